@@ -1,0 +1,58 @@
+// Package sourcetest gives each test a PostgreSQL database of its own.
+//
+// The server is the one TEST_DATABASE_URL names; `make test` starts one and
+// sets it. Only tests import this package.
+package sourcetest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// Database makes an empty database and returns its URL. The database is
+// dropped, connections and all, when the test ends. Without TEST_DATABASE_URL
+// the test is skipped; on CI it fails, since there nothing may be skipped.
+func Database(tb testing.TB) string {
+	tb.Helper()
+
+	server := os.Getenv("TEST_DATABASE_URL")
+	if server == "" {
+		if os.Getenv("CI") != "" {
+			tb.Fatal("TEST_DATABASE_URL is not set")
+		}
+		tb.Skip("TEST_DATABASE_URL is not set: run make test, or point it at a server that may create databases")
+	}
+
+	name := pgx.Identifier{"sluice_test_" + rand.Text()}
+	execute(tb, server, "CREATE DATABASE "+name.Sanitize())
+	tb.Cleanup(func() { execute(tb, server, "DROP DATABASE "+name.Sanitize()+" WITH (FORCE)") })
+
+	u, err := url.Parse(server)
+	require.NoError(tb, err)
+	u.Path = "/" + name[0]
+	return u.String()
+}
+
+// execute runs one statement on a connection of its own: CREATE and DROP
+// DATABASE allow no transaction and no other session. The context is not the
+// test's, which is already cancelled when a cleanup runs.
+func execute(tb testing.TB, databaseURL, sql string) {
+	tb.Helper()
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // also runs in cleanups
+	defer cancel()
+
+	conn, err := pgx.Connect(ctx, databaseURL)
+	require.NoError(tb, err)
+	defer func() { _ = conn.Close(ctx) }()
+
+	_, err = conn.Exec(ctx, sql)
+	require.NoError(tb, err)
+}
