@@ -1,0 +1,67 @@
+# Everything a developer does with Sluice. `make help` lists it.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LINT_VERSION := v2.15.0
+LINT := .tools/golangci-lint-$(LINT_VERSION)
+MINIO := .tools/minio
+STAND := .tools/stand
+
+SIZE ?=
+RUN ?=
+TEST ?=
+ARGS ?=
+
+# They reach the stand as environment, so that no shell reads them twice.
+export RUN TEST ARGS
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build $(STAND) ## Run Sluice with a database, an S3 server and sample data (SIZE=100000 resources)
+	@$(STAND) run --size=$(or $(SIZE),0)
+
+.PHONY: test
+test: $(STAND) ## Run every test in a fresh stand (TEST=./api/... ARGS='-run Name -v')
+	@$(STAND) test
+
+.PHONY: test/minio
+test/minio: $(STAND) $(MINIO) ## Run the storage and export tests against MinIO (the first time builds it: minutes)
+	@$(STAND) test --minio=$(MINIO)
+
+.PHONY: stand
+stand: build $(STAND) ## Run a shell command in a fresh, empty stand (RUN='bin/sluice migrate')
+	@$(STAND) exec
+
+.PHONY: build
+build: ## Build bin/sluice
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sluice .
+
+.PHONY: lint
+lint: $(LINT) ## Check style, walls and likely mistakes in both modules
+	$(LINT) run ./...
+	cd dev && ../$(LINT) run --config=../.golangci.yml ./...
+
+.PHONY: format
+format: $(LINT) ## Format both modules
+	$(LINT) fmt ./...
+	cd dev && ../$(LINT) fmt --config=../.golangci.yml ./...
+
+.PHONY: clean
+clean: ## Remove what was built and the data of make run
+	@if [ -L .stand ]; then rm -rf "$$(readlink .stand)"; fi
+	rm -rf bin .stand .tools
+
+# Go itself knows best whether the stand has to be built again.
+.PHONY: $(STAND)
+$(STAND):
+	@go build -C dev -buildvcs=false -o ../$(STAND) .
+
+$(LINT):
+	GOBIN='$(CURDIR)/.tools' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv .tools/golangci-lint $@
+
+# The last public source of MinIO's server, which is no longer maintained.
+$(MINIO):
+	GOBIN='$(CURDIR)/.tools' CGO_ENABLED=0 go install -trimpath github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
