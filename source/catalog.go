@@ -1,0 +1,123 @@
+package source
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// querier is a connection, a transaction, or a pool.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// candidatesSQL lists the relations that have the columns of a FHIR table, by
+// schema ($1) and, unless it is null, by name ($2). Partitions are not tables
+// of their own.
+const candidatesSQL = `
+SELECT c.oid, n.nspname::text, c.relname::text,
+	has_table_privilege(c.oid, 'SELECT'),
+	bool_or(a.attname = 'resource_type'),
+	bool_or(a.attname = 'cts'),
+	EXISTS (
+		SELECT FROM pg_class AS h
+		WHERE h.relnamespace = c.relnamespace AND h.relname = c.relname || '_history' AND h.relkind IN ('r', 'p')
+	)
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = $1
+	AND ($2::text IS NULL OR c.relname = $2)
+	AND c.relkind IN ('r', 'p')
+	AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
+	AND right(c.relname, 8) <> '_history'
+GROUP BY c.oid, n.nspname, c.relname, c.relnamespace
+HAVING count(*) FILTER (WHERE a.attname IN ('id', 'txid', 'ts')
+	OR a.attname = 'resource' AND a.atttypid = 'jsonb'::regtype) = 4`
+
+// candidate is a relation that looks like a FHIR table.
+type candidate struct {
+	oid         uint32
+	readable    bool // the role may SELECT from it
+	hasTypeName bool // there is a column resource_type
+	table       Table
+}
+
+func listCandidates(ctx context.Context, db querier, schema string, name *string) ([]*candidate, error) {
+	rows, err := db.Query(ctx, candidatesSQL, schema, name)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
+		c := &candidate{}
+		t := &c.table
+		return c, row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory)
+	})
+}
+
+// typeFromRows asks a row of the table for its resource type; "" if there is
+// no row, or if it does not say.
+func (c *candidate) typeFromRows(ctx context.Context, db querier) (string, error) {
+	expression := "resource->>'resourceType'"
+	if c.hasTypeName {
+		expression = "coalesce(resource_type::text, resource->>'resourceType')"
+	}
+	sql := "SELECT coalesce(" + expression + ", '') FROM " + quote(c.table.Schema, c.table.Name) + " LIMIT 1"
+
+	var name string
+	err := db.QueryRow(ctx, sql).Scan(&name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return name, err
+}
+
+// membersSQL lists, for each relation of $1, the relations that hold its rows
+// and their sizes, in a lasting order. The relation itself is one unless it is
+// partitioned: tables of old-style inheritance have rows of their own.
+const membersSQL = `
+WITH RECURSIVE tree (root, member) AS (
+	SELECT root, root FROM unnest($1::oid[]) AS root
+	UNION
+	SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.member
+)
+SELECT tree.root, n.nspname::text, c.relname::text, c.relkind <> 'r',
+	pg_relation_size(c.oid) / current_setting('block_size')::int,
+	pg_relation_size(c.oid) + CASE c.reltoastrelid WHEN 0 THEN 0 ELSE pg_relation_size(c.reltoastrelid) END
+FROM tree
+JOIN pg_class AS c ON c.oid = tree.member
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind <> 'p'
+ORDER BY tree.root, n.nspname, c.relname`
+
+// measure fills in the members and sizes of the candidates' tables.
+func measure(ctx context.Context, db querier, candidates []*candidate) error {
+	byOID := make(map[uint32]*Table, len(candidates))
+	oids := make([]uint32, 0, len(candidates))
+	for _, c := range candidates {
+		byOID[c.oid] = &c.table
+		oids = append(oids, c.oid)
+	}
+
+	rows, err := db.Query(ctx, membersSQL, oids)
+	if err != nil {
+		return err
+	}
+	var (
+		oid uint32
+		m   Member
+	)
+	_, err = pgx.ForEachRow(rows, []any{&oid, &m.Schema, &m.Name, &m.Whole, &m.Blocks, &m.Bytes}, func() error {
+		table := byOID[oid]
+		table.Members = append(table.Members, m)
+		table.Blocks += m.Blocks
+		table.Bytes += m.Bytes
+		return nil
+	})
+	return err
+}
+
+// quote writes a relation's name for use in SQL.
+func quote(schema, name string) string { return pgx.Identifier{schema, name}.Sanitize() }

@@ -1,0 +1,31 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNoTable means that the schema has no FHIR table of the type asked for.
+	ErrNoTable = errors.New("no such resource type")
+
+	// ErrOldServer means that the server is older than PostgreSQL 14.
+	ErrOldServer = errors.New("the server is too old")
+
+	// ErrSnapshotGone means that a snapshot can no longer be read: the
+	// transaction that exported it has ended.
+	ErrSnapshotGone = errors.New("the snapshot is gone")
+)
+
+// ColumnError means that a table has a column of a type that cannot be read
+// as part of a FHIR table, or an empty one that must not be.
+type ColumnError struct {
+	Table  string // the table's name, with its schema
+	Column string
+	Reason string
+}
+
+// Error says which column of which table is wrong, and why.
+func (e *ColumnError) Error() string {
+	return fmt.Sprintf("column %s of table %s %s", e.Column, e.Table, e.Reason)
+}

@@ -1,0 +1,59 @@
+package source
+
+// BlockRange is a share of a table: the rows in the blocks From up to, but not
+// including, To of one of its relations. The zero value is the whole table.
+type BlockRange struct {
+	// Schema and Name are the relation's; empty, they mean the table with all
+	// that belongs to it.
+	Schema, Name string
+
+	// From is the first block, counted from 0.
+	From int64
+
+	// To is the block after the last; 0 means up to the end, wherever that is
+	// by then.
+	To int64
+}
+
+// Plan cuts a table into block ranges of about target bytes each, in the order
+// of the table's members; together they hold each row exactly once. A table
+// without blocks gives none. A target of 0 or less gives one range for each
+// member.
+//
+// The sizes in t must have been read after the snapshot that will be scanned
+// was taken: rows it shows then lie within them. The last range of a member is
+// open all the same, since that costs nothing.
+func Plan(t Table, target int64) []BlockRange {
+	var ranges []BlockRange
+	for _, m := range t.Members {
+		ranges = append(ranges, m.plan(target)...)
+	}
+	return ranges
+}
+
+func (m Member) plan(target int64) []BlockRange {
+	whole := BlockRange{Schema: m.Schema, Name: m.Name}
+	if m.Whole || m.Blocks > 0 && (target <= 0 || m.Bytes <= target) {
+		return []BlockRange{whole}
+	}
+	if m.Blocks == 0 {
+		return nil
+	}
+
+	count := min((m.Bytes+target-1)/target, m.Blocks)
+	ranges := make([]BlockRange, 0, count)
+	for i := range count {
+		r := whole
+		r.From = share(m.Blocks, i, count)
+		r.To = share(m.Blocks, i+1, count)
+		ranges = append(ranges, r)
+	}
+	ranges[count-1].To = 0
+	return ranges
+}
+
+// share is total*i/count without overflow: there can be 2^32 blocks in as many
+// ranges.
+func share(total, i, count int64) int64 {
+	return total/count*i + total%count*i/count
+}

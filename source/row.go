@@ -1,0 +1,129 @@
+package source
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Row is one resource as its table holds it. Its bytes are valid until the
+// callback that got it returns.
+type Row struct {
+	// ID is the resource's id.
+	ID []byte
+
+	// TxID is the version: a number from a sequence that all tables share.
+	TxID int64
+
+	// Changed is the start of the transaction that wrote this version (ts).
+	Changed Time
+
+	// Created is the same for the first version (cts). It is not valid where
+	// the table has no such column.
+	Created Time
+
+	// Resource is the jsonb as PostgreSQL prints it, always on one line.
+	Resource []byte
+}
+
+// Time is a timestamp as the database has it. It is not valid where the column
+// is null or infinite.
+type Time struct {
+	Micros int64 // since 1970-01-01 UTC
+	Valid  bool
+}
+
+// postgresEpoch is 2000-01-01 UTC in microseconds since 1970.
+const postgresEpoch = 946_684_800_000_000
+
+// columns of every scan, in this order.
+const (
+	columnID = iota
+	columnTxID
+	columnTS
+	columnCTS
+	columnResource
+	columnCount
+)
+
+// checkColumns tells whether the columns of a result are of the types that
+// decode reads.
+func checkColumns(table Table, fields []pgconn.FieldDescription) error {
+	types := [columnCount][]uint32{
+		columnID:       {pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID},
+		columnTxID:     {pgtype.Int8OID, pgtype.Int4OID},
+		columnTS:       {pgtype.TimestamptzOID},
+		columnCTS:      {pgtype.TimestamptzOID},
+		columnResource: {pgtype.JSONBOID},
+	}
+	names := [columnCount]string{"text", "bigint", "timestamptz", "timestamptz", "jsonb"}
+
+	if len(fields) != columnCount {
+		return fmt.Errorf("table %s: %d columns instead of %d", quote(table.Schema, table.Name), len(fields), columnCount)
+	}
+	for i, field := range fields {
+		fits := false
+		for _, oid := range types[i] {
+			fits = fits || oid == field.DataTypeOID
+		}
+		if !fits {
+			return columnError(table, i, "is not of type "+names[i])
+		}
+	}
+	return nil
+}
+
+// decode reads the binary form of a row. The bytes stay where they are.
+func (r *Row) decode(table Table, values [][]byte) error {
+	if values[columnID] == nil {
+		return columnError(table, columnID, "is null in a row")
+	}
+	r.ID = values[columnID]
+
+	switch txid := values[columnTxID]; len(txid) {
+	case 8:
+		r.TxID = int64(binary.BigEndian.Uint64(txid))
+	case 4:
+		r.TxID = int64(int32(binary.BigEndian.Uint32(txid)))
+	default:
+		return columnError(table, columnTxID, "is null in a row")
+	}
+
+	r.Changed = decodeTime(values[columnTS])
+	r.Created = decodeTime(values[columnCTS])
+
+	// The text of a jsonb comes with a version number before it.
+	resource := values[columnResource]
+	if len(resource) < 2 || resource[0] != 1 {
+		return columnError(table, columnResource, "is null in a row, or has an unknown binary form")
+	}
+	r.Resource = resource[1:]
+	return nil
+}
+
+// decodeTime reads a timestamptz, which is in microseconds since 2000. The
+// ends of the number's range are the infinities.
+func decodeTime(value []byte) Time {
+	if len(value) != 8 {
+		return Time{}
+	}
+	micros := int64(binary.BigEndian.Uint64(value))
+	if micros == math.MaxInt64 || micros == math.MinInt64 {
+		return Time{}
+	}
+	return Time{Micros: micros + postgresEpoch, Valid: true}
+}
+
+// formatTime writes a bound for a timestamptz parameter.
+func formatTime(t time.Time) []byte {
+	return t.UTC().AppendFormat(nil, "2006-01-02 15:04:05.999999Z07:00")
+}
+
+func columnError(table Table, column int, reason string) error {
+	names := [columnCount]string{"id", "txid", "ts", "cts", "resource"}
+	return &ColumnError{Table: quote(table.Schema, table.Name), Column: names[column], Reason: reason}
+}

@@ -1,0 +1,147 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// settleTime is how long a scan that was cut short waits for the server to
+// confirm that the query has ended.
+const settleTime = 2 * time.Second
+
+// Scan says which rows of a table to read.
+type Scan struct {
+	Table Table
+
+	// CreatedAfter, if set, leaves out rows created at that time or before, and
+	// those that do not say when they were created. In a table without the
+	// column cts, it applies to the last change: that gives more rows than
+	// asked for, never fewer.
+	CreatedAfter time.Time
+
+	// ChangedAfter, if set, leaves out rows last changed at that time or
+	// before, and those that do not say when they were changed.
+	ChangedAfter time.Time
+
+	// Blocks limits the scan to a share of the table.
+	Blocks BlockRange
+}
+
+// Scan hands the rows to fn as the server sends them, in no order that is
+// promised, on a connection of its own and under the statement's own snapshot.
+// Memory does not grow with the number of rows.
+//
+// When ctx is cancelled or fn fails, the query in the server is cancelled and
+// its connection closed before Scan returns. The error of fn is returned as it
+// is.
+func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	defer conn.Release()
+
+	return stream(ctx, conn.Conn().PgConn(), scan, fn)
+}
+
+// stream runs the scan's query on conn.
+func stream(ctx context.Context, conn *pgconn.PgConn, scan Scan, fn func(*Row) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+
+	sql, params, types := scan.query()
+	binary := []int16{pgtype.BinaryFormatCode}
+	result := conn.ExecParams(ctx, sql, params, types, nil, binary)
+
+	fnErr := eachRow(ctx, result, scan.Table, fn)
+	if fnErr != nil {
+		stop() // or Close would read the rest of the table
+	}
+	_, err := result.Close()
+	if conn.IsClosed() {
+		settle(conn)
+	}
+	switch {
+	case fnErr != nil:
+		return fnErr
+	case err != nil:
+		return fmt.Errorf("source: read %s: %w", quote(scan.Table.Schema, scan.Table.Name), err)
+	}
+	return nil
+}
+
+// eachRow calls fn for every row of the result. The context is looked at for
+// each, since rows already received would else be worked on to their end.
+func eachRow(ctx context.Context, result *pgconn.ResultReader, table Table, fn func(*Row) error) error {
+	if fields := result.FieldDescriptions(); fields != nil {
+		if err := checkColumns(table, fields); err != nil {
+			return fmt.Errorf("source: %w", err)
+		}
+	}
+	var row Row
+	for result.NextRow() {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("source: read %s: %w", quote(table.Schema, table.Name), err)
+		}
+		if err := row.decode(table, result.Values()); err != nil {
+			return fmt.Errorf("source: %w", err)
+		}
+		if err := fn(&row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle waits for a broken connection's cancel request to be answered.
+func settle(conn *pgconn.PgConn) {
+	timer := time.NewTimer(settleTime)
+	defer timer.Stop()
+
+	select {
+	case <-conn.CleanupDone():
+	case <-timer.C:
+	}
+}
+
+// query builds the statement of a scan, its parameters, and their types. It
+// has no ORDER BY and no cursor, so that the first row comes at once.
+func (scan Scan) query() (sql string, params [][]byte, types []uint32) {
+	var conditions []string
+	after := func(column string, t time.Time) {
+		if !t.IsZero() {
+			params = append(params, formatTime(t))
+			types = append(types, pgtype.TimestamptzOID)
+			conditions = append(conditions, column+" > $"+strconv.Itoa(len(params)))
+		}
+	}
+
+	created, createdColumn := "NULL::timestamptz", "ts"
+	if scan.Table.HasCreated {
+		created, createdColumn = "cts", "cts"
+	}
+	after(createdColumn, scan.CreatedAfter)
+	after("ts", scan.ChangedAfter)
+	if scan.Blocks.From > 0 {
+		conditions = append(conditions, fmt.Sprintf("ctid >= '(%d,0)'", scan.Blocks.From))
+	}
+	if scan.Blocks.To > 0 {
+		conditions = append(conditions, fmt.Sprintf("ctid < '(%d,0)'", scan.Blocks.To))
+	}
+
+	relation := quote(scan.Table.Schema, scan.Table.Name)
+	if scan.Blocks.Name != "" {
+		relation = "ONLY " + quote(scan.Blocks.Schema, scan.Blocks.Name)
+	}
+	sql = "SELECT id, txid, ts, " + created + ", resource FROM " + relation
+	if len(conditions) > 0 {
+		sql += " WHERE " + strings.Join(conditions, " AND ")
+	}
+	return sql, params, types
+}

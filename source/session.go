@@ -1,0 +1,79 @@
+package source
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// minServerVersion is the first version with TID range scans: before it, a
+// block range would cost a scan of the whole table.
+const minServerVersion = 14
+
+// readerSuffix ends the application name of every session opened here. The
+// sessions are read-only, so transactionTime may ignore those that carry it;
+// otherwise each long scan would push back the time of every later snapshot.
+const readerSuffix = " (read-only)"
+
+// readBuffer is how much one read of the socket may bring. PostgreSQL sends in
+// pieces of 8 KiB; while a row is being worked on, more than one of them waits.
+const readBuffer = 64 << 10
+
+// sessionSQL makes a session fit for statements that run for hours and for a
+// transaction that idles as long: none of the server's or the role's timeouts
+// may end them. A table locked exclusively is waited for, but not for ever.
+// JIT compiles for hundreds of milliseconds before the first row, for queries
+// that have nothing to compile. pg_settings leaves out what the server's
+// version does not know (transaction_timeout came with 17).
+const sessionSQL = `
+SELECT count(set_config(name, value, false))
+FROM (VALUES
+	('default_transaction_read_only', 'on'),
+	('idle_in_transaction_session_timeout', '0'),
+	('idle_session_timeout', '0'),
+	('jit', 'off'),
+	('lock_timeout', '30s'),
+	('statement_timeout', '0'),
+	('transaction_timeout', '0')
+) AS wanted (name, value)
+JOIN pg_settings USING (name)`
+
+// prepareConfig sets what a connection needs to know before it is made.
+func prepareConfig(config *pgx.ConnConfig, applicationName string) {
+	config.RuntimeParams["application_name"] = applicationName + readerSuffix
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
+	}
+}
+
+// prepareSession checks and sets up a connection just made.
+func prepareSession(ctx context.Context, conn *pgx.Conn) error {
+	version := conn.PgConn().ParameterStatus("server_version")
+	if major := majorVersion(version); major < minServerVersion {
+		return fmt.Errorf("%w: it is PostgreSQL %s, and %d or later is needed", ErrOldServer, version, minServerVersion)
+	}
+	if _, err := conn.Exec(ctx, sessionSQL); err != nil {
+		return fmt.Errorf("set up session: %w", err)
+	}
+	return nil
+}
+
+// majorVersion reads the first number of a server_version such as
+// "15.18 (Debian 15.18-0+deb12u1)" or "18beta1"; 0 if there is none.
+func majorVersion(version string) int {
+	end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(version)
+	}
+	major, err := strconv.Atoi(version[:end])
+	if err != nil {
+		return 0
+	}
+	return major
+}

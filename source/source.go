@@ -1,0 +1,106 @@
+// Package source reads FHIR resources out of PostgreSQL tables laid out the
+// way Aidbox (and its ancestor Fhirbase) lays them out: one table per resource
+// type, the resource in a jsonb column.
+//
+// It knows the catalog (which tables there are and how large), scans (the rows
+// of a table or of a range of its blocks, straight from the wire), and
+// snapshots (one database state that many connections share). It only reads:
+// every session it opens is read-only.
+//
+// It must not know what a resource means, how a line of output looks, or what
+// an export is.
+package source
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Defaults of Config.
+const (
+	DefaultApplicationName = "sluice"
+	DefaultCommitMargin    = 5 * time.Minute
+	DefaultMaxConns        = 16
+	DefaultSchema          = "public"
+)
+
+// Config says which database to read and how.
+type Config struct {
+	// ApplicationName is what pg_stat_activity shows for the sessions, with
+	// readerSuffix after it. Defaults to DefaultApplicationName.
+	ApplicationName string
+
+	// CommitMargin is how long a writing transaction is thought to last at most
+	// where PostgreSQL does not show its start: transactions of other roles
+	// when the role lacks pg_read_all_stats, transactions of the primary when
+	// the source is a hot standby, prepared transactions. A snapshot taken
+	// there has a TransactionTime that much earlier. Defaults to
+	// DefaultCommitMargin; negative means no margin.
+	CommitMargin time.Duration
+
+	// MaxConns bounds the connections that scans and catalog queries use; what
+	// comes on top waits. Each open Snapshot holds one more, outside the bound,
+	// so that holders can never starve the scans they wait for. Defaults to
+	// DefaultMaxConns.
+	MaxConns int32
+
+	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
+	Schema string
+
+	// URL is the connection string, in any form libpq understands. The role
+	// needs CONNECT, USAGE on the schema and SELECT on the tables.
+	URL string
+}
+
+func (c Config) withDefaults() Config {
+	c.ApplicationName = cmp.Or(c.ApplicationName, DefaultApplicationName)
+	c.CommitMargin = max(cmp.Or(c.CommitMargin, DefaultCommitMargin), 0)
+	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
+	c.Schema = cmp.Or(c.Schema, DefaultSchema)
+	return c
+}
+
+// Source is a database of FHIR tables. It is safe for concurrent use.
+type Source struct {
+	config Config
+	holder *pgx.ConnConfig // for the connections of snapshots
+	pool   *pgxpool.Pool
+}
+
+// Open prepares access to the database. It fails when the URL makes no sense;
+// the server need not be up yet (see Ping). Close releases it.
+func Open(ctx context.Context, cfg Config) (*Source, error) {
+	cfg = cfg.withDefaults()
+
+	poolConfig, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	poolConfig.MaxConns = cfg.MaxConns
+	poolConfig.AfterConnect = prepareSession
+	prepareConfig(poolConfig.ConnConfig, cfg.ApplicationName)
+
+	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	return &Source{config: cfg, holder: poolConfig.ConnConfig, pool: pool}, nil
+}
+
+// Close closes the connections. It waits for running scans to end, so their
+// contexts must be cancelled first. Snapshots have their own Close.
+func (s *Source) Close() { s.pool.Close() }
+
+// Ping tells whether the database answers and is one that Source can read
+// (ErrOldServer if its version is below 14).
+func (s *Source) Ping(ctx context.Context) error {
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	return nil
+}

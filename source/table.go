@@ -1,0 +1,38 @@
+package source
+
+// Table is a FHIR table: the current version of every resource of one type.
+type Table struct {
+	// Type is the resource type, as in "Patient".
+	Type string
+
+	// Schema and Name are what the catalog calls the table, unquoted.
+	Schema, Name string
+
+	// HasCreated tells whether there is a column cts, the time of creation.
+	// Fhirbase's tables have none.
+	HasCreated bool
+
+	// HasHistory tells whether there is a table Name + "_history" beside it.
+	HasHistory bool
+
+	// Bytes is the size on disk, TOAST included: compressed there, so often
+	// less than what a scan hands out.
+	Bytes int64
+
+	// Blocks is the number of blocks of the table itself, without TOAST.
+	Blocks int64
+
+	// Members are the relations that hold the rows, with their own sizes: the
+	// table alone, or the leaves of its tree of partitions (or heirs).
+	Members []Member
+}
+
+// Member is one relation of those that hold a table's rows.
+type Member struct {
+	Schema, Name  string
+	Bytes, Blocks int64
+
+	// Whole means that the rows have no block addresses, as those of a foreign
+	// table: the member can only be read in one go.
+	Whole bool
+}
