@@ -1,0 +1,113 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// lockSQL lets loads that touch the same thing go one after the other, until
+// the end of the transaction. It holds up nobody but loads.
+const lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice load ' || $1, 0))`
+
+// sharedSQL looks for what all FHIR tables of a schema share.
+const sharedSQL = `SELECT to_regnamespace($1) IS NOT NULL, to_regtype($2) IS NOT NULL, to_regclass($3) IS NOT NULL`
+
+// layOutSchema makes the schema, the status type and the sequence of versions
+// where they are missing. A role that may only insert is enough when they are
+// there.
+func layOutSchema(ctx context.Context, tx pgx.Tx, schema string) error {
+	if _, err := tx.Exec(ctx, lockSQL, schema); err != nil {
+		return err
+	}
+
+	name := pgx.Identifier{schema}.Sanitize()
+	statusType, sequence := qualified(schema, "resource_status"), qualified(schema, "transaction_id_seq")
+	var hasSchema, hasType, hasSequence bool
+	row := tx.QueryRow(ctx, sharedSQL, name, statusType, sequence)
+	if err := row.Scan(&hasSchema, &hasType, &hasSequence); err != nil {
+		return err
+	}
+
+	for _, missing := range []struct {
+		there  bool
+		create string
+	}{
+		{hasSchema, `CREATE SCHEMA ` + name},
+		{hasType, `CREATE TYPE ` + statusType + ` AS ENUM ('created', 'updated', 'deleted', 'recreated')`},
+		{hasSequence, `CREATE SEQUENCE ` + sequence},
+	} {
+		if missing.there {
+			continue
+		}
+		if _, err := tx.Exec(ctx, missing.create); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextVersion gives what all rows of a file have in common: the transaction's
+// version number and its time.
+func nextVersion(ctx context.Context, tx pgx.Tx, schema string) (txid int64, now time.Time, err error) {
+	const nextVersionSQL = `SELECT nextval($1::regclass), now()`
+	err = tx.QueryRow(ctx, nextVersionSQL, qualified(schema, "transaction_id_seq")).Scan(&txid, &now)
+	return txid, now, err
+}
+
+// table is the home of one resource type.
+type table struct {
+	name    string // unquoted, as the server names it in errors
+	main    string // quoted and qualified
+	history string
+	empty   bool // neither row nor history when this transaction came to it
+}
+
+const (
+	presentSQL = `SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL`
+	createSQL  = `CREATE TABLE %s (
+  id text %s,
+  txid bigint NOT NULL,
+  ts timestamptz DEFAULT now(),
+  cts timestamptz DEFAULT now(),
+  resource_type text,
+  status %s NOT NULL,
+  resource jsonb NOT NULL%s
+)`
+	emptySQL = `SELECT NOT EXISTS (SELECT FROM %s) AND NOT EXISTS (SELECT FROM %s)`
+)
+
+// openTable takes the tables of a type for this transaction, making them where
+// they are missing. Other loads of the type wait until it ends.
+func openTable(ctx context.Context, tx pgx.Tx, schema, resourceType string) (*table, error) {
+	name := strings.ToLower(resourceType)
+	t := &table{name: name, main: qualified(schema, name), history: qualified(schema, name+"_history")}
+	if _, err := tx.Exec(ctx, lockSQL, t.main); err != nil {
+		return nil, err
+	}
+
+	var hasMain, hasHistory bool
+	if err := tx.QueryRow(ctx, presentSQL, t.main, t.history).Scan(&hasMain, &hasHistory); err != nil {
+		return nil, err
+	}
+	status := qualified(schema, "resource_status")
+	if !hasMain {
+		if _, err := tx.Exec(ctx, fmt.Sprintf(createSQL, t.main, "PRIMARY KEY", status, "")); err != nil {
+			return nil, err
+		}
+	}
+	if !hasHistory {
+		if _, err := tx.Exec(ctx, fmt.Sprintf(createSQL, t.history, "", status, ",\n  PRIMARY KEY (id, txid)")); err != nil {
+			return nil, err
+		}
+	}
+	err := tx.QueryRow(ctx, fmt.Sprintf(emptySQL, t.main, t.history)).Scan(&t.empty)
+	return t, err
+}
+
+func qualified(schema, name string) string {
+	return pgx.Identifier{schema, name}.Sanitize()
+}

@@ -1,0 +1,134 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+)
+
+// closeTimeout bounds the farewell to the database after a load was stopped.
+const closeTimeout = 5 * time.Second
+
+// loader loads files one after the other over one connection.
+type loader struct {
+	conn     *pgx.Conn
+	opts     Options
+	ids      *identities
+	progress Progress
+	done     tally
+}
+
+// newLoader connects, and lays out what all FHIR tables of a schema share.
+func newLoader(ctx context.Context, databaseURL string, files []file, opts Options) (*loader, error) {
+	conn, err := connect(ctx, databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{
+		conn:     conn,
+		opts:     opts,
+		ids:      newIdentities(),
+		progress: Progress{Total: totalSize(files)},
+	}
+	err = l.inTransaction(ctx, func(tx pgx.Tx) error {
+		return layOutSchema(ctx, tx, opts.Schema)
+	})
+	if err != nil {
+		l.close(ctx)
+		return nil, fmt.Errorf("schema %q: %w", opts.Schema, err)
+	}
+	return l, nil
+}
+
+func connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "sluice load"
+	}
+	// A load that is stopped tells the server so, rather than leaving a long
+	// statement to find out by itself.
+	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: closeTimeout}
+	}
+	return pgx.ConnectConfig(ctx, cfg)
+}
+
+// close ends the connection, and with it whatever was left open on it.
+func (l *loader) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	_ = l.conn.Close(ctx)
+}
+
+// load loads one file. Two loads that take the tables of mixed files in
+// opposite order can lock each other out; the one that PostgreSQL stops then
+// begins its file again, if it can be read again.
+func (l *loader) load(ctx context.Context, f file) error {
+	const attempts = 5
+	before := l.progress
+	for attempt := 1; ; attempt++ {
+		err := l.loadOnce(ctx, f)
+		if err == nil || attempt == attempts || f.size < 0 || !isDeadlock(err) {
+			return err
+		}
+		l.progress = before
+	}
+}
+
+// loadOnce loads one file in one transaction.
+func (l *loader) loadOnce(ctx context.Context, f file) error {
+	var loaded tally
+	err := l.inTransaction(ctx, func(tx pgx.Tx) error {
+		return l.stream(ctx, tx, f.path, &loaded)
+	})
+	lineErr := new(LineError)
+	switch {
+	case err == nil:
+		l.done.merge(&loaded)
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", f.path, context.Cause(ctx)) // however the database put it
+	case errors.As(err, &lineErr):
+		return err
+	default:
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+}
+
+// inTransaction runs fn and commits what it did, or nothing. The end of the
+// transaction is no longer cancelled: whoever stops a load gets to know
+// whether the last file is in.
+func (l *loader) inTransaction(ctx context.Context, fn func(pgx.Tx) error) error {
+	// Asked for by name: a database may well default to another level, as
+	// Aidbox's does, or to read only.
+	tx, err := l.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
+	if err != nil {
+		return err
+	}
+	if err = fn(tx); err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = tx.Rollback(end) // fails only with the connection, which rolls back too
+		return err
+	}
+	return tx.Commit(context.WithoutCancel(ctx))
+}
+
+// read counts what one read took from the current file.
+func (l *loader) read(n int) {
+	l.progress.Bytes += int64(n)
+	if l.opts.Progress != nil {
+		l.opts.Progress(l.progress)
+	}
+}
