@@ -1,0 +1,109 @@
+package storage_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
+)
+
+// begin starts a multipart upload and forgets it, as a killed process does.
+func begin(t *testing.T, bucketURL, key string) {
+	t.Helper()
+	u, err := url.Parse(bucketURL)
+	require.NoError(t, err)
+	secret, _ := u.User.Password()
+	core, err := minio.NewCore(u.Host, &minio.Options{
+		Creds: credentials.NewStaticV4(u.User.Username(), secret, ""), Region: "us-east-1",
+	})
+	require.NoError(t, err)
+	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	name := prefix + "/" + key
+	id, err := core.NewMultipartUpload(t.Context(), bucket, name, minio.PutObjectOptions{})
+	require.NoError(t, err)
+	_, err = core.PutObjectPart(t.Context(), bucket, name, id, 1, strings.NewReader("part"), 4, minio.PutObjectPartOptions{})
+	require.NoError(t, err)
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	put(t, b, "a", "text")
+	put(t, b, "ab", "text")
+
+	require.NoError(t, b.Delete(t.Context(), "a"))
+	require.Equal(t, []string{"ab"}, keys(t, b, ""))
+	require.NoError(t, b.Delete(t.Context(), "a"), "what is gone is gone")
+
+	status, _, _ := get(t, link(t, b, "a", storage.LinkOptions{}))
+	require.Equal(t, http.StatusNotFound, status)
+}
+
+func TestDeleteUnder(t *testing.T) {
+	t.Parallel()
+	bucketURL := storagetest.Bucket(t)
+	b := openURL(t, bucketURL)
+	for _, key := range []string{"one/a", "one/b/c", "one/manifest.json", "one-more/a", "two/a"} {
+		put(t, b, key, "text")
+	}
+	for _, key := range []string{"one/d", "one/b/e", "one/b/e", "one-more/d", "two/d"} {
+		begin(t, bucketURL, key)
+	}
+	require.Len(t, unfinished(t, bucketURL), 5)
+
+	require.NoError(t, b.DeleteUnder(t.Context(), "one"))
+	require.Equal(t, []string{"one-more/a", "two/a"}, keys(t, b, ""))
+	require.Len(t, unfinished(t, bucketURL), 2)
+
+	require.NoError(t, b.DeleteUnder(t.Context(), "two/"), "a closing slash changes nothing")
+	require.Equal(t, []string{"one-more/a"}, keys(t, b, ""))
+	require.NoError(t, b.DeleteUnder(t.Context(), "two"), "nothing there is no error")
+
+	for _, prefix := range []string{"", "/", "..", "one-more/..", "//"} {
+		require.ErrorIs(t, b.DeleteUnder(t.Context(), prefix), storage.ErrInvalidKey, "%q", prefix)
+	}
+	require.Equal(t, []string{"one-more/a"}, keys(t, b, ""))
+}
+
+func TestDeleteUnderSaysWhatWentWrong(t *testing.T) {
+	t.Parallel()
+	u := strings.Replace(storagetest.Bucket(t), "/test/", "/no-such-bucket-here/", 1)
+	require.ErrorIs(t, openURL(t, u).DeleteUnder(t.Context(), "a"), storage.ErrNoBucket)
+
+	b := open(t)
+	put(t, b, "a/b", "text")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, b.DeleteUnder(ctx, "a"), context.Canceled)
+	require.Equal(t, []string{"a/b"}, keys(t, b, "a"))
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	for _, key := range []string{"b/2", "b/1", "a", "bc/3"} {
+		put(t, b, key, key)
+	}
+	require.Equal(t, []string{"a", "b/1", "b/2", "bc/3"}, keys(t, b, ""))
+	require.Equal(t, []string{"b/1", "b/2"}, keys(t, b, "b"))
+	require.Empty(t, keys(t, b, "c"))
+	for _, err := range b.List(t.Context(), "../b") {
+		require.ErrorIs(t, err, storage.ErrInvalidKey)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var last error
+	for _, err := range b.List(ctx, "") {
+		last = err
+	}
+	require.ErrorIs(t, last, context.Canceled, "a listing that was cut short must say so")
+}

@@ -1,0 +1,72 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/minio/minio-go/v7"
+)
+
+var (
+	// ErrNoBucket says that the store answers but has no such bucket.
+	ErrNoBucket = errors.New("the bucket does not exist")
+
+	// ErrAccessDenied says that the store refused the key, the signature or
+	// the action.
+	ErrAccessDenied = errors.New("the object store denied access")
+
+	// ErrUnreachable says that no connection to the store came about, or that
+	// it broke.
+	ErrUnreachable = errors.New("the object store can't be reached")
+
+	// ErrNoCredentials says that the URL has no key and the usual AWS ways
+	// found none either.
+	ErrNoCredentials = errors.New("no S3 credentials: give them in the S3 URL, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in a shared AWS file, or by a role of the machine")
+
+	// ErrInvalidKey says that a key or prefix is not a clean relative path.
+	ErrInvalidKey = errors.New("invalid object key")
+
+	// ErrTooLarge says that an object has more parts than S3 allows; with
+	// parts of 16 MiB that is beyond 156 GiB.
+	ErrTooLarge = errors.New("the object is larger than 10,000 parts of 16 MiB")
+)
+
+// explain puts the sentinel before an error of minio-go where one fits, and
+// keeps the error itself in the chain. No error of minio-go holds the secret:
+// it signs in headers.
+func explain(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var answer minio.ErrorResponse
+	if errors.As(err, &answer) {
+		return explainAnswer(answer)
+	}
+	var network net.Error
+	var request *url.Error
+	if errors.As(err, &request) || errors.As(err, &network) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return err
+}
+
+// explainAnswer sorts what the store itself said. Its code is named, since the
+// texts differ from store to store and some are empty.
+func explainAnswer(answer minio.ErrorResponse) error {
+	switch answer.Code {
+	case minio.NoSuchBucket:
+		return fmt.Errorf("%w: %w", ErrNoBucket, answer)
+	case "AuthorizationHeaderMalformed", "InvalidRegion":
+		return fmt.Errorf("%w (%s, is the region right?): %w", ErrAccessDenied, answer.Code, answer)
+	case "ExpiredToken", "InvalidToken", "XAdminUserNotFound": // not always with a status of refusal
+		return fmt.Errorf("%w (%s): %w", ErrAccessDenied, answer.Code, answer)
+	}
+	if answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized {
+		return fmt.Errorf("%w (%s): %w", ErrAccessDenied, answer.Code, answer)
+	}
+	return fmt.Errorf("the object store answered %s: %w", answer.Code, answer)
+}

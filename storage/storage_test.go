@@ -1,0 +1,123 @@
+package storage_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
+)
+
+// open opens a place of its own in the test bucket.
+func open(t *testing.T) *storage.Bucket {
+	t.Helper()
+	return openURL(t, storagetest.Bucket(t))
+}
+
+// openURL opens the bucket and empties it when the test ends.
+func openURL(t *testing.T, bucketURL string) *storage.Bucket {
+	t.Helper()
+	b, err := storage.Open(storage.Config{URL: bucketURL})
+	require.NoError(t, err)
+	t.Cleanup(b.Close)
+	return b
+}
+
+// unfinished lists the multipart uploads below the URL's prefix that were begun
+// and neither completed nor aborted, asked of the store without our code.
+func unfinished(t *testing.T, bucketURL string) []string {
+	t.Helper()
+	u, err := url.Parse(bucketURL)
+	require.NoError(t, err)
+	secret, _ := u.User.Password()
+	client, err := minio.New(u.Host, &minio.Options{
+		Creds:  credentials.NewStaticV4(u.User.Username(), secret, ""),
+		Region: u.Query().Get("region"),
+	})
+	require.NoError(t, err)
+
+	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	var names []string
+	for info := range client.ListIncompleteUploads(t.Context(), bucket, "", true) {
+		require.NoError(t, info.Err)
+		if strings.HasPrefix(info.Key, prefix+"/") {
+			names = append(names, info.Key)
+		}
+	}
+	return names
+}
+
+// keys lists the objects below prefix.
+func keys(t *testing.T, b *storage.Bucket, prefix string) []string {
+	t.Helper()
+	found := []string{}
+	for object, err := range b.List(t.Context(), prefix) {
+		require.NoError(t, err)
+		found = append(found, object.Key)
+	}
+	return found
+}
+
+// put uploads a text.
+func put(t *testing.T, b *storage.Bucket, key, text string) storage.Object {
+	t.Helper()
+	object, err := b.Upload(t.Context(), key, strings.NewReader(text))
+	require.NoError(t, err)
+	return object
+}
+
+// link signs a link.
+func link(t *testing.T, b *storage.Bucket, key string, opts storage.LinkOptions) string {
+	t.Helper()
+	signed, err := b.Link(t.Context(), key, opts)
+	require.NoError(t, err)
+	return signed
+}
+
+// get fetches a URL as it is on the wire, without unpacking.
+func get(t *testing.T, rawURL string) (status int, header http.Header, body []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, rawURL, http.NoBody)
+	require.NoError(t, err)
+	client := http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	body, err = io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, resp.Header, body
+}
+
+// proxied puts a proxy before the store that passes the Host header on, and
+// returns the bucket's URL through it. seen is called with each answer of the
+// store before it reaches the client.
+func proxied(t *testing.T, bucketURL string, seen func(*http.Response)) string {
+	t.Helper()
+	u, err := url.Parse(bucketURL)
+	require.NoError(t, err)
+
+	target := &url.URL{Scheme: u.Scheme, Host: u.Host}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host
+			// A client that goes away must not tear the store's own work.
+			r.Out = r.Out.WithContext(context.WithoutCancel(r.Out.Context()))
+		},
+		ModifyResponse: func(resp *http.Response) error { seen(resp); return nil },
+	})
+	t.Cleanup(proxy.Close)
+
+	u.Host = proxy.Listener.Addr().String()
+	return u.String()
+}
