@@ -1,0 +1,156 @@
+package fhir
+
+// DefaultCreatedAtURL is the URL of the extension that carries
+// meta.createdAt in FHIR format, unless [Options] names another.
+const DefaultCreatedAtURL = "ex:createdAt"
+
+// maxDepth bounds how deep objects are converted inside one another, and
+// maxResources how deep resources are. What is deeper passes as stored.
+const (
+	maxDepth     = 1000
+	maxResources = 16
+)
+
+// Options adjusts a [Converter]. The zero value is the default.
+type Options struct {
+	// CreatedAtURL is the URL of the extension that meta.createdAt becomes.
+	// Default: DefaultCreatedAtURL.
+	CreatedAtURL string
+
+	// ExtensionValues says that in Aidbox format the values inside of
+	// extensions are written the Aidbox way too, as Aidbox does with
+	// BOX_FHIR_CORRECT_AIDBOX_FORMAT. By default AppendAidbox leaves extensions
+	// as they are. AppendFHIR reads both.
+	ExtensionValues bool
+
+	// Issue is called for each thing that could not be converted and passed as
+	// it was. It may be nil.
+	Issue func(Issue)
+}
+
+// An Issue is something that could not be converted. It never holds content of
+// the document.
+type Issue struct {
+	ResourceType string // of the document
+	Path         string // of the element, as in Observation.component.value
+	Reason       string
+}
+
+// A Converter turns documents from one format into the other. It keeps its
+// working memory, so it is not safe for concurrent use: make one for each
+// goroutine. Its zero value is not usable.
+type Converter struct {
+	tables    *Tables
+	options   Options
+	createdAt []byte // the extension for it, up to its value
+
+	// The state of the conversion that runs.
+	src       []byte
+	direction direction
+	depth     int  // of objects
+	resources int  // of resources
+	broken    bool // src is not JSON
+	path      []step
+	held      []held
+	claims    []claimed
+	scratch   []byte
+}
+
+// A step of the way from the root to where the conversion is.
+type step struct {
+	field *field
+	node  *node
+}
+
+// NewConverter returns a converter for documents of the FHIR version that t
+// describes.
+func NewConverter(t *Tables, options Options) *Converter {
+	if options.CreatedAtURL == "" {
+		options.CreatedAtURL = DefaultCreatedAtURL
+	}
+	return &Converter{
+		tables:    t,
+		options:   options,
+		createdAt: []byte(`{"url":` + quote(options.CreatedAtURL) + `,"valueInstant":`),
+	}
+}
+
+// AppendFHIR appends the FHIR form of a document in Aidbox format, on one line
+// and without white space between tokens, and returns the extended slice. The
+// document is a valid JSON document with id, meta and resourceType in it.
+//
+// It never fails: what cannot be converted passes as stored and is reported to
+// Options.Issue. Members keep their order; a reference stands where its id, uri
+// or localRef stood.
+func (c *Converter) AppendFHIR(dst, doc []byte) []byte {
+	return c.document(dst, doc, toFHIR, c.typeOf(doc))
+}
+
+// AppendFHIRType is [Converter.AppendFHIR] for a document whose resource type
+// is known: it saves looking for it.
+func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte) []byte {
+	n, ok := c.tables.resources[resourceType]
+	if !ok {
+		n = c.tables.custom
+	}
+	return c.document(dst, doc, toFHIR, n)
+}
+
+// AppendAidbox appends the Aidbox form of a FHIR document and returns the
+// extended slice. The document is untrusted input: anything but one JSON object
+// that PostgreSQL can keep as jsonb is a [*SyntaxError], and dst comes back as
+// it was.
+func (c *Converter) AppendAidbox(dst, doc []byte) ([]byte, error) {
+	if err := validate(doc); err != nil {
+		return dst, err
+	}
+	return c.document(dst, doc, toAidbox, c.typeOf(doc)), nil
+}
+
+// typeOf returns the elements of the resource type that a document names.
+func (c *Converter) typeOf(doc []byte) *node {
+	return c.tables.resource(resourceType(doc, space(doc, 0)))
+}
+
+// resourceType returns the resourceType of the object at src[i], or nil.
+func resourceType(src []byte, i int) []byte {
+	m, ok := findMember(src, i, "resourceType")
+	if !ok {
+		return nil
+	}
+	text, _ := stringText(src, m.value)
+	return text
+}
+
+// document converts one document.
+func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
+	c.src, c.direction, c.broken = doc, d, false
+	c.depth, c.resources = 0, 0
+	c.path, c.held, c.claims = append(c.path[:0], step{nil, n}), c.held[:0], c.claims[:0]
+
+	start := len(dst)
+	i := space(doc, 0)
+	if at(doc, i) == '{' {
+		dst, i = c.object(dst, i, n)
+	} else {
+		dst, i = appendValue(dst, doc, i)
+	}
+	if c.broken || space(doc, i) != len(doc) {
+		dst = appendLine(dst[:start], doc)
+	}
+	c.src = nil
+	return dst
+}
+
+// appendLine appends bytes that are no JSON document, so that they are at
+// least one line.
+func appendLine(dst, doc []byte) []byte {
+	start := len(dst)
+	dst = append(dst, doc...)
+	for i, b := range dst[start:] {
+		if b == '\n' || b == '\r' {
+			dst[start+i] = ' '
+		}
+	}
+	return dst
+}

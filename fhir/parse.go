@@ -1,0 +1,160 @@
+package fhir
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// definition is one type as the text of the tables has it.
+type definition struct {
+	kind, name, base string
+	elements         []element
+}
+
+type element struct {
+	name  string
+	many  bool
+	types []string
+}
+
+// choice returns the name of a choice element without its [x].
+func (e element) choice() (string, bool) { return strings.CutSuffix(e.name, "[x]") }
+
+// parseTables reads the text that fhir/gen writes; its header describes it.
+func parseTables(text string) (*Tables, error) {
+	definitions, order, err := parseDefinitions(text)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tables{
+		types:     make(map[string]*node, len(order)),
+		resources: make(map[string]*node),
+	}
+	for _, name := range order {
+		t.types[name] = &node{name: name, shape: shapes[name]}
+		if definitions[name].kind == "resource" {
+			t.resourceTypes = append(t.resourceTypes, name)
+			t.resources[name] = t.types[name]
+		}
+	}
+	slices.Sort(t.resourceTypes)
+
+	for _, name := range order {
+		fields := make(map[string]*field)
+		for base := name; base != ""; base = definitions[base].base {
+			d, ok := definitions[base]
+			if !ok {
+				return nil, fmt.Errorf("type %s: no base %s", name, base)
+			}
+			if err := t.addElements(fields, d); err != nil {
+				return nil, err
+			}
+		}
+		addAidboxMembers(fields, t.types[name])
+		t.types[name].members = newLookup(fields)
+	}
+	t.sibling = &field{name: "Element", many: true, node: t.types["Element"]}
+	t.custom = &node{name: "Resource", members: t.types["Resource"].members}
+	return t, nil
+}
+
+// shapes names the types that need more than the conversion of their members.
+var shapes = map[string]shape{
+	"Extension": extension,
+	"Meta":      metadata,
+	"Reference": reference,
+	"Resource":  resource,
+}
+
+// addAidboxMembers adds the names that only the Aidbox format has, and marks
+// the members that are kept back until the object's end.
+func addAidboxMembers(fields map[string]*field, n *node) {
+	switch n.shape {
+	case reference:
+		for _, name := range []string{"id", "resource", "resourceType", "uri", "localRef", "reference", "type"} {
+			fields[name] = &field{name: name, action: [2]action{toFHIR: hold}}
+		}
+		fields["reference"].action[toAidbox] = hold
+		for _, name := range []string{"id", "resource", "resourceType", "uri", "localRef"} {
+			fields[name].action[toAidbox] = claim
+		}
+	case metadata:
+		created := &field{name: "createdAt", action: [2]action{hold, claim}}
+		fields["createdAt"] = created
+		fields["extension"].choice, fields["extension"].action = created, [2]action{claim, extract}
+	}
+}
+
+// addElements adds the fields of one definition. Those that are there already,
+// from a type that is built on it, stay.
+func (t *Tables) addElements(fields map[string]*field, d definition) error {
+	add := func(name string, f *field) *field {
+		f.name = name
+		if fields[name] == nil {
+			fields[name] = f
+		}
+		return fields[name]
+	}
+	for _, e := range d.elements {
+		base, isChoice := e.choice()
+		if !isChoice {
+			n, err := t.lookupType(d, e.types[0])
+			if err != nil {
+				return err
+			}
+			add(e.name, &field{many: e.many, node: n})
+			continue
+		}
+		options := make(map[string]*field, len(e.types))
+		value := add(base, &field{action: [2]action{unfold, claim}})
+		for _, name := range e.types {
+			n, err := t.lookupType(d, name)
+			if err != nil {
+				return err
+			}
+			options[name] = add(base+strings.ToUpper(name[:1])+name[1:],
+				&field{node: n, choice: value, option: name, action: [2]action{claim, fold}})
+		}
+		l := newLookup(options)
+		value.options = &l
+	}
+	return nil
+}
+
+// lookupType returns the node of a type, nil for a primitive.
+func (t *Tables) lookupType(d definition, name string) (*node, error) {
+	n, ok := t.types[name]
+	if !ok && (name[0] < 'a' || name[0] > 'z') {
+		return nil, fmt.Errorf("type %s: no type %s", d.name, name)
+	}
+	return n, nil
+}
+
+// parseDefinitions reads the lines of the text into definitions by name, and
+// their names in the order of the text.
+func parseDefinitions(text string) (map[string]definition, []string, error) {
+	definitions := make(map[string]definition)
+	var order []string
+	var current definition
+	for number, line := range strings.Split(text, "\n") {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0 || line[0] == '#':
+			continue
+		case len(words) < 2 || line[0] == ' ' && current.name == "":
+			return nil, nil, fmt.Errorf("line %d: %q", number+1, line)
+		case line[0] != ' ':
+			current = definition{kind: words[0], name: words[1]}
+			if len(words) > 2 {
+				current.base = words[2]
+			}
+			order = append(order, current.name)
+		default:
+			name, many := strings.CutSuffix(words[0], "*")
+			current.elements = append(current.elements, element{name, many, words[1:]})
+		}
+		definitions[current.name] = current
+	}
+	return definitions, order, nil
+}

@@ -1,0 +1,174 @@
+package fhir
+
+import "bytes"
+
+// The members of a reference that say what it points to, or that are in the
+// way of a member that does.
+type target struct {
+	id, uri, local, literal, kind, stated *held
+}
+
+// sort finds the members among those that were held back.
+func (t *target) sort(waiting []held) {
+	for k := range waiting {
+		h := &waiting[k]
+		switch h.field.name {
+		case "id":
+			t.id = h
+		case "uri":
+			t.uri = h
+		case "localRef":
+			t.local = h
+		case "reference":
+			t.literal = h
+		case "resourceType":
+			t.kind = h
+		case "type":
+			t.stated = h
+		}
+	}
+}
+
+// settleReference writes the members of a reference in Aidbox format that were
+// held back as FHIR has them. It leaves a reference as it is that has FHIR's
+// form already or makes no sense.
+func (c *Converter) settleReference(dst []byte, waiting []held) []byte {
+	var t target
+	t.sort(waiting)
+	from, reason := c.pointer(&t)
+	if from == nil && (reason != "" || t.kind == nil) {
+		if reason != "" {
+			c.report(reason)
+		}
+		return c.putBackAll(dst, waiting)
+	}
+	shift := 0
+	for k := range waiting {
+		h := &waiting[k]
+		mark := len(dst)
+		switch {
+		case h == from:
+			dst = c.appendReference(dst, &t, from)
+		case h == t.kind && t.stated == nil && (from == nil || from != t.id):
+			dst = append(append(dst, `"type":`...), c.src[h.value:valueEnd(c.src, h.value)]...)
+		case h == t.stated, h.field.name == "resource" && at(c.src, h.value) != '{':
+			dst, shift = c.putBack(dst, *h, shift)
+			continue
+		default:
+			continue // said by the others: resourceType, and resource, which FHIR does not have
+		}
+		dst, shift = c.moveMember(dst, h.dst+shift, mark, shift)
+	}
+	return dst
+}
+
+// pointer returns the member that says what the reference points to. Without
+// one, reason says what is wrong, if anything is.
+func (c *Converter) pointer(t *target) (from *held, reason string) {
+	if t.literal != nil {
+		if t.kind != nil || t.uri != nil || t.local != nil {
+			return nil, reasonTwoTargets
+		}
+		return nil, ""
+	}
+	count := 0
+	for _, h := range []*held{t.id, t.uri, t.local} {
+		if h == nil {
+			continue
+		}
+		if _, ok := c.heldString(*h); !ok {
+			return nil, reasonReference
+		}
+		from, count = h, count+1
+	}
+	if t.kind != nil {
+		kind, ok := c.heldString(*t.kind)
+		if !ok || len(kind) == 0 {
+			return nil, reasonReference
+		}
+	}
+	switch {
+	case count > 1:
+		return nil, reasonTwoTargets
+	case from == nil:
+		return nil, c.disagreement(t)
+	case from == t.id:
+		id, _ := c.heldString(*t.id)
+		if len(id) == 0 || t.kind == nil && !bytes.ContainsAny(id, "/:#?") {
+			return nil, reasonNoID
+		}
+	}
+	return from, ""
+}
+
+// disagreement says what is wrong with a reference that has no target when its
+// type is given twice.
+func (c *Converter) disagreement(t *target) string {
+	if t.kind == nil || t.stated == nil {
+		return ""
+	}
+	kind, _ := c.heldString(*t.kind)
+	if stated, ok := c.heldString(*t.stated); !ok || !bytes.Equal(kind, stated) {
+		return reasonTwoTargets
+	}
+	return ""
+}
+
+// appendReference appends the member "reference" for what a reference in
+// Aidbox format points to. An id without a type is what Fhirbase makes of a
+// reference that is not Type/id: the whole of it.
+func (c *Converter) appendReference(dst []byte, t *target, from *held) []byte {
+	dst = append(dst, `"reference":"`...)
+	switch {
+	case from == t.local:
+		dst = append(dst, '#')
+	case from == t.id && t.kind != nil:
+		kind, _ := c.heldString(*t.kind)
+		dst = append(append(dst, kind...), '/')
+	}
+	text, _ := c.heldString(*from)
+	return append(append(dst, text...), '"')
+}
+
+// settleTarget writes the reference of a FHIR reference as the Aidbox format
+// has it: {resourceType, id}, {localRef} or {uri}. A reference that has a
+// member of one of these names, such as an element id, stays as it is.
+func (c *Converter) settleTarget(dst []byte, waiting []held, claims []claimed) []byte {
+	h := waiting[0]
+	text, ok := c.heldString(h)
+	switch {
+	case !ok:
+		c.report(reasonReference)
+		return c.putBackAll(dst, waiting)
+	case len(claims) > 0 || len(waiting) > 1:
+		c.report(reasonTwoTargets)
+		return c.putBackAll(dst, waiting)
+	}
+	mark := len(dst)
+	text = plainText(text)
+	if kind, id, ok := splitReference(text); ok {
+		dst = append(append(append(dst, `"id":"`...), id...), `","resourceType":"`...)
+		dst = append(append(dst, kind...), '"')
+	} else if local, ok := bytes.CutPrefix(text, []byte("#")); ok {
+		dst = append(append(append(dst, `"localRef":"`...), local...), '"')
+	} else {
+		dst = append(append(append(dst, `"uri":"`...), text...), '"')
+	}
+	dst, _ = c.moveMember(dst, h.dst, mark, 0)
+	return dst
+}
+
+// splitReference splits Type/id. Anything else, such as a version, a query or
+// an absolute URL, it does not.
+func splitReference(text []byte) (kind, id []byte, ok bool) {
+	kind, id, ok = bytes.Cut(text, []byte("/"))
+	if !ok || len(kind) == 0 || len(id) == 0 || kind[0] < 'A' || kind[0] > 'Z' {
+		return nil, nil, false
+	}
+	for _, b := range kind {
+		if !('a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9') {
+			return nil, nil, false
+		}
+	}
+	return kind, id, !bytes.ContainsAny(id, `/?#\ `)
+}

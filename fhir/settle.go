@@ -1,0 +1,62 @@
+package fhir
+
+import "slices"
+
+// settle decides about the members that were held back, once the whole object
+// of type n is known. The output is that object without its closing brace.
+func (c *Converter) settle(dst []byte, n *node, waiting []held, claims []claimed) []byte {
+	switch {
+	case n.shape == metadata:
+		return c.settleCreatedAt(dst, waiting, claims)
+	case c.direction == toFHIR:
+		return c.settleReference(dst, waiting)
+	default:
+		return c.settleTarget(dst, waiting, claims)
+	}
+}
+
+// putBack inserts a held member where it would have stood, as it is written.
+// shift is by how much the output before it has grown since; the new shift is
+// returned.
+func (c *Converter) putBack(dst []byte, h held, shift int) ([]byte, int) {
+	mark := len(dst)
+	dst = append(append(dst, c.src[h.key:h.keyEnd]...), ':')
+	dst, _ = appendValue(dst, c.src, h.value)
+	return c.moveMember(dst, h.dst+shift, mark, shift)
+}
+
+// putBackAll inserts all held members.
+func (c *Converter) putBackAll(dst []byte, waiting []held) []byte {
+	shift := 0
+	for _, h := range waiting {
+		dst, shift = c.putBack(dst, h, shift)
+	}
+	return dst
+}
+
+// moveMember moves the member that was appended at mark, without a comma, to
+// where it belongs, with one. It returns the shift grown by its length.
+func (c *Converter) moveMember(dst []byte, to, mark, shift int) ([]byte, int) {
+	first, last := dst[to-1] == '{', to == mark
+	if !first {
+		dst = slices.Insert(dst, mark, ',')
+	} else if !last {
+		dst = append(dst, ',')
+	}
+	return c.moveTail(dst, to, mark), shift + len(dst) - mark
+}
+
+// moveTail moves the end of the output, from mark on, to an earlier place.
+func (c *Converter) moveTail(dst []byte, to, mark int) []byte {
+	if to == mark {
+		return dst
+	}
+	c.scratch = append(c.scratch[:0], dst[mark:]...)
+	copy(dst[to+len(c.scratch):], dst[to:mark])
+	copy(dst[to:], c.scratch)
+	return dst
+}
+
+// heldString returns the text of a held member between its quotes, as it is
+// written, and whether it is a string at all.
+func (c *Converter) heldString(h held) (text []byte, ok bool) { return stringText(c.src, h.value) }
