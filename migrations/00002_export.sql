@@ -1,0 +1,56 @@
+-- +goose Up
+
+CREATE TYPE sluice.export_state AS ENUM ('accepted', 'running', 'completed', 'failed', 'cancelled', 'expired');
+CREATE TYPE sluice.part_state AS ENUM ('waiting', 'running', 'done');
+
+-- One kick-off and what became of it. The client polls this row: River's own
+-- rows vanish after a day.
+CREATE TABLE sluice.export (
+    id               uuid                PRIMARY KEY,
+    client_id        text                NOT NULL,
+    request          jsonb               NOT NULL,
+    state            sluice.export_state NOT NULL DEFAULT 'accepted',
+    -- How often it was begun. Each time has a snapshot of its own, and parts of
+    -- an older time count for nothing.
+    generation       integer             NOT NULL DEFAULT 0,
+    snapshot         text,
+    transaction_time timestamptz,
+    parts_total      integer             NOT NULL DEFAULT 0,
+    parts_done       integer             NOT NULL DEFAULT 0,
+    bytes_planned    bigint              NOT NULL DEFAULT 0,
+    -- Planned bytes of the parts that are done.
+    bytes_done       bigint              NOT NULL DEFAULT 0,
+    failure          text,
+    job_id           bigint,
+    created_at       timestamptz         NOT NULL DEFAULT now(),
+    finished_at      timestamptz,
+    expires_at       timestamptz
+);
+
+-- Expiry looks for these.
+CREATE INDEX export_expires_at ON sluice.export (expires_at) WHERE state = 'completed';
+
+-- A range of blocks of one table: the unit of work, of retry and of storage.
+CREATE TABLE sluice.part (
+    export_id     uuid              NOT NULL REFERENCES sluice.export ON DELETE CASCADE,
+    generation    integer           NOT NULL,
+    number        integer           NOT NULL,
+    resource_type text              NOT NULL,
+    -- What to read, as the planner wrote it for the scanner.
+    scan          jsonb             NOT NULL,
+    object_key    text              NOT NULL,
+    state         sluice.part_state NOT NULL DEFAULT 'waiting',
+    -- The attempt that holds the part; an older one changes nothing any more.
+    attempt       integer           NOT NULL DEFAULT 0,
+    job_id        bigint,
+    bytes_planned bigint            NOT NULL,
+    bytes_read    bigint            NOT NULL DEFAULT 0,
+    -- What the object holds. An empty part has no object.
+    resources     bigint            NOT NULL DEFAULT 0,
+    file_bytes    bigint            NOT NULL DEFAULT 0,
+    sha256        bytea,
+    PRIMARY KEY (export_id, generation, number)
+);
+
+-- The status sums what the running parts have read.
+CREATE INDEX part_running ON sluice.part (export_id) WHERE state = 'running';

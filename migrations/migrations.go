@@ -1,0 +1,129 @@
+// Package migrations brings the state database up to date: River's tables and
+// Sluice's own schema.
+//
+// It knows SQL files and their order, and nothing of what the tables are for.
+// A migration that has been released is never changed; a new one follows it.
+package migrations
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// ErrPending says that the state database lacks migrations of this version.
+var ErrPending = errors.New("the state database is not migrated: run sluice migrate")
+
+const (
+	// One migration at a time, over all processes: the key is any number that
+	// nobody else uses. The lock goes with its connection.
+	lockSQL = `SELECT pg_advisory_lock(5126412530)`
+
+	createSchemaSQL = `CREATE SCHEMA IF NOT EXISTS sluice`
+	schemaExistsSQL = `SELECT to_regclass('sluice.migration') IS NOT NULL`
+)
+
+// Up applies what is missing, River's migrations first, and returns how many
+// it applied. Processes that call it at the same time wait for each other.
+func Up(ctx context.Context, pool *pgxpool.Pool) (int, error) {
+	// Not a connection of the pool: whoever waits for the lock would keep it
+	// from the one that migrates.
+	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+
+	if _, err := conn.Exec(ctx, lockSQL); err != nil {
+		return 0, fmt.Errorf("migrate: wait for other migrations: %w", err)
+	}
+
+	river, err := riverUp(ctx, pool)
+	if err != nil {
+		return 0, err
+	}
+	own, err := ownUp(ctx, pool)
+	return river + own, err
+}
+
+// Check returns ErrPending when Up has something to do. It changes nothing.
+func Check(ctx context.Context, pool *pgxpool.Pool) error {
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err != nil {
+		return fmt.Errorf("check River's migrations: %w", err)
+	}
+	if res, err := migrator.Validate(ctx, nil); err != nil {
+		return fmt.Errorf("check River's migrations: %w", err)
+	} else if !res.OK {
+		return ErrPending
+	}
+
+	var exists bool
+	if err := pool.QueryRow(ctx, schemaExistsSQL).Scan(&exists); err != nil {
+		return fmt.Errorf("check migrations: %w", err)
+	}
+	if !exists {
+		return ErrPending
+	}
+	return withProvider(pool, func(provider *goose.Provider) error {
+		pending, err := provider.HasPending(ctx)
+		if err != nil {
+			return fmt.Errorf("check migrations: %w", err)
+		}
+		if pending {
+			return ErrPending
+		}
+		return nil
+	})
+}
+
+func riverUp(ctx context.Context, pool *pgxpool.Pool) (int, error) {
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err != nil {
+		return 0, fmt.Errorf("migrate River's tables: %w", err)
+	}
+	res, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if err != nil {
+		return 0, fmt.Errorf("migrate River's tables: %w", err)
+	}
+	return len(res.Versions), nil
+}
+
+func ownUp(ctx context.Context, pool *pgxpool.Pool) (applied int, err error) {
+	if _, err := pool.Exec(ctx, createSchemaSQL); err != nil {
+		return 0, fmt.Errorf("migrate: create schema: %w", err)
+	}
+	err = withProvider(pool, func(provider *goose.Provider) error {
+		results, err := provider.Up(ctx)
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		applied = len(results)
+		return nil
+	})
+	return applied, err
+}
+
+// withProvider lends goose the pool as a database/sql handle, which is all that
+// goose speaks.
+func withProvider(pool *pgxpool.Pool, do func(*goose.Provider) error) error {
+	db := stdlib.OpenDBFromPool(pool)
+	defer func() { _ = db.Close() }()
+
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName("sluice.migration"))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	return do(provider)
+}

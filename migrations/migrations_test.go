@@ -1,0 +1,67 @@
+package migrations_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
+)
+
+func TestUp(t *testing.T) {
+	t.Parallel()
+
+	setup := func(t *testing.T) *pgxpool.Pool {
+		t.Helper()
+		pool, err := pgxpool.New(t.Context(), sourcetest.Database(t))
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		return pool
+	}
+
+	t.Run("TwiceAppliesOnce", func(t *testing.T) {
+		t.Parallel()
+		pool := setup(t)
+
+		require.ErrorIs(t, migrations.Check(t.Context(), pool), migrations.ErrPending)
+
+		applied, err := migrations.Up(t.Context(), pool)
+		require.NoError(t, err)
+		require.Positive(t, applied)
+		require.NoError(t, migrations.Check(t.Context(), pool))
+
+		applied, err = migrations.Up(t.Context(), pool)
+		require.NoError(t, err)
+		require.Zero(t, applied)
+	})
+
+	t.Run("ManyAtOnce", func(t *testing.T) {
+		t.Parallel()
+		pool := setup(t)
+
+		var group errgroup.Group
+		for range 4 {
+			group.Go(func() error {
+				_, err := migrations.Up(t.Context(), pool)
+				return err
+			})
+		}
+		require.NoError(t, group.Wait())
+		require.NoError(t, migrations.Check(t.Context(), pool))
+	})
+
+	t.Run("CheckSeesMissingOwnMigration", func(t *testing.T) {
+		t.Parallel()
+		pool := setup(t)
+
+		_, err := migrations.Up(t.Context(), pool)
+		require.NoError(t, err)
+		_, err = pool.Exec(t.Context(), `DELETE FROM sluice.migration WHERE version_id = (SELECT max(version_id) FROM sluice.migration)`)
+		require.NoError(t, err)
+
+		require.ErrorIs(t, migrations.Check(t.Context(), pool), migrations.ErrPending)
+	})
+}
