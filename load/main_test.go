@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/gzip"
@@ -14,6 +15,13 @@ import (
 
 	"github.com/seed-90096f4d/sluice/load"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
+)
+
+// How long a test waits for the database to come to a state, and how often it
+// looks.
+const (
+	waitLong = time.Minute
+	waitStep = 10 * time.Millisecond
 )
 
 func TestMain(m *testing.M) {

@@ -1,0 +1,143 @@
+package load_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/load"
+)
+
+// Each line stands third in a file, after a blank line and a good one. The
+// reasons are those a user can act on.
+func TestBadLines(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	long := strings.Repeat("x", 56)
+
+	for name, test := range map[string]struct{ line, reason string }{
+		"NoJSON":          {`hello`, "not a JSON object"},
+		"Array":           {`[{"resourceType":"Patient","id":"x"}]`, "not a JSON object"},
+		"Open":            {`{"resourceType":"Patient","id":"x"`, "not valid JSON"},
+		"OpenString":      {`{"resourceType":"Patient","id":"x`, "not valid JSON"},
+		"Two":             {`{"resourceType":"Patient","id":"x"}{}`, "not valid JSON"},
+		"Comma":           {`{"resourceType":"Patient",,"id":"x"}`, "not valid JSON"},
+		"LastComma":       {`{"resourceType":"Patient","id":"x",}`, "not valid JSON"},
+		"NoValue":         {`{"resourceType":"Patient","id":"x","active":}`, "not valid JSON"},
+		"BadWord":         {`{"resourceType":"Patient","id":"x","active":yes}`, `invalid input syntax for type json: Token "yes" is invalid.`},
+		"BadNesting":      {`{"resourceType":"Patient","id":"x","a":[{]}}`, "invalid input syntax for type json"},
+		"BadStripped":     {`{"resourceType":"Patient","id":"x","meta":{"versionId":one}}`, "not valid JSON"},
+		"Zero":            {`{"resourceType":"Patient","id":"x","a":"\u0000"}`, `\u0000 cannot be converted to text`},
+		"NotUTF8":         {`{"resourceType":"Patient","id":"x","a":"` + "\xff" + `"}`, "invalid byte sequence"},
+		"HugeNumber":      {`{"resourceType":"Patient","id":"x","a":1e999999}`, "overflow"},
+		"NoType":          {`{"id":"x"}`, "resourceType is missing"},
+		"NumberType":      {`{"resourceType":1,"id":"x"}`, "resourceType is missing or not a string"},
+		"BadType":         {`{"resourceType":"patient; drop","id":"x"}`, `"patient; drop" is not the name of a resource type`},
+		"LongType":        {`{"resourceType":"X` + long + `","id":"x"}`, "is not the name of a resource type"},
+		"MisspeltType":    {`{"resourceType":"PATIENT","id":"x"}`, `the type is spelt "Patient"`},
+		"NoID":            {`{"resourceType":"Patient"}`, "Patient: id is missing"},
+		"NumberID":        {`{"resourceType":"Patient","id":7}`, "Patient: id is missing or not a string"},
+		"BadID":           {`{"resourceType":"Patient","id":"a b"}`, `"a b" is not a FHIR id`},
+		"EmptyID":         {`{"resourceType":"Patient","id":""}`, "is not a FHIR id"},
+		"LongID":          {`{"resourceType":"Patient","id":"` + strings.Repeat(long, 5) + `"}`, "is not a FHIR id"},
+		"DuplicateID":     {alice, `Patient with id "pt-1" stands in this file twice`},
+		"BadTime":         {`{"resourceType":"Patient","id":"x","meta":{"lastUpdated":"2024"}}`, `meta.lastUpdated "2024" is not an instant`},
+		"EscapedKeysSame": {`{"resourceType":"Patient","\u0069d":"pt-1"}`, `Patient with id "pt-1" stands in this file twice`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := writeLines(t, "patients.ndjson", "", alice, test.line, bob)
+
+			_, err := load.Files(t.Context(), db.url, []string{path}, load.Options{Format: load.Aidbox, KeepTimes: true})
+
+			var lineErr *load.LineError
+			require.ErrorAs(t, err, &lineErr)
+			require.Equal(t, path, lineErr.File)
+			require.EqualValues(t, 3, lineErr.Line)
+			require.ErrorContains(t, err, path+":3: ")
+			require.ErrorContains(t, err, test.reason)
+			require.Equal(t, "true", db.text(t, `SELECT (to_regclass('patient') IS NULL)::text`), "nothing is kept")
+		})
+	}
+}
+
+func TestABadLineInFHIRFormat(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+
+	path := writeLines(t, "patients.ndjson", alice, `{"resourceType":"Patient","id":"x","a":}`, bob)
+	_, err := load.Files(t.Context(), db.url, []string{path}, load.Options{})
+
+	require.ErrorContains(t, err, path+":2: ")
+}
+
+func TestABadFileSparesTheOthers(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	db.loadLines(t, patient("pt-1", "Old"))
+
+	good := writeLines(t, "a.ndjson", group)
+	bad := writeLines(t, "b.ndjson", patient("new", "New"), alice, "oops")
+	summary, err := load.Files(t.Context(), db.url, []string{good, bad, good}, load.Options{})
+
+	require.ErrorContains(t, err, bad+":3: ")
+	require.Equal(t, load.Summary{
+		Files: 1, Resources: 1, Types: []load.TypeCount{{Type: "Group", Resources: 1}},
+	}, summary)
+	require.Equal(t, []string{"pt-1 1 created Old*"}, db.rows(t, versionsSQL))
+}
+
+func TestATruncatedGzipFile(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+
+	content := gzipped(t, alice+"\n"+bob+"\n")
+	path := writeFile(t, "a.ndjson.gz", content[:len(content)-10])
+	_, err := load.Files(t.Context(), db.url, []string{path}, load.Options{})
+
+	require.ErrorContains(t, err, path)
+	require.ErrorContains(t, err, "unexpected EOF")
+	require.Equal(t, "true", db.text(t, `SELECT (to_regclass('patient') IS NULL)::text`))
+}
+
+// Duplicates are found also when many batches lie between the two, in a table
+// that was empty and in one that was not.
+func TestADuplicateFarAway(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+
+	lines := []string{bob}
+	for _, c := range "abcdefghijklmnopqrstuvwxyz" {
+		lines = append(lines, patient("p-"+string(c), strings.Repeat("x", 100)))
+	}
+	lines = append(lines, bob)
+	path := writeLines(t, "patients.ndjson", lines...)
+
+	for range 2 {
+		_, err := load.Files(t.Context(), db.url, []string{path}, load.Options{BatchBytes: 500})
+		var lineErr *load.LineError
+		require.ErrorAs(t, err, &lineErr)
+		require.EqualValues(t, 28, lineErr.Line)
+		require.ErrorContains(t, err, `Patient with id "pt-2" stands in this file twice`)
+
+		db.loadLines(t, alice)
+	}
+}
+
+func TestLongLines(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+
+	long := patient("long", strings.Repeat("é", 3<<20))
+	path := writeLines(t, "a.ndjson", alice, long, bob)
+	db.load(t, load.Options{MaxLine: len(long) + 1}, path)
+	require.Equal(t, []string{"long", "pt-1", "pt-2"}, db.rows(t, patientIDs))
+	require.Equal(t, "3145728", db.text(t, `SELECT length(resource #>> '{name,0,given,0}')::text FROM patient WHERE id = 'long'`))
+
+	_, err := load.Files(t.Context(), db.url, []string{path}, load.Options{MaxLine: len(long)})
+	var lineErr *load.LineError
+	require.ErrorAs(t, err, &lineErr)
+	require.EqualValues(t, 2, lineErr.Line)
+	require.ErrorContains(t, err, "longer than the maximum")
+}
