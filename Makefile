@@ -11,8 +11,13 @@ RUN ?=
 TEST ?=
 ARGS ?=
 
-# They reach the stand as environment, so that no shell reads them twice.
-export RUN TEST ARGS
+# They reach the stand as environment, so that no shell reads them twice, and
+# unexpanded, so that RUN='psql "$SLUICE_DATABASE_URL"' means what it says; who
+# writes $$ as in a Makefile is understood as well.
+unexport RUN TEST ARGS
+export STAND_RUN = $(subst $$$$,$$,$(value RUN))
+export STAND_TEST = $(value TEST)
+export STAND_ARGS = $(subst $$$$,$$,$(value ARGS))
 
 .PHONY: help
 help: ## Show this list

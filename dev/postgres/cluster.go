@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/dev/process"
+)
+
+// User is the superuser of every cluster the stand makes.
+const User = "postgres"
+
+// Major reads which PostgreSQL a data directory belongs to; 0 means that
+// there is no complete cluster in it.
+func Major(dataDir string) int {
+	content, err := os.ReadFile(filepath.Join(dataDir, "PG_VERSION"))
+	if err != nil {
+		return 0
+	}
+	major, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		return 0
+	}
+	return major
+}
+
+// initialize makes a cluster in dataDir. An interrupted attempt leaves nothing
+// that looks like a cluster: it is made beside and renamed when it is whole.
+func initialize(ctx context.Context, opts Options, log *os.File) error {
+	fresh := opts.DataDir + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return fmt.Errorf("make a cluster: %w", err)
+	}
+	if err := os.Mkdir(fresh, 0o700); err != nil {
+		return fmt.Errorf("make a cluster: %w", err)
+	}
+	if err := give(fresh, opts.Owner); err != nil {
+		return err
+	}
+	password := opts.DataDir + ".password"
+	if err := os.WriteFile(password, []byte(opts.Password+"\n"), 0o600); err != nil {
+		return fmt.Errorf("make a cluster: %w", err)
+	}
+	defer func() { _ = os.Remove(password) }()
+	if err := give(password, opts.Owner); err != nil {
+		return err
+	}
+
+	args := []string{
+		"--pgdata=" + fresh, "--username=" + User, "--pwfile=" + password,
+		"--auth=scram-sha-256", "--locale=C", "--encoding=UTF8",
+	}
+	if opts.Throwaway {
+		args = append(args, "--no-sync")
+	}
+	if err := runInitdb(ctx, opts, args, log); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, opts.DataDir); err != nil {
+		return fmt.Errorf("make a cluster: %w", err)
+	}
+	return nil
+}
+
+func runInitdb(ctx context.Context, opts Options, args []string, log *os.File) error {
+	from := size(log)
+	child, err := process.Start(process.Spec{
+		Path: filepath.Join(opts.Installation.Dir, "initdb"), Args: args,
+		Env: environment(), Dir: filepath.Dir(opts.DataDir), User: opts.Owner,
+		Stdout: log, Stderr: log,
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-child.Done():
+	case <-ctx.Done():
+		child.SignalGroup(killSignal)
+		<-child.Done()
+		return ctx.Err()
+	}
+	if child.Err() != nil {
+		return fmt.Errorf("initdb failed (%w); its last words in %s:\n%s",
+			child.Err(), log.Name(), process.Tail(log.Name(), from, tailLines))
+	}
+	return nil
+}
+
+// environment is what PostgreSQL's programs get: nothing of the user's PG…
+// variables and locales, so that every stand is the same and speaks English.
+func environment() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+}
+
+func size(file *os.File) int64 {
+	info, err := file.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}

@@ -1,0 +1,79 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/seed-90096f4d/sluice/dev/process"
+)
+
+// Owner is the account the server has to run under: nil, for the own one, or,
+// for root, whom PostgreSQL refuses, the user postgres, else nobody.
+func Owner() (*process.User, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		account, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, uidErr := strconv.ParseUint(account.Uid, 10, 32)
+		gid, gidErr := strconv.ParseUint(account.Gid, 10, 32)
+		if uidErr == nil && gidErr == nil {
+			return &process.User{Name: name, UID: uint32(uid), GID: uint32(gid)}, nil
+		}
+	}
+	return nil, errors.New("PostgreSQL does not run as root, and there is neither a user postgres nor a user nobody: run this as an ordinary user")
+}
+
+// Passable says whether owner can reach a folder, that is, enter it and each
+// of its parents. The folder itself need not exist; a nil owner, who is who
+// asks, always can.
+func Passable(dir string, owner *process.User) bool {
+	if owner == nil {
+		return true
+	}
+	for {
+		info, err := os.Stat(dir)
+		if err == nil && !mayEnter(info, owner) {
+			return false
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return true
+		}
+		dir = parent
+	}
+}
+
+// mayEnter reads the permission bits as the kernel does for someone who is
+// not root and in no further groups.
+func mayEnter(info os.FileInfo, owner *process.User) bool {
+	mode := info.Mode().Perm()
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case ok && stat.Uid == owner.UID:
+		return mode&0o100 != 0
+	case ok && stat.Gid == owner.GID:
+		return mode&0o010 != 0
+	default:
+		return mode&0o001 != 0
+	}
+}
+
+// give makes owner the owner of a file or folder; nil leaves it as it is.
+func give(path string, owner *process.User) error {
+	if owner == nil {
+		return nil
+	}
+	if err := os.Chown(path, int(owner.UID), int(owner.GID)); err != nil {
+		return fmt.Errorf("give %s to %s: %w", path, owner.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package stand
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const stateName = "state.json"
+
+// state is what a stand remembers from one start to the next.
+type state struct {
+	// PostgresPort and S3Port are kept while they are free, so that what a
+	// user wrote down goes on working.
+	PostgresPort int `json:"postgresPort"`
+	S3Port       int `json:"s3Port"`
+	// The credentials are made once, at random.
+	PostgresPassword string `json:"postgresPassword"`
+	S3Key            string `json:"s3Key"`
+	S3Secret         string `json:"s3Secret"`
+	// Sample is the number of resources of the sample data; 0 until they have
+	// all been loaded.
+	Sample int `json:"sample"`
+}
+
+// readState reads what an earlier start left, or makes the first one.
+func readState(dir string) (state, error) {
+	content, err := os.ReadFile(filepath.Join(dir, stateName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return state{PostgresPassword: rand.Text(), S3Key: rand.Text(), S3Secret: rand.Text()}, nil
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("read the stand's state: %w", err)
+	}
+	var known state
+	if err := json.Unmarshal(content, &known); err != nil {
+		return state{}, fmt.Errorf("read the stand's state from %s: %w", filepath.Join(dir, stateName), err)
+	}
+	return known, nil
+}
+
+// write puts the state beside and renames it, so that it is never half there.
+func (s state) write(dir string) error {
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the stand's state: %w", err)
+	}
+	fresh := filepath.Join(dir, stateName+".new")
+	if err := os.WriteFile(fresh, append(content, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write the stand's state: %w", err)
+	}
+	if err := os.Rename(fresh, filepath.Join(dir, stateName)); err != nil {
+		return fmt.Errorf("write the stand's state: %w", err)
+	}
+	return nil
+}
