@@ -18,7 +18,7 @@ import (
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-const line = `{"resourceType":"Patient","id":"1"}` + "\n"
+const line = "a line of an export\n"
 
 // pack gzips a text with the standard library.
 func pack(t *testing.T, text string) string {
