@@ -10,18 +10,17 @@ CREATE TABLE sluice.export (
     client_id        text                NOT NULL,
     request          jsonb               NOT NULL,
     state            sluice.export_state NOT NULL DEFAULT 'accepted',
-    -- How often it was begun. Each time has a snapshot of its own, and parts of
-    -- an older time count for nothing.
+    job_id           bigint              NOT NULL,
+    -- How often it was begun. Each time has a snapshot and parts of its own.
     generation       integer             NOT NULL DEFAULT 0,
     snapshot         text,
     transaction_time timestamptz,
     parts_total      integer             NOT NULL DEFAULT 0,
     parts_done       integer             NOT NULL DEFAULT 0,
     bytes_planned    bigint              NOT NULL DEFAULT 0,
-    -- Planned bytes of the parts that are done.
+    -- The planned bytes of the parts that are done.
     bytes_done       bigint              NOT NULL DEFAULT 0,
     failure          text,
-    job_id           bigint,
     created_at       timestamptz         NOT NULL DEFAULT now(),
     finished_at      timestamptz,
     expires_at       timestamptz
@@ -30,27 +29,27 @@ CREATE TABLE sluice.export (
 -- Expiry looks for these.
 CREATE INDEX export_expires_at ON sluice.export (expires_at) WHERE state = 'completed';
 
--- A range of blocks of one table: the unit of work, of retry and of storage.
+-- A share of one table: the unit of work, of retry and of storage.
 CREATE TABLE sluice.part (
     export_id     uuid              NOT NULL REFERENCES sluice.export ON DELETE CASCADE,
-    generation    integer           NOT NULL,
     number        integer           NOT NULL,
+    generation    integer           NOT NULL,
     resource_type text              NOT NULL,
     -- What to read, as the planner wrote it for the scanner.
     scan          jsonb             NOT NULL,
     object_key    text              NOT NULL,
+    job_id        bigint            NOT NULL,
     state         sluice.part_state NOT NULL DEFAULT 'waiting',
-    -- The attempt that holds the part; an older one changes nothing any more.
+    -- The attempt that holds the part: an older one changes nothing any more.
     attempt       integer           NOT NULL DEFAULT 0,
-    job_id        bigint,
     bytes_planned bigint            NOT NULL,
     bytes_read    bigint            NOT NULL DEFAULT 0,
-    -- What the object holds. An empty part has no object.
+    -- What was written. A part without resources leaves no object.
     resources     bigint            NOT NULL DEFAULT 0,
     file_bytes    bigint            NOT NULL DEFAULT 0,
     sha256        bytea,
-    PRIMARY KEY (export_id, generation, number)
+    PRIMARY KEY (export_id, number)
 );
 
--- The status sums what the running parts have read.
+-- A status sums what the running parts have read.
 CREATE INDEX part_running ON sluice.part (export_id) WHERE state = 'running';

@@ -38,30 +38,69 @@ type Object struct {
 // once the object can be read. The object appears whole or not at all: when r
 // fails, or ctx ends, or the store refuses, nothing of it is left behind and
 // what stood under key before stays. The error wraps r's own.
+func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (Object, error) {
+	staged, err := b.Stage(ctx, key, r)
+	if err != nil {
+		return Object{}, err
+	}
+	object, err := staged.Publish(ctx)
+	if err != nil {
+		return Object{}, errors.Join(err, staged.Discard(ctx))
+	}
+	return object, nil
+}
+
+// Stage sends what r gives to the store without making it visible: Publish does
+// that, Discard removes it, and the caller must do one of them. When Stage
+// itself fails, nothing is left behind. The error wraps r's own.
 //
 // The size need not be known. Memory is one buffer of 16 MiB, whatever the
-// size. Upload can't wake up a Read that blocks: r must end by itself when ctx
+// size. Stage can't wake up a Read that blocks: r must end by itself when ctx
 // does, as a pipe does whose writer stops.
 //
 // Every object, however small, is a multipart upload. minio-go would send a
 // small one in a single request marked aws-chunked, which some stores keep as
 // the object's Content-Encoding.
-func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (Object, error) {
+func (b *Bucket) Stage(ctx context.Context, key string, r io.Reader) (*Staged, error) {
 	name, err := b.name(key)
 	if err != nil {
-		return Object{}, fmt.Errorf("storage: upload: %w", err)
+		return nil, fmt.Errorf("storage: upload: %w", err)
 	}
 
 	buf := b.buffers.Get().(*[]byte)
 	u := &upload{store: b.store, bucket: b.place.bucket, name: name}
-	done, err := u.run(ctx, r, *buf)
-	if err != nil {
+	if err := u.run(ctx, r, *buf); err != nil {
 		// The buffer is left to the collector: a request that was given up
 		// may still be reading it.
-		return Object{}, fmt.Errorf("storage: upload %s: %w", key, err)
+		return nil, fmt.Errorf("storage: upload %s: %w", key, err)
 	}
 	b.buffers.Put(buf)
-	return Object{Key: key, Size: u.size, ETag: done.ETag}, nil
+	return &Staged{key: key, upload: u}, nil
+}
+
+// Staged is an object that is in the store whole but can't be read yet.
+type Staged struct {
+	key    string
+	upload *upload
+}
+
+// Publish makes the object readable under its key, replacing what was there. A
+// failure may mean either: then Publish again, or Discard, gives certainty.
+func (s *Staged) Publish(ctx context.Context) (Object, error) {
+	done, err := s.upload.complete(ctx)
+	if err != nil {
+		return Object{}, fmt.Errorf("storage: publish %s: %w", s.key, err)
+	}
+	return Object{Key: s.key, Size: s.upload.size, ETag: done.ETag}, nil
+}
+
+// Discard removes what was staged, though ctx may have ended. It does not
+// touch what stands under the key.
+func (s *Staged) Discard(ctx context.Context) error {
+	if err := s.upload.abort(ctx); err != nil {
+		return fmt.Errorf("storage: discard %s: %w", s.key, err)
+	}
+	return nil
 }
 
 // newBuffer makes the buffer of one upload.
@@ -83,7 +122,7 @@ type upload struct {
 // run sends r part by part through buf. The upload is begun only when the
 // first part is in hand, so that a source that fails early costs the store
 // nothing.
-func (u *upload) run(ctx context.Context, r io.Reader, buf []byte) (_ minio.UploadInfo, err error) {
+func (u *upload) run(ctx context.Context, r io.Reader, buf []byte) (err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, u.abort(ctx))
@@ -94,16 +133,16 @@ func (u *upload) run(ctx context.Context, r io.Reader, buf []byte) (_ minio.Uplo
 		var n int
 		n, last, err = fill(ctx, buf, r)
 		if err != nil {
-			return minio.UploadInfo{}, err
+			return err
 		}
 		if n == 0 && len(u.parts) > 0 {
 			break // the part before was full and the last
 		}
 		if err := u.send(ctx, buf[:n]); err != nil {
-			return minio.UploadInfo{}, err
+			return err
 		}
 	}
-	return u.complete(ctx)
+	return nil
 }
 
 // fill reads until buf is full or r ends. It tells an end from an error by

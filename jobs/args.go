@@ -1,0 +1,85 @@
+package jobs
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+)
+
+// The queues. Exports wait most of the time and parts work, so the one does not
+// take slots from the other; cleaning up waits for neither.
+const (
+	QueueExport  = "export"
+	QueuePart    = "part"
+	QueueCleanup = "cleanup"
+)
+
+// How often a job is tried before its export fails.
+const (
+	exportAttempts = 5
+	partAttempts   = 5
+)
+
+// cleanupAttempts is large: what is left in a bucket holds patient data.
+const cleanupAttempts = 100
+
+// ExportArgs is the job that carries an export from its snapshot to its
+// manifest.
+type ExportArgs struct {
+	ExportID uuid.UUID `json:"export_id"`
+}
+
+// Kind names the job to River.
+func (ExportArgs) Kind() string { return "export" }
+
+// InsertOpts says where and how often the job is tried.
+func (ExportArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueExport, MaxAttempts: exportAttempts}
+}
+
+// PartArgs is the job that reads one part into one object.
+type PartArgs struct {
+	ExportID   uuid.UUID `json:"export_id"`
+	Generation int       `json:"generation"`
+	Number     int       `json:"number"`
+}
+
+// Kind names the job to River.
+func (PartArgs) Kind() string { return "part" }
+
+// InsertOpts says where and how often the job is tried.
+func (PartArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueuePart, MaxAttempts: partAttempts}
+}
+
+// CleanupArgs is the job that removes what an export has stored.
+type CleanupArgs struct {
+	ExportID uuid.UUID `json:"export_id"`
+}
+
+// Kind names the job to River.
+func (CleanupArgs) Kind() string { return "cleanup" }
+
+// InsertOpts says where and how often the job is tried.
+func (CleanupArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueCleanup, MaxAttempts: cleanupAttempts}
+}
+
+// ExpireArgs is the periodic job that ends the life of old exports.
+type ExpireArgs struct{}
+
+// Kind names the job to River.
+func (ExpireArgs) Kind() string { return "expire" }
+
+// InsertOpts makes a run that is due while one waits the same run.
+func (ExpireArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{
+		Queue:       QueueCleanup,
+		MaxAttempts: 1, // the next period tries again
+		UniqueOpts:  river.UniqueOpts{ByPeriod: ExpireEvery},
+	}
+}
+
+// ExpireEvery is the period of ExpireArgs.
+const ExpireEvery = time.Minute

@@ -1,0 +1,132 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+const (
+	beginSQL = `
+UPDATE sluice.export
+SET state = 'running', generation = generation + 1, snapshot = NULL, transaction_time = NULL,
+    parts_total = 0, parts_done = 0, bytes_planned = 0, bytes_done = 0
+WHERE id = $1`
+
+	dropPartsSQL = `DELETE FROM sluice.part WHERE export_id = $1 RETURNING job_id`
+)
+
+// Begin starts an export, or starts it again: a new generation, without the
+// parts of the former one, whose snapshot is gone. An export that has all its
+// parts done is returned as it is and only lacks its end. ErrOver if it has
+// ended or was cancelled.
+func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
+	var export Export
+	err := s.move(ctx, id, "begin export", func(tx pgx.Tx) (err error) {
+		if export, err = scanExport(tx.QueryRow(ctx, exportSQL, id)); err != nil {
+			return err
+		}
+		if export.State != Accepted && export.State != Running {
+			return ErrOver
+		}
+		if export.AllRead() {
+			return nil
+		}
+		if err := s.dropParts(ctx, tx, id); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, beginSQL, id); err != nil {
+			return err
+		}
+		export, err = scanExport(tx.QueryRow(ctx, exportSQL, id))
+		return err
+	})
+	return export, err
+}
+
+// AllRead tells whether the export was planned and every part of it is done.
+func (e Export) AllRead() bool { return e.TransactionTime != nil && e.PartsDone == e.PartsTotal }
+
+// dropParts forgets all parts and cancels the jobs that would have done them.
+// An attempt that is at one finds it gone.
+func (s *Store) dropParts(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
+	rows, err := tx.Query(ctx, dropPartsSQL, id)
+	if err != nil {
+		return err
+	}
+	jobIDs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	return s.cancelJobs(ctx, tx, jobIDs)
+}
+
+// Plan is the work of an export under one snapshot.
+type Plan struct {
+	Snapshot        string
+	TransactionTime time.Time
+	Parts           []PlannedPart
+}
+
+// PlannedPart is one part to be. Its number is its place in the plan.
+type PlannedPart struct {
+	ResourceType string
+
+	// Scan says what to read, in the worker's own words.
+	Scan json.RawMessage
+
+	// ObjectKey is where the part goes.
+	ObjectKey string
+
+	// Bytes is the size on disk of what is to be read.
+	Bytes int64
+}
+
+const planSQL = `
+UPDATE sluice.export
+SET snapshot = $3, transaction_time = $4, parts_total = $5, bytes_planned = $6
+WHERE id = $1 AND generation = $2 AND state = 'running'`
+
+// Start writes down the plan and adds a job for each part. ErrOver if the
+// export was cancelled or begun anew meanwhile.
+func (s *Store) Start(ctx context.Context, id uuid.UUID, generation int, plan Plan) error {
+	var bytes int64
+	for _, part := range plan.Parts {
+		bytes += part.Bytes
+	}
+	return s.move(ctx, id, "start parts", func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, planSQL, id, generation, plan.Snapshot, plan.TransactionTime, len(plan.Parts), bytes)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrOver
+		}
+		return s.insertParts(ctx, tx, id, generation, plan.Parts)
+	})
+}
+
+func (s *Store) insertParts(ctx context.Context, tx pgx.Tx, id uuid.UUID, generation int, parts []PlannedPart) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	params := make([]river.InsertManyParams, len(parts))
+	for i := range parts {
+		params[i].Args = PartArgs{ExportID: id, Generation: generation, Number: i + 1}
+	}
+	inserted, err := s.river.InsertManyTx(ctx, tx, params)
+	if err != nil {
+		return err
+	}
+	columns := []string{"export_id", "number", "generation", "resource_type", "scan", "object_key", "job_id", "bytes_planned"}
+	rows := pgx.CopyFromSlice(len(parts), func(i int) ([]any, error) {
+		p := parts[i]
+		return []any{id, i + 1, generation, p.ResourceType, p.Scan, p.ObjectKey, inserted[i].Job.ID, p.Bytes}, nil
+	})
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"sluice", "part"}, columns, rows)
+	return err
+}

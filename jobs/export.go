@@ -1,0 +1,95 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// State is where an export stands:
+//
+//	accepted -> running -> completed -> expired
+//	                   \-> failed
+//	any of these -> cancelled
+type State string
+
+// The states of an export.
+const (
+	Accepted  State = "accepted"
+	Running   State = "running"
+	Completed State = "completed"
+	Failed    State = "failed"
+	Cancelled State = "cancelled"
+	Expired   State = "expired"
+)
+
+// Export is a kick-off and what became of it so far.
+type Export struct {
+	ID       uuid.UUID
+	ClientID string
+	Request  Request
+	State    State
+
+	// Generation counts how often the export was begun anew, each time with a
+	// snapshot of its own.
+	Generation int
+
+	// TransactionTime is set once the snapshot is taken.
+	TransactionTime *time.Time
+
+	PartsTotal, PartsDone int
+
+	// BytesPlanned is what the tables take on disk, BytesRead the share of it
+	// that has been read.
+	BytesPlanned, BytesRead int64
+
+	// Failure says why the export failed, in words fit for the client.
+	Failure string
+
+	CreatedAt time.Time
+
+	// ExpiresAt is when a completed export's files go.
+	ExpiresAt *time.Time
+}
+
+const exportSQL = `
+SELECT id, client_id, request, state, generation, transaction_time, parts_total, parts_done, bytes_planned,
+       bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
+                     FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
+       coalesce(failure, ''), created_at, expires_at
+FROM sluice.export e
+WHERE id = $1`
+
+// Get returns the export as it stands, whoever started it and even if it was
+// cancelled, or ErrNotFound.
+func (s *Store) Get(ctx context.Context, id uuid.UUID) (Export, error) {
+	export, err := scanExport(s.pool.QueryRow(ctx, exportSQL, id))
+	if err != nil {
+		return Export{}, fmt.Errorf("jobs: get export: %w", err)
+	}
+	return export, nil
+}
+
+// GetFor is Get for a client: another's export, or a cancelled one, is
+// ErrNotFound like one that never was.
+func (s *Store) GetFor(ctx context.Context, id uuid.UUID, clientID string) (Export, error) {
+	export, err := s.Get(ctx, id)
+	if err == nil && (export.ClientID != clientID || export.State == Cancelled) {
+		return Export{}, ErrNotFound
+	}
+	return export, err
+}
+
+func scanExport(row pgx.Row) (Export, error) {
+	var e Export
+	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.Generation, &e.TransactionTime,
+		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.CreatedAt, &e.ExpiresAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Export{}, ErrNotFound
+	}
+	return e, err
+}

@@ -1,0 +1,80 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// TimeLayout is how an instant is written: UTC, microseconds, as PostgreSQL
+// keeps it.
+const TimeLayout = "2006-01-02T15:04:05.000000Z"
+
+// ManifestName is the object that marks an export complete in the bucket.
+const ManifestName = "manifest.json"
+
+// File is an object that an export has written.
+type File struct {
+	ResourceType string
+	ObjectKey    string
+	Resources    int64
+	Bytes        int64 // as stored: compressed
+	SHA256       []byte
+}
+
+const filesSQL = `
+SELECT resource_type, object_key, resources, file_bytes, sha256
+FROM sluice.part WHERE export_id = $1 AND state = 'done' AND resources > 0
+ORDER BY number`
+
+// Files lists what the export has written so far, in the order of its parts.
+func (s *Store) Files(ctx context.Context, id uuid.UUID) ([]File, error) {
+	rows, err := s.pool.Query(ctx, filesSQL, id)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: list files: %w", err)
+	}
+	files, err := pgx.CollectRows(rows, pgx.RowToStructByPos[File])
+	if err != nil {
+		return nil, fmt.Errorf("jobs: list files: %w", err)
+	}
+	return files, nil
+}
+
+// Manifest is the answer of a completed export (Bulk Data 3.0.0, "Response -
+// Output Manifest").
+type Manifest struct {
+	TransactionTime     string           `json:"transactionTime"`
+	Request             string           `json:"request"`
+	RequiresAccessToken bool             `json:"requiresAccessToken"`
+	Output              []ManifestOutput `json:"output"`
+	Error               []ManifestOutput `json:"error"`
+}
+
+// ManifestOutput is one file of a manifest.
+type ManifestOutput struct {
+	Type string `json:"type"`
+	// URL is where to get the file; in the bucket's copy, the object's key.
+	URL   string `json:"url"`
+	Count int64  `json:"count"`
+}
+
+// Manifest builds the manifest of an export with these files; url says what
+// stands for an object's key. The error is url's.
+func (e Export) Manifest(files []File, url func(File) (string, error)) (Manifest, error) {
+	manifest := Manifest{
+		TransactionTime: e.TransactionTime.UTC().Format(TimeLayout),
+		Request:         e.Request.URL,
+		Output:          make([]ManifestOutput, len(files)),
+		Error:           []ManifestOutput{},
+	}
+	for i, file := range files {
+		location, err := url(file)
+		if err != nil {
+			return Manifest{}, err
+		}
+		manifest.Output[i] = ManifestOutput{Type: file.ResourceType, URL: location, Count: file.Resources}
+	}
+	return manifest, nil
+}

@@ -1,0 +1,127 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// Part is a part of an export, held by one attempt to do it.
+type Part struct {
+	args    PartArgs
+	attempt int
+
+	Request      Request
+	Snapshot     string
+	ResourceType string
+	Scan         json.RawMessage
+	ObjectKey    string
+}
+
+const holdPartSQL = `
+UPDATE sluice.part p
+SET state = 'running', attempt = p.attempt + 1, bytes_read = 0
+FROM sluice.export e
+WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
+  AND e.id = p.export_id AND e.state = 'running'
+RETURNING p.attempt, e.request, e.snapshot, p.resource_type, p.scan, p.object_key`
+
+// Hold takes the part for this attempt; from now on, former ones change
+// nothing. ErrOver if the part is done, or its export no longer wants it.
+func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
+	part := Part{args: args}
+	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number).
+		Scan(&part.attempt, &part.Request, &part.Snapshot, &part.ResourceType, &part.Scan, &part.ObjectKey)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrOver
+	}
+	if err != nil {
+		return Part{}, fmt.Errorf("jobs: hold part: %w", err)
+	}
+	return part, nil
+}
+
+const progressSQL = `
+UPDATE sluice.part SET bytes_read = $5
+WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'`
+
+// Progress notes how many bytes the part has read so far.
+func (s *Store) Progress(ctx context.Context, part Part, bytesRead int64) error {
+	_, err := s.pool.Exec(ctx, progressSQL, part.args.ExportID, part.args.Generation, part.args.Number, part.attempt, bytesRead)
+	if err != nil {
+		return fmt.Errorf("jobs: note progress: %w", err)
+	}
+	return nil
+}
+
+// PartResult is what a part has written.
+type PartResult struct {
+	Resources int64
+	FileBytes int64 // as stored: compressed
+	SHA256    []byte
+}
+
+const (
+	partDoneSQL = `
+UPDATE sluice.part SET state = 'done', bytes_read = bytes_planned, resources = $5, file_bytes = $6, sha256 = $7
+WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'
+RETURNING bytes_planned`
+
+	countPartSQL = `
+UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2
+WHERE id = $1
+RETURNING parts_done = parts_total`
+)
+
+// Done ends the part, counts it in its export and completes its job, all at
+// once. publish makes the part's object visible. It runs when it is certain
+// that this attempt still holds the part, and while it runs nobody can take the
+// part or end the export. ErrOver, with nothing changed and publish not run, if
+// this attempt no longer holds the part.
+func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, result PartResult, publish func(context.Context) error) error {
+	return s.transact(ctx, "finish part", func(tx pgx.Tx) error {
+		bytes, err := part.finish(ctx, tx, result)
+		if err != nil {
+			return err
+		}
+		completed, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
+		if err != nil {
+			return err
+		}
+		if completed.State != rivertype.JobStateCompleted {
+			return ErrOver // rescued: River answers with the job as another attempt left it
+		}
+		if err := publish(ctx); err != nil {
+			return err
+		}
+		// Last, since all parts of the export meet at this row.
+		return part.count(ctx, tx, bytes)
+	})
+}
+
+// finish marks the part done and returns its planned bytes. Whoever wants to
+// drop it now waits.
+func (part Part) finish(ctx context.Context, tx pgx.Tx, result PartResult) (bytes int64, err error) {
+	args := part.args
+	err = tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.attempt,
+		result.Resources, result.FileBytes, result.SHA256).Scan(&bytes)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrOver
+	}
+	return bytes, err
+}
+
+// count adds the part to its export, and wakes up who waits for the last.
+func (part Part) count(ctx context.Context, tx pgx.Tx, bytes int64) error {
+	var last bool
+	if err := tx.QueryRow(ctx, countPartSQL, part.args.ExportID, bytes).Scan(&last); err != nil || !last {
+		return err
+	}
+	return notify(ctx, tx, part.args.ExportID)
+}
