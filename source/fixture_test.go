@@ -1,0 +1,100 @@
+package source_test
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
+)
+
+// fixture is a database of its own, a Source that reads it, and a connection
+// that changes it.
+type fixture struct {
+	url    string
+	source *source.Source
+	db     *pgx.Conn
+}
+
+func newFixture(t *testing.T, setup string) fixture {
+	t.Helper()
+	databaseURL := sourcetest.Database(t)
+	db := connect(t, databaseURL)
+	_, err := db.Exec(t.Context(), setup)
+	require.NoError(t, err)
+	return fixture{url: databaseURL, source: open(t, source.Config{URL: databaseURL}), db: db}
+}
+
+func open(t *testing.T, cfg source.Config) *source.Source {
+	t.Helper()
+	s, err := source.Open(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func connect(t *testing.T, databaseURL string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) }) //nolint:usetesting // the test's context has ended by then
+	return conn
+}
+
+// as is the database's URL with another user.
+func as(t *testing.T, databaseURL, user string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	u.User = url.UserPassword(user, "secret")
+	return u.String()
+}
+
+func (f fixture) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := f.db.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+func (f fixture) table(t *testing.T, resourceType string) source.Table {
+	t.Helper()
+	table, err := f.source.Table(t.Context(), resourceType)
+	require.NoError(t, err)
+	return table
+}
+
+func (f fixture) snapshot(t *testing.T) *source.Snapshot {
+	t.Helper()
+	sn, err := f.source.OpenSnapshot(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = sn.Close(context.Background()) }) //nolint:usetesting // the test's context has ended by then
+	return sn
+}
+
+// ids scans and returns the ids seen.
+func (f fixture) ids(t *testing.T, scan source.Scan) []string {
+	t.Helper()
+	var ids []string
+	err := f.source.Scan(t.Context(), scan, func(row *source.Row) error {
+		ids = append(ids, string(row.ID))
+		return nil
+	})
+	require.NoError(t, err)
+	return ids
+}
+
+// aidbox is the DDL of a table as Aidbox lays it out, with its history.
+func aidbox(name string) string {
+	columns := `(id text, txid bigint NOT NULL, ts timestamptz DEFAULT current_timestamp,
+		cts timestamptz DEFAULT current_timestamp, resource_type text, status text, resource jsonb NOT NULL, PRIMARY KEY `
+	return `CREATE TABLE "` + name + `" ` + columns + `(id));
+		CREATE TABLE "` + name + `_history" ` + columns + `(id, txid));`
+}
+
+// manyRows fills the table patient with rows of about 1 kB.
+const manyRows = `INSERT INTO patient (id, txid, resource)
+	SELECT 'pt-' || n, n, jsonb_build_object('text', repeat(md5(n::text), 30)) FROM generate_series(1, 5000) AS n`

@@ -1,0 +1,132 @@
+package source_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+func TestScanRows(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+`INSERT INTO patient (id, txid, ts, cts, resource) VALUES
+		('a', 9223372036854775807, '2021-06-10 08:26:10.707454Z', '1969-12-31 23:59:59.999999Z', '{"b": [1.50, "é"], "a": null}'),
+		('b', 0, NULL, 'infinity', '[]'),
+		('c', 1, '-infinity', '0044-03-15 12:00:00+00 BC', '{}')`)
+
+	var rows []source.Row
+	err := f.source.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}, func(row *source.Row) error {
+		copied := *row
+		copied.ID, copied.Resource = append([]byte{}, row.ID...), append([]byte{}, row.Resource...)
+		rows = append(rows, copied)
+		return nil
+	})
+	require.NoError(t, err)
+
+	at := func(micros int64) source.Time { return source.Time{Micros: micros, Valid: true} }
+	bc := time.Date(-43, 3, 15, 12, 0, 0, 0, time.UTC)
+	require.Equal(t, []source.Row{
+		{ID: []byte("a"), TxID: 1<<63 - 1, Changed: at(1623313570707454), Created: at(-1), Resource: []byte(`{"a": null, "b": [1.50, "é"]}`)},
+		{ID: []byte("b"), Resource: []byte(`[]`)},
+		{ID: []byte("c"), TxID: 1, Created: at(bc.UnixMicro()), Resource: []byte(`{}`)},
+	}, rows)
+}
+
+func TestScanSince(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+`
+		INSERT INTO patient (id, txid, cts, ts, resource) VALUES
+			('old', 1, '2020-01-01Z', '2020-01-01Z', '{}'),
+			('changed', 2, '2020-01-01Z', '2021-01-01 00:00:00.000001Z', '{}'),
+			('new', 3, '2021-01-01 00:00:00.000001Z', '2022-01-01Z', '{}'),
+			('unknown', 4, NULL, NULL, '{}');
+		CREATE TABLE encounter AS SELECT id, txid, ts, resource FROM patient`)
+	since := time.Date(2021, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600))
+	patient, encounter := f.table(t, "Patient"), f.table(t, "Encounter")
+
+	require.Equal(t, []string{"new"}, f.ids(t, source.Scan{Table: patient, CreatedAfter: since}))
+	require.Equal(t, []string{"changed", "new"}, f.ids(t, source.Scan{Table: patient, ChangedAfter: since}))
+	require.Equal(t, []string{"new"}, f.ids(t, source.Scan{Table: patient, ChangedAfter: since.Add(time.Microsecond)}))
+	require.Equal(t, []string{"changed", "new"}, f.ids(t, source.Scan{Table: encounter, CreatedAfter: since}), "no cts: the last change counts")
+	require.Len(t, f.ids(t, source.Scan{Table: patient}), 4)
+}
+
+func TestScanWrongColumn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, `
+		CREATE TABLE patient (id int, txid bigint, ts timestamptz, resource jsonb);
+		CREATE TABLE encounter (id text, txid bigint, ts timestamptz, resource jsonb);
+		INSERT INTO encounter VALUES ('a', NULL, now(), '{}')`)
+
+	for resourceType, want := range map[string]string{
+		"Patient":   `column id of table "public"."patient" is not of type text`,
+		"Encounter": `column txid of table "public"."encounter" is null in a row`,
+	} {
+		err := f.source.Scan(t.Context(), source.Scan{Table: f.table(t, resourceType)}, func(*source.Row) error { return nil })
+		var columnErr *source.ColumnError
+		require.ErrorAs(t, err, &columnErr)
+		require.EqualError(t, columnErr, want)
+	}
+}
+
+// A scan cut short leaves no query in the server: neither one that is sending
+// rows nor one that looks for the first.
+func TestScanCutShort(t *testing.T) {
+	t.Parallel()
+
+	t.Run("ByContext", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, aidbox("patient")+manyRows)
+		ctx, cancel := context.WithCancel(t.Context())
+		rows := 0
+		err := f.source.Scan(ctx, source.Scan{Table: f.table(t, "Patient")}, func(*source.Row) error {
+			rows++
+			cancel()
+			return nil
+		})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, 1, rows)
+		require.Empty(t, f.running(t))
+	})
+
+	t.Run("ByCallback", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, aidbox("patient")+manyRows)
+		full := errors.New("full")
+		err := f.source.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}, func(*source.Row) error { return full })
+		require.Equal(t, full, err, "as it is")
+		require.Empty(t, f.running(t))
+	})
+
+	t.Run("BeforeTheFirstRow", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, aidbox("encounter")+`
+			INSERT INTO encounter (id, txid, resource) VALUES ('e', 1, '{}');
+			CREATE FUNCTION slow() RETURNS timestamptz LANGUAGE sql AS 'SELECT now() FROM pg_sleep(600)';
+			CREATE VIEW v AS SELECT id, txid, slow() AS ts, slow() AS cts, resource FROM encounter`)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
+			ended <- f.source.Scan(ctx, scan, func(*source.Row) error { return nil })
+		}()
+		require.Eventually(t, func() bool { return len(f.running(t)) == 1 }, 30*time.Second, time.Millisecond)
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+		require.Empty(t, f.running(t))
+	})
+}
+
+// running lists the queries of the Source that the server is working on.
+func (f fixture) running(t *testing.T) []string {
+	t.Helper()
+	var queries []string
+	err := f.db.QueryRow(t.Context(), `SELECT array_agg(query) FROM pg_stat_activity
+		WHERE datname = current_database() AND query LIKE 'SELECT id, txid,%' AND state <> 'idle'`).Scan(&queries)
+	require.NoError(t, err)
+	return queries
+}

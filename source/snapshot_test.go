@@ -1,0 +1,156 @@
+package source_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+func TestSnapshotShowsOneState(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+`INSERT INTO patient (id, txid, resource) VALUES ('kept', 1, '{}'), ('gone', 2, '{}')`)
+	sn := f.snapshot(t)
+	f.exec(t, `DELETE FROM patient WHERE id = 'gone'; INSERT INTO patient (id, txid, resource) VALUES ('late', 3, '{}')`)
+
+	tables, err := sn.Tables(t.Context(), []string{"Patient"})
+	require.NoError(t, err)
+	require.Len(t, tables, 1)
+
+	elsewhere := open(t, source.Config{URL: f.url})
+	for range 2 { // the connection comes back from the first scan as it was
+		var ids []string
+		err = elsewhere.ScanAt(t.Context(), sn.ID, source.Scan{Table: tables[0]}, func(row *source.Row) error {
+			ids = append(ids, string(row.ID))
+			return nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, []string{"kept", "gone"}, ids)
+	}
+	require.Equal(t, []string{"kept", "late"}, f.ids(t, source.Scan{Table: tables[0]}))
+}
+
+func TestSnapshotGone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient"))
+	table := f.table(t, "Patient")
+	scanAt := func(id string) error {
+		return f.source.ScanAt(t.Context(), id, source.Scan{Table: table}, func(*source.Row) error { return nil })
+	}
+
+	closed := f.snapshot(t)
+	require.NoError(t, scanAt(closed.ID))
+	require.NoError(t, closed.Close(t.Context()))
+	require.Eventually(t, func() bool { return scanAt(closed.ID) != nil }, 30*time.Second, time.Millisecond)
+	require.ErrorIs(t, scanAt(closed.ID), source.ErrSnapshotGone)
+	require.ErrorIs(t, closed.Alive(t.Context()), source.ErrSnapshotGone)
+
+	killed := f.snapshot(t)
+	require.NoError(t, killed.Alive(t.Context()))
+	f.exec(t, `SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
+		WHERE datname = current_database() AND state = 'idle in transaction'`)
+	require.ErrorIs(t, killed.Alive(t.Context()), source.ErrSnapshotGone)
+	require.ErrorIs(t, scanAt(killed.ID), source.ErrSnapshotGone)
+
+	for _, id := range []string{"", "nonsense", "00000003-0000001B-1'; DROP TABLE patient; --"} {
+		require.ErrorIs(t, scanAt(id), source.ErrSnapshotGone)
+	}
+}
+
+func TestTransactionTime(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Quiet", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, aidbox("patient"))
+		before := f.clock(t)
+		sn := f.snapshot(t)
+		require.False(t, sn.TransactionTime.Before(before))
+		require.False(t, sn.TransactionTime.After(f.clock(t)))
+		require.False(t, sn.Estimated)
+	})
+
+	// A row that is committed after the snapshot, by a transaction that began
+	// before it, must come with the next export of changes.
+	t.Run("LateCommit", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, aidbox("patient"))
+		tx, err := f.db.Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), `SELECT 1`)
+		require.NoError(t, err)
+
+		sn := f.snapshot(t)
+		_, err = tx.Exec(t.Context(), `INSERT INTO patient (id, txid, resource) VALUES ('late', 1, '{}')`)
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(t.Context()))
+
+		var ts time.Time
+		require.NoError(t, f.db.QueryRow(t.Context(), `SELECT ts FROM patient`).Scan(&ts))
+		require.True(t, sn.TransactionTime.Equal(ts), "no later than the writer's start")
+		require.False(t, sn.Estimated)
+	})
+
+	// Scans and snapshots of Sluice's own write nothing, however long they last.
+	t.Run("OwnReaders", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, aidbox("patient"))
+		f.snapshot(t)
+		before := f.clock(t)
+		require.False(t, f.snapshot(t).TransactionTime.Before(before))
+	})
+
+	t.Run("Prepared", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, aidbox("patient"))
+		if _, err := f.db.Exec(t.Context(), `BEGIN; INSERT INTO patient (id, txid, resource) VALUES ('p', 1, '{}'); PREPARE TRANSACTION 'sluice'`); err != nil {
+			t.Skip("the server allows no prepared transactions")
+		}
+		before := f.clock(t)
+		sn := f.snapshot(t)
+		f.exec(t, `COMMIT PREPARED 'sluice'`)
+		require.True(t, sn.Estimated)
+		require.WithinRange(t, sn.TransactionTime, before.Add(-2*source.DefaultCommitMargin), before.Add(-source.DefaultCommitMargin))
+	})
+
+	t.Run("HiddenSessions", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, aidbox("patient"))
+		other := open(t, source.Config{URL: as(t, f.url, role(t, f)), CommitMargin: time.Hour})
+		before := f.clock(t)
+		sn, err := other.OpenSnapshot(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, sn.Close(t.Context()))
+		require.True(t, sn.Estimated)
+		require.WithinRange(t, sn.TransactionTime, before.Add(-time.Hour), f.clock(t).Add(-time.Hour))
+	})
+}
+
+func (f fixture) clock(t *testing.T) time.Time {
+	t.Helper()
+	var now time.Time
+	require.NoError(t, f.db.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&now))
+	return now
+}
+
+// role makes a login that may read nothing.
+func role(t *testing.T, f fixture) string {
+	t.Helper()
+	name := "sluice_test_" + strconv.FormatUint(rand.Uint64(), 36)
+	f.exec(t, `CREATE ROLE `+name+` LOGIN PASSWORD 'secret'`)
+	t.Cleanup(func() {
+		ctx := context.Background() //nolint:usetesting // the test's context has ended by then
+		conn, err := pgx.Connect(ctx, f.url)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(ctx) }()
+		_, err = conn.Exec(ctx, `DROP ROLE `+name)
+		require.NoError(t, err)
+	})
+	return name
+}
