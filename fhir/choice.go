@@ -135,11 +135,13 @@ func (c *Converter) restore(dst []byte, k int) []byte {
 	before := len(dst)
 	dst = slices.Replace(dst, comma, old.end, c.scratch...)
 	shift := len(dst) - before
-	c.claims[k].end += shift
-	c.claims[k].converted = false
-	for j := k + 1; j < len(c.claims); j++ {
-		c.claims[j].start += shift
-		c.claims[j].end += shift
+	for j := range c.claims {
+		switch other := &c.claims[j]; {
+		case other.start == old.start:
+			other.end, other.converted = old.end+shift, false
+		case other.start > old.start:
+			other.start, other.end = other.start+shift, other.end+shift
+		}
 	}
 	return dst
 }

@@ -42,7 +42,7 @@ type Issue struct {
 type Converter struct {
 	tables    *Tables
 	options   Options
-	createdAt []byte // the extension for it, up to its value
+	createdAt []byte // the extension for it, up to its url
 
 	// The state of the conversion that runs.
 	src       []byte
@@ -53,6 +53,7 @@ type Converter struct {
 	path      []step
 	held      []held
 	claims    []claimed
+	found     []extracted
 	scratch   []byte
 }
 
@@ -71,7 +72,7 @@ func NewConverter(t *Tables, options Options) *Converter {
 	return &Converter{
 		tables:    t,
 		options:   options,
-		createdAt: []byte(`{"url":` + quote(options.CreatedAtURL) + `,"valueInstant":`),
+		createdAt: []byte(`{"url":` + quote(options.CreatedAtURL)),
 	}
 }
 
@@ -126,7 +127,8 @@ func resourceType(src []byte, i int) []byte {
 func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 	c.src, c.direction, c.broken = doc, d, false
 	c.depth, c.resources = 0, 0
-	c.path, c.held, c.claims = append(c.path[:0], step{nil, n}), c.held[:0], c.claims[:0]
+	c.path = append(c.path[:0], step{node: n})
+	c.held, c.claims, c.found = c.held[:0], c.claims[:0], c.found[:0]
 
 	start := len(dst)
 	i := space(doc, 0)

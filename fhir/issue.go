@@ -8,6 +8,8 @@ const (
 	reasonChoice     = "not a choice of one known type"
 	reasonCreatedAt  = "createdAt that cannot become an extension"
 	reasonDepth      = "nested too deep"
+	reasonElementID  = "a reference with an element id"
+	reasonExtension  = "an element that cannot become an extension"
 	reasonNoID       = "a reference with an id only"
 	reasonNoObject   = "not an object"
 	reasonNoType     = "a resource without a resourceType"

@@ -52,7 +52,7 @@ func parseTables(text string) (*Tables, error) {
 			}
 		}
 		addAidboxMembers(fields, t.types[name])
-		t.types[name].members = newLookup(fields)
+		t.types[name].fields, t.types[name].members = fields, newLookup(fields)
 	}
 	t.sibling = &field{name: "Element", many: true, node: t.types["Element"]}
 	t.custom = &node{name: "Resource", members: t.types["Resource"].members}
@@ -80,9 +80,11 @@ func addAidboxMembers(fields map[string]*field, n *node) {
 			fields[name].action[toAidbox] = claim
 		}
 	case metadata:
-		created := &field{name: "createdAt", action: [2]action{hold, claim}}
-		fields["createdAt"] = created
-		fields["extension"].choice, fields["extension"].action = created, [2]action{claim, extract}
+		fields["createdAt"] = &field{
+			name: "createdAt", action: [2]action{hold, claim},
+			extended: &extended{value: &field{name: "valueInstant"}},
+		}
+		fields["extension"].action = [2]action{claim, extract}
 	}
 }
 

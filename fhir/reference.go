@@ -51,7 +51,7 @@ func (c *Converter) settleReference(dst []byte, waiting []held) []byte {
 			dst = c.appendReference(dst, &t, from)
 		case h == t.kind && t.stated == nil && (from == nil || from != t.id):
 			dst = append(append(dst, `"type":`...), c.src[h.value:valueEnd(c.src, h.value)]...)
-		case h == t.stated, h.field.name == "resource" && at(c.src, h.value) != '{':
+		case h == t.stated, h.field.extended != nil, h.field.name == "resource" && at(c.src, h.value) != '{':
 			dst, shift = c.putBack(dst, *h, shift)
 			continue
 		default:
@@ -140,8 +140,12 @@ func (c *Converter) settleTarget(dst []byte, waiting []held, claims []claimed) [
 	case !ok:
 		c.report(reasonReference)
 		return c.putBackAll(dst, waiting)
-	case len(claims) > 0 || len(waiting) > 1:
+	case len(waiting) > 1:
 		c.report(reasonTwoTargets)
+		return c.putBackAll(dst, waiting)
+	}
+	if reason := blocked(claims); reason != "" {
+		c.report(reason)
 		return c.putBackAll(dst, waiting)
 	}
 	mark := len(dst)
@@ -156,6 +160,22 @@ func (c *Converter) settleTarget(dst []byte, waiting []held, claims []claimed) [
 	}
 	dst, _ = c.moveMember(dst, h.dst, mark, 0)
 	return dst
+}
+
+// blocked says why a reference is not converted, if it has members whose names
+// it would take.
+func blocked(claims []claimed) string {
+	reason := ""
+	for _, other := range claims {
+		switch {
+		case other.field.action[toFHIR] != hold || other.field.extended != nil:
+		case other.field.name == "id":
+			reason = reasonElementID
+		default:
+			return reasonTwoTargets
+		}
+	}
+	return reason
 }
 
 // splitReference splits Type/id. Anything else, such as a version, a query or

@@ -5,14 +5,14 @@ import "slices"
 // settle decides about the members that were held back, once the whole object
 // of type n is known. The output is that object without its closing brace.
 func (c *Converter) settle(dst []byte, n *node, waiting []held, claims []claimed) []byte {
-	switch {
-	case n.shape == metadata:
-		return c.settleCreatedAt(dst, waiting, claims)
-	case c.direction == toFHIR:
-		return c.settleReference(dst, waiting)
-	default:
+	if c.direction == toAidbox {
 		return c.settleTarget(dst, waiting, claims)
 	}
+	dst, waiting = c.settleExtensions(dst, n, waiting, claims)
+	if n.shape == reference {
+		return c.settleReference(dst, waiting)
+	}
+	return c.putBackAll(dst, waiting)
 }
 
 // putBack inserts a held member where it would have stood, as it is written.
@@ -37,10 +37,9 @@ func (c *Converter) putBackAll(dst []byte, waiting []held) []byte {
 // moveMember moves the member that was appended at mark, without a comma, to
 // where it belongs, with one. It returns the shift grown by its length.
 func (c *Converter) moveMember(dst []byte, to, mark, shift int) ([]byte, int) {
-	first, last := dst[to-1] == '{', to == mark
-	if !first {
+	if before := dst[to-1]; before != '{' && before != ',' {
 		dst = slices.Insert(dst, mark, ',')
-	} else if !last {
+	} else if to < mark {
 		dst = append(dst, ',')
 	}
 	return c.moveTail(dst, to, mark), shift + len(dst) - mark

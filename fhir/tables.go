@@ -36,9 +36,11 @@ func (t *Tables) resource(name []byte) *node {
 
 // A node is a type whose values are objects: what members they have.
 type node struct {
-	name    string // Patient, HumanName, Patient.contact
-	shape   shape
-	members lookup
+	name       string // Patient, HumanName, Patient.contact
+	shape      shape
+	fields     map[string]*field
+	members    lookup            // the same, for speed
+	attributes map[string]*field // those that are extensions in FHIR, by their URL
 }
 
 // A shape says what an object of a type needs besides the conversion of its
@@ -61,11 +63,13 @@ type field struct {
 
 	// A choice element appears under its own name in Aidbox format (value) and
 	// under one name for each type in FHIR (valueQuantity). The first has
-	// options, by type; the second knows the first. (Meta.extension knows
-	// createdAt in the same way: it gives it in Aidbox format.)
+	// options, by type; the second knows the first.
 	options *lookup
 	choice  *field
 	option  string // the type's name: Quantity, dateTime
+
+	// Set for an element of the Aidbox format that is an extension in FHIR.
+	extended *extended
 
 	// What to do with the member, by the direction of the conversion.
 	action [2]action
@@ -79,7 +83,7 @@ const (
 	hold                  // keep it back until the object's end, see settle
 	unfold                // value: {"Quantity": x} -> valueQuantity: x
 	fold                  // valueQuantity: x -> value: {"Quantity": x}
-	extract               // meta.extension, with createdAt in it -> createdAt
+	extract               // extension: [{url, valueInstant: x}] -> createdAt: x
 	claim                 // a name that a converted member may take too
 )
 

@@ -28,13 +28,3 @@ func plainText(text []byte) []byte {
 	written := quote(decoded)
 	return []byte(written[1 : len(written)-1])
 }
-
-// isString says whether the value at src[i] is that string.
-func isString(src []byte, i int, want string) bool {
-	text, ok := stringText(src, i)
-	if !ok {
-		return false
-	}
-	quoted := quote(want)
-	return string(plainText(text)) == quoted[1:len(quoted)-1]
-}

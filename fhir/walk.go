@@ -71,7 +71,7 @@ func (c *Converter) member(dst []byte, m member, n *node, claims int) ([]byte, i
 	case fold:
 		return c.fold(dst, m, f, claims)
 	case extract:
-		return c.extract(dst, m, f, claims)
+		return c.extract(dst, m, f, n, claims)
 	case claim:
 		return c.claim(dst, m, f, claims)
 	}

@@ -1,0 +1,128 @@
+package fhir
+
+import "slices"
+
+// settleExtensions makes extensions of the members that were held back because
+// that is what they are in FHIR. They follow the extensions that the object
+// has; createdAt is the last. It returns the held members that are none, or
+// cannot become one.
+func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims []claimed) ([]byte, []held) {
+	mark, end := len(dst), -1 // end: of the extensions that are there
+	list := n.members.find([]byte("extension"))
+	valid := true
+	for _, other := range claims {
+		if other.field == list {
+			end = other.end - 1
+			valid = dst[end] == ']'
+		}
+	}
+	var created held
+	rest := waiting[:0]
+	for _, h := range waiting {
+		switch {
+		case h.field.extended == nil:
+			rest = append(rest, h)
+		case !valid || !c.fits(h.value, h.field.extended):
+			c.reportAt(h.field, reasonExtension)
+			rest = append(rest, h)
+		case h.field.extended.head == nil:
+			created = h
+		default:
+			dst = c.appendExtensions(dst, h, mark, end)
+		}
+	}
+	if created.field != nil {
+		dst = c.appendExtensions(dst, created, mark, end)
+	}
+	if len(dst) == mark {
+		return dst, rest
+	}
+	if end < 0 {
+		return append(dst, ']'), rest
+	}
+	for k := range rest {
+		if rest[k].dst > end {
+			rest[k].dst += len(dst) - mark
+		}
+	}
+	return c.moveTail(dst, end, mark), rest
+}
+
+// fits says whether the value at src[i] can become extensions: it is what the
+// attribute says, or an array of such.
+func (c *Converter) fits(i int, e *extended) bool {
+	if at(c.src, i) != '[' {
+		return e.fits(at(c.src, i))
+	}
+	i = space(c.src, i+1)
+	for e.fits(at(c.src, i)) && e.head != nil {
+		if i = space(c.src, valueEnd(c.src, i)); at(c.src, i) != ',' {
+			return true
+		}
+		i = space(c.src, i+1)
+	}
+	return false
+}
+
+// fits says whether a value that starts with b is of the right kind.
+func (e *extended) fits(b byte) bool {
+	switch {
+	case e.head == nil:
+		return b == '"'
+	case e.value == nil || e.value.node != nil:
+		return b == '{'
+	}
+	return b != '{' && b != '[' && b != ']' && b != 'n'
+}
+
+// appendExtensions appends the extensions for a held member, behind those that
+// were appended from mark on.
+func (c *Converter) appendExtensions(dst []byte, h held, mark, end int) []byte {
+	c.path = append(c.path, step{field: h.field})
+	i := h.value
+	if at(c.src, i) == '[' {
+		i = space(c.src, i+1)
+	}
+	for {
+		first := len(dst) == mark
+		switch {
+		case first && end < 0:
+			if dst[mark-1] != '{' {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, `"extension":[`...)
+		case !first || dst[end-1] != '[':
+			dst = append(dst, ',')
+		}
+		if dst, i = c.appendExtension(dst, i, h.field.extended); at(c.src, h.value) != '[' {
+			break
+		}
+		if i = space(c.src, i); at(c.src, i) != ',' {
+			break
+		}
+		i = space(c.src, i+1)
+	}
+	c.path = c.path[:len(c.path)-1]
+	return dst
+}
+
+// appendExtension appends the extension for the value at src[i].
+func (c *Converter) appendExtension(dst []byte, i int, e *extended) ([]byte, int) {
+	start := len(dst)
+	if e.members != nil {
+		dst, i = c.object(dst, i, e.members)
+		if dst[start+1] == '}' {
+			return append(append(dst[:start], e.head...), '}'), i
+		}
+		dst = slices.Insert(dst, start+1, ',')
+		return slices.Insert(dst, start+1, e.head[1:]...), i
+	}
+	head := e.head
+	if head == nil {
+		head = c.createdAt
+	}
+	dst = append(append(dst, head...), `,"`...)
+	dst = append(append(dst, e.value.name...), `":`...)
+	dst, i = c.value(dst, i, e.value)
+	return append(dst, '}'), i
+}

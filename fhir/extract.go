@@ -1,0 +1,176 @@
+package fhir
+
+import (
+	"bytes"
+	"slices"
+)
+
+// An extracted extension becomes an element in Aidbox format.
+type extracted struct {
+	field *field
+	item  int // where the extension starts
+	value int // where the value in it starts
+}
+
+// extract appends the extensions of an object of type n in Aidbox format: those
+// that are elements there become members of that name, unless it is taken.
+func (c *Converter) extract(dst []byte, m member, f *field, n *node, claims int) ([]byte, int) {
+	before, claimsBefore := len(c.found), len(c.claims)
+	c.findElements(m.value, n, claims)
+	found := c.found[before:]
+	if len(found) == 0 {
+		return c.value(c.appendKey(dst, m), m.value, f)
+	}
+	start := len(dst)
+	for k, e := range found {
+		if !slices.ContainsFunc(found[:k], e.sameField) {
+			dst = c.appendElement(dst, found[k:], e.field)
+			c.claims = append(c.claims, claimed{m, e.field, start, 0, true})
+		}
+	}
+	dst, end := c.appendOthers(dst, m, f, found)
+	for k := claimsBefore; k < len(c.claims); k++ {
+		c.claims[k].end = len(dst)
+	}
+	c.found = c.found[:before]
+	return dst, end
+}
+
+func (e extracted) sameField(other extracted) bool { return e.field == other.field }
+
+// findElements looks in the array at src[i] for the extensions that are
+// elements of type n in Aidbox format. One that comes twice, but does not
+// repeat, is left where it is.
+func (c *Converter) findElements(i int, n *node, claims int) {
+	before := len(c.found)
+	if at(c.src, i) != '[' {
+		return
+	}
+	for i = space(c.src, i+1); at(c.src, i) == '{'; i = space(c.src, i+1) {
+		if f := c.elementOf(i, n); f != nil && c.claimOf(claims, f) < 0 {
+			if value, ok := c.valueOf(i, f.extended); ok {
+				c.found = append(c.found, extracted{f, i, value})
+			}
+		}
+		if i = space(c.src, valueEnd(c.src, i)); at(c.src, i) != ',' {
+			break
+		}
+	}
+	found := c.found[before:]
+	for k := 0; k < len(found); {
+		e := found[k]
+		if !e.field.extended.collection && slices.ContainsFunc(found[k+1:], e.sameField) {
+			found = slices.DeleteFunc(found, e.sameField)
+			continue
+		}
+		k++
+	}
+	c.found = c.found[:before+len(found)]
+}
+
+// elementOf returns the element of type n that the extension at src[i] is, or
+// nil.
+func (c *Converter) elementOf(i int, n *node) *field {
+	url, ok := findMember(c.src, i, "url")
+	if !ok {
+		return nil
+	}
+	text, ok := stringText(c.src, url.value)
+	if !ok {
+		return nil
+	}
+	text = plainText(text)
+	if n.shape == metadata && string(text) == c.options.CreatedAtURL {
+		return n.members.find([]byte("createdAt"))
+	}
+	return n.attributes[string(text)]
+}
+
+// valueOf returns where the value of the extension at src[i] starts, if there
+// is nothing but its URL and that value.
+func (c *Converter) valueOf(i int, e *extended) (value int, ok bool) {
+	name := "extension"
+	if e.value != nil {
+		name = e.value.name
+	}
+	m, ok := findMember(c.src, i, name)
+	if !ok || countMembers(c.src, i) != 2 {
+		return 0, false
+	}
+	if e.value == nil {
+		return m.key, at(c.src, m.value) == '['
+	}
+	return m.value, e.fits(at(c.src, m.value))
+}
+
+// appendElement appends the element f that the extensions found are.
+func (c *Converter) appendElement(dst []byte, found []extracted, f *field) []byte {
+	if dst[len(dst)-1] != '{' {
+		dst = append(dst, ',')
+	}
+	dst = append(append(append(dst, '"'), f.name...), '"', ':')
+	if f.extended.collection {
+		dst = append(dst, '[')
+	}
+	first := true
+	for _, e := range found {
+		if e.field != f {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = c.appendElementValue(dst, e)
+	}
+	if f.extended.collection {
+		dst = append(dst, ']')
+	}
+	return dst
+}
+
+// appendElementValue appends the value of one extension; those in it are its
+// members.
+func (c *Converter) appendElementValue(dst []byte, e extracted) []byte {
+	inner := e.field.extended
+	if inner.value != nil {
+		dst, _ = c.value(dst, e.value, inner.value)
+		return dst
+	}
+	if c.depth >= maxDepth {
+		dst, _ = appendValue(dst, c.src, e.item)
+		return dst
+	}
+	c.depth++
+	claims := len(c.claims)
+	m, _ := nextMember(c.src, e.value)
+	dst, _ = c.extract(append(dst, '{'), m, inner.members.members.find([]byte("extension")), inner.members, claims)
+	c.claims = c.claims[:claims]
+	c.depth--
+	return append(dst, '}')
+}
+
+// appendOthers appends the extensions that were not found to be elements, if
+// there are any, and returns the index behind all.
+func (c *Converter) appendOthers(dst []byte, m member, f *field, found []extracted) ([]byte, int) {
+	mark := len(dst)
+	dst = append(c.appendKey(dst, m), '[')
+	i := space(c.src, m.value+1)
+	for i < len(c.src) && at(c.src, i) != ']' {
+		if slices.ContainsFunc(found, func(e extracted) bool { return e.item == i }) {
+			i = valueEnd(c.src, i)
+		} else {
+			if dst[len(dst)-1] != '[' {
+				dst = append(dst, ',')
+			}
+			dst, i = c.value(dst, i, f)
+		}
+		if i = space(c.src, i); at(c.src, i) == ',' {
+			i = space(c.src, i+1)
+		}
+	}
+	if bytes.HasSuffix(dst[mark:], []byte(":[")) {
+		return dst[:mark], i + 1
+	}
+	return append(dst, ']'), i + 1
+}

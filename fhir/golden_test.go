@@ -1,0 +1,80 @@
+package fhir_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// A golden is one block of testdata/golden.txt.
+type golden struct {
+	title, aidbox, fhir, back string
+	issues                    []string
+}
+
+// goldens reads testdata/golden.txt, whose head describes it.
+func goldens(tb testing.TB) []golden {
+	tb.Helper()
+
+	text, err := os.ReadFile("testdata/golden.txt")
+	require.NoError(tb, err)
+
+	var all []golden
+	for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
+		lines := strings.Split(block, "\n")
+		if lines[0][0] == '#' {
+			continue
+		}
+		g := golden{title: lines[0]}
+		for _, line := range lines[1:] {
+			kind, value, _ := strings.Cut(line, " ")
+			value = strings.TrimSpace(value)
+			switch kind {
+			case "aidbox":
+				g.aidbox = value
+			case "fhir":
+				g.fhir = value
+			case "back":
+				g.back = value
+			case "issue":
+				g.issues = append(g.issues, value)
+			default:
+				tb.Fatalf("%s: what is %q?", g.title, kind)
+			}
+		}
+		all = append(all, g)
+	}
+	return all
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+
+	for _, g := range goldens(t) {
+		t.Run(g.title, func(t *testing.T) {
+			t.Parallel()
+
+			var issues []string
+			c := fhir.NewConverter(fhir.R4(), fhir.Options{Issue: func(issue fhir.Issue) {
+				issues = append(issues, issue.Path+": "+issue.Reason)
+			}})
+			require.Equal(t, g.fhir, string(c.AppendFHIR(nil, []byte(g.aidbox))))
+			require.Equal(t, g.issues, issues)
+
+			require.Equal(t, g.fhir, string(c.AppendFHIR(nil, []byte(g.fhir))), "converted twice")
+
+			back, err := c.AppendAidbox(nil, []byte(g.fhir))
+			require.NoError(t, err)
+			if g.back != "" {
+				require.JSONEq(t, g.back, string(back))
+			} else {
+				require.JSONEq(t, g.aidbox, string(back))
+			}
+			require.JSONEq(t, g.fhir, string(c.AppendFHIR(nil, back)), "there and back")
+		})
+	}
+}
