@@ -84,8 +84,9 @@ type Staged struct {
 	upload *upload
 }
 
-// Publish makes the object readable under its key, replacing what was there. A
-// failure may mean either: then Publish again, or Discard, gives certainty.
+// Publish makes the object readable under its key, replacing what was there.
+// When the store does not answer, nobody knows whether it did; an upload under
+// the same key, or deleting it, makes certain.
 func (s *Staged) Publish(ctx context.Context) (Object, error) {
 	done, err := s.upload.complete(ctx)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -76,6 +77,20 @@ func TestUploadIsWhole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUploadSendsNoEmptyPart is about stores that refuse one.
+func TestUploadSendsNoEmptyPart(t *testing.T) {
+	t.Parallel()
+	var parts atomic.Int32
+	b := openURL(t, proxied(t, storagetest.Bucket(t), func(resp *http.Response) {
+		if resp.Request.URL.Query().Has("partNumber") {
+			parts.Add(1)
+		}
+	}))
+	_, err := b.Upload(t.Context(), "a", io.LimitReader(noise(7), 16*mib))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, parts.Load())
 }
 
 func TestUploadReplaces(t *testing.T) {

@@ -1,0 +1,32 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/riverqueue/river"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// cleanupWorker removes what an export has stored.
+type cleanupWorker struct {
+	river.WorkerDefaults[jobs.CleanupArgs]
+
+	bucket *storage.Bucket
+}
+
+func (w *cleanupWorker) Work(ctx context.Context, job *river.Job[jobs.CleanupArgs]) error {
+	return ended(ctx, w.bucket.DeleteUnder(ctx, job.Args.ExportID.String()+"/"))
+}
+
+// expireWorker ends the life of exports that were kept long enough.
+type expireWorker struct {
+	river.WorkerDefaults[jobs.ExpireArgs]
+
+	store *jobs.Store
+}
+
+func (w *expireWorker) Work(ctx context.Context, _ *river.Job[jobs.ExpireArgs]) error {
+	return ended(ctx, w.store.Expire(ctx))
+}

@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// fileError is an error in one part of an export.
+type fileError struct {
+	file string // as in Observation.0003.ndjson.gz
+	err  error
+}
+
+func (e *fileError) Error() string { return e.file + ": " + e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
+
+// ended returns a job's error with the reason why its context has ended, if it
+// has: River tells by it a job that was stopped or cancelled from one that
+// failed.
+func ended(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		return errors.Join(cause, err)
+	}
+	return err
+}
+
+// failures is told of each job that failed. If trying again can't help, or has
+// been tried enough, the job's export fails.
+type failures struct {
+	logger *slog.Logger
+	store  *jobs.Store
+}
+
+var _ river.ErrorHandler = (*failures)(nil)
+
+// HandleError is told of an error that a job has returned.
+func (f *failures) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	logger := f.logger.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "args", string(job.EncodedArgs), "error", err)
+	final := job.Attempt >= job.MaxAttempts || !passes(err)
+	if !final {
+		logger.WarnContext(ctx, "job failed, to be tried again")
+		return nil
+	}
+	logger.ErrorContext(ctx, "job failed")
+	f.giveUp(ctx, job, publicReason(err))
+	return &river.ErrorHandlerResult{SetCancelled: true}
+}
+
+// HandlePanic is told of a panic in a job: a defect, and likely to come again.
+func (f *failures) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	return f.HandleError(ctx, job, fmt.Errorf("panic: %v\n%s", value, trace))
+}
+
+// giveUpTimeout bounds the writing down of a failure.
+const giveUpTimeout = 10 * time.Second
+
+// giveUp fails the export that the job belongs to.
+func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason string) {
+	if job.Kind != (jobs.ExportArgs{}).Kind() && job.Kind != (jobs.PartArgs{}).Kind() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
+	defer cancel()
+
+	var args struct {
+		ExportID uuid.UUID `json:"export_id"`
+	}
+	err := json.Unmarshal(job.EncodedArgs, &args)
+	if err == nil {
+		err = f.store.Fail(ctx, args.ExportID, reason)
+	}
+	if err != nil && !errors.Is(err, jobs.ErrOver) {
+		f.logger.ErrorContext(ctx, "failure of an export not written down", "export", args.ExportID, "error", err)
+	}
+}
+
+// passes tells whether what went wrong may be better next time.
+func passes(err error) bool {
+	var column *source.ColumnError
+	if errors.As(err, &column) {
+		return false
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
+		return false // no such table, no right to read it, …
+	}
+	for _, final := range []error{
+		context.DeadlineExceeded, source.ErrOldServer,
+		storage.ErrAccessDenied, storage.ErrNoBucket, storage.ErrNoCredentials, storage.ErrTooLarge,
+	} {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	return true
+}
+
+// publicReason says what went wrong in words fit for a client: no SQL, no
+// address, nothing of a resource. The log has the rest.
+func publicReason(err error) string {
+	var file *fileError
+	if errors.As(err, &file) {
+		return file.file + ": " + publicReason(file.err)
+	}
+
+	var column *source.ColumnError
+	var pgErr *pgconn.PgError
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the export took longer than the server allows"
+	case errors.Is(err, source.ErrSnapshotGone):
+		return "the database's snapshot was lost"
+	case errors.Is(err, storage.ErrTooLarge):
+		return "the file became larger than the object store allows"
+	case errors.Is(err, storage.ErrAccessDenied), errors.Is(err, storage.ErrNoBucket),
+		errors.Is(err, storage.ErrNoCredentials), errors.Is(err, storage.ErrUnreachable):
+		return "the object store could not be written to"
+	case errors.As(err, &column), errors.Is(err, source.ErrOldServer):
+		return "the source database is not laid out as expected"
+	case errors.As(err, &pgErr):
+		return sourceReason(pgErr)
+	case errors.As(err, &connect):
+		return "the database could not be reached"
+	}
+	return "an internal error; the server's log has the details"
+}
+
+func sourceReason(err *pgconn.PgError) string {
+	switch err.Code {
+	case "42501": // insufficient_privilege
+		return "the source database denies reading the table"
+	case "42P01": // undefined_table
+		return "the table is no longer there"
+	}
+	return fmt.Sprintf("the database reported an error (SQLSTATE %s)", err.Code)
+}

@@ -1,0 +1,72 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// partWorker reads one part of an export into one object.
+type partWorker struct {
+	river.WorkerDefaults[jobs.PartArgs]
+
+	config Config
+	store  *jobs.Store
+}
+
+// Timeout is the export's: a part may be as large as a table that can't be cut.
+func (w *partWorker) Timeout(*river.Job[jobs.PartArgs]) time.Duration { return w.config.MaxAge }
+
+// Work does the part. One that is no longer wanted needs no more.
+func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) error {
+	part, err := w.store.Hold(ctx, job.Args)
+	if err == nil {
+		err = w.run(ctx, job, part)
+	}
+	switch {
+	case err == nil, errors.Is(err, jobs.ErrOver):
+		return nil
+	case part.ObjectKey != "":
+		err = &fileError{file: path.Base(part.ObjectKey), err: err}
+	}
+	return ended(ctx, err)
+}
+
+func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) error {
+	var scan source.Scan
+	if err := json.Unmarshal(part.Scan, &scan); err != nil {
+		return fmt.Errorf("read the plan of %s: %w", part.ObjectKey, err)
+	}
+	progress := startProgress(ctx, w.store, part, w.config.Logger)
+	defer progress.stop()
+
+	result, staged, err := upload(ctx, w.config.Bucket, part.ObjectKey, part.ResourceType,
+		func(ctx context.Context, fn func(*source.Row) error) error {
+			return w.config.Source.ScanAt(ctx, part.Snapshot, scan, fn)
+		},
+		dump.Options{
+			Format: dump.Format{
+				FHIR:            part.Request.FHIR,
+				VersionIDString: part.Request.VersionIDString,
+				CreatedAtURL:    part.Request.CreatedAtURL,
+			},
+			Progress: progress.note,
+		})
+	if err != nil {
+		return err
+	}
+	written := jobs.PartResult{Resources: result.Rows, FileBytes: result.Bytes, SHA256: result.SHA256[:]}
+	if err := w.store.Done(ctx, job, part, written, staged.publish); err != nil {
+		return errors.Join(err, staged.discard(ctx))
+	}
+	return nil
+}

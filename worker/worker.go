@@ -1,0 +1,150 @@
+// Package worker does the jobs of exports: it plans an export under one
+// database snapshot, reads its parts into objects, writes the manifest, and
+// removes what is no longer wanted.
+//
+// What an export is and how its states move stands in jobs, how rows become
+// lines in dump. The worker must not know of HTTP or of clients.
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// Defaults of Config.
+const (
+	DefaultExports     = 16
+	DefaultPartBytes   = 256 << 20
+	DefaultRetention   = 24 * time.Hour
+	DefaultStopTimeout = 10 * time.Second
+	DefaultMaxAge      = 24 * time.Hour
+)
+
+// Config is what a Worker works with.
+type Config struct {
+	// Bucket is where objects go.
+	Bucket *storage.Bucket
+
+	// Database is the state database, migrated. Each export takes one
+	// connection for as long as it runs, each part one now and then.
+	Database *pgxpool.Pool
+
+	// Exports bounds how many exports this process keeps snapshots for at the
+	// same time. Defaults to DefaultExports.
+	Exports int
+
+	// Logger gets what an operator should know. Defaults to slog's.
+	Logger *slog.Logger
+
+	// MaxAge is how long an export, and with it its snapshot, may live.
+	// Defaults to DefaultMaxAge.
+	MaxAge time.Duration
+
+	// PartBytes is how much of a table, in bytes on disk, is one part. Defaults
+	// to DefaultPartBytes.
+	PartBytes int64
+
+	// ResourceTypes are the known resource types, as FHIR spells them.
+	ResourceTypes []string
+
+	// Retention is how long the files of a completed export stay. Defaults to
+	// DefaultRetention.
+	Retention time.Duration
+
+	// Slots bounds how many parts this process reads at the same time. Defaults
+	// to the number of processors.
+	Slots int
+
+	// Source is the database of the FHIR tables.
+	Source *source.Source
+
+	// StopTimeout is how long running parts may go on when the worker stops.
+	// What is not done by then is given back. Defaults to DefaultStopTimeout.
+	StopTimeout time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	c.Exports = cmp.Or(c.Exports, DefaultExports)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
+	c.PartBytes = cmp.Or(c.PartBytes, DefaultPartBytes)
+	c.Retention = cmp.Or(c.Retention, DefaultRetention)
+	c.Slots = cmp.Or(c.Slots, runtime.NumCPU())
+	c.StopTimeout = cmp.Or(c.StopTimeout, DefaultStopTimeout)
+	return c
+}
+
+// Worker does the jobs of exports until it is stopped.
+type Worker struct {
+	client *river.Client[pgx.Tx]
+}
+
+// New prepares a Worker. It does nothing before Run.
+func New(cfg Config) (*Worker, error) {
+	cfg = cfg.withDefaults()
+	store, err := jobs.New(cfg.Database)
+	if err != nil {
+		return nil, err
+	}
+
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &exportWorker{config: cfg, store: store})
+	river.AddWorker(workers, &partWorker{config: cfg, store: store})
+	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket})
+	river.AddWorker(workers, &expireWorker{store: store})
+
+	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
+		ErrorHandler:         &failures{logger: cfg.Logger, store: store},
+		JobTimeout:           shortJob,
+		Logger:               slog.New(onlyWarnings{cfg.Logger.Handler()}),
+		PeriodicJobs:         periodicJobs(),
+		Queues:               queues(cfg),
+		RescueStuckJobsAfter: 2 * shortJob,
+		RetryPolicy:          retrySoon{},
+		SoftStopTimeout:      cfg.StopTimeout,
+		Workers:              workers,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	return &Worker{client: client}, nil
+}
+
+// shortJob is the time that jobs get which set none themselves: cleaning up.
+const shortJob = 10 * time.Minute
+
+func queues(cfg Config) map[string]river.QueueConfig {
+	// A part of a small table takes milliseconds. River would by default look
+	// for the next one only ten times a second.
+	const cooldown = 5 * time.Millisecond
+	return map[string]river.QueueConfig{
+		jobs.QueueExport:  {MaxWorkers: cfg.Exports, FetchCooldown: cooldown},
+		jobs.QueuePart:    {MaxWorkers: cfg.Slots, FetchCooldown: cooldown},
+		jobs.QueueCleanup: {MaxWorkers: 1},
+	}
+}
+
+// Run works until ctx ends; then it takes no more jobs, lets the running ones
+// go on for a while, gives back the rest, and returns.
+func (w *Worker) Run(ctx context.Context) error {
+	// A start that ctx interrupts is no failure.
+	if err := w.client.Start(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("worker: %w", err)
+	}
+	<-w.client.Stopped()
+	return nil
+}
