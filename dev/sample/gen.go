@@ -102,13 +102,14 @@ func count(n int) json.Number { return json.Number(fmt.Sprint(n)) }
 
 func money(value json.Number) object { return object{"value": value, "currency": "EUR"} }
 
+// local is the time zone of the hospital.
+var local = time.FixedZone("", 2*60*60)
+
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-func date(t time.Time) string    { return t.Format(time.DateOnly) }
+func date(t time.Time) string    { return t.In(local).Format(time.DateOnly) }
 
 // dateTime is local time with its offset, as hospital systems write it.
-func dateTime(t time.Time) string {
-	return t.In(time.FixedZone("", 2*60*60)).Format(time.RFC3339)
-}
+func dateTime(t time.Time) string { return t.In(local).Format(time.RFC3339) }
 
 func period(from time.Time, length time.Duration) object {
 	return object{"start": dateTime(from), "end": dateTime(from.Add(length))}
