@@ -7,8 +7,8 @@
 package dump
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -96,9 +96,17 @@ func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc,
 	case writeErr != nil:
 		return result, fmt.Errorf("dump: write %s: %w", resourceType, writeErr)
 	case readErr != nil:
-		return result, fmt.Errorf("dump: read %s: %w", resourceType, cmp.Or(context.Cause(ctx), readErr))
+		return result, fmt.Errorf("dump: read %s: %w", resourceType, cause(ctx, readErr))
 	}
 	return result, nil
+}
+
+// cause is the reason why ctx was cancelled, if that is what err is about.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // reader is the side that reads rows and makes lines.
