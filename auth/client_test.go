@@ -243,6 +243,20 @@ func TestManyRequestsAtOnce(t *testing.T) {
 	require.LessOrEqual(t, b.hashes.Load(), int32(hashesAtOnce+1), "those who waited use what the first found out")
 }
 
+func TestKnownSecretDoesNotWait(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	require.NoError(t, b.Add(ctx, "a", "secret-1", []string{"system/*.rs"}))
+	_, err := b.Authenticate(ctx, "a", "secret-1")
+	require.NoError(t, err)
+
+	for range hashesAtOnce { // strangers are being hashed
+		require.NoError(t, b.hasher.enter(ctx))
+	}
+	_, err = b.Authenticate(ctx, "a", "secret-1")
+	require.NoError(t, err)
+}
+
 func TestFailuresAreNotRefusals(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()

@@ -77,6 +77,7 @@ func TestOpenUnderstands(t *testing.T) {
 		"https://k:s@host/bucket/p/q/?region=eu-west-3":    {"https://host/bucket/p/q/a/b", "eu-west-3"},
 		"https://k:s@host/bucket/p?path-style=false":       {"https://bucket.host/p/a/b", "us-east-1"},
 		"https://k:s@s3.eu-central-1.amazonaws.com/bucket": {"https://bucket.s3.dualstack.eu-central-1.amazonaws.com/a/b", "eu-central-1"},
+		"https://k:s@s3.amazonaws.com/bucket?path-style=1": {"https://s3.dualstack.us-east-1.amazonaws.com/bucket/a/b", "us-east-1"},
 		"http://k:s@[::1]:9000/bucket":                     {"http://[::1]:9000/bucket/a/b", "us-east-1"},
 		"http://k:a%2Fb%2B%3F%23%40%3Ac@host/bucket":       {"http://host/bucket/a/b", "us-east-1"},
 	} {

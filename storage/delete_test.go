@@ -2,8 +2,10 @@ package storage_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -84,6 +86,58 @@ func TestDeleteUnderSaysWhatWentWrong(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, b.DeleteUnder(ctx, "a"), context.Canceled)
 	require.Equal(t, []string{"a/b"}, keys(t, b, "a"))
+}
+
+// refuse makes an answer of the store another one.
+func refuse(resp *http.Response, status int, body string) {
+	resp.StatusCode = status
+	resp.Body = io.NopCloser(strings.NewReader(body))
+	resp.ContentLength = int64(len(body))
+	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
+}
+
+func TestDeleteUnderRefused(t *testing.T) {
+	t.Parallel()
+
+	for name, answer := range map[string]func(*http.Response){
+		"uploads are not shown": func(resp *http.Response) {
+			if resp.Request.URL.Query().Has("uploads") && resp.Request.Method == http.MethodGet {
+				refuse(resp, http.StatusForbidden, `<Error><Code>AccessDenied</Code></Error>`)
+			}
+		},
+		"uploads are not aborted": func(resp *http.Response) {
+			if resp.Request.Method == http.MethodDelete {
+				refuse(resp, http.StatusForbidden, `<Error><Code>AccessDenied</Code></Error>`)
+			}
+		},
+		"objects are not shown": func(resp *http.Response) {
+			if resp.Request.URL.Query().Has("list-type") {
+				refuse(resp, http.StatusForbidden, `<Error><Code>AccessDenied</Code></Error>`)
+			}
+		},
+		"objects are not deleted": func(resp *http.Response) {
+			if resp.Request.URL.Query().Has("delete") {
+				refuse(resp, http.StatusForbidden, `<Error><Code>AccessDenied</Code></Error>`)
+			}
+		},
+		"one object is not deleted": func(resp *http.Response) {
+			if resp.Request.URL.Query().Has("delete") {
+				refuse(resp, http.StatusOK, `<DeleteResult><Error><Key>a/b</Key><Code>AccessDenied</Code></Error></DeleteResult>`)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bucketURL := storagetest.Bucket(t)
+			put(t, openURL(t, bucketURL), "a/b", "text")
+			put(t, openURL(t, bucketURL), "a/c", "text")
+			begin(t, bucketURL, "a/d")
+
+			err := openURL(t, proxied(t, bucketURL, answer)).DeleteUnder(t.Context(), "a")
+			require.ErrorIs(t, err, storage.ErrAccessDenied)
+			require.ErrorContains(t, err, "delete under a: ")
+		})
+	}
 }
 
 func TestList(t *testing.T) {

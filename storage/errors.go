@@ -62,7 +62,9 @@ func explainAnswer(answer minio.ErrorResponse) error {
 		return fmt.Errorf("%w: %w", ErrNoBucket, answer)
 	case "AuthorizationHeaderMalformed", "InvalidRegion":
 		return fmt.Errorf("%w (%s, is the region right?): %w", ErrAccessDenied, answer.Code, answer)
-	case "ExpiredToken", "InvalidToken", "XAdminUserNotFound": // not always with a status of refusal
+	case minio.AccessDenied, "ExpiredToken", "InvalidToken", "XAdminUserNotFound":
+		// Not always with a status of refusal: one object of many that could
+		// not be deleted has none of its own.
 		return fmt.Errorf("%w (%s): %w", ErrAccessDenied, answer.Code, answer)
 	}
 	if answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized {

@@ -24,7 +24,7 @@ func open(t *testing.T) *storage.Bucket {
 	return openURL(t, storagetest.Bucket(t))
 }
 
-// openURL opens the bucket and empties it when the test ends.
+// openURL opens the bucket, and closes it when the test ends.
 func openURL(t *testing.T, bucketURL string) *storage.Bucket {
 	t.Helper()
 	b, err := storage.Open(storage.Config{URL: bucketURL})
@@ -100,7 +100,7 @@ func get(t *testing.T, rawURL string) (status int, header http.Header, body []by
 
 // proxied puts a proxy before the store that passes the Host header on, and
 // returns the bucket's URL through it. seen is called with each answer of the
-// store before it reaches the client.
+// store before it reaches the client, and may change it.
 func proxied(t *testing.T, bucketURL string, seen func(*http.Response)) string {
 	t.Helper()
 	u, err := url.Parse(bucketURL)
