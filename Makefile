@@ -61,7 +61,7 @@ clean: ## Remove what was built and the data of make run
 # Go itself knows best whether the stand has to be built again.
 .PHONY: $(STAND)
 $(STAND):
-	@go build -C dev -buildvcs=false -o ../$(STAND) .
+	@CGO_ENABLED=0 go build -C dev -trimpath -buildvcs=false -o ../$(STAND) .
 
 $(LINT):
 	GOBIN='$(CURDIR)/.tools' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)

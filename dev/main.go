@@ -21,6 +21,7 @@ import (
 )
 
 type commands struct {
+	Run  runCommand  `cmd:"" help:"Run Sluice with sample data until Ctrl-C."`
 	Test testCommand `cmd:"" help:"Run the tests of both modules in a throw-away stand."`
 	Exec execCommand `cmd:"" help:"Run a shell command in a throw-away stand."`
 }

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/dev/stand"
+)
+
+// hintText is what make run prints; every command in it works when pasted into
+// a shell that has curl (and psql for the one that says so).
+const hintText = `
+Sluice serves on BASE (client CLIENT, secret SECRET).
+
+A whole resource type, streamed while the database reads it:
+
+  curl -s -u CLIENT:SECRET 'BASE/Patient/$dump' | head -n 3
+
+The same in FHIR format; compressed on the way; only what was created since:
+
+  curl -s -u CLIENT:SECRET 'BASE/Patient/$dump?fhir=true' | head -n 3
+  curl -s -u CLIENT:SECRET 'BASE/Observation/$dump?gzip=true' | gzip -d | wc -l
+  curl -s -u CLIENT:SECRET 'BASE/Observation/$dump?_since=2025-07-01' | wc -l
+
+One type as files in S3, made by the workers (the answer names the status URL):
+
+  curl -i -u CLIENT:SECRET -H 'Prefer: respond-async' 'BASE/Patient/$dump?fhir=true'
+
+Everything as the FHIR Bulk Data specification has it: kick off, poll, download.
+
+  mkdir -p /tmp/sluice-export
+  status=$(curl -s -o /dev/null -D - -u CLIENT:SECRET -H 'Accept: application/fhir+json' -H 'Prefer: respond-async' \
+    'BASE/fhir/$export' | tr -d '\r' | sed -n 's/^[Cc]ontent-[Ll]ocation: //p')
+  while [ "$(curl -s -o /tmp/sluice-export/manifest.json -w '%{http_code}' -u CLIENT:SECRET "$status")" = 202 ]; do sleep 1; done
+  grep -o '"url": *"[^"]*"' /tmp/sluice-export/manifest.json | cut -d '"' -f 4 | sed 's/\\u0026/\&/g' |
+    while read -r url; do file=${url%%\?*}; file=${file##*/}; curl -s --compressed "$url" -o "/tmp/sluice-export/${file%.gz}"; done
+  wc -l /tmp/sluice-export/*.ndjson
+
+The database, and the bucket:
+
+  psql 'DATABASE'
+  S3
+
+Logs: LOG. Ctrl-C stops everything; the data stay in DIR.
+`
+
+// hints fills the running stand's addresses in.
+func hints(base string, place *stand.Stand, log string) string {
+	return strings.NewReplacer(
+		"BASE", base,
+		"CLIENT", clientID,
+		"SECRET", clientSecret,
+		"DATABASE", place.DatabaseURL(),
+		"S3\n", place.S3URL()+"\n",
+		"LOG", log,
+		"DIR", place.Dir,
+	).Replace(hintText)
+}
