@@ -42,7 +42,7 @@ func newOracle(t *testing.T) oracle {
 	databaseURL := sourcetest.Database(t)
 	db, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close(context.Background()) }) //nolint:usetesting // the test's context has ended by then
+	t.Cleanup(func() { _ = db.Close(context.Background()) })
 	_, err = db.Exec(t.Context(), `CREATE TABLE patient (id text PRIMARY KEY, txid bigint NOT NULL,
 		ts timestamptz, cts timestamptz, resource_type text, status text, resource jsonb NOT NULL)`)
 	require.NoError(t, err)

@@ -51,7 +51,7 @@ func TestRandomDocuments(t *testing.T) {
 	t.Parallel()
 	o := newOracle(t)
 	random := rand.New(rand.NewPCG(1, 2))
-	documents := make([]string, 3000)
+	documents := make([]string, 1000)
 	for i := range documents {
 		documents[i] = jsonText(randomObject(random, 4))
 	}

@@ -53,11 +53,11 @@ func write(t *testing.T, rows dump.RowsFunc, opts dump.Options) (string, dump.Re
 // documents are small ones, some larger than all buffers, and small ones again.
 func documents() []string {
 	var all []string
-	for range 3 {
-		for range 5000 {
+	for range 2 {
+		for range 2000 {
 			all = append(all, `{"text": "`+strings.Repeat("é", 300)+`"}`)
 		}
-		all = append(all, `{"text": "`+strings.Repeat("x", 3<<20)+`"}`, `{}`)
+		all = append(all, `{"text": "`+strings.Repeat("x", 1<<20)+`"}`, `{}`)
 	}
 	return all
 }

@@ -105,16 +105,16 @@ func measure(ctx context.Context, db querier, candidates []*candidate) error {
 	if err != nil {
 		return err
 	}
-	var (
-		oid uint32
-		m   Member
-	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &m.Schema, &m.Name, &m.Whole, &m.Blocks, &m.Bytes}, func() error {
+	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m Member, err error) {
+		var oid uint32
+		if err := row.Scan(&oid, &m.Schema, &m.Name, &m.Whole, &m.Blocks, &m.Bytes); err != nil {
+			return m, err
+		}
 		table := byOID[oid]
 		table.Members = append(table.Members, m)
 		table.Blocks += m.Blocks
 		table.Bytes += m.Bytes
-		return nil
+		return m, nil
 	})
 	return err
 }

@@ -41,7 +41,7 @@ func connect(t *testing.T, databaseURL string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close(context.Background()) }) //nolint:usetesting // the test's context has ended by then
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
 }
 
@@ -71,7 +71,7 @@ func (f fixture) snapshot(t *testing.T) *source.Snapshot {
 	t.Helper()
 	sn, err := f.source.OpenSnapshot(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = sn.Close(context.Background()) }) //nolint:usetesting // the test's context has ended by then
+	t.Cleanup(func() { _ = sn.Close(context.Background()) })
 	return sn
 }
 

@@ -145,7 +145,7 @@ func role(t *testing.T, f fixture) string {
 	name := "sluice_test_" + strconv.FormatUint(rand.Uint64(), 36)
 	f.exec(t, `CREATE ROLE `+name+` LOGIN PASSWORD 'secret'`)
 	t.Cleanup(func() {
-		ctx := context.Background() //nolint:usetesting // the test's context has ended by then
+		ctx := context.Background()
 		conn, err := pgx.Connect(ctx, f.url)
 		require.NoError(t, err)
 		defer func() { _ = conn.Close(ctx) }()

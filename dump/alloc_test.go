@@ -1,0 +1,77 @@
+package dump
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// observation is a resource of common size, as PostgreSQL prints it.
+var observation = `{"code": {"text": "Heart rate", "coding": [{"code": "8867-4", "system": "http://loinc.org", "display": "Heart rate"}]}, ` +
+	`"meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/heartrate"]}, "note": [{"text": "` + strings.Repeat(`at rest, \"seated\"; `, 30) + `"}], ` +
+	`"value": {"Quantity": {"code": "/min", "unit": "beats/minute", "value": 71.0, "system": "http://unitsofmeasure.org"}}, ` +
+	`"status": "final", "subject": {"id": "pt-1", "display": "Alice", "resourceType": "Patient"}, ` +
+	`"category": [{"coding": [{"code": "vital-signs", "system": "http://terminology.hl7.org/CodeSystem/observation-category"}]}], ` +
+	`"effective": {"dateTime": "2021-06-10T08:26:10Z"}}`
+
+func observationRow() *source.Row {
+	at := source.Time{Micros: 1623313570707454, Valid: true}
+	return &source.Row{ID: []byte("obs-1"), TxID: 481, Changed: at, Created: at, Resource: []byte(observation)}
+}
+
+// Not parallel: other goroutines' allocations would be counted.
+func TestLinesAllocateNothing(t *testing.T) {
+	for name, format := range map[string]Format{"Aidbox": {}, "FHIR": {FHIR: true}} {
+		t.Run(name, func(t *testing.T) {
+			f := newFormatter("Observation", format)
+			row := observationRow()
+			line := f.appendLine(nil, row)
+			require.Zero(t, testing.AllocsPerRun(1000, func() { line = f.appendLine(line[:0], row) }))
+		})
+	}
+}
+
+func BenchmarkSplice(b *testing.B) { benchmarkLine(b, Format{}) }
+
+func BenchmarkFHIR(b *testing.B) { benchmarkLine(b, Format{FHIR: true}) }
+
+func benchmarkLine(b *testing.B, format Format) {
+	f := newFormatter("Observation", format)
+	row := observationRow()
+	var line []byte
+	b.SetBytes(int64(len(observation)))
+	b.ReportAllocs()
+	for b.Loop() {
+		line = f.appendLine(line[:0], row)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	for name, opts := range map[string]Options{
+		"Plain":    {},
+		"Gzip":     {Gzip: true},
+		"FHIR":     {Format: Format{FHIR: true}},
+		"FHIRGzip": {Format: Format{FHIR: true}, Gzip: true, SHA256: true},
+	} {
+		b.Run(name, func(b *testing.B) {
+			row := observationRow()
+			rows := func(_ context.Context, fn func(*source.Row) error) error {
+				for b.Loop() {
+					if err := fn(row); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			b.SetBytes(int64(len(observation)))
+			b.ReportAllocs()
+			_, err := Write(b.Context(), io.Discard, "Observation", rows, opts)
+			require.NoError(b, err)
+		})
+	}
+}
