@@ -4,13 +4,11 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/storage"
@@ -20,15 +18,8 @@ import (
 // begin starts a multipart upload and forgets it, as a killed process does.
 func begin(t *testing.T, bucketURL, key string) {
 	t.Helper()
-	u, err := url.Parse(bucketURL)
-	require.NoError(t, err)
-	secret, _ := u.User.Password()
-	core, err := minio.NewCore(u.Host, &minio.Options{
-		Creds: credentials.NewStaticV4(u.User.Username(), secret, ""), Region: "us-east-1",
-	})
-	require.NoError(t, err)
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-	name := prefix + "/" + key
+	core, bucket, prefix := direct(t, bucketURL)
+	name := prefix + key
 	id, err := core.NewMultipartUpload(t.Context(), bucket, name, minio.PutObjectOptions{})
 	require.NoError(t, err)
 	_, err = core.PutObjectPart(t.Context(), bucket, name, id, 1, strings.NewReader("part"), 4, minio.PutObjectPartOptions{})
@@ -90,6 +81,7 @@ func TestDeleteUnderSaysWhatWentWrong(t *testing.T) {
 
 // refuse makes an answer of the store another one.
 func refuse(resp *http.Response, status int, body string) {
+	_ = resp.Body.Close()
 	resp.StatusCode = status
 	resp.Body = io.NopCloser(strings.NewReader(body))
 	resp.ContentLength = int64(len(body))

@@ -13,10 +13,17 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
+
+// TestMain fails when an upload, a listing or a closed bucket leaves a goroutine
+// behind.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
 
 // open opens a place of its own in the test bucket.
 func open(t *testing.T) *storage.Bucket {
@@ -33,24 +40,34 @@ func openURL(t *testing.T, bucketURL string) *storage.Bucket {
 	return b
 }
 
-// unfinished lists the multipart uploads below the URL's prefix that were begun
-// and neither completed nor aborted, asked of the store without our code.
-func unfinished(t *testing.T, bucketURL string) []string {
+// direct returns a client of the store that shares no code with ours, and the
+// bucket and the prefix that the URL names.
+func direct(t *testing.T, bucketURL string) (core minio.Core, bucket, prefix string) {
 	t.Helper()
 	u, err := url.Parse(bucketURL)
 	require.NoError(t, err)
 	secret, _ := u.User.Password()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
 	client, err := minio.New(u.Host, &minio.Options{
-		Creds:  credentials.NewStaticV4(u.User.Username(), secret, ""),
-		Region: u.Query().Get("region"),
+		Creds:     credentials.NewStaticV4(u.User.Username(), secret, ""),
+		Region:    u.Query().Get("region"),
+		Transport: transport,
 	})
 	require.NoError(t, err)
+	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	return minio.Core{Client: client}, bucket, prefix + "/"
+}
 
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+// unfinished lists the multipart uploads below the URL's prefix that were begun
+// and neither completed nor aborted.
+func unfinished(t *testing.T, bucketURL string) []string {
+	t.Helper()
+	client, bucket, prefix := direct(t, bucketURL)
 	var names []string
 	for info := range client.ListIncompleteUploads(t.Context(), bucket, "", true) {
 		require.NoError(t, info.Err)
-		if strings.HasPrefix(info.Key, prefix+"/") {
+		if strings.HasPrefix(info.Key, prefix) {
 			names = append(names, info.Key)
 		}
 	}
@@ -114,6 +131,7 @@ func proxied(t *testing.T, bucketURL string, seen func(*http.Response)) string {
 			// A client that goes away must not tear the store's own work.
 			r.Out = r.Out.WithContext(context.WithoutCancel(r.Out.Context()))
 		},
+		Transport:      &http.Transport{DisableKeepAlives: true},
 		ModifyResponse: func(resp *http.Response) error { seen(resp); return nil },
 	})
 	t.Cleanup(proxy.Close)
