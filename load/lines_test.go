@@ -43,6 +43,8 @@ func TestBadLines(t *testing.T) {
 		"LongID":          {`{"resourceType":"Patient","id":"` + strings.Repeat(long, 5) + `"}`, "is not a FHIR id"},
 		"DuplicateID":     {alice, `Patient with id "pt-1" stands in this file twice`},
 		"BadTime":         {`{"resourceType":"Patient","id":"x","meta":{"lastUpdated":"2024"}}`, `meta.lastUpdated "2024" is not an instant`},
+		"IDTwice":         {`{"resourceType":"Patient","id":"x","\u0069d":"y"}`, "an element twice: id"},
+		"MetaTwice":       {`{"resourceType":"Patient","id":"x","meta":{"tag":[]},"meta":{"versionId":1}}`, "an element twice: meta"},
 		"EscapedKeysSame": {`{"resourceType":"Patient","\u0069d":"pt-1"}`, `Patient with id "pt-1" stands in this file twice`},
 	} {
 		t.Run(name, func(t *testing.T) {

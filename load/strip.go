@@ -1,6 +1,9 @@
 package load
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // header is what a resource says of itself outside its stored document.
 type header struct {
@@ -13,20 +16,24 @@ type header struct {
 // strip appends to dst what a table stores of doc, a resource in Aidbox
 // format: all but id, resourceType, meta.versionId, meta.lastUpdated and
 // meta.createdAt, which live in columns of their own; a meta that is then
-// empty goes too. Everything else is kept byte for byte. Of a key that stands
-// twice the last one counts, as with jsonb.
+// empty goes too. Everything else is kept byte for byte. A resource that
+// states one of the three twice is refused: nobody could say which one counts.
 func strip(dst, doc []byte) ([]byte, header, error) {
 	var head header
+	var metas int
 	start := len(dst)
 	dst = append(dst, '{')
 
 	err := members(doc, func(m member) (err error) {
 		switch string(m.name()) {
 		case "id":
-			head.id = unquote(m.value)
+			head.id, err = once(head.id, m)
 		case "resourceType":
-			head.resourceType = unquote(m.value)
+			head.resourceType, err = once(head.resourceType, m)
 		case "meta":
+			if metas++; metas > 1 {
+				return fmt.Errorf("%w: meta", errTwice)
+			}
 			dst, err = appendMeta(dst, start, m, &head)
 		default:
 			dst = appendMember(dst, start, m)
@@ -34,6 +41,17 @@ func strip(dst, doc []byte) ([]byte, header, error) {
 		return err
 	})
 	return append(dst, '}'), head, err
+}
+
+// once reads the text of a member that must not stand twice.
+func once(before []byte, m member) ([]byte, error) {
+	if before != nil {
+		return nil, fmt.Errorf("%w: %s", errTwice, m.name())
+	}
+	if !json.Valid(m.value) {
+		return nil, errSyntax // nobody after us would see it
+	}
+	return unquote(m.value), nil
 }
 
 // appendMeta appends the meta member of the object that starts at start,
