@@ -81,7 +81,7 @@ func NewConverter(t *Tables, options Options) *Converter {
 // document is a valid JSON document with id, meta and resourceType in it.
 //
 // It never fails: what cannot be converted passes as stored and is reported to
-// Options.Issue. Members keep their order; a reference stands where its id, uri
+// Options.Issue. What is no JSON document passes as it is. Members keep their order; a reference stands where its id, uri
 // or localRef stood.
 func (c *Converter) AppendFHIR(dst, doc []byte) []byte {
 	return c.document(dst, doc, toFHIR, c.typeOf(doc))
@@ -138,21 +138,8 @@ func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 		dst, i = appendValue(dst, doc, i)
 	}
 	if c.broken || space(doc, i) != len(doc) {
-		dst = appendLine(dst[:start], doc)
+		dst = append(dst[:start], doc...)
 	}
 	c.src = nil
-	return dst
-}
-
-// appendLine appends bytes that are no JSON document, so that they are at
-// least one line.
-func appendLine(dst, doc []byte) []byte {
-	start := len(dst)
-	dst = append(dst, doc...)
-	for i, b := range dst[start:] {
-		if b == '\n' || b == '\r' {
-			dst[start+i] = ' '
-		}
-	}
 	return dst
 }

@@ -111,7 +111,10 @@ func (c *Converter) appendExtension(dst []byte, i int, e *extended) ([]byte, int
 	start := len(dst)
 	if e.members != nil {
 		dst, i = c.object(dst, i, e.members)
-		if dst[start+1] == '}' {
+		switch {
+		case c.broken:
+			return dst, i
+		case dst[start+1] == '}':
 			return append(append(dst[:start], e.head...), '}'), i
 		}
 		dst = slices.Insert(dst, start+1, ',')

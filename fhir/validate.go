@@ -31,8 +31,11 @@ type validator struct {
 	err   *SyntaxError
 }
 
-// fail records the first error.
+// fail records the first error. What is missing at the end is the rest.
 func (v *validator) fail(i int, reason string) int {
+	if i >= len(v.src) {
+		reason = "the document ends early"
+	}
 	if v.err == nil {
 		v.err = &SyntaxError{i, reason}
 	}
@@ -69,7 +72,7 @@ func (v *validator) document(i int) int {
 		}
 	}
 	if v.err == nil && v.depth > 0 {
-		return v.fail(i, "the document ends early")
+		return v.fail(i, "")
 	}
 	return i
 }

@@ -26,7 +26,7 @@ func (v *validator) text(i int) int {
 			i += size
 		}
 	}
-	return v.fail(i, "a string does not end")
+	return v.fail(i, "")
 }
 
 // plainEnd skips the printable ASCII characters of a string that mean

@@ -1,0 +1,78 @@
+package fhir_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// seeds are documents of all kinds, and some that are none.
+func seeds(f *testing.F) {
+	f.Helper()
+
+	for _, g := range goldens(f) {
+		f.Add([]byte(g.aidbox))
+		f.Add([]byte(g.fhir))
+	}
+	for _, row := range attributeRows {
+		f.Add([]byte(row))
+	}
+	for _, text := range []string{
+		``, ` `, `{`, `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `[`, `[1,`, `"`, `"\`, `1`, `null`, "{}\n{}",
+		`{"resourceType":"Patient","race":[{{}}]}`,
+		`{"value":{"string":`, `{"value":{"string":1,}}`, `{"meta":{"extension":[{"url":"ex:createdAt","valueInstant":"x"},`,
+		`{"resourceType":"Observation","value":{"string":"x"},"valueString":1,"value":{"Quantity":{}}}`,
+		`{"resourceType":"Patient","race":{"text":"a"},"extension":[{"url":"urn:clinic","valueReference":{}}],"clinic":[{}]}`,
+		`{"resourceType":"Patient","meta":{"createdAt":"a","createdAt":"b","tenant":"x","extension":[]}}`,
+		`{"resourceType":"Observation","subject":{"id":"1","id":"2","reference":"#","resourceType":"Patient"}}`,
+	} {
+		f.Add([]byte(text))
+	}
+}
+
+// FuzzAppendFHIR holds, whatever the document: no panic, and dst is kept; of
+// JSON: it stays JSON, on one line, and converting twice changes nothing.
+func FuzzAppendFHIR(f *testing.F) {
+	seeds(f)
+	tables := fhir.R4().WithAttributes(attributes(f))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		c := fhir.NewConverter(tables, fhir.Options{Issue: func(fhir.Issue) {}})
+		got := c.AppendFHIR([]byte("#"), doc)
+		require.Equal(t, byte('#'), got[0])
+		got = got[1:]
+		if !json.Valid(doc) {
+			return
+		}
+		require.False(t, bytes.ContainsAny(got, "\r\n"), "%q", got)
+		require.True(t, json.Valid(got), "%q", got)
+		require.Equal(t, string(got), string(c.AppendFHIR(nil, got)), "converted twice")
+	})
+}
+
+// FuzzAppendAidbox holds, whatever the document: no panic; what is taken is
+// JSON that stays JSON and comes back in FHIR as its own conversion would; what
+// is not JSON is refused, with an offset in the document.
+func FuzzAppendAidbox(f *testing.F) {
+	seeds(f)
+	tables := fhir.R4().WithAttributes(attributes(f))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		for _, everywhere := range []bool{false, true} {
+			c := fhir.NewConverter(tables, fhir.Options{ExtensionValues: everywhere, Issue: func(fhir.Issue) {}})
+			got, err := c.AppendAidbox([]byte("#"), doc)
+			if err != nil {
+				var syntax *fhir.SyntaxError
+				require.True(t, errors.As(err, &syntax))
+				require.True(t, syntax.Offset >= 0 && syntax.Offset <= len(doc))
+				require.Equal(t, "#", string(got))
+				return
+			}
+			require.True(t, json.Valid(doc), "%q", doc)
+			require.True(t, json.Valid(got[1:]), "%q", got)
+		}
+	})
+}
