@@ -1,0 +1,145 @@
+// Package api is the HTTP face of Sluice: routes, parameters in, FHIR answers
+// out.
+//
+// A $dump is streamed while the database reads; a kick-off is written down for
+// the worker and answered at once. Whatever is refused gets an
+// OperationOutcome. The api must not know how rows become lines (dump) nor how
+// exports are worked off (worker).
+package api
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// Defaults of Config.
+const (
+	DefaultDrainTimeout = 30 * time.Second
+	DefaultDumps        = 8
+	DefaultLinkLife     = time.Hour
+	DefaultStallTimeout = time.Minute
+)
+
+// Config is what an API works with.
+type Config struct {
+	// BaseURL is the address clients know Sluice by, without a slash at the
+	// end. Empty means the one each request was sent to.
+	BaseURL string
+
+	// Bucket signs the links of manifests.
+	Bucket *storage.Bucket
+
+	// Clients knows who may ask.
+	Clients *auth.Clients
+
+	// CreatedAtURL is the URL of the extension for meta.createdAt in FHIR.
+	CreatedAtURL string
+
+	// DrainTimeout is how long running requests may go on when the server
+	// stops; then they are cut. Defaults to DefaultDrainTimeout.
+	DrainTimeout time.Duration
+
+	// Dumps bounds how many synchronous dumps run at the same time; each takes
+	// a connection to the source. Defaults to DefaultDumps.
+	Dumps int
+
+	// Exports is where kick-offs are written down.
+	Exports *jobs.Store
+
+	// LinkLife is how long a signed link works. Defaults to DefaultLinkLife.
+	LinkLife time.Duration
+
+	// Logger gets a line for each request. Defaults to slog's.
+	Logger *slog.Logger
+
+	// Ready are the checks of GET /ready.
+	Ready []Check
+
+	// ResourceTypes are the resource types of FHIR.
+	ResourceTypes []string
+
+	// Source is the database of the FHIR tables.
+	Source *source.Source
+
+	// StallTimeout is how long a client may take no byte of an answer before it
+	// is cut off. Defaults to DefaultStallTimeout.
+	StallTimeout time.Duration
+
+	// VersionIDString makes meta.versionId of $dump a string.
+	VersionIDString bool
+}
+
+// Check is something that must be fine for Sluice to do its work.
+type Check struct {
+	Name string
+	Do   func(context.Context) error
+}
+
+func (c Config) withDefaults() Config {
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
+	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
+	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
+	return c
+}
+
+// API answers requests.
+type API struct {
+	config Config
+	dumps  chan struct{} // holds an element for each running dump
+}
+
+// New returns an API; Handler and Serve put it to work.
+func New(cfg Config) *API {
+	cfg = cfg.withDefaults()
+	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps)}
+}
+
+// Handler returns all routes.
+func (a *API) Handler() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false
+	engine.Use(a.identify, a.log, a.recover, a.watch)
+	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
+	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
+
+	engine.GET("/health", a.handle(a.health))
+	engine.GET("/ready", a.handle(a.ready))
+
+	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))
+	engine.GET("/fhir/$export", a.handle(a.authenticated(a.export)))
+	engine.GET("/fhir/$export-status/:id", a.handle(a.authenticated(a.status)))
+	engine.DELETE("/fhir/$export-status/:id", a.handle(a.authenticated(a.cancel)))
+	return engine
+}
+
+// isStandard tells whether FHIR knows the resource type.
+func (a *API) isStandard(resourceType string) bool {
+	return slices.Contains(a.config.ResourceTypes, resourceType)
+}
+
+// baseURL is the address the client knows Sluice by.
+func (a *API) baseURL(c *gin.Context) string {
+	if a.config.BaseURL != "" {
+		return a.config.BaseURL
+	}
+	scheme := "http"
+	if c.Request.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + c.Request.Host
+}

@@ -1,0 +1,149 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// dumpRequest is what a $dump asks for.
+type dumpRequest struct {
+	table  source.Table
+	since  time.Time
+	format dump.Format
+	gzip   bool
+}
+
+// dump answers GET /<Type>/$dump as Aidbox documents it: the whole type, a
+// resource a line, streamed while the database reads. With Prefer:
+// respond-async it is a kick-off.
+func (a *API) dump(c *gin.Context, client auth.Client) error {
+	request, err := a.readDump(c, client)
+	if err != nil {
+		return err
+	}
+	if prefers(c, "respond-async") {
+		return a.acceptDump(c, client, request)
+	}
+	select {
+	case a.dumps <- struct{}{}:
+		defer func() { <-a.dumps }()
+	default:
+		return throttled(fmt.Sprintf("%d dumps are running already, more than that are not served at the same time", cap(a.dumps)), 5*time.Second)
+	}
+	return a.stream(c, request)
+}
+
+// readDump checks the request: who asks, what for, and how.
+func (a *API) readDump(c *gin.Context, client auth.Client) (dumpRequest, error) {
+	resourceType := c.Param("type")
+	if err := a.allow(client, "type", resourceType); err != nil {
+		return dumpRequest{}, err
+	}
+	request, err := a.readDumpParameters(c)
+	if err != nil {
+		return dumpRequest{}, err
+	}
+	request.table, err = a.config.Source.Table(c.Request.Context(), resourceType)
+	switch {
+	case errors.Is(err, source.ErrNoTable):
+		return dumpRequest{}, notFound(fmt.Sprintf("there is no table of the resource type %s", quote(resourceType)))
+	case err != nil:
+		return dumpRequest{}, unavailable(err)
+	}
+	return request, nil
+}
+
+func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error) {
+	params, err := readParameters(c)
+	if err != nil {
+		return request, err
+	}
+	request.format = dump.Format{VersionIDString: a.config.VersionIDString, CreatedAtURL: a.config.CreatedAtURL}
+	if request.since, err = params.since("_since"); err != nil {
+		return request, err
+	}
+	if request.format.FHIR, err = params.boolean("fhir"); err != nil {
+		return request, err
+	}
+	if request.gzip, err = params.boolean("gzip"); err != nil {
+		return request, err
+	}
+	return request, params.end()
+}
+
+// stream writes the dump into the answer.
+func (a *API) stream(c *gin.Context, request dumpRequest) error {
+	body := &dumpBody{api: a, context: c, gzip: request.gzip}
+	scan := source.Scan{Table: request.table, CreatedAfter: request.since}
+	rows := func(ctx context.Context, fn func(*source.Row) error) error {
+		return a.config.Source.Scan(ctx, scan, fn)
+	}
+	_, err := dump.Write(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
+	if err != nil {
+		return unavailable(err)
+	}
+	body.begin() // an empty table has written nothing
+	return nil
+}
+
+// unavailable says that the database could not do what it was asked to.
+func unavailable(cause error) error {
+	return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the database can't be read now; the server's log has the details", retryAfter: 10 * time.Second, cause: cause}
+}
+
+// dumpBody is the body of an answer, in HTTP's chunks. The status is sent with
+// the first byte, so that a failure before it can still be told as one.
+type dumpBody struct {
+	api     *API
+	context *gin.Context
+	gzip    bool
+	begun   bool
+}
+
+// pieceSize is what a client must take within the stall timeout.
+const pieceSize = 64 << 10
+
+func (b *dumpBody) Write(p []byte) (n int, err error) {
+	b.begin()
+	for len(p) > 0 {
+		b.api.renewDeadline(b.context)
+		written, err := b.context.Writer.Write(p[:min(len(p), pieceSize)])
+		n += written
+		if err != nil {
+			return n, err
+		}
+		p = p[written:]
+	}
+	return n, nil
+}
+
+// FlushError sends what was written.
+func (b *dumpBody) FlushError() error {
+	b.api.renewDeadline(b.context)
+	return http.NewResponseController(b.context.Writer).Flush()
+}
+
+func (b *dumpBody) begin() {
+	if b.begun {
+		return
+	}
+	b.begun = true
+	b.context.Header("Content-Type", "application/ndjson")
+	if b.gzip {
+		b.context.Header("Content-Encoding", "gzip")
+	}
+	// Flushed, so that the length of a short body is not told either: a dump
+	// is always chunked.
+	b.context.Status(http.StatusOK)
+	b.context.Writer.WriteHeaderNow()
+	b.context.Writer.Flush()
+}

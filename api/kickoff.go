@@ -1,0 +1,117 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// outputFormats are the names of ndjson that a client may ask for (Bulk Data
+// 3.0.0, "Query Parameters"), and Aidbox's for files that stay compressed.
+var outputFormats = []string{"application/fhir+ndjson", "application/ndjson", "ndjson", rawGzipFormat}
+
+const rawGzipFormat = "application/fhir+ndjson+gzip"
+
+// export answers GET /fhir/$export, the kick-off at system level. Its output is
+// strict FHIR.
+func (a *API) export(c *gin.Context, client auth.Client) error {
+	params, err := readParameters(c)
+	if err != nil {
+		return err
+	}
+	request := jobs.Request{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
+	if request.Types, err = a.readTypes(params, client); err != nil {
+		return err
+	}
+	if request.ChangedAfter, err = params.since("_since"); err != nil {
+		return err
+	}
+	if request.RawGzip, err = readOutputFormat(params); err != nil {
+		return err
+	}
+	if err := params.end(); err != nil {
+		return err
+	}
+	return a.accept(c, client, request)
+}
+
+// acceptDump makes an export of a $dump: what the synchronous one gives, in
+// files.
+func (a *API) acceptDump(c *gin.Context, client auth.Client, request dumpRequest) error {
+	return a.accept(c, client, jobs.Request{
+		Types:           []string{request.table.Type},
+		CreatedAfter:    request.since,
+		FHIR:            request.format.FHIR,
+		VersionIDString: request.format.VersionIDString,
+		CreatedAtURL:    request.format.CreatedAtURL,
+	})
+}
+
+// accept writes the kick-off down and answers where to ask for its status (Bulk
+// Data 3.0.0, "Response - Success").
+func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
+	request.URL = a.baseURL(c) + c.Request.URL.RequestURI()
+	id, err := a.config.Exports.Accept(c.Request.Context(), client.ID, request)
+	if err != nil {
+		return internal(err)
+	}
+	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
+	c.Header("Content-Location", location)
+	c.Header("Preference-Applied", "respond-async")
+	writeJSON(c, http.StatusAccepted, contentTypeFHIR, outcome{
+		ResourceType: "OperationOutcome",
+		Issue:        []issue{{Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location}},
+	})
+	return nil
+}
+
+// readTypes returns the resource types to export: those of _type, or all that
+// the client may take. The wildcard of FHIR's types is meant by neither.
+func (a *API) readTypes(params *parameters, client auth.Client) ([]string, error) {
+	asked, ok := params.list("_type")
+	if !ok {
+		all := slices.DeleteFunc(slices.Clone(a.config.ResourceTypes), func(resourceType string) bool {
+			return !client.Scopes.AllowsType(resourceType, true)
+		})
+		if len(all) == 0 {
+			return nil, forbidden("_type", "the client's scopes cover no resource type of FHIR")
+		}
+		return all, nil
+	}
+	var types []string
+	for _, resourceType := range asked {
+		if !a.isStandard(resourceType) {
+			return nil, invalid("_type", "%s is not a resource type of FHIR R4", quote(resourceType))
+		}
+		if err := a.allow(client, "_type", resourceType); err != nil {
+			return nil, err
+		}
+		if !slices.Contains(types, resourceType) {
+			types = append(types, resourceType)
+		}
+	}
+	return types, nil
+}
+
+// readOutputFormat tells whether the files are asked for as they are stored. A
+// plus that was not percent-encoded reached us as a space.
+func readOutputFormat(params *parameters) (rawGzip bool, err error) {
+	value, ok, err := params.one("_outputFormat")
+	if err != nil || !ok {
+		return false, err
+	}
+	format := strings.ReplaceAll(value, " ", "+")
+	if !slices.Contains(outputFormats, format) {
+		return false, &problem{
+			status: http.StatusBadRequest, code: "not-supported", parameter: "_outputFormat",
+			text: fmt.Sprintf("_outputFormat is one of %s, not %s", strings.Join(outputFormats, ", "), quote(value)),
+		}
+	}
+	return format == rawGzipFormat, nil
+}

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+const requestIDHeader = "X-Request-Id"
+
+// requestID is what a request id from outside may look like: it goes into
+// logs and headers.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// identify gives the request the id it came with, or a new one.
+func (a *API) identify(c *gin.Context) {
+	id := c.GetHeader(requestIDHeader)
+	if !requestID.MatchString(id) {
+		id = rand.Text()
+	}
+	c.Set(keyRequestID, id)
+	c.Header(requestIDHeader, id)
+	// All there is to get is about patients.
+	c.Header("Cache-Control", "no-store")
+	c.Header("X-Content-Type-Options", "nosniff")
+}
+
+// The keys under which gin's context carries what is known of a request.
+const (
+	keyRequestID = "request"
+	keyClient    = "client"
+)
+
+// log writes a line for each request when it is over, however it ends. Neither
+// the query nor a body nor a header goes into it.
+func (a *API) log(c *gin.Context) {
+	begin := time.Now()
+	defer func() {
+		attrs := []slog.Attr{
+			slog.String("request", c.GetString(keyRequestID)),
+			slog.String("method", c.Request.Method),
+			slog.String("path", c.Request.URL.Path),
+			slog.Int("status", c.Writer.Status()),
+			slog.Int("bytes", max(c.Writer.Size(), 0)),
+			slog.Duration("duration", time.Since(begin)),
+			slog.String("remote", c.ClientIP()),
+		}
+		if client := c.GetString(keyClient); client != "" {
+			attrs = append(attrs, slog.String("client", client))
+		}
+		level := slog.LevelInfo
+		if err := c.Errors.Last(); err != nil {
+			attrs = append(attrs, slog.String("error", describe(err.Err)))
+			if c.Writer.Status() >= http.StatusInternalServerError || c.Writer.Written() && c.Writer.Status() == http.StatusOK {
+				level = slog.LevelError
+			}
+		}
+		a.config.Logger.LogAttrs(c.Request.Context(), level, "request", attrs...)
+	}()
+	c.Next()
+}
+
+// describe says all that is known of an error, also what the client was not
+// told.
+func describe(err error) string {
+	var p *problem
+	if errors.As(err, &p) && p.cause != nil {
+		return p.text + ": " + p.cause.Error()
+	}
+	return err.Error()
+}
+
+// recover answers for a handler that panicked. The deliberate panic that cuts
+// the connection goes on to the server.
+func (a *API) recover(c *gin.Context) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(http.ErrAbortHandler)
+		}
+		a.config.Logger.ErrorContext(c.Request.Context(), "panic", "request", c.GetString(keyRequestID), "value", value, "stack", string(debug.Stack()))
+		c.Abort()
+		a.refuse(c, internal(errors.New("panic")))
+	}()
+	c.Next()
+}
+
+// watch bounds the time a client may take for the next bytes of its answer.
+// Longer answers renew it as they go.
+func (a *API) watch(c *gin.Context) {
+	a.renewDeadline(c)
+	c.Next()
+}
+
+func (a *API) renewDeadline(c *gin.Context) {
+	// A writer without deadlines, as tests have, never blocks.
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(a.config.StallTimeout))
+}

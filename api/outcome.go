@@ -1,0 +1,124 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// problem is an answer that refuses a request or says that it failed. What it
+// says goes to the client; the error behind it goes to the log only.
+type problem struct {
+	status int
+
+	// code is from FHIR's value set issue-type.
+	code string
+
+	// text is for humans.
+	text string
+
+	// parameter is the name of the one that is wrong.
+	parameter string
+
+	// retryAfter, if set, is when to try again.
+	retryAfter time.Duration
+
+	cause error
+}
+
+func (p *problem) Error() string { return p.text }
+func (p *problem) Unwrap() error { return p.cause }
+
+func invalid(parameter, format string, args ...any) *problem {
+	return &problem{status: http.StatusBadRequest, code: "invalid", parameter: parameter, text: fmt.Sprintf(format, args...)}
+}
+
+func notFound(text string) *problem {
+	return &problem{status: http.StatusNotFound, code: "not-found", text: text}
+}
+
+func forbidden(parameter, text string) *problem {
+	return &problem{status: http.StatusForbidden, code: "forbidden", parameter: parameter, text: text}
+}
+
+func methodNotAllowed() *problem {
+	return &problem{status: http.StatusMethodNotAllowed, code: "not-supported", text: "this address does not support this method"}
+}
+
+func unauthorized() *problem {
+	return &problem{status: http.StatusUnauthorized, code: "login", text: "the id and secret of a client are needed (HTTP Basic)"}
+}
+
+func throttled(text string, retryAfter time.Duration) *problem {
+	return &problem{status: http.StatusTooManyRequests, code: "throttled", text: text, retryAfter: retryAfter}
+}
+
+func internal(cause error) *problem {
+	return &problem{status: http.StatusInternalServerError, code: "exception", text: "an internal error; the server's log has the details", cause: cause}
+}
+
+// outcome is a FHIR OperationOutcome.
+type outcome struct {
+	ResourceType string  `json:"resourceType"`
+	Issue        []issue `json:"issue"`
+}
+
+type issue struct {
+	Severity    string   `json:"severity"`
+	Code        string   `json:"code"`
+	Diagnostics string   `json:"diagnostics"`
+	Expression  []string `json:"expression,omitempty"`
+}
+
+const contentTypeFHIR = "application/fhir+json"
+
+// handle turns a handler that returns an error into one of gin's.
+func (a *API) handle(do func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := do(c); err != nil {
+			a.refuse(c, err)
+		}
+	}
+}
+
+// refuse answers with the error. An answer that has begun can't be taken back,
+// only cut.
+func (a *API) refuse(c *gin.Context, err error) {
+	_ = c.Error(err) // for the log
+	if c.Writer.Written() {
+		panic(http.ErrAbortHandler)
+	}
+
+	var p *problem
+	if !errors.As(err, &p) {
+		p = internal(err)
+	}
+	if p.status == http.StatusUnauthorized {
+		c.Header("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
+	}
+	if p.retryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(seconds(p.retryAfter)))
+	}
+	found := issue{Severity: "error", Code: p.code, Diagnostics: p.text}
+	if p.parameter != "" {
+		found.Expression = []string{p.parameter}
+	}
+	writeJSON(c, p.status, contentTypeFHIR, outcome{ResourceType: "OperationOutcome", Issue: []issue{found}})
+}
+
+// seconds rounds up, so that nobody comes back too early.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// writeJSON answers with a document.
+func writeJSON(c *gin.Context, status int, contentType string, document any) {
+	body, err := json.Marshal(document)
+	if err != nil {
+		panic(err) // only our own types come here
+	}
+	c.Data(status, contentType, append(body, '\n'))
+}

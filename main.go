@@ -1,0 +1,124 @@
+// Sluice exports FHIR resources out of PostgreSQL. This package is its command
+// line: it reads flags and environment, builds the parts, and runs one command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when a release is built.
+var version string
+
+const description = `Sluice exports FHIR resources out of PostgreSQL, at the speed of the database.
+
+It reads tables laid out as Aidbox lays them out. GET /<Type>/$dump streams a
+resource type as ndjson; GET /fhir/$export becomes files in an S3 bucket.
+
+A first run:
+
+  export SLUICE_DATABASE_URL=postgres://user:password@host/database
+  export SLUICE_S3_URL=https://key:secret@host/bucket/prefix
+  sluice migrate
+  sluice client add my-client --scope 'system/*.rs'
+  sluice serve
+
+Every flag can also be given by the environment variable that stands beside it.`
+
+// cli is the command line: a field for each command, and what all share.
+type cli struct {
+	Log logSettings `embed:"" prefix:"log-"`
+
+	Serve   serveCommand   `cmd:"" help:"Answer requests and work off exports, in one process."`
+	API     apiCommand     `cmd:"" name:"api" help:"Answer requests only."`
+	Worker  workerCommand  `cmd:"" help:"Work off exports only. Run as many as you like."`
+	Migrate migrateCommand `cmd:"" help:"Bring the state database up to date. Safe to run at any time, by many at once."`
+	Load    loadCommand    `cmd:"" help:"Load ndjson files into FHIR tables."`
+	Client  clientCommand  `cmd:"" help:"Manage the clients who may ask."`
+	Version versionCommand `cmd:"" help:"Show the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal, a second one kills.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Exit codes, as shells and PostgreSQL's tools use them.
+const (
+	exitOK = iota
+	exitFailed
+	exitUsage
+	exitInterrupted = 128 + int(syscall.SIGINT)
+)
+
+// run runs one command and returns its exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	exited := false
+	parser, err := newParser(&cli{}, stdout, stderr, func(int) { exited = true })
+	if err != nil {
+		panic(err) // the tags of cli are wrong
+	}
+	parsed, err := parser.Parse(args)
+	if exited { // it was --help
+		return exitOK
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "sluice: %s\n", err)
+		return exitUsage
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(&output{stdout: stdout, stderr: stderr})
+
+	err = parsed.Run()
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		_, _ = fmt.Fprintln(stderr, "sluice: interrupted")
+		return exitInterrupted
+	}
+	_, _ = fmt.Fprintf(stderr, "sluice: %s\n", err)
+	return exitFailed
+}
+
+func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(target,
+		kong.Name("sluice"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+}
+
+// output is where a command writes for its user.
+type output struct{ stdout, stderr io.Writer }
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(out *output) error {
+	_, err := fmt.Fprintf(out.stdout, "sluice %s\n", currentVersion())
+	return err
+}
+
+// currentVersion is that of the release, or what Go knows of the build.
+func currentVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

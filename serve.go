@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/worker"
+)
+
+type migrateCommand struct{ stateDatabase }
+
+// Run applies the migrations that are missing.
+func (cmd *migrateCommand) Run(ctx context.Context, out *output) error {
+	pool, err := cmd.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+
+	applied, err := migrations.Up(ctx, pool)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out.stdout, "%d migrations applied\n", applied)
+	return err
+}
+
+// service is what the API and the worker both stand on.
+type service struct {
+	logger *slog.Logger
+	state  *pgxpool.Pool
+	source *source.Source
+	bucket *storage.Bucket
+}
+
+func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings) (*service, error) {
+	bucket, err := store.open()
+	if err != nil {
+		return nil, err
+	}
+	from, err := db.sourceSettings.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state, err := db.stateSettings.open(ctx)
+	if err != nil {
+		from.Close()
+		return nil, err
+	}
+	s := &service{logger: logger, state: state, source: from, bucket: bucket}
+	if err := migrations.Check(ctx, state); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *service) close() {
+	s.source.Close()
+	s.state.Close()
+	s.bucket.Close()
+}
+
+// runAPI answers requests until ctx ends.
+func (s *service) runAPI(ctx context.Context, settings httpSettings, format formatSettings) error {
+	exports, err := jobs.New(s.state)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.Listen)
+	if err != nil {
+		return fmt.Errorf("SLUICE_LISTEN: %w", err)
+	}
+	s.logger.InfoContext(ctx, "answering requests", "address", listener.Addr().String(), "version", currentVersion())
+	return api.New(api.Config{
+		BaseURL:         settings.BaseURL,
+		Bucket:          s.bucket,
+		Clients:         auth.NewClients(s.state),
+		CreatedAtURL:    format.CreatedAtURL,
+		DrainTimeout:    settings.DrainTimeout,
+		Dumps:           settings.MaxDumps,
+		Exports:         exports,
+		LinkLife:        settings.LinkLife,
+		Logger:          s.logger,
+		Ready:           s.checks(),
+		ResourceTypes:   fhir.R4().ResourceTypes(),
+		Source:          s.source,
+		StallTimeout:    settings.StallTimeout,
+		VersionIDString: format.VersionID == "string",
+	}).Serve(ctx, listener)
+}
+
+func (s *service) checks() []api.Check {
+	return []api.Check{
+		{Name: "database", Do: s.state.Ping},
+		{Name: "migrations", Do: func(ctx context.Context) error { return migrations.Check(ctx, s.state) }},
+		{Name: "source", Do: s.source.Ping},
+		{Name: "bucket", Do: s.bucket.Check},
+	}
+}
+
+// runWorker works off exports until ctx ends.
+func (s *service) runWorker(ctx context.Context, settings workSettings) error {
+	w, err := worker.New(worker.Config{
+		Bucket:        s.bucket,
+		Database:      s.state,
+		Exports:       settings.MaxExports,
+		Logger:        s.logger,
+		MaxAge:        settings.MaxAge,
+		PartBytes:     int64(settings.PartSize),
+		ResourceTypes: fhir.R4().ResourceTypes(),
+		Retention:     settings.Retention,
+		Slots:         settings.Slots,
+		Source:        s.source,
+		StopTimeout:   settings.StopTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	s.logger.InfoContext(ctx, "working off exports", "version", currentVersion())
+	return w.Run(ctx)
+}
+
+type serveCommand struct {
+	databases
+	storageSettings
+	httpSettings
+	formatSettings
+	workSettings
+}
+
+// Run runs the API and the worker; when one ends, so does the other.
+func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error {
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.runAPI(ctx, cmd.httpSettings, cmd.formatSettings) })
+	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings) })
+	return group.Wait()
+}
+
+// Validate validates each group; kong only asks the command.
+func (cmd *serveCommand) Validate() error {
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.workSettings)
+}
+
+type apiCommand struct {
+	databases
+	storageSettings
+	httpSettings
+	formatSettings
+}
+
+// Run runs the API.
+func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.runAPI(ctx, cmd.httpSettings, cmd.formatSettings)
+}
+
+// Validate validates each group.
+func (cmd *apiCommand) Validate() error {
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings)
+}
+
+type workerCommand struct {
+	databases
+	storageSettings
+	workSettings
+}
+
+// Run runs the worker.
+func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error {
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.runWorker(ctx, cmd.workSettings)
+}
+
+// Validate validates each group.
+func (cmd *workerCommand) Validate() error {
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.workSettings)
+}
+
+func validate(groups ...interface{ Validate() error }) error {
+	for _, group := range groups {
+		if err := group.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

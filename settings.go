@@ -1,0 +1,222 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/term"
+
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// A settings struct holds what belongs together. Its tags are flags,
+// environment variables, defaults and help at once; the README's table is made
+// from them.
+
+type logSettings struct {
+	Level  slog.Level `env:"SLUICE_LOG_LEVEL" default:"info" help:"What to log: debug, info, warn or error."`
+	Format string     `env:"SLUICE_LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"How to log: json, text, or auto, which is text on a terminal."`
+}
+
+// logger writes to standard error.
+func (s logSettings) logger(out *output) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.Level}
+	if s.Format == "text" || s.Format == "auto" && isTerminal(out.stderr) {
+		return slog.New(slog.NewTextHandler(out.stderr, options))
+	}
+	return slog.New(slog.NewJSONHandler(out.stderr, options))
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+type stateSettings struct {
+	DatabaseURL   string `name:"database-url" env:"SLUICE_DATABASE_URL" placeholder:"URL" help:"The state database: postgres://user:password@host:port/database. Defaults to the source."`
+	DatabaseConns int32  `name:"database-conns" env:"SLUICE_DATABASE_CONNS" default:"16" help:"How many connections to the state database one process may open."`
+}
+
+type sourceSettings struct {
+	SourceURL          string        `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
+	SourceSchema       string        `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
+	SourceConns        int32         `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"16" help:"How many connections one process may read the source with."`
+	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"How long a writing transaction lasts at most, where the source does not show when it began (standby, missing pg_read_all_stats)."`
+}
+
+// databases are the two databases, each of which can stand in for the other.
+type databases struct {
+	stateSettings
+	sourceSettings
+}
+
+// Validate fills in the one that is missing.
+func (s *databases) Validate() error {
+	s.DatabaseURL, s.SourceURL = cmp.Or(s.DatabaseURL, s.SourceURL), cmp.Or(s.SourceURL, s.DatabaseURL)
+	return s.stateSettings.Validate()
+}
+
+// stateDatabase is the state database of a command that reads no source.
+type stateDatabase struct {
+	stateSettings
+	SourceURL string `name:"source-url" env:"SLUICE_SOURCE_URL" hidden:""`
+}
+
+// Validate fills in the source for what is missing.
+func (s *stateDatabase) Validate() error {
+	s.DatabaseURL = cmp.Or(s.DatabaseURL, s.SourceURL)
+	return s.stateSettings.Validate()
+}
+
+// Validate asks for what has no default.
+func (s *stateSettings) Validate() error {
+	if s.DatabaseURL == "" {
+		return errors.New("no database: set SLUICE_DATABASE_URL (--database-url), such as postgres://user:password@host/database")
+	}
+	return nil
+}
+
+// open opens the state database.
+func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(s.DatabaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
+	}
+	config.MaxConns = s.DatabaseConns
+	if _, named := config.ConnConfig.RuntimeParams["application_name"]; !named {
+		config.ConnConfig.RuntimeParams["application_name"] = "sluice"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("the state database: %w", err)
+	}
+	return pool, nil
+}
+
+func (s *sourceSettings) open(ctx context.Context) (*source.Source, error) {
+	opened, err := source.Open(ctx, source.Config{
+		CommitMargin: cmp.Or(s.SourceCommitMargin, -1), // zero means none here
+		MaxConns:     s.SourceConns,
+		Schema:       s.SourceSchema,
+		URL:          s.SourceURL,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
+	}
+	return opened, nil
+}
+
+type storageSettings struct {
+	S3URL       string `name:"s3-url" env:"SLUICE_S3_URL" placeholder:"URL" help:"Where files go: http(s)://key:secret@host:port/bucket/prefix?region=…. Without key and secret, the usual AWS ways of finding them are taken."`
+	S3PublicURL string `name:"s3-public-url" env:"SLUICE_S3_PUBLIC_URL" placeholder:"URL" help:"The scheme://host:port that clients reach the object store by, if it is another."`
+}
+
+// Validate asks for what has no default.
+func (s *storageSettings) Validate() error {
+	if s.S3URL == "" {
+		return errors.New("no object storage: set SLUICE_S3_URL (--s3-url), such as https://key:secret@host/bucket/prefix")
+	}
+	return nil
+}
+
+func (s *storageSettings) open() (*storage.Bucket, error) {
+	bucket, err := storage.Open(storage.Config{URL: s.S3URL, PublicURL: s.S3PublicURL})
+	if err != nil {
+		return nil, fmt.Errorf("SLUICE_S3_URL: %w", err)
+	}
+	return bucket, nil
+}
+
+type httpSettings struct {
+	Listen       string        `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"The address to answer requests on."`
+	BaseURL      string        `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"The address clients know Sluice by. Defaults to the one each request was sent to."`
+	MaxDumps     int           `env:"SLUICE_MAX_DUMPS" default:"8" help:"How many synchronous dumps may run at the same time."`
+	LinkLife     time.Duration `env:"SLUICE_LINK_LIFE" default:"1h" help:"How long a link of a manifest works; each poll signs new ones."`
+	StallTimeout time.Duration `env:"SLUICE_STALL_TIMEOUT" default:"1m" help:"How long a client may take no byte before it is cut off."`
+	DrainTimeout time.Duration `env:"SLUICE_DRAIN_TIMEOUT" default:"30s" help:"How long running requests may go on after the signal to stop."`
+}
+
+// Validate checks what would else be found out by the first client.
+func (s *httpSettings) Validate() error {
+	if s.BaseURL != "" {
+		u, err := url.Parse(s.BaseURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("SLUICE_BASE_URL (--base-url) is an address such as https://fhir.example.org, not %q", s.BaseURL)
+		}
+		s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	}
+	return positive(map[string]time.Duration{
+		"SLUICE_LINK_LIFE":     s.LinkLife,
+		"SLUICE_STALL_TIMEOUT": s.StallTimeout,
+		"SLUICE_DRAIN_TIMEOUT": s.DrainTimeout,
+	}, map[string]int{"SLUICE_MAX_DUMPS": s.MaxDumps})
+}
+
+type formatSettings struct {
+	VersionID    string `name:"version-id" env:"SLUICE_VERSION_ID" default:"number" enum:"number,string" help:"How $dump writes meta.versionId: number, as Aidbox documents it, or string, as its newer releases do. $export always writes a string."`
+	CreatedAtURL string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"ex:createdAt" help:"The URL of the extension that meta.createdAt becomes in FHIR."`
+}
+
+type workSettings struct {
+	Slots       int           `env:"SLUICE_SLOTS" default:"0" help:"How many parts of exports this process reads at the same time; 0 means one for each processor."`
+	MaxExports  int           `env:"SLUICE_MAX_EXPORTS" default:"16" help:"How many exports this process keeps database snapshots for at the same time; more wait."`
+	MaxAge      time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may run, and with it its snapshot; then it fails."`
+	PartSize    size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"How much of a table, as it lies on disk, becomes one file."`
+	Retention   time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
+	StopTimeout time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
+}
+
+// Validate checks what has no meaning below one.
+func (s *workSettings) Validate() error {
+	if s.Slots < 0 {
+		return errors.New("SLUICE_SLOTS (--slots) is 0 or more")
+	}
+	return positive(map[string]time.Duration{
+		"SLUICE_MAX_AGE":      s.MaxAge,
+		"SLUICE_RETENTION":    s.Retention,
+		"SLUICE_STOP_TIMEOUT": s.StopTimeout,
+	}, map[string]int{"SLUICE_MAX_EXPORTS": s.MaxExports})
+}
+
+func positive(durations map[string]time.Duration, counts map[string]int) error {
+	for name, d := range durations {
+		if d <= 0 {
+			return fmt.Errorf("%s is more than zero, such as 30s or 1h", name)
+		}
+	}
+	for name, n := range counts {
+		if n <= 0 {
+			return fmt.Errorf("%s is 1 or more", name)
+		}
+	}
+	return nil
+}
+
+// size is a number of bytes, written as 256MiB or 1GB.
+type size int64
+
+// UnmarshalText reads a size.
+func (s *size) UnmarshalText(text []byte) error {
+	bytes, err := humanize.ParseBytes(string(text))
+	if err != nil || bytes == 0 || bytes > math.MaxInt64 {
+		return fmt.Errorf("%q is not a size such as 256MiB", text)
+	}
+	*s = size(bytes)
+	return nil
+}
