@@ -55,11 +55,11 @@ func TestPublicDataLoadsWhole(t *testing.T) {
 }
 
 // strippedSQL has PostgreSQL itself take out what columns hold, and compares.
-const strippedSQL = `SELECT resource::text = (
-  CASE WHEN (doc->'meta') - $3::text[] = '{}' THEN doc - '{id,resourceType,meta}'::text[]
-  WHEN doc ? 'meta' THEN jsonb_set(doc, '{meta}', (doc->'meta') - $3::text[]) - '{id,resourceType}'::text[]
+const strippedSQL = `SELECT id, resource::text = (
+  CASE WHEN (doc->'meta') - $2::text[] = '{}' THEN doc - '{id,resourceType,meta}'::text[]
+  WHEN doc ? 'meta' THEN jsonb_set(doc, '{meta}', (doc->'meta') - $2::text[]) - '{id,resourceType}'::text[]
   ELSE doc - '{id,resourceType}'::text[] END)::text
-FROM %s, CAST($1 AS jsonb) doc WHERE id = $2`
+FROM CAST($1 AS jsonb) doc JOIN %s ON id = doc->>'id'`
 
 // In Aidbox format a document is stored as it came, but for what columns hold.
 func TestPublicDataIsStoredAsItCame(t *testing.T) {
@@ -67,16 +67,16 @@ func TestPublicDataIsStoredAsItCame(t *testing.T) {
 	folder := publicData(t, "r4-examples")
 	db := newDatabase(t)
 
-	for _, resourceType := range []string{"Patient", "Observation", "Questionnaire", "Group", "Bundle"} {
+	for _, resourceType := range []string{"Patient", "Observation", "Questionnaire", "Group"} {
 		path := filepath.Join(folder, resourceType+".ndjson.gz")
 		db.load(t, load.Options{Format: load.Aidbox}, path)
 
 		table := pgx.Identifier{strings.ToLower(resourceType)}.Sanitize()
 		eachLine(t, path, func(line string) {
+			var id string
 			var same bool
 			sql := strings.ReplaceAll(strippedSQL, "%s", table)
-			id := db.text(t, `SELECT $1::jsonb->>'id'`, line)
-			err := db.conn.QueryRow(t.Context(), sql, line, id, []string{"lastUpdated", "versionId", "createdAt"}).Scan(&same)
+			err := db.conn.QueryRow(t.Context(), sql, line, []string{"lastUpdated", "versionId", "createdAt"}).Scan(&id, &same)
 			require.NoError(t, err, id)
 			require.True(t, same, id)
 		})

@@ -5,13 +5,13 @@ import "time"
 func careTeam(g *gen, res object) {
 	res["status"] = "active"
 	res["name"] = "Équipe de soins"
-	g.about(res, "subject")
+	g.about(res)
 	res["period"] = object{"start": date(g.start)}
 	res["participant"] = list{
 		object{"role": list{code{snomed, "116154003", "Patient"}.concept()}, "member": g.ref("Patient", g.patient)},
 		object{"role": list{code{snomed, "17561000", "Cardiologist"}.concept()}, "member": g.choose("Practitioner"), "onBehalfOf": g.choose("Organization")},
 	}
-	g.link(res, "reasonReference", "Condition", many)
+	g.link(res, "reasonReference", "Condition")
 }
 
 func goal(g *gen, res object) {
@@ -47,12 +47,12 @@ func carePlan(g *gen, res object) {
 	res["intent"] = "plan"
 	res["title"] = "План лечения"
 	res["category"] = list{text("Diabetes self management plan")}
-	g.about(res, "subject")
+	g.about(res)
 	res["period"] = object{"start": date(g.start)}
 	res["created"] = dateTime(g.start)
-	g.link(res, "careTeam", "CareTeam", many)
-	g.link(res, "goal", "Goal", many)
-	g.link(res, "addresses", "Condition", many)
+	g.link(res, "careTeam", "CareTeam")
+	g.link(res, "goal", "Goal")
+	g.link(res, "addresses", "Condition")
 
 	diet := object{"kind": "ServiceRequest", "code": text("Diabetic diet"), "status": "in-progress", "scheduledString": "bei jeder Mahlzeit"}
 	drug := object{"kind": "MedicationRequest", "status": "scheduled", "productCodeableConcept": pick(g, drugs...).concept(),
@@ -83,7 +83,7 @@ func appointment(g *gen, res object) {
 func questionnaireResponse(g *gen, res object) {
 	res["questionnaire"] = home + "Questionnaire/intake|2.0"
 	res["status"] = "completed"
-	g.about(res, "subject")
+	g.about(res)
 	res["authored"] = dateTime(g.start)
 	res["source"] = g.ref("Patient", g.patient)
 	res["item"] = list{

@@ -36,7 +36,7 @@ func condition(g *gen, res object) {
 	res["verificationStatus"] = code{hl7 + "condition-ver-status", "confirmed", "Confirmed"}.concept()
 	res["category"] = list{code{hl7 + "condition-category", "encounter-diagnosis", "Encounter Diagnosis"}.concept()}
 	res["code"] = what.concept()
-	g.about(res, "subject")
+	g.about(res)
 	res["recordedDate"] = dateTime(g.start)
 
 	switch g.IntN(5) {
@@ -94,7 +94,7 @@ func allergy(g *gen, res object) {
 func procedure(g *gen, res object) {
 	res["status"] = "completed"
 	res["code"] = pick(g, procedures...).concept()
-	g.about(res, "subject")
+	g.about(res)
 	switch g.IntN(4) {
 	case 0:
 		res["performedDateTime"] = dateTime(g.start)
@@ -105,7 +105,7 @@ func procedure(g *gen, res object) {
 	}
 	res["performer"] = list{object{"actor": g.choose("Practitioner"), "onBehalfOf": g.choose("Organization")}}
 	res["location"] = g.choose("Location")
-	g.link(res, "reasonReference", "Condition", many)
+	g.link(res, "reasonReference", "Condition")
 	res["note"] = list{object{"authorReference": g.choose("Practitioner"), "text": pick(g, notes...)}}
 }
 

@@ -50,24 +50,21 @@ func (g *gen) choose(resourceType string) object {
 	return g.ref(resourceType, g.IntN(g.counts[resourceType]))
 }
 
-// about sets an element to the patient, and encounter to the visit.
-func (g *gen) about(res object, element string) {
-	res[element] = g.ref("Patient", g.patient)
+// about sets subject to the patient, and encounter to the visit.
+func (g *gen) about(res object) {
+	res["subject"] = g.ref("Patient", g.patient)
 	if g.encounter >= 0 {
 		res["encounter"] = g.ref("Encounter", g.encounter)
 	}
 }
 
-// link sets an element to a resource of the same patient, if there is one;
-// wrap makes of the reference what the element holds.
-func (g *gen) link(res object, element, resourceType string, wrap func(object) any) {
+// link sets an element, which may repeat, to a resource of the same patient, if
+// there is one.
+func (g *gen) link(res object, element, resourceType string) {
 	if i := g.ofPatient(resourceType); i >= 0 {
-		res[element] = wrap(g.ref(resourceType, i))
+		res[element] = list{g.ref(resourceType, i)}
 	}
 }
-
-func one(ref object) any  { return ref }
-func many(ref object) any { return list{ref} }
 
 // chance is true in so many of a hundred cases.
 func (g *gen) chance(percent int) bool { return g.IntN(100) < percent }

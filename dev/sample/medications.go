@@ -15,7 +15,7 @@ func medication(g *gen, res object) {
 func medicationRequest(g *gen, res object) {
 	res["status"] = pick(g, "active", "completed", "stopped")
 	res["intent"] = "order"
-	g.about(res, "subject")
+	g.about(res)
 	g.prescribed(res)
 	res["authoredOn"] = dateTime(g.start)
 	res["requester"] = g.choose("Practitioner")
@@ -24,7 +24,7 @@ func medicationRequest(g *gen, res object) {
 	} else {
 		res["reportedReference"] = g.choose("Practitioner")
 	}
-	g.link(res, "reasonReference", "Condition", many)
+	g.link(res, "reasonReference", "Condition")
 	res["dosageInstruction"] = list{g.dosage()}
 	res["dispenseRequest"] = object{
 		"numberOfRepeatsAllowed": g.IntN(4), "quantity": quantity(count(10+10*g.IntN(9)), "{tbl}"),
@@ -80,7 +80,7 @@ func serviceRequest(g *gen, res object) {
 	res["status"] = "completed"
 	res["intent"] = "order"
 	res["code"] = pick(g, services...).concept()
-	g.about(res, "subject")
+	g.about(res)
 	res["authoredOn"] = dateTime(g.start)
 	res["requester"] = g.choose("Practitioner")
 	switch g.IntN(3) {
@@ -100,6 +100,6 @@ func serviceRequest(g *gen, res object) {
 		res["quantityRange"] = object{"low": quantity("1", "{test}"), "high": quantity("3", "{test}")}
 	}
 	res["asNeededBoolean"] = false
-	g.link(res, "reasonReference", "Condition", many)
-	g.link(res, "specimen", "Specimen", many)
+	g.link(res, "reasonReference", "Condition")
+	g.link(res, "specimen", "Specimen")
 }

@@ -29,7 +29,7 @@ var vitals = []vital{
 func observation(g *gen, res object) {
 	res["status"] = pick(g, "final", "final", "final", "amended", "preliminary")
 	res["category"] = list{code{hl7 + "observation-category", "vital-signs", "Vital Signs"}.concept()}
-	g.about(res, "subject")
+	g.about(res)
 	g.effective(res)
 	res["issued"] = instant(g.start.Add(2 * time.Hour))
 	res["performer"] = list{g.choose("Practitioner")}
@@ -141,7 +141,7 @@ func diagnosticReport(g *gen, res object) {
 	res["status"] = "final"
 	res["category"] = list{code{hl7 + "v2-0074", "LAB", "Laboratory"}.concept()}
 	res["code"] = pick(g, services...).concept()
-	g.about(res, "subject")
+	g.about(res)
 	if g.chance(80) {
 		res["effectiveDateTime"] = dateTime(g.start)
 	} else {
@@ -158,6 +158,6 @@ func diagnosticReport(g *gen, res object) {
 	if results != nil {
 		res["result"] = results
 	}
-	g.link(res, "specimen", "Specimen", many)
+	g.link(res, "specimen", "Specimen")
 	res["conclusion"] = pick(g, notes...)
 }
