@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// settleTime is how long a scan that was cut short waits for the server to
-// confirm that the query has ended.
-const settleTime = 2 * time.Second
+// settleTime is how long a scan that was cut short waits at most for the server
+// to end the query.
+const settleTime = 4 * time.Second
 
 // Scan says which rows of a table to read.
 type Scan struct {
@@ -99,14 +99,28 @@ func eachRow(ctx context.Context, result *pgconn.ResultReader, table Table, fn f
 	return nil
 }
 
-// settle waits for a broken connection's cancel request to be answered.
+// settle waits until the server has ended the query of a broken connection.
+//
+// pgx has asked for that already, but a request that comes between two messages
+// of the extended protocol is lost: the server thinks itself idle for a moment.
+// So it is asked again as long as it goes on. Where that does not help, as when
+// the network is gone, it finds out by itself (see vigilanceSQL).
 func settle(conn *pgconn.PgConn) {
-	timer := time.NewTimer(settleTime)
-	defer timer.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	again := time.NewTicker(settleTime / 20)
+	defer again.Stop()
 
-	select {
-	case <-conn.CleanupDone():
-	case <-timer.C:
+	for {
+		select {
+		case <-conn.CleanupDone():
+			return
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			// A failure shows in that the query goes on.
+			_ = conn.CancelRequest(ctx)
+		}
 	}
 }
 

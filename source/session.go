@@ -3,12 +3,14 @@ package source
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
@@ -44,6 +46,11 @@ FROM (VALUES
 ) AS wanted (name, value)
 JOIN pg_settings USING (name)`
 
+// vigilanceSQL makes the server look every second, while it works on a query,
+// whether the client is still there. Otherwise a query that has no row to send
+// would outlive a Sluice that was killed.
+const vigilanceSQL = `SET client_connection_check_interval = '1s'`
+
 // prepareConfig sets what a connection needs to know before it is made.
 func prepareConfig(config *pgx.ConnConfig, applicationName string) {
 	config.RuntimeParams["application_name"] = applicationName + readerSuffix
@@ -59,6 +66,12 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("%w: it is PostgreSQL %s, and %d or later is needed", ErrOldServer, version, minServerVersion)
 	}
 	if _, err := conn.Exec(ctx, sessionSQL); err != nil {
+		return fmt.Errorf("set up session: %w", err)
+	}
+
+	// Servers on systems that cannot look refuse the setting, and do without.
+	var pgErr *pgconn.PgError
+	if _, err := conn.Exec(ctx, vigilanceSQL); err != nil && !errors.As(err, &pgErr) {
 		return fmt.Errorf("set up session: %w", err)
 	}
 	return nil

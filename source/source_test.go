@@ -48,7 +48,7 @@ func TestSessionsWithoutTimeouts(t *testing.T) {
 		END $$;
 		CREATE VIEW v AS SELECT ''::text AS id, 1::bigint AS txid, now() AS ts, now() AS cts, jsonb_build_array(
 			current_setting('idle_in_transaction_session_timeout'), current_setting('idle_session_timeout'),
-			current_setting('statement_timeout'), current_setting('jit')) AS resource`)
+			current_setting('statement_timeout'), current_setting('jit'), current_setting('client_connection_check_interval')) AS resource`)
 	sn := f.snapshot(t)
 
 	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
@@ -57,7 +57,7 @@ func TestSessionsWithoutTimeouts(t *testing.T) {
 		func(fn func(*source.Row) error) error { return f.source.ScanAt(t.Context(), sn.ID, scan, fn) },
 	} {
 		err := run(func(row *source.Row) error {
-			require.JSONEq(t, `["0", "0", "0", "off"]`, string(row.Resource))
+			require.JSONEq(t, `["0", "0", "0", "off", "1s"]`, string(row.Resource))
 			return nil
 		})
 		require.NoError(t, err)
