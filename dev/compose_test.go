@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/stretchr/testify/require"
+)
+
+// The compose file is loaded by the code that docker compose loads it with.
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	project := compose(t)
+	require.ElementsMatch(t, []string{"postgres", "s3", "migrate", "api", "worker"}, project.ServiceNames())
+
+	t.Run("Images", func(t *testing.T) {
+		t.Parallel()
+		for name, service := range project.Services {
+			require.NotContains(t, service.Image, "minio", "%s: MinIO's images are gone", name)
+			if service.Build == nil {
+				require.Regexp(t, `:v?\d+(\.\d+)*$`, service.Image, "%s: a version, not what is latest today", name)
+				continue
+			}
+			require.FileExists(t, filepath.Join(service.Build.Context, service.Build.Dockerfile))
+		}
+		// From version 18 on the image wants its volume one folder higher.
+		require.Equal(t, "postgres:18", project.Services["postgres"].Image)
+		require.Equal(t, "/var/lib/postgresql", project.Services["postgres"].Volumes[0].Target)
+	})
+
+	t.Run("Order", func(t *testing.T) {
+		t.Parallel()
+		for _, name := range []string{"postgres", "s3", "api"} {
+			require.NotNil(t, project.Services[name].HealthCheck, name)
+		}
+		require.Equal(t, types.ServiceConditionHealthy, project.Services["migrate"].DependsOn["postgres"].Condition)
+		for _, name := range []string{"api", "worker"} {
+			require.Equal(t, types.ServiceConditionCompletedSuccessfully, project.Services[name].DependsOn["migrate"].Condition)
+			require.Equal(t, types.ServiceConditionHealthy, project.Services[name].DependsOn["s3"].Condition)
+		}
+		worker := project.Services["worker"]
+		require.Equal(t, 2, worker.GetScale())
+	})
+}
+
+// Every setting of the compose file, and of the image, is one that the program
+// knows.
+func TestComposeSettings(t *testing.T) {
+	t.Parallel()
+	known := knownSettings(t)
+	for name, service := range compose(t).Services {
+		for setting := range service.Environment {
+			if strings.HasPrefix(setting, "SLUICE_") {
+				require.Contains(t, known, setting, name)
+			}
+		}
+	}
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	require.NoError(t, err)
+	for _, setting := range settingPattern.FindAllString(string(dockerfile), -1) {
+		require.Contains(t, known, setting, "Dockerfile")
+	}
+}
+
+var settingPattern = regexp.MustCompile(`SLUICE_[A-Z0-9_]+`)
+
+func compose(t *testing.T) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{"../compose.yaml"})
+	require.NoError(t, err)
+	project, err := options.LoadProject(t.Context())
+	require.NoError(t, err)
+	return project
+}
+
+// knownSettings builds the product and reads the settings from its help.
+func knownSettings(t *testing.T) map[string]bool {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "sluice")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", "..", "-buildvcs=false", "-o", program, ".")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	known := make(map[string]bool)
+	for _, command := range []string{"serve", "api", "worker", "migrate"} {
+		out, err := exec.CommandContext(t.Context(), program, command, "--help").CombinedOutput()
+		require.NoError(t, err, string(out))
+		for _, setting := range settingPattern.FindAllString(string(out), -1) {
+			known[setting] = true
+		}
+	}
+	return known
+}
