@@ -73,6 +73,38 @@ func FuzzAppendAidbox(f *testing.F) {
 			}
 			require.True(t, json.Valid(doc), "%q", doc)
 			require.True(t, json.Valid(got[1:]), "%q", got)
+			if !repeatsKeys(json.NewDecoder(bytes.NewReader(doc))) {
+				back := c.AppendFHIR(nil, got[1:])
+				require.Equal(t, canonical(t, c.AppendFHIR(nil, doc)), canonical(t, back), "%q", got)
+			}
 		}
 	})
+}
+
+// repeatsKeys says whether an object in the document has a key twice.
+func repeatsKeys(decoder *json.Decoder) bool {
+	token, err := decoder.Token()
+	if err != nil {
+		return true
+	}
+	repeats := false
+	keys := make(map[json.Token]bool)
+	switch token {
+	case json.Delim('{'):
+		for decoder.More() {
+			key, err := decoder.Token()
+			if err != nil || keys[key] {
+				return true
+			}
+			keys[key] = true
+			repeats = repeatsKeys(decoder) || repeats
+		}
+		_, err = decoder.Token()
+	case json.Delim('['):
+		for decoder.More() {
+			repeats = repeatsKeys(decoder) || repeats
+		}
+		_, err = decoder.Token()
+	}
+	return repeats || err != nil
 }

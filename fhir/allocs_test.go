@@ -1,0 +1,38 @@
+package fhir_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// TestAllocations holds that a converter which has warmed up allocates nothing,
+// whatever it meets.
+func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all
+	c := fhir.NewConverter(fhir.R4().WithAttributes(attributes(t)), fhir.Options{})
+	docs := [][]byte{[]byte(observation), []byte(attributesDoc)}
+	for _, g := range goldens(t) {
+		docs = append(docs, []byte(g.aidbox))
+	}
+	var dst []byte
+	for _, doc := range docs {
+		convert := func() { dst = c.AppendFHIR(dst[:0], doc) }
+		convert()
+		require.Zero(t, testing.AllocsPerRun(10, convert), "%s", doc)
+	}
+	for _, doc := range docs[:2] {
+		doc = c.AppendFHIR(nil, doc)
+		convert := func() {
+			var err error
+			dst, err = c.AppendAidbox(dst[:0], doc)
+			require.NoError(t, err)
+		}
+		convert()
+		require.Zero(t, testing.AllocsPerRun(10, convert), "%s", doc)
+	}
+}
+
+// attributesDoc has first-class extensions, nested and repeating.
+const attributesDoc = `{"id": "1", "meta": {"tenant": "t", "createdAt": "2020-01-02T00:00:00Z"}, "race": {"text": "x", "category": [{"code": "a"}, {"code": "b"}]}, "clinic": {"id": "o", "resourceType": "Organization"}, "contact": [{"since": "2020-01-02"}], "extension": [{"url": "a", "valueString": "x"}], "resourceType": "Patient"}`
