@@ -37,7 +37,9 @@ type Object struct {
 // Upload stores what r gives under key, replacing what was there, and returns
 // once the object can be read. The object appears whole or not at all: when r
 // fails, or ctx ends, or the store refuses, nothing of it is left behind and
-// what stood under key before stays. The error wraps r's own.
+// what stood under key before stays. Only when the store's answer to the very
+// last request is lost can the object be there, and whole, in spite of an
+// error. The error wraps r's own.
 func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (Object, error) {
 	staged, err := b.Stage(ctx, key, r)
 	if err != nil {
@@ -122,10 +124,11 @@ type upload struct {
 
 // run sends r part by part through buf. The upload is begun only when the
 // first part is in hand, so that a source that fails early costs the store
-// nothing.
+// nothing. Unless all of r was sent, what was sent is removed.
 func (u *upload) run(ctx context.Context, r io.Reader, buf []byte) (err error) {
+	whole := false
 	defer func() {
-		if err != nil {
+		if !whole { // an error, or a panic of r
 			err = errors.Join(err, u.abort(ctx))
 		}
 	}()
@@ -143,6 +146,7 @@ func (u *upload) run(ctx context.Context, r io.Reader, buf []byte) (err error) {
 			return err
 		}
 	}
+	whole = true
 	return nil
 }
 
@@ -197,9 +201,9 @@ func (u *upload) begin(ctx context.Context) error {
 		return err
 	}
 
-	whole, cancel := outlive(ctx, afterCancel)
+	lasting, cancel := outlive(ctx, afterCancel)
 	defer cancel()
-	id, err := u.store.NewMultipartUpload(whole, u.bucket, u.name, minio.PutObjectOptions{})
+	id, err := u.store.NewMultipartUpload(lasting, u.bucket, u.name, minio.PutObjectOptions{})
 	if err != nil {
 		return explain(err)
 	}
@@ -214,10 +218,10 @@ func (u *upload) complete(ctx context.Context) (minio.UploadInfo, error) {
 	if err := ctx.Err(); err != nil {
 		return minio.UploadInfo{}, err
 	}
-	whole, cancel := outlive(ctx, afterCancel)
+	lasting, cancel := outlive(ctx, afterCancel)
 	defer cancel()
 
-	info, err := u.store.CompleteMultipartUpload(whole, u.bucket, u.name, u.id, u.parts, minio.PutObjectOptions{})
+	info, err := u.store.CompleteMultipartUpload(lasting, u.bucket, u.name, u.id, u.parts, minio.PutObjectOptions{})
 	if err != nil {
 		return minio.UploadInfo{}, explain(err)
 	}
@@ -245,13 +249,13 @@ func abort(ctx context.Context, store minio.Core, bucket, name, id string) error
 
 // outlive returns a context that ends grace after ctx does.
 func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		select {
-		case <-whole.Done():
+		case <-lasting.Done():
 		case <-time.After(grace):
 			cancel()
 		}
 	})
-	return whole, func() { stop(); cancel() }
+	return lasting, func() { stop(); cancel() }
 }
