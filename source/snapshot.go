@@ -45,7 +45,7 @@ type Snapshot struct {
 
 // OpenSnapshot takes a snapshot of the database as it is now and exports it.
 func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
-	conn, err := pgx.ConnectConfig(ctx, s.holder.Copy())
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("source: open snapshot: %w", err)
 	}
@@ -57,9 +57,6 @@ func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
 }
 
 func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
-	if err := prepareSession(ctx, sn.conn); err != nil {
-		return err
-	}
 	horizon, err := readHorizon(ctx, sn.conn, margin)
 	if err != nil {
 		return err

@@ -109,12 +109,15 @@ func TestTransactionTime(t *testing.T) {
 	t.Run("Prepared", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, aidbox("patient"))
-		if _, err := f.db.Exec(t.Context(), `BEGIN; INSERT INTO patient (id, txid, resource) VALUES ('p', 1, '{}'); PREPARE TRANSACTION 'sluice'`); err != nil {
+		name := `'` + strconv.FormatUint(rand.Uint64(), 36) + `'` // of one server, not of one database
+		if _, err := f.db.Exec(t.Context(), `BEGIN; INSERT INTO patient (id, txid, resource) VALUES ('p', 1, '{}'); PREPARE TRANSACTION `+name); err != nil {
 			t.Skip("the server allows no prepared transactions")
 		}
 		before := f.clock(t)
-		sn := f.snapshot(t)
-		f.exec(t, `COMMIT PREPARED 'sluice'`)
+		sn, err := f.source.OpenSnapshot(t.Context())
+		f.exec(t, `COMMIT PREPARED `+name)
+		require.NoError(t, err)
+		require.NoError(t, sn.Close(t.Context()))
 		require.True(t, sn.Estimated)
 		require.WithinRange(t, sn.TransactionTime, before.Add(-2*source.DefaultCommitMargin), before.Add(-source.DefaultCommitMargin))
 	})

@@ -14,6 +14,7 @@ package source
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -68,8 +69,8 @@ func (c Config) withDefaults() Config {
 // Source is a database of FHIR tables. It is safe for concurrent use.
 type Source struct {
 	config Config
-	holder *pgx.ConnConfig // for the connections of snapshots
 	pool   *pgxpool.Pool
+	single *pgx.ConnConfig // for connections outside the pool
 }
 
 // Open prepares access to the database. It fails when the URL makes no sense;
@@ -89,7 +90,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	return &Source{config: cfg, holder: poolConfig.ConnConfig, pool: pool}, nil
+	return &Source{config: cfg, pool: pool, single: poolConfig.ConnConfig}, nil
 }
 
 // Close closes the connections. It waits for running scans to end, so their
@@ -97,10 +98,25 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 func (s *Source) Close() { s.pool.Close() }
 
 // Ping tells whether the database answers and is one that Source can read
-// (ErrOldServer if its version is below 14).
+// (ErrOldServer if its version is below 14). It makes a connection of its own
+// for that, so that scans that take all of the others do not look like a
+// database that is down.
 func (s *Source) Ping(ctx context.Context) error {
-	if err := s.pool.Ping(ctx); err != nil {
+	conn, err := s.connect(ctx)
+	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	return nil
+	return conn.Close(ctx)
+}
+
+// connect makes a connection outside the pool.
+func (s *Source) connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, s.single.Copy())
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareSession(ctx, conn); err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
+	}
+	return conn, nil
 }

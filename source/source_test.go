@@ -21,8 +21,13 @@ func TestOpen(t *testing.T) {
 
 func TestPing(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, "")
+	f := newFixture(t, `CREATE VIEW v AS SELECT ''::text AS id, 1::bigint AS txid, now() AS ts, now() AS cts, '{}'::jsonb AS resource`)
 	require.NoError(t, f.source.Ping(t.Context()))
+
+	busy := open(t, source.Config{URL: f.url, MaxConns: 1})
+	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
+	err := busy.Scan(t.Context(), scan, func(*source.Row) error { return busy.Ping(t.Context()) })
+	require.NoError(t, err)
 }
 
 // Nothing can be written through a Source's sessions, whatever the role may do.
