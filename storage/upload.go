@@ -1,31 +1,15 @@
 package storage
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"time"
-
-	"github.com/minio/minio-go/v7"
 )
 
-const (
-	// partSize is the size of a part of a multipart upload, and of the one
-	// buffer an upload holds.
-	partSize = 16 << 20
-
-	// maxParts is S3's limit on the parts of one object.
-	maxParts = 10_000
-
-	// afterCancel bounds how long an upload may go on, after its context has
-	// ended, with a request that must not be torn in the middle.
-	afterCancel = 10 * time.Second
-
-	// abortTimeout bounds the removal of an unfinished upload.
-	abortTimeout = 30 * time.Second
-)
+// partSize is the size of a part of a multipart upload, and of the one buffer
+// an upload holds.
+const partSize = 16 << 20
 
 // Object is an object in the bucket.
 type Object struct {
@@ -110,152 +94,4 @@ func (s *Staged) Discard(ctx context.Context) error {
 func newBuffer() any {
 	buf := make([]byte, partSize)
 	return &buf
-}
-
-// upload is one multipart upload on its way.
-type upload struct {
-	store  minio.Core
-	bucket string
-	name   string
-	id     string // "" until the store knows of the upload
-	parts  []minio.CompletePart
-	size   int64
-}
-
-// run sends r part by part through buf. The upload is begun only when the
-// first part is in hand, so that a source that fails early costs the store
-// nothing. Unless all of r was sent, what was sent is removed.
-func (u *upload) run(ctx context.Context, r io.Reader, buf []byte) (err error) {
-	whole := false
-	defer func() {
-		if !whole { // an error, or a panic of r
-			err = errors.Join(err, u.abort(ctx))
-		}
-	}()
-
-	for last := false; !last; {
-		var n int
-		n, last, err = fill(ctx, buf, r)
-		if err != nil {
-			return err
-		}
-		if n == 0 && len(u.parts) > 0 {
-			break // the part before was full and the last
-		}
-		if err := u.send(ctx, buf[:n]); err != nil {
-			return err
-		}
-	}
-	whole = true
-	return nil
-}
-
-// fill reads until buf is full or r ends. It tells an end from an error by
-// io.EOF alone: io.ReadFull would take a source that broke off with
-// io.ErrUnexpectedEOF for one that ended.
-func fill(ctx context.Context, buf []byte, r io.Reader) (n int, last bool, err error) {
-	for n < len(buf) {
-		if err := ctx.Err(); err != nil {
-			return n, false, err
-		}
-		m, err := r.Read(buf[n:])
-		n += m
-		if err == io.EOF {
-			return n, true, nil
-		}
-		if err != nil {
-			return n, false, fmt.Errorf("read the data: %w", err)
-		}
-	}
-	return n, false, nil
-}
-
-// send uploads one part, and begins the upload before the first.
-func (u *upload) send(ctx context.Context, data []byte) error {
-	if err := u.begin(ctx); err != nil {
-		return err
-	}
-	number := len(u.parts) + 1
-	if number > maxParts {
-		return ErrTooLarge
-	}
-
-	part, err := u.store.PutObjectPart(ctx, u.bucket, u.name, u.id, number,
-		bytes.NewReader(data), int64(len(data)), minio.PutObjectPartOptions{})
-	if err != nil {
-		return explain(err)
-	}
-	u.parts = append(u.parts, minio.CompletePart{PartNumber: number, ETag: part.ETag})
-	u.size += int64(len(data))
-	return nil
-}
-
-// begin asks the store for an upload id, once. A cancelled context does not
-// tear the request: an upload that the store began and whose id nobody has
-// read could never be removed.
-func (u *upload) begin(ctx context.Context) error {
-	if u.id != "" {
-		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-
-	lasting, cancel := outlive(ctx, afterCancel)
-	defer cancel()
-	id, err := u.store.NewMultipartUpload(lasting, u.bucket, u.name, minio.PutObjectOptions{})
-	if err != nil {
-		return explain(err)
-	}
-	u.id = id
-	return ctx.Err()
-}
-
-// complete makes the object of its parts. This is the point of no return: a
-// context that ends while the store is at it does not stop it, or nobody could
-// say whether there is an object.
-func (u *upload) complete(ctx context.Context) (minio.UploadInfo, error) {
-	if err := ctx.Err(); err != nil {
-		return minio.UploadInfo{}, err
-	}
-	lasting, cancel := outlive(ctx, afterCancel)
-	defer cancel()
-
-	info, err := u.store.CompleteMultipartUpload(lasting, u.bucket, u.name, u.id, u.parts, minio.PutObjectOptions{})
-	if err != nil {
-		return minio.UploadInfo{}, explain(err)
-	}
-	return info, nil
-}
-
-// abort removes the parts sent so far, though ctx may have ended.
-func (u *upload) abort(ctx context.Context) error {
-	if u.id == "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
-	defer cancel()
-	return abort(ctx, u.store, u.bucket, u.name, u.id)
-}
-
-// abort removes one unfinished upload. One that is gone is no error.
-func abort(ctx context.Context, store minio.Core, bucket, name, id string) error {
-	err := store.AbortMultipartUpload(ctx, bucket, name, id)
-	if err != nil && minio.ToErrorResponse(err).Code != minio.NoSuchUpload {
-		return fmt.Errorf("an unfinished upload stays behind: %w", explain(err))
-	}
-	return nil
-}
-
-// outlive returns a context that ends grace after ctx does.
-func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		select {
-		case <-lasting.Done():
-		case <-time.After(grace):
-			cancel()
-		}
-	})
-	return lasting, func() { stop(); cancel() }
 }
