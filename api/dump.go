@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/dump"
@@ -43,23 +45,23 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 }
 
 // readDump checks the request: who asks, what for, and how.
-func (a *API) readDump(c *gin.Context, client auth.Client) (dumpRequest, error) {
+func (a *API) readDump(c *gin.Context, client auth.Client) (request dumpRequest, err error) {
 	resourceType := c.Param("type")
-	if err := a.allow(client, "type", resourceType); err != nil {
-		return dumpRequest{}, err
+	allowed := a.allow(client, "type", resourceType)
+	if allowed != nil && a.isStandard(resourceType) {
+		return request, allowed
 	}
-	request, err := a.readDumpParameters(c)
-	if err != nil {
-		return dumpRequest{}, err
+	if request, err = a.readDumpParameters(c); err != nil {
+		return request, err
 	}
 	request.table, err = a.config.Source.Table(c.Request.Context(), resourceType)
 	switch {
 	case errors.Is(err, source.ErrNoTable):
-		return dumpRequest{}, notFound(fmt.Sprintf("there is no table of the resource type %s", quote(resourceType)))
+		return request, notFound(fmt.Sprintf("there is no table of the resource type %s", quote(resourceType)))
 	case err != nil:
-		return dumpRequest{}, unavailable(err)
+		return request, unavailable(err)
 	}
-	return request, nil
+	return request, allowed
 }
 
 func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error) {
@@ -95,8 +97,14 @@ func (a *API) stream(c *gin.Context, request dumpRequest) error {
 	return nil
 }
 
-// unavailable says that the database could not do what it was asked to.
+// unavailable says that the database could not do what it was asked to: not
+// now, or, if its table is not what it should be, not at all.
 func unavailable(cause error) error {
+	var pgErr *pgconn.PgError
+	var column *source.ColumnError
+	if errors.As(cause, &column) || errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
+		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the server can't read this table; its log has the details", cause: cause}
+	}
 	return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the database can't be read now; the server's log has the details", retryAfter: 10 * time.Second, cause: cause}
 }
 

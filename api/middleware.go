@@ -57,7 +57,10 @@ func (a *API) log(c *gin.Context) {
 		level := slog.LevelInfo
 		if err := c.Errors.Last(); err != nil {
 			attrs = append(attrs, slog.String("error", describe(err.Err)))
-			if c.Writer.Status() >= http.StatusInternalServerError || c.Writer.Written() && c.Writer.Status() == http.StatusOK {
+			// A client that went away is no fault of ours; an answer that was
+			// cut for another reason still has the status it began with.
+			gone := c.Request.Context().Err() != nil
+			if status := c.Writer.Status(); !gone && (status >= http.StatusInternalServerError || status < http.StatusBadRequest) {
 				level = slog.LevelError
 			}
 		}

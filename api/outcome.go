@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,11 +115,14 @@ func (a *API) refuse(c *gin.Context, err error) {
 // seconds rounds up, so that nobody comes back too early.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// writeJSON answers with a document.
+// writeJSON answers with a document. Characters such as & stay as they are: no
+// HTML is made of it, and links are to be copied.
 func writeJSON(c *gin.Context, status int, contentType string, document any) {
-	body, err := json.Marshal(document)
-	if err != nil {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
 		panic(err) // only our own types come here
 	}
-	c.Data(status, contentType, append(body, '\n'))
+	c.Data(status, contentType, body.Bytes())
 }

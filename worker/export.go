@@ -91,10 +91,13 @@ func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export) er
 	if err != nil {
 		return err
 	}
-	document, err := json.MarshalIndent(manifest, "", "  ")
-	if err != nil {
+	var document bytes.Buffer
+	encoder := json.NewEncoder(&document)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(manifest); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	_, err = w.config.Bucket.Upload(ctx, export.ID.String()+"/"+jobs.ManifestName, bytes.NewReader(append(document, '\n')))
+	_, err = w.config.Bucket.Upload(ctx, export.ID.String()+"/"+jobs.ManifestName, &document)
 	return err
 }
