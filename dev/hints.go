@@ -23,7 +23,7 @@ The same in FHIR format; compressed on the way; only what was created since:
 
 One type as files in S3, made by the workers (the answer names the status URL):
 
-  curl -i -u CLIENT:SECRET -H 'Prefer: respond-async' 'BASE/Patient/$dump?fhir=true'
+  curl -si -u CLIENT:SECRET -H 'Prefer: respond-async' 'BASE/Patient/$dump?fhir=true'
 
 Everything as the FHIR Bulk Data specification has it: kick off, poll, download.
 
