@@ -38,8 +38,8 @@ type Scan struct {
 // Memory does not grow with the number of rows.
 //
 // When ctx is cancelled or fn fails, the query in the server is cancelled and
-// its connection closed before Scan returns. The error of fn is returned as it
-// is.
+// its connection closed before Scan returns, which waits some seconds for that
+// at most. The error of fn is returned as it is.
 func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
