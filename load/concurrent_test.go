@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,27 +56,70 @@ func TestLoadsAtOnceOfMixedFiles(t *testing.T) {
 	}
 }
 
-// The input never ends, as when a user presses Ctrl-C in the middle of a pipe.
+// stalled is an input that gives its text and then nothing more, until it is
+// released.
+type stalled struct {
+	text    io.Reader
+	release <-chan struct{}
+}
+
+func (s *stalled) Read(p []byte) (int, error) {
+	if n, err := s.text.Read(p); err == nil {
+		return n, nil
+	}
+	<-s.release
+	return 0, io.EOF
+}
+
+func stall(t *testing.T, lines ...string) *stalled {
+	t.Helper()
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	return &stalled{strings.NewReader(strings.Join(lines, "\n") + "\n"), release}
+}
+
+// As when a user presses Ctrl-C in the middle of a pipe: the rows that came are
+// in the database, uncommitted, and the loader waits for more.
 func TestAStoppedLoadLeavesNothing(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
 
 	ctx, stop := context.WithCancel(t.Context())
-	input, output := io.Pipe()
-	defer func() { _ = output.Close() }()
+	defer stop()
+	paths := []string{writeLines(t, "a.ndjson", patient("kept", "Kept")), "-"}
+	opts := load.Options{Stdin: stall(t, group, alice), BatchBytes: 1}
+	var summary load.Summary
+	stopped := make(chan error, 1)
 	go func() {
-		_, _ = io.WriteString(output, group+"\n"+alice+"\n")
-		stop()
+		var err error
+		summary, err = load.Files(ctx, db.url, paths, opts)
+		stopped <- err
 	}()
-	good := writeLines(t, "a.ndjson", patient("kept", "Kept"))
-	summary, err := load.Files(ctx, db.url, []string{good, "-"}, load.Options{Stdin: input, BatchBytes: 1})
+	db.eventually(t, `SELECT count(*) = 2 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+		WHERE d.datname = current_database() AND l.locktype = 'advisory'`, "batches are sent before the input ends")
+	stop()
 
-	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, <-stopped, context.Canceled)
 	require.EqualValues(t, 1, summary.Resources)
 	require.Equal(t, []string{"kept"}, db.rows(t, patientIDs))
-	require.Equal(t, "0", db.text(t, `SELECT count(*)::text FROM pg_stat_activity
-		WHERE datname = current_database() AND application_name = 'sluice load'`), "no connection is left")
+	require.Equal(t, "true", db.text(t, `SELECT (to_regclass('"group"') IS NULL)::text`))
+	db.eventually(t, noLoader, "no connection is left")
 }
+
+// What the database refuses ends a load at once, not with its input.
+func TestARefusedRowEndsAnEndlessLoad(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+
+	opts := load.Options{Stdin: stall(t, alice, alice, bob), BatchBytes: 1}
+	_, err := load.Files(t.Context(), db.url, []string{"-"}, opts)
+
+	require.ErrorContains(t, err, "-:2: ")
+}
+
+// noLoader is true when no load is connected.
+const noLoader = `SELECT NOT EXISTS (SELECT FROM pg_stat_activity
+	WHERE datname = current_database() AND application_name = 'sluice load')`
 
 // A statement that waits in the database is called off as well.
 func TestAStoppedLoadDoesNotWaitForALock(t *testing.T) {
@@ -95,13 +139,12 @@ func TestAStoppedLoadDoesNotWaitForALock(t *testing.T) {
 		_, err := load.Files(ctx, db.url, []string{path}, load.Options{})
 		failed <- err
 	}()
-	require.Eventually(t, func() bool {
-		var waiting bool
-		err := tx.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'patient'::regclass)`).Scan(&waiting)
-		return err == nil && waiting
-	}, waitLong, waitStep)
+	const waiting = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'patient'::regclass)`
+	db.eventually(t, waiting, "it waits")
 	stop()
 	require.ErrorIs(t, <-failed, context.Canceled)
+	require.Equal(t, "false", db.text(t, `SELECT (`+waiting+`)::text`), "it is called off when the load returns")
+	db.eventually(t, noLoader, "no connection is left")
 
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.Equal(t, []string{"pt-1"}, db.rows(t, patientIDs))

@@ -17,13 +17,6 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// How long a test waits for the database to come to a state, and how often it
-// looks.
-const (
-	waitLong = time.Minute
-	waitStep = 10 * time.Millisecond
-)
-
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
@@ -73,6 +66,16 @@ func (db *database) rows(t testing.TB, sql string, args ...any) []string {
 	texts, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
 	return texts
+}
+
+// eventually waits until a question to the database is answered with true.
+func (db *database) eventually(t testing.TB, sql, message string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var answer bool
+		err := db.conn.QueryRow(t.Context(), sql).Scan(&answer)
+		return err == nil && answer
+	}, time.Minute, 10*time.Millisecond, message)
 }
 
 // writeLines writes lines to a file of its own folder.
