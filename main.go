@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -87,8 +89,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, "sluice: interrupted")
 		return exitInterrupted
 	}
-	_, _ = fmt.Fprintf(stderr, "sluice: %s\n", err)
+	_, _ = fmt.Fprintf(stderr, "sluice: %s\n", sentence(err))
 	return exitFailed
+}
+
+// sentence puts an error on one line. PostgreSQL's driver gives a line to each
+// address it tried, often the same twice.
+func sentence(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return strings.Join(slices.Compact(lines), " ")
 }
 
 func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {

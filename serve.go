@@ -60,11 +60,26 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket}
-	if err := migrations.Check(ctx, state); err != nil {
+	if err := s.check(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// check finds wrong settings before the first client does. An object store that
+// is away for a moment is no reason not to start: dumps need none.
+func (s *service) check(ctx context.Context) error {
+	if err := migrations.Check(ctx, s.state); err != nil {
+		return err
+	}
+	if err := s.source.Ping(ctx); err != nil {
+		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
+	}
+	if err := s.bucket.Check(ctx); err != nil {
+		s.logger.WarnContext(ctx, "exports will fail", "error", err)
+	}
+	return nil
 }
 
 func (s *service) close() {

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the README's table of settings anew")
+
+const (
+	tableBegin = "<!-- settings: go test . -run TestREADME -update -->\n"
+	tableEnd   = "<!-- end of settings -->\n"
+)
+
+// The README lists every setting as the code has it.
+func TestREADMESettings(t *testing.T) {
+	t.Parallel()
+
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(readme), tableBegin)
+	require.True(t, found, "the README lacks the line %q", tableBegin)
+	table, after, found := strings.Cut(rest, tableEnd)
+	require.True(t, found, "the README lacks the line %q", tableEnd)
+
+	want := settingsTable(t)
+	if *update {
+		require.NoError(t, os.WriteFile("README.md", []byte(before+tableBegin+want+tableEnd+after), 0o600))
+		return
+	}
+	require.Equal(t, want, table, "run go test . -run TestREADME -update")
+}
+
+// settingsTable renders the flags of all commands that have an environment
+// variable, each once.
+func settingsTable(t *testing.T) string {
+	t.Helper()
+	parser, err := newParser(&cli{}, &bytes.Buffer{}, &bytes.Buffer{}, func(int) {})
+	require.NoError(t, err)
+
+	var table strings.Builder
+	table.WriteString("| variable | flag | default | what it is |\n|---|---|---|---|\n")
+	listed := map[string]bool{}
+	row := func(f *kong.Flag) {
+		if len(f.Envs) == 0 || f.Hidden || listed[f.Envs[0]] {
+			return
+		}
+		listed[f.Envs[0]] = true
+		byDefault := ""
+		if f.HasDefault {
+			byDefault = "`" + f.Default + "`"
+		}
+		fmt.Fprintf(&table, "| `%s` | `--%s` | %s | %s |\n", f.Envs[0], f.Name, byDefault, strings.ReplaceAll(f.Help, "|", "\\|"))
+	}
+	for _, command := range parser.Model.Leaves(true) {
+		for _, group := range command.AllFlags(true) {
+			for _, f := range group {
+				row(f)
+			}
+		}
+	}
+	return table.String()
+}
+
+// Each setting that makes no sense is told in one sentence that names it.
+func TestSettingsRefused(t *testing.T) {
+	t.Parallel()
+
+	serve := func(args ...string) []string {
+		return append([]string{"serve", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=http://k:s@127.0.0.1:1/b"}, args...)
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"NoDatabase", []string{"serve", "--s3-url=http://k:s@h/b"}, exitUsage, "SLUICE_DATABASE_URL"},
+		{"NoBucket", []string{"api", "--database-url=postgres://h/d"}, exitUsage, "SLUICE_S3_URL"},
+		{"BadDatabase", []string{"migrate", "--database-url=postgres://u:hunter2@h:port/d"}, exitFailed, "SLUICE_DATABASE_URL"},
+		{"NobodyThere", []string{"migrate", "--database-url=postgres://u:hunter2@127.0.0.1:1/d"}, exitFailed, "connection refused"},
+		{"BadS3", []string{"serve", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=ftp://k:hunter2@h/b"}, exitFailed, "SLUICE_S3_URL"},
+		{"BadBaseURL", serve("--base-url=example.org"), exitUsage, "SLUICE_BASE_URL"},
+		{"NoTime", serve("--stall-timeout=0s"), exitUsage, "SLUICE_STALL_TIMEOUT"},
+		{"NoDumps", serve("--max-dumps=0"), exitUsage, "SLUICE_MAX_DUMPS"},
+		{"BadSize", serve("--part-size=large"), exitUsage, "--part-size"},
+		{"BadDuration", serve("--retention=tomorrow"), exitUsage, "--retention"},
+		{"BadChoice", serve("--version-id=uuid"), exitUsage, "--version-id"},
+		{"BadLevel", []string{"version", "--log-level=loud"}, exitUsage, "--log-level"},
+		{"NoScope", []string{"client", "add", "a", "--database-url=postgres://h/d"}, exitUsage, "--scope"},
+		{"NoFile", []string{"load", "--source-url=postgres://u@127.0.0.1:1/d", "missing.ndjson"}, exitFailed, "missing.ndjson"},
+		{"UnknownCommand", []string{"bogus"}, exitUsage, "bogus"},
+		{"NoCommand", nil, exitUsage, "serve"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			require.Equal(t, test.code, run(t.Context(), test.args, &stdout, &stderr))
+			require.Contains(t, stderr.String(), test.want)
+			require.Equal(t, 1, strings.Count(stderr.String(), "\n"), "one sentence: %s", stderr.String())
+			require.NotContains(t, stderr.String(), "hunter2")
+		})
+	}
+}
