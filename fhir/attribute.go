@@ -1,7 +1,7 @@
 package fhir
 
 import (
-	"encoding/json"
+	"encoding/json" //nolint:depguard // for a few rows of settings, not for data
 	"errors"
 	"fmt"
 	"maps"
@@ -86,7 +86,7 @@ func (o *overlay) add(a Attribute) {
 	if parent.fields[name] != nil || parent.fields["extension"] == nil {
 		return
 	}
-	e := &extended{head: []byte(`{"url":` + quote(a.ExtensionURL)), collection: a.Collection}
+	e := &extended{head: []byte(`{"url":"` + quote(a.ExtensionURL) + `"`), collection: a.Collection}
 	if a.Type != "" {
 		n := o.tables.types[a.Type]
 		e.value = &field{name: "value" + strings.ToUpper(a.Type[:1]) + a.Type[1:], node: n}
@@ -100,7 +100,7 @@ func (o *overlay) add(a Attribute) {
 	if parent.attributes == nil {
 		parent.attributes = make(map[string]*field)
 	}
-	parent.attributes[a.ExtensionURL] = f
+	parent.attributes[quote(a.ExtensionURL)] = f
 
 	list := *parent.fields["extension"]
 	list.action = [2]action{claim, extract}

@@ -44,6 +44,8 @@ type Converter struct {
 	options   Options
 	createdAt []byte // the extension for it, up to its url
 
+	createdAtURL string // that url as JSON writes it
+
 	// The state of the conversion that runs.
 	src       []byte
 	direction direction
@@ -72,7 +74,9 @@ func NewConverter(t *Tables, options Options) *Converter {
 	return &Converter{
 		tables:    t,
 		options:   options,
-		createdAt: []byte(`{"url":` + quote(options.CreatedAtURL)),
+		createdAt: []byte(`{"url":"` + quote(options.CreatedAtURL) + `"`),
+
+		createdAtURL: quote(options.CreatedAtURL),
 	}
 }
 

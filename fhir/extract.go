@@ -79,8 +79,8 @@ func (c *Converter) elementOf(i int, n *node) *field {
 	if !ok {
 		return nil
 	}
-	text = plainText(text)
-	if n.shape == metadata && string(text) == c.options.CreatedAtURL {
+	text = c.plainText(text)
+	if n.shape == metadata && string(text) == c.createdAtURL {
 		return n.members.find([]byte("createdAt"))
 	}
 	return n.attributes[string(text)]

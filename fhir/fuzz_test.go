@@ -3,7 +3,6 @@ package fhir_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,7 +65,7 @@ func FuzzAppendAidbox(f *testing.F) {
 			got, err := c.AppendAidbox([]byte("#"), doc)
 			if err != nil {
 				var syntax *fhir.SyntaxError
-				require.True(t, errors.As(err, &syntax))
+				require.ErrorAs(t, err, &syntax)
 				require.True(t, syntax.Offset >= 0 && syntax.Offset <= len(doc))
 				require.Equal(t, "#", string(got))
 				return

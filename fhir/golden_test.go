@@ -78,3 +78,29 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
+
+// TestEscapes has references and URLs that are written with escapes JSON does
+// not ask for, as some encoders do.
+func TestEscapes(t *testing.T) {
+	t.Parallel()
+
+	c := fhir.NewConverter(fhir.R4(), fhir.Options{CreatedAtURL: `http://example.org/"é`})
+	for doc, want := range map[string]string{
+		`{"reference":"Patient\/1"}`:                      `{"id":"1","resourceType":"Patient"}`,
+		`{"reference":"\u0050atient/\u00e9\ud83d\ude00"}`: `{"id":"é😀","resourceType":"Patient"}`,
+		`{"reference":"http:\/\/x\/\u0022\n\ufffd"}`:      `{"uri":"http://x/\u0022\n\ufffd"}`,
+	} {
+		got, err := c.AppendAidbox(nil, []byte(`{"subject":`+doc+`,"resourceType":"Observation"}`))
+		require.NoError(t, err)
+		require.Equal(t, `{"subject":`+want+`,"resourceType":"Observation"}`, string(got))
+	}
+
+	fhirDoc := `{"meta":{"extension":[{"url":"http://example.org/\"é","valueInstant":"2020"}]},"resourceType":"Patient"}`
+	aidbox := `{"meta":{"createdAt":"2020"},"resourceType":"Patient"}`
+	require.Equal(t, fhirDoc, string(c.AppendFHIR(nil, []byte(aidbox))))
+	for _, doc := range []string{fhirDoc, strings.NewReplacer("/", `\/`, "é", `\u00e9`).Replace(fhirDoc)} {
+		got, err := c.AppendAidbox(nil, []byte(doc))
+		require.NoError(t, err)
+		require.Equal(t, aidbox, string(got))
+	}
+}

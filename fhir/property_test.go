@@ -22,6 +22,7 @@ type generator struct {
 	elements map[string][]string // of a type: lines "name[*] type..."
 	base     map[string]string
 	types    []string // the concrete resource types
+	left     int      // how many elements the resource may still have
 }
 
 func newGenerator(tb testing.TB, seed uint64) *generator {
@@ -83,7 +84,8 @@ func (g *generator) members(name string, depth int) []pair {
 	for ; name != ""; name = g.base[name] {
 		for _, line := range g.elements[name] {
 			words := strings.Fields(line)
-			if depth > 0 && g.IntN(len(g.elements[name])) < 4 {
+			if depth > 0 && g.left > 0 && g.IntN(len(g.elements[name])) < 4 {
+				g.left--
 				all = append(all, g.member(words[0], words[1:], depth-1)...)
 			}
 		}
@@ -157,7 +159,8 @@ func TestGenerated(t *testing.T) {
 	})
 	for _, name := range g.types {
 		for range 20 {
-			want := g.resource(name, 5)
+			g.left = 150
+			want := g.resource(name, 6)
 			got := c.AppendFHIR(nil, []byte(want.aidbox))
 			require.True(t, json.Valid(got), name)
 			require.Equal(t, want.fhir, string(got))

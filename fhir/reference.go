@@ -149,7 +149,7 @@ func (c *Converter) settleTarget(dst []byte, waiting []held, claims []claimed) [
 		return c.putBackAll(dst, waiting)
 	}
 	mark := len(dst)
-	text = plainText(text)
+	text = c.plainText(text)
 	if kind, id, ok := splitReference(text); ok {
 		dst = append(append(append(dst, `"id":"`...), id...), `","resourceType":"`...)
 		dst = append(append(dst, kind...), '"')

@@ -40,7 +40,7 @@ type node struct {
 	shape      shape
 	fields     map[string]*field
 	members    lookup            // the same, for speed
-	attributes map[string]*field // those that are extensions in FHIR, by their URL
+	attributes map[string]*field // those that are extensions in FHIR, by their URL as JSON writes it
 }
 
 // A shape says what an object of a type needs besides the conversion of its

@@ -2,7 +2,6 @@ package fhir
 
 import (
 	"encoding/binary"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -59,37 +58,21 @@ func (v *validator) escape(i int) int {
 	default:
 		return v.fail(i, "an unknown escape in a string")
 	}
-	r, ok := v.unit(i)
-	switch {
-	case !ok:
+	if _, ok := unit(v.src, i); !ok {
 		return v.fail(i, "an unknown escape in a string")
+	}
+	r, length := escaped(v.src, i)
+	switch {
 	case r == 0:
 		return v.fail(i, `\u0000, which PostgreSQL cannot keep`)
-	case !utf16.IsSurrogate(r):
-		return i + 6
-	}
-	if low, ok := v.unit(i + 6); !ok || utf16.DecodeRune(r, low) == utf8.RuneError {
+	case r == utf8.RuneError && length == 6 && !isReplacement(v.src[i:]):
 		return v.fail(i, "half of a surrogate pair, which PostgreSQL cannot keep")
 	}
-	return i + 12
+	return i + length
 }
 
-// unit reads the \uXXXX at src[i].
-func (v *validator) unit(i int) (rune, bool) {
-	if i+6 > len(v.src) || v.src[i] != '\\' || v.src[i+1] != 'u' {
-		return 0, false
-	}
-	var r rune
-	for _, b := range v.src[i+2 : i+6] {
-		switch {
-		case '0' <= b && b <= '9':
-			b -= '0'
-		case 'a' <= b|0x20 && b|0x20 <= 'f':
-			b = b | 0x20 - 'a' + 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(b)
-	}
-	return r, true
+// isReplacement says whether an escape is that of U+FFFD itself.
+func isReplacement(escape []byte) bool {
+	r, _ := unit(escape, 0)
+	return r == utf8.RuneError
 }
