@@ -87,8 +87,15 @@ func (b *logBuffer) String() string {
 	return b.buffer.String()
 }
 
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // ask sends a request as the client a, whose secret is swordfish.
-func (j *journey) ask(method, url string, headers ...string) (*http.Response, []byte) {
+func (j *journey) ask(method, url string, headers ...string) answer {
 	j.t.Helper()
 	request, err := http.NewRequestWithContext(j.t.Context(), method, url, http.NoBody)
 	require.NoError(j.t, err)
@@ -101,18 +108,18 @@ func (j *journey) ask(method, url string, headers ...string) (*http.Response, []
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(j.t, err)
-	return response, body
+	return answer{response.StatusCode, response.Header, string(body)}
 }
 
 // poll asks for the status until the export has ended.
-func (j *journey) poll(location string) (*http.Response, []byte) {
+func (j *journey) poll(location string) answer {
 	j.t.Helper()
 	for {
-		response, body := j.ask(http.MethodGet, location)
-		if response.StatusCode != http.StatusAccepted {
-			return response, body
+		status := j.ask(http.MethodGet, location)
+		if status.status != http.StatusAccepted {
+			return status
 		}
-		require.Regexp(j.t, `^\d+%$`, response.Header.Get("X-Progress"))
+		require.Regexp(j.t, `^\d+%$`, status.header.Get("X-Progress"))
 		time.Sleep(50 * time.Millisecond) // polling is what the protocol offers
 	}
 }
@@ -142,35 +149,33 @@ func TestJourney(t *testing.T) {
 	address, stopAPI := j.start("api")
 	_, stopWorker := j.start("worker")
 
-	response, body := j.ask(http.MethodGet, address+"/ready")
-	require.Equal(t, http.StatusOK, response.StatusCode, string(body))
+	ready := j.ask(http.MethodGet, address+"/ready")
+	require.Equal(t, http.StatusOK, ready.status, ready.body)
 
-	response, body = j.ask(http.MethodGet, address+"/Patient/$dump?fhir=true")
-	require.Equal(t, http.StatusOK, response.StatusCode)
-	require.Equal(t, 2, bytes.Count(body, []byte("\n")))
-	require.Contains(t, string(body), `"managingOrganization":{"reference":"Organization/o1"}`)
+	dump := j.ask(http.MethodGet, address+"/Patient/$dump?fhir=true")
+	require.Equal(t, http.StatusOK, dump.status)
+	require.Equal(t, 2, strings.Count(dump.body, "\n"))
+	require.Contains(t, dump.body, `"managingOrganization":{"reference":"Organization/o1"}`)
 
 	for _, kickOff := range []string{"/fhir/$export", "/Patient/$dump?fhir=true"} {
-		response, _ = j.ask(http.MethodGet, address+kickOff, "Prefer", "respond-async")
-		require.Equal(t, http.StatusAccepted, response.StatusCode)
-		location := response.Header.Get("Content-Location")
+		accepted := j.ask(http.MethodGet, address+kickOff, "Prefer", "respond-async")
+		require.Equal(t, http.StatusAccepted, accepted.status)
+		location := accepted.header.Get("Content-Location")
 
-		response, body = j.poll(location)
-		require.Equal(t, http.StatusOK, response.StatusCode, string(body))
-		require.Equal(t, "application/json", response.Header.Get("Content-Type"))
-		j.download(body, address+kickOff)
+		completed := j.poll(location)
+		require.Equal(t, http.StatusOK, completed.status, completed.body)
+		require.Equal(t, "application/json", completed.header.Get("Content-Type"))
+		j.download(completed.body, address+kickOff)
 
-		response, _ = j.ask(http.MethodDelete, location)
-		require.Equal(t, http.StatusAccepted, response.StatusCode)
-		response, _ = j.ask(http.MethodGet, location)
-		require.Equal(t, http.StatusNotFound, response.StatusCode)
+		require.Equal(t, http.StatusAccepted, j.ask(http.MethodDelete, location).status)
+		require.Equal(t, http.StatusNotFound, j.ask(http.MethodGet, location).status)
 	}
 	require.Zero(t, stopAPI())
 	require.Zero(t, stopWorker())
 }
 
 // download takes the one file of a manifest as HTTP clients do and checks it.
-func (j *journey) download(document []byte, kickOff string) {
+func (j *journey) download(document, kickOff string) {
 	j.t.Helper()
 	var manifest struct {
 		TransactionTime     time.Time
@@ -182,7 +187,7 @@ func (j *journey) download(document []byte, kickOff string) {
 		}
 		Error []any
 	}
-	require.NoError(j.t, json.Unmarshal(document, &manifest))
+	require.NoError(j.t, json.Unmarshal([]byte(document), &manifest))
 	require.Equal(j.t, kickOff, manifest.Request)
 	require.False(j.t, *manifest.RequiresAccessToken)
 	require.NotNil(j.t, manifest.Error)
