@@ -1,0 +1,198 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
+	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
+)
+
+// The client that every bundle has. It may take everything.
+const (
+	clientID     = "bulk-client"
+	clientSecret = "secret"
+)
+
+// patience is how long an event may take that is sure to come.
+const patience = 20 * time.Second
+
+// testBundle is a server on real databases, and what it stands on.
+type testBundle struct {
+	url     string
+	db      *pgxpool.Pool // state and FHIR tables
+	source  *source.Source
+	clients *auth.Clients
+	exports *jobs.Store
+	http    *http.Client // sends what it is told to, and unpacks nothing
+	logs    *logBuffer
+
+	// stop ends the server's context, as a signal to the process does; served
+	// is closed when Serve has returned.
+	stop   context.CancelFunc
+	served chan struct{}
+}
+
+// setup starts a server. It stops with the test.
+func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
+	t.Helper()
+
+	b := &testBundle{logs: &logBuffer{}}
+	databaseURL := sourcetest.Database(t)
+	bucket, err := storage.Open(storage.Config{URL: storagetest.Bucket(t)})
+	require.NoError(t, err)
+	t.Cleanup(bucket.Close)
+
+	b.db, err = pgxpool.New(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(b.db.Close)
+	_, err = migrations.Up(t.Context(), b.db)
+	require.NoError(t, err)
+
+	b.source, err = source.Open(t.Context(), source.Config{URL: databaseURL, MaxConns: 4})
+	require.NoError(t, err)
+	t.Cleanup(b.source.Close)
+
+	b.clients = auth.NewClients(b.db)
+	require.NoError(t, b.clients.Add(t.Context(), clientID, clientSecret, []string{"system/*.rs"}))
+	b.exports, err = jobs.New(b.db)
+	require.NoError(t, err)
+
+	config := api.Config{
+		Bucket:        bucket,
+		Clients:       b.clients,
+		CreatedAtURL:  fhir.DefaultCreatedAtURL,
+		DrainTimeout:  patience,
+		Exports:       b.exports,
+		Logger:        slog.New(slog.NewJSONHandler(b.logs, nil)),
+		ResourceTypes: fhir.R4().ResourceTypes(),
+		Source:        b.source,
+	}
+	for _, change := range adjust {
+		change(&config)
+	}
+	b.serve(t, api.New(config))
+	return b
+}
+
+// serve starts the server as the process does.
+func (b *testBundle) serve(t *testing.T, a *api.API) {
+	t.Helper()
+
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	b.url = "http://" + listener.Addr().String()
+
+	ctx, stop := context.WithCancel(t.Context())
+	b.stop, b.served = stop, make(chan struct{})
+	failure := make(chan error, 1)
+	go func() {
+		defer close(b.served)
+		failure <- a.Serve(ctx, listener)
+	}()
+
+	transport := &http.Transport{DisableCompression: true}
+	b.http = &http.Client{Transport: transport}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		stop()
+		require.NoError(t, <-failure)
+	})
+}
+
+// request prepares a request of the bundle's client. The target is a path with
+// its query; each further pair is a header.
+func (b *testBundle) request(t *testing.T, method, target string, headers ...string) *http.Request {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, b.url+target, http.NoBody)
+	require.NoError(t, err)
+	request.SetBasicAuth(clientID, clientSecret)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	return request
+}
+
+// answer is a response that has been read to its end.
+type answer struct {
+	*http.Response
+
+	body string
+}
+
+// do sends the request and reads the whole answer.
+func (b *testBundle) do(t *testing.T, request *http.Request) answer {
+	t.Helper()
+	response, err := b.http.Do(request)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	var body bytes.Buffer
+	_, err = body.ReadFrom(response.Body)
+	require.NoError(t, err)
+	return answer{response, body.String()}
+}
+
+// get asks for the target as the bundle's client.
+func (b *testBundle) get(t *testing.T, target string, headers ...string) answer {
+	t.Helper()
+	return b.do(t, b.request(t, http.MethodGet, target, headers...))
+}
+
+func (b *testBundle) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := b.db.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// aidbox makes the tables of the resource types as Aidbox lays them out.
+func (b *testBundle) aidbox(t *testing.T, resourceTypes ...string) {
+	t.Helper()
+	b.exec(t, `DO $$ BEGIN
+		CREATE TYPE resource_status AS ENUM ('created', 'updated', 'deleted', 'recreated');
+	EXCEPTION WHEN duplicate_object THEN END $$`)
+	for _, resourceType := range resourceTypes {
+		for suffix, key := range map[string]string{"": "id", "_history": "id, txid"} {
+			b.exec(t, fmt.Sprintf(`CREATE TABLE %q (
+				id text NOT NULL, txid bigint NOT NULL,
+				ts timestamptz DEFAULT current_timestamp, cts timestamptz DEFAULT current_timestamp,
+				resource_type text DEFAULT '%s', status resource_status NOT NULL, resource jsonb NOT NULL,
+				PRIMARY KEY (%s))`, strings.ToLower(resourceType)+suffix, resourceType, key))
+		}
+	}
+}
+
+// logBuffer keeps what was logged.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
