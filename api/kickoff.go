@@ -87,7 +87,7 @@ func (a *API) readTypes(params *parameters, client auth.Client) ([]string, error
 	var types []string
 	for _, resourceType := range asked {
 		if !a.isStandard(resourceType) {
-			return nil, invalid("_type", "%s is not a resource type of FHIR R4", quote(resourceType))
+			return nil, invalid("_type", "_type names resource types of FHIR R4, and %s is none", quote(resourceType))
 		}
 		if err := a.allow(client, "_type", resourceType); err != nil {
 			return nil, err

@@ -1,0 +1,69 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSince: _since leaves out what was created at that time or before,
+// however the time is written, and does not ask when it was changed.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Patient")
+	b.exec(t, `INSERT INTO patient (id, txid, ts, cts, status, resource)
+		SELECT replace(cts::text, '+00', ''), 1, '2030-01-01', cts, 'updated', '{}'
+		FROM unnest('{
+			2019-12-31 23:59:59.999999+00,
+			2020-01-01 00:00:00+00,
+			2020-01-01 00:00:00.000001+00,
+			2020-05-01 00:00:00+00,
+			2020-05-31 00:00:00+00,
+			2020-05-31 10:00:00+00,
+			2020-05-31 10:00:00.5+00,
+			2020-05-31 12:00:00+00}'::timestamptz[]) AS cts`)
+	all := []string{
+		"2019-12-31T23:59:59.999999Z", "2020-01-01T00:00:00.000000Z", "2020-01-01T00:00:00.000001Z", "2020-05-01T00:00:00.000000Z",
+		"2020-05-31T00:00:00.000000Z", "2020-05-31T10:00:00.000000Z", "2020-05-31T10:00:00.500000Z", "2020-05-31T12:00:00.000000Z",
+	}
+
+	for since, skipped := range map[string]int{
+		"1900":                             0,
+		"2019":                             0,
+		"2020":                             2,
+		"2020-05":                          4,
+		"2020-05-31":                       5,
+		"2020-05-31T10:00Z":                6,
+		"2020-05-31T10:00":                 6,
+		"2020-05-31T10:00:00":              6, // UTC
+		"2020-05-31T10:00:00Z":             6,
+		"2020-05-31T09:59:59.999999Z":      5,
+		"2020-05-31T10:00:00.5":            7,
+		"2020-05-31T10:00:00.499999":       6,
+		"2020-05-31T12:00:00%2B02:00":      6,
+		"2020-05-31T12:00:00+02:00":        6, // a plus that nobody has escaped
+		"2020-05-31T12:00:00.5+02:00":      7,
+		"2020-05-31T12:00+02:00":           6,
+		"2020-05-31T08:00:00-02:00":        6,
+		"2020-05-31T12:00:00Z":             8,
+		"9999":                             8,
+		"2020-01-01T00:00:00.000000Z":      2,
+		"2020-01-01T00:00:00.000000-00:00": 2,
+	} {
+		t.Run(since, func(t *testing.T) {
+			t.Parallel()
+			got := b.get(t, "/Patient/$dump?_since="+since)
+			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+			var created []string
+			for line := range strings.Lines(got.body) {
+				_, rest, _ := strings.Cut(line, `"createdAt": "`)
+				at, _, _ := strings.Cut(rest, `"`)
+				created = append(created, at)
+			}
+			require.Equal(t, strings.Join(all[skipped:], "\n"), strings.Join(created, "\n"))
+		})
+	}
+}
