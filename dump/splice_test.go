@@ -1,15 +1,18 @@
 package dump_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/source"
 )
 
 // names are those whose place among ours is easy to get wrong: jsonb sorts by
@@ -110,5 +113,18 @@ func TestDocumentedPatient(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, test.want+"\n", out)
 		})
+	}
+}
+
+// A time in a year that FHIR cannot write counts as none.
+func TestYearsBeyondFHIR(t *testing.T) {
+	t.Parallel()
+	for _, year := range []int{-43, 0, 10000} {
+		patient := row(`{"meta": {"lastUpdated": "stored"}}`)
+		at := source.Time{Micros: time.Date(year, 12, 31, 23, 59, 59, 999999000, time.UTC).UnixMicro(), Valid: true}
+		patient.Created, patient.Changed = at, at
+		out, _, err := write(t, func(_ context.Context, fn func(*source.Row) error) error { return fn(patient) }, dump.Options{})
+		require.NoError(t, err)
+		require.Equal(t, `{"id": "pt-1", "meta": {"versionId": 481, "lastUpdated": "stored"}, "resourceType": "Patient"}`+"\n", out)
 	}
 }
