@@ -125,6 +125,7 @@ func TestYearsBeyondFHIR(t *testing.T) {
 		patient.Created, patient.Changed = at, at
 		out, _, err := write(t, func(_ context.Context, fn func(*source.Row) error) error { return fn(patient) }, dump.Options{})
 		require.NoError(t, err)
-		require.Equal(t, `{"id": "pt-1", "meta": {"versionId": 481, "lastUpdated": "stored"}, "resourceType": "Patient"}`+"\n", out)
+		want := `{"id": "pt-1", "meta": {"versionId": 481, "lastUpdated": "stored"}, "resourceType": "Patient"}` + "\n"
+		require.Equal(t, want, out)
 	}
 }
