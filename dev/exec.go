@@ -22,8 +22,17 @@ func (c *execCommand) Run(ctx context.Context, root repository) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, fresh.Stop()) }()
+	defer func() { err = andStop(err, fresh) }()
 
 	env := append(fresh.Settings(), fresh.TestSettings()...)
 	return runInside(ctx, string(root), env, "/bin/sh", "-c", c.Command)
+}
+
+// andStop stops a stand whatever became of the work in it. A stand that stops
+// well leaves the work's error as it is.
+func andStop(err error, place *stand.Stand) error {
+	if stopErr := place.Stop(); stopErr != nil {
+		return errors.Join(err, stopErr)
+	}
+	return err
 }

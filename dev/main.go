@@ -78,6 +78,9 @@ func fail(err error) {
 	var code exitError
 	switch {
 	case errors.As(err, &code):
+		if err.Error() != code.Error() {
+			_, _ = fmt.Fprintf(os.Stderr, "stand: %v\n", err)
+		}
 		os.Exit(int(code))
 	case errors.Is(err, context.Canceled):
 		os.Exit(128 + int(syscall.SIGINT))

@@ -70,7 +70,7 @@ func (p *product) addClient(ctx context.Context) error {
 }
 
 // serve starts API and workers in one process that logs to a file.
-func (p *product) serve(_ context.Context, address, logFile string) (*process.Child, error) {
+func (p *product) serve(address, logFile string) (*process.Child, error) {
 	if err := os.RemoveAll(logFile); err != nil {
 		return nil, fmt.Errorf("start the log anew: %w", err)
 	}

@@ -33,7 +33,7 @@ func (c *runCommand) Run(ctx context.Context, root repository) (err error) {
 	if err != nil {
 		return unlessInterrupted(ctx, err)
 	}
-	defer func() { err = errors.Join(err, place.Stop()) }()
+	defer func() { err = andStop(err, place) }()
 
 	product := &product{
 		path: filepath.Join(string(root), "bin", "sluice"),
@@ -116,7 +116,7 @@ func serve(ctx context.Context, place *stand.Stand, product *product) (err error
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	log := place.LogFile("sluice")
-	server, err := product.serve(ctx, address, log)
+	server, err := product.serve(address, log)
 	if err != nil {
 		return err
 	}

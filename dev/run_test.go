@@ -115,7 +115,7 @@ func paste(t *testing.T, said string) string {
 // commandAt is the stand's program at a repository's root.
 func commandAt(root string, args ...string) *exec.Cmd {
 	// The test stops it as a user would, and not by cancelling a context.
-	cmd := exec.CommandContext(context.Background(), os.Args[0], args...) //nolint:usetesting // see above
+	cmd := exec.CommandContext(context.Background(), os.Args[0], args...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), envProgram+"=yes")
 	return cmd

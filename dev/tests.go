@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,15 +32,15 @@ func (c *testCommand) Run(ctx context.Context, root repository) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, fresh.Stop()) }()
+	defer func() { err = andStop(err, fresh) }()
 	return c.test(ctx, root, fresh.TestSettings())
 }
 
 // test runs the product's tests and then those of dev/, the second also when
-// the first fail.
+// the first fail, whose exit code counts.
 func (c *testCommand) test(ctx context.Context, root repository, env []string) error {
 	product, dev := c.split()
-	var errs []error
+	var first error
 	for _, module := range []struct {
 		dir      string
 		packages []string
@@ -49,9 +48,15 @@ func (c *testCommand) test(ctx context.Context, root repository, env []string) e
 		if len(module.packages) == 0 || ctx.Err() != nil {
 			continue
 		}
-		errs = append(errs, runInside(ctx, module.dir, env, goProgram(), c.arguments(module.packages)...))
+		err := runInside(ctx, module.dir, env, goProgram(), c.arguments(module.packages)...)
+		if first == nil {
+			first = err
+		}
 	}
-	return errors.Join(append(errs, ctx.Err())...)
+	if first == nil {
+		return ctx.Err()
+	}
+	return first
 }
 
 // split tells the packages of the product from those of dev/, whose paths it
