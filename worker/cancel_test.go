@@ -1,0 +1,54 @@
+package worker_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+func TestCancelWhileRunning(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.gate(t, "patient")
+	f.start(t, options{partBytes: 3 * 8192, slots: 3})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 3)
+	require.NotEmpty(t, f.keys(t, id), "some files are there")
+
+	require.NoError(t, f.store.Cancel(t.Context(), id, client))
+
+	_, err := f.store.GetFor(t.Context(), id, client)
+	require.ErrorIs(t, err, jobs.ErrNotFound)
+	f.await(t, id, jobs.Cancelled)
+	f.requireNothing(t, id)
+	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE state NOT IN ('cancelled', 'completed')`))
+	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup' AND state = 'completed'`))
+}
+
+func TestCancelBeforeAWorkerTakesIt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	id := f.accept(t, jobs.Request{})
+	require.NoError(t, f.store.Cancel(t.Context(), id, client))
+	f.start(t, options{})
+
+	f.await(t, id, jobs.Cancelled)
+	f.requireNothing(t, id)
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part`))
+}
+
+func TestCancelAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.start(t, options{})
+	id, other := f.accept(t, jobs.Request{}), f.accept(t, jobs.Request{})
+	f.await(t, id, jobs.Completed)
+	f.await(t, other, jobs.Completed)
+
+	require.NoError(t, f.store.Cancel(t.Context(), id, client))
+	f.await(t, id, jobs.Cancelled)
+	f.requireNothing(t, id)
+	require.Len(t, f.keys(t, other), 3, "another export stays")
+}

@@ -1,0 +1,129 @@
+package worker_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// direct returns a client of the store that shares no code with ours, and the
+// bucket and the prefix of the fixture.
+func (f *fixture) direct(t *testing.T) (core minio.Core, bucket, prefix string) {
+	t.Helper()
+	u, err := url.Parse(f.bucketURL)
+	require.NoError(t, err)
+	secret, _ := u.User.Password()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	client, err := minio.New(u.Host, &minio.Options{
+		Creds:     credentials.NewStaticV4(u.User.Username(), secret, ""),
+		Region:    u.Query().Get("region"),
+		Transport: transport,
+	})
+	require.NoError(t, err)
+	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	return minio.Core{Client: client}, bucket, prefix + "/"
+}
+
+// keys lists the objects of the export, by their names below its id.
+func (f *fixture) keys(t *testing.T, id uuid.UUID) []string {
+	t.Helper()
+	core, bucket, prefix := f.direct(t)
+	prefix += id.String() + "/"
+	keys := []string{}
+	for object := range core.Client.ListObjects(t.Context(), bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+		require.NoError(t, object.Err)
+		keys = append(keys, strings.TrimPrefix(object.Key, prefix))
+	}
+	return keys
+}
+
+// object returns the stored bytes of one object.
+func (f *fixture) object(t *testing.T, key string) []byte {
+	t.Helper()
+	core, bucket, prefix := f.direct(t)
+	body, _, _, err := core.GetObject(t.Context(), bucket, prefix+key, minio.GetObjectOptions{})
+	require.NoError(t, err)
+	defer func() { _ = body.Close() }()
+	content, err := io.ReadAll(body)
+	require.NoError(t, err)
+	return content
+}
+
+// uploads counts the unfinished uploads under the fixture's prefix.
+func (f *fixture) uploads(t *testing.T) int {
+	t.Helper()
+	core, bucket, prefix := f.direct(t)
+	// Not by prefix: some stores take it for a whole key.
+	found, err := core.ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000)
+	require.NoError(t, err)
+	require.False(t, found.IsTruncated)
+	return len(slices.DeleteFunc(found.Uploads, func(upload minio.ObjectMultipartInfo) bool {
+		return !strings.HasPrefix(upload.Key, prefix)
+	}))
+}
+
+// lines returns what the export's files of the type hold together, sorted.
+func (f *fixture) lines(t *testing.T, id uuid.UUID, resourceType string) []string {
+	t.Helper()
+	files, err := f.store.Files(t.Context(), id)
+	require.NoError(t, err)
+	var all []string
+	for _, file := range files {
+		if file.ResourceType == resourceType {
+			all = append(all, unzip(t, f.object(t, file.ObjectKey))...)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// unzip returns the lines of a file.
+func unzip(t *testing.T, content []byte) []string {
+	t.Helper()
+	reader, err := gzip.NewReader(bytes.NewReader(content))
+	require.NoError(t, err)
+	text, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	require.True(t, bytes.HasSuffix(text, []byte("\n")), "a file ends with a whole line")
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// manifest reads the bucket's copy of the manifest.
+func (f *fixture) manifest(t *testing.T, id uuid.UUID) (manifest jobs.Manifest) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(f.object(t, id.String()+"/manifest.json"), &manifest))
+	return manifest
+}
+
+// requireNothing fails unless nothing of the export is left: no object, no
+// unfinished upload, no session in the source.
+func (f *fixture) requireNothing(t *testing.T, id uuid.UUID) {
+	t.Helper()
+	f.eventually(t, "no session is left", func() bool {
+		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0
+	})
+	require.Empty(t, f.keys(t, id))
+	require.Zero(t, f.uploads(t))
+}
+
+// leaveObject puts an object into the export's folder.
+func (f *fixture) leaveObject(t *testing.T, key string) {
+	t.Helper()
+	_, err := f.bucket.Upload(context.WithoutCancel(t.Context()), key, strings.NewReader("left"))
+	require.NoError(t, err)
+}

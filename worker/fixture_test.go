@@ -1,0 +1,191 @@
+package worker_test
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
+	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
+	"github.com/seed-90096f4d/sluice/worker"
+)
+
+const client = "bulk-client"
+
+// fixture is a database with FHIR tables and Sluice's own, and a place in a
+// bucket. The worker reads the tables by a role that may do nothing else.
+type fixture struct {
+	url       string
+	sourceURL string
+	bucketURL string
+	role      string
+	db        *pgxpool.Pool
+	store     *jobs.Store
+	bucket    *storage.Bucket
+}
+
+// newFixture makes the FHIR tables by the setup's SQL.
+func newFixture(t *testing.T, setup string) *fixture {
+	t.Helper()
+	f := &fixture{url: sourcetest.Database(t), bucketURL: storagetest.Bucket(t)}
+	f.db = openPool(t, f.url)
+	_, err := migrations.Up(t.Context(), f.db)
+	require.NoError(t, err)
+	f.store, err = jobs.New(f.db)
+	require.NoError(t, err)
+	f.bucket = openBucket(t, f.bucketURL)
+
+	f.exec(t, setup)
+	f.newRole(t)
+	return f
+}
+
+// newRole makes the role that reads the tables there are. Roles belong to the
+// server, so it goes with the test.
+func (f *fixture) newRole(t *testing.T) {
+	t.Helper()
+	f.role = "sluice_test_" + strings.ToLower(rand.Text())
+	f.exec(t, `CREATE ROLE `+f.role+` LOGIN PASSWORD 'secret' IN ROLE pg_read_all_stats`)
+	t.Cleanup(func() {
+		_, err := f.db.Exec(context.Background(), `DROP OWNED BY `+f.role+`; DROP ROLE `+f.role)
+		require.NoError(t, err)
+	})
+	f.exec(t, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO `+f.role)
+
+	u, err := url.Parse(f.url)
+	require.NoError(t, err)
+	u.User = url.UserPassword(f.role, "secret")
+	f.sourceURL = u.String()
+}
+
+func openPool(t *testing.T, databaseURL string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func openBucket(t *testing.T, bucketURL string) *storage.Bucket {
+	t.Helper()
+	bucket, err := storage.Open(storage.Config{URL: bucketURL})
+	require.NoError(t, err)
+	t.Cleanup(bucket.Close)
+	return bucket
+}
+
+func (f *fixture) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := f.db.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// options are what a test varies in a worker. The zero value is a worker that
+// reads the fixture's tables into its bucket.
+type options struct {
+	sourceURL, bucketURL string
+	partBytes            int64
+	retention            time.Duration
+	slots                int
+	stopTimeout          time.Duration
+	logger               *slog.Logger
+}
+
+// start runs a worker until the test ends or stop is called, which returns when
+// the worker has stopped.
+func (f *fixture) start(t *testing.T, opts options) (stop func()) {
+	t.Helper()
+	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL)})
+	require.NoError(t, err)
+	t.Cleanup(src.Close)
+
+	w, err := worker.New(worker.Config{
+		Bucket:        openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
+		Database:      openPool(t, f.url),
+		Logger:        cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
+		PartBytes:     opts.partBytes,
+		ResourceTypes: []string{"Encounter", "Observation", "Patient"},
+		Retention:     opts.retention,
+		Slots:         opts.slots,
+		Source:        src,
+		StopTimeout:   cmp.Or(opts.stopTimeout, time.Millisecond),
+	})
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	var stopped bool
+	stop = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(t, <-ended)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// accept kicks off an export of the types, which are all known ones if there
+// are none.
+func (f *fixture) accept(t *testing.T, request jobs.Request) uuid.UUID {
+	t.Helper()
+	if request.Types == nil {
+		request.Types = []string{"Encounter", "Observation", "Patient"}
+	}
+	id, err := f.store.Accept(t.Context(), client, request)
+	require.NoError(t, err)
+	return id
+}
+
+// await waits until the export is in the state and all of its jobs have ended,
+// and returns it. Another end fails the test at once.
+func (f *fixture) await(t *testing.T, id uuid.UUID, state jobs.State) jobs.Export {
+	t.Helper()
+	var export jobs.Export
+	f.eventually(t, "the export is "+string(state), func() bool {
+		var err error
+		export, err = f.store.Get(t.Context(), id)
+		require.NoError(t, err)
+		if export.State != jobs.Accepted && export.State != jobs.Running {
+			require.Equal(t, state, export.State, export.Failure)
+		}
+		return export.State == state
+	})
+	f.eventually(t, "its jobs have ended", func() bool {
+		return f.count(t, `
+		SELECT count(*) FROM river_job WHERE args->>'export_id' = $1 AND finalized_at IS NULL`, id.String()) == 0
+	})
+	return export
+}
+
+// count returns what a query of one number gives.
+func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
+	t.Helper()
+	require.NoError(t, f.db.QueryRow(t.Context(), sql, args...).Scan(&n))
+	return n
+}
+
+// eventually waits for what tells nobody when it happens.
+func (f *fixture) eventually(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !happened() {
+		require.True(t, time.Now().Before(deadline), "not in time: "+what)
+		time.Sleep(5 * time.Millisecond)
+	}
+}

@@ -1,0 +1,62 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// dumped returns the lines of a synchronous dump, sorted.
+func (f *fixture) dumped(t *testing.T, resourceType string, format dump.Format) []string {
+	t.Helper()
+	src, err := source.Open(t.Context(), source.Config{URL: f.url})
+	require.NoError(t, err)
+	defer src.Close()
+	table, err := src.Table(t.Context(), resourceType)
+	require.NoError(t, err)
+
+	var out bytes.Buffer
+	_, err = dump.Write(t.Context(), &out, resourceType, func(ctx context.Context, fn func(*source.Row) error) error {
+		return src.Scan(ctx, source.Scan{Table: table}, fn)
+	}, dump.Options{Format: format})
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	slices.Sort(lines)
+	return lines
+}
+
+func TestExportFormats(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.start(t, options{partBytes: 3 * 8192})
+
+	strict := f.accept(t, jobs.Request{FHIR: true, VersionIDString: true, CreatedAtURL: "https://example.org/created"})
+	aidbox := f.accept(t, jobs.Request{})
+	f.await(t, strict, jobs.Completed)
+	f.await(t, aidbox, jobs.Completed)
+
+	for _, resourceType := range []string{"Encounter", "Patient"} {
+		require.Equal(t, f.dumped(t, resourceType, dump.Format{}), f.lines(t, aidbox, resourceType))
+		require.Equal(t,
+			f.dumped(t, resourceType, dump.Format{FHIR: true, VersionIDString: true, CreatedAtURL: "https://example.org/created"}),
+			f.lines(t, strict, resourceType))
+	}
+
+	var encounter map[string]any
+	require.NoError(t, json.Unmarshal([]byte(f.lines(t, strict, "Encounter")[0]), &encounter))
+	require.Equal(t, map[string]any{"reference": "Patient/pt-1"}, encounter["subject"])
+	meta, _ := encounter["meta"].(map[string]any)
+	require.Equal(t, "1001", meta["versionId"])
+	extension, err := json.Marshal(meta["extension"])
+	require.NoError(t, err)
+	require.Contains(t, string(extension), `"url":"https://example.org/created"`)
+}

@@ -1,0 +1,10 @@
+package worker_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain fails when a stopped worker leaves a goroutine behind.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -1,0 +1,121 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+const (
+	// A thousand coins in the purses of patients and encounters, a few of them
+	// to a block.
+	purses = `
+		ALTER TABLE patient SET (fillfactor = 10);
+		ALTER TABLE encounter SET (fillfactor = 10);
+		INSERT INTO patient (id, txid, resource) SELECT 'p' || n, n, '{"coins": 10}' FROM generate_series(1, 50) AS n;
+		INSERT INTO encounter (id, txid, resource) SELECT 'e' || n, n, '{"coins": 10}' FROM generate_series(1, 50) AS n;`
+
+	// One coin from a patient's purse to an encounter's.
+	payPatientSQL   = `UPDATE patient SET resource = jsonb_build_object('coins', (resource->>'coins')::int - 1) WHERE id = $1`
+	payEncounterSQL = `UPDATE encounter SET resource = jsonb_build_object('coins', (resource->>'coins')::int + 1) WHERE id = $1`
+
+	// A purse changes sides with all its coins.
+	moveSQL = `
+		WITH gone AS (DELETE FROM patient WHERE id = $1 RETURNING *)
+		INSERT INTO encounter SELECT * FROM gone`
+	moveBackSQL = `
+		WITH gone AS (DELETE FROM encounter WHERE id = $1 RETURNING *)
+		INSERT INTO patient SELECT * FROM gone`
+)
+
+// All files show one state, though the tables change all the while, and change
+// much between the reading of the first file and of the last.
+func TestOneSnapshot(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, table("patient")+table("encounter")+purses)
+	open := f.gate(t, "patient")
+	paid := f.pay(t)
+	f.start(t, options{partBytes: 8192, slots: 2})
+	<-paid
+
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 2)
+	for range 100 {
+		<-paid
+	}
+	open()
+	f.await(t, id, jobs.Completed)
+
+	purses, coins := 0, 0
+	for _, line := range append(f.lines(t, id, "Patient"), f.lines(t, id, "Encounter")...) {
+		var purse struct{ Coins int }
+		require.NoError(t, json.Unmarshal([]byte(line), &purse))
+		purses++
+		coins += purse.Coins
+	}
+	require.Equal(t, 100, purses)
+	require.Equal(t, 1000, coins)
+}
+
+// pay moves coins and purses between the tables until the test ends, and tells
+// of each transaction.
+func (f *fixture) pay(t *testing.T) <-chan struct{} {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	paid, ended := make(chan struct{}, 1000), make(chan error, 1)
+	go func() {
+		var err error
+		for err == nil {
+			err = f.payOnce(ctx)
+			select {
+			case paid <- struct{}{}:
+			default:
+			}
+		}
+		ended <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			require.NoError(t, err)
+		}
+	})
+	return paid
+}
+
+func (f *fixture) payOnce(ctx context.Context) error {
+	tx, err := f.db.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+
+	patient, encounter := number("p", 1), number("e", 1)
+	if _, err := tx.Exec(ctx, payPatientSQL, patient); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, payEncounterSQL, encounter); err != nil {
+		return err
+	}
+	mover := number("p", 26)
+	moved, err := tx.Exec(ctx, moveSQL, mover)
+	if err != nil {
+		return err
+	}
+	if moved.RowsAffected() == 0 {
+		if _, err := tx.Exec(ctx, moveBackSQL, mover); err != nil {
+			return err
+		}
+	}
+	return tx.Commit(ctx)
+}
+
+// number is the id of one of 25 purses.
+func number(side string, from int) string { return fmt.Sprint(side, from+rand.N(25)) }

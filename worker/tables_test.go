@@ -1,0 +1,93 @@
+package worker_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// table is the DDL of a type's table as Aidbox lays it out, with its history.
+func table(name string) string {
+	columns := `(id text, txid bigint NOT NULL, ts timestamptz DEFAULT current_timestamp,
+		cts timestamptz DEFAULT current_timestamp, resource_type text, status text, resource jsonb NOT NULL, PRIMARY KEY `
+	return `CREATE TABLE ` + name + ` ` + columns + `(id));
+		CREATE TABLE ` + name + `_history ` + columns + `(id, txid));`
+}
+
+const (
+	// Rows of about 600 bytes, eleven to a block.
+	patients = `INSERT INTO patient (id, txid, ts, cts, resource)
+		SELECT 'pt-' || n, n, '2024-05-06 07:08:09.101112Z'::timestamptz + n * interval '1 hour', '2021-02-03 04:05:06Z',
+			jsonb_build_object('name', jsonb_build_array(jsonb_build_object('family', 'Nuñez ' || n)), 'text', repeat(md5(n::text), 16))
+		FROM generate_series(1, 200) AS n;`
+
+	encounters = `INSERT INTO encounter (id, txid, resource)
+		SELECT 'en-' || n, 1000 + n, jsonb_build_object('status', 'planned',
+			'subject', jsonb_build_object('resourceType', 'Patient', 'id', 'pt-' || n), 'text', repeat(md5(n::text), 16))
+		FROM generate_series(1, 100) AS n;`
+)
+
+// setup makes tables of 200 patients, 100 encounters and no observations.
+func setup() string {
+	return table("patient") + table("encounter") + table("observation") + patients + encounters
+}
+
+// oracleSQL lets PostgreSQL itself print what a file of Aidbox's format holds.
+const oracleSQL = `
+SELECT (resource || jsonb_build_object('id', id, 'resourceType', $1::text, 'meta', jsonb_build_object(
+	'versionId', txid,
+	'createdAt', to_char(cts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+	'lastUpdated', to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))))::text
+FROM `
+
+// oracle returns the lines that PostgreSQL prints for the table, sorted.
+func (f *fixture) oracle(t *testing.T, resourceType, from string) []string {
+	t.Helper()
+	rows, err := f.db.Query(t.Context(), oracleSQL+from, resourceType)
+	require.NoError(t, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	slices.Sort(lines)
+	return lines
+}
+
+// gate makes readers of the table wait in the server, in the middle of their
+// scan, until open is called.
+func (f *fixture) gate(t *testing.T, name string) (open func()) {
+	t.Helper()
+	f.exec(t, `
+		CREATE FUNCTION gate() RETURNS boolean LANGUAGE plpgsql AS
+			'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END';
+		ALTER TABLE `+name+` ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY gate ON `+name+` USING (gate())`)
+
+	conn, err := f.db.Acquire(t.Context())
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock(1)`)
+	require.NoError(t, err)
+	var opened bool
+	open = func() {
+		if !opened {
+			opened = true
+			_ = conn.Hijack().Close(t.Context()) // and the lock with it
+		}
+	}
+	t.Cleanup(open)
+	return open
+}
+
+const atGateSQL = `SELECT count(*) FROM pg_locks
+	WHERE locktype = 'advisory' AND (classid, objid, objsubid) = (0, 1, 1) AND NOT granted
+	  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+
+// awaitReaders waits until so many parts, or more, stand at the gate.
+func (f *fixture) awaitReaders(t *testing.T, n int) {
+	t.Helper()
+	f.eventually(t, "parts are being read", func() bool { return f.count(t, atGateSQL) >= n })
+}
+
+// sessions is the condition on pg_stat_activity for the busy sessions of an
+// export in the source: those that hold a snapshot and those that read.
+const sessions = `datname = current_database() AND application_name = 'sluice (read-only)' AND state <> 'idle'`
