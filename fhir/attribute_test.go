@@ -17,6 +17,10 @@ var attributeRows = []string{
 	`{"path": ["contact", "since"], "type": {"id": "date", "resourceType": "Entity"}, "resource": {"id": "Patient", "resourceType": "Entity"}, "extensionUrl": "urn:since"}`,
 	`{"path": ["meta", "tenant"], "type": {"id": "string", "resourceType": "Entity"}, "resource": {"id": "Patient", "resourceType": "Entity"}, "extensionUrl": "urn:tenant"}`,
 	`{"path": ["managingOrganization", "role"], "type": {"id": "code", "resourceType": "Entity"}, "resource": {"id": "Patient", "resourceType": "Entity"}, "extensionUrl": "urn:role"}`,
+	`{"path": ["visits"], "resource": {"id": "Patient"}, "extensionUrl": "urn:visit", "isCollection": true}`,
+	`{"path": ["visits", "date"], "type": {"id": "date"}, "resource": {"id": "Patient"}, "extensionUrl": "date"}`,
+	`{"path": ["visits", "seen"], "resource": {"id": "Patient"}, "extensionUrl": "seen", "isCollection": true}`,
+	`{"path": ["visits", "seen", "by"], "type": {"id": "Reference"}, "resource": {"id": "Patient"}, "extensionUrl": "by"}`,
 	`{"path": ["citizenship"], "type": {"id": "CodeableConcept", "resourceType": "Entity"}, "resource": {"id": "Patient", "resourceType": "Entity"}}`,
 	`{"path": ["gender"], "type": {"id": "code", "resourceType": "Entity"}, "resource": {"id": "Patient", "resourceType": "Entity"}, "extensionUrl": "urn:gender"}`,
 }
@@ -75,13 +79,35 @@ func TestAttributes(t *testing.T) {
 		},
 		{
 			name:   "in meta, before createdAt",
-			aidbox: `{"meta": {"tenant": "t", "createdAt": "2020-01-02T00:00:00Z", "versionId": "1"}, "resourceType": "Patient"}`,
+			aidbox: `{"meta": {"createdAt": "2020-01-02T00:00:00Z", "tenant": "t", "versionId": "1"}, "resourceType": "Patient"}`,
 			fhir:   `{"meta":{"versionId":"1","extension":[{"url":"urn:tenant","valueString":"t"},{"url":"ex:createdAt","valueInstant":"2020-01-02T00:00:00Z"}]},"resourceType":"Patient"}`,
 		},
 		{
 			name:   "in a reference",
 			aidbox: `{"managingOrganization": {"id": "o", "role": "r", "display": "d", "extension": [{"url": "a", "valueString": "x"}], "resourceType": "Organization"}, "resourceType": "Patient"}`,
 			fhir:   `{"managingOrganization":{"reference":"Organization/o","display":"d","extension":[{"url":"a","valueString":"x"},{"url":"urn:role","valueCode":"r"}]},"resourceType":"Patient"}`,
+		},
+		{
+			name:   "in a reference, behind its extensions",
+			aidbox: `{"managingOrganization": {"extension": [{"url": "a", "valueString": "x"}], "role": "r", "id": "o", "type": "O", "resourceType": "O"}, "resourceType": "Patient"}`,
+			fhir:   `{"managingOrganization":{"extension":[{"url":"a","valueString":"x"},{"url":"urn:role","valueCode":"r"}],"reference":"O/o","type":"O"},"resourceType":"Patient"}`,
+		},
+		{
+			name:   "in a reference, of another kind",
+			aidbox: `{"managingOrganization": {"id": "o", "role": {"a": 1}, "resourceType": "O"}, "resourceType": "Patient"}`,
+			fhir:   `{"managingOrganization":{"reference":"O/o","role":{"a":1}},"resourceType":"Patient"}`,
+			issue:  "Patient.managingOrganization.role: an element that cannot become an extension",
+		},
+		{
+			name:   "deeper, where the middle one repeats",
+			aidbox: `{"visits": [{"date": "2020", "seen": [{"by": {"id": "a", "resourceType": "O"}}]}, {"date": "2021", "extension": [{"url": "x", "valueCode": "c"}]}], "resourceType": "Patient"}`,
+			fhir:   `{"resourceType":"Patient","extension":[{"url":"urn:visit","extension":[{"url":"date","valueDate":"2020"},{"url":"seen","extension":[{"url":"by","valueReference":{"reference":"O/a"}}]}]},{"url":"urn:visit","extension":[{"url":"x","valueCode":"c"},{"url":"date","valueDate":"2021"}]}]}`,
+		},
+		{
+			name:   "an empty one",
+			aidbox: `{"race": {}, "resourceType": "Patient"}`,
+			fhir:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race"}]}`,
+			back:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race"}]}`,
 		},
 		{
 			name:   "an unknown element in a nested one stays in it",

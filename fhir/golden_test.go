@@ -104,3 +104,19 @@ func TestEscapes(t *testing.T) {
 		require.Equal(t, aidbox, string(got))
 	}
 }
+
+// TestRepeatedKeys has what jsonb never prints but a file to load may have.
+func TestRepeatedKeys(t *testing.T) {
+	t.Parallel()
+
+	c := fhir.NewConverter(fhir.R4(), fhir.Options{})
+	for doc, want := range map[string]string{
+		`{"resourceType":"Observation","subject":{"reference":"A/1","reference":"A/2"}}`: `{"resourceType":"Observation","subject":{"reference":"A/1","reference":"A/2"}}`,
+		`{"resourceType":"Observation","valueString":"a","valueInteger":1}`:              `{"resourceType":"Observation","value":{"string":"a"},"valueInteger":1}`,
+		`{"resourceType":"Observation","valueString":"a","value":1}`:                     `{"resourceType":"Observation","valueString":"a","value":1}`,
+	} {
+		got, err := c.AppendAidbox(nil, []byte(doc))
+		require.NoError(t, err)
+		require.Equal(t, want, string(got))
+	}
+}

@@ -88,15 +88,12 @@ func addAidboxMembers(fields map[string]*field, n *node) {
 	}
 }
 
-// addElements adds the fields of one definition. Those that are there already,
-// from a type that is built on it, stay.
+// addElements adds the fields of one definition. No type has an element of the
+// same name as one of its base.
 func (t *Tables) addElements(fields map[string]*field, d definition) error {
 	add := func(name string, f *field) *field {
-		f.name = name
-		if fields[name] == nil {
-			fields[name] = f
-		}
-		return fields[name]
+		f.name, fields[name] = name, f
+		return f
 	}
 	for _, e := range d.elements {
 		base, isChoice := e.choice()
