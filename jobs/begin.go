@@ -14,7 +14,7 @@ const (
 	beginSQL = `
 UPDATE sluice.export
 SET state = 'running', generation = generation + 1, snapshot = NULL, transaction_time = NULL,
-    parts_total = 0, parts_done = 0, bytes_planned = 0, bytes_done = 0
+    parts_total = 0, parts_done = 0, bytes_planned = 0, bytes_done = 0, lease_until = now() + $2
 WHERE id = $1`
 
 	dropPartsSQL = `DELETE FROM sluice.part WHERE export_id = $1 RETURNING job_id`
@@ -22,8 +22,8 @@ WHERE id = $1`
 
 // Begin starts an export, or starts it again: a new generation, without the
 // parts of the former one, whose snapshot is gone. An export that has all its
-// parts done is returned as it is and only lacks its end. ErrOver if it has
-// ended or was cancelled.
+// parts done is returned as it is and only lacks its end. Renew keeps the export
+// from others. ErrOver if it has ended or was cancelled.
 func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 	var export Export
 	err := s.move(ctx, id, "begin export", func(tx pgx.Tx) (err error) {
@@ -39,7 +39,7 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 		if err := s.dropParts(ctx, tx, id); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, beginSQL, id); err != nil {
+		if _, err := tx.Exec(ctx, beginSQL, id, leaseTime); err != nil {
 			return err
 		}
 		export, err = scanExport(tx.QueryRow(ctx, exportSQL, id))

@@ -26,17 +26,17 @@ type Part struct {
 
 const holdPartSQL = `
 UPDATE sluice.part p
-SET state = 'running', attempt = p.attempt + 1, bytes_read = 0
+SET state = 'running', attempt = p.attempt + 1, bytes_read = 0, lease_until = now() + $4
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
   AND e.id = p.export_id AND e.state = 'running'
 RETURNING p.attempt, e.request, e.snapshot, p.resource_type, p.scan, p.object_key`
 
 // Hold takes the part for this attempt; from now on, former ones change
-// nothing. ErrOver if the part is done, or its export no longer wants it.
+// nothing. RenewPart keeps it. ErrOver if the part is done, or its export no longer wants it.
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
-	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number).
+	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, leaseTime).
 		Scan(&part.attempt, &part.Request, &part.Snapshot, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
@@ -47,17 +47,16 @@ func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	return part, nil
 }
 
-const progressSQL = `
-UPDATE sluice.part SET bytes_read = $5
+const renewPartSQL = `
+UPDATE sluice.part SET bytes_read = $5, lease_until = now() + $6
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'`
 
-// Progress notes how many bytes the part has read so far.
-func (s *Store) Progress(ctx context.Context, part Part, bytesRead int64) error {
-	_, err := s.pool.Exec(ctx, progressSQL, part.args.ExportID, part.args.Generation, part.args.Number, part.attempt, bytesRead)
-	if err != nil {
-		return fmt.Errorf("jobs: note progress: %w", err)
-	}
-	return nil
+// RenewPart says that the part is still worked on, and how many bytes of it
+// have been read. It is to be called every few seconds. ErrOver if this attempt
+// no longer holds the part.
+func (s *Store) RenewPart(ctx context.Context, part Part, bytesRead int64) error {
+	args := part.args
+	return s.renew(ctx, renewPartSQL, args.ExportID, args.Generation, args.Number, part.attempt, bytesRead, leaseTime)
 }
 
 // PartResult is what a part has written.

@@ -11,6 +11,8 @@ CREATE TABLE sluice.export (
     request          jsonb               NOT NULL,
     state            sluice.export_state NOT NULL DEFAULT 'accepted',
     job_id           bigint              NOT NULL,
+    -- Until then the process that works on it is believed to be alive.
+    lease_until      timestamptz,
     -- How often it was begun. Each time has a snapshot and parts of its own.
     generation       integer             NOT NULL DEFAULT 0,
     snapshot         text,
@@ -39,6 +41,7 @@ CREATE TABLE sluice.part (
     scan          jsonb             NOT NULL,
     object_key    text              NOT NULL,
     job_id        bigint            NOT NULL,
+    lease_until   timestamptz,
     state         sluice.part_state NOT NULL DEFAULT 'waiting',
     -- The attempt that holds the part: an older one changes nothing any more.
     attempt       integer           NOT NULL DEFAULT 0,

@@ -35,18 +35,23 @@ func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]
 	return ended(ctx, err)
 }
 
+// run does what the export still lacks and keeps it from others meanwhile.
 func (w *exportWorker) run(ctx context.Context, args jobs.ExportArgs) error {
 	export, err := w.store.Begin(ctx, args.ExportID)
 	if err != nil {
 		return err
 	}
-	if !export.AllRead() {
-		if export, err = w.read(ctx, export); err != nil {
-			return err
+	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
+	return leased(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) error {
+		read := export
+		if !export.AllRead() {
+			if read, err = w.read(ctx, export); err != nil {
+				return err
+			}
 		}
-	}
-	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
-		return w.writeManifest(ctx, export)
+		return w.store.Complete(ctx, read, w.config.Retention, func(ctx context.Context) error {
+			return w.writeManifest(ctx, read)
+		})
 	})
 }
 

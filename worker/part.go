@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -14,6 +15,10 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 )
+
+// progressEvery is how often a running part says how far it is, and with it that
+// it is still worked on.
+const progressEvery = time.Second
 
 // partWorker reads one part of an export into one object.
 type partWorker struct {
@@ -41,32 +46,33 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 	return ended(ctx, err)
 }
 
+// run reads the part and keeps it from others meanwhile.
 func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) error {
 	var scan source.Scan
 	if err := json.Unmarshal(part.Scan, &scan); err != nil {
-		return fmt.Errorf("read the plan of %s: %w", part.ObjectKey, err)
+		return fmt.Errorf("read the plan: %w", err)
 	}
-	progress := startProgress(ctx, w.store, part, w.config.Logger)
-	defer progress.stop()
-
-	result, staged, err := upload(ctx, w.config.Bucket, part.ObjectKey, part.ResourceType,
-		func(ctx context.Context, fn func(*source.Row) error) error {
+	var read atomic.Int64
+	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
+	return leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) error {
+		rows := func(ctx context.Context, fn func(*source.Row) error) error {
 			return w.config.Source.ScanAt(ctx, part.Snapshot, scan, fn)
-		},
-		dump.Options{
+		}
+		result, staged, err := upload(ctx, w.config.Bucket, part.ObjectKey, part.ResourceType, rows, dump.Options{
 			Format: dump.Format{
 				FHIR:            part.Request.FHIR,
 				VersionIDString: part.Request.VersionIDString,
 				CreatedAtURL:    part.Request.CreatedAtURL,
 			},
-			Progress: progress.note,
+			Progress: func(_, storedBytes int64) { read.Store(storedBytes) },
 		})
-	if err != nil {
-		return err
-	}
-	written := jobs.PartResult{Resources: result.Rows, FileBytes: result.Bytes, SHA256: result.SHA256[:]}
-	if err := w.store.Done(ctx, job, part, written, staged.publish); err != nil {
-		return errors.Join(err, staged.discard(ctx))
-	}
-	return nil
+		if err != nil {
+			return err
+		}
+		written := jobs.PartResult{Resources: result.Rows, FileBytes: result.Bytes, SHA256: result.SHA256[:]}
+		if err := w.store.Done(ctx, job, part, written, staged.publish); err != nil {
+			return errors.Join(err, staged.discard(ctx))
+		}
+		return nil
+	})
 }

@@ -9,7 +9,6 @@ package worker
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -91,6 +90,8 @@ func (c Config) withDefaults() Config {
 // Worker does the jobs of exports until it is stopped.
 type Worker struct {
 	client *river.Client[pgx.Tx]
+	logger *slog.Logger
+	store  *jobs.Store
 }
 
 // New prepares a Worker. It does nothing before Run.
@@ -121,7 +122,7 @@ func New(cfg Config) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	return &Worker{client: client}, nil
+	return &Worker{client: client, logger: cfg.Logger, store: store}, nil
 }
 
 // shortJob is the time that jobs get which set none themselves: cleaning up.
@@ -141,10 +142,13 @@ func queues(cfg Config) map[string]river.QueueConfig {
 // Run works until ctx ends; then it takes no more jobs, lets the running ones
 // go on for a while, gives back the rest, and returns.
 func (w *Worker) Run(ctx context.Context) error {
-	// A start that ctx interrupts is no failure.
-	if err := w.client.Start(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	if err := w.client.Start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it began
+		}
 		return fmt.Errorf("worker: %w", err)
 	}
+	reclaim(ctx, w.store, w.logger)
 	<-w.client.Stopped()
 	return nil
 }

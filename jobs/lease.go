@@ -1,0 +1,112 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// leaseTime is how long a process is believed to be at work after it last
+	// said so. River itself would wait for the time that the job may take at
+	// most, which is hours.
+	leaseTime = 20 * time.Second
+
+	// RenewEvery is how often a lease is to be renewed: a few renewals may fail
+	// before it is lost.
+	RenewEvery = 4 * time.Second
+
+	// ReclaimEvery is how often to look for lost work.
+	ReclaimEvery = 5 * time.Second
+)
+
+const renewExportSQL = `
+UPDATE sluice.export SET lease_until = now() + $3
+WHERE id = $1 AND generation = $2 AND state = 'running'`
+
+// Renew says that the export is still worked on. It is to be called every few
+// seconds. ErrOver if it has ended or was begun anew.
+func (s *Store) Renew(ctx context.Context, export Export) error {
+	return s.renew(ctx, renewExportSQL, export.ID, export.Generation, leaseTime)
+}
+
+func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
+	tag, err := s.pool.Exec(ctx, sql, args...)
+	if err != nil {
+		return fmt.Errorf("jobs: renew lease: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrOver
+	}
+	return nil
+}
+
+// lostSQL finds the work that nobody does: its lease has run out, or its job
+// was taken by a process that died before it could take the lease, or River
+// believes that the job has ended. A job that waits to be taken is not lost.
+const lostSQL = `
+WITH unfinished AS (
+    SELECT id AS export_id, job_id, lease_until
+    FROM sluice.export WHERE state IN ('accepted', 'running')
+    UNION ALL
+    SELECT p.export_id, p.job_id, p.lease_until
+    FROM sluice.part p JOIN sluice.export e ON e.id = p.export_id
+    WHERE p.state <> 'done' AND e.state = 'running'
+)
+SELECT u.export_id, j.id, j.attempt >= j.max_attempts
+FROM unfinished u JOIN river_job j ON j.id = u.job_id
+WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
+  AND coalesce(u.lease_until, j.attempted_at + $1::interval, '-infinity') < now()`
+
+// giveBackSQL lets any worker take the job, as if it had never been taken.
+const giveBackSQL = `
+UPDATE river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
+WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')`
+
+// Reclaim gives the work of processes that have died, or can't reach the
+// database, to others, and returns how many jobs that were. An export whose
+// worker dies again and again fails. Any number of processes may call it.
+func (s *Store) Reclaim(ctx context.Context) (int, error) {
+	lost, hopeless, err := s.findLost(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("jobs: reclaim: %w", err)
+	}
+	for _, id := range hopeless {
+		err := s.Fail(ctx, id, "the processes that worked on the export died, again and again")
+		if err != nil && !errors.Is(err, ErrOver) {
+			return 0, err
+		}
+	}
+	if len(lost) == 0 {
+		return 0, nil
+	}
+	tag, err := s.pool.Exec(ctx, giveBackSQL, lost)
+	if err != nil {
+		return 0, fmt.Errorf("jobs: reclaim: %w", err)
+	}
+	return int(tag.RowsAffected()), nil
+}
+
+// findLost returns the lost jobs, and the exports that have lost one too often.
+func (s *Store) findLost(ctx context.Context) (lost []int64, hopeless []uuid.UUID, err error) {
+	rows, err := s.pool.Query(ctx, lostSQL, leaseTime)
+	if err != nil {
+		return nil, nil, err
+	}
+	var exportID uuid.UUID
+	var jobID int64
+	var last bool
+	_, err = pgx.ForEachRow(rows, []any{&exportID, &jobID, &last}, func() error {
+		if last {
+			hopeless = append(hopeless, exportID)
+		} else {
+			lost = append(lost, jobID)
+		}
+		return nil
+	})
+	return lost, hopeless, err
+}

@@ -1,0 +1,164 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
+)
+
+// lostExport is an export with two parts, the first held, whose jobs River
+// believes to be running: what a process that was killed leaves behind.
+type lostExport struct {
+	t     *testing.T
+	pool  *pgxpool.Pool
+	store *jobs.Store
+	id    uuid.UUID
+	part  jobs.Part
+}
+
+func newLostExport(t *testing.T) *lostExport {
+	t.Helper()
+	ctx := t.Context()
+	pool, err := pgxpool.New(ctx, sourcetest.Database(t))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	_, err = migrations.Up(ctx, pool)
+	require.NoError(t, err)
+	store, err := jobs.New(pool)
+	require.NoError(t, err)
+
+	id, err := store.Accept(ctx, "a", jobs.Request{Types: []string{"Patient"}})
+	require.NoError(t, err)
+	export, err := store.Begin(ctx, id)
+	require.NoError(t, err)
+	require.NoError(t, store.Start(ctx, id, export.Generation, jobs.Plan{
+		Snapshot:        "1-1",
+		TransactionTime: time.Now(),
+		Parts: []jobs.PlannedPart{
+			{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: "1", Bytes: 1},
+			{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: "2", Bytes: 1},
+		},
+	}))
+	part, err := store.Hold(ctx, jobs.PartArgs{ExportID: id, Generation: export.Generation, Number: 1})
+	require.NoError(t, err)
+	l := &lostExport{t: t, pool: pool, store: store, id: id, part: part}
+	l.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now()
+	        WHERE kind = 'export' OR args->>'number' = '1'`)
+	return l
+}
+
+func (l *lostExport) exec(sql string) {
+	l.t.Helper()
+	_, err := l.pool.Exec(l.t.Context(), sql)
+	require.NoError(l.t, err)
+}
+
+// available counts the jobs that a worker would take now.
+func (l *lostExport) available() (count int) {
+	l.t.Helper()
+	require.NoError(l.t, l.pool.QueryRow(l.t.Context(), `SELECT count(*) FROM river_job WHERE state = 'available'`).Scan(&count))
+	return count
+}
+
+func (l *lostExport) reclaim() int {
+	l.t.Helper()
+	count, err := l.store.Reclaim(l.t.Context())
+	require.NoError(l.t, err)
+	return count
+}
+
+func TestReclaim(t *testing.T) {
+	t.Parallel()
+
+	const (
+		expireExport = `UPDATE sluice.export SET lease_until = now() - interval '1 s'`
+		expirePart   = `UPDATE sluice.part SET lease_until = now() - interval '1 s' WHERE number = 1`
+	)
+
+	t.Run("LivingKeepTheirWork", func(t *testing.T) {
+		t.Parallel()
+		l := newLostExport(t)
+		require.Zero(t, l.reclaim())
+		require.Equal(t, 1, l.available(), "the part that nobody has taken")
+	})
+
+	t.Run("ExpiredAreGivenToOthers", func(t *testing.T) {
+		t.Parallel()
+		l := newLostExport(t)
+		l.exec(expireExport)
+		require.Equal(t, 1, l.reclaim())
+		l.exec(expirePart)
+		require.Equal(t, 1, l.reclaim())
+		require.Equal(t, 3, l.available())
+		require.Zero(t, l.reclaim(), "they wait to be taken")
+	})
+
+	t.Run("RenewedAreKept", func(t *testing.T) {
+		t.Parallel()
+		l := newLostExport(t)
+		l.exec(expireExport)
+		l.exec(expirePart)
+		export, err := l.store.Get(t.Context(), l.id)
+		require.NoError(t, err)
+		require.NoError(t, l.store.Renew(t.Context(), export))
+		require.NoError(t, l.store.RenewPart(t.Context(), l.part, 1))
+		require.Zero(t, l.reclaim())
+	})
+
+	t.Run("TakenButNeverHeld", func(t *testing.T) {
+		t.Parallel()
+		l := newLostExport(t)
+		l.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() WHERE args->>'number' = '2'`)
+		require.Zero(t, l.reclaim(), "its process may be about to hold it")
+		l.exec(`UPDATE river_job SET attempted_at = now() - interval '1 minute' WHERE args->>'number' = '2'`)
+		require.Equal(t, 1, l.reclaim())
+	})
+
+	t.Run("JobEndedButNotItsWork", func(t *testing.T) {
+		t.Parallel()
+		l := newLostExport(t)
+		l.exec(expirePart)
+		l.exec(`UPDATE river_job SET state = 'completed', finalized_at = now() WHERE args->>'number' = '1'`)
+		require.Equal(t, 1, l.reclaim())
+	})
+
+	t.Run("LostTooOften", func(t *testing.T) {
+		t.Parallel()
+		l := newLostExport(t)
+		l.exec(expirePart)
+		l.exec(`UPDATE river_job SET attempt = max_attempts WHERE args->>'number' = '1'`)
+		require.Zero(t, l.reclaim())
+		export, err := l.store.Get(t.Context(), l.id)
+		require.NoError(t, err)
+		require.Equal(t, jobs.Failed, export.State)
+		require.Contains(t, export.Failure, "died")
+	})
+}
+
+// Whoever has lost a lease is told at the next renewal.
+func TestRenewLost(t *testing.T) {
+	t.Parallel()
+	l := newLostExport(t)
+	ctx := t.Context()
+
+	before, err := l.store.Get(ctx, l.id)
+	require.NoError(t, err)
+	again, err := l.store.Hold(ctx, jobs.PartArgs{ExportID: l.id, Generation: before.Generation, Number: 1})
+	require.NoError(t, err)
+	require.ErrorIs(t, l.store.RenewPart(ctx, l.part, 1), jobs.ErrOver)
+	require.NoError(t, l.store.RenewPart(ctx, again, 1))
+
+	_, err = l.store.Begin(context.WithoutCancel(ctx), l.id)
+	require.NoError(t, err)
+	require.ErrorIs(t, l.store.Renew(ctx, before), jobs.ErrOver)
+	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1), jobs.ErrOver)
+}

@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// leased does work on a lease that it renews at every tick. When the lease is
+// lost, the context of work ends, and the error is jobs.ErrOver. A renewal that
+// fails otherwise is tried again at the next tick.
+func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	defer renewing.Wait()
+	defer cancel(nil)
+
+	renewing.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			switch err := renew(ctx); {
+			case errors.Is(err, jobs.ErrOver):
+				cancel(err)
+			case err != nil && ctx.Err() == nil:
+				logger.WarnContext(ctx, "lease not renewed", "error", err)
+			}
+		}
+	})
+	return ended(ctx, work(ctx))
+}
+
+// reclaim gives the work of dead processes to living ones until ctx ends.
+func reclaim(ctx context.Context, store *jobs.Store, logger *slog.Logger) {
+	ticker := time.NewTicker(jobs.ReclaimEvery)
+	defer ticker.Stop()
+	for {
+		switch count, err := store.Reclaim(ctx); {
+		case err != nil && ctx.Err() == nil:
+			logger.WarnContext(ctx, "lost jobs not looked for", "error", err)
+		case count > 0:
+			logger.WarnContext(ctx, "jobs of a dead worker are given to others", "jobs", count)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
