@@ -53,91 +53,94 @@ func TestParseAttribute(t *testing.T) {
 	}
 }
 
+// attributeTests are documents with first-class extensions.
+var attributeTests = []struct {
+	name, aidbox, fhir string
+	back               string // the Aidbox format of fhir, when it is another
+	issue              string
+}{
+	{
+		name:   "nested, one of them repeating",
+		aidbox: `{"id": "1", "race": {"text": "x", "category": [{"code": "a"}, {"code": "b"}]}, "resourceType": "Patient"}`,
+		fhir:   `{"id":"1","resourceType":"Patient","extension":[{"url":"http://example.org/race","extension":[{"url":"text","valueString":"x"},{"url":"ombCategory","valueCoding":{"code":"a"}},{"url":"ombCategory","valueCoding":{"code":"b"}}]}]}`,
+	},
+	{
+		name:   "behind the extensions that are there",
+		aidbox: `{"clinic": {"id": "o", "display": "d", "resourceType": "Organization"}, "extension": [{"url": "a", "valueString": "x"}], "resourceType": "Patient"}`,
+		fhir:   `{"extension":[{"url":"a","valueString":"x"},{"url":"urn:clinic","valueReference":{"reference":"Organization/o","display":"d"}}],"resourceType":"Patient"}`,
+	},
+	{
+		name:   "in a backbone element, once for each",
+		aidbox: `{"contact": [{"since": "2020-01-02", "name": {"text": "x"}}, {"since": "2021-01-02"}], "resourceType": "Patient"}`,
+		fhir:   `{"contact":[{"name":{"text":"x"},"extension":[{"url":"urn:since","valueDate":"2020-01-02"}]},{"extension":[{"url":"urn:since","valueDate":"2021-01-02"}]}],"resourceType":"Patient"}`,
+	},
+	{
+		name:   "in meta, before createdAt",
+		aidbox: `{"meta": {"createdAt": "2020-01-02T00:00:00Z", "tenant": "t", "versionId": "1"}, "resourceType": "Patient"}`,
+		fhir:   `{"meta":{"versionId":"1","extension":[{"url":"urn:tenant","valueString":"t"},{"url":"ex:createdAt","valueInstant":"2020-01-02T00:00:00Z"}]},"resourceType":"Patient"}`,
+	},
+	{
+		name:   "in a reference",
+		aidbox: `{"managingOrganization": {"id": "o", "role": "r", "display": "d", "extension": [{"url": "a", "valueString": "x"}], "resourceType": "Organization"}, "resourceType": "Patient"}`,
+		fhir:   `{"managingOrganization":{"reference":"Organization/o","display":"d","extension":[{"url":"a","valueString":"x"},{"url":"urn:role","valueCode":"r"}]},"resourceType":"Patient"}`,
+	},
+	{
+		name:   "in a reference, behind its extensions",
+		aidbox: `{"managingOrganization": {"extension": [{"url": "a", "valueString": "x"}], "role": "r", "id": "o", "type": "O", "resourceType": "O"}, "resourceType": "Patient"}`,
+		fhir:   `{"managingOrganization":{"extension":[{"url":"a","valueString":"x"},{"url":"urn:role","valueCode":"r"}],"reference":"O/o","type":"O"},"resourceType":"Patient"}`,
+	},
+	{
+		name:   "in a reference, of another kind",
+		aidbox: `{"managingOrganization": {"id": "o", "role": {"a": 1}, "resourceType": "O"}, "resourceType": "Patient"}`,
+		fhir:   `{"managingOrganization":{"reference":"O/o","role":{"a":1}},"resourceType":"Patient"}`,
+		issue:  "Patient.managingOrganization.role: an element that cannot become an extension",
+	},
+	{
+		name:   "deeper, where the middle one repeats",
+		aidbox: `{"visits": [{"date": "2020", "seen": [{"by": {"id": "a", "resourceType": "O"}}]}, {"date": "2021", "extension": [{"url": "x", "valueCode": "c"}]}], "resourceType": "Patient"}`,
+		fhir:   `{"resourceType":"Patient","extension":[{"url":"urn:visit","extension":[{"url":"date","valueDate":"2020"},{"url":"seen","extension":[{"url":"by","valueReference":{"reference":"O/a"}}]}]},{"url":"urn:visit","extension":[{"url":"x","valueCode":"c"},{"url":"date","valueDate":"2021"}]}]}`,
+	},
+	{
+		name:   "an empty one",
+		aidbox: `{"race": {}, "resourceType": "Patient"}`,
+		fhir:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race"}]}`,
+		back:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race"}]}`,
+	},
+	{
+		name:   "an unknown element in a nested one stays in it",
+		aidbox: `{"race": {"text": "x", "other": 1}, "resourceType": "Patient"}`,
+		fhir:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race","other":1,"extension":[{"url":"text","valueString":"x"}]}]}`,
+		back:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race","other":1,"extension":[{"url":"text","valueString":"x"}]}]}`,
+	},
+	{
+		name:   "in a contained resource",
+		aidbox: `{"contained": [{"clinic": {"localRef": "o"}, "resourceType": "Patient"}], "resourceType": "Observation"}`,
+		fhir:   `{"contained":[{"resourceType":"Patient","extension":[{"url":"urn:clinic","valueReference":{"reference":"#o"}}]}],"resourceType":"Observation"}`,
+	},
+	{
+		name:   "one without a URL, one of FHIR's name, one of another type: as stored",
+		aidbox: `{"gender": "male", "citizenship": {"text": "x"}, "resourceType": "Patient"}`,
+		fhir:   `{"gender":"male","citizenship":{"text":"x"},"resourceType":"Patient"}`,
+	},
+	{
+		name:   "a value of another kind",
+		aidbox: `{"clinic": "x", "resourceType": "Patient"}`,
+		fhir:   `{"clinic":"x","resourceType":"Patient"}`,
+		issue:  "Patient.clinic: an element that cannot become an extension",
+	},
+	{
+		name:   "an extension that comes twice but does not repeat",
+		aidbox: `{"clinic": [{"id": "a", "resourceType": "O"}, {"id": "b", "resourceType": "O"}], "resourceType": "Patient"}`,
+		fhir:   `{"resourceType":"Patient","extension":[{"url":"urn:clinic","valueReference":{"reference":"O/a"}},{"url":"urn:clinic","valueReference":{"reference":"O/b"}}]}`,
+		back:   `{"resourceType":"Patient","extension":[{"url":"urn:clinic","valueReference":{"reference":"O/a"}},{"url":"urn:clinic","valueReference":{"reference":"O/b"}}]}`,
+	},
+}
+
 func TestAttributes(t *testing.T) {
 	t.Parallel()
 
 	tables := fhir.R4().WithAttributes(attributes(t))
-	for _, test := range []struct {
-		name, aidbox, fhir string
-		back               string // the Aidbox format of fhir, when it is another
-		issue              string
-	}{
-		{
-			name:   "nested, one of them repeating",
-			aidbox: `{"id": "1", "race": {"text": "x", "category": [{"code": "a"}, {"code": "b"}]}, "resourceType": "Patient"}`,
-			fhir:   `{"id":"1","resourceType":"Patient","extension":[{"url":"http://example.org/race","extension":[{"url":"text","valueString":"x"},{"url":"ombCategory","valueCoding":{"code":"a"}},{"url":"ombCategory","valueCoding":{"code":"b"}}]}]}`,
-		},
-		{
-			name:   "behind the extensions that are there",
-			aidbox: `{"clinic": {"id": "o", "display": "d", "resourceType": "Organization"}, "extension": [{"url": "a", "valueString": "x"}], "resourceType": "Patient"}`,
-			fhir:   `{"extension":[{"url":"a","valueString":"x"},{"url":"urn:clinic","valueReference":{"reference":"Organization/o","display":"d"}}],"resourceType":"Patient"}`,
-		},
-		{
-			name:   "in a backbone element, once for each",
-			aidbox: `{"contact": [{"since": "2020-01-02", "name": {"text": "x"}}, {"since": "2021-01-02"}], "resourceType": "Patient"}`,
-			fhir:   `{"contact":[{"name":{"text":"x"},"extension":[{"url":"urn:since","valueDate":"2020-01-02"}]},{"extension":[{"url":"urn:since","valueDate":"2021-01-02"}]}],"resourceType":"Patient"}`,
-		},
-		{
-			name:   "in meta, before createdAt",
-			aidbox: `{"meta": {"createdAt": "2020-01-02T00:00:00Z", "tenant": "t", "versionId": "1"}, "resourceType": "Patient"}`,
-			fhir:   `{"meta":{"versionId":"1","extension":[{"url":"urn:tenant","valueString":"t"},{"url":"ex:createdAt","valueInstant":"2020-01-02T00:00:00Z"}]},"resourceType":"Patient"}`,
-		},
-		{
-			name:   "in a reference",
-			aidbox: `{"managingOrganization": {"id": "o", "role": "r", "display": "d", "extension": [{"url": "a", "valueString": "x"}], "resourceType": "Organization"}, "resourceType": "Patient"}`,
-			fhir:   `{"managingOrganization":{"reference":"Organization/o","display":"d","extension":[{"url":"a","valueString":"x"},{"url":"urn:role","valueCode":"r"}]},"resourceType":"Patient"}`,
-		},
-		{
-			name:   "in a reference, behind its extensions",
-			aidbox: `{"managingOrganization": {"extension": [{"url": "a", "valueString": "x"}], "role": "r", "id": "o", "type": "O", "resourceType": "O"}, "resourceType": "Patient"}`,
-			fhir:   `{"managingOrganization":{"extension":[{"url":"a","valueString":"x"},{"url":"urn:role","valueCode":"r"}],"reference":"O/o","type":"O"},"resourceType":"Patient"}`,
-		},
-		{
-			name:   "in a reference, of another kind",
-			aidbox: `{"managingOrganization": {"id": "o", "role": {"a": 1}, "resourceType": "O"}, "resourceType": "Patient"}`,
-			fhir:   `{"managingOrganization":{"reference":"O/o","role":{"a":1}},"resourceType":"Patient"}`,
-			issue:  "Patient.managingOrganization.role: an element that cannot become an extension",
-		},
-		{
-			name:   "deeper, where the middle one repeats",
-			aidbox: `{"visits": [{"date": "2020", "seen": [{"by": {"id": "a", "resourceType": "O"}}]}, {"date": "2021", "extension": [{"url": "x", "valueCode": "c"}]}], "resourceType": "Patient"}`,
-			fhir:   `{"resourceType":"Patient","extension":[{"url":"urn:visit","extension":[{"url":"date","valueDate":"2020"},{"url":"seen","extension":[{"url":"by","valueReference":{"reference":"O/a"}}]}]},{"url":"urn:visit","extension":[{"url":"x","valueCode":"c"},{"url":"date","valueDate":"2021"}]}]}`,
-		},
-		{
-			name:   "an empty one",
-			aidbox: `{"race": {}, "resourceType": "Patient"}`,
-			fhir:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race"}]}`,
-			back:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race"}]}`,
-		},
-		{
-			name:   "an unknown element in a nested one stays in it",
-			aidbox: `{"race": {"text": "x", "other": 1}, "resourceType": "Patient"}`,
-			fhir:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race","other":1,"extension":[{"url":"text","valueString":"x"}]}]}`,
-			back:   `{"resourceType":"Patient","extension":[{"url":"http://example.org/race","other":1,"extension":[{"url":"text","valueString":"x"}]}]}`,
-		},
-		{
-			name:   "in a contained resource",
-			aidbox: `{"contained": [{"clinic": {"localRef": "o"}, "resourceType": "Patient"}], "resourceType": "Observation"}`,
-			fhir:   `{"contained":[{"resourceType":"Patient","extension":[{"url":"urn:clinic","valueReference":{"reference":"#o"}}]}],"resourceType":"Observation"}`,
-		},
-		{
-			name:   "one without a URL, one of FHIR's name, one of another type: as stored",
-			aidbox: `{"gender": "male", "citizenship": {"text": "x"}, "resourceType": "Patient"}`,
-			fhir:   `{"gender":"male","citizenship":{"text":"x"},"resourceType":"Patient"}`,
-		},
-		{
-			name:   "a value of another kind",
-			aidbox: `{"clinic": "x", "resourceType": "Patient"}`,
-			fhir:   `{"clinic":"x","resourceType":"Patient"}`,
-			issue:  "Patient.clinic: an element that cannot become an extension",
-		},
-		{
-			name:   "an extension that comes twice but does not repeat",
-			aidbox: `{"clinic": [{"id": "a", "resourceType": "O"}, {"id": "b", "resourceType": "O"}], "resourceType": "Patient"}`,
-			fhir:   `{"resourceType":"Patient","extension":[{"url":"urn:clinic","valueReference":{"reference":"O/a"}},{"url":"urn:clinic","valueReference":{"reference":"O/b"}}]}`,
-			back:   `{"resourceType":"Patient","extension":[{"url":"urn:clinic","valueReference":{"reference":"O/a"}},{"url":"urn:clinic","valueReference":{"reference":"O/b"}}]}`,
-		},
-	} {
+	for _, test := range attributeTests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 

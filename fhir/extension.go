@@ -7,15 +7,8 @@ import "slices"
 // has; createdAt is the last. It returns the held members that are none, or
 // cannot become one.
 func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims []claimed) ([]byte, []held) {
-	mark, end := len(dst), -1 // end: of the extensions that are there
-	list := n.members.find([]byte("extension"))
-	valid := true
-	for _, other := range claims {
-		if other.field == list {
-			end = other.end - 1
-			valid = dst[end] == ']'
-		}
-	}
+	mark := len(dst)
+	end, valid := listEnd(dst, n, claims)
 	var created held
 	rest := waiting[:0]
 	for _, h := range waiting {
@@ -46,6 +39,18 @@ func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims
 		}
 	}
 	return c.moveTail(dst, end, mark), rest
+}
+
+// listEnd returns the place of the bracket that closes the extensions which the
+// object has, or -1 when it has none. valid is false when they are no list.
+func listEnd(dst []byte, n *node, claims []claimed) (end int, valid bool) {
+	list := n.members.find([]byte("extension"))
+	for _, other := range claims {
+		if other.field == list {
+			return other.end - 1, dst[other.end-1] == ']'
+		}
+	}
+	return -1, true
 }
 
 // fits says whether the value at src[i] can become extensions: it is what the

@@ -137,16 +137,10 @@ func (c *Converter) appendElementValue(dst []byte, e extracted) []byte {
 		dst, _ = c.value(dst, e.value, inner.value)
 		return dst
 	}
-	if c.depth >= maxDepth {
-		dst, _ = appendValue(dst, c.src, e.item)
-		return dst
-	}
-	c.depth++
 	claims := len(c.claims)
 	m, _ := nextMember(c.src, e.value)
 	dst, _ = c.extract(append(dst, '{'), m, inner.members.members.find([]byte("extension")), inner.members, claims)
 	c.claims = c.claims[:claims]
-	c.depth--
 	return append(dst, '}')
 }
 

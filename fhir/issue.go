@@ -15,6 +15,7 @@ const (
 	reasonNoType     = "a resource without a resourceType"
 	reasonReference  = "a reference that is not a string"
 	reasonTwice      = "the same element in two forms"
+	reasonTwoTypes   = "a reference of two types"
 	reasonTwoTargets = "a reference to two targets"
 )
 

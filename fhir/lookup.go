@@ -10,7 +10,6 @@ import (
 type lookup struct {
 	slots []slot // a power of two, at most half full
 	shift uint
-	count int
 }
 
 type slot struct {
@@ -21,7 +20,7 @@ type slot struct {
 // newLookup returns the lookup of fields by their names.
 func newLookup(fields map[string]*field) lookup {
 	width := uint(bits.Len(uint(2*len(fields) + 1)))
-	l := lookup{slots: make([]slot, 1<<width), shift: 64 - width, count: len(fields)}
+	l := lookup{slots: make([]slot, 1<<width), shift: 64 - width}
 	for name, f := range fields {
 		i := l.home([]byte(name))
 		for l.slots[i].field != nil {

@@ -109,7 +109,7 @@ func (c *Converter) disagreement(t *target) string {
 	}
 	kind, _ := c.heldString(*t.kind)
 	if stated, ok := c.heldString(*t.stated); !ok || !bytes.Equal(kind, stated) {
-		return reasonTwoTargets
+		return reasonTwoTypes
 	}
 	return ""
 }
