@@ -113,7 +113,7 @@ func (a *API) Handler() http.Handler {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
-	engine.Use(a.identify, a.log, a.recover, a.watch)
+	engine.Use(a.identify, a.log, a.recover)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
 

@@ -35,6 +35,9 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	if prefers(c, "respond-async") {
 		return a.acceptDump(c, client, request)
 	}
+	if !c.Request.ProtoAtLeast(1, 1) {
+		return oldProtocol(c)
+	}
 	select {
 	case a.dumps <- struct{}{}:
 		defer func() { <-a.dumps }()
@@ -145,6 +148,7 @@ func (b *dumpBody) begin() {
 		return
 	}
 	b.begun = true
+	b.api.renewDeadline(b.context) // it may have taken long to come here
 	b.context.Header("Content-Type", "application/ndjson")
 	if b.gzip {
 		b.context.Header("Content-Encoding", "gzip")

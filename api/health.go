@@ -10,7 +10,7 @@ import (
 
 // health answers GET /health: the process is alive.
 func (a *API) health(c *gin.Context) error {
-	writeJSON(c, http.StatusOK, "application/json", gin.H{"status": "ok"})
+	a.writeJSON(c, http.StatusOK, "application/json", gin.H{"status": "ok"})
 	return nil
 }
 
@@ -31,6 +31,6 @@ func (a *API) ready(c *gin.Context) error {
 			a.config.Logger.WarnContext(ctx, "not ready", "check", check.Name, "error", err)
 		}
 	}
-	writeJSON(c, status, "application/json", gin.H{"ready": status == http.StatusOK, "checks": checks})
+	a.writeJSON(c, status, "application/json", gin.H{"ready": status == http.StatusOK, "checks": checks})
 	return nil
 }

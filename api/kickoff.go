@@ -64,7 +64,7 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)
 	c.Header("Preference-Applied", "respond-async")
-	writeJSON(c, http.StatusAccepted, contentTypeFHIR, outcome{
+	a.writeJSON(c, http.StatusAccepted, contentTypeFHIR, outcome{
 		ResourceType: "OperationOutcome",
 		Issue:        []issue{{Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location}},
 	})

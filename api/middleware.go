@@ -97,13 +97,9 @@ func (a *API) recover(c *gin.Context) {
 	c.Next()
 }
 
-// watch bounds the time a client may take for the next bytes of its answer.
-// Longer answers renew it as they go.
-func (a *API) watch(c *gin.Context) {
-	a.renewDeadline(c)
-	c.Next()
-}
-
+// renewDeadline gives the client the stall timeout to take what is written from
+// now on. Before anything is written there is no deadline: the database may
+// take as long as it needs.
 func (a *API) renewDeadline(c *gin.Context) {
 	// A writer without deadlines, as tests have, never blocks.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(a.config.StallTimeout))

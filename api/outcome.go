@@ -59,6 +59,14 @@ func throttled(text string, retryAfter time.Duration) *problem {
 	return &problem{status: http.StatusTooManyRequests, code: "throttled", text: text, retryAfter: retryAfter}
 }
 
+// oldProtocol refuses an answer that needs chunks: HTTP/1.0 ends one by closing
+// the connection, so that a dump cut short would look whole.
+func oldProtocol(c *gin.Context) *problem {
+	c.Header("Connection", "Upgrade")
+	c.Header("Upgrade", "HTTP/1.1")
+	return &problem{status: http.StatusUpgradeRequired, code: "not-supported", text: "a dump needs HTTP/1.1: HTTP/1.0 can't tell one that was cut short from a whole one"}
+}
+
 func internal(cause error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "exception", text: "an internal error; the server's log has the details", cause: cause}
 }
@@ -78,10 +86,14 @@ type issue struct {
 
 const contentTypeFHIR = "application/fhir+json"
 
-// handle turns a handler that returns an error into one of gin's.
+// handle turns a handler that returns an error into one of gin's. What is left
+// to send when it returns has the whole stall timeout, however long the handler
+// has waited for the database.
 func (a *API) handle(do func(*gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if err := do(c); err != nil {
+		err := do(c)
+		a.renewDeadline(c)
+		if err != nil {
 			a.refuse(c, err)
 		}
 	}
@@ -109,7 +121,7 @@ func (a *API) refuse(c *gin.Context, err error) {
 	if p.parameter != "" {
 		found.Expression = []string{p.parameter}
 	}
-	writeJSON(c, p.status, contentTypeFHIR, outcome{ResourceType: "OperationOutcome", Issue: []issue{found}})
+	a.writeJSON(c, p.status, contentTypeFHIR, outcome{ResourceType: "OperationOutcome", Issue: []issue{found}})
 }
 
 // seconds rounds up, so that nobody comes back too early.
@@ -117,12 +129,13 @@ func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Seco
 
 // writeJSON answers with a document. Characters such as & stay as they are: no
 // HTML is made of it, and links are to be copied.
-func writeJSON(c *gin.Context, status int, contentType string, document any) {
+func (a *API) writeJSON(c *gin.Context, status int, contentType string, document any) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(document); err != nil {
 		panic(err) // only our own types come here
 	}
+	a.renewDeadline(c)
 	c.Data(status, contentType, body.Bytes())
 }

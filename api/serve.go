@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -18,11 +19,17 @@ const (
 
 // Serve answers requests on the listener until ctx ends. Then it accepts no
 // more, lets running ones go on for Config.DrainTimeout, cuts what is left, and
-// returns.
+// returns when nothing runs any more.
 func (a *API) Serve(ctx context.Context, listener net.Listener) error {
+	var running sync.WaitGroup
+	handler := a.Handler()
 	server := &http.Server{
-		ErrorLog:          slog.NewLogLogger(a.config.Logger.Handler(), slog.LevelWarn),
-		Handler:           a.Handler(),
+		ErrorLog: slog.NewLogLogger(a.config.Logger.Handler(), slog.LevelWarn),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.Add(1)
+			defer running.Done()
+			handler.ServeHTTP(w, r)
+		}),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ReadHeaderTimeout: headerTimeout,
@@ -41,5 +48,6 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		a.config.Logger.WarnContext(ctx, "requests are cut off: they took longer than the drain timeout", "timeout", a.config.DrainTimeout)
 		_ = server.Close()
 	}
+	running.Wait() // a cut request ends its query first
 	return nil
 }

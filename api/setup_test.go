@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -32,8 +33,15 @@ const (
 	clientSecret = "secret"
 )
 
-// patience is how long an event may take that is sure to come.
-const patience = 20 * time.Second
+const (
+	// patience is how long an event may take that is sure to come, tick how
+	// often it is looked for.
+	patience = 20 * time.Second
+	tick     = 20 * time.Millisecond
+
+	// sourceConns is how many connections there are to read FHIR tables with.
+	sourceConns = 4
+)
 
 // testBundle is a server on real databases, and what it stands on.
 type testBundle struct {
@@ -67,7 +75,7 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 	_, err = migrations.Up(t.Context(), b.db)
 	require.NoError(t, err)
 
-	b.source, err = source.Open(t.Context(), source.Config{URL: databaseURL, MaxConns: 4})
+	b.source, err = source.Open(t.Context(), source.Config{URL: asReader(t, databaseURL), MaxConns: sourceConns})
 	require.NoError(t, err)
 	t.Cleanup(b.source.Close)
 
@@ -91,6 +99,17 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 	}
 	b.serve(t, api.New(config))
 	return b
+}
+
+// asReader is the database's URL with the rights of a role that may only read.
+func asReader(t *testing.T, databaseURL string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set("options", "-crole=pg_read_all_data")
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 // serve starts the server as the process does.

@@ -101,7 +101,7 @@ func (a *API) manifest(c *gin.Context, export jobs.Export) error {
 		return internal(err)
 	}
 	c.Header("Expires", export.ExpiresAt.UTC().Format(http.TimeFormat))
-	writeJSON(c, http.StatusOK, "application/json", manifest)
+	a.writeJSON(c, http.StatusOK, "application/json", manifest)
 	return nil
 }
 

@@ -1,0 +1,63 @@
+package api_test
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+)
+
+// requireClosed waits until the server takes no new connection.
+func (b *testBundle) requireClosed(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+		return err != nil || conn.Close() != nil
+	}, patience, tick)
+}
+
+// TestDrain: a dump that runs when the server stops is finished.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	open := b.gate(t)
+
+	_, body := b.begin(t, "/Patient/$dump")
+	b.stop()
+	b.requireClosed(t)
+	require.Len(t, b.readers(t), 1, "it goes on")
+	open()
+	requireRest(t, body)
+	<-b.served
+}
+
+// TestDrainTimeout: what takes longer is cut off, visibly, and leaves nothing
+// behind.
+func TestDrainTimeout(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) { config.DrainTimeout = 50 * time.Millisecond })
+	b.gate(t)
+
+	_, body := b.begin(t, "/Patient/$dump")
+	b.stop()
+	_, err := io.Copy(io.Discard, body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	<-b.served
+	require.Empty(t, b.readers(t), "Serve returns when all is over")
+	require.Contains(t, b.logs.String(), "longer than the drain timeout")
+	require.Contains(t, b.logs.String(), `"path":"/Patient/$dump"`)
+}
+
+// TestServeWithoutListener: an address that is lost is an error, not an end.
+func TestServeWithoutListener(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	require.ErrorIs(t, api.New(api.Config{}).Serve(t.Context(), listener), net.ErrClosed)
+}
