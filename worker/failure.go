@@ -28,14 +28,24 @@ type fileError struct {
 func (e *fileError) Error() string { return e.file + ": " + e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
+// errTooLong means that a job's own time is over. context.DeadlineExceeded does
+// not say so: it also stands for a server that did not answer in time.
+var errTooLong = errors.New("the job took too long")
+
 // ended returns a job's error with the reason why its context has ended, if it
 // has: River tells by it a job that was stopped or cancelled from one that
 // failed.
 func ended(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
-		return errors.Join(cause, err)
+	cause := context.Cause(ctx)
+	switch {
+	case err == nil || cause == nil:
+		return err
+	case errors.Is(cause, context.DeadlineExceeded):
+		return errors.Join(errTooLong, err)
+	case errors.Is(err, cause):
+		return err
 	}
-	return err
+	return errors.Join(cause, err)
 }
 
 // failures is told of each job that failed. If trying again can't help, or has
@@ -50,14 +60,21 @@ var _ river.ErrorHandler = (*failures)(nil)
 // HandleError is told of an error that a job has returned.
 func (f *failures) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
 	logger := f.logger.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "args", string(job.EncodedArgs), "error", err)
-	final := job.Attempt >= job.MaxAttempts || !passes(err)
-	if !final {
+	switch {
+	case !carries(job), job.Attempt < job.MaxAttempts && passes(err):
 		logger.WarnContext(ctx, "job failed, to be tried again")
 		return nil
+	case !f.giveUp(ctx, job, publicReason(err)):
+		return nil // the next attempt, if there is one, fails for good
 	}
 	logger.ErrorContext(ctx, "job failed")
-	f.giveUp(ctx, job, publicReason(err))
 	return &river.ErrorHandlerResult{SetCancelled: true}
+}
+
+// carries tells whether an export waits for the job. Others, such as cleaning
+// up, are not given up before River gives them up.
+func carries(job *rivertype.JobRow) bool {
+	return job.Kind == (jobs.ExportArgs{}).Kind() || job.Kind == (jobs.PartArgs{}).Kind()
 }
 
 // HandlePanic is told of a panic in a job: a defect, and likely to come again.
@@ -68,11 +85,9 @@ func (f *failures) HandlePanic(ctx context.Context, job *rivertype.JobRow, value
 // giveUpTimeout bounds the writing down of a failure.
 const giveUpTimeout = 10 * time.Second
 
-// giveUp fails the export that the job belongs to.
-func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason string) {
-	if job.Kind != (jobs.ExportArgs{}).Kind() && job.Kind != (jobs.PartArgs{}).Kind() {
-		return
-	}
+// giveUp fails the export that the job belongs to, and tells whether it has
+// ended now.
+func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason string) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
 	defer cancel()
 
@@ -84,8 +99,10 @@ func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason str
 		err = f.store.Fail(ctx, args.ExportID, reason)
 	}
 	if err != nil && !errors.Is(err, jobs.ErrOver) {
-		f.logger.ErrorContext(ctx, "failure of an export not written down", "export", args.ExportID, "error", err)
+		f.logger.ErrorContext(ctx, "failure of an export not written down", "export", args.ExportID, "reason", reason, "error", err)
+		return false
 	}
+	return true
 }
 
 // passes tells whether what went wrong may be better next time.
@@ -99,7 +116,7 @@ func passes(err error) bool {
 		return false // no such table, no right to read it, …
 	}
 	for _, final := range []error{
-		context.DeadlineExceeded, source.ErrOldServer,
+		errTooLong, source.ErrOldServer,
 		storage.ErrAccessDenied, storage.ErrNoBucket, storage.ErrNoCredentials, storage.ErrTooLarge,
 	} {
 		if errors.Is(err, final) {
@@ -121,7 +138,7 @@ func publicReason(err error) string {
 	var pgErr *pgconn.PgError
 	var connect *pgconn.ConnectError
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errTooLong):
 		return "the export took longer than the server allows"
 	case errors.Is(err, source.ErrSnapshotGone):
 		return "the database's snapshot was lost"
