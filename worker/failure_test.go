@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"log/slog"
 	"net/url"
-	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -23,10 +24,10 @@ func TestTableDenied(t *testing.T) {
 	f := newFixture(t, setup())
 	f.exec(t, `REVOKE SELECT ON encounter FROM `+f.role)
 	var log bytes.Buffer
-	stop := f.start(t, options{logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	running := f.start(t, options{logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	id := f.accept(t, jobs.Request{})
 	export := f.await(t, id, jobs.Failed)
-	stop()
+	running.stop(t)
 
 	require.Equal(t, "Encounter.0001.ndjson.gz: the source database denies reading the table", export.Failure)
 	f.requireNoRetry(t)
@@ -80,14 +81,54 @@ func TestLastAttempt(t *testing.T) {
 	require.Equal(t, 2, f.count(t, `SELECT attempt FROM river_job WHERE kind = 'export'`))
 }
 
-// A defect in one job is that export's failure, and the worker lives on.
+func TestTooLong(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.gate(t, "patient")
+	f.start(t, options{maxAge: time.Second})
+	id := f.accept(t, jobs.Request{})
+	export := f.await(t, id, jobs.Failed)
+
+	require.Contains(t, export.Failure, "the export took longer than the server allows")
+	f.requireNoRetry(t)
+	f.requireNothing(t, id)
+}
+
+// A defect in a job is written down with its trace for the operator, fails the
+// export, and leaves the worker running.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	// A plan whose number has no place in its range of blocks would panic in
-	// nobody's code; a table of River's that vanishes does not either. A
-	// request that the worker cannot follow does.
+	ids := []uuid.UUID{f.accept(t, jobs.Request{}), f.accept(t, jobs.Request{})}
+	f.exec(t, `UPDATE river_job SET max_attempts = 1`)
+	var log bytes.Buffer
+	running := f.start(t, options{noSource: true, logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	for _, id := range ids {
+		export := f.await(t, id, jobs.Failed)
+		require.Equal(t, "an internal error; the server's log has the details", export.Failure)
+		f.requireNothing(t, id)
+	}
+	running.stop(t)
+	require.Contains(t, log.String(), "nil pointer dereference")
+	require.Contains(t, log.String(), "worker/export.go")
+}
+
+// A failure that cannot be written down at once is not forgotten: the client
+// would poll for ever.
+func TestFailureWrittenDownLater(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.exec(t, `REVOKE SELECT ON encounter FROM `+f.role)
+	f.exec(t, `
+		CREATE SEQUENCE tries;
+		CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS
+			'BEGIN IF nextval(''tries'') = 1 THEN RAISE ''not now''; END IF; RETURN new; END';
+		CREATE TRIGGER refuse_once BEFORE UPDATE ON sluice.export FOR EACH ROW
+			WHEN (new.state = 'failed') EXECUTE FUNCTION refuse_once()`)
+	f.start(t, options{})
 	id := f.accept(t, jobs.Request{})
-	_ = id
-	_ = strings.Builder{}
+	export := f.await(t, id, jobs.Failed)
+
+	require.Equal(t, "Encounter.0001.ndjson.gz: the source database denies reading the table", export.Failure)
+	f.requireNothing(t, id)
 }

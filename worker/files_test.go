@@ -3,7 +3,6 @@ package worker_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -110,20 +109,17 @@ func (f *fixture) manifest(t *testing.T, id uuid.UUID) (manifest jobs.Manifest) 
 	return manifest
 }
 
-// requireNothing fails unless nothing of the export is left: no object, no
-// unfinished upload, no session in the source.
+// requireNothing fails unless nothing of the export is left once it was cleaned
+// up after: no object, no unfinished upload, no session in the source.
 func (f *fixture) requireNothing(t *testing.T, id uuid.UUID) {
 	t.Helper()
+	f.eventually(t, "it is cleaned up", func() bool {
+		return f.count(t, `SELECT count(*) FROM river_job WHERE args->>'export_id' = $1
+			AND kind = 'cleanup' AND state = 'completed'`, id.String()) == 1
+	})
 	f.eventually(t, "no session is left", func() bool {
 		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0
 	})
 	require.Empty(t, f.keys(t, id))
 	require.Zero(t, f.uploads(t))
-}
-
-// leaveObject puts an object into the export's folder.
-func (f *fixture) leaveObject(t *testing.T, key string) {
-	t.Helper()
-	_, err := f.bucket.Upload(context.WithoutCancel(t.Context()), key, strings.NewReader("left"))
-	require.NoError(t, err)
 }

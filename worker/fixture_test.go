@@ -97,25 +97,30 @@ func (f *fixture) exec(t *testing.T, sql string, args ...any) {
 // reads the fixture's tables into its bucket.
 type options struct {
 	sourceURL, bucketURL string
+	maxAge               time.Duration
 	partBytes            int64
 	retention            time.Duration
 	slots                int
 	stopTimeout          time.Duration
 	logger               *slog.Logger
+	noSource             bool // a worker that panics
 }
 
-// start runs a worker until the test ends or stop is called, which returns when
-// the worker has stopped.
-func (f *fixture) start(t *testing.T, opts options) (stop func()) {
+// start runs a worker until it is stopped or the test ends.
+func (f *fixture) start(t *testing.T, opts options) *running {
 	t.Helper()
 	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL)})
 	require.NoError(t, err)
 	t.Cleanup(src.Close)
 
+	if opts.noSource {
+		src = nil
+	}
 	w, err := worker.New(worker.Config{
 		Bucket:        openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
 		Database:      openPool(t, f.url),
 		Logger:        cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
+		MaxAge:        opts.maxAge,
 		PartBytes:     opts.partBytes,
 		ResourceTypes: []string{"Encounter", "Observation", "Patient"},
 		Retention:     opts.retention,
@@ -126,18 +131,28 @@ func (f *fixture) start(t *testing.T, opts options) (stop func()) {
 	require.NoError(t, err)
 
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
-	var stopped bool
-	stop = func() {
-		if !stopped {
-			stopped = true
-			cancel()
-			require.NoError(t, <-ended)
-		}
-	}
-	t.Cleanup(stop)
-	return stop
+	r := &running{interrupt: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(r.ended)
+		r.err = w.Run(ctx)
+	}()
+	t.Cleanup(func() { r.stop(t) })
+	return r
+}
+
+// running is a worker at work. interrupt tells it to stop.
+type running struct {
+	interrupt func()
+	ended     chan struct{}
+	err       error
+}
+
+// stop returns when the worker has stopped.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	r.interrupt()
+	<-r.ended
+	require.NoError(t, r.err)
 }
 
 // accept kicks off an export of the types, which are all known ones if there
@@ -152,8 +167,8 @@ func (f *fixture) accept(t *testing.T, request jobs.Request) uuid.UUID {
 	return id
 }
 
-// await waits until the export is in the state and all of its jobs have ended,
-// and returns it. Another end fails the test at once.
+// await waits until the export is in the state and the jobs that carried it have
+// ended, and returns it. Another end fails the test at once.
 func (f *fixture) await(t *testing.T, id uuid.UUID, state jobs.State) jobs.Export {
 	t.Helper()
 	var export jobs.Export
@@ -168,7 +183,8 @@ func (f *fixture) await(t *testing.T, id uuid.UUID, state jobs.State) jobs.Expor
 	})
 	f.eventually(t, "its jobs have ended", func() bool {
 		return f.count(t, `
-		SELECT count(*) FROM river_job WHERE args->>'export_id' = $1 AND finalized_at IS NULL`, id.String()) == 0
+		SELECT count(*) FROM river_job 
+			WHERE args->>'export_id' = $1 AND kind <> 'cleanup' AND finalized_at IS NULL`, id.String()) == 0
 	})
 	return export
 }

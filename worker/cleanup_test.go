@@ -1,0 +1,59 @@
+package worker_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	running := f.start(t, options{retention: time.Millisecond})
+	old := f.accept(t, jobs.Request{})
+	f.await(t, old, jobs.Completed)
+	running.stop(t)
+	require.Len(t, f.keys(t, old), 3)
+	f.exec(t, `DELETE FROM river_job WHERE kind = 'expire'`) // it was due a minute ago
+
+	f.start(t, options{})
+	young := f.accept(t, jobs.Request{})
+	f.eventually(t, "the old one has expired", func() bool {
+		export, err := f.store.GetFor(t.Context(), old, client)
+		require.NoError(t, err, "its row stays")
+		return export.State == jobs.Expired
+	})
+	f.requireNothing(t, old)
+
+	f.await(t, young, jobs.Completed)
+	require.Len(t, f.keys(t, young), 3)
+}
+
+// A store that refuses to delete is asked again, since what stays there is
+// patients' data.
+func TestCleanupDenied(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	running := f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	f.await(t, id, jobs.Completed)
+	running.stop(t)
+	require.NoError(t, f.store.Cancel(t.Context(), id, client))
+
+	u, err := url.Parse(f.bucketURL)
+	require.NoError(t, err)
+	u.User = url.UserPassword(u.User.Username(), "wrong")
+	running = f.start(t, options{bucketURL: u.String()})
+	f.eventually(t, "it was denied", func() bool {
+		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup' AND errors IS NOT NULL`) == 1
+	})
+	running.stop(t)
+	require.Len(t, f.keys(t, id), 3)
+
+	f.start(t, options{})
+	f.requireNothing(t, id)
+}

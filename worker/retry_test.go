@@ -1,0 +1,101 @@
+package worker_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+const terminateReadersSQL = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'advisory' AND ` + sessions
+
+// requireWhole fails unless the export holds each resource once.
+func (f *fixture) requireWhole(t *testing.T, export jobs.Export) {
+	t.Helper()
+	f.requireFiles(t, export.ID, map[string]int64{"Encounter": 100, "Patient": 200})
+	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, export.ID, "Patient"))
+	require.Equal(t, f.oracle(t, "Encounter", "encounter"), f.lines(t, export.ID, "Encounter"))
+	require.Zero(t, f.uploads(t))
+}
+
+func TestReaderTerminated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "patient")
+	f.start(t, options{partBytes: 8 * 8192, slots: 2})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 2)
+	require.Equal(t, 2, f.count(t, terminateReadersSQL))
+	open()
+	export := f.await(t, id, jobs.Completed)
+
+	f.requireWhole(t, export)
+	require.Equal(t, 1, export.Generation, "the snapshot was still held")
+	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND attempt = 2`))
+}
+
+// The store goes away in the middle of the uploads and comes back.
+func TestStoreAwayForAMoment(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "patient")
+	proxy := newProxy(t, f.bucketURL)
+	f.start(t, options{bucketURL: proxy.url, partBytes: 3 * 8192, slots: 2})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 2)
+	proxy.refuse()
+	open()
+	<-proxy.seen
+	proxy.serve()
+	export := f.await(t, id, jobs.Completed)
+
+	f.requireWhole(t, export)
+	require.Equal(t, 1, export.Generation)
+}
+
+// A database that takes connections and does not answer, until they time out,
+// has nothing to do with how long the export may take.
+func TestSourceSilentForAMoment(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	proxy := newProxy(t, f.sourceURL)
+	proxy.hush()
+	f.start(t, options{sourceURL: proxy.url + "&connect_timeout=1"})
+	id := f.accept(t, jobs.Request{})
+	<-proxy.seen
+	f.eventually(t, "the first attempt has failed", func() bool {
+		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'export' AND errors IS NOT NULL`) == 1
+	})
+	proxy.serve()
+	f.requireWhole(t, f.await(t, id, jobs.Completed))
+}
+
+// Whoever holds the snapshot is gone, and with it the one state that all files
+// are to show: the export is begun anew, and shows none but the new state.
+func TestSnapshotHolderTerminated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "patient")
+	f.start(t, options{partBytes: 3 * 8192, slots: 2})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 2)
+	require.NotEmpty(t, f.keys(t, id), "some files show the old state")
+	former, err := f.store.Get(t.Context(), id)
+	require.NoError(t, err)
+
+	f.exec(t, `DELETE FROM encounter WHERE id IN ('en-1', 'en-51'); INSERT INTO patient (id, txid, resource) VALUES ('pt-new', 1, '{}')`)
+	require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND `+sessions))
+	f.eventually(t, "it is begun anew", func() bool {
+		return f.count(t, `SELECT generation FROM sluice.export WHERE id = $1`, id) == 2
+	})
+	open()
+	export := f.await(t, id, jobs.Completed)
+
+	f.requireFiles(t, id, map[string]int64{"Encounter": 98, "Patient": 201})
+	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"))
+	require.Equal(t, f.oracle(t, "Encounter", "encounter"), f.lines(t, id, "Encounter"))
+	require.True(t, export.TransactionTime.After(*former.TransactionTime))
+	require.Equal(t, 2, export.Generation)
+	require.Zero(t, f.uploads(t))
+}
