@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// standAlone prints the database's URL, or why there is none, in one line.
+// standAlone prints the URLs of database and bucket, or why there are none, in
+// one line.
 func standAlone(root string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -41,7 +42,7 @@ func standAlone(root string) int {
 		fmt.Println(err)
 		return 1
 	}
-	fmt.Println(place.DatabaseURL())
+	fmt.Println(place.DatabaseURL(), place.S3URL())
 	<-ctx.Done()
 	if err := place.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
