@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// requireAccepted checks the answer to a kick-off and returns the export's id.
+func requireAccepted(t *testing.T, got answer, baseURL string) uuid.UUID {
+	t.Helper()
+	require.Equal(t, http.StatusAccepted, got.StatusCode, got.body)
+	location := got.Header.Get("Content-Location")
+	text, ok := strings.CutPrefix(location, baseURL+"/fhir/$export-status/")
+	require.True(t, ok, location)
+	id, err := uuid.Parse(text)
+	require.NoError(t, err)
+
+	require.Equal(t, "application/fhir+json", got.Header.Get("Content-Type"))
+	var said outcome
+	require.NoError(t, json.Unmarshal([]byte(got.body), &said))
+	require.Equal(t, "OperationOutcome", said.ResourceType)
+	require.Equal(t, "information", said.Issue[0].Severity)
+	require.Contains(t, said.Issue[0].Diagnostics, location)
+	return id
+}
+
+// kickOff sends a kick-off and returns what was written down of it.
+func (b *testBundle) kickOff(t *testing.T, target string, headers ...string) jobs.Export {
+	t.Helper()
+	id := requireAccepted(t, b.get(t, target, headers...), b.url)
+	export, err := b.exports.Get(t.Context(), id)
+	require.NoError(t, err)
+	return export
+}
+
+// count returns the number that the query gives.
+func (b *testBundle) count(t *testing.T, sql string, args ...any) (n int) {
+	t.Helper()
+	require.NoError(t, b.db.QueryRow(t.Context(), sql, args...).Scan(&n))
+	return n
+}
+
+// TestKickOff: one row, one job, and nothing else.
+func TestKickOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	export := b.kickOff(t, "/fhir/$export?_type=Patient&_since=2020", "Prefer", "respond-async", "Accept", "application/fhir+json")
+	require.Equal(t, jobs.Accepted, export.State)
+	require.Equal(t, clientID, export.ClientID)
+	require.Equal(t, jobs.Request{
+		URL:             b.url + "/fhir/$export?_type=Patient&_since=2020",
+		Types:           []string{"Patient"},
+		ChangedAfter:    time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
+		FHIR:            true,
+		VersionIDString: true,
+		CreatedAtURL:    fhir.DefaultCreatedAtURL,
+	}, export.Request)
+
+	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM sluice.export`))
+	require.Equal(t, 0, b.count(t, `SELECT count(*) FROM sluice.part`))
+	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM river_job`))
+	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM river_job JOIN sluice.export e ON e.job_id = river_job.id
+		WHERE kind = 'export' AND river_job.state = 'available' AND args->>'export_id' = e.id::text`))
+
+	again := b.kickOff(t, "/fhir/$export?_type=Patient&_since=2020")
+	require.NotEqual(t, export.ID, again.ID, "the same request is another export")
+}
+
+func TestKickOffBehindAProxy(t *testing.T) {
+	t.Parallel()
+	const base = "https://fhir.example.org/bulk"
+	b := setup(t, func(config *api.Config) { config.BaseURL = base })
+
+	id := requireAccepted(t, b.get(t, "/fhir/$export?_type=Patient"), base)
+	export, err := b.exports.Get(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, base+"/fhir/$export?_type=Patient", export.Request.URL)
+}
+
+func TestKickOffTypes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs", "system/Observation.read"}))
+	require.NoError(t, b.clients.Add(t.Context(), "custom", "custom-secret", []string{"system/Invention.rs"}))
+	all := fhir.R4().ResourceTypes()
+	slices.Sort(all)
+
+	for _, test := range []struct {
+		query string
+		types []string
+	}{
+		{"", all},
+		{"?_type=Patient", []string{"Patient"}},
+		{"?_type=Patient,Observation", []string{"Patient", "Observation"}},
+		{"?_type=Patient%2CObservation", []string{"Patient", "Observation"}},
+		{"?_type=Patient&_type=Observation", []string{"Patient", "Observation"}},
+		{"?_type=Observation,Patient&_type=Patient,Group", []string{"Observation", "Patient", "Group"}},
+	} {
+		t.Run(test.query, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, test.types, b.kickOff(t, "/fhir/$export"+test.query).Request.Types)
+		})
+	}
+
+	t.Run("AllOfTheScopes", func(t *testing.T) {
+		t.Parallel()
+		request := b.request(t, http.MethodGet, "/fhir/$export")
+		request.SetBasicAuth("narrow", "narrow-secret")
+		export, err := b.exports.Get(t.Context(), requireAccepted(t, b.do(t, request), b.url))
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{"Patient", "Observation"}, export.Request.Types)
+	})
+	t.Run("NoneOfTheScopes", func(t *testing.T) {
+		t.Parallel()
+		request := b.request(t, http.MethodGet, "/fhir/$export")
+		request.SetBasicAuth("custom", "custom-secret")
+		requireRefusal(t, b.do(t, request), http.StatusForbidden, "forbidden", "_type")
+	})
+}
+
+func TestOutputFormats(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	for format, raw := range map[string]bool{
+		"":                                  false,
+		"&_outputFormat=ndjson":             false,
+		"&_outputFormat=application/ndjson": false,
+		"&_outputFormat=application%2Ffhir%2Bndjson":        false,
+		"&_outputFormat=application/fhir+ndjson":            false,
+		"&_outputFormat=application%2Ffhir%2Bndjson%2Bgzip": true,
+		"&_outputFormat=application/fhir+ndjson+gzip":       true,
+	} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, raw, b.kickOff(t, "/fhir/$export?_type=Patient"+format).Request.RawGzip)
+		})
+	}
+}
+
+// TestDumpAsExport: what the client prefers to wait for is what it would have
+// got at once.
+func TestDumpAsExport(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.documented(t)
+
+	for _, prefer := range []string{"respond-async", "Respond-Async", "return=minimal, respond-async", "respond-async; wait=10", "wait=10,respond-async"} {
+		export := b.kickOff(t, "/Patient/$dump?_since=2021-06-10T10:26:10%2B02:00", "Prefer", prefer)
+		require.Equal(t, jobs.Request{
+			URL:          b.url + "/Patient/$dump?_since=2021-06-10T10:26:10%2B02:00",
+			Types:        []string{"Patient"},
+			CreatedAfter: time.Date(2021, 6, 10, 8, 26, 10, 0, time.UTC),
+			CreatedAtURL: fhir.DefaultCreatedAtURL,
+		}, export.Request)
+	}
+	require.True(t, b.kickOff(t, "/Patient/$dump?fhir=true&gzip=true", "Prefer", "respond-async").Request.FHIR)
+
+	for _, prefer := range []string{"", "return=minimal", "respond-asynchronously", "handling=respond-async"} {
+		require.Equal(t, aidboxLines["Patient"], b.get(t, "/Patient/$dump", "Prefer", prefer).body)
+	}
+}
+
+// TestRefusedKickOffs: what is refused leaves nothing behind.
+func TestRefusedKickOffs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.documented(t)
+
+	for _, target := range []string{
+		"/fhir/$export?_type=Nonsense", "/fhir/$export?_since=yesterday", "/fhir/$export?_outputFormat=csv", "/fhir/$export?x=y",
+		"/Patient/$dump?fhir=maybe", "/Patient/$dump?_type=Patient", "/Nonsense/$dump", "/Observation/$dump",
+	} {
+		got := b.get(t, target, "Prefer", "respond-async")
+		require.GreaterOrEqual(t, got.StatusCode, http.StatusBadRequest, target)
+		require.Empty(t, got.Header.Get("Content-Location"))
+	}
+	unknown := b.request(t, http.MethodGet, "/fhir/$export")
+	unknown.SetBasicAuth("nobody", clientSecret)
+	require.Equal(t, http.StatusUnauthorized, b.do(t, unknown).StatusCode)
+
+	require.Zero(t, b.count(t, `SELECT count(*) FROM sluice.export`))
+	require.Zero(t, b.count(t, `SELECT count(*) FROM river_job`))
+}

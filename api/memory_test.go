@@ -1,0 +1,38 @@
+package api_test
+
+import (
+	"io"
+	"net/http"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMemory: a dump takes a bounded amount of memory, however large the table
+// is. It runs alone: the figures are those of the process.
+func TestMemory(t *testing.T) {
+	b := setup(t)
+	const rows, size, bound = 1920, 64 << 10, 40 << 20
+	b.large(t, rows, size) // 120 MiB
+
+	for _, target := range []string{"/Patient/$dump", "/Patient/$dump?fhir=true"} {
+		runtime.GC()
+		before, peak := heap(), uint64(0)
+		response, err := b.http.Do(b.request(t, http.MethodGet, target))
+		require.NoError(t, err)
+		for err == nil {
+			_, err = io.CopyN(io.Discard, response.Body, 4<<20)
+			peak = max(peak, heap())
+		}
+		require.ErrorIs(t, err, io.EOF)
+		require.NoError(t, response.Body.Close())
+		require.Less(t, peak, before+bound)
+	}
+}
+
+func heap() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapInuse
+}
