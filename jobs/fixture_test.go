@@ -1,0 +1,185 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
+)
+
+const client = "bulk-client"
+
+// fixture is a migrated state database, and River's hands: part jobs are taken
+// and worked by the test itself.
+type fixture struct {
+	db    *pgxpool.Pool
+	store *jobs.Store
+	taken chan *attempt
+}
+
+// attempt is a part job that River has given to the test. It runs until end.
+type attempt struct {
+	ctx   context.Context
+	job   *river.Job[jobs.PartArgs]
+	ended chan error
+}
+
+// end returns from the job with this error.
+func (a *attempt) end(err error) { a.ended <- err }
+
+// newFixture works parts in the given number at a time, which may be 0.
+func newFixture(t *testing.T, slots int) *fixture {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), sourcetest.Database(t))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	_, err = migrations.Up(t.Context(), pool)
+	require.NoError(t, err)
+	store, err := jobs.New(pool)
+	require.NoError(t, err)
+
+	f := &fixture{db: pool, store: store, taken: make(chan *attempt)}
+	if slots > 0 {
+		f.work(t, slots)
+	}
+	return f
+}
+
+func (f *fixture) work(t *testing.T, slots int) {
+	t.Helper()
+	workers := river.NewWorkers()
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[jobs.PartArgs]) error {
+		a := &attempt{ctx: ctx, job: job, ended: make(chan error)}
+		select {
+		case f.taken <- a:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case err := <-a.ended:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}))
+	runner, err := river.NewClient(riverpgxv5.New(f.db), &river.Config{
+		FetchCooldown:   time.Millisecond,
+		Logger:          slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Queues:          map[string]river.QueueConfig{jobs.QueuePart: {MaxWorkers: slots}},
+		SoftStopTimeout: time.Millisecond,
+		TestOnly:        true,
+		Workers:         workers,
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	require.NoError(t, runner.Start(ctx))
+	t.Cleanup(func() {
+		cancel()
+		<-runner.Stopped()
+	})
+}
+
+// take waits for River's next part job.
+func (f *fixture) take(t *testing.T) *attempt {
+	t.Helper()
+	select {
+	case a := <-f.taken:
+		return a
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "no part job came")
+		return nil
+	}
+}
+
+func (f *fixture) accept(t *testing.T) uuid.UUID {
+	t.Helper()
+	id, err := f.store.Accept(t.Context(), client, jobs.Request{Types: []string{"Patient"}})
+	require.NoError(t, err)
+	return id
+}
+
+// plan makes a plan of parts of these sizes.
+func plan(id uuid.UUID, sizes ...int64) jobs.Plan {
+	p := jobs.Plan{Snapshot: "00000003-0000001B-1", TransactionTime: time.Date(2024, 5, 6, 7, 8, 9, 101112000, time.UTC)}
+	for i, size := range sizes {
+		p.Parts = append(p.Parts, jobs.PlannedPart{
+			ResourceType: "Patient",
+			Scan:         json.RawMessage(`{"from": 1}`),
+			ObjectKey:    fmt.Sprintf("%s/Patient.%04d.ndjson.gz", id, i+1),
+			Bytes:        size,
+		})
+	}
+	return p
+}
+
+// begun accepts an export and starts parts of these sizes.
+func (f *fixture) begun(t *testing.T, sizes ...int64) jobs.Export {
+	t.Helper()
+	export, err := f.store.Begin(t.Context(), f.accept(t))
+	require.NoError(t, err)
+	require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, plan(export.ID, sizes...)))
+	return f.get(t, export.ID)
+}
+
+// readAll works the parts of the export to their end, one after the other.
+func (f *fixture) readAll(t *testing.T, export jobs.Export) jobs.Export {
+	t.Helper()
+	for range export.PartsTotal {
+		a := f.take(t)
+		part := f.hold(t, a.job.Args)
+		require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 7}, nothing))
+		a.end(nil)
+	}
+	return f.get(t, export.ID)
+}
+
+// completed brings an export to its end.
+func (f *fixture) completed(t *testing.T, retention time.Duration) jobs.Export {
+	t.Helper()
+	export := f.readAll(t, f.begun(t, 100))
+	require.NoError(t, f.store.Complete(t.Context(), export, retention, nothing))
+	return f.get(t, export.ID)
+}
+
+// nothing is what a part without resources publishes.
+func nothing(context.Context) error { return nil }
+
+func (f *fixture) get(t *testing.T, id uuid.UUID) jobs.Export {
+	t.Helper()
+	export, err := f.store.Get(t.Context(), id)
+	require.NoError(t, err)
+	return export
+}
+
+func (f *fixture) hold(t *testing.T, args jobs.PartArgs) jobs.Part {
+	t.Helper()
+	part, err := f.store.Hold(t.Context(), args)
+	require.NoError(t, err)
+	return part
+}
+
+// count returns what a query of one number gives.
+func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
+	t.Helper()
+	require.NoError(t, f.db.QueryRow(t.Context(), sql, args...).Scan(&n))
+	return n
+}
+
+// cleanups counts the jobs that clean up after the export.
+func (f *fixture) cleanups(t *testing.T, id uuid.UUID) int {
+	t.Helper()
+	return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup' AND args->>'export_id' = $1`, id.String())
+}
