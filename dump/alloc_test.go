@@ -28,7 +28,7 @@ func observationRow() *source.Row {
 func TestLinesAllocateNothing(t *testing.T) {
 	for name, format := range map[string]Format{"Aidbox": {}, "FHIR": {FHIR: true}} {
 		t.Run(name, func(t *testing.T) {
-			f := newFormatter("Observation", format)
+			f := newFormatter("Observation", format, nil)
 			row := observationRow()
 			line := f.appendLine(nil, row)
 			require.Zero(t, testing.AllocsPerRun(1000, func() { line = f.appendLine(line[:0], row) }))
@@ -41,7 +41,7 @@ func BenchmarkSplice(b *testing.B) { benchmarkLine(b, Format{}) }
 func BenchmarkFHIR(b *testing.B) { benchmarkLine(b, Format{FHIR: true}) }
 
 func benchmarkLine(b *testing.B, format Format) {
-	f := newFormatter("Observation", format)
+	f := newFormatter("Observation", format, nil)
 	row := observationRow()
 	var line []byte
 	b.SetBytes(int64(len(observation)))

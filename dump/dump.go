@@ -35,6 +35,10 @@ type Options struct {
 	// GzipLevel is from 1 (fast) to 9 (small). Defaults to DefaultGzipLevel.
 	GzipLevel int
 
+	// Issue, if set, is called by the goroutine that called Write for each thing
+	// that could not be converted to FHIR.
+	Issue func(Issue)
+
 	// Progress, if set, is called by the goroutine that called Write, now and
 	// then and at the successful end, with the rows and the bytes of stored
 	// jsonb text read so far. It must return quickly.
@@ -50,6 +54,7 @@ type Result struct {
 	StoredBytes int64 // jsonb text, as read
 	PlainBytes  int64 // lines, before compression
 	Bytes       int64 // as written
+	Issues      int64 // things that could not be converted and passed as stored
 
 	SHA256 [32]byte // of what was written, if asked for
 }
@@ -86,11 +91,12 @@ func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc,
 		written <- err
 	}()
 
-	reader := reader{pipe: pipe, formatter: newFormatter(resourceType, opts.Format), progress: opts.Progress}
+	reader := reader{pipe: pipe, formatter: newFormatter(resourceType, opts.Format, opts.Issue), progress: opts.Progress}
 	readErr := reader.read(readCtx, rows)
 	writeErr := <-written
 
 	result := reader.result
+	result.Issues = reader.formatter.issues
 	result.Bytes, result.SHA256 = sink.out.count, sink.sum()
 	switch {
 	case writeErr != nil:

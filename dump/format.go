@@ -19,6 +19,18 @@ type Format struct {
 	// CreatedAtURL is the URL of the extension that holds meta.createdAt in
 	// FHIR. Defaults to fhir.DefaultCreatedAtURL.
 	CreatedAtURL string
+
+	// Attributes become extensions in FHIR (ReadAttributes).
+	Attributes Attributes
+}
+
+// Issue is something in a resource that could not be converted and passed as
+// it is stored. It says where, and nothing of what is there.
+type Issue struct {
+	ResourceType string
+	ID           string // of the resource
+	Path         string // of the element, as in Observation.component.value
+	Reason       string
 }
 
 // formatter makes lines for the rows of one resource type. It keeps buffers
@@ -27,14 +39,35 @@ type formatter struct {
 	splicer   *splicer
 	converter *fhir.Converter // nil: Aidbox's format
 	document  []byte          // what the converter reads
+
+	resourceType string
+
+	id     []byte // of the resource at hand
+	issues int64
+	report func(Issue) // may be nil
 }
 
-func newFormatter(resourceType string, format Format) *formatter {
-	f := &formatter{splicer: newSplicer(resourceType, format.VersionIDString)}
+func newFormatter(resourceType string, format Format, report func(Issue)) *formatter {
+	f := &formatter{
+		splicer:      newSplicer(resourceType, format.VersionIDString),
+		resourceType: resourceType,
+		report:       report,
+	}
 	if format.FHIR {
-		f.converter = fhir.NewConverter(fhir.R4(), fhir.Options{CreatedAtURL: format.CreatedAtURL})
+		f.converter = fhir.NewConverter(format.Attributes.tables(), fhir.Options{
+			CreatedAtURL: format.CreatedAtURL,
+			Issue:        f.note,
+		})
 	}
 	return f
+}
+
+// note takes the converter's word of an issue in the resource at hand.
+func (f *formatter) note(issue fhir.Issue) {
+	f.issues++
+	if f.report != nil {
+		f.report(Issue{ResourceType: issue.ResourceType, ID: string(f.id), Path: issue.Path, Reason: issue.Reason})
+	}
 }
 
 // appendLine appends the row's line, with its line feed.
@@ -42,8 +75,9 @@ func (f *formatter) appendLine(dst []byte, row *source.Row) []byte {
 	if f.converter == nil {
 		return append(f.splicer.append(dst, row), '\n')
 	}
+	f.id = row.ID
 	f.document = f.splicer.append(f.document[:0], row)
-	dst = append(f.converter.AppendFHIR(dst, f.document), '\n')
+	dst = append(f.converter.AppendFHIRType(dst, f.resourceType, f.document), '\n')
 	if cap(f.document) > keepSize {
 		f.document = nil
 	}

@@ -20,18 +20,40 @@ type File struct {
 	ResourceType string
 	ObjectKey    string
 	Resources    int64
-	Bytes        int64 // as stored: compressed
-	SHA256       []byte
+	Bytes        int64  // as stored: compressed; not known of outcomes
+	SHA256       []byte // of these
 }
 
-const filesSQL = `
-SELECT resource_type, object_key, resources, file_bytes, sha256
-FROM sluice.part WHERE export_id = $1 AND state = 'done' AND resources > 0
-ORDER BY number`
+// Files are the objects of an export, in the order of its parts.
+type Files struct {
+	// Output holds the resources.
+	Output []File
 
-// Files lists what the export has written so far, in the order of its parts.
-func (s *Store) Files(ctx context.Context, id uuid.UUID) ([]File, error) {
-	rows, err := s.pool.Query(ctx, filesSQL, id)
+	// Outcomes holds OperationOutcomes that say what could not be converted.
+	Outcomes []File
+}
+
+const (
+	outputSQL = `
+SELECT resource_type, object_key, resources, file_bytes, sha256 FROM sluice.part
+WHERE export_id = $1 AND state = 'done' AND resources > 0 ORDER BY number`
+
+	outcomesSQL = `
+SELECT 'OperationOutcome', outcomes_key, outcomes, 0::bigint, NULL::bytea FROM sluice.part
+WHERE export_id = $1 AND state = 'done' AND outcomes > 0 ORDER BY number`
+)
+
+// Files lists what the export has written so far.
+func (s *Store) Files(ctx context.Context, id uuid.UUID) (files Files, err error) {
+	if files.Output, err = s.listFiles(ctx, outputSQL, id); err != nil {
+		return files, err
+	}
+	files.Outcomes, err = s.listFiles(ctx, outcomesSQL, id)
+	return files, err
+}
+
+func (s *Store) listFiles(ctx context.Context, sql string, id uuid.UUID) ([]File, error) {
+	rows, err := s.pool.Query(ctx, sql, id)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: list files: %w", err)
 	}
@@ -61,20 +83,28 @@ type ManifestOutput struct {
 }
 
 // Manifest builds the manifest of an export with these files; url says what
-// stands for an object's key. The error is url's.
-func (e Export) Manifest(files []File, url func(File) (string, error)) (Manifest, error) {
+// stands for an object. The error is url's.
+func (e Export) Manifest(files Files, url func(File) (string, error)) (Manifest, error) {
 	manifest := Manifest{
 		TransactionTime: e.TransactionTime.UTC().Format(TimeLayout),
 		Request:         e.Request.URL,
-		Output:          make([]ManifestOutput, len(files)),
-		Error:           []ManifestOutput{},
 	}
+	var err error
+	if manifest.Output, err = manifestOutputs(files.Output, url); err != nil {
+		return Manifest{}, err
+	}
+	manifest.Error, err = manifestOutputs(files.Outcomes, url)
+	return manifest, err
+}
+
+func manifestOutputs(files []File, url func(File) (string, error)) ([]ManifestOutput, error) {
+	outputs := make([]ManifestOutput, len(files))
 	for i, file := range files {
 		location, err := url(file)
 		if err != nil {
-			return Manifest{}, err
+			return nil, err
 		}
-		manifest.Output[i] = ManifestOutput{Type: file.ResourceType, URL: location, Count: file.Resources}
+		outputs[i] = ManifestOutput{Type: file.ResourceType, URL: location, Count: file.Resources}
 	}
-	return manifest, nil
+	return outputs, nil
 }

@@ -64,11 +64,17 @@ type PartResult struct {
 	Resources int64
 	FileBytes int64 // as stored: compressed
 	SHA256    []byte
+
+	// Outcomes counts the OperationOutcomes stored under OutcomesKey, which say
+	// what could not be converted.
+	Outcomes    int64
+	OutcomesKey string
 }
 
 const (
 	partDoneSQL = `
-UPDATE sluice.part SET state = 'done', bytes_read = bytes_planned, resources = $5, file_bytes = $6, sha256 = $7
+UPDATE sluice.part SET state = 'done', bytes_read = bytes_planned, resources = $5, file_bytes = $6, sha256 = $7,
+    outcomes = $8, outcomes_key = nullif($9, '')
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'
 RETURNING bytes_planned`
 
@@ -79,7 +85,7 @@ RETURNING parts_done = parts_total`
 )
 
 // Done ends the part, counts it in its export and completes its job, all at
-// once. publish makes the part's object visible. It runs when it is certain
+// once. publish makes the part's objects visible. It runs when it is certain
 // that this attempt still holds the part, and while it runs nobody can take the
 // part or end the export. ErrOver, with nothing changed and publish not run, if
 // this attempt no longer holds the part.
@@ -109,7 +115,7 @@ func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, r
 func (part Part) finish(ctx context.Context, tx pgx.Tx, result PartResult) (bytes int64, err error) {
 	args := part.args
 	err = tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.attempt,
-		result.Resources, result.FileBytes, result.SHA256).Scan(&bytes)
+		result.Resources, result.FileBytes, result.SHA256, result.Outcomes, result.OutcomesKey).Scan(&bytes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
 	}

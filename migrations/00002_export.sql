@@ -51,6 +51,9 @@ CREATE TABLE sluice.part (
     resources     bigint            NOT NULL DEFAULT 0,
     file_bytes    bigint            NOT NULL DEFAULT 0,
     sha256        bytea,
+    -- What could not be converted is told in an object of its own, if anything.
+    outcomes      bigint            NOT NULL DEFAULT 0,
+    outcomes_key  text,
     PRIMARY KEY (export_id, number)
 );
 

@@ -62,7 +62,7 @@ func (f *fixture) requireFiles(t *testing.T, id uuid.UUID, want map[string]int64
 	require.NoError(t, err)
 
 	counts := map[string]int64{}
-	for _, file := range files {
+	for _, file := range files.Output {
 		content := f.object(t, file.ObjectKey)
 		hash := sha256.Sum256(content)
 		require.Equal(t, hash[:], file.SHA256, file.ObjectKey)
@@ -76,7 +76,7 @@ func (f *fixture) requireFiles(t *testing.T, id uuid.UUID, want map[string]int64
 		require.NoError(t, err, "%s", out)
 	}
 	require.Equal(t, want, counts)
-	require.Len(t, f.keys(t, id), len(files)+1, "the files and the manifest, and no more")
+	require.Len(t, f.keys(t, id), len(files.Output)+1, "the files and the manifest, and no more")
 }
 
 func TestExportInManyParts(t *testing.T) {

@@ -82,7 +82,7 @@ func (f *fixture) lines(t *testing.T, id uuid.UUID, resourceType string) []strin
 	files, err := f.store.Files(t.Context(), id)
 	require.NoError(t, err)
 	var all []string
-	for _, file := range files {
+	for _, file := range files.Output {
 		if file.ResourceType == resourceType {
 			all = append(all, unzip(t, f.object(t, file.ObjectKey))...)
 		}

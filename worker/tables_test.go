@@ -20,12 +20,12 @@ const (
 	// Rows of about 600 bytes, eleven to a block.
 	patients = `INSERT INTO patient (id, txid, ts, cts, resource)
 		SELECT 'pt-' || n, n, '2024-05-06 07:08:09.101112Z'::timestamptz + n * interval '1 hour', '2021-02-03 04:05:06Z',
-			jsonb_build_object('name', jsonb_build_array(jsonb_build_object('family', 'Nuñez ' || n)), 'text', repeat(md5(n::text), 16))
+			jsonb_build_object('name', jsonb_build_array(jsonb_build_object('family', 'Nuñez ' || n)), 'implicitRules', repeat(md5(n::text), 16))
 		FROM generate_series(1, 200) AS n;`
 
 	encounters = `INSERT INTO encounter (id, txid, resource)
 		SELECT 'en-' || n, 1000 + n, jsonb_build_object('status', 'planned',
-			'subject', jsonb_build_object('resourceType', 'Patient', 'id', 'pt-' || n), 'text', repeat(md5(n::text), 16))
+			'subject', jsonb_build_object('resourceType', 'Patient', 'id', 'pt-' || n), 'implicitRules', repeat(md5(n::text), 16))
 		FROM generate_series(1, 100) AS n;`
 )
 

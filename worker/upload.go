@@ -48,21 +48,27 @@ func upload(ctx context.Context, bucket *storage.Bucket, key, resourceType strin
 	return result, staged, cmp.Or(err, stageErr)
 }
 
-// stagedPart is a part in the store that nobody can read yet; an empty part is
-// not there at all.
-type stagedPart struct{ object *storage.Staged }
+// stagedPart is what a part has sent to the store and nobody can read yet: its
+// object, and that of its outcomes. Either can be missing.
+type stagedPart struct{ object, outcomes *storage.Staged }
 
 func (p stagedPart) publish(ctx context.Context) error {
-	if p.object == nil {
-		return nil
-	}
-	_, err := p.object.Publish(ctx)
-	return err
+	return p.each(func(staged *storage.Staged) error {
+		_, err := staged.Publish(ctx)
+		return err
+	})
 }
 
 func (p stagedPart) discard(ctx context.Context) error {
-	if p.object == nil {
-		return nil
+	return p.each(func(staged *storage.Staged) error { return staged.Discard(ctx) })
+}
+
+func (p stagedPart) each(do func(*storage.Staged) error) error {
+	var errs []error
+	for _, staged := range []*storage.Staged{p.object, p.outcomes} {
+		if staged != nil {
+			errs = append(errs, do(staged))
+		}
 	}
-	return p.object.Discard(ctx)
+	return errors.Join(errs...)
 }
