@@ -21,7 +21,7 @@ func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.
 			return unauthorized()
 		}
 		if err != nil {
-			return internal(err)
+			return unavailable(err)
 		}
 		c.Set(keyClient, client.ID)
 		return do(c, client)

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/dump"
@@ -98,17 +96,6 @@ func (a *API) stream(c *gin.Context, request dumpRequest) error {
 	}
 	body.begin() // an empty table has written nothing
 	return nil
-}
-
-// unavailable says that the database could not do what it was asked to: not
-// now, or, if its table is not what it should be, not at all.
-func unavailable(cause error) error {
-	var pgErr *pgconn.PgError
-	var column *source.ColumnError
-	if errors.As(cause, &column) || errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
-		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the server can't read this table; its log has the details", cause: cause}
-	}
-	return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the database can't be read now; the server's log has the details", retryAfter: 10 * time.Second, cause: cause}
 }
 
 // dumpBody is the body of an answer, in HTTP's chunks. The status is sent with

@@ -59,7 +59,7 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	request.URL = a.baseURL(c) + c.Request.URL.RequestURI()
 	id, err := a.config.Exports.Accept(c.Request.Context(), client.ID, request)
 	if err != nil {
-		return internal(err)
+		return unavailable(err)
 	}
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)

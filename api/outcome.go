@@ -7,9 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/source"
 )
 
 // problem is an answer that refuses a request or says that it failed. What it
@@ -69,6 +73,19 @@ func oldProtocol(c *gin.Context) *problem {
 
 func internal(cause error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "exception", text: "an internal error; the server's log has the details", cause: cause}
+}
+
+// unavailable says that a database or the store could not do what it was asked
+// to: not now, or, if tables are not what they should be, not at all. A bulk client that
+// is told "transient" asks again and does not take its export for failed (Bulk
+// Data 3.0.0, "Response - Error Status").
+func unavailable(cause error) *problem {
+	var pgErr *pgconn.PgError
+	var column *source.ColumnError
+	if errors.As(cause, &column) || errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
+		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the server can't work with its data as it is; its log has the details", cause: cause}
+	}
+	return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the server can't reach its data now; its log has the details", retryAfter: 10 * time.Second, cause: cause}
 }
 
 // outcome is a FHIR OperationOutcome.

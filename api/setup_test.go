@@ -50,6 +50,7 @@ type testBundle struct {
 	source  *source.Source
 	clients *auth.Clients
 	exports *jobs.Store
+	bucket  *storage.Bucket
 	http    *http.Client // sends what it is told to, and unpacks nothing
 	logs    *logBuffer
 
@@ -65,9 +66,10 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 
 	b := &testBundle{logs: &logBuffer{}}
 	databaseURL := sourcetest.Database(t)
-	bucket, err := storage.Open(storage.Config{URL: storagetest.Bucket(t)})
+	var err error
+	b.bucket, err = storage.Open(storage.Config{URL: storagetest.Bucket(t)})
 	require.NoError(t, err)
-	t.Cleanup(bucket.Close)
+	t.Cleanup(b.bucket.Close)
 
 	b.db, err = pgxpool.New(t.Context(), databaseURL)
 	require.NoError(t, err)
@@ -85,7 +87,7 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 	require.NoError(t, err)
 
 	config := api.Config{
-		Bucket:        bucket,
+		Bucket:        b.bucket,
 		Clients:       b.clients,
 		CreatedAtURL:  fhir.DefaultCreatedAtURL,
 		DrainTimeout:  patience,

@@ -34,7 +34,7 @@ func (a *API) status(c *gin.Context, client auth.Client) error {
 	case jobs.Failed:
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the export failed: " + export.Failure}
 	case jobs.Expired:
-		return &problem{status: http.StatusGone, code: "deleted", text: "the export has expired and its files are gone; start a new one"}
+		return expired()
 	}
 	c.Header("X-Progress", progress(export))
 	c.Header("Retry-After", strconv.Itoa(seconds(pollAfter(time.Since(export.CreatedAt)))))
@@ -68,7 +68,7 @@ func exportProblem(err error) error {
 	if errors.Is(err, jobs.ErrNotFound) {
 		return notFound("there is no such export: there never was, it is another client's, or it was cancelled")
 	}
-	return internal(err)
+	return unavailable(err)
 }
 
 // progress is the share of the work that is done. Until the manifest is there,
@@ -86,19 +86,26 @@ func pollAfter(age time.Duration) time.Duration {
 	return min(max(age/10, time.Second), 30*time.Second)
 }
 
+func expired() *problem {
+	return &problem{status: http.StatusGone, code: "deleted", text: "the export has expired and its files are gone; start a new one"}
+}
+
 // manifest answers with the files of a completed export, with links signed for
-// this answer.
+// this answer. None outlives its file.
 func (a *API) manifest(c *gin.Context, export jobs.Export) error {
+	left := time.Until(*export.ExpiresAt)
+	if left <= 0 {
+		return expired() // and about to be marked as such
+	}
 	files, err := a.config.Exports.Files(c.Request.Context(), export.ID)
 	if err != nil {
-		return internal(err)
+		return unavailable(err)
 	}
-	left := time.Until(*export.ExpiresAt)
 	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) {
 		return a.config.Bucket.Link(c.Request.Context(), file.ObjectKey, linkOptions(export, file, min(a.config.LinkLife, max(left, time.Second))))
 	})
 	if err != nil {
-		return internal(err)
+		return unavailable(err)
 	}
 	c.Header("Expires", export.ExpiresAt.UTC().Format(http.TimeFormat))
 	a.writeJSON(c, http.StatusOK, "application/json", manifest)

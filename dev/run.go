@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,13 +58,7 @@ func unlessInterrupted(ctx context.Context, err error) error {
 // prepare brings the schema up to date, adds the client, and makes the sample
 // data when there are none, or another number was asked for.
 func (c *runCommand) prepare(ctx context.Context, place *stand.Stand, product *product) error {
-	wanted := c.Size
-	if wanted == 0 {
-		wanted = place.Sample()
-	}
-	if wanted == 0 {
-		wanted = defaultSample
-	}
+	wanted := cmp.Or(c.Size, place.Sample(), defaultSample)
 	anew := wanted != place.Sample()
 	if anew && place.Sample() != 0 {
 		fmt.Printf("The sample data hold %d resources; making them anew.\n", place.Sample())

@@ -26,7 +26,7 @@ type Part struct {
 
 const holdPartSQL = `
 UPDATE sluice.part p
-SET state = 'running', attempt = p.attempt + 1, bytes_read = 0, lease_until = now() + $4
+SET state = 'running', attempt = p.attempt + 1, lease_until = now() + $4
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
   AND e.id = p.export_id AND e.state = 'running'
@@ -48,7 +48,7 @@ func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 }
 
 const renewPartSQL = `
-UPDATE sluice.part SET bytes_read = $5, lease_until = now() + $6
+UPDATE sluice.part SET bytes_read = greatest(bytes_read, $5), lease_until = now() + $6
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'`
 
 // RenewPart says that the part is still worked on, and how many bytes of it

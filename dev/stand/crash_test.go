@@ -70,7 +70,7 @@ func TestSweep(t *testing.T) {
 	t.Parallel()
 	dead, err := os.MkdirTemp("", "sluice-stand-") //nolint:usetesting // the name is what the stand looks for
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dead, "lock"), nil, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dead, "lock"), []byte("1\n"), 0o644))
 
 	place, err := stand.Start(t.Context(), stand.Options{Log: io.Discard})
 	require.NoError(t, err)

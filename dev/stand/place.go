@@ -95,8 +95,10 @@ func sweep() {
 			continue
 		}
 		for _, dir := range dirs {
-			// A folder without a lock file is just being made.
-			if _, err := os.Stat(filepath.Join(dir, lockName)); err != nil {
+			// The owner writes its number after locking: until then the
+			// folder is just being made, and the lock not ours to try.
+			owner, err := os.ReadFile(filepath.Join(dir, lockName))
+			if err != nil || len(owner) == 0 {
 				continue
 			}
 			lock, err := takeLock(dir)

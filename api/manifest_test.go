@@ -1,0 +1,140 @@
+package api_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+)
+
+// complete moves an export to its end as a worker does: a file of patients is
+// stored, and there was no group to be written. It expires in a day.
+func (b *testBundle) complete(t *testing.T, id uuid.UUID) (content string) {
+	t.Helper()
+	content = strings.Repeat(`{"resourceType":"Patient","id":"pt-1"}`+"\n", 3)
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	_, err := writer.Write([]byte(content))
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	key := id.String() + "/Patient.0001.ndjson.gz"
+	_, err = b.bucket.Upload(t.Context(), key, &packed)
+	require.NoError(t, err)
+
+	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned, resources)
+		VALUES ($1, 1, 1, 'Patient', '{}', $2, 1, 'done', 1, 3), ($1, 2, 1, 'Group', '{}', 'none', 2, 'done', 0, 0)`, id, key)
+	b.exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = '2024-05-31 12:00:00.5+02',
+		finished_at = now(), expires_at = now() + interval '1 day' WHERE id = $1`, id)
+	return content
+}
+
+// manifest is what the specification says a client finds.
+type manifest struct {
+	TransactionTime     string `json:"transactionTime"`
+	Request             string `json:"request"`
+	RequiresAccessToken *bool  `json:"requiresAccessToken"`
+	Output              []struct {
+		Type  string `json:"type"`
+		URL   string `json:"url"`
+		Count int    `json:"count"`
+	} `json:"output"`
+	Error []any `json:"error"`
+}
+
+// manifest asks for the manifest of a completed export.
+func (b *testBundle) manifest(t *testing.T, id uuid.UUID) (answer, manifest) {
+	t.Helper()
+	got := b.get(t, statusPath+id.String())
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.Equal(t, "application/json", got.Header.Get("Content-Type"))
+	var m manifest
+	decoder := json.NewDecoder(strings.NewReader(got.body))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&m))
+	return got, m
+}
+
+// follow gets what a link leads to, without credentials.
+func (b *testBundle) follow(t *testing.T, link string) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link, http.NoBody)
+	require.NoError(t, err)
+	return b.do(t, request)
+}
+
+func TestManifest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient,Group").ID
+	content := b.complete(t, id)
+
+	got, m := b.manifest(t, id)
+	expires, err := http.ParseTime(got.Header.Get("Expires"))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(24*time.Hour), expires, time.Minute)
+
+	require.Equal(t, "2024-05-31T10:00:00.500000Z", m.TransactionTime)
+	require.Equal(t, b.url+"/fhir/$export?_type=Patient,Group", m.Request)
+	require.NotNil(t, m.RequiresAccessToken)
+	require.False(t, *m.RequiresAccessToken)
+	require.NotNil(t, m.Error, "required, though empty")
+	require.Empty(t, m.Error)
+	require.Len(t, m.Output, 1, "no file without resources")
+	require.Equal(t, "Patient", m.Output[0].Type)
+	require.Equal(t, 3, m.Output[0].Count)
+	require.Contains(t, got.body, m.Output[0].URL, "to be copied as it stands")
+
+	file := b.follow(t, m.Output[0].URL)
+	require.Equal(t, http.StatusOK, file.StatusCode, file.body)
+	require.Equal(t, "application/fhir+ndjson", file.Header.Get("Content-Type"))
+	require.Equal(t, "gzip", file.Header.Get("Content-Encoding"))
+	require.Contains(t, file.Header.Get("Content-Disposition"), "Patient.0001.ndjson")
+	require.NotContains(t, file.Header.Get("Content-Disposition"), ".gz")
+	require.Equal(t, content, gunzip(t, file.body))
+}
+
+// TestRawGzipManifest: Aidbox's format names files that nothing unpacks.
+func TestRawGzipManifest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient&_outputFormat=application/fhir%2Bndjson%2Bgzip").ID
+	content := b.complete(t, id)
+
+	_, m := b.manifest(t, id)
+	file := b.follow(t, m.Output[0].URL)
+	require.Equal(t, http.StatusOK, file.StatusCode, file.body)
+	require.Equal(t, "application/gzip", file.Header.Get("Content-Type"))
+	require.Empty(t, file.Header.Get("Content-Encoding"))
+	require.Contains(t, file.Header.Get("Content-Disposition"), "Patient.0001.ndjson.gz")
+	require.Equal(t, content, gunzip(t, file.body))
+}
+
+// TestLinkLife: a link lives as long as the setting says, but not longer than
+// its file.
+func TestLinkLife(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) { config.LinkLife = 48 * time.Hour })
+	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+	b.complete(t, id)
+
+	life := func() time.Duration {
+		_, m := b.manifest(t, id)
+		link, err := url.Parse(m.Output[0].URL)
+		require.NoError(t, err)
+		life, err := time.ParseDuration(link.Query().Get("X-Amz-Expires") + "s")
+		require.NoError(t, err)
+		return life
+	}
+	require.InDelta(t, 24*time.Hour, life(), float64(time.Minute))
+	b.exec(t, `UPDATE sluice.export SET expires_at = now() + interval '3 days' WHERE id = $1`, id)
+	require.Equal(t, 48*time.Hour, life())
+}

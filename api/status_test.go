@@ -1,0 +1,149 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+const statusPath = "/fhir/$export-status/"
+
+func TestStatusWhileItRuns(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient,Group").ID
+
+	for _, step := range []struct {
+		sql, progress, retry string
+	}{
+		{`SELECT $1::uuid`, "0%", "1"},
+		{`UPDATE sluice.export SET state = 'running' WHERE id = $1`, "0%", "1"},
+		{`UPDATE sluice.export SET bytes_planned = 1000, parts_total = 2 WHERE id = $1`, "0%", "1"},
+		{`INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned, bytes_read)
+			VALUES ($1, 1, 1, 'Patient', '{}', 'a', 1, 'running', 600, 100), ($1, 2, 1, 'Group', '{}', 'b', 2, 'waiting', 400, 0)`, "10%", "1"},
+		{`UPDATE sluice.part SET bytes_read = 900 WHERE export_id = $1 AND number = 1`, "60%", "1"}, // more than was planned
+		{`UPDATE sluice.export SET bytes_done = 1000, parts_done = 2 WHERE id = $1`, "99%", "1"},    // the manifest is not there yet
+		{`UPDATE sluice.export SET created_at = now() - interval '100 s' WHERE id = $1`, "99%", "10"},
+		{`UPDATE sluice.export SET created_at = now() - interval '1 day' WHERE id = $1`, "99%", "30"},
+	} {
+		b.exec(t, step.sql, id)
+		got := b.get(t, statusPath+id.String())
+		require.Equal(t, http.StatusAccepted, got.StatusCode)
+		require.Equal(t, step.progress, got.Header.Get("X-Progress"), step.sql)
+		retry := got.Header.Get("Retry-After")
+		if step.retry == "10" { // a moment has passed
+			require.Contains(t, []string{"10", "11", "12"}, retry)
+		} else {
+			require.Equal(t, step.retry, retry, step.sql)
+		}
+		require.Empty(t, got.body)
+	}
+}
+
+func TestStatusOfAFailedExport(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+	require.NoError(t, b.exports.Fail(t.Context(), id, "the table patient can't be read"))
+
+	got := b.get(t, statusPath+id.String())
+	said := requireRefusal(t, got, http.StatusInternalServerError, "exception", "")
+	require.Contains(t, said, "the table patient can't be read")
+	require.Empty(t, got.Header.Get("Retry-After"), "it stays failed")
+	require.Equal(t, http.StatusAccepted, b.do(t, b.request(t, http.MethodDelete, statusPath+id.String())).StatusCode)
+}
+
+func TestStatusOfAnExpiredExport(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+	b.exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = now(), expires_at = now() - interval '1 s' WHERE id = $1`, id)
+	requireRefusal(t, b.get(t, statusPath+id.String()), http.StatusGone, "deleted", "") // though nobody has cleaned up yet
+	require.NoError(t, b.exports.Expire(t.Context()))
+
+	requireRefusal(t, b.get(t, statusPath+id.String()), http.StatusGone, "deleted", "")
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	export := b.kickOff(t, "/fhir/$export?_type=Patient")
+	other := b.kickOff(t, "/fhir/$export?_type=Patient")
+
+	target := statusPath + export.ID.String()
+	got := b.do(t, b.request(t, http.MethodDelete, target))
+	require.Equal(t, http.StatusAccepted, got.StatusCode)
+	require.Empty(t, got.body)
+	requireRefusal(t, b.get(t, target), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, b.do(t, b.request(t, http.MethodDelete, target)), http.StatusNotFound, "not-found", "")
+
+	export, err := b.exports.Get(t.Context(), export.ID)
+	require.NoError(t, err)
+	require.Equal(t, jobs.Cancelled, export.State)
+	const stateSQL = `SELECT count(*) FROM river_job WHERE kind = $1 AND state = $2::river_job_state AND args->>'export_id' = $3::text`
+	require.Equal(t, 1, b.count(t, stateSQL, "export", "cancelled", export.ID.String()))
+	require.Equal(t, 1, b.count(t, stateSQL, "cleanup", "available", export.ID.String()))
+	require.Equal(t, http.StatusAccepted, b.get(t, statusPath+other.ID.String()).StatusCode, "the other goes on")
+}
+
+// TestForeignExport: for another client, an export does not exist.
+func TestForeignExport(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+
+	ask := func(method string, id uuid.UUID) answer {
+		request := b.request(t, method, statusPath+id.String())
+		request.SetBasicAuth("other", "other-secret")
+		return b.do(t, request)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		foreign := requireRefusal(t, ask(method, id), http.StatusNotFound, "not-found", "")
+		unknown := requireRefusal(t, ask(method, uuid.New()), http.StatusNotFound, "not-found", "")
+		require.Equal(t, unknown, foreign, "nobody can tell one from the other")
+	}
+	require.Equal(t, http.StatusAccepted, b.get(t, statusPath+id.String()).StatusCode)
+}
+
+// TestStateDatabaseAway: a client must not take an export for failed because
+// its state can't be read for a moment.
+func TestStateDatabaseAway(t *testing.T) {
+	t.Parallel()
+
+	t.Run("InTheMiddle", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+		release := b.hold(t, `LOCK TABLE sluice.export IN ACCESS EXCLUSIVE MODE`)
+
+		for _, request := range []*http.Request{
+			b.request(t, http.MethodGet, statusPath+id.String()),
+			b.request(t, http.MethodDelete, statusPath+id.String()),
+			b.request(t, http.MethodGet, "/fhir/$export?_type=Patient"),
+		} {
+			answers := make(chan answer, 1)
+			go func() { answers <- b.do(t, request) }()
+			require.Eventually(t, func() bool {
+				return b.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+					WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%sluice.export%'`) == 1
+			}, patience, tick)
+			got := <-answers
+			requireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
+			require.Equal(t, "10", got.Header.Get("Retry-After"))
+		}
+		release()
+		require.Equal(t, http.StatusAccepted, b.get(t, statusPath+id.String()).StatusCode)
+	})
+
+	t.Run("FromTheStart", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.db.Close()
+		requireRefusal(t, b.get(t, "/Patient/$dump"), http.StatusServiceUnavailable, "transient", "")
+	})
+}

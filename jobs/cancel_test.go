@@ -1,0 +1,125 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.begun(t, 1, 1, 1)
+	running := f.take(t)
+
+	require.ErrorIs(t, f.store.Cancel(t.Context(), export.ID, "another"), jobs.ErrNotFound)
+	_, err := f.store.GetFor(t.Context(), export.ID, "another")
+	require.ErrorIs(t, err, jobs.ErrNotFound)
+	require.NoError(t, running.ctx.Err())
+	require.Equal(t, jobs.Running, f.get(t, export.ID).State)
+	require.Equal(t, 3, f.count(t, `SELECT count(*) FROM sluice.part`))
+
+	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
+	<-running.ctx.Done()
+	_, err = f.store.GetFor(t.Context(), export.ID, client)
+	require.ErrorIs(t, err, jobs.ErrNotFound)
+	require.Equal(t, jobs.Cancelled, f.get(t, export.ID).State)
+	require.Equal(t, 1, f.cleanups(t, export.ID))
+	require.Equal(t, 3, f.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('export', 'part') AND state = 'cancelled' AND attempt = 0`))
+
+	require.ErrorIs(t, f.store.Cancel(t.Context(), export.ID, client), jobs.ErrNotFound)
+	require.Equal(t, 1, f.cleanups(t, export.ID))
+}
+
+// Whoever waits for the parts is told at once that nobody wants them.
+func TestCancelWakesUp(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 0)
+	export := f.begun(t, 1)
+	checked, ended := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := f.store.Await(t.Context(), export.ID, export.Generation, func(context.Context) error {
+			close(checked)
+			return nil
+		})
+		ended <- err
+	}()
+	<-checked
+	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
+	require.ErrorIs(t, <-ended, jobs.ErrOver)
+}
+
+// What a part publishes is there before the job that cleans up, or not at all.
+func TestCancelWaitsForPublishing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.begun(t, 1)
+	a := f.take(t)
+	part := f.hold(t, a.job.Args)
+
+	cancelled := make(chan error)
+	err := f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, func(ctx context.Context) error {
+		go func() { cancelled <- f.store.Cancel(context.WithoutCancel(ctx), export.ID, client) }()
+		f.awaitLock(t)
+		require.Zero(t, f.cleanups(t, export.ID))
+		return nil
+	})
+	require.NoError(t, err)
+	require.NoError(t, <-cancelled)
+	a.end(nil)
+	require.Equal(t, 1, f.cleanups(t, export.ID))
+	require.Equal(t, jobs.Cancelled, f.get(t, export.ID).State)
+}
+
+// awaitLock returns when somebody waits for a lock in the database.
+func (f *fixture) awaitLock(t *testing.T) {
+	t.Helper()
+	for f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
+		require.NoError(t, t.Context().Err())
+	}
+}
+
+// The same in a crowd: no export is cancelled with an object that nobody will
+// remove.
+func TestDoneRacesWithCancel(t *testing.T) {
+	t.Parallel()
+	const exports = 30
+	f := newFixture(t, exports)
+	var group errgroup.Group
+	for range exports {
+		export := f.begun(t, 1)
+		a := f.take(t)
+		part := f.hold(t, a.job.Args)
+		group.Go(func() error { return f.store.Cancel(t.Context(), export.ID, client) })
+		group.Go(func() error {
+			err := f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, func(ctx context.Context) error {
+				return f.requireNoCleanup(ctx, export.ID)
+			})
+			if errors.Is(err, jobs.ErrOver) || a.ctx.Err() != nil {
+				return nil
+			}
+			a.end(nil)
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	require.Equal(t, exports, f.count(t, `SELECT count(*) FROM sluice.export WHERE state = 'cancelled'`))
+	require.Equal(t, exports, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup'`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part`))
+}
+
+// requireNoCleanup fails when the job that cleans up could already have run.
+func (f *fixture) requireNoCleanup(ctx context.Context, id uuid.UUID) error {
+	var early bool
+	err := f.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'cleanup' AND args->>'export_id' = $1)`, id.String()).Scan(&early)
+	if err == nil && early {
+		err = errors.New("published after the cleanup")
+	}
+	return err
+}

@@ -1,0 +1,198 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// mustNotPublish is for attempts that no longer hold their part.
+func mustNotPublish(t *testing.T) func(context.Context) error {
+	t.Helper()
+	return func(context.Context) error {
+		t.Error("published")
+		return nil
+	}
+}
+
+func TestParts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.begun(t, 100, 200)
+	require.Equal(t, 1, export.Generation)
+	require.Equal(t, 2, export.PartsTotal)
+	require.EqualValues(t, 300, export.BytesPlanned)
+
+	published := 0
+	for n := range 2 {
+		a := f.take(t)
+		require.Equal(t, jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: n + 1}, a.job.Args)
+		part := f.hold(t, a.job.Args)
+		require.Equal(t, "00000003-0000001B-1", part.Snapshot)
+		require.Equal(t, []string{"Patient"}, part.Request.Types)
+		require.JSONEq(t, `{"from": 1}`, string(part.Scan))
+
+		// The first part has resources, the second none.
+		result := jobs.PartResult{Resources: int64(7 * (1 - n)), FileBytes: 42, SHA256: []byte("hash")}
+		require.NoError(t, f.store.Done(a.ctx, a.job, part, result, func(context.Context) error { published++; return nil }))
+		a.end(errors.New("too late to matter"))
+	}
+	require.Equal(t, 2, published)
+
+	export = f.get(t, export.ID)
+	require.True(t, export.AllRead())
+	require.EqualValues(t, 300, export.BytesRead)
+	files, err := f.store.Files(t.Context(), export.ID)
+	require.NoError(t, err)
+	require.Equal(t, []jobs.File{{
+		ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz",
+		Resources: 7, Bytes: 42, SHA256: []byte("hash"),
+	}}, files)
+	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'completed'`))
+
+	_, err = f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: 1})
+	require.ErrorIs(t, err, jobs.ErrOver, "it is done")
+	again, err := f.store.Begin(t.Context(), export.ID)
+	require.NoError(t, err)
+	require.Equal(t, export, again, "all is read, and it only lacks its end")
+}
+
+// An attempt that was thought dead and comes back changes nothing.
+func TestFormerAttempt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.begun(t, 100)
+	a := f.take(t)
+	former := f.hold(t, a.job.Args)
+	holder := f.hold(t, a.job.Args)
+
+	require.ErrorIs(t, f.store.RenewPart(t.Context(), former, 99), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Done(a.ctx, a.job, former, jobs.PartResult{Resources: 1}, mustNotPublish(t)), jobs.ErrOver)
+	require.Zero(t, f.get(t, export.ID).BytesRead)
+	require.Zero(t, f.get(t, export.ID).PartsDone)
+
+	require.NoError(t, f.store.Done(a.ctx, a.job, holder, jobs.PartResult{Resources: 2}, nothing))
+	require.ErrorIs(t, f.store.Done(a.ctx, a.job, holder, jobs.PartResult{Resources: 3}, mustNotPublish(t)), jobs.ErrOver, "once")
+	a.end(nil)
+	require.Equal(t, 1, f.get(t, export.ID).PartsDone)
+	files, err := f.store.Files(t.Context(), export.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, files[0].Resources)
+}
+
+// River has taken the job away meanwhile, though nobody holds the part anew.
+func TestRescuedJob(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.begun(t, 100)
+	a := f.take(t)
+	part := f.hold(t, a.job.Args)
+	_, err := f.db.Exec(t.Context(), `UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE id = $1`, a.job.ID)
+	require.NoError(t, err)
+
+	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{}, mustNotPublish(t)), jobs.ErrOver)
+	require.Zero(t, f.get(t, export.ID).PartsDone)
+	a.end(nil)
+}
+
+// A part whose object could not be made visible is not done.
+func TestPartNotPublished(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.begun(t, 100)
+	a := f.take(t)
+	part := f.hold(t, a.job.Args)
+	down := errors.New("the store is down")
+	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{}, func(context.Context) error { return down }), down)
+	require.Zero(t, f.get(t, export.ID).PartsDone)
+	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'running'`))
+
+	require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{}, nothing))
+	a.end(nil)
+	require.True(t, f.get(t, export.ID).AllRead())
+}
+
+// A new generation knows nothing of the former's parts, done or not.
+func TestGenerations(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2)
+	export := f.begun(t, 100, 200)
+	done, late := f.take(t), f.take(t)
+	require.NoError(t, f.store.Done(done.ctx, done.job, f.hold(t, done.job.Args), jobs.PartResult{Resources: 1}, nothing))
+	done.end(nil)
+	latePart := f.hold(t, late.job.Args)
+
+	second, err := f.store.Begin(t.Context(), export.ID)
+	require.NoError(t, err)
+	require.Equal(t, 2, second.Generation)
+	require.Zero(t, second.PartsDone)
+	require.Zero(t, second.BytesRead)
+	require.Nil(t, second.TransactionTime)
+	require.False(t, second.AllRead())
+	<-late.ctx.Done() // River stops who still reads the former snapshot
+
+	require.ErrorIs(t, f.store.Start(t.Context(), export.ID, 1, plan(export.ID, 1)), jobs.ErrOver)
+	require.NoError(t, f.store.Start(t.Context(), export.ID, 2, plan(export.ID, 1, 1)))
+	require.ErrorIs(t, f.store.Done(context.WithoutCancel(late.ctx), late.job, latePart, jobs.PartResult{}, mustNotPublish(t)), jobs.ErrOver)
+	_, err = f.store.Hold(t.Context(), late.job.Args)
+	require.ErrorIs(t, err, jobs.ErrOver)
+	_, err = f.store.Await(t.Context(), export.ID, 1, nothing)
+	require.ErrorIs(t, err, jobs.ErrOver)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, mustNotPublish(t)), jobs.ErrOver)
+
+	read := f.readAll(t, f.get(t, export.ID))
+	require.True(t, read.AllRead())
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, mustNotPublish(t)), jobs.ErrOver, "the former generation's")
+}
+
+// Progress is a share of the plan that never shrinks, also when a part has to
+// be read again.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.begun(t, 100, 200)
+	a := f.take(t)
+	part := f.hold(t, a.job.Args)
+	read := func() int64 { return f.get(t, export.ID).BytesRead }
+
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 40))
+	require.EqualValues(t, 40, read())
+	part = f.hold(t, a.job.Args)
+	require.EqualValues(t, 40, read(), "read again")
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 10))
+	require.EqualValues(t, 40, read())
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 60))
+	require.EqualValues(t, 60, read())
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 1000))
+	require.EqualValues(t, 100, read(), "no more than was planned")
+	require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{}, nothing))
+	a.end(nil)
+	require.EqualValues(t, 100, read())
+}
+
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.begun(t, 100)
+	checked, ended := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := f.store.Await(t.Context(), export.ID, export.Generation, func(context.Context) error {
+			close(checked) // twice would panic: nothing else happens until the end
+			return nil
+		})
+		ended <- err
+	}()
+	<-checked
+	f.readAll(t, export)
+	require.NoError(t, <-ended)
+
+	lost := errors.New("the snapshot is lost")
+	other := f.begun(t, 100)
+	_, err := f.store.Await(t.Context(), other.ID, other.Generation, func(context.Context) error { return lost })
+	require.ErrorIs(t, err, lost)
+}
