@@ -99,12 +99,14 @@ func (c Config) withDefaults() Config {
 type API struct {
 	config Config
 	dumps  chan struct{} // holds an element for each running dump
+
+	metrics *metrics
 }
 
 // New returns an API; Handler and Serve put it to work.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps)}
+	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics()}
 }
 
 // Handler returns all routes.
@@ -119,6 +121,7 @@ func (a *API) Handler() http.Handler {
 
 	engine.GET("/health", a.handle(a.health))
 	engine.GET("/ready", a.handle(a.ready))
+	engine.GET("/metrics", a.metrics.handler())
 
 	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))
 	engine.GET("/fhir/$export", a.handle(a.authenticated(a.export)))

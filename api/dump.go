@@ -42,6 +42,11 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	default:
 		return throttled(fmt.Sprintf("%d dumps are running already, more than that are not served at the same time", cap(a.dumps)), 5*time.Second)
 	}
+	if request.format.FHIR {
+		if request.format.Attributes, err = dump.ReadAttributes(c.Request.Context(), a.config.Source, ""); err != nil {
+			return unavailable(err)
+		}
+	}
 	return a.stream(c, request)
 }
 
@@ -90,7 +95,9 @@ func (a *API) stream(c *gin.Context, request dumpRequest) error {
 	rows := func(ctx context.Context, fn func(*source.Row) error) error {
 		return a.config.Source.Scan(ctx, scan, fn)
 	}
-	_, err := dump.Write(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
+	result, err := dump.Write(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
+	c.Set(keyDumped, result)
+	a.metrics.count(request.table.Type, result)
 	if err != nil {
 		return unavailable(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/dump"
 )
 
 const requestIDHeader = "X-Request-Id"
@@ -35,6 +37,7 @@ func (a *API) identify(c *gin.Context) {
 const (
 	keyRequestID = "request"
 	keyClient    = "client"
+	keyDumped    = "dumped"
 )
 
 // log writes a line for each request when it is over, however it ends. Neither
@@ -53,6 +56,10 @@ func (a *API) log(c *gin.Context) {
 		}
 		if client := c.GetString(keyClient); client != "" {
 			attrs = append(attrs, slog.String("client", client))
+		}
+		dumped, _ := c.Get(keyDumped)
+		if result, ok := dumped.(dump.Result); ok {
+			attrs = append(attrs, slog.Int64("resources", result.Rows), slog.Int64("issues", result.Issues))
 		}
 		level := slog.LevelInfo
 		if err := c.Errors.Last(); err != nil {

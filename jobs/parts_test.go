@@ -52,7 +52,7 @@ func TestParts(t *testing.T) {
 	require.Equal(t, []jobs.File{{
 		ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz",
 		Resources: 7, Bytes: 42, SHA256: []byte("hash"),
-	}}, files)
+	}}, files.Output)
 	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'completed'`))
 
 	_, err = f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: 1})
@@ -82,7 +82,7 @@ func TestFormerAttempt(t *testing.T) {
 	require.Equal(t, 1, f.get(t, export.ID).PartsDone)
 	files, err := f.store.Files(t.Context(), export.ID)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, files[0].Resources)
+	require.EqualValues(t, 2, files.Output[0].Resources)
 }
 
 // River has taken the job away meanwhile, though nobody holds the part anew.
