@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -14,23 +15,36 @@ func (a *API) health(c *gin.Context) error {
 	return nil
 }
 
-// readyTimeout bounds each check of GET /ready.
+// readyTimeout bounds the checks of GET /ready.
 const readyTimeout = 5 * time.Second
 
 // ready answers GET /ready: everything that requests need is there. Which part
 // is missing is told, why only in the log.
 func (a *API) ready(c *gin.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
-	defer cancel()
-
 	status, checks := http.StatusOK, gin.H{}
-	for _, check := range a.config.Ready {
-		checks[check.Name] = "ok"
-		if err := check.Do(ctx); err != nil {
-			status, checks[check.Name] = http.StatusServiceUnavailable, "failing"
-			a.config.Logger.WarnContext(ctx, "not ready", "check", check.Name, "error", err)
+	for i, err := range a.check(c.Request.Context()) {
+		name := a.config.Ready[i].Name
+		checks[name] = "ok"
+		if err != nil {
+			status, checks[name] = http.StatusServiceUnavailable, "failing"
+			a.config.Logger.WarnContext(c.Request.Context(), "not ready", "check", name, "error", err)
 		}
 	}
 	a.writeJSON(c, status, "application/json", gin.H{"ready": status == http.StatusOK, "checks": checks})
 	return nil
+}
+
+// check does all checks side by side, so that one that hangs does not take the
+// time of the others, and returns what they found in their order.
+func (a *API) check(ctx context.Context) []error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+
+	found := make([]error, len(a.config.Ready))
+	var running sync.WaitGroup
+	for i, check := range a.config.Ready {
+		running.Go(func() { found[i] = check.Do(ctx) })
+	}
+	running.Wait()
+	return found
 }

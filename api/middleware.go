@@ -52,7 +52,7 @@ func (a *API) log(c *gin.Context) {
 			slog.Int("status", c.Writer.Status()),
 			slog.Int("bytes", max(c.Writer.Size(), 0)),
 			slog.Duration("duration", time.Since(begin)),
-			slog.String("remote", c.ClientIP()),
+			slog.String("remote", c.RemoteIP()),
 		}
 		if client := c.GetString(keyClient); client != "" {
 			attrs = append(attrs, slog.String("client", client))
@@ -76,14 +76,20 @@ func (a *API) log(c *gin.Context) {
 	c.Next()
 }
 
-// describe says all that is known of an error, also what the client was not
-// told.
+// describe says what is known of an error, also what the client was not told.
+// But what is said of a parameter quotes the query, which is for the client
+// alone.
 func describe(err error) string {
 	var p *problem
-	if errors.As(err, &p) && p.cause != nil {
+	switch {
+	case !errors.As(err, &p):
+		return err.Error()
+	case p.parameter != "":
+		return p.code
+	case p.cause != nil:
 		return p.text + ": " + p.cause.Error()
 	}
-	return err.Error()
+	return p.text
 }
 
 // recover answers for a handler that panicked. The deliberate panic that cuts

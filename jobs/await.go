@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 )
 
 const listenSQL = `LISTEN sluice_export`
@@ -15,17 +15,18 @@ const listenSQL = `LISTEN sluice_export`
 // awaitEvery is how long a lost notification can go unnoticed.
 const awaitEvery = 5 * time.Second
 
-// Await returns when all parts of this generation are done. It takes one
-// connection for as long as it waits. ErrOver if the export ended otherwise or
+// Await returns when all parts of this generation are done. As long as it waits
+// it has one connection, outside the bound of the pool: those who wait must not
+// keep the parts from being done. ErrOver if the export ended otherwise or
 // was begun anew. In between, check is called every few seconds; its error ends
 // the waiting.
 func (s *Store) Await(ctx context.Context, id uuid.UUID, generation int, check func(context.Context) error) (Export, error) {
-	conn, err := s.pool.Acquire(ctx)
+	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
 	}
-	// Closed, not given back: it listens.
-	defer func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }()
+	conn := pooled.Hijack()
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
 	if _, err := conn.Exec(ctx, listenSQL); err != nil {
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
@@ -51,12 +52,12 @@ func (s *Store) Await(ctx context.Context, id uuid.UUID, generation int, check f
 
 // awaitNotification returns when something happened to the export, or after a
 // while.
-func awaitNotification(ctx context.Context, conn *pgxpool.Conn, id uuid.UUID) error {
+func awaitNotification(ctx context.Context, conn *pgx.Conn, id uuid.UUID) error {
 	wait, cancel := context.WithTimeout(ctx, awaitEvery)
 	defer cancel()
 
 	for {
-		notification, err := conn.Conn().WaitForNotification(wait)
+		notification, err := conn.WaitForNotification(wait)
 		switch {
 		case err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 			return nil

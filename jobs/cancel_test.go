@@ -89,7 +89,7 @@ func (f *fixture) awaitLock(t *testing.T) {
 // remove.
 func TestDoneRacesWithCancel(t *testing.T) {
 	t.Parallel()
-	const exports = 30
+	const exports = 12
 	f := newFixture(t, exports)
 	var group errgroup.Group
 	for range exports {

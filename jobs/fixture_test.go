@@ -43,7 +43,10 @@ func (a *attempt) end(err error) { a.ended <- err }
 // newFixture works parts in the given number at a time, which may be 0.
 func newFixture(t *testing.T, slots int) *fixture {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), sourcetest.Database(t))
+	config, err := pgxpool.ParseConfig(sourcetest.Database(t))
+	require.NoError(t, err)
+	config.MaxConns = 40 // some tests look from inside a transaction at others
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	_, err = migrations.Up(t.Context(), pool)

@@ -49,8 +49,13 @@ func (w *exportWorker) run(ctx context.Context, args jobs.ExportArgs) error {
 				return err
 			}
 		}
+		// Before Complete, whose transaction should need no second connection.
+		files, err := w.store.Files(ctx, export.ID)
+		if err != nil {
+			return err
+		}
 		return w.store.Complete(ctx, read, w.config.Retention, func(ctx context.Context) error {
-			return w.writeManifest(ctx, read)
+			return w.writeManifest(ctx, read, files)
 		})
 	})
 }
@@ -87,11 +92,7 @@ func closeSnapshot(ctx context.Context, snapshot *source.Snapshot) {
 
 // writeManifest stores the manifest for those who read the bucket: as the
 // client gets it, with object keys instead of links.
-func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export) error {
-	files, err := w.store.Files(ctx, export.ID)
-	if err != nil {
-		return err
-	}
+func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, files []jobs.File) error {
 	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) { return file.ObjectKey, nil })
 	if err != nil {
 		return err

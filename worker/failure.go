@@ -37,15 +37,13 @@ var errTooLong = errors.New("the job took too long")
 // failed.
 func ended(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
-	switch {
-	case err == nil || cause == nil:
-		return err
-	case errors.Is(cause, context.DeadlineExceeded):
-		return errors.Join(errTooLong, err)
-	case errors.Is(err, cause):
-		return err
+	if errors.Is(cause, context.DeadlineExceeded) {
+		cause = errTooLong
 	}
-	return errors.Join(cause, err)
+	if err != nil && cause != nil && !errors.Is(err, cause) {
+		return errors.Join(cause, err)
+	}
+	return err
 }
 
 // failures is told of each job that failed. If trying again can't help, or has

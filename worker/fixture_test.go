@@ -41,7 +41,7 @@ type fixture struct {
 func newFixture(t *testing.T, setup string) *fixture {
 	t.Helper()
 	f := &fixture{url: sourcetest.Database(t), bucketURL: storagetest.Bucket(t)}
-	f.db = openPool(t, f.url)
+	f.db = openPool(t, f.url, 0)
 	_, err := migrations.Up(t.Context(), f.db)
 	require.NoError(t, err)
 	f.store, err = jobs.New(f.db)
@@ -71,9 +71,13 @@ func (f *fixture) newRole(t *testing.T) {
 	f.sourceURL = u.String()
 }
 
-func openPool(t *testing.T, databaseURL string) *pgxpool.Pool {
+// openPool opens connections to the database, 0 for pgx's default number.
+func openPool(t *testing.T, databaseURL string, conns int32) *pgxpool.Pool {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), databaseURL)
+	config, err := pgxpool.ParseConfig(databaseURL)
+	require.NoError(t, err)
+	config.MaxConns = cmp.Or(conns, config.MaxConns)
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return pool
@@ -97,6 +101,7 @@ func (f *fixture) exec(t *testing.T, sql string, args ...any) {
 // reads the fixture's tables into its bucket.
 type options struct {
 	sourceURL, bucketURL string
+	databaseConns        int32
 	maxAge               time.Duration
 	partBytes            int64
 	retention            time.Duration
@@ -118,7 +123,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	}
 	w, err := worker.New(worker.Config{
 		Bucket:        openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
-		Database:      openPool(t, f.url),
+		Database:      openPool(t, f.url, opts.databaseConns),
 		Logger:        cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
 		MaxAge:        opts.maxAge,
 		PartBytes:     opts.partBytes,

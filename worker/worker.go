@@ -39,7 +39,8 @@ type Config struct {
 	Bucket *storage.Bucket
 
 	// Database is the state database, migrated. Each export takes one
-	// connection for as long as it runs, each part one now and then.
+	// connection more than the pool allows for as long as it runs, each part one
+	// of the pool's now and then.
 	Database *pgxpool.Pool
 
 	// Exports bounds how many exports this process keeps snapshots for at the

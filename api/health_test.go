@@ -1,0 +1,66 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+)
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) {
+		config.Ready = []api.Check{{Name: "bucket", Do: func(context.Context) error { return errors.New("the bucket is away") }}}
+	})
+	b.db.Close()
+
+	request := b.request(t, http.MethodGet, "/health")
+	request.Header.Del("Authorization")
+	got := b.do(t, request)
+	require.Equal(t, http.StatusOK, got.StatusCode, "the process is alive")
+	require.JSONEq(t, `{"status": "ok"}`, got.body)
+	require.Equal(t, "application/json", got.Header.Get("Content-Type"))
+}
+
+func TestReady(t *testing.T) {
+	t.Parallel()
+	var b *testBundle
+	b = setup(t, func(config *api.Config) {
+		config.Ready = []api.Check{
+			{Name: "database", Do: func(ctx context.Context) error { return b.db.Ping(ctx) }},
+			{Name: "source", Do: func(ctx context.Context) error { return b.source.Ping(ctx) }},
+		}
+	})
+	ready := func() answer {
+		request := b.request(t, http.MethodGet, "/ready")
+		request.Header.Del("Authorization")
+		return b.do(t, request)
+	}
+	got := ready()
+	require.Equal(t, http.StatusOK, got.StatusCode)
+	require.JSONEq(t, `{"ready": true, "checks": {"database": "ok", "source": "ok"}}`, got.body)
+
+	b.db.Close()
+	got = ready()
+	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode)
+	require.JSONEq(t, `{"ready": false, "checks": {"database": "failing", "source": "ok"}}`, got.body)
+	require.Contains(t, b.logs.String(), "closed pool", "why is the operator's business")
+}
+
+// TestReadyInTime: one check that hangs does not make the others fail.
+func TestReadyInTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) {
+		config.Ready = []api.Check{
+			{Name: "stuck", Do: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
+			{Name: "source", Do: func(ctx context.Context) error { return ctx.Err() }},
+		}
+	})
+	got := b.get(t, "/ready")
+	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode)
+	require.JSONEq(t, `{"ready": false, "checks": {"stuck": "failing", "source": "ok"}}`, got.body)
+}

@@ -1,0 +1,117 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// line is what is logged of a request.
+type line struct {
+	Level   string `json:"level"`
+	Msg     string `json:"msg"`
+	Request string `json:"request"`
+	Method  string `json:"method"`
+	Path    string `json:"path"`
+	Status  int    `json:"status"`
+	Bytes   int    `json:"bytes"`
+	Remote  string `json:"remote"`
+	Client  string `json:"client"`
+	Error   string `json:"error"`
+}
+
+// requestLine waits for the line of the request with that id: it is written
+// after the answer.
+func (b *testBundle) requestLine(t *testing.T, id string) (found line) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for text := range strings.Lines(b.logs.String()) {
+			var one line
+			if json.Unmarshal([]byte(text), &one) == nil && one.Msg == "request" && one.Request == id {
+				found = one
+				return true
+			}
+		}
+		return false
+	}, patience, tick)
+	return found
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	require.Equal(t, "trace-1.A_b", b.get(t, "/health", "X-Request-Id", "trace-1.A_b").Header.Get("X-Request-Id"))
+	first := b.get(t, "/nowhere").Header.Get("X-Request-Id")
+	require.NotEmpty(t, first)
+	require.NotEqual(t, first, b.get(t, "/nowhere").Header.Get("X-Request-Id"))
+	for _, bad := range []string{"with space", "<script>", strings.Repeat("x", 65), `"quoted"`, "ünicode"} {
+		id := b.get(t, "/health", "X-Request-Id", bad).Header.Get("X-Request-Id")
+		require.NotEqual(t, bad, id)
+		require.Regexp(t, `^[A-Z0-9]{26}$`, id)
+	}
+}
+
+func TestRequestLine(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.documented(t)
+
+	got := b.get(t, "/Patient/$dump?fhir=true", "X-Request-Id", "dump", "X-Forwarded-For", "203.0.113.7")
+	require.Equal(t, line{
+		Level: "INFO", Msg: "request", Request: "dump", Method: "GET", Path: "/Patient/$dump",
+		Status: 200, Bytes: len(got.body), Remote: "127.0.0.1", Client: clientID,
+	}, b.requestLine(t, "dump"), "anyone can send X-Forwarded-For")
+
+	b.get(t, "/Patient/$dump?fhir=maybe", "X-Request-Id", "refused")
+	require.Equal(t, 400, b.requestLine(t, "refused").Status)
+	require.Equal(t, "INFO", b.requestLine(t, "refused").Level, "a client's mistake")
+	require.NotEmpty(t, b.requestLine(t, "refused").Error)
+
+	b.exec(t, `ALTER TABLE patient ALTER txid TYPE text`)
+	b.get(t, "/Patient/$dump", "X-Request-Id", "failed")
+	require.Equal(t, 500, b.requestLine(t, "failed").Status)
+	require.Equal(t, "ERROR", b.requestLine(t, "failed").Level)
+}
+
+// TestLogsAreDiscreet: nothing of what was asked with, for or about whom.
+func TestLogsAreDiscreet(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.documented(t)
+
+	b.get(t, "/Patient/$dump?_since=2020-02-29&fhir=true")
+	b.get(t, "/Patient/$dump?_since=Confidential1")
+	b.get(t, "/Patient/$dump?Confidential2=x")
+	b.get(t, "/Patient/$dump?%zzConfidential3")
+	b.get(t, "/fhir/$export?_type=Confidential4")
+	b.get(t, "/fhir/$export?_outputFormat=Confidential5")
+	b.get(t, "/fhir/$export?_type=Patient", "Cookie", "Confidential6", "Prefer", "Confidential7")
+	wrong := b.request(t, http.MethodGet, "/Patient/$dump")
+	wrong.SetBasicAuth("Confidential8", "Confidential9")
+	b.do(t, wrong)
+	b.requestLine(t, b.do(t, wrong).Header.Get("X-Request-Id"))
+
+	for _, secret := range []string{"Confidential", "Alice", "2020-02-29", "fhir=", `"` + clientSecret, b.request(t, http.MethodGet, "/").Header.Get("Authorization")} {
+		require.NotContains(t, b.logs.String(), secret)
+	}
+}
+
+// TestPanic: a mistake of ours costs one answer and says nothing about itself.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) { config.Source = (*source.Source)(nil) })
+
+	got := b.get(t, "/Patient/$dump", "X-Request-Id", "panic")
+	said := requireRefusal(t, got, http.StatusInternalServerError, "exception", "")
+	require.NotContains(t, said, "nil pointer")
+	require.Equal(t, "ERROR", b.requestLine(t, "panic").Level)
+	require.Contains(t, b.logs.String(), "nil pointer")
+	require.Equal(t, http.StatusOK, b.get(t, "/health").StatusCode)
+}
