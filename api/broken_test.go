@@ -80,10 +80,10 @@ func TestBrokenBeforeTheFirstByte(t *testing.T) {
 		b.aidbox(t, "Patient")
 		b.hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
 
-		answers := make(chan answer, 1)
-		go func() { answers <- b.get(t, "/Patient/$dump") }()
+		wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump"))
 		b.terminate(t)
-		got := <-answers
+		got, err := wait()
+		require.NoError(t, err)
 		requireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
 		require.Equal(t, "10", got.Header.Get("Retry-After"))
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -165,10 +166,31 @@ func (b *testBundle) do(t *testing.T, request *http.Request) answer {
 	response, err := b.http.Do(request)
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
-	var body bytes.Buffer
-	_, err = body.ReadFrom(response.Body)
+	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return answer{response, body.String()}
+	return answer{response, string(body)}
+}
+
+// later sends the request and returns at once; what it returns waits for the
+// answer.
+func (b *testBundle) later(t *testing.T, request *http.Request) (wait func() (answer, error)) {
+	t.Helper()
+	var got answer
+	failure := make(chan error, 1)
+	go func() {
+		response, err := b.http.Do(request)
+		if err == nil {
+			var body []byte
+			body, err = io.ReadAll(response.Body)
+			got = answer{response, string(body)}
+			_ = response.Body.Close()
+		}
+		failure <- err
+	}()
+	return func() (answer, error) {
+		err := <-failure
+		return got, err
+	}
 }
 
 // get asks for the target as the bundle's client.

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -63,12 +64,13 @@ func TestSlowDatabase(t *testing.T) {
 		b.documented(t)
 		release := b.hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
 
-		answers := make(chan answer, 1)
-		go func() { answers <- b.get(t, "/Patient/$dump") }()
+		wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump"))
 		b.requireReader(t)
 		<-time.After(2 * stall)
 		release()
-		require.Equal(t, aidboxLines["Patient"], (<-answers).body)
+		got, err := wait()
+		require.NoError(t, err)
+		require.Equal(t, aidboxLines["Patient"], got.body)
 	})
 
 	t.Run("BeforeTheLastByte", func(t *testing.T) {

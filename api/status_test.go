@@ -126,13 +126,13 @@ func TestStateDatabaseAway(t *testing.T) {
 			b.request(t, http.MethodDelete, statusPath+id.String()),
 			b.request(t, http.MethodGet, "/fhir/$export?_type=Patient"),
 		} {
-			answers := make(chan answer, 1)
-			go func() { answers <- b.do(t, request) }()
+			wait := b.later(t, request)
 			require.Eventually(t, func() bool {
 				return b.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 					WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%sluice.export%'`) == 1
 			}, patience, tick)
-			got := <-answers
+			got, err := wait()
+			require.NoError(t, err)
 			requireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
 			require.Equal(t, "10", got.Header.Get("Retry-After"))
 		}

@@ -35,17 +35,11 @@ func TestVanishedClient(t *testing.T) {
 		release := b.hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
 
 		ctx, leave := context.WithCancel(t.Context())
-		failure := make(chan error, 1)
-		go func() {
-			response, err := b.http.Do(b.request(t, http.MethodGet, "/Patient/$dump").WithContext(ctx))
-			if err == nil {
-				_ = response.Body.Close()
-			}
-			failure <- err
-		}()
+		wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump").WithContext(ctx))
 		b.requireReader(t)
 		leave()
-		require.ErrorIs(t, <-failure, context.Canceled)
+		_, err := wait()
+		require.ErrorIs(t, err, context.Canceled)
 		b.requireNoReaders(t)
 		release()
 		b.requireConnections(t)
