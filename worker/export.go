@@ -92,7 +92,7 @@ func closeSnapshot(ctx context.Context, snapshot *source.Snapshot) {
 
 // writeManifest stores the manifest for those who read the bucket: as the
 // client gets it, with object keys instead of links.
-func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, files []jobs.File) error {
+func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, files jobs.Files) error {
 	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) { return file.ObjectKey, nil })
 	if err != nil {
 		return err
