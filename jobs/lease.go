@@ -92,21 +92,26 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 }
 
 // findLost returns the lost jobs, and the exports that have lost one too often.
-func (s *Store) findLost(ctx context.Context) (lost []int64, hopeless []uuid.UUID, err error) {
+func (s *Store) findLost(ctx context.Context) (jobIDs []int64, hopeless []uuid.UUID, err error) {
+	type lost struct {
+		exportID  uuid.UUID
+		jobID     int64
+		exhausted bool
+	}
 	rows, err := s.pool.Query(ctx, lostSQL, leaseTime)
 	if err != nil {
 		return nil, nil, err
 	}
-	var exportID uuid.UUID
-	var jobID int64
-	var last bool
-	_, err = pgx.ForEachRow(rows, []any{&exportID, &jobID, &last}, func() error {
-		if last {
-			hopeless = append(hopeless, exportID)
-		} else {
-			lost = append(lost, jobID)
-		}
-		return nil
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l lost, err error) {
+		err = row.Scan(&l.exportID, &l.jobID, &l.exhausted)
+		return l, err
 	})
-	return lost, hopeless, err
+	for _, l := range all {
+		if l.exhausted {
+			hopeless = append(hopeless, l.exportID)
+		} else {
+			jobIDs = append(jobIDs, l.jobID)
+		}
+	}
+	return jobIDs, hopeless, err
 }

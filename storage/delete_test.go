@@ -68,7 +68,7 @@ func TestDeleteUnder(t *testing.T) {
 
 func TestDeleteUnderSaysWhatWentWrong(t *testing.T) {
 	t.Parallel()
-	u := strings.Replace(storagetest.Bucket(t), "/test/", "/no-such-bucket-here/", 1)
+	u := noBucket(t)
 	require.ErrorIs(t, openURL(t, u).DeleteUnder(t.Context(), "a"), storage.ErrNoBucket)
 
 	b := open(t)

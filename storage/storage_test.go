@@ -139,3 +139,12 @@ func proxied(t *testing.T, bucketURL string, seen func(*http.Response)) string {
 	u.Host = proxy.Listener.Addr().String()
 	return u.String()
 }
+
+// noBucket is the URL of a bucket that is not there, in a store that is.
+func noBucket(t *testing.T) string {
+	t.Helper()
+	u, err := url.Parse(storagetest.Bucket(t))
+	require.NoError(t, err)
+	u.Path = "/no-such-bucket-here/prefix"
+	return u.String()
+}

@@ -221,7 +221,7 @@ func TestUploadCancelledTooLate(t *testing.T) {
 
 func TestUploadToNoBucket(t *testing.T) {
 	t.Parallel()
-	u := strings.Replace(storagetest.Bucket(t), "/test/", "/no-such-bucket-here/", 1)
+	u := noBucket(t)
 	_, err := openURL(t, u).Upload(t.Context(), "a", strings.NewReader("text"))
 	require.ErrorIs(t, err, storage.ErrNoBucket)
 }

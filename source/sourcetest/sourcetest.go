@@ -46,7 +46,7 @@ func Database(tb testing.TB) string {
 func execute(tb testing.TB, databaseURL, sql string) {
 	tb.Helper()
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // also runs in cleanups
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
 	conn, err := pgx.Connect(ctx, databaseURL)
