@@ -15,10 +15,12 @@ const (
 	QueueCleanup = "cleanup"
 )
 
-// How often a job is tried before its export fails.
+// How often a job is tried before its export fails. A part whose snapshot died
+// with its holder fails until the export is begun anew, which can take as long
+// as the holder's lease: one attempt more takes it past that.
 const (
 	exportAttempts = 5
-	partAttempts   = 5
+	partAttempts   = 6
 )
 
 // cleanupAttempts is large: what is left in a bucket holds patient data.

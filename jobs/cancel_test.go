@@ -26,7 +26,7 @@ func TestCancel(t *testing.T) {
 	require.Equal(t, 3, f.count(t, `SELECT count(*) FROM sluice.part`))
 
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
-	<-running.ctx.Done()
+	running.awaitCancel(t)
 	_, err = f.store.GetFor(t.Context(), export.ID, client)
 	require.ErrorIs(t, err, jobs.ErrNotFound)
 	require.Equal(t, jobs.Cancelled, f.get(t, export.ID).State)
@@ -42,6 +42,7 @@ func TestCancelWakesUp(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
 	export := f.begun(t, 1)
+	word := f.listen(t)
 	checked, ended := make(chan struct{}), make(chan error)
 	go func() {
 		_, err := f.store.Await(t.Context(), export.ID, export.Generation, func(context.Context) error {
@@ -53,6 +54,19 @@ func TestCancelWakesUp(t *testing.T) {
 	<-checked
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
 	require.ErrorIs(t, <-ended, jobs.ErrOver)
+	require.Equal(t, export.ID.String(), word())
+}
+
+// Cancelling happens whole or not at all.
+func TestCancelRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 0)
+	export := f.begun(t, 1)
+	f.refuseCommits(t)
+	require.ErrorContains(t, f.store.Cancel(t.Context(), export.ID, client), "refused")
+	require.Equal(t, export, f.get(t, export.ID))
+	require.Zero(t, f.cleanups(t, export.ID))
+	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE state = 'available'`))
 }
 
 // What a part publishes is there before the job that cleans up, or not at all.

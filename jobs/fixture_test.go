@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -39,6 +40,13 @@ type attempt struct {
 
 // end returns from the job with this error.
 func (a *attempt) end(err error) { a.ended <- err }
+
+// awaitCancel returns when River has told the attempt to stop.
+func (a *attempt) awaitCancel(t *testing.T) {
+	t.Helper()
+	<-a.ctx.Done()
+	require.ErrorIs(t, context.Cause(a.ctx), rivertype.ErrJobCancelledRemotely)
+}
 
 // newFixture works parts in the given number at a time, which may be 0.
 func newFixture(t *testing.T, slots int) *fixture {
@@ -80,6 +88,7 @@ func (f *fixture) work(t *testing.T, slots int) {
 	}))
 	runner, err := river.NewClient(riverpgxv5.New(f.db), &river.Config{
 		FetchCooldown:   time.Millisecond,
+		JobTimeout:      30 * time.Second,
 		Logger:          slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Queues:          map[string]river.QueueConfig{jobs.QueuePart: {MaxWorkers: slots}},
 		SoftStopTimeout: time.Millisecond,
@@ -185,4 +194,32 @@ func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
 func (f *fixture) cleanups(t *testing.T, id uuid.UUID) int {
 	t.Helper()
 	return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup' AND args->>'export_id' = $1`, id.String())
+}
+
+// refuseCommits makes every transaction fail, at its very end, that has changed
+// an export.
+func (f *fixture) refuseCommits(t *testing.T) {
+	t.Helper()
+	_, err := f.db.Exec(t.Context(), `
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''refused''; END';
+		CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON sluice.export
+			DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	require.NoError(t, err)
+}
+
+// listen returns a wait for the next word that is given of an export.
+func (f *fixture) listen(t *testing.T) (next func() string) {
+	t.Helper()
+	conn, err := f.db.Acquire(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Hijack().Close(context.Background()) })
+	_, err = conn.Exec(t.Context(), `LISTEN sluice_export`)
+	require.NoError(t, err)
+	return func() string {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		notification, err := conn.Conn().WaitForNotification(ctx)
+		require.NoError(t, err)
+		return notification.Payload
+	}
 }

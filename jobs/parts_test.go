@@ -134,7 +134,7 @@ func TestGenerations(t *testing.T) {
 	require.Zero(t, second.BytesRead)
 	require.Nil(t, second.TransactionTime)
 	require.False(t, second.AllRead())
-	<-late.ctx.Done() // River stops who still reads the former snapshot
+	late.awaitCancel(t) // River stops who still reads the former snapshot
 
 	require.ErrorIs(t, f.store.Start(t.Context(), export.ID, 1, plan(export.ID, 1)), jobs.ErrOver)
 	require.NoError(t, f.store.Start(t.Context(), export.ID, 2, plan(export.ID, 1, 1)))
@@ -179,6 +179,7 @@ func TestAwait(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
 	export := f.begun(t, 100)
+	word := f.listen(t)
 	checked, ended := make(chan struct{}), make(chan error)
 	go func() {
 		_, err := f.store.Await(t.Context(), export.ID, export.Generation, func(context.Context) error {
@@ -190,6 +191,7 @@ func TestAwait(t *testing.T) {
 	<-checked
 	f.readAll(t, export)
 	require.NoError(t, <-ended)
+	require.Equal(t, export.ID.String(), word(), "of the last part")
 
 	lost := errors.New("the snapshot is lost")
 	other := f.begun(t, 100)

@@ -32,9 +32,8 @@ func TestAccept(t *testing.T) {
 func TestAcceptLeavesNothingOnError(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
-	_, err := f.db.Exec(t.Context(), `ALTER TABLE sluice.export ADD CHECK (client_id <> 'refused')`)
-	require.NoError(t, err)
-	_, err = f.store.Accept(t.Context(), "refused", jobs.Request{})
+	f.refuseCommits(t)
+	_, err := f.store.Accept(t.Context(), client, jobs.Request{})
 	require.ErrorContains(t, err, "jobs: accept export")
 	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job`))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export`))
@@ -117,13 +116,21 @@ func TestFail(t *testing.T) {
 	export := f.begun(t, 1, 1)
 	running := f.take(t)
 	require.NoError(t, f.store.Fail(t.Context(), export.ID, "the reason"))
-	<-running.ctx.Done()
+	running.awaitCancel(t)
 
 	failed := f.get(t, export.ID)
 	require.Equal(t, jobs.Failed, failed.State)
 	require.Equal(t, "the reason", failed.Failure)
 	require.Equal(t, 1, f.cleanups(t, export.ID))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind <> 'cleanup' AND state NOT IN ('cancelled', 'running')`))
+}
+
+func TestCompleteTooEarly(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 0)
+	export := f.begun(t, 100)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, mustNotPublish(t)), jobs.ErrOver)
+	require.Equal(t, jobs.Running, f.get(t, export.ID).State)
 }
 
 // An end whose manifest cannot be written is no end.
