@@ -31,7 +31,7 @@ Everything as the FHIR Bulk Data specification has it: kick off, poll, download.
   status=$(curl -s -o /dev/null -D - -u CLIENT:SECRET -H 'Accept: application/fhir+json' -H 'Prefer: respond-async' \
     'BASE/fhir/$export' | tr -d '\r' | sed -n 's/^[Cc]ontent-[Ll]ocation: //p')
   while [ "$(curl -s -o /tmp/sluice-export/manifest.json -w '%{http_code}' -u CLIENT:SECRET "$status")" = 202 ]; do sleep 1; done
-  grep -o '"url": *"[^"]*"' /tmp/sluice-export/manifest.json | cut -d '"' -f 4 | sed 's/\\u0026/\&/g' |
+  grep -o '"url": *"[^"]*"' /tmp/sluice-export/manifest.json | cut -d '"' -f 4 |
     while read -r url; do file=${url%%\?*}; file=${file##*/}; curl -s --compressed "$url" -o "/tmp/sluice-export/${file%.gz}"; done
   wc -l /tmp/sluice-export/*.ndjson
 
