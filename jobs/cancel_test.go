@@ -62,7 +62,7 @@ func TestCancelRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
 	export := f.begun(t, 1)
-	f.refuseCommits(t)
+	f.refuseCommits(t, "sluice.export")
 	require.ErrorContains(t, f.store.Cancel(t.Context(), export.ID, client), "refused")
 	require.Equal(t, export, f.get(t, export.ID))
 	require.Zero(t, f.cleanups(t, export.ID))

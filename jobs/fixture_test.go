@@ -197,12 +197,12 @@ func (f *fixture) cleanups(t *testing.T, id uuid.UUID) int {
 }
 
 // refuseCommits makes every transaction fail, at its very end, that has changed
-// an export.
-func (f *fixture) refuseCommits(t *testing.T) {
+// the table.
+func (f *fixture) refuseCommits(t *testing.T, table string) {
 	t.Helper()
 	_, err := f.db.Exec(t.Context(), `
 		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''refused''; END';
-		CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON sluice.export
+		CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON `+table+`
 			DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
 	require.NoError(t, err)
 }

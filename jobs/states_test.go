@@ -32,7 +32,7 @@ func TestAccept(t *testing.T) {
 func TestAcceptLeavesNothingOnError(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
-	f.refuseCommits(t)
+	f.refuseCommits(t, "river_job")
 	_, err := f.store.Accept(t.Context(), client, jobs.Request{})
 	require.ErrorContains(t, err, "jobs: accept export")
 	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job`))
