@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/url"
 	"testing"
@@ -23,8 +22,8 @@ func TestTableDenied(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	f.exec(t, `REVOKE SELECT ON encounter FROM `+f.role)
-	var log bytes.Buffer
-	running := f.start(t, options{logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	log := &logBuffer{}
+	running := f.start(t, options{logger: slog.New(slog.NewJSONHandler(log, nil))})
 	id := f.accept(t, jobs.Request{})
 	export := f.await(t, id, jobs.Failed)
 	running.stop(t)
@@ -101,8 +100,8 @@ func TestPanic(t *testing.T) {
 	f := newFixture(t, setup())
 	ids := []uuid.UUID{f.accept(t, jobs.Request{}), f.accept(t, jobs.Request{})}
 	f.exec(t, `UPDATE river_job SET max_attempts = 1`)
-	var log bytes.Buffer
-	running := f.start(t, options{noSource: true, logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	log := &logBuffer{}
+	running := f.start(t, options{noSource: true, logger: slog.New(slog.NewJSONHandler(log, nil))})
 	for _, id := range ids {
 		export := f.await(t, id, jobs.Failed)
 		require.Equal(t, "an internal error; the server's log has the details", export.Failure)
