@@ -51,6 +51,7 @@ func TestDrainTimeout(t *testing.T) {
 	require.Empty(t, b.readers(t), "Serve returns when all is over")
 	require.Contains(t, b.logs.String(), "longer than the drain timeout")
 	require.Contains(t, b.logs.String(), `"path":"/Patient/$dump"`)
+	require.NotContains(t, b.logs.String(), `"level":"ERROR"`, "nothing else has ended it")
 }
 
 // TestServeWithoutListener: an address that is lost is an error, not an end.

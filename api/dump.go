@@ -142,7 +142,7 @@ func (b *dumpBody) begin() {
 		return
 	}
 	b.begun = true
-	b.api.renewDeadline(b.context) // it may have taken long to come here
+	b.api.renewDeadline(b.context) // the head has to be taken too
 	b.context.Header("Content-Type", "application/ndjson")
 	if b.gzip {
 		b.context.Header("Content-Encoding", "gzip")
