@@ -152,6 +152,9 @@ type httpSettings struct {
 	DrainTimeout time.Duration `env:"SLUICE_DRAIN_TIMEOUT" default:"30s" help:"How long running requests may go on after the signal to stop."`
 }
 
+// maxLinkLife is what signature version 4 allows.
+const maxLinkLife = 7 * 24 * time.Hour
+
 // Validate checks what would else be found out by the first client.
 func (s *httpSettings) Validate() error {
 	if s.BaseURL != "" {
@@ -160,6 +163,9 @@ func (s *httpSettings) Validate() error {
 			return fmt.Errorf("SLUICE_BASE_URL (--base-url) is an address such as https://fhir.example.org, not %q", s.BaseURL)
 		}
 		s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	}
+	if s.LinkLife > maxLinkLife {
+		return errors.New("SLUICE_LINK_LIFE is at most 168h: no signature of S3 lives longer")
 	}
 	return positive(map[string]time.Duration{
 		"SLUICE_LINK_LIFE":     s.LinkLife,
