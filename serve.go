@@ -90,7 +90,7 @@ func (s *service) close() {
 
 // runAPI answers requests until ctx ends.
 func (s *service) runAPI(ctx context.Context, settings httpSettings, format formatSettings) error {
-	exports, err := jobs.New(s.state)
+	exports, err := jobs.New(s.state, jobs.Config{})
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,7 @@ func (s *service) runWorker(ctx context.Context, settings workSettings) error {
 		Slots:         settings.Slots,
 		Source:        s.source,
 		StopTimeout:   settings.StopTimeout,
+		Window:        settings.ExportWindow,
 	})
 	if err != nil {
 		return err

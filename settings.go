@@ -174,12 +174,13 @@ type formatSettings struct {
 }
 
 type workSettings struct {
-	Slots       int           `env:"SLUICE_SLOTS" default:"0" help:"How many parts of exports this process reads at the same time; 0 means one for each processor."`
-	MaxExports  int           `env:"SLUICE_MAX_EXPORTS" default:"16" help:"How many exports this process keeps database snapshots for at the same time; more wait."`
-	MaxAge      time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may run, and with it its snapshot; then it fails."`
-	PartSize    size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"How much of a table, as it lies on disk, becomes one file."`
-	Retention   time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
-	StopTimeout time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
+	Slots        int           `env:"SLUICE_SLOTS" default:"0" help:"How many parts of exports this process reads at the same time; 0 means one for each processor."`
+	MaxExports   int           `env:"SLUICE_MAX_EXPORTS" default:"16" help:"How many exports this process keeps database snapshots for at the same time; more wait."`
+	ExportWindow int           `env:"SLUICE_EXPORT_WINDOW" default:"16" help:"How many parts of one export are queued or running at most: a large export can't crowd out a small one. Fewer than the slots of all workers leave slots idle while a single export runs."`
+	MaxAge       time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may run, and with it its snapshot; then it fails."`
+	PartSize     size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"How much of a table, as it lies on disk, becomes one file."`
+	Retention    time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
+	StopTimeout  time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
 }
 
 // Validate checks what has no meaning below one.
@@ -191,7 +192,7 @@ func (s *workSettings) Validate() error {
 		"SLUICE_MAX_AGE":      s.MaxAge,
 		"SLUICE_RETENTION":    s.Retention,
 		"SLUICE_STOP_TIMEOUT": s.StopTimeout,
-	}, map[string]int{"SLUICE_MAX_EXPORTS": s.MaxExports})
+	}, map[string]int{"SLUICE_MAX_EXPORTS": s.MaxExports, "SLUICE_EXPORT_WINDOW": s.ExportWindow})
 }
 
 func positive(durations map[string]time.Duration, counts map[string]int) error {

@@ -84,7 +84,7 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 
 	b.clients = auth.NewClients(b.db)
 	require.NoError(t, b.clients.Add(t.Context(), clientID, clientSecret, []string{"system/*.rs"}))
-	b.exports, err = jobs.New(b.db)
+	b.exports, err = jobs.New(b.db, jobs.Config{})
 	require.NoError(t, err)
 
 	config := api.Config{

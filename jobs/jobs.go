@@ -23,18 +23,19 @@ import (
 // Store is the state database's view of exports. It is safe for concurrent
 // use, by many processes too.
 type Store struct {
-	pool *pgxpool.Pool
+	config Config
+	pool   *pgxpool.Pool
 	// river adds and cancels jobs; it works none.
 	river *river.Client[pgx.Tx]
 }
 
 // New returns a Store on a migrated state database.
-func New(pool *pgxpool.Pool) (*Store, error) {
+func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Store{pool: pool, river: client}, nil
+	return &Store{config: cfg.withDefaults(), pool: pool, river: client}, nil
 }
 
 const (

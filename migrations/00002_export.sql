@@ -18,6 +18,8 @@ CREATE TABLE sluice.export (
     snapshot         text,
     transaction_time timestamptz,
     parts_total      integer             NOT NULL DEFAULT 0,
+    -- The parts that have got a job: those of the lowest numbers.
+    parts_queued     integer             NOT NULL DEFAULT 0,
     parts_done       integer             NOT NULL DEFAULT 0,
     bytes_planned    bigint              NOT NULL DEFAULT 0,
     -- The planned bytes of the parts that are done.
@@ -40,7 +42,8 @@ CREATE TABLE sluice.part (
     -- What to read, as the planner wrote it for the scanner.
     scan          jsonb             NOT NULL,
     object_key    text              NOT NULL,
-    job_id        bigint            NOT NULL,
+    -- NULL until the part is queued.
+    job_id        bigint,
     lease_until   timestamptz,
     state         sluice.part_state NOT NULL DEFAULT 'waiting',
     -- The attempt that holds the part: an older one changes nothing any more.
@@ -56,6 +59,9 @@ CREATE TABLE sluice.part (
     outcomes_key  text,
     PRIMARY KEY (export_id, number)
 );
+
+-- Whoever looks for lost work should not go through all that waits.
+CREATE INDEX part_queued ON sluice.part (export_id) WHERE job_id IS NOT NULL AND state <> 'done';
 
 -- A status sums what the running parts have read.
 CREATE INDEX part_running ON sluice.part (export_id) WHERE state = 'running';

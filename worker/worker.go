@@ -75,6 +75,10 @@ type Config struct {
 	// StopTimeout is how long running parts may go on when the worker stops.
 	// What is not done by then is given back. Defaults to DefaultStopTimeout.
 	StopTimeout time.Duration
+
+	// Window bounds the parts of one export that are queued or running. Defaults
+	// to jobs.DefaultWindow.
+	Window int
 }
 
 func (c Config) withDefaults() Config {
@@ -98,7 +102,7 @@ type Worker struct {
 // New prepares a Worker. It does nothing before Run.
 func New(cfg Config) (*Worker, error) {
 	cfg = cfg.withDefaults()
-	store, err := jobs.New(cfg.Database)
+	store, err := jobs.New(cfg.Database, jobs.Config{Window: cfg.Window})
 	if err != nil {
 		return nil, err
 	}
