@@ -90,7 +90,7 @@ func (s *service) close() {
 
 // runAPI answers requests until ctx ends.
 func (s *service) runAPI(ctx context.Context, settings httpSettings, format formatSettings) error {
-	exports, err := jobs.New(s.state, jobs.Config{})
+	exports, err := jobs.New(s.state, jobs.Config{ClientExports: settings.ClientExports, TotalExports: settings.TotalExports})
 	if err != nil {
 		return err
 	}

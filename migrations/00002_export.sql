@@ -30,6 +30,9 @@ CREATE TABLE sluice.export (
     expires_at       timestamptz
 );
 
+-- Limits count these.
+CREATE INDEX export_unfinished ON sluice.export (client_id) WHERE state IN ('accepted', 'running');
+
 -- Expiry looks for these.
 CREATE INDEX export_expires_at ON sluice.export (expires_at) WHERE state = 'completed';
 
