@@ -53,6 +53,7 @@ type sourceSettings struct {
 	SourceURL          string        `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
 	SourceSchema       string        `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
 	SourceConns        int32         `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"16" help:"How many connections one process may read the source with."`
+	ReadRate           size          `env:"SLUICE_READ_RATE" default:"0" help:"How many bytes of resources one process reads from the source a second, in exports and dumps together, such as 20MiB; 0 means as fast as it can."`
 	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"How long a writing transaction lasts at most, where the source does not show when it began (standby, missing pg_read_all_stats)."`
 }
 
@@ -113,6 +114,7 @@ func (s *sourceSettings) open(ctx context.Context) (*source.Source, error) {
 	opened, err := source.Open(ctx, source.Config{
 		CommitMargin: cmp.Or(s.SourceCommitMargin, -1), // zero means none here
 		MaxConns:     s.SourceConns,
+		ReadRate:     int64(s.ReadRate),
 		Schema:       s.SourceSchema,
 		URL:          s.SourceURL,
 	})
@@ -196,6 +198,9 @@ func (s *workSettings) Validate() error {
 	if s.Slots < 0 {
 		return errors.New("SLUICE_SLOTS (--slots) is 0 or more")
 	}
+	if s.PartSize == 0 {
+		return errors.New("SLUICE_PART_SIZE (--part-size) is a size such as 256MiB")
+	}
 	return positive(map[string]time.Duration{
 		"SLUICE_MAX_AGE":      s.MaxAge,
 		"SLUICE_RETENTION":    s.Retention,
@@ -223,7 +228,7 @@ type size int64
 // UnmarshalText reads a size.
 func (s *size) UnmarshalText(text []byte) error {
 	bytes, err := humanize.ParseBytes(string(text))
-	if err != nil || bytes == 0 || bytes > math.MaxInt64 {
+	if err != nil || bytes > math.MaxInt64 {
 		return fmt.Errorf("%q is not a size such as 256MiB", text)
 	}
 	*s = size(bytes)

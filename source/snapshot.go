@@ -120,7 +120,7 @@ func (s *Source) ScanAt(ctx context.Context, snapshotID string, scan Scan, fn fu
 	if err := importSnapshot(ctx, conn, snapshotID); err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	if err := stream(ctx, conn, scan, fn); err != nil {
+	if err := stream(ctx, conn, s.pace, scan, fn); err != nil {
 		return err
 	}
 	// All has been read: an error here can only concern the connection.
