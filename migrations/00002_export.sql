@@ -30,7 +30,10 @@ CREATE TABLE sluice.export (
     failure          text,
     created_at       timestamptz         NOT NULL DEFAULT now(),
     finished_at      timestamptz,
-    expires_at       timestamptz
+    expires_at       timestamptz,
+    -- When the bucket was last searched for what crashes have left. An end of
+    -- another kind asks for it again.
+    swept_at         timestamptz
 );
 
 -- Limits count these.
@@ -38,6 +41,9 @@ CREATE INDEX export_unfinished ON sluice.export (client_id) WHERE state IN ('acc
 
 -- Expiry looks for these.
 CREATE INDEX export_expires_at ON sluice.export (expires_at) WHERE state = 'completed';
+
+-- The sweeper looks for these.
+CREATE INDEX export_unswept ON sluice.export (finished_at) WHERE swept_at IS NULL;
 
 -- A share of one table: the unit of work, of retry and of storage.
 CREATE TABLE sluice.part (

@@ -113,6 +113,7 @@ func New(cfg Config) (*Worker, error) {
 	river.AddWorker(workers, &partWorker{config: cfg, store: store})
 	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket})
 	river.AddWorker(workers, &expireWorker{store: store})
+	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, store: store})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
 		ErrorHandler:         &failures{logger: cfg.Logger, store: store},
