@@ -26,10 +26,14 @@ func TestReadRate(t *testing.T) {
 	atLeast := func(bytes int) time.Duration {
 		return time.Duration(float64(bytes)/rate*float64(time.Second)) - slack
 	}
-	read := make(chan int, 20_000)
+	read := make(chan int)
 	count := func(row *source.Row) error {
-		read <- len(row.Resource)
-		return nil
+		select {
+		case read <- len(row.Resource):
+			return nil
+		case <-t.Context().Done():
+			return t.Context().Err()
+		}
 	}
 	var group errgroup.Group
 	group.Go(func() error {

@@ -26,18 +26,21 @@ func (f *fixture) leave(t *testing.T, id uuid.UUID) {
 	require.NoError(t, err)
 }
 
-// left tells what is in the bucket of an export.
-func (f *fixture) left(t *testing.T, id uuid.UUID) (objects, uploads int) {
+// remains are what the bucket holds of an export.
+type remains struct{ objects, uploads int }
+
+func (f *fixture) remains(t *testing.T, id uuid.UUID) (found remains) {
 	t.Helper()
 	core, bucket, prefix := f.direct(t)
-	found, err := core.ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000)
+	listed, err := core.ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000)
 	require.NoError(t, err)
-	for _, upload := range found.Uploads {
+	for _, upload := range listed.Uploads {
 		if strings.HasPrefix(upload.Key, prefix+id.String()+"/") {
-			uploads++
+			found.uploads++
 		}
 	}
-	return len(f.keys(t, id)), uploads
+	found.objects = len(f.keys(t, id))
+	return found
 }
 
 // ended writes down an export in the state, which it has been in for some time.
@@ -65,10 +68,9 @@ func TestSweep(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	const long, short = "61 minutes", "59 minutes"
-	type bucket struct{ objects, uploads int }
-	all, none := bucket{1, 1}, bucket{}
+	all, none := remains{objects: 1, uploads: 1}, remains{}
 
-	want := map[uuid.UUID]bucket{
+	want := map[uuid.UUID]remains{
 		uuid.New():                      all, // another's
 		f.ended(t, jobs.Failed, short):  all, // its workers may not know yet
 		f.ended(t, jobs.Failed, long):   none,
@@ -77,15 +79,14 @@ func TestSweep(t *testing.T) {
 		f.ended(t, jobs.Accepted, long): all,
 	}
 	cancelled, completed := f.ended(t, jobs.Cancelled, long), f.ended(t, jobs.Completed, long)
-	want[cancelled], want[completed] = none, bucket{objects: 1}
+	want[cancelled], want[completed] = none, remains{objects: 1}
 	for id := range want {
 		f.leave(t, id)
 	}
 	f.exec(t, `UPDATE sluice.export SET finished_at = NULL WHERE state IN ('running', 'accepted')`)
 	f.sweep(t)
 	for id, want := range want {
-		objects, uploads := f.left(t, id)
-		require.Equal(t, want, bucket{objects, uploads}, id)
+		require.Equal(t, want, f.remains(t, id), id)
 	}
 
 	// Once is enough, until it ends in another way.
@@ -94,8 +95,6 @@ func TestSweep(t *testing.T) {
 	f.exec(t, `DELETE FROM river_job WHERE kind = 'cleanup'; UPDATE sluice.export SET finished_at = finished_at - interval '2 hours'`)
 	f.leave(t, completed)
 	f.sweep(t)
-	objects, uploads := f.left(t, cancelled)
-	require.Equal(t, all, bucket{objects, uploads})
-	objects, uploads = f.left(t, completed)
-	require.Equal(t, none, bucket{objects, uploads})
+	require.Equal(t, all, f.remains(t, cancelled))
+	require.Equal(t, none, f.remains(t, completed))
 }
