@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -32,7 +33,8 @@ func newPace(perSecond int64) *pace {
 	return &pace{perSecond: perSecond}
 }
 
-// take waits until these bytes may have been read, or returns the error of ctx.
+// take waits until these bytes may have been read, or returns the error of
+// ctx.
 func (p *pace) take(ctx context.Context, bytes int64) error {
 	timer := time.NewTimer(time.Until(p.book(bytes)))
 	defer timer.Stop()
@@ -40,7 +42,7 @@ func (p *pace) take(ctx context.Context, bytes int64) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return fmt.Errorf("source: keep the read rate: %w", ctx.Err())
 	}
 }
 

@@ -97,7 +97,7 @@ func eachRow(ctx context.Context, result *pgconn.ResultReader, read *meter, tabl
 			return err
 		}
 		if err := read.add(ctx, size); err != nil {
-			return fmt.Errorf("source: read %s: %w", quote(table.Schema, table.Name), err)
+			return err
 		}
 	}
 	return read.settle(ctx)
