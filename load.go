@@ -16,7 +16,7 @@ type loadCommand struct {
 
 	SourceURL    string      `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database to load into. Defaults to SLUICE_DATABASE_URL."`
 	DatabaseURL  string      `name:"database-url" env:"SLUICE_DATABASE_URL" placeholder:"URL" hidden:""`
-	SourceSchema string      `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
+	SourceSchema string      `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables; made where it is missing."`
 	CreatedAtURL string      `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"ex:createdAt" help:"The URL of the extension that holds meta.createdAt in FHIR."`
 	Format       load.Format `default:"fhir" help:"The format of the resources: fhir or aidbox."`
 	KeepTimes    bool        `help:"Keep meta.lastUpdated and createdAt of the resources instead of setting them to now."`

@@ -47,17 +47,20 @@ type service struct {
 
 // readers is how many connections to the source the process needs at most.
 func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, readers int) (*service, error) {
-	bucket, err := store.open()
-	if err != nil {
+	if err := db.suffices(readers); err != nil {
 		return nil, err
 	}
-	from, err := db.sourceSettings.open(ctx, readers)
+	bucket, err := store.open()
 	if err != nil {
 		return nil, err
 	}
 	state, err := db.stateSettings.open(ctx)
 	if err != nil {
-		from.Close()
+		return nil, err
+	}
+	from, err := db.sourceSettings.open(ctx, readers)
+	if err != nil {
+		state.Close()
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket}
@@ -90,14 +93,10 @@ func (s *service) close() {
 }
 
 // runAPI answers requests until ctx ends.
-func (s *service) runAPI(ctx context.Context, settings httpSettings, format formatSettings) error {
+func (s *service) runAPI(ctx context.Context, listener net.Listener, settings httpSettings, format formatSettings) error {
 	exports, err := jobs.New(s.state, jobs.Config{ClientExports: settings.ClientExports, TotalExports: settings.TotalExports})
 	if err != nil {
 		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.Listen)
-	if err != nil {
-		return fmt.Errorf("SLUICE_LISTEN: %w", err)
 	}
 	s.logger.InfoContext(ctx, "answering requests", "address", listener.Addr().String(), "version", currentVersion())
 	return api.New(api.Config{
@@ -165,8 +164,12 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	}
 	defer s.close()
 
+	listener, err := cmd.listen(ctx)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.runAPI(ctx, cmd.httpSettings, cmd.formatSettings) })
+	group.Go(func() error { return s.runAPI(ctx, listener, cmd.httpSettings, cmd.formatSettings) })
 	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings) })
 	return group.Wait()
 }
@@ -190,7 +193,11 @@ func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 		return err
 	}
 	defer s.close()
-	return s.runAPI(ctx, cmd.httpSettings, cmd.formatSettings)
+	listener, err := cmd.listen(ctx)
+	if err != nil {
+		return err
+	}
+	return s.runAPI(ctx, listener, cmd.httpSettings, cmd.formatSettings)
 }
 
 // Validate validates each group.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"net/url"
 	"os"
 	"runtime"
@@ -27,13 +28,17 @@ import (
 // from them.
 
 type logSettings struct {
-	Level  slog.Level `env:"SLUICE_LOG_LEVEL" default:"info" help:"What to log: debug, info, warn or error."`
-	Format string     `env:"SLUICE_LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"How to log: json, text, or auto, which is text on a terminal."`
+	Level  string `env:"SLUICE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What to log: debug, info, warn or error."`
+	Format string `env:"SLUICE_LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"How to log: json, text, or auto, which is text on a terminal."`
+}
+
+var levels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
 // logger writes to standard error.
 func (s logSettings) logger(out *output) *slog.Logger {
-	options := &slog.HandlerOptions{Level: s.Level}
+	options := &slog.HandlerOptions{Level: levels[s.Level]}
 	if s.Format == "text" || s.Format == "auto" && isTerminal(out.stderr) {
 		return slog.New(slog.NewTextHandler(out.stderr, options))
 	}
@@ -70,6 +75,9 @@ type databases struct {
 // Validate fills in the one that is missing.
 func (s *databases) Validate() error {
 	s.DatabaseURL, s.SourceURL = cmp.Or(s.DatabaseURL, s.SourceURL), cmp.Or(s.SourceURL, s.DatabaseURL)
+	if s.SourceCommitMargin < 0 {
+		return errors.New("SLUICE_SOURCE_COMMIT_MARGIN (--source-commit-margin) is 0s or more")
+	}
 	if s.SourceConns < 0 {
 		return errors.New("SLUICE_SOURCE_CONNS (--source-conns) is 0 or more")
 	}
@@ -127,12 +135,17 @@ func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 // need not wait until a dump or a part has ended.
 const catalogConns = 2
 
+// suffices tells whether there are connections for so many readers.
+func (s *sourceSettings) suffices(readers int) error {
+	if needed := readers + catalogConns; s.SourceConns != 0 && int(s.SourceConns) < needed {
+		return fmt.Errorf("SLUICE_SOURCE_CONNS (--source-conns) is too low: as many dumps and slots as are allowed need %d connections", needed)
+	}
+	return nil
+}
+
 // open opens the source for so many readers at the same time.
 func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source, error) {
 	needed := readers + catalogConns
-	if s.SourceConns != 0 && int(s.SourceConns) < needed {
-		return nil, fmt.Errorf("SLUICE_SOURCE_CONNS is too low: as many dumps and slots as are allowed need %d connections", needed)
-	}
 	if _, err := pgxpool.ParseConfig(s.SourceURL); err != nil {
 		return nil, errors.New("SLUICE_SOURCE_URL can't be read: " + urlForm)
 	}
@@ -181,6 +194,15 @@ type httpSettings struct {
 	DrainTimeout  time.Duration `env:"SLUICE_DRAIN_TIMEOUT" default:"30s" help:"How long running requests may go on after the signal to stop."`
 }
 
+// listen begins to take connections; they wait until they are served.
+func (s *httpSettings) listen(ctx context.Context) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("SLUICE_LISTEN: %w", err)
+	}
+	return listener, nil
+}
+
 // dumps is how many connections dumps may take at the same time.
 func (s *httpSettings) dumps() int { return s.MaxDumps }
 
@@ -202,11 +224,10 @@ func (s *httpSettings) Validate() error {
 	if s.TotalExports < 0 {
 		return errors.New("SLUICE_TOTAL_EXPORTS (--total-exports) is 0 or more")
 	}
-	if s.LinkLife > maxLinkLife {
-		return errors.New("SLUICE_LINK_LIFE is at most 168h: no signature of S3 lives longer")
+	if s.LinkLife < time.Second || s.LinkLife > maxLinkLife {
+		return errors.New("SLUICE_LINK_LIFE (--link-life) is from 1s to 168h, which is what a signature of S3 allows")
 	}
 	return positive(map[string]time.Duration{
-		"SLUICE_LINK_LIFE":     s.LinkLife,
 		"SLUICE_STALL_TIMEOUT": s.StallTimeout,
 		"SLUICE_DRAIN_TIMEOUT": s.DrainTimeout,
 	}, map[string]int{"SLUICE_MAX_DUMPS": s.MaxDumps})
@@ -227,13 +248,16 @@ type workSettings struct {
 	StopTimeout  time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
 }
 
+// maxSlots is more than a machine can make use of.
+const maxSlots = 1000
+
 // slots is how many parts are read at the same time.
 func (s *workSettings) slots() int { return cmp.Or(s.Slots, runtime.NumCPU()) }
 
 // Validate checks what has no meaning below one.
 func (s *workSettings) Validate() error {
-	if s.Slots < 0 {
-		return errors.New("SLUICE_SLOTS (--slots) is 0 or more")
+	if s.Slots < 0 || s.Slots > maxSlots {
+		return fmt.Errorf("SLUICE_SLOTS (--slots) is from 0 to %d", maxSlots)
 	}
 	if s.PartSize == 0 {
 		return errors.New("SLUICE_PART_SIZE (--part-size) is a size such as 256MiB")

@@ -93,6 +93,8 @@ func TestSettingsRefused(t *testing.T) {
 		{"SpelledOut", []string{"migrate", "--database-url=host=h password = hunter2 x"}, exitFailed, "SLUICE_DATABASE_URL"},
 		{"FewSourceConns", serve("--source-conns=3"), exitFailed, "SLUICE_SOURCE_CONNS"},
 		{"FewConns", serve("--database-conns=0"), exitUsage, "SLUICE_DATABASE_CONNS"},
+		{"NoURL", serve("--database-url=garbage"), exitFailed, "SLUICE_DATABASE_URL"},
+		{"ManySlots", serve("--slots=100000"), exitUsage, "SLUICE_SLOTS"},
 		{"NoDumps", serve("--max-dumps=0"), exitUsage, "SLUICE_MAX_DUMPS"},
 		{"NoParts", serve("--part-size=0"), exitUsage, "SLUICE_PART_SIZE"},
 		{"NoWindow", serve("--export-window=0"), exitUsage, "SLUICE_EXPORT_WINDOW"},

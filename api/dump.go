@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -98,7 +100,10 @@ func (a *API) stream(c *gin.Context, request dumpRequest) error {
 	result, err := dump.Write(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
 	c.Set(keyDumped, result)
 	a.metrics.count(request.table.Type, result)
-	if err != nil {
+	switch {
+	case body.failed != nil:
+		return broken(c.Request.Context(), body.failed)
+	case err != nil:
 		return unavailable(err)
 	}
 	body.begin() // an empty table has written nothing
@@ -112,6 +117,7 @@ type dumpBody struct {
 	context *gin.Context
 	gzip    bool
 	begun   bool
+	failed  error // the first of the connection
 }
 
 // pieceSize is what a client must take within the stall timeout.
@@ -124,7 +130,7 @@ func (b *dumpBody) Write(p []byte) (n int, err error) {
 		written, err := b.context.Writer.Write(p[:min(len(p), pieceSize)])
 		n += written
 		if err != nil {
-			return n, err
+			return n, b.fail(err)
 		}
 		p = p[written:]
 	}
@@ -134,7 +140,23 @@ func (b *dumpBody) Write(p []byte) (n int, err error) {
 // FlushError sends what was written.
 func (b *dumpBody) FlushError() error {
 	b.api.renewDeadline(b.context)
-	return http.NewResponseController(b.context.Writer).Flush()
+	return b.fail(http.NewResponseController(b.context.Writer).Flush())
+}
+
+func (b *dumpBody) fail(err error) error {
+	b.failed = cmp.Or(b.failed, err)
+	return err
+}
+
+// broken says, for the log alone, why an answer could not be sent to its end.
+func broken(ctx context.Context, cause error) error {
+	switch {
+	case errors.Is(cause, os.ErrDeadlineExceeded):
+		return fmt.Errorf("the client stopped reading: %w", cause)
+	case ctx.Err() != nil:
+		return fmt.Errorf("the client went away, or the server cut it off when it stopped: %w", cause)
+	}
+	return fmt.Errorf("the client can't be written to: %w", cause)
 }
 
 func (b *dumpBody) begin() {

@@ -87,7 +87,7 @@ func describe(err error) string {
 	case p.parameter != "":
 		return p.code
 	case p.cause != nil:
-		return p.text + ": " + p.cause.Error()
+		return p.cause.Error()
 	}
 	return p.text
 }

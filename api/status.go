@@ -97,17 +97,19 @@ func (a *API) manifest(c *gin.Context, export jobs.Export) error {
 	if left <= 0 {
 		return expired() // and about to be marked as such
 	}
+	life := min(a.config.LinkLife, max(left, time.Second))
 	files, err := a.config.Exports.Files(c.Request.Context(), export.ID)
 	if err != nil {
 		return unavailable(err)
 	}
 	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) {
-		return a.config.Bucket.Link(c.Request.Context(), file.ObjectKey, linkOptions(export, file, min(a.config.LinkLife, max(left, time.Second))))
+		return a.config.Bucket.Link(c.Request.Context(), file.ObjectKey, linkOptions(export, file, life))
 	})
 	if err != nil {
 		return unavailable(err)
 	}
-	c.Header("Expires", export.ExpiresAt.UTC().Format(http.TimeFormat))
+	// The links' end, not the files': a client that comes later asks again.
+	c.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
 	a.writeJSON(c, http.StatusOK, "application/json", manifest)
 	return nil
 }

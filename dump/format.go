@@ -76,6 +76,9 @@ func (f *formatter) appendLine(dst []byte, row *source.Row) []byte {
 		return append(f.splicer.append(dst, row), '\n')
 	}
 	f.id = row.ID
+	if row.Resource[0] != '{' {
+		f.note(fhir.Issue{ResourceType: f.resourceType, Path: f.resourceType, Reason: "not an object"})
+	}
 	f.document = f.splicer.append(f.document[:0], row)
 	dst = append(f.converter.AppendFHIRType(dst, f.resourceType, f.document), '\n')
 	if cap(f.document) > keepSize {

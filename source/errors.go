@@ -9,6 +9,10 @@ var (
 	// ErrNoTable means that the schema has no FHIR table of the type asked for.
 	ErrNoTable = errors.New("no such resource type")
 
+	// ErrNoSchema means that the schema of the FHIR tables does not exist, or that
+	// Config names another.
+	ErrNoSchema = errors.New("no such schema")
+
 	// ErrOldServer means that the server is older than PostgreSQL 14.
 	ErrOldServer = errors.New("the server is too old")
 

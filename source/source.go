@@ -104,7 +104,8 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 func (s *Source) Close() { s.pool.Close() }
 
 // Ping tells whether the database answers and is one that Source can read
-// (ErrOldServer if its version is below 14). It makes a connection of its own
+// (ErrOldServer if its version is below 14, ErrNoSchema if the schema is not
+// there: without it, everything would look empty). It makes a connection of its own
 // for that, so that scans that take all of the others do not look like a
 // database that is down.
 func (s *Source) Ping(ctx context.Context) error {
@@ -112,8 +113,18 @@ func (s *Source) Ping(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
+	var exists bool
+	err = conn.QueryRow(ctx, schemaExistsSQL, s.config.Schema).Scan(&exists)
+	if err == nil && !exists {
+		err = fmt.Errorf("%w: %q", ErrNoSchema, s.config.Schema)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("source: %w", err), conn.Close(ctx))
+	}
 	return conn.Close(ctx)
 }
+
+const schemaExistsSQL = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
 
 // connect makes a connection outside the pool.
 func (s *Source) connect(ctx context.Context) (*pgx.Conn, error) {
