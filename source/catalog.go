@@ -14,26 +14,30 @@ type querier interface {
 }
 
 // candidatesSQL lists the relations that have the columns of a FHIR table, by
-// schema ($1) and, unless it is null, by name ($2). Partitions are not tables
-// of their own.
+// schema ($1) and, unless it is null, by name ($2), each with its history where
+// that can be read. Partitions are not tables of their own.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, c.relname::text,
 	has_table_privilege(c.oid, 'SELECT'),
 	bool_or(a.attname = 'resource_type'),
 	bool_or(a.attname = 'cts'),
-	EXISTS (
-		SELECT FROM pg_class AS h
-		WHERE h.relnamespace = c.relnamespace AND h.relname = c.relname || '_history' AND h.relkind IN ('r', 'p')
-	)
+	h.oid IS NOT NULL,
+	coalesce((SELECT sum(pg_relation_size(relid))::bigint FROM pg_partition_tree(h.oid) WHERE isleaf), pg_relation_size(h.oid), 0)
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_class AS h ON h.relnamespace = c.relnamespace AND h.relname = c.relname || '_history' AND h.relkind IN ('r', 'p')
+	AND (
+		SELECT count(*) FROM pg_attribute AS k
+		WHERE k.attrelid = h.oid AND NOT k.attisdropped AND has_column_privilege(k.attrelid, k.attnum, 'SELECT')
+			AND (k.attname = 'id' OR k.attname = 'ts' AND k.atttypid = 'timestamptz'::regtype)
+	) = 2
 WHERE n.nspname = $1
 	AND ($2::text IS NULL OR c.relname = $2)
 	AND c.relkind IN ('r', 'p')
 	AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
 	AND right(c.relname, 8) <> '_history'
-GROUP BY c.oid, n.nspname, c.relname, c.relnamespace
+GROUP BY c.oid, n.nspname, c.relname, h.oid
 HAVING count(*) FILTER (WHERE a.attname IN ('id', 'txid', 'ts')
 	OR a.attname = 'resource' AND a.atttypid = 'jsonb'::regtype) = 4`
 
@@ -53,7 +57,7 @@ func listCandidates(ctx context.Context, db querier, schema string, name *string
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
 		c := &candidate{}
 		t := &c.table
-		return c, row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory)
+		return c, row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HistoryBytes)
 	})
 }
 

@@ -28,7 +28,7 @@ type Snapshot struct {
 	ID string
 
 	// TransactionTime is, in UTC and whole microseconds, a time up to which
-	// every change is in the snapshot. It is not later than the start of any
+	// every change is in the snapshot. It is earlier than the start of any
 	// transaction that was open when the snapshot was taken and may still
 	// commit: the rows of such a one carry a ts after TransactionTime, so a
 	// next export of what changed since then has them.
@@ -109,6 +109,11 @@ func (sn *Snapshot) Close(ctx context.Context) error {
 // ScanAt is Scan under the snapshot with this ID, which may be held by another
 // process. ErrSnapshotGone if nobody holds it any more.
 func (s *Source) ScanAt(ctx context.Context, snapshotID string, scan Scan, fn func(*Row) error) error {
+	return s.readAt(ctx, snapshotID, func(conn *pgconn.PgConn) error { return stream(ctx, conn, scan, fn) })
+}
+
+// readAt runs one read under the snapshot, on a connection of the pool.
+func (s *Source) readAt(ctx context.Context, snapshotID string, read func(conn *pgconn.PgConn) error) error {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
@@ -120,7 +125,7 @@ func (s *Source) ScanAt(ctx context.Context, snapshotID string, scan Scan, fn fu
 	if err := importSnapshot(ctx, conn, snapshotID); err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	if err := stream(ctx, conn, scan, fn); err != nil {
+	if err := read(conn); err != nil {
 		return err
 	}
 	// All has been read: an error here can only concern the connection.

@@ -151,7 +151,7 @@ func role(t *testing.T, f fixture) string {
 		conn, err := pgx.Connect(ctx, f.url)
 		require.NoError(t, err)
 		defer func() { _ = conn.Close(ctx) }()
-		_, err = conn.Exec(ctx, `DROP ROLE `+name)
+		_, err = conn.Exec(ctx, `DROP OWNED BY `+name+`; DROP ROLE `+name)
 		require.NoError(t, err)
 	})
 	return name

@@ -1,0 +1,61 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Deletions says which deleted resources to read: those of a table that have
+// gone after a time.
+type Deletions struct {
+	// Table has a history.
+	Table Table
+
+	// After leaves out what was deleted at that time or before.
+	After time.Time
+}
+
+// deletionsSQL finds the ids that the history (%[1]s) has a row of after $1 and
+// the table (%[2]s) has no longer. Whoever deletes a resource leaves a row with
+// the time of that in the history: Aidbox one of status deleted, Fhirbase one
+// with the status the resource had. So the status says nothing that the absence
+// of the resource does not, and the columns id and ts are enough.
+const deletionsSQL = `
+SELECT DISTINCT h.id FROM %[1]s AS h
+WHERE h.ts > $1 AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
+
+// DeletionsAt hands fn the id of each resource that was deleted, once and in no
+// order that is promised, as the snapshot with this ID shows it. One that was
+// created again is not among them; one that was both created and deleted after
+// the time is. The bytes are valid until fn returns. Otherwise it is as ScanAt.
+func (s *Source) DeletionsAt(ctx context.Context, snapshotID string, deletions Deletions, fn func(id []byte) error) error {
+	q := deletions.query(fn)
+	return s.readAt(ctx, snapshotID, func(conn *pgconn.PgConn) error { return q.run(ctx, conn) })
+}
+
+func (d Deletions) query(fn func(id []byte) error) query {
+	history := quote(d.Table.Schema, d.Table.Name+"_history")
+	return query{
+		relation: history,
+		sql:      fmt.Sprintf(deletionsSQL, history, quote(d.Table.Schema, d.Table.Name)),
+		params:   [][]byte{formatTime(d.After)},
+		types:    []uint32{pgtype.TimestamptzOID},
+		check: func(fields []pgconn.FieldDescription) error {
+			if !slices.Contains(textTypes, fields[0].DataTypeOID) {
+				return &ColumnError{Table: history, Column: "id", Reason: "is not of type text"}
+			}
+			return nil
+		},
+		each: func(values [][]byte) error {
+			if values[0] == nil {
+				return fmt.Errorf("source: %w", &ColumnError{Table: history, Column: "id", Reason: "is null in a row"})
+			}
+			return fn(values[0])
+		},
+	}
+}
