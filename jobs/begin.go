@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -74,6 +75,8 @@ type Plan struct {
 
 // PlannedPart is one part to be. Its number is its place in the plan.
 type PlannedPart struct {
+	// Kind defaults to Resources.
+	Kind         PartKind
 	ResourceType string
 
 	// Scan says what to read, in the worker's own words.
@@ -122,10 +125,10 @@ func (s *Store) insertParts(ctx context.Context, tx pgx.Tx, id uuid.UUID, genera
 	if err != nil {
 		return err
 	}
-	columns := []string{"export_id", "number", "generation", "resource_type", "scan", "object_key", "job_id", "bytes_planned"}
+	columns := []string{"export_id", "number", "generation", "kind", "resource_type", "scan", "object_key", "job_id", "bytes_planned"}
 	rows := pgx.CopyFromSlice(len(parts), func(i int) ([]any, error) {
 		p := parts[i]
-		return []any{id, i + 1, generation, p.ResourceType, p.Scan, p.ObjectKey, inserted[i].Job.ID, p.Bytes}, nil
+		return []any{id, i + 1, generation, cmp.Or(p.Kind, Resources), p.ResourceType, p.Scan, p.ObjectKey, inserted[i].Job.ID, p.Bytes}, nil
 	})
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"sluice", "part"}, columns, rows)
 	return err

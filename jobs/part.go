@@ -12,6 +12,18 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
+// PartKind says what a part is of.
+type PartKind string
+
+// The kinds of parts.
+const (
+	// Resources is a share of a resource type's table.
+	Resources PartKind = "resources"
+
+	// Deletions is what was deleted from it.
+	Deletions PartKind = "deletions"
+)
+
 // Part is a part of an export, held by one attempt to do it.
 type Part struct {
 	args    PartArgs
@@ -19,6 +31,7 @@ type Part struct {
 
 	Request      Request
 	Snapshot     string
+	Kind         PartKind
 	ResourceType string
 	Scan         json.RawMessage
 	ObjectKey    string
@@ -30,14 +43,14 @@ SET state = 'running', attempt = p.attempt + 1, lease_until = now() + $4
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
   AND e.id = p.export_id AND e.state = 'running'
-RETURNING p.attempt, e.request, e.snapshot, p.resource_type, p.scan, p.object_key`
+RETURNING p.attempt, e.request, e.snapshot, p.kind, p.resource_type, p.scan, p.object_key`
 
 // Hold takes the part for this attempt; from now on, former ones change
 // nothing. RenewPart keeps it. ErrOver if the part is done, or its export no longer wants it.
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, leaseTime).
-		Scan(&part.attempt, &part.Request, &part.Snapshot, &part.ResourceType, &part.Scan, &part.ObjectKey)
+		Scan(&part.attempt, &part.Request, &part.Snapshot, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
 	}
@@ -61,7 +74,7 @@ func (s *Store) RenewPart(ctx context.Context, part Part, bytesRead int64) error
 
 // PartResult is what a part has written.
 type PartResult struct {
-	Resources int64
+	Resources int64 // or Bundles, of deletions
 	FileBytes int64 // as stored: compressed
 	SHA256    []byte
 

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +41,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 	case err == nil, errors.Is(err, jobs.ErrOver):
 		return nil
 	case part.ObjectKey != "":
-		err = &fileError{file: path.Base(part.ObjectKey), err: err}
+		err = &fileError{file: strings.TrimPrefix(part.ObjectKey, job.Args.ExportID.String()+"/"), err: err}
 	}
 	return ended(ctx, err)
 }
@@ -65,6 +65,9 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 // stage reads the part into objects that nobody can read yet. They are there
 // also when an error is returned.
 func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
+	if part.Kind == jobs.Deletions {
+		return w.stageDeletions(ctx, part)
+	}
 	var scan source.Scan
 	if err := json.Unmarshal(part.Scan, &scan); err != nil {
 		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)

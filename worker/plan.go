@@ -17,17 +17,17 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 		return jobs.Plan{}, err
 	}
 	plan := jobs.Plan{Snapshot: snapshot.ID, TransactionTime: snapshot.TransactionTime}
+	tables = slices.DeleteFunc(tables, func(table source.Table) bool { return !slices.Contains(export.Request.Types, table.Type) })
 	for _, table := range tables {
-		if !slices.Contains(export.Request.Types, table.Type) {
-			continue
-		}
 		parts, err := planTable(export, table, w.config.PartBytes)
 		if err != nil {
 			return jobs.Plan{}, err
 		}
 		plan.Parts = append(plan.Parts, parts...)
 	}
-	return plan, nil
+	deletions, err := w.planDeletions(ctx, export, tables)
+	plan.Parts = append(plan.Parts, deletions...)
+	return plan, err
 }
 
 func planTable(export jobs.Export, table source.Table, partBytes int64) ([]jobs.PlannedPart, error) {
