@@ -10,8 +10,8 @@ import (
 // out does so in one transaction.
 const maxEntries = 100
 
-// IDsFunc hands ids to fn as RowsFunc does rows. Source.DeletionsAt becomes one
-// when wrapped in a function literal.
+// IDsFunc hands ids to fn as RowsFunc does rows. Reader.Deletions becomes one when
+// wrapped in a function literal.
 type IDsFunc func(ctx context.Context, fn func(id []byte) error) error
 
 // WriteDeletions writes what was deleted: a line for every hundred ids, each a

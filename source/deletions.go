@@ -29,13 +29,12 @@ const deletionsSQL = `
 SELECT DISTINCT h.id FROM %[1]s AS h
 WHERE h.ts > $1 AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
 
-// DeletionsAt hands fn the id of each resource that was deleted, once and in no
-// order that is promised, as the snapshot with this ID shows it. One that was
-// created again is not among them; one that was both created and deleted after
-// the time is. The bytes are valid until fn returns. Otherwise it is as ScanAt.
-func (s *Source) DeletionsAt(ctx context.Context, snapshotID string, deletions Deletions, fn func(id []byte) error) error {
-	q := deletions.query(fn)
-	return s.readAt(ctx, snapshotID, func(conn *pgconn.PgConn) error { return q.run(ctx, conn) })
+// Deletions hands fn the id of each resource that was deleted, once and in no
+// order that is promised, as the Reader's snapshot shows it. One that was created
+// again is not among them; one that was both created and deleted after the time
+// is. The bytes are valid until fn returns. Otherwise it is as Scan.
+func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
+	return deletions.query(fn).run(ctx, r.conn.Conn().PgConn())
 }
 
 func (d Deletions) query(fn func(id []byte) error) query {

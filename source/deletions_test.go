@@ -18,7 +18,10 @@ func (f fixture) deleted(t *testing.T, sn *source.Snapshot, resourceType string)
 	t.Helper()
 	var ids []string
 	deletions := source.Deletions{Table: f.table(t, resourceType), After: time.Date(2024, 5, 10, 0, 0, 0, 0, time.UTC)}
-	err := f.source.DeletionsAt(t.Context(), sn.ID, deletions, func(id []byte) error {
+	reader, err := f.source.OpenReader(t.Context(), sn.ID)
+	require.NoError(t, err)
+	defer reader.Close(t.Context())
+	err = reader.Deletions(t.Context(), deletions, func(id []byte) error {
 		ids = append(ids, string(id))
 		return nil
 	})
@@ -68,14 +71,13 @@ func TestDeletionsEndEarly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidboxDeletions)
 	sn := f.snapshot(t)
+	reader, err := f.source.OpenReader(t.Context(), sn.ID)
+	require.NoError(t, err)
 	full := errors.New("full")
-	err := f.source.DeletionsAt(t.Context(), sn.ID, source.Deletions{Table: f.table(t, "Group")}, func([]byte) error { return full })
+	err = reader.Deletions(t.Context(), source.Deletions{Table: f.table(t, "Group")}, func([]byte) error { return full })
+	reader.Close(t.Context())
 	require.Equal(t, full, err)
-	require.Equal(t, []string{"deleted", "short-lived"}, f.deleted(t, sn, "Group"), "the connection is fit for more")
-
-	require.NoError(t, sn.Close(t.Context()))
-	err = f.source.DeletionsAt(t.Context(), sn.ID, source.Deletions{Table: f.table(t, "Group")}, nil)
-	require.ErrorIs(t, err, source.ErrSnapshotGone)
+	require.Equal(t, []string{"deleted", "short-lived"}, f.deleted(t, sn, "Group"), "the next one reads")
 }
 
 // Only a history that can be read is one.

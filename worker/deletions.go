@@ -45,14 +45,14 @@ func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, ta
 	return parts, nil
 }
 
-// stageDeletions is stage for a part of deletions.
-func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part) (jobs.PartResult, stagedPart, error) {
+// stageDeletions is stage for what was deleted from a table.
+func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader *source.Reader) (jobs.PartResult, stagedPart, error) {
 	var deletions source.Deletions
 	if err := json.Unmarshal(part.Scan, &deletions); err != nil {
 		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
 	}
 	ids := func(ctx context.Context, fn func(id []byte) error) error {
-		return w.config.Source.DeletionsAt(ctx, part.Snapshot, deletions, fn)
+		return reader.Deletions(ctx, deletions, fn)
 	}
 	result, staged, err := send(ctx, w.config.Bucket, part.ObjectKey, func(to io.Writer) (dump.Result, error) {
 		return dump.WriteDeletions(ctx, to, part.ResourceType, ids, dump.Options{Gzip: true, SHA256: true})

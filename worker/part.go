@@ -65,20 +65,29 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 // stage reads the part into objects that nobody can read yet. They are there
 // also when an error is returned.
 func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
-	if part.Kind == jobs.Deletions {
-		return w.stageDeletions(ctx, part)
+	reader, err := w.openReader(ctx, part)
+	if err != nil {
+		return jobs.PartResult{}, stagedPart{}, err
 	}
+	defer reader.Close(ctx)
+
+	if part.Kind == jobs.Deletions {
+		return w.stageDeletions(ctx, part, reader)
+	}
+	return w.stageResources(ctx, part, reader, progress)
+}
+
+// stageResources is stage for a share of a table.
+func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
 	var scan source.Scan
 	if err := json.Unmarshal(part.Scan, &scan); err != nil {
 		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
 	}
-	format, err := w.format(ctx, part)
+	format, err := w.format(ctx, part, reader)
 	if err != nil {
 		return jobs.PartResult{}, stagedPart{}, err
 	}
-	rows := func(ctx context.Context, fn func(*source.Row) error) error {
-		return w.config.Source.ScanAt(ctx, part.Snapshot, scan, fn)
-	}
+	rows := func(ctx context.Context, fn func(*source.Row) error) error { return reader.Scan(ctx, scan, fn) }
 	var issues outcomes
 	result, staged, err := upload(ctx, w.config.Bucket, part.ObjectKey, part.ResourceType, rows, dump.Options{
 		Format:   format,
@@ -97,9 +106,27 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 	return written, staged, err
 }
 
+// openReader opens the snapshot by any of its names, and gives it one more, so
+// that it lives at least as long as this part.
+func (w *partWorker) openReader(ctx context.Context, part jobs.Part) (*source.Reader, error) {
+	reader, err := w.config.Source.OpenReader(ctx, part.Snapshots...)
+	if err != nil {
+		return nil, err
+	}
+	name, err := reader.Share(ctx)
+	if err == nil {
+		err = w.store.SharePart(ctx, part, name)
+	}
+	if err != nil {
+		reader.Close(ctx)
+		return nil, err
+	}
+	return reader, nil
+}
+
 // format is what the kick-off asked for, with the first-class extensions as the
 // snapshot has them.
-func (w *partWorker) format(ctx context.Context, part jobs.Part) (dump.Format, error) {
+func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.Reader) (dump.Format, error) {
 	format := dump.Format{
 		FHIR:            part.Request.FHIR,
 		VersionIDString: part.Request.VersionIDString,
@@ -109,6 +136,6 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part) (dump.Format, e
 		return format, nil
 	}
 	var err error
-	format.Attributes, err = dump.ReadAttributes(ctx, w.config.Source, part.Snapshot)
+	format.Attributes, err = dump.ReadAttributes(ctx, w.config.Source, reader.Scan)
 	return format, err
 }
