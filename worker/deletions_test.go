@@ -16,15 +16,14 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// deleted returns what the export tells to delete, and how many lines say so.
-func (f *fixture) deleted(t *testing.T, id uuid.UUID) (urls []string, lines int) {
+// deleted returns what the export tells to delete, sorted.
+func (f *fixture) deleted(t *testing.T, id uuid.UUID) (urls []string) {
 	t.Helper()
 	files, err := f.store.Files(t.Context(), id)
 	require.NoError(t, err)
 	for _, file := range files.Deleted {
 		content := unzip(t, f.object(t, file.ObjectKey))
 		require.Len(t, content, int(file.Resources), file.ObjectKey)
-		lines += len(content)
 		for _, line := range content {
 			var bundle struct {
 				Type  string
@@ -39,7 +38,7 @@ func (f *fixture) deleted(t *testing.T, id uuid.UUID) (urls []string, lines int)
 		}
 	}
 	slices.Sort(urls)
-	return urls, lines
+	return urls
 }
 
 // manifestKeys lists the keys of the bucket's copy of the manifest.
@@ -77,8 +76,7 @@ func TestDeletions(t *testing.T) {
 		want = append(want, fmt.Sprintf("Patient/pt-%d", n))
 	}
 	slices.Sort(want)
-	urls, _ := f.deleted(t, id)
-	require.Equal(t, want, urls)
+	require.Equal(t, want, f.deleted(t, id))
 	require.Equal(t, []jobs.ManifestOutput{
 		{Type: "Bundle", URL: id.String() + "/deleted/Patient.0001.ndjson.gz", Count: 2},
 	}, f.manifest(t, id).Deleted)
@@ -164,8 +162,7 @@ func (r replica) apply(t *testing.T, f *fixture, id uuid.UUID) {
 			written[resourceType+"/"+resource.ID] = true
 		}
 	}
-	urls, _ := f.deleted(t, id)
-	for _, url := range urls {
+	for _, url := range f.deleted(t, id) {
 		require.False(t, written[url], "%s is both in output and deleted", url)
 		delete(r, url)
 	}
