@@ -3,19 +3,23 @@ package source
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // querier is a connection, a transaction, or a pool.
 type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // candidatesSQL lists the relations that have the columns of a FHIR table, by
-// schema ($1) and, unless it is null, by name ($2), each with its history where
-// that can be read. Partitions are not tables of their own.
+// schema ($1) and name ($2), each with its history where that can be read.
+// Partitions are not tables of their own.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, c.relname::text,
 	has_table_privilege(c.oid, 'SELECT'),
@@ -33,13 +37,14 @@ LEFT JOIN pg_class AS h ON h.relnamespace = c.relnamespace AND h.relname = c.rel
 			AND (k.attname = 'id' OR k.attname = 'ts' AND k.atttypid = 'timestamptz'::regtype)
 	) = 2
 WHERE n.nspname = $1
-	AND ($2::text IS NULL OR c.relname = $2)
+	AND c.relname = ANY($2)
 	AND c.relkind IN ('r', 'p')
 	AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
 	AND right(c.relname, 8) <> '_history'
 GROUP BY c.oid, n.nspname, c.relname, h.oid
 HAVING count(*) FILTER (WHERE a.attname IN ('id', 'txid', 'ts')
-	OR a.attname = 'resource' AND a.atttypid = 'jsonb'::regtype) = 4`
+	OR a.attname = 'resource' AND a.atttypid = 'jsonb'::regtype) = 4
+ORDER BY c.relname`
 
 // candidate is a relation that looks like a FHIR table.
 type candidate struct {
@@ -49,16 +54,32 @@ type candidate struct {
 	table       Table
 }
 
-func listCandidates(ctx context.Context, db querier, schema string, name *string) ([]*candidate, error) {
-	rows, err := db.Query(ctx, candidatesSQL, schema, name)
+// listCandidates looks for the tables of these types.
+func listCandidates(ctx context.Context, db querier, schema string, types []string) ([]*candidate, error) {
+	typeOf := tableNames(types)
+	rows, err := db.Query(ctx, candidatesSQL, schema, slices.Collect(maps.Keys(typeOf)))
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
 		c := &candidate{}
 		t := &c.table
-		return c, row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HistoryBytes)
+		err := row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HistoryBytes)
+		t.Type = typeOf[t.Name]
+		return c, err
 	})
+}
+
+// lock keeps the table, with its partitions, from being rewritten, truncated or
+// dropped until the transaction ends: blocks then stay where they are. Readers
+// and writers do not notice. The history is locked by a look at it, since LOCK
+// asks for more rights than those to its columns.
+func (c *candidate) lock(ctx context.Context, db querier) error {
+	_, err := db.Exec(ctx, "LOCK TABLE "+quote(c.table.Schema, c.table.Name)+" IN ACCESS SHARE MODE")
+	if err == nil && c.table.HasHistory {
+		_, err = db.Exec(ctx, "SELECT id FROM "+quote(c.table.Schema, c.table.Name+historySuffix)+" LIMIT 0")
+	}
+	return err
 }
 
 // typeFromRows asks a row of the table for its resource type; "" if there is

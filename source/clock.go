@@ -17,10 +17,10 @@ SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery()
 	ELSE clock_timestamp()
 END`
 
-// settleSQL lets sessions that had begun a transaction when the clock was read,
-// but had not shown it yet, catch up: its start is taken a moment before it
-// reaches pg_stat_activity, and nothing tells when it does.
-const settleSQL = `SELECT pg_sleep(0.01)`
+// notShown is how long after its start a transaction may at most come to show in
+// pg_stat_activity: its process has to be given a processor for that. What
+// changed in this time before a snapshot is exported twice, at most.
+const notShown = time.Second
 
 // openSQL looks at the open transactions of the database that may write: when
 // the oldest began, whether there are sessions that do not show (a role without
@@ -61,13 +61,11 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 	if err := conn.QueryRow(ctx, clockSQL).Scan(&standby, &h.time); err != nil {
 		return h, err
 	}
-	if _, err := conn.Exec(ctx, settleSQL); err != nil {
-		return h, err
-	}
 	if err := conn.QueryRow(ctx, openSQL, readerSuffix).Scan(&oldest, &hidden, &prepared); err != nil {
 		return h, err
 	}
 
+	h.time = h.time.Add(-notShown)
 	clock := h.time
 	if oldest != nil {
 		// Its rows carry this very time as their ts, and must come after ours.
@@ -81,7 +79,9 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 		h.estimated = true
 		h.time = earlier(h.time, prepared.Add(-margin))
 	}
-	h.time = h.time.UTC()
+	// Earlier than the start of each, since rows carry that as their ts, and the
+	// next export asks for those after this time. PostgreSQL counts microseconds.
+	h.time = h.time.UTC().Add(-time.Microsecond)
 	return h, nil
 }
 

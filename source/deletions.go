@@ -20,6 +20,9 @@ type Deletions struct {
 	After time.Time
 }
 
+// historySuffix ends the name of a table's history.
+const historySuffix = "_history"
+
 // deletionsSQL finds the ids that the history (%[1]s) has a row of after $1 and
 // the table (%[2]s) has no longer. Whoever deletes a resource leaves a row with
 // the time of that in the history: Aidbox one of status deleted, Fhirbase one
@@ -38,7 +41,7 @@ func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id 
 }
 
 func (d Deletions) query(fn func(id []byte) error) query {
-	history := quote(d.Table.Schema, d.Table.Name+"_history")
+	history := quote(d.Table.Schema, d.Table.Name+historySuffix)
 	return query{
 		relation: history,
 		sql:      fmt.Sprintf(deletionsSQL, history, quote(d.Table.Schema, d.Table.Name)),

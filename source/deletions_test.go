@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -92,9 +93,11 @@ func TestHistory(t *testing.T) {
 	f.exec(t, strings.ReplaceAll(`
 		GRANT SELECT ON patient, encounter, device, "group" TO ROLE;
 		GRANT SELECT (id, ts) ON patient_history, device_history, group_history TO ROLE`, "ROLE", name))
-	other := open(t, source.Config{URL: as(t, f.url, name)})
+	sn, err := open(t, source.Config{URL: as(t, f.url, name)}).OpenSnapshot(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = sn.Close(context.Background()) }()
 
-	tables, err := other.Tables(t.Context(), []string{"Patient", "Encounter", "Device", "Group"})
+	tables, err := sn.Tables(t.Context(), []string{"Patient", "Encounter", "Device", "Group"})
 	require.NoError(t, err)
 	histories := map[string]bool{}
 	for _, table := range tables {
@@ -104,4 +107,7 @@ func TestHistory(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]bool{"Device": false, "Encounter": false, "Group": true, "Patient": true}, histories)
+
+	_, err = f.db.Exec(t.Context(), `SET lock_timeout = '10ms'; TRUNCATE patient_history`)
+	require.ErrorContains(t, err, "lock timeout", "the snapshot would see it empty")
 }
