@@ -121,7 +121,7 @@ func TestManifestDeleted(t *testing.T) {
 	_, err := b.bucket.Upload(t.Context(), key, strings.NewReader("as it is stored"))
 	require.NoError(t, err)
 	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, kind, resource_type, scan, object_key, job_id, state, bytes_planned, resources)
-		VALUES ($1, 3, 1, 'deletions', 'Patient', '{}', $2, 3, 'done', 1, 2), ($1, 4, 1, 'deletions', 'Group', '{}', 'none', 4, 'done', 0, 0)`, id, key)
+		VALUES ($1, 3, 1, 'deletions', 'Patient', '{}', $2, 3, 'done', 1, 2), ($1, 4, 1, 'deletions', 'Group', '{}', 'none either', 4, 'done', 0, 0)`, id, key)
 	_, m = b.manifest(t, id)
 	require.Len(t, m.Output, 1)
 	require.Len(t, m.Deleted, 1)
