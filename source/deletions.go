@@ -37,7 +37,7 @@ WHERE h.ts > $1 AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
 // again is not among them; one that was both created and deleted after the time
 // is. The bytes are valid until fn returns. Otherwise it is as Scan.
 func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
-	return deletions.query(fn).run(ctx, r.conn.Conn().PgConn())
+	return deletions.query(fn).run(ctx, r.conn.Conn().PgConn(), r.pace)
 }
 
 func (d Deletions) query(fn func(id []byte) error) query {
@@ -53,11 +53,11 @@ func (d Deletions) query(fn func(id []byte) error) query {
 			}
 			return nil
 		},
-		each: func(values [][]byte) error {
+		each: func(values [][]byte) (size int, err error) {
 			if values[0] == nil {
-				return fmt.Errorf("source: %w", &ColumnError{Table: history, Column: "id", Reason: "is null in a row"})
+				return 0, fmt.Errorf("source: %w", &ColumnError{Table: history, Column: "id", Reason: "is null in a row"})
 			}
-			return fn(values[0])
+			return len(values[0]), fn(values[0])
 		},
 	}
 }

@@ -47,21 +47,21 @@ func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error
 	}
 	defer conn.Release()
 
-	return stream(ctx, conn.Conn().PgConn(), scan, fn)
+	return stream(ctx, conn.Conn().PgConn(), s.pace, scan, fn)
 }
 
-// stream runs the scan on conn.
-func stream(ctx context.Context, conn *pgconn.PgConn, scan Scan, fn func(*Row) error) error {
+// stream runs the scan on conn, not faster than the pace.
+func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn func(*Row) error) error {
 	var row Row
 	q := scan.query()
 	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(scan.Table, fields) }
-	q.each = func(values [][]byte) error {
+	q.each = func(values [][]byte) (size int, err error) {
 		if err := row.decode(scan.Table, values); err != nil {
-			return fmt.Errorf("source: %w", err)
+			return 0, fmt.Errorf("source: %w", err)
 		}
-		return fn(&row)
+		return len(row.Resource), fn(&row)
 	}
-	return q.run(ctx, conn)
+	return q.run(ctx, conn, pace)
 }
 
 // query is a statement whose rows are worked on as they come.
@@ -74,19 +74,20 @@ type query struct {
 	// check looks at the columns of the result.
 	check func(fields []pgconn.FieldDescription) error
 
-	// each gets every row, in binary form.
-	each func(values [][]byte) error
+	// each gets every row, in binary form, and returns the bytes it counts as.
+	each func(values [][]byte) (size int, err error)
 }
 
-// run does the query on conn. The error of each is returned as it is.
-func (q query) run(ctx context.Context, conn *pgconn.PgConn) error {
+// run does the query on conn, not faster than the pace. The error of each is
+// returned as it is.
+func (q query) run(ctx context.Context, conn *pgconn.PgConn, pace *pace) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
 	binary := []int16{pgtype.BinaryFormatCode}
 	result := conn.ExecParams(ctx, q.sql, q.params, q.types, nil, binary)
 
-	fnErr := q.eachRow(ctx, result)
+	fnErr := q.eachRow(ctx, result, &meter{pace: pace})
 	if fnErr != nil {
 		stop() // or Close would read the rest of the table
 	}
@@ -105,7 +106,7 @@ func (q query) run(ctx context.Context, conn *pgconn.PgConn) error {
 
 // eachRow calls each for every row of the result. The context is looked at for
 // each, since rows already received would else be worked on to their end.
-func (q query) eachRow(ctx context.Context, result *pgconn.ResultReader) error {
+func (q query) eachRow(ctx context.Context, result *pgconn.ResultReader, read *meter) error {
 	if fields := result.FieldDescriptions(); fields != nil {
 		if err := q.check(fields); err != nil {
 			return fmt.Errorf("source: %w", err)
@@ -115,11 +116,15 @@ func (q query) eachRow(ctx context.Context, result *pgconn.ResultReader) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("source: read %s: %w", q.relation, err)
 		}
-		if err := q.each(result.Values()); err != nil {
+		size, err := q.each(result.Values())
+		if err != nil {
+			return err
+		}
+		if err := read.add(ctx, size); err != nil {
 			return err
 		}
 	}
-	return nil
+	return read.settle(ctx)
 }
 
 // settle waits until the server has ended the query of a broken connection.

@@ -80,6 +80,19 @@ func (b *Bucket) DeleteUnder(ctx context.Context, prefix string) error {
 	return nil
 }
 
+// DeleteUploadsUnder removes the unfinished uploads below prefix, as DeleteUnder
+// does, and leaves the objects there.
+func (b *Bucket) DeleteUploadsUnder(ctx context.Context, prefix string) error {
+	name, err := b.folder(prefix)
+	if err == nil {
+		err = b.deleteUploads(ctx, name)
+	}
+	if err != nil {
+		return fmt.Errorf("storage: delete uploads under %s: %w", prefix, err)
+	}
+	return nil
+}
+
 // deleteObjects removes the objects whose names start with name, by up to a
 // thousand a request.
 func (b *Bucket) deleteObjects(ctx context.Context, name string) error {
