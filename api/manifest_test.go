@@ -47,6 +47,11 @@ type manifest struct {
 		URL   string `json:"url"`
 		Count int    `json:"count"`
 	} `json:"output"`
+	Deleted []struct {
+		Type  string `json:"type"`
+		URL   string `json:"url"`
+		Count int    `json:"count"`
+	} `json:"deleted"`
 	Error []any `json:"error"`
 }
 
@@ -100,6 +105,32 @@ func TestManifest(t *testing.T) {
 	require.Contains(t, file.Header.Get("Content-Disposition"), "Patient.0001.ndjson")
 	require.NotContains(t, file.Header.Get("Content-Disposition"), ".gz")
 	require.Equal(t, content, gunzip(t, file.body))
+}
+
+// TestManifestDeleted: what was deleted is linked like the output, but does not
+// take its place in the folder it is saved to.
+func TestManifestDeleted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient,Group&_since=2024").ID
+	b.complete(t, id)
+	_, m := b.manifest(t, id)
+	require.Nil(t, m.Deleted, "nobody knows")
+
+	key := id.String() + "/deleted/Patient.0001.ndjson.gz"
+	_, err := b.bucket.Upload(t.Context(), key, strings.NewReader("as it is stored"))
+	require.NoError(t, err)
+	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, kind, resource_type, scan, object_key, job_id, state, bytes_planned, resources)
+		VALUES ($1, 3, 1, 'deletions', 'Patient', '{}', $2, 3, 'done', 1, 2), ($1, 4, 1, 'deletions', 'Group', '{}', 'none either', 4, 'done', 0, 0)`, id, key)
+	_, m = b.manifest(t, id)
+	require.Len(t, m.Output, 1)
+	require.Len(t, m.Deleted, 1)
+	require.Equal(t, "Bundle", m.Deleted[0].Type)
+	require.Equal(t, 2, m.Deleted[0].Count)
+	file := b.follow(t, m.Deleted[0].URL)
+	require.Equal(t, http.StatusOK, file.StatusCode, file.body)
+	require.Equal(t, "as it is stored", file.body)
+	require.Contains(t, file.Header.Get("Content-Disposition"), "deleted-Patient.0001.ndjson")
 }
 
 // TestRawGzipManifest: Aidbox's format names files that nothing unpacks.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -117,7 +116,8 @@ func (a *API) manifest(c *gin.Context, export jobs.Export) error {
 // linkOptions makes the store answer as the client wants it: ndjson that HTTP
 // unpacks, or the file as it is stored.
 func linkOptions(export jobs.Export, file jobs.File, life time.Duration) storage.LinkOptions {
-	name := path.Base(file.ObjectKey)
+	// deleted/Patient.0001 and Patient.0001 may end up in one folder.
+	name := strings.ReplaceAll(strings.TrimPrefix(file.ObjectKey, export.ID.String()+"/"), "/", "-")
 	if export.Request.RawGzip {
 		return storage.LinkOptions{Expires: life, ContentType: "application/gzip", FileName: name}
 	}

@@ -50,7 +50,7 @@ type Options struct {
 
 // Result counts what a dump has done.
 type Result struct {
-	Rows        int64
+	Rows        int64 // and lines: of WriteDeletions, the Bundles
 	StoredBytes int64 // jsonb text, as read
 	PlainBytes  int64 // lines, before compression
 	Bytes       int64 // as written
@@ -74,6 +74,22 @@ type Result struct {
 // Write returns only when no goroutine of its own is left. So a w that may
 // block for ever must be made to fail from outside when ctx ends.
 func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc, opts Options) (Result, error) {
+	formatter := newFormatter(resourceType, opts.Format, opts.Issue)
+	result, err := transfer(ctx, w, resourceType, opts, func(ctx context.Context, r *reader) error {
+		return rows(ctx, func(row *source.Row) error {
+			err := r.line(ctx, len(row.Resource), func(dst []byte) []byte { return formatter.appendLine(dst, row) })
+			if err == nil {
+				r.stored(len(row.Resource))
+			}
+			return err
+		})
+	})
+	result.Issues = formatter.issues
+	return result, err
+}
+
+// transfer writes the lines that read gives the reader to w.
+func transfer(ctx context.Context, w io.Writer, resourceType string, opts Options, read func(context.Context, *reader) error) (Result, error) {
 	sink, err := newSink(w, opts)
 	if err != nil {
 		return Result{}, fmt.Errorf("dump: %w", err)
@@ -91,12 +107,11 @@ func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc,
 		written <- err
 	}()
 
-	reader := reader{pipe: pipe, formatter: newFormatter(resourceType, opts.Format, opts.Issue), progress: opts.Progress}
-	readErr := reader.read(readCtx, rows)
+	reader := reader{pipe: pipe, progress: opts.Progress}
+	readErr := reader.read(readCtx, read)
 	writeErr := <-written
 
 	result := reader.result
-	result.Issues = reader.formatter.issues
 	result.Bytes, result.SHA256 = sink.out.count, sink.sum()
 	switch {
 	case writeErr != nil:
@@ -117,36 +132,41 @@ func cause(ctx context.Context, err error) error {
 
 // reader is the side that reads rows and makes lines.
 type reader struct {
-	pipe      *pipe
-	formatter *formatter
-	progress  func(rows, storedBytes int64)
-	reported  int64 // StoredBytes at the last call of progress
-	result    Result
+	pipe     *pipe
+	progress func(rows, storedBytes int64)
+	reported int64 // StoredBytes at the last call of progress
+	result   Result
 }
 
-// read puts a line for each row into the pipe and closes it, whatever happens:
-// a panic in rows must not leave the other side waiting.
-func (r *reader) read(ctx context.Context, rows RowsFunc) (err error) {
+// read lets lines come and closes the pipe after them, whatever happens: a panic
+// must not leave the other side waiting.
+func (r *reader) read(ctx context.Context, lines func(context.Context, *reader) error) (err error) {
 	complete := false
 	defer func() { r.pipe.close(complete) }()
 
-	err = rows(ctx, func(row *source.Row) error {
-		n, err := r.pipe.put(ctx, len(row.Resource), func(dst []byte) []byte { return r.formatter.appendLine(dst, row) })
-		if err != nil {
-			return err
-		}
-		r.result.Rows++
-		r.result.StoredBytes += int64(len(row.Resource))
-		r.result.PlainBytes += int64(n)
-		r.report(chunkSize)
-		return nil
-	})
-	if err != nil {
+	if err := lines(ctx, r); err != nil {
 		return err
 	}
 	r.report(0)
 	complete = true
 	return nil
+}
+
+// line puts one line of about this size into the pipe.
+func (r *reader) line(ctx context.Context, size int, format func(dst []byte) []byte) error {
+	n, err := r.pipe.put(ctx, size, format)
+	if err != nil {
+		return err
+	}
+	r.result.Rows++
+	r.result.PlainBytes += int64(n)
+	return nil
+}
+
+// stored counts what the last line was made of.
+func (r *reader) stored(n int) {
+	r.result.StoredBytes += int64(n)
+	r.report(chunkSize)
 }
 
 // report calls progress if at least step bytes have been read since the last

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -76,6 +77,8 @@ type Plan struct {
 
 // PlannedPart is one part to be. Its number is its place in the plan.
 type PlannedPart struct {
+	// Kind defaults to Resources.
+	Kind         PartKind
 	ResourceType string
 
 	// Scan says what to read, in the worker's own words.
@@ -117,10 +120,10 @@ func (s *Store) Start(ctx context.Context, id uuid.UUID, generation int, plan Pl
 }
 
 func insertParts(ctx context.Context, tx pgx.Tx, id uuid.UUID, generation int, parts []PlannedPart) error {
-	columns := []string{"export_id", "number", "generation", "resource_type", "scan", "object_key", "bytes_planned"}
+	columns := []string{"export_id", "number", "generation", "kind", "resource_type", "scan", "object_key", "bytes_planned"}
 	rows := pgx.CopyFromSlice(len(parts), func(i int) ([]any, error) {
 		p := parts[i]
-		return []any{id, i + 1, generation, p.ResourceType, p.Scan, p.ObjectKey, p.Bytes}, nil
+		return []any{id, i + 1, generation, cmp.Or(p.Kind, Resources), p.ResourceType, p.Scan, p.ObjectKey, p.Bytes}, nil
 	})
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"sluice", "part"}, columns, rows)
 	return err

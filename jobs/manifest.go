@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -17,7 +18,7 @@ const ManifestName = "manifest.json"
 
 // File is an object that an export has written.
 type File struct {
-	ResourceType string
+	ResourceType string // of its lines
 	ObjectKey    string
 	Resources    int64
 	Bytes        int64  // as stored: compressed; not known of outcomes
@@ -29,6 +30,10 @@ type Files struct {
 	// Output holds the resources.
 	Output []File
 
+	// Deleted holds Bundles that say what was deleted. It is nil if the export
+	// can't tell: none of its parts is of that kind.
+	Deleted []File
+
 	// Outcomes holds OperationOutcomes that say what could not be converted.
 	Outcomes []File
 }
@@ -36,7 +41,12 @@ type Files struct {
 const (
 	outputSQL = `
 SELECT resource_type, object_key, resources, file_bytes, sha256 FROM sluice.part
-WHERE export_id = $1 AND state = 'done' AND resources > 0 ORDER BY number`
+WHERE export_id = $1 AND kind = 'resources' AND state = 'done' AND resources > 0 ORDER BY number`
+
+	// Those without deletions are among them: they tell that there were none.
+	deletedSQL = `
+SELECT 'Bundle', object_key, resources, file_bytes, sha256 FROM sluice.part
+WHERE export_id = $1 AND kind = 'deletions' AND state = 'done' ORDER BY number`
 
 	outcomesSQL = `
 SELECT 'OperationOutcome', outcomes_key, outcomes, 0::bigint, NULL::bytea FROM sluice.part
@@ -47,6 +57,13 @@ WHERE export_id = $1 AND state = 'done' AND outcomes > 0 ORDER BY number`
 func (s *Store) Files(ctx context.Context, id uuid.UUID) (files Files, err error) {
 	if files.Output, err = s.listFiles(ctx, outputSQL, id); err != nil {
 		return files, err
+	}
+	deleted, err := s.listFiles(ctx, deletedSQL, id)
+	if err != nil {
+		return files, err
+	}
+	if len(deleted) > 0 {
+		files.Deleted = slices.DeleteFunc(deleted, func(file File) bool { return file.Resources == 0 })
 	}
 	files.Outcomes, err = s.listFiles(ctx, outcomesSQL, id)
 	return files, err
@@ -71,7 +88,9 @@ type Manifest struct {
 	Request             string           `json:"request"`
 	RequiresAccessToken bool             `json:"requiresAccessToken"`
 	Output              []ManifestOutput `json:"output"`
-	Error               []ManifestOutput `json:"error"`
+	// Deleted is left out if nil.
+	Deleted []ManifestOutput `json:"deleted,omitzero"`
+	Error   []ManifestOutput `json:"error"`
 }
 
 // ManifestOutput is one file of a manifest.
@@ -92,6 +111,11 @@ func (e Export) Manifest(files Files, url func(File) (string, error)) (Manifest,
 	var err error
 	if manifest.Output, err = manifestOutputs(files.Output, url); err != nil {
 		return Manifest{}, err
+	}
+	if files.Deleted != nil {
+		if manifest.Deleted, err = manifestOutputs(files.Deleted, url); err != nil {
+			return Manifest{}, err
+		}
 	}
 	manifest.Error, err = manifestOutputs(files.Outcomes, url)
 	return manifest, err

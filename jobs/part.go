@@ -12,6 +12,18 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
+// PartKind says what a part is of.
+type PartKind string
+
+// The kinds of parts.
+const (
+	// Resources is a share of a resource type's table.
+	Resources PartKind = "resources"
+
+	// Deletions is what was deleted from it.
+	Deletions PartKind = "deletions"
+)
+
 // Part is a part of an export, held by one attempt to do it.
 type Part struct {
 	args    PartArgs
@@ -23,6 +35,7 @@ type Part struct {
 	// those of other running parts.
 	Snapshots []string
 
+	Kind         PartKind
 	ResourceType string
 	Scan         json.RawMessage
 	ObjectKey    string
@@ -38,14 +51,14 @@ RETURNING p.attempt, e.request,
   array_remove(e.snapshot || ARRAY(
     SELECT o.snapshot FROM sluice.part o
     WHERE o.export_id = e.id AND o.number <> p.number AND o.state = 'running'), NULL),
-  p.resource_type, p.scan, p.object_key`
+  p.kind, p.resource_type, p.scan, p.object_key`
 
 // Hold takes the part for this attempt; from now on, former ones change
 // nothing. RenewPart keeps it. ErrOver if the part is done, or its export no longer wants it.
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime).
-		Scan(&part.attempt, &part.Request, &part.Snapshots, &part.ResourceType, &part.Scan, &part.ObjectKey)
+		Scan(&part.attempt, &part.Request, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
 	}
@@ -83,7 +96,7 @@ func (part Part) Attempt() int { return part.attempt }
 
 // PartResult is what a part has written.
 type PartResult struct {
-	Resources int64
+	Resources int64 // or Bundles, of deletions
 	FileBytes int64 // as stored: compressed
 	SHA256    []byte
 

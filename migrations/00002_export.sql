@@ -2,6 +2,7 @@
 
 CREATE TYPE sluice.export_state AS ENUM ('accepted', 'running', 'completed', 'failed', 'cancelled', 'expired');
 CREATE TYPE sluice.part_state AS ENUM ('waiting', 'running', 'done');
+CREATE TYPE sluice.part_kind AS ENUM ('resources', 'deletions');
 
 -- One kick-off and what became of it. The client polls this row: River's own
 -- rows vanish after a day.
@@ -45,11 +46,13 @@ CREATE INDEX export_expires_at ON sluice.export (expires_at) WHERE state = 'comp
 -- The sweeper looks for these.
 CREATE INDEX export_unswept ON sluice.export (finished_at) WHERE swept_at IS NULL;
 
--- A share of one table: the unit of work, of retry and of storage.
+-- A share of one table, or what was deleted from it: the unit of work, of retry
+-- and of storage.
 CREATE TABLE sluice.part (
     export_id     uuid              NOT NULL REFERENCES sluice.export ON DELETE CASCADE,
     number        integer           NOT NULL,
     generation    integer           NOT NULL,
+    kind          sluice.part_kind  NOT NULL DEFAULT 'resources',
     resource_type text              NOT NULL,
     -- What to read, as the planner wrote it for the scanner.
     scan          jsonb             NOT NULL,
@@ -65,7 +68,8 @@ CREATE TABLE sluice.part (
     snapshot      text,
     bytes_planned bigint            NOT NULL,
     bytes_read    bigint            NOT NULL DEFAULT 0,
-    -- What was written. A part without resources leaves no object.
+    -- What was written: resources, or Bundles of deletions. A part without any
+    -- leaves no object.
     resources     bigint            NOT NULL DEFAULT 0,
     file_bytes    bigint            NOT NULL DEFAULT 0,
     sha256        bytea,

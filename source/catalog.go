@@ -18,25 +18,30 @@ type querier interface {
 }
 
 // candidatesSQL lists the relations that have the columns of a FHIR table, by
-// schema ($1) and name ($2). Partitions are not tables of their own.
+// schema ($1) and name ($2), each with its history where that can be read.
+// Partitions are not tables of their own.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, c.relname::text,
 	has_table_privilege(c.oid, 'SELECT'),
 	bool_or(a.attname = 'resource_type'),
 	bool_or(a.attname = 'cts'),
-	EXISTS (
-		SELECT FROM pg_class AS h
-		WHERE h.relnamespace = c.relnamespace AND h.relname = c.relname || '_history' AND h.relkind IN ('r', 'p')
-	)
+	h.oid IS NOT NULL,
+	coalesce((SELECT sum(pg_relation_size(relid))::bigint FROM pg_partition_tree(h.oid) WHERE isleaf), pg_relation_size(h.oid), 0)
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_class AS h ON h.relnamespace = c.relnamespace AND h.relname = c.relname || '_history' AND h.relkind IN ('r', 'p')
+	AND (
+		SELECT count(*) FROM pg_attribute AS k
+		WHERE k.attrelid = h.oid AND NOT k.attisdropped AND has_column_privilege(k.attrelid, k.attnum, 'SELECT')
+			AND (k.attname = 'id' OR k.attname = 'ts' AND k.atttypid = 'timestamptz'::regtype)
+	) = 2
 WHERE n.nspname = $1
 	AND c.relname = ANY($2)
 	AND c.relkind IN ('r', 'p')
 	AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
 	AND right(c.relname, 8) <> '_history'
-GROUP BY c.oid, n.nspname, c.relname, c.relnamespace
+GROUP BY c.oid, n.nspname, c.relname, h.oid
 HAVING count(*) FILTER (WHERE a.attname IN ('id', 'txid', 'ts')
 	OR a.attname = 'resource' AND a.atttypid = 'jsonb'::regtype) = 4
 ORDER BY c.relname`
@@ -59,7 +64,7 @@ func listCandidates(ctx context.Context, db querier, schema string, types []stri
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
 		c := &candidate{}
 		t := &c.table
-		err := row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory)
+		err := row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HistoryBytes)
 		t.Type = typeOf[t.Name]
 		return c, err
 	})
@@ -67,9 +72,13 @@ func listCandidates(ctx context.Context, db querier, schema string, types []stri
 
 // lock keeps the table, with its partitions, from being rewritten, truncated or
 // dropped until the transaction ends: blocks then stay where they are. Readers
-// and writers do not notice.
+// and writers do not notice. The history is locked by a look at it, since LOCK
+// asks for more rights than those to its columns.
 func (c *candidate) lock(ctx context.Context, db querier) error {
 	_, err := db.Exec(ctx, "LOCK TABLE "+quote(c.table.Schema, c.table.Name)+" IN ACCESS SHARE MODE")
+	if err == nil && c.table.HasHistory {
+		_, err = db.Exec(ctx, "SELECT id FROM "+quote(c.table.Schema, c.table.Name+historySuffix)+" LIMIT 0")
+	}
 	return err
 }
 

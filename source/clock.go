@@ -68,7 +68,8 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 	h.time = h.time.Add(-notShown)
 	clock := h.time
 	if oldest != nil {
-		h.time = earlier(h.time, *oldest)
+		// Its rows carry this very time as their ts, and must come after ours.
+		h.time = earlier(h.time, oldest.Add(-time.Microsecond))
 	}
 	if standby || hidden {
 		h.estimated = true

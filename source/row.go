@@ -50,11 +50,14 @@ const (
 	columnCount
 )
 
+// textTypes are the types that an id may have.
+var textTypes = []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
+
 // checkColumns tells whether the columns of a result are of the types that
 // decode reads.
 func checkColumns(table Table, fields []pgconn.FieldDescription) error {
 	types := [columnCount][]uint32{
-		columnID:       {pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID},
+		columnID:       textTypes,
 		columnTxID:     {pgtype.Int8OID, pgtype.Int4OID},
 		columnTS:       {pgtype.TimestamptzOID},
 		columnCTS:      {pgtype.TimestamptzOID},

@@ -50,16 +50,44 @@ func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error
 	return stream(ctx, conn.Conn().PgConn(), s.pace, scan, fn)
 }
 
-// stream runs the scan's query on conn, not faster than the pace.
+// stream runs the scan on conn, not faster than the pace.
 func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn func(*Row) error) error {
+	var row Row
+	q := scan.query()
+	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(scan.Table, fields) }
+	q.each = func(values [][]byte) (size int, err error) {
+		if err := row.decode(scan.Table, values); err != nil {
+			return 0, fmt.Errorf("source: %w", err)
+		}
+		return len(row.Resource), fn(&row)
+	}
+	return q.run(ctx, conn, pace)
+}
+
+// query is a statement whose rows are worked on as they come.
+type query struct {
+	relation string // what it reads, as errors call it
+	sql      string
+	params   [][]byte
+	types    []uint32 // of params
+
+	// check looks at the columns of the result.
+	check func(fields []pgconn.FieldDescription) error
+
+	// each gets every row, in binary form, and returns the bytes it counts as.
+	each func(values [][]byte) (size int, err error)
+}
+
+// run does the query on conn, not faster than the pace. The error of each is
+// returned as it is.
+func (q query) run(ctx context.Context, conn *pgconn.PgConn, pace *pace) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
-	sql, params, types := scan.query()
 	binary := []int16{pgtype.BinaryFormatCode}
-	result := conn.ExecParams(ctx, sql, params, types, nil, binary)
+	result := conn.ExecParams(ctx, q.sql, q.params, q.types, nil, binary)
 
-	fnErr := eachRow(ctx, result, &meter{pace: pace}, scan.Table, fn)
+	fnErr := q.eachRow(ctx, result, &meter{pace: pace})
 	if fnErr != nil {
 		stop() // or Close would read the rest of the table
 	}
@@ -71,29 +99,25 @@ func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn 
 	case fnErr != nil:
 		return fnErr
 	case err != nil:
-		return fmt.Errorf("source: read %s: %w", quote(scan.Table.Schema, scan.Table.Name), err)
+		return fmt.Errorf("source: read %s: %w", q.relation, err)
 	}
 	return nil
 }
 
-// eachRow calls fn for every row of the result. The context is looked at for
+// eachRow calls each for every row of the result. The context is looked at for
 // each, since rows already received would else be worked on to their end.
-func eachRow(ctx context.Context, result *pgconn.ResultReader, read *meter, table Table, fn func(*Row) error) error {
+func (q query) eachRow(ctx context.Context, result *pgconn.ResultReader, read *meter) error {
 	if fields := result.FieldDescriptions(); fields != nil {
-		if err := checkColumns(table, fields); err != nil {
+		if err := q.check(fields); err != nil {
 			return fmt.Errorf("source: %w", err)
 		}
 	}
-	var row Row
 	for result.NextRow() {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("source: read %s: %w", quote(table.Schema, table.Name), err)
+			return fmt.Errorf("source: read %s: %w", q.relation, err)
 		}
-		if err := row.decode(table, result.Values()); err != nil {
-			return fmt.Errorf("source: %w", err)
-		}
-		size := len(row.Resource)
-		if err := fn(&row); err != nil {
+		size, err := q.each(result.Values())
+		if err != nil {
 			return err
 		}
 		if err := read.add(ctx, size); err != nil {
@@ -128,15 +152,16 @@ func settle(conn *pgconn.PgConn) {
 	}
 }
 
-// query builds the statement of a scan, its parameters, and their types. It
+// query builds the statement of a scan, without what becomes of its rows. It
 // has no ORDER BY and no cursor, so that the first row comes at once.
-func (scan Scan) query() (sql string, params [][]byte, types []uint32) {
+func (scan Scan) query() query {
+	q := query{relation: quote(scan.Table.Schema, scan.Table.Name)}
 	var conditions []string
 	after := func(column string, t time.Time) {
 		if !t.IsZero() {
-			params = append(params, formatTime(t))
-			types = append(types, pgtype.TimestamptzOID)
-			conditions = append(conditions, column+" > $"+strconv.Itoa(len(params)))
+			q.params = append(q.params, formatTime(t))
+			q.types = append(q.types, pgtype.TimestamptzOID)
+			conditions = append(conditions, column+" > $"+strconv.Itoa(len(q.params)))
 		}
 	}
 
@@ -153,13 +178,13 @@ func (scan Scan) query() (sql string, params [][]byte, types []uint32) {
 		conditions = append(conditions, fmt.Sprintf("ctid < '(%d,0)'", scan.Blocks.To))
 	}
 
-	relation := quote(scan.Table.Schema, scan.Table.Name)
+	relation := q.relation
 	if scan.Blocks.Name != "" {
 		relation = "ONLY " + quote(scan.Blocks.Schema, scan.Blocks.Name)
 	}
-	sql = "SELECT id, txid, ts, " + created + ", resource FROM " + relation
+	q.sql = "SELECT id, txid, ts, " + created + ", resource FROM " + relation
 	if len(conditions) > 0 {
-		sql += " WHERE " + strings.Join(conditions, " AND ")
+		q.sql += " WHERE " + strings.Join(conditions, " AND ")
 	}
-	return sql, params, types
+	return q
 }

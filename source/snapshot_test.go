@@ -83,7 +83,7 @@ func TestTransactionTime(t *testing.T) {
 		f := newFixture(t, aidbox("patient"))
 		tx, err := f.db.Begin(t.Context())
 		require.NoError(t, err)
-		_, err = tx.Exec(t.Context(), `SELECT 1`)
+		_, err = tx.Exec(t.Context(), `SELECT pg_sleep(1.1)`) // older than what is taken off the clock
 		require.NoError(t, err)
 
 		sn := f.snapshot(t)
@@ -157,7 +157,7 @@ func role(t *testing.T, f fixture) string {
 		conn, err := pgx.Connect(ctx, f.url)
 		require.NoError(t, err)
 		defer func() { _ = conn.Close(ctx) }()
-		_, err = conn.Exec(ctx, `DROP ROLE `+name)
+		_, err = conn.Exec(ctx, `DROP OWNED BY `+name+`; DROP ROLE `+name)
 		require.NoError(t, err)
 	})
 	return name

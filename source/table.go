@@ -12,8 +12,12 @@ type Table struct {
 	// Fhirbase's tables have none.
 	HasCreated bool
 
-	// HasHistory tells whether there is a table Name + "_history" beside it.
+	// HasHistory tells whether there is a table Name + "_history" beside it with
+	// the columns id and ts (timestamptz), and the role may read these.
 	HasHistory bool
+
+	// HistoryBytes is the size on disk of that table, without TOAST.
+	HistoryBytes int64
 
 	// Bytes is the size on disk, TOAST included: compressed there, so often
 	// less than what a scan hands out.

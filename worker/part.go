@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +55,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 		// Whoever takes the export over will have it again, or drop the part.
 		return river.JobSnooze(snapshotWait)
 	case part.ObjectKey != "":
-		err = &fileError{file: path.Base(part.ObjectKey), err: err}
+		err = &fileError{file: strings.TrimPrefix(part.ObjectKey, job.Args.ExportID.String()+"/"), err: err}
 	}
 	return ended(ctx, err)
 }
@@ -79,16 +79,24 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 // stage reads the part into objects that nobody can read yet. They are there
 // also when an error is returned.
 func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
-	var scan source.Scan
-	if err := json.Unmarshal(part.Scan, &scan); err != nil {
-		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
-	}
 	reader, err := w.openReader(ctx, part)
 	if err != nil {
 		return jobs.PartResult{}, stagedPart{}, err
 	}
 	defer reader.Close(ctx)
 
+	if part.Kind == jobs.Deletions {
+		return w.stageDeletions(ctx, part, reader)
+	}
+	return w.stageResources(ctx, part, reader, progress)
+}
+
+// stageResources is stage for a share of a table.
+func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
+	var scan source.Scan
+	if err := json.Unmarshal(part.Scan, &scan); err != nil {
+		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
+	}
 	format, err := w.format(ctx, part, reader)
 	if err != nil {
 		return jobs.PartResult{}, stagedPart{}, err

@@ -26,7 +26,9 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 		}
 		plan.Parts = append(plan.Parts, parts...)
 	}
-	return plan, nil
+	deletions, err := w.planDeletions(ctx, export, tables)
+	plan.Parts = append(plan.Parts, deletions...)
+	return plan, err
 }
 
 func planTable(export jobs.Export, table source.Table, partBytes int64) ([]jobs.PlannedPart, error) {

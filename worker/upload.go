@@ -23,7 +23,13 @@ var (
 // wait to be published. Without rows there is nothing to publish.
 func upload(ctx context.Context, bucket *storage.Bucket, key, resourceType string, rows dump.RowsFunc, opts dump.Options) (dump.Result, stagedPart, error) {
 	opts.Gzip, opts.SHA256 = true, true
+	return send(ctx, bucket, key, func(w io.Writer) (dump.Result, error) {
+		return dump.Write(ctx, w, resourceType, rows, opts)
+	})
+}
 
+// send uploads what write writes.
+func send(ctx context.Context, bucket *storage.Bucket, key string, write func(io.Writer) (dump.Result, error)) (dump.Result, stagedPart, error) {
 	var staged stagedPart
 	var stageErr error
 	ended := make(chan struct{})
@@ -34,7 +40,7 @@ func upload(ctx context.Context, bucket *storage.Bucket, key, resourceType strin
 		_ = reader.CloseWithError(cmp.Or(stageErr, errNotRead))
 	}()
 
-	result, err := dump.Write(ctx, writer, resourceType, rows, opts)
+	result, err := write(writer)
 	if err == nil && result.Rows == 0 {
 		err = errNoRows
 	}

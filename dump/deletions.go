@@ -1,0 +1,64 @@
+package dump
+
+import (
+	"context"
+	"io"
+	"net/url"
+)
+
+// maxEntries is how many deletions one Bundle holds at most: whoever carries it
+// out does so in one transaction.
+const maxEntries = 100
+
+// IDsFunc hands ids to fn as RowsFunc does rows. Reader.Deletions becomes one when
+// wrapped in a function literal.
+type IDsFunc func(ctx context.Context, fn func(id []byte) error) error
+
+// WriteDeletions writes what was deleted: a line for every hundred ids, each a
+// Bundle of type transaction whose entries ask for DELETE of Type/id (Bulk Data
+// 3.0.0, "Response - Output Manifest", deleted). What an id has that a URL has
+// not is percent-encoded. Otherwise it is as Write; no bytes count as stored.
+func WriteDeletions(ctx context.Context, w io.Writer, resourceType string, ids IDsFunc, opts Options) (Result, error) {
+	return transfer(ctx, w, resourceType, opts, func(ctx context.Context, r *reader) error {
+		b := bundle{resourceType: resourceType}
+		err := ids(ctx, func(id []byte) error {
+			b.add(id)
+			if b.entries < maxEntries {
+				return nil
+			}
+			return b.write(ctx, r)
+		})
+		if err != nil || b.entries == 0 {
+			return err
+		}
+		return b.write(ctx, r)
+	})
+}
+
+// bundle gathers the deletions of one line.
+type bundle struct {
+	resourceType string
+	text         []byte // without its end
+	entries      int
+}
+
+func (b *bundle) add(id []byte) {
+	if b.entries == 0 {
+		b.text = append(b.text[:0], `{"resourceType":"Bundle","type":"transaction","entry":[`...)
+	} else {
+		b.text = append(b.text, ',')
+	}
+	b.entries++
+	b.text = append(b.text, `{"request":{"method":"DELETE","url":"`...)
+	b.text = append(b.text, b.resourceType...)
+	b.text = append(b.text, '/')
+	// Nothing is left that JSON would have to escape.
+	b.text = append(b.text, url.PathEscape(string(id))...)
+	b.text = append(b.text, `"}}`...)
+}
+
+// write puts the Bundle into the pipe and begins another.
+func (b *bundle) write(ctx context.Context, r *reader) error {
+	b.entries = 0
+	return r.line(ctx, len(b.text), func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+}

@@ -1,0 +1,63 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Deletions says which deleted resources to read: those of a table that have
+// gone after a time.
+type Deletions struct {
+	// Table has a history.
+	Table Table
+
+	// After leaves out what was deleted at that time or before.
+	After time.Time
+}
+
+// historySuffix ends the name of a table's history.
+const historySuffix = "_history"
+
+// deletionsSQL finds the ids that the history (%[1]s) has a row of after $1 and
+// the table (%[2]s) has no longer. Whoever deletes a resource leaves a row with
+// the time of that in the history: Aidbox one of status deleted, Fhirbase one
+// with the status the resource had. So the status says nothing that the absence
+// of the resource does not, and the columns id and ts are enough.
+const deletionsSQL = `
+SELECT DISTINCT h.id FROM %[1]s AS h
+WHERE h.ts > $1 AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
+
+// Deletions hands fn the id of each resource that was deleted, once and in no
+// order that is promised, as the Reader's snapshot shows it. One that was created
+// again is not among them; one that was both created and deleted after the time
+// is. The bytes are valid until fn returns. Otherwise it is as Scan.
+func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
+	return deletions.query(fn).run(ctx, r.conn.Conn().PgConn(), r.pace)
+}
+
+func (d Deletions) query(fn func(id []byte) error) query {
+	history := quote(d.Table.Schema, d.Table.Name+historySuffix)
+	return query{
+		relation: history,
+		sql:      fmt.Sprintf(deletionsSQL, history, quote(d.Table.Schema, d.Table.Name)),
+		params:   [][]byte{formatTime(d.After)},
+		types:    []uint32{pgtype.TimestamptzOID},
+		check: func(fields []pgconn.FieldDescription) error {
+			if !slices.Contains(textTypes, fields[0].DataTypeOID) {
+				return &ColumnError{Table: history, Column: "id", Reason: "is not of type text"}
+			}
+			return nil
+		},
+		each: func(values [][]byte) (size int, err error) {
+			if values[0] == nil {
+				return 0, fmt.Errorf("source: %w", &ColumnError{Table: history, Column: "id", Reason: "is null in a row"})
+			}
+			return len(values[0]), fn(values[0])
+		},
+	}
+}

@@ -1,0 +1,61 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// planDeletions adds, to an export of what changed since a time, what was
+// deleted since then: one part for each table with a history. Nothing is known
+// of deletions from other tables, and the log says so.
+func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, tables []source.Table) ([]jobs.PlannedPart, error) {
+	if export.Request.ChangedAfter.IsZero() {
+		return nil, nil
+	}
+	var parts []jobs.PlannedPart
+	var unknown []string
+	for _, table := range tables {
+		if !table.HasHistory {
+			unknown = append(unknown, table.Type)
+			continue
+		}
+		table.Members = nil // all of them are looked at
+		scan, err := json.Marshal(source.Deletions{Table: table, After: export.Request.ChangedAfter})
+		if err != nil {
+			return nil, fmt.Errorf("plan deletions of %s: %w", table.Type, err)
+		}
+		parts = append(parts, jobs.PlannedPart{
+			Kind:         jobs.Deletions,
+			ResourceType: table.Type,
+			Scan:         scan,
+			ObjectKey:    fmt.Sprintf("%s/deleted/%s.0001.ndjson.gz", export.ID, table.Type),
+			Bytes:        table.HistoryBytes,
+		})
+	}
+	if len(unknown) > 0 {
+		w.config.Logger.InfoContext(ctx, "deletions not listed: there is no history table that can be read",
+			"export", export.ID, "types", unknown)
+	}
+	return parts, nil
+}
+
+// stageDeletions is stage for what was deleted from a table.
+func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader *source.Reader) (jobs.PartResult, stagedPart, error) {
+	var deletions source.Deletions
+	if err := json.Unmarshal(part.Scan, &deletions); err != nil {
+		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
+	}
+	ids := func(ctx context.Context, fn func(id []byte) error) error {
+		return reader.Deletions(ctx, deletions, fn)
+	}
+	result, staged, err := send(ctx, w.config.Bucket, part.ObjectKey, func(to io.Writer) (dump.Result, error) {
+		return dump.WriteDeletions(ctx, to, part.ResourceType, ids, dump.Options{Gzip: true, SHA256: true})
+	})
+	return jobs.PartResult{Resources: result.Rows, FileBytes: result.Bytes, SHA256: result.SHA256[:]}, staged, err
+}
