@@ -152,6 +152,9 @@ type httpSettings struct {
 	DrainTimeout time.Duration `env:"SLUICE_DRAIN_TIMEOUT" default:"30s" help:"How long running requests may go on after the signal to stop."`
 }
 
+// maxLinkLife is what signature version 4 allows.
+const maxLinkLife = 7 * 24 * time.Hour
+
 // Validate checks what would else be found out by the first client.
 func (s *httpSettings) Validate() error {
 	if s.BaseURL != "" {
@@ -160,6 +163,9 @@ func (s *httpSettings) Validate() error {
 			return fmt.Errorf("SLUICE_BASE_URL (--base-url) is an address such as https://fhir.example.org, not %q", s.BaseURL)
 		}
 		s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	}
+	if s.LinkLife > maxLinkLife {
+		return errors.New("SLUICE_LINK_LIFE is at most 168h: no signature of S3 lives longer")
 	}
 	return positive(map[string]time.Duration{
 		"SLUICE_LINK_LIFE":     s.LinkLife,
@@ -176,7 +182,7 @@ type formatSettings struct {
 type workSettings struct {
 	Slots       int           `env:"SLUICE_SLOTS" default:"0" help:"How many parts of exports this process reads at the same time; 0 means one for each processor."`
 	MaxExports  int           `env:"SLUICE_MAX_EXPORTS" default:"16" help:"How many exports this process keeps database snapshots for at the same time; more wait."`
-	MaxAge      time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may run, and with it its snapshot; then it fails."`
+	MaxAge      time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may take from its kick-off on, and with it its snapshot; then it fails."`
 	PartSize    size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"How much of a table, as it lies on disk, becomes one file."`
 	Retention   time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
 	StopTimeout time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`

@@ -89,6 +89,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"BadS3", []string{"serve", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=ftp://k:hunter2@h/b"}, exitFailed, "SLUICE_S3_URL"},
 		{"BadBaseURL", serve("--base-url=example.org"), exitUsage, "SLUICE_BASE_URL"},
 		{"NoTime", serve("--stall-timeout=0s"), exitUsage, "SLUICE_STALL_TIMEOUT"},
+		{"LongLinks", serve("--link-life=200h"), exitUsage, "SLUICE_LINK_LIFE"},
 		{"NoDumps", serve("--max-dumps=0"), exitUsage, "SLUICE_MAX_DUMPS"},
 		{"BadSize", serve("--part-size=large"), exitUsage, "--part-size"},
 		{"BadDuration", serve("--retention=tomorrow"), exitUsage, "--retention"},

@@ -43,7 +43,7 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 		return throttled(fmt.Sprintf("%d dumps are running already, more than that are not served at the same time", cap(a.dumps)), 5*time.Second)
 	}
 	if request.format.FHIR {
-		if request.format.Attributes, err = dump.ReadAttributes(c.Request.Context(), a.config.Source, ""); err != nil {
+		if request.format.Attributes, err = dump.ReadAttributes(c.Request.Context(), a.config.Source, a.config.Source.Scan); err != nil {
 			return unavailable(err)
 		}
 	}

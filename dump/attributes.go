@@ -18,10 +18,13 @@ type Attributes struct {
 // attributeType is the resource type whose rows describe them.
 const attributeType = "Attribute"
 
-// ReadAttributes reads Aidbox's table of attributes, under the snapshot with
-// this ID, or as it is now if that is empty. A database without the table has
-// no first-class extensions; a row that does not describe one is passed over.
-func ReadAttributes(ctx context.Context, from *source.Source, snapshotID string) (Attributes, error) {
+// ScanFunc is Source.Scan, or the same under a snapshot.
+type ScanFunc func(ctx context.Context, scan source.Scan, fn func(*source.Row) error) error
+
+// ReadAttributes reads Aidbox's table of attributes by scan. A database without
+// the table has no first-class extensions; a row that does not describe one is
+// passed over.
+func ReadAttributes(ctx context.Context, from *source.Source, scan ScanFunc) (Attributes, error) {
 	table, err := from.Table(ctx, attributeType)
 	if errors.Is(err, source.ErrNoTable) {
 		return Attributes{}, nil
@@ -37,12 +40,7 @@ func ReadAttributes(ctx context.Context, from *source.Source, snapshotID string)
 		}
 		return nil
 	}
-	scan := source.Scan{Table: table}
-	if snapshotID == "" {
-		err = from.Scan(ctx, scan, collect)
-	} else {
-		err = from.ScanAt(ctx, snapshotID, scan, collect)
-	}
+	err = scan(ctx, source.Scan{Table: table}, collect)
 	if err != nil {
 		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
 	}

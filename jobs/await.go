@@ -20,7 +20,7 @@ const awaitEvery = 5 * time.Second
 // keep the parts from being done. ErrOver if the export ended otherwise or
 // was begun anew. In between, check is called every few seconds; its error ends
 // the waiting.
-func (s *Store) Await(ctx context.Context, id uuid.UUID, generation int, check func(context.Context) error) (Export, error) {
+func (s *Store) Await(ctx context.Context, holding Export, check func(context.Context) error) (Export, error) {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
@@ -32,11 +32,11 @@ func (s *Store) Await(ctx context.Context, id uuid.UUID, generation int, check f
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
 	}
 	for {
-		export, err := scanExport(conn.QueryRow(ctx, exportSQL, id))
+		export, err := scanExport(conn.QueryRow(ctx, exportSQL, holding.ID))
 		switch {
 		case err != nil:
 			return Export{}, fmt.Errorf("jobs: await parts: %w", err)
-		case export.State != Running || export.Generation != generation:
+		case export.State != Running || export.attempt != holding.attempt:
 			return export, ErrOver
 		case export.AllRead():
 			return export, nil
@@ -44,7 +44,7 @@ func (s *Store) Await(ctx context.Context, id uuid.UUID, generation int, check f
 		if err := check(ctx); err != nil {
 			return export, err
 		}
-		if err := awaitNotification(ctx, conn, id); err != nil {
+		if err := awaitNotification(ctx, conn, holding.ID); err != nil {
 			return export, fmt.Errorf("jobs: await parts: %w", err)
 		}
 	}

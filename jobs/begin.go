@@ -13,7 +13,7 @@ import (
 const (
 	beginSQL = `
 UPDATE sluice.export
-SET state = 'running', generation = generation + 1, snapshot = NULL, transaction_time = NULL,
+SET state = 'running', attempt = attempt + 1, generation = generation + 1, snapshot = NULL, transaction_time = NULL,
     parts_total = 0, parts_done = 0, bytes_planned = 0, bytes_done = 0, lease_until = now() + $2
 WHERE id = $1`
 

@@ -45,7 +45,7 @@ func TestCancelWakesUp(t *testing.T) {
 	word := f.listen(t)
 	checked, ended := make(chan struct{}), make(chan error)
 	go func() {
-		_, err := f.store.Await(t.Context(), export.ID, export.Generation, func(context.Context) error {
+		_, err := f.store.Await(t.Context(), export, func(context.Context) error {
 			close(checked)
 			return nil
 		})

@@ -38,6 +38,8 @@ type Export struct {
 	// snapshot of its own.
 	Generation int
 
+	attempt int
+
 	// TransactionTime is set once the snapshot is taken.
 	TransactionTime *time.Time
 
@@ -57,7 +59,7 @@ type Export struct {
 }
 
 const exportSQL = `
-SELECT id, client_id, request, state, generation, transaction_time, parts_total, parts_done, bytes_planned,
+SELECT id, client_id, request, state, attempt, generation, transaction_time, parts_total, parts_done, bytes_planned,
        bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
                      FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
        coalesce(failure, ''), created_at, expires_at
@@ -86,7 +88,7 @@ func (s *Store) GetFor(ctx context.Context, id uuid.UUID, clientID string) (Expo
 
 func scanExport(row pgx.Row) (Export, error) {
 	var e Export
-	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.Generation, &e.TransactionTime,
+	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.attempt, &e.Generation, &e.TransactionTime,
 		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.CreatedAt, &e.ExpiresAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Export{}, ErrNotFound

@@ -26,12 +26,12 @@ const (
 
 const renewExportSQL = `
 UPDATE sluice.export SET lease_until = now() + $3
-WHERE id = $1 AND generation = $2 AND state = 'running'`
+WHERE id = $1 AND attempt = $2 AND state = 'running'`
 
 // Renew says that the export is still worked on. It is to be called every few
-// seconds. ErrOver if it has ended or was begun anew.
+// seconds. ErrOver if it has ended or another process has taken it.
 func (s *Store) Renew(ctx context.Context, export Export) error {
-	return s.renew(ctx, renewExportSQL, export.ID, export.Generation, leaseTime)
+	return s.renew(ctx, renewExportSQL, export.ID, export.attempt, leaseTime)
 }
 
 func (s *Store) renew(ctx context.Context, sql string, args ...any) error {

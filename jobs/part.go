@@ -17,8 +17,12 @@ type Part struct {
 	args    PartArgs
 	attempt int
 
-	Request      Request
-	Snapshot     string
+	Request Request
+
+	// Snapshots are the names of the export's snapshot, the holder's first, then
+	// those of other running parts.
+	Snapshots []string
+
 	ResourceType string
 	Scan         json.RawMessage
 	ObjectKey    string
@@ -26,18 +30,22 @@ type Part struct {
 
 const holdPartSQL = `
 UPDATE sluice.part p
-SET state = 'running', attempt = p.attempt + 1, lease_until = now() + $4
+SET state = 'running', attempt = p.attempt + 1, snapshot = NULL, lease_until = now() + $4
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
   AND e.id = p.export_id AND e.state = 'running'
-RETURNING p.attempt, e.request, e.snapshot, p.resource_type, p.scan, p.object_key`
+RETURNING p.attempt, e.request,
+  array_remove(e.snapshot || ARRAY(
+    SELECT o.snapshot FROM sluice.part o
+    WHERE o.export_id = e.id AND o.number <> p.number AND o.state = 'running'), NULL),
+  p.resource_type, p.scan, p.object_key`
 
 // Hold takes the part for this attempt; from now on, former ones change
 // nothing. RenewPart keeps it. ErrOver if the part is done, or its export no longer wants it.
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, leaseTime).
-		Scan(&part.attempt, &part.Request, &part.Snapshot, &part.ResourceType, &part.Scan, &part.ObjectKey)
+		Scan(&part.attempt, &part.Request, &part.Snapshots, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
 	}
@@ -57,6 +65,17 @@ WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND st
 func (s *Store) RenewPart(ctx context.Context, part Part, bytesRead int64) error {
 	args := part.args
 	return s.renew(ctx, renewPartSQL, args.ExportID, args.Generation, args.Number, part.attempt, bytesRead, leaseTime)
+}
+
+const sharePartSQL = `
+UPDATE sluice.part SET snapshot = $5
+WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'`
+
+// SharePart says that the part has exported the snapshot under this name and
+// keeps it while it runs. ErrOver if this attempt no longer holds the part.
+func (s *Store) SharePart(ctx context.Context, part Part, snapshotID string) error {
+	args := part.args
+	return s.renew(ctx, sharePartSQL, args.ExportID, args.Generation, args.Number, part.attempt, snapshotID)
 }
 
 // PartResult is what a part has written.

@@ -33,7 +33,7 @@ func TestParts(t *testing.T) {
 		a := f.take(t)
 		require.Equal(t, jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: n + 1}, a.job.Args)
 		part := f.hold(t, a.job.Args)
-		require.Equal(t, "00000003-0000001B-1", part.Snapshot)
+		require.Equal(t, []string{"00000003-0000001B-1"}, part.Snapshots)
 		require.Equal(t, []string{"Patient"}, part.Request.Types)
 		require.JSONEq(t, `{"from": 1}`, string(part.Scan))
 
@@ -141,7 +141,7 @@ func TestGenerations(t *testing.T) {
 	require.ErrorIs(t, f.store.Done(context.WithoutCancel(late.ctx), late.job, latePart, jobs.PartResult{}, mustNotPublish(t)), jobs.ErrOver)
 	_, err = f.store.Hold(t.Context(), late.job.Args)
 	require.ErrorIs(t, err, jobs.ErrOver)
-	_, err = f.store.Await(t.Context(), export.ID, 1, nothing)
+	_, err = f.store.Await(t.Context(), export, nothing)
 	require.ErrorIs(t, err, jobs.ErrOver)
 	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, mustNotPublish(t)), jobs.ErrOver)
 
@@ -182,7 +182,7 @@ func TestAwait(t *testing.T) {
 	word := f.listen(t)
 	checked, ended := make(chan struct{}), make(chan error)
 	go func() {
-		_, err := f.store.Await(t.Context(), export.ID, export.Generation, func(context.Context) error {
+		_, err := f.store.Await(t.Context(), export, func(context.Context) error {
 			close(checked) // twice would panic: nothing else happens until the end
 			return nil
 		})
@@ -195,6 +195,6 @@ func TestAwait(t *testing.T) {
 
 	lost := errors.New("the snapshot is lost")
 	other := f.begun(t, 100)
-	_, err := f.store.Await(t.Context(), other.ID, other.Generation, func(context.Context) error { return lost })
+	_, err := f.store.Await(t.Context(), other, func(context.Context) error { return lost })
 	require.ErrorIs(t, err, lost)
 }

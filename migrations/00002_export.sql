@@ -13,8 +13,11 @@ CREATE TABLE sluice.export (
     job_id           bigint              NOT NULL,
     -- Until then the process that works on it is believed to be alive.
     lease_until      timestamptz,
+    -- How often it was taken by a process. An older one changes nothing any more.
+    attempt          integer             NOT NULL DEFAULT 0,
     -- How often it was begun. Each time has a snapshot and parts of its own.
     generation       integer             NOT NULL DEFAULT 0,
+    -- The name under which the snapshot's holder has exported it.
     snapshot         text,
     transaction_time timestamptz,
     parts_total      integer             NOT NULL DEFAULT 0,
@@ -45,6 +48,9 @@ CREATE TABLE sluice.part (
     state         sluice.part_state NOT NULL DEFAULT 'waiting',
     -- The attempt that holds the part: an older one changes nothing any more.
     attempt       integer           NOT NULL DEFAULT 0,
+    -- The name under which the part itself has exported the snapshot: it lives
+    -- on while the part runs, whatever becomes of the holder.
+    snapshot      text,
     bytes_planned bigint            NOT NULL,
     bytes_read    bigint            NOT NULL DEFAULT 0,
     -- What was written. A part without resources leaves no object.

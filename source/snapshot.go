@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -54,6 +52,29 @@ func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
 		return nil, errors.Join(fmt.Errorf("source: open snapshot: %w", err), conn.Close(ctx))
 	}
 	return sn, nil
+}
+
+// AdoptSnapshot opens a snapshot that shows the state of another, which has this
+// ID and may be held by another process. It then lives on its own, under an ID
+// of its own, but without TransactionTime, which only the first holder knows.
+// ErrSnapshotGone if nobody holds the other any more.
+func (s *Source) AdoptSnapshot(ctx context.Context, snapshotID string) (*Snapshot, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("source: adopt snapshot: %w", err)
+	}
+	sn := &Snapshot{conn: conn, schema: s.config.Schema}
+	if err := sn.adopt(ctx, snapshotID); err != nil {
+		return nil, errors.Join(fmt.Errorf("source: adopt snapshot: %w", err), conn.Close(ctx))
+	}
+	return sn, nil
+}
+
+func (sn *Snapshot) adopt(ctx context.Context, snapshotID string) error {
+	if err := importSnapshot(ctx, sn.conn.PgConn(), snapshotID); err != nil {
+		return err
+	}
+	return sn.conn.QueryRow(ctx, exportSQL).Scan(&sn.ID)
 }
 
 func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
@@ -104,50 +125,4 @@ func (sn *Snapshot) Close(ctx context.Context) error {
 		return fmt.Errorf("source: close snapshot: %w", err)
 	}
 	return nil
-}
-
-// ScanAt is Scan under the snapshot with this ID, which may be held by another
-// process. ErrSnapshotGone if nobody holds it any more.
-func (s *Source) ScanAt(ctx context.Context, snapshotID string, scan Scan, fn func(*Row) error) error {
-	pooled, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("source: %w", err)
-	}
-	// A connection still in the transaction is closed, not given back.
-	defer pooled.Release()
-
-	conn := pooled.Conn().PgConn()
-	if err := importSnapshot(ctx, conn, snapshotID); err != nil {
-		return fmt.Errorf("source: %w", err)
-	}
-	if err := stream(ctx, conn, scan, fn); err != nil {
-		return err
-	}
-	// All has been read: an error here can only concern the connection.
-	_, _ = conn.Exec(ctx, `ROLLBACK`).ReadAll()
-	return nil
-}
-
-// snapshotID is what PostgreSQL's names of snapshots look like. SET TRANSACTION
-// takes no parameters, so the name stands in the statement.
-var snapshotID = regexp.MustCompile(`^[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*$`)
-
-// importSnapshot begins a transaction that sees the snapshot.
-func importSnapshot(ctx context.Context, conn *pgconn.PgConn, id string) error {
-	if !snapshotID.MatchString(id) {
-		return fmt.Errorf("%w: %q is not the name of one", ErrSnapshotGone, id)
-	}
-	_, err := conn.Exec(ctx, beginSQL+`; SET TRANSACTION SNAPSHOT '`+id+`'`).ReadAll()
-
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		switch pgErr.Code {
-		case
-			"22023", // invalid_parameter_value: no such snapshot, up to PostgreSQL 15
-			"42704", // undefined_object: the same, later
-			"55000": // object_not_in_prerequisite_state: its transaction has ended
-			return fmt.Errorf("%w: %w", ErrSnapshotGone, err)
-		}
-	}
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -23,8 +24,11 @@ type exportWorker struct {
 	store  *jobs.Store
 }
 
-// Timeout bounds the life of an export and its snapshot.
-func (w *exportWorker) Timeout(*river.Job[jobs.ExportArgs]) time.Duration { return w.config.MaxAge }
+// Timeout bounds the life of an export and its snapshot, from the kick-off on
+// and over all processes that take it in turn.
+func (w *exportWorker) Timeout(job *river.Job[jobs.ExportArgs]) time.Duration {
+	return max(time.Until(job.CreatedAt.Add(w.config.MaxAge)), time.Second)
+}
 
 // Work runs the export. One that has ended meanwhile needs no more.
 func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]) error {
@@ -37,27 +41,56 @@ func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]
 
 // run does what the export still lacks and keeps it from others meanwhile.
 func (w *exportWorker) run(ctx context.Context, args jobs.ExportArgs) error {
-	export, err := w.store.Begin(ctx, args.ExportID)
+	export, snapshot, err := w.take(ctx, args.ExportID)
 	if err != nil {
 		return err
 	}
+	if snapshot != nil {
+		defer closeSnapshot(ctx, snapshot)
+	}
 	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
 	return leased(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) error {
+		var err error
 		read := export
-		if !export.AllRead() {
-			if read, err = w.read(ctx, export); err != nil {
-				return err
-			}
+		switch {
+		case snapshot != nil:
+			read, err = w.goOn(ctx, export, snapshot)
+		case !export.AllRead():
+			read, err = w.read(ctx, export)
 		}
-		// Before Complete, whose transaction should need no second connection.
-		files, err := w.store.Files(ctx, export.ID)
 		if err != nil {
 			return err
 		}
-		return w.store.Complete(ctx, read, w.config.Retention, func(ctx context.Context) error {
-			return w.writeManifest(ctx, read, files)
-		})
+		return w.complete(ctx, read)
 	})
+}
+
+// take begins the export, or goes on with one whose holder is gone, if a part
+// of it still keeps the snapshot alive. Only then the snapshot is not nil.
+func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
+	export, names, err := w.store.Resume(ctx, id)
+	if err != nil {
+		return jobs.Export{}, nil, err
+	}
+	for _, name := range names {
+		snapshot, err := w.config.Source.AdoptSnapshot(ctx, name)
+		if err == nil {
+			return export, snapshot, nil
+		}
+		if !errors.Is(err, source.ErrSnapshotGone) {
+			return jobs.Export{}, nil, err
+		}
+	}
+	export, err = w.store.Begin(ctx, id)
+	return export, nil, err
+}
+
+// goOn holds an adopted snapshot until the remaining parts have been read.
+func (w *exportWorker) goOn(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
+	if err := w.store.Adopt(ctx, export, snapshot.ID); err != nil {
+		return export, err
+	}
+	return w.store.Await(ctx, export, snapshot.Alive)
 }
 
 // read holds a snapshot until all parts of the export have been read from it.
@@ -79,7 +112,19 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	if err := w.store.Start(ctx, export.ID, export.Generation, plan); err != nil {
 		return export, err
 	}
-	return w.store.Await(ctx, export.ID, export.Generation, snapshot.Alive)
+	return w.store.Await(ctx, export, snapshot.Alive)
+}
+
+// complete ends an export whose parts are all done.
+func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
+	// Before Complete, whose transaction should need no second connection.
+	files, err := w.store.Files(ctx, export.ID)
+	if err != nil {
+		return err
+	}
+	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
+		return w.writeManifest(ctx, export, files)
+	})
 }
 
 // closeSnapshot lets go of the snapshot though ctx may have ended. If the

@@ -118,12 +118,7 @@ func TestFailureWrittenDownLater(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	f.exec(t, `REVOKE SELECT ON encounter FROM `+f.role)
-	f.exec(t, `
-		CREATE SEQUENCE tries;
-		CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS
-			'BEGIN IF nextval(''tries'') = 1 THEN RAISE ''not now''; END IF; RETURN new; END';
-		CREATE TRIGGER refuse_once BEFORE UPDATE ON sluice.export FOR EACH ROW
-			WHEN (new.state = 'failed') EXECUTE FUNCTION refuse_once()`)
+	f.refuseOnce(t, "sluice.export", "failed")
 	f.start(t, options{})
 	id := f.accept(t, jobs.Request{})
 	export := f.await(t, id, jobs.Failed)

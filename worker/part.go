@@ -69,13 +69,17 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 	if err := json.Unmarshal(part.Scan, &scan); err != nil {
 		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
 	}
-	format, err := w.format(ctx, part)
+	reader, err := w.openReader(ctx, part)
 	if err != nil {
 		return jobs.PartResult{}, stagedPart{}, err
 	}
-	rows := func(ctx context.Context, fn func(*source.Row) error) error {
-		return w.config.Source.ScanAt(ctx, part.Snapshot, scan, fn)
+	defer reader.Close(ctx)
+
+	format, err := w.format(ctx, part, reader)
+	if err != nil {
+		return jobs.PartResult{}, stagedPart{}, err
 	}
+	rows := func(ctx context.Context, fn func(*source.Row) error) error { return reader.Scan(ctx, scan, fn) }
 	var issues outcomes
 	result, staged, err := upload(ctx, w.config.Bucket, part.ObjectKey, part.ResourceType, rows, dump.Options{
 		Format:   format,
@@ -94,9 +98,27 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 	return written, staged, err
 }
 
+// openReader opens the snapshot by any of its names, and gives it one more, so
+// that it lives at least as long as this part.
+func (w *partWorker) openReader(ctx context.Context, part jobs.Part) (*source.Reader, error) {
+	reader, err := w.config.Source.OpenReader(ctx, part.Snapshots...)
+	if err != nil {
+		return nil, err
+	}
+	name, err := reader.Share(ctx)
+	if err == nil {
+		err = w.store.SharePart(ctx, part, name)
+	}
+	if err != nil {
+		reader.Close(ctx)
+		return nil, err
+	}
+	return reader, nil
+}
+
 // format is what the kick-off asked for, with the first-class extensions as the
 // snapshot has them.
-func (w *partWorker) format(ctx context.Context, part jobs.Part) (dump.Format, error) {
+func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.Reader) (dump.Format, error) {
 	format := dump.Format{
 		FHIR:            part.Request.FHIR,
 		VersionIDString: part.Request.VersionIDString,
@@ -106,6 +128,6 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part) (dump.Format, e
 		return format, nil
 	}
 	var err error
-	format.Attributes, err = dump.ReadAttributes(ctx, w.config.Source, part.Snapshot)
+	format.Attributes, err = dump.ReadAttributes(ctx, w.config.Source, reader.Scan)
 	return format, err
 }

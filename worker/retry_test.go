@@ -3,6 +3,7 @@ package worker_test
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -54,6 +55,18 @@ func TestStoreAwayForAMoment(t *testing.T) {
 	require.Equal(t, 1, export.Generation)
 }
 
+// A part that was sent whole, but could not be marked done, is sent again, and
+// what was sent in vain is removed.
+func TestPartNotMarkedDone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.refuseOnce(t, "sluice.part", "done")
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	f.requireWhole(t, f.await(t, id, jobs.Completed))
+	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND attempt = 2`))
+}
+
 // A database that takes connections and does not answer, until they time out,
 // has nothing to do with how long the export may take.
 func TestSourceSilentForAMoment(t *testing.T) {
@@ -71,9 +84,43 @@ func TestSourceSilentForAMoment(t *testing.T) {
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
 }
 
-// Whoever holds the snapshot is gone, and with it the one state that all files
-// are to show: the export is begun anew, and shows none but the new state.
+// Whoever holds the snapshot is gone, but parts that are being read keep it: the
+// export goes on, and shows none but the one state.
 func TestSnapshotHolderTerminated(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "patient")
+	f.start(t, options{partBytes: 3 * 8192, slots: 2})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 2)
+	former, err := f.store.Get(t.Context(), id)
+	require.NoError(t, err)
+	patients, encounters := f.oracle(t, "Patient", "patient"), f.oracle(t, "Encounter", "encounter")
+	held := f.snapshot(t, id)
+
+	f.exec(t, `DELETE FROM encounter WHERE id IN ('en-1', 'en-51'); DELETE FROM patient WHERE id = 'pt-200'`)
+	require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND `+sessions))
+	f.eventually(t, "another holder has it", func() bool { return f.snapshot(t, id) != held })
+	open()
+	export := f.await(t, id, jobs.Completed)
+
+	require.Equal(t, patients, f.lines(t, id, "Patient"))
+	require.Equal(t, encounters, f.lines(t, id, "Encounter"))
+	require.Equal(t, former.TransactionTime, export.TransactionTime)
+	require.Equal(t, 1, export.Generation)
+	require.Zero(t, f.uploads(t))
+}
+
+// snapshot is the name under which the export's snapshot is held.
+func (f *fixture) snapshot(t *testing.T, id uuid.UUID) (name string) {
+	t.Helper()
+	require.NoError(t, f.db.QueryRow(t.Context(), `SELECT snapshot FROM sluice.export WHERE id = $1`, id).Scan(&name))
+	return name
+}
+
+// Nobody has the snapshot any more: the export is begun anew, and shows none but
+// the new state.
+func TestSnapshotLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	open := f.gate(t, "patient")
@@ -84,17 +131,16 @@ func TestSnapshotHolderTerminated(t *testing.T) {
 	former, err := f.store.Get(t.Context(), id)
 	require.NoError(t, err)
 
-	f.exec(t, `DELETE FROM encounter WHERE id IN ('en-1', 'en-51'); INSERT INTO patient (id, txid, resource) VALUES ('pt-new', 1, '{}')`)
-	require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND `+sessions))
+	f.exec(t, `DELETE FROM encounter; INSERT INTO patient (id, txid, resource) VALUES ('pt-new', 1, '{}')`)
+	require.Equal(t, 3, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE `+sessions))
 	f.eventually(t, "it is begun anew", func() bool {
 		return f.count(t, `SELECT generation FROM sluice.export WHERE id = $1`, id) == 2
 	})
 	open()
 	export := f.await(t, id, jobs.Completed)
 
-	f.requireFiles(t, id, map[string]int64{"Encounter": 98, "Patient": 201})
+	f.requireFiles(t, id, map[string]int64{"Patient": 201})
 	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"))
-	require.Equal(t, f.oracle(t, "Encounter", "encounter"), f.lines(t, id, "Encounter"))
 	require.True(t, export.TransactionTime.After(*former.TransactionTime))
 	require.Equal(t, 2, export.Generation)
 	require.Zero(t, f.uploads(t))

@@ -88,6 +88,17 @@ func (f *fixture) awaitReaders(t *testing.T, n int) {
 	f.eventually(t, "parts are being read", func() bool { return f.count(t, atGateSQL) >= n })
 }
 
+// refuseOnce makes the first change of a row of the table to the state fail.
+func (f *fixture) refuseOnce(t *testing.T, name, state string) {
+	t.Helper()
+	f.exec(t, `
+		CREATE SEQUENCE tries;
+		CREATE FUNCTION refuse_once() RETURNS trigger LANGUAGE plpgsql AS
+			'BEGIN IF nextval(''tries'') = 1 THEN RAISE ''not now''; END IF; RETURN new; END';
+		CREATE TRIGGER refuse_once BEFORE UPDATE ON `+name+` FOR EACH ROW
+			WHEN (new.state = '`+state+`') EXECUTE FUNCTION refuse_once()`)
+}
+
 // sessions is the condition on pg_stat_activity for the busy sessions of an
 // export in the source: those that hold a snapshot and those that read.
 const sessions = `datname = current_database() AND application_name = 'sluice (read-only)' AND state <> 'idle'`

@@ -50,7 +50,8 @@ type Config struct {
 	// Logger gets what an operator should know. Defaults to slog's.
 	Logger *slog.Logger
 
-	// MaxAge is how long an export, and with it its snapshot, may live.
+	// MaxAge is how long an export, and with it its snapshot, may live, counted
+	// from the kick-off.
 	// Defaults to DefaultMaxAge.
 	MaxAge time.Duration
 

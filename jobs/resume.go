@@ -1,0 +1,60 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	takeSQL = `
+UPDATE sluice.export SET attempt = attempt + 1, lease_until = now() + $2
+WHERE id = $1 AND state = 'running' AND snapshot IS NOT NULL`
+
+	// snapshotsSQL lists the names of the snapshot, the holder's first.
+	snapshotsSQL = `
+SELECT snapshot FROM sluice.export WHERE id = $1 AND snapshot IS NOT NULL
+UNION ALL
+SELECT snapshot FROM sluice.part WHERE export_id = $1 AND state = 'running' AND snapshot IS NOT NULL`
+)
+
+// Resume takes an export that another process has begun and left, and returns
+// the names under which its snapshot may still be there. If the caller can hold
+// one of them, it says so by Adopt and goes on; if not, or if there are none,
+// the export has to Begin.
+func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, snapshots []string, err error) {
+	err = s.move(ctx, id, "resume export", func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, takeSQL, id, leaseTime)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if export, err = scanExport(tx.QueryRow(ctx, exportSQL, id)); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, snapshotsSQL, id)
+		if err != nil {
+			return err
+		}
+		snapshots, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return export, snapshots, err
+}
+
+const adoptSQL = `
+UPDATE sluice.export SET snapshot = $3 WHERE id = $1 AND attempt = $2 AND state = 'running'`
+
+// Adopt says that the caller holds the export's snapshot under this name.
+// ErrOver if another process has taken the export meanwhile.
+func (s *Store) Adopt(ctx context.Context, export Export, snapshotID string) error {
+	tag, err := s.pool.Exec(ctx, adoptSQL, export.ID, export.attempt, snapshotID)
+	if err != nil {
+		return fmt.Errorf("jobs: adopt snapshot: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrOver
+	}
+	return nil
+}
