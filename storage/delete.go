@@ -80,6 +80,19 @@ func (b *Bucket) DeleteUnder(ctx context.Context, prefix string) error {
 	return nil
 }
 
+// AbortUnder removes all uploads below prefix that were begun and never
+// finished, and leaves the objects. For the rest it is as DeleteUnder.
+func (b *Bucket) AbortUnder(ctx context.Context, prefix string) error {
+	name, err := b.folder(prefix)
+	if err == nil {
+		err = b.deleteUploads(ctx, name)
+	}
+	if err != nil {
+		return fmt.Errorf("storage: abort under %s: %w", prefix, err)
+	}
+	return nil
+}
+
 // deleteObjects removes the objects whose names start with name, by up to a
 // thousand a request.
 func (b *Bucket) deleteObjects(ctx context.Context, name string) error {

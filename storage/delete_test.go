@@ -66,6 +66,21 @@ func TestDeleteUnder(t *testing.T) {
 	require.Equal(t, []string{"one-more/a"}, keys(t, b, ""))
 }
 
+func TestAbortUnder(t *testing.T) {
+	t.Parallel()
+	bucketURL := storagetest.Bucket(t)
+	b := openURL(t, bucketURL)
+	put(t, b, "one/a", "text")
+	for _, key := range []string{"one/a", "one/b/c", "one-more/a"} {
+		begin(t, bucketURL, key)
+	}
+
+	require.NoError(t, b.AbortUnder(t.Context(), "one"))
+	require.Len(t, unfinished(t, bucketURL), 1)
+	require.Equal(t, []string{"one/a"}, keys(t, b, ""))
+	require.ErrorIs(t, b.AbortUnder(t.Context(), ""), storage.ErrInvalidKey)
+}
+
 func TestDeleteUnderSaysWhatWentWrong(t *testing.T) {
 	t.Parallel()
 	u := noBucket(t)

@@ -95,7 +95,7 @@ func (f *field) try(ctx context.Context, t trial) (outcome, error) {
 	f.proxy.set(fine)
 	o, err := t.run(ctx)
 	f.proxy.set(calm)
-	return o, errors.Join(err, f.untilClean(ctx), f.revive())
+	return o, errors.Join(err, f.untilClean(ctx), f.revive(), f.sweep(ctx))
 }
 
 // strike runs an export with a fault in its middle and compares its files with

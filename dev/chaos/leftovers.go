@@ -43,6 +43,20 @@ func (f *field) untilClean(ctx context.Context) error {
 	return err
 }
 
+// sweep removes what was left in the bucket, so that it is not told again of the
+// next run.
+func (f *field) sweep(ctx context.Context) error {
+	for upload := range f.objects.ListIncompleteUploads(ctx, stand.Bucket, "", true) {
+		if upload.Err != nil {
+			return fmt.Errorf("sweep the bucket: %w", upload.Err)
+		}
+		if err := f.objects.RemoveIncompleteUpload(ctx, stand.Bucket, upload.Key); err != nil {
+			return fmt.Errorf("sweep the bucket: %w", err)
+		}
+	}
+	return nil
+}
+
 func (f *field) leftovers(ctx context.Context) (found []string, err error) {
 	var transactions, jobs int
 	if err := f.db.QueryRow(ctx, transactionsSQL).Scan(&transactions); err != nil {
