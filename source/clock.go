@@ -43,9 +43,14 @@ type horizon struct {
 	estimated bool // some transaction's start had to be guessed
 }
 
+// instant is what PostgreSQL's times are counted in. A ts is the very time at
+// which its transaction began, and only what is later than an export's
+// transactionTime is in the next one: so that lies before it.
+const instant = time.Microsecond
+
 // readHorizon works out the horizon. A row's ts is the start of the transaction
-// that wrote it and says nothing of its commit; hence no time is safe that lies
-// after the start of a transaction still open. margin is taken off where such a
+// that wrote it and says nothing of its commit; hence no time is safe that does not
+// lie before the start of every transaction still open. margin is taken off where such a
 // start cannot be seen.
 //
 // conn must not be in a transaction, or clock and sessions would be read, or
@@ -80,7 +85,7 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 		h.estimated = true
 		h.time = earlier(h.time, prepared.Add(-margin))
 	}
-	h.time = h.time.UTC()
+	h.time = h.time.Add(-instant).UTC()
 	return h, nil
 }
 

@@ -26,7 +26,7 @@ type Snapshot struct {
 	ID string
 
 	// TransactionTime is, in UTC and whole microseconds, a time up to which
-	// every change is in the snapshot. It is not later than the start of any
+	// every change is in the snapshot. It is before the start of any
 	// transaction that was open when the snapshot was taken and may still
 	// commit: the rows of such a one carry a ts after TransactionTime, so a
 	// next export of what changed since then has them.
