@@ -88,6 +88,15 @@ func (s *stateSettings) Validate() error {
 	return nil
 }
 
+// stateSession is set for each session of the state database, unless the URL
+// says otherwise. A process that is paused, or whose machine is gone, can be in
+// the middle of a transaction, and the others, who wait for its locks, could not
+// take over its work: after the time of a lease the server ends it.
+var stateSession = map[string]string{
+	"application_name":                    "sluice",
+	"idle_in_transaction_session_timeout": "20s",
+}
+
 // open opens the state database.
 func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(s.DatabaseURL)
@@ -95,8 +104,10 @@ func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
 	}
 	config.MaxConns = s.DatabaseConns
-	if _, named := config.ConnConfig.RuntimeParams["application_name"]; !named {
-		config.ConnConfig.RuntimeParams["application_name"] = "sluice"
+	for name, value := range stateSession {
+		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

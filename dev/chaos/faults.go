@@ -33,7 +33,7 @@ var faults = []fault{
 	{"kill -9 of the worker that holds the snapshot", false, killHolder},
 	{"kill -9 of a worker that reads a part", false, killReader},
 	{"kill -9 of all workers, and a later start", true, killAll},
-	{"pg_terminate_backend on the holder", true, terminateHolder},
+	{"pg_terminate_backend on the holder", false, terminateHolder},
 	{"PostgreSQL stopped at once and started again", true, crashPostgres},
 	{"S3 stopped for 20 s", false, stopStore},
 	{"S3 answers 503 for 10 s", false, storeWeather(refuse)},
@@ -41,6 +41,7 @@ var faults = []fault{
 	{"SIGTERM of each worker in turn", true, rollingRestart},
 	{"SIGSTOP of the holder beyond its lease", false, pauseHolder},
 	{"SIGSTOP of a reader beyond its lease", false, pauseReader},
+	{"SIGSTOP of a worker that publishes", false, pausePublisher},
 }
 
 // middle waits for a moment in the middle, another each time.

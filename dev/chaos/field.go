@@ -26,8 +26,11 @@ const (
 	clientID    = "chaos"
 	secret      = "secret"
 	// readyPatience is how long what should happen soon may take.
-	readyPatience = time.Minute
+	readyPatience = 30 * time.Second
 	pollPause     = 10 * time.Millisecond
+	// statePrefix and its name is what a worker's sessions of the state are
+	// called.
+	statePrefix = "sluice "
 )
 
 // field is where it all happens: the servers, the product's processes, and who
@@ -72,7 +75,7 @@ func (f *field) open(ctx context.Context, opts Options) (err error) {
 	}
 	// Past the sessions that Sluice calls read-only it looks for open
 	// transactions, and those of this package are no writers.
-	if f.db, err = pgxpool.New(ctx, f.stand.DatabaseURL()+"&pool_max_conns=20&application_name=chaos"+url.QueryEscape(" (read-only)")); err != nil {
+	if f.db, err = pgxpool.New(ctx, f.stand.DatabaseURL()+"&pool_max_conns=20&application_name=chaos"+url.PathEscape(" (read-only)")); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
 	if err := layOut(ctx, f.db, workerCount); err != nil {
@@ -116,7 +119,8 @@ func (f *field) startProduct(ctx context.Context, opts Options, env []string) er
 		from.User = url.UserPassword(name, name)
 		f.workers = append(f.workers, &service{
 			name: name, program: opts.Program, command: "worker", log: logFile(opts.LogDir, name),
-			env: append(env[:len(env):len(env)], "SLUICE_SOURCE_URL="+from.String()),
+			env: append(env[:len(env):len(env)], "SLUICE_SOURCE_URL="+from.String(),
+				"SLUICE_DATABASE_URL="+f.stand.DatabaseURL()+"&application_name="+url.PathEscape(statePrefix+name)),
 		})
 	}
 	if err := f.revive(); err != nil {
