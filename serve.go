@@ -45,12 +45,13 @@ type service struct {
 	bucket *storage.Bucket
 }
 
-func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings) (*service, error) {
+// readers is how many connections to the source the process needs at most.
+func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, readers int) (*service, error) {
 	bucket, err := store.open()
 	if err != nil {
 		return nil, err
 	}
-	from, err := db.sourceSettings.open(ctx)
+	from, err := db.sourceSettings.open(ctx, readers)
 	if err != nil {
 		return nil, err
 	}
@@ -129,17 +130,16 @@ func (s *service) checks() []api.Check {
 // runWorker works off exports until ctx ends.
 func (s *service) runWorker(ctx context.Context, settings workSettings) error {
 	w, err := worker.New(worker.Config{
-		Bucket:        s.bucket,
-		Database:      s.state,
-		Exports:       settings.MaxExports,
-		Logger:        s.logger,
-		MaxAge:        settings.MaxAge,
-		PartBytes:     int64(settings.PartSize),
-		ResourceTypes: fhir.R4().ResourceTypes(),
-		Retention:     settings.Retention,
-		Slots:         settings.Slots,
-		Source:        s.source,
-		StopTimeout:   settings.StopTimeout,
+		Bucket:      s.bucket,
+		Database:    s.state,
+		Exports:     settings.MaxExports,
+		Logger:      s.logger,
+		MaxAge:      settings.MaxAge,
+		PartBytes:   int64(settings.PartSize),
+		Retention:   settings.Retention,
+		Slots:       settings.slots(),
+		Source:      s.source,
+		StopTimeout: settings.StopTimeout,
 	})
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ type serveCommand struct {
 
 // Run runs the API and the worker; when one ends, so does the other.
 func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings)
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps()+cmd.slots())
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ type apiCommand struct {
 
 // Run runs the API.
 func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings)
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps())
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ type workerCommand struct {
 
 // Run runs the worker.
 func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings)
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.slots())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -52,9 +53,12 @@ type stateSettings struct {
 type sourceSettings struct {
 	SourceURL          string        `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
 	SourceSchema       string        `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
-	SourceConns        int32         `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"16" help:"How many connections one process may read the source with."`
+	SourceConns        int32         `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"0" help:"How many connections one process may read the source with; 0 means as many as its dumps and slots need."`
 	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"How long a writing transaction lasts at most, where the source does not show when it began (standby, missing pg_read_all_stats)."`
 }
+
+// urlForm says what a database's URL looks like.
+const urlForm = "it is postgres://user:password@host:port/database, with reserved characters percent-encoded"
 
 // databases are the two databases, each of which can stand in for the other.
 type databases struct {
@@ -65,6 +69,9 @@ type databases struct {
 // Validate fills in the one that is missing.
 func (s *databases) Validate() error {
 	s.DatabaseURL, s.SourceURL = cmp.Or(s.DatabaseURL, s.SourceURL), cmp.Or(s.SourceURL, s.DatabaseURL)
+	if s.SourceConns < 0 {
+		return errors.New("SLUICE_SOURCE_CONNS (--source-conns) is 0 or more")
+	}
 	return s.stateSettings.Validate()
 }
 
@@ -85,6 +92,9 @@ func (s *stateSettings) Validate() error {
 	if s.DatabaseURL == "" {
 		return errors.New("no database: set SLUICE_DATABASE_URL (--database-url), such as postgres://user:password@host/database")
 	}
+	if s.DatabaseConns < minDatabaseConns {
+		return fmt.Errorf("SLUICE_DATABASE_CONNS (--database-conns) is %d or more", minDatabaseConns)
+	}
 	return nil
 }
 
@@ -97,11 +107,14 @@ var stateSession = map[string]string{
 	"idle_in_transaction_session_timeout": "20s",
 }
 
+// minDatabaseConns lets River listen and work while a request or two is served.
+const minDatabaseConns = 4
+
 // open opens the state database.
 func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(s.DatabaseURL)
-	if err != nil {
-		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
+	if err != nil { // whose text may hold the password
+		return nil, errors.New("SLUICE_DATABASE_URL can't be read: " + urlForm)
 	}
 	config.MaxConns = s.DatabaseConns
 	for name, value := range stateSession {
@@ -120,10 +133,22 @@ func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-func (s *sourceSettings) open(ctx context.Context) (*source.Source, error) {
+// catalogConns is how many connections are for short questions, so that these
+// need not wait until a dump or a part has ended.
+const catalogConns = 2
+
+// open opens the source for so many readers at the same time.
+func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source, error) {
+	needed := readers + catalogConns
+	if s.SourceConns != 0 && int(s.SourceConns) < needed {
+		return nil, fmt.Errorf("SLUICE_SOURCE_CONNS is too low: as many dumps and slots as are allowed need %d connections", needed)
+	}
+	if _, err := pgxpool.ParseConfig(s.SourceURL); err != nil {
+		return nil, errors.New("SLUICE_SOURCE_URL can't be read: " + urlForm)
+	}
 	opened, err := source.Open(ctx, source.Config{
 		CommitMargin: cmp.Or(s.SourceCommitMargin, -1), // zero means none here
-		MaxConns:     s.SourceConns,
+		MaxConns:     max(s.SourceConns, int32(min(needed, math.MaxInt32))),
 		Schema:       s.SourceSchema,
 		URL:          s.SourceURL,
 	})
@@ -163,6 +188,9 @@ type httpSettings struct {
 	DrainTimeout time.Duration `env:"SLUICE_DRAIN_TIMEOUT" default:"30s" help:"How long running requests may go on after the signal to stop."`
 }
 
+// dumps is how many connections dumps may take at the same time.
+func (s *httpSettings) dumps() int { return s.MaxDumps }
+
 // maxLinkLife is what signature version 4 allows.
 const maxLinkLife = 7 * 24 * time.Hour
 
@@ -198,6 +226,9 @@ type workSettings struct {
 	Retention   time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
 	StopTimeout time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
 }
+
+// slots is how many parts are read at the same time.
+func (s *workSettings) slots() int { return cmp.Or(s.Slots, runtime.NumCPU()) }
 
 // Validate checks what has no meaning below one.
 func (s *workSettings) Validate() error {

@@ -76,7 +76,7 @@ func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 
 	serve := func(args ...string) []string {
-		return append([]string{"serve", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=http://k:s@127.0.0.1:1/b"}, args...)
+		return append([]string{"serve", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=http://k:s@127.0.0.1:1/bucket"}, args...)
 	}
 	for _, test := range []struct {
 		name string
@@ -92,6 +92,9 @@ func TestSettingsRefused(t *testing.T) {
 		{"BadBaseURL", serve("--base-url=example.org"), exitUsage, "SLUICE_BASE_URL"},
 		{"NoTime", serve("--stall-timeout=0s"), exitUsage, "SLUICE_STALL_TIMEOUT"},
 		{"LongLinks", serve("--link-life=200h"), exitUsage, "SLUICE_LINK_LIFE"},
+		{"SpelledOut", []string{"migrate", "--database-url=host=h password = hunter2 x"}, exitFailed, "SLUICE_DATABASE_URL"},
+		{"FewSourceConns", serve("--source-conns=3"), exitFailed, "SLUICE_SOURCE_CONNS"},
+		{"FewConns", serve("--database-conns=0"), exitUsage, "SLUICE_DATABASE_CONNS"},
 		{"NoDumps", serve("--max-dumps=0"), exitUsage, "SLUICE_MAX_DUMPS"},
 		{"BadSize", serve("--part-size=large"), exitUsage, "--part-size"},
 		{"BadDuration", serve("--retention=tomorrow"), exitUsage, "--retention"},

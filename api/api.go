@@ -119,8 +119,11 @@ func (a *API) Handler() http.Handler {
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
 
-	engine.GET("/health", a.handle(a.health))
-	engine.GET("/ready", a.handle(a.ready))
+	// Load balancers ask by HEAD as well.
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		engine.Handle(method, "/health", a.handle(a.health))
+		engine.Handle(method, "/ready", a.handle(a.ready))
+	}
 	engine.GET("/metrics", a.metrics.handler())
 
 	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))

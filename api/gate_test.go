@@ -76,7 +76,7 @@ func requireRest(t *testing.T, body io.Reader) {
 // readersSQL lists the backends that read the table patient.
 const readersSQL = `
 SELECT coalesce(array_agg(pid), '{}') FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'sluice (read-only)'
+WHERE datname = current_database() AND application_name = 'sluice (sluice reader)'
 	AND state <> 'idle' AND query LIKE '%FROM "public"."patient"%'`
 
 // readers returns the process ids of the backends that read for a dump.

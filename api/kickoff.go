@@ -46,6 +46,7 @@ func (a *API) export(c *gin.Context, client auth.Client) error {
 func (a *API) acceptDump(c *gin.Context, client auth.Client, request dumpRequest) error {
 	return a.accept(c, client, jobs.Request{
 		Types:           []string{request.table.Type},
+		Existing:        true,
 		CreatedAfter:    request.since,
 		FHIR:            request.format.FHIR,
 		VersionIDString: request.format.VersionIDString,

@@ -162,6 +162,7 @@ func TestDumpAsExport(t *testing.T) {
 		require.Equal(t, jobs.Request{
 			URL:          b.url + "/Patient/$dump?_since=2021-06-10T10:26:10%2B02:00",
 			Types:        []string{"Patient"},
+			Existing:     true,
 			CreatedAfter: time.Date(2021, 6, 10, 8, 26, 10, 0, time.UTC),
 			CreatedAtURL: fhir.DefaultCreatedAtURL,
 		}, export.Request)

@@ -121,7 +121,7 @@ func TestMethods(t *testing.T) {
 		{http.MethodHead, "/Patient/$dump", "GET"},
 		{http.MethodDelete, "/fhir/$export", "GET"},
 		{http.MethodPut, "/fhir/$export-status/6f4b6a43-5a3a-4f0c-b8a3-2a2b9d2a7f10", "GET, DELETE"},
-		{http.MethodPost, "/health", "GET"},
+		{http.MethodPost, "/health", "GET, HEAD"},
 	} {
 		t.Run(test.method+test.target, func(t *testing.T) {
 			t.Parallel()

@@ -24,7 +24,7 @@ const (
 )
 
 // cleanupAttempts is large: what is left in a bucket holds patient data.
-const cleanupAttempts = 100
+const cleanupAttempts = 500
 
 // ExportArgs is the job that carries an export from its snapshot to its
 // manifest.

@@ -22,7 +22,7 @@ WHERE id = $1`
 
 // Begin starts an export, or starts it again: a new generation, without the
 // parts of the former one, whose snapshot is gone. An export that has all its
-// parts done is returned as it is and only lacks its end. Renew keeps the export
+// parts done stays as it is and only lacks its end. Renew keeps the export
 // from others. ErrOver if it has ended or was cancelled.
 func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 	var export Export
@@ -33,13 +33,14 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 		if export.State != Accepted && export.State != Running {
 			return ErrOver
 		}
-		if export.AllRead() {
-			return nil
+		sql := takeSQL
+		if !export.AllRead() {
+			sql = beginSQL
+			if err := s.dropParts(ctx, tx, id); err != nil {
+				return err
+			}
 		}
-		if err := s.dropParts(ctx, tx, id); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, beginSQL, id, leaseTime); err != nil {
+		if _, err := tx.Exec(ctx, sql, id, LeaseTime); err != nil {
 			return err
 		}
 		export, err = scanExport(tx.QueryRow(ctx, exportSQL, id))

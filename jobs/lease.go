@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// leaseTime is how long a process is believed to be at work after it last
+	// LeaseTime is how long a process is believed to be at work after it last
 	// said so. River itself would wait for the time that the job may take at
 	// most, which is hours.
-	leaseTime = 20 * time.Second
+	LeaseTime = 20 * time.Second
 
 	// RenewEvery is how often a lease is to be renewed: a few renewals may fail
 	// before it is lost.
@@ -31,7 +31,7 @@ WHERE id = $1 AND attempt = $2 AND state = 'running'`
 // Renew says that the export is still worked on. It is to be called every few
 // seconds. ErrOver if it has ended or another process has taken it.
 func (s *Store) Renew(ctx context.Context, export Export) error {
-	return s.renew(ctx, renewExportSQL, export.ID, export.attempt, leaseTime)
+	return s.renew(ctx, renewExportSQL, export.ID, export.attempt, LeaseTime)
 }
 
 func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
@@ -45,9 +45,10 @@ func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
 	return nil
 }
 
-// lostSQL finds the work that nobody does: its lease has run out, or its job
-// was taken by a process that died before it could take the lease, or River
-// believes that the job has ended. A job that waits to be taken is not lost.
+// lostSQL finds the work that nobody does: its lease has run out, and its job
+// was not taken just now by a process that is about to take the lease. River
+// may even believe that the job has ended. A job that waits to be taken is not
+// lost.
 const lostSQL = `
 WITH unfinished AS (
     SELECT id AS export_id, job_id, lease_until
@@ -60,9 +61,9 @@ WITH unfinished AS (
 SELECT u.export_id, j.id, j.attempt >= j.max_attempts
 FROM unfinished u JOIN river_job j ON j.id = u.job_id
 WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
-  AND coalesce(u.lease_until, j.attempted_at + $1::interval, '-infinity') < now()`
+  AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()`
 
-// giveBackSQL lets any worker take the job, as if it had never been taken.
+// giveBackSQL lets any worker take the job. Its attempts stay counted.
 const giveBackSQL = `
 UPDATE river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
 WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')`
@@ -98,7 +99,7 @@ func (s *Store) findLost(ctx context.Context) (jobIDs []int64, hopeless []uuid.U
 		jobID     int64
 		exhausted bool
 	}
-	rows, err := s.pool.Query(ctx, lostSQL, leaseTime)
+	rows, err := s.pool.Query(ctx, lostSQL, LeaseTime)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -51,7 +51,7 @@ func newLostExport(t *testing.T) *lostExport {
 	part, err := store.Hold(ctx, jobs.PartArgs{ExportID: id, Generation: export.Generation, Number: 1})
 	require.NoError(t, err)
 	l := &lostExport{t: t, pool: pool, store: store, id: id, part: part}
-	l.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now()
+	l.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 minute'
 	        WHERE kind = 'export' OR args->>'number' = '1'`)
 	return l
 }

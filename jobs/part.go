@@ -44,7 +44,7 @@ RETURNING p.attempt, e.request,
 // nothing. RenewPart keeps it. ErrOver if the part is done, or its export no longer wants it.
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
-	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, leaseTime).
+	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime).
 		Scan(&part.attempt, &part.Request, &part.Snapshots, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
@@ -64,7 +64,7 @@ WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND st
 // no longer holds the part.
 func (s *Store) RenewPart(ctx context.Context, part Part, bytesRead int64) error {
 	args := part.args
-	return s.renew(ctx, renewPartSQL, args.ExportID, args.Generation, args.Number, part.attempt, bytesRead, leaseTime)
+	return s.renew(ctx, renewPartSQL, args.ExportID, args.Generation, args.Number, part.attempt, bytesRead, LeaseTime)
 }
 
 const sharePartSQL = `
@@ -77,6 +77,9 @@ func (s *Store) SharePart(ctx context.Context, part Part, snapshotID string) err
 	args := part.args
 	return s.renew(ctx, sharePartSQL, args.ExportID, args.Generation, args.Number, part.attempt, snapshotID)
 }
+
+// Attempt counts how often the part was taken, by whomever.
+func (part Part) Attempt() int { return part.attempt }
 
 // PartResult is what a part has written.
 type PartResult struct {

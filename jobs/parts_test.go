@@ -59,7 +59,8 @@ func TestParts(t *testing.T) {
 	require.ErrorIs(t, err, jobs.ErrOver, "it is done")
 	again, err := f.store.Begin(t.Context(), export.ID)
 	require.NoError(t, err)
-	require.Equal(t, export, again, "all is read, and it only lacks its end")
+	require.True(t, again.AllRead(), "it only lacks its end")
+	require.Equal(t, export.Generation, again.Generation)
 }
 
 // An attempt that was thought dead and comes back changes nothing.

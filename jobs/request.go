@@ -13,6 +13,10 @@ type Request struct {
 	// resources.
 	Types []string `json:"types"`
 
+	// Existing says that each of them had a table at the kick-off. One that has
+	// none any more makes the export fail.
+	Existing bool `json:"existing,omitempty"`
+
 	// CreatedAfter and ChangedAfter leave out what was created or last changed
 	// at that time or before. $dump knows the first, $export the second.
 	CreatedAfter time.Time `json:"created_after,omitzero"`

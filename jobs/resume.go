@@ -26,7 +26,7 @@ SELECT snapshot FROM sluice.part WHERE export_id = $1 AND state = 'running' AND 
 // the export has to Begin.
 func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, snapshots []string, err error) {
 	err = s.move(ctx, id, "resume export", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, takeSQL, id, leaseTime)
+		tag, err := tx.Exec(ctx, takeSQL, id, LeaseTime)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
@@ -57,4 +57,22 @@ func (s *Store) Adopt(ctx context.Context, export Export, snapshotID string) err
 		return ErrOver
 	}
 	return nil
+}
+
+const holdsSQL = `SELECT EXISTS (SELECT FROM sluice.export WHERE id = $1 AND attempt = $2 AND state = 'running')`
+
+// Exclusively runs do while it is certain that the caller holds the export, and
+// nobody can take, cancel or fail it. ErrOver, with do not run, if the caller
+// no longer does.
+func (s *Store) Exclusively(ctx context.Context, export Export, do func(context.Context) error) error {
+	return s.move(ctx, export.ID, "hold export", func(tx pgx.Tx) error {
+		var holds bool
+		if err := tx.QueryRow(ctx, holdsSQL, export.ID, export.attempt).Scan(&holds); err != nil {
+			return err
+		}
+		if !holds {
+			return ErrOver
+		}
+		return do(ctx)
+	})
 }

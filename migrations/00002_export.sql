@@ -60,7 +60,8 @@ CREATE TABLE sluice.part (
     -- What could not be converted is told in an object of its own, if anything.
     outcomes      bigint            NOT NULL DEFAULT 0,
     outcomes_key  text,
-    PRIMARY KEY (export_id, number)
+    PRIMARY KEY (export_id, number),
+    UNIQUE (export_id, object_key)
 );
 
 -- A status sums what the running parts have read.

@@ -30,7 +30,12 @@ const (
 	// nobody else uses. The lock goes with its connection.
 	lockSQL = `SELECT pg_advisory_lock(5126412530)`
 
-	createSchemaSQL = `CREATE SCHEMA IF NOT EXISTS sluice`
+	// Not IF NOT EXISTS alone: that needs the right to make schemas even when
+	// there is nothing to make.
+	createSchemaSQL = `
+DO $$ BEGIN
+    IF to_regnamespace('sluice') IS NULL THEN CREATE SCHEMA sluice; END IF;
+END $$`
 	schemaExistsSQL = `SELECT to_regclass('sluice.migration') IS NOT NULL`
 )
 

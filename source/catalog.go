@@ -3,19 +3,22 @@ package source
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // querier is a connection, a transaction, or a pool.
 type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
 // candidatesSQL lists the relations that have the columns of a FHIR table, by
-// schema ($1) and, unless it is null, by name ($2). Partitions are not tables
-// of their own.
+// schema ($1) and name ($2). Partitions are not tables of their own.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, c.relname::text,
 	has_table_privilege(c.oid, 'SELECT'),
@@ -29,13 +32,14 @@ FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE n.nspname = $1
-	AND ($2::text IS NULL OR c.relname = $2)
+	AND c.relname = ANY($2)
 	AND c.relkind IN ('r', 'p')
 	AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
 	AND right(c.relname, 8) <> '_history'
 GROUP BY c.oid, n.nspname, c.relname, c.relnamespace
 HAVING count(*) FILTER (WHERE a.attname IN ('id', 'txid', 'ts')
-	OR a.attname = 'resource' AND a.atttypid = 'jsonb'::regtype) = 4`
+	OR a.attname = 'resource' AND a.atttypid = 'jsonb'::regtype) = 4
+ORDER BY c.relname`
 
 // candidate is a relation that looks like a FHIR table.
 type candidate struct {
@@ -45,16 +49,28 @@ type candidate struct {
 	table       Table
 }
 
-func listCandidates(ctx context.Context, db querier, schema string, name *string) ([]*candidate, error) {
-	rows, err := db.Query(ctx, candidatesSQL, schema, name)
+// listCandidates looks for the tables of these types.
+func listCandidates(ctx context.Context, db querier, schema string, types []string) ([]*candidate, error) {
+	typeOf := tableNames(types)
+	rows, err := db.Query(ctx, candidatesSQL, schema, slices.Collect(maps.Keys(typeOf)))
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
 		c := &candidate{}
 		t := &c.table
-		return c, row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory)
+		err := row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory)
+		t.Type = typeOf[t.Name]
+		return c, err
 	})
+}
+
+// lock keeps the table, with its partitions, from being rewritten, truncated or
+// dropped until the transaction ends: blocks then stay where they are. Readers
+// and writers do not notice.
+func (c *candidate) lock(ctx context.Context, db querier) error {
+	_, err := db.Exec(ctx, "LOCK TABLE "+quote(c.table.Schema, c.table.Name)+" IN ACCESS SHARE MODE")
+	return err
 }
 
 // typeFromRows asks a row of the table for its resource type; "" if there is

@@ -17,10 +17,10 @@ SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery()
 	ELSE clock_timestamp()
 END`
 
-// settleSQL lets sessions that had begun a transaction when the clock was read,
-// but had not shown it yet, catch up: its start is taken a moment before it
-// reaches pg_stat_activity, and nothing tells when it does.
-const settleSQL = `SELECT pg_sleep(0.01)`
+// notShown is how long after its start a transaction may at most come to show in
+// pg_stat_activity: its process has to be given a processor for that. What
+// changed in this time before a snapshot is exported twice, at most.
+const notShown = time.Second
 
 // openSQL looks at the open transactions of the database that may write: when
 // the oldest began, whether there are sessions that do not show (a role without
@@ -43,14 +43,9 @@ type horizon struct {
 	estimated bool // some transaction's start had to be guessed
 }
 
-// instant is what PostgreSQL's times are counted in. A ts is the very time at
-// which its transaction began, and only what is later than an export's
-// transactionTime is in the next one: so that lies before it.
-const instant = time.Microsecond
-
 // readHorizon works out the horizon. A row's ts is the start of the transaction
-// that wrote it and says nothing of its commit; hence no time is safe that does not
-// lie before the start of every transaction still open. margin is taken off where such a
+// that wrote it and says nothing of its commit; hence no time is safe that lies
+// after the start of a transaction still open. margin is taken off where such a
 // start cannot be seen.
 //
 // conn must not be in a transaction, or clock and sessions would be read, or
@@ -66,13 +61,11 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 	if err := conn.QueryRow(ctx, clockSQL).Scan(&standby, &h.time); err != nil {
 		return h, err
 	}
-	if _, err := conn.Exec(ctx, settleSQL); err != nil {
-		return h, err
-	}
 	if err := conn.QueryRow(ctx, openSQL, readerSuffix).Scan(&oldest, &hidden, &prepared); err != nil {
 		return h, err
 	}
 
+	h.time = h.time.Add(-notShown)
 	clock := h.time
 	if oldest != nil {
 		h.time = earlier(h.time, *oldest)
@@ -85,7 +78,9 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 		h.estimated = true
 		h.time = earlier(h.time, prepared.Add(-margin))
 	}
-	h.time = h.time.Add(-instant).UTC()
+	// Earlier than the start of each, since rows carry that as their ts, and the
+	// next export asks for those after this time. PostgreSQL counts microseconds.
+	h.time = h.time.UTC().Add(-time.Microsecond)
 	return h, nil
 }
 

@@ -17,6 +17,18 @@ var (
 	ErrSnapshotGone = errors.New("the snapshot is gone")
 )
 
+// TableError is an error that concerns the table of one resource type.
+type TableError struct {
+	Type string
+	Err  error
+}
+
+// Error names the type.
+func (e *TableError) Error() string { return e.Type + ": " + e.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (e *TableError) Unwrap() error { return e.Err }
+
 // ColumnError means that a table has a column of a type that cannot be read
 // as part of a FHIR table, or an empty one that must not be.
 type ColumnError struct {

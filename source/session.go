@@ -21,7 +21,7 @@ const minServerVersion = 14
 // readerSuffix ends the application name of every session opened here. The
 // sessions are read-only, so transactionTime may ignore those that carry it;
 // otherwise each long scan would push back the time of every later snapshot.
-const readerSuffix = " (read-only)"
+const readerSuffix = " (sluice reader)"
 
 // readBuffer is how much one read of the socket may bring. PostgreSQL sends in
 // pieces of 8 KiB; while a row is being worked on, more than one of them waits.
@@ -31,7 +31,8 @@ const readBuffer = 64 << 10
 // transaction that idles as long: none of the server's or the role's timeouts
 // may end them. A table locked exclusively is waited for, but not for ever.
 // JIT compiles for hundreds of milliseconds before the first row, for queries
-// that have nothing to compile. pg_settings leaves out what the server's
+// that have nothing to compile. A client whose machine is gone without a word is
+// given up after two minutes, and its snapshot with it. pg_settings leaves out what the server's
 // version does not know (transaction_timeout came with 17).
 const sessionSQL = `
 SELECT count(set_config(name, value, false))
@@ -42,6 +43,9 @@ FROM (VALUES
 	('jit', 'off'),
 	('lock_timeout', '30s'),
 	('statement_timeout', '0'),
+	('tcp_keepalives_count', '6'),
+	('tcp_keepalives_idle', '60'),
+	('tcp_keepalives_interval', '10'),
 	('transaction_timeout', '0')
 ) AS wanted (name, value)
 JOIN pg_settings USING (name)`

@@ -26,7 +26,7 @@ type Snapshot struct {
 	ID string
 
 	// TransactionTime is, in UTC and whole microseconds, a time up to which
-	// every change is in the snapshot. It is before the start of any
+	// every change is in the snapshot. It is earlier than the start of any
 	// transaction that was open when the snapshot was taken and may still
 	// commit: the rows of such a one carry a ts after TransactionTime, so a
 	// next export of what changed since then has them.
@@ -90,15 +90,17 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 	return sn.conn.QueryRow(ctx, exportSQL).Scan(&sn.ID)
 }
 
-// Tables lists the FHIR tables as Source.Tables does, with the sizes they have
-// now: no row of the snapshot lies beyond them.
-func (sn *Snapshot) Tables(ctx context.Context, known []string) ([]Table, error) {
+// Tables finds the tables of these types; a type without one is left out. From
+// now on and as long as the snapshot is held, none of them can be rewritten,
+// truncated or dropped. Their sizes are those they have now: no row of the
+// snapshot lies beyond them. A table that can't be read is a *TableError.
+func (sn *Snapshot) Tables(ctx context.Context, types []string) ([]Table, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
 
-	tables, err := listTables(ctx, sn.conn, sn.schema, known)
+	tables, err := listTables(ctx, sn.conn, sn.schema, types)
 	if err != nil {
-		return nil, fmt.Errorf("source: list tables: %w", err)
+		return nil, fmt.Errorf("source: %w", err)
 	}
 	return tables, nil
 }

@@ -18,10 +18,12 @@ func TestTables(t *testing.T) {
 		CREATE TABLE encounter_1 PARTITION OF encounter FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 		CREATE TABLE transaction (id serial, ts timestamptz, resource jsonb);
 		CREATE TABLE device (id text, txid bigint, ts timestamptz, resource text);
+		CREATE TABLE patient_backup AS SELECT * FROM patient;
 		CREATE VIEW location AS SELECT * FROM patient;
 		CREATE SCHEMA other; CREATE TABLE other.medication (LIKE patient);`)
 
-	tables, err := f.source.Tables(t.Context(), []string{"Patient", "Group", "Observation", "Encounter", "Device", "Location", "Medication"})
+	tables, err := f.snapshot(t).Tables(t.Context(),
+		[]string{"Patient", "Group", "Observation", "Encounter", "Device", "Location", "Medication", "CareNote", "carenote", "Missing"})
 	require.NoError(t, err)
 
 	byType := map[string]source.Table{}
@@ -30,7 +32,7 @@ func TestTables(t *testing.T) {
 		types = append(types, table.Type)
 		byType[table.Type] = table
 	}
-	require.Equal(t, []string{"CareNote", "Encounter", "Group", "Observation", "Patient", "unused"}, types)
+	require.Equal(t, []string{"CareNote", "Encounter", "Group", "Observation", "Patient"}, types)
 	require.True(t, byType["Patient"].HasCreated)
 	require.True(t, byType["Patient"].HasHistory)
 	require.False(t, byType["Observation"].HasCreated)
@@ -42,30 +44,47 @@ func TestTables(t *testing.T) {
 
 func TestTablesUnreadable(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, aidbox("patient")+aidbox("client")+`
-		INSERT INTO client VALUES ('c', 1, now(), now(), 'Client', 'created', '{}')`)
+	f := newFixture(t, aidbox("patient"))
 	other := open(t, source.Config{URL: as(t, f.url, role(t, f))})
-
-	tables, err := other.Tables(t.Context(), []string{"Patient"})
+	sn, err := other.OpenSnapshot(t.Context())
 	require.NoError(t, err)
-	require.Len(t, tables, 1, "only the table of a known type is taken for one")
+	defer func() { _ = sn.Close(t.Context()) }()
 
-	err = other.Scan(t.Context(), source.Scan{Table: tables[0]}, func(*source.Row) error { return nil })
+	_, err = sn.Tables(t.Context(), []string{"Patient"})
+	var table *source.TableError
+	require.ErrorAs(t, err, &table)
+	require.Equal(t, "Patient", table.Type)
 	require.ErrorContains(t, err, "permission denied for table patient")
+}
+
+// While a snapshot is held, its tables can't be rewritten or emptied, which no
+// snapshot would survive; other tables can.
+func TestTablesAreKept(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+aidbox("encounter")+`INSERT INTO patient (id, txid, resource) VALUES ('p', 1, '{}')`)
+	sn := f.snapshot(t)
+	_, err := sn.Tables(t.Context(), []string{"Patient"})
+	require.NoError(t, err)
+
+	for _, statement := range []string{`TRUNCATE patient`, `ALTER TABLE patient ADD COLUMN x int DEFAULT random()`, `DROP TABLE patient`} {
+		_, err := f.db.Exec(t.Context(), `SET lock_timeout = '50ms'; `+statement)
+		require.ErrorContains(t, err, "lock timeout", statement)
+	}
+	f.exec(t, `UPDATE patient SET txid = 2; TRUNCATE encounter`)
 }
 
 func TestTable(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, aidbox("group")+aidbox("pt")+aidbox("empty")+`
+	f := newFixture(t, aidbox("group")+aidbox("carenote")+aidbox("empty")+`
 		INSERT INTO "group" VALUES ('g', 1, now(), now(), NULL, 'created', '{"resourceType": "Group"}');
-		INSERT INTO pt VALUES ('p', 1, now(), now(), 'Patient', 'created', '{}')`)
+		INSERT INTO carenote VALUES ('n', 1, now(), now(), 'CareNote', 'created', '{}')`)
 
 	require.Equal(t, "group", f.table(t, "Group").Name)
-	require.Equal(t, "pt", f.table(t, "Patient").Name, "named by its rows")
+	require.Equal(t, "carenote", f.table(t, "CareNote").Name)
 	require.Equal(t, "empty", f.table(t, "Empty").Name)
 	require.Equal(t, []string{"g"}, f.ids(t, source.Scan{Table: f.table(t, "Group")}))
 
-	for _, name := range []string{"group", "GROUP", "Pt", "empty", "Missing", "Group_history", "", `Group"; DROP TABLE pt; --`} {
+	for _, name := range []string{"group", "GROUP", "Carenote", "empty", "Missing", "Group_history", "", `Group"; DROP TABLE empty; --`} {
 		_, err := f.source.Table(t.Context(), name)
 		require.ErrorIs(t, err, source.ErrNoTable, name)
 	}

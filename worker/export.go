@@ -87,16 +87,18 @@ func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *so
 
 // goOn holds an adopted snapshot until the remaining parts have been read.
 func (w *exportWorker) goOn(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
+	if _, err := snapshot.Tables(ctx, export.Request.Types); err != nil { // keeps them as they are
+		return export, err
+	}
 	if err := w.store.Adopt(ctx, export, snapshot.ID); err != nil {
 		return export, err
 	}
-	return w.store.Await(ctx, export, snapshot.Alive)
+	return w.await(ctx, export, snapshot)
 }
 
 // read holds a snapshot until all parts of the export have been read from it.
 func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Export, error) {
-	// What an earlier generation has stored shows another snapshot.
-	if err := w.config.Bucket.DeleteUnder(ctx, export.ID.String()+"/"); err != nil {
+	if err := w.clear(ctx, export); err != nil {
 		return export, err
 	}
 	snapshot, err := w.config.Source.OpenSnapshot(ctx)
@@ -105,6 +107,10 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	}
 	defer closeSnapshot(ctx, snapshot)
 
+	if snapshot.Estimated {
+		w.config.Logger.InfoContext(ctx, "transactionTime is earlier by the commit margin: not every open transaction can be seen",
+			"export", export.ID, "transactionTime", snapshot.TransactionTime)
+	}
 	plan, err := w.plan(ctx, export, snapshot)
 	if err != nil {
 		return export, err
@@ -112,7 +118,33 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	if err := w.store.Start(ctx, export.ID, export.Generation, plan); err != nil {
 		return export, err
 	}
-	return w.store.Await(ctx, export, snapshot.Alive)
+	return w.await(ctx, export, snapshot)
+}
+
+// clear removes what an earlier generation has stored: it shows another
+// snapshot. A process that comes here late, when another has taken the export,
+// must not remove what that one has stored.
+func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
+	if export.Generation == 1 {
+		return nil
+	}
+	return w.store.Exclusively(ctx, export, func(ctx context.Context) error {
+		return w.config.Bucket.DeleteUnder(ctx, export.ID.String()+"/")
+	})
+}
+
+// aliveTimeout bounds the question whether the snapshot is still there. The
+// server has nothing else to do on that connection.
+const aliveTimeout = time.Minute
+
+// await returns when all parts have been read, and fails when the snapshot is
+// gone.
+func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
+	return w.store.Await(ctx, export, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+		defer cancel()
+		return snapshot.Alive(ctx)
+	})
 }
 
 // complete ends an export whose parts are all done.

@@ -59,6 +59,9 @@ var _ river.ErrorHandler = (*failures)(nil)
 func (f *failures) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
 	logger := f.logger.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "args", string(job.EncodedArgs), "error", err)
 	switch {
+	case !carries(job) && job.Attempt >= job.MaxAttempts:
+		logger.ErrorContext(ctx, "job given up")
+		return nil
 	case !carries(job), job.Attempt < job.MaxAttempts && passes(err):
 		logger.WarnContext(ctx, "job failed, to be tried again")
 		return nil
@@ -114,7 +117,7 @@ func passes(err error) bool {
 		return false // no such table, no right to read it, …
 	}
 	for _, final := range []error{
-		errTooLong, source.ErrOldServer,
+		errTooLong, source.ErrOldServer, source.ErrNoTable,
 		storage.ErrAccessDenied, storage.ErrNoBucket, storage.ErrNoCredentials, storage.ErrTooLarge,
 	} {
 		if errors.Is(err, final) {
@@ -132,12 +135,19 @@ func publicReason(err error) string {
 		return file.file + ": " + publicReason(file.err)
 	}
 
+	var table *source.TableError
+	if errors.As(err, &table) {
+		return table.Type + ": " + publicReason(table.Err)
+	}
+
 	var column *source.ColumnError
 	var pgErr *pgconn.PgError
 	var connect *pgconn.ConnectError
 	switch {
 	case errors.Is(err, errTooLong):
 		return "the export took longer than the server allows"
+	case errors.Is(err, source.ErrNoTable):
+		return "the table is no longer there"
 	case errors.Is(err, source.ErrSnapshotGone):
 		return "the database's snapshot was lost"
 	case errors.Is(err, storage.ErrTooLarge):

@@ -12,7 +12,8 @@ import (
 
 // leased does work on a lease that it renews at every tick. When the lease is
 // lost, the context of work ends, and the error is jobs.ErrOver. A renewal that
-// fails otherwise is tried again at the next tick.
+// fails otherwise is tried again at the next tick, until others may have taken
+// the lease.
 func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
@@ -22,16 +23,20 @@ func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew
 	renewing.Go(func() {
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
+		renewed := time.Now()
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
 			}
+			begin := time.Now()
 			switch err := renew(ctx); {
-			case errors.Is(err, jobs.ErrOver):
-				cancel(err)
-			case err != nil && ctx.Err() == nil:
+			case err == nil:
+				renewed = begin
+			case errors.Is(err, jobs.ErrOver), time.Since(renewed) > jobs.LeaseTime:
+				cancel(jobs.ErrOver)
+			case ctx.Err() == nil:
 				logger.WarnContext(ctx, "lease not renewed", "error", err)
 			}
 		}

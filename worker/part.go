@@ -20,6 +20,14 @@ import (
 // it is still worked on.
 const progressEvery = time.Second
 
+// A part whose snapshot is gone waits for the export to be taken over, which
+// takes as long as its holder's lease; a few minutes of that mean that this
+// process can't see the snapshot at all.
+const (
+	snapshotWait     = 2 * time.Second
+	maxSnapshotWaits = 100
+)
+
 // partWorker reads one part of an export into one object.
 type partWorker struct {
 	river.WorkerDefaults[jobs.PartArgs]
@@ -38,8 +46,14 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 		err = w.run(ctx, job, part)
 	}
 	switch {
-	case err == nil, errors.Is(err, jobs.ErrOver):
+	case err == nil:
 		return nil
+	case errors.Is(err, jobs.ErrOver):
+		w.config.Logger.InfoContext(ctx, "part no longer wanted", "part", part.ObjectKey, "error", err)
+		return nil
+	case errors.Is(err, source.ErrSnapshotGone) && part.Attempt() < maxSnapshotWaits:
+		// Whoever takes the export over will have it again, or drop the part.
+		return river.JobSnooze(snapshotWait)
 	case part.ObjectKey != "":
 		err = &fileError{file: path.Base(part.ObjectKey), err: err}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
@@ -12,15 +11,15 @@ import (
 
 // plan cuts the tables that the export wants into parts.
 func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Plan, error) {
-	tables, err := snapshot.Tables(ctx, w.config.ResourceTypes)
+	tables, err := snapshot.Tables(ctx, export.Request.Types)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
+	if export.Request.Existing && len(tables) < len(export.Request.Types) {
+		return jobs.Plan{}, fmt.Errorf("plan: %w", source.ErrNoTable)
+	}
 	plan := jobs.Plan{Snapshot: snapshot.ID, TransactionTime: snapshot.TransactionTime}
 	for _, table := range tables {
-		if !slices.Contains(export.Request.Types, table.Type) {
-			continue
-		}
 		parts, err := planTable(export, table, w.config.PartBytes)
 		if err != nil {
 			return jobs.Plan{}, err

@@ -12,12 +12,15 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// retrySoon tries a failed job again after seconds: a client is waiting. A job
-// with many attempts, as cleaning up has, ends at one a minute.
+// retrySoon tries a failed job again after seconds: a client is waiting.
 type retrySoon struct{}
 
 func (retrySoon) NextRetry(job *rivertype.JobRow) time.Time {
-	wait := min(time.Duration(len(job.Errors)*len(job.Errors)+1)*time.Second, time.Minute)
+	longest := time.Minute
+	if job.Kind == (jobs.CleanupArgs{}).Kind() {
+		longest = time.Hour // nobody waits, and the store may be down for days
+	}
+	wait := min(time.Duration(len(job.Errors)*len(job.Errors)+1)*time.Second, longest)
 	// Parts that failed together should not come back together.
 	return time.Now().Add(wait + rand.N(wait/2)) //nolint:gosec // not a secret
 }

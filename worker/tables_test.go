@@ -101,4 +101,4 @@ func (f *fixture) refuseOnce(t *testing.T, name, state string) {
 
 // sessions is the condition on pg_stat_activity for the busy sessions of an
 // export in the source: those that hold a snapshot and those that read.
-const sessions = `datname = current_database() AND application_name = 'sluice (read-only)' AND state <> 'idle'`
+const sessions = `datname = current_database() AND application_name = 'sluice (sluice reader)' AND state <> 'idle'`

@@ -59,9 +59,6 @@ type Config struct {
 	// to DefaultPartBytes.
 	PartBytes int64
 
-	// ResourceTypes are the known resource types, as FHIR spells them.
-	ResourceTypes []string
-
 	// Retention is how long the files of a completed export stay. Defaults to
 	// DefaultRetention.
 	Retention time.Duration
