@@ -15,8 +15,7 @@ import (
 const cleanPatience = 40 * time.Second
 
 const (
-	// A part's session is in a transaction for a moment, so it has to be so for
-	// more than one; what does not commit is asked for as well as what idles.
+	// Neither a snapshot nor the state may be held any more.
 	transactionsSQL = `
 SELECT count(*) FROM pg_stat_activity
 WHERE application_name LIKE 'sluice%' AND state LIKE 'idle in transaction%'`
