@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The short form: exports are right though workers die, PostgreSQL goes away
+// The short form: exports are right though PostgreSQL goes away
 // and processes are restarted, and nothing is left behind. make chaos has all.
 func TestShortForm(t *testing.T) {
 	t.Parallel()
