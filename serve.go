@@ -91,7 +91,7 @@ func (s *service) close() {
 
 // runAPI answers requests until ctx ends.
 func (s *service) runAPI(ctx context.Context, settings httpSettings, format formatSettings) error {
-	exports, err := jobs.New(s.state)
+	exports, err := jobs.New(s.state, jobs.Config{ClientExports: settings.ClientExports, TotalExports: settings.TotalExports})
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,7 @@ func (s *service) runWorker(ctx context.Context, settings workSettings) error {
 		Slots:       settings.slots(),
 		Source:      s.source,
 		StopTimeout: settings.StopTimeout,
+		Window:      settings.ExportWindow,
 	})
 	if err != nil {
 		return err

@@ -54,6 +54,7 @@ type sourceSettings struct {
 	SourceURL          string        `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
 	SourceSchema       string        `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
 	SourceConns        int32         `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"0" help:"How many connections one process may read the source with; 0 means as many as its dumps and slots need."`
+	ReadRate           size          `env:"SLUICE_READ_RATE" default:"0" help:"How many bytes of resources one process reads from the source a second, in exports and dumps together, such as 20MiB; 0 means as fast as it can."`
 	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"How long a writing transaction lasts at most, where the source does not show when it began (standby, missing pg_read_all_stats)."`
 }
 
@@ -149,6 +150,7 @@ func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source,
 	opened, err := source.Open(ctx, source.Config{
 		CommitMargin: cmp.Or(s.SourceCommitMargin, -1), // zero means none here
 		MaxConns:     max(s.SourceConns, int32(min(needed, math.MaxInt32))),
+		ReadRate:     int64(s.ReadRate),
 		Schema:       s.SourceSchema,
 		URL:          s.SourceURL,
 	})
@@ -180,12 +182,14 @@ func (s *storageSettings) open() (*storage.Bucket, error) {
 }
 
 type httpSettings struct {
-	Listen       string        `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"The address to answer requests on."`
-	BaseURL      string        `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"The address clients know Sluice by. Defaults to the one each request was sent to."`
-	MaxDumps     int           `env:"SLUICE_MAX_DUMPS" default:"8" help:"How many synchronous dumps may run at the same time."`
-	LinkLife     time.Duration `env:"SLUICE_LINK_LIFE" default:"1h" help:"How long a link of a manifest works; each poll signs new ones."`
-	StallTimeout time.Duration `env:"SLUICE_STALL_TIMEOUT" default:"1m" help:"How long a client may take no byte before it is cut off."`
-	DrainTimeout time.Duration `env:"SLUICE_DRAIN_TIMEOUT" default:"30s" help:"How long running requests may go on after the signal to stop."`
+	Listen        string        `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"The address to answer requests on."`
+	BaseURL       string        `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"The address clients know Sluice by. Defaults to the one each request was sent to."`
+	MaxDumps      int           `env:"SLUICE_MAX_DUMPS" default:"8" help:"How many synchronous dumps may run at the same time."`
+	ClientExports int           `env:"SLUICE_CLIENT_EXPORTS" default:"10" help:"How many exports of one client may be accepted or running; 0 means no limit."`
+	TotalExports  int           `env:"SLUICE_TOTAL_EXPORTS" default:"100" help:"How many exports may be accepted or running in all; 0 means no limit."`
+	LinkLife      time.Duration `env:"SLUICE_LINK_LIFE" default:"1h" help:"How long a link of a manifest works; each poll signs new ones."`
+	StallTimeout  time.Duration `env:"SLUICE_STALL_TIMEOUT" default:"1m" help:"How long a client may take no byte before it is cut off."`
+	DrainTimeout  time.Duration `env:"SLUICE_DRAIN_TIMEOUT" default:"30s" help:"How long running requests may go on after the signal to stop."`
 }
 
 // dumps is how many connections dumps may take at the same time.
@@ -203,6 +207,12 @@ func (s *httpSettings) Validate() error {
 		}
 		s.BaseURL = strings.TrimRight(s.BaseURL, "/")
 	}
+	if s.ClientExports < 0 {
+		return errors.New("SLUICE_CLIENT_EXPORTS (--client-exports) is 0 or more")
+	}
+	if s.TotalExports < 0 {
+		return errors.New("SLUICE_TOTAL_EXPORTS (--total-exports) is 0 or more")
+	}
 	if s.LinkLife > maxLinkLife {
 		return errors.New("SLUICE_LINK_LIFE is at most 168h: no signature of S3 lives longer")
 	}
@@ -219,12 +229,13 @@ type formatSettings struct {
 }
 
 type workSettings struct {
-	Slots       int           `env:"SLUICE_SLOTS" default:"0" help:"How many parts of exports this process reads at the same time; 0 means one for each processor."`
-	MaxExports  int           `env:"SLUICE_MAX_EXPORTS" default:"16" help:"How many exports this process keeps database snapshots for at the same time; more wait."`
-	MaxAge      time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may take from its kick-off on, and with it its snapshot; then it fails."`
-	PartSize    size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"How much of a table, as it lies on disk, becomes one file."`
-	Retention   time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
-	StopTimeout time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
+	Slots        int           `env:"SLUICE_SLOTS" default:"0" help:"How many parts of exports this process reads at the same time; 0 means one for each processor."`
+	MaxExports   int           `env:"SLUICE_MAX_EXPORTS" default:"16" help:"How many exports this process keeps database snapshots for at the same time; more wait."`
+	ExportWindow int           `env:"SLUICE_EXPORT_WINDOW" default:"16" help:"How many parts of one export are queued or running at most: a large export can't crowd out a small one. Fewer than the slots of all workers leave slots idle while a single export runs."`
+	MaxAge       time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may take from its kick-off on, and with it its snapshot; then it fails."`
+	PartSize     size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"How much of a table, as it lies on disk, becomes one file."`
+	Retention    time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
+	StopTimeout  time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
 }
 
 // slots is how many parts are read at the same time.
@@ -235,11 +246,14 @@ func (s *workSettings) Validate() error {
 	if s.Slots < 0 {
 		return errors.New("SLUICE_SLOTS (--slots) is 0 or more")
 	}
+	if s.PartSize == 0 {
+		return errors.New("SLUICE_PART_SIZE (--part-size) is a size such as 256MiB")
+	}
 	return positive(map[string]time.Duration{
 		"SLUICE_MAX_AGE":      s.MaxAge,
 		"SLUICE_RETENTION":    s.Retention,
 		"SLUICE_STOP_TIMEOUT": s.StopTimeout,
-	}, map[string]int{"SLUICE_MAX_EXPORTS": s.MaxExports})
+	}, map[string]int{"SLUICE_MAX_EXPORTS": s.MaxExports, "SLUICE_EXPORT_WINDOW": s.ExportWindow})
 }
 
 func positive(durations map[string]time.Duration, counts map[string]int) error {
@@ -262,7 +276,7 @@ type size int64
 // UnmarshalText reads a size.
 func (s *size) UnmarshalText(text []byte) error {
 	bytes, err := humanize.ParseBytes(string(text))
-	if err != nil || bytes == 0 || bytes > math.MaxInt64 {
+	if err != nil || bytes > math.MaxInt64 {
 		return fmt.Errorf("%q is not a size such as 256MiB", text)
 	}
 	*s = size(bytes)

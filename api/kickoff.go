@@ -1,10 +1,12 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -54,11 +56,19 @@ func (a *API) acceptDump(c *gin.Context, client auth.Client, request dumpRequest
 	})
 }
 
+// retryExport is when a client whose kick-off found too many exports running
+// should try again.
+const retryExport = 30 * time.Second
+
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success").
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
 	request.URL = a.baseURL(c) + c.Request.URL.RequestURI()
 	id, err := a.config.Exports.Accept(c.Request.Context(), client.ID, request)
+	var limit *jobs.LimitError
+	if errors.As(err, &limit) {
+		return throttled(limit.Error()+"; another can start when one has ended", retryExport)
+	}
 	if err != nil {
 		return unavailable(err)
 	}

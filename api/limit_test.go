@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -41,4 +42,35 @@ func TestTooManyDumps(t *testing.T) {
 	requireRest(t, second.Body)
 	require.NoError(t, second.Body.Close())
 	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode)
+}
+
+// TestTooManyExports: a kick-off beyond the limits is told to come back, and
+// leaves nothing behind.
+func TestTooManyExports(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.documented(t)
+	running := func(clientID string, count int) {
+		b.exec(t, `INSERT INTO sluice.export (id, client_id, request, state, job_id)
+			SELECT gen_random_uuid(), $1, '{}', 'running', 0 FROM generate_series(1, $2)`, clientID, count)
+	}
+	refused := func(limit int) {
+		t.Helper()
+		for _, got := range []answer{b.get(t, "/fhir/$export"), b.get(t, "/Patient/$dump", "Prefer", "respond-async")} {
+			require.Contains(t, requireRefusal(t, got, http.StatusTooManyRequests, "throttled", ""), fmt.Sprint(limit))
+			require.Equal(t, "30", got.Header.Get("Retry-After"))
+			require.Empty(t, got.Header.Get("Content-Location"))
+		}
+		require.Zero(t, b.count(t, `SELECT count(*) FROM river_job`))
+	}
+
+	running(clientID, clientExports)
+	refused(clientExports)
+	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode, "a dump is no export")
+	b.exec(t, `DELETE FROM sluice.export`)
+	running("another", totalExports)
+	refused(totalExports)
+
+	b.exec(t, `UPDATE sluice.export SET state = 'completed' WHERE id = (SELECT id FROM sluice.export LIMIT 1)`)
+	b.kickOff(t, "/fhir/$export")
 }

@@ -42,6 +42,10 @@ const (
 
 	// sourceConns is how many connections there are to read FHIR tables with.
 	sourceConns = 4
+
+	// clientExports and totalExports are how many exports may run, more than
+	// most tests start.
+	clientExports, totalExports = 50, 60
 )
 
 // testBundle is a server on real databases, and what it stands on.
@@ -84,7 +88,7 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 
 	b.clients = auth.NewClients(b.db)
 	require.NoError(t, b.clients.Add(t.Context(), clientID, clientSecret, []string{"system/*.rs"}))
-	b.exports, err = jobs.New(b.db)
+	b.exports, err = jobs.New(b.db, jobs.Config{ClientExports: clientExports, TotalExports: totalExports})
 	require.NoError(t, err)
 
 	config := api.Config{

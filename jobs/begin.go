@@ -7,17 +7,18 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 )
 
 const (
 	beginSQL = `
 UPDATE sluice.export
 SET state = 'running', attempt = attempt + 1, generation = generation + 1, snapshot = NULL, transaction_time = NULL,
-    parts_total = 0, parts_done = 0, bytes_planned = 0, bytes_done = 0, lease_until = now() + $2
+    parts_total = 0, parts_queued = 0, parts_done = 0, bytes_planned = 0, bytes_done = 0, lease_until = now() + $2
 WHERE id = $1`
 
-	dropPartsSQL = `DELETE FROM sluice.part WHERE export_id = $1 RETURNING job_id`
+	dropPartsSQL = `
+WITH dropped AS (DELETE FROM sluice.part WHERE export_id = $1 RETURNING job_id)
+SELECT job_id FROM dropped WHERE job_id IS NOT NULL`
 )
 
 // Begin starts an export, or starts it again: a new generation, without the
@@ -92,8 +93,9 @@ UPDATE sluice.export
 SET snapshot = $3, transaction_time = $4, parts_total = $5, bytes_planned = $6
 WHERE id = $1 AND generation = $2 AND state = 'running'`
 
-// Start writes down the plan and adds a job for each part. ErrOver if the
-// export was cancelled or begun anew meanwhile.
+// Start writes down the plan and queues the first parts; whoever is done with
+// one queues the next. ErrOver if the export was cancelled or begun anew
+// meanwhile.
 func (s *Store) Start(ctx context.Context, id uuid.UUID, generation int, plan Plan) error {
 	var bytes int64
 	for _, part := range plan.Parts {
@@ -107,27 +109,19 @@ func (s *Store) Start(ctx context.Context, id uuid.UUID, generation int, plan Pl
 		if tag.RowsAffected() == 0 {
 			return ErrOver
 		}
-		return s.insertParts(ctx, tx, id, generation, plan.Parts)
+		if err := insertParts(ctx, tx, id, generation, plan.Parts); err != nil {
+			return err
+		}
+		return s.fillWindow(ctx, tx, id)
 	})
 }
 
-func (s *Store) insertParts(ctx context.Context, tx pgx.Tx, id uuid.UUID, generation int, parts []PlannedPart) error {
-	if len(parts) == 0 {
-		return nil
-	}
-	params := make([]river.InsertManyParams, len(parts))
-	for i := range parts {
-		params[i].Args = PartArgs{ExportID: id, Generation: generation, Number: i + 1}
-	}
-	inserted, err := s.river.InsertManyTx(ctx, tx, params)
-	if err != nil {
-		return err
-	}
-	columns := []string{"export_id", "number", "generation", "resource_type", "scan", "object_key", "job_id", "bytes_planned"}
+func insertParts(ctx context.Context, tx pgx.Tx, id uuid.UUID, generation int, parts []PlannedPart) error {
+	columns := []string{"export_id", "number", "generation", "resource_type", "scan", "object_key", "bytes_planned"}
 	rows := pgx.CopyFromSlice(len(parts), func(i int) ([]any, error) {
 		p := parts[i]
-		return []any{id, i + 1, generation, p.ResourceType, p.Scan, p.ObjectKey, inserted[i].Job.ID, p.Bytes}, nil
+		return []any{id, i + 1, generation, p.ResourceType, p.Scan, p.ObjectKey, p.Bytes}, nil
 	})
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"sluice", "part"}, columns, rows)
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"sluice", "part"}, columns, rows)
 	return err
 }

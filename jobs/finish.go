@@ -45,7 +45,7 @@ func (s *Store) Fail(ctx context.Context, id uuid.UUID, reason string) error {
 }
 
 const cancelSQL = `
-UPDATE sluice.export SET state = 'cancelled', finished_at = now()
+UPDATE sluice.export SET state = 'cancelled', finished_at = now(), swept_at = NULL
 WHERE id = $1 AND client_id = $2 AND state <> 'cancelled'
 RETURNING job_id`
 
@@ -85,7 +85,7 @@ func (s *Store) abandon(ctx context.Context, tx pgx.Tx, id uuid.UUID, none error
 }
 
 const expireSQL = `
-UPDATE sluice.export SET state = 'expired' WHERE state = 'completed' AND expires_at <= now() RETURNING id`
+UPDATE sluice.export SET state = 'expired', swept_at = NULL WHERE state = 'completed' AND expires_at <= now() RETURNING id`
 
 // Expire ends the completed exports whose time has come and removes their files.
 func (s *Store) Expire(ctx context.Context) error {

@@ -59,7 +59,7 @@ func newFixture(t *testing.T, slots int) *fixture {
 	t.Cleanup(pool.Close)
 	_, err = migrations.Up(t.Context(), pool)
 	require.NoError(t, err)
-	store, err := jobs.New(pool)
+	store, err := jobs.New(pool, jobs.Config{})
 	require.NoError(t, err)
 
 	f := &fixture{db: pool, store: store, taken: make(chan *attempt)}

@@ -12,6 +12,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,18 +24,23 @@ import (
 // Store is the state database's view of exports. It is safe for concurrent
 // use, by many processes too.
 type Store struct {
-	pool *pgxpool.Pool
+	config Config
+	pool   *pgxpool.Pool
 	// river adds and cancels jobs; it works none.
 	river *river.Client[pgx.Tx]
 }
 
+// notifyEvery is how often River tells workers of new jobs at most. One they are
+// not told of is found a second later, and parts come one by one.
+const notifyEvery = 5 * time.Millisecond
+
 // New returns a Store on a migrated state database.
-func New(pool *pgxpool.Pool) (*Store, error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
+func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: notifyEvery})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Store{pool: pool, river: client}, nil
+	return &Store{config: cfg.withDefaults(), pool: pool, river: client}, nil
 }
 
 const (

@@ -48,7 +48,7 @@ func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
 // lostSQL finds the work that nobody does: its lease has run out, and its job
 // was not taken just now by a process that is about to take the lease. River
 // may even believe that the job has ended. A job that waits to be taken is not
-// lost.
+// lost, nor is a part that was not queued yet.
 const lostSQL = `
 WITH unfinished AS (
     SELECT id AS export_id, job_id, lease_until
@@ -56,7 +56,7 @@ WITH unfinished AS (
     UNION ALL
     SELECT p.export_id, p.job_id, p.lease_until
     FROM sluice.part p JOIN sluice.export e ON e.id = p.export_id
-    WHERE p.state <> 'done' AND e.state = 'running'
+    WHERE p.job_id IS NOT NULL AND p.state <> 'done' AND e.state = 'running'
 )
 SELECT u.export_id, j.id, j.attempt >= j.max_attempts
 FROM unfinished u JOIN river_job j ON j.id = u.job_id
@@ -70,7 +70,8 @@ WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded
 
 // Reclaim gives the work of processes that have died, or can't reach the
 // database, to others, and returns how many jobs that were. An export whose
-// worker dies again and again fails. Any number of processes may call it.
+// worker dies again and again fails. It also queues parts that should be queued
+// and are not. Any number of processes may call it.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	lost, hopeless, err := s.findLost(ctx)
 	if err != nil {
@@ -82,14 +83,11 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 			return 0, err
 		}
 	}
-	if len(lost) == 0 {
-		return 0, nil
-	}
 	tag, err := s.pool.Exec(ctx, giveBackSQL, lost)
 	if err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
-	return int(tag.RowsAffected()), nil
+	return int(tag.RowsAffected()), s.fillGaps(ctx)
 }
 
 // findLost returns the lost jobs, and the exports that have lost one too often.

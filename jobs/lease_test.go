@@ -33,7 +33,7 @@ func newLostExport(t *testing.T) *lostExport {
 	t.Cleanup(pool.Close)
 	_, err = migrations.Up(ctx, pool)
 	require.NoError(t, err)
-	store, err := jobs.New(pool)
+	store, err := jobs.New(pool, jobs.Config{})
 	require.NoError(t, err)
 
 	id, err := store.Accept(ctx, "a", jobs.Request{Types: []string{"Patient"}})

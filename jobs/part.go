@@ -106,8 +106,8 @@ WHERE id = $1
 RETURNING parts_done = parts_total`
 )
 
-// Done ends the part, counts it in its export and completes its job, all at
-// once. publish makes the part's objects visible. It runs when it is certain
+// Done ends the part, counts it in its export, completes its job and queues the
+// export's next part, all at once. publish makes the part's objects visible. It runs when it is certain
 // that this attempt still holds the part, and while it runs nobody can take the
 // part or end the export. ErrOver, with nothing changed and publish not run, if
 // this attempt no longer holds the part.
@@ -128,7 +128,10 @@ func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, r
 			return err
 		}
 		// Last, since all parts of the export meet at this row.
-		return part.count(ctx, tx, bytes)
+		if err := part.count(ctx, tx, bytes); err != nil {
+			return err
+		}
+		return s.fillWindow(ctx, tx, part.args.ExportID)
 	})
 }
 

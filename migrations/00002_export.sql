@@ -21,6 +21,8 @@ CREATE TABLE sluice.export (
     snapshot         text,
     transaction_time timestamptz,
     parts_total      integer             NOT NULL DEFAULT 0,
+    -- The parts that have got a job: those of the lowest numbers.
+    parts_queued     integer             NOT NULL DEFAULT 0,
     parts_done       integer             NOT NULL DEFAULT 0,
     bytes_planned    bigint              NOT NULL DEFAULT 0,
     -- The planned bytes of the parts that are done.
@@ -28,11 +30,20 @@ CREATE TABLE sluice.export (
     failure          text,
     created_at       timestamptz         NOT NULL DEFAULT now(),
     finished_at      timestamptz,
-    expires_at       timestamptz
+    expires_at       timestamptz,
+    -- When the bucket was last searched for what crashes have left. An end of
+    -- another kind asks for it again.
+    swept_at         timestamptz
 );
+
+-- Limits count these.
+CREATE INDEX export_unfinished ON sluice.export (client_id) WHERE state IN ('accepted', 'running');
 
 -- Expiry looks for these.
 CREATE INDEX export_expires_at ON sluice.export (expires_at) WHERE state = 'completed';
+
+-- The sweeper looks for these.
+CREATE INDEX export_unswept ON sluice.export (finished_at) WHERE swept_at IS NULL;
 
 -- A share of one table: the unit of work, of retry and of storage.
 CREATE TABLE sluice.part (
@@ -43,7 +54,8 @@ CREATE TABLE sluice.part (
     -- What to read, as the planner wrote it for the scanner.
     scan          jsonb             NOT NULL,
     object_key    text              NOT NULL,
-    job_id        bigint            NOT NULL,
+    -- NULL until the part is queued.
+    job_id        bigint,
     lease_until   timestamptz,
     state         sluice.part_state NOT NULL DEFAULT 'waiting',
     -- The attempt that holds the part: an older one changes nothing any more.
@@ -63,6 +75,9 @@ CREATE TABLE sluice.part (
     PRIMARY KEY (export_id, number),
     UNIQUE (export_id, object_key)
 );
+
+-- Whoever looks for lost work should not go through all that waits.
+CREATE INDEX part_queued ON sluice.part (export_id) WHERE job_id IS NOT NULL AND state <> 'done';
 
 -- A status sums what the running parts have read.
 CREATE INDEX part_running ON sluice.part (export_id) WHERE state = 'running';

@@ -15,6 +15,7 @@ import (
 // be closed.
 type Reader struct {
 	conn *pgxpool.Conn
+	pace *pace
 }
 
 // OpenReader opens a Reader of the first of these snapshots that somebody still
@@ -24,7 +25,7 @@ func (s *Source) OpenReader(ctx context.Context, snapshotIDs ...string) (*Reader
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	r := &Reader{conn: conn}
+	r := &Reader{conn: conn, pace: s.pace}
 	err = ErrSnapshotGone
 	for _, id := range snapshotIDs {
 		if err = importSnapshot(ctx, conn.Conn().PgConn(), id); !errors.Is(err, ErrSnapshotGone) {
@@ -51,7 +52,7 @@ func (r *Reader) Share(ctx context.Context) (snapshotID string, err error) {
 // Scan is Source.Scan under the Reader's snapshot. After an error the Reader is
 // of no more use.
 func (r *Reader) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
-	return stream(ctx, r.conn.Conn().PgConn(), scan, fn)
+	return stream(ctx, r.conn.Conn().PgConn(), r.pace, scan, fn)
 }
 
 // Close gives the connection back.

@@ -47,11 +47,11 @@ func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error
 	}
 	defer conn.Release()
 
-	return stream(ctx, conn.Conn().PgConn(), scan, fn)
+	return stream(ctx, conn.Conn().PgConn(), s.pace, scan, fn)
 }
 
-// stream runs the scan's query on conn.
-func stream(ctx context.Context, conn *pgconn.PgConn, scan Scan, fn func(*Row) error) error {
+// stream runs the scan's query on conn, not faster than the pace.
+func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn func(*Row) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
@@ -59,7 +59,7 @@ func stream(ctx context.Context, conn *pgconn.PgConn, scan Scan, fn func(*Row) e
 	binary := []int16{pgtype.BinaryFormatCode}
 	result := conn.ExecParams(ctx, sql, params, types, nil, binary)
 
-	fnErr := eachRow(ctx, result, scan.Table, fn)
+	fnErr := eachRow(ctx, result, &meter{pace: pace}, scan.Table, fn)
 	if fnErr != nil {
 		stop() // or Close would read the rest of the table
 	}
@@ -78,7 +78,7 @@ func stream(ctx context.Context, conn *pgconn.PgConn, scan Scan, fn func(*Row) e
 
 // eachRow calls fn for every row of the result. The context is looked at for
 // each, since rows already received would else be worked on to their end.
-func eachRow(ctx context.Context, result *pgconn.ResultReader, table Table, fn func(*Row) error) error {
+func eachRow(ctx context.Context, result *pgconn.ResultReader, read *meter, table Table, fn func(*Row) error) error {
 	if fields := result.FieldDescriptions(); fields != nil {
 		if err := checkColumns(table, fields); err != nil {
 			return fmt.Errorf("source: %w", err)
@@ -92,11 +92,15 @@ func eachRow(ctx context.Context, result *pgconn.ResultReader, table Table, fn f
 		if err := row.decode(table, result.Values()); err != nil {
 			return fmt.Errorf("source: %w", err)
 		}
+		size := len(row.Resource)
 		if err := fn(&row); err != nil {
 			return err
 		}
+		if err := read.add(ctx, size); err != nil {
+			return err
+		}
 	}
-	return nil
+	return read.settle(ctx)
 }
 
 // settle waits until the server has ended the query of a broken connection.

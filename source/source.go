@@ -50,6 +50,11 @@ type Config struct {
 	// DefaultMaxConns.
 	MaxConns int32
 
+	// ReadRate bounds how much all scans of this Source read together, in bytes
+	// of resources as jsonb text a second. Rows that a scan leaves out do not
+	// count. 0 means no limit.
+	ReadRate int64
+
 	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
 	Schema string
 
@@ -69,6 +74,7 @@ func (c Config) withDefaults() Config {
 // Source is a database of FHIR tables. It is safe for concurrent use.
 type Source struct {
 	config Config
+	pace   *pace
 	pool   *pgxpool.Pool
 	single *pgx.ConnConfig // for connections outside the pool
 }
@@ -90,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	return &Source{config: cfg, pool: pool, single: poolConfig.ConnConfig}, nil
+	return &Source{config: cfg, pace: newPace(cfg.ReadRate), pool: pool, single: poolConfig.ConnConfig}, nil
 }
 
 // Close closes the connections. It waits for running scans to end, so their

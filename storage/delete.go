@@ -80,15 +80,15 @@ func (b *Bucket) DeleteUnder(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// AbortUnder removes all uploads below prefix that were begun and never
-// finished, and leaves the objects. For the rest it is as DeleteUnder.
-func (b *Bucket) AbortUnder(ctx context.Context, prefix string) error {
+// DeleteUploadsUnder removes the unfinished uploads below prefix, as DeleteUnder
+// does, and leaves the objects there.
+func (b *Bucket) DeleteUploadsUnder(ctx context.Context, prefix string) error {
 	name, err := b.folder(prefix)
 	if err == nil {
 		err = b.deleteUploads(ctx, name)
 	}
 	if err != nil {
-		return fmt.Errorf("storage: abort under %s: %w", prefix, err)
+		return fmt.Errorf("storage: delete uploads under %s: %w", prefix, err)
 	}
 	return nil
 }

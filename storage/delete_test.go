@@ -66,19 +66,22 @@ func TestDeleteUnder(t *testing.T) {
 	require.Equal(t, []string{"one-more/a"}, keys(t, b, ""))
 }
 
-func TestAbortUnder(t *testing.T) {
+func TestDeleteUploadsUnder(t *testing.T) {
 	t.Parallel()
 	bucketURL := storagetest.Bucket(t)
 	b := openURL(t, bucketURL)
 	put(t, b, "one/a", "text")
-	for _, key := range []string{"one/a", "one/b/c", "one-more/a"} {
+	for _, key := range []string{"one/a", "one/b/c", "one-more/d"} {
 		begin(t, bucketURL, key)
 	}
-
-	require.NoError(t, b.AbortUnder(t.Context(), "one"))
-	require.Len(t, unfinished(t, bucketURL), 1)
+	require.NoError(t, b.DeleteUploadsUnder(t.Context(), "one/"))
 	require.Equal(t, []string{"one/a"}, keys(t, b, ""))
-	require.ErrorIs(t, b.AbortUnder(t.Context(), ""), storage.ErrInvalidKey)
+	left := unfinished(t, bucketURL)
+	require.Len(t, left, 1)
+	require.True(t, strings.HasSuffix(left[0], "one-more/d"), left[0])
+
+	require.ErrorIs(t, b.DeleteUploadsUnder(t.Context(), ""), storage.ErrInvalidKey)
+	require.ErrorIs(t, openURL(t, noBucket(t)).DeleteUploadsUnder(t.Context(), "a"), storage.ErrNoBucket)
 }
 
 func TestDeleteUnderSaysWhatWentWrong(t *testing.T) {

@@ -44,7 +44,7 @@ func newFixture(t *testing.T, setup string) *fixture {
 	f.db = openPool(t, f.url, 0)
 	_, err := migrations.Up(t.Context(), f.db)
 	require.NoError(t, err)
-	f.store, err = jobs.New(f.db)
+	f.store, err = jobs.New(f.db, jobs.Config{})
 	require.NoError(t, err)
 	f.bucket = openBucket(t, f.bucketURL)
 

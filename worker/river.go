@@ -32,6 +32,11 @@ func periodicJobs() []*river.PeriodicJob {
 			func() (river.JobArgs, *river.InsertOpts) { return jobs.ExpireArgs{}, nil },
 			&river.PeriodicJobOpts{ID: jobs.ExpireArgs{}.Kind(), RunOnStart: true},
 		),
+		river.NewPeriodicJob(
+			river.PeriodicInterval(jobs.SweepEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return jobs.SweepArgs{}, nil },
+			&river.PeriodicJobOpts{ID: jobs.SweepArgs{}.Kind(), RunOnStart: true},
+		),
 	}
 }
 

@@ -73,6 +73,10 @@ type Config struct {
 	// StopTimeout is how long running parts may go on when the worker stops.
 	// What is not done by then is given back. Defaults to DefaultStopTimeout.
 	StopTimeout time.Duration
+
+	// Window bounds the parts of one export that are queued or running. Defaults
+	// to jobs.DefaultWindow.
+	Window int
 }
 
 func (c Config) withDefaults() Config {
@@ -96,7 +100,7 @@ type Worker struct {
 // New prepares a Worker. It does nothing before Run.
 func New(cfg Config) (*Worker, error) {
 	cfg = cfg.withDefaults()
-	store, err := jobs.New(cfg.Database)
+	store, err := jobs.New(cfg.Database, jobs.Config{Window: cfg.Window})
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +110,7 @@ func New(cfg Config) (*Worker, error) {
 	river.AddWorker(workers, &partWorker{config: cfg, store: store})
 	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket})
 	river.AddWorker(workers, &expireWorker{store: store})
+	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, store: store})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
 		ErrorHandler:         &failures{logger: cfg.Logger, store: store},

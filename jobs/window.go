@@ -1,0 +1,96 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+const (
+	// windowSQL locks the export and tells which parts are due to be queued: so
+	// many that, with those queued and not yet done, the window is full.
+	windowSQL = `
+SELECT generation, parts_queued, least(parts_done + $2, parts_total)
+FROM sluice.export WHERE id = $1 AND state = 'running' FOR UPDATE`
+
+	// nextPartsSQL locks the parts to queue. One that another transaction has
+	// locked is about to be dropped; to wait for that would be a deadlock, since
+	// whoever drops parts then wants the export.
+	nextPartsSQL = `
+SELECT number FROM sluice.part
+WHERE export_id = $1 AND number > $2 AND number <= $3 ORDER BY number FOR UPDATE SKIP LOCKED`
+
+	queuedSQL = `
+WITH queued AS (
+    UPDATE sluice.part p SET job_id = q.job_id
+    FROM unnest($2::integer[], $3::bigint[]) AS q (number, job_id)
+    WHERE p.export_id = $1 AND p.number = q.number
+)
+UPDATE sluice.export SET parts_queued = parts_queued + cardinality($2) WHERE id = $1`
+)
+
+// fillWindow queues the next parts of the export, as many as its window has room
+// for. So exports that run side by side take turns part by part, however many
+// parts one of them has, and the queue stays short.
+//
+// Each part that is done makes room for the next. Where a crash or a refused
+// move has left a gap, the next part that is done closes it, or Reclaim.
+func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
+	var generation, queued, until int
+	err := tx.QueryRow(ctx, windowSQL, id, s.config.Window).Scan(&generation, &queued, &until)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && queued >= until {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, nextPartsSQL, id, queued, until)
+	if err != nil {
+		return err
+	}
+	numbers, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil || len(numbers) < until-queued {
+		return err // fewer: the parts are being dropped
+	}
+
+	params := make([]river.InsertManyParams, len(numbers))
+	for i, number := range numbers {
+		params[i].Args = PartArgs{ExportID: id, Generation: generation, Number: number}
+	}
+	inserted, err := s.river.InsertManyTx(ctx, tx, params)
+	if err != nil {
+		return err
+	}
+	jobIDs := make([]int64, len(inserted))
+	for i, job := range inserted {
+		jobIDs[i] = job.Job.ID
+	}
+	_, err = tx.Exec(ctx, queuedSQL, id, numbers, jobIDs)
+	return err
+}
+
+const gapsSQL = `
+SELECT id FROM sluice.export WHERE state = 'running' AND parts_queued < least(parts_done + $1, parts_total)`
+
+// fillGaps queues the parts of exports whose windows have room.
+func (s *Store) fillGaps(ctx context.Context) error {
+	rows, err := s.pool.Query(ctx, gapsSQL, s.config.Window)
+	if err != nil {
+		return fmt.Errorf("jobs: look for unqueued parts: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return fmt.Errorf("jobs: look for unqueued parts: %w", err)
+	}
+	for _, id := range ids {
+		err := s.transact(ctx, "queue parts", func(tx pgx.Tx) error { return s.fillWindow(ctx, tx, id) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

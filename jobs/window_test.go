@@ -1,0 +1,183 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// same returns n sizes.
+func same(n int) []int64 { return make([]int64, n) }
+
+// queued counts the parts of the export that are queued or running.
+func (f *fixture) queued(t *testing.T, id uuid.UUID) int {
+	t.Helper()
+	return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND args->>'export_id' = $1 AND finalized_at IS NULL`, id.String())
+}
+
+// workOff does the attempt's part.
+func (f *fixture) workOff(t *testing.T, a *attempt) {
+	t.Helper()
+	part := f.hold(t, a.job.Args)
+	require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, nothing))
+	a.end(nil)
+}
+
+// A small export that is kicked off behind a large one ends when the window of
+// the large one has gone by, not the large one.
+func TestSmallBesideLarge(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	large := f.begun(t, same(100)...)
+	f.workOff(t, f.take(t)) // it is well under way
+	small := f.begun(t, same(3)...)
+
+	taken := 0
+	for ; !f.get(t, small.ID).AllRead(); taken++ {
+		f.workOff(t, f.take(t))
+	}
+	require.LessOrEqual(t, taken, jobs.DefaultWindow+2*3, "then they take turns")
+	for range large.PartsTotal + small.PartsTotal - 1 - taken {
+		f.workOff(t, f.take(t))
+	}
+	require.True(t, f.get(t, large.ID).AllRead())
+}
+
+// A plan of any size leaves the queue short, and ends.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 4)
+	const parts = 3*jobs.DefaultWindow + 1
+	export := f.begun(t, same(parts)...)
+	require.Equal(t, jobs.DefaultWindow, f.queued(t, export.ID))
+
+	var group errgroup.Group
+	for range parts {
+		a := f.take(t)
+		require.LessOrEqual(t, f.queued(t, export.ID), jobs.DefaultWindow)
+		group.Go(func() error {
+			part, err := f.store.Hold(t.Context(), a.job.Args)
+			if err == nil {
+				err = f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, nothing)
+			}
+			a.end(err)
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	require.True(t, f.get(t, export.ID).AllRead())
+	require.Equal(t, parts, f.count(t, `SELECT count(DISTINCT args->>'number') FROM river_job WHERE kind = 'part'`))
+	require.Equal(t, parts, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'completed'`), "each once")
+}
+
+// What a client asks for does not decide how long the queue is.
+func TestHugePlan(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 0)
+	const parts = 100_000
+	export, err := f.store.Begin(t.Context(), f.accept(t))
+	require.NoError(t, err)
+	huge := jobs.Plan{Snapshot: "1-1", TransactionTime: time.Now(), Parts: make([]jobs.PlannedPart, parts)}
+	for i := range huge.Parts {
+		huge.Parts[i] = jobs.PlannedPart{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: strconv.Itoa(i)}
+	}
+	began := time.Now()
+	require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, huge))
+	t.Logf("a plan of %d parts written down in %v", parts, time.Since(began).Round(time.Millisecond))
+	require.Equal(t, jobs.DefaultWindow, f.queued(t, export.ID))
+	require.Equal(t, parts, f.get(t, export.ID).PartsTotal)
+	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
+	require.Zero(t, f.queued(t, export.ID))
+}
+
+// A part that is done while somebody begins the export anew, or tries to, waits
+// for nobody and loses nothing.
+func TestWindowBesideDrop(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	const parts = jobs.DefaultWindow + 2
+	export := f.begun(t, same(parts)...)
+	a := f.take(t)
+	part := f.hold(t, a.job.Args)
+
+	// Somebody has dropped what is not queued, and comes to the part that is
+	// held last.
+	dropping, err := f.db.Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = dropping.Rollback(context.Background()) })
+	_, err = dropping.Exec(t.Context(), `DELETE FROM sluice.part WHERE job_id IS NULL`)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(a.ctx, 20*time.Second)
+	defer cancel()
+	require.NoError(t, f.store.Done(ctx, a.job, part, jobs.PartResult{}, nothing))
+	a.end(nil)
+	require.NoError(t, dropping.Rollback(t.Context()))
+	require.Equal(t, jobs.DefaultWindow-1, f.queued(t, export.ID), "there is a gap")
+
+	f.workOff(t, f.take(t))
+	require.Equal(t, jobs.DefaultWindow, f.queued(t, export.ID), "closed")
+	for range parts - 2 {
+		f.workOff(t, f.take(t))
+	}
+	require.True(t, f.get(t, export.ID).AllRead())
+}
+
+// Parts that were never queued are queued though no part is left to be done.
+func TestReclaimFillsGaps(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 0)
+	export := f.begun(t, same(3)...)
+	_, err := f.db.Exec(t.Context(), `DELETE FROM river_job WHERE kind = 'part'`)
+	require.NoError(t, err)
+	_, err = f.db.Exec(t.Context(), `UPDATE sluice.part SET job_id = NULL`)
+	require.NoError(t, err)
+	_, err = f.db.Exec(t.Context(), `UPDATE sluice.export SET parts_queued = 0`)
+	require.NoError(t, err)
+
+	_, err = f.store.Reclaim(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, f.queued(t, export.ID))
+	_, err = f.store.Reclaim(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, f.queued(t, export.ID), "once")
+}
+
+// An export that is cancelled while one of its parts is done: neither waits for
+// the other for ever, and no part is queued for an export that is gone.
+func TestWindowRacesWithCancel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	for range 20 {
+		export := f.begun(t, same(2*jobs.DefaultWindow)...)
+		a := f.take(t)
+		for a.job.Args.ExportID != export.ID { // River is about to stop it
+			a = f.take(t)
+		}
+		part := f.hold(t, a.job.Args)
+		var group errgroup.Group
+		group.Go(func() error { return f.store.Cancel(t.Context(), export.ID, client) })
+		group.Go(func() error {
+			err := f.store.Done(context.WithoutCancel(a.ctx), a.job, part, jobs.PartResult{}, nothing)
+			if errors.Is(err, jobs.ErrOver) {
+				err = nil
+			}
+			select {
+			case a.ended <- nil:
+			case <-a.ctx.Done():
+			}
+			return err
+		})
+		require.NoError(t, group.Wait())
+	}
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state IN ('available', 'retryable', 'scheduled')`))
+}

@@ -1,0 +1,50 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/riverqueue/river"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// sweepWorker removes from the bucket what crashes have left there: the objects
+// and unfinished uploads of exports that have ended. It goes by the exports that
+// the state database knows, so that what others keep in the bucket is safe.
+type sweepWorker struct {
+	river.WorkerDefaults[jobs.SweepArgs]
+
+	bucket *storage.Bucket
+	store  *jobs.Store
+}
+
+func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[jobs.SweepArgs]) error {
+	leftovers, err := w.store.Leftovers(ctx)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	var failed []error
+	for _, leftover := range leftovers {
+		if err := w.sweep(ctx, leftover); err != nil {
+			failed = append(failed, fmt.Errorf("sweep %s: %w", leftover.ID, err))
+			if ctx.Err() != nil || errors.Is(err, storage.ErrUnreachable) {
+				break // for all that follow too
+			}
+		}
+	}
+	return ended(ctx, errors.Join(failed...))
+}
+
+func (w *sweepWorker) sweep(ctx context.Context, leftover jobs.Leftover) error {
+	remove := w.bucket.DeleteUnder
+	if leftover.Completed {
+		remove = w.bucket.DeleteUploadsUnder
+	}
+	if err := remove(ctx, leftover.ID.String()+"/"); err != nil {
+		return err
+	}
+	return w.store.Swept(ctx, leftover)
+}

@@ -1,0 +1,100 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/minio/minio-go/v7"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// leave puts into the bucket what a crash can leave there of an export: an
+// object and an unfinished upload.
+func (f *fixture) leave(t *testing.T, id uuid.UUID) {
+	t.Helper()
+	_, err := f.bucket.Upload(t.Context(), id.String()+"/Patient.0001.ndjson.gz", strings.NewReader("object"))
+	require.NoError(t, err)
+
+	core, bucket, prefix := f.direct(t)
+	key := prefix + id.String() + "/Patient.0002.ndjson.gz"
+	upload, err := core.NewMultipartUpload(t.Context(), bucket, key, minio.PutObjectOptions{})
+	require.NoError(t, err)
+	_, err = core.PutObjectPart(t.Context(), bucket, key, upload, 1, strings.NewReader("part"), 4, minio.PutObjectPartOptions{})
+	require.NoError(t, err)
+}
+
+// remains are what the bucket holds of an export.
+type remains struct{ objects, uploads int }
+
+func (f *fixture) remains(t *testing.T, id uuid.UUID) (found remains) {
+	t.Helper()
+	core, bucket, prefix := f.direct(t)
+	listed, err := core.ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000)
+	require.NoError(t, err)
+	for _, upload := range listed.Uploads {
+		if strings.HasPrefix(upload.Key, prefix+id.String()+"/") {
+			found.uploads++
+		}
+	}
+	found.objects = len(f.keys(t, id))
+	return found
+}
+
+// ended writes down an export in the state, which it has been in for some time.
+func (f *fixture) ended(t *testing.T, state jobs.State, since string) uuid.UUID {
+	t.Helper()
+	id := uuid.New()
+	f.exec(t, `INSERT INTO sluice.export (id, client_id, request, state, job_id, finished_at, expires_at)
+		VALUES ($1, $2, '{}', $3, 0, now() - $4::interval, now() + interval '1 day')`, id, client, state, since)
+	return id
+}
+
+// sweep returns when a worker has swept.
+func (f *fixture) sweep(t *testing.T) {
+	t.Helper()
+	f.exec(t, `DELETE FROM river_job WHERE kind = 'sweep'`) // it was due an hour ago
+	running := f.start(t, options{})
+	f.eventually(t, "it is swept", func() bool {
+		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'sweep' AND state = 'completed'`) == 1
+	})
+	running.stop(t)
+}
+
+// What nobody wants goes, and nothing else.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	const long, short = "61 minutes", "59 minutes"
+	all, none := remains{objects: 1, uploads: 1}, remains{}
+
+	want := map[uuid.UUID]remains{
+		uuid.New():                      all, // another's
+		f.ended(t, jobs.Failed, short):  all, // its workers may not know yet
+		f.ended(t, jobs.Failed, long):   none,
+		f.ended(t, jobs.Expired, long):  none,
+		f.ended(t, jobs.Running, long):  all,
+		f.ended(t, jobs.Accepted, long): all,
+	}
+	cancelled, completed := f.ended(t, jobs.Cancelled, long), f.ended(t, jobs.Completed, long)
+	want[cancelled], want[completed] = none, remains{objects: 1}
+	for id := range want {
+		f.leave(t, id)
+	}
+	f.exec(t, `UPDATE sluice.export SET finished_at = NULL WHERE state IN ('running', 'accepted')`)
+	f.sweep(t)
+	for id, want := range want {
+		require.Equal(t, want, f.remains(t, id), id)
+	}
+
+	// Once is enough, until it ends in another way.
+	f.leave(t, cancelled)
+	require.NoError(t, f.store.Cancel(t.Context(), completed, client))
+	f.exec(t, `DELETE FROM river_job WHERE kind = 'cleanup'; UPDATE sluice.export SET finished_at = finished_at - interval '2 hours'`)
+	f.leave(t, completed)
+	f.sweep(t)
+	require.Equal(t, all, f.remains(t, cancelled))
+	require.Equal(t, none, f.remains(t, completed))
+}
