@@ -10,14 +10,17 @@ SIZE ?=
 RUN ?=
 TEST ?=
 ARGS ?=
+RUNS ?=
+FAULT ?=
 
 # They reach the stand as environment, so that no shell reads them twice, and
 # unexpanded, so that RUN='psql "$SLUICE_DATABASE_URL"' means what it says; who
 # writes $$ as in a Makefile is understood as well.
-unexport RUN TEST ARGS
+unexport RUN TEST ARGS FAULT
 export STAND_RUN = $(subst $$$$,$$,$(value RUN))
 export STAND_TEST = $(value TEST)
 export STAND_ARGS = $(subst $$$$,$$,$(value ARGS))
+export STAND_FAULT = $(value FAULT)
 
 .PHONY: help
 help: ## Show this list
@@ -38,6 +41,10 @@ test/minio: $(STAND) $(MINIO) ## Run the storage and export tests against MinIO 
 .PHONY: stand
 stand: build $(STAND) ## Run a shell command in a fresh, empty stand (RUN='bin/sluice migrate')
 	@$(STAND) exec
+
+.PHONY: chaos
+chaos: build $(STAND) ## Let things go wrong while Sluice exports, and count what is lost (RUNS=3 FAULT='kill -9')
+	@$(STAND) chaos --runs=$(or $(RUNS),3)
 
 .PHONY: build
 build: ## Build bin/sluice

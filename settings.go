@@ -107,6 +107,15 @@ func (s *stateSettings) Validate() error {
 	return nil
 }
 
+// stateSession is set for each session of the state database, unless the URL
+// says otherwise. A process that is paused, or whose machine is gone, can be in
+// the middle of a transaction, and the others, who wait for its locks, could not
+// take over its work: after the time of a lease the server ends it.
+var stateSession = map[string]string{
+	"application_name":                    "sluice",
+	"idle_in_transaction_session_timeout": "20s",
+}
+
 // minDatabaseConns lets River listen and work while a request or two is served.
 const minDatabaseConns = 4
 
@@ -117,8 +126,10 @@ func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 		return nil, errors.New("SLUICE_DATABASE_URL can't be read: " + urlForm)
 	}
 	config.MaxConns = s.DatabaseConns
-	if _, named := config.ConnConfig.RuntimeParams["application_name"]; !named {
-		config.ConnConfig.RuntimeParams["application_name"] = "sluice"
+	for name, value := range stateSession {
+		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
 var update = flag.Bool("update", false, "write the README's table of settings anew")
@@ -118,5 +120,25 @@ func TestSettingsRefused(t *testing.T) {
 			require.Equal(t, 1, strings.Count(stderr.String(), "\n"), "one sentence: %s", stderr.String())
 			require.NotContains(t, stderr.String(), "hunter2")
 		})
+	}
+}
+
+// The server ends the transaction of a process that is paused in its middle,
+// unless the operator knows better.
+func TestStateSession(t *testing.T) {
+	t.Parallel()
+	address := sourcetest.Database(t)
+	for parameters, want := range map[string]string{
+		"": "20s",
+		"&idle_in_transaction_session_timeout=5min": "5min",
+	} {
+		settings := stateSettings{DatabaseURL: address + parameters, DatabaseConns: 1}
+		pool, err := settings.open(t.Context())
+		require.NoError(t, err)
+		var timeout string
+		err = pool.QueryRow(t.Context(), `SHOW idle_in_transaction_session_timeout`).Scan(&timeout)
+		pool.Close()
+		require.NoError(t, err)
+		require.Equal(t, want, timeout)
 	}
 }

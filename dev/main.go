@@ -21,9 +21,10 @@ import (
 )
 
 type commands struct {
-	Run  runCommand  `cmd:"" help:"Run Sluice with sample data until Ctrl-C."`
-	Test testCommand `cmd:"" help:"Run the tests of both modules in a throw-away stand."`
-	Exec execCommand `cmd:"" help:"Run a shell command in a throw-away stand."`
+	Run   runCommand   `cmd:"" help:"Run Sluice with sample data until Ctrl-C."`
+	Test  testCommand  `cmd:"" help:"Run the tests of both modules in a throw-away stand."`
+	Exec  execCommand  `cmd:"" help:"Run a shell command in a throw-away stand."`
+	Chaos chaosCommand `cmd:"" help:"Let things go wrong while Sluice exports."`
 }
 
 func main() {

@@ -149,6 +149,11 @@ func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *
 
 // complete ends an export whose parts are all done.
 func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
+	// All parts are done, so what is still unfinished nobody will finish: a
+	// process that was killed had begun it.
+	if err := w.config.Bucket.DeleteUploadsUnder(ctx, export.ID.String()+"/"); err != nil {
+		return err
+	}
 	// Before Complete, whose transaction should need no second connection.
 	files, err := w.store.Files(ctx, export.ID)
 	if err != nil {

@@ -123,3 +123,19 @@ func (f *fixture) requireNothing(t *testing.T, id uuid.UUID) {
 	require.Empty(t, f.keys(t, id))
 	require.Zero(t, f.uploads(t))
 }
+
+// What a killed process had begun to upload does not outlast its export.
+func TestUploadOfKilledProcess(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "patient")
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 1)
+	core, bucket, prefix := f.direct(t)
+	_, err := core.NewMultipartUpload(t.Context(), bucket, prefix+id.String()+"/Patient.0001.ndjson.gz", minio.PutObjectOptions{})
+	require.NoError(t, err)
+	require.NotZero(t, f.uploads(t))
+	open()
+	f.requireWhole(t, f.await(t, id, jobs.Completed))
+}

@@ -214,3 +214,9 @@ func (s *Server) Stop() error {
 	}
 	return nil
 }
+
+// Kill ends the server at once, as a crash would; it waits for no request.
+func (s *Server) Kill() {
+	s.child.SignalGroup(syscall.SIGKILL)
+	<-s.child.Done()
+}

@@ -108,8 +108,16 @@ func (s *Stand) start(ctx context.Context, installations []postgres.Installation
 	if s.postgres, err = s.startPostgres(ctx, installation, owner); err != nil {
 		return err
 	}
-	s.s3, err = s3.Start(ctx, s3.Options{
-		Dir:     filepath.Join(s.Dir, "s3"),
+	if s.s3, err = s.startS3(ctx); err != nil {
+		return err
+	}
+	s.state.PostgresPort, s.state.S3Port = s.postgres.Port, s.s3.Port
+	return s.state.write(s.Dir)
+}
+
+func (s *Stand) startS3(ctx context.Context) (*s3.Server, error) {
+	return s3.Start(ctx, s3.Options{
+		Dir:     s.s3Dir(),
 		LogFile: s.LogFile("s3"),
 		Key:     s.state.S3Key,
 		Secret:  s.state.S3Secret,
@@ -117,11 +125,6 @@ func (s *Stand) start(ctx context.Context, installations []postgres.Installation
 		Buckets: []string{Bucket, TestBucket},
 		MinIO:   s.opts.MinIO,
 	})
-	if err != nil {
-		return err
-	}
-	s.state.PostgresPort, s.state.S3Port = s.postgres.Port, s.s3.Port
-	return s.state.write(s.Dir)
 }
 
 func (s *Stand) startPostgres(ctx context.Context, installation postgres.Installation, owner *process.User) (*postgres.Server, error) {
