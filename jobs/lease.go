@@ -68,10 +68,17 @@ const giveBackSQL = `
 UPDATE river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
 WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')`
 
+// endSQL ends the jobs that were cancelled a lease's time ago and still count as
+// running. A process that lives ends such a job at once; and River itself would
+// wait for hours.
+const endSQL = `
+UPDATE river_job SET state = 'cancelled', finalized_at = now()
+WHERE state = 'running' AND (metadata->>'cancel_attempted_at')::timestamptz < now() - $1::interval`
+
 // Reclaim gives the work of processes that have died, or can't reach the
 // database, to others, and returns how many jobs that were. An export whose
-// worker dies again and again fails. It also queues parts that should be queued
-// and are not. Any number of processes may call it.
+// worker dies again and again fails. It also ends the jobs that such processes
+// were told to cancel, and queues parts that should be queued and are not. Any number of processes may call it.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	lost, hopeless, err := s.findLost(ctx)
 	if err != nil {
@@ -82,6 +89,9 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 		if err != nil && !errors.Is(err, ErrOver) {
 			return 0, err
 		}
+	}
+	if _, err := s.pool.Exec(ctx, endSQL, LeaseTime); err != nil {
+		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
 	tag, err := s.pool.Exec(ctx, giveBackSQL, lost)
 	if err != nil {

@@ -131,6 +131,22 @@ func TestReclaim(t *testing.T) {
 		require.Equal(t, 1, l.reclaim())
 	})
 
+	t.Run("CancelledWhereNobodyListens", func(t *testing.T) {
+		t.Parallel()
+		l := newLostExport(t)
+		require.NoError(t, l.store.Cancel(t.Context(), l.id, "a"))
+		const running = `SELECT count(*) FROM river_job WHERE state = 'running'`
+		var count int
+		l.reclaim()
+		require.NoError(t, l.pool.QueryRow(t.Context(), running).Scan(&count))
+		require.Equal(t, 2, count, "their process may be about to end them")
+
+		l.exec(`UPDATE river_job SET metadata = jsonb_set(metadata, '{cancel_attempted_at}', to_jsonb(now() - interval '1 minute')) WHERE state = 'running'`)
+		l.reclaim()
+		require.NoError(t, l.pool.QueryRow(t.Context(), running).Scan(&count))
+		require.Zero(t, count)
+	})
+
 	t.Run("LostTooOften", func(t *testing.T) {
 		t.Parallel()
 		l := newLostExport(t)

@@ -32,7 +32,7 @@ var faults = []fault{
 	{"none", true, func(context.Context, *export) error { return nil }},
 	{"kill -9 of the worker that holds the snapshot", false, killHolder},
 	{"kill -9 of a worker that reads a part", false, killReader},
-	{"kill -9 of all workers, and a later start", false, killAll},
+	{"kill -9 of all workers, and a later start", true, killAll},
 	{"pg_terminate_backend on the holder", false, terminateHolder},
 	{"PostgreSQL stopped at once and started again", true, crashPostgres},
 	{"S3 stopped for 20 s", false, stopStore},
