@@ -141,7 +141,7 @@ func (e *export) holder(ctx context.Context) (pid int, worker *service, err erro
 // A reader's session is busy with a part. The holder's is of another worker.
 const readerSQL = `
 SELECT usename FROM pg_stat_activity
-WHERE application_name = 'sluice (read-only)' AND state <> 'idle' AND usename <> $1 AND usename LIKE 'worker%' LIMIT 1`
+WHERE application_name = 'sluice (sluice reader)' AND state <> 'idle' AND usename <> $1 AND usename LIKE 'worker%' LIMIT 1`
 
 // reader returns a worker that reads a part and does not hold the snapshot.
 func (e *export) reader(ctx context.Context) (*service, error) {

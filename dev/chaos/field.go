@@ -73,9 +73,9 @@ func (f *field) open(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("reach the bucket: %w", err)
 	}
-	// Past the sessions that Sluice calls read-only it looks for open
+	// Past the sessions that Sluice marks as its readers it looks for open
 	// transactions, and those of this package are no writers.
-	if f.db, err = pgxpool.New(ctx, f.stand.DatabaseURL()+"&pool_max_conns=20&application_name=chaos"+url.PathEscape(" (read-only)")); err != nil {
+	if f.db, err = pgxpool.New(ctx, f.stand.DatabaseURL()+"&pool_max_conns=20&application_name=chaos"+url.PathEscape(" (sluice reader)")); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
 	if err := layOut(ctx, f.db, workerCount); err != nil {
