@@ -27,7 +27,8 @@ type manifest struct {
 		URL   string `json:"url"`
 		Count int    `json:"count"`
 	} `json:"output"`
-	Error []json.RawMessage `json:"error"`
+	Deleted []json.RawMessage `json:"deleted"`
+	Error   []json.RawMessage `json:"error"`
 }
 
 // readFiles reads an export as its client would: the manifest, then all files.
@@ -57,8 +58,9 @@ func (f *field) readFiles(ctx context.Context, id string) (manifest, map[version
 		}
 	}
 	objects, err := f.countObjects(ctx, id)
-	if err == nil && objects != len(m.Output)+len(m.Error)+1 {
-		err = fmt.Errorf("the bucket has %d objects for a manifest of %d", objects, len(m.Output)+len(m.Error))
+	named := len(m.Output) + len(m.Deleted) + len(m.Error)
+	if err == nil && objects != named+1 { // and the manifest itself
+		err = fmt.Errorf("the bucket has %d objects for a manifest of %d", objects, named)
 	}
 	return m, versions, err
 }
