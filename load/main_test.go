@@ -1,7 +1,6 @@
 package load_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -21,18 +21,18 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// database is a fresh database and a connection that looks into it.
+// database is a fresh database and connections that look into it.
 type database struct {
 	url  string
-	conn *pgx.Conn
+	conn *pgxpool.Pool
 }
 
 func newDatabase(t testing.TB) *database {
 	t.Helper()
 	url := sourcetest.Database(t)
-	conn, err := pgx.Connect(t.Context(), url)
+	conn, err := pgxpool.New(t.Context(), url)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	t.Cleanup(conn.Close)
 	return &database{url, conn}
 }
 
