@@ -77,7 +77,9 @@ func (c *testCommand) split() (product, dev []string) {
 }
 
 func (c *testCommand) arguments(packages []string) []string {
-	args := []string{"test"}
+	// Go would take a former result for tests of dev/, which build the product
+	// and start it as processes that it knows nothing of.
+	args := []string{"test", "-count=1"}
 	// Continuous integration looks for races too, which needs a C compiler
 	// and takes longer.
 	if os.Getenv("CI") != "" {
