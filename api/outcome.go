@@ -76,9 +76,9 @@ func internal(cause error) *problem {
 }
 
 // unavailable says that a database or the store could not do what it was asked
-// to: not now, or, if tables are not what they should be, not at all. A bulk client that
-// is told "transient" asks again and does not take its export for failed (Bulk
-// Data 3.0.0, "Response - Error Status").
+// to: not now, or, if tables are not what they should be, not at all. A bulk
+// client that is told "transient" asks again and does not take its export for
+// failed (Bulk Data 3.0.0, "Response - Error Status").
 func unavailable(cause error) *problem {
 	var pgErr *pgconn.PgError
 	var column *source.ColumnError

@@ -85,8 +85,8 @@ func NewConverter(t *Tables, options Options) *Converter {
 // document is a valid JSON document with id, meta and resourceType in it.
 //
 // It never fails: what cannot be converted passes as stored and is reported to
-// Options.Issue. What is no JSON document passes as it is. Members keep their order; a reference stands where its id, uri
-// or localRef stood.
+// Options.Issue. What is no JSON document passes as it is. Members keep their
+// order; a reference stands where its id, uri or localRef stood.
 func (c *Converter) AppendFHIR(dst, doc []byte) []byte {
 	return c.document(dst, doc, toFHIR, c.typeOf(doc))
 }

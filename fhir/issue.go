@@ -6,7 +6,6 @@ import "strings"
 const (
 	reasonArray      = "an array where one value belongs"
 	reasonChoice     = "not a choice of one known type"
-	reasonCreatedAt  = "createdAt that cannot become an extension"
 	reasonDepth      = "nested too deep"
 	reasonElementID  = "a reference with an element id"
 	reasonExtension  = "an element that cannot become an extension"

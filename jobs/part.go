@@ -54,7 +54,8 @@ RETURNING p.attempt, e.request,
   p.kind, p.resource_type, p.scan, p.object_key`
 
 // Hold takes the part for this attempt; from now on, former ones change
-// nothing. RenewPart keeps it. ErrOver if the part is done, or its export no longer wants it.
+// nothing. RenewPart keeps it. ErrOver if the part is done, or its export no
+// longer wants it.
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime).
