@@ -93,8 +93,16 @@ func (s *service) close() {
 }
 
 // runAPI answers requests until ctx ends.
-func (s *service) runAPI(ctx context.Context, listener net.Listener, settings httpSettings, format formatSettings) error {
+func (s *service) runAPI(ctx context.Context, listener net.Listener, settings apiSettings) error {
 	exports, err := jobs.New(s.state, jobs.Config{ClientExports: settings.ClientExports, TotalExports: settings.TotalExports})
+	if err != nil {
+		return err
+	}
+	tokens, err := auth.NewTokens(s.state, auth.TokenConfig{
+		Algorithms: settings.TokenAlgorithms,
+		Anywhere:   settings.KeysAnywhere,
+		Life:       settings.TokenLife,
+	})
 	if err != nil {
 		return err
 	}
@@ -103,7 +111,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, settings ht
 		BaseURL:         settings.BaseURL,
 		Bucket:          s.bucket,
 		Clients:         auth.NewClients(s.state),
-		CreatedAtURL:    format.CreatedAtURL,
+		CreatedAtURL:    settings.CreatedAtURL,
 		DrainTimeout:    settings.DrainTimeout,
 		Dumps:           settings.MaxDumps,
 		Exports:         exports,
@@ -113,7 +121,8 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, settings ht
 		ResourceTypes:   fhir.R4().ResourceTypes(),
 		Source:          s.source,
 		StallTimeout:    settings.StallTimeout,
-		VersionIDString: format.VersionID == "string",
+		Tokens:          tokens,
+		VersionIDString: settings.VersionID == "string",
 	}).Serve(ctx, listener)
 }
 
@@ -151,8 +160,7 @@ func (s *service) runWorker(ctx context.Context, settings workSettings) error {
 type serveCommand struct {
 	databases
 	storageSettings
-	httpSettings
-	formatSettings
+	apiSettings
 	workSettings
 }
 
@@ -169,21 +177,20 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.runAPI(ctx, listener, cmd.httpSettings, cmd.formatSettings) })
+	group.Go(func() error { return s.runAPI(ctx, listener, cmd.apiSettings) })
 	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings) })
 	return group.Wait()
 }
 
 // Validate validates each group; kong only asks the command.
 func (cmd *serveCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.workSettings)
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.accessSettings, &cmd.workSettings)
 }
 
 type apiCommand struct {
 	databases
 	storageSettings
-	httpSettings
-	formatSettings
+	apiSettings
 }
 
 // Run runs the API.
@@ -197,12 +204,12 @@ func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 	if err != nil {
 		return err
 	}
-	return s.runAPI(ctx, listener, cmd.httpSettings, cmd.formatSettings)
+	return s.runAPI(ctx, listener, cmd.apiSettings)
 }
 
 // Validate validates each group.
 func (cmd *apiCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings)
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.accessSettings)
 }
 
 type workerCommand struct {

@@ -244,6 +244,13 @@ func (s *httpSettings) Validate() error {
 	}, map[string]int{"SLUICE_MAX_DUMPS": s.MaxDumps})
 }
 
+// apiSettings are those of the API alone.
+type apiSettings struct {
+	httpSettings
+	formatSettings
+	accessSettings
+}
+
 type formatSettings struct {
 	VersionID    string `name:"version-id" env:"SLUICE_VERSION_ID" default:"number" enum:"number,string" help:"How $dump writes meta.versionId: number, as Aidbox documents it, or string, as its newer releases do. $export always writes a string."`
 	CreatedAtURL string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"ex:createdAt" help:"The URL of the extension that meta.createdAt becomes in FHIR."`

@@ -25,6 +25,7 @@ import (
 
 // Defaults of Config.
 const (
+	DefaultBodyTimeout  = 10 * time.Second
 	DefaultDrainTimeout = 30 * time.Second
 	DefaultDumps        = 8
 	DefaultLinkLife     = time.Hour
@@ -36,6 +37,10 @@ type Config struct {
 	// BaseURL is the address clients know Sluice by, without a slash at the
 	// end. Empty means the one each request was sent to.
 	BaseURL string
+
+	// BodyTimeout is how long a client may take to send the body of a request.
+	// Defaults to DefaultBodyTimeout.
+	BodyTimeout time.Duration
 
 	// Bucket signs the links of manifests.
 	Bucket *storage.Bucket
@@ -76,6 +81,10 @@ type Config struct {
 	// is cut off. Defaults to DefaultStallTimeout.
 	StallTimeout time.Duration
 
+	// Tokens gives out access tokens. Nil means that there are none, and HTTP
+	// Basic alone.
+	Tokens *auth.Tokens
+
 	// VersionIDString makes meta.versionId of $dump a string.
 	VersionIDString bool
 }
@@ -87,6 +96,7 @@ type Check struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.BodyTimeout = cmp.Or(c.BodyTimeout, DefaultBodyTimeout)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
 	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
@@ -115,7 +125,7 @@ func (a *API) Handler() http.Handler {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
-	engine.Use(a.identify, a.log, a.recover)
+	engine.Use(a.identify, a.log, a.recover, a.hurry)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
 
@@ -125,6 +135,12 @@ func (a *API) Handler() http.Handler {
 		engine.Handle(method, "/ready", a.handle(a.ready))
 	}
 	engine.GET("/metrics", a.metrics.handler())
+
+	if a.servesTokens() {
+		engine.POST("/auth/token", a.token)
+		engine.GET("/.well-known/smart-configuration", a.handle(a.smartConfiguration))
+		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.smartConfiguration))
+	}
 
 	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))
 	engine.GET("/fhir/$export", a.handle(a.authenticated(a.export)))

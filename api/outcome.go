@@ -56,7 +56,7 @@ func methodNotAllowed() *problem {
 }
 
 func unauthorized() *problem {
-	return &problem{status: http.StatusUnauthorized, code: "login", text: "the id and secret of a client are needed (HTTP Basic)"}
+	return &problem{status: http.StatusUnauthorized, code: "login", text: "the id and secret of a client are needed (HTTP Basic), or an access token that is still good"}
 }
 
 func throttled(text string, retryAfter time.Duration) *problem {
@@ -129,7 +129,7 @@ func (a *API) refuse(c *gin.Context, err error) {
 		p = internal(err)
 	}
 	if p.status == http.StatusUnauthorized {
-		c.Header("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
+		a.challenge(c)
 	}
 	if p.retryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(seconds(p.retryAfter)))
