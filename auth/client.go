@@ -61,6 +61,7 @@ type Clients struct {
 	pool   *pgxpool.Pool
 	hasher *hasher
 	cache  *cache
+	actor  string // who changes them
 }
 
 // NewClients returns the clients of the state database. The table must exist.

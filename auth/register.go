@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -74,8 +75,14 @@ func (c *Clients) Register(ctx context.Context, r Registration) error {
 		hash = &made
 	}
 
-	_, err = c.pool.Exec(ctx, insertClient, r.ID, granted.Strings(), hash, microseconds(r.SecretLife),
-		column(string(r.Keys.JWKS)), column(r.Keys.URL), r.Groups, column(r.ExpiresAt))
+	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, insertClient, r.ID, granted.Strings(), hash, microseconds(r.SecretLife),
+			column(string(r.Keys.JWKS)), column(r.Keys.URL), r.Groups, column(r.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		return c.record(ctx, tx, r.ID, "add")
+	})
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == uniqueViolation {
 		err = ErrClientExists
@@ -107,16 +114,22 @@ func (c *Clients) Remove(ctx context.Context, id string) error {
 	return c.change(ctx, "remove", id, deleteClient)
 }
 
-// change runs a statement that concerns one client ($1), or returns
-// ErrNoClient.
+// change runs a statement that concerns one client ($1) and records it, or
+// returns ErrNoClient.
 func (c *Clients) change(ctx context.Context, verb, id, sql string, args ...any) error {
 	if !validID(id) {
 		return fmt.Errorf("auth: %s client %q: %w", verb, id, ErrNoClient)
 	}
-	tag, err := c.pool.Exec(ctx, sql, append([]any{id}, args...)...)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = ErrNoClient
-	}
+	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, sql, append([]any{id}, args...)...)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrNoClient
+		}
+		return c.record(ctx, tx, id, verb)
+	})
 	if err != nil {
 		return fmt.Errorf("auth: %s client %q: %w", verb, id, err)
 	}
