@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -28,6 +29,7 @@ const (
 	DefaultBodyTimeout  = 10 * time.Second
 	DefaultDrainTimeout = 30 * time.Second
 	DefaultDumps        = 8
+	DefaultFailures     = 30
 	DefaultLinkLife     = time.Hour
 	DefaultStallTimeout = time.Minute
 )
@@ -44,6 +46,11 @@ type Config struct {
 
 	// Bucket signs the links of manifests.
 	Bucket *storage.Bucket
+
+	// ClientDumps, ClientKickOffs and ClientRequests are how many dumps,
+	// kick-offs and requests of any kind one client may begin a minute, and as
+	// many at once. 0 means no limit.
+	ClientDumps, ClientKickOffs, ClientRequests int
 
 	// Clients knows who may ask.
 	Clients *auth.Clients
@@ -62,11 +69,19 @@ type Config struct {
 	// Exports is where kick-offs are written down.
 	Exports *jobs.Store
 
+	// Failures is how many attempts to be let in may fail a minute, from one
+	// address or in the name of one client from where it is not known.
+	// Defaults to DefaultFailures; negative means no limit.
+	Failures int
+
 	// LinkLife is how long a signed link works. Defaults to DefaultLinkLife.
 	LinkLife time.Duration
 
 	// Logger gets a line for each request. Defaults to slog's.
 	Logger *slog.Logger
+
+	// Proxies are those whose X-Forwarded-For, -Proto and -Host are believed.
+	Proxies []netip.Prefix
 
 	// Ready are the checks of GET /ready.
 	Ready []Check
@@ -99,6 +114,7 @@ func (c Config) withDefaults() Config {
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, DefaultBodyTimeout)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
+	c.Failures = cmp.Or(c.Failures, DefaultFailures)
 	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
@@ -110,13 +126,23 @@ type API struct {
 	config Config
 	dumps  chan struct{} // holds an element for each running dump
 
-	metrics *metrics
+	attempts                  *attempts
+	kickOffs, begun, requests *buckets
+	metrics                   *metrics
 }
 
 // New returns an API; Handler and Serve put it to work.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics()}
+	return &API{
+		config:   cfg,
+		dumps:    make(chan struct{}, cfg.Dumps),
+		attempts: newAttempts(cfg.Failures),
+		begun:    newBuckets(cfg.ClientDumps),
+		kickOffs: newBuckets(cfg.ClientKickOffs),
+		requests: newBuckets(cfg.ClientRequests),
+		metrics:  newMetrics(),
+	}
 }
 
 // Handler returns all routes.
@@ -125,6 +151,10 @@ func (a *API) Handler() http.Handler {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := engine.SetTrustedProxies(a.proxies()); err != nil {
+		panic(err) // a prefix that netip has written
+	}
 	engine.Use(a.identify, a.log, a.recover, a.hurry)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
@@ -159,9 +189,5 @@ func (a *API) baseURL(c *gin.Context) string {
 	if a.config.BaseURL != "" {
 		return a.config.BaseURL
 	}
-	scheme := "http"
-	if c.Request.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + c.Request.Host
+	return a.origin(c)
 }

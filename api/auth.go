@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -11,17 +12,17 @@ import (
 )
 
 // authenticated lets only clients through, by HTTP Basic (RFC 7617) or with an
-// access token (RFC 6750).
+// access token (RFC 6750), each as often as it may ask.
 func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		client, err := a.authenticate(c)
-		if errors.Is(err, auth.ErrBadCredentials) {
-			return unauthorized()
-		}
 		if err != nil {
-			return unavailable(err)
+			return err
 		}
 		c.Set(keyClient, client.ID)
+		if wait := a.requests.take(client.ID); wait > 0 {
+			return throttled("the client asks too often", wait)
+		}
 		return do(c, client)
 	}
 }
@@ -30,12 +31,35 @@ func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.
 func (a *API) authenticate(c *gin.Context) (auth.Client, error) {
 	ctx := c.Request.Context()
 	if token, ok := bearer(c); ok && a.config.Tokens != nil {
-		return a.config.Tokens.Find(ctx, token)
+		return a.attempt(c, "", func() (auth.Client, error) { return a.config.Tokens.Find(ctx, token) })
 	}
 	if id, secret, ok := c.Request.BasicAuth(); ok {
-		return a.config.Clients.Authenticate(ctx, id, secret)
+		return a.attempt(c, id, func() (auth.Client, error) { return a.config.Clients.Authenticate(ctx, id, secret) })
 	}
-	return auth.Client{}, auth.ErrBadCredentials
+	return auth.Client{}, unauthorized()
+}
+
+// attempt lets a client try to be let in, unless there were too many failures.
+func (a *API) attempt(c *gin.Context, id string, try func() (auth.Client, error)) (auth.Client, error) {
+	begun, wait := a.attempts.begin(id, c.ClientIP())
+	if wait > 0 {
+		return auth.Client{}, tooManyFailures(wait)
+	}
+	client, err := try()
+	switch {
+	case err == nil:
+		begun.succeeded()
+		return client, nil
+	case errors.Is(err, auth.ErrBadCredentials):
+		begun.failed()
+		return auth.Client{}, unauthorized()
+	}
+	begun.undecided()
+	return auth.Client{}, unavailable(err)
+}
+
+func tooManyFailures(wait time.Duration) *problem {
+	return throttled("there were too many wrong credentials", wait)
 }
 
 // bearer returns the access token of a request. It is taken from the header
@@ -51,4 +75,13 @@ func (a *API) allow(client auth.Client, parameter, resourceType string) error {
 		return nil
 	}
 	return forbidden(parameter, fmt.Sprintf("the client's scopes do not cover %s", resourceType))
+}
+
+// allowEverybody refuses a client that may take the data of some Groups'
+// members alone: what it asks for is not bound to a Group.
+func allowEverybody(client auth.Client) error {
+	if client.Groups == nil {
+		return nil
+	}
+	return forbidden("", "the client may take the data of some Groups alone, by an export of the Group")
 }

@@ -23,6 +23,9 @@ const rawGzipFormat = "application/fhir+ndjson+gzip"
 // export answers GET /fhir/$export, the kick-off at system level. Its output is
 // strict FHIR.
 func (a *API) export(c *gin.Context, client auth.Client) error {
+	if err := allowEverybody(client); err != nil {
+		return err
+	}
 	params, err := readParameters(c)
 	if err != nil {
 		return err
@@ -63,6 +66,9 @@ const retryExport = 30 * time.Second
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success").
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
+	if wait := a.kickOffs.take(client.ID); wait > 0 {
+		return throttled("the client kicks off exports too often", wait)
+	}
 	request.URL = a.baseURL(c) + c.Request.URL.RequestURI()
 	id, err := a.config.Exports.Accept(c.Request.Context(), client.ID, request)
 	var limit *jobs.LimitError

@@ -100,6 +100,7 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 		CreatedAtURL:  fhir.DefaultCreatedAtURL,
 		DrainTimeout:  patience,
 		Exports:       b.exports,
+		Failures:      -1, // many tests fail on purpose
 		Logger:        slog.New(slog.NewJSONHandler(b.logs, nil)),
 		ResourceTypes: fhir.R4().ResourceTypes(),
 		Source:        b.source,

@@ -77,13 +77,36 @@ func (a *API) exchange(c *gin.Context) (auth.Token, error) {
 	case form.Get("scope") == "":
 		return auth.Token{}, &oauthError{status: http.StatusBadRequest, code: auth.InvalidScope, text: "scope is missing, such as system/*.rs"}
 	}
-	return a.config.Tokens.Exchange(c.Request.Context(), auth.Exchange{
+	return a.tryAssertion(c, auth.Exchange{
 		Assertion: form.Get("client_assertion"),
 		Audiences: []string{a.tokenURL()},
 		ClientID:  form.Get("client_id"),
 		Scopes:    form.Get("scope"),
 		Standard:  a.isStandard,
 	})
+}
+
+// tryAssertion asks for the token, unless there were too many assertions that
+// were not believed.
+func (a *API) tryAssertion(c *gin.Context, exchange auth.Exchange) (auth.Token, error) {
+	begun, wait := a.attempts.begin("", c.ClientIP())
+	if wait > 0 {
+		return auth.Token{}, &oauthError{
+			status: http.StatusTooManyRequests, code: "temporarily_unavailable",
+			text: "there were too many wrong credentials", retryAfter: wait,
+		}
+	}
+	given, err := a.config.Tokens.Exchange(c.Request.Context(), exchange)
+	var refused *auth.GrantError
+	switch {
+	case err == nil:
+		begun.succeeded()
+	case errors.As(err, &refused) && refused.Code == auth.InvalidClient:
+		begun.failed()
+	default:
+		begun.undecided()
+	}
+	return given, err
 }
 
 // readForm reads the parameters of the body. None may stand twice (RFC 6749,
