@@ -11,7 +11,7 @@ import (
 
 // plan cuts the tables that the export wants into parts.
 func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Plan, error) {
-	tables, err := snapshot.Tables(ctx, export.Request.Types)
+	tables, err := holdTables(ctx, export, snapshot)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
