@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/uuid"
@@ -30,7 +31,9 @@ func (f *fixture) loseHolder(t *testing.T, id uuid.UUID) (takeOver func()) {
 	_, err = heir.Exec(t.Context(), `SELECT pg_advisory_lock(hashtextextended('sluice.export ' || $1::text, 0))`, id)
 	require.NoError(t, err)
 	require.Equal(t, 1, f.count(t, terminateHolderSQL))
-	return func() { require.NoError(t, heir.Hijack().Close(t.Context())) }
+	conn := heir.Hijack()
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return func() { require.NoError(t, conn.Close(t.Context())) }
 }
 
 // While nobody holds the snapshot, nobody keeps the tables: one that is rewritten
