@@ -127,10 +127,7 @@ func rollingRestart(ctx context.Context, e *export) error {
 		return err
 	}
 	for _, worker := range e.field.workers {
-		if err := worker.stop(); err != nil {
-			return err
-		}
-		if err := worker.start(); err != nil {
+		if err := worker.restart(); err != nil {
 			return err
 		}
 	}
