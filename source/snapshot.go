@@ -54,29 +54,6 @@ func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
 	return sn, nil
 }
 
-// AdoptSnapshot opens a snapshot that shows the state of another, which has this
-// ID and may be held by another process. It then lives on its own, under an ID
-// of its own, but without TransactionTime, which only the first holder knows.
-// ErrSnapshotGone if nobody holds the other any more.
-func (s *Source) AdoptSnapshot(ctx context.Context, snapshotID string) (*Snapshot, error) {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("source: adopt snapshot: %w", err)
-	}
-	sn := &Snapshot{conn: conn, schema: s.config.Schema}
-	if err := sn.adopt(ctx, snapshotID); err != nil {
-		return nil, errors.Join(fmt.Errorf("source: adopt snapshot: %w", err), conn.Close(ctx))
-	}
-	return sn, nil
-}
-
-func (sn *Snapshot) adopt(ctx context.Context, snapshotID string) error {
-	if err := importSnapshot(ctx, sn.conn.PgConn(), snapshotID); err != nil {
-		return err
-	}
-	return sn.conn.QueryRow(ctx, exportSQL).Scan(&sn.ID)
-}
-
 func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 	horizon, err := readHorizon(ctx, sn.conn, margin)
 	if err != nil {

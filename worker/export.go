@@ -87,20 +87,19 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 // take begins the export, or goes on with one whose holder is gone, if a part
 // of it still keeps the snapshot alive. Only then the snapshot is not nil.
 func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
-	export, names, err := w.store.Resume(ctx, id)
+	export, taken, err := w.store.Resume(ctx, id)
 	if err != nil {
 		return jobs.Export{}, nil, err
 	}
-	for _, name := range names {
-		snapshot, err := w.config.Source.AdoptSnapshot(ctx, name)
-		if err == nil {
-			return export, snapshot, nil
-		}
-		if !errors.Is(err, source.ErrSnapshotGone) {
-			return jobs.Export{}, nil, err
-		}
+	if !taken {
+		return w.begin(ctx, id)
 	}
-	return w.begin(ctx, id)
+	names := func(ctx context.Context) ([]string, error) { return w.store.Snapshots(ctx, export) }
+	snapshot, err := w.config.Source.AdoptSnapshot(ctx, names)
+	if errors.Is(err, source.ErrSnapshotGone) {
+		return w.begin(ctx, id)
+	}
+	return export, snapshot, err
 }
 
 // begin begins the export, or begins it anew.
