@@ -174,7 +174,7 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	return group.Wait()
 }
 
-// Validate validates each group; kong only asks the command.
+// Validate validates each group.
 func (cmd *serveCommand) Validate() error {
 	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.workSettings)
 }
@@ -224,13 +224,4 @@ func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error
 // Validate validates each group.
 func (cmd *workerCommand) Validate() error {
 	return validate(&cmd.databases, &cmd.storageSettings, &cmd.workSettings)
-}
-
-func validate(groups ...interface{ Validate() error }) error {
-	for _, group := range groups {
-		if err := group.Validate(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
