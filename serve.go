@@ -129,17 +129,18 @@ func (s *service) checks() []api.Check {
 // runWorker works off exports until ctx ends.
 func (s *service) runWorker(ctx context.Context, settings workSettings) error {
 	w, err := worker.New(worker.Config{
-		Bucket:      s.bucket,
-		Database:    s.state,
-		Exports:     settings.MaxExports,
-		Logger:      s.logger,
-		MaxAge:      settings.MaxAge,
-		PartBytes:   int64(settings.PartSize),
-		Retention:   settings.Retention,
-		Slots:       settings.slots(),
-		Source:      s.source,
-		StopTimeout: settings.StopTimeout,
-		Window:      settings.ExportWindow,
+		Bucket:       s.bucket,
+		Database:     s.state,
+		Exports:      settings.MaxExports,
+		Logger:       s.logger,
+		MaxAge:       settings.MaxAge,
+		MaxFileBytes: int64(settings.MaxFileSize),
+		PartBytes:    int64(settings.PartSize),
+		Retention:    settings.Retention,
+		Slots:        settings.slots(),
+		Source:       s.source,
+		StopTimeout:  settings.StopTimeout,
+		Window:       settings.ExportWindow,
 	})
 	if err != nil {
 		return err
