@@ -46,8 +46,7 @@ var faults = []fault{
 
 // middle waits for a moment in the middle, another each time.
 func middle(ctx context.Context, e *export) error {
-	_, err := e.untilShare(ctx, 0.1+0.5*rand.Float64())
-	return err
+	return e.untilShare(ctx, 0.1+0.5*rand.Float64())
 }
 
 func killHolder(ctx context.Context, e *export) error {

@@ -53,7 +53,7 @@ func (f *field) conflictOnStandby(ctx context.Context) (o outcome, err error) {
 	settings := []string{standbyMargin, "SLUICE_READ_RATE=256KiB"}
 	return f.onStandby(ctx, settings, func(standby *postgres.Server) (outcome, error) {
 		o, err := f.strike(ctx, fault{strike: func(ctx context.Context, e *export) error {
-			if _, err := e.untilShare(ctx, 0.1); err != nil {
+			if err := e.untilShare(ctx, 0.1); err != nil {
 				return err
 			}
 			return e.conflict(ctx, standby)
