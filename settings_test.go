@@ -109,6 +109,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"BadLevel", []string{"version", "--log-level=loud"}, exitUsage, "--log-level"},
 		{"NoScope", []string{"client", "add", "a", "--database-url=postgres://h/d"}, exitUsage, "--scope"},
 		{"NoFile", []string{"load", "--source-url=postgres://u@127.0.0.1:1/d", "missing.ndjson"}, exitFailed, "missing.ndjson"},
+		{"BadEncryption", serve("--s3-encryption=AES"), exitFailed, "SSE-KMS"},
 		{"CertAlone", serve("--tls-cert=cert.pem"), exitUsage, "SLUICE_TLS_KEY"},
 		{"NoCert", serve("--tls-cert=/nowhere/cert.pem", "--tls-key=/nowhere/key.pem", "--proxies=nowhere"), exitUsage, "--proxies"},
 		{"LongTokens", serve("--token-life=48h"), exitUsage, "SLUICE_TOKEN_LIFE"},
