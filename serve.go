@@ -95,7 +95,7 @@ func (s *service) close() {
 }
 
 // runAPI answers requests until ctx ends.
-func (s *service) runAPI(ctx context.Context, listener net.Listener, settings apiSettings) error {
+func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings apiSettings) error {
 	exports, err := jobs.New(s.state, jobs.Config{ClientExports: settings.ClientExports, TotalExports: settings.TotalExports})
 	if err != nil {
 		return err
@@ -109,7 +109,13 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, settings ap
 		return err
 	}
 	s.logger.InfoContext(ctx, "answering requests", "address", listener.Addr().String(), "version", currentVersion())
+	var auditBucket *storage.Bucket
+	if settings.AuditEvents {
+		auditBucket = s.bucket
+	}
 	return api.New(api.Config{
+		Audit:           audit,
+		AuditBucket:     auditBucket,
 		BaseURL:         settings.BaseURL,
 		Bucket:          s.bucket,
 		ClientDumps:     settings.ClientDumps,
@@ -207,7 +213,7 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.runAPI(ctx, listener, cmd.apiSettings) })
+	group.Go(func() error { return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings) })
 	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin) })
 	return group.Wait()
 }
@@ -234,7 +240,7 @@ func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 	if err != nil {
 		return err
 	}
-	return s.runAPI(ctx, listener, cmd.apiSettings)
+	return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings)
 }
 
 // Validate validates each group.

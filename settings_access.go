@@ -32,6 +32,7 @@ type accessSettings struct {
 	TokenLife       time.Duration  `env:"SLUICE_TOKEN_LIFE" default:"5m" help:"How long an access token works; SMART wants no more than 5m."`
 	TokenAlgorithms []string       `env:"SLUICE_TOKEN_ALGORITHMS" default:"RS384,ES384" enum:"RS384,ES384,RS256,ES256" help:"What clients may sign their assertions with: RS384, ES384, RS256, ES256."`
 	Proxies         []proxyAddress `env:"SLUICE_PROXIES" placeholder:"ADDRESS" help:"The proxies, as addresses or networks such as 10.0.0.0/8, whose X-Forwarded-For, -Proto and -Host are believed."`
+	AuditEvents     bool           `env:"SLUICE_AUDIT_EVENTS" help:"Write who took what not only to the log but also to the bucket, as FHIR AuditEvents under audit/."`
 }
 
 // maxTokenLife bounds how long a token that was stolen works.

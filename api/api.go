@@ -36,6 +36,13 @@ const (
 
 // Config is what an API works with.
 type Config struct {
+	// Audit gets a line for each request that takes data, or that may not.
+	// Defaults to Logger.
+	Audit *slog.Logger
+
+	// AuditBucket, if set, gets the same as FHIR AuditEvents, under audit/.
+	AuditBucket *storage.Bucket
+
 	// BaseURL is the address clients know Sluice by, without a slash at the
 	// end. Empty means the one each request was sent to.
 	BaseURL string
@@ -117,18 +124,23 @@ func (c Config) withDefaults() Config {
 	c.Failures = cmp.Or(c.Failures, DefaultFailures)
 	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Audit = cmp.Or(c.Audit, c.Logger)
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
 	return c
 }
 
 // API answers requests.
 type API struct {
-	config Config
-	dumps  chan struct{} // holds an element for each running dump
+	config  Config
+	dumps   chan struct{} // holds an element for each running dump
+	metrics *metrics
+	trail   *trail
 
-	attempts                  *attempts
-	kickOffs, begun, requests *buckets
-	metrics                   *metrics
+	// What clients do too often.
+	attempts *attempts
+	begun    *buckets // dumps
+	kickOffs *buckets
+	requests *buckets
 }
 
 // New returns an API; Handler and Serve put it to work.
@@ -142,6 +154,7 @@ func New(cfg Config) *API {
 		kickOffs: newBuckets(cfg.ClientKickOffs),
 		requests: newBuckets(cfg.ClientRequests),
 		metrics:  newMetrics(),
+		trail:    newTrail(cfg.AuditBucket, cfg.Logger),
 	}
 }
 
@@ -155,7 +168,7 @@ func (a *API) Handler() http.Handler {
 	if err := engine.SetTrustedProxies(a.proxies()); err != nil {
 		panic(err) // a prefix that netip has written
 	}
-	engine.Use(a.identify, a.log, a.recover, a.hurry)
+	engine.Use(a.identify, a.audit, a.log, a.recover, a.hurry)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
 

@@ -34,6 +34,12 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ReadHeaderTimeout: headerTimeout,
 	}
+	var stored sync.WaitGroup
+	storing, stopStoring := context.WithCancel(context.WithoutCancel(ctx))
+	stored.Go(func() { a.trail.run(storing) })
+	defer stored.Wait() // what the last requests did is stored, too
+	defer stopStoring()
+
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 

@@ -235,7 +235,7 @@ func TestBearerRefused(t *testing.T) {
 		return b.get(t, "/Patient/$dump", "Authorization", authorization)
 	}
 	require.Equal(t, http.StatusOK, ask("bearer  "+token).StatusCode)
-	for _, wrong := range []string{"Bearer", "Bearer x", "Bearer " + token[1:], "Bearer A" + token[1:], "Bearer " + token + "\x80", "Token " + token, token} {
+	for _, wrong := range []string{"Bearer", "Bearer x", "Bearer " + token[1:], "Bearer " + swap(token[:1]) + token[1:], "Bearer " + token + "\x80", "Token " + token, token} {
 		got := ask(wrong)
 		requireRefusal(t, got, http.StatusUnauthorized, "login", "")
 		if strings.HasPrefix(wrong, "Bearer ") {
@@ -247,6 +247,14 @@ func TestBearerRefused(t *testing.T) {
 	b.exec(t, `UPDATE sluice.token SET expires_at = now()`)
 	requireRefusal(t, ask("Bearer "+token), http.StatusUnauthorized, "login", "")
 	require.NotContains(t, b.logs.String(), token)
+}
+
+// swap is another letter.
+func swap(letter string) string {
+	if letter == "A" {
+		return "B"
+	}
+	return "A"
 }
 
 // TestSlowBody: a body that does not come in time is not waited for.
