@@ -87,16 +87,16 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 func TestPartOfRewrittenTableWaits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	open := f.gate(t, "encounter")
+	open := f.gate(t, "patient")
 	f.start(t, options{slots: 1})
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 1)
 	takeOver := f.loseHolder(t, id)
-	f.exec(t, `TRUNCATE patient; INSERT INTO patient (id, txid, resource) VALUES ('pt-new', 1, '{}')`)
+	f.exec(t, `TRUNCATE encounter; INSERT INTO encounter (id, txid, resource) VALUES ('enc-new', 1, '{}')`)
 
 	f.start(t, options{slots: 1})
 	f.eventually(t, "a part waits", func() bool {
-		return f.count(t, `SELECT count(*) FROM sluice.part WHERE export_id = $1 AND resource_type = 'Patient' AND attempt > 1`, id) > 0
+		return f.count(t, `SELECT count(*) FROM sluice.part WHERE export_id = $1 AND resource_type = 'Encounter' AND attempt > 1`, id) > 0
 	})
 	require.Empty(t, f.keys(t, id))
 	takeOver()
@@ -105,5 +105,5 @@ func TestPartOfRewrittenTableWaits(t *testing.T) {
 	})
 	open()
 	f.await(t, id, jobs.Completed)
-	f.requireFiles(t, id, map[string]int64{"Encounter": 100, "Patient": 1})
+	f.requireFiles(t, id, map[string]int64{"Encounter": 1, "Patient": 200})
 }
