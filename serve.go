@@ -156,6 +156,7 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 		Bucket:       s.bucket,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
+		History:      settings.History,
 		Logger:       s.logger,
 		MaxAge:       settings.MaxAge,
 		MaxFileBytes: int64(settings.MaxFileSize),
