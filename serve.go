@@ -25,7 +25,7 @@ type migrateCommand struct{ stateDatabase }
 
 // Run applies the migrations that are missing.
 func (cmd *migrateCommand) Run(ctx context.Context, out *output) error {
-	pool, err := cmd.open(ctx)
+	pool, err := cmd.openWith(ctx, migrateSession)
 	if err != nil {
 		return err
 	}
@@ -176,6 +176,7 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 		Bucket:       s.bucket,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
+		History:      settings.History,
 		Logger:       s.logger,
 		MaxAge:       settings.MaxAge,
 		MaxFileBytes: int64(settings.MaxFileSize),

@@ -133,21 +133,28 @@ func TestSettingsRefused(t *testing.T) {
 }
 
 // The server ends the transaction of a process that is paused in its middle,
-// unless the operator knows better.
+// and a statement that goes on for too long, unless the operator knows better
+// or it is a migration.
 func TestStateSession(t *testing.T) {
 	t.Parallel()
 	address := sourcetest.Database(t)
-	for parameters, want := range map[string]string{
-		"": "20s",
-		"&idle_in_transaction_session_timeout=5min": "5min",
+	for _, c := range []struct {
+		parameters string
+		session    map[string]string
+		want       [3]string
+	}{
+		{"", stateSession, [3]string{"20s", "30s", "1min"}},
+		{"&idle_in_transaction_session_timeout=5min&statement_timeout=10s", stateSession, [3]string{"5min", "30s", "10s"}},
+		{"", migrateSession, [3]string{"20s", "0", "0"}},
 	} {
-		settings := stateSettings{DatabaseURL: address + parameters, DatabaseConns: 1}
-		pool, err := settings.open(t.Context())
+		settings := stateSettings{DatabaseURL: address + c.parameters, DatabaseConns: 1}
+		pool, err := settings.openWith(t.Context(), c.session)
 		require.NoError(t, err)
-		var timeout string
-		err = pool.QueryRow(t.Context(), `SHOW idle_in_transaction_session_timeout`).Scan(&timeout)
+		var got [3]string
+		err = pool.QueryRow(t.Context(), `SELECT current_setting('idle_in_transaction_session_timeout'),
+			current_setting('lock_timeout'), current_setting('statement_timeout')`).Scan(&got[0], &got[1], &got[2])
 		pool.Close()
 		require.NoError(t, err)
-		require.Equal(t, want, timeout)
+		require.Equal(t, c.want, got)
 	}
 }
