@@ -26,12 +26,12 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultBodyTimeout  = 10 * time.Second
-	DefaultDrainTimeout = 30 * time.Second
-	DefaultDumps        = 8
-	DefaultFailures     = 30
-	DefaultLinkLife     = time.Hour
-	DefaultStallTimeout = time.Minute
+	DefaultDrainTimeout   = 30 * time.Second
+	DefaultDumps          = 8
+	DefaultFailures       = 30
+	DefaultLinkLife       = time.Hour
+	DefaultRequestTimeout = 10 * time.Second
+	DefaultStallTimeout   = time.Minute
 )
 
 // Config is what an API works with.
@@ -46,10 +46,6 @@ type Config struct {
 	// BaseURL is the address clients know Sluice by, without a slash at the
 	// end. Empty means the one each request was sent to.
 	BaseURL string
-
-	// BodyTimeout is how long a client may take to send the body of a request.
-	// Defaults to DefaultBodyTimeout.
-	BodyTimeout time.Duration
 
 	// Bucket signs the links of manifests.
 	Bucket *storage.Bucket
@@ -93,6 +89,10 @@ type Config struct {
 	// Ready are the checks of GET /ready.
 	Ready []Check
 
+	// RequestTimeout is how long a client may take to send the head of a request,
+	// and its body. Defaults to DefaultRequestTimeout.
+	RequestTimeout time.Duration
+
 	// ResourceTypes are the resource types of FHIR.
 	ResourceTypes []string
 
@@ -118,13 +118,13 @@ type Check struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.BodyTimeout = cmp.Or(c.BodyTimeout, DefaultBodyTimeout)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
 	c.Failures = cmp.Or(c.Failures, DefaultFailures)
 	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Audit = cmp.Or(c.Audit, c.Logger)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, DefaultRequestTimeout)
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
 	return c
 }

@@ -40,7 +40,7 @@ func (p *problem) Error() string { return p.text }
 func (p *problem) Unwrap() error { return p.cause }
 
 func invalid(parameter, format string, args ...any) *problem {
-	return &problem{status: http.StatusBadRequest, code: "invalid", parameter: parameter, text: fmt.Sprintf(format, args...)}
+	return &problem{status: http.StatusBadRequest, code: "invalid", parameter: shorten(parameter), text: fmt.Sprintf(format, args...)}
 }
 
 func notFound(text string) *problem {

@@ -17,7 +17,7 @@ func (a *API) hurry(c *gin.Context) {
 	}
 	controller := http.NewResponseController(c.Writer)
 	// A writer without deadlines, as tests have, never blocks.
-	_ = controller.SetReadDeadline(time.Now().Add(a.config.BodyTimeout))
+	_ = controller.SetReadDeadline(time.Now().Add(a.config.RequestTimeout))
 	c.Request.Body = &timedBody{body: c.Request.Body, lift: func() { _ = controller.SetReadDeadline(time.Time{}) }}
 }
 

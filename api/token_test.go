@@ -260,7 +260,7 @@ func swap(letter string) string {
 // TestSlowBody: a body that does not come in time is not waited for.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withBase, func(config *api.Config) { config.BodyTimeout = 50 * time.Millisecond })
+	b := setup(t, withBase, func(config *api.Config) { config.RequestTimeout = 50 * time.Millisecond })
 	for _, target := range []string{"/auth/token", "/nowhere"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
