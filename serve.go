@@ -94,7 +94,11 @@ func (s *service) close() {
 
 // runAPI answers requests until ctx ends.
 func (s *service) runAPI(ctx context.Context, listener net.Listener, settings httpSettings, format formatSettings) error {
-	exports, err := jobs.New(s.state, jobs.Config{ClientExports: settings.ClientExports, TotalExports: settings.TotalExports})
+	exports, err := jobs.New(s.state, jobs.Config{
+		ClientExports: settings.ClientExports,
+		ReuseRunning:  settings.ReuseExports,
+		TotalExports:  settings.TotalExports,
+	})
 	if err != nil {
 		return err
 	}
@@ -103,10 +107,12 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, settings ht
 		BaseURL:         settings.BaseURL,
 		Bucket:          s.bucket,
 		Clients:         auth.NewClients(s.state),
+		CORSOrigins:     settings.CORSOrigins,
 		CreatedAtURL:    format.CreatedAtURL,
 		DrainTimeout:    settings.DrainTimeout,
 		Dumps:           settings.MaxDumps,
 		Exports:         exports,
+		GuardFiles:      settings.Files == "api",
 		LinkLife:        settings.LinkLife,
 		Logger:          s.logger,
 		Ready:           s.checks(),

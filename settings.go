@@ -199,7 +199,10 @@ type httpSettings struct {
 	BaseURL       string        `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"The address clients know Sluice by. Defaults to the one each request was sent to."`
 	MaxDumps      int           `env:"SLUICE_MAX_DUMPS" default:"8" help:"How many synchronous dumps may run at the same time."`
 	ClientExports int           `env:"SLUICE_CLIENT_EXPORTS" default:"10" help:"How many exports of one client may be accepted or running; 0 means no limit."`
+	ReuseExports  bool          `env:"SLUICE_REUSE_EXPORTS" default:"false" help:"Answer a kick-off that equals one of the same client that still runs with that export, in place of a new one."`
 	TotalExports  int           `env:"SLUICE_TOTAL_EXPORTS" default:"100" help:"How many exports may be accepted or running in all; 0 means no limit."`
+	Files         string        `env:"SLUICE_FILES" default:"links" enum:"links,api" help:"How clients get files: by links that the object store answers to whoever has them, or by the api, with the client's credentials (requiresAccessToken)."`
+	CORSOrigins   []string      `name:"cors-origins" env:"SLUICE_CORS_ORIGINS" placeholder:"ORIGIN" help:"The origins whose scripts may use the API from a browser, such as https://app.example.org, separated by commas; * means all."`
 	LinkLife      time.Duration `env:"SLUICE_LINK_LIFE" default:"1h" help:"How long a link of a manifest works; each poll signs new ones."`
 	StallTimeout  time.Duration `env:"SLUICE_STALL_TIMEOUT" default:"1m" help:"How long a client may take no byte before it is cut off."`
 	DrainTimeout  time.Duration `env:"SLUICE_DRAIN_TIMEOUT" default:"30s" help:"How long running requests may go on after the signal to stop."`

@@ -43,6 +43,10 @@ type Config struct {
 	// Clients knows who may ask.
 	Clients *auth.Clients
 
+	// CORSOrigins are the origins, such as https://app.example.org, whose scripts
+	// may use the API from a browser; * means all. Empty means none.
+	CORSOrigins []string
+
 	// CreatedAtURL is the URL of the extension for meta.createdAt in FHIR.
 	CreatedAtURL string
 
@@ -56,6 +60,10 @@ type Config struct {
 
 	// Exports is where kick-offs are written down.
 	Exports *jobs.Store
+
+	// GuardFiles gives files through Sluice, to the export's client alone, in
+	// place of links that the object store answers to whoever has them.
+	GuardFiles bool
 
 	// LinkLife is how long a signed link works. Defaults to DefaultLinkLife.
 	LinkLife time.Duration
@@ -101,12 +109,13 @@ type API struct {
 	dumps  chan struct{} // holds an element for each running dump
 
 	metrics *metrics
+	polls   *polls
 }
 
 // New returns an API; Handler and Serve put it to work.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics()}
+	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics(), polls: newPolls()}
 }
 
 // Handler returns all routes.
@@ -115,7 +124,7 @@ func (a *API) Handler() http.Handler {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
-	engine.Use(a.identify, a.log, a.recover)
+	engine.Use(a.identify, a.log, a.recover, a.cors)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
 
@@ -126,8 +135,13 @@ func (a *API) Handler() http.Handler {
 	}
 	engine.GET("/metrics", a.metrics.handler())
 
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		engine.Handle(method, filesPath+":id/*name", a.handle(a.authenticated(a.file)))
+	}
+
 	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))
 	engine.GET("/fhir/$export", a.handle(a.authenticated(a.export)))
+	engine.POST("/fhir/$export", a.handle(a.authenticated(a.export)))
 	engine.GET("/fhir/$export-status/:id", a.handle(a.authenticated(a.status)))
 	engine.DELETE("/fhir/$export-status/:id", a.handle(a.authenticated(a.cancel)))
 	return engine

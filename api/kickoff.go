@@ -16,31 +16,60 @@ import (
 
 // outputFormats are the names of ndjson that a client may ask for (Bulk Data
 // 3.0.0, "Query Parameters"), and Aidbox's for files that stay compressed.
-var outputFormats = []string{"application/fhir+ndjson", "application/ndjson", "ndjson", rawGzipFormat}
+var outputFormats = []string{jobs.NDJSON, "application/ndjson", "ndjson", jobs.GzipNDJSON}
 
-const rawGzipFormat = "application/fhir+ndjson+gzip"
-
-// export answers GET /fhir/$export, the kick-off at system level. Its output is
-// strict FHIR.
+// export answers GET and POST /fhir/$export, the kick-off at system level. Its
+// output is strict FHIR.
 func (a *API) export(c *gin.Context, client auth.Client) error {
-	params, err := readParameters(c)
+	if err := acceptsJSON(c); err != nil {
+		return err
+	}
+	read := readParameters
+	if c.Request.Method == http.MethodPost {
+		read = readBody
+	}
+	params, err := read(c)
 	if err != nil {
 		return err
 	}
-	request := jobs.Request{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
-	if request.Types, err = a.readTypes(params, client); err != nil {
-		return err
-	}
-	if request.ChangedAfter, err = params.since("_since"); err != nil {
-		return err
-	}
-	if request.RawGzip, err = readOutputFormat(params); err != nil {
+	params.lenient = prefersLenient(c)
+	request, err := a.readExport(params, client)
+	if err != nil {
 		return err
 	}
 	if err := params.end(); err != nil {
 		return err
 	}
+	request.SeparateStatus = prefers(c, separateStatus)
+	request.Warnings = params.warnings
 	return a.accept(c, client, request)
+}
+
+// readExport reads the parameters of a kick-off.
+func (a *API) readExport(params *parameters, client auth.Client) (request jobs.Request, err error) {
+	request = jobs.Request{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
+	if request.Types, err = a.readTypes(params, client); err != nil {
+		return request, err
+	}
+	if request.ChangedAfter, request.ChangedBefore, err = readPeriod(params); err != nil {
+		return request, err
+	}
+	request.RawGzip, err = readOutputFormat(params)
+	return request, params.forgive(err)
+}
+
+// readPeriod reads the times between which what is asked for was changed.
+func readPeriod(params *parameters) (after, before time.Time, err error) {
+	if after, err = params.since("_since"); err != nil {
+		return after, before, err
+	}
+	if before, err = params.since("_until"); err != nil {
+		return after, before, err
+	}
+	if !before.IsZero() && !after.Before(before) {
+		return after, before, invalid("_until", "_until is not later than _since: nothing lies between them")
+	}
+	return after, before, nil
 }
 
 // acceptDump makes an export of a $dump: what the synchronous one gives, in
@@ -63,6 +92,7 @@ const retryExport = 30 * time.Second
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success").
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
+	// A POST keeps its parameters in the body, so its URL has none.
 	request.URL = a.baseURL(c) + c.Request.URL.RequestURI()
 	id, err := a.config.Exports.Accept(c.Request.Context(), client.ID, request)
 	var limit *jobs.LimitError
@@ -74,12 +104,24 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	}
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)
-	c.Header("Preference-Applied", "respond-async")
+	c.Header("Preference-Applied", strings.Join(applied(c, request), ", "))
 	a.writeJSON(c, http.StatusAccepted, contentTypeFHIR, outcome{
 		ResourceType: "OperationOutcome",
 		Issue:        []issue{{Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location}},
 	})
 	return nil
+}
+
+// applied lists the preferences that the kick-off was answered by (RFC 7240).
+func applied(c *gin.Context, request jobs.Request) []string {
+	preferences := []string{respondAsync}
+	if request.SeparateStatus {
+		preferences = append(preferences, separateStatus)
+	}
+	if len(request.Warnings) > 0 || prefersLenient(c) {
+		preferences = append(preferences, handling+"="+lenient)
+	}
+	return preferences
 }
 
 // readTypes returns the resource types to export: those of _type, or all that
@@ -97,17 +139,25 @@ func (a *API) readTypes(params *parameters, client auth.Client) ([]string, error
 	}
 	var types []string
 	for _, resourceType := range asked {
-		if !a.isStandard(resourceType) {
-			return nil, invalid("_type", "_type names resource types of FHIR R4, and %s is none", quote(resourceType))
-		}
-		if err := a.allow(client, "_type", resourceType); err != nil {
+		if err := params.forgive(a.checkType(client, resourceType)); err != nil {
 			return nil, err
 		}
-		if !slices.Contains(types, resourceType) {
+		if a.checkType(client, resourceType) == nil && !slices.Contains(types, resourceType) {
 			types = append(types, resourceType)
 		}
 	}
+	if len(types) == 0 { // to export everything instead would be more than was asked for
+		return nil, invalid("_type", "_type names no resource type that can be exported")
+	}
 	return types, nil
+}
+
+// checkType wants a resource type of FHIR that the client may take.
+func (a *API) checkType(client auth.Client, resourceType string) error {
+	if !a.isStandard(resourceType) {
+		return invalid("_type", "_type names resource types of FHIR R4, and %s is none", quote(resourceType))
+	}
+	return a.allow(client, "_type", resourceType)
 }
 
 // readOutputFormat tells whether the files are asked for as they are stored. A
@@ -124,5 +174,5 @@ func readOutputFormat(params *parameters) (rawGzip bool, err error) {
 			text: fmt.Sprintf("_outputFormat is one of %s, not %s", strings.Join(outputFormats, ", "), quote(value)),
 		}
 	}
-	return format == rawGzipFormat, nil
+	return format == jobs.GzipNDJSON, nil
 }

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -51,7 +52,17 @@ WHERE export_id = $1 AND kind = 'deletions' AND state = 'done' ORDER BY number`
 	outcomesSQL = `
 SELECT 'OperationOutcome', outcomes_key, outcomes, 0::bigint, NULL::bytea FROM sluice.part
 WHERE export_id = $1 AND state = 'done' AND outcomes > 0 ORDER BY number`
+
+	warningsSQL = `
+SELECT 'OperationOutcome', id || '/error/' || $2::text, jsonb_array_length(request->'warnings'), 0::bigint, NULL::bytea
+FROM sluice.export WHERE id = $1 AND request ? 'warnings'`
 )
+
+// warningsName is the object of the outcomes that the kick-off itself has.
+const warningsName = "request.OperationOutcome.ndjson.gz"
+
+// WarningsKey is where the outcomes of Request.Warnings go.
+func WarningsKey(id uuid.UUID) string { return id.String() + "/error/" + warningsName }
 
 // Files lists what the export has written so far.
 func (s *Store) Files(ctx context.Context, id uuid.UUID) (files Files, err error) {
@@ -65,12 +76,17 @@ func (s *Store) Files(ctx context.Context, id uuid.UUID) (files Files, err error
 	if len(deleted) > 0 {
 		files.Deleted = slices.DeleteFunc(deleted, func(file File) bool { return file.Resources == 0 })
 	}
-	files.Outcomes, err = s.listFiles(ctx, outcomesSQL, id)
+	warnings, err := s.listFiles(ctx, warningsSQL, id, warningsName)
+	if err != nil {
+		return files, err
+	}
+	found, err := s.listFiles(ctx, outcomesSQL, id)
+	files.Outcomes = append(warnings, found...)
 	return files, err
 }
 
-func (s *Store) listFiles(ctx context.Context, sql string, id uuid.UUID) ([]File, error) {
-	rows, err := s.pool.Query(ctx, sql, id)
+func (s *Store) listFiles(ctx context.Context, sql string, args ...any) ([]File, error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: list files: %w", err)
 	}
@@ -87,6 +103,7 @@ type Manifest struct {
 	TransactionTime     string           `json:"transactionTime"`
 	Request             string           `json:"request"`
 	RequiresAccessToken bool             `json:"requiresAccessToken"`
+	OutputFormat        string           `json:"outputFormat"` // of 4.0.0
 	Output              []ManifestOutput `json:"output"`
 	// Deleted is left out if nil.
 	Deleted []ManifestOutput `json:"deleted,omitzero"`
@@ -99,6 +116,17 @@ type ManifestOutput struct {
 	// URL is where to get the file; in the bucket's copy, the object's key.
 	URL   string `json:"url"`
 	Count int64  `json:"count"`
+	// FileSize is in bytes, as stored: compressed. Left out if not known. (Of
+	// 4.0.0; harmless before.)
+	FileSize int64 `json:"fileSize,omitempty"`
+	// Extension is left out where nothing is to be said.
+	Extension *FileExtension `json:"extension,omitempty"`
+}
+
+// FileExtension is what the manifest tells of a file beyond the specification.
+type FileExtension struct {
+	// SHA256 is the hash of the file as stored, in hexadecimal.
+	SHA256 string `json:"sha256"`
 }
 
 // Manifest builds the manifest of an export with these files; url says what
@@ -107,6 +135,7 @@ func (e Export) Manifest(files Files, url func(File) (string, error)) (Manifest,
 	manifest := Manifest{
 		TransactionTime: e.TransactionTime.UTC().Format(TimeLayout),
 		Request:         e.Request.URL,
+		OutputFormat:    e.Request.OutputFormat(),
 	}
 	var err error
 	if manifest.Output, err = manifestOutputs(files.Output, url); err != nil {
@@ -128,7 +157,10 @@ func manifestOutputs(files []File, url func(File) (string, error)) ([]ManifestOu
 		if err != nil {
 			return nil, err
 		}
-		outputs[i] = ManifestOutput{Type: file.ResourceType, URL: location, Count: file.Resources}
+		outputs[i] = ManifestOutput{Type: file.ResourceType, URL: location, Count: file.Resources, FileSize: file.Bytes}
+		if len(file.SHA256) > 0 {
+			outputs[i].Extension = &FileExtension{SHA256: hex.EncodeToString(file.SHA256)}
+		}
 	}
 	return outputs, nil
 }

@@ -22,6 +22,9 @@ type Request struct {
 	CreatedAfter time.Time `json:"created_after,omitzero"`
 	ChangedAfter time.Time `json:"changed_after,omitzero"`
 
+	// ChangedBefore leaves out what was last changed at that time or later.
+	ChangedBefore time.Time `json:"changed_before,omitzero"`
+
 	// FHIR asks for FHIR format instead of Aidbox's.
 	FHIR bool `json:"fhir"`
 
@@ -35,4 +38,33 @@ type Request struct {
 	// that type, where other links let HTTP unpack them (Aidbox's
 	// application/fhir+ndjson+gzip).
 	RawGzip bool `json:"raw_gzip,omitempty"`
+
+	// SeparateStatus makes the status of a poll that of the poll alone; the
+	// export's stands in a header of its own.
+	SeparateStatus bool `json:"separate_status,omitempty"`
+
+	// Warnings say what the client asked for and does not get, because it
+	// preferred that to a refusal. They become a file of outcomes.
+	Warnings []Warning `json:"warnings,omitempty"`
+}
+
+// The media types of the files.
+const (
+	NDJSON     = "application/fhir+ndjson"
+	GzipNDJSON = "application/fhir+ndjson+gzip" // Aidbox's, for files that stay compressed
+)
+
+// OutputFormat is the media type of the files that the request asks for.
+func (r Request) OutputFormat() string {
+	if r.RawGzip {
+		return GzipNDJSON
+	}
+	return NDJSON
+}
+
+// Warning is something of a kick-off that was carried on without.
+type Warning struct {
+	Code      string `json:"code"` // of FHIR's value set issue-type
+	Parameter string `json:"parameter"`
+	Text      string `json:"text"`
 }

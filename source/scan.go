@@ -29,6 +29,10 @@ type Scan struct {
 	// before, and those that do not say when they were changed.
 	ChangedAfter time.Time
 
+	// ChangedBefore, if set, leaves out rows last changed at that time or later,
+	// and those that do not say when they were changed.
+	ChangedBefore time.Time
+
 	// Blocks limits the scan to a share of the table.
 	Blocks BlockRange
 }
@@ -157,11 +161,11 @@ func settle(conn *pgconn.PgConn) {
 func (scan Scan) query() query {
 	q := query{relation: quote(scan.Table.Schema, scan.Table.Name)}
 	var conditions []string
-	after := func(column string, t time.Time) {
+	bound := func(column, operator string, t time.Time) {
 		if !t.IsZero() {
 			q.params = append(q.params, formatTime(t))
 			q.types = append(q.types, pgtype.TimestamptzOID)
-			conditions = append(conditions, column+" > $"+strconv.Itoa(len(q.params)))
+			conditions = append(conditions, column+" "+operator+" $"+strconv.Itoa(len(q.params)))
 		}
 	}
 
@@ -169,8 +173,9 @@ func (scan Scan) query() query {
 	if scan.Table.HasCreated {
 		created, createdColumn = "cts", "cts"
 	}
-	after(createdColumn, scan.CreatedAfter)
-	after("ts", scan.ChangedAfter)
+	bound(createdColumn, ">", scan.CreatedAfter)
+	bound("ts", ">", scan.ChangedAfter)
+	bound("ts", "<", scan.ChangedBefore)
 	if scan.Blocks.From > 0 {
 		conditions = append(conditions, fmt.Sprintf("ctid >= '(%d,0)'", scan.Blocks.From))
 	}

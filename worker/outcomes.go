@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -45,13 +46,14 @@ func (o *outcomes) add(issue dump.Issue) {
 		return
 	}
 	o.write(outcomeIssue{
+		Code:        "structure",
 		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; it is exported as it is stored", issue.ResourceType, issue.ID, issue.Path, issue.Reason),
 		Expression:  []string{issue.Path},
 	})
 }
 
 func (o *outcomes) write(issue outcomeIssue) {
-	issue.Severity, issue.Code = "warning", "structure"
+	issue.Severity = "warning"
 	encoder := json.NewEncoder(&o.lines)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(outcome{ResourceType: "OperationOutcome", Issue: []outcomeIssue{issue}}); err != nil {
@@ -63,8 +65,17 @@ func (o *outcomes) write(issue outcomeIssue) {
 // stage sends the outcomes to the store.
 func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string) (*storage.Staged, error) {
 	if o.more > 0 {
-		o.write(outcomeIssue{Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
+		o.write(outcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
 	}
+	packed, err := o.pack()
+	if err != nil {
+		return nil, err
+	}
+	return bucket.Stage(ctx, key, packed)
+}
+
+// pack compresses the lines.
+func (o *outcomes) pack() (*bytes.Buffer, error) {
 	var packed bytes.Buffer
 	writer := gzip.NewWriter(&packed)
 	_, err := o.lines.WriteTo(writer)
@@ -74,7 +85,29 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 	if err != nil {
 		return nil, fmt.Errorf("pack outcomes: %w", err)
 	}
-	return bucket.Stage(ctx, key, &packed)
+	return &packed, nil
+}
+
+// writeWarnings stores what the kick-off was carried on without: an outcome for
+// each (Bulk Data 3.0.0, "Response - Output Manifest", error).
+func writeWarnings(ctx context.Context, bucket *storage.Bucket, export jobs.Export) error {
+	if len(export.Request.Warnings) == 0 {
+		return nil
+	}
+	var warnings outcomes
+	for _, warning := range export.Request.Warnings {
+		issue := outcomeIssue{Code: warning.Code, Diagnostics: warning.Text + "; the export went on without"}
+		if warning.Parameter != "" {
+			issue.Expression = []string{warning.Parameter}
+		}
+		warnings.write(issue)
+	}
+	packed, err := warnings.pack()
+	if err != nil {
+		return err
+	}
+	_, err = bucket.Upload(ctx, jobs.WarningsKey(export.ID), packed)
+	return err
 }
 
 // outcomesKey is where the outcomes of a part go: beside its object, in a

@@ -39,10 +39,11 @@ func planTable(export jobs.Export, table source.Table, partBytes int64) ([]jobs.
 	parts := make([]jobs.PlannedPart, len(ranges))
 	for i, blocks := range ranges {
 		scan, err := json.Marshal(source.Scan{
-			Table:        table,
-			Blocks:       blocks,
-			CreatedAfter: export.Request.CreatedAfter,
-			ChangedAfter: export.Request.ChangedAfter,
+			Table:         table,
+			Blocks:        blocks,
+			CreatedAfter:  export.Request.CreatedAfter,
+			ChangedAfter:  export.Request.ChangedAfter,
+			ChangedBefore: export.Request.ChangedBefore,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("plan %s: %w", table.Type, err)
