@@ -34,6 +34,10 @@ type Request struct {
 	// CreatedAtURL is the URL of the extension for meta.createdAt.
 	CreatedAtURL string `json:"created_at_url,omitempty"`
 
+	// MaxFileBytes bounds the ndjson of one file, before compression, if that is
+	// less than what the server allows. 0 means that the server decides.
+	MaxFileBytes int64 `json:"max_file_bytes,omitempty"`
+
 	// RawGzip makes the links answer with the stored gzip bytes as a file of
 	// that type, where other links let HTTP unpack them (Aidbox's
 	// application/fhir+ndjson+gzip).
@@ -60,11 +64,4 @@ func (r Request) OutputFormat() string {
 		return GzipNDJSON
 	}
 	return NDJSON
-}
-
-// Warning is something of a kick-off that was carried on without.
-type Warning struct {
-	Code      string `json:"code"` // of FHIR's value set issue-type
-	Parameter string `json:"parameter"`
-	Text      string `json:"text"`
 }

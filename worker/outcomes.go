@@ -3,6 +3,7 @@ package worker
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -62,16 +63,29 @@ func (o *outcomes) write(issue outcomeIssue) {
 	o.count++
 }
 
-// stage sends the outcomes to the store.
-func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string) (*storage.Staged, error) {
+// stage sends the outcomes to the store, in one file however small the others
+// are.
+func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string) (jobs.File, *storage.Staged, error) {
 	if o.more > 0 {
 		o.write(outcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
 	}
+	plain := int64(o.lines.Len())
 	packed, err := o.pack()
 	if err != nil {
-		return nil, err
+		return jobs.File{}, nil, err
 	}
-	return bucket.Stage(ctx, key, packed)
+	sum := sha256.Sum256(packed.Bytes())
+	file := jobs.File{
+		Kind:         jobs.Outcome,
+		ResourceType: "OperationOutcome",
+		ObjectKey:    key,
+		Resources:    o.count,
+		PlainBytes:   plain,
+		Bytes:        int64(packed.Len()),
+		SHA256:       sum[:],
+	}
+	staged, err := bucket.Stage(ctx, key, packed)
+	return file, staged, err
 }
 
 // pack compresses the lines.
@@ -88,31 +102,9 @@ func (o *outcomes) pack() (*bytes.Buffer, error) {
 	return &packed, nil
 }
 
-// writeWarnings stores what the kick-off was carried on without: an outcome for
-// each (Bulk Data 3.0.0, "Response - Output Manifest", error).
-func writeWarnings(ctx context.Context, bucket *storage.Bucket, export jobs.Export) error {
-	if len(export.Request.Warnings) == 0 {
-		return nil
-	}
-	var warnings outcomes
-	for _, warning := range export.Request.Warnings {
-		issue := outcomeIssue{Code: warning.Code, Diagnostics: warning.Text + "; the export went on without"}
-		if warning.Parameter != "" {
-			issue.Expression = []string{warning.Parameter}
-		}
-		warnings.write(issue)
-	}
-	packed, err := warnings.pack()
-	if err != nil {
-		return err
-	}
-	_, err = bucket.Upload(ctx, jobs.WarningsKey(export.ID), packed)
-	return err
-}
-
-// outcomesKey is where the outcomes of a part go: beside its object, in a
+// outcomesKey is where the outcomes of a part go: beside its first file, in a
 // folder of their own, since a resource type can be named OperationOutcome too.
 func outcomesKey(objectKey string) string {
 	folder, file := path.Split(objectKey)
-	return folder + "error/" + strings.TrimSuffix(file, ".ndjson.gz") + ".OperationOutcome.ndjson.gz"
+	return folder + "error/" + strings.TrimSuffix(file, fileSuffix) + ".OperationOutcome" + fileSuffix
 }
