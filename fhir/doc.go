@@ -12,4 +12,4 @@
 // package of Sluice.
 package fhir
 
-//go:generate go run ./gen -o r4.tables
+//go:generate go run ./gen
