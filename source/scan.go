@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -35,6 +34,9 @@ type Scan struct {
 
 	// Blocks limits the scan to a share of the table.
 	Blocks BlockRange
+
+	// Only, if set, leaves out the rows that do not meet it.
+	Only Condition
 }
 
 // Scan hands the rows to fn as the server sends them, in no order that is
@@ -160,6 +162,7 @@ func settle(conn *pgconn.PgConn) {
 // has no ORDER BY and no cursor, so that the first row comes at once.
 func (scan Scan) query() query {
 	q := query{relation: quote(scan.Table.Schema, scan.Table.Name)}
+	q.bind(scan.Only.Args)
 	var conditions []string
 	bound := func(column, operator string, t time.Time) {
 		if !t.IsZero() {
@@ -169,27 +172,26 @@ func (scan Scan) query() query {
 		}
 	}
 
-	created, createdColumn := "NULL::timestamptz", "ts"
+	created, createdColumn := "NULL::timestamptz", "r.ts"
 	if scan.Table.HasCreated {
-		created, createdColumn = "cts", "cts"
+		created, createdColumn = "r.cts", "r.cts"
 	}
 	bound(createdColumn, ">", scan.CreatedAfter)
-	bound("ts", ">", scan.ChangedAfter)
-	bound("ts", "<", scan.ChangedBefore)
+	bound("r.ts", ">", scan.ChangedAfter)
+	bound("r.ts", "<", scan.ChangedBefore)
 	if scan.Blocks.From > 0 {
-		conditions = append(conditions, fmt.Sprintf("ctid >= '(%d,0)'", scan.Blocks.From))
+		conditions = append(conditions, fmt.Sprintf("r.ctid >= '(%d,0)'", scan.Blocks.From))
 	}
 	if scan.Blocks.To > 0 {
-		conditions = append(conditions, fmt.Sprintf("ctid < '(%d,0)'", scan.Blocks.To))
+		conditions = append(conditions, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Blocks.To))
 	}
 
 	relation := q.relation
 	if scan.Blocks.Name != "" {
 		relation = "ONLY " + quote(scan.Blocks.Schema, scan.Blocks.Name)
 	}
-	q.sql = "SELECT id, txid, ts, " + created + ", resource FROM " + relation
-	if len(conditions) > 0 {
-		q.sql += " WHERE " + strings.Join(conditions, " AND ")
-	}
+	relation += " AS r"
+	conditions = append(conditions, scan.Only.conditions(relation, conditions)...)
+	q.sql = "SELECT r.id, r.txid, r.ts, " + created + ", r.resource FROM " + relation + where(conditions)
 	return q
 }
