@@ -140,8 +140,11 @@ func (a *API) Handler() http.Handler {
 	}
 
 	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))
-	engine.GET("/fhir/$export", a.handle(a.authenticated(a.export)))
-	engine.POST("/fhir/$export", a.handle(a.authenticated(a.export)))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		engine.Handle(method, "/fhir/$export", a.handle(a.authenticated(a.exportSystem)))
+		engine.Handle(method, "/fhir/Patient/$export", a.handle(a.authenticated(a.exportPatients)))
+		engine.Handle(method, "/fhir/Group/:id/$export", a.handle(a.authenticated(a.exportGroup)))
+	}
 	engine.GET("/fhir/$export-status/:id", a.handle(a.authenticated(a.status)))
 	engine.DELETE("/fhir/$export-status/:id", a.handle(a.authenticated(a.cancel)))
 	return engine

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,15 +13,16 @@ import (
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/search"
 )
 
 // outputFormats are the names of ndjson that a client may ask for (Bulk Data
 // 3.0.0, "Query Parameters"), and Aidbox's for files that stay compressed.
 var outputFormats = []string{jobs.NDJSON, "application/ndjson", "ndjson", jobs.GzipNDJSON}
 
-// export answers GET and POST /fhir/$export, the kick-off at system level. Its
-// output is strict FHIR.
-func (a *API) export(c *gin.Context, client auth.Client) error {
+// export answers a kick-off at the level that the request says. Its output is
+// strict FHIR.
+func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) error {
 	if err := acceptsJSON(c); err != nil {
 		return err
 	}
@@ -33,8 +35,7 @@ func (a *API) export(c *gin.Context, client auth.Client) error {
 		return err
 	}
 	params.lenient = prefersLenient(c)
-	request, err := a.readExport(params, client)
-	if err != nil {
+	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
 		return err
 	}
 	if err := params.end(); err != nil {
@@ -45,17 +46,29 @@ func (a *API) export(c *gin.Context, client auth.Client) error {
 	return a.accept(c, client, request)
 }
 
-// readExport reads the parameters of a kick-off.
-func (a *API) readExport(params *parameters, client auth.Client) (request jobs.Request, err error) {
-	request = jobs.Request{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
-	if request.Types, err = a.readTypes(params, client); err != nil {
+// readExport adds the parameters of a kick-off to the request.
+func (a *API) readExport(ctx context.Context, params *parameters, client auth.Client, request jobs.Request) (_ jobs.Request, err error) {
+	request.FHIR, request.VersionIDString, request.CreatedAtURL = true, true, a.config.CreatedAtURL
+	if request.Types, err = a.readTypes(params, client, request.Level); err != nil {
 		return request, err
 	}
 	if request.ChangedAfter, request.ChangedBefore, err = readPeriod(params); err != nil {
 		return request, err
 	}
+	if request.MaxFileBytes, err = params.size("_maximumFileSize"); err != nil {
+		return request, err
+	}
+	if request.Filters, err = readFilters(params, request.Types); err != nil {
+		return request, err
+	}
 	request.RawGzip, err = readOutputFormat(params)
-	return request, params.forgive(err)
+	if err = params.forgive(err); err != nil {
+		return request, err
+	}
+	if request.Level != jobs.SystemLevel {
+		request.Patients, err = a.readPatients(ctx, params, request)
+	}
+	return request, err
 }
 
 // readPeriod reads the times between which what is asked for was changed.
@@ -124,13 +137,13 @@ func applied(c *gin.Context, request jobs.Request) []string {
 	return preferences
 }
 
-// readTypes returns the resource types to export: those of _type, or all that
-// the client may take. The wildcard of FHIR's types is meant by neither.
-func (a *API) readTypes(params *parameters, client auth.Client) ([]string, error) {
+// readTypes returns the resource types to export: those of _type, or all of the
+// level that the client may take.
+func (a *API) readTypes(params *parameters, client auth.Client, level jobs.Level) ([]string, error) {
 	asked, ok := params.list("_type")
 	if !ok {
 		all := slices.DeleteFunc(slices.Clone(a.config.ResourceTypes), func(resourceType string) bool {
-			return !client.Scopes.AllowsType(resourceType, true)
+			return !client.Scopes.AllowsType(resourceType, true) || !belongs(resourceType, level)
 		})
 		if len(all) == 0 {
 			return nil, forbidden("_type", "the client's scopes cover no resource type of FHIR")
@@ -139,10 +152,10 @@ func (a *API) readTypes(params *parameters, client auth.Client) ([]string, error
 	}
 	var types []string
 	for _, resourceType := range asked {
-		if err := params.forgive(a.checkType(client, resourceType)); err != nil {
+		switch err := a.checkType(client, resourceType, level); {
+		case err != nil && params.forgive(err) != nil:
 			return nil, err
-		}
-		if a.checkType(client, resourceType) == nil && !slices.Contains(types, resourceType) {
+		case err == nil && !slices.Contains(types, resourceType):
 			types = append(types, resourceType)
 		}
 	}
@@ -152,12 +165,21 @@ func (a *API) readTypes(params *parameters, client auth.Client) ([]string, error
 	return types, nil
 }
 
-// checkType wants a resource type of FHIR that the client may take.
-func (a *API) checkType(client auth.Client, resourceType string) error {
-	if !a.isStandard(resourceType) {
+// checkType wants a resource type of FHIR that the level has and that the client
+// may take.
+func (a *API) checkType(client auth.Client, resourceType string, level jobs.Level) error {
+	switch {
+	case !a.isStandard(resourceType):
 		return invalid("_type", "_type names resource types of FHIR R4, and %s is none", quote(resourceType))
+	case !belongs(resourceType, level):
+		return invalid("_type", "_type: %s is in no patient's compartment; it can be exported at system level", resourceType)
 	}
 	return a.allow(client, "_type", resourceType)
+}
+
+// belongs tells whether there can be resources of the type at the level.
+func belongs(resourceType string, level jobs.Level) bool {
+	return level == jobs.SystemLevel || search.InCompartment(resourceType)
 }
 
 // readOutputFormat tells whether the files are asked for as they are stored. A

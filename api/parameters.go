@@ -79,6 +79,13 @@ func (p *parameters) list(name string) (values []string, ok bool) {
 	return values, len(p.values[name]) > 0
 }
 
+// repeated returns the values of a parameter that may be repeated, each as a
+// whole: a comma in one is for its own reader.
+func (p *parameters) repeated(name string) []string {
+	p.taken = append(p.taken, name)
+	return p.values[name]
+}
+
 // size returns a parameter that is a number of bytes, and zero without it.
 func (p *parameters) size(name string) (int64, error) {
 	value, ok, err := p.one(name)

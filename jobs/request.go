@@ -9,6 +9,21 @@ type Request struct {
 	// URL is the kick-off's full URL, for the manifest.
 	URL string `json:"url"`
 
+	// Level says whose resources to export.
+	Level Level `json:"level,omitempty"`
+
+	// Group is the id of the Group whose members' resources are wanted, at
+	// GroupLevel.
+	Group string `json:"group,omitempty"`
+
+	// Patients, if set, are the ids of the patients whose resources alone are
+	// wanted. At GroupLevel they were members at the kick-off.
+	Patients []string `json:"patients,omitempty"`
+
+	// Filters are FHIR searches by resource type. Of a type that has some, only
+	// resources that meet at least one are exported.
+	Filters map[string][]string `json:"filters,omitempty"`
+
 	// Types are the resource types to export. One without a table has no
 	// resources.
 	Types []string `json:"types"`
@@ -51,6 +66,22 @@ type Request struct {
 	// preferred that to a refusal. They become a file of outcomes.
 	Warnings []Warning `json:"warnings,omitempty"`
 }
+
+// Level is the level of an export (Bulk Data 3.0.0, "Bulk Data Kick-off
+// Request").
+type Level string
+
+// The levels.
+const (
+	// SystemLevel exports all resources.
+	SystemLevel Level = ""
+
+	// PatientLevel exports what is in the compartment of a patient.
+	PatientLevel Level = "patient"
+
+	// GroupLevel exports what is in the compartment of a member of a group.
+	GroupLevel Level = "group"
+)
 
 // The media types of the files.
 const (

@@ -44,7 +44,7 @@ func TestExport(t *testing.T) {
 	require.Equal(t, jobs.Manifest{
 		TransactionTime: export.TransactionTime.UTC().Format("2006-01-02T15:04:05.000000Z"),
 		Request:         "https://fhir.example.org/fhir/$export",
-		OutputFormat: "application/fhir+ndjson",
+		OutputFormat:    "application/fhir+ndjson",
 		Output: []jobs.ManifestOutput{
 			f.output(t, "Encounter", id.String()+"/Encounter.0001.ndjson.gz", 100),
 			f.output(t, "Patient", id.String()+"/Patient.0001.ndjson.gz", 200),

@@ -98,6 +98,10 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 	if err := json.Unmarshal(part.Scan, &scan); err != nil {
 		return written{}, fmt.Errorf("read the plan: %w", err)
 	}
+	var err error
+	if scan.Only, err = selection(ctx, w.config.Source, part.Request, part.ResourceType, part.TransactionTime); err != nil {
+		return written{}, err
+	}
 	format, err := w.format(ctx, part, reader)
 	if err != nil {
 		return written{}, err
