@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,8 +30,7 @@ func awake(ctx context.Context, tx pgx.Tx, do func(context.Context) error) error
 		case <-ticker.C:
 			if _, err := tx.Exec(ctx, `SELECT`); err != nil {
 				cancel(err)
-				<-ended
-				return err
+				return errors.Join(err, <-ended)
 			}
 		}
 	}

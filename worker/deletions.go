@@ -36,7 +36,7 @@ func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, ta
 			Kind:         jobs.Deletions,
 			ResourceType: table.Type,
 			Scan:         scan,
-			ObjectKey:    fmt.Sprintf("%s/deleted/%s.0001.ndjson.gz", export.ID, table.Type),
+			ObjectKey:    fmt.Sprintf("%s/deleted/%s.0001%s", export.ID, table.Type, fileSuffix),
 			Bytes:        table.HistoryBytes,
 		})
 	}

@@ -93,6 +93,7 @@ func (c Config) withDefaults() Config {
 	c.Retention = cmp.Or(c.Retention, DefaultRetention)
 	c.Slots = cmp.Or(c.Slots, runtime.NumCPU())
 	c.StopTimeout = cmp.Or(c.StopTimeout, DefaultStopTimeout)
+	c.Window = cmp.Or(c.Window, jobs.DefaultWindow)
 	return c
 }
 
