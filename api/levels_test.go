@@ -117,7 +117,7 @@ func TestTypeFilters(t *testing.T) {
 		"_type=Patient&_typeFilter=Observation%3Fstatus%3Dfinal":           "invalid",
 		"_type=Patient&_typeFilter=Patient%3Fbirthdate%3Dyesterday":        "invalid",
 		"_type=Patient&_typeFilter=Patient%3Fno-such-parameter%3D1":        "invalid",
-		"_type=Patient&_typeFilter=Patient%3F_sort%3Dname":                 "not-supported",
+		"_type=Patient&_typeFilter=Patient%3F_sort%3Dname":                 "invalid",
 		"_type=Patient&_typeFilter=Patient%3Forganization.name%3Dx":        "not-supported",
 		"_type=Patient&_typeFilter=Patient%3F_has:Observation:patient:a=b": "not-supported",
 	} {
