@@ -119,6 +119,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, settings ht
 		ResourceTypes:   fhir.R4().ResourceTypes(),
 		Source:          s.source,
 		StallTimeout:    settings.StallTimeout,
+		Version:         currentVersion(),
 		VersionIDString: format.VersionID == "string",
 	}).Serve(ctx, listener)
 }

@@ -84,6 +84,10 @@ type Config struct {
 	// is cut off. Defaults to DefaultStallTimeout.
 	StallTimeout time.Duration
 
+	// Version is that of the software, for the CapabilityStatement. Defaults to
+	// "unknown".
+	Version string
+
 	// VersionIDString makes meta.versionId of $dump a string.
 	VersionIDString bool
 }
@@ -100,6 +104,7 @@ func (c Config) withDefaults() Config {
 	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
+	c.Version = cmp.Or(c.Version, "unknown")
 	return c
 }
 
@@ -108,14 +113,16 @@ type API struct {
 	config Config
 	dumps  chan struct{} // holds an element for each running dump
 
-	metrics *metrics
-	polls   *polls
+	capabilities capabilityCache
+	metrics      *metrics
+	polls        *polls
+	started      time.Time
 }
 
 // New returns an API; Handler and Serve put it to work.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics(), polls: newPolls()}
+	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics(), polls: newPolls(), started: time.Now()}
 }
 
 // Handler returns all routes.
@@ -140,10 +147,13 @@ func (a *API) Handler() http.Handler {
 	}
 
 	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))
+	engine.GET("/fhir/metadata", a.handle(a.metadata))
+	engine.GET(groupsPath, a.handle(a.authenticated(a.groups)))
+	engine.GET(groupsPath+"/:id", a.handle(a.authenticated(a.group)))
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		engine.Handle(method, "/fhir/$export", a.handle(a.authenticated(a.exportSystem)))
 		engine.Handle(method, "/fhir/Patient/$export", a.handle(a.authenticated(a.exportPatients)))
-		engine.Handle(method, "/fhir/Group/:id/$export", a.handle(a.authenticated(a.exportGroup)))
+		engine.Handle(method, groupsPath+"/:id/$export", a.handle(a.authenticated(a.exportGroup)))
 	}
 	engine.GET("/fhir/$export-status/:id", a.handle(a.authenticated(a.status)))
 	engine.DELETE("/fhir/$export-status/:id", a.handle(a.authenticated(a.cancel)))

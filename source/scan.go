@@ -58,6 +58,11 @@ func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error
 
 // stream runs the scan on conn, not faster than the pace.
 func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn func(*Row) error) error {
+	return scan.rows(fn).run(ctx, conn, pace)
+}
+
+// rows is the statement of a scan that hands its rows to fn.
+func (scan Scan) rows(fn func(*Row) error) query {
 	var row Row
 	q := scan.query()
 	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(scan.Table, fields) }
@@ -67,7 +72,7 @@ func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn 
 		}
 		return len(row.Resource), fn(&row)
 	}
-	return q.run(ctx, conn, pace)
+	return q
 }
 
 // query is a statement whose rows are worked on as they come.
