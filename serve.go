@@ -104,6 +104,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, settings ht
 	}
 	s.logger.InfoContext(ctx, "answering requests", "address", listener.Addr().String(), "version", currentVersion())
 	return api.New(api.Config{
+		AttachmentBase:  format.AttachmentBase,
 		BaseURL:         settings.BaseURL,
 		Bucket:          s.bucket,
 		Clients:         auth.NewClients(s.state),
@@ -184,7 +185,7 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 
 // Validate validates each group.
 func (cmd *serveCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.workSettings)
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.formatSettings, &cmd.workSettings)
 }
 
 type apiCommand struct {
@@ -210,7 +211,7 @@ func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 
 // Validate validates each group.
 func (cmd *apiCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings)
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.formatSettings)
 }
 
 type workerCommand struct {

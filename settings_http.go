@@ -41,13 +41,10 @@ const maxLinkLife = 7 * 24 * time.Hour
 
 // Validate checks what would else be found out by the first client.
 func (s *httpSettings) Validate() error {
-	if s.BaseURL != "" {
-		u, err := url.Parse(s.BaseURL)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-			return fmt.Errorf("SLUICE_BASE_URL (--base-url) is an address such as https://fhir.example.org, not %q", s.BaseURL)
-		}
-		s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	if s.BaseURL != "" && !isAddress(s.BaseURL) {
+		return fmt.Errorf("SLUICE_BASE_URL (--base-url) is an address such as https://fhir.example.org, not %q", s.BaseURL)
 	}
+	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
 	if s.ClientExports < 0 {
 		return errors.New("SLUICE_CLIENT_EXPORTS (--client-exports) is 0 or more")
 	}
@@ -64,6 +61,21 @@ func (s *httpSettings) Validate() error {
 }
 
 type formatSettings struct {
-	VersionID    string `name:"version-id" env:"SLUICE_VERSION_ID" default:"number" enum:"number,string" help:"How $dump writes meta.versionId: number, as Aidbox documents it, or string, as its newer releases do. $export always writes a string."`
-	CreatedAtURL string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"ex:createdAt" help:"The URL of the extension that meta.createdAt becomes in FHIR."`
+	AttachmentBase string `name:"attachment-base" env:"SLUICE_ATTACHMENT_BASE" placeholder:"URL" help:"The FHIR server that relative URLs of attachments belong to, such as https://fhir.example.org/fhir: exports then have them in full. Without it they stay as they are stored."`
+	VersionID      string `name:"version-id" env:"SLUICE_VERSION_ID" default:"number" enum:"number,string" help:"How $dump writes meta.versionId: number, as Aidbox documents it, or string, as its newer releases do. $export always writes a string."`
+	CreatedAtURL   string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"ex:createdAt" help:"The URL of the extension that meta.createdAt becomes in FHIR."`
+}
+
+// Validate checks what would else end up in files.
+func (s *formatSettings) Validate() error {
+	if s.AttachmentBase != "" && !isAddress(s.AttachmentBase) {
+		return fmt.Errorf("SLUICE_ATTACHMENT_BASE (--attachment-base) is an address such as https://fhir.example.org/fhir, not %q", s.AttachmentBase)
+	}
+	return nil
+}
+
+// isAddress tells whether paths can be put behind a URL.
+func isAddress(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }

@@ -33,6 +33,11 @@ const (
 
 // Config is what an API works with.
 type Config struct {
+	// AttachmentBase is the URL of the FHIR server that relative URLs of
+	// attachments belong to. Exports then have them in full. Empty leaves them as
+	// they are.
+	AttachmentBase string
+
 	// BaseURL is the address clients know Sluice by, without a slash at the
 	// end. Empty means the one each request was sent to.
 	BaseURL string

@@ -49,6 +49,7 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 // readExport adds the parameters of a kick-off to the request.
 func (a *API) readExport(ctx context.Context, params *parameters, client auth.Client, request jobs.Request) (_ jobs.Request, err error) {
 	request.FHIR, request.VersionIDString, request.CreatedAtURL = true, true, a.config.CreatedAtURL
+	request.AttachmentBase = a.config.AttachmentBase
 	if request.Types, err = a.readTypes(params, client, request.Level); err != nil {
 		return request, err
 	}
@@ -56,6 +57,9 @@ func (a *API) readExport(ctx context.Context, params *parameters, client auth.Cl
 		return request, err
 	}
 	if request.MaxFileBytes, err = params.size("_maximumFileSize"); err != nil {
+		return request, err
+	}
+	if request.Elements, err = readElements(params, request.Types); err != nil {
 		return request, err
 	}
 	if request.Filters, err = readFilters(params, request.Types); err != nil {

@@ -24,6 +24,10 @@ type Request struct {
 	// resources that meet at least one are exported.
 	Filters map[string][]string `json:"filters,omitempty"`
 
+	// Elements, if not nil, are the root elements to keep, each as in
+	// Patient.name, or name for every type that has it.
+	Elements []string `json:"elements,omitempty"`
+
 	// Types are the resource types to export. One without a table has no
 	// resources.
 	Types []string `json:"types"`
@@ -52,6 +56,10 @@ type Request struct {
 	// MaxFileBytes bounds the ndjson of one file, before compression, if that is
 	// less than what the server allows. 0 means that the server decides.
 	MaxFileBytes int64 `json:"max_file_bytes,omitempty"`
+
+	// AttachmentBase is the URL of the FHIR server that relative URLs of
+	// attachments belong to.
+	AttachmentBase string `json:"attachment_base,omitempty"`
 
 	// RawGzip makes the links answer with the stored gzip bytes as a file of
 	// that type, where other links let HTTP unpack them (Aidbox's

@@ -167,3 +167,24 @@ func TestWarnings(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(2), file.Resources)
 }
+
+// Elements that are not asked for are left out, by type or for all.
+func TestElements(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, wards)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{
+		Types: []string{"Patient", "Observation"}, FHIR: true,
+		Elements: []string{"Patient.active", "subject"}, Filters: map[string][]string{"Observation": {"_id=ob-1"}, "Patient": {"_id=pt-1"}},
+	})
+	f.await(t, id, jobs.Completed)
+	line := f.lines(t, id, "Observation")[0]
+	require.Contains(t, line, `"subject":{"reference":"Patient/pt-1"}`)
+	require.Contains(t, line, `"code":{"coding":[{"code":"c-1"}]},"status":`, "mandatory")
+	require.Contains(t, line, `"code":"SUBSETTED"`)
+	require.Contains(t, f.lines(t, id, "Patient")[0], `"active":true`)
+
+	id = f.accept(t, jobs.Request{Types: []string{"Patient"}, FHIR: true, Elements: []string{"Observation.subject"}})
+	f.await(t, id, jobs.Completed)
+	require.NotContains(t, f.lines(t, id, "Patient")[0], "active")
+}

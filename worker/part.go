@@ -160,6 +160,8 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 		FHIR:            part.Request.FHIR,
 		VersionIDString: part.Request.VersionIDString,
 		CreatedAtURL:    part.Request.CreatedAtURL,
+		AttachmentBase:  part.Request.AttachmentBase,
+		Elements:        elements(part),
 	}
 	if !format.FHIR {
 		return format, nil
@@ -167,4 +169,23 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 	var err error
 	format.Attributes, err = dump.ReadAttributes(ctx, w.config.Source, reader.Scan)
 	return format, err
+}
+
+// elements are those that the kick-off wants of the part's resources; nil means
+// all.
+func elements(part jobs.Part) []string {
+	if part.Request.Elements == nil {
+		return nil
+	}
+	wanted := []string{}
+	for _, element := range part.Request.Elements {
+		resourceType, name, ofType := strings.Cut(element, ".")
+		switch {
+		case !ofType:
+			wanted = append(wanted, element)
+		case resourceType == part.ResourceType:
+			wanted = append(wanted, name)
+		}
+	}
+	return wanted
 }
