@@ -180,7 +180,8 @@ func TestElements(t *testing.T) {
 	f.await(t, id, jobs.Completed)
 	line := f.lines(t, id, "Observation")[0]
 	require.Contains(t, line, `"subject":{"reference":"Patient/pt-1"}`)
-	require.Contains(t, line, `"code":{"coding":[{"code":"c-1"}]},"status":`, "mandatory")
+	require.Contains(t, line, `"code":{"coding":[{"code":"c-1"}]}`, "mandatory")
+	require.Contains(t, line, `"status":"preliminary"`, "mandatory")
 	require.Contains(t, line, `"code":"SUBSETTED"`)
 	require.Contains(t, f.lines(t, id, "Patient")[0], `"active":true`)
 
