@@ -29,6 +29,21 @@ func (s *Server) URL(database string) string {
 	return u.String()
 }
 
+// SocketSetting is the setting that has the server listen on a Unix socket in
+// its data directory as well.
+const SocketSetting = "unix_socket_directories=."
+
+// SocketURL is URL by the Unix socket of SocketSetting.
+func (s *Server) SocketURL(database string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(User, s.opts.Password),
+		Path:     "/" + database, // with no host before it
+		RawQuery: url.Values{"host": {s.opts.DataDir}, "port": {strconv.Itoa(s.Port)}}.Encode(),
+	}
+	return u.String()
+}
+
 // untilReady waits until the server answers a query. That it accepts this
 // cluster's password proves that it is this server and no other.
 func (s *Server) untilReady(ctx context.Context) error {
