@@ -129,17 +129,18 @@ func (s *service) checks() []api.Check {
 // runWorker works off exports until ctx ends.
 func (s *service) runWorker(ctx context.Context, settings workSettings) error {
 	w, err := worker.New(worker.Config{
-		Bucket:      s.bucket,
-		Database:    s.state,
-		Exports:     settings.MaxExports,
-		Logger:      s.logger,
-		MaxAge:      settings.MaxAge,
-		PartBytes:   int64(settings.PartSize),
-		Retention:   settings.Retention,
-		Slots:       settings.slots(),
-		Source:      s.source,
-		StopTimeout: settings.StopTimeout,
-		Window:      settings.ExportWindow,
+		Bucket:       s.bucket,
+		Database:     s.state,
+		Exports:      settings.MaxExports,
+		Logger:       s.logger,
+		MaxAge:       settings.MaxAge,
+		MaxFileBytes: int64(settings.MaxFileSize),
+		PartBytes:    int64(settings.PartSize),
+		Retention:    settings.Retention,
+		Slots:        settings.slots(),
+		Source:       s.source,
+		StopTimeout:  settings.StopTimeout,
+		Window:       settings.ExportWindow,
 	})
 	if err != nil {
 		return err
@@ -174,7 +175,7 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	return group.Wait()
 }
 
-// Validate validates each group; kong only asks the command.
+// Validate validates each group.
 func (cmd *serveCommand) Validate() error {
 	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.workSettings)
 }
@@ -224,13 +225,4 @@ func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error
 // Validate validates each group.
 func (cmd *workerCommand) Validate() error {
 	return validate(&cmd.databases, &cmd.storageSettings, &cmd.workSettings)
-}
-
-func validate(groups ...interface{ Validate() error }) error {
-	for _, group := range groups {
-		if err := group.Validate(); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -78,7 +78,7 @@ func TestCancelWaitsForPublishing(t *testing.T) {
 	part := f.hold(t, a.job.Args)
 
 	cancelled := make(chan error)
-	err := f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, func(ctx context.Context) error {
+	err := f.store.Done(a.ctx, a.job, part, wrote(part, 1), func(ctx context.Context) error {
 		go func() { cancelled <- f.store.Cancel(context.WithoutCancel(ctx), export.ID, client) }()
 		f.awaitLock(t)
 		require.Zero(t, f.cleanups(t, export.ID))
@@ -112,7 +112,7 @@ func TestDoneRacesWithCancel(t *testing.T) {
 		part := f.hold(t, a.job.Args)
 		group.Go(func() error { return f.store.Cancel(t.Context(), export.ID, client) })
 		group.Go(func() error {
-			err := f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, func(ctx context.Context) error {
+			err := f.store.Done(a.ctx, a.job, part, wrote(part, 1), func(ctx context.Context) error {
 				return f.requireNoCleanup(ctx, export.ID)
 			})
 			if errors.Is(err, jobs.ErrOver) || a.ctx.Err() != nil {

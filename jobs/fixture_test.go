@@ -152,10 +152,15 @@ func (f *fixture) readAll(t *testing.T, export jobs.Export) jobs.Export {
 	for range export.PartsTotal {
 		a := f.take(t)
 		part := f.hold(t, a.job.Args)
-		require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 7}, nothing))
+		require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), nothing))
 		a.end(nil)
 	}
 	return f.get(t, export.ID)
+}
+
+// wrote is the file of a part with so many resources.
+func wrote(part jobs.Part, resources int64) []jobs.File {
+	return []jobs.File{{Kind: jobs.Output, ResourceType: part.ResourceType, ObjectKey: part.ObjectKey, Resources: resources}}
 }
 
 // completed brings an export to its end.

@@ -31,6 +31,10 @@ type Request struct {
 	// CreatedAtURL is the URL of the extension for meta.createdAt.
 	CreatedAtURL string `json:"created_at_url,omitempty"`
 
+	// MaxFileBytes bounds the ndjson of one file, before compression, if that is
+	// less than what the server allows. 0 means that the server decides.
+	MaxFileBytes int64 `json:"max_file_bytes,omitempty"`
+
 	// RawGzip makes the links answer with the stored gzip bytes as a file of
 	// that type, where other links let HTTP unpack them (Aidbox's
 	// application/fhir+ndjson+gzip).

@@ -73,6 +73,6 @@ func (s *Store) Exclusively(ctx context.Context, export Export, do func(context.
 		if !holds {
 			return ErrOver
 		}
-		return do(ctx)
+		return awake(ctx, tx, do)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -149,19 +150,41 @@ func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *
 
 // complete ends an export whose parts are all done.
 func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
-	// All parts are done, so what is still unfinished nobody will finish: a
-	// process that was killed had begun it.
-	if err := w.config.Bucket.DeleteUploadsUnder(ctx, export.ID.String()+"/"); err != nil {
-		return err
-	}
 	// Before Complete, whose transaction should need no second connection.
 	files, err := w.store.Files(ctx, export.ID)
 	if err != nil {
 		return err
 	}
+	if err := w.removeStrays(ctx, export, files); err != nil {
+		return err
+	}
 	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
 		return w.writeManifest(ctx, export, files)
 	})
+}
+
+// removeStrays removes what is no file of the export, whose parts are all done:
+// uploads that nobody will finish, since the process that had begun them was
+// killed, and files of an attempt whose part was then done by another with fewer
+// files. The uploads first: none of them can become a file later.
+func (w *exportWorker) removeStrays(ctx context.Context, export jobs.Export, files jobs.Files) error {
+	folder := export.ID.String() + "/"
+	if err := w.config.Bucket.DeleteUploadsUnder(ctx, folder); err != nil {
+		return err
+	}
+	wanted := map[string]bool{folder + jobs.ManifestName: true} // another process may have come this far
+	for _, file := range slices.Concat(files.Output, files.Deleted, files.Outcomes) {
+		wanted[file.ObjectKey] = true
+	}
+	for object, err := range w.config.Bucket.List(ctx, folder) {
+		if err == nil && !wanted[object.Key] {
+			err = w.config.Bucket.Delete(ctx, object.Key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closeSnapshot lets go of the snapshot though ctx may have ended. If the

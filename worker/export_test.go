@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +68,9 @@ func (f *fixture) requireFiles(t *testing.T, id uuid.UUID, want map[string]int64
 		hash := sha256.Sum256(content)
 		require.Equal(t, hash[:], file.SHA256, file.ObjectKey)
 		require.EqualValues(t, len(content), file.Bytes, file.ObjectKey)
-		require.Len(t, unzip(t, content), int(file.Resources), file.ObjectKey)
+		lines := unzip(t, content)
+		require.Len(t, lines, int(file.Resources), file.ObjectKey)
+		require.EqualValues(t, len(strings.Join(lines, "\n"))+1, file.PlainBytes, file.ObjectKey)
 		counts[file.ResourceType] += file.Resources
 
 		name := filepath.Join(t.TempDir(), filepath.Base(file.ObjectKey))

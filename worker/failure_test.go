@@ -26,11 +26,11 @@ func TestTableDenied(t *testing.T) {
 	running := f.start(t, options{logger: slog.New(slog.NewJSONHandler(log, nil))})
 	id := f.accept(t, jobs.Request{})
 	export := f.await(t, id, jobs.Failed)
-	running.stop(t)
 
 	require.Equal(t, "Encounter: the source database denies reading the table", export.Failure)
 	f.requireNoRetry(t)
 	f.requireNothing(t, id)
+	running.stop(t)
 	require.Contains(t, log.String(), "permission denied for table encounter", "the operator sees the database's words")
 }
 

@@ -28,7 +28,8 @@ const (
 	maxSnapshotWaits = 100
 )
 
-// partWorker reads one part of an export into one object.
+// partWorker reads one part of an export into one file, or several where one
+// would become too large.
 type partWorker struct {
 	river.WorkerDefaults[jobs.PartArgs]
 
@@ -65,23 +66,23 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 	var read atomic.Int64
 	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
 	return leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) error {
-		result, staged, err := w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
+		files, err := w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
 		if err == nil {
-			err = w.store.Done(ctx, job, part, result, staged.publish)
+			err = w.store.Done(ctx, job, part, files.files, files.publish)
 		}
 		if err != nil {
-			return errors.Join(err, staged.discard(ctx))
+			return errors.Join(err, files.discard(ctx))
 		}
 		return nil
 	})
 }
 
-// stage reads the part into objects that nobody can read yet. They are there
-// also when an error is returned.
-func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
+// stage reads the part into files that nobody can read yet. They are there also
+// when an error is returned.
+func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(rows, storedBytes int64)) (written, error) {
 	reader, err := w.openReader(ctx, part)
 	if err != nil {
-		return jobs.PartResult{}, stagedPart{}, err
+		return written{}, err
 	}
 	defer reader.Close(ctx)
 
@@ -92,32 +93,42 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 }
 
 // stageResources is stage for a share of a table.
-func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
+func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (written, error) {
 	var scan source.Scan
 	if err := json.Unmarshal(part.Scan, &scan); err != nil {
-		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
+		return written{}, fmt.Errorf("read the plan: %w", err)
 	}
 	format, err := w.format(ctx, part, reader)
 	if err != nil {
-		return jobs.PartResult{}, stagedPart{}, err
+		return written{}, err
 	}
 	rows := func(ctx context.Context, fn func(*source.Row) error) error { return reader.Scan(ctx, scan, fn) }
 	var issues outcomes
-	result, staged, err := upload(ctx, w.config.Bucket, part.ObjectKey, part.ResourceType, rows, dump.Options{
-		Format:   format,
-		Issue:    issues.add,
-		Progress: progress,
+	opts := w.dumpOptions(part)
+	opts.Format, opts.Issue, opts.Progress = format, issues.add, progress
+
+	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
+	sent, err := to.send(ctx, jobs.Output, part.ResourceType, func(next dump.NextFunc) ([]dump.File, error) {
+		_, files, err := dump.WriteFiles(ctx, next, part.ResourceType, rows, opts)
+		return files, err
 	})
+	if err != nil || issues.count == 0 {
+		return sent, err
+	}
+	file, staged, err := issues.stage(ctx, w.config.Bucket, outcomesKey(part.ObjectKey))
 	if err != nil {
-		return jobs.PartResult{}, staged, err
+		return sent, err
 	}
-	written := jobs.PartResult{Resources: result.Rows, FileBytes: result.Bytes, SHA256: result.SHA256[:]}
-	if issues.count > 0 {
-		written.OutcomesKey = outcomesKey(part.ObjectKey)
-		staged.outcomes, err = issues.stage(ctx, w.config.Bucket, written.OutcomesKey)
-		written.Outcomes = issues.count
+	return written{files: append(sent.files, file), staged: append(sent.staged, staged)}, nil
+}
+
+// dumpOptions say how the part's files are written.
+func (w *partWorker) dumpOptions(part jobs.Part) dump.Options {
+	limit := w.config.MaxFileBytes
+	if wanted := part.Request.MaxFileBytes; wanted > 0 {
+		limit = min(limit, wanted)
 	}
-	return written, staged, err
+	return dump.Options{Gzip: true, MaxFileBytes: limit, SHA256: true}
 }
 
 // openReader opens the snapshot by any of its names, and gives it one more, so

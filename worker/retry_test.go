@@ -123,7 +123,7 @@ func (f *fixture) snapshot(t *testing.T, id uuid.UUID) (name string) {
 func TestSnapshotLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	open := f.gate(t, "patient")
+	open := f.gate(t, "encounter")
 	f.start(t, options{partBytes: 3 * 8192, slots: 2})
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 2)
