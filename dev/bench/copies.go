@@ -30,7 +30,7 @@ func (f *field) copies() []*measure {
 		all = append(all, f.table(k.name))
 	}
 	measures := []*measure{f.limit(limit, one, f.stand.DatabaseURL())}
-	if socket := f.stand.SocketURL(); len(socket) < socketLength {
+	if socket := f.stand.SocketURL(); socket != "" {
 		m := f.limit(limit+", Unix socket", one, socket)
 		m.Against = []Comparison{{Name: limit}}
 		measures = append(measures, m)
@@ -39,10 +39,6 @@ func (f *field) copies() []*measure {
 	measures = append(measures, f.limit(limitOfAll, all, f.stand.DatabaseURL()))
 	return append(measures, f.merged("everything", all, limitOfAll)...)
 }
-
-// socketLength is less than what the name of a Unix socket may have, with
-// what else the URL holds.
-const socketLength = 160
 
 // limit is the fastest way out of the database.
 func (f *field) limit(name string, tables []Table, url string) *measure {

@@ -45,7 +45,7 @@ func (f *field) describe(ctx context.Context) (*Report, error) {
 	if err := f.db.QueryRow(ctx, `SHOW server_version`).Scan(&server); err != nil {
 		return nil, fmt.Errorf("ask for PostgreSQL's version: %w", err)
 	}
-	r.Versions["postgres"] = server
+	r.Versions["postgres"] = "PostgreSQL " + server
 	for _, name := range []string{"gzip", "pigz"} {
 		if _, err := exec.LookPath(name); err != nil {
 			r.Missing = append(r.Missing, name)

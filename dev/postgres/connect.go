@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -33,8 +34,15 @@ func (s *Server) URL(database string) string {
 // its data directory as well.
 const SocketSetting = "unix_socket_directories=."
 
-// SocketURL is URL by the Unix socket of SocketSetting.
+// socketLength is what every system allows the path of a Unix socket to have.
+const socketLength = 103
+
+// SocketURL is URL by the Unix socket of SocketSetting; "" where its path is
+// too long for a client.
 func (s *Server) SocketURL(database string) string {
+	if len(filepath.Join(s.opts.DataDir, ".s.PGSQL."+strconv.Itoa(s.Port))) > socketLength {
+		return ""
+	}
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(User, s.opts.Password),
