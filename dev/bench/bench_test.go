@@ -23,6 +23,14 @@ func TestMain(m *testing.M) {
 // whole.
 func TestRun(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	for _, needed := range []string{"bash", "curl", "gzip"} {
+		if _, err := exec.LookPath(needed); err != nil {
+			t.Skip(needed + " is not on the PATH")
+		}
+	}
 	program := filepath.Join(t.TempDir(), "sluice")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
 	build.Dir = filepath.Join("..", "..")
