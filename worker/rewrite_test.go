@@ -54,7 +54,7 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, test.patients+table("encounter")+patients+encounters)
+			f := newFixture(t, test.patients+table("encounter")+patients+encountersFirst)
 			open := f.gate(t, "encounter")
 			f.start(t, options{partBytes: 3 * 8192, slots: 1})
 			id := f.accept(t, jobs.Request{Types: []string{"Encounter", "Patient"}})
@@ -86,7 +86,7 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 // the snapshot and nobody has begun the export anew.
 func TestPartOfRewrittenTableWaits(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setup())
+	f := newFixture(t, table("patient")+table("encounter")+patients+encountersFirst)
 	open := f.gate(t, "encounter")
 	f.start(t, options{slots: 1})
 	id := f.accept(t, jobs.Request{})
