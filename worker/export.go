@@ -65,9 +65,6 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 	if err != nil {
 		return err
 	}
-	if snapshot != nil {
-		defer closeSnapshot(ctx, snapshot)
-	}
 	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
 	return leased(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) error {
 		var err error
@@ -109,10 +106,12 @@ func (w *exportWorker) begin(ctx context.Context, id uuid.UUID) (jobs.Export, *s
 	return export, nil, err
 }
 
-// goOn holds an adopted snapshot until the remaining parts have been read.
+// goOn holds an adopted snapshot until the remaining parts have been read, and
+// no longer.
 // source.ErrRewritten if they can't be: from the death of the former holder to
 // now, nobody kept the tables as they are.
 func (w *exportWorker) goOn(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
+	defer closeSnapshot(ctx, snapshot)
 	if _, err := holdTables(ctx, export, snapshot); err != nil {
 		return export, err
 	}

@@ -54,11 +54,11 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, test.patients+table("encounter")+patients+encountersFirst)
+			f := newFixture(t, test.patients+table("encounter")+patients+encounters)
 			open := f.gate(t, "encounter")
 			f.start(t, options{partBytes: 3 * 8192, slots: 1})
 			id := f.accept(t, jobs.Request{Types: []string{"Encounter", "Patient"}})
-			f.awaitReaders(t, 1) // parts of patients wait for their turn
+			f.awaitReaders(t, 1)
 			former, err := f.store.Get(t.Context(), id)
 			require.NoError(t, err)
 
@@ -86,17 +86,18 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 // the snapshot and nobody has begun the export anew.
 func TestPartOfRewrittenTableWaits(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, table("patient")+table("encounter")+patients+encountersFirst)
-	open := f.gate(t, "encounter")
-	f.start(t, options{slots: 1})
+	// The one part of encounters is the shortest, and so the last.
+	f := newFixture(t, table("patient")+table("encounter")+patients+`INSERT INTO encounter (id, txid, resource) VALUES ('en-1', 1, '{}')`)
+	open := f.gate(t, "patient")
+	f.start(t, options{partBytes: 3 * 8192, slots: 1})
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 1)
 	takeOver := f.loseHolder(t, id)
-	f.exec(t, `TRUNCATE patient; INSERT INTO patient (id, txid, resource) VALUES ('pt-new', 1, '{}')`)
+	f.exec(t, `TRUNCATE encounter; INSERT INTO encounter (id, txid, resource) VALUES ('en-2', 2, '{}'), ('en-3', 3, '{}')`)
 
-	f.start(t, options{slots: 1})
+	f.start(t, options{partBytes: 3 * 8192, slots: 16}) // for all parts there are
 	f.eventually(t, "a part waits", func() bool {
-		return f.count(t, `SELECT count(*) FROM sluice.part WHERE export_id = $1 AND resource_type = 'Patient' AND attempt > 1`, id) > 0
+		return f.count(t, `SELECT count(*) FROM sluice.part WHERE export_id = $1 AND resource_type = 'Encounter' AND attempt > 1`, id) > 0
 	})
 	require.Empty(t, f.keys(t, id))
 	takeOver()
@@ -105,5 +106,5 @@ func TestPartOfRewrittenTableWaits(t *testing.T) {
 	})
 	open()
 	f.await(t, id, jobs.Completed)
-	f.requireFiles(t, id, map[string]int64{"Encounter": 100, "Patient": 1})
+	f.requireFiles(t, id, map[string]int64{"Encounter": 2, "Patient": 200})
 }

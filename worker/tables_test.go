@@ -27,12 +27,6 @@ const (
 		SELECT 'en-' || n, 1000 + n, jsonb_build_object('status', 'planned',
 			'subject', jsonb_build_object('resourceType', 'Patient', 'id', 'pt-' || n), 'implicitRules', repeat(md5(n::text), 16))
 		FROM generate_series(1, 100) AS n;`
-
-	// Empty blocks make the parts of encounters longer than those of patients:
-	// they are read first.
-	encountersFirst = `INSERT INTO encounter (id, txid, resource)
-		SELECT 'gone-' || n, n, jsonb_build_object('implicitRules', repeat(md5(n::text), 16)) FROM generate_series(1, 500) AS n;
-		DELETE FROM encounter;` + encounters
 )
 
 // setup makes tables of 200 patients, 100 encounters and no observations.
