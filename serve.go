@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
@@ -134,12 +136,35 @@ func (s *service) checks() []api.Check {
 	}
 }
 
+// tellMargin says whether, and why, exports will have an earlier transactionTime
+// than they could, by how much, and what to do about it.
+func (s *service) tellMargin(ctx context.Context, margin time.Duration) error {
+	view, err := s.source.View(ctx)
+	if err != nil {
+		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
+	}
+	setting := slog.Duration("SLUICE_SOURCE_COMMIT_MARGIN", margin)
+	switch {
+	case view.Standby:
+		s.logger.InfoContext(ctx, "the source is a standby, which does not show the transactions that write: transactionTime is earlier by the margin, and a transaction that lasts longer can be missed by the next _since",
+			"role", view.Role, setting)
+	case view.Blind:
+		s.logger.WarnContext(ctx, "the role does not see when transactions of others began: transactionTime is earlier by the margin, and a transaction that lasts longer can be missed by the next _since",
+			"role", view.Role, setting, "remedy", "GRANT pg_read_all_stats TO "+pgx.Identifier{view.Role}.Sanitize())
+	}
+	return nil
+}
+
 // runWorker works off exports until ctx ends.
-func (s *service) runWorker(ctx context.Context, settings workSettings) error {
+func (s *service) runWorker(ctx context.Context, settings workSettings, margin time.Duration) error {
+	if err := s.tellMargin(ctx, margin); err != nil {
+		return err
+	}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
+		History:      settings.History,
 		Logger:       s.logger,
 		MaxAge:       settings.MaxAge,
 		MaxFileBytes: int64(settings.MaxFileSize),
@@ -179,7 +204,7 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.runAPI(ctx, listener, cmd.httpSettings, cmd.formatSettings) })
-	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings) })
+	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin) })
 	return group.Wait()
 }
 
@@ -227,7 +252,7 @@ func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error
 		return err
 	}
 	defer s.close()
-	return s.runWorker(ctx, cmd.workSettings)
+	return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
 }
 
 // Validate validates each group.

@@ -16,6 +16,7 @@ type workSettings struct {
 	MaxFileSize  size          `env:"SLUICE_MAX_FILE_SIZE" default:"4GiB" help:"How much ndjson, before compression, one file holds at most; what is more goes to another file. A single larger resource is a file of its own."`
 	PartSize     size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"How much of a table, as it lies on disk, is read in one go at most. In a small export it is less, so that all slots have work."`
 	Retention    time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
+	History      time.Duration `env:"SLUICE_HISTORY" default:"720h" help:"How long an export is remembered after its end, or after that of its files; then its status is 404."`
 	StopTimeout  time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
 }
 
@@ -37,6 +38,7 @@ func (s *workSettings) Validate() error {
 		return errors.New("SLUICE_PART_SIZE (--part-size) is a size such as 256MiB")
 	}
 	return positive(map[string]time.Duration{
+		"SLUICE_HISTORY":      s.History,
 		"SLUICE_MAX_AGE":      s.MaxAge,
 		"SLUICE_RETENTION":    s.Retention,
 		"SLUICE_STOP_TIMEOUT": s.StopTimeout,

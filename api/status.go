@@ -114,12 +114,16 @@ func exportProblem(err error) error {
 }
 
 // progress is the share of the work that is done. Until the manifest is there,
-// that is not all.
+// that is not all. It only goes back when the export is begun anew, and says so.
 func progress(export jobs.Export) string {
-	if export.BytesPlanned == 0 {
-		return "0%"
+	percent := int64(0)
+	if export.BytesPlanned > 0 {
+		percent = min(export.BytesRead*100/export.BytesPlanned, 99)
 	}
-	return fmt.Sprintf("%d%%", min(export.BytesRead*100/export.BytesPlanned, 99))
+	if export.Generation > 1 {
+		return fmt.Sprintf("%d%% (begun anew, attempt %d)", percent, export.Generation)
+	}
+	return fmt.Sprintf("%d%%", percent)
 }
 
 // pollAfter asks clients of long exports to come less often: after a tenth of

@@ -43,15 +43,7 @@ func TestCancelWakesUp(t *testing.T) {
 	f := newFixture(t, 0)
 	export := f.begun(t, 1)
 	word := f.listen(t)
-	checked, ended := make(chan struct{}), make(chan error)
-	go func() {
-		_, err := f.store.Await(t.Context(), export, func(context.Context) error {
-			close(checked)
-			return nil
-		})
-		ended <- err
-	}()
-	<-checked
+	ended := f.await(t, export)
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
 	require.ErrorIs(t, <-ended, jobs.ErrOver)
 	require.Equal(t, export.ID.String(), word())

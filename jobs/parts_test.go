@@ -151,7 +151,7 @@ func TestGenerations(t *testing.T) {
 	require.ErrorIs(t, f.store.Done(context.WithoutCancel(late.ctx), late.job, latePart, nil, mustNotPublish(t)), jobs.ErrOver)
 	_, err = f.store.Hold(t.Context(), late.job.Args)
 	require.ErrorIs(t, err, jobs.ErrOver)
-	_, err = f.store.Await(t.Context(), export, nothing)
+	_, err = f.store.Await(t.Context(), export)
 	require.ErrorIs(t, err, jobs.ErrOver)
 	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, mustNotPublish(t)), jobs.ErrOver)
 
@@ -190,21 +190,13 @@ func TestAwait(t *testing.T) {
 	f := newFixture(t, 1)
 	export := f.begun(t, 100)
 	word := f.listen(t)
-	checked, ended := make(chan struct{}), make(chan error)
-	go func() {
-		_, err := f.store.Await(t.Context(), export, func(context.Context) error {
-			close(checked) // twice would panic: nothing else happens until the end
-			return nil
-		})
-		ended <- err
-	}()
-	<-checked
+	ended := f.await(t, export)
 	f.readAll(t, export)
 	require.NoError(t, <-ended)
 	require.Equal(t, export.ID.String(), word(), "of the last part")
 
-	lost := errors.New("the snapshot is lost")
-	other := f.begun(t, 100)
-	_, err := f.store.Await(t.Context(), other, func(context.Context) error { return lost })
-	require.ErrorIs(t, err, lost)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := f.store.Await(ctx, f.begun(t, 100))
+	require.ErrorIs(t, err, context.Canceled)
 }

@@ -163,6 +163,15 @@ func settle(conn *pgconn.PgConn) {
 	}
 }
 
+// relation names what is read: one relation only, or the table with all that
+// belongs to it.
+func (scan Scan) relation() (schema, name string, only bool) {
+	if scan.Blocks.Name != "" {
+		return scan.Blocks.Schema, scan.Blocks.Name, true
+	}
+	return scan.Table.Schema, scan.Table.Name, false
+}
+
 // query builds the statement of a scan, without what becomes of its rows. It
 // has no ORDER BY and no cursor, so that the first row comes at once.
 func (scan Scan) query() query {
@@ -191,9 +200,10 @@ func (scan Scan) query() query {
 		conditions = append(conditions, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Blocks.To))
 	}
 
-	relation := q.relation
-	if scan.Blocks.Name != "" {
-		relation = "ONLY " + quote(scan.Blocks.Schema, scan.Blocks.Name)
+	schema, name, only := scan.relation()
+	relation := quote(schema, name)
+	if only {
+		relation = "ONLY " + relation
 	}
 	relation += " AS r"
 	conditions = append(conditions, scan.Only.conditions(relation, conditions)...)

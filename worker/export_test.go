@@ -102,6 +102,9 @@ func TestExportInManyParts(t *testing.T) {
 	export := f.await(t, id, jobs.Completed)
 
 	require.Greater(t, export.PartsTotal, 6)
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part a JOIN sluice.part b ON b.number = a.number + 1
+		WHERE b.bytes_planned > a.bytes_planned`), "the longest first")
+	require.EqualValues(t, export.BytesPlanned, f.count(t, `SELECT pg_relation_size('patient') + pg_relation_size('encounter')`))
 	f.requireFiles(t, id, map[string]int64{"Encounter": 100, "Patient": 200})
 	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"), "each resource once")
 	require.Equal(t, f.oracle(t, "Encounter", "encounter"), f.lines(t, id, "Encounter"), "each resource once")

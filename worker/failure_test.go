@@ -58,6 +58,21 @@ func TestBackupTable(t *testing.T) {
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
 }
 
+// A row that can't be computed can't be computed the next time either.
+func TestDataError(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup()+`
+		ALTER TABLE encounter ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY divides ON encounter USING (1 / (txid - txid) = 0);`)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	export := f.await(t, id, jobs.Failed)
+
+	require.Equal(t, "Encounter.0001.ndjson.gz: the database reported an error (SQLSTATE 22012)", export.Failure)
+	f.requireNoRetry(t)
+	f.requireNothing(t, id)
+}
+
 // Nothing that the store or the database says of itself reaches the client.
 func TestStoreDenies(t *testing.T) {
 	t.Parallel()

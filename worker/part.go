@@ -20,12 +20,13 @@ import (
 // it is still worked on.
 const progressEvery = time.Second
 
-// A part whose snapshot is gone waits for the export to be taken over, which
-// takes as long as its holder's lease; a few minutes of that mean that this
-// process can't see the snapshot at all.
+// A part whose snapshot is gone waits for the export to be taken over. A holder
+// that lives does that at once; for one that died it takes as long as its lease.
+// A few minutes of that mean that this process can't see the snapshot at all.
 const (
-	snapshotWait     = 2 * time.Second
-	maxSnapshotWaits = 100
+	firstSnapshotWait = 200 * time.Millisecond
+	snapshotWait      = 2 * time.Second
+	maxSnapshotWaits  = 100
 )
 
 // partWorker reads one part of an export into one file, or several where one
@@ -54,7 +55,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 		return nil
 	case errors.Is(err, source.ErrSnapshotGone) && part.Attempt() < maxSnapshotWaits:
 		// Whoever takes the export over will have it again, or drop the part.
-		return river.JobSnooze(snapshotWait)
+		return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
 	case part.ObjectKey != "":
 		err = &fileError{file: strings.TrimPrefix(part.ObjectKey, job.Args.ExportID.String()+"/"), err: err}
 	}

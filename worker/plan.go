@@ -10,7 +10,7 @@ import (
 
 // plan works out the parts of the export under the snapshot.
 func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Plan, error) {
-	tables, err := snapshot.Tables(ctx, export.Request.Types)
+	tables, err := holdTables(ctx, export, snapshot)
 	if err != nil {
 		return jobs.Plan{}, err
 	}

@@ -108,6 +108,7 @@ func TestSnapshotHolderTerminated(t *testing.T) {
 	require.Equal(t, encounters, f.lines(t, id, "Encounter"))
 	require.Equal(t, former.TransactionTime, export.TransactionTime)
 	require.Equal(t, 1, export.Generation)
+	require.Equal(t, 1, f.count(t, `SELECT attempt FROM river_job WHERE kind = 'export'`), "the same process has it again, at once")
 	require.Zero(t, f.uploads(t))
 }
 

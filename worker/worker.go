@@ -27,6 +27,7 @@ import (
 // Defaults of Config.
 const (
 	DefaultExports      = 16
+	DefaultHistory      = 30 * 24 * time.Hour
 	DefaultMaxAge       = 24 * time.Hour
 	DefaultMaxFileBytes = 4 << 30
 	DefaultPartBytes    = 256 << 20
@@ -47,6 +48,10 @@ type Config struct {
 	// Exports bounds how many exports this process keeps snapshots for at the
 	// same time. Defaults to DefaultExports.
 	Exports int
+
+	// History is how long an export is remembered after its end, or after that of
+	// its files. Defaults to DefaultHistory.
+	History time.Duration
 
 	// Logger gets what an operator should know. Defaults to slog's.
 	Logger *slog.Logger
@@ -86,6 +91,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Exports = cmp.Or(c.Exports, DefaultExports)
+	c.History = cmp.Or(c.History, DefaultHistory)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
 	c.MaxFileBytes = cmp.Or(c.MaxFileBytes, DefaultMaxFileBytes)
@@ -117,7 +123,7 @@ func New(cfg Config) (*Worker, error) {
 	river.AddWorker(workers, &partWorker{config: cfg, store: store})
 	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket})
 	river.AddWorker(workers, &expireWorker{store: store})
-	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, store: store})
+	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, history: cfg.History, store: store})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
 		ErrorHandler:         &failures{logger: cfg.Logger, store: store},
