@@ -57,6 +57,20 @@ func newStore(t testing.TB, files ...string) store {
 	return store{s, documents, tables}
 }
 
+// newStoreOf loads documents given as JSON.
+func newStoreOf(t testing.TB, lines ...string) store {
+	t.Helper()
+
+	var content bytes.Buffer
+	for _, line := range lines {
+		require.NoError(t, json.Compact(&content, []byte(line)))
+		content.WriteByte('\n')
+	}
+	name := filepath.Join(t.TempDir(), "documents.ndjson")
+	require.NoError(t, os.WriteFile(name, content.Bytes(), 0o600))
+	return newStore(t, name)
+}
+
 // readDocuments reads ndjson.
 func readDocuments(t testing.TB, name string) []document {
 	t.Helper()
