@@ -78,6 +78,9 @@ func nest(path fhir.Path, value any) any {
 // which @ is the thing and $name one of the values.
 func matches(path fhir.Path, condition string, values map[string]any) predicate {
 	query := jsonPath(path) + " ? (" + condition + ")"
+	if len(values) == 0 {
+		return func(root string, _ *arguments) string { return "jsonb_path_exists(" + root + ", '" + query + "')" }
+	}
 	variables := asJSON(values)
 	return func(root string, args *arguments) string {
 		return "jsonb_path_exists(" + root + ", '" + query + "', " + args.bind(variables, "jsonb") + ")"
