@@ -117,6 +117,10 @@ func (j *journey) poll(location string) answer {
 	j.t.Helper()
 	for {
 		status := j.ask(http.MethodGet, location)
+		if status.status == http.StatusTooManyRequests { // a slow machine
+			time.Sleep(time.Second)
+			continue
+		}
 		if status.status != http.StatusAccepted {
 			return status
 		}

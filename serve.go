@@ -96,7 +96,11 @@ func (s *service) close() {
 
 // runAPI answers requests until ctx ends.
 func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings apiSettings) error {
-	exports, err := jobs.New(s.state, jobs.Config{ClientExports: settings.ClientExports, TotalExports: settings.TotalExports})
+	exports, err := jobs.New(s.state, jobs.Config{
+		ClientExports: settings.ClientExports,
+		ReuseRunning:  settings.ReuseExports,
+		TotalExports:  settings.TotalExports,
+	})
 	if err != nil {
 		return err
 	}
@@ -116,17 +120,20 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	return api.New(api.Config{
 		Audit:           audit,
 		AuditBucket:     auditBucket,
+		AttachmentBase:  settings.AttachmentBase,
 		BaseURL:         settings.BaseURL,
 		Bucket:          s.bucket,
 		ClientDumps:     settings.ClientDumps,
 		ClientKickOffs:  settings.ClientKickOffs,
 		ClientRequests:  settings.ClientRequests,
 		Clients:         auth.NewClients(s.state),
+		CORSOrigins:     settings.CORSOrigins,
 		CreatedAtURL:    settings.CreatedAtURL,
 		DrainTimeout:    settings.DrainTimeout,
 		Dumps:           settings.MaxDumps,
 		Exports:         exports,
 		Failures:        settings.failures(),
+		GuardFiles:      settings.Files == "api",
 		LinkLife:        settings.LinkLife,
 		Logger:          s.logger,
 		Proxies:         settings.proxies(),
@@ -135,6 +142,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		Source:          s.source,
 		StallTimeout:    settings.StallTimeout,
 		Tokens:          tokens,
+		Version:         currentVersion(),
 		VersionIDString: settings.VersionID == "string",
 	}).Serve(ctx, listener)
 }

@@ -18,7 +18,7 @@ type apiSettings struct {
 
 // Validate validates each group.
 func (s *apiSettings) Validate() error {
-	return validate(&s.httpSettings, &s.tlsSettings, &s.accessSettings, &s.limitSettings)
+	return validate(&s.httpSettings, &s.tlsSettings, &s.formatSettings, &s.accessSettings, &s.limitSettings)
 }
 
 // keySettings are about the addresses that clients keep their keys at.

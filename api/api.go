@@ -43,6 +43,11 @@ type Config struct {
 	// AuditBucket, if set, gets the same as FHIR AuditEvents, under audit/.
 	AuditBucket *storage.Bucket
 
+	// AttachmentBase is the URL of the FHIR server that relative URLs of
+	// attachments belong to. Exports then have them in full. Empty leaves them as
+	// they are.
+	AttachmentBase string
+
 	// BaseURL is the address clients know Sluice by, without a slash at the
 	// end. Empty means the one each request was sent to.
 	BaseURL string
@@ -57,6 +62,10 @@ type Config struct {
 
 	// Clients knows who may ask.
 	Clients *auth.Clients
+
+	// CORSOrigins are the origins, such as https://app.example.org, whose scripts
+	// may use the API from a browser; * means all. Empty means none.
+	CORSOrigins []string
 
 	// CreatedAtURL is the URL of the extension for meta.createdAt in FHIR.
 	CreatedAtURL string
@@ -76,6 +85,10 @@ type Config struct {
 	// address or in the name of one client from where it is not known.
 	// Defaults to DefaultFailures; negative means no limit.
 	Failures int
+
+	// GuardFiles gives files through Sluice, to the export's client alone, in
+	// place of links that the object store answers to whoever has them.
+	GuardFiles bool
 
 	// LinkLife is how long a signed link works. Defaults to DefaultLinkLife.
 	LinkLife time.Duration
@@ -107,6 +120,10 @@ type Config struct {
 	// Basic alone.
 	Tokens *auth.Tokens
 
+	// Version is that of the software, for the CapabilityStatement. Defaults to
+	// "unknown".
+	Version string
+
 	// VersionIDString makes meta.versionId of $dump a string.
 	VersionIDString bool
 }
@@ -126,20 +143,24 @@ func (c Config) withDefaults() Config {
 	c.Audit = cmp.Or(c.Audit, c.Logger)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, DefaultRequestTimeout)
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
+	c.Version = cmp.Or(c.Version, "unknown")
 	return c
 }
 
 // API answers requests.
 type API struct {
-	config  Config
-	dumps   chan struct{} // holds an element for each running dump
-	metrics *metrics
-	trail   *trail
+	config       Config
+	dumps        chan struct{} // holds an element for each running dump
+	capabilities capabilityCache
+	metrics      *metrics
+	started      time.Time
+	trail        *trail
 
 	// What clients do too often.
 	attempts *attempts
 	begun    *buckets // dumps
 	kickOffs *buckets
+	polls    *polls
 	requests *buckets
 }
 
@@ -154,6 +175,8 @@ func New(cfg Config) *API {
 		kickOffs: newBuckets(cfg.ClientKickOffs),
 		requests: newBuckets(cfg.ClientRequests),
 		metrics:  newMetrics(),
+		polls:    newPolls(),
+		started:  time.Now(),
 		trail:    newTrail(cfg.AuditBucket, cfg.Logger),
 	}
 }
@@ -168,7 +191,7 @@ func (a *API) Handler() http.Handler {
 	if err := engine.SetTrustedProxies(a.proxies()); err != nil {
 		panic(err) // a prefix that netip has written
 	}
-	engine.Use(a.identify, a.audit, a.log, a.recover, a.hurry)
+	engine.Use(a.identify, a.audit, a.log, a.recover, a.cors, a.hurry)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
 
@@ -184,9 +207,19 @@ func (a *API) Handler() http.Handler {
 		engine.GET("/.well-known/smart-configuration", a.handle(a.smartConfiguration))
 		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.smartConfiguration))
 	}
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		engine.Handle(method, filesPath+":id/*name", a.handle(a.authenticated(a.file)))
+	}
 
 	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))
-	engine.GET("/fhir/$export", a.handle(a.authenticated(a.export)))
+	engine.GET("/fhir/metadata", a.handle(a.metadata))
+	engine.GET(groupsPath, a.handle(a.authenticated(a.groups)))
+	engine.GET(groupsPath+"/:id", a.handle(a.authenticated(a.group)))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		engine.Handle(method, "/fhir/$export", a.handle(a.authenticated(a.exportSystem)))
+		engine.Handle(method, "/fhir/Patient/$export", a.handle(a.authenticated(a.exportPatients)))
+		engine.Handle(method, groupsPath+"/:id/$export", a.handle(a.authenticated(a.exportGroup)))
+	}
 	engine.GET("/fhir/$export-status/:id", a.handle(a.authenticated(a.status)))
 	engine.DELETE("/fhir/$export-status/:id", a.handle(a.authenticated(a.cancel)))
 	return engine

@@ -45,7 +45,14 @@ func TestTricks(t *testing.T) {
 			"/fhir/$export?_type=Patient," + value,
 			"/fhir/$export?_since=" + value,
 			"/fhir/$export?_outputFormat=" + value,
+			"/fhir/$export?_until=" + value,
+			"/fhir/$export?_elements=" + value,
 			"/fhir/$export?_typeFilter=" + value,
+			"/fhir/$export?_typeFilter=" + url.QueryEscape("Patient?"+trick),
+			"/fhir/Patient/$export?patient=" + value,
+			"/fhir/Group/" + escaped,
+			"/fhir/Group/" + escaped + "/$export",
+			"/fhir/$export-files/" + id + "/" + escaped,
 			"/fhir/$export-status/" + escaped,
 			"/fhir/$export-status/" + id + escaped,
 		} {
@@ -56,7 +63,7 @@ func TestTricks(t *testing.T) {
 			require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"), "%.200s", target)
 			require.Equal(t, "application/fhir+json", got.Header.Get("Content-Type"), "%.200s", target)
 			require.True(t, json.Valid([]byte(got.body)), "%.200s", target)
-			require.Less(t, len(got.body), 2000, "what is quoted is shortened")
+			require.Less(t, len(got.body), 2000, "what is quoted is shortened: %.200s", got.body)
 		}
 	}
 	require.Equal(t, aidboxLines["Patient"], b.get(t, "/Patient/$dump").body, "all is as it was")
@@ -69,7 +76,7 @@ func TestForeignExportByToken(t *testing.T) {
 	b := setup(t, withBase)
 	b.documented(t)
 	thief := b.newApp(t, "thief", "system/*.rs")
-	token := readToken(t, b.post(t, thief.form(t, "system/*.rs").Encode())).AccessToken
+	token := readToken(t, b.postToken(t, thief.form(t, "system/*.rs").Encode())).AccessToken
 	theirs := strings.TrimPrefix(b.get(t, "/fhir/$export").Header.Get("Content-Location"), baseURL)
 
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
@@ -136,7 +143,7 @@ func TestDeepBodies(t *testing.T) {
 		"Percent": "client_assertion=" + strings.Repeat("%41", 100_000),
 	} {
 		for _, contentType := range []string{"application/x-www-form-urlencoded", "application/json", "application/fhir+json"} {
-			got := b.post(t, body, "Content-Type", contentType)
+			got := b.postToken(t, body, "Content-Type", contentType)
 			require.Equal(t, http.StatusBadRequest, got.StatusCode, name)
 			require.Equal(t, "invalid_request", readToken(t, got).Error)
 		}

@@ -73,7 +73,7 @@ func TestAudit(t *testing.T) {
 	b.get(t, "/fhir/$export-status/"+id) // a poll is nothing
 	b.do(t, b.request(t, http.MethodDelete, "/fhir/$export-status/"+id))
 	gone := b.get(t, "/fhir/$export-status/"+id)
-	token := b.post(t, app.form(t, "system/*.rs").Encode())
+	token := b.postToken(t, app.form(t, "system/*.rs").Encode())
 	wrong := b.request(t, http.MethodGet, "/Patient/$dump")
 	wrong.SetBasicAuth("Confidential1", "Confidential2")
 	refused := b.do(t, wrong)

@@ -77,11 +77,14 @@ func (a *API) allow(client auth.Client, parameter, resourceType string) error {
 	return forbidden(parameter, fmt.Sprintf("the client's scopes do not cover %s", resourceType))
 }
 
-// allowEverybody refuses a client that may take the data of some Groups'
-// members alone: what it asks for is not bound to a Group.
-func allowEverybody(client auth.Client) error {
-	if client.Groups == nil {
+// allowGroup refuses a client that may take the data of some Groups' members
+// alone, unless one of them is meant; "" is everybody.
+func allowGroup(client auth.Client, group string) error {
+	switch {
+	case client.Groups == nil || group != "" && client.AllowsGroup(group):
 		return nil
+	case group == "":
+		return forbidden("", "the client may take the data of some Groups alone, by an export of the Group")
 	}
-	return forbidden("", "the client may take the data of some Groups alone, by an export of the Group")
+	return forbidden("", "the client may not take the data of this Group")
 }

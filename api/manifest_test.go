@@ -41,20 +41,21 @@ func (b *testBundle) complete(t *testing.T, id uuid.UUID) (content string) {
 
 // manifest is what the specification says a client finds.
 type manifest struct {
-	TransactionTime     string `json:"transactionTime"`
-	Request             string `json:"request"`
-	RequiresAccessToken *bool  `json:"requiresAccessToken"`
-	Output              []struct {
-		Type  string `json:"type"`
-		URL   string `json:"url"`
-		Count int    `json:"count"`
-	} `json:"output"`
-	Deleted []struct {
-		Type  string `json:"type"`
-		URL   string `json:"url"`
-		Count int    `json:"count"`
-	} `json:"deleted"`
-	Error []any `json:"error"`
+	TransactionTime     string         `json:"transactionTime"`
+	Request             string         `json:"request"`
+	RequiresAccessToken *bool          `json:"requiresAccessToken"`
+	OutputFormat        string         `json:"outputFormat"`
+	Output              []manifestFile `json:"output"`
+	Deleted             []manifestFile `json:"deleted"`
+	Error               []manifestFile `json:"error"`
+}
+
+type manifestFile struct {
+	Type      string            `json:"type"`
+	URL       string            `json:"url"`
+	Count     int               `json:"count"`
+	FileSize  int               `json:"fileSize"`
+	Extension map[string]string `json:"extension"`
 }
 
 // manifest asks for the manifest of a completed export.

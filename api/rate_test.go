@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,7 +41,7 @@ func TestGuessedSecrets(t *testing.T) {
 	requireThrottled(t, ask("other", "other-secret"))
 	requireThrottled(t, ask("nobody", "wrong"))
 	requireThrottled(t, b.withToken(t, http.MethodGet, "/Patient/$dump", "x"))
-	got := b.post(t, app.form(t, "system/*.rs").Encode())
+	got := b.postToken(t, app.form(t, "system/*.rs").Encode())
 	require.Equal(t, http.StatusTooManyRequests, got.StatusCode)
 	require.Equal(t, "temporarily_unavailable", readToken(t, got).Error)
 	require.NotEmpty(t, got.Header.Get("Retry-After"))
@@ -66,19 +67,36 @@ func TestClientRates(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.do(t, request).StatusCode, "each client has its own")
 }
 
-// TestGroupsOnly: a client of some Groups takes nobody else's data.
+// TestGroupsOnly: a client of some Groups takes nobody else's data, and does
+// not learn which other Groups there are.
 func TestGroupsOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.ward(t)
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) SELECT 'other', 5, 'created', resource FROM "group"`)
 	require.NoError(t, b.clients.Register(t.Context(), auth.Registration{
-		ID: "narrow", Secret: "narrow-secret", Scopes: []string{"system/*.rs"}, Groups: []string{"g1"},
+		ID: "narrow", Secret: "narrow-secret", Scopes: []string{"system/*.rs"}, Groups: []string{"ward"},
 	}))
-	for _, target := range []string{"/Patient/$dump", "/fhir/$export", "/fhir/$export?_type=Patient"} {
+	get := func(target string) answer {
 		request := b.request(t, http.MethodGet, target)
 		request.SetBasicAuth("narrow", "narrow-secret")
-		requireRefusal(t, b.do(t, request), http.StatusForbidden, "forbidden", "")
+		return b.do(t, request)
 	}
+	for _, target := range []string{
+		"/Patient/$dump", "/Group/$dump", "/fhir/$export", "/fhir/$export?_type=Patient", "/fhir/Patient/$export", "/fhir/Patient/$export?patient=pt-1",
+		"/fhir/Group", "/fhir/Group/other", "/fhir/Group/other/$export", "/fhir/Group/nobody", "/fhir/Group/nobody/$export",
+	} {
+		requireRefusal(t, get(target), http.StatusForbidden, "forbidden", "")
+	}
+	require.Equal(t, http.StatusOK, get("/fhir/Group/ward").StatusCode)
+	kicked := get("/fhir/Group/ward/$export?_type=Patient")
+	require.Equal(t, http.StatusAccepted, kicked.StatusCode)
+	status := strings.TrimPrefix(kicked.Header.Get("Content-Location"), b.url)
+	require.Equal(t, http.StatusAccepted, get(status).StatusCode)
+	requireRefusal(t, get("/fhir/Group/ward/$export?patient=pt-3"), http.StatusBadRequest, "not-found", "patient")
+
+	require.NoError(t, b.clients.Change(t.Context(), "narrow", auth.Change{Groups: []string{"other"}}))
+	requireRefusal(t, get(status), http.StatusForbidden, "forbidden", "")
 }
 
 // TestProxies: what a proxy says of the client is believed only of those that

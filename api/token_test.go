@@ -72,8 +72,8 @@ func (a app) form(t *testing.T, scopes string) url.Values {
 	}
 }
 
-// post sends a token request.
-func (b *testBundle) post(t *testing.T, form string, headers ...string) answer {
+// postToken sends a token request.
+func (b *testBundle) postToken(t *testing.T, form string, headers ...string) answer {
 	t.Helper()
 	request := b.request(t, http.MethodPost, "/auth/token", append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
 	request.Header.Del("Authorization")
@@ -131,7 +131,7 @@ func TestBackendServices(t *testing.T) {
 		require.Contains(t, configuration["capabilities"], "client-confidential-asymmetric")
 	}
 
-	got := b.post(t, app.form(t, "system/Patient.rs system/Client.rs").Encode())
+	got := b.postToken(t, app.form(t, "system/Patient.rs system/Client.rs").Encode())
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 	said := readToken(t, got)
 	require.Equal(t, "bearer", said.TokenType)
@@ -147,7 +147,7 @@ func TestBackendServices(t *testing.T) {
 	status := strings.TrimPrefix(kicked.Header.Get("Content-Location"), baseURL)
 	require.Equal(t, http.StatusAccepted, b.withToken(t, http.MethodGet, status, said.AccessToken).StatusCode)
 	requireRefusal(t, b.get(t, status), http.StatusNotFound, "not-found", "")
-	again := readToken(t, b.post(t, app.form(t, "system/*.rs").Encode()))
+	again := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode()))
 	require.Equal(t, http.StatusAccepted, b.withToken(t, http.MethodDelete, status, again.AccessToken).StatusCode, "another token of the same client")
 }
 
@@ -161,7 +161,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		return form.Encode()
 	}
 	used := app.form(t, "system/*.rs").Encode()
-	require.Equal(t, http.StatusOK, b.post(t, used).StatusCode)
+	require.Equal(t, http.StatusOK, b.postToken(t, used).StatusCode)
 
 	for name, c := range map[string]struct {
 		form   string
@@ -187,7 +187,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		"Secret":        {with("client_secret", "x"), 401, "invalid_client", nil},
 		"Basic":         {used, 401, "invalid_client", []string{"Authorization", "Basic eDp5"}},
 	} {
-		got := b.post(t, c.form, c.header...)
+		got := b.postToken(t, c.form, c.header...)
 		require.Equal(t, c.status, got.StatusCode, name+got.body)
 		said := readToken(t, got)
 		require.Equal(t, c.code, said.Error, name)
@@ -207,7 +207,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 
 	requireRefusal(t, b.get(t, "/auth/token"), http.StatusMethodNotAllowed, "not-supported", "")
 	b.db.Close()
-	got := b.post(t, app.form(t, "system/*.rs").Encode())
+	got := b.postToken(t, app.form(t, "system/*.rs").Encode())
 	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode)
 	require.Equal(t, "temporarily_unavailable", readToken(t, got).Error)
 	require.Equal(t, "10", got.Header.Get("Retry-After"))
@@ -220,7 +220,7 @@ func TestNoTokensWithoutAddress(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	app := b.newApp(t, "app", "system/*.rs")
-	requireRefusal(t, b.post(t, app.form(t, "system/*.rs").Encode()), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, b.postToken(t, app.form(t, "system/*.rs").Encode()), http.StatusNotFound, "not-found", "")
 	requireRefusal(t, b.get(t, "/fhir/.well-known/smart-configuration"), http.StatusNotFound, "not-found", "")
 }
 
@@ -229,7 +229,7 @@ func TestBearerRefused(t *testing.T) {
 	b := setup(t, withBase)
 	b.documented(t)
 	app := b.newApp(t, "app", "system/*.rs")
-	token := readToken(t, b.post(t, app.form(t, "system/*.rs").Encode())).AccessToken
+	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
 
 	ask := func(authorization string) answer {
 		return b.get(t, "/Patient/$dump", "Authorization", authorization)

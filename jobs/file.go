@@ -50,12 +50,15 @@ type Files struct {
 }
 
 const (
-	// filesSQL sorts by the names of the parts' first files, of which the longer
-	// has the higher number.
-	filesSQL = `
+	fileColumns = `
 SELECT f.kind, f.resource_type, f.object_key, f.resources,
        coalesce(f.plain_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256
-FROM sluice.file f JOIN sluice.part p ON p.export_id = f.export_id AND p.number = f.part_number
+FROM sluice.file f `
+
+	// filesSQL sorts by the names of the parts' first files, of which the longer
+	// has the higher number.
+	filesSQL = fileColumns + `
+JOIN sluice.part p ON p.export_id = f.export_id AND p.number = f.part_number
 WHERE f.export_id = $1
 ORDER BY p.resource_type COLLATE "C", length(p.object_key), p.object_key COLLATE "C", f.place`
 
@@ -85,6 +88,11 @@ func (s *Store) listFiles(ctx context.Context, id uuid.UUID) (files Files, err e
 		return files, err
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[File])
+	if err != nil {
+		return files, err
+	}
+	warnings, err := s.warningsFile(ctx, id)
+	all = append(warnings, all...)
 	for _, file := range all {
 		switch file.Kind {
 		case Output:

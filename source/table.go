@@ -31,6 +31,9 @@ type Table struct {
 	Members []Member
 }
 
+// Quoted returns the table's name with its schema, as SQL writes it.
+func (t Table) Quoted() string { return quote(t.Schema, t.Name) }
+
 // Member is one relation of those that hold a table's rows.
 type Member struct {
 	Schema, Name  string

@@ -12,9 +12,12 @@ import (
 
 // planDeletions adds, to an export of what changed since a time, what was
 // deleted since then: one part for each table with a history. Nothing is known
-// of deletions from other tables, and the log says so.
+// of deletions from other tables, and the log says so. Nor is it known whose a
+// deleted resource was: where only some patients' resources are wanted, there
+// are no deletions.
 func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, tables []source.Table) ([]jobs.PlannedPart, error) {
-	if export.Request.ChangedAfter.IsZero() {
+	request := export.Request
+	if request.ChangedAfter.IsZero() || request.Level == jobs.GroupLevel || len(request.Patients) > 0 {
 		return nil, nil
 	}
 	var parts []jobs.PlannedPart

@@ -193,6 +193,9 @@ func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
 		return err
 	}
 	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
+		if err := writeWarnings(ctx, w.config.Bucket, export); err != nil {
+			return err
+		}
 		return w.writeManifest(ctx, export, files)
 	})
 }

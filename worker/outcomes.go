@@ -47,13 +47,14 @@ func (o *outcomes) add(issue dump.Issue) {
 		return
 	}
 	o.write(outcomeIssue{
+		Code:        "structure",
 		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; it is exported as it is stored", issue.ResourceType, issue.ID, issue.Path, issue.Reason),
 		Expression:  []string{issue.Path},
 	})
 }
 
 func (o *outcomes) write(issue outcomeIssue) {
-	issue.Severity, issue.Code = "warning", "structure"
+	issue.Severity = "warning"
 	encoder := json.NewEncoder(&o.lines)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(outcome{ResourceType: "OperationOutcome", Issue: []outcomeIssue{issue}}); err != nil {
@@ -66,17 +67,12 @@ func (o *outcomes) write(issue outcomeIssue) {
 // are.
 func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string) (jobs.File, *storage.Staged, error) {
 	if o.more > 0 {
-		o.write(outcomeIssue{Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
+		o.write(outcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
 	}
 	plain := int64(o.lines.Len())
-	var packed bytes.Buffer
-	writer := gzip.NewWriter(&packed)
-	_, err := o.lines.WriteTo(writer)
-	if err == nil {
-		err = writer.Close()
-	}
+	packed, err := o.pack()
 	if err != nil {
-		return jobs.File{}, nil, fmt.Errorf("pack outcomes: %w", err)
+		return jobs.File{}, nil, err
 	}
 	sum := sha256.Sum256(packed.Bytes())
 	file := jobs.File{
@@ -88,8 +84,22 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 		Bytes:        int64(packed.Len()),
 		SHA256:       sum[:],
 	}
-	staged, err := bucket.Stage(ctx, key, &packed)
+	staged, err := bucket.Stage(ctx, key, packed)
 	return file, staged, err
+}
+
+// pack compresses the lines.
+func (o *outcomes) pack() (*bytes.Buffer, error) {
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	_, err := o.lines.WriteTo(writer)
+	if err == nil {
+		err = writer.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pack outcomes: %w", err)
+	}
+	return &packed, nil
 }
 
 // outcomesKey is where the outcomes of a part go: beside its first file, in a

@@ -99,6 +99,10 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 	if err := json.Unmarshal(part.Scan, &scan); err != nil {
 		return written{}, fmt.Errorf("read the plan: %w", err)
 	}
+	var err error
+	if scan.Only, err = selection(ctx, w.config.Source, part.Request, part.ResourceType, part.TransactionTime); err != nil {
+		return written{}, err
+	}
 	format, err := w.format(ctx, part, reader)
 	if err != nil {
 		return written{}, err
@@ -157,6 +161,8 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 		FHIR:            part.Request.FHIR,
 		VersionIDString: part.Request.VersionIDString,
 		CreatedAtURL:    part.Request.CreatedAtURL,
+		AttachmentBase:  part.Request.AttachmentBase,
+		Elements:        elements(part),
 	}
 	if !format.FHIR {
 		return format, nil
@@ -164,4 +170,23 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 	var err error
 	format.Attributes, err = dump.ReadAttributes(ctx, w.config.Source, reader.Scan)
 	return format, err
+}
+
+// elements are those that the kick-off wants of the part's resources; nil means
+// all.
+func elements(part jobs.Part) []string {
+	if part.Request.Elements == nil {
+		return nil
+	}
+	wanted := []string{}
+	for _, element := range part.Request.Elements {
+		resourceType, name, ofType := strings.Cut(element, ".")
+		switch {
+		case !ofType:
+			wanted = append(wanted, element)
+		case resourceType == part.ResourceType:
+			wanted = append(wanted, name)
+		}
+	}
+	return wanted
 }

@@ -17,7 +17,7 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 	if export.Request.Existing && len(tables) < len(export.Request.Types) {
 		return jobs.Plan{}, fmt.Errorf("plan: %w", source.ErrNoTable)
 	}
-	scans, err := planScans(ctx, export.Request, snapshot, tables)
+	scans, err := w.planScans(ctx, export.Request, snapshot, tables)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
@@ -36,16 +36,29 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 	}, nil
 }
 
-// planScans says what is to be read, one scan for each table.
-func planScans(ctx context.Context, request jobs.Request, snapshot *source.Snapshot, tables []source.Table) ([]source.Scan, error) {
+// planScans says what is to be read, one scan for each table. What the request
+// wants besides times, each part works out for itself: it can be long.
+func (w *exportWorker) planScans(ctx context.Context, request jobs.Request, snapshot *source.Snapshot, tables []source.Table) ([]source.Scan, error) {
 	scans := make([]source.Scan, len(tables))
 	for i, table := range tables {
-		scan := source.Scan{Table: table, CreatedAfter: request.CreatedAfter, ChangedAfter: request.ChangedAfter}
+		scan := source.Scan{
+			Table:         table,
+			CreatedAfter:  request.CreatedAfter,
+			ChangedAfter:  request.ChangedAfter,
+			ChangedBefore: request.ChangedBefore,
+		}
+		only, err := selection(ctx, w.config.Source, request, table.Type, snapshot.TransactionTime)
+		if err != nil {
+			return nil, err
+		}
+		if only.Join == "" { // else the indexes that serve it are those of other tables
+			scan.Only = only
+		}
 		narrowed, err := snapshot.Narrow(ctx, scan)
 		if err != nil {
 			return nil, &source.TableError{Type: table.Type, Err: err}
 		}
-		scan.Table = narrowed
+		scan.Table, scan.Only = narrowed, source.Condition{}
 		scans[i] = scan
 	}
 	return scans, nil
