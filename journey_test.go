@@ -46,11 +46,11 @@ var listening = regexp.MustCompile(`"answering requests","address":"([^"]+)"`)
 
 // start runs a command that serves, until stop, and returns its address if it
 // answers requests. stop returns its exit code.
-func (j *journey) start(command string) (address string, stop func() int) {
+func (j *journey) start(command string, flags ...string) (address string, stop func() int) {
 	j.t.Helper()
 	ctx, cancel := context.WithCancel(j.t.Context())
 	log := &logBuffer{}
-	args := []string{command, "--database-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json"}
+	args := append([]string{command, "--database-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json"}, flags...)
 	if command != "api" {
 		args = append(args, "--stop-timeout=1s")
 	}
