@@ -68,6 +68,19 @@ func TestPost(t *testing.T) {
 	}
 }
 
+// TestPostWithQuery: some clients put their parameters into the URL of a POST.
+func TestPostWithQuery(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, content := range []string{"", body(`{"name":"_type","valueCode":"Group"}`)} {
+		got := b.post(t, "/fhir/$export?_type=Patient", fhirJSON, content)
+		export, err := b.exports.Get(t.Context(), requireAccepted(t, got, b.url))
+		require.NoError(t, err)
+		require.Contains(t, export.Request.Types, "Patient")
+		require.Equal(t, content != "", len(export.Request.Types) == 2)
+	}
+}
+
 func TestRefusedPosts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -77,7 +90,8 @@ func TestRefusedPosts(t *testing.T) {
 		status                          int
 		code, parameter                 string
 	}{
-		{"Query", "/fhir/$export?_type=Patient", fhirJSON, body(), 400, "invalid", ""},
+		{"UnknownInQuery", "/fhir/$export?x=y", fhirJSON, body(), 400, "invalid", "x"},
+		{"BothPlaces", "/fhir/$export?_since=2020", fhirJSON, body(`{"name":"_since","valueString":"2020"}`), 400, "invalid", "_since"},
 		{"Form", "/fhir/$export", "application/x-www-form-urlencoded", "_type=Patient", 415, "not-supported", ""},
 		{"NoType", "/fhir/$export", "", body(), 415, "not-supported", ""},
 		{"XML", "/fhir/$export", "application/fhir+xml", "<Parameters/>", 415, "not-supported", ""},
