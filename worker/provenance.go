@@ -90,7 +90,7 @@ func wantedTargets(request jobs.Request, scans []source.Scan) (sql string, args 
 func timed(scan source.Scan) source.Condition {
 	only := scan.Only
 	add := func(operator, instant string) {
-		only.Args = append(only.Args[:len(only.Args):len(only.Args)], instant)
+		only.Args = slices.Concat(only.Args, []string{instant})
 		bound := "r.ts " + operator + " $" + strconv.Itoa(len(only.Args)) + "::timestamptz"
 		if only.Where != "" {
 			bound = "(" + only.Where + ") AND " + bound
