@@ -53,8 +53,8 @@ type takeFunc func(context.Context, uuid.UUID) (jobs.Export, *source.Snapshot, e
 func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) error {
 	w.config.Logger.WarnContext(ctx, "snapshot lost", "export", id, "error", lost)
 	take := w.take
-	if errors.Is(lost, source.ErrRewritten) {
-		take = w.begin // what the parts have is of no use
+	if errors.Is(lost, source.ErrRewritten) || errors.Is(lost, source.ErrInTheWay) {
+		take = w.begin // what the parts have is of no use, or in the way too
 	}
 	return w.run(ctx, id, take)
 }
