@@ -73,23 +73,41 @@ func (s *stateSettings) Validate() error {
 // stateSession is set for each session of the state database, unless the URL
 // says otherwise. A process that is paused, or whose machine is gone, can be in
 // the middle of a transaction, and the others, who wait for its locks, could not
-// take over its work: after the time of a lease the server ends it.
+// take over its work: after the time of a lease the server ends it. All
+// statements are short; one that is not has gone wrong, and one that waits for a
+// lock that long waits for somebody's maintenance.
 var stateSession = map[string]string{
 	"application_name":                    "sluice",
 	"idle_in_transaction_session_timeout": "20s",
+	"lock_timeout":                        "30s",
+	"statement_timeout":                   "1min",
+}
+
+// migrateSession is the same for migrations, which take as long as they need and
+// wait for each other.
+var migrateSession = map[string]string{
+	"application_name":                    "sluice migrate",
+	"idle_in_transaction_session_timeout": "20s",
+	"lock_timeout":                        "0",
+	"statement_timeout":                   "0",
 }
 
 // minDatabaseConns lets River listen and work while a request or two is served.
 const minDatabaseConns = 4
 
-// open opens the state database.
+// open opens the state database to work with it.
 func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
+	return s.openWith(ctx, stateSession)
+}
+
+// openWith opens the state database with these parameters of its sessions.
+func (s *stateSettings) openWith(ctx context.Context, session map[string]string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(s.DatabaseURL)
 	if err != nil { // whose text may hold the password
 		return nil, errors.New("SLUICE_DATABASE_URL can't be read: " + urlForm)
 	}
 	config.MaxConns = s.DatabaseConns
-	for name, value := range stateSession {
+	for name, value := range session {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
 		}

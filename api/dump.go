@@ -26,6 +26,9 @@ type dumpRequest struct {
 // resource a line, streamed while the database reads. With Prefer:
 // respond-async it is a kick-off.
 func (a *API) dump(c *gin.Context, client auth.Client) error {
+	if err := allowGroup(client, ""); err != nil {
+		return err
+	}
 	request, err := a.readDump(c, client)
 	if err != nil {
 		return err
@@ -35,6 +38,9 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	}
 	if !c.Request.ProtoAtLeast(1, 1) {
 		return oldProtocol(c)
+	}
+	if wait := a.begun.take(client.ID); wait > 0 {
+		return throttled("the client begins dumps too often", wait)
 	}
 	select {
 	case a.dumps <- struct{}{}:
