@@ -163,7 +163,7 @@ func (s *service) tellMargin(ctx context.Context, margin time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
 	}
-	setting := slog.Duration("SLUICE_SOURCE_COMMIT_MARGIN", margin)
+	setting := slog.String("SLUICE_SOURCE_COMMIT_MARGIN", margin.String())
 	switch {
 	case view.Standby:
 		s.logger.InfoContext(ctx, "the source is a standby, which does not show the transactions that write: transactionTime is earlier by the margin, and a transaction that lasts longer can be missed by the next _since",

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"net/http"
@@ -154,17 +155,38 @@ func (a *API) manifest(c *gin.Context, export jobs.Export) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) {
-		return a.fileLink(c, export, file, life)
-	})
-	if err != nil {
-		return unavailable(err)
-	}
-	manifest.RequiresAccessToken = a.config.GuardFiles
 	// The links' end, which can come before the files': a client that comes later
 	// asks again.
 	c.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
-	a.writeJSON(c, exportStatus(c, export, http.StatusOK), "application/json", manifest)
+	c.Header("Content-Type", "application/json")
+	c.Status(exportStatus(c, export, http.StatusOK))
+	return a.sendManifest(c, export, files, life)
+}
+
+// sendManifest sends the manifest while its links are signed, which takes seconds
+// if they are many. A link that can't be signed is mostly the first; if not, the
+// answer is cut.
+func (a *API) sendManifest(c *gin.Context, export jobs.Export, files jobs.Files, life time.Duration) error {
+	to := &pieces{api: a, context: c}
+	buffered := bufio.NewWriterSize(to, pieceSize)
+	err := export.WriteManifest(buffered, files, jobs.ManifestOptions{
+		RequiresAccessToken: a.config.GuardFiles,
+		URL: func(file jobs.File) (string, error) {
+			if err := c.Request.Context().Err(); err != nil {
+				return "", err
+			}
+			return a.fileLink(c, export, file, life)
+		},
+	})
+	if err == nil {
+		err = buffered.Flush()
+	}
+	switch {
+	case to.failed != nil:
+		return broken(c.Request.Context(), to.failed)
+	case err != nil:
+		return unavailable(err)
+	}
 	return nil
 }
 

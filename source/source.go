@@ -26,6 +26,7 @@ import (
 const (
 	DefaultApplicationName = "sluice"
 	DefaultCommitMargin    = 5 * time.Minute
+	DefaultGiveWay         = 15 * time.Second
 	DefaultMaxConns        = 16
 	DefaultSchema          = "public"
 )
@@ -43,6 +44,11 @@ type Config struct {
 	// there has a TransactionTime that much earlier. Defaults to
 	// DefaultCommitMargin; negative means no margin.
 	CommitMargin time.Duration
+
+	// GiveWay is how long another session may wait for a table that a Snapshot
+	// keeps as it is, before the Snapshot is given up (Snapshot.Watch). Defaults to
+	// DefaultGiveWay.
+	GiveWay time.Duration
 
 	// MaxConns bounds the connections that scans and catalog queries use; what
 	// comes on top waits. Each open Snapshot holds one more, outside the bound,
@@ -66,6 +72,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.ApplicationName = cmp.Or(c.ApplicationName, DefaultApplicationName)
 	c.CommitMargin = max(cmp.Or(c.CommitMargin, DefaultCommitMargin), 0)
+	c.GiveWay = cmp.Or(c.GiveWay, DefaultGiveWay)
 	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)
 	return c
