@@ -24,11 +24,13 @@ type fhirParameters struct {
 	Parameter    []map[string]json.RawMessage `json:"parameter"`
 }
 
-// readBody reads the parameters of a kick-off by POST (Bulk Data 3.0.0, "Bulk
-// Data Kick-off Request"). No body means no parameters.
+// readBody reads the parameters of a kick-off by POST, which are in its body
+// (Bulk Data 3.0.0, "Bulk Data Kick-off Request"). Some clients put them into the
+// URL all the same; what is there counts as well. No body has no parameters.
 func readBody(c *gin.Context) (*parameters, error) {
-	if c.Request.URL.RawQuery != "" {
-		return nil, invalid("", "the parameters of a POST are in its body, a FHIR Parameters resource, and not in the URL")
+	params, err := readParameters(c)
+	if err != nil {
+		return nil, err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 	var tooLarge *http.MaxBytesError
@@ -38,16 +40,12 @@ func readBody(c *gin.Context) (*parameters, error) {
 	case err != nil:
 		return nil, invalid("", "the body ended too early")
 	case len(bytes.TrimSpace(body)) == 0:
-		return &parameters{values: url.Values{}}, nil
+		return params, nil
 	}
 	if err := checkBodyType(c.GetHeader("Content-Type")); err != nil {
 		return nil, err
 	}
-	values, err := parseParameters(body)
-	if err != nil {
-		return nil, err
-	}
-	return &parameters{values: values}, nil
+	return params, parseParameters(body, params.values)
 }
 
 // checkBodyType wants JSON.
@@ -62,25 +60,25 @@ func checkBodyType(contentType string) error {
 	}
 }
 
-// parseParameters turns the resource into what the query of a GET would say.
-func parseParameters(body []byte) (url.Values, error) {
+// parseParameters adds to values what the resource says, as the query of a GET
+// would.
+func parseParameters(body []byte, values url.Values) error {
 	var resource fhirParameters
 	if err := json.Unmarshal(body, &resource); err != nil || resource.ResourceType != "Parameters" {
-		return nil, invalid("", "the body is not a FHIR Parameters resource in JSON")
+		return invalid("", "the body is not a FHIR Parameters resource in JSON")
 	}
-	values := url.Values{}
 	for i, parameter := range resource.Parameter {
 		var name string
 		if err := json.Unmarshal(parameter["name"], &name); err != nil || name == "" {
-			return nil, invalid("", "parameter %d of the body has no name", i+1)
+			return invalid("", "parameter %d of the body has no name", i+1)
 		}
 		value, err := parameterValue(name, parameter)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		values.Add(name, value)
 	}
-	return values, nil
+	return nil
 }
 
 // parameterValue returns the one value[x] of a parameter as text: of a

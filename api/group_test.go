@@ -24,12 +24,13 @@ type searchset struct {
 	}
 }
 
-// searchGroups returns the page and where the next one is.
-func (b *testBundle) searchGroups(t *testing.T, target string) (set searchset, ids []string, next string) {
+// searchGroups returns the ids of a page and where the next one is.
+func (b *testBundle) searchGroups(t *testing.T, target string) (ids []string, next string) {
 	t.Helper()
+	var set searchset
 	got := b.get(t, target)
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-	require.Equal(t, fhirJSON, got.Header.Get("Content-Type"))
+	require.Equal(t, typeFHIR, got.Header.Get("Content-Type"))
 	require.NoError(t, json.Unmarshal([]byte(got.body), &set))
 	require.Equal(t, "Bundle", set.ResourceType)
 	require.Equal(t, "searchset", set.Type)
@@ -43,13 +44,13 @@ func (b *testBundle) searchGroups(t *testing.T, target string) (set searchset, i
 			next = strings.TrimPrefix(link.URL, b.url)
 		}
 	}
-	return set, ids, next
+	return ids, next
 }
 
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, none, _ := b.searchGroups(t, "/fhir/Group")
+	none, _ := b.searchGroups(t, "/fhir/Group")
 	require.Empty(t, none, "no table, no groups")
 	requireRefusal(t, b.get(t, "/fhir/Group/g-01"), http.StatusNotFound, "not-found", "")
 
@@ -62,7 +63,7 @@ func TestGroups(t *testing.T) {
 
 	got := b.get(t, "/fhir/Group/g-07")
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-	require.Equal(t, fhirJSON, got.Header.Get("Content-Type"))
+	require.Equal(t, typeFHIR, got.Header.Get("Content-Type"))
 	require.Contains(t, got.body, `{"entity":{"reference":"Patient/pt-1"}}`, "in FHIR format")
 	require.Contains(t, got.body, `"versionId":"7"`)
 	requireRefusal(t, b.get(t, "/fhir/Group/g-99"), http.StatusNotFound, "not-found", "")
@@ -72,7 +73,7 @@ func TestGroups(t *testing.T) {
 	pages := 0
 	for next := "/fhir/Group?_count=10&type=person"; next != ""; pages++ {
 		var ids []string
-		_, ids, next = b.searchGroups(t, next)
+		ids, next = b.searchGroups(t, next)
 		all = append(all, ids...)
 	}
 	require.Equal(t, 3, pages)
@@ -81,10 +82,10 @@ func TestGroups(t *testing.T) {
 		want = append(want, fmt.Sprintf("g-%02d", n+1))
 	}
 	require.Equal(t, want, all)
-	_, ids, next := b.searchGroups(t, "/fhir/Group")
+	ids, next := b.searchGroups(t, "/fhir/Group")
 	require.Len(t, ids, 20)
 	require.NotEmpty(t, next)
-	_, ids, next = b.searchGroups(t, "/fhir/Group?_count=25")
+	ids, next = b.searchGroups(t, "/fhir/Group?_count=25")
 	require.Len(t, ids, 25)
 	require.Empty(t, next)
 
@@ -103,7 +104,7 @@ func TestGroups(t *testing.T) {
 		"name=_":                            nil,
 		"name=' OR true --":                 nil,
 	} {
-		_, ids, _ := b.searchGroups(t, "/fhir/Group?"+strings.ReplaceAll(query, " ", "%20"))
+		ids, _ := b.searchGroups(t, "/fhir/Group?"+strings.ReplaceAll(query, " ", "%20"))
 		require.Equal(t, want, ids, query)
 	}
 	for query, parameter := range map[string]string{"x=y": "x", "_count=0": "_count", "_count=many": "_count", "_sort=name": "_sort", "name:text=x": "name:text", "name=": "name", "_count=1&_count=2": "_count"} {
@@ -123,7 +124,7 @@ func TestLargeGroups(t *testing.T) {
 	pages := 0
 	for next := "/fhir/Group"; next != ""; pages++ {
 		var ids []string
-		_, ids, next = b.searchGroups(t, next)
+		ids, next = b.searchGroups(t, next)
 		all = append(all, ids...)
 	}
 	require.Equal(t, []string{"g-1", "g-2", "g-3", "g-4"}, all)

@@ -73,8 +73,11 @@ func (a *API) readExport(ctx context.Context, params *parameters, client auth.Cl
 		return request, err
 	}
 	if request.Level != jobs.SystemLevel {
-		request.Patients, err = a.readPatients(ctx, params, request)
+		if request.Patients, err = a.readPatients(ctx, params, request); err != nil {
+			return request, err
+		}
 	}
+	err = a.readAssociated(params, client, &request)
 	return request, err
 }
 

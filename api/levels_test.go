@@ -36,7 +36,7 @@ func TestKickOffLevels(t *testing.T) {
 		require.NotContains(t, export.Request.Types, "Practitioner")
 		require.Equal(t, b.url+target, export.Request.URL)
 
-		posted, err := b.exports.Get(t.Context(), requireAccepted(t, b.post(t, target, fhirJSON, body(`{"name":"_type","valueCode":"Patient"}`)), b.url))
+		posted, err := b.exports.Get(t.Context(), requireAccepted(t, b.post(t, target, typeFHIR, body(`{"name":"_type","valueCode":"Patient"}`)), b.url))
 		require.NoError(t, err)
 		require.Equal(t, level, posted.Request.Level)
 
@@ -64,7 +64,7 @@ func TestPatientParameter(t *testing.T) {
 		return strings.Join(all, ",")
 	}
 	ids := func(target, more string, references ...string) []string {
-		got := b.post(t, target, fhirJSON, body(reference(references...)+more))
+		got := b.post(t, target, typeFHIR, body(reference(references...)+more))
 		export, err := b.exports.Get(t.Context(), requireAccepted(t, got, b.url))
 		require.NoError(t, err)
 		return export.Request.Patients
@@ -81,16 +81,16 @@ func TestPatientParameter(t *testing.T) {
 		{patients, "Practitioner/pt-1", "invalid"}, {patients, "Patient/", "invalid"}, {patients, "", "invalid"},
 	} {
 		both := body(reference("Patient/pt-1", test.reference))
-		requireRefusal(t, b.post(t, test.target, fhirJSON, both), http.StatusBadRequest, test.code, "patient")
+		requireRefusal(t, b.post(t, test.target, typeFHIR, both), http.StatusBadRequest, test.code, "patient")
 
 		// With what is left, if there is something left.
 		ignore := `,{"name":"onPatientError","valueString":"ignore"}`
 		require.Equal(t, []string{"pt-1"}, ids(test.target, ignore, "Patient/pt-1", test.reference))
-		export := requireAccepted(t, b.post(t, test.target, fhirJSON, both, "Prefer", "handling=lenient"), b.url)
+		export := requireAccepted(t, b.post(t, test.target, typeFHIR, both, "Prefer", "handling=lenient"), b.url)
 		got, err := b.exports.Get(t.Context(), export)
 		require.NoError(t, err)
 		require.Len(t, got.Request.Warnings, 1)
-		requireRefusal(t, b.post(t, test.target, fhirJSON, body(reference(test.reference)+ignore)), http.StatusBadRequest, "not-found", "patient")
+		requireRefusal(t, b.post(t, test.target, typeFHIR, body(reference(test.reference)+ignore)), http.StatusBadRequest, "not-found", "patient")
 	}
 	requireRefusal(t, b.get(t, patients+"?patient=pt-1&onPatientError=maybe"), http.StatusBadRequest, "invalid", "onPatientError")
 	requireRefusal(t, b.get(t, "/fhir/$export?patient=pt-1"), http.StatusBadRequest, "invalid", "patient")

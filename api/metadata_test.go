@@ -21,7 +21,7 @@ func TestMetadata(t *testing.T) {
 	request.Header.Del("Authorization")
 	got := b.do(t, request)
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-	require.Equal(t, fhirJSON, got.Header.Get("Content-Type"))
+	require.Equal(t, typeFHIR, got.Header.Get("Content-Type"))
 	var statement struct {
 		ResourceType, Status, Kind, FHIRVersion, Date string
 		Instantiates, Format                          []string

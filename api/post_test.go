@@ -27,7 +27,7 @@ func (b *testBundle) post(t *testing.T, target, contentType, body string, header
 	return b.do(t, request)
 }
 
-const fhirJSON = "application/fhir+json"
+const typeFHIR = "application/fhir+json"
 
 // body is a Parameters resource with these parameters, each a JSON object.
 func body(parameters ...string) string {
@@ -45,7 +45,7 @@ func TestPost(t *testing.T) {
 		`{"name":"_since","valueInstant":"2020-01-01T00:00:00Z"}`,
 		`{"name":"_until","valueInstant":"2021-01-01T00:00:00.5+01:00"}`,
 		`{"name":"_outputFormat","valueString":"application/fhir+ndjson+gzip"}`)
-	got := b.post(t, "/fhir/$export", fhirJSON+"; charset=utf-8", full, "Prefer", "respond-async")
+	got := b.post(t, "/fhir/$export", typeFHIR+"; charset=utf-8", full, "Prefer", "respond-async")
 	export, err := b.exports.Get(t.Context(), requireAccepted(t, got, b.url))
 	require.NoError(t, err)
 	require.Equal(t, jobs.Request{
@@ -60,11 +60,24 @@ func TestPost(t *testing.T) {
 	}, export.Request)
 
 	for _, test := range []struct{ contentType, body string }{
-		{"", ""}, {fhirJSON, " \n"}, {"application/json", `{"resourceType":"Parameters"}`}, {fhirJSON, body()},
+		{"", ""}, {typeFHIR, " \n"}, {"application/json", `{"resourceType":"Parameters"}`}, {typeFHIR, body()},
 	} {
 		export, err := b.exports.Get(t.Context(), requireAccepted(t, b.post(t, "/fhir/$export", test.contentType, test.body), b.url))
 		require.NoError(t, err)
 		require.ElementsMatch(t, fhir.R4().ResourceTypes(), export.Request.Types)
+	}
+}
+
+// TestPostWithQuery: some clients put their parameters into the URL of a POST.
+func TestPostWithQuery(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, content := range []string{"", body(`{"name":"_type","valueCode":"Group"}`)} {
+		got := b.post(t, "/fhir/$export?_type=Patient", typeFHIR, content)
+		export, err := b.exports.Get(t.Context(), requireAccepted(t, got, b.url))
+		require.NoError(t, err)
+		require.Contains(t, export.Request.Types, "Patient")
+		require.Equal(t, content != "", len(export.Request.Types) == 2)
 	}
 }
 
@@ -77,23 +90,24 @@ func TestRefusedPosts(t *testing.T) {
 		status                          int
 		code, parameter                 string
 	}{
-		{"Query", "/fhir/$export?_type=Patient", fhirJSON, body(), 400, "invalid", ""},
+		{"UnknownInQuery", "/fhir/$export?x=y", typeFHIR, body(), 400, "invalid", "x"},
+		{"BothPlaces", "/fhir/$export?_since=2020", typeFHIR, body(`{"name":"_since","valueString":"2020"}`), 400, "invalid", "_since"},
 		{"Form", "/fhir/$export", "application/x-www-form-urlencoded", "_type=Patient", 415, "not-supported", ""},
 		{"NoType", "/fhir/$export", "", body(), 415, "not-supported", ""},
 		{"XML", "/fhir/$export", "application/fhir+xml", "<Parameters/>", 415, "not-supported", ""},
-		{"NoJSON", "/fhir/$export", fhirJSON, `{"resourceType":`, 400, "invalid", ""},
-		{"Array", "/fhir/$export", fhirJSON, `[]`, 400, "invalid", ""},
-		{"Patient", "/fhir/$export", fhirJSON, `{"resourceType":"Patient"}`, 400, "invalid", ""},
-		{"NoName", "/fhir/$export", fhirJSON, body(`{"valueString":"x"}`), 400, "invalid", ""},
-		{"NumberAsName", "/fhir/$export", fhirJSON, body(`{"name":1,"valueString":"x"}`), 400, "invalid", ""},
-		{"NoValue", "/fhir/$export", fhirJSON, body(`{"name":"_type"}`), 400, "invalid", "_type"},
-		{"TwoValues", "/fhir/$export", fhirJSON, body(`{"name":"_type","valueString":"Patient","valueCode":"Group"}`), 400, "invalid", "_type"},
-		{"NullValue", "/fhir/$export", fhirJSON, body(`{"name":"_type","valueString":null}`), 400, "invalid", "_type"},
-		{"ObjectValue", "/fhir/$export", fhirJSON, body(`{"name":"_type","valueString":{"a":1}}`), 400, "invalid", "_type"},
-		{"EmptyReference", "/fhir/$export", fhirJSON, body(`{"name":"_type","valueReference":{}}`), 400, "invalid", "_type"},
-		{"Unknown", "/fhir/$export", fhirJSON, body(`{"name":"_typ","valueString":"Patient"}`), 400, "invalid", "_typ"},
-		{"Repeated", "/fhir/$export", fhirJSON, body(`{"name":"_since","valueString":"2020"}`, `{"name":"_since","valueString":"2021"}`), 400, "invalid", "_since"},
-		{"TooLarge", "/fhir/$export", fhirJSON, strings.Repeat(" ", 1<<20) + body(), 413, "too-long", ""},
+		{"NoJSON", "/fhir/$export", typeFHIR, `{"resourceType":`, 400, "invalid", ""},
+		{"Array", "/fhir/$export", typeFHIR, `[]`, 400, "invalid", ""},
+		{"Patient", "/fhir/$export", typeFHIR, `{"resourceType":"Patient"}`, 400, "invalid", ""},
+		{"NoName", "/fhir/$export", typeFHIR, body(`{"valueString":"x"}`), 400, "invalid", ""},
+		{"NumberAsName", "/fhir/$export", typeFHIR, body(`{"name":1,"valueString":"x"}`), 400, "invalid", ""},
+		{"NoValue", "/fhir/$export", typeFHIR, body(`{"name":"_type"}`), 400, "invalid", "_type"},
+		{"TwoValues", "/fhir/$export", typeFHIR, body(`{"name":"_type","valueString":"Patient","valueCode":"Group"}`), 400, "invalid", "_type"},
+		{"NullValue", "/fhir/$export", typeFHIR, body(`{"name":"_type","valueString":null}`), 400, "invalid", "_type"},
+		{"ObjectValue", "/fhir/$export", typeFHIR, body(`{"name":"_type","valueString":{"a":1}}`), 400, "invalid", "_type"},
+		{"EmptyReference", "/fhir/$export", typeFHIR, body(`{"name":"_type","valueReference":{}}`), 400, "invalid", "_type"},
+		{"Unknown", "/fhir/$export", typeFHIR, body(`{"name":"_typ","valueString":"Patient"}`), 400, "invalid", "_typ"},
+		{"Repeated", "/fhir/$export", typeFHIR, body(`{"name":"_since","valueString":"2020"}`, `{"name":"_since","valueString":"2021"}`), 400, "invalid", "_since"},
+		{"TooLarge", "/fhir/$export", typeFHIR, strings.Repeat(" ", 1<<20) + body(), 413, "too-long", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

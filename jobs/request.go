@@ -24,6 +24,10 @@ type Request struct {
 	// resources that meet at least one are exported.
 	Filters map[string][]string `json:"filters,omitempty"`
 
+	// Associated says which Provenance resources come with the others, apart from
+	// SystemLevel's and PatientLevel's own.
+	Associated Associated `json:"associated,omitempty"`
+
 	// Elements, if not nil, are the root elements to keep, each as in
 	// Patient.name, or name for every type that has it.
 	Elements []string `json:"elements,omitempty"`
@@ -89,6 +93,22 @@ const (
 
 	// GroupLevel exports what is in the compartment of a member of a group.
 	GroupLevel Level = "group"
+)
+
+// Associated says which associated data is wanted (Bulk Data 3.0.0,
+// "includeAssociatedData").
+type Associated string
+
+// What can be wanted.
+const (
+	// NoneAssociated leaves it to the resource types that are exported.
+	NoneAssociated Associated = ""
+
+	// LatestAssociated wants the latest Provenance of each resource.
+	LatestAssociated Associated = "latest"
+
+	// RelevantAssociated wants every Provenance of each resource.
+	RelevantAssociated Associated = "relevant"
 )
 
 // The media types of the files.

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -12,7 +13,7 @@ import (
 func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, fn func(*Row) error) error {
 	if after != "" {
 		only := scan.Only
-		args := append(only.Args[:len(only.Args):len(only.Args)], after)
+		args := slices.Concat(only.Args, []string{after})
 		behind := "r.id > $" + strconv.Itoa(len(args)) + "::text"
 		if only.Where != "" {
 			behind = "(" + only.Where + ") AND " + behind

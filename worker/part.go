@@ -100,8 +100,11 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 		return written{}, fmt.Errorf("read the plan: %w", err)
 	}
 	var err error
-	if scan.Only, err = selection(ctx, w.config.Source, part.Request, part.ResourceType, part.TransactionTime); err != nil {
-		return written{}, err
+	if scan.Only.Where == "" { // else it was planned
+		scan.Only, err = selection(ctx, w.config.Source, part.Request, part.ResourceType, part.TransactionTime)
+		if err != nil {
+			return written{}, err
+		}
 	}
 	format, err := w.format(ctx, part, reader)
 	if err != nil {

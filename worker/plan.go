@@ -37,9 +37,11 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 }
 
 // planScans says what is to be read, one scan for each table. What the request
-// wants besides times, each part works out for itself: it can be long.
+// wants besides times, each part works out for itself, since it can be long; but
+// what is about several tables is planned here.
 func (w *exportWorker) planScans(ctx context.Context, request jobs.Request, snapshot *source.Snapshot, tables []source.Table) ([]source.Scan, error) {
 	scans := make([]source.Scan, len(tables))
+	planned := make([]source.Scan, len(tables))
 	for i, table := range tables {
 		scan := source.Scan{
 			Table:         table,
@@ -51,15 +53,22 @@ func (w *exportWorker) planScans(ctx context.Context, request jobs.Request, snap
 		if err != nil {
 			return nil, err
 		}
-		if only.Join == "" { // else the indexes that serve it are those of other tables
-			scan.Only = only
+		scan.Only = only
+		scans[i] = scan
+		if only.Join != "" { // the indexes that serve it are those of other tables
+			scan.Only = source.Condition{}
 		}
 		narrowed, err := snapshot.Narrow(ctx, scan)
 		if err != nil {
 			return nil, &source.TableError{Type: table.Type, Err: err}
 		}
 		scan.Table, scan.Only = narrowed, source.Condition{}
-		scans[i] = scan
+		planned[i] = scan
 	}
-	return scans, nil
+	for i, scan := range scans {
+		if scan.Table.Type == provenanceType {
+			planned[i] = planProvenance(request, scan, scans, planned[i])
+		}
+	}
+	return planned, nil
 }
