@@ -84,8 +84,8 @@ func TestParseSearchRefuses(t *testing.T) {
 	t.Parallel()
 
 	for text, want := range map[string]string{
-		"Patient\n  name string":                                "line 2",
-		"Patient\n    name string":                              "line 2",
+		"Patient\n  name string":                                 "line 2",
+		"Patient\n    name string":                               "line 2",
 		"Patient\n  a composite b\n    c D\n      x token e f\n": "line 4",
 	} {
 		_, err := parseSearch(text, "")
