@@ -3,6 +3,8 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
+VULN_VERSION := v1.9.0
+VULN := .tools/govulncheck-$(VULN_VERSION)
 MINIO := .tools/minio
 STAND := .tools/stand
 
@@ -12,19 +14,25 @@ TEST ?=
 ARGS ?=
 RUNS ?=
 FAULT ?=
+ROUNDS ?=
+ONLY ?=
+ROWS ?=
+JSON ?=
 
 # They reach the stand as environment, so that no shell reads them twice, and
 # unexpanded, so that RUN='psql "$SLUICE_DATABASE_URL"' means what it says; who
 # writes $$ as in a Makefile is understood as well.
-unexport RUN TEST ARGS FAULT
+unexport RUN TEST ARGS FAULT ONLY JSON
 export STAND_RUN = $(subst $$$$,$$,$(value RUN))
 export STAND_TEST = $(value TEST)
 export STAND_ARGS = $(subst $$$$,$$,$(value ARGS))
 export STAND_FAULT = $(value FAULT)
+export STAND_ONLY = $(value ONLY)
+export STAND_JSON = $(or $(value JSON),bench.json)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z\/]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build $(STAND) ## Run Sluice with a database, an S3 server and sample data (SIZE=100000 resources)
@@ -46,6 +54,10 @@ stand: build $(STAND) ## Run a shell command in a fresh, empty stand (RUN='bin/s
 chaos: build $(STAND) ## Let things go wrong while Sluice exports, and count what is lost (RUNS=3 FAULT='kill -9')
 	@$(STAND) chaos --runs=$(or $(RUNS),3)
 
+.PHONY: bench
+bench: build $(STAND) ## Measure Sluice against COPY (SIZE=1GB ROUNDS=5 ONLY=dump ROWS=0 JSON=bench.json)
+	@$(STAND) bench --size=$(or $(SIZE),1GB) --rounds=$(or $(ROUNDS),5) --first-rows=$(or $(ROWS),10000000)
+
 .PHONY: build
 build: ## Build bin/sluice
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sluice .
@@ -54,6 +66,10 @@ build: ## Build bin/sluice
 lint: $(LINT) ## Check style, walls and likely mistakes in both modules
 	$(LINT) run ./...
 	cd dev && ../$(LINT) run --config=../.golangci.yml ./...
+
+.PHONY: vulnerabilities
+vulnerabilities: $(VULN) ## Look the dependencies up in Go's database of vulnerabilities
+	.ci/vulnerabilities $(VULN)
 
 .PHONY: format
 format: $(LINT) ## Format both modules
@@ -73,6 +89,10 @@ $(STAND):
 $(LINT):
 	GOBIN='$(CURDIR)/.tools' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	mv .tools/golangci-lint $@
+
+$(VULN):
+	GOBIN='$(CURDIR)/.tools' go install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
+	mv .tools/govulncheck $@
 
 # The last public source of MinIO's server, which is no longer maintained.
 $(MINIO):

@@ -46,7 +46,7 @@ var listening = regexp.MustCompile(`"answering requests","address":"([^"]+)"`)
 
 // start runs a command that serves, until stop, and returns its address if it
 // answers requests. stop returns its exit code.
-func (j *journey) start(command string) (address string, stop func() int) {
+func (j *journey) start(command string, extra ...string) (address string, stop func() int) {
 	j.t.Helper()
 	ctx, cancel := context.WithCancel(j.t.Context())
 	log := &logBuffer{}
@@ -57,6 +57,7 @@ func (j *journey) start(command string) (address string, stop func() int) {
 	if command != "worker" {
 		args = append(args, "--listen=127.0.0.1:0")
 	}
+	args = append(args, extra...)
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, args, io.Discard, log) }()
 	stop = sync.OnceValue(func() int { cancel(); return <-code })
@@ -116,10 +117,14 @@ func (j *journey) poll(location string) answer {
 	j.t.Helper()
 	for {
 		status := j.ask(http.MethodGet, location)
+		if status.status == http.StatusTooManyRequests { // a slow machine
+			time.Sleep(time.Second)
+			continue
+		}
 		if status.status != http.StatusAccepted {
 			return status
 		}
-		require.Regexp(j.t, `^\d+%$`, status.header.Get("X-Progress"))
+		require.Regexp(j.t, `^\d+%( \(begun anew, attempt \d+\))?$`, status.header.Get("X-Progress"))
 		time.Sleep(50 * time.Millisecond) // polling is what the protocol offers
 	}
 }

@@ -40,7 +40,7 @@ func (p *problem) Error() string { return p.text }
 func (p *problem) Unwrap() error { return p.cause }
 
 func invalid(parameter, format string, args ...any) *problem {
-	return &problem{status: http.StatusBadRequest, code: "invalid", parameter: parameter, text: fmt.Sprintf(format, args...)}
+	return &problem{status: http.StatusBadRequest, code: "invalid", parameter: shorten(parameter), text: fmt.Sprintf(format, args...)}
 }
 
 func notFound(text string) *problem {
@@ -56,7 +56,7 @@ func methodNotAllowed() *problem {
 }
 
 func unauthorized() *problem {
-	return &problem{status: http.StatusUnauthorized, code: "login", text: "the id and secret of a client are needed (HTTP Basic)"}
+	return &problem{status: http.StatusUnauthorized, code: "login", text: "the id and secret of a client are needed (HTTP Basic), or an access token that is still good"}
 }
 
 func throttled(text string, retryAfter time.Duration) *problem {
@@ -68,12 +68,16 @@ func throttled(text string, retryAfter time.Duration) *problem {
 func oldProtocol(c *gin.Context) *problem {
 	c.Header("Connection", "Upgrade")
 	c.Header("Upgrade", "HTTP/1.1")
-	return &problem{status: http.StatusUpgradeRequired, code: "not-supported", text: "a dump needs HTTP/1.1: HTTP/1.0 can't tell one that was cut short from a whole one"}
+	return &problem{status: http.StatusUpgradeRequired, code: "not-supported", text: "this needs HTTP/1.1: HTTP/1.0 can't tell an answer that was cut short from a whole one"}
 }
 
 func internal(cause error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "exception", text: "an internal error; the server's log has the details", cause: cause}
 }
+
+// noText is PostgreSQL's SQLSTATE for a value that is no text. Only a request
+// can bring one: what is stored is text.
+const noText = "22021"
 
 // unavailable says that a database or the store could not do what it was asked
 // to: not now, or, if tables are not what they should be, not at all. A bulk
@@ -82,6 +86,9 @@ func internal(cause error) *problem {
 func unavailable(cause error) *problem {
 	var pgErr *pgconn.PgError
 	var column *source.ColumnError
+	if errors.As(cause, &pgErr) && pgErr.Code == noText {
+		return invalid("", "the request has a character that no text can have, such as a zero byte")
+	}
 	if errors.As(cause, &column) || errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the server can't work with its data as it is; its log has the details", cause: cause}
 	}
@@ -124,21 +131,29 @@ func (a *API) refuse(c *gin.Context, err error) {
 		panic(http.ErrAbortHandler)
 	}
 
+	for _, name := range []string{"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Type", "ETag"} {
+		c.Header(name, "") // they were for the answer that did not come about
+	}
 	var p *problem
 	if !errors.As(err, &p) {
 		p = internal(err)
 	}
 	if p.status == http.StatusUnauthorized {
-		c.Header("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
+		a.challenge(c)
 	}
 	if p.retryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(seconds(p.retryAfter)))
 	}
+	a.writeJSON(c, p.status, contentTypeFHIR, p.outcome())
+}
+
+// outcome is what the client reads of the problem.
+func (p *problem) outcome() outcome {
 	found := issue{Severity: "error", Code: p.code, Diagnostics: p.text}
 	if p.parameter != "" {
 		found.Expression = []string{p.parameter}
 	}
-	a.writeJSON(c, p.status, contentTypeFHIR, outcome{ResourceType: "OperationOutcome", Issue: []issue{found}})
+	return outcome{ResourceType: "OperationOutcome", Issue: []issue{found}}
 }
 
 // seconds rounds up, so that nobody comes back too early.

@@ -39,12 +39,17 @@ type Options struct {
 	// that could not be converted to FHIR.
 	Issue func(Issue)
 
+	// MaxFileBytes bounds what WriteFiles and WriteDeletions put into one file,
+	// in bytes of lines before compression. Only a line that alone is longer
+	// makes a file longer. 0 means no bound.
+	MaxFileBytes int64
+
 	// Progress, if set, is called by the goroutine that called Write, now and
 	// then and at the successful end, with the rows and the bytes of stored
 	// jsonb text read so far. It must return quickly.
 	Progress func(rows, storedBytes int64)
 
-	// SHA256 asks for the hash of the written bytes.
+	// SHA256 asks for the hash of the written bytes, of each file.
 	SHA256 bool
 }
 
@@ -56,7 +61,7 @@ type Result struct {
 	Bytes       int64 // as written
 	Issues      int64 // things that could not be converted and passed as stored
 
-	SHA256 [32]byte // of what was written, if asked for
+	SHA256 [32]byte // of what Write has written, if asked for
 }
 
 // Write writes a line for each row to w. Lines are in the order of the rows.
@@ -74,33 +79,22 @@ type Result struct {
 // Write returns only when no goroutine of its own is left. So a w that may
 // block for ever must be made to fail from outside when ctx ends.
 func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc, opts Options) (Result, error) {
-	formatter := newFormatter(resourceType, opts.Format, opts.Issue)
-	result, err := transfer(ctx, w, resourceType, opts, func(ctx context.Context, r *reader) error {
-		return rows(ctx, func(row *source.Row) error {
-			err := r.line(ctx, len(row.Resource), func(dst []byte) []byte { return formatter.appendLine(dst, row) })
-			if err == nil {
-				r.stored(len(row.Resource))
-			}
-			return err
-		})
-	})
-	result.Issues = formatter.issues
-	return result, err
-}
-
-// transfer writes the lines that read gives the reader to w.
-func transfer(ctx context.Context, w io.Writer, resourceType string, opts Options, read func(context.Context, *reader) error) (Result, error) {
 	sink, err := newSink(w, opts)
 	if err != nil {
 		return Result{}, fmt.Errorf("dump: %w", err)
 	}
+	return writeRows(ctx, sink, resourceType, rows, opts)
+}
+
+// transfer writes the lines that read gives the reader to the target.
+func transfer(ctx context.Context, to target, resourceType string, opts Options, read func(context.Context, *reader) error) (Result, error) {
 	readCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
 	pipe := newPipe()
 	written := make(chan error, 1)
 	go func() {
-		err := sink.drain(pipe)
+		err := drain(pipe, to)
 		if err != nil {
 			cancel(err)
 		}
@@ -112,7 +106,7 @@ func transfer(ctx context.Context, w io.Writer, resourceType string, opts Option
 	writeErr := <-written
 
 	result := reader.result
-	result.Bytes, result.SHA256 = sink.out.count, sink.sum()
+	result.Bytes, result.SHA256 = to.written()
 	switch {
 	case writeErr != nil:
 		return result, fmt.Errorf("dump: write %s: %w", resourceType, writeErr)

@@ -39,7 +39,8 @@ type Member struct {
 	Schema, Name  string
 	Bytes, Blocks int64
 
-	// Whole means that the rows have no block addresses, as those of a foreign
-	// table: the member can only be read in one go.
+	// Whole means that the member is to be read in one go: its rows have no block
+	// addresses, as those of a foreign table, or an index finds those that are
+	// wanted (Snapshot.Narrow).
 	Whole bool
 }

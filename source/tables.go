@@ -76,9 +76,16 @@ func tableNames(types []string) map[string]string {
 	return names
 }
 
+// maxName is the longest name that PostgreSQL gives a table, in bytes.
+const maxName = 63
+
 // isTypeName tells whether a resource type can have this name: a capital
-// letter, then letters and digits, as all FHIR types have it.
+// letter, then letters and digits, as all FHIR types have it, and no more than
+// the name of a table has room for.
 func isTypeName(s string) bool {
+	if len(s) > maxName {
+		return false
+	}
 	for i := range len(s) {
 		upper := s[i] >= 'A' && s[i] <= 'Z'
 		other := s[i] >= 'a' && s[i] <= 'z' || s[i] >= '0' && s[i] <= '9'

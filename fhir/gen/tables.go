@@ -29,6 +29,7 @@ type definition struct {
 
 type element struct {
 	Path string `json:"path"`
+	Min  int    `json:"min"`
 	Max  string `json:"max"`
 	Base struct {
 		Path string `json:"path"`
@@ -111,7 +112,7 @@ func header(out *bytes.Buffer, r release) {
 	}
 	out.WriteString(`#
 # A type:     kind name base          (kind: resource, datatype, backbone, abstract)
-# an element:   name[*] type...       (*: repeats; [x]: a choice of the types)
+# an element:   name[*][!] type...    (*: repeats; !: mandatory; [x]: a choice of the types)
 # An element of a base type is not repeated in the types built on it.
 # A lower-case type is a primitive.
 `)
@@ -145,6 +146,9 @@ func members(out *bytes.Buffer, d definition, path string) {
 		}
 		if e.Max == "*" {
 			name += "*"
+		}
+		if e.Min > 0 {
+			name += "!"
 		}
 		fmt.Fprintf(out, "  %s %s\n", name, strings.Join(types(e), " "))
 	}

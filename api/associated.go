@@ -1,0 +1,63 @@
+package api
+
+import (
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+const provenanceType = "Provenance"
+
+// associatedData are the values of includeAssociatedData.
+var associatedData = map[string]jobs.Associated{
+	"LatestProvenanceResources":   jobs.LatestAssociated,
+	"RelevantProvenanceResources": jobs.RelevantAssociated,
+}
+
+// readAssociated reads includeAssociatedData into the request, whose types and
+// filters are known, and adds the resource type that it asks for.
+func (a *API) readAssociated(params *parameters, client auth.Client, request *jobs.Request) error {
+	given, _ := params.list("includeAssociatedData")
+	var wanted jobs.Associated
+	for _, name := range given {
+		value, ok := associatedData[name]
+		switch {
+		case !ok:
+			refused := invalid("includeAssociatedData", "includeAssociatedData is LatestProvenanceResources or RelevantProvenanceResources, not %s", quote(name))
+			refused.code = "not-supported"
+			if err := params.forgive(refused); err != nil {
+				return err
+			}
+		case wanted != jobs.RelevantAssociated: // of both, the one that gives more
+			wanted = value
+		}
+	}
+	if wanted == jobs.NoneAssociated {
+		return nil
+	}
+	if err := a.checkAssociated(client, *request); err != nil {
+		return params.forgive(err)
+	}
+	request.Associated = wanted
+	if !slices.Contains(request.Types, provenanceType) {
+		request.Types = append(request.Types, provenanceType)
+	}
+	return nil
+}
+
+// checkAssociated refuses what can't be found out at the cost of the export
+// itself, and what the client may not have.
+func (a *API) checkAssociated(client auth.Client, request jobs.Request) error {
+	refused := invalid("includeAssociatedData", "")
+	refused.code = "not-supported"
+	switch {
+	case request.Level == jobs.GroupLevel || len(request.Patients) > 0:
+		refused.text = "includeAssociatedData is not supported for a group or for single patients; Provenance about patients is exported by _type"
+	case len(request.Filters[provenanceType]) > 0:
+		refused.text = "includeAssociatedData is not supported together with a _typeFilter of Provenance"
+	default:
+		return a.allow(client, "includeAssociatedData", provenanceType)
+	}
+	return refused
+}

@@ -1,0 +1,46 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+func TestAssociatedData(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ward(t)
+	const latest, relevant = "LatestProvenanceResources", "RelevantProvenanceResources"
+
+	for query, want := range map[string]jobs.Associated{
+		"":                                 jobs.NoneAssociated,
+		"&includeAssociatedData=" + latest: jobs.LatestAssociated,
+		"&includeAssociatedData=" + latest + "," + relevant:                       jobs.RelevantAssociated,
+		"&includeAssociatedData=" + relevant + "&includeAssociatedData=" + latest: jobs.RelevantAssociated,
+	} {
+		request := b.kickOff(t, "/fhir/$export?_type=Patient"+query).Request
+		require.Equal(t, want, request.Associated, query)
+		require.Equal(t, want != jobs.NoneAssociated, len(request.Types) == 2, "Provenance comes with them")
+	}
+	for _, target := range []string{
+		"/fhir/$export?includeAssociatedData=_custom", "/fhir/Group/ward/$export?includeAssociatedData=" + latest,
+		"/fhir/Patient/$export?patient=pt-1&includeAssociatedData=" + latest,
+		"/fhir/$export?_typeFilter=Provenance%3F_id%3Dx&includeAssociatedData=" + latest,
+	} {
+		requireRefusal(t, b.get(t, target), http.StatusBadRequest, "not-supported", "includeAssociatedData")
+		require.Len(t, b.kickOff(t, target, "Prefer", "handling=lenient").Request.Warnings, 1)
+	}
+
+	require.NoError(t, b.clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs"}))
+	request := b.request(t, http.MethodGet, "/fhir/$export?includeAssociatedData="+latest)
+	request.SetBasicAuth("narrow", "narrow-secret")
+	requireRefusal(t, b.do(t, request), http.StatusForbidden, "forbidden", "includeAssociatedData")
+
+	// What is known and not done is refused by its name.
+	for _, parameter := range []string{"organizeOutputBy", "allowPartialManifests", "_minimumFileSize"} {
+		requireRefusal(t, b.get(t, "/fhir/$export?"+parameter+"=1"), http.StatusBadRequest, "not-supported", parameter)
+	}
+}
