@@ -132,13 +132,8 @@ func (q *groupQuery) read(params *parameters) error {
 	if err != nil {
 		return internal(err)
 	}
-	q.only = conditionOf(filter.Condition())
+	q.only = source.Condition(filter.Condition().SQL())
 	return byName(&q.only, names)
-}
-
-func conditionOf(condition search.Condition) source.Condition {
-	clause := condition.SQL()
-	return source.Condition{Where: clause.Where, Join: clause.Join, Args: clause.Args}
 }
 
 // byName adds the criteria name, name:exact and name:contains: of the values of

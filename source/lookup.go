@@ -2,7 +2,9 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -37,11 +39,22 @@ func (l Lookup) query(fn func(value []byte) error) query {
 	q := query{
 		relation: "ids",
 		sql:      l.SQL,
-		check:    func([]pgconn.FieldDescription) error { return nil },
+		check: func(fields []pgconn.FieldDescription) error {
+			if len(fields) != 1 || !slices.Contains(textTypes, fields[0].DataTypeOID) {
+				return errNoText
+			}
+			return nil
+		},
 		each: func(values [][]byte) (size int, err error) {
+			if values[0] == nil {
+				return 0, fmt.Errorf("source: %w", errNoText)
+			}
 			return len(values[0]), fn(values[0])
 		},
 	}
 	q.bind(l.Args)
 	return q
 }
+
+// errNoText means that a Lookup is not what it should be.
+var errNoText = errors.New("a lookup returns more than one column, another type than text, or null")
