@@ -3,17 +3,14 @@ package dump
 import (
 	"cmp"
 	"crypto/sha256"
-	"fmt"
 	"hash"
 	"io"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 )
 
-// sink is the side that compresses and writes.
+// sink is the side that writes, and compresses what nobody has yet.
 type sink struct {
-	gzip *gzip.Writer // nil: no compression
+	gzip *gzipper // nil: no compression
 	out  *output
 }
 
@@ -23,12 +20,8 @@ func newSink(w io.Writer, opts Options) (*sink, error) {
 		s.out.hash = sha256.New()
 	}
 	if opts.Gzip {
-		level := cmp.Or(opts.GzipLevel, DefaultGzipLevel)
-		if level < gzip.BestSpeed || level > gzip.BestCompression {
-			return nil, fmt.Errorf("gzip level %d is not between %d and %d", level, gzip.BestSpeed, gzip.BestCompression)
-		}
 		var err error
-		if s.gzip, err = gzip.NewWriterLevel(s.out, level); err != nil {
+		if s.gzip, err = newGzipper(s.out, cmp.Or(opts.GzipLevel, DefaultGzipLevel)); err != nil {
 			return nil, err
 		}
 	}
@@ -44,7 +37,7 @@ func (s *sink) drain(p *pipe) error {
 	unflushed, started := false, false
 	for {
 		chunk, state := p.take(timer)
-		if chunk != nil {
+		if chunk.data != nil {
 			if err := s.write(chunk); err != nil {
 				return err
 			}
@@ -67,19 +60,18 @@ func (s *sink) drain(p *pipe) error {
 	}
 }
 
-func (s *sink) write(chunk []byte) error {
+func (s *sink) write(c chunk) error {
 	if s.gzip == nil {
-		_, err := s.out.Write(chunk)
+		_, err := s.out.Write(c.data)
 		return err
 	}
-	_, err := s.gzip.Write(chunk)
-	return err
+	return s.gzip.write(c)
 }
 
 // flush makes all lines so far readable at the other end.
 func (s *sink) flush() error {
 	if s.gzip != nil {
-		if err := s.gzip.Flush(); err != nil {
+		if err := s.gzip.flush(); err != nil {
 			return err
 		}
 	}
@@ -91,7 +83,7 @@ func (s *sink) finish() error {
 	if s.gzip == nil {
 		return nil
 	}
-	return s.gzip.Close()
+	return s.gzip.close()
 }
 
 // sum is the hash of what was written; zero if it was not asked for.
