@@ -154,9 +154,20 @@ func (s *sourceSettings) suffices(readers int) error {
 	return nil
 }
 
-// open opens the source for so many readers at the same time.
-func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source, error) {
-	needed := readers + catalogConns
+// spares is how many connections there are for second and further readers of dumps,
+// where so many readers are needed at the same time and so many spares wanted.
+func (s *sourceSettings) spares(readers, wanted int) int {
+	if s.SourceConns != 0 {
+		wanted = min(wanted, int(s.SourceConns)-catalogConns-readers)
+	}
+	return wanted
+}
+
+// open opens the source for so many readers at the same time, and as many spares
+// of those wanted as there is room for.
+func (s *sourceSettings) open(ctx context.Context, readers, wanted int) (*source.Source, error) {
+	spares := s.spares(readers, wanted)
+	needed := readers + spares + catalogConns
 	if _, err := pgxpool.ParseConfig(s.SourceURL); err != nil {
 		return nil, errors.New("SLUICE_SOURCE_URL can't be read: " + urlForm)
 	}
@@ -165,6 +176,7 @@ func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source,
 		MaxConns:     max(s.SourceConns, int32(min(needed, math.MaxInt32))),
 		ReadRate:     int64(s.ReadRate),
 		Schema:       s.SourceSchema,
+		Spares:       spares,
 		URL:          s.SourceURL,
 	})
 	if err != nil {
@@ -198,6 +210,7 @@ type httpSettings struct {
 	Listen        string        `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"The address to answer requests on."`
 	BaseURL       string        `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"The address clients know Sluice by. Defaults to the one each request was sent to."`
 	MaxDumps      int           `env:"SLUICE_MAX_DUMPS" default:"8" help:"How many synchronous dumps may run at the same time."`
+	DumpReaders   int           `env:"SLUICE_DUMP_READERS" default:"0" help:"How many connections one dump of a large table may read by; 1 means one, 0 one for each processor, up to 4. All dumps together have one each and as many more as one may have."`
 	ClientExports int           `env:"SLUICE_CLIENT_EXPORTS" default:"10" help:"How many exports of one client may be accepted or running; 0 means no limit."`
 	TotalExports  int           `env:"SLUICE_TOTAL_EXPORTS" default:"100" help:"How many exports may be accepted or running in all; 0 means no limit."`
 	LinkLife      time.Duration `env:"SLUICE_LINK_LIFE" default:"1h" help:"How long a link of a manifest works; each poll signs new ones."`
@@ -217,6 +230,15 @@ func (s *httpSettings) listen(ctx context.Context) (net.Listener, error) {
 // dumps is how many connections dumps may take at the same time.
 func (s *httpSettings) dumps() int { return s.MaxDumps }
 
+// maxReaders is as many connections as a dump reads by unless it is told to take
+// more: a client's network is seldom faster.
+const maxReaders = 4
+
+// spareReaders is how many connections dumps may take besides one each.
+func (s *httpSettings) spareReaders() int {
+	return cmp.Or(s.DumpReaders, min(runtime.NumCPU(), maxReaders)) - 1
+}
+
 // maxLinkLife is what signature version 4 allows.
 const maxLinkLife = 7 * 24 * time.Hour
 
@@ -228,6 +250,9 @@ func (s *httpSettings) Validate() error {
 			return fmt.Errorf("SLUICE_BASE_URL (--base-url) is an address such as https://fhir.example.org, not %q", s.BaseURL)
 		}
 		s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	}
+	if s.DumpReaders < 0 || s.DumpReaders > maxSlots {
+		return fmt.Errorf("SLUICE_DUMP_READERS (--dump-readers) is from 0 to %d", maxSlots)
 	}
 	if s.ClientExports < 0 {
 		return errors.New("SLUICE_CLIENT_EXPORTS (--client-exports) is 0 or more")

@@ -24,10 +24,10 @@ const DefaultGzipLevel = 1
 type RowsFunc func(ctx context.Context, fn func(*source.Row) error) error
 
 // ManyRowsFunc hands out rows in several goroutines at the same time. Each of them
-// calls each once, and hands its rows to what it got. All have ended when the
-// function returns, with the first error. Source.ScanMany becomes one when
-// wrapped in a function literal.
-type ManyRowsFunc func(ctx context.Context, each func() (fn func(*source.Row) error)) error
+// calls each once, with a context that ends when another fails, and hands its
+// rows to what it got. All have ended when the function returns, with the first
+// error. Source.ScanMany becomes one when wrapped in a function literal.
+type ManyRowsFunc func(ctx context.Context, each source.EachFunc) error
 
 // Options says how lines look and are written. The zero value gives plain
 // lines in Aidbox's format.
@@ -81,8 +81,8 @@ type Result struct {
 // Write returns only when no goroutine of its own is left. So a w that may
 // block for ever must be made to fail from outside when ctx ends.
 func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc, opts Options) (Result, error) {
-	return WriteMany(ctx, w, resourceType, func(ctx context.Context, each func() func(*source.Row) error) error {
-		return rows(ctx, each())
+	return WriteMany(ctx, w, resourceType, func(ctx context.Context, each source.EachFunc) error {
+		return rows(ctx, each(ctx))
 	}, opts)
 }
 
@@ -91,7 +91,7 @@ func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc,
 // one goroutine, and whole lines of all of them alternate.
 func WriteMany(ctx context.Context, w io.Writer, resourceType string, rows ManyRowsFunc, opts Options) (Result, error) {
 	return transfer(ctx, w, resourceType, opts, func(ctx context.Context, lines *lines) error {
-		return rows(ctx, func() func(*source.Row) error {
+		return rows(ctx, func(ctx context.Context) func(*source.Row) error {
 			maker, formatter := lines.maker(), newFormatter(resourceType, opts.Format, lines.issue)
 			return func(row *source.Row) error {
 				return maker.line(ctx, len(row.Resource), len(row.Resource), func(dst []byte) []byte { return formatter.appendLine(dst, row) })

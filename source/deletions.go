@@ -37,7 +37,7 @@ WHERE h.ts > $1 AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
 // again is not among them; one that was both created and deleted after the time
 // is. The bytes are valid until fn returns. Otherwise it is as Scan.
 func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
-	return deletions.query(fn).run(ctx, r.conn.Conn().PgConn(), r.pace)
+	return deletions.query(fn).run(ctx, r.conn.pg(), r.pace)
 }
 
 func (d Deletions) query(fn func(id []byte) error) query {

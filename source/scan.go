@@ -41,13 +41,13 @@ type Scan struct {
 // its connection closed before Scan returns, which waits some seconds for that
 // at most. The error of fn is returned as it is.
 func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
 
-	return stream(ctx, conn.Conn().PgConn(), s.pace, scan, fn)
+	return stream(ctx, conn.pg(), s.pace, scan, fn)
 }
 
 // stream runs the scan on conn, not faster than the pace.
@@ -165,11 +165,11 @@ func (scan Scan) query() query {
 		}
 	}
 
-	created, createdColumn := "NULL::timestamptz", "ts"
+	created := "NULL::timestamptz"
 	if scan.Table.HasCreated {
-		created, createdColumn = "cts", "cts"
+		created = "cts"
 	}
-	after(createdColumn, scan.CreatedAfter)
+	after(scan.createdColumn(), scan.CreatedAfter)
 	after("ts", scan.ChangedAfter)
 	if scan.Blocks.From > 0 {
 		conditions = append(conditions, fmt.Sprintf("ctid >= '(%d,0)'", scan.Blocks.From))
@@ -187,4 +187,24 @@ func (scan Scan) query() query {
 		q.sql += " WHERE " + strings.Join(conditions, " AND ")
 	}
 	return q
+}
+
+// createdColumn is what CreatedAfter applies to.
+func (scan Scan) createdColumn() string {
+	if scan.Table.HasCreated {
+		return "cts"
+	}
+	return "ts"
+}
+
+// boundColumn is the column whose time bounds the scan, or one of them; "" if none
+// does.
+func (scan Scan) boundColumn() string {
+	switch {
+	case !scan.ChangedAfter.IsZero():
+		return "ts"
+	case !scan.CreatedAfter.IsZero():
+		return scan.createdColumn()
+	}
+	return ""
 }
