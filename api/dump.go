@@ -121,7 +121,7 @@ type dumpBody struct {
 }
 
 // pieceSize is what a client must take within the stall timeout.
-const pieceSize = 64 << 10
+const pieceSize = 256 << 10
 
 func (b *dumpBody) Write(p []byte) (n int, err error) {
 	b.begin()
