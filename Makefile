@@ -12,15 +12,21 @@ TEST ?=
 ARGS ?=
 RUNS ?=
 FAULT ?=
+ROUNDS ?=
+ONLY ?=
+ROWS ?=
+JSON ?=
 
 # They reach the stand as environment, so that no shell reads them twice, and
 # unexpanded, so that RUN='psql "$SLUICE_DATABASE_URL"' means what it says; who
 # writes $$ as in a Makefile is understood as well.
-unexport RUN TEST ARGS FAULT
+unexport RUN TEST ARGS FAULT ONLY JSON
 export STAND_RUN = $(subst $$$$,$$,$(value RUN))
 export STAND_TEST = $(value TEST)
 export STAND_ARGS = $(subst $$$$,$$,$(value ARGS))
 export STAND_FAULT = $(value FAULT)
+export STAND_ONLY = $(value ONLY)
+export STAND_JSON = $(or $(value JSON),bench.json)
 
 .PHONY: help
 help: ## Show this list
@@ -45,6 +51,10 @@ stand: build $(STAND) ## Run a shell command in a fresh, empty stand (RUN='bin/s
 .PHONY: chaos
 chaos: build $(STAND) ## Let things go wrong while Sluice exports, and count what is lost (RUNS=3 FAULT='kill -9')
 	@$(STAND) chaos --runs=$(or $(RUNS),3)
+
+.PHONY: bench
+bench: build $(STAND) ## Measure Sluice against COPY (SIZE=1GB ROUNDS=5 ONLY=dump ROWS=0 JSON=bench.json)
+	@$(STAND) bench --size=$(or $(SIZE),1GB) --rounds=$(or $(ROUNDS),5) --first-rows=$(or $(ROWS),10000000)
 
 .PHONY: build
 build: ## Build bin/sluice

@@ -116,10 +116,14 @@ func (j *journey) poll(location string) answer {
 	j.t.Helper()
 	for {
 		status := j.ask(http.MethodGet, location)
+		if status.status == http.StatusTooManyRequests { // a slow machine
+			time.Sleep(time.Second)
+			continue
+		}
 		if status.status != http.StatusAccepted {
 			return status
 		}
-		require.Regexp(j.t, `^\d+%$`, status.header.Get("X-Progress"))
+		require.Regexp(j.t, `^\d+%( \(begun anew, attempt \d+\))?$`, status.header.Get("X-Progress"))
 		time.Sleep(50 * time.Millisecond) // polling is what the protocol offers
 	}
 }

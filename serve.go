@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
@@ -95,25 +97,33 @@ func (s *service) close() {
 
 // runAPI answers requests until ctx ends.
 func (s *service) runAPI(ctx context.Context, listener net.Listener, settings httpSettings, format formatSettings) error {
-	exports, err := jobs.New(s.state, jobs.Config{ClientExports: settings.ClientExports, TotalExports: settings.TotalExports})
+	exports, err := jobs.New(s.state, jobs.Config{
+		ClientExports: settings.ClientExports,
+		ReuseRunning:  settings.ReuseExports,
+		TotalExports:  settings.TotalExports,
+	})
 	if err != nil {
 		return err
 	}
 	s.logger.InfoContext(ctx, "answering requests", "address", listener.Addr().String(), "version", currentVersion())
 	return api.New(api.Config{
+		AttachmentBase:  format.AttachmentBase,
 		BaseURL:         settings.BaseURL,
 		Bucket:          s.bucket,
 		Clients:         auth.NewClients(s.state),
+		CORSOrigins:     settings.CORSOrigins,
 		CreatedAtURL:    format.CreatedAtURL,
 		DrainTimeout:    settings.DrainTimeout,
 		Dumps:           settings.MaxDumps,
 		Exports:         exports,
+		GuardFiles:      settings.Files == "api",
 		LinkLife:        settings.LinkLife,
 		Logger:          s.logger,
 		Ready:           s.checks(),
 		ResourceTypes:   fhir.R4().ResourceTypes(),
 		Source:          s.source,
 		StallTimeout:    settings.StallTimeout,
+		Version:         currentVersion(),
 		VersionIDString: format.VersionID == "string",
 	}).Serve(ctx, listener)
 }
@@ -127,20 +137,44 @@ func (s *service) checks() []api.Check {
 	}
 }
 
+// tellMargin says whether, and why, exports will have an earlier transactionTime
+// than they could, by how much, and what to do about it.
+func (s *service) tellMargin(ctx context.Context, margin time.Duration) error {
+	view, err := s.source.View(ctx)
+	if err != nil {
+		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
+	}
+	setting := slog.Duration("SLUICE_SOURCE_COMMIT_MARGIN", margin)
+	switch {
+	case view.Standby:
+		s.logger.InfoContext(ctx, "the source is a standby, which does not show the transactions that write: transactionTime is earlier by the margin, and a transaction that lasts longer can be missed by the next _since",
+			"role", view.Role, setting)
+	case view.Blind:
+		s.logger.WarnContext(ctx, "the role does not see when transactions of others began: transactionTime is earlier by the margin, and a transaction that lasts longer can be missed by the next _since",
+			"role", view.Role, setting, "remedy", "GRANT pg_read_all_stats TO "+pgx.Identifier{view.Role}.Sanitize())
+	}
+	return nil
+}
+
 // runWorker works off exports until ctx ends.
-func (s *service) runWorker(ctx context.Context, settings workSettings) error {
+func (s *service) runWorker(ctx context.Context, settings workSettings, margin time.Duration) error {
+	if err := s.tellMargin(ctx, margin); err != nil {
+		return err
+	}
 	w, err := worker.New(worker.Config{
-		Bucket:      s.bucket,
-		Database:    s.state,
-		Exports:     settings.MaxExports,
-		Logger:      s.logger,
-		MaxAge:      settings.MaxAge,
-		PartBytes:   int64(settings.PartSize),
-		Retention:   settings.Retention,
-		Slots:       settings.slots(),
-		Source:      s.source,
-		StopTimeout: settings.StopTimeout,
-		Window:      settings.ExportWindow,
+		Bucket:       s.bucket,
+		Database:     s.state,
+		Exports:      settings.MaxExports,
+		History:      settings.History,
+		Logger:       s.logger,
+		MaxAge:       settings.MaxAge,
+		MaxFileBytes: int64(settings.MaxFileSize),
+		PartBytes:    int64(settings.PartSize),
+		Retention:    settings.Retention,
+		Slots:        settings.slots(),
+		Source:       s.source,
+		StopTimeout:  settings.StopTimeout,
+		Window:       settings.ExportWindow,
 	})
 	if err != nil {
 		return err
@@ -171,13 +205,13 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.runAPI(ctx, listener, cmd.httpSettings, cmd.formatSettings) })
-	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings) })
+	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin) })
 	return group.Wait()
 }
 
-// Validate validates each group; kong only asks the command.
+// Validate validates each group.
 func (cmd *serveCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.workSettings)
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.formatSettings, &cmd.workSettings)
 }
 
 type apiCommand struct {
@@ -203,7 +237,7 @@ func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 
 // Validate validates each group.
 func (cmd *apiCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings)
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.formatSettings)
 }
 
 type workerCommand struct {
@@ -219,19 +253,10 @@ func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error
 		return err
 	}
 	defer s.close()
-	return s.runWorker(ctx, cmd.workSettings)
+	return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
 }
 
 // Validate validates each group.
 func (cmd *workerCommand) Validate() error {
 	return validate(&cmd.databases, &cmd.storageSettings, &cmd.workSettings)
-}
-
-func validate(groups ...interface{ Validate() error }) error {
-	for _, group := range groups {
-		if err := group.Validate(); err != nil {
-			return err
-		}
-	}
-	return nil
 }

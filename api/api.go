@@ -33,6 +33,11 @@ const (
 
 // Config is what an API works with.
 type Config struct {
+	// AttachmentBase is the URL of the FHIR server that relative URLs of
+	// attachments belong to. Exports then have them in full. Empty leaves them as
+	// they are.
+	AttachmentBase string
+
 	// BaseURL is the address clients know Sluice by, without a slash at the
 	// end. Empty means the one each request was sent to.
 	BaseURL string
@@ -42,6 +47,10 @@ type Config struct {
 
 	// Clients knows who may ask.
 	Clients *auth.Clients
+
+	// CORSOrigins are the origins, such as https://app.example.org, whose scripts
+	// may use the API from a browser; * means all. Empty means none.
+	CORSOrigins []string
 
 	// CreatedAtURL is the URL of the extension for meta.createdAt in FHIR.
 	CreatedAtURL string
@@ -56,6 +65,10 @@ type Config struct {
 
 	// Exports is where kick-offs are written down.
 	Exports *jobs.Store
+
+	// GuardFiles gives files through Sluice, to the export's client alone, in
+	// place of links that the object store answers to whoever has them.
+	GuardFiles bool
 
 	// LinkLife is how long a signed link works. Defaults to DefaultLinkLife.
 	LinkLife time.Duration
@@ -76,6 +89,10 @@ type Config struct {
 	// is cut off. Defaults to DefaultStallTimeout.
 	StallTimeout time.Duration
 
+	// Version is that of the software, for the CapabilityStatement. Defaults to
+	// "unknown".
+	Version string
+
 	// VersionIDString makes meta.versionId of $dump a string.
 	VersionIDString bool
 }
@@ -92,6 +109,7 @@ func (c Config) withDefaults() Config {
 	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
+	c.Version = cmp.Or(c.Version, "unknown")
 	return c
 }
 
@@ -100,13 +118,16 @@ type API struct {
 	config Config
 	dumps  chan struct{} // holds an element for each running dump
 
-	metrics *metrics
+	capabilities capabilityCache
+	metrics      *metrics
+	polls        *polls
+	started      time.Time
 }
 
 // New returns an API; Handler and Serve put it to work.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics()}
+	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics(), polls: newPolls(), started: time.Now()}
 }
 
 // Handler returns all routes.
@@ -115,7 +136,7 @@ func (a *API) Handler() http.Handler {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
-	engine.Use(a.identify, a.log, a.recover)
+	engine.Use(a.identify, a.log, a.recover, a.cors)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
 
@@ -126,8 +147,19 @@ func (a *API) Handler() http.Handler {
 	}
 	engine.GET("/metrics", a.metrics.handler())
 
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		engine.Handle(method, filesPath+":id/*name", a.handle(a.authenticated(a.file)))
+	}
+
 	engine.GET("/:type/$dump", a.handle(a.authenticated(a.dump)))
-	engine.GET("/fhir/$export", a.handle(a.authenticated(a.export)))
+	engine.GET("/fhir/metadata", a.handle(a.metadata))
+	engine.GET(groupsPath, a.handle(a.authenticated(a.groups)))
+	engine.GET(groupsPath+"/:id", a.handle(a.authenticated(a.group)))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		engine.Handle(method, "/fhir/$export", a.handle(a.authenticated(a.exportSystem)))
+		engine.Handle(method, "/fhir/Patient/$export", a.handle(a.authenticated(a.exportPatients)))
+		engine.Handle(method, groupsPath+"/:id/$export", a.handle(a.authenticated(a.exportGroup)))
+	}
 	engine.GET("/fhir/$export-status/:id", a.handle(a.authenticated(a.status)))
 	engine.DELETE("/fhir/$export-status/:id", a.handle(a.authenticated(a.cancel)))
 	return engine

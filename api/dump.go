@@ -1,12 +1,10 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -32,7 +30,7 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
-	if prefers(c, "respond-async") {
+	if prefers(c, respondAsync) {
 		return a.acceptDump(c, client, request)
 	}
 	if !c.Request.ProtoAtLeast(1, 1) {
@@ -92,7 +90,7 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 
 // stream writes the dump into the answer.
 func (a *API) stream(c *gin.Context, request dumpRequest) error {
-	body := &dumpBody{api: a, context: c, gzip: request.gzip}
+	body := &dumpBody{pieces: pieces{api: a, context: c}, gzip: request.gzip}
 	scan := source.Scan{Table: request.table, CreatedAfter: request.since}
 	rows := func(ctx context.Context, each source.EachFunc) error {
 		return a.config.Source.ScanMany(ctx, scan, each)
@@ -113,50 +111,21 @@ func (a *API) stream(c *gin.Context, request dumpRequest) error {
 // dumpBody is the body of an answer, in HTTP's chunks. The status is sent with
 // the first byte, so that a failure before it can still be told as one.
 type dumpBody struct {
-	api     *API
-	context *gin.Context
-	gzip    bool
-	begun   bool
-	failed  error // the first of the connection
-}
+	pieces
 
-// pieceSize is what a client must take within the stall timeout.
-const pieceSize = 256 << 10
+	gzip  bool
+	begun bool
+}
 
 func (b *dumpBody) Write(p []byte) (n int, err error) {
 	b.begin()
-	for len(p) > 0 {
-		b.api.renewDeadline(b.context)
-		written, err := b.context.Writer.Write(p[:min(len(p), pieceSize)])
-		n += written
-		if err != nil {
-			return n, b.fail(err)
-		}
-		p = p[written:]
-	}
-	return n, nil
+	return b.pieces.Write(p)
 }
 
 // FlushError sends what was written.
 func (b *dumpBody) FlushError() error {
 	b.api.renewDeadline(b.context)
 	return b.fail(http.NewResponseController(b.context.Writer).Flush())
-}
-
-func (b *dumpBody) fail(err error) error {
-	b.failed = cmp.Or(b.failed, err)
-	return err
-}
-
-// broken says, for the log alone, why an answer could not be sent to its end.
-func broken(ctx context.Context, cause error) error {
-	switch {
-	case errors.Is(cause, os.ErrDeadlineExceeded):
-		return fmt.Errorf("the client stopped reading: %w", cause)
-	case ctx.Err() != nil:
-		return fmt.Errorf("the client went away, or the server cut it off when it stopped: %w", cause)
-	}
-	return fmt.Errorf("the client can't be written to: %w", cause)
 }
 
 func (b *dumpBody) begin() {

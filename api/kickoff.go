@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,35 +13,80 @@ import (
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/search"
 )
 
 // outputFormats are the names of ndjson that a client may ask for (Bulk Data
 // 3.0.0, "Query Parameters"), and Aidbox's for files that stay compressed.
-var outputFormats = []string{"application/fhir+ndjson", "application/ndjson", "ndjson", rawGzipFormat}
+var outputFormats = []string{jobs.NDJSON, "application/ndjson", "ndjson", jobs.GzipNDJSON}
 
-const rawGzipFormat = "application/fhir+ndjson+gzip"
-
-// export answers GET /fhir/$export, the kick-off at system level. Its output is
+// export answers a kick-off at the level that the request says. Its output is
 // strict FHIR.
-func (a *API) export(c *gin.Context, client auth.Client) error {
-	params, err := readParameters(c)
+func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) error {
+	if err := acceptsJSON(c); err != nil {
+		return err
+	}
+	read := readParameters
+	if c.Request.Method == http.MethodPost {
+		read = readBody
+	}
+	params, err := read(c)
 	if err != nil {
 		return err
 	}
-	request := jobs.Request{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
-	if request.Types, err = a.readTypes(params, client); err != nil {
-		return err
-	}
-	if request.ChangedAfter, err = params.since("_since"); err != nil {
-		return err
-	}
-	if request.RawGzip, err = readOutputFormat(params); err != nil {
+	params.lenient = prefersLenient(c)
+	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
 		return err
 	}
 	if err := params.end(); err != nil {
 		return err
 	}
+	request.SeparateStatus = prefers(c, separateStatus)
+	request.Warnings = params.warnings
 	return a.accept(c, client, request)
+}
+
+// readExport adds the parameters of a kick-off to the request.
+func (a *API) readExport(ctx context.Context, params *parameters, client auth.Client, request jobs.Request) (_ jobs.Request, err error) {
+	request.FHIR, request.VersionIDString, request.CreatedAtURL = true, true, a.config.CreatedAtURL
+	request.AttachmentBase = a.config.AttachmentBase
+	if request.Types, err = a.readTypes(params, client, request.Level); err != nil {
+		return request, err
+	}
+	if request.ChangedAfter, request.ChangedBefore, err = readPeriod(params); err != nil {
+		return request, err
+	}
+	if request.MaxFileBytes, err = params.size("_maximumFileSize"); err != nil {
+		return request, err
+	}
+	if request.Elements, err = readElements(params, request.Types); err != nil {
+		return request, err
+	}
+	if request.Filters, err = readFilters(params, request.Types); err != nil {
+		return request, err
+	}
+	request.RawGzip, err = readOutputFormat(params)
+	if err = params.forgive(err); err != nil {
+		return request, err
+	}
+	if request.Level != jobs.SystemLevel {
+		request.Patients, err = a.readPatients(ctx, params, request)
+	}
+	return request, err
+}
+
+// readPeriod reads the times between which what is asked for was changed.
+func readPeriod(params *parameters) (after, before time.Time, err error) {
+	if after, err = params.since("_since"); err != nil {
+		return after, before, err
+	}
+	if before, err = params.since("_until"); err != nil {
+		return after, before, err
+	}
+	if !before.IsZero() && !after.Before(before) {
+		return after, before, invalid("_until", "_until is not later than _since: nothing lies between them")
+	}
+	return after, before, nil
 }
 
 // acceptDump makes an export of a $dump: what the synchronous one gives, in
@@ -63,6 +109,7 @@ const retryExport = 30 * time.Second
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success").
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
+	// A POST keeps its parameters in the body, so its URL has none.
 	request.URL = a.baseURL(c) + c.Request.URL.RequestURI()
 	id, err := a.config.Exports.Accept(c.Request.Context(), client.ID, request)
 	var limit *jobs.LimitError
@@ -74,7 +121,7 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	}
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)
-	c.Header("Preference-Applied", "respond-async")
+	c.Header("Preference-Applied", strings.Join(applied(c, request), ", "))
 	a.writeJSON(c, http.StatusAccepted, contentTypeFHIR, outcome{
 		ResourceType: "OperationOutcome",
 		Issue:        []issue{{Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location}},
@@ -82,13 +129,25 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	return nil
 }
 
-// readTypes returns the resource types to export: those of _type, or all that
-// the client may take. The wildcard of FHIR's types is meant by neither.
-func (a *API) readTypes(params *parameters, client auth.Client) ([]string, error) {
+// applied lists the preferences that the kick-off was answered by (RFC 7240).
+func applied(c *gin.Context, request jobs.Request) []string {
+	preferences := []string{respondAsync}
+	if request.SeparateStatus {
+		preferences = append(preferences, separateStatus)
+	}
+	if len(request.Warnings) > 0 || prefersLenient(c) {
+		preferences = append(preferences, handling+"="+lenient)
+	}
+	return preferences
+}
+
+// readTypes returns the resource types to export: those of _type, or all of the
+// level that the client may take.
+func (a *API) readTypes(params *parameters, client auth.Client, level jobs.Level) ([]string, error) {
 	asked, ok := params.list("_type")
 	if !ok {
 		all := slices.DeleteFunc(slices.Clone(a.config.ResourceTypes), func(resourceType string) bool {
-			return !client.Scopes.AllowsType(resourceType, true)
+			return !client.Scopes.AllowsType(resourceType, true) || !belongs(resourceType, level)
 		})
 		if len(all) == 0 {
 			return nil, forbidden("_type", "the client's scopes cover no resource type of FHIR")
@@ -97,17 +156,34 @@ func (a *API) readTypes(params *parameters, client auth.Client) ([]string, error
 	}
 	var types []string
 	for _, resourceType := range asked {
-		if !a.isStandard(resourceType) {
-			return nil, invalid("_type", "_type names resource types of FHIR R4, and %s is none", quote(resourceType))
-		}
-		if err := a.allow(client, "_type", resourceType); err != nil {
+		switch err := a.checkType(client, resourceType, level); {
+		case err != nil && params.forgive(err) != nil:
 			return nil, err
-		}
-		if !slices.Contains(types, resourceType) {
+		case err == nil && !slices.Contains(types, resourceType):
 			types = append(types, resourceType)
 		}
 	}
+	if len(types) == 0 { // to export everything instead would be more than was asked for
+		return nil, invalid("_type", "_type names no resource type that can be exported")
+	}
 	return types, nil
+}
+
+// checkType wants a resource type of FHIR that the level has and that the client
+// may take.
+func (a *API) checkType(client auth.Client, resourceType string, level jobs.Level) error {
+	switch {
+	case !a.isStandard(resourceType):
+		return invalid("_type", "_type names resource types of FHIR R4, and %s is none", quote(resourceType))
+	case !belongs(resourceType, level):
+		return invalid("_type", "_type: %s is in no patient's compartment; it can be exported at system level", resourceType)
+	}
+	return a.allow(client, "_type", resourceType)
+}
+
+// belongs tells whether there can be resources of the type at the level.
+func belongs(resourceType string, level jobs.Level) bool {
+	return level == jobs.SystemLevel || search.InCompartment(resourceType)
 }
 
 // readOutputFormat tells whether the files are asked for as they are stored. A
@@ -124,5 +200,5 @@ func readOutputFormat(params *parameters) (rawGzip bool, err error) {
 			text: fmt.Sprintf("_outputFormat is one of %s, not %s", strings.Join(outputFormats, ", "), quote(value)),
 		}
 	}
-	return format == rawGzipFormat, nil
+	return format == jobs.GzipNDJSON, nil
 }

@@ -30,8 +30,10 @@ func (b *testBundle) complete(t *testing.T, id uuid.UUID) (content string) {
 	_, err = b.bucket.Upload(t.Context(), key, &packed)
 	require.NoError(t, err)
 
-	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned, resources)
-		VALUES ($1, 1, 1, 'Patient', '{}', $2, 1, 'done', 1, 3), ($1, 2, 1, 'Group', '{}', 'none', 2, 'done', 0, 0)`, id, key)
+	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned)
+		VALUES ($1, 1, 1, 'Patient', '{}', $2, 1, 'done', 1), ($1, 2, 1, 'Group', '{}', 'none', 2, 'done', 0)`, id, key)
+	b.exec(t, `INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources)
+		VALUES ($1, 1, 1, 'output', 'Patient', $2, 3)`, id, key)
 	b.exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = '2024-05-31 12:00:00.5+02',
 		finished_at = now(), expires_at = now() + interval '1 day' WHERE id = $1`, id)
 	return content
@@ -39,20 +41,21 @@ func (b *testBundle) complete(t *testing.T, id uuid.UUID) (content string) {
 
 // manifest is what the specification says a client finds.
 type manifest struct {
-	TransactionTime     string `json:"transactionTime"`
-	Request             string `json:"request"`
-	RequiresAccessToken *bool  `json:"requiresAccessToken"`
-	Output              []struct {
-		Type  string `json:"type"`
-		URL   string `json:"url"`
-		Count int    `json:"count"`
-	} `json:"output"`
-	Deleted []struct {
-		Type  string `json:"type"`
-		URL   string `json:"url"`
-		Count int    `json:"count"`
-	} `json:"deleted"`
-	Error []any `json:"error"`
+	TransactionTime     string         `json:"transactionTime"`
+	Request             string         `json:"request"`
+	RequiresAccessToken *bool          `json:"requiresAccessToken"`
+	OutputFormat        string         `json:"outputFormat"`
+	Output              []manifestFile `json:"output"`
+	Deleted             []manifestFile `json:"deleted"`
+	Error               []manifestFile `json:"error"`
+}
+
+type manifestFile struct {
+	Type      string            `json:"type"`
+	URL       string            `json:"url"`
+	Count     int               `json:"count"`
+	FileSize  int               `json:"fileSize"`
+	Extension map[string]string `json:"extension"`
 }
 
 // manifest asks for the manifest of a completed export.
@@ -120,8 +123,10 @@ func TestManifestDeleted(t *testing.T) {
 	key := id.String() + "/deleted/Patient.0001.ndjson.gz"
 	_, err := b.bucket.Upload(t.Context(), key, strings.NewReader("as it is stored"))
 	require.NoError(t, err)
-	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, kind, resource_type, scan, object_key, job_id, state, bytes_planned, resources)
-		VALUES ($1, 3, 1, 'deletions', 'Patient', '{}', $2, 3, 'done', 1, 2), ($1, 4, 1, 'deletions', 'Group', '{}', 'none either', 4, 'done', 0, 0)`, id, key)
+	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, kind, resource_type, scan, object_key, job_id, state, bytes_planned)
+		VALUES ($1, 3, 1, 'deletions', 'Patient', '{}', $2, 3, 'done', 1), ($1, 4, 1, 'deletions', 'Group', '{}', 'none either', 4, 'done', 0)`, id, key)
+	b.exec(t, `INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources)
+		VALUES ($1, 3, 1, 'deleted', 'Bundle', $2, 2)`, id, key)
 	_, m = b.manifest(t, id)
 	require.Len(t, m.Output, 1)
 	require.Len(t, m.Deleted, 1)

@@ -68,7 +68,7 @@ func throttled(text string, retryAfter time.Duration) *problem {
 func oldProtocol(c *gin.Context) *problem {
 	c.Header("Connection", "Upgrade")
 	c.Header("Upgrade", "HTTP/1.1")
-	return &problem{status: http.StatusUpgradeRequired, code: "not-supported", text: "a dump needs HTTP/1.1: HTTP/1.0 can't tell one that was cut short from a whole one"}
+	return &problem{status: http.StatusUpgradeRequired, code: "not-supported", text: "this needs HTTP/1.1: HTTP/1.0 can't tell an answer that was cut short from a whole one"}
 }
 
 func internal(cause error) *problem {
@@ -124,6 +124,9 @@ func (a *API) refuse(c *gin.Context, err error) {
 		panic(http.ErrAbortHandler)
 	}
 
+	for _, name := range []string{"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Type", "ETag"} {
+		c.Header(name, "") // they were for the answer that did not come about
+	}
 	var p *problem
 	if !errors.As(err, &p) {
 		p = internal(err)
@@ -134,11 +137,16 @@ func (a *API) refuse(c *gin.Context, err error) {
 	if p.retryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(seconds(p.retryAfter)))
 	}
+	a.writeJSON(c, p.status, contentTypeFHIR, p.outcome())
+}
+
+// outcome is what the client reads of the problem.
+func (p *problem) outcome() outcome {
 	found := issue{Severity: "error", Code: p.code, Diagnostics: p.text}
 	if p.parameter != "" {
 		found.Expression = []string{p.parameter}
 	}
-	a.writeJSON(c, p.status, contentTypeFHIR, outcome{ResourceType: "OperationOutcome", Issue: []issue{found}})
+	return outcome{ResourceType: "OperationOutcome", Issue: []issue{found}}
 }
 
 // seconds rounds up, so that nobody comes back too early.

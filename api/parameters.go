@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -8,13 +10,20 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// parameters are those of a query. Each reader takes its own; what is left at
-// the end is unknown.
+// parameters are those of a query, or of the body of a POST. Each reader takes
+// its own; what is left at the end is unknown.
 type parameters struct {
 	values url.Values
 	taken  []string
+
+	// lenient carries on without what is not supported, as the client prefers
+	// it, and warnings says what that was.
+	lenient  bool
+	warnings []jobs.Warning
 }
 
 func readParameters(c *gin.Context) (*parameters, error) {
@@ -24,6 +33,27 @@ func readParameters(c *gin.Context) (*parameters, error) {
 	}
 	return &parameters{values: values}, nil
 }
+
+// forgive notes what a lenient client did not get and lets its request go on;
+// for others the error stays one. It is for what is unknown or unsupported. A
+// value that makes no sense, such as a month 13, is refused in any case: to go
+// on without it could give a client far more than it wants.
+func (p *parameters) forgive(err error) error {
+	var refused *problem
+	if !p.lenient || !errors.As(err, &refused) || refused.status >= http.StatusInternalServerError {
+		return err
+	}
+	switch n := len(p.warnings); {
+	case n < maxWarnings:
+		p.warnings = append(p.warnings, jobs.Warning{Code: refused.code, Parameter: refused.parameter, Text: refused.text})
+	case n == maxWarnings:
+		p.warnings = append(p.warnings, jobs.Warning{Code: refused.code, Text: "more of the request was carried on without than is told here"})
+	}
+	return nil
+}
+
+// maxWarnings is more than anybody reads.
+const maxWarnings = 100
 
 // one returns the value of a parameter that may stand once.
 func (p *parameters) one(name string) (value string, ok bool, err error) {
@@ -47,6 +77,26 @@ func (p *parameters) list(name string) (values []string, ok bool) {
 		values = append(values, strings.Split(value, ",")...)
 	}
 	return values, len(p.values[name]) > 0
+}
+
+// repeated returns the values of a parameter that may be repeated, each as a
+// whole: a comma in one is for its own reader.
+func (p *parameters) repeated(name string) []string {
+	p.taken = append(p.taken, name)
+	return p.values[name]
+}
+
+// size returns a parameter that is a number of bytes, and zero without it.
+func (p *parameters) size(name string) (int64, error) {
+	value, ok, err := p.one(name)
+	if err != nil || !ok {
+		return 0, err
+	}
+	bytes, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || bytes <= 0 {
+		return 0, invalid(name, "%s is a number of bytes, 1 or more, not %s", name, quote(value))
+	}
+	return bytes, nil
 }
 
 // boolean returns a parameter that is true or false, and false without it.
@@ -78,7 +128,7 @@ func (p *parameters) since(name string) (time.Time, error) {
 	return at, nil
 }
 
-// end refuses parameters that nobody has taken.
+// end refuses parameters that nobody has taken, unless they are forgiven.
 func (p *parameters) end() error {
 	names := make([]string, 0, len(p.values))
 	for name := range p.values {
@@ -86,8 +136,11 @@ func (p *parameters) end() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if !slices.Contains(p.taken, name) {
-			return invalid(name, "there is no parameter %s here; there are %s", quote(name), strings.Join(p.taken, ", "))
+		if slices.Contains(p.taken, name) {
+			continue
+		}
+		if err := p.forgive(invalid(name, "there is no parameter %s here; there are %s", quote(name), strings.Join(p.taken, ", "))); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -119,7 +119,7 @@ func TestMethods(t *testing.T) {
 	for _, test := range []struct{ method, target, allow string }{
 		{http.MethodPost, "/Patient/$dump", "GET"},
 		{http.MethodHead, "/Patient/$dump", "GET"},
-		{http.MethodDelete, "/fhir/$export", "GET"},
+		{http.MethodDelete, "/fhir/$export", "GET, POST"},
 		{http.MethodPut, "/fhir/$export-status/6f4b6a43-5a3a-4f0c-b8a3-2a2b9d2a7f10", "GET, DELETE"},
 		{http.MethodPost, "/health", "GET, HEAD"},
 	} {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,26 +18,70 @@ import (
 // status answers GET /fhir/$export-status/<id> (Bulk Data 3.0.0, "Bulk Data
 // Status Request").
 func (a *API) status(c *gin.Context, client auth.Client) error {
-	id, err := exportID(c)
+	if err := acceptsJSON(c); err != nil {
+		return err
+	}
+	export, err := a.ownExport(c, client)
 	if err != nil {
 		return err
 	}
-	export, err := a.config.Exports.GetFor(c.Request.Context(), id, client.ID)
-	if err != nil {
-		return exportProblem(err)
+	wait := pollAfter(time.Since(export.CreatedAt))
+	if !a.polls.allow(export.ID, time.Now()) {
+		return throttled("the status is asked for too often", wait)
 	}
 	switch export.State {
 	case jobs.Completed:
 		return a.manifest(c, export)
 	case jobs.Failed:
-		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the export failed: " + export.Failure}
+		return a.failure(c, export)
 	case jobs.Expired:
 		return expired()
 	}
 	c.Header("X-Progress", progress(export))
-	c.Header("Retry-After", strconv.Itoa(seconds(pollAfter(time.Since(export.CreatedAt)))))
-	c.Status(http.StatusAccepted)
+	c.Header("Retry-After", strconv.Itoa(seconds(wait)))
+	c.Status(exportStatus(c, export, http.StatusAccepted))
 	return nil
+}
+
+// ownExport returns the export of the request's path. It is the client's, and
+// its scopes cover what is in there: they may have been narrowed since the
+// kick-off (Bulk Data 3.0.0, "Privacy and Security Considerations").
+func (a *API) ownExport(c *gin.Context, client auth.Client) (jobs.Export, error) {
+	id, err := exportID(c)
+	if err != nil {
+		return jobs.Export{}, err
+	}
+	export, err := a.config.Exports.GetFor(c.Request.Context(), id, client.ID)
+	if err != nil {
+		return jobs.Export{}, exportProblem(err)
+	}
+	for _, resourceType := range export.Request.Types {
+		if err := a.allow(client, "", resourceType); err != nil {
+			return jobs.Export{}, err
+		}
+	}
+	return export, nil
+}
+
+// failure answers for an export that has failed.
+func (a *API) failure(c *gin.Context, export jobs.Export) error {
+	failed := &problem{status: http.StatusInternalServerError, code: "exception", text: "the export failed: " + export.Failure}
+	if !export.Request.SeparateStatus {
+		return failed
+	}
+	a.writeJSON(c, exportStatus(c, export, failed.status), contentTypeFHIR, failed.outcome())
+	return nil
+}
+
+// exportStatus returns the status to answer a poll with. A client that wants to
+// know the poll's apart from the export's finds the latter in a header, and any
+// poll that told it something is 200 (Bulk Data 3.0.0, separate-export-status).
+func exportStatus(c *gin.Context, export jobs.Export, status int) int {
+	if !export.Request.SeparateStatus {
+		return status
+	}
+	c.Header("X-Export-Status", fmt.Sprintf("%d %s", status, http.StatusText(status)))
+	return http.StatusOK
 }
 
 // cancel answers DELETE /fhir/$export-status/<id> (Bulk Data 3.0.0, "Bulk Data
@@ -71,12 +114,16 @@ func exportProblem(err error) error {
 }
 
 // progress is the share of the work that is done. Until the manifest is there,
-// that is not all.
+// that is not all. It only goes back when the export is begun anew, and says so.
 func progress(export jobs.Export) string {
-	if export.BytesPlanned == 0 {
-		return "0%"
+	percent := int64(0)
+	if export.BytesPlanned > 0 {
+		percent = min(export.BytesRead*100/export.BytesPlanned, 99)
 	}
-	return fmt.Sprintf("%d%%", min(export.BytesRead*100/export.BytesPlanned, 99))
+	if export.Generation > 1 {
+		return fmt.Sprintf("%d%% (begun anew, attempt %d)", percent, export.Generation)
+	}
+	return fmt.Sprintf("%d%%", percent)
 }
 
 // pollAfter asks clients of long exports to come less often: after a tenth of
@@ -89,42 +136,46 @@ func expired() *problem {
 	return &problem{status: http.StatusGone, code: "deleted", text: "the export has expired and its files are gone; start a new one"}
 }
 
-// manifest answers with the files of a completed export, with links signed for
+// manifest answers with the files of a completed export, with links made for
 // this answer. None outlives its file.
 func (a *API) manifest(c *gin.Context, export jobs.Export) error {
 	left := time.Until(*export.ExpiresAt)
 	if left <= 0 {
 		return expired() // and about to be marked as such
 	}
-	life := min(a.config.LinkLife, max(left, time.Second))
+	life := max(left, time.Second)
+	if !a.config.GuardFiles {
+		life = min(a.config.LinkLife, life)
+	}
 	files, err := a.config.Exports.Files(c.Request.Context(), export.ID)
 	if err != nil {
 		return unavailable(err)
 	}
 	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) {
-		return a.config.Bucket.Link(c.Request.Context(), file.ObjectKey, linkOptions(export, file, life))
+		return a.fileLink(c, export, file, life)
 	})
 	if err != nil {
 		return unavailable(err)
 	}
-	// The links' end, not the files': a client that comes later asks again.
+	manifest.RequiresAccessToken = a.config.GuardFiles
+	// The links' end, which can come before the files': a client that comes later
+	// asks again.
 	c.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
-	a.writeJSON(c, http.StatusOK, "application/json", manifest)
+	a.writeJSON(c, exportStatus(c, export, http.StatusOK), "application/json", manifest)
 	return nil
 }
 
-// linkOptions makes the store answer as the client wants it: ndjson that HTTP
-// unpacks, or the file as it is stored.
-func linkOptions(export jobs.Export, file jobs.File, life time.Duration) storage.LinkOptions {
-	// deleted/Patient.0001 and Patient.0001 may end up in one folder.
-	name := strings.ReplaceAll(strings.TrimPrefix(file.ObjectKey, export.ID.String()+"/"), "/", "-")
-	if export.Request.RawGzip {
-		return storage.LinkOptions{Expires: life, ContentType: "application/gzip", FileName: name}
+// fileLink is what the manifest says of where a file is: a link that the store
+// answers without credentials for a while, or an address of Sluice's own.
+func (a *API) fileLink(c *gin.Context, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
+	if a.config.GuardFiles {
+		return a.fileURL(c, export, file), nil
 	}
-	return storage.LinkOptions{
+	form := formOf(export, file)
+	return a.config.Bucket.Link(c.Request.Context(), file.ObjectKey, storage.LinkOptions{
 		Expires:         life,
-		ContentType:     "application/fhir+ndjson",
-		ContentEncoding: "gzip",
-		FileName:        strings.TrimSuffix(name, ".gz"),
-	}
+		ContentType:     form.contentType,
+		ContentEncoding: form.encoding,
+		FileName:        form.name,
+	})
 }

@@ -25,6 +25,7 @@ type commands struct {
 	Test  testCommand  `cmd:"" help:"Run the tests of both modules in a throw-away stand."`
 	Exec  execCommand  `cmd:"" help:"Run a shell command in a throw-away stand."`
 	Chaos chaosCommand `cmd:"" help:"Let things go wrong while Sluice exports."`
+	Bench benchCommand `cmd:"" help:"Measure Sluice against COPY, and against doing without it."`
 }
 
 func main() {

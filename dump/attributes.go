@@ -15,8 +15,8 @@ type Attributes struct {
 	list []fhir.Attribute
 }
 
-// attributeType is the resource type whose rows describe them.
-const attributeType = "Attribute"
+// AttributeType is the resource type whose rows describe them.
+const AttributeType = "Attribute"
 
 // ScanFunc is Source.Scan, or the same under a snapshot.
 type ScanFunc func(ctx context.Context, scan source.Scan, fn func(*source.Row) error) error
@@ -25,7 +25,7 @@ type ScanFunc func(ctx context.Context, scan source.Scan, fn func(*source.Row) e
 // the table has no first-class extensions; a row that does not describe one is
 // passed over.
 func ReadAttributes(ctx context.Context, from *source.Source, scan ScanFunc) (Attributes, error) {
-	table, err := from.Table(ctx, attributeType)
+	table, err := from.Table(ctx, AttributeType)
 	if errors.Is(err, source.ErrNoTable) {
 		return Attributes{}, nil
 	}

@@ -2,7 +2,6 @@ package dump
 
 import (
 	"context"
-	"io"
 	"net/url"
 )
 
@@ -17,9 +16,11 @@ type IDsFunc func(ctx context.Context, fn func(id []byte) error) error
 // WriteDeletions writes what was deleted: a line for every hundred ids, each a
 // Bundle of type transaction whose entries ask for DELETE of Type/id (Bulk Data
 // 3.0.0, "Response - Output Manifest", deleted). What an id has that a URL has
-// not is percent-encoded. Otherwise it is as Write; no bytes count as stored.
-func WriteDeletions(ctx context.Context, w io.Writer, resourceType string, ids IDsFunc, opts Options) (Result, error) {
-	return transfer(ctx, w, resourceType, opts, func(ctx context.Context, lines *lines) error {
+// not is percent-encoded. Otherwise it is as WriteFiles; no bytes count as
+// stored.
+func WriteDeletions(ctx context.Context, next NextFunc, resourceType string, ids IDsFunc, opts Options) (Result, []File, error) {
+	sink := newSplitter(next, opts)
+	result, err := transfer(ctx, sink, resourceType, opts, func(ctx context.Context, lines *lines) error {
 		maker, b := lines.maker(), bundle{resourceType: resourceType}
 		err := ids(ctx, func(id []byte) error {
 			b.add(id)
@@ -33,6 +34,7 @@ func WriteDeletions(ctx context.Context, w io.Writer, resourceType string, ids I
 		}
 		return b.write(ctx, maker)
 	})
+	return result, sink.files, err
 }
 
 // bundle gathers the deletions of one line.

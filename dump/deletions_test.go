@@ -69,7 +69,7 @@ func TestWriteDeletions(t *testing.T) {
 	}
 	for _, count := range []int{0, 1, 100, 200, 250} {
 		var out bytes.Buffer
-		result, err := dump.WriteDeletions(t.Context(), &out, "Patient", idsOf(nil, ids[:count]...), dump.Options{})
+		result, _, err := dump.WriteDeletions(t.Context(), one(&out), "Patient", idsOf(nil, ids[:count]...), dump.Options{})
 		require.NoError(t, err)
 
 		urls, sizes := deletions(t, out.String())
@@ -87,7 +87,7 @@ func TestWriteDeletionsOfStrangeIDs(t *testing.T) {
 	t.Parallel()
 	ids := []string{`a"b`, `a\b`, "a\nb", "a/b c", "Größe", "a?b#c%d"}
 	var out bytes.Buffer
-	_, err := dump.WriteDeletions(t.Context(), &out, "Patient", idsOf(nil, ids...), dump.Options{})
+	_, _, err := dump.WriteDeletions(t.Context(), one(&out), "Patient", idsOf(nil, ids...), dump.Options{})
 	require.NoError(t, err)
 
 	urls, _ := deletions(t, out.String())
@@ -104,7 +104,7 @@ func TestWriteDeletionsFails(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("connection lost")
 	var out bytes.Buffer
-	_, err := dump.WriteDeletions(t.Context(), &out, "Patient", idsOf(lost, "pt-1"), dump.Options{Gzip: true})
+	_, _, err := dump.WriteDeletions(t.Context(), one(&out), "Patient", idsOf(lost, "pt-1"), dump.Options{Gzip: true})
 	require.ErrorIs(t, err, lost)
 	require.NotContains(t, out.String(), "DELETE")
 	require.Empty(t, out.Bytes(), "nothing that could be taken for a whole file")

@@ -46,12 +46,17 @@ type Options struct {
 	// never twice at the same time.
 	Issue func(Issue)
 
+	// MaxFileBytes bounds what WriteFiles and WriteDeletions put into one file,
+	// in bytes of lines before compression. Only a line that alone is longer
+	// makes a file longer. 0 means no bound.
+	MaxFileBytes int64
+
 	// Progress, if set, is called now and then and at the successful end, in the
 	// same way as Issue, with the rows and the bytes of stored jsonb text read so
 	// far. It must return quickly.
 	Progress func(rows, storedBytes int64)
 
-	// SHA256 asks for the hash of the written bytes.
+	// SHA256 asks for the hash of the written bytes, of each file.
 	SHA256 bool
 }
 
@@ -63,7 +68,7 @@ type Result struct {
 	Bytes       int64 // as written
 	Issues      int64 // things that could not be converted and passed as stored
 
-	SHA256 [32]byte // of what was written, if asked for
+	SHA256 [32]byte // of what Write has written, if asked for
 }
 
 // Write writes a line for each row to w. Lines are in the order of the rows.
@@ -81,16 +86,28 @@ type Result struct {
 // Write returns only when no goroutine of its own is left. So a w that may
 // block for ever must be made to fail from outside when ctx ends.
 func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc, opts Options) (Result, error) {
-	return WriteMany(ctx, w, resourceType, func(ctx context.Context, each source.EachFunc) error {
-		return rows(ctx, each(ctx))
-	}, opts)
+	return WriteMany(ctx, w, resourceType, rows.alone, opts)
+}
+
+// alone hands the rows out in the goroutine of the caller.
+func (rows RowsFunc) alone(ctx context.Context, each source.EachFunc) error {
+	return rows(ctx, each(ctx))
 }
 
 // WriteMany is Write for rows that come in several goroutines: each formats its
 // own, and compresses them too. Lines are in the order of the rows within
 // one goroutine, and whole lines of all of them alternate.
 func WriteMany(ctx context.Context, w io.Writer, resourceType string, rows ManyRowsFunc, opts Options) (Result, error) {
-	return transfer(ctx, w, resourceType, opts, func(ctx context.Context, lines *lines) error {
+	sink, err := newSink(w, opts)
+	if err != nil {
+		return Result{}, fmt.Errorf("dump: %w", err)
+	}
+	return writeRows(ctx, sink, resourceType, rows, opts)
+}
+
+// writeRows writes a line for each row to the target.
+func writeRows(ctx context.Context, to target, resourceType string, rows ManyRowsFunc, opts Options) (Result, error) {
+	return transfer(ctx, to, resourceType, opts, func(ctx context.Context, lines *lines) error {
 		return rows(ctx, func(ctx context.Context) func(*source.Row) error {
 			maker, formatter := lines.maker(), newFormatter(resourceType, opts.Format, lines.issue)
 			return func(row *source.Row) error {
@@ -100,19 +117,15 @@ func WriteMany(ctx context.Context, w io.Writer, resourceType string, rows ManyR
 	})
 }
 
-// transfer writes the lines that read makes to w.
-func transfer(ctx context.Context, w io.Writer, resourceType string, opts Options, read func(context.Context, *lines) error) (Result, error) {
-	sink, err := newSink(w, opts)
-	if err != nil {
-		return Result{}, fmt.Errorf("dump: %w", err)
-	}
+// transfer writes the lines that read makes to the target.
+func transfer(ctx context.Context, to target, resourceType string, opts Options, read func(context.Context, *lines) error) (Result, error) {
 	readCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
 	pipe := newPipe()
 	written := make(chan error, 1)
 	go func() {
-		err := sink.drain(pipe)
+		err := drain(pipe, to)
 		if err != nil {
 			cancel(err)
 		}
@@ -124,7 +137,7 @@ func transfer(ctx context.Context, w io.Writer, resourceType string, opts Option
 	writeErr := <-written
 
 	result := lines.result(readErr == nil)
-	result.Bytes, result.SHA256 = sink.out.count, sink.sum()
+	result.Bytes, result.SHA256 = to.written()
 	switch {
 	case writeErr != nil:
 		return result, fmt.Errorf("dump: write %s: %w", resourceType, writeErr)

@@ -20,8 +20,16 @@ type Format struct {
 	// FHIR. Defaults to fhir.DefaultCreatedAtURL.
 	CreatedAtURL string
 
+	// AttachmentBase is the URL of the FHIR server that relative URLs of
+	// attachments belong to; in FHIR they are then written in full.
+	AttachmentBase string
+
 	// Attributes become extensions in FHIR (ReadAttributes).
 	Attributes Attributes
+
+	// Elements, if not nil, are the root elements to keep in FHIR, besides the
+	// mandatory ones; what is left is tagged as incomplete.
+	Elements []string
 }
 
 // Issue is something in a resource that could not be converted and passed as
@@ -53,10 +61,12 @@ func newFormatter(resourceType string, format Format, report func(Issue)) *forma
 		report:       report,
 	}
 	if format.FHIR {
-		f.converter = fhir.NewConverter(format.Attributes.tables(), fhir.Options{
-			CreatedAtURL: format.CreatedAtURL,
-			Issue:        f.note,
-		})
+		tables := format.Attributes.tables()
+		options := fhir.Options{AttachmentBase: format.AttachmentBase, CreatedAtURL: format.CreatedAtURL, Issue: f.note}
+		if format.Elements != nil {
+			options.Subset = tables.Subset(resourceType, format.Elements)
+		}
+		f.converter = fhir.NewConverter(tables, options)
 	}
 	return f
 }

@@ -8,7 +8,22 @@ import (
 	"time"
 )
 
-// sink is the side that writes, and compresses what nobody has yet.
+// target is the side that writes, and compresses what nobody has yet.
+type target interface {
+	// write takes whole lines.
+	write(c chunk) error
+
+	// flush makes all lines so far readable at the other end.
+	flush() error
+
+	// finish completes what was written, once all lines are there.
+	finish() error
+
+	// written counts the bytes so far, and hashes them if that was asked for.
+	written() (n int64, sum [sha256.Size]byte)
+}
+
+// sink is a target that writes to one writer.
 type sink struct {
 	gzip *gzipper // nil: no compression
 	out  *output
@@ -30,7 +45,7 @@ func newSink(w io.Writer, opts Options) (*sink, error) {
 
 // drain writes all that comes through the pipe. It ends early, without an
 // error and without completing the output, if the pipe breaks.
-func (s *sink) drain(p *pipe) error {
+func drain(p *pipe, to target) error {
 	timer := time.NewTimer(lull)
 	defer timer.Stop()
 
@@ -38,14 +53,14 @@ func (s *sink) drain(p *pipe) error {
 	for {
 		chunk, state := p.take(timer)
 		if chunk.data != nil {
-			if err := s.write(chunk); err != nil {
+			if err := to.write(chunk); err != nil {
 				return err
 			}
 			p.recycle(chunk)
 			unflushed = true
 		}
 		if unflushed && (state == pipeIdle || !started) {
-			if err := s.flush(); err != nil {
+			if err := to.flush(); err != nil {
 				return err
 			}
 			unflushed, started = false, true
@@ -53,7 +68,7 @@ func (s *sink) drain(p *pipe) error {
 		switch state {
 		case pipeOpen, pipeIdle:
 		case pipeDone:
-			return s.finish()
+			return to.finish()
 		case pipeBroken:
 			return nil
 		}
@@ -68,7 +83,6 @@ func (s *sink) write(c chunk) error {
 	return s.gzip.write(c)
 }
 
-// flush makes all lines so far readable at the other end.
 func (s *sink) flush() error {
 	if s.gzip != nil {
 		if err := s.gzip.flush(); err != nil {
@@ -78,7 +92,6 @@ func (s *sink) flush() error {
 	return s.out.flush()
 }
 
-// finish completes the output.
 func (s *sink) finish() error {
 	if s.gzip == nil {
 		return nil
@@ -86,12 +99,11 @@ func (s *sink) finish() error {
 	return s.gzip.close()
 }
 
-// sum is the hash of what was written; zero if it was not asked for.
-func (s *sink) sum() (sum [sha256.Size]byte) {
+func (s *sink) written() (n int64, sum [sha256.Size]byte) {
 	if s.out.hash != nil {
 		s.out.hash.Sum(sum[:0])
 	}
-	return sum
+	return s.out.count, sum
 }
 
 // output counts and hashes what is written to w.

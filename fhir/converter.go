@@ -17,11 +17,20 @@ type Options struct {
 	// Default: DefaultCreatedAtURL.
 	CreatedAtURL string
 
+	// AttachmentBase is the URL of the FHIR server that relative URLs of
+	// attachments belong to, as in https://fhir.example.org/fhir. AppendFHIR then
+	// writes them in full. Empty leaves them as they are.
+	AttachmentBase string
+
 	// ExtensionValues says that in Aidbox format the values inside of
 	// extensions are written the Aidbox way too, as Aidbox does with
 	// BOX_FHIR_CORRECT_AIDBOX_FORMAT. By default AppendAidbox leaves extensions
 	// as they are. AppendFHIR reads both.
 	ExtensionValues bool
+
+	// Subset, if set, is what AppendFHIR keeps of a document of the Subset's
+	// type. It marks what it returns as incomplete.
+	Subset *Subset
 
 	// Issue is called for each thing that could not be converted and passed as
 	// it was. It may be nil.
@@ -45,6 +54,7 @@ type Converter struct {
 	createdAt []byte // the extension for it, up to its url
 
 	createdAtURL string // that url as JSON writes it
+	base, origin string // of relative URLs, as JSON writes them
 
 	// The state of the conversion that runs.
 	src       []byte
@@ -71,12 +81,15 @@ func NewConverter(t *Tables, options Options) *Converter {
 	if options.CreatedAtURL == "" {
 		options.CreatedAtURL = DefaultCreatedAtURL
 	}
+	base, origin := bases(options.AttachmentBase)
 	return &Converter{
 		tables:    t,
 		options:   options,
 		createdAt: []byte(`{"url":"` + quote(options.CreatedAtURL) + `"`),
 
 		createdAtURL: quote(options.CreatedAtURL),
+		base:         base,
+		origin:       origin,
 	}
 }
 
@@ -138,6 +151,9 @@ func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 	i := space(doc, 0)
 	if at(doc, i) == '{' {
 		dst, i = c.object(dst, i, n)
+		if c.options.Subset != nil {
+			dst = markSubsetted(dst, start)
+		}
 	} else {
 		dst, i = appendValue(dst, doc, i)
 	}

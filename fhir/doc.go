@@ -8,8 +8,11 @@
 // number literals to unknown elements, passes as it is. docs/format.md has the
 // rules with examples.
 //
+// A [SearchTables] says which search parameters there are and where in a document
+// each looks, and what is in the compartment of a patient.
+//
 // The package knows nothing of databases, files or HTTP, and imports no other
 // package of Sluice.
 package fhir
 
-//go:generate go run ./gen -o r4.tables
+//go:generate go run ./gen

@@ -13,9 +13,10 @@ type definition struct {
 }
 
 type element struct {
-	name  string
-	many  bool
-	types []string
+	name      string
+	many      bool
+	mandatory bool
+	types     []string
 }
 
 // choice returns the name of a choice element without its [x].
@@ -52,6 +53,9 @@ func parseTables(text string) (*Tables, error) {
 			}
 		}
 		addAidboxMembers(fields, t.types[name])
+		if name == "Attachment" {
+			fields["url"].located = true
+		}
 		t.types[name].fields, t.types[name].members = fields, newLookup(fields)
 	}
 	t.sibling = &field{name: "Element", many: true, node: t.types["Element"]}
@@ -102,11 +106,11 @@ func (t *Tables) addElements(fields map[string]*field, d definition) error {
 			if err != nil {
 				return err
 			}
-			add(e.name, &field{many: e.many, node: n})
+			add(e.name, &field{many: e.many, mandatory: e.mandatory, node: n})
 			continue
 		}
 		options := make(map[string]*field, len(e.types))
-		value := add(base, &field{action: [2]action{unfold, claim}})
+		value := add(base, &field{mandatory: e.mandatory, action: [2]action{unfold, claim}})
 		for _, name := range e.types {
 			n, err := t.lookupType(d, name)
 			if err != nil {
@@ -150,8 +154,9 @@ func parseDefinitions(text string) (map[string]definition, []string, error) {
 			}
 			order = append(order, current.name)
 		default:
-			name, many := strings.CutSuffix(words[0], "*")
-			current.elements = append(current.elements, element{name, many, words[1:]})
+			name, mandatory := strings.CutSuffix(words[0], "!")
+			name, many := strings.CutSuffix(name, "*")
+			current.elements = append(current.elements, element{name, many, mandatory, words[1:]})
 		}
 		definitions[current.name] = current
 	}

@@ -97,7 +97,7 @@ func (g *generator) members(name string, depth int) []pair {
 func (g *generator) member(name string, types []string, depth int) []pair {
 	code := types[g.IntN(len(types))]
 	primitive := code[0] >= 'a' && code[0] <= 'z'
-	name, isChoice := strings.CutSuffix(name, "[x]")
+	name, isChoice := strings.CutSuffix(strings.TrimSuffix(name, "!"), "[x]")
 	name, many := strings.CutSuffix(name, "*")
 	value := g.value(code, depth)
 	if many {

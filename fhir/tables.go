@@ -57,9 +57,14 @@ const (
 
 // A field is one name that an object of some type can have as a key.
 type field struct {
-	name string // as it is written in the document
-	many bool
-	node *node // the type of its values; nil for a primitive
+	name      string // as it is written in the document
+	many      bool
+	mandatory bool
+	node      *node // the type of its values; nil for a primitive
+
+	// located means that the value is a URL, which may be relative to the server
+	// it came from (Attachment.url).
+	located bool
 
 	// A choice element appears under its own name in Aidbox format (value) and
 	// under one name for each type in FHIR (valueQuantity). The first has

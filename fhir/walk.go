@@ -54,6 +54,9 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 func (c *Converter) member(dst []byte, m member, n *node, claims int) ([]byte, int) {
 	name := m.name(c.src)
 	f := n.members.find(name)
+	if c.depth == 1 && c.options.Subset != nil && !c.options.Subset.keeps(name, f) {
+		return dst, valueEnd(c.src, m.value)
+	}
 	if f == nil {
 		if len(name) > 1 && name[0] == '_' {
 			if f = n.members.find(name[1:]); f != nil {
@@ -76,7 +79,11 @@ func (c *Converter) member(dst []byte, m member, n *node, claims int) ([]byte, i
 		return c.claim(dst, m, f, claims)
 	}
 	if f.node == nil {
-		return appendValue(c.appendKey(dst, m), c.src, m.value)
+		dst = c.appendKey(dst, m)
+		if f.located && c.direction == toFHIR {
+			return c.location(dst, m.value)
+		}
+		return appendValue(dst, c.src, m.value)
 	}
 	return c.value(c.appendKey(dst, m), m.value, f)
 }

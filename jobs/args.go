@@ -40,7 +40,7 @@ func (ExportArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: QueueExport, MaxAttempts: exportAttempts}
 }
 
-// PartArgs is the job that reads one part into one object.
+// PartArgs is the job that reads one part into objects.
 type PartArgs struct {
 	ExportID   uuid.UUID `json:"export_id"`
 	Generation int       `json:"generation"`

@@ -18,9 +18,8 @@ const awaitEvery = 5 * time.Second
 // Await returns when all parts of this generation are done. As long as it waits
 // it has one connection, outside the bound of the pool: those who wait must not
 // keep the parts from being done. ErrOver if the export ended otherwise or
-// was begun anew. In between, check is called every few seconds; its error ends
-// the waiting.
-func (s *Store) Await(ctx context.Context, holding Export, check func(context.Context) error) (Export, error) {
+// was begun anew.
+func (s *Store) Await(ctx context.Context, holding Export) (Export, error) {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
@@ -40,9 +39,6 @@ func (s *Store) Await(ctx context.Context, holding Export, check func(context.Co
 			return export, ErrOver
 		case export.AllRead():
 			return export, nil
-		}
-		if err := check(ctx); err != nil {
-			return export, err
 		}
 		if err := awaitNotification(ctx, conn, holding.ID); err != nil {
 			return export, fmt.Errorf("jobs: await parts: %w", err)

@@ -75,7 +75,8 @@ type Plan struct {
 	Parts           []PlannedPart
 }
 
-// PlannedPart is one part to be. Its number is its place in the plan.
+// PlannedPart is one part to be. Its number is its place in the plan: parts are
+// queued in this order.
 type PlannedPart struct {
 	// Kind defaults to Resources.
 	Kind         PartKind
@@ -84,10 +85,10 @@ type PlannedPart struct {
 	// Scan says what to read, in the worker's own words.
 	Scan json.RawMessage
 
-	// ObjectKey is where the part goes.
+	// ObjectKey is where the part's first file goes.
 	ObjectKey string
 
-	// Bytes is the size on disk of what is to be read.
+	// Bytes is about the size on disk of what is to be read.
 	Bytes int64
 }
 

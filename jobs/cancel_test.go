@@ -43,15 +43,7 @@ func TestCancelWakesUp(t *testing.T) {
 	f := newFixture(t, 0)
 	export := f.begun(t, 1)
 	word := f.listen(t)
-	checked, ended := make(chan struct{}), make(chan error)
-	go func() {
-		_, err := f.store.Await(t.Context(), export, func(context.Context) error {
-			close(checked)
-			return nil
-		})
-		ended <- err
-	}()
-	<-checked
+	ended := f.await(t, export)
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
 	require.ErrorIs(t, <-ended, jobs.ErrOver)
 	require.Equal(t, export.ID.String(), word())
@@ -78,7 +70,7 @@ func TestCancelWaitsForPublishing(t *testing.T) {
 	part := f.hold(t, a.job.Args)
 
 	cancelled := make(chan error)
-	err := f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, func(ctx context.Context) error {
+	err := f.store.Done(a.ctx, a.job, part, wrote(part, 1), func(ctx context.Context) error {
 		go func() { cancelled <- f.store.Cancel(context.WithoutCancel(ctx), export.ID, client) }()
 		f.awaitLock(t)
 		require.Zero(t, f.cleanups(t, export.ID))
@@ -112,7 +104,7 @@ func TestDoneRacesWithCancel(t *testing.T) {
 		part := f.hold(t, a.job.Args)
 		group.Go(func() error { return f.store.Cancel(t.Context(), export.ID, client) })
 		group.Go(func() error {
-			err := f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, func(ctx context.Context) error {
+			err := f.store.Done(a.ctx, a.job, part, wrote(part, 1), func(ctx context.Context) error {
 				return f.requireNoCleanup(ctx, export.ID)
 			})
 			if errors.Is(err, jobs.ErrOver) || a.ctx.Err() != nil {

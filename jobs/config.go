@@ -12,6 +12,10 @@ type Config struct {
 	// running. 0 means no limit.
 	ClientExports int
 
+	// ReuseRunning answers a kick-off that equals one of the same client whose
+	// export has not ended with that export, in place of another.
+	ReuseRunning bool
+
 	// TotalExports bounds the exports that are accepted or running, whoever
 	// started them. 0 means no limit.
 	TotalExports int

@@ -27,7 +27,7 @@ func (s *Store) Complete(ctx context.Context, export Export, retention time.Dura
 		if tag.RowsAffected() == 0 {
 			return ErrOver
 		}
-		return publish(ctx)
+		return awake(ctx, tx, publish)
 	})
 }
 

@@ -152,10 +152,15 @@ func (f *fixture) readAll(t *testing.T, export jobs.Export) jobs.Export {
 	for range export.PartsTotal {
 		a := f.take(t)
 		part := f.hold(t, a.job.Args)
-		require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 7}, nothing))
+		require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), nothing))
 		a.end(nil)
 	}
 	return f.get(t, export.ID)
+}
+
+// wrote is the file of a part with so many resources.
+func wrote(part jobs.Part, resources int64) []jobs.File {
+	return []jobs.File{{Kind: jobs.Output, ResourceType: part.ResourceType, ObjectKey: part.ObjectKey, Resources: resources}}
 }
 
 // completed brings an export to its end.
@@ -167,6 +172,24 @@ func (f *fixture) completed(t *testing.T, retention time.Duration) jobs.Export {
 }
 
 // nothing is what a part without resources publishes.
+// await waits for the end of the export's parts in the background. It returns
+// when nothing but a notification can end the waiting soon.
+func (f *fixture) await(t *testing.T, export jobs.Export) <-chan error {
+	t.Helper()
+	var before time.Time
+	require.NoError(t, f.db.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&before))
+	ended := make(chan error, 1)
+	go func() {
+		_, err := f.store.Await(t.Context(), export)
+		ended <- err
+	}()
+	require.Eventually(t, func() bool {
+		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+			AND state = 'idle' AND state_change > $1 AND query LIKE '%FROM sluice.export e%'`, before) > 0
+	}, 20*time.Second, 5*time.Millisecond)
+	return ended
+}
+
 func nothing(context.Context) error { return nil }
 
 func (f *fixture) get(t *testing.T, id uuid.UUID) jobs.Export {

@@ -51,14 +51,14 @@ func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
 // lost, nor is a part that was not queued yet.
 const lostSQL = `
 WITH unfinished AS (
-    SELECT id AS export_id, job_id, lease_until
+    SELECT id AS export_id, job_id, lease_until, '' AS file
     FROM sluice.export WHERE state IN ('accepted', 'running')
     UNION ALL
-    SELECT p.export_id, p.job_id, p.lease_until
+    SELECT p.export_id, p.job_id, p.lease_until, substr(p.object_key, length(p.export_id::text) + 2)
     FROM sluice.part p JOIN sluice.export e ON e.id = p.export_id
     WHERE p.job_id IS NOT NULL AND p.state <> 'done' AND e.state = 'running'
 )
-SELECT u.export_id, j.id, j.attempt >= j.max_attempts
+SELECT u.export_id, u.file, j.id, j.attempt >= j.max_attempts
 FROM unfinished u JOIN river_job j ON j.id = u.job_id
 WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
   AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()`
@@ -75,52 +75,57 @@ const endSQL = `
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
 WHERE state = 'running' AND (metadata->>'cancel_attempted_at')::timestamptz < now() - $1::interval`
 
+// lostWork is a job whose process has died.
+type lostWork struct {
+	exportID  uuid.UUID
+	file      string // the first of the part; empty for the export itself
+	jobID     int64
+	exhausted bool // it was taken as often as a job may be
+}
+
+// reason is why the export fails that has lost this too often.
+func (l lostWork) reason() string {
+	if l.file == "" {
+		return "the processes that worked on the export died, again and again"
+	}
+	return l.file + ": the processes that read this part died, again and again"
+}
+
 // Reclaim gives the work of processes that have died, or can't reach the
 // database, to others, and returns how many jobs that were. An export whose
 // worker dies again and again fails. It also ends the jobs that such processes
-// were told to cancel, and queues parts that should be queued and are not. Any number of processes may call it.
+// were told to cancel, and queues parts that should be queued and are not. Any
+// number of processes may call it.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
-	lost, hopeless, err := s.findLost(ctx)
+	all, err := s.findLost(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
-	for _, id := range hopeless {
-		err := s.Fail(ctx, id, "the processes that worked on the export died, again and again")
-		if err != nil && !errors.Is(err, ErrOver) {
+	var jobIDs []int64
+	for _, lost := range all {
+		if !lost.exhausted {
+			jobIDs = append(jobIDs, lost.jobID)
+		} else if err := s.Fail(ctx, lost.exportID, lost.reason()); err != nil && !errors.Is(err, ErrOver) {
 			return 0, err
 		}
 	}
 	if _, err := s.pool.Exec(ctx, endSQL, LeaseTime); err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
-	tag, err := s.pool.Exec(ctx, giveBackSQL, lost)
+	tag, err := s.pool.Exec(ctx, giveBackSQL, jobIDs)
 	if err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
 	return int(tag.RowsAffected()), s.fillGaps(ctx)
 }
 
-// findLost returns the lost jobs, and the exports that have lost one too often.
-func (s *Store) findLost(ctx context.Context) (jobIDs []int64, hopeless []uuid.UUID, err error) {
-	type lost struct {
-		exportID  uuid.UUID
-		jobID     int64
-		exhausted bool
-	}
+func (s *Store) findLost(ctx context.Context) ([]lostWork, error) {
 	rows, err := s.pool.Query(ctx, lostSQL, LeaseTime)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l lost, err error) {
-		err = row.Scan(&l.exportID, &l.jobID, &l.exhausted)
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l lostWork, err error) {
+		err = row.Scan(&l.exportID, &l.file, &l.jobID, &l.exhausted)
 		return l, err
 	})
-	for _, l := range all {
-		if l.exhausted {
-			hopeless = append(hopeless, l.exportID)
-		} else {
-			jobIDs = append(jobIDs, l.jobID)
-		}
-	}
-	return jobIDs, hopeless, err
 }

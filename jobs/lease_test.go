@@ -44,8 +44,8 @@ func newLostExport(t *testing.T) *lostExport {
 		Snapshot:        "1-1",
 		TransactionTime: time.Now(),
 		Parts: []jobs.PlannedPart{
-			{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: "1", Bytes: 1},
-			{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: "2", Bytes: 1},
+			{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz", Bytes: 1},
+			{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: export.ID.String() + "/Patient.0002.ndjson.gz", Bytes: 1},
 		},
 	}))
 	part, err := store.Hold(ctx, jobs.PartArgs{ExportID: id, Generation: export.Generation, Number: 1})
@@ -156,7 +156,7 @@ func TestReclaim(t *testing.T) {
 		export, err := l.store.Get(t.Context(), l.id)
 		require.NoError(t, err)
 		require.Equal(t, jobs.Failed, export.State)
-		require.Contains(t, export.Failure, "died")
+		require.Equal(t, "Patient.0001.ndjson.gz: the processes that read this part died, again and again", export.Failure)
 	})
 }
 

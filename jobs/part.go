@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -31,6 +32,9 @@ type Part struct {
 
 	Request Request
 
+	// TransactionTime is the export's.
+	TransactionTime time.Time
+
 	// Snapshots are the names of the export's snapshot, the holder's first, then
 	// those of other running parts.
 	Snapshots []string
@@ -38,7 +42,9 @@ type Part struct {
 	Kind         PartKind
 	ResourceType string
 	Scan         json.RawMessage
-	ObjectKey    string
+
+	// ObjectKey is that of its first file.
+	ObjectKey string
 }
 
 const holdPartSQL = `
@@ -47,7 +53,7 @@ SET state = 'running', attempt = p.attempt + 1, snapshot = NULL, lease_until = n
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
   AND e.id = p.export_id AND e.state = 'running'
-RETURNING p.attempt, e.request,
+RETURNING p.attempt, e.request, e.transaction_time,
   array_remove(e.snapshot || ARRAY(
     SELECT o.snapshot FROM sluice.part o
     WHERE o.export_id = e.id AND o.number <> p.number AND o.state = 'running'), NULL),
@@ -59,7 +65,7 @@ RETURNING p.attempt, e.request,
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime).
-		Scan(&part.attempt, &part.Request, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
+		Scan(&part.attempt, &part.Request, &part.TransactionTime, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
 	}
@@ -95,22 +101,9 @@ func (s *Store) SharePart(ctx context.Context, part Part, snapshotID string) err
 // Attempt counts how often the part was taken, by whomever.
 func (part Part) Attempt() int { return part.attempt }
 
-// PartResult is what a part has written.
-type PartResult struct {
-	Resources int64 // or Bundles, of deletions
-	FileBytes int64 // as stored: compressed
-	SHA256    []byte
-
-	// Outcomes counts the OperationOutcomes stored under OutcomesKey, which say
-	// what could not be converted.
-	Outcomes    int64
-	OutcomesKey string
-}
-
 const (
 	partDoneSQL = `
-UPDATE sluice.part SET state = 'done', bytes_read = bytes_planned, resources = $5, file_bytes = $6, sha256 = $7,
-    outcomes = $8, outcomes_key = nullif($9, '')
+UPDATE sluice.part SET state = 'done', bytes_read = bytes_planned
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'
 RETURNING bytes_planned`
 
@@ -120,14 +113,15 @@ WHERE id = $1
 RETURNING parts_done = parts_total`
 )
 
-// Done ends the part, counts it in its export, completes its job and queues the
-// export's next part, all at once. publish makes the part's objects visible. It runs when it is certain
-// that this attempt still holds the part, and while it runs nobody can take the
-// part or end the export. ErrOver, with nothing changed and publish not run, if
-// this attempt no longer holds the part.
-func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, result PartResult, publish func(context.Context) error) error {
+// Done ends the part, writes down its files, counts it in its export, completes
+// its job and queues the export's next part, all at once. publish makes the
+// files visible. It runs when it is certain that this attempt still holds the
+// part, and while it runs nobody can take the part or end the export. ErrOver,
+// with nothing changed and publish not run, if this attempt no longer holds the
+// part.
+func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, files []File, publish func(context.Context) error) error {
 	return s.transact(ctx, "finish part", func(tx pgx.Tx) error {
-		bytes, err := part.finish(ctx, tx, result)
+		bytes, err := part.finish(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -138,7 +132,10 @@ func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, r
 		if completed.State != rivertype.JobStateCompleted {
 			return ErrOver // rescued: River answers with the job as another attempt left it
 		}
-		if err := publish(ctx); err != nil {
+		if err := part.addFiles(ctx, tx, files); err != nil {
+			return err
+		}
+		if err := awake(ctx, tx, publish); err != nil {
 			return err
 		}
 		// Last, since all parts of the export meet at this row.
@@ -151,10 +148,9 @@ func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, r
 
 // finish marks the part done and returns its planned bytes. Whoever wants to
 // drop it now waits.
-func (part Part) finish(ctx context.Context, tx pgx.Tx, result PartResult) (bytes int64, err error) {
+func (part Part) finish(ctx context.Context, tx pgx.Tx) (bytes int64, err error) {
 	args := part.args
-	err = tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.attempt,
-		result.Resources, result.FileBytes, result.SHA256, result.Outcomes, result.OutcomesKey).Scan(&bytes)
+	err = tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.attempt).Scan(&bytes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
 	}

@@ -37,9 +37,12 @@ func TestParts(t *testing.T) {
 		require.Equal(t, []string{"Patient"}, part.Request.Types)
 		require.JSONEq(t, `{"from": 1}`, string(part.Scan))
 
-		// The first part has resources, the second none.
-		result := jobs.PartResult{Resources: int64(7 * (1 - n)), FileBytes: 42, SHA256: []byte("hash")}
-		require.NoError(t, f.store.Done(a.ctx, a.job, part, result, func(context.Context) error { published++; return nil }))
+		// The first part has two files, the second none.
+		files := []jobs.File{wrote(part, 7)[0], {
+			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
+			Resources: 1, PlainBytes: 100, Bytes: 42, SHA256: []byte("hash"),
+		}}[:2*(1-n)]
+		require.NoError(t, f.store.Done(a.ctx, a.job, part, files, func(context.Context) error { published++; return nil }))
 		a.end(errors.New("too late to matter"))
 	}
 	require.Equal(t, 2, published)
@@ -49,10 +52,14 @@ func TestParts(t *testing.T) {
 	require.EqualValues(t, 300, export.BytesRead)
 	files, err := f.store.Files(t.Context(), export.ID)
 	require.NoError(t, err)
-	require.Equal(t, []jobs.File{{
-		ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz",
-		Resources: 7, Bytes: 42, SHA256: []byte("hash"),
-	}}, files.Output)
+	require.Equal(t, []jobs.File{
+		{Kind: jobs.Output, ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz", Resources: 7},
+		{
+			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
+			Resources: 1, PlainBytes: 100, Bytes: 42, SHA256: []byte("hash"),
+		},
+	}, files.Output)
+	require.Nil(t, files.Deleted, "nobody knows")
 	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'completed'`))
 
 	_, err = f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: 1})
@@ -73,12 +80,12 @@ func TestFormerAttempt(t *testing.T) {
 	holder := f.hold(t, a.job.Args)
 
 	require.ErrorIs(t, f.store.RenewPart(t.Context(), former, 99), jobs.ErrOver)
-	require.ErrorIs(t, f.store.Done(a.ctx, a.job, former, jobs.PartResult{Resources: 1}, mustNotPublish(t)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Done(a.ctx, a.job, former, wrote(former, 1), mustNotPublish(t)), jobs.ErrOver)
 	require.Zero(t, f.get(t, export.ID).BytesRead)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
 
-	require.NoError(t, f.store.Done(a.ctx, a.job, holder, jobs.PartResult{Resources: 2}, nothing))
-	require.ErrorIs(t, f.store.Done(a.ctx, a.job, holder, jobs.PartResult{Resources: 3}, mustNotPublish(t)), jobs.ErrOver, "once")
+	require.NoError(t, f.store.Done(a.ctx, a.job, holder, wrote(holder, 2), nothing))
+	require.ErrorIs(t, f.store.Done(a.ctx, a.job, holder, wrote(holder, 3), mustNotPublish(t)), jobs.ErrOver, "once")
 	a.end(nil)
 	require.Equal(t, 1, f.get(t, export.ID).PartsDone)
 	files, err := f.store.Files(t.Context(), export.ID)
@@ -96,7 +103,7 @@ func TestRescuedJob(t *testing.T) {
 	_, err := f.db.Exec(t.Context(), `UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE id = $1`, a.job.ID)
 	require.NoError(t, err)
 
-	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{}, mustNotPublish(t)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, nil, mustNotPublish(t)), jobs.ErrOver)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
 	a.end(nil)
 }
@@ -109,11 +116,11 @@ func TestPartNotPublished(t *testing.T) {
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	down := errors.New("the store is down")
-	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{}, func(context.Context) error { return down }), down)
+	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, nil, func(context.Context) error { return down }), down)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'running'`))
 
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{}, nothing))
+	require.NoError(t, f.store.Done(a.ctx, a.job, part, nil, nothing))
 	a.end(nil)
 	require.True(t, f.get(t, export.ID).AllRead())
 }
@@ -124,7 +131,8 @@ func TestGenerations(t *testing.T) {
 	f := newFixture(t, 2)
 	export := f.begun(t, 100, 200)
 	done, late := f.take(t), f.take(t)
-	require.NoError(t, f.store.Done(done.ctx, done.job, f.hold(t, done.job.Args), jobs.PartResult{Resources: 1}, nothing))
+	donePart := f.hold(t, done.job.Args)
+	require.NoError(t, f.store.Done(done.ctx, done.job, donePart, wrote(donePart, 1), nothing))
 	done.end(nil)
 	latePart := f.hold(t, late.job.Args)
 
@@ -135,14 +143,15 @@ func TestGenerations(t *testing.T) {
 	require.Zero(t, second.BytesRead)
 	require.Nil(t, second.TransactionTime)
 	require.False(t, second.AllRead())
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.file`))
 	late.awaitCancel(t) // River stops who still reads the former snapshot
 
 	require.ErrorIs(t, f.store.Start(t.Context(), export.ID, 1, plan(export.ID, 1)), jobs.ErrOver)
 	require.NoError(t, f.store.Start(t.Context(), export.ID, 2, plan(export.ID, 1, 1)))
-	require.ErrorIs(t, f.store.Done(context.WithoutCancel(late.ctx), late.job, latePart, jobs.PartResult{}, mustNotPublish(t)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Done(context.WithoutCancel(late.ctx), late.job, latePart, nil, mustNotPublish(t)), jobs.ErrOver)
 	_, err = f.store.Hold(t.Context(), late.job.Args)
 	require.ErrorIs(t, err, jobs.ErrOver)
-	_, err = f.store.Await(t.Context(), export, nothing)
+	_, err = f.store.Await(t.Context(), export)
 	require.ErrorIs(t, err, jobs.ErrOver)
 	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, mustNotPublish(t)), jobs.ErrOver)
 
@@ -171,7 +180,7 @@ func TestProgress(t *testing.T) {
 	require.EqualValues(t, 60, read())
 	require.NoError(t, f.store.RenewPart(t.Context(), part, 1000))
 	require.EqualValues(t, 100, read(), "no more than was planned")
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{}, nothing))
+	require.NoError(t, f.store.Done(a.ctx, a.job, part, nil, nothing))
 	a.end(nil)
 	require.EqualValues(t, 100, read())
 }
@@ -181,21 +190,13 @@ func TestAwait(t *testing.T) {
 	f := newFixture(t, 1)
 	export := f.begun(t, 100)
 	word := f.listen(t)
-	checked, ended := make(chan struct{}), make(chan error)
-	go func() {
-		_, err := f.store.Await(t.Context(), export, func(context.Context) error {
-			close(checked) // twice would panic: nothing else happens until the end
-			return nil
-		})
-		ended <- err
-	}()
-	<-checked
+	ended := f.await(t, export)
 	f.readAll(t, export)
 	require.NoError(t, <-ended)
 	require.Equal(t, export.ID.String(), word(), "of the last part")
 
-	lost := errors.New("the snapshot is lost")
-	other := f.begun(t, 100)
-	_, err := f.store.Await(t.Context(), other, func(context.Context) error { return lost })
-	require.ErrorIs(t, err, lost)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := f.store.Await(ctx, f.begun(t, 100))
+	require.ErrorIs(t, err, context.Canceled)
 }

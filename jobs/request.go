@@ -9,6 +9,25 @@ type Request struct {
 	// URL is the kick-off's full URL, for the manifest.
 	URL string `json:"url"`
 
+	// Level says whose resources to export.
+	Level Level `json:"level,omitempty"`
+
+	// Group is the id of the Group whose members' resources are wanted, at
+	// GroupLevel.
+	Group string `json:"group,omitempty"`
+
+	// Patients, if set, are the ids of the patients whose resources alone are
+	// wanted. At GroupLevel they were members at the kick-off.
+	Patients []string `json:"patients,omitempty"`
+
+	// Filters are FHIR searches by resource type. Of a type that has some, only
+	// resources that meet at least one are exported.
+	Filters map[string][]string `json:"filters,omitempty"`
+
+	// Elements, if not nil, are the root elements to keep, each as in
+	// Patient.name, or name for every type that has it.
+	Elements []string `json:"elements,omitempty"`
+
 	// Types are the resource types to export. One without a table has no
 	// resources.
 	Types []string `json:"types"`
@@ -22,6 +41,9 @@ type Request struct {
 	CreatedAfter time.Time `json:"created_after,omitzero"`
 	ChangedAfter time.Time `json:"changed_after,omitzero"`
 
+	// ChangedBefore leaves out what was last changed at that time or later.
+	ChangedBefore time.Time `json:"changed_before,omitzero"`
+
 	// FHIR asks for FHIR format instead of Aidbox's.
 	FHIR bool `json:"fhir"`
 
@@ -31,8 +53,54 @@ type Request struct {
 	// CreatedAtURL is the URL of the extension for meta.createdAt.
 	CreatedAtURL string `json:"created_at_url,omitempty"`
 
+	// MaxFileBytes bounds the ndjson of one file, before compression, if that is
+	// less than what the server allows. 0 means that the server decides.
+	MaxFileBytes int64 `json:"max_file_bytes,omitempty"`
+
+	// AttachmentBase is the URL of the FHIR server that relative URLs of
+	// attachments belong to.
+	AttachmentBase string `json:"attachment_base,omitempty"`
+
 	// RawGzip makes the links answer with the stored gzip bytes as a file of
 	// that type, where other links let HTTP unpack them (Aidbox's
 	// application/fhir+ndjson+gzip).
 	RawGzip bool `json:"raw_gzip,omitempty"`
+
+	// SeparateStatus makes the status of a poll that of the poll alone; the
+	// export's stands in a header of its own.
+	SeparateStatus bool `json:"separate_status,omitempty"`
+
+	// Warnings say what the client asked for and does not get, because it
+	// preferred that to a refusal. They become a file of outcomes.
+	Warnings []Warning `json:"warnings,omitempty"`
+}
+
+// Level is the level of an export (Bulk Data 3.0.0, "Bulk Data Kick-off
+// Request").
+type Level string
+
+// The levels.
+const (
+	// SystemLevel exports all resources.
+	SystemLevel Level = ""
+
+	// PatientLevel exports what is in the compartment of a patient.
+	PatientLevel Level = "patient"
+
+	// GroupLevel exports what is in the compartment of a member of a group.
+	GroupLevel Level = "group"
+)
+
+// The media types of the files.
+const (
+	NDJSON     = "application/fhir+ndjson"
+	GzipNDJSON = "application/fhir+ndjson+gzip" // Aidbox's, for files that stay compressed
+)
+
+// OutputFormat is the media type of the files that the request asks for.
+func (r Request) OutputFormat() string {
+	if r.RawGzip {
+		return GzipNDJSON
+	}
+	return NDJSON
 }

@@ -15,32 +15,40 @@ WHERE id = $1 AND state = 'running' AND snapshot IS NOT NULL`
 
 	// snapshotsSQL lists the names of the snapshot, the holder's first.
 	snapshotsSQL = `
-SELECT snapshot FROM sluice.export WHERE id = $1 AND snapshot IS NOT NULL
+SELECT snapshot FROM sluice.export WHERE id = $1 AND attempt = $2 AND state = 'running' AND snapshot IS NOT NULL
 UNION ALL
-SELECT snapshot FROM sluice.part WHERE export_id = $1 AND state = 'running' AND snapshot IS NOT NULL`
+SELECT snapshot FROM sluice.part WHERE export_id = $1 AND generation = $3 AND state = 'running' AND snapshot IS NOT NULL`
 )
 
-// Resume takes an export that another process has begun and left, and returns
-// the names under which its snapshot may still be there. If the caller can hold
-// one of them, it says so by Adopt and goes on; if not, or if there are none,
-// the export has to Begin.
-func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, snapshots []string, err error) {
+// Resume takes an export that another process has begun and left, if there is
+// a snapshot that may still be there. If the caller can hold it by one of its
+// names (Snapshots), it says so by Adopt and goes on. If not, or if the export
+// was not taken, it has to Begin.
+func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, taken bool, err error) {
 	err = s.move(ctx, id, "resume export", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, takeSQL, id, LeaseTime)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		if export, err = scanExport(tx.QueryRow(ctx, exportSQL, id)); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, snapshotsSQL, id)
-		if err != nil {
-			return err
-		}
-		snapshots, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		taken = true
+		export, err = scanExport(tx.QueryRow(ctx, exportSQL, id))
 		return err
 	})
-	return export, snapshots, err
+	return export, taken, err
+}
+
+// Snapshots lists the names under which the export's snapshot may be there now:
+// the holder's, and those of the parts that are being read, which come and go.
+func (s *Store) Snapshots(ctx context.Context, export Export) ([]string, error) {
+	rows, err := s.pool.Query(ctx, snapshotsSQL, export.ID, export.attempt, export.Generation)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: list snapshots: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("jobs: list snapshots: %w", err)
+	}
+	return names, nil
 }
 
 const adoptSQL = `
@@ -73,6 +81,6 @@ func (s *Store) Exclusively(ctx context.Context, export Export, do func(context.
 		if !holds {
 			return ErrOver
 		}
-		return do(ctx)
+		return awake(ctx, tx, do)
 	})
 }

@@ -53,7 +53,7 @@ func moves(f *fixture, export jobs.Export) map[string]func(context.Context) erro
 			return err
 		},
 		"Await": func(ctx context.Context) error {
-			_, err := f.store.Await(ctx, export, nothing)
+			_, err := f.store.Await(ctx, export)
 			return err
 		},
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
 )
 
 // A completed export is swept for the sake of its uploads, and once more when
@@ -48,4 +50,38 @@ func TestLeftovers(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, f.store.Swept(t.Context(), now[0]))
 	none()
+}
+
+// Only what is long over, and has been swept since, is forgotten.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	export := f.completed(t, time.Millisecond)
+	forget := func(want int64) {
+		t.Helper()
+		count, err := f.store.Forget(t.Context(), time.Hour)
+		require.NoError(t, err)
+		require.Equal(t, want, count)
+	}
+	exec := func(sql string) {
+		t.Helper()
+		_, err := f.db.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	exec(`UPDATE sluice.export SET finished_at = now() - interval '3 hours'`)
+	forget(0) // its files are there
+	require.NoError(t, f.store.Expire(t.Context()))
+	exec(`UPDATE sluice.export SET expires_at = now() - interval '2 hours'`)
+	forget(0) // it was not swept
+	leftovers, err := f.store.Leftovers(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, f.store.Swept(t.Context(), leftovers[0]))
+	exec(`UPDATE sluice.export SET expires_at = now() - interval '30 minutes'`)
+	forget(0) // its files were there until just now
+	exec(`UPDATE sluice.export SET expires_at = now() - interval '2 hours'`)
+	forget(1)
+
+	_, err = f.store.Get(t.Context(), export.ID)
+	require.ErrorIs(t, err, jobs.ErrNotFound)
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part`)+f.count(t, `SELECT count(*) FROM sluice.file`))
 }

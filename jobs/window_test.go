@@ -28,7 +28,7 @@ func (f *fixture) queued(t *testing.T, id uuid.UUID) int {
 func (f *fixture) workOff(t *testing.T, a *attempt) {
 	t.Helper()
 	part := f.hold(t, a.job.Args)
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, nothing))
+	require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 1), nothing))
 	a.end(nil)
 }
 
@@ -67,7 +67,7 @@ func TestWindow(t *testing.T) {
 		group.Go(func() error {
 			part, err := f.store.Hold(t.Context(), a.job.Args)
 			if err == nil {
-				err = f.store.Done(a.ctx, a.job, part, jobs.PartResult{Resources: 1}, nothing)
+				err = f.store.Done(a.ctx, a.job, part, wrote(part, 1), nothing)
 			}
 			a.end(err)
 			return err
@@ -118,7 +118,7 @@ func TestWindowBesideDrop(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(a.ctx, 20*time.Second)
 	defer cancel()
-	require.NoError(t, f.store.Done(ctx, a.job, part, jobs.PartResult{}, nothing))
+	require.NoError(t, f.store.Done(ctx, a.job, part, nil, nothing))
 	a.end(nil)
 	require.NoError(t, dropping.Rollback(t.Context()))
 	require.Equal(t, jobs.DefaultWindow-1, f.queued(t, export.ID), "there is a gap")
@@ -166,7 +166,7 @@ func TestWindowRacesWithCancel(t *testing.T) {
 		var group errgroup.Group
 		group.Go(func() error { return f.store.Cancel(t.Context(), export.ID, client) })
 		group.Go(func() error {
-			err := f.store.Done(context.WithoutCancel(a.ctx), a.job, part, jobs.PartResult{}, nothing)
+			err := f.store.Done(context.WithoutCancel(a.ctx), a.job, part, nil, nothing)
 			if errors.Is(err, jobs.ErrOver) {
 				err = nil
 			}

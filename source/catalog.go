@@ -22,7 +22,7 @@ type querier interface {
 // Partitions are not tables of their own.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, c.relname::text,
-	has_table_privilege(c.oid, 'SELECT'),
+	coalesce(has_table_privilege(c.oid, 'SELECT'), false),
 	bool_or(a.attname = 'resource_type'),
 	bool_or(a.attname = 'cts'),
 	h.oid IS NOT NULL,
@@ -72,12 +72,12 @@ func listCandidates(ctx context.Context, db querier, schema string, types []stri
 
 // lock keeps the table, with its partitions, from being rewritten, truncated or
 // dropped until the transaction ends: blocks then stay where they are. Readers
-// and writers do not notice. The history is locked by a look at it, since LOCK
-// asks for more rights than those to its columns.
+// and writers do not notice. ErrRewritten if that came before the lock, and
+// after the snapshot of the transaction.
 func (c *candidate) lock(ctx context.Context, db querier) error {
-	_, err := db.Exec(ctx, "LOCK TABLE "+quote(c.table.Schema, c.table.Name)+" IN ACCESS SHARE MODE")
+	err := pin(ctx, db, false, c.table.Schema, c.table.Name)
 	if err == nil && c.table.HasHistory {
-		_, err = db.Exec(ctx, "SELECT id FROM "+quote(c.table.Schema, c.table.Name+historySuffix)+" LIMIT 0")
+		err = pin(ctx, db, false, c.table.Schema, c.table.Name+historySuffix)
 	}
 	return err
 }
@@ -142,6 +142,17 @@ func measure(ctx context.Context, db querier, candidates []*candidate) error {
 		return m, nil
 	})
 	return err
+}
+
+// remeasure fills in the members and sizes of a table anew.
+func remeasure(ctx context.Context, db querier, table Table) (Table, error) {
+	c := &candidate{table: table}
+	c.table.Members, c.table.Blocks, c.table.Bytes = nil, 0, 0
+	if err := db.QueryRow(ctx, `SELECT $1::regclass::oid`, quote(table.Schema, table.Name)).Scan(&c.oid); err != nil {
+		return table, err
+	}
+	err := measure(ctx, db, []*candidate{c})
+	return c.table, err
 }
 
 // quote writes a relation's name for use in SQL.

@@ -37,6 +37,11 @@ WHERE h.ts > $1 AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
 // again is not among them; one that was both created and deleted after the time
 // is. The bytes are valid until fn returns. Otherwise it is as Scan.
 func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
+	for _, name := range []string{deletions.Table.Name, deletions.Table.Name + historySuffix} {
+		if err := pin(ctx, r.conn, false, deletions.Table.Schema, name); err != nil {
+			return fmt.Errorf("source: %w", err)
+		}
+	}
 	return deletions.query(fn).run(ctx, r.conn.pg(), r.pace)
 }
 

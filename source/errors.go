@@ -19,6 +19,11 @@ var (
 	// ErrSnapshotGone means that a snapshot can no longer be read: the
 	// transaction that exported it has ended.
 	ErrSnapshotGone = errors.New("the snapshot is gone")
+
+	// ErrRewritten comes with ErrSnapshotGone: the snapshot itself may still be
+	// held, but a table was rewritten, truncated, replaced or dropped after it
+	// was taken, so that its rows can't be found any more.
+	ErrRewritten = errors.New("a table was rewritten after the snapshot was taken")
 )
 
 // TableError is an error that concerns the table of one resource type.

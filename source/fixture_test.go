@@ -20,7 +20,7 @@ type fixture struct {
 	db     *pgx.Conn
 }
 
-func newFixture(t *testing.T, setup string) fixture {
+func newFixture(t testing.TB, setup string) fixture {
 	t.Helper()
 	databaseURL := sourcetest.Database(t)
 	db := connect(t, databaseURL)
@@ -29,7 +29,7 @@ func newFixture(t *testing.T, setup string) fixture {
 	return fixture{url: databaseURL, source: open(t, source.Config{URL: databaseURL}), db: db}
 }
 
-func open(t *testing.T, cfg source.Config) *source.Source {
+func open(t testing.TB, cfg source.Config) *source.Source {
 	t.Helper()
 	s, err := source.Open(t.Context(), cfg)
 	require.NoError(t, err)
@@ -37,7 +37,7 @@ func open(t *testing.T, cfg source.Config) *source.Source {
 	return s
 }
 
-func connect(t *testing.T, databaseURL string) *pgx.Conn {
+func connect(t testing.TB, databaseURL string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
@@ -60,7 +60,7 @@ func (f fixture) exec(t *testing.T, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
-func (f fixture) table(t *testing.T, resourceType string) source.Table {
+func (f fixture) table(t testing.TB, resourceType string) source.Table {
 	t.Helper()
 	table, err := f.source.Table(t.Context(), resourceType)
 	require.NoError(t, err)

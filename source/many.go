@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -16,9 +17,9 @@ type EachFunc func(ctx context.Context) (fn func(*Row) error)
 // ScanMany is Scan by several readers at the same time, each in a goroutine and on
 // a connection of its own, all under one snapshot: each row comes exactly once.
 // One connection is waited for; the others are taken if there are some at once,
-// up to one for each Config.ShareBytes of the table and up to Config.Spares by
-// all scans together. With CreatedAfter or ChangedAfter, and an index that
-// answers that, there is one reader.
+// up to one for each Config.ShareBytes of what is to be read and up to
+// Config.Spares by all scans together. Rows that PostgreSQL looks up in an
+// index are read by one.
 //
 // The first error of a reader ends all. ScanMany returns when all have ended.
 func (s *Source) ScanMany(ctx context.Context, scan Scan, each EachFunc) error {
@@ -32,7 +33,7 @@ func (s *Source) ScanMany(ctx context.Context, scan Scan, each EachFunc) error {
 	defer lead.Close(ctx)
 
 	if lead.snapshot == "" {
-		return lead.Scan(ctx, scan, each(ctx))
+		return lead.stream(ctx, scan, each(ctx))
 	}
 	return s.share(ctx, lead, scan, each)
 }
@@ -42,62 +43,55 @@ func (s *Source) readers(t Table) int {
 	return int(min(int64(cap(s.spares))+1, t.Bytes/s.config.ShareBytes))
 }
 
-// lead is the reader that holds the snapshot for the others.
+// lead is the reader that holds the snapshot, and the table as it shows it, for
+// the others.
 type lead struct {
 	*Reader
 
 	snapshot string // "": one reader is enough
 }
 
+// maxReplaced is how often in turn a table can be replaced before a scan of it is
+// given up.
+const maxReplaced = 5
+
 // openLead opens the first reader and brings the scan's table up to date with the
-// snapshot. The lock comes before the snapshot: whoever empties the table has
-// done so for all readers or for none.
+// snapshot. A table that is rewritten just then is looked at once more.
 func (s *Source) openLead(ctx context.Context, scan *Scan) (*lead, error) {
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := &lead{Reader: &Reader{conn: conn, pace: s.pace}}
-	if err := l.open(ctx, scan); err != nil {
+	for range maxReplaced {
+		if scan.Table, err = l.open(ctx, *scan); !errors.Is(err, ErrRewritten) {
+			break
+		}
+		l.rollback(ctx)
+	}
+	if err == nil && s.readers(scan.Table) > 1 {
+		l.snapshot, err = l.Share(ctx)
+	}
+	if err != nil {
 		l.Close(ctx)
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *lead) open(ctx context.Context, scan *Scan) error {
-	relation := quote(scan.Table.Schema, scan.Table.Name)
-	if _, err := l.conn.Exec(ctx, beginSQL+"; LOCK TABLE "+relation+" IN ACCESS SHARE MODE"); err != nil {
-		return err
+// open takes a snapshot and returns the table as the scan finds it there.
+func (l *lead) open(ctx context.Context, scan Scan) (Table, error) {
+	if _, err := l.conn.Exec(ctx, beginSQL); err != nil {
+		return scan.Table, err
 	}
-	if indexed, err := l.indexed(ctx, *scan); err != nil || indexed {
-		return err
+	if err := pin(ctx, l.conn, false, scan.Table.Schema, scan.Table.Name); err != nil {
+		return scan.Table, err
 	}
-	tables, err := listTables(ctx, l.conn, scan.Table.Schema, []string{scan.Table.Type})
-	if err != nil || len(tables) != 1 {
-		return err
+	var err error
+	if scan.Table, err = remeasure(ctx, l.conn, scan.Table); err != nil {
+		return scan.Table, err
 	}
-	scan.Table = tables[0]
-	l.snapshot, err = l.Share(ctx)
-	return err
-}
-
-// indexedSQL tells whether an index of the table $1 begins with the column $2.
-const indexedSQL = `
-SELECT EXISTS (
-	SELECT FROM pg_index AS i
-	JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-	WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND a.attname = $2
-)`
-
-// indexed tells whether PostgreSQL finds the rows of the scan by an index.
-func (l *lead) indexed(ctx context.Context, scan Scan) (indexed bool, err error) {
-	column := scan.boundColumn()
-	if column == "" {
-		return false, nil
-	}
-	err = l.conn.QueryRow(ctx, indexedSQL, quote(scan.Table.Schema, scan.Table.Name), column).Scan(&indexed)
-	return indexed, err
+	return narrowTable(ctx, l.conn.pg(), scan)
 }
 
 // share reads the ranges of the table by as many readers as there are connections
@@ -112,19 +106,20 @@ func (s *Source) share(ctx context.Context, lead *lead, scan Scan, each EachFunc
 
 	team, ctx := newTeam(ctx)
 	opening, enough := context.WithCancel(ctx) // who has no connection by the end needs none
-	for range s.readers(scan.Table) - 1 {
+	defer enough()
+	for range min(s.readers(scan.Table), len(ranges)) - 1 {
 		team.spawn(func() error {
 			helper, err := s.openHelper(opening, lead.snapshot)
 			if helper == nil || err != nil {
 				return nil //nolint:nilerr // the others read what it would have
 			}
 			defer helper.Close(ctx)
-			return helper.scanRanges(ctx, scan, queue, each(ctx))
+			return helper.streamRanges(ctx, scan, queue, each(ctx))
 		})
 	}
 	team.do(func() error {
 		defer enough()
-		return lead.scanRanges(ctx, scan, queue, each(ctx))
+		return lead.streamRanges(ctx, scan, queue, each(ctx))
 	})
 	return team.wait()
 }
@@ -143,10 +138,11 @@ func (s *Source) openHelper(ctx context.Context, snapshotID string) (*Reader, er
 	return r, nil
 }
 
-// scanRanges reads ranges until there are none.
-func (r *Reader) scanRanges(ctx context.Context, scan Scan, ranges <-chan BlockRange, fn func(*Row) error) error {
+// streamRanges reads ranges until there are none. The lead's lock keeps the table
+// as it is, so nobody has to look at it again.
+func (r *Reader) streamRanges(ctx context.Context, scan Scan, ranges <-chan BlockRange, fn func(*Row) error) error {
 	for scan.Blocks = range ranges {
-		if err := r.Scan(ctx, scan, fn); err != nil {
+		if err := r.stream(ctx, scan, fn); err != nil {
 			return err
 		}
 	}

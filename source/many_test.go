@@ -110,7 +110,7 @@ func TestScanMany(t *testing.T) {
 // finds.
 func TestScanManyAlone(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, aidbox("encounter")+aidbox("group")+aidbox("patient")+manyRows+`; CREATE INDEX ON patient (cts);
+	f := newFixture(t, aidbox("encounter")+aidbox("group")+aidbox("patient")+manyRows+`; CREATE INDEX ON patient (cts); ANALYZE patient;
 		INSERT INTO "group" (id, txid, resource) VALUES ('g', 1, '{}')`)
 	many := f.many(t, 8)
 	scan := func(scan source.Scan) *gathering {
@@ -118,14 +118,23 @@ func TestScanManyAlone(t *testing.T) {
 		require.NoError(t, many.ScanMany(t.Context(), scan, got.each(false)))
 		return got
 	}
-	long := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	long, never := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	require.Zero(t, scan(source.Scan{Table: f.table(t, "Encounter")}).rows)
 	require.Equal(t, 1, scan(source.Scan{Table: f.table(t, "Group")}).rows)
-	indexed := scan(source.Scan{Table: f.table(t, "Patient"), CreatedAfter: long})
-	require.Equal(t, 5000, indexed.rows)
-	require.Equal(t, 1, indexed.readers)
-	require.Equal(t, 5000, scan(source.Scan{Table: f.table(t, "Patient"), ChangedAfter: long}).rows, "no index on ts")
+	for after, readers := range map[time.Time]int{long: 4, never: 1} {
+		called := 0
+		var mu sync.Mutex
+		err := many.ScanMany(t.Context(), source.Scan{Table: f.table(t, "Patient"), CreatedAfter: after}, func(context.Context) func(*source.Row) error {
+			mu.Lock()
+			defer mu.Unlock()
+			called++
+			return func(*source.Row) error { return nil }
+		})
+		require.NoError(t, err)
+		require.LessOrEqual(t, called, readers)
+	}
+	require.Equal(t, 5000, scan(source.Scan{Table: f.table(t, "Patient"), ChangedAfter: long}).rows)
 }
 
 // Scans that have a connection each and no more to take do not wait for one
@@ -207,7 +216,7 @@ func TestScanManyCutShort(t *testing.T) {
 		f := newFixture(t, aidbox("patient")+manyRows+`; UPDATE patient SET resource = jsonb_build_object('text', repeat(md5(id), 3000))`)
 		err := ends(t, f, func(row *source.Row) error {
 			_, err := f.db.Exec(t.Context(), `SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
-				WHERE datname = current_database() AND query LIKE 'SELECT id, txid,%'`)
+				WHERE datname = current_database() AND query LIKE 'SELECT r.id, r.txid,%'`)
 			return err
 		})
 		require.ErrorContains(t, err, `source: read "public"."patient"`)

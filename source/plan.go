@@ -13,12 +13,16 @@ type BlockRange struct {
 	// To is the block after the last; 0 means up to the end, wherever that is
 	// by then.
 	To int64
+
+	// Bytes is about how much is to be read, as Member.Bytes counts it. A scan
+	// does not look at it.
+	Bytes int64 `json:"-"`
 }
 
 // Plan cuts a table into block ranges of about target bytes each, in the order
 // of the table's members; together they hold each row exactly once. A table
-// without blocks gives none. A target of 0 or less gives one range for each
-// member.
+// without blocks gives none. A member that is to be read in one go is one range,
+// and with a target of 0 or less each is.
 //
 // The sizes in t must have been read after the snapshot that will be scanned
 // was taken: rows it shows then lie within them. The last range of a member is
@@ -32,7 +36,7 @@ func Plan(t Table, target int64) []BlockRange {
 }
 
 func (m Member) plan(target int64) []BlockRange {
-	whole := BlockRange{Schema: m.Schema, Name: m.Name}
+	whole := BlockRange{Schema: m.Schema, Name: m.Name, Bytes: m.Bytes}
 	if m.Whole || m.Blocks > 0 && (target <= 0 || m.Bytes <= target) {
 		return []BlockRange{whole}
 	}
@@ -46,8 +50,10 @@ func (m Member) plan(target int64) []BlockRange {
 		r := whole
 		r.From = share(m.Blocks, i, count)
 		r.To = share(m.Blocks, i+1, count)
+		r.Bytes = m.Bytes / count
 		ranges = append(ranges, r)
 	}
+	ranges[0].Bytes += m.Bytes % count
 	ranges[count-1].To = 0
 	return ranges
 }

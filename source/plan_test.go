@@ -30,6 +30,16 @@ func TestPlan(t *testing.T) {
 	require.Equal(t, "public.patient 0-1;public.patient 1-0;", plan(1, member(2)), "never less than a block")
 	require.Equal(t, "public.patient 0-0;public.far 0-0;", plan(8192, member(1), source.Member{Schema: "public", Name: "far", Whole: true}))
 
+	var bytes int64
+	uneven := source.Member{Schema: "public", Name: "patient", Blocks: 10, Bytes: 100_001} // with TOAST
+	for _, r := range source.Plan(source.Table{Members: []source.Member{uneven}}, 30_000) {
+		require.InDelta(t, 25_000, r.Bytes, 1)
+		bytes += r.Bytes
+	}
+	require.Equal(t, uneven.Bytes, bytes)
+	indexed := source.Member{Schema: "public", Name: "patient", Blocks: 10, Bytes: 500, Whole: true}
+	require.Equal(t, []source.BlockRange{{Schema: "public", Name: "patient", Bytes: 500}}, source.Plan(source.Table{Members: []source.Member{indexed}}, 100))
+
 	huge := source.Plan(source.Table{Members: []source.Member{member(1<<32 - 1)}}, 1<<35)
 	require.Len(t, huge, 1<<10)
 	for i := range huge[1:] {

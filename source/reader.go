@@ -48,9 +48,20 @@ func (r *Reader) Share(ctx context.Context) (snapshotID string, err error) {
 	return snapshotID, nil
 }
 
-// Scan is Source.Scan under the Reader's snapshot. After an error the Reader is
-// of no more use.
+// Scan is Source.Scan under the Reader's snapshot. ErrRewritten, before the
+// first row, if the table is no longer as the snapshot shows it; else it is
+// kept so until the Reader is closed. After an error the Reader is of no more
+// use.
 func (r *Reader) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
+	schema, name, only := scan.relation()
+	if err := pin(ctx, r.conn, only, schema, name); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	return r.stream(ctx, scan, fn)
+}
+
+// stream is Scan of a table that is known to be as the snapshot shows it.
+func (r *Reader) stream(ctx context.Context, scan Scan, fn func(*Row) error) error {
 	return stream(ctx, r.conn.pg(), r.pace, scan, fn)
 }
 

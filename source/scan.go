@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,8 +28,15 @@ type Scan struct {
 	// before, and those that do not say when they were changed.
 	ChangedAfter time.Time
 
+	// ChangedBefore, if set, leaves out rows last changed at that time or later,
+	// and those that do not say when they were changed.
+	ChangedBefore time.Time
+
 	// Blocks limits the scan to a share of the table.
 	Blocks BlockRange
+
+	// Only, if set, leaves out the rows that do not meet it.
+	Only Condition
 }
 
 // Scan hands the rows to fn as the server sends them, in no order that is
@@ -52,6 +58,11 @@ func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error
 
 // stream runs the scan on conn, not faster than the pace.
 func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn func(*Row) error) error {
+	return scan.rows(fn).run(ctx, conn, pace)
+}
+
+// rows is the statement of a scan that hands its rows to fn.
+func (scan Scan) rows(fn func(*Row) error) query {
 	var row Row
 	q := scan.query()
 	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(scan.Table, fields) }
@@ -61,7 +72,7 @@ func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn 
 		}
 		return len(row.Resource), fn(&row)
 	}
-	return q.run(ctx, conn, pace)
+	return q
 }
 
 // query is a statement whose rows are worked on as they come.
@@ -152,59 +163,50 @@ func settle(conn *pgconn.PgConn) {
 	}
 }
 
+// relation names what is read: one relation only, or the table with all that
+// belongs to it.
+func (scan Scan) relation() (schema, name string, only bool) {
+	if scan.Blocks.Name != "" {
+		return scan.Blocks.Schema, scan.Blocks.Name, true
+	}
+	return scan.Table.Schema, scan.Table.Name, false
+}
+
 // query builds the statement of a scan, without what becomes of its rows. It
 // has no ORDER BY and no cursor, so that the first row comes at once.
 func (scan Scan) query() query {
 	q := query{relation: quote(scan.Table.Schema, scan.Table.Name)}
+	q.bind(scan.Only.Args)
 	var conditions []string
-	after := func(column string, t time.Time) {
+	bound := func(column, operator string, t time.Time) {
 		if !t.IsZero() {
 			q.params = append(q.params, formatTime(t))
 			q.types = append(q.types, pgtype.TimestamptzOID)
-			conditions = append(conditions, column+" > $"+strconv.Itoa(len(q.params)))
+			conditions = append(conditions, column+" "+operator+" $"+strconv.Itoa(len(q.params)))
 		}
 	}
 
-	created := "NULL::timestamptz"
+	created, createdColumn := "NULL::timestamptz", "r.ts"
 	if scan.Table.HasCreated {
-		created = "cts"
+		created, createdColumn = "r.cts", "r.cts"
 	}
-	after(scan.createdColumn(), scan.CreatedAfter)
-	after("ts", scan.ChangedAfter)
+	bound(createdColumn, ">", scan.CreatedAfter)
+	bound("r.ts", ">", scan.ChangedAfter)
+	bound("r.ts", "<", scan.ChangedBefore)
 	if scan.Blocks.From > 0 {
-		conditions = append(conditions, fmt.Sprintf("ctid >= '(%d,0)'", scan.Blocks.From))
+		conditions = append(conditions, fmt.Sprintf("r.ctid >= '(%d,0)'", scan.Blocks.From))
 	}
 	if scan.Blocks.To > 0 {
-		conditions = append(conditions, fmt.Sprintf("ctid < '(%d,0)'", scan.Blocks.To))
+		conditions = append(conditions, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Blocks.To))
 	}
 
-	relation := q.relation
-	if scan.Blocks.Name != "" {
-		relation = "ONLY " + quote(scan.Blocks.Schema, scan.Blocks.Name)
+	schema, name, only := scan.relation()
+	relation := quote(schema, name)
+	if only {
+		relation = "ONLY " + relation
 	}
-	q.sql = "SELECT id, txid, ts, " + created + ", resource FROM " + relation
-	if len(conditions) > 0 {
-		q.sql += " WHERE " + strings.Join(conditions, " AND ")
-	}
+	relation += " AS r"
+	conditions = append(conditions, scan.Only.conditions(relation, conditions)...)
+	q.sql = "SELECT r.id, r.txid, r.ts, " + created + ", r.resource FROM " + relation + where(conditions)
 	return q
-}
-
-// createdColumn is what CreatedAfter applies to.
-func (scan Scan) createdColumn() string {
-	if scan.Table.HasCreated {
-		return "cts"
-	}
-	return "ts"
-}
-
-// boundColumn is the column whose time bounds the scan, or one of them; "" if none
-// does.
-func (scan Scan) boundColumn() string {
-	switch {
-	case !scan.ChangedAfter.IsZero():
-		return "ts"
-	case !scan.CreatedAfter.IsZero():
-		return scan.createdColumn()
-	}
-	return ""
 }

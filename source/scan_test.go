@@ -130,7 +130,7 @@ func (f fixture) running(t *testing.T) []string {
 	t.Helper()
 	var queries []string
 	err := f.db.QueryRow(t.Context(), `SELECT array_agg(query) FROM pg_stat_activity
-		WHERE datname = current_database() AND query LIKE 'SELECT id, txid,%' AND state <> 'idle'`).Scan(&queries)
+		WHERE datname = current_database() AND query LIKE 'SELECT r.id, r.txid,%' AND state <> 'idle'`).Scan(&queries)
 	require.NoError(t, err)
 	return queries
 }

@@ -54,29 +54,6 @@ func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
 	return sn, nil
 }
 
-// AdoptSnapshot opens a snapshot that shows the state of another, which has this
-// ID and may be held by another process. It then lives on its own, under an ID
-// of its own, but without TransactionTime, which only the first holder knows.
-// ErrSnapshotGone if nobody holds the other any more.
-func (s *Source) AdoptSnapshot(ctx context.Context, snapshotID string) (*Snapshot, error) {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("source: adopt snapshot: %w", err)
-	}
-	sn := &Snapshot{conn: conn, schema: s.config.Schema}
-	if err := sn.adopt(ctx, snapshotID); err != nil {
-		return nil, errors.Join(fmt.Errorf("source: adopt snapshot: %w", err), conn.Close(ctx))
-	}
-	return sn, nil
-}
-
-func (sn *Snapshot) adopt(ctx context.Context, snapshotID string) error {
-	if err := importSnapshot(ctx, sn.conn.PgConn(), snapshotID); err != nil {
-		return err
-	}
-	return sn.conn.QueryRow(ctx, exportSQL).Scan(&sn.ID)
-}
-
 func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 	horizon, err := readHorizon(ctx, sn.conn, margin)
 	if err != nil {
@@ -92,7 +69,8 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 
 // Tables finds the tables of these types; a type without one is left out. From
 // now on and as long as the snapshot is held, none of them can be rewritten,
-// truncated or dropped. Their sizes are those they have now: no row of the
+// truncated or dropped; one that was, since the snapshot was taken, is
+// ErrRewritten. Their sizes are those they have now: no row of the
 // snapshot lies beyond them. A table that can't be read is a *TableError.
 func (sn *Snapshot) Tables(ctx context.Context, types []string) ([]Table, error) {
 	sn.mu.Lock()
@@ -105,17 +83,46 @@ func (sn *Snapshot) Tables(ctx context.Context, types []string) ([]Table, error)
 	return tables, nil
 }
 
-// Alive asks the server whether the snapshot is still there. If not, the error
-// is ErrSnapshotGone, for good. A ctx that ends before the answer comes breaks
-// the connection and the snapshot with it, so it should allow some time.
-func (sn *Snapshot) Alive(ctx context.Context) error {
+const (
+	// pingEvery is how often the server is asked whether the snapshot is there.
+	// It tells by itself when it ends the session; a network that is cut off
+	// tells nobody.
+	pingEvery = 5 * time.Second
+
+	// pingTimeout bounds the answer. The server has nothing else to do on that
+	// connection.
+	pingTimeout = time.Minute
+)
+
+// Watch returns ErrSnapshotGone as soon as the snapshot is gone, or the error of
+// ctx when that ends before. Then the snapshot can only be closed.
+func (sn *Snapshot) Watch(ctx context.Context) error {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
 
-	if err := sn.conn.Ping(ctx); err != nil {
-		return fmt.Errorf("source: %w: %w", ErrSnapshotGone, err)
+	for {
+		err := sn.wait(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("source: watch snapshot: %w", ctx.Err())
+		case err != nil:
+			return fmt.Errorf("source: %w: %w", ErrSnapshotGone, err)
+		}
 	}
-	return nil
+}
+
+// wait waits a while for the server to end the session, and asks it then
+// whether it is still there.
+func (sn *Snapshot) wait(ctx context.Context) error {
+	idle, cancel := context.WithTimeout(ctx, pingEvery)
+	defer cancel()
+	// Nobody notifies this session: only its end, or that of the time, ends this.
+	if _, err := sn.conn.WaitForNotification(idle); err != nil && (idle.Err() == nil || sn.conn.IsClosed()) {
+		return err
+	}
+	answer, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return sn.conn.Ping(answer)
 }
 
 // Close releases the snapshot. Scans that have begun go on; none can begin.

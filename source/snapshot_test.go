@@ -49,13 +49,12 @@ func TestSnapshotGone(t *testing.T) {
 	require.NoError(t, closed.Close(t.Context()))
 	require.Eventually(t, func() bool { return scanAt(closed.ID) != nil }, 30*time.Second, time.Millisecond)
 	require.ErrorIs(t, scanAt(closed.ID), source.ErrSnapshotGone)
-	require.ErrorIs(t, closed.Alive(t.Context()), source.ErrSnapshotGone)
+	require.ErrorIs(t, closed.Watch(t.Context()), source.ErrSnapshotGone)
 
 	killed := f.snapshot(t)
-	require.NoError(t, killed.Alive(t.Context()))
 	f.exec(t, `SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
 		WHERE datname = current_database() AND state = 'idle in transaction'`)
-	require.ErrorIs(t, killed.Alive(t.Context()), source.ErrSnapshotGone)
+	require.ErrorIs(t, killed.Watch(t.Context()), source.ErrSnapshotGone)
 	require.ErrorIs(t, scanAt(killed.ID), source.ErrSnapshotGone)
 
 	for _, id := range []string{"", "nonsense", "00000003-0000001B-1'; DROP TABLE patient; --"} {

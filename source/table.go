@@ -31,12 +31,16 @@ type Table struct {
 	Members []Member
 }
 
+// Quoted returns the table's name with its schema, as SQL writes it.
+func (t Table) Quoted() string { return quote(t.Schema, t.Name) }
+
 // Member is one relation of those that hold a table's rows.
 type Member struct {
 	Schema, Name  string
 	Bytes, Blocks int64
 
-	// Whole means that the rows have no block addresses, as those of a foreign
-	// table: the member can only be read in one go.
+	// Whole means that the member is to be read in one go: its rows have no block
+	// addresses, as those of a foreign table, or an index finds those that are
+	// wanted (Snapshot.Narrow).
 	Whole bool
 }

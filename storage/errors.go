@@ -15,6 +15,9 @@ var (
 	// ErrNoBucket says that the store answers but has no such bucket.
 	ErrNoBucket = errors.New("the bucket does not exist")
 
+	// ErrNoObject says that there is nothing under the key.
+	ErrNoObject = errors.New("no such object")
+
 	// ErrAccessDenied says that the store refused the key, the signature or
 	// the action.
 	ErrAccessDenied = errors.New("the object store denied access")
@@ -60,6 +63,8 @@ func explainAnswer(answer minio.ErrorResponse) error {
 	switch answer.Code {
 	case minio.NoSuchBucket:
 		return fmt.Errorf("%w: %w", ErrNoBucket, answer)
+	case minio.NoSuchKey:
+		return fmt.Errorf("%w: %w", ErrNoObject, answer)
 	case "AuthorizationHeaderMalformed", "InvalidRegion":
 		return fmt.Errorf("%w (%s, is the region right?): %w", ErrAccessDenied, answer.Code, answer)
 	case minio.AccessDenied, "ExpiredToken", "InvalidToken", "XAdminUserNotFound":

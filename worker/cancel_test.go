@@ -11,7 +11,7 @@ import (
 func TestCancelWhileRunning(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	f.gate(t, "patient")
+	f.gate(t, "encounter")
 	f.start(t, options{partBytes: 3 * 8192, slots: 3})
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 3)

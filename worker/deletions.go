@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 
 	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -13,9 +12,12 @@ import (
 
 // planDeletions adds, to an export of what changed since a time, what was
 // deleted since then: one part for each table with a history. Nothing is known
-// of deletions from other tables, and the log says so.
+// of deletions from other tables, and the log says so. Nor is it known whose a
+// deleted resource was: where only some patients' resources are wanted, there
+// are no deletions.
 func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, tables []source.Table) ([]jobs.PlannedPart, error) {
-	if export.Request.ChangedAfter.IsZero() {
+	request := export.Request
+	if request.ChangedAfter.IsZero() || request.Level == jobs.GroupLevel || len(request.Patients) > 0 {
 		return nil, nil
 	}
 	var parts []jobs.PlannedPart
@@ -34,7 +36,7 @@ func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, ta
 			Kind:         jobs.Deletions,
 			ResourceType: table.Type,
 			Scan:         scan,
-			ObjectKey:    fmt.Sprintf("%s/deleted/%s.0001.ndjson.gz", export.ID, table.Type),
+			ObjectKey:    fmt.Sprintf("%s/deleted/%s.0001%s", export.ID, table.Type, fileSuffix),
 			Bytes:        table.HistoryBytes,
 		})
 	}
@@ -46,16 +48,17 @@ func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, ta
 }
 
 // stageDeletions is stage for what was deleted from a table.
-func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader *source.Reader) (jobs.PartResult, stagedPart, error) {
+func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader *source.Reader) (written, error) {
 	var deletions source.Deletions
 	if err := json.Unmarshal(part.Scan, &deletions); err != nil {
-		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
+		return written{}, fmt.Errorf("read the plan: %w", err)
 	}
 	ids := func(ctx context.Context, fn func(id []byte) error) error {
 		return reader.Deletions(ctx, deletions, fn)
 	}
-	result, staged, err := send(ctx, w.config.Bucket, part.ObjectKey, func(to io.Writer) (dump.Result, error) {
-		return dump.WriteDeletions(ctx, to, part.ResourceType, ids, dump.Options{Gzip: true, SHA256: true})
+	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
+	return to.send(ctx, jobs.Deleted, "Bundle", func(next dump.NextFunc) ([]dump.File, error) {
+		_, files, err := dump.WriteDeletions(ctx, next, part.ResourceType, ids, w.dumpOptions(part))
+		return files, err
 	})
-	return jobs.PartResult{Resources: result.Rows, FileBytes: result.Bytes, SHA256: result.SHA256[:]}, staged, err
 }

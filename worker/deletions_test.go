@@ -78,7 +78,7 @@ func TestDeletions(t *testing.T) {
 	slices.Sort(want)
 	require.Equal(t, want, f.deleted(t, id))
 	require.Equal(t, []jobs.ManifestOutput{
-		{Type: "Bundle", URL: id.String() + "/deleted/Patient.0001.ndjson.gz", Count: 2},
+		f.output(t, "Bundle", id.String()+"/deleted/Patient.0001.ndjson.gz", 2),
 	}, f.manifest(t, id).Deleted)
 	require.Len(t, f.lines(t, id, "Patient"), 16, "as many as without deletions")
 
@@ -88,7 +88,7 @@ func TestDeletions(t *testing.T) {
 	encounters := f.accept(t, jobs.Request{ChangedAfter: since, Types: []string{"Encounter"}})
 	for _, id := range []uuid.UUID{all, dump} {
 		f.await(t, id, jobs.Completed)
-		require.Equal(t, []string{"error", "output", "request", "requiresAccessToken", "transactionTime"}, f.manifestKeys(t, id))
+		require.Equal(t, []string{"error", "output", "outputFormat", "request", "requiresAccessToken", "transactionTime"}, f.manifestKeys(t, id))
 	}
 	f.await(t, encounters, jobs.Completed)
 	require.Contains(t, string(f.object(t, encounters.String()+"/manifest.json")), `"deleted": []`)

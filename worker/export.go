@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 
+	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 )
@@ -32,21 +35,35 @@ func (w *exportWorker) Timeout(job *river.Job[jobs.ExportArgs]) time.Duration {
 
 // Work runs the export. One that has ended meanwhile needs no more.
 func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]) error {
-	err := w.run(ctx, job.Args)
+	err := w.run(ctx, job.Args.ExportID, w.take)
+	if errors.Is(err, source.ErrSnapshotGone) && ctx.Err() == nil {
+		err = w.runAgain(ctx, job.Args.ExportID, err)
+	}
 	if errors.Is(err, jobs.ErrOver) || errors.Is(err, jobs.ErrNotFound) {
 		return nil
 	}
 	return ended(ctx, err)
 }
 
+// takeFunc makes this process the one that carries the export.
+type takeFunc func(context.Context, uuid.UUID) (jobs.Export, *source.Snapshot, error)
+
+// runAgain runs an export whose snapshot was lost. This is done at once: the
+// parts that are being read have the snapshot, but not for long.
+func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) error {
+	w.config.Logger.WarnContext(ctx, "snapshot lost", "export", id, "error", lost)
+	take := w.take
+	if errors.Is(lost, source.ErrRewritten) {
+		take = w.begin // what the parts have is of no use
+	}
+	return w.run(ctx, id, take)
+}
+
 // run does what the export still lacks and keeps it from others meanwhile.
-func (w *exportWorker) run(ctx context.Context, args jobs.ExportArgs) error {
-	export, snapshot, err := w.take(ctx, args.ExportID)
+func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) error {
+	export, snapshot, err := take(ctx, id)
 	if err != nil {
 		return err
-	}
-	if snapshot != nil {
-		defer closeSnapshot(ctx, snapshot)
 	}
 	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
 	return leased(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) error {
@@ -68,32 +85,51 @@ func (w *exportWorker) run(ctx context.Context, args jobs.ExportArgs) error {
 // take begins the export, or goes on with one whose holder is gone, if a part
 // of it still keeps the snapshot alive. Only then the snapshot is not nil.
 func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
-	export, names, err := w.store.Resume(ctx, id)
+	export, taken, err := w.store.Resume(ctx, id)
 	if err != nil {
 		return jobs.Export{}, nil, err
 	}
-	for _, name := range names {
-		snapshot, err := w.config.Source.AdoptSnapshot(ctx, name)
-		if err == nil {
-			return export, snapshot, nil
-		}
-		if !errors.Is(err, source.ErrSnapshotGone) {
-			return jobs.Export{}, nil, err
-		}
+	if !taken {
+		return w.begin(ctx, id)
 	}
-	export, err = w.store.Begin(ctx, id)
+	names := func(ctx context.Context) ([]string, error) { return w.store.Snapshots(ctx, export) }
+	snapshot, err := w.config.Source.AdoptSnapshot(ctx, names)
+	if errors.Is(err, source.ErrSnapshotGone) {
+		return w.begin(ctx, id)
+	}
+	return export, snapshot, err
+}
+
+// begin begins the export, or begins it anew.
+func (w *exportWorker) begin(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
+	export, err := w.store.Begin(ctx, id)
 	return export, nil, err
 }
 
-// goOn holds an adopted snapshot until the remaining parts have been read.
+// goOn holds an adopted snapshot until the remaining parts have been read, and
+// no longer.
+// source.ErrRewritten if they can't be: from the death of the former holder to
+// now, nobody kept the tables as they are.
 func (w *exportWorker) goOn(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
-	if _, err := snapshot.Tables(ctx, export.Request.Types); err != nil { // keeps them as they are
+	defer closeSnapshot(ctx, snapshot)
+	if _, err := holdTables(ctx, export, snapshot); err != nil {
 		return export, err
 	}
 	if err := w.store.Adopt(ctx, export, snapshot.ID); err != nil {
 		return export, err
 	}
 	return w.await(ctx, export, snapshot)
+}
+
+// holdTables finds the tables of the export's types and keeps them, and the one
+// that the conversion reads, as they are.
+func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) ([]source.Table, error) {
+	if export.Request.FHIR {
+		if _, err := snapshot.Tables(ctx, []string{dump.AttributeType}); err != nil {
+			return nil, err
+		}
+	}
+	return snapshot.Tables(ctx, export.Request.Types)
 }
 
 // read holds a snapshot until all parts of the export have been read from it.
@@ -133,35 +169,59 @@ func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 	})
 }
 
-// aliveTimeout bounds the question whether the snapshot is still there. The
-// server has nothing else to do on that connection.
-const aliveTimeout = time.Minute
-
 // await returns when all parts have been read, and fails when the snapshot is
 // gone.
 func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
-	return w.store.Await(ctx, export, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
-		defer cancel()
-		return snapshot.Alive(ctx)
-	})
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel(nil)
+
+	watching.Go(func() { cancel(snapshot.Watch(ctx)) })
+	read, err := w.store.Await(ctx, export)
+	return read, ended(ctx, err)
 }
 
 // complete ends an export whose parts are all done.
 func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
-	// All parts are done, so what is still unfinished nobody will finish: a
-	// process that was killed had begun it.
-	if err := w.config.Bucket.DeleteUploadsUnder(ctx, export.ID.String()+"/"); err != nil {
-		return err
-	}
 	// Before Complete, whose transaction should need no second connection.
 	files, err := w.store.Files(ctx, export.ID)
 	if err != nil {
 		return err
 	}
+	if err := w.removeStrays(ctx, export, files); err != nil {
+		return err
+	}
 	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
+		if err := writeWarnings(ctx, w.config.Bucket, export); err != nil {
+			return err
+		}
 		return w.writeManifest(ctx, export, files)
 	})
+}
+
+// removeStrays removes what is no file of the export, whose parts are all done:
+// uploads that nobody will finish, since the process that had begun them was
+// killed, and files of an attempt whose part was then done by another with fewer
+// files. The uploads first: none of them can become a file later.
+func (w *exportWorker) removeStrays(ctx context.Context, export jobs.Export, files jobs.Files) error {
+	folder := export.ID.String() + "/"
+	if err := w.config.Bucket.DeleteUploadsUnder(ctx, folder); err != nil {
+		return err
+	}
+	wanted := map[string]bool{folder + jobs.ManifestName: true} // another process may have come this far
+	for _, file := range slices.Concat(files.Output, files.Deleted, files.Outcomes) {
+		wanted[file.ObjectKey] = true
+	}
+	for object, err := range w.config.Bucket.List(ctx, folder) {
+		if err == nil && !wanted[object.Key] {
+			err = w.config.Bucket.Delete(ctx, object.Key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closeSnapshot lets go of the snapshot though ctx may have ended. If the

@@ -2,9 +2,11 @@ package worker_test
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,9 +44,10 @@ func TestExport(t *testing.T) {
 	require.Equal(t, jobs.Manifest{
 		TransactionTime: export.TransactionTime.UTC().Format("2006-01-02T15:04:05.000000Z"),
 		Request:         "https://fhir.example.org/fhir/$export",
+		OutputFormat:    "application/fhir+ndjson",
 		Output: []jobs.ManifestOutput{
-			{Type: "Encounter", URL: id.String() + "/Encounter.0001.ndjson.gz", Count: 100},
-			{Type: "Patient", URL: id.String() + "/Patient.0001.ndjson.gz", Count: 200},
+			f.output(t, "Encounter", id.String()+"/Encounter.0001.ndjson.gz", 100),
+			f.output(t, "Patient", id.String()+"/Patient.0001.ndjson.gz", 200),
 		},
 		Error: []jobs.ManifestOutput{},
 	}, f.manifest(t, id))
@@ -52,6 +55,16 @@ func TestExport(t *testing.T) {
 	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('export', 'part') AND state <> 'completed'`))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
 	require.Zero(t, f.uploads(t))
+}
+
+// output is what the manifest has to say of an object, by the object itself.
+func (f *fixture) output(t *testing.T, resourceType, key string, count int64) jobs.ManifestOutput {
+	t.Helper()
+	stored := f.object(t, key)
+	return jobs.ManifestOutput{
+		Type: resourceType, URL: key, Count: count, FileSize: int64(len(stored)),
+		Extension: &jobs.FileExtension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored))},
+	}
 }
 
 // requireFiles holds the objects of the export against what is recorded of
@@ -67,7 +80,9 @@ func (f *fixture) requireFiles(t *testing.T, id uuid.UUID, want map[string]int64
 		hash := sha256.Sum256(content)
 		require.Equal(t, hash[:], file.SHA256, file.ObjectKey)
 		require.EqualValues(t, len(content), file.Bytes, file.ObjectKey)
-		require.Len(t, unzip(t, content), int(file.Resources), file.ObjectKey)
+		lines := unzip(t, content)
+		require.Len(t, lines, int(file.Resources), file.ObjectKey)
+		require.EqualValues(t, len(strings.Join(lines, "\n"))+1, file.PlainBytes, file.ObjectKey)
 		counts[file.ResourceType] += file.Resources
 
 		name := filepath.Join(t.TempDir(), filepath.Base(file.ObjectKey))
@@ -87,6 +102,9 @@ func TestExportInManyParts(t *testing.T) {
 	export := f.await(t, id, jobs.Completed)
 
 	require.Greater(t, export.PartsTotal, 6)
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part a JOIN sluice.part b ON b.number = a.number + 1
+		WHERE b.bytes_planned > a.bytes_planned`), "the longest first")
+	require.EqualValues(t, export.BytesPlanned, f.count(t, `SELECT pg_relation_size('patient') + pg_relation_size('encounter')`))
 	f.requireFiles(t, id, map[string]int64{"Encounter": 100, "Patient": 200})
 	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"), "each resource once")
 	require.Equal(t, f.oracle(t, "Encounter", "encounter"), f.lines(t, id, "Encounter"), "each resource once")

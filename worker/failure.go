@@ -113,8 +113,8 @@ func passes(err error) bool {
 		return false
 	}
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
-		return false // no such table, no right to read it, …
+	if errors.As(err, &pgErr) && isFinal(pgErr.Code) {
+		return false
 	}
 	for _, final := range []error{
 		errTooLong, source.ErrOldServer, source.ErrNoTable,
@@ -173,4 +173,13 @@ func sourceReason(err *pgconn.PgError) string {
 		return "the table is no longer there"
 	}
 	return fmt.Sprintf("the database reported an error (SQLSTATE %s)", err.Code)
+}
+
+// isFinal tells whether an SQLSTATE stays the same whoever asks, and how often.
+// A password that is wrong is not of these: another process may have the right
+// one.
+func isFinal(code string) bool {
+	return strings.HasPrefix(code, "22") || // data exceptions
+		strings.HasPrefix(code, "42") || // no such table, no right to read it, …
+		code == "XX001" || code == "XX002" // corrupted data, corrupted index
 }

@@ -26,11 +26,11 @@ func TestTableDenied(t *testing.T) {
 	running := f.start(t, options{logger: slog.New(slog.NewJSONHandler(log, nil))})
 	id := f.accept(t, jobs.Request{})
 	export := f.await(t, id, jobs.Failed)
-	running.stop(t)
 
 	require.Equal(t, "Encounter: the source database denies reading the table", export.Failure)
 	f.requireNoRetry(t)
 	f.requireNothing(t, id)
+	running.stop(t)
 	require.Contains(t, log.String(), "permission denied for table encounter", "the operator sees the database's words")
 }
 
@@ -56,6 +56,21 @@ func TestBackupTable(t *testing.T) {
 	f.start(t, options{})
 	id := f.accept(t, jobs.Request{})
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
+}
+
+// A row that can't be computed can't be computed the next time either.
+func TestDataError(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup()+`
+		ALTER TABLE encounter ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY divides ON encounter USING (1 / (txid - txid) = 0);`)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	export := f.await(t, id, jobs.Failed)
+
+	require.Equal(t, "Encounter.0001.ndjson.gz: the database reported an error (SQLSTATE 22012)", export.Failure)
+	f.requireNoRetry(t)
+	f.requireNothing(t, id)
 }
 
 // Nothing that the store or the database says of itself reaches the client.

@@ -103,6 +103,7 @@ type options struct {
 	sourceURL, bucketURL string
 	databaseConns        int32
 	maxAge               time.Duration
+	maxFileBytes         int64
 	partBytes            int64
 	retention            time.Duration
 	slots                int
@@ -122,15 +123,16 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 		src = nil
 	}
 	w, err := worker.New(worker.Config{
-		Bucket:      openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
-		Database:    openPool(t, f.url, opts.databaseConns),
-		Logger:      cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
-		MaxAge:      opts.maxAge,
-		PartBytes:   opts.partBytes,
-		Retention:   opts.retention,
-		Slots:       opts.slots,
-		Source:      src,
-		StopTimeout: cmp.Or(opts.stopTimeout, time.Millisecond),
+		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
+		Database:     openPool(t, f.url, opts.databaseConns),
+		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
+		MaxAge:       opts.maxAge,
+		MaxFileBytes: opts.maxFileBytes,
+		PartBytes:    opts.partBytes,
+		Retention:    opts.retention,
+		Slots:        opts.slots,
+		Source:       src,
+		StopTimeout:  cmp.Or(opts.stopTimeout, time.Millisecond),
 	})
 	require.NoError(t, err)
 

@@ -3,6 +3,7 @@ package worker
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -45,13 +47,14 @@ func (o *outcomes) add(issue dump.Issue) {
 		return
 	}
 	o.write(outcomeIssue{
+		Code:        "structure",
 		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; it is exported as it is stored", issue.ResourceType, issue.ID, issue.Path, issue.Reason),
 		Expression:  []string{issue.Path},
 	})
 }
 
 func (o *outcomes) write(issue outcomeIssue) {
-	issue.Severity, issue.Code = "warning", "structure"
+	issue.Severity = "warning"
 	encoder := json.NewEncoder(&o.lines)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(outcome{ResourceType: "OperationOutcome", Issue: []outcomeIssue{issue}}); err != nil {
@@ -60,11 +63,33 @@ func (o *outcomes) write(issue outcomeIssue) {
 	o.count++
 }
 
-// stage sends the outcomes to the store.
-func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string) (*storage.Staged, error) {
+// stage sends the outcomes to the store, in one file however small the others
+// are.
+func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string) (jobs.File, *storage.Staged, error) {
 	if o.more > 0 {
-		o.write(outcomeIssue{Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
+		o.write(outcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
 	}
+	plain := int64(o.lines.Len())
+	packed, err := o.pack()
+	if err != nil {
+		return jobs.File{}, nil, err
+	}
+	sum := sha256.Sum256(packed.Bytes())
+	file := jobs.File{
+		Kind:         jobs.Outcome,
+		ResourceType: "OperationOutcome",
+		ObjectKey:    key,
+		Resources:    o.count,
+		PlainBytes:   plain,
+		Bytes:        int64(packed.Len()),
+		SHA256:       sum[:],
+	}
+	staged, err := bucket.Stage(ctx, key, packed)
+	return file, staged, err
+}
+
+// pack compresses the lines.
+func (o *outcomes) pack() (*bytes.Buffer, error) {
 	var packed bytes.Buffer
 	writer := gzip.NewWriter(&packed)
 	_, err := o.lines.WriteTo(writer)
@@ -74,12 +99,12 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 	if err != nil {
 		return nil, fmt.Errorf("pack outcomes: %w", err)
 	}
-	return bucket.Stage(ctx, key, &packed)
+	return &packed, nil
 }
 
-// outcomesKey is where the outcomes of a part go: beside its object, in a
+// outcomesKey is where the outcomes of a part go: beside its first file, in a
 // folder of their own, since a resource type can be named OperationOutcome too.
 func outcomesKey(objectKey string) string {
 	folder, file := path.Split(objectKey)
-	return folder + "error/" + strings.TrimSuffix(file, ".ndjson.gz") + ".OperationOutcome.ndjson.gz"
+	return folder + "error/" + strings.TrimSuffix(file, fileSuffix) + ".OperationOutcome" + fileSuffix
 }

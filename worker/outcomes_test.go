@@ -63,9 +63,9 @@ func TestOutcomes(t *testing.T) {
 
 	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) { return file.ObjectKey, nil })
 	require.NoError(t, err)
-	require.Equal(t, []jobs.ManifestOutput{{
-		Type: "OperationOutcome", URL: id.String() + "/error/Encounter.0001.OperationOutcome.ndjson.gz", Count: 2,
-	}}, manifest.Error)
+	require.Equal(t, []jobs.ManifestOutput{
+		f.output(t, "OperationOutcome", id.String()+"/error/Encounter.0001.OperationOutcome.ndjson.gz", 2),
+	}, manifest.Error)
 }
 
 // A defect that is everywhere does not make a second export of the first.

@@ -20,15 +20,17 @@ import (
 // it is still worked on.
 const progressEvery = time.Second
 
-// A part whose snapshot is gone waits for the export to be taken over, which
-// takes as long as its holder's lease; a few minutes of that mean that this
-// process can't see the snapshot at all.
+// A part whose snapshot is gone waits for the export to be taken over. A holder
+// that lives does that at once; for one that died it takes as long as its lease.
+// A few minutes of that mean that this process can't see the snapshot at all.
 const (
-	snapshotWait     = 2 * time.Second
-	maxSnapshotWaits = 100
+	firstSnapshotWait = 200 * time.Millisecond
+	snapshotWait      = 2 * time.Second
+	maxSnapshotWaits  = 100
 )
 
-// partWorker reads one part of an export into one object.
+// partWorker reads one part of an export into one file, or several where one
+// would become too large.
 type partWorker struct {
 	river.WorkerDefaults[jobs.PartArgs]
 
@@ -53,7 +55,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 		return nil
 	case errors.Is(err, source.ErrSnapshotGone) && part.Attempt() < maxSnapshotWaits:
 		// Whoever takes the export over will have it again, or drop the part.
-		return river.JobSnooze(snapshotWait)
+		return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
 	case part.ObjectKey != "":
 		err = &fileError{file: strings.TrimPrefix(part.ObjectKey, job.Args.ExportID.String()+"/"), err: err}
 	}
@@ -65,23 +67,23 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 	var read atomic.Int64
 	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
 	return leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) error {
-		result, staged, err := w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
+		files, err := w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
 		if err == nil {
-			err = w.store.Done(ctx, job, part, result, staged.publish)
+			err = w.store.Done(ctx, job, part, files.files, files.publish)
 		}
 		if err != nil {
-			return errors.Join(err, staged.discard(ctx))
+			return errors.Join(err, files.discard(ctx))
 		}
 		return nil
 	})
 }
 
-// stage reads the part into objects that nobody can read yet. They are there
-// also when an error is returned.
-func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
+// stage reads the part into files that nobody can read yet. They are there also
+// when an error is returned.
+func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(rows, storedBytes int64)) (written, error) {
 	reader, err := w.openReader(ctx, part)
 	if err != nil {
-		return jobs.PartResult{}, stagedPart{}, err
+		return written{}, err
 	}
 	defer reader.Close(ctx)
 
@@ -92,32 +94,46 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 }
 
 // stageResources is stage for a share of a table.
-func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (jobs.PartResult, stagedPart, error) {
+func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (written, error) {
 	var scan source.Scan
 	if err := json.Unmarshal(part.Scan, &scan); err != nil {
-		return jobs.PartResult{}, stagedPart{}, fmt.Errorf("read the plan: %w", err)
+		return written{}, fmt.Errorf("read the plan: %w", err)
+	}
+	var err error
+	if scan.Only, err = selection(ctx, w.config.Source, part.Request, part.ResourceType, part.TransactionTime); err != nil {
+		return written{}, err
 	}
 	format, err := w.format(ctx, part, reader)
 	if err != nil {
-		return jobs.PartResult{}, stagedPart{}, err
+		return written{}, err
 	}
 	rows := func(ctx context.Context, fn func(*source.Row) error) error { return reader.Scan(ctx, scan, fn) }
 	var issues outcomes
-	result, staged, err := upload(ctx, w.config.Bucket, part.ObjectKey, part.ResourceType, rows, dump.Options{
-		Format:   format,
-		Issue:    issues.add,
-		Progress: progress,
+	opts := w.dumpOptions(part)
+	opts.Format, opts.Issue, opts.Progress = format, issues.add, progress
+
+	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
+	sent, err := to.send(ctx, jobs.Output, part.ResourceType, func(next dump.NextFunc) ([]dump.File, error) {
+		_, files, err := dump.WriteFiles(ctx, next, part.ResourceType, rows, opts)
+		return files, err
 	})
+	if err != nil || issues.count == 0 {
+		return sent, err
+	}
+	file, staged, err := issues.stage(ctx, w.config.Bucket, outcomesKey(part.ObjectKey))
 	if err != nil {
-		return jobs.PartResult{}, staged, err
+		return sent, err
 	}
-	written := jobs.PartResult{Resources: result.Rows, FileBytes: result.Bytes, SHA256: result.SHA256[:]}
-	if issues.count > 0 {
-		written.OutcomesKey = outcomesKey(part.ObjectKey)
-		staged.outcomes, err = issues.stage(ctx, w.config.Bucket, written.OutcomesKey)
-		written.Outcomes = issues.count
+	return written{files: append(sent.files, file), staged: append(sent.staged, staged)}, nil
+}
+
+// dumpOptions say how the part's files are written.
+func (w *partWorker) dumpOptions(part jobs.Part) dump.Options {
+	limit := w.config.MaxFileBytes
+	if wanted := part.Request.MaxFileBytes; wanted > 0 {
+		limit = min(limit, wanted)
 	}
-	return written, staged, err
+	return dump.Options{Gzip: true, MaxFileBytes: limit, SHA256: true}
 }
 
 // openReader opens the snapshot by any of its names, and gives it one more, so
@@ -145,6 +161,8 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 		FHIR:            part.Request.FHIR,
 		VersionIDString: part.Request.VersionIDString,
 		CreatedAtURL:    part.Request.CreatedAtURL,
+		AttachmentBase:  part.Request.AttachmentBase,
+		Elements:        elements(part),
 	}
 	if !format.FHIR {
 		return format, nil
@@ -152,4 +170,23 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 	var err error
 	format.Attributes, err = dump.ReadAttributes(ctx, w.config.Source, reader.Scan)
 	return format, err
+}
+
+// elements are those that the kick-off wants of the part's resources; nil means
+// all.
+func elements(part jobs.Part) []string {
+	if part.Request.Elements == nil {
+		return nil
+	}
+	wanted := []string{}
+	for _, element := range part.Request.Elements {
+		resourceType, name, ofType := strings.Cut(element, ".")
+		switch {
+		case !ofType:
+			wanted = append(wanted, element)
+		case resourceType == part.ResourceType:
+			wanted = append(wanted, name)
+		}
+	}
+	return wanted
 }

@@ -2,57 +2,64 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// plan cuts the tables that the export wants into parts.
+// plan works out the parts of the export under the snapshot.
 func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Plan, error) {
-	tables, err := snapshot.Tables(ctx, export.Request.Types)
+	tables, err := holdTables(ctx, export, snapshot)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
 	if export.Request.Existing && len(tables) < len(export.Request.Types) {
 		return jobs.Plan{}, fmt.Errorf("plan: %w", source.ErrNoTable)
 	}
-	plan := jobs.Plan{Snapshot: snapshot.ID, TransactionTime: snapshot.TransactionTime}
-	for _, table := range tables {
-		parts, err := planTable(export, table, w.config.PartBytes)
-		if err != nil {
-			return jobs.Plan{}, err
-		}
-		plan.Parts = append(plan.Parts, parts...)
+	scans, err := w.planScans(ctx, export.Request, snapshot, tables)
+	if err != nil {
+		return jobs.Plan{}, err
+	}
+	parts, err := cut(export.ID, scans, w.config.PartBytes, w.config.Window)
+	if err != nil {
+		return jobs.Plan{}, err
 	}
 	deletions, err := w.planDeletions(ctx, export, tables)
-	plan.Parts = append(plan.Parts, deletions...)
-	return plan, err
+	if err != nil {
+		return jobs.Plan{}, err
+	}
+	return jobs.Plan{
+		Snapshot:        snapshot.ID,
+		TransactionTime: snapshot.TransactionTime,
+		Parts:           longestFirst(append(parts, deletions...)),
+	}, nil
 }
 
-func planTable(export jobs.Export, table source.Table, partBytes int64) ([]jobs.PlannedPart, error) {
-	ranges := source.Plan(table, partBytes)
-	total := table.Bytes
-	table.Members = nil // the ranges name them
-
-	parts := make([]jobs.PlannedPart, len(ranges))
-	for i, blocks := range ranges {
-		scan, err := json.Marshal(source.Scan{
-			Table:        table,
-			Blocks:       blocks,
-			CreatedAfter: export.Request.CreatedAfter,
-			ChangedAfter: export.Request.ChangedAfter,
-		})
+// planScans says what is to be read, one scan for each table. What the request
+// wants besides times, each part works out for itself: it can be long.
+func (w *exportWorker) planScans(ctx context.Context, request jobs.Request, snapshot *source.Snapshot, tables []source.Table) ([]source.Scan, error) {
+	scans := make([]source.Scan, len(tables))
+	for i, table := range tables {
+		scan := source.Scan{
+			Table:         table,
+			CreatedAfter:  request.CreatedAfter,
+			ChangedAfter:  request.ChangedAfter,
+			ChangedBefore: request.ChangedBefore,
+		}
+		only, err := selection(ctx, w.config.Source, request, table.Type, snapshot.TransactionTime)
 		if err != nil {
-			return nil, fmt.Errorf("plan %s: %w", table.Type, err)
+			return nil, err
 		}
-		parts[i] = jobs.PlannedPart{
-			ResourceType: table.Type,
-			Scan:         scan,
-			ObjectKey:    fmt.Sprintf("%s/%s.%04d.ndjson.gz", export.ID, table.Type, i+1),
-			Bytes:        total / int64(len(ranges)),
+		if only.Join == "" { // else the indexes that serve it are those of other tables
+			scan.Only = only
 		}
+		narrowed, err := snapshot.Narrow(ctx, scan)
+		if err != nil {
+			return nil, &source.TableError{Type: table.Type, Err: err}
+		}
+		scan.Table, scan.Only = narrowed, source.Condition{}
+		scans[i] = scan
 	}
-	return parts, nil
+	return scans, nil
 }

@@ -108,6 +108,7 @@ func TestSnapshotHolderTerminated(t *testing.T) {
 	require.Equal(t, encounters, f.lines(t, id, "Encounter"))
 	require.Equal(t, former.TransactionTime, export.TransactionTime)
 	require.Equal(t, 1, export.Generation)
+	require.Equal(t, 1, f.count(t, `SELECT attempt FROM river_job WHERE kind = 'export'`), "the same process has it again, at once")
 	require.Zero(t, f.uploads(t))
 }
 
@@ -123,7 +124,7 @@ func (f *fixture) snapshot(t *testing.T, id uuid.UUID) (name string) {
 func TestSnapshotLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	open := f.gate(t, "patient")
+	open := f.gate(t, "encounter")
 	f.start(t, options{partBytes: 3 * 8192, slots: 2})
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 2)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -13,12 +14,14 @@ import (
 
 // sweepWorker removes from the bucket what crashes have left there: the objects
 // and unfinished uploads of exports that have ended. It goes by the exports that
-// the state database knows, so that what others keep in the bucket is safe.
+// the state database knows, so that what others keep in the bucket is safe, and
+// forgets those that are long over.
 type sweepWorker struct {
 	river.WorkerDefaults[jobs.SweepArgs]
 
-	bucket *storage.Bucket
-	store  *jobs.Store
+	bucket  *storage.Bucket
+	history time.Duration
+	store   *jobs.Store
 }
 
 func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[jobs.SweepArgs]) error {
@@ -27,6 +30,9 @@ func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[jobs.SweepArgs]) er
 		return ended(ctx, err)
 	}
 	var failed []error
+	if _, err := w.store.Forget(ctx, w.history); err != nil {
+		failed = append(failed, err)
+	}
 	for _, leftover := range leftovers {
 		if err := w.sweep(ctx, leftover); err != nil {
 			failed = append(failed, fmt.Errorf("sweep %s: %w", leftover.ID, err))

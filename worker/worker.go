@@ -26,11 +26,13 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultExports     = 16
-	DefaultPartBytes   = 256 << 20
-	DefaultRetention   = 24 * time.Hour
-	DefaultStopTimeout = 10 * time.Second
-	DefaultMaxAge      = 24 * time.Hour
+	DefaultExports      = 16
+	DefaultHistory      = 30 * 24 * time.Hour
+	DefaultMaxAge       = 24 * time.Hour
+	DefaultMaxFileBytes = 4 << 30
+	DefaultPartBytes    = 256 << 20
+	DefaultRetention    = 24 * time.Hour
+	DefaultStopTimeout  = 10 * time.Second
 )
 
 // Config is what a Worker works with.
@@ -47,16 +49,24 @@ type Config struct {
 	// same time. Defaults to DefaultExports.
 	Exports int
 
+	// History is how long an export is remembered after its end, or after that of
+	// its files. Defaults to DefaultHistory.
+	History time.Duration
+
 	// Logger gets what an operator should know. Defaults to slog's.
 	Logger *slog.Logger
 
 	// MaxAge is how long an export, and with it its snapshot, may live, counted
-	// from the kick-off.
-	// Defaults to DefaultMaxAge.
+	// from the kick-off. Defaults to DefaultMaxAge.
 	MaxAge time.Duration
 
-	// PartBytes is how much of a table, in bytes on disk, is one part. Defaults
-	// to DefaultPartBytes.
+	// MaxFileBytes is how much ndjson, before compression, one file holds at
+	// most. Only a resource that alone is larger makes a file larger. Defaults
+	// to DefaultMaxFileBytes.
+	MaxFileBytes int64
+
+	// PartBytes is how much of a table, in bytes on disk, is one part at most.
+	// Defaults to DefaultPartBytes.
 	PartBytes int64
 
 	// Retention is how long the files of a completed export stay. Defaults to
@@ -81,12 +91,15 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Exports = cmp.Or(c.Exports, DefaultExports)
+	c.History = cmp.Or(c.History, DefaultHistory)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
+	c.MaxFileBytes = cmp.Or(c.MaxFileBytes, DefaultMaxFileBytes)
 	c.PartBytes = cmp.Or(c.PartBytes, DefaultPartBytes)
 	c.Retention = cmp.Or(c.Retention, DefaultRetention)
 	c.Slots = cmp.Or(c.Slots, runtime.NumCPU())
 	c.StopTimeout = cmp.Or(c.StopTimeout, DefaultStopTimeout)
+	c.Window = cmp.Or(c.Window, jobs.DefaultWindow)
 	return c
 }
 
@@ -110,7 +123,7 @@ func New(cfg Config) (*Worker, error) {
 	river.AddWorker(workers, &partWorker{config: cfg, store: store})
 	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket})
 	river.AddWorker(workers, &expireWorker{store: store})
-	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, store: store})
+	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, history: cfg.History, store: store})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
 		ErrorHandler:         &failures{logger: cfg.Logger, store: store},

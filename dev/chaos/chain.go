@@ -9,6 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// lateHeadStart is how long before the first export the late transaction begins.
+const lateHeadStart = 1500 * time.Millisecond
+
 // chain runs an export and one of what changed since. A transaction that began
 // before the first, and wrote, commits after it. Together the files must hold
 // every version that was current at the end of either.
@@ -28,6 +31,10 @@ func (f *field) chain(ctx context.Context) (o outcome, err error) {
 	if _, err := late.Exec(ctx, fmt.Sprintf(createSQL, strings.ToLower(kinds[0].name)), "patient-late-"+fmt.Sprint(conn.PgConn().PID())); err != nil {
 		return o, fmt.Errorf("write late: %w", err)
 	}
+	// Snapshots may be dated back a little; it must be older than that.
+	if err := pause(ctx, lateHeadStart); err != nil {
+		return o, err
+	}
 
 	first, err := f.kickOff(ctx, "")
 	if err != nil {
@@ -40,6 +47,9 @@ func (f *field) chain(ctx context.Context) (o outcome, err error) {
 	}
 	if err := late.Commit(ctx); err != nil {
 		return o, fmt.Errorf("commit late: %w", err)
+	}
+	if err := f.untilReplayed(ctx); err != nil {
+		return o, err
 	}
 	f.proxy.set(fine)
 	return f.second(ctx, made.TransactionTime, files)

@@ -84,6 +84,8 @@ func (f *field) trials(opts Options) (all []trial) {
 		add(fault.name, fault.short, func(ctx context.Context) (outcome, error) { return f.strike(ctx, fault) })
 	}
 	add("two exports chained by _since", true, f.chain)
+	add("two exports chained by _since, from a hot standby", true, f.chainOnStandby)
+	add("a hot standby cancels whoever is in the way of recovery", false, f.conflictOnStandby)
 	for i, moment := range cancelMoments {
 		add(moment.name, i == len(cancelMoments)/2, func(ctx context.Context) (outcome, error) { return f.cancelAt(ctx, moment.reached) })
 	}

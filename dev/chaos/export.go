@@ -96,7 +96,7 @@ func (e *export) untilStage(ctx context.Context, patience time.Duration, what st
 
 // untilShare waits until a share of the parts, between 0 and 1, is done, and
 // until the oracle has read what they show.
-func (e *export) untilShare(ctx context.Context, share float64) (stage, error) {
+func (e *export) untilShare(ctx context.Context, share float64) error {
 	now, err := e.untilStage(ctx, readyPatience, "the export's middle", func(s stage) bool {
 		_, err := e.oracle.of(s.generation)
 		return err == nil && s.total > 0 && float64(s.done) >= share*float64(s.total)
@@ -104,7 +104,7 @@ func (e *export) untilShare(ctx context.Context, share float64) (stage, error) {
 	if err == nil && now.over() {
 		err = fmt.Errorf("the export was %s before the fault could strike", now.state)
 	}
-	return now, err
+	return err
 }
 
 func (e *export) untilEnd(ctx context.Context) (stage, error) {

@@ -46,8 +46,7 @@ var faults = []fault{
 
 // middle waits for a moment in the middle, another each time.
 func middle(ctx context.Context, e *export) error {
-	_, err := e.untilShare(ctx, 0.1+0.5*rand.Float64())
-	return err
+	return e.untilShare(ctx, 0.1+0.5*rand.Float64())
 }
 
 func killHolder(ctx context.Context, e *export) error {
@@ -127,10 +126,7 @@ func rollingRestart(ctx context.Context, e *export) error {
 		return err
 	}
 	for _, worker := range e.field.workers {
-		if err := worker.stop(); err != nil {
-			return err
-		}
-		if err := worker.start(); err != nil {
+		if err := worker.restart(); err != nil {
 			return err
 		}
 	}

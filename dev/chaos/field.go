@@ -31,6 +31,8 @@ const (
 	// statePrefix and its name is what a worker's sessions of the state are
 	// called.
 	statePrefix = "sluice "
+	// sourceSetting begins the setting that says which server to read.
+	sourceSetting = "SLUICE_SOURCE_URL="
 )
 
 // field is where it all happens: the servers, the product's processes, and who
@@ -38,7 +40,8 @@ const (
 type field struct {
 	stand   *stand.Stand
 	proxy   *proxy
-	db      *pgxpool.Pool
+	db      *pgxpool.Pool // the primary: the state, and what the writers change
+	data    *pgxpool.Pool // what the product reads: the same, or a standby
 	objects *minio.Client
 	api     *service
 	base    string // the API's address
@@ -73,23 +76,32 @@ func (f *field) open(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("reach the bucket: %w", err)
 	}
-	// Past the sessions that Sluice marks as its readers it looks for open
-	// transactions, and those of this package are no writers.
-	if f.db, err = pgxpool.New(ctx, f.stand.DatabaseURL()+"&pool_max_conns=20&application_name=chaos"+url.PathEscape(" (sluice reader)")); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
+	if f.db, err = connect(ctx, f.stand.DatabaseURL()); err != nil {
+		return err
 	}
+	f.data = f.db
 	if err := layOut(ctx, f.db, workerCount); err != nil {
 		return err
 	}
 	bucket.Host = f.proxy.address
 	env := append(os.Environ(),
 		"SLUICE_DATABASE_URL="+f.stand.DatabaseURL(), "SLUICE_S3_URL="+bucket.String(),
-		"SLUICE_PART_SIZE=64KiB", "SLUICE_SLOTS=2", "SLUICE_LOG_FORMAT=text")
+		"SLUICE_PART_SIZE=64KiB", "SLUICE_MAX_FILE_SIZE=32KiB", "SLUICE_SLOTS=2", "SLUICE_LOG_FORMAT=text")
 	if err := f.startProduct(ctx, opts, env); err != nil {
 		return err
 	}
 	f.startWriters(ctx)
 	return nil
+}
+
+// connect opens connections of this package's own. Past the sessions that Sluice
+// marks as its readers it looks for open transactions, and these are no writers.
+func connect(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
+	pool, err := pgxpool.New(ctx, databaseURL+"&pool_max_conns=20&application_name=chaos"+url.PathEscape(" (sluice reader)"))
+	if err != nil {
+		return nil, fmt.Errorf("reach the database: %w", err)
+	}
+	return pool, nil
 }
 
 func (f *field) startProduct(ctx context.Context, opts Options, env []string) error {
@@ -108,7 +120,7 @@ func (f *field) startProduct(ctx context.Context, opts Options, env []string) er
 	f.base = "http://" + address
 	f.api = &service{
 		name: "api", program: opts.Program, command: "api", log: logFile(opts.LogDir, "api"),
-		env: append(env, "SLUICE_SOURCE_URL="+f.stand.DatabaseURL(), "SLUICE_LISTEN="+address),
+		env: append(env[:len(env):len(env)], sourceSetting+f.stand.DatabaseURL(), "SLUICE_LISTEN="+address),
 	}
 	for i := range workerCount {
 		name := workerName(i)
@@ -119,13 +131,18 @@ func (f *field) startProduct(ctx context.Context, opts Options, env []string) er
 		from.User = url.UserPassword(name, name)
 		f.workers = append(f.workers, &service{
 			name: name, program: opts.Program, command: "worker", log: logFile(opts.LogDir, name),
-			env: append(env[:len(env):len(env)], "SLUICE_SOURCE_URL="+from.String(),
+			env: append(env[:len(env):len(env)], sourceSetting+from.String(),
 				"SLUICE_DATABASE_URL="+f.stand.DatabaseURL()+"&application_name="+url.PathEscape(statePrefix+name)),
 		})
 	}
 	if err := f.revive(); err != nil {
 		return err
 	}
+	return f.untilReady(ctx)
+}
+
+// untilReady waits until the API says that all it needs is there.
+func (f *field) untilReady(ctx context.Context) error {
 	return until(ctx, readyPatience, "sluice to become ready", func(ctx context.Context) (bool, error) {
 		answer, err := f.ask(ctx, http.MethodGet, f.base+"/ready")
 		if err != nil {

@@ -87,7 +87,7 @@ func (f *field) readFile(ctx context.Context, id, link string, versions map[vers
 	return addVersions(packed, versions)
 }
 
-const sumSQL = `SELECT sha256 FROM sluice.part WHERE export_id = $1 AND object_key = $2 AND state = 'done'`
+const sumSQL = `SELECT sha256 FROM sluice.file WHERE export_id = $1 AND object_key = $2`
 
 func (f *field) checkSum(ctx context.Context, id, link string, packed []byte) error {
 	parsed, err := url.Parse(link)
@@ -97,7 +97,7 @@ func (f *field) checkSum(ctx context.Context, id, link string, packed []byte) er
 	_, key, _ := strings.Cut(parsed.Path, "/"+stand.Bucket+"/")
 	var recorded []byte
 	if err := f.db.QueryRow(ctx, sumSQL, id, key).Scan(&recorded); err != nil {
-		return fmt.Errorf("look for the part of %s: %w", key, err)
+		return fmt.Errorf("look for what is known of %s: %w", key, err)
 	}
 	if sum := sha256.Sum256(packed); !bytes.Equal(sum[:], recorded) {
 		return fmt.Errorf("the object's sha256 is %x, and %x is written down", sum, recorded)

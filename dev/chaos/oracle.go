@@ -78,7 +78,7 @@ func (o *oracle) of(generation int) (map[version]bool, error) {
 func (o *oracle) read(ctx context.Context, snapshot string) (map[version]bool, error) {
 	state := map[version]bool{}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, o.field.db, options, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, o.field.data, options, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil {
 			return err
 		}

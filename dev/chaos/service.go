@@ -69,4 +69,14 @@ func (s *service) stop() error {
 	return nil
 }
 
+// restart ends the process by SIGTERM and starts it anew.
+func (s *service) restart() error {
+	if s.runs() {
+		if err := s.stop(); err != nil {
+			return err
+		}
+	}
+	return s.start()
+}
+
 func logFile(dir, name string) string { return filepath.Join(dir, name+".log") }

@@ -57,7 +57,7 @@ func initialize(ctx context.Context, opts Options, log *os.File) error {
 	if opts.Throwaway {
 		args = append(args, "--no-sync")
 	}
-	if err := runInitdb(ctx, opts, args, log); err != nil {
+	if err := run(ctx, opts, "initdb", args, log); err != nil {
 		return err
 	}
 	if err := os.Rename(fresh, opts.DataDir); err != nil {
@@ -66,10 +66,11 @@ func initialize(ctx context.Context, opts Options, log *os.File) error {
 	return nil
 }
 
-func runInitdb(ctx context.Context, opts Options, args []string, log *os.File) error {
+// run runs one of PostgreSQL's programs to its end.
+func run(ctx context.Context, opts Options, program string, args []string, log *os.File) error {
 	from := size(log)
 	child, err := process.Start(process.Spec{
-		Path: filepath.Join(opts.Installation.Dir, "initdb"), Args: args,
+		Path: filepath.Join(opts.Installation.Dir, program), Args: args,
 		Env: environment(), Dir: filepath.Dir(opts.DataDir), User: opts.Owner,
 		Stdout: log, Stderr: log,
 	})
@@ -84,7 +85,7 @@ func runInitdb(ctx context.Context, opts Options, args []string, log *os.File) e
 		return ctx.Err()
 	}
 	if child.Err() != nil {
-		return fmt.Errorf("initdb failed (%w); its last words in %s:\n%s",
+		return fmt.Errorf("%s failed (%w); its last words in %s:\n%s", program,
 			child.Err(), log.Name(), process.Tail(log.Name(), from, tailLines))
 	}
 	return nil

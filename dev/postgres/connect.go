@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -25,6 +26,28 @@ func (s *Server) URL(database string) string {
 		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)),
 		Path:     database,
 		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// SocketSetting is the setting that has the server listen on a Unix socket in
+// its data directory as well.
+const SocketSetting = "unix_socket_directories=."
+
+// socketLength is what every system allows the path of a Unix socket to have.
+const socketLength = 103
+
+// SocketURL is URL by the Unix socket of SocketSetting; "" where its path is
+// too long for a client.
+func (s *Server) SocketURL(database string) string {
+	if len(filepath.Join(s.opts.DataDir, ".s.PGSQL."+strconv.Itoa(s.Port))) > socketLength {
+		return ""
+	}
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(User, s.opts.Password),
+		Path:     "/" + database, // with no host before it
+		RawQuery: url.Values{"host": {s.opts.DataDir}, "port": {strconv.Itoa(s.Port)}}.Encode(),
 	}
 	return u.String()
 }

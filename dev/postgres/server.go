@@ -45,6 +45,9 @@ type Options struct {
 	Owner *process.User
 	// Throwaway trades the safety of the data for speed.
 	Throwaway bool
+	// Settings are more of the server's settings, name=value; they win over
+	// those of this package.
+	Settings []string
 }
 
 // Server is a running PostgreSQL that answers.
@@ -144,7 +147,7 @@ func arguments(opts Options, port int) []string {
 		settings = append(settings, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
 	}
 	args := []string{"-D", opts.DataDir}
-	for _, setting := range settings {
+	for _, setting := range append(settings, opts.Settings...) {
 		args = append(args, "-c", setting)
 	}
 	return args
@@ -161,6 +164,14 @@ func stopSignal(opts Options) syscall.Signal {
 
 // Done is closed when the server has ended, for whatever reason.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
+
+// PID is the process id of the server, the parent of its sessions.
+func (s *Server) PID() int { return s.child.PID() }
+
+// Program is the path of a program that came with the server, such as psql.
+func (s *Server) Program(name string) string {
+	return filepath.Join(s.opts.Installation.Dir, name)
+}
 
 // Stop ends the server, with all its sessions. The error says that it did not
 // end by itself.

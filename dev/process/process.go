@@ -110,6 +110,12 @@ func (c *Child) Done() <-chan struct{} { return c.done }
 // Err says how the child ended: nil for exit code 0. Only after Done.
 func (c *Child) Err() error { return c.err }
 
+// CPU is the processor time the child took, with what it started and waited
+// for. Only after Done.
+func (c *Child) CPU() time.Duration {
+	return c.cmd.ProcessState.UserTime() + c.cmd.ProcessState.SystemTime()
+}
+
 // Signal sends the child, not its group, a signal; a child that has ended
 // takes none.
 func (c *Child) Signal(signal syscall.Signal) {

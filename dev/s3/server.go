@@ -192,6 +192,17 @@ func (s *Server) Empty(ctx context.Context, bucket string) error {
 	return errors.Join(errs...)
 }
 
+// IsEmpty says whether a bucket has no object whose key has this prefix.
+func (s *Server) IsEmpty(ctx context.Context, bucket, prefix string) (bool, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // the listing ends with the first
+	first, found := <-s.client.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true})
+	if first.Err != nil {
+		return false, fmt.Errorf("list bucket %s: %w", bucket, first.Err)
+	}
+	return !found, nil
+}
+
 // URL is how a client reaches a bucket, in the form of SLUICE_S3_URL.
 func (s *Server) URL(bucket string) string {
 	u := url.URL{
@@ -206,6 +217,9 @@ func (s *Server) URL(bucket string) string {
 
 // Done is closed when the server has ended, for whatever reason.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
+
+// PID is the server's process id.
+func (s *Server) PID() int { return s.child.PID() }
 
 // Stop ends the server. The error says that it did not end by itself.
 func (s *Server) Stop() error {

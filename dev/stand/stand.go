@@ -33,6 +33,8 @@ type Options struct {
 	// MinIO is the path of a MinIO program to use as the S3 server; empty
 	// means versitygw's gateway.
 	MinIO string
+	// Postgres are more of PostgreSQL's settings, name=value.
+	Postgres []string
 	// Log takes what a user should know, a sentence a line.
 	Log io.Writer
 }
@@ -137,6 +139,7 @@ func (s *Stand) startPostgres(ctx context.Context, installation postgres.Install
 		Port:         s.state.PostgresPort,
 		Owner:        owner,
 		Throwaway:    s.opts.Root == "",
+		Settings:     s.opts.Postgres,
 	})
 	if err != nil || !fresh {
 		return server, err

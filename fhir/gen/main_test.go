@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,20 +25,22 @@ func TestTablesAreCurrent(t *testing.T) {
 		t.Skipf("the npm registry does not answer: %v", err)
 	}
 
-	definitions, err := fetch(ctx, r4)
+	contents, err := fetch(ctx, r4)
 	require.NoError(t, err)
-	got, err := tables(r4, definitions)
+	texts, err := generate(r4, contents)
 	require.NoError(t, err)
-	want, err := os.ReadFile("../r4.tables")
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), "run go generate ./fhir")
+	for name, got := range texts {
+		want, err := os.ReadFile(filepath.Join("..", name))
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got), "run go generate ./fhir")
+	}
 }
 
 func TestCheckRefusesOtherDefinitions(t *testing.T) {
 	t.Parallel()
 
-	require.ErrorContains(t, check(r4.files[:1], [][]byte{[]byte("{}")}), "has sha256 44136fa3")
-	require.ErrorContains(t, check(r4.files[:1], [][]byte{nil}), "is not in the package")
+	require.ErrorContains(t, check(r4.types[:1], [][]byte{[]byte("{}")}), "has sha256 44136fa3")
+	require.ErrorContains(t, check(r4.types[:1], [][]byte{nil}), "is not in the package")
 }
 
 func TestTables(t *testing.T) {
@@ -58,8 +61,10 @@ func TestTables(t *testing.T) {
 				{"path": "Thing.part.part", "max": "*", "base": {"path": "Thing.part.part"}, "contentReference": "#Thing.part"}
 			]}}}
 	]}`
-	got, err := tables(release{name: "R4", version: "4.0.1"}, [][]byte{[]byte(definitions)})
+	r := release{name: "R4", version: "4.0.1"}
+	all, err := allDefinitions(r, [][]byte{[]byte(definitions)})
 	require.NoError(t, err)
+	got := tables(r, all)
 	require.Contains(t, string(got), `
 
 resource Thing DomainResource

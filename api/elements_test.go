@@ -1,0 +1,38 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestElements(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	for query, want := range map[string][]string{
+		"_type=Patient&_elements=name,Patient.birthDate":                {"name", "Patient.birthDate"},
+		"_type=Patient,Observation&_elements=status&_elements=name":     {"status", "name"},
+		"_type=Observation&_elements=value,value[x],Observation.status": {"value", "value[x]", "Observation.status"},
+		"_type=Patient": nil,
+	} {
+		require.Equal(t, want, b.kickOff(t, "/fhir/$export?"+query).Request.Elements, query)
+	}
+	for _, query := range []string{
+		"_type=Patient&_elements=", "_type=Patient&_elements=nonsense", "_type=Patient&_elements=status",
+		"_type=Patient&_elements=name.family", "_type=Patient&_elements=Patient.name.family",
+		"_type=Patient&_elements=Observation.status", "_type=Patient&_elements=Nonsense.status", "_type=Patient&_elements=.name",
+	} {
+		requireRefusal(t, b.get(t, "/fhir/$export?"+query), http.StatusBadRequest, "invalid", "_elements")
+	}
+	request := b.kickOff(t, "/fhir/$export?_type=Patient&_elements=name,status", "Prefer", "handling=lenient").Request
+	require.Equal(t, []string{"name"}, request.Elements)
+	require.Len(t, request.Warnings, 1)
+	require.Nil(t, b.kickOff(t, "/fhir/$export?_type=Patient&_elements=status", "Prefer", "handling=lenient").Request.Elements)
+
+	require.Equal(t, int64(1000), b.kickOff(t, "/fhir/$export?_type=Patient&_maximumFileSize=1000").Request.MaxFileBytes)
+	for _, size := range []string{"", "0", "-1", "1.5", "many"} {
+		requireRefusal(t, b.get(t, "/fhir/$export?_maximumFileSize="+size), http.StatusBadRequest, "invalid", "_maximumFileSize")
+	}
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/search"
+)
+
+// nextFilter is the comma between two filters of version 2.0.0. Others stand
+// between the values of one search parameter.
+var nextFilter = regexp.MustCompile(`,[A-Z][A-Za-z]*\?`)
+
+// maxFilterArgs bounds what the filters of a type bind in one statement;
+// PostgreSQL takes 65535.
+const maxFilterArgs = 50_000
+
+// readFilters reads _typeFilter: FHIR searches on the types to export, each as
+// in Observation?status=final (Bulk Data 3.0.0, "_typeFilter Query Parameter").
+func readFilters(params *parameters, types []string) (map[string][]string, error) {
+	queries := map[string][]string{}
+	parsed := map[string][]search.Filter{}
+	for _, value := range params.repeated("_typeFilter") {
+		for _, text := range splitFilters(value) {
+			filter, query, err := readFilter(text, types)
+			switch {
+			case err == nil:
+				resourceType := filter.ResourceType()
+				queries[resourceType] = append(queries[resourceType], query)
+				parsed[resourceType] = append(parsed[resourceType], filter)
+			case params.forgive(err) != nil:
+				return nil, err
+			}
+		}
+	}
+	for resourceType, filters := range parsed {
+		if len(search.Any(filters...).SQL().Args) > maxFilterArgs {
+			p := invalid("_typeFilter", "_typeFilter has too many values for %s", resourceType)
+			p.code = "too-costly"
+			return nil, p
+		}
+	}
+	if len(queries) == 0 {
+		return nil, nil
+	}
+	return queries, nil
+}
+
+// splitFilters splits the comma list of version 2.0.0.
+func splitFilters(value string) (filters []string) {
+	for {
+		next := nextFilter.FindStringIndex(value)
+		if next == nil {
+			return append(filters, value)
+		}
+		filters = append(filters, value[:next[0]])
+		value = value[next[0]+1:]
+	}
+}
+
+// readFilter reads one filter, and returns what stands behind its question mark
+// as well.
+func readFilter(text string, types []string) (filter search.Filter, query string, err error) {
+	resourceType, query, found := strings.Cut(text, "?")
+	if !found || query == "" {
+		return filter, "", invalid("_typeFilter", "_typeFilter is a search such as Observation?status=final, not %s", quote(text))
+	}
+	if !slices.Contains(types, resourceType) {
+		return filter, "", invalid("_typeFilter", "_typeFilter: %s is not among the resource types to export", quote(resourceType))
+	}
+	filter, err = search.Parse(resourceType, query)
+	var refused *search.Error
+	if errors.As(err, &refused) {
+		p := invalid("_typeFilter", "_typeFilter of %s: %s", resourceType, refused.Error())
+		if refused.Unsupported {
+			p.code = "not-supported"
+		}
+		return filter, "", p
+	}
+	if err != nil {
+		return filter, "", internal(err)
+	}
+	return filter, query, nil
+}

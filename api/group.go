@@ -1,0 +1,234 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+const (
+	groupsPath = "/fhir/Group"
+
+	// defaultGroups and maxGroups are how many Groups a page of a search has,
+	// and maxGroupBytes is where it ends before that: a Group can name a million
+	// members.
+	defaultGroups = 20
+	maxGroups     = 100
+	maxGroupBytes = 16 << 20
+
+	// groupTimeout bounds the search of Groups.
+	groupTimeout = 30 * time.Second
+)
+
+// group answers GET /fhir/Group/<id> (FHIR R4, "read").
+func (a *API) group(c *gin.Context, client auth.Client) error {
+	if err := a.mayReadGroups(c, client); err != nil {
+		return err
+	}
+	byID := source.Condition{Where: "r.id = $1::text", Args: []string{c.Param("id")}}
+	if strings.Contains(byID.Args[0], "\x00") {
+		return notFound("there is no Group with this id")
+	}
+	found, err := a.findGroups(c.Request.Context(), byID, "", 1)
+	if err != nil {
+		return err
+	}
+	if len(found.resources) == 0 {
+		return notFound("there is no Group with this id")
+	}
+	a.renewDeadline(c)
+	c.Data(http.StatusOK, contentTypeFHIR, found.resources[0])
+	return nil
+}
+
+// groups answers GET /fhir/Group, a search for Groups (FHIR R4, "search"): by
+// the search parameters that $export knows, and by name, which R4 lacks. Pages
+// are in the order of ids.
+func (a *API) groups(c *gin.Context, client auth.Client) error {
+	if err := a.mayReadGroups(c, client); err != nil {
+		return err
+	}
+	params, err := readParameters(c)
+	if err != nil {
+		return err
+	}
+	query := groupQuery{count: defaultGroups}
+	if err := query.read(params); err != nil {
+		return err
+	}
+	found, err := a.findGroups(c.Request.Context(), query.only, query.after, query.count+1)
+	if err != nil {
+		return err
+	}
+	a.writeJSON(c, http.StatusOK, contentTypeFHIR, found.bundle(a.baseURL(c)+groupsPath, query))
+	return nil
+}
+
+func (a *API) mayReadGroups(c *gin.Context, client auth.Client) error {
+	if err := acceptsJSON(c); err != nil {
+		return err
+	}
+	return a.allow(client, "", "Group")
+}
+
+// groupQuery is a search for Groups.
+type groupQuery struct {
+	criteria url.Values // without what is about pages
+	only     source.Condition
+	after    string // the last id of the page before
+	count    int
+}
+
+// read understands the parameters of the search.
+func (q *groupQuery) read(params *parameters) error {
+	if value, ok, err := params.one("_count"); err != nil {
+		return err
+	} else if ok {
+		count, err := strconv.Atoi(value)
+		if err != nil || count < 1 {
+			return invalid("_count", "_count is a number, 1 or more, not %s", quote(value))
+		}
+		q.count = min(count, maxGroups)
+	}
+	var err error
+	if q.after, _, err = params.one("_after"); err != nil {
+		return err
+	}
+	q.criteria = url.Values{}
+	criteria, names := url.Values{}, url.Values{}
+	for name, values := range params.values {
+		switch parameter, _, _ := strings.Cut(name, ":"); parameter {
+		case "_count", "_after":
+			continue
+		case "name":
+			names[name] = values
+		default:
+			criteria[name] = values
+		}
+		q.criteria[name] = values
+	}
+	filter, err := search.Parse("Group", criteria.Encode())
+	var refused *search.Error
+	if errors.As(err, &refused) {
+		return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: refused.Parameter, text: refused.Error()}
+	}
+	if err != nil {
+		return internal(err)
+	}
+	q.only = conditionOf(filter.Condition())
+	return byName(&q.only, names)
+}
+
+func conditionOf(condition search.Condition) source.Condition {
+	clause := condition.SQL()
+	return source.Condition{Where: clause.Where, Join: clause.Join, Args: clause.Args}
+}
+
+// byName adds the criteria name, name:exact and name:contains: of the values of
+// one, separated by commas, any. Without a modifier, the beginning counts, in
+// either case.
+func byName(only *source.Condition, names url.Values) error {
+	escape := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+	for name, criteria := range names {
+		for _, values := range criteria {
+			var one []string
+			for value := range strings.SplitSeq(values, ",") {
+				pattern, operator := escape.Replace(value), "ILIKE"
+				switch name {
+				case "name":
+					pattern += "%"
+				case "name:contains":
+					pattern = "%" + pattern + "%"
+				case "name:exact":
+					operator = "LIKE"
+				default:
+					return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + ": the modifier is not supported here; exact and contains are"}
+				}
+				if value == "" || strings.Contains(value, "\x00") {
+					return invalid(name, "%s has an empty value", name)
+				}
+				only.Args = append(only.Args, pattern)
+				one = append(one, fmt.Sprintf("r.resource->>'name' %s $%d::text", operator, len(only.Args)))
+			}
+			where := "(" + strings.Join(one, " OR ") + ")"
+			if only.Where != "" {
+				where = "(" + only.Where + ") AND " + where
+			}
+			only.Where = where
+		}
+	}
+	return nil
+}
+
+// foundGroups are Groups in FHIR, with their ids.
+type foundGroups struct {
+	ids       []string
+	resources []json.RawMessage
+	more      bool // there are others, which were too large to be among them
+}
+
+// findGroups returns the Groups that meet the condition, at most limit, whose
+// ids come behind after.
+func (a *API) findGroups(ctx context.Context, only source.Condition, after string, limit int) (found foundGroups, err error) {
+	ctx, cancel := context.WithTimeout(ctx, groupTimeout)
+	defer cancel()
+
+	table, err := a.config.Source.Table(ctx, "Group")
+	if errors.Is(err, source.ErrNoTable) {
+		return found, nil
+	}
+	if err != nil {
+		return found, unavailable(err)
+	}
+	format := dump.Format{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
+	if format.Attributes, err = dump.ReadAttributes(ctx, a.config.Source, a.config.Source.Scan); err != nil {
+		return found, unavailable(err)
+	}
+	var lines bytes.Buffer
+	_, err = dump.Write(ctx, &lines, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
+		return found.read(fn, func(fn func(*source.Row) error) error {
+			return a.config.Source.Page(ctx, source.Scan{Table: table, Only: only}, after, limit, fn)
+		})
+	}, dump.Options{Format: format})
+	if err != nil {
+		return found, unavailable(err)
+	}
+	for line := range bytes.Lines(lines.Bytes()) {
+		found.resources = append(found.resources, bytes.TrimSuffix(line, []byte("\n")))
+	}
+	return found, nil
+}
+
+// errFull ends a page before its time.
+var errFull = errors.New("the page is full")
+
+// read passes the rows of a page on, as long as there is room for them.
+func (f *foundGroups) read(fn func(*source.Row) error, page func(func(*source.Row) error) error) error {
+	size := 0
+	err := page(func(row *source.Row) error {
+		if size += len(row.Resource); size > maxGroupBytes && len(f.ids) > 0 {
+			return errFull
+		}
+		f.ids = append(f.ids, string(row.ID))
+		return fn(row)
+	})
+	if errors.Is(err, errFull) {
+		f.more = true
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+type searchset struct {
+	ResourceType, Type string
+	Link               []struct{ Relation, URL string }
+	Entry              []struct {
+		FullURL  string
+		Resource struct {
+			ResourceType, ID, Name string
+			Member                 []struct{ Entity struct{ Reference string } }
+		}
+		Search struct{ Mode string }
+	}
+}
+
+// searchGroups returns the page and where the next one is.
+func (b *testBundle) searchGroups(t *testing.T, target string) (set searchset, ids []string, next string) {
+	t.Helper()
+	got := b.get(t, target)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.Equal(t, fhirJSON, got.Header.Get("Content-Type"))
+	require.NoError(t, json.Unmarshal([]byte(got.body), &set))
+	require.Equal(t, "Bundle", set.ResourceType)
+	require.Equal(t, "searchset", set.Type)
+	for _, entry := range set.Entry {
+		require.Equal(t, b.url+"/fhir/Group/"+entry.Resource.ID, entry.FullURL)
+		require.Equal(t, "match", entry.Search.Mode)
+		ids = append(ids, entry.Resource.ID)
+	}
+	for _, link := range set.Link {
+		if link.Relation == "next" {
+			next = strings.TrimPrefix(link.URL, b.url)
+		}
+	}
+	return set, ids, next
+}
+
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, none, _ := b.searchGroups(t, "/fhir/Group")
+	require.Empty(t, none, "no table, no groups")
+	requireRefusal(t, b.get(t, "/fhir/Group/g-01"), http.StatusNotFound, "not-found", "")
+
+	b.aidbox(t, "Group", "Patient")
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource)
+		SELECT 'g-' || to_char(n, 'FM00'), n, 'created', jsonb_build_object('type', 'person', 'name', CASE WHEN n % 2 = 0 THEN 'Ward 100% ' ELSE 'Clinic ' END || n,
+			'identifier', jsonb_build_array(jsonb_build_object('system', 'urn:s', 'value', 'v-' || n)),
+			'member', jsonb_build_array(jsonb_build_object('entity', jsonb_build_object('resourceType', 'Patient', 'id', 'pt-1'))))
+		FROM generate_series(1, 25) AS n`)
+
+	got := b.get(t, "/fhir/Group/g-07")
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.Equal(t, fhirJSON, got.Header.Get("Content-Type"))
+	require.Contains(t, got.body, `{"entity":{"reference":"Patient/pt-1"}}`, "in FHIR format")
+	require.Contains(t, got.body, `"versionId":"7"`)
+	requireRefusal(t, b.get(t, "/fhir/Group/g-99"), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, b.get(t, "/fhir/Group/"+url.PathEscape("' OR true --")), http.StatusNotFound, "not-found", "")
+
+	var all []string
+	pages := 0
+	for next := "/fhir/Group?_count=10&type=person"; next != ""; pages++ {
+		var ids []string
+		_, ids, next = b.searchGroups(t, next)
+		all = append(all, ids...)
+	}
+	require.Equal(t, 3, pages)
+	var want []string
+	for n := range 25 {
+		want = append(want, fmt.Sprintf("g-%02d", n+1))
+	}
+	require.Equal(t, want, all)
+	_, ids, next := b.searchGroups(t, "/fhir/Group")
+	require.Len(t, ids, 20)
+	require.NotEmpty(t, next)
+	_, ids, next = b.searchGroups(t, "/fhir/Group?_count=25")
+	require.Len(t, ids, 25)
+	require.Empty(t, next)
+
+	for query, want := range map[string][]string{
+		"_id=g-03":                          {"g-03"},
+		"_id=g-03,g-04":                     {"g-03", "g-04"},
+		"identifier=urn:s|v-5":              {"g-05"},
+		"identifier=v-5,v-6":                {"g-05", "g-06"},
+		"name=ward%20100%25%202":            {"g-02", "g-20", "g-22", "g-24"},
+		"name=ward&_id=g-01,g-02":           {"g-02"},
+		"name=WARD%20100%25%206,clinic%207": {"g-06", "g-07"},
+		"name:exact=Clinic%207":             {"g-07"},
+		"name:exact=clinic%207":             nil,
+		"name:contains=c%2013":              {"g-13"},
+		"name=%25":                          nil,
+		"name=_":                            nil,
+		"name=' OR true --":                 nil,
+	} {
+		_, ids, _ := b.searchGroups(t, "/fhir/Group?"+strings.ReplaceAll(query, " ", "%20"))
+		require.Equal(t, want, ids, query)
+	}
+	for query, parameter := range map[string]string{"x=y": "x", "_count=0": "_count", "_count=many": "_count", "_sort=name": "_sort", "name:text=x": "name:text", "name=": "name", "_count=1&_count=2": "_count"} {
+		got := b.get(t, "/fhir/Group?"+query)
+		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
+		require.Contains(t, got.body, parameter)
+	}
+}
+
+// A page ends early where Groups are large, and nothing is lost of them.
+func TestLargeGroups(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Group")
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) SELECT 'g-' || n, n, 'created', jsonb_build_object('name', repeat(md5(n::text), 300000)) FROM generate_series(1, 4) AS n`)
+	var all []string
+	pages := 0
+	for next := "/fhir/Group"; next != ""; pages++ {
+		var ids []string
+		_, ids, next = b.searchGroups(t, next)
+		all = append(all, ids...)
+	}
+	require.Equal(t, []string{"g-1", "g-2", "g-3", "g-4"}, all)
+	require.Equal(t, 4, pages)
+}
+
+func TestGroupsByScope(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ward(t)
+	require.NoError(t, b.clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs"}))
+	for _, target := range []string{"/fhir/Group", "/fhir/Group/ward"} {
+		request := b.request(t, http.MethodGet, target)
+		request.SetBasicAuth("narrow", "narrow-secret")
+		requireRefusal(t, b.do(t, request), http.StatusForbidden, "forbidden", "")
+		request.Header.Del("Authorization")
+		requireRefusal(t, b.do(t, request), http.StatusUnauthorized, "login", "")
+	}
+}

@@ -1,0 +1,114 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// TestLenient: what can't be done is carried on without, and noted.
+func TestLenient(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	for _, test := range []struct {
+		query, parameter string
+		types            []string
+	}{
+		{"?_type=Patient&unknown=1", "unknown", []string{"Patient"}},
+		{"?_type=Patient,Nonsense", "_type", []string{"Patient"}},
+		{"?_type=Patient&_outputFormat=text/csv", "_outputFormat", []string{"Patient"}},
+	} {
+		t.Run(test.query, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, http.StatusBadRequest, b.get(t, "/fhir/$export"+test.query).StatusCode)
+			require.Equal(t, http.StatusBadRequest, b.get(t, "/fhir/$export"+test.query, "Prefer", "handling=strict").StatusCode)
+
+			got := b.get(t, "/fhir/$export"+test.query, "Prefer", "respond-async, handling=lenient")
+			require.Equal(t, "respond-async, handling=lenient", got.Header.Get("Preference-Applied"))
+			export, err := b.exports.Get(t.Context(), requireAccepted(t, got, b.url))
+			require.NoError(t, err)
+			require.Equal(t, test.types, export.Request.Types)
+			require.Len(t, export.Request.Warnings, 1)
+			require.Equal(t, test.parameter, export.Request.Warnings[0].Parameter)
+			require.Contains(t, export.Request.Warnings[0].Text, test.parameter)
+		})
+	}
+
+	// To be lenient is not to give more than was asked for, nor to read minds.
+	for _, query := range []string{"?_type=Nonsense", "?_since=yesterday", "?_since=2020&_since=2021", "?%zz"} {
+		got := b.get(t, "/fhir/$export"+query, "Prefer", "handling=lenient")
+		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
+	}
+	require.Empty(t, b.kickOff(t, "/fhir/$export?_type=Patient", "Prefer", "handling=lenient").Request.Warnings)
+}
+
+// TestWarningsInManifest: the file that tells them is linked and can be had.
+func TestWarningsInManifest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient,Nonsense&x=y", "Prefer", "handling=lenient").ID
+	b.complete(t, id)
+
+	_, m := b.manifest(t, id)
+	require.Len(t, m.Error, 1)
+	require.Equal(t, "OperationOutcome", m.Error[0].Type)
+	require.Equal(t, 2, m.Error[0].Count)
+	require.Contains(t, m.Error[0].URL, jobs.WarningsKey(id))
+}
+
+// TestSeparateStatus: the poll's status is the poll's, the export's stands in a
+// header.
+func TestSeparateStatus(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	kickOff := func() string {
+		got := b.get(t, "/fhir/$export?_type=Patient", "Prefer", "respond-async,separate-export-status")
+		require.Equal(t, "respond-async, separate-export-status", got.Header.Get("Preference-Applied"))
+		return requireAccepted(t, got, b.url).String()
+	}
+
+	running := b.get(t, statusPath+kickOff())
+	require.Equal(t, http.StatusOK, running.StatusCode)
+	require.Equal(t, "202 Accepted", running.Header.Get("X-Export-Status"))
+	require.Equal(t, "0%", running.Header.Get("X-Progress"))
+	require.NotEmpty(t, running.Header.Get("Retry-After"))
+
+	failed := b.kickOff(t, "/fhir/$export?_type=Patient", "Prefer", "separate-export-status").ID
+	require.NoError(t, b.exports.Fail(t.Context(), failed, "the table patient can't be read"))
+	got := b.get(t, statusPath+failed.String())
+	require.Equal(t, "500 Internal Server Error", got.Header.Get("X-Export-Status"))
+	requireRefusal(t, got, http.StatusOK, "exception", "")
+
+	completed := b.kickOff(t, "/fhir/$export?_type=Patient", "Prefer", "separate-export-status").ID
+	b.complete(t, completed)
+	whole, _ := b.manifest(t, completed)
+	require.Equal(t, "200 OK", whole.Header.Get("X-Export-Status"))
+
+	require.Empty(t, b.get(t, statusPath+b.kickOff(t, "/fhir/$export?_type=Patient").ID.String()).Header.Get("X-Export-Status"))
+	unknown := b.get(t, statusPath+"6f4b6a43-5a3a-4f0c-b8a3-2a2b9d2a7f10")
+	require.Equal(t, http.StatusNotFound, unknown.StatusCode, "there is no export whose status could be told apart")
+}
+
+// TestTooManyPolls: a client that does not wait is told to, and only that
+// export's.
+func TestTooManyPolls(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID.String()
+	other := b.kickOff(t, "/fhir/$export?_type=Patient").ID.String()
+
+	polls := 0
+	var got answer
+	for got = b.get(t, statusPath+id); got.StatusCode == http.StatusAccepted && polls < 5000; got = b.get(t, statusPath+id) {
+		polls++
+	}
+	requireRefusal(t, got, http.StatusTooManyRequests, "throttled", "")
+	require.NotEmpty(t, got.Header.Get("Retry-After"))
+	require.GreaterOrEqual(t, polls, 300, "whoever waits for a small export may ask often")
+	require.Equal(t, http.StatusAccepted, b.get(t, statusPath+other).StatusCode)
+	require.Eventually(t, func() bool { return b.get(t, statusPath+id).StatusCode == http.StatusAccepted }, patience, tick)
+}

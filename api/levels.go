@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// exportSystem answers GET and POST /fhir/$export: every resource.
+func (a *API) exportSystem(c *gin.Context, client auth.Client) error {
+	return a.export(c, client, jobs.Request{Level: jobs.SystemLevel})
+}
+
+// exportPatients answers GET and POST /fhir/Patient/$export: what is in the
+// compartment of any patient, or of those that are named.
+func (a *API) exportPatients(c *gin.Context, client auth.Client) error {
+	return a.export(c, client, jobs.Request{Level: jobs.PatientLevel})
+}
+
+// exportGroup answers GET and POST /fhir/Group/<id>/$export: what is in the
+// compartments of the group's members.
+func (a *API) exportGroup(c *gin.Context, client auth.Client) error {
+	id := c.Param("id")
+	table, err := a.config.Source.Table(c.Request.Context(), "Group")
+	if err != nil && !errors.Is(err, source.ErrNoTable) {
+		return unavailable(err)
+	}
+	known := err == nil
+	if known {
+		unknown, err := a.lookup(c.Request.Context(), search.Unknown(table.Quoted(), []string{id}))
+		if err != nil {
+			return unavailable(err)
+		}
+		known = len(unknown) == 0
+	}
+	if !known {
+		return notFound("there is no Group with this id")
+	}
+	return a.export(c, client, jobs.Request{Level: jobs.GroupLevel, Group: id})
+}
+
+// lookup returns the ids that a query finds.
+func (a *API) lookup(ctx context.Context, query search.Query) (ids []string, err error) {
+	err = a.config.Source.Lookup(ctx, source.Lookup{SQL: query.SQL, Args: query.Args}, func(id []byte) error {
+		ids = append(ids, string(id))
+		return nil
+	})
+	return ids, err
+}
+
+// readPatients reads the parameter patient: references to patients, or their
+// ids. nil means that it was not given.
+func (a *API) readPatients(ctx context.Context, params *parameters, request jobs.Request) ([]string, error) {
+	given, ok := params.list("patient")
+	ignore, err := readPatientErrors(params)
+	if err != nil || !ok {
+		return nil, err
+	}
+	before := params.lenient
+	params.lenient = params.lenient || ignore
+	defer func() { params.lenient = before }()
+
+	var ids []string
+	for _, reference := range given {
+		id, found := a.patientID(reference)
+		if !found {
+			if err := params.forgive(invalid("patient", "patient is a reference such as Patient/123, or an id, not %s", quote(reference))); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if ids, err = a.knownPatients(ctx, params, request, ids); err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 { // to export all patients instead would be more than was asked for
+		return nil, &problem{status: 400, code: "not-found", parameter: "patient", text: "patient names nobody whose resources can be exported"}
+	}
+	return ids, nil
+}
+
+// readPatientErrors reads Aidbox's parameter that says what to do with patients
+// who are not there.
+func readPatientErrors(params *parameters) (ignore bool, err error) {
+	value, ok, err := params.one("onPatientError")
+	switch {
+	case err != nil || !ok || value == "fail":
+		return false, err
+	case value == "ignore":
+		return true, nil
+	}
+	return false, invalid("onPatientError", "onPatientError is fail or ignore, not %s", quote(value))
+}
+
+// patientID takes the id out of Patient/123, https://…/Patient/123 or 123.
+func (a *API) patientID(reference string) (id string, ok bool) {
+	id = reference
+	if i := strings.LastIndexByte(reference, '/'); i >= 0 {
+		id = reference[i+1:]
+		if before := reference[:i]; before != "Patient" && !strings.HasSuffix(before, "/Patient") {
+			return "", false
+		}
+	}
+	return id, id != "" && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == '|' || r == '?' || r == '#' })
+}
+
+// knownPatients leaves out who is not there or not a member of the group, if
+// that is forgiven.
+func (a *API) knownPatients(ctx context.Context, params *parameters, request jobs.Request, ids []string) ([]string, error) {
+	var query search.Query
+	why := "there is no Patient/%s"
+	switch request.Level {
+	case jobs.GroupLevel:
+		table, err := a.config.Source.Table(ctx, "Group")
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		query = search.Group{ID: request.Group, Table: table.Quoted(), At: time.Now()}.Strangers(ids)
+		why = "Patient/%s is not a member of the group"
+	default:
+		table, err := a.config.Source.Table(ctx, "Patient")
+		if errors.Is(err, source.ErrNoTable) {
+			return nil, invalid("patient", "there are no patients")
+		}
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		query = search.Unknown(table.Quoted(), ids)
+	}
+	missing, err := a.lookup(ctx, query)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	slices.Sort(missing)
+	for _, id := range missing {
+		refused := &problem{status: 400, code: "not-found", parameter: "patient", text: fmt.Sprintf("patient: "+why, id)}
+		if err := params.forgive(refused); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(ids, func(id string) bool {
+		_, found := slices.BinarySearch(missing, id)
+		return found
+	}), nil
+}

@@ -1,0 +1,131 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/search"
+)
+
+// ward makes three patients and a group of two of them.
+func (b *testBundle) ward(t *testing.T) {
+	t.Helper()
+	b.aidbox(t, "Patient", "Group")
+	b.exec(t, `INSERT INTO patient (id, txid, status, resource) SELECT 'pt-' || n, n, 'created', '{}' FROM generate_series(1, 3) AS n`)
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('ward', 4, 'created', '{"type": "person", "actual": true, "name": "Ward",
+		"member": [{"entity": {"resourceType": "Patient", "id": "pt-1"}}, {"entity": {"resourceType": "Patient", "id": "pt-2"}}]}')`)
+}
+
+func TestKickOffLevels(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ward(t)
+
+	for target, level := range map[string]jobs.Level{
+		"/fhir/Patient/$export": jobs.PatientLevel, "/fhir/Group/ward/$export": jobs.GroupLevel,
+	} {
+		export := b.kickOff(t, target)
+		require.Equal(t, level, export.Request.Level)
+		require.ElementsMatch(t, search.CompartmentTypes(), export.Request.Types)
+		require.Contains(t, export.Request.Types, "Patient")
+		require.NotContains(t, export.Request.Types, "Practitioner")
+		require.Equal(t, b.url+target, export.Request.URL)
+
+		posted, err := b.exports.Get(t.Context(), requireAccepted(t, b.post(t, target, fhirJSON, body(`{"name":"_type","valueCode":"Patient"}`)), b.url))
+		require.NoError(t, err)
+		require.Equal(t, level, posted.Request.Level)
+
+		requireRefusal(t, b.get(t, target+"?_type=Patient,Practitioner"), http.StatusBadRequest, "invalid", "_type")
+		lenient := b.kickOff(t, target+"?_type=Patient,Practitioner", "Prefer", "handling=lenient")
+		require.Equal(t, []string{"Patient"}, lenient.Request.Types)
+		require.Len(t, lenient.Request.Warnings, 1)
+		requireRefusal(t, b.get(t, target+"?_type=Practitioner", "Prefer", "handling=lenient"), http.StatusBadRequest, "invalid", "_type")
+	}
+	require.Equal(t, "ward", b.kickOff(t, "/fhir/Group/ward/$export").Request.Group)
+	requireRefusal(t, b.get(t, "/fhir/Group/nobody/$export"), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, b.get(t, "/fhir/Group/$export"), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, setup(t).get(t, "/fhir/Group/ward/$export"), http.StatusNotFound, "not-found", "")
+}
+
+func TestPatientParameter(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ward(t)
+	reference := func(references ...string) string {
+		var all []string
+		for _, one := range references {
+			all = append(all, fmt.Sprintf(`{"name":"patient","valueReference":{"reference":%q}}`, one))
+		}
+		return strings.Join(all, ",")
+	}
+	ids := func(target, more string, references ...string) []string {
+		got := b.post(t, target, fhirJSON, body(reference(references...)+more))
+		export, err := b.exports.Get(t.Context(), requireAccepted(t, got, b.url))
+		require.NoError(t, err)
+		return export.Request.Patients
+	}
+	const patients, group = "/fhir/Patient/$export", "/fhir/Group/ward/$export"
+
+	require.Equal(t, []string{"pt-3", "pt-1"}, ids(patients, "", "Patient/pt-3", "https://fhir.example.org/fhir/Patient/pt-1", "pt-3"))
+	require.Equal(t, []string{"pt-2"}, ids(group, "", "Patient/pt-2"))
+	require.Equal(t, []string{"pt-1", "pt-2"}, b.kickOff(t, patients+"?patient=pt-1,Patient/pt-2").Request.Patients)
+	require.Empty(t, b.kickOff(t, patients).Request.Patients)
+
+	for _, test := range []struct{ target, reference, code string }{
+		{patients, "Patient/pt-9", "not-found"}, {group, "Patient/pt-3", "not-found"}, {group, "Patient/pt-9", "not-found"},
+		{patients, "Practitioner/pt-1", "invalid"}, {patients, "Patient/", "invalid"}, {patients, "", "invalid"},
+	} {
+		both := body(reference("Patient/pt-1", test.reference))
+		requireRefusal(t, b.post(t, test.target, fhirJSON, both), http.StatusBadRequest, test.code, "patient")
+
+		// With what is left, if there is something left.
+		ignore := `,{"name":"onPatientError","valueString":"ignore"}`
+		require.Equal(t, []string{"pt-1"}, ids(test.target, ignore, "Patient/pt-1", test.reference))
+		export := requireAccepted(t, b.post(t, test.target, fhirJSON, both, "Prefer", "handling=lenient"), b.url)
+		got, err := b.exports.Get(t.Context(), export)
+		require.NoError(t, err)
+		require.Len(t, got.Request.Warnings, 1)
+		requireRefusal(t, b.post(t, test.target, fhirJSON, body(reference(test.reference)+ignore)), http.StatusBadRequest, "not-found", "patient")
+	}
+	requireRefusal(t, b.get(t, patients+"?patient=pt-1&onPatientError=maybe"), http.StatusBadRequest, "invalid", "onPatientError")
+	requireRefusal(t, b.get(t, "/fhir/$export?patient=pt-1"), http.StatusBadRequest, "invalid", "patient")
+}
+
+func TestTypeFilters(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	for query, want := range map[string]map[string][]string{
+		"_type=Observation&_typeFilter=Observation%3Fstatus%3Dfinal":                                          {"Observation": {"status=final"}},
+		"_typeFilter=Observation%3Fstatus%3Dfinal%2Camended&_typeFilter=Observation%3Fcode%3Dx":               {"Observation": {"status=final,amended", "code=x"}},
+		"_typeFilter=Observation%3Fstatus%3Dfinal,Patient%3Factive%3Dtrue":                                    {"Observation": {"status=final"}, "Patient": {"active=true"}},
+		"_typeFilter=Observation%3Fstatus%3Dfinal%26date%3Dge2020,Observation%3Fcode%3Da,b&_type=Observation": {"Observation": {"status=final&date=ge2020", "code=a,b"}},
+		"_type=Patient": nil,
+	} {
+		require.Equal(t, want, b.kickOff(t, "/fhir/$export?"+query).Request.Filters, query)
+	}
+	for query, code := range map[string]string{
+		"_typeFilter=":                                                     "invalid",
+		"_typeFilter=Observation":                                          "invalid",
+		"_typeFilter=Observation%3F":                                       "invalid",
+		"_typeFilter=Nonsense%3Fx%3Dy":                                     "invalid",
+		"_type=Patient&_typeFilter=Observation%3Fstatus%3Dfinal":           "invalid",
+		"_type=Patient&_typeFilter=Patient%3Fbirthdate%3Dyesterday":        "invalid",
+		"_type=Patient&_typeFilter=Patient%3Fno-such-parameter%3D1":        "invalid",
+		"_type=Patient&_typeFilter=Patient%3F_sort%3Dname":                 "invalid",
+		"_type=Patient&_typeFilter=Patient%3Forganization.name%3Dx":        "not-supported",
+		"_type=Patient&_typeFilter=Patient%3F_has:Observation:patient:a=b": "not-supported",
+	} {
+		got := b.get(t, "/fhir/$export?"+query)
+		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
+		requireRefusal(t, got, http.StatusBadRequest, code, "_typeFilter")
+	}
+	lenient := b.kickOff(t, "/fhir/$export?_type=Patient&_typeFilter=Patient%3F_sort%3Dname,Patient%3Factive%3Dtrue", "Prefer", "handling=lenient").Request
+	require.Equal(t, map[string][]string{"Patient": {"active=true"}}, lenient.Filters)
+	require.Len(t, lenient.Warnings, 1)
+}

@@ -1,0 +1,146 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/search"
+)
+
+// What the CapabilityStatement claims (Bulk Data 3.0.0, "Server Capability
+// Documentation").
+const (
+	bulkData    = "http://hl7.org/fhir/uv/bulkdata/"
+	fhirVersion = "4.0.1"
+)
+
+// capabilityStatement is FHIR's resource of that name, as far as it is used.
+type capabilityStatement struct {
+	ResourceType   string            `json:"resourceType"`
+	Status         string            `json:"status"`
+	Date           string            `json:"date"`
+	Kind           string            `json:"kind"`
+	Instantiates   []string          `json:"instantiates"`
+	Software       map[string]string `json:"software"`
+	Implementation map[string]string `json:"implementation"`
+	FHIRVersion    string            `json:"fhirVersion"`
+	Format         []string          `json:"format"`
+	Rest           []restCapability  `json:"rest"`
+}
+
+type restCapability struct {
+	Mode          string               `json:"mode"`
+	Documentation string               `json:"documentation"`
+	Security      securityCapability   `json:"security"`
+	Resource      []resourceCapability `json:"resource"`
+	Operation     []operation          `json:"operation"`
+}
+
+type securityCapability struct {
+	CORS        bool   `json:"cors"`
+	Description string `json:"description"`
+}
+
+type resourceCapability struct {
+	Type        string            `json:"type"`
+	Interaction []interaction     `json:"interaction,omitempty"`
+	SearchParam []searchParameter `json:"searchParam,omitempty"`
+	Operation   []operation       `json:"operation,omitempty"`
+}
+
+type interaction struct {
+	Code string `json:"code"`
+}
+
+type searchParameter struct {
+	Name       string `json:"name"`
+	Definition string `json:"definition,omitempty"`
+	Type       string `json:"type"`
+}
+
+type operation struct {
+	Name       string `json:"name"`
+	Definition string `json:"definition"`
+}
+
+// metadata answers GET /fhir/metadata (FHIR R4, "capabilities") to anyone.
+func (a *API) metadata(c *gin.Context) error {
+	if err := acceptsJSON(c); err != nil {
+		return err
+	}
+	base := a.baseURL(c) + "/fhir"
+	document := a.capabilities.Load()
+	if document == nil || document.base != base {
+		document = &capabilityDocument{base: base, text: a.describeCapabilities(base)}
+		a.capabilities.Store(document)
+	}
+	a.renewDeadline(c)
+	c.Data(http.StatusOK, contentTypeFHIR, document.text)
+	return nil
+}
+
+// capabilityDocument is the last CapabilityStatement that was made, which is
+// large: for the address by which it was asked for.
+type capabilityDocument struct {
+	base string
+	text []byte
+}
+
+// capabilityCache holds one.
+type capabilityCache = atomic.Pointer[capabilityDocument]
+
+// describeCapabilities writes the CapabilityStatement of a FHIR server at base.
+func (a *API) describeCapabilities(base string) []byte {
+	statement := capabilityStatement{
+		ResourceType: "CapabilityStatement",
+		Status:       "active",
+		Date:         a.started.UTC().Format("2006-01-02T15:04:05Z"),
+		Kind:         "instance",
+		Instantiates: []string{bulkData + "CapabilityStatement/bulk-data"},
+		Software:     map[string]string{"name": "Sluice", "version": a.config.Version},
+		Implementation: map[string]string{
+			"description": "Bulk export of FHIR resources out of PostgreSQL",
+			"url":         base,
+		},
+		FHIRVersion: fhirVersion,
+		Format:      []string{"application/fhir+json", "application/fhir+ndjson"},
+		Rest: []restCapability{{
+			Mode: "server",
+			Documentation: "Every resource type here can be exported. Its search parameters are those of _typeFilter; " +
+				"only types with an interaction can be asked for directly.",
+			Security: securityCapability{
+				CORS:        len(a.config.CORSOrigins) > 0,
+				Description: "Clients authenticate; their scopes, such as system/Patient.rs, say which resource types they may take.",
+			},
+			Operation: []operation{{"export", bulkData + "OperationDefinition/export"}},
+		}},
+	}
+	for _, resourceType := range a.config.ResourceTypes {
+		statement.Rest[0].Resource = append(statement.Rest[0].Resource, describeType(resourceType))
+	}
+	text, err := json.Marshal(statement)
+	if err != nil {
+		panic(err) // strings alone
+	}
+	return text
+}
+
+// describeType says what can be done with a resource type.
+func describeType(resourceType string) resourceCapability {
+	described := resourceCapability{Type: resourceType}
+	for _, p := range search.Supported(resourceType) {
+		described.SearchParam = append(described.SearchParam, searchParameter{p.Name, p.Definition, p.Type})
+	}
+	switch resourceType {
+	case "Patient":
+		described.Operation = []operation{{"export", bulkData + "OperationDefinition/patient-export"}}
+	case "Group":
+		described.Interaction = []interaction{{"read"}, {"search-type"}}
+		described.SearchParam = append(described.SearchParam, searchParameter{Name: "name", Type: "string"})
+		described.Operation = []operation{{"export", bulkData + "OperationDefinition/group-export"}}
+	}
+	return described
+}

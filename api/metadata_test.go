@@ -1,0 +1,85 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/search"
+)
+
+func TestMetadata(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) { config.Version = "1.2.3" })
+
+	request := b.request(t, http.MethodGet, "/fhir/metadata")
+	request.Header.Del("Authorization")
+	got := b.do(t, request)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.Equal(t, fhirJSON, got.Header.Get("Content-Type"))
+	var statement struct {
+		ResourceType, Status, Kind, FHIRVersion, Date string
+		Instantiates, Format                          []string
+		Software                                      struct{ Name, Version string }
+		Implementation                                struct{ URL string }
+		Rest                                          []struct {
+			Mode     string
+			Resource []struct {
+				Type        string
+				Interaction []struct{ Code string }
+				SearchParam []struct{ Name, Type, Definition string }
+				Operation   []struct{ Name, Definition string }
+			}
+			Operation []struct{ Name, Definition string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(got.body), &statement))
+	require.Equal(t, "CapabilityStatement", statement.ResourceType)
+	require.Equal(t, "4.0.1", statement.FHIRVersion)
+	require.Equal(t, "instance", statement.Kind)
+	require.NotEmpty(t, statement.Date)
+	require.Equal(t, "1.2.3", statement.Software.Version)
+	require.Equal(t, b.url+"/fhir", statement.Implementation.URL)
+	require.Equal(t, []string{"http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"}, statement.Instantiates)
+	require.Contains(t, statement.Format, "application/fhir+json")
+
+	rest := statement.Rest[0]
+	require.Equal(t, "server", rest.Mode)
+	require.Equal(t, "export", rest.Operation[0].Name)
+	require.Equal(t, "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", rest.Operation[0].Definition)
+	require.Len(t, rest.Resource, len(fhir.R4().ResourceTypes()))
+	operations := map[string]string{}
+	for _, resource := range rest.Resource {
+		for _, operation := range resource.Operation {
+			require.Equal(t, "export", operation.Name)
+			operations[resource.Type] = operation.Definition
+		}
+		if resource.Type != "Group" {
+			require.Empty(t, resource.Interaction)
+			require.Len(t, resource.SearchParam, len(search.Supported(resource.Type)))
+		}
+		// Each parameter that is listed is known, whatever becomes of its value.
+		for _, parameter := range resource.SearchParam[:min(3, len(resource.SearchParam))] {
+			_, err := search.Parse(resource.Type, parameter.Name+":missing=true")
+			if resource.Type != "Group" && parameter.Type != "composite" && parameter.Name[0] != '_' {
+				require.NoError(t, err, "%s %s", resource.Type, parameter.Name)
+			}
+		}
+	}
+	require.Equal(t, map[string]string{
+		"Patient": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+		"Group":   "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+	}, operations)
+
+	// The address is that of the request, not of the one before.
+	base, err := url.Parse(b.url)
+	require.NoError(t, err)
+	request.URL.Host = "localhost:" + base.Port()
+	request.Host = ""
+	require.Contains(t, b.do(t, request).body, `"http://localhost:`+base.Port()+`/fhir"`)
+}

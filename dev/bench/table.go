@@ -1,0 +1,125 @@
+package bench
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// String is the report as a person reads it.
+func (r *Report) String() string {
+	var out strings.Builder
+	r.writeHead(&out)
+	r.writeMeasures(&out)
+	r.writeGrowth(&out)
+	r.writeLatencies(&out)
+	return out.String()
+}
+
+func (r *Report) writeHead(out *strings.Builder) {
+	m := r.Machine
+	fmt.Fprintf(out, "%d × %s, %s, %s; load %s before the rounds\n", m.Processors, m.Processor, m.Memory, m.Kernel, m.Load)
+	var versions []string
+	for _, v := range r.Versions {
+		versions = append(versions, v)
+	}
+	slices.Sort(versions)
+	fmt.Fprintf(out, "%s\n%s\n", strings.Join(slices.Compact(versions), "; "), strings.Join(r.Settings, " "))
+	if len(r.Missing) > 0 {
+		fmt.Fprintf(out, "Not found, and so not compared with: %s\n", strings.Join(r.Missing, ", "))
+	}
+	var data []string
+	for _, t := range r.Tables {
+		data = append(data, fmt.Sprintf("%s %d rows, %.1f MB", t.Type, t.Rows, float64(t.Text)/1e6))
+	}
+	fmt.Fprintf(out, "jsonb text: %s\n\n", strings.Join(data, "; "))
+}
+
+// writeMeasures writes a line for each measure. Speeds are of jsonb text;
+// processor time is that of Sluice's process, PostgreSQL, the S3 server and the
+// command line, and of all for a GB of jsonb text: where others are at work on
+// the machine it says more than the clock.
+func (r *Report) writeMeasures(out *strings.Builder) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "measure\truns\tseconds\t±\tMB/s\trows/s\tratio (target)\tCPU s: sluice\tpostgres\ts3\tclient\tall/GB\tpeak MiB (below)")
+	for _, m := range r.Measures {
+		if len(m.Samples) == 0 {
+			continue
+		}
+		took := median(m.seconds())
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%.0f\t%.0f\t%s", m.Name, len(m.Samples), took, deviation(m.seconds()),
+			float64(m.Text)/1e6/took, float64(m.Rows)/took, r.ratios(m))
+		for _, name := range []string{"sluice", "postgres", "s3", "client"} {
+			_, _ = fmt.Fprintf(w, "\t%s", number("%.2f", median(m.of(func(s Sample) float64 { return s.cpu(name) }))))
+		}
+		_, _ = fmt.Fprintf(w, "\t%.1f\t%s\n", median(m.of(Sample.allCPU))/float64(m.Text)*1e9, peak(m))
+	}
+	_ = w.Flush() // a Builder takes everything
+}
+
+// cpu is the processor time of a process; NaN if it had no part.
+func (s Sample) cpu(name string) float64 {
+	if seconds, known := s.CPU[name]; known {
+		return seconds
+	}
+	return math.NaN()
+}
+
+// allCPU is the processor time of all processes.
+func (s Sample) allCPU() (sum float64) {
+	for _, seconds := range s.CPU {
+		sum += seconds
+	}
+	return sum
+}
+
+func (r *Report) ratios(m *Measure) string {
+	var all []string
+	for _, c := range m.Against {
+		one := number("%.2f", r.speed(m, c.Name))
+		if c.Target != 0 {
+			one += fmt.Sprintf(" (%.2f)", c.Target)
+		}
+		if c.Name == byGzip {
+			one += " of | gzip"
+		}
+		all = append(all, one)
+	}
+	return cmp.Or(strings.Join(all, ", "), "-")
+}
+
+func peak(m *Measure) string {
+	if m.peak() == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f (%d)", float64(m.peak())/(1<<20), m.PeakTarget>>20)
+}
+
+// number is "-" for what is none.
+func number(format string, value float64) string {
+	if math.IsNaN(value) {
+		return "-"
+	}
+	return fmt.Sprintf(format, value)
+}
+
+// writeGrowth compares the dump of a table with that of its tenth.
+func (r *Report) writeGrowth(out *strings.Builder) {
+	large, little := r.find(wholeDump), r.find(tenthDump)
+	if large == nil || little == nil || little.Rows == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n%.1f times the rows: %s times the time; peak %.0f MiB instead of %.0f MiB\n",
+		float64(large.Rows)/float64(little.Rows), number("%.1f", median(large.seconds())/median(little.seconds())),
+		float64(large.peak())/(1<<20), float64(little.peak())/(1<<20))
+}
+
+func (r *Report) writeLatencies(out *strings.Builder) {
+	for _, l := range r.Latencies {
+		fmt.Fprintf(out, "%s: median %.1f ms, 99 %% within %.1f ms, longest %.1f ms of %d (target: %.0f %% within %.0f ms)\n", l.Name,
+			median(l.Millis), quantile(l.Millis, 0.99), quantile(l.Millis, 1), len(l.Millis), l.Share*100, l.Target)
+	}
+}

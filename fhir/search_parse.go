@@ -1,0 +1,121 @@
+package fhir
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// parseSearch reads the texts that fhir/gen writes; their headers describe
+// them.
+func parseSearch(search, compartment string) (*SearchTables, error) {
+	t := &SearchTables{parameters: make(map[string][]SearchParameter), compartment: make(map[string][]Path)}
+	var resourceType string
+	for number, line := range strings.Split(search, "\n") {
+		words := strings.Fields(line)
+		if len(words) == 0 || line[0] == '#' {
+			continue
+		}
+		depth := len(line) - len(strings.TrimLeft(line, " "))
+		if depth == 0 {
+			resourceType = words[0]
+			continue
+		}
+		if err := t.addLine(resourceType, depth, words); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number+1, err)
+		}
+	}
+	for line := range strings.SplitSeq(compartment, "\n") {
+		words := strings.Fields(line)
+		if len(words) == 0 || line[0] == '#' {
+			continue
+		}
+		if err := t.addToCompartment(words[0], words[1:]); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// addLine reads an indented line: a parameter of the resource type, a place of
+// the last parameter, or a part of its last place.
+func (t *SearchTables) addLine(resourceType string, depth int, words []string) error {
+	all := t.parameters[resourceType]
+	if depth == 2 && len(words) == 3 {
+		t.parameters[resourceType] = append(all, SearchParameter{
+			Name: words[0], Type: words[1], Definition: definitionURL + words[2],
+		})
+		return nil
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("%q", words)
+	}
+	p := &all[len(all)-1]
+	switch {
+	case depth == 4 && words[0] == "!":
+		p.Unsupported = strings.Join(words[1:], " ")
+	case depth == 4 && len(words) == 2:
+		p.Places = append(p.Places, Place{Path: parsePath(words[0]), Type: words[1]})
+	case depth == 6 && len(words) == 4 && len(p.Places) > 0:
+		number, err := strconv.Atoi(words[0])
+		if err != nil {
+			return err
+		}
+		place := &p.Places[len(p.Places)-1]
+		place.Parts = append(place.Parts, Part{
+			Number: number - 1, Type: words[1], Place: Place{Path: parsePath(words[2]), Type: words[3]},
+		})
+	default:
+		return fmt.Errorf("%q", words)
+	}
+	return nil
+}
+
+// parsePath reads the steps of a path.
+func parsePath(text string) Path {
+	if text == "." {
+		return nil
+	}
+	var path Path
+	for word := range strings.SplitSeq(text, ".") {
+		var s Step
+		name, filter, filtered := strings.Cut(word, "[")
+		s.Name, s.Many = strings.CutSuffix(name, "*")
+		if filtered {
+			filter = strings.TrimSuffix(filter, "]")
+			var equal bool
+			if s.Member, s.Value, equal = strings.Cut(filter, "="); !equal {
+				s.Target, s.Member = filter, ""
+			}
+		}
+		path = append(path, s)
+	}
+	return path
+}
+
+// addToCompartment adds the paths of the search parameters that lead from a
+// resource type to a patient.
+func (t *SearchTables) addToCompartment(resourceType string, parameters []string) error {
+	for _, name := range parameters {
+		p, ok := t.Parameter(resourceType, name)
+		if !ok {
+			return fmt.Errorf("compartment: %s has no parameter %s", resourceType, name)
+		}
+		for _, place := range p.Places {
+			path := slices.Clone(place.Path)
+			last := &path[len(path)-1]
+			if place.Type != "Reference" || last.Target != "" && last.Target != "Patient" {
+				continue
+			}
+			last.Target = "Patient"
+			if !slices.ContainsFunc(t.compartment[resourceType], func(other Path) bool { return slices.Equal(other, path) }) {
+				t.compartment[resourceType] = append(t.compartment[resourceType], path)
+			}
+		}
+	}
+	if len(t.compartment[resourceType]) == 0 {
+		return fmt.Errorf("compartment: nothing leads from %s to a patient", resourceType)
+	}
+	return nil
+}

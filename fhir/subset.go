@@ -1,0 +1,103 @@
+package fhir
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// A Subset says which root elements of the resources of one type are kept. It is
+// immutable.
+type Subset struct {
+	keep       map[string]bool
+	extensions bool
+}
+
+// alwaysKept are the elements without which the others can't be understood.
+var alwaysKept = []string{"resourceType", "id", "meta", "implicitRules", "modifierExtension"}
+
+// HasElement says whether resources of a type have a root element of that name.
+// That of a choice is its own name (deceased, or deceased[x]) or that of one of
+// its types (deceasedBoolean).
+func (t *Tables) HasElement(resourceType, name string) bool {
+	n, ok := t.resources[resourceType]
+	if !ok {
+		return false
+	}
+	f := n.fields[strings.TrimSuffix(name, "[x]")]
+	return f != nil && f.extended == nil && (f.options != nil || !strings.HasSuffix(name, "[x]"))
+}
+
+// Subset returns what keeps these root elements of resources of a type, and those
+// that are mandatory. An element that the type does not have counts for nothing.
+func (t *Tables) Subset(resourceType string, elements []string) *Subset {
+	s := &Subset{keep: map[string]bool{}}
+	for _, name := range alwaysKept {
+		s.keep[name] = true
+	}
+	n, ok := t.resources[resourceType]
+	if !ok {
+		n = t.custom
+	}
+	for name, f := range n.fields {
+		choice := f
+		if f.choice != nil {
+			choice = f.choice
+		}
+		wanted := choice.mandatory || slices.ContainsFunc(elements, func(element string) bool {
+			element = strings.TrimSuffix(element, "[x]")
+			// Stored in Aidbox's format, a choice has one name for all its types.
+			return element == name || element == choice.name || f.options != nil && n.fields[element] != nil && n.fields[element].choice == f
+		})
+		if wanted {
+			s.keep[name] = true
+		}
+	}
+	s.extensions = s.keep["extension"]
+	return s
+}
+
+// keeps tells whether the member of a root, whose field is f if it has one, is
+// to stay.
+func (s *Subset) keeps(name []byte, f *field) bool {
+	if f != nil && f.extended != nil {
+		return s.extensions
+	}
+	if len(name) > 0 && name[0] == '_' {
+		name = name[1:]
+	}
+	return s.keep[string(name)]
+}
+
+// subsetted marks a resource that is not whole (FHIR R4, "_elements").
+const subsetted = `{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}`
+
+// markSubsetted adds the tag to the resource that stands in dst from start on.
+func markSubsetted(dst []byte, start int) []byte {
+	doc := dst[start:]
+	if at(doc, 0) != '{' {
+		return dst
+	}
+	meta, ok := findMember(doc, 0, "meta")
+	if !ok || at(doc, meta.value) != '{' {
+		return dst // the columns of a row always give one
+	}
+	tag, ok := findMember(doc, meta.value, "tag")
+	if !ok || at(doc, tag.value) != '[' {
+		return insertLast(dst, start+valueEnd(doc, meta.value)-1, '{', `"tag":[`+subsetted+`]`)
+	}
+	end := valueEnd(doc, tag.value)
+	if bytes.Contains(doc[tag.value:end], []byte(`"SUBSETTED"`)) {
+		return dst
+	}
+	return insertLast(dst, start+end-1, '[', subsetted)
+}
+
+// insertLast inserts text before the closing bracket at i, as the last member
+// after others.
+func insertLast(dst []byte, i int, opening byte, text string) []byte {
+	if dst[i-1] != opening {
+		text = "," + text
+	}
+	return slices.Insert(dst, i, []byte(text)...)
+}

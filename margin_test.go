@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// A role that does not see what others do makes exports less exact, and whoever
+// runs Sluice is told once what to grant.
+func TestBlindRole(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	j.sluice(exitOK, "migrate")
+	role := "sluice_test_" + strings.ToLower(rand.Text())
+	j.execute("CREATE ROLE " + role + " LOGIN PASSWORD 'secret'")
+	t.Cleanup(func() { j.execute("DROP ROLE " + role) })
+	from, err := url.Parse(j.database)
+	require.NoError(t, err)
+	from.User = url.UserPassword(role, "secret")
+
+	says := func() string {
+		ctx, cancel := context.WithCancel(t.Context())
+		log := &logBuffer{}
+		ended := make(chan int)
+		go func() {
+			ended <- run(ctx, []string{"worker", "--database-url=" + j.database, "--source-url=" + from.String(),
+				"--s3-url=" + j.bucket, "--source-commit-margin=7m", "--log-format=text"}, log, log)
+		}()
+		require.Eventually(t, func() bool { return strings.Contains(log.String(), "working off exports") }, 20*time.Second, 10*time.Millisecond)
+		cancel()
+		require.Zero(t, <-ended)
+		return log.String()
+	}
+	warning := says()
+	require.Contains(t, warning, "level=WARN")
+	require.Contains(t, warning, "SLUICE_SOURCE_COMMIT_MARGIN=7m0s")
+	require.Contains(t, warning, "GRANT pg_read_all_stats TO \\\""+role)
+
+	j.execute("GRANT pg_monitor TO " + role) // which holds it
+	require.NotContains(t, says(), "COMMIT_MARGIN")
+}
+
+// execute runs a statement as the database's owner.
+func (j *journey) execute(sql string) {
+	j.t.Helper()
+	ctx := context.Background() // also when the test is over
+	conn, err := pgx.Connect(ctx, j.database)
+	require.NoError(j.t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, sql)
+	require.NoError(j.t, err)
+}

@@ -1,0 +1,102 @@
+package search
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// fewReferences is how many references OfPatients asks for one by one, so that
+// an index over the documents serves. More are joined as a set.
+const fewReferences = 64
+
+// InCompartment says whether resources of a type can be in the compartment of a
+// patient, as R4's CompartmentDefinition has it. Patients are in their own.
+func InCompartment(resourceType string) bool {
+	return len(fhir.R4Search().PatientPaths(resourceType)) > 0
+}
+
+// CompartmentTypes returns the types for which InCompartment holds, sorted.
+func CompartmentTypes() []string { return fhir.R4Search().CompartmentTypes() }
+
+// AnyPatient wants the resources of a type that are in the compartment of any
+// patient; none of a type that can't be in one.
+func AnyPatient(resourceType string) Condition {
+	if resourceType == "Patient" {
+		return Condition{}
+	}
+	return onResource(either(orNever(references(resourceType, nil))))
+}
+
+// OfPatients wants the resources of a type that are in the compartment of one
+// of the patients with these ids.
+func OfPatients(resourceType string, ids []string) Condition {
+	paths := fhir.R4Search().PatientPaths(resourceType)
+	if len(ids)*len(paths) > fewReferences {
+		return joined(resourceType, func(args *arguments) string {
+			return "SELECT unnest(" + args.bind(textArray(ids), "text[]") + ")"
+		})
+	}
+	var found []predicate
+	for _, id := range ids {
+		found = append(found, references(resourceType, map[string]any{"id": id})...)
+	}
+	if resourceType == "Patient" && len(ids) > 0 {
+		found = append(found, idIsOneOf(ids))
+	}
+	return onResource(either(orNever(found)))
+}
+
+// OfGroup wants the resources of a type that are in the compartment of a member
+// of a Group. Who is a member is seen by the statement itself, under its own
+// snapshot.
+func OfGroup(resourceType string, group Group) Condition {
+	return joined(resourceType, group.patients)
+}
+
+// references finds, on each path to a patient, references with these members.
+func references(resourceType string, members map[string]any) []predicate {
+	var found []predicate
+	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
+		reference := map[string]any{}
+		for name, value := range members {
+			reference[name] = value
+		}
+		found = append(found, contains(path, reference))
+	}
+	return found
+}
+
+// joined wants the resources that refer to one of a set of patients: those
+// whose ids a SELECT returns.
+func joined(resourceType string, patients func(*arguments) string) Condition {
+	paths := fhir.R4Search().PatientPaths(resourceType)
+	if len(paths) == 0 {
+		return onResource(never)
+	}
+	arrays := make([]string, len(paths), len(paths)+1)
+	for i, path := range paths {
+		arrays[i] = "jsonb_path_query_array(r.resource, '" + jsonPath(path) + "')"
+	}
+	if resourceType == "Patient" {
+		arrays = append(arrays, "jsonb_build_array(jsonb_build_object('id', r.id))")
+	}
+	return Condition{join: func(args *arguments) string {
+		return "CROSS JOIN LATERAL jsonb_array_elements(" + strings.Join(arrays, " || ") + ") AS reference(v)" +
+			" JOIN (" + patients(args) + ") AS patient(id) ON patient.id = reference.v ->> 'id'"
+	}}
+}
+
+// onResource makes a predicate on the document of a row a condition.
+func onResource(p predicate) Condition {
+	return Condition{where: func(args *arguments) string { return p("r.resource", args) }}
+}
+
+// orNever is for an alternative of nothing.
+func orNever(all []predicate) []predicate {
+	if len(all) == 0 {
+		return []predicate{never}
+	}
+	return slices.Clip(all)
+}

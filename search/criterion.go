@@ -1,0 +1,148 @@
+package search
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// A criterion is one parameter of a search with its values.
+type criterion struct {
+	resourceType   string
+	name, modifier string
+	modified       bool // there is a colon
+	values         []string
+}
+
+// resultParameters say how the results of a search are shown, not which they
+// are.
+var resultParameters = []string{
+	"_contained", "_containedType", "_count", "_elements", "_format", "_graph", "_include", "_maxresults", "_offset",
+	"_page", "_pretty", "_revinclude", "_score", "_sort", "_summary", "_total",
+}
+
+// compile turns the criterion into an expression on the document of a row.
+func (c criterion) compile() (predicate, error) {
+	switch {
+	case slices.Contains(resultParameters, c.name):
+		return nil, invalid("it says how results are shown, not which they are")
+	case c.name == "_has", strings.Contains(c.name, "."), strings.Contains(c.modifier, "."):
+		return nil, unsupported("a search through other resources is not supported")
+	case c.modified && c.modifier == "":
+		return nil, invalid("there is no modifier behind the colon")
+	case slices.Contains(c.values, ""):
+		return nil, invalid("it has an empty value")
+	}
+	switch c.name {
+	case "_id":
+		return c.compileID()
+	case "_lastUpdated":
+		return c.compileLastUpdated()
+	}
+	p, ok := fhir.R4Search().Parameter(c.resourceType, c.name)
+	switch {
+	case !ok:
+		return nil, invalid("%s has no such search parameter", c.resourceType)
+	case p.Unsupported != "":
+		return nil, unsupported("the parameter is not supported: %s", p.Unsupported)
+	case c.modifier == "missing":
+		return c.compileMissing(p)
+	}
+	return c.compileValues(p)
+}
+
+// compileMissing asks whether there is anything where the parameter looks.
+func (c criterion) compileMissing(p fhir.SearchParameter) (predicate, error) {
+	if p.Type == "composite" {
+		return nil, unsupported("a composite is not missing as such")
+	}
+	missing, err := c.isMissing()
+	if err != nil {
+		return nil, err
+	}
+	var found []predicate
+	for _, place := range p.Places {
+		found = append(found, exists(place.Path))
+	}
+	if missing {
+		return not(either(found)), nil
+	}
+	return either(found), nil
+}
+
+// isMissing reads the value of the modifier missing.
+func (c criterion) isMissing() (bool, error) {
+	if len(c.values) == 1 && (c.values[0] == "true" || c.values[0] == "false") {
+		return c.values[0] == "true", nil
+	}
+	return false, invalid("it is neither true nor false")
+}
+
+// compileValues asks for any of the values at any of the parameter's places.
+func (c criterion) compileValues(p fhir.SearchParameter) (predicate, error) {
+	var found []predicate
+	for _, value := range c.values {
+		here, err := c.compileValue(p, value)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, here)
+	}
+	if c.modifier == "not" {
+		return not(either(found)), nil
+	}
+	return either(found), nil
+}
+
+// compileValue asks for one value at any of the places. Those that can't have
+// such a value are left out, unless that leaves none.
+func (c criterion) compileValue(p fhir.SearchParameter, value string) (predicate, error) {
+	var found []predicate
+	var failure error
+	for _, place := range p.Places {
+		here, err := placeValue(p.Type, place, c.modifier, value)
+		if err != nil {
+			failure = err
+			continue
+		}
+		found = append(found, here)
+	}
+	if len(found) == 0 {
+		return nil, failure
+	}
+	return either(found), nil
+}
+
+// placeValue compiles a value of a parameter of a type for one of its places.
+func placeValue(parameterType string, place fhir.Place, modifier, value string) (predicate, error) {
+	switch parameterType {
+	case "composite":
+		return compositeValue(place, modifier, value)
+	case "date":
+		return dateValue(place, modifier, value)
+	case "number":
+		return numberValue(place, modifier, value)
+	case "quantity":
+		return quantityValue(place, modifier, value)
+	case "reference":
+		return referenceValue(place, modifier, value)
+	case "string":
+		return stringValue(place, modifier, value)
+	case "token":
+		return tokenValue(place, modifier, value)
+	case "uri":
+		return uriValue(place, modifier, value)
+	}
+	return nil, unsupported("parameters of type %s are not supported", parameterType)
+}
+
+// named puts a parameter's name into an error that has none.
+func named(name string, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Parameter == "" {
+		return &Error{Parameter: name, Reason: e.Reason, Unsupported: e.Unsupported}
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package search
+
+import (
+	"maps"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// currencySystem is the system of the codes in Money.currency.
+const currencySystem = "urn:iso:std:iso:4217"
+
+// quantityValue compiles one value of a quantity parameter: a number, then
+// after bars the system and the code of its unit; with a code alone, the unit
+// may also be written so. A stored comparator, as in "< 5 mg", is passed by.
+func quantityValue(place fhir.Place, modifier, text string) (predicate, error) {
+	if modifier != "" {
+		return nil, unsupportedModifier(modifier, "missing")
+	}
+	comparison, rest := prefixed(text)
+	parts := splitValues(rest, '|')
+	if len(parts) != 1 && len(parts) != 3 {
+		return nil, invalid("%q is not number|system|code", text)
+	}
+	n, err := parseNumber(parts[0])
+	if err != nil {
+		return nil, err
+	}
+	var system, code string
+	if len(parts) == 3 {
+		system, code = unescape(parts[1]), unescape(parts[2])
+	}
+
+	wanted := n.bounds(comparison)
+	values := maps.Clone(wanted.values)
+	condition := wanted.condition(place.Type, `@."value"`)
+	if place.Type == "Money" {
+		if system != "" && system != currencySystem {
+			return never, nil
+		}
+		condition += ofCurrency(code, values)
+		return matches(place.Path, condition, values), nil
+	}
+	if unit := ofUnit(system, code, values); unit != "" && place.Type == "Range" {
+		for _, end := range []string{"low", "high"} {
+			condition += ` && (!exists(@."` + end + `") || exists(@."` + end + `" ? (` + unit + `)))`
+		}
+	} else if unit != "" {
+		condition += " && " + unit
+	}
+	return matches(place.Path, condition, values), nil
+}
+
+// ofUnit is what a Quantity with that unit meets; empty if any does.
+func ofUnit(system, code string, values map[string]any) string {
+	if system != "" {
+		values["system"] = system
+	}
+	if code != "" {
+		values["code"] = code
+	}
+	switch {
+	case system != "" && code != "":
+		return `@."system" == $system && @."code" == $code`
+	case system != "":
+		return `@."system" == $system`
+	case code != "":
+		return `(@."code" == $code || @."unit" == $code)`
+	}
+	return ""
+}
+
+func ofCurrency(code string, values map[string]any) string {
+	if code == "" {
+		return ""
+	}
+	values["code"] = code
+	return ` && @."currency" == $code`
+}

@@ -1,0 +1,102 @@
+package search
+
+import (
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// A token is a value of a token parameter: a code, with its system before a
+// bar. Nothing before the bar asks for a code without a system, nothing behind
+// it for any code of the system.
+type token struct {
+	system, code string
+	hasSystem    bool // there is a bar
+}
+
+func parseToken(text string) (token, error) {
+	parts := splitValues(text, '|')
+	switch {
+	case len(parts) > 2:
+		return token{}, invalid("more than one | in %q", text)
+	case len(parts) == 1 && parts[0] != "":
+		return token{code: unescape(parts[0])}, nil
+	case len(parts) == 2 && (parts[0] != "" || parts[1] != ""):
+		return token{unescape(parts[0]), unescape(parts[1]), true}, nil
+	}
+	return token{}, invalid("no code and no system in %q", text)
+}
+
+// tokenPredicate finds a token at a place. What has no system of its own, as a
+// code, can't be asked for with one: which it would have is not in the data.
+func tokenPredicate(place fhir.Place, t token) (predicate, error) {
+	switch place.Type {
+	case "CodeableConcept":
+		return coded(below(place.Path, "coding*"), t, "code"), nil
+	case "Coding":
+		return coded(place.Path, t, "code"), nil
+	case "Identifier", "ContactPoint":
+		return coded(place.Path, t, "value"), nil
+	}
+	if t.system != "" {
+		return nil, unsupported("a system can't be asked for: the data has the code alone")
+	}
+	if place.Type != "boolean" {
+		return contains(place.Path, t.code), nil
+	}
+	switch t.code {
+	case "true", "false":
+		return contains(place.Path, t.code == "true"), nil
+	}
+	return nil, invalid("%q is neither true nor false", t.code)
+}
+
+// coded finds an object with a system and, under a name of its own, a code.
+func coded(path fhir.Path, t token, name string) predicate {
+	object := make(map[string]any)
+	if t.code != "" {
+		object[name] = t.code
+	}
+	if t.system != "" {
+		object["system"] = t.system
+	}
+	if last := path[len(path)-1]; last.Member == "system" && t.hasSystem && t.system != last.Value {
+		return never
+	}
+	if t.hasSystem && t.system == "" {
+		condition := `@."` + name + `" == $code && !exists(@."system" ? (@ != null))`
+		return both([]predicate{contains(path, object), matches(path, condition, map[string]any{"code": t.code})})
+	}
+	return contains(path, object)
+}
+
+// typedPredicate finds an identifier by the modifier of-type: the system and
+// the code of its type, and its value.
+func typedPredicate(place fhir.Place, text string) (predicate, error) {
+	if place.Type != "Identifier" {
+		return nil, unsupported("only identifiers have a type")
+	}
+	parts := splitValues(text, '|')
+	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
+		return nil, invalid("%q is not system|code|value", text)
+	}
+	return contains(place.Path, map[string]any{
+		"value": unescape(parts[2]),
+		"type": map[string]any{"coding": []any{map[string]any{
+			"system": unescape(parts[0]), "code": unescape(parts[1]),
+		}}},
+	}), nil
+}
+
+// tokenValue compiles one value of a token parameter.
+func tokenValue(place fhir.Place, modifier, text string) (predicate, error) {
+	switch modifier {
+	case "", "not":
+		t, err := parseToken(text)
+		if err != nil {
+			return nil, err
+		}
+		return tokenPredicate(place, t)
+	case "of-type":
+		return typedPredicate(place, text)
+	}
+	return nil, unsupportedModifier(modifier, "missing, not, of-type")
+}

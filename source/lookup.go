@@ -1,0 +1,47 @@
+package source
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Lookup is a statement whose result is a list of strings, such as ids.
+type Lookup struct {
+	// SQL has one column, of a text type that is never null.
+	SQL string
+
+	// Args are the values of its placeholders $1, $2, … as text. The statement
+	// says of what type each is, as in $1::text[].
+	Args []string
+}
+
+// Lookup hands each string to fn, whose bytes are valid until fn returns. It is
+// otherwise as Source.Scan.
+func (s *Source) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	defer conn.Release()
+	return lookup.query(fn).run(ctx, conn.pg(), s.pace)
+}
+
+// Lookup is Source.Lookup under the Reader's snapshot.
+func (r *Reader) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
+	return lookup.query(fn).run(ctx, r.conn.pg(), r.pace)
+}
+
+func (l Lookup) query(fn func(value []byte) error) query {
+	q := query{
+		relation: "ids",
+		sql:      l.SQL,
+		check:    func([]pgconn.FieldDescription) error { return nil },
+		each: func(values [][]byte) (size int, err error) {
+			return len(values[0]), fn(values[0])
+		},
+	}
+	q.bind(l.Args)
+	return q
+}

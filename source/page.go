@@ -1,0 +1,31 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+// Page hands fn at most limit rows of the scan in the order of their ids: those
+// whose id comes behind after, or the first if that is empty. The primary key
+// serves it. It is otherwise as Source.Scan.
+func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, fn func(*Row) error) error {
+	if after != "" {
+		only := scan.Only
+		args := append(only.Args[:len(only.Args):len(only.Args)], after)
+		behind := "r.id > $" + strconv.Itoa(len(args)) + "::text"
+		if only.Where != "" {
+			behind = "(" + only.Where + ") AND " + behind
+		}
+		scan.Only = Condition{Where: behind, Join: only.Join, Args: args}
+	}
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	defer conn.Release()
+
+	q := scan.rows(fn)
+	q.sql += " ORDER BY r.id LIMIT " + strconv.Itoa(limit)
+	return q.run(ctx, conn.pg(), s.pace)
+}

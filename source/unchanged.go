@@ -1,0 +1,73 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// changedSQL tells whether the table $2 of the schema $1, or one of its
+// partitions or heirs, is another now than the snapshot shows: rewritten or
+// truncated (it has a new file), replaced (the name means another relation),
+// dropped, or with other partitions. What stands in catalog tables is read as
+// of the snapshot; the functions tell what is so now.
+const changedSQL = `
+WITH RECURSIVE root AS (
+	SELECT c.oid, c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE n.nspname = $1 AND c.relname = $2
+), tree (oid) AS (
+	SELECT oid FROM root
+	UNION
+	SELECT i.inhrelid FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.oid
+)
+SELECT NOT EXISTS (SELECT FROM root)
+	OR EXISTS (
+		SELECT FROM tree JOIN pg_class AS c USING (oid) JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		WHERE to_regclass(format('%I.%I', n.nspname, c.relname))::oid IS DISTINCT FROM c.oid
+			OR pg_relation_filenode(c.oid) IS DISTINCT FROM nullif(c.relfilenode, 0))
+	OR EXISTS (
+		SELECT FROM root WHERE relkind = 'p'
+			AND ARRAY(SELECT oid FROM tree ORDER BY oid) <> ARRAY(SELECT relid::oid AS oid FROM pg_partition_tree(root.oid) ORDER BY oid))`
+
+// requireUnchanged fails, with ErrRewritten, unless the table is the one that
+// the snapshot of the transaction shows. The transaction must have locked it,
+// so that it stays as it is.
+//
+// A snapshot does not keep a table from being rewritten; only a lock does, and
+// locks go with their holder. Rows of a rewritten table lie in other blocks
+// than the plan says, and those of a truncated one are gone without an error.
+func requireUnchanged(ctx context.Context, db querier, schema, name string) error {
+	var changed bool
+	if err := db.QueryRow(ctx, changedSQL, schema, name).Scan(&changed); err != nil {
+		return err
+	}
+	if changed {
+		return fmt.Errorf("%w: %w: %s", ErrSnapshotGone, ErrRewritten, quote(schema, name))
+	}
+	return nil
+}
+
+// pin locks a relation until the transaction ends, as reading it does, and makes
+// sure that it is the one of the snapshot. LOCK would ask for more rights than
+// reading does, and refuse foreign tables.
+func pin(ctx context.Context, db querier, only bool, schema, name string) error {
+	from := "SELECT FROM "
+	if only {
+		from += "ONLY "
+	}
+	if _, err := db.Exec(ctx, from+quote(schema, name)+" LIMIT 0"); err != nil {
+		if isGone(err) {
+			return fmt.Errorf("%w: %w: %w", ErrSnapshotGone, ErrRewritten, err)
+		}
+		return err
+	}
+	return requireUnchanged(ctx, db, schema, name)
+}
+
+// isGone tells whether the server knows no such table.
+func isGone(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (pgErr.Code == "42P01" || pgErr.Code == "3F000") // undefined_table, invalid_schema_name
+}

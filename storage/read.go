@@ -1,0 +1,47 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// Stat returns what the store knows of the object, or ErrNoObject.
+func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
+	name, err := b.name(key)
+	if err != nil {
+		return Object{}, fmt.Errorf("storage: stat: %w", err)
+	}
+	info, err := b.store.StatObject(ctx, b.place.bucket, name, minio.StatObjectOptions{})
+	if err != nil {
+		return Object{}, fmt.Errorf("storage: stat %s: %w", key, explain(err))
+	}
+	return Object{Key: key, Size: info.Size, ETag: info.ETag}, nil
+}
+
+// Read opens the object, from offset on and for length bytes; a length of 0
+// means up to its end. The caller closes what it gets. An answer of the store
+// that breaks off is io.ErrUnexpectedEOF. ErrNoObject if there is none.
+func (b *Bucket) Read(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	name, err := b.name(key)
+	if err != nil {
+		return nil, fmt.Errorf("storage: read: %w", err)
+	}
+	opts := minio.GetObjectOptions{}
+	if offset > 0 || length > 0 {
+		last := int64(0) // which means the object's end where the offset is not 0
+		if length > 0 {
+			last = offset + length - 1
+		}
+		if err := opts.SetRange(offset, last); err != nil {
+			return nil, fmt.Errorf("storage: read %s: %w", key, err)
+		}
+	}
+	body, _, _, err := b.store.GetObject(ctx, b.place.bucket, name, opts)
+	if err != nil {
+		return nil, fmt.Errorf("storage: read %s: %w", key, explain(err))
+	}
+	return body, nil
+}

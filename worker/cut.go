@@ -1,0 +1,63 @@
+package worker
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+const (
+	// windowsAnExport is how many times over an export fills its window, if it
+	// is large enough: as long as there are parts to choose from, no slot waits
+	// for another.
+	windowsAnExport = 4
+
+	// minPartBytes is what a part should have for its requests to the store and
+	// its transactions to be worth it. One of less is a small table, or the half
+	// of one that has a little more.
+	minPartBytes = 32 << 20
+)
+
+// cut makes parts of an export's scans: of about partBytes on disk at most, and
+// in a small export of less, so that there is work for all slots. Parts of a type
+// are named in the order of its table.
+func cut(exportID uuid.UUID, scans []source.Scan, partBytes int64, window int) ([]jobs.PlannedPart, error) {
+	var total int64
+	for _, scan := range scans {
+		total += scan.Table.Bytes
+	}
+	target := min(partBytes, max(total/int64(windowsAnExport*window), minPartBytes))
+
+	var parts []jobs.PlannedPart
+	for _, scan := range scans {
+		ranges := source.Plan(scan.Table, target)
+		scan.Table.Members = nil // the ranges name them
+		for i, blocks := range ranges {
+			scan.Blocks = blocks
+			document, err := json.Marshal(scan)
+			if err != nil {
+				return nil, fmt.Errorf("plan %s: %w", scan.Table.Type, err)
+			}
+			parts = append(parts, jobs.PlannedPart{
+				ResourceType: scan.Table.Type,
+				Scan:         document,
+				ObjectKey:    fmt.Sprintf("%s/%s.%04d%s", exportID, scan.Table.Type, i+1, fileSuffix),
+				Bytes:        blocks.Bytes,
+			})
+		}
+	}
+	return parts, nil
+}
+
+// longestFirst sorts parts into the order in which they are best read: what is
+// read last, beside slots that have nothing more to do, is then short.
+func longestFirst(parts []jobs.PlannedPart) []jobs.PlannedPart {
+	slices.SortStableFunc(parts, func(a, b jobs.PlannedPart) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	return parts
+}

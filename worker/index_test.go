@@ -1,0 +1,85 @@
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+const (
+	// plainPatients and cutPatients make a table without history; the one of two
+	// partitions.
+	plainPatients = `CREATE TABLE patient (id text, txid bigint, ts timestamptz, cts timestamptz, resource jsonb);`
+	cutPatients   = `CREATE TABLE patient (id text, txid bigint, ts timestamptz, cts timestamptz, resource jsonb) PARTITION BY HASH (id);
+		CREATE TABLE patient_0 PARTITION OF patient FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+		CREATE TABLE patient_1 PARTITION OF patient FOR VALUES WITH (MODULUS 2, REMAINDER 1);`
+
+	// changing fills it with 100,000 rows that changed one a second.
+	changing = `INSERT INTO patient (id, txid, ts, cts, resource)
+		SELECT 'pt-' || n, n, '2024-01-01Z'::timestamptz + n * interval '1 second', '2020-01-01Z',
+			jsonb_build_object('implicitRules', repeat(md5(n::text), 3)) FROM generate_series(1, 100000) AS n;
+		ANALYZE patient;`
+
+	indexed = `CREATE INDEX ON patient (ts);`
+)
+
+// reads are what PostgreSQL counts of the table's relations.
+type reads struct{ sequential, byIndex int }
+
+const readsSQL = `SELECT coalesce(sum(seq_scan), 0), coalesce(sum(idx_tup_fetch), 0) FROM pg_stat_user_tables WHERE relname LIKE 'patient%'`
+
+// reads ends the readers, which makes them count what they have read, and returns
+// the counts.
+func (f *fixture) reads(t *testing.T) (r reads) {
+	t.Helper()
+	const readers = `FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sluice (sluice reader)'`
+	f.exec(t, `SELECT pg_terminate_backend(pid) `+readers)
+	f.eventually(t, "the readers are gone", func() bool { return f.count(t, `SELECT count(*) `+readers) == 0 })
+	require.NoError(t, f.db.QueryRow(t.Context(), readsSQL).Scan(&r.sequential, &r.byIndex))
+	return r
+}
+
+// An export of what changed lately looks that up where there is an index, and
+// reads the table by shares where there is none.
+func TestSinceByIndex(t *testing.T) {
+	t.Parallel()
+	const lately = 1000
+	since := time.Date(2024, 1, 1, 0, 0, 100_000-lately, 0, time.UTC)
+
+	for _, test := range []struct {
+		name, setup string
+		parts       int // 0: shares of the table
+	}{
+		{"Plain", plainPatients + indexed + changing, 1},
+		{"Partitioned", cutPatients + indexed + changing, 2},
+		{"PlainWithoutIndex", plainPatients + changing, 0},
+		{"PartitionedWithoutIndex", cutPatients + changing, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, test.setup)
+			f.start(t, options{partBytes: 1 << 20, slots: 2})
+			before := f.reads(t)
+			id := f.accept(t, jobs.Request{Types: []string{"Patient"}, ChangedAfter: since})
+			export := f.await(t, id, jobs.Completed)
+			got := f.reads(t)
+
+			f.requireFiles(t, id, map[string]int64{"Patient": lately})
+			require.Equal(t, f.oracle(t, "Patient", "patient WHERE txid > 99000"), f.lines(t, id, "Patient"))
+			size := int64(f.count(t, `SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relname LIKE 'patient%' AND relkind = 'r'`))
+			if test.parts == 0 {
+				require.Greater(t, export.PartsTotal, 10)
+				require.Equal(t, size, export.BytesPlanned)
+				require.Equal(t, before.byIndex, got.byIndex)
+				return
+			}
+			require.Equal(t, test.parts, export.PartsTotal)
+			require.Equal(t, before.sequential, got.sequential, "nobody has read the whole table")
+			require.GreaterOrEqual(t, got.byIndex-before.byIndex, lately)
+			require.InDelta(t, size*lately/100_000, export.BytesPlanned, float64(size)/100, "progress is of what is to be read")
+		})
+	}
+}

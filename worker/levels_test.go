@@ -1,0 +1,191 @@
+package worker_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// wards are patients of whom some have observations, some are members of a
+// group, and one observation that is of nobody.
+var wards = table("patient") + table("observation") + table("practitioner") + `
+CREATE TABLE "group" (LIKE patient INCLUDING ALL);
+INSERT INTO patient (id, txid, resource) SELECT 'pt-' || n, n, '{"active": true}' FROM generate_series(1, 6) AS n;
+INSERT INTO practitioner (id, txid, resource) VALUES ('dr-1', 50, '{}');
+INSERT INTO observation (id, txid, resource) SELECT 'ob-' || n, 100 + n, jsonb_build_object('status', CASE WHEN n % 2 = 0 THEN 'final' ELSE 'preliminary' END,
+	'code', jsonb_build_object('coding', jsonb_build_array(jsonb_build_object('code', 'c-' || n))),
+	'subject', jsonb_build_object('resourceType', 'Patient', 'id', 'pt-' || n)) FROM generate_series(1, 6) AS n;
+INSERT INTO observation (id, txid, resource) VALUES
+	('of-a-group', 200, '{"status": "final", "subject": {"resourceType": "Group", "id": "ward"}}'),
+	('by-pt-6', 201, '{"status": "final", "subject": {"resourceType": "Location", "id": "l"}, "performer": [{"resourceType": "Practitioner", "id": "dr-1"}, {"resourceType": "Patient", "id": "pt-6"}]}'),
+	('of-nobody', 202, '{"status": "final"}');
+INSERT INTO "group" (id, txid, resource) VALUES
+	('ward', 300, '{"type": "person", "actual": true, "member": [
+		{"entity": {"resourceType": "Patient", "id": "pt-1"}},
+		{"entity": {"resourceType": "Patient", "id": "pt-2"}, "inactive": true},
+		{"entity": {"resourceType": "Patient", "id": "pt-3"}, "period": {"end": "2020-01-01"}},
+		{"entity": {"resourceType": "Group", "id": "annex"}},
+		{"entity": {"resourceType": "Practitioner", "id": "dr-1"}}]}'),
+	('annex', 301, '{"type": "person", "actual": true, "member": [
+		{"entity": {"resourceType": "Patient", "id": "pt-4"}, "period": {"start": "2020-01-01"}},
+		{"entity": {"resourceType": "Group", "id": "ward"}}]}');`
+
+// ids returns the ids of what was exported of a type, sorted.
+func (f *fixture) ids(t *testing.T, id uuid.UUID, resourceType string) []string {
+	t.Helper()
+	ids := []string{}
+	for _, line := range f.lines(t, id, resourceType) {
+		var resource struct{ ID string }
+		require.NoError(t, json.Unmarshal([]byte(line), &resource))
+		ids = append(ids, resource.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func TestLevels(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, wards)
+	f.start(t, options{partBytes: 8192})
+
+	for _, test := range []struct {
+		name                   string
+		request                jobs.Request
+		patients, observations []string
+	}{
+		{
+			"System", jobs.Request{},
+			[]string{"pt-1", "pt-2", "pt-3", "pt-4", "pt-5", "pt-6"},
+			[]string{"by-pt-6", "ob-1", "ob-2", "ob-3", "ob-4", "ob-5", "ob-6", "of-a-group", "of-nobody"},
+		},
+		{
+			"Patient", jobs.Request{Level: jobs.PatientLevel},
+			[]string{"pt-1", "pt-2", "pt-3", "pt-4", "pt-5", "pt-6"},
+			[]string{"by-pt-6", "ob-1", "ob-2", "ob-3", "ob-4", "ob-5", "ob-6"},
+		},
+		{
+			"SomePatients", jobs.Request{Level: jobs.PatientLevel, Patients: []string{"pt-6", "pt-2"}},
+			[]string{"pt-2", "pt-6"},
+			[]string{"by-pt-6", "ob-2", "ob-6"},
+		},
+		{
+			"Group", jobs.Request{Level: jobs.GroupLevel, Group: "ward"},
+			[]string{"pt-1", "pt-4"}, // no inactive member, none whose period is over, those of the inner group
+			[]string{"ob-1", "ob-4"},
+		},
+		{
+			"OneOfTheGroup", jobs.Request{Level: jobs.GroupLevel, Group: "ward", Patients: []string{"pt-4"}},
+			[]string{"pt-4"},
+			[]string{"ob-4"},
+		},
+		{
+			"Filter", jobs.Request{Filters: map[string][]string{"Observation": {"status=final&subject=Patient/pt-2", "code=c-5", "_id=of-nobody"}}},
+			[]string{"pt-1", "pt-2", "pt-3", "pt-4", "pt-5", "pt-6"},
+			[]string{"ob-2", "ob-5", "of-nobody"},
+		},
+		{
+			"FilterInAGroup", jobs.Request{Level: jobs.GroupLevel, Group: "ward", Filters: map[string][]string{"Observation": {"status=final"}}},
+			[]string{"pt-1", "pt-4"},
+			[]string{"ob-4"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.request.Types, test.request.FHIR = []string{"Patient", "Observation"}, true
+			id := f.accept(t, test.request)
+			f.await(t, id, jobs.Completed)
+			require.Equal(t, test.patients, f.ids(t, id, "Patient"))
+			require.Equal(t, test.observations, f.ids(t, id, "Observation"))
+		})
+	}
+}
+
+// What was deleted is told where all patients are asked for. Whose it was is not
+// known, so it is not told of some.
+func TestDeletionsByLevel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, wards+`
+		INSERT INTO observation_history (id, txid, ts, resource) VALUES ('gone', 400, now(), '{}')`)
+	f.start(t, options{})
+
+	since := time.Now().Add(-time.Hour)
+	for _, test := range []struct {
+		request jobs.Request
+		known   bool
+	}{
+		{jobs.Request{Level: jobs.PatientLevel}, true},
+		{jobs.Request{Level: jobs.PatientLevel, Patients: []string{"pt-1"}}, false},
+		{jobs.Request{Level: jobs.GroupLevel, Group: "ward"}, false},
+	} {
+		test.request.ChangedAfter, test.request.Types = since, []string{"Observation"}
+		id := f.accept(t, test.request)
+		f.await(t, id, jobs.Completed)
+		if test.known {
+			require.Equal(t, []string{"Observation/gone"}, f.deleted(t, id))
+		} else {
+			require.NotContains(t, f.manifestKeys(t, id), "deleted")
+		}
+	}
+}
+
+// A resource changed at the bound or later is left out.
+func TestUntil(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, table("patient")+`
+		INSERT INTO patient (id, txid, ts, resource) VALUES
+			('before', 1, '2024-05-01Z', '{}'), ('at', 2, '2024-05-02Z', '{}'), ('after', 3, '2024-05-03Z', '{}'), ('unknown', 4, NULL, '{}')`)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{Types: []string{"Patient"}, ChangedBefore: time.Date(2024, 5, 2, 0, 0, 0, 0, time.UTC)})
+	f.await(t, id, jobs.Completed)
+	require.Equal(t, []string{"before"}, f.ids(t, id, "Patient"))
+}
+
+// What the kick-off was carried on without is told in a file.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{Types: []string{"Patient"}, Warnings: []jobs.Warning{
+		{Code: "invalid", Parameter: "_type", Text: "_type names resource types, and Nonsense is none"},
+		{Code: "not-supported", Parameter: "x", Text: "there is no parameter x"},
+	}})
+	f.await(t, id, jobs.Completed)
+	files, err := f.store.Files(t.Context(), id)
+	require.NoError(t, err)
+	outcomes := f.outcomes(t, files.Outcomes)
+	require.Len(t, outcomes, 2)
+	require.Equal(t, "invalid", outcomes[0].Issue[0].Code)
+	require.Equal(t, []string{"_type"}, outcomes[0].Issue[0].Expression)
+	require.Contains(t, outcomes[0].Issue[0].Diagnostics, "Nonsense")
+	file, err := f.store.File(t.Context(), id, jobs.WarningsKey(id))
+	require.NoError(t, err)
+	require.Equal(t, int64(2), file.Resources)
+}
+
+// Elements that are not asked for are left out, by type or for all.
+func TestElements(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, wards)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{
+		Types: []string{"Patient", "Observation"}, FHIR: true,
+		Elements: []string{"Patient.active", "subject"}, Filters: map[string][]string{"Observation": {"_id=ob-1"}, "Patient": {"_id=pt-1"}},
+	})
+	f.await(t, id, jobs.Completed)
+	line := f.lines(t, id, "Observation")[0]
+	require.Contains(t, line, `"subject":{"reference":"Patient/pt-1"}`)
+	require.Contains(t, line, `"code":{"coding":[{"code":"c-1"}]}`, "mandatory")
+	require.Contains(t, line, `"status":"preliminary"`, "mandatory")
+	require.Contains(t, line, `"code":"SUBSETTED"`)
+	require.Contains(t, f.lines(t, id, "Patient")[0], `"active":true`)
+
+	id = f.accept(t, jobs.Request{Types: []string{"Patient"}, FHIR: true, Elements: []string{"Observation.subject"}})
+	f.await(t, id, jobs.Completed)
+	require.NotContains(t, f.lines(t, id, "Patient")[0], "active")
+}

@@ -1,0 +1,48 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// selection is what the request wants of the resources of a type, apart from
+// when they were changed: whose they are, and what the filters say. Members of a
+// group are those of the export's transaction time.
+func selection(ctx context.Context, from *source.Source, request jobs.Request, resourceType string, at time.Time) (source.Condition, error) {
+	whose, err := compartment(ctx, from, request, resourceType, at)
+	if err != nil {
+		return source.Condition{}, err
+	}
+	var filters []search.Filter
+	for _, query := range request.Filters[resourceType] {
+		filter, err := search.Parse(resourceType, query)
+		if err != nil { // the kick-off was checked
+			return source.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
+		}
+		filters = append(filters, filter)
+	}
+	clause := search.All(whose, search.Any(filters...)).SQL()
+	return source.Condition{Where: clause.Where, Join: clause.Join, Args: clause.Args}, nil
+}
+
+// compartment says whose resources are wanted.
+func compartment(ctx context.Context, from *source.Source, request jobs.Request, resourceType string, at time.Time) (search.Condition, error) {
+	switch {
+	case request.Level == jobs.SystemLevel:
+		return search.Condition{}, nil
+	case len(request.Patients) > 0:
+		return search.OfPatients(resourceType, request.Patients), nil
+	case request.Level == jobs.PatientLevel:
+		return search.AnyPatient(resourceType), nil
+	}
+	groups, err := from.Table(ctx, "Group")
+	if err != nil {
+		return search.Condition{}, fmt.Errorf("find the group: %w", err)
+	}
+	return search.OfGroup(resourceType, search.Group{ID: request.Group, Table: groups.Quoted(), At: at}), nil
+}

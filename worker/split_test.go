@@ -1,0 +1,102 @@
+package worker_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// requireSmall fails if a file holds more than that of ndjson.
+func (f *fixture) requireSmall(t *testing.T, id uuid.UUID, limit int64) {
+	t.Helper()
+	files, err := f.store.Files(t.Context(), id)
+	require.NoError(t, err)
+	for _, file := range slices.Concat(files.Output, files.Deleted) {
+		require.LessOrEqual(t, file.PlainBytes, limit, file.ObjectKey)
+	}
+}
+
+// A part becomes several files where one would be too large. 200 patients are
+// about 150 kB.
+func TestSeveralFiles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.start(t, options{maxFileBytes: 64 << 10})
+
+	id := f.accept(t, jobs.Request{})
+	f.requireWhole(t, f.await(t, id, jobs.Completed))
+	f.requireSmall(t, id, 64<<10)
+	var urls []string
+	for _, output := range f.manifest(t, id).Output {
+		urls = append(urls, output.URL)
+	}
+	require.Equal(t, []string{
+		id.String() + "/Encounter.0001.ndjson.gz", id.String() + "/Encounter.0001-2.ndjson.gz",
+		id.String() + "/Patient.0001.ndjson.gz", id.String() + "/Patient.0001-2.ndjson.gz", id.String() + "/Patient.0001-3.ndjson.gz",
+	}, urls)
+
+	// The smaller of what the server allows and what the client wants.
+	for wanted, bound := range map[int64]int64{20 << 10: 20 << 10, 1 << 20: 64 << 10} {
+		id := f.accept(t, jobs.Request{MaxFileBytes: wanted})
+		f.requireWhole(t, f.await(t, id, jobs.Completed))
+		f.requireSmall(t, id, bound)
+	}
+}
+
+func TestSeveralFilesOfDeletions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup()+fmt.Sprintf(deletePatients, 1, 200, "2024-05-15Z")+`TRUNCATE encounter`)
+	f.start(t, options{maxFileBytes: 6 << 10}) // a Bundle of 100 has about 5 kB
+	id := f.accept(t, jobs.Request{ChangedAfter: time.Date(2024, 5, 14, 0, 0, 0, 0, time.UTC)})
+	f.await(t, id, jobs.Completed)
+
+	require.Len(t, f.deleted(t, id), 200)
+	f.requireSmall(t, id, 6<<10)
+	require.Equal(t, []string{"deleted/Patient.0001-2.ndjson.gz", "deleted/Patient.0001.ndjson.gz", "manifest.json"}, f.keys(t, id))
+}
+
+// An attempt has made many files visible and could not mark its part done; the
+// next one makes fewer.
+func TestFewerFilesThanBefore(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.exec(t, `
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not now''; END';
+		CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON sluice.part DEFERRABLE INITIALLY DEFERRED
+			FOR EACH ROW WHEN (new.state = 'done') EXECUTE FUNCTION refuse()`)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{Types: []string{"Patient"}, MaxFileBytes: 20 << 10})
+	f.eventually(t, "many files are there", func() bool { return len(f.keys(t, id)) > 6 })
+	f.exec(t, `UPDATE sluice.export SET request = jsonb_set(request, '{max_file_bytes}', to_jsonb(80 << 10))`)
+	f.exec(t, `DROP TRIGGER refuse ON sluice.part`)
+
+	export := f.await(t, id, jobs.Completed)
+	require.Equal(t, 1, export.Generation)
+	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"))
+	f.requireFiles(t, id, map[string]int64{"Patient": 200})
+	require.Equal(t, []string{"Patient.0001-2.ndjson.gz", "Patient.0001.ndjson.gz", "manifest.json"}, f.keys(t, id))
+	require.Zero(t, f.uploads(t))
+}
+
+// A part that is cancelled when some of its files have been sent leaves none.
+func TestCancelBetweenFiles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.gate(t, "patient")
+	f.exec(t, `ALTER POLICY gate ON patient USING (id <> 'pt-190' OR gate())`)
+	f.start(t, options{maxFileBytes: 20 << 10})
+	id := f.accept(t, jobs.Request{Types: []string{"Patient"}})
+	f.awaitReaders(t, 1)
+	f.eventually(t, "some files have been sent", func() bool { return f.uploads(t) > 3 })
+	require.Empty(t, f.keys(t, id), "none is visible before all are")
+
+	require.NoError(t, f.store.Cancel(t.Context(), id, client))
+	f.await(t, id, jobs.Cancelled)
+	f.requireNothing(t, id)
+}
