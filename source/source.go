@@ -29,6 +29,7 @@ const (
 	DefaultGiveWay         = 15 * time.Second
 	DefaultMaxConns        = 16
 	DefaultSchema          = "public"
+	DefaultShareBytes      = 32 << 20
 )
 
 // Config says which database to read and how.
@@ -64,6 +65,14 @@ type Config struct {
 	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
 	Schema string
 
+	// ShareBytes is how much of a table, as it lies on disk, is worth a connection
+	// of its own to ScanMany. Defaults to DefaultShareBytes.
+	ShareBytes int64
+
+	// Spares is how many of MaxConns ScanMany may use for second and further
+	// readers, in all scans together. 0 means that one reader does each scan.
+	Spares int
+
 	// URL is the connection string, in any form libpq understands. The role
 	// needs CONNECT, USAGE on the schema and SELECT on the tables.
 	URL string
@@ -75,6 +84,7 @@ func (c Config) withDefaults() Config {
 	c.GiveWay = cmp.Or(c.GiveWay, DefaultGiveWay)
 	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)
+	c.ShareBytes = cmp.Or(c.ShareBytes, DefaultShareBytes)
 	return c
 }
 
@@ -84,6 +94,9 @@ type Source struct {
 	pace   *pace
 	pool   *pgxpool.Pool
 	single *pgx.ConnConfig // for connections outside the pool
+
+	places chan struct{} // holds an element for each connection in use
+	spares chan struct{} // and for each of these that is a spare one
 }
 
 // Open prepares access to the database. It fails when the URL makes no sense;
@@ -103,7 +116,14 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	return &Source{config: cfg, pace: newPace(cfg.ReadRate), pool: pool, single: poolConfig.ConnConfig}, nil
+	return &Source{
+		config: cfg,
+		pace:   newPace(cfg.ReadRate),
+		pool:   pool,
+		single: poolConfig.ConnConfig,
+		places: make(chan struct{}, cfg.MaxConns),
+		spares: make(chan struct{}, cfg.Spares),
+	}, nil
 }
 
 // Close closes the connections. It waits for running scans to end, so their
