@@ -20,6 +20,14 @@ type Manifest struct {
 	// Deleted is left out if nil.
 	Deleted []ManifestOutput `json:"deleted,omitzero"`
 	Error   []ManifestOutput `json:"error"`
+	// Link leads to more files.
+	Link []ManifestLink `json:"link,omitempty"`
+}
+
+// ManifestLink is a link from one manifest to another.
+type ManifestLink struct {
+	Relation string `json:"relation"` // next
+	URL      string `json:"url"`
 }
 
 // ManifestOutput is one file of a manifest.
