@@ -3,6 +3,8 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
+VULN_VERSION := v1.9.0
+VULN := .tools/govulncheck-$(VULN_VERSION)
 MINIO := .tools/minio
 STAND := .tools/stand
 
@@ -30,7 +32,7 @@ export STAND_JSON = $(or $(value JSON),bench.json)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z\/]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build $(STAND) ## Run Sluice with a database, an S3 server and sample data (SIZE=100000 resources)
@@ -65,6 +67,10 @@ lint: $(LINT) ## Check style, walls and likely mistakes in both modules
 	$(LINT) run ./...
 	cd dev && ../$(LINT) run --config=../.golangci.yml ./...
 
+.PHONY: vulnerabilities
+vulnerabilities: $(VULN) ## Look the dependencies up in Go's database of vulnerabilities
+	.ci/vulnerabilities $(VULN)
+
 .PHONY: format
 format: $(LINT) ## Format both modules
 	$(LINT) fmt ./...
@@ -83,6 +89,10 @@ $(STAND):
 $(LINT):
 	GOBIN='$(CURDIR)/.tools' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	mv .tools/golangci-lint $@
+
+$(VULN):
+	GOBIN='$(CURDIR)/.tools' go install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
+	mv .tools/govulncheck $@
 
 # The last public source of MinIO's server, which is no longer maintained.
 $(MINIO):

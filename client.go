@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"os/user"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -13,7 +17,12 @@ import (
 type clientCommand struct {
 	Add    clientAddCommand    `cmd:"" help:"Add a client."`
 	List   clientListCommand   `cmd:"" help:"List the clients."`
-	Remove clientRemoveCommand `cmd:"" help:"Remove a client."`
+	Show   clientShowCommand   `cmd:"" help:"Show a client and what was done to it."`
+	Change clientChangeCommand `cmd:"" help:"Change what a client may take and the keys it signs with."`
+	Rotate clientRotateCommand `cmd:"" help:"Give a client a new secret; the old one goes on to work for a while."`
+	Expire clientExpireCommand `cmd:"" help:"Set from when on a client is refused."`
+	Revoke clientRevokeCommand `cmd:"" help:"Refuse a client from now on."`
+	Remove clientRemoveCommand `cmd:"" help:"Remove a client. Whoever gets its id later owns its exports: prefer revoke."`
 }
 
 // withClients opens the clients of the state database for a command.
@@ -26,32 +35,24 @@ func withClients(ctx context.Context, state *stateSettings, do func(*auth.Client
 	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
-	return do(auth.NewClients(pool))
+	return do(auth.NewClients(pool).By(actor()))
 }
 
-type clientAddCommand struct {
-	stateDatabase
-	ID     string   `arg:"" name:"id" help:"The client's id, its user name in HTTP Basic."`
-	Secret string   `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"The client's secret; without it one is made and shown once. Others on this machine can see flags: the environment is safer."`
-	Scope  []string `required:"" placeholder:"SCOPE" sep:"none" help:"What it may take, such as system/*.rs for all of FHIR or system/Patient.rs; repeatable."`
-}
-
-// Run adds a client.
-func (cmd *clientAddCommand) Run(ctx context.Context, out *output) error {
-	secret := cmd.Secret
-	if secret == "" {
-		secret = auth.NewSecret()
+// actor is who runs the command, as far as the machine knows.
+func actor() string {
+	name := "unknown"
+	if who, err := user.Current(); err == nil {
+		name = cmp.Or(who.Username, who.Uid)
 	}
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
-		if err := clients.Add(ctx, cmd.ID, secret, cmd.Scope); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(out.stdout, "client %s added\n", cmd.ID)
-		if err == nil && cmd.Secret == "" {
-			_, err = fmt.Fprintf(out.stdout, "secret: %s\nKeep it now: it is stored hashed and can't be shown again.\n", secret)
-		}
-		return err
-	})
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}
+
+// clientID is the client that a command is about.
+type clientID struct {
+	ID string `arg:"" name:"id" help:"The client's id."`
 }
 
 type clientListCommand struct{ stateDatabase }
@@ -64,26 +65,71 @@ func (cmd *clientListCommand) Run(ctx context.Context, out *output) error {
 			return err
 		}
 		table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(table, "ID\tSCOPES\tCREATED")
+		_, _ = fmt.Fprintln(table, "ID\tSCOPES\tCREATED\tEXPIRES")
 		for _, client := range list {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", client.ID, client.Scopes, client.CreatedAt.UTC().Format(time.RFC3339))
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", client.ID, client.Scopes, clock(client.CreatedAt), clock(client.ExpiresAt))
 		}
 		return table.Flush()
 	})
 }
 
-type clientRemoveCommand struct {
-	stateDatabase
-	ID string `arg:"" name:"id" help:"The client's id."`
+// clock writes a time; zero means that it never comes.
+func clock(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
-// Run removes a client.
-func (cmd *clientRemoveCommand) Run(ctx context.Context, out *output) error {
+type clientShowCommand struct {
+	stateDatabase
+	clientID
+}
+
+// Run shows a client.
+func (cmd *clientShowCommand) Run(ctx context.Context, out *output) error {
 	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
-		if err := clients.Remove(ctx, cmd.ID); err != nil {
+		client, err := clients.Get(ctx, cmd.ID)
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(out.stdout, "client %s removed\n", cmd.ID)
-		return err
+		history, err := clients.History(ctx, cmd.ID)
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
+		for _, line := range describeClient(client) {
+			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
+		}
+		for _, entry := range history {
+			_, _ = fmt.Fprintf(table, "%s\t%s by %s (role %s)\n", clock(entry.At), entry.Action, entry.Actor, entry.Role)
+		}
+		return table.Flush()
 	})
+}
+
+// describeClient lists what there is to say of a client, by name and value.
+func describeClient(client auth.Client) [][2]string {
+	lines := [][2]string{
+		{"id", client.ID},
+		{"scopes", client.Scopes.String()},
+		{"created", clock(client.CreatedAt)},
+		{"expires", clock(client.ExpiresAt)},
+	}
+	if client.Groups != nil {
+		lines = append(lines, [2]string{"groups", strings.Join(client.Groups, " ")})
+	}
+	if client.HasSecret {
+		lines = append(lines, [2]string{"secret expires", clock(client.SecretExpiresAt)})
+	}
+	if !client.PreviousExpiresAt.IsZero() {
+		lines = append(lines, [2]string{"previous secret expires", clock(client.PreviousExpiresAt)})
+	}
+	if len(client.KeyIDs) > 0 {
+		lines = append(lines, [2]string{"keys", strings.Join(client.KeyIDs, " ")})
+	}
+	if client.KeysURL != "" {
+		lines = append(lines, [2]string{"keys at", client.KeysURL})
+	}
+	return lines
 }

@@ -46,17 +46,18 @@ var listening = regexp.MustCompile(`"answering requests","address":"([^"]+)"`)
 
 // start runs a command that serves, until stop, and returns its address if it
 // answers requests. stop returns its exit code.
-func (j *journey) start(command string, flags ...string) (address string, stop func() int) {
+func (j *journey) start(command string, extra ...string) (address string, stop func() int) {
 	j.t.Helper()
 	ctx, cancel := context.WithCancel(j.t.Context())
 	log := &logBuffer{}
-	args := append([]string{command, "--database-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json"}, flags...)
+	args := []string{command, "--database-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json"}
 	if command != "api" {
 		args = append(args, "--stop-timeout=1s")
 	}
 	if command != "worker" {
 		args = append(args, "--listen=127.0.0.1:0")
 	}
+	args = append(args, extra...)
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, args, io.Discard, log) }()
 	stop = sync.OnceValue(func() int { cancel(); return <-code })

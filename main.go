@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(&output{stdout: stdout, stderr: stderr})
+	parsed.Bind(&output{stdin: os.Stdin, stdout: stdout, stderr: stderr})
 
 	err = parsed.Run()
 	switch {
@@ -113,8 +113,11 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 	)
 }
 
-// output is where a command writes for its user.
-type output struct{ stdout, stderr io.Writer }
+// output is where a command writes for its user, and reads what it asks for.
+type output struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
 
 type versionCommand struct{}
 

@@ -25,7 +25,7 @@ type migrateCommand struct{ stateDatabase }
 
 // Run applies the migrations that are missing.
 func (cmd *migrateCommand) Run(ctx context.Context, out *output) error {
-	pool, err := cmd.open(ctx)
+	pool, err := cmd.openWith(ctx, migrateSession)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,9 @@ type service struct {
 	bucket *storage.Bucket
 }
 
-// readers is how many connections to the source the process needs at most.
-func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, readers int) (*service, error) {
+// openService opens all of it. readers is how many connections to the source the
+// process needs at most, spares how many more it can make use of.
+func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, readers, spares int) (*service, error) {
 	if err := db.suffices(readers); err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 	if err != nil {
 		return nil, err
 	}
-	from, err := db.sourceSettings.open(ctx, readers)
+	from, err := db.sourceSettings.open(ctx, readers, spares)
 	if err != nil {
 		state.Close()
 		return nil, err
@@ -95,7 +96,7 @@ func (s *service) close() {
 }
 
 // runAPI answers requests until ctx ends.
-func (s *service) runAPI(ctx context.Context, listener net.Listener, settings httpSettings, format formatSettings) error {
+func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings apiSettings) error {
 	exports, err := jobs.New(s.state, jobs.Config{
 		ClientExports: settings.ClientExports,
 		ReuseRunning:  settings.ReuseExports,
@@ -104,26 +105,46 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, settings ht
 	if err != nil {
 		return err
 	}
+	tokens, err := auth.NewTokens(s.state, auth.TokenConfig{
+		Algorithms: settings.TokenAlgorithms,
+		Anywhere:   settings.KeysAnywhere,
+		Life:       settings.TokenLife,
+	})
+	if err != nil {
+		return err
+	}
 	s.logger.InfoContext(ctx, "answering requests", "address", listener.Addr().String(), "version", currentVersion())
+	var auditBucket *storage.Bucket
+	if settings.AuditEvents {
+		auditBucket = s.bucket
+	}
 	return api.New(api.Config{
-		AttachmentBase:  format.AttachmentBase,
+		Audit:           audit,
+		AuditBucket:     auditBucket,
+		AttachmentBase:  settings.AttachmentBase,
 		BaseURL:         settings.BaseURL,
 		Bucket:          s.bucket,
+		ClientDumps:     settings.ClientDumps,
+		ClientKickOffs:  settings.ClientKickOffs,
+		ClientRequests:  settings.ClientRequests,
 		Clients:         auth.NewClients(s.state),
 		CORSOrigins:     settings.CORSOrigins,
-		CreatedAtURL:    format.CreatedAtURL,
+		CreatedAtURL:    settings.CreatedAtURL,
 		DrainTimeout:    settings.DrainTimeout,
 		Dumps:           settings.MaxDumps,
 		Exports:         exports,
+		Failures:        settings.failures(),
 		GuardFiles:      settings.Files == "api",
 		LinkLife:        settings.LinkLife,
 		Logger:          s.logger,
+		Proxies:         settings.proxies(),
 		Ready:           s.checks(),
 		ResourceTypes:   fhir.R4().ResourceTypes(),
 		Source:          s.source,
 		StallTimeout:    settings.StallTimeout,
+		Tokens:          tokens,
 		Version:         currentVersion(),
-		VersionIDString: format.VersionID == "string",
+		VersionIDString: settings.VersionID == "string",
 	}).Serve(ctx, listener)
 }
 
@@ -143,7 +164,7 @@ func (s *service) tellMargin(ctx context.Context, margin time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
 	}
-	setting := slog.Duration("SLUICE_SOURCE_COMMIT_MARGIN", margin)
+	setting := slog.String("SLUICE_SOURCE_COMMIT_MARGIN", margin.String())
 	switch {
 	case view.Standby:
 		s.logger.InfoContext(ctx, "the source is a standby, which does not show the transactions that write: transactionTime is earlier by the margin, and a transaction that lasts longer can be missed by the next _since",
@@ -185,58 +206,56 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 type serveCommand struct {
 	databases
 	storageSettings
-	httpSettings
-	formatSettings
+	apiSettings
 	workSettings
 }
 
 // Run runs the API and the worker; when one ends, so does the other.
 func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps()+cmd.slots())
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps()+cmd.slots(), cmd.spareReaders())
 	if err != nil {
 		return err
 	}
 	defer s.close()
 
-	listener, err := cmd.listen(ctx)
+	listener, err := cmd.listen(ctx, s.logger)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.runAPI(ctx, listener, cmd.httpSettings, cmd.formatSettings) })
+	group.Go(func() error { return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings) })
 	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin) })
 	return group.Wait()
 }
 
 // Validate validates each group.
 func (cmd *serveCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.formatSettings, &cmd.workSettings)
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.apiSettings, &cmd.workSettings)
 }
 
 type apiCommand struct {
 	databases
 	storageSettings
-	httpSettings
-	formatSettings
+	apiSettings
 }
 
 // Run runs the API.
 func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps())
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps(), cmd.spareReaders())
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	listener, err := cmd.listen(ctx)
+	listener, err := cmd.listen(ctx, s.logger)
 	if err != nil {
 		return err
 	}
-	return s.runAPI(ctx, listener, cmd.httpSettings, cmd.formatSettings)
+	return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings)
 }
 
 // Validate validates each group.
 func (cmd *apiCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.httpSettings, &cmd.formatSettings)
+	return validate(&cmd.databases, &cmd.storageSettings, &cmd.apiSettings)
 }
 
 type workerCommand struct {
@@ -247,7 +266,7 @@ type workerCommand struct {
 
 // Run runs the worker.
 func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.slots())
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.slots(), 0)
 	if err != nil {
 		return err
 	}

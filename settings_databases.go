@@ -73,23 +73,41 @@ func (s *stateSettings) Validate() error {
 // stateSession is set for each session of the state database, unless the URL
 // says otherwise. A process that is paused, or whose machine is gone, can be in
 // the middle of a transaction, and the others, who wait for its locks, could not
-// take over its work: after the time of a lease the server ends it.
+// take over its work: after the time of a lease the server ends it. All
+// statements are short; one that is not has gone wrong, and one that waits for a
+// lock that long waits for somebody's maintenance.
 var stateSession = map[string]string{
 	"application_name":                    "sluice",
 	"idle_in_transaction_session_timeout": "20s",
+	"lock_timeout":                        "30s",
+	"statement_timeout":                   "1min",
+}
+
+// migrateSession is the same for migrations, which take as long as they need and
+// wait for each other.
+var migrateSession = map[string]string{
+	"application_name":                    "sluice migrate",
+	"idle_in_transaction_session_timeout": "20s",
+	"lock_timeout":                        "0",
+	"statement_timeout":                   "0",
 }
 
 // minDatabaseConns lets River listen and work while a request or two is served.
 const minDatabaseConns = 4
 
-// open opens the state database.
+// open opens the state database to work with it.
 func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
+	return s.openWith(ctx, stateSession)
+}
+
+// openWith opens the state database with these parameters of its sessions.
+func (s *stateSettings) openWith(ctx context.Context, session map[string]string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(s.DatabaseURL)
 	if err != nil { // whose text may hold the password
 		return nil, errors.New("SLUICE_DATABASE_URL can't be read: " + urlForm)
 	}
 	config.MaxConns = s.DatabaseConns
-	for name, value := range stateSession {
+	for name, value := range session {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
@@ -117,9 +135,20 @@ func (s *sourceSettings) suffices(readers int) error {
 	return nil
 }
 
-// open opens the source for so many readers at the same time.
-func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source, error) {
-	needed := readers + catalogConns
+// spares is how many connections there are for second and further readers of dumps,
+// where so many readers are needed at the same time and so many spares wanted.
+func (s *sourceSettings) spares(readers, wanted int) int {
+	if s.SourceConns != 0 {
+		wanted = min(wanted, int(s.SourceConns)-catalogConns-readers)
+	}
+	return wanted
+}
+
+// open opens the source for so many readers at the same time, and as many spares
+// of those wanted as there is room for.
+func (s *sourceSettings) open(ctx context.Context, readers, wanted int) (*source.Source, error) {
+	spares := s.spares(readers, wanted)
+	needed := readers + spares + catalogConns
 	if _, err := pgxpool.ParseConfig(s.SourceURL); err != nil {
 		return nil, errors.New("SLUICE_SOURCE_URL can't be read: " + urlForm)
 	}
@@ -128,6 +157,7 @@ func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source,
 		MaxConns:     max(s.SourceConns, int32(min(needed, math.MaxInt32))),
 		ReadRate:     int64(s.ReadRate),
 		Schema:       s.SourceSchema,
+		Spares:       spares,
 		URL:          s.SourceURL,
 	})
 	if err != nil {

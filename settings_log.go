@@ -18,8 +18,14 @@ var levels = map[string]slog.Level{
 }
 
 // logger writes to standard error.
-func (s logSettings) logger(out *output) *slog.Logger {
-	options := &slog.HandlerOptions{Level: levels[s.Level]}
+func (s logSettings) logger(out *output) *slog.Logger { return s.at(out, levels[s.Level]) }
+
+// audit writes to standard error whatever the level: who took what is no
+// matter of how much one wants to read.
+func (s logSettings) audit(out *output) *slog.Logger { return s.at(out, slog.LevelInfo) }
+
+func (s logSettings) at(out *output, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if s.Format == "text" || s.Format == "auto" && isTerminal(out.stderr) {
 		return slog.New(slog.NewTextHandler(out.stderr, options))
 	}

@@ -109,6 +109,15 @@ func TestSettingsRefused(t *testing.T) {
 		{"BadLevel", []string{"version", "--log-level=loud"}, exitUsage, "--log-level"},
 		{"NoScope", []string{"client", "add", "a", "--database-url=postgres://h/d"}, exitUsage, "--scope"},
 		{"NoFile", []string{"load", "--source-url=postgres://u@127.0.0.1:1/d", "missing.ndjson"}, exitFailed, "missing.ndjson"},
+		{"BadEncryption", serve("--s3-encryption=AES"), exitFailed, "SSE-KMS"},
+		{"CertAlone", serve("--tls-cert=cert.pem"), exitUsage, "SLUICE_TLS_KEY"},
+		{"NoCert", serve("--tls-cert=/nowhere/cert.pem", "--tls-key=/nowhere/key.pem", "--proxies=nowhere"), exitUsage, "--proxies"},
+		{"LongTokens", serve("--token-life=48h"), exitUsage, "SLUICE_TOKEN_LIFE"},
+		{"HMAC", serve("--token-algorithms=HS256"), exitUsage, "--token-algorithms"},
+		{"FewFailures", serve("--failures=-1"), exitUsage, "SLUICE_FAILURES"},
+		{"BadRates", serve("--client-dumps=-1"), exitUsage, "SLUICE_CLIENT_DUMPS"},
+		{"NothingToChange", []string{"client", "change", "a", "--database-url=postgres://h/d"}, exitUsage, "nothing to change"},
+		{"BadMoment", []string{"client", "expire", "a", "soon", "--database-url=postgres://h/d"}, exitUsage, "soon"},
 		{"UnknownCommand", []string{"bogus"}, exitUsage, "bogus"},
 		{"NoCommand", nil, exitUsage, "serve"},
 	} {
@@ -124,21 +133,28 @@ func TestSettingsRefused(t *testing.T) {
 }
 
 // The server ends the transaction of a process that is paused in its middle,
-// unless the operator knows better.
+// and a statement that goes on for too long, unless the operator knows better
+// or it is a migration.
 func TestStateSession(t *testing.T) {
 	t.Parallel()
 	address := sourcetest.Database(t)
-	for parameters, want := range map[string]string{
-		"": "20s",
-		"&idle_in_transaction_session_timeout=5min": "5min",
+	for _, c := range []struct {
+		parameters string
+		session    map[string]string
+		want       [3]string
+	}{
+		{"", stateSession, [3]string{"20s", "30s", "1min"}},
+		{"&idle_in_transaction_session_timeout=5min&statement_timeout=10s", stateSession, [3]string{"5min", "30s", "10s"}},
+		{"", migrateSession, [3]string{"20s", "0", "0"}},
 	} {
-		settings := stateSettings{DatabaseURL: address + parameters, DatabaseConns: 1}
-		pool, err := settings.open(t.Context())
+		settings := stateSettings{DatabaseURL: address + c.parameters, DatabaseConns: 1}
+		pool, err := settings.openWith(t.Context(), c.session)
 		require.NoError(t, err)
-		var timeout string
-		err = pool.QueryRow(t.Context(), `SHOW idle_in_transaction_session_timeout`).Scan(&timeout)
+		var got [3]string
+		err = pool.QueryRow(t.Context(), `SELECT current_setting('idle_in_transaction_session_timeout'),
+			current_setting('lock_timeout'), current_setting('statement_timeout')`).Scan(&got[0], &got[1], &got[2])
 		pool.Close()
 		require.NoError(t, err)
-		require.Equal(t, want, timeout)
+		require.Equal(t, c.want, got)
 	}
 }

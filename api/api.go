@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -25,14 +26,23 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultDrainTimeout = 30 * time.Second
-	DefaultDumps        = 8
-	DefaultLinkLife     = time.Hour
-	DefaultStallTimeout = time.Minute
+	DefaultDrainTimeout   = 30 * time.Second
+	DefaultDumps          = 8
+	DefaultFailures       = 30
+	DefaultLinkLife       = time.Hour
+	DefaultRequestTimeout = 10 * time.Second
+	DefaultStallTimeout   = time.Minute
 )
 
 // Config is what an API works with.
 type Config struct {
+	// Audit gets a line for each request that takes data, or that may not.
+	// Defaults to Logger.
+	Audit *slog.Logger
+
+	// AuditBucket, if set, gets the same as FHIR AuditEvents, under audit/.
+	AuditBucket *storage.Bucket
+
 	// AttachmentBase is the URL of the FHIR server that relative URLs of
 	// attachments belong to. Exports then have them in full. Empty leaves them as
 	// they are.
@@ -44,6 +54,11 @@ type Config struct {
 
 	// Bucket signs the links of manifests.
 	Bucket *storage.Bucket
+
+	// ClientDumps, ClientKickOffs and ClientRequests are how many dumps,
+	// kick-offs and requests of any kind one client may begin a minute, and as
+	// many at once. 0 means no limit.
+	ClientDumps, ClientKickOffs, ClientRequests int
 
 	// Clients knows who may ask.
 	Clients *auth.Clients
@@ -66,6 +81,11 @@ type Config struct {
 	// Exports is where kick-offs are written down.
 	Exports *jobs.Store
 
+	// Failures is how many attempts to be let in may fail a minute, from one
+	// address or in the name of one client from where it is not known.
+	// Defaults to DefaultFailures; negative means no limit.
+	Failures int
+
 	// GuardFiles gives files through Sluice, to the export's client alone, in
 	// place of links that the object store answers to whoever has them.
 	GuardFiles bool
@@ -76,8 +96,15 @@ type Config struct {
 	// Logger gets a line for each request. Defaults to slog's.
 	Logger *slog.Logger
 
+	// Proxies are those whose X-Forwarded-For, -Proto and -Host are believed.
+	Proxies []netip.Prefix
+
 	// Ready are the checks of GET /ready.
 	Ready []Check
+
+	// RequestTimeout is how long a client may take to send the head of a request,
+	// and its body. Defaults to DefaultRequestTimeout.
+	RequestTimeout time.Duration
 
 	// ResourceTypes are the resource types of FHIR.
 	ResourceTypes []string
@@ -88,6 +115,10 @@ type Config struct {
 	// StallTimeout is how long a client may take no byte of an answer before it
 	// is cut off. Defaults to DefaultStallTimeout.
 	StallTimeout time.Duration
+
+	// Tokens gives out access tokens. Nil means that there are none, and HTTP
+	// Basic alone.
+	Tokens *auth.Tokens
 
 	// Version is that of the software, for the CapabilityStatement. Defaults to
 	// "unknown".
@@ -106,8 +137,11 @@ type Check struct {
 func (c Config) withDefaults() Config {
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
+	c.Failures = cmp.Or(c.Failures, DefaultFailures)
 	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Audit = cmp.Or(c.Audit, c.Logger)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, DefaultRequestTimeout)
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
 	c.Version = cmp.Or(c.Version, "unknown")
 	return c
@@ -115,19 +149,36 @@ func (c Config) withDefaults() Config {
 
 // API answers requests.
 type API struct {
-	config Config
-	dumps  chan struct{} // holds an element for each running dump
-
+	config       Config
+	dumps        chan struct{} // holds an element for each running dump
 	capabilities capabilityCache
 	metrics      *metrics
-	polls        *polls
 	started      time.Time
+	trail        *trail
+
+	// What clients do too often.
+	attempts *attempts
+	begun    *buckets // dumps
+	kickOffs *buckets
+	polls    *polls
+	requests *buckets
 }
 
 // New returns an API; Handler and Serve put it to work.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	return &API{config: cfg, dumps: make(chan struct{}, cfg.Dumps), metrics: newMetrics(), polls: newPolls(), started: time.Now()}
+	return &API{
+		config:   cfg,
+		dumps:    make(chan struct{}, cfg.Dumps),
+		attempts: newAttempts(cfg.Failures),
+		begun:    newBuckets(cfg.ClientDumps),
+		kickOffs: newBuckets(cfg.ClientKickOffs),
+		requests: newBuckets(cfg.ClientRequests),
+		metrics:  newMetrics(),
+		polls:    newPolls(),
+		started:  time.Now(),
+		trail:    newTrail(cfg.AuditBucket, cfg.Logger),
+	}
 }
 
 // Handler returns all routes.
@@ -136,7 +187,11 @@ func (a *API) Handler() http.Handler {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
-	engine.Use(a.identify, a.log, a.recover, a.cors)
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := engine.SetTrustedProxies(a.proxies()); err != nil {
+		panic(err) // a prefix that netip has written
+	}
+	engine.Use(a.identify, a.audit, a.log, a.recover, a.cors, a.hurry)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return notFound("there is nothing at this address") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error { return methodNotAllowed() }))
 
@@ -147,6 +202,11 @@ func (a *API) Handler() http.Handler {
 	}
 	engine.GET("/metrics", a.metrics.handler())
 
+	if a.servesTokens() {
+		engine.POST("/auth/token", a.token)
+		engine.GET("/.well-known/smart-configuration", a.handle(a.smartConfiguration))
+		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.smartConfiguration))
+	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		engine.Handle(method, filesPath+":id/*name", a.handle(a.authenticated(a.file)))
 	}
@@ -175,9 +235,5 @@ func (a *API) baseURL(c *gin.Context) string {
 	if a.config.BaseURL != "" {
 		return a.config.BaseURL
 	}
-	scheme := "http"
-	if c.Request.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + c.Request.Host
+	return a.origin(c)
 }

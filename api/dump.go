@@ -26,6 +26,9 @@ type dumpRequest struct {
 // resource a line, streamed while the database reads. With Prefer:
 // respond-async it is a kick-off.
 func (a *API) dump(c *gin.Context, client auth.Client) error {
+	if err := allowGroup(client, ""); err != nil {
+		return err
+	}
 	request, err := a.readDump(c, client)
 	if err != nil {
 		return err
@@ -35,6 +38,9 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	}
 	if !c.Request.ProtoAtLeast(1, 1) {
 		return oldProtocol(c)
+	}
+	if wait := a.begun.take(client.ID); wait > 0 {
+		return throttled("the client begins dumps too often", wait)
 	}
 	select {
 	case a.dumps <- struct{}{}:
@@ -92,10 +98,10 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 func (a *API) stream(c *gin.Context, request dumpRequest) error {
 	body := &dumpBody{pieces: pieces{api: a, context: c}, gzip: request.gzip}
 	scan := source.Scan{Table: request.table, CreatedAfter: request.since}
-	rows := func(ctx context.Context, fn func(*source.Row) error) error {
-		return a.config.Source.Scan(ctx, scan, fn)
+	rows := func(ctx context.Context, each source.EachFunc) error {
+		return a.config.Source.ScanMany(ctx, scan, each)
 	}
-	result, err := dump.Write(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
+	result, err := dump.WriteMany(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
 	c.Set(keyDumped, result)
 	a.metrics.count(request.table.Type, result)
 	switch {

@@ -73,7 +73,7 @@ func readFilter(text string, types []string) (filter search.Filter, query string
 	filter, err = search.Parse(resourceType, query)
 	var refused *search.Error
 	if errors.As(err, &refused) {
-		p := invalid("_typeFilter", "_typeFilter of %s: %s", resourceType, refused.Error())
+		p := invalid("_typeFilter", "_typeFilter of %s: %s", resourceType, shorten(refused.Error()))
 		if refused.Unsupported {
 			p.code = "not-supported"
 		}

@@ -36,7 +36,7 @@ const (
 
 // group answers GET /fhir/Group/<id> (FHIR R4, "read").
 func (a *API) group(c *gin.Context, client auth.Client) error {
-	if err := a.mayReadGroups(c, client); err != nil {
+	if err := a.mayReadGroups(c, client, c.Param("id")); err != nil {
 		return err
 	}
 	byID := source.Condition{Where: "r.id = $1::text", Args: []string{c.Param("id")}}
@@ -59,7 +59,7 @@ func (a *API) group(c *gin.Context, client auth.Client) error {
 // the search parameters that $export knows, and by name, which R4 lacks. Pages
 // are in the order of ids.
 func (a *API) groups(c *gin.Context, client auth.Client) error {
-	if err := a.mayReadGroups(c, client); err != nil {
+	if err := a.mayReadGroups(c, client, ""); err != nil {
 		return err
 	}
 	params, err := readParameters(c)
@@ -78,8 +78,11 @@ func (a *API) groups(c *gin.Context, client auth.Client) error {
 	return nil
 }
 
-func (a *API) mayReadGroups(c *gin.Context, client auth.Client) error {
+func (a *API) mayReadGroups(c *gin.Context, client auth.Client, id string) error {
 	if err := acceptsJSON(c); err != nil {
+		return err
+	}
+	if err := allowGroup(client, id); err != nil {
 		return err
 	}
 	return a.allow(client, "", "Group")
@@ -129,13 +132,8 @@ func (q *groupQuery) read(params *parameters) error {
 	if err != nil {
 		return internal(err)
 	}
-	q.only = conditionOf(filter.Condition())
+	q.only = source.Condition(filter.Condition().SQL())
 	return byName(&q.only, names)
-}
-
-func conditionOf(condition search.Condition) source.Condition {
-	clause := condition.SQL()
-	return source.Condition{Where: clause.Where, Join: clause.Join, Args: clause.Args}
 }
 
 // byName adds the criteria name, name:exact and name:contains: of the values of

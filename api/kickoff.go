@@ -23,6 +23,9 @@ var outputFormats = []string{jobs.NDJSON, "application/ndjson", "ndjson", jobs.G
 // export answers a kick-off at the level that the request says. Its output is
 // strict FHIR.
 func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) error {
+	if err := allowGroup(client, request.Group); err != nil {
+		return err
+	}
 	if err := acceptsJSON(c); err != nil {
 		return err
 	}
@@ -115,6 +118,9 @@ const retryExport = 30 * time.Second
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success").
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
+	if wait := a.kickOffs.take(client.ID); wait > 0 {
+		return throttled("the client kicks off exports too often", wait)
+	}
 	// A POST keeps its parameters in the body, so its URL has none.
 	request.URL = a.baseURL(c) + c.Request.URL.RequestURI()
 	id, err := a.config.Exports.Accept(c.Request.Context(), client.ID, request)

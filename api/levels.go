@@ -31,6 +31,9 @@ func (a *API) exportPatients(c *gin.Context, client auth.Client) error {
 // compartments of the group's members.
 func (a *API) exportGroup(c *gin.Context, client auth.Client) error {
 	id := c.Param("id")
+	if err := allowGroup(client, id); err != nil { // or a 404 would tell which Groups there are
+		return err
+	}
 	table, err := a.config.Source.Table(c.Request.Context(), "Group")
 	if err != nil && !errors.Is(err, source.ErrNoTable) {
 		return unavailable(err)
@@ -146,7 +149,7 @@ func (a *API) knownPatients(ctx context.Context, params *parameters, request job
 	}
 	slices.Sort(missing)
 	for _, id := range missing {
-		refused := &problem{status: 400, code: "not-found", parameter: "patient", text: fmt.Sprintf("patient: "+why, id)}
+		refused := &problem{status: 400, code: "not-found", parameter: "patient", text: fmt.Sprintf("patient: "+why, shorten(id))}
 		if err := params.forgive(refused); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,22 +24,23 @@ func (a *API) manifest(c *gin.Context, export jobs.Export, page int) error {
 	if !a.config.GuardFiles {
 		life = min(a.config.LinkLife, life)
 	}
-	manifest, err := a.buildManifest(c, export, page, life)
+	files, next, err := a.listFiles(c, export, page)
 	if err != nil {
 		return err
 	}
 	// The links' end, which can come before the files': a client that comes later
 	// asks again.
 	c.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
-	a.writeJSON(c, exportStatus(c, export, http.StatusOK), "application/json", manifest)
-	return nil
+	c.Header("Content-Type", "application/json")
+	c.Status(exportStatus(c, export, http.StatusOK))
+	return a.sendManifest(c, export, files, next, life)
 }
 
 // partialManifest answers with a page of the files that a running export has
 // written (Bulk Data 3.0.0, "allowPartialManifests"). Before there are some, the
 // answer has no body.
 func (a *API) partialManifest(c *gin.Context, export jobs.Export, page int) error {
-	manifest, err := a.buildManifest(c, export, page, a.config.LinkLife)
+	files, next, err := a.listFiles(c, export, page)
 	var missing *problem
 	if errors.As(err, &missing) && missing.status == http.StatusNotFound && page == 1 {
 		c.Status(exportStatus(c, export, http.StatusAccepted))
@@ -47,37 +49,57 @@ func (a *API) partialManifest(c *gin.Context, export jobs.Export, page int) erro
 	if err != nil {
 		return err
 	}
-	a.writeJSON(c, exportStatus(c, export, http.StatusAccepted), "application/json", manifest)
-	return nil
+	c.Header("Content-Type", "application/json")
+	c.Status(exportStatus(c, export, http.StatusAccepted))
+	return a.sendManifest(c, export, files, next, a.config.LinkLife)
 }
 
-// buildManifest makes a page of the manifest, with links of that life.
-func (a *API) buildManifest(c *gin.Context, export jobs.Export, page int, life time.Duration) (manifest jobs.Manifest, err error) {
-	var files jobs.Files
+// listFiles returns the files of a page of the manifest, and where the next page
+// is, if there is one. Most exports have one page.
+func (a *API) listFiles(c *gin.Context, export jobs.Export, page int) (files jobs.Files, next string, err error) {
 	more := false
 	if export.Request.PartialManifests {
 		files, more, err = a.config.Exports.Page(c.Request.Context(), export, page)
 	} else {
 		files, err = a.config.Exports.Files(c.Request.Context(), export.ID)
 	}
-	if errors.Is(err, jobs.ErrNotFound) {
-		return manifest, notFound("the manifest has no such page")
+	switch {
+	case errors.Is(err, jobs.ErrNotFound):
+		return files, "", notFound("the manifest has no such page")
+	case err != nil:
+		return files, "", unavailable(err)
+	case more:
+		next = fmt.Sprintf("%s/fhir/$export-status/%s?%s=%d", a.baseURL(c), export.ID, pageParameter, page+1)
 	}
-	if err != nil {
-		return manifest, unavailable(err)
-	}
-	manifest, err = export.Manifest(files, func(file jobs.File) (string, error) {
-		return a.fileLink(c, export, file, life)
+	return files, next, nil
+}
+
+// sendManifest sends the manifest while its links are signed, which takes seconds
+// if they are many. A link that can't be signed is mostly the first; if not, the
+// answer is cut.
+func (a *API) sendManifest(c *gin.Context, export jobs.Export, files jobs.Files, next string, life time.Duration) error {
+	to := &pieces{api: a, context: c}
+	buffered := bufio.NewWriterSize(to, pieceSize)
+	err := export.WriteManifest(buffered, files, jobs.ManifestOptions{
+		RequiresAccessToken: a.config.GuardFiles,
+		Next:                next,
+		URL: func(file jobs.File) (string, error) {
+			if err := c.Request.Context().Err(); err != nil {
+				return "", err
+			}
+			return a.fileLink(c, export, file, life)
+		},
 	})
-	if err != nil {
-		return manifest, unavailable(err)
+	if err == nil {
+		err = buffered.Flush()
 	}
-	manifest.RequiresAccessToken = a.config.GuardFiles
-	if more {
-		next := fmt.Sprintf("%s/fhir/$export-status/%s?%s=%d", a.baseURL(c), export.ID, pageParameter, page+1)
-		manifest.Link = []jobs.ManifestLink{{Relation: "next", URL: next}}
+	switch {
+	case to.failed != nil:
+		return broken(c.Request.Context(), to.failed)
+	case err != nil:
+		return unavailable(err)
 	}
-	return manifest, nil
+	return nil
 }
 
 // pageParameter is that of the links between pages.

@@ -52,7 +52,7 @@ func (a *API) log(c *gin.Context) {
 			slog.Int("status", c.Writer.Status()),
 			slog.Int("bytes", max(c.Writer.Size(), 0)),
 			slog.Duration("duration", time.Since(begin)),
-			slog.String("remote", c.RemoteIP()),
+			slog.String("remote", c.ClientIP()),
 		}
 		if client := c.GetString(keyClient); client != "" {
 			attrs = append(attrs, slog.String("client", client))

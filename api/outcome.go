@@ -40,7 +40,7 @@ func (p *problem) Error() string { return p.text }
 func (p *problem) Unwrap() error { return p.cause }
 
 func invalid(parameter, format string, args ...any) *problem {
-	return &problem{status: http.StatusBadRequest, code: "invalid", parameter: parameter, text: fmt.Sprintf(format, args...)}
+	return &problem{status: http.StatusBadRequest, code: "invalid", parameter: shorten(parameter), text: fmt.Sprintf(format, args...)}
 }
 
 func notFound(text string) *problem {
@@ -56,7 +56,7 @@ func methodNotAllowed() *problem {
 }
 
 func unauthorized() *problem {
-	return &problem{status: http.StatusUnauthorized, code: "login", text: "the id and secret of a client are needed (HTTP Basic)"}
+	return &problem{status: http.StatusUnauthorized, code: "login", text: "the id and secret of a client are needed (HTTP Basic), or an access token that is still good"}
 }
 
 func throttled(text string, retryAfter time.Duration) *problem {
@@ -75,6 +75,10 @@ func internal(cause error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "exception", text: "an internal error; the server's log has the details", cause: cause}
 }
 
+// noText is PostgreSQL's SQLSTATE for a value that is no text. Only a request
+// can bring one: what is stored is text.
+const noText = "22021"
+
 // unavailable says that a database or the store could not do what it was asked
 // to: not now, or, if tables are not what they should be, not at all. A bulk
 // client that is told "transient" asks again and does not take its export for
@@ -82,6 +86,9 @@ func internal(cause error) *problem {
 func unavailable(cause error) *problem {
 	var pgErr *pgconn.PgError
 	var column *source.ColumnError
+	if errors.As(cause, &pgErr) && pgErr.Code == noText {
+		return invalid("", "the request has a character that no text can have, such as a zero byte")
+	}
 	if errors.As(cause, &column) || errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the server can't work with its data as it is; its log has the details", cause: cause}
 	}
@@ -124,7 +131,7 @@ func (a *API) refuse(c *gin.Context, err error) {
 		panic(http.ErrAbortHandler)
 	}
 
-	for _, name := range []string{"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Type", "ETag"} {
+	for _, name := range []string{"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Type", "ETag", "Expires", "X-Export-Status"} {
 		c.Header(name, "") // they were for the answer that did not come about
 	}
 	var p *problem
@@ -132,7 +139,7 @@ func (a *API) refuse(c *gin.Context, err error) {
 		p = internal(err)
 	}
 	if p.status == http.StatusUnauthorized {
-		c.Header("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
+		a.challenge(c)
 	}
 	if p.retryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(seconds(p.retryAfter)))

@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	headerTimeout  = 10 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 64 << 10
 )
@@ -32,8 +31,14 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		}),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: a.config.RequestTimeout,
 	}
+	var stored sync.WaitGroup
+	storing, stopStoring := context.WithCancel(context.WithoutCancel(ctx))
+	stored.Go(func() { a.trail.run(storing) })
+	defer stored.Wait() // what the last requests did is stored, too
+	defer stopStoring()
+
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 

@@ -54,10 +54,12 @@ type testBundle struct {
 	db      *pgxpool.Pool // state and FHIR tables
 	source  *source.Source
 	clients *auth.Clients
+	tokens  *auth.Tokens
 	exports *jobs.Store
 	bucket  *storage.Bucket
 	http    *http.Client // sends what it is told to, and unpacks nothing
 	logs    *logBuffer
+	config  api.Config
 
 	// stop ends the server's context, as a signal to the process does; served
 	// is closed when Serve has returned.
@@ -88,6 +90,8 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 
 	b.clients = auth.NewClients(b.db)
 	require.NoError(t, b.clients.Add(t.Context(), clientID, clientSecret, []string{"system/*.rs"}))
+	b.tokens, err = auth.NewTokens(b.db, auth.TokenConfig{})
+	require.NoError(t, err)
 	b.exports, err = jobs.New(b.db, jobs.Config{ClientExports: clientExports, TotalExports: totalExports})
 	require.NoError(t, err)
 
@@ -97,13 +101,16 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 		CreatedAtURL:  fhir.DefaultCreatedAtURL,
 		DrainTimeout:  patience,
 		Exports:       b.exports,
+		Failures:      -1, // many tests fail on purpose
 		Logger:        slog.New(slog.NewJSONHandler(b.logs, nil)),
 		ResourceTypes: fhir.R4().ResourceTypes(),
 		Source:        b.source,
+		Tokens:        b.tokens,
 	}
 	for _, change := range adjust {
 		change(&config)
 	}
+	b.config = config
 	b.serve(t, api.New(config))
 	return b
 }

@@ -62,6 +62,9 @@ func (a *API) ownExport(c *gin.Context, client auth.Client) (jobs.Export, error)
 	if err != nil {
 		return jobs.Export{}, exportProblem(err)
 	}
+	if err := allowGroup(client, export.Request.Group); err != nil {
+		return jobs.Export{}, err
+	}
 	for _, resourceType := range export.Request.Types {
 		if err := a.allow(client, "", resourceType); err != nil {
 			return jobs.Export{}, err

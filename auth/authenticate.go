@@ -4,23 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
+	"time"
 )
-
-const selectClient = `SELECT id, secret_hash, scopes, created_at FROM sluice.client WHERE id = $1`
 
 // Authenticate returns the client that id and secret belong to, or
 // ErrBadCredentials. An unknown id costs as much as a wrong secret, so that the
 // time tells nobody which ids exist. Any other error is the database's, or that
-// ctx ended while others were hashing: the credentials may well be right.
+// ctx ended while others were hashing, or ErrBusy: the credentials may well be
+// right.
 //
-// The row is read at each call: a client that was removed, or whose hash or
-// scopes changed, is seen at once. Within a minute after a secret was verified,
-// the hashing is saved.
+// The row is read at each call: a client that was removed or has expired, or
+// whose secret or scopes changed, is seen at once. Within a minute after a
+// secret was verified, the hashing is saved.
 func (c *Clients) Authenticate(ctx context.Context, id, secret string) (Client, error) {
-	found, err := c.find(ctx, id)
-	if err != nil {
+	found, err := findClient(ctx, c.pool, id)
+	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("auth: authenticate: %w", err)
 	}
 	right, err := c.verify(ctx, found, secret)
@@ -38,29 +36,30 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string) (Client, 
 	return client, nil
 }
 
-// find reads the row of a client. For an id that nobody has it returns a row
-// without an id whose hash fits no secret.
-func (c *Clients) find(ctx context.Context, id string) (row, error) {
-	decoy := row{Hash: c.hasher.decoy}
-	if !validID(id) {
-		return decoy, nil
+// hashes are those that a secret may fit now. They are none for a client that
+// does not exist, has expired or has keys alone.
+func (r row) hashes(now time.Time) []string {
+	var hashes []string
+	if r.ExpiresAt != nil && !now.Before(*r.ExpiresAt) {
+		return nil
 	}
-	rows, err := c.pool.Query(ctx, selectClient, id)
-	if err != nil {
-		return row{}, err
+	if r.Hash != nil && (r.SecretExpiresAt == nil || now.Before(*r.SecretExpiresAt)) {
+		hashes = append(hashes, *r.Hash)
 	}
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[row])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return decoy, nil
+	if r.PreviousHash != nil && r.PreviousExpiresAt != nil && now.Before(*r.PreviousExpiresAt) {
+		hashes = append(hashes, *r.PreviousHash)
 	}
-	return found, err
+	return hashes
 }
 
-// verify checks the secret against the row's hash, or against what is known of
-// it from the last minute.
+// verify checks the secret against the row's hashes, or against what is known
+// of it from the last minute.
 func (c *Clients) verify(ctx context.Context, found row, secret string) (bool, error) {
-	m := c.cache.mark(found.ID, found.Hash, secret)
-	if c.cache.has(m) {
+	hashes := found.hashes(time.Now())
+	if len(hashes) == 0 {
+		hashes = []string{c.hasher.decoy}
+	}
+	if c.remembered(found.ID, hashes, secret) {
 		return true, nil
 	}
 	if err := c.hasher.enter(ctx); err != nil {
@@ -70,12 +69,23 @@ func (c *Clients) verify(ctx context.Context, found row, secret string) (bool, e
 
 	// Of many requests that came together with the same secret, the first has
 	// done the work while the others waited.
-	if c.cache.has(m) {
+	if c.remembered(found.ID, hashes, secret) {
 		return true, nil
 	}
-	right, err := c.hasher.verify(found.Hash, secret)
-	if err == nil && right {
-		c.cache.add(m)
+	fits, err := c.hasher.verifyAny(hashes, secret)
+	if err != nil || fits < 0 {
+		return false, err
 	}
-	return right, err
+	c.cache.add(c.cache.mark(found.ID, hashes[fits], secret))
+	return true, nil
+}
+
+// remembered tells whether the secret was found to fit one of the hashes.
+func (c *Clients) remembered(id string, hashes []string, secret string) bool {
+	for _, hash := range hashes {
+		if c.cache.has(c.cache.mark(id, hash, secret)) {
+			return true
+		}
+	}
+	return false
 }

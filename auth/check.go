@@ -14,21 +14,78 @@ const (
 	// weak secret: NewSecret makes good ones.
 	minSecret = 6
 	maxSecret = 1024
+
+	// maxGroups and maxGroupID bound what a client can be restricted to; the
+	// latter is FHIR's bound on an id.
+	maxGroups  = 1000
+	maxGroupID = 64
 )
 
-// checkClient checks what a client is to be made of, and returns its scopes. No
-// error holds the secret.
-func checkClient(id, secret string, scopes []string) (Scopes, error) {
-	switch {
-	case !validID(id):
+// check checks what a client is to be made of, and returns its scopes. No error
+// holds the secret.
+func (r Registration) check() (Scopes, error) {
+	if !validID(r.ID) {
 		return Scopes{}, fmt.Errorf("%w: an id is 1 to %d visible ASCII characters without a colon", ErrInvalidClient, maxID)
-	case len(secret) < minSecret || len(secret) > maxSecret:
-		return Scopes{}, fmt.Errorf("%w: a secret is %d to %d bytes long", ErrInvalidClient, minSecret, maxSecret)
-	case !utf8.ValidString(secret) || strings.ContainsFunc(secret, unicode.IsControl):
-		return Scopes{}, fmt.Errorf("%w: a secret is UTF-8 without control characters", ErrInvalidClient)
 	}
+	if r.Secret == "" && len(r.Keys.JWKS) == 0 && r.Keys.URL == "" {
+		return Scopes{}, fmt.Errorf("%w: it needs a secret or keys", ErrInvalidClient)
+	}
+	if r.Secret != "" {
+		if err := checkSecret(r.Secret); err != nil {
+			return Scopes{}, err
+		}
+	}
+	if r.SecretLife < 0 {
+		return Scopes{}, fmt.Errorf("%w: a secret can't have expired before it is made", ErrInvalidClient)
+	}
+	if err := r.Keys.check(); err != nil {
+		return Scopes{}, err
+	}
+	if err := checkGroups(r.Groups); err != nil {
+		return Scopes{}, err
+	}
+	return checkScopes(r.Scopes)
+}
 
-	parsed, err := ParseScopes(scopes)
+func checkSecret(secret string) error {
+	switch {
+	case len(secret) < minSecret || len(secret) > maxSecret:
+		return fmt.Errorf("%w: a secret is %d to %d bytes long", ErrInvalidClient, minSecret, maxSecret)
+	case !utf8.ValidString(secret) || strings.ContainsFunc(secret, unicode.IsControl):
+		return fmt.Errorf("%w: a secret is UTF-8 without control characters", ErrInvalidClient)
+	}
+	return nil
+}
+
+// check checks the keys, of which there may be none.
+func (k Keys) check() error {
+	if len(k.JWKS) > 0 {
+		if _, err := parseKeys(k.JWKS); err != nil {
+			return fmt.Errorf("%w: its JWK Set: %w", ErrInvalidClient, err)
+		}
+	}
+	if k.URL != "" {
+		if err := checkKeysURL(k.URL, k.Anywhere); err != nil {
+			return fmt.Errorf("%w: the address of its JWK Set: %w", ErrInvalidClient, err)
+		}
+	}
+	return nil
+}
+
+func checkGroups(groups []string) error {
+	if len(groups) > maxGroups {
+		return fmt.Errorf("%w: it can be restricted to %d Groups at most", ErrInvalidClient, maxGroups)
+	}
+	for _, id := range groups {
+		if id == "" || len(id) > maxGroupID || strings.ContainsFunc(id, strange) {
+			return fmt.Errorf("%w: a Group is named by its id, without a type", ErrInvalidClient)
+		}
+	}
+	return nil
+}
+
+func checkScopes(texts []string) (Scopes, error) {
+	parsed, err := ParseScopes(texts)
 	if err != nil {
 		return Scopes{}, err
 	}
@@ -42,6 +99,8 @@ func checkClient(id, secret string, scopes []string) (Scopes, error) {
 // secret at the first colon and forbids control characters (RFC 7617, 2), and
 // clients disagree on how to send what is not ASCII.
 func validID(id string) bool {
-	strange := func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }
-	return id != "" && len(id) <= maxID && !strings.ContainsFunc(id, strange)
+	return id != "" && len(id) <= maxID && !strings.Contains(id, ":") && !strings.ContainsFunc(id, strange)
 }
+
+// strange tells whether a character is not a visible one of ASCII.
+func strange(r rune) bool { return r <= ' ' || r > '~' }

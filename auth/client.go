@@ -1,28 +1,58 @@
 // Package auth says who a client is and what it may take: clients with hashed
-// secrets in Sluice's own schema, and the SMART scopes granted to them.
+// secrets or public keys in Sluice's own schema, the access tokens given to
+// them, and the SMART scopes granted to them.
 //
-// It knows nothing of HTTP, of exports, or of which resource types exist.
+// It knows nothing of serving HTTP, of exports, or of which resource types
+// exist.
 package auth
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// uniqueViolation is PostgreSQL's SQLSTATE for a key that is taken.
-const uniqueViolation = "23505"
-
 // Client is a program that may ask Sluice for data.
 type Client struct {
-	ID        string
-	Scopes    Scopes
+	ID     string
+	Scopes Scopes
+
+	// Groups are the only Groups whose members' data the client may take; nil
+	// means that it may take everybody's.
+	Groups []string
+
 	CreatedAt time.Time
+
+	// ExpiresAt is when the client is refused from; zero means never.
+	ExpiresAt time.Time
+
+	// HasSecret tells whether there is a secret. SecretExpiresAt is when it
+	// stops to work, zero means never; PreviousExpiresAt is the same of the
+	// secret it has replaced, zero means that there is none.
+	HasSecret         bool
+	SecretExpiresAt   time.Time
+	PreviousExpiresAt time.Time
+
+	// KeyIDs are the kids of the keys that are known inline, KeysURL is where
+	// others are.
+	KeyIDs  []string
+	KeysURL string
+}
+
+// Expired tells whether the client is refused at that time.
+func (c Client) Expired(now time.Time) bool {
+	return !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt)
+}
+
+// AllowsGroup tells whether the client may take the data of a Group's members,
+// as far as the Group is concerned.
+func (c Client) AllowsGroup(id string) bool {
+	return c.Groups == nil || slices.Contains(c.Groups, id)
 }
 
 // Clients are the clients in the table sluice.client. It is safe for
@@ -31,6 +61,7 @@ type Clients struct {
 	pool   *pgxpool.Pool
 	hasher *hasher
 	cache  *cache
+	actor  string // who changes them
 }
 
 // NewClients returns the clients of the state database. The table must exist.
@@ -38,43 +69,24 @@ func NewClients(pool *pgxpool.Pool) *Clients {
 	return &Clients{pool: pool, hasher: newHasher(), cache: newCache()}
 }
 
-const insertClient = `INSERT INTO sluice.client (id, secret_hash, scopes) VALUES ($1, $2, $3)`
-
-// Add stores a new client, its secret as an argon2id hash only. Together the
-// scopes must allow at least one resource type to be taken.
-//
-// The error is ErrClientExists for an id that is taken, ErrInvalidScope for a
-// scope that is not understood, and ErrInvalidClient for the rest: an id is 1
-// to 128 visible ASCII characters but the colon, a secret 6 to 1024 bytes of
-// UTF-8 without control characters.
-func (c *Clients) Add(ctx context.Context, id, secret string, scopes []string) error {
-	granted, err := checkClient(id, secret, scopes)
-	if err != nil {
-		return fmt.Errorf("auth: add client %q: %w", id, err)
-	}
-	hash, err := c.hasher.hash(ctx, secret)
-	if err != nil {
-		return fmt.Errorf("auth: add client %q: %w", id, err)
-	}
-
-	_, err = c.pool.Exec(ctx, insertClient, id, hash, granted.Strings())
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code == uniqueViolation {
-		err = ErrClientExists
-	}
-	if err != nil {
-		return fmt.Errorf("auth: add client %q: %w", id, err)
-	}
-	return nil
-}
-
 // row is a row of sluice.client.
 type row struct {
-	ID        string
-	Hash      string
-	Scopes    []string
-	CreatedAt time.Time
+	ID                string
+	Scopes            []string
+	CreatedAt         time.Time
+	ExpiresAt         *time.Time
+	Hash              *string
+	SecretExpiresAt   *time.Time
+	PreviousHash      *string
+	PreviousExpiresAt *time.Time
+	JWKS              *string
+	KeysURL           *string
+	Groups            []string
 }
+
+// columns are those of a row, in its order.
+const columns = `c.id, c.scopes, c.created_at, c.expires_at, c.secret_hash, c.secret_expires_at,
+	c.previous_hash, c.previous_expires_at, c.jwks, c.jwks_url, c.groups`
 
 // client returns what others may know of the row.
 func (r row) client() (Client, error) {
@@ -82,10 +94,45 @@ func (r row) client() (Client, error) {
 	if err != nil {
 		return Client{}, fmt.Errorf("client %q: %w", r.ID, err)
 	}
-	return Client{ID: r.ID, Scopes: scopes, CreatedAt: r.CreatedAt}, nil
+	keys, err := r.keys()
+	if err != nil {
+		return Client{}, err
+	}
+	return Client{
+		ID:                r.ID,
+		Scopes:            scopes,
+		Groups:            r.Groups,
+		CreatedAt:         r.CreatedAt,
+		ExpiresAt:         value(r.ExpiresAt),
+		HasSecret:         r.Hash != nil,
+		SecretExpiresAt:   value(r.SecretExpiresAt),
+		PreviousExpiresAt: value(r.PreviousExpiresAt),
+		KeyIDs:            keys.ids(),
+		KeysURL:           value(r.KeysURL),
+	}, nil
 }
 
-const selectClients = `SELECT id, secret_hash, scopes, created_at FROM sluice.client ORDER BY id COLLATE "C"`
+// keys returns the keys that are known inline.
+func (r row) keys() (keySet, error) {
+	if r.JWKS == nil {
+		return nil, nil
+	}
+	keys, err := parseKeys([]byte(*r.JWKS))
+	if err != nil {
+		return nil, fmt.Errorf("client %q: the stored JWK Set: %w", r.ID, err)
+	}
+	return keys, nil
+}
+
+// value is what a column holds, or zero for NULL.
+func value[T any](column *T) (v T) {
+	if column != nil {
+		v = *column
+	}
+	return v
+}
+
+const selectClients = `SELECT ` + columns + ` FROM sluice.client c ORDER BY id COLLATE "C"`
 
 // List returns all clients in the order of their ids.
 func (c *Clients) List(ctx context.Context) ([]Client, error) {
@@ -106,20 +153,33 @@ func (c *Clients) List(ctx context.Context) ([]Client, error) {
 	return clients, nil
 }
 
-const deleteClient = `DELETE FROM sluice.client WHERE id = $1`
+const selectClient = `SELECT ` + columns + ` FROM sluice.client c WHERE id = $1`
 
-// Remove deletes a client, who is refused from then on by every process. The
-// error is ErrNoClient when there is none.
-func (c *Clients) Remove(ctx context.Context, id string) error {
-	if !validID(id) {
-		return fmt.Errorf("auth: remove client %q: %w", id, ErrNoClient)
-	}
-	tag, err := c.pool.Exec(ctx, deleteClient, id)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = ErrNoClient
-	}
+// Get returns the client of that id, or ErrNoClient.
+func (c *Clients) Get(ctx context.Context, id string) (Client, error) {
+	found, err := findClient(ctx, c.pool, id)
 	if err != nil {
-		return fmt.Errorf("auth: remove client %q: %w", id, err)
+		return Client{}, fmt.Errorf("auth: client %q: %w", id, err)
 	}
-	return nil
+	client, err := found.client()
+	if err != nil {
+		return Client{}, fmt.Errorf("auth: %w", err)
+	}
+	return client, nil
+}
+
+// findClient reads the row of a client, or returns ErrNoClient.
+func findClient(ctx context.Context, pool *pgxpool.Pool, id string) (row, error) {
+	if !validID(id) {
+		return row{}, ErrNoClient
+	}
+	rows, err := pool.Query(ctx, selectClient, id)
+	if err != nil {
+		return row{}, err
+	}
+	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[row])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return row{}, ErrNoClient
+	}
+	return found, err
 }

@@ -12,17 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
-
-const clientTable = `
-	CREATE SCHEMA sluice;
-	CREATE TABLE sluice.client (
-		id          text PRIMARY KEY,
-		secret_hash text NOT NULL,
-		scopes      text[] NOT NULL,
-		created_at  timestamptz NOT NULL DEFAULT now()
-	)`
 
 // testBundle is what a test of Clients works with.
 type testBundle struct {
@@ -38,7 +30,7 @@ func setup(t *testing.T) *testBundle {
 	pool, err := pgxpool.New(t.Context(), sourcetest.Database(t))
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	_, err = pool.Exec(t.Context(), clientTable)
+	_, err = migrations.Up(t.Context(), pool)
 	require.NoError(t, err)
 
 	b := &testBundle{pool: pool}
@@ -118,6 +110,7 @@ func TestAddRefuses(t *testing.T) {
 		"control":         {"a\nb", "hushhush", rs, ErrInvalidClient},
 		"zero byte":       {"a\x00", "hushhush", rs, ErrInvalidClient},
 		"not ASCII":       {"größe", "hushhush", rs, ErrInvalidClient},
+		"no secret":       {"a", "", rs, ErrInvalidClient},
 		"short secret":    {"a", "hush5", rs, ErrInvalidClient},
 		"long secret":     {"a", strings.Repeat("hush", 257), rs, ErrInvalidClient},
 		"control secret":  {"a", "hushhush\n", rs, ErrInvalidClient},

@@ -14,6 +14,7 @@ type Scopes struct {
 	texts []string          // as they were given, each once
 	all   rights            // of the wildcard
 	types map[string]rights // of each type that is named
+	bound *Scopes           // what these can't go beyond, if set
 }
 
 // rights are the permissions of a scope that matter to an export.
@@ -101,11 +102,19 @@ func parseScope(text string) (resourceType string, granted rights, err error) {
 // Aidbox keeps its own clients, users and sessions in tables of the same kind,
 // secrets included, and "all FHIR data" does not mean those.
 func (s Scopes) AllowsType(resourceType string, standard bool) bool {
+	if s.bound != nil && !s.bound.AllowsType(resourceType, standard) {
+		return false
+	}
+	return s.granted(resourceType, standard)&export == export
+}
+
+// granted returns the rights to a resource type.
+func (s Scopes) granted(resourceType string, standard bool) rights {
 	granted := s.types[resourceType]
 	if standard {
 		granted |= s.all
 	}
-	return granted&export == export
+	return granted
 }
 
 // allowsAny reports whether there is a type that may be taken.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -51,12 +52,17 @@ const hashesAtOnce = 2
 // deriveFunc is argon2.IDKey; tests count with another.
 type deriveFunc func(secret, salt []byte, passes, memory uint32, threads uint8, length uint32) []byte
 
+// maxWaiting bounds how many requests may wait for a slot: what comes on top is
+// told to come back.
+const maxWaiting = 256
+
 // hasher makes and checks argon2id hashes in the PHC string format,
 // $argon2id$v=19$m=…,t=…,p=…$salt$hash, a few at a time.
 type hasher struct {
-	derive deriveFunc
-	slots  chan struct{}
-	decoy  string // a hash that no secret is known for
+	derive  deriveFunc
+	slots   chan struct{}
+	waiting atomic.Int32
+	decoy   string // a hash that no secret is known for
 }
 
 // newHasher makes a hasher whose decoy costs as much as a stored hash.
@@ -69,8 +75,14 @@ func newHasher() *hasher {
 	return h
 }
 
-// enter waits for a slot. Each successful enter needs a leave.
+// enter waits for a slot, unless too many do already (ErrBusy). Each successful
+// enter needs a leave.
 func (h *hasher) enter(ctx context.Context) error {
+	if h.waiting.Add(1) > maxWaiting {
+		h.waiting.Add(-1)
+		return ErrBusy
+	}
+	defer h.waiting.Add(-1)
 	select {
 	case h.slots <- struct{}{}:
 		return nil
@@ -84,26 +96,59 @@ func (h *hasher) leave() { <-h.slots }
 
 // hash returns the PHC string of a secret, with a salt of its own.
 func (h *hasher) hash(ctx context.Context, secret string) (string, error) {
+	salt := make([]byte, saltBytes)
+	_, _ = rand.Read(salt)
+	return h.hashLike(ctx, secret, salt)
+}
+
+// hashBeside returns the PHC string of a secret that is to be good beside the
+// one of the stored hash. It shares the salt, so that one derivation finds out
+// about both: a client in the middle of a change costs what others cost.
+func (h *hasher) hashBeside(ctx context.Context, stored, secret string) (string, error) {
+	c, salt, _, err := parseHash(stored)
+	if err != nil || c != usual {
+		return h.hash(ctx, secret)
+	}
+	return h.hashLike(ctx, secret, salt)
+}
+
+func (h *hasher) hashLike(ctx context.Context, secret string, salt []byte) (string, error) {
 	if err := h.enter(ctx); err != nil {
 		return "", err
 	}
 	defer h.leave()
-
-	salt := make([]byte, saltBytes)
-	_, _ = rand.Read(salt)
 	key := h.derive([]byte(secret), salt, usual.passes, usual.memory, usual.threads, hashBytes)
 	return format(usual, salt, key), nil
+}
+
+// verifyAny returns which of the stored hashes the secret belongs to, or -1.
+// Hashes of one cost and salt take one derivation. The caller holds a slot.
+func (h *hasher) verifyAny(stored []string, secret string) (fits int, err error) {
+	fits = -1
+	derived := map[string][]byte{}
+	for i, text := range stored {
+		c, salt, want, err := parseHash(text)
+		if err != nil {
+			return -1, err
+		}
+		recipe := format(c, salt, nil) + fmt.Sprint(len(want))
+		got, done := derived[recipe]
+		if !done {
+			got = h.derive([]byte(secret), salt, c.passes, c.memory, c.threads, uint32(len(want)))
+			derived[recipe] = got
+		}
+		if subtle.ConstantTimeCompare(got, want) == 1 {
+			fits = i
+		}
+	}
+	return fits, nil
 }
 
 // verify reports whether secret belongs to the stored hash. The caller holds a
 // slot.
 func (h *hasher) verify(stored, secret string) (bool, error) {
-	c, salt, want, err := parseHash(stored)
-	if err != nil {
-		return false, err
-	}
-	got := h.derive([]byte(secret), salt, c.passes, c.memory, c.threads, uint32(len(want)))
-	return subtle.ConstantTimeCompare(got, want) == 1, nil
+	fits, err := h.verifyAny([]string{stored}, secret)
+	return fits == 0, err
 }
 
 // format writes a PHC string.

@@ -45,11 +45,15 @@ func (s *Store) Page(ctx context.Context, export Export, number int) (files File
 	// What the kick-off was carried on without is told last, on a page of its own:
 	// no file of it is written before the export is completed.
 	warnings := pages + 1
+	keys := make(map[string]bool, len(shown))
+	for _, key := range shown {
+		keys[key] = true
+	}
 	isShown := func(file File) bool {
 		if file.ObjectKey == WarningsKey(export.ID) {
 			return export.State == Completed && number == warnings
 		}
-		return slices.Contains(shown, file.ObjectKey)
+		return keys[file.ObjectKey]
 	}
 	if export.State == Completed && len(export.Request.Warnings) > 0 {
 		pages = warnings

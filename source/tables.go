@@ -14,7 +14,13 @@ import (
 // table's rows say another type than the one asked for, as "PAtient" would be,
 // it is not the type's table.
 func (s *Source) Table(ctx context.Context, resourceType string) (Table, error) {
-	table, err := findTable(ctx, s.pool, s.config.Schema, resourceType)
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return Table{}, fmt.Errorf("source: %w", err)
+	}
+	defer conn.Release()
+
+	table, err := findTable(ctx, conn, s.config.Schema, resourceType)
 	if err != nil {
 		return Table{}, fmt.Errorf("source: %w", err)
 	}
@@ -76,9 +82,16 @@ func tableNames(types []string) map[string]string {
 	return names
 }
 
+// maxName is the longest name that PostgreSQL gives a table, in bytes.
+const maxName = 63
+
 // isTypeName tells whether a resource type can have this name: a capital
-// letter, then letters and digits, as all FHIR types have it.
+// letter, then letters and digits, as all FHIR types have it, and no more than
+// the name of a table has room for.
 func isTypeName(s string) bool {
+	if len(s) > maxName {
+		return false
+	}
 	for i := range len(s) {
 		upper := s[i] >= 'A' && s[i] <= 'Z'
 		other := s[i] >= 'a' && s[i] <= 'z' || s[i] >= '0' && s[i] <= '9'

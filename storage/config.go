@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/encrypt"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
@@ -37,6 +38,12 @@ type Config struct {
 	// proxy behind that name must pass the Host header on unchanged: it is
 	// signed. Empty means the endpoint of URL.
 	PublicURL string
+
+	// Encryption is how the store is told to encrypt each object: SSE-S3 with
+	// keys of its own, SSE-KMS with the bucket's key of the key service, or
+	// SSE-KMS:<key id> with that one. Whoever may read an object, or has a link
+	// to it, reads it in the clear. Empty leaves it to the bucket's setting.
+	Encryption string
 }
 
 // place is a Config, understood.
@@ -48,6 +55,7 @@ type place struct {
 	prefix      string // "" or ending in a slash
 	region      string
 	lookup      minio.BucketLookupType
+	encryption  encrypt.ServerSide // nil means none is asked for
 }
 
 // parse understands a Config. Its errors quote nothing of the URL: a secret
@@ -69,6 +77,9 @@ func parse(cfg Config) (place, error) {
 		return place{}, err
 	}
 	if err := p.options(u.RawQuery); err != nil {
+		return place{}, err
+	}
+	if p.encryption, err = encryption(cfg.Encryption); err != nil {
 		return place{}, err
 	}
 	if p.public, err = publicEndpoint(cfg.PublicURL, p.endpoint); err != nil {

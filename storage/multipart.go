@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/encrypt"
 )
 
 const (
@@ -28,9 +29,12 @@ type upload struct {
 	store  minio.Core
 	bucket string
 	name   string
-	id     string // "" until the store knows of the upload
-	parts  []minio.CompletePart
-	size   int64
+
+	encryption encrypt.ServerSide // nil means none is asked for
+
+	id    string // "" until the store knows of the upload
+	parts []minio.CompletePart
+	size  int64
 }
 
 // run sends r part by part through buf. The upload is begun only when the
@@ -114,7 +118,7 @@ func (u *upload) begin(ctx context.Context) error {
 
 	lasting, cancel := outlive(ctx, afterCancel)
 	defer cancel()
-	id, err := u.store.NewMultipartUpload(lasting, u.bucket, u.name, minio.PutObjectOptions{})
+	id, err := u.store.NewMultipartUpload(lasting, u.bucket, u.name, minio.PutObjectOptions{ServerSideEncryption: u.encryption})
 	if err != nil {
 		return explain(err)
 	}

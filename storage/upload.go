@@ -54,7 +54,7 @@ func (b *Bucket) Stage(ctx context.Context, key string, r io.Reader) (*Staged, e
 	}
 
 	buf := b.buffers.Get().(*[]byte)
-	u := &upload{store: b.store, bucket: b.place.bucket, name: name}
+	u := &upload{store: b.store, bucket: b.place.bucket, name: name, encryption: b.place.encryption}
 	if err := u.run(ctx, r, *buf); err != nil {
 		// The buffer is left to the collector: a request that was given up
 		// may still be reading it.

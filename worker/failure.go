@@ -173,6 +173,8 @@ func sourceReason(err *pgconn.PgError) string {
 		return "the source database denies reading the table"
 	case "42P01": // undefined_table
 		return "the table is no longer there"
+	case "55P03": // lock_not_available
+		return "the table was locked too long by another session, such as one that rewrites or alters it"
 	}
 	return fmt.Sprintf("the database reported an error (SQLSTATE %s)", err.Code)
 }

@@ -1,0 +1,141 @@
+package api
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBuckets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBuckets(60)
+		for range 60 {
+			require.Zero(t, b.take("a"))
+		}
+		require.Equal(t, time.Second, b.take("a").Round(time.Millisecond))
+		require.Positive(t, b.look("a"))
+		require.Zero(t, b.take("b"), "each key has its own")
+		time.Sleep(time.Second) // the bubble's clock: no time passes
+		require.Zero(t, b.take("a"))
+		require.Positive(t, b.take("a"))
+		b.give("a")
+		require.Zero(t, b.take("a"))
+		time.Sleep(time.Hour)
+		for range 60 {
+			require.Zero(t, b.take("a"), "a bucket holds no more than fits in")
+		}
+		require.Positive(t, b.take("a"))
+		b.give("b")
+		b.give("b")
+		require.Zero(t, b.take("b"))
+	})
+	everything := newBuckets(0)
+	for range 1000 {
+		require.Zero(t, everything.take("a"))
+	}
+}
+
+func TestBucketsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := newBuckets(1)
+	require.Zero(t, b.take("used often"))
+	for i := range 2 * maxBuckets {
+		b.take(fmt.Sprint(i))
+		require.Positive(t, b.look("used often"), "what is in use is not forgotten")
+	}
+	require.Equal(t, maxBuckets, len(b.known)) //nolint:testifylint // Len prints the whole map
+	require.Equal(t, maxBuckets, b.order.Len())
+	require.Zero(t, b.take("0"), "forgotten")
+}
+
+// guess fails until it has to wait, and returns how often it could.
+func guess(a *attempts, client, address string) (failed int) {
+	for ; failed < 1000; failed++ {
+		begun, wait := a.begin(client, address)
+		if wait > 0 {
+			return failed
+		}
+		begun.failed()
+	}
+	return failed
+}
+
+// enter is what a client with the right credentials does.
+func enter(a *attempts, client, address string) bool {
+	begun, wait := a.begin(client, address)
+	if wait == 0 {
+		begun.succeeded()
+	}
+	return wait == 0
+}
+
+func TestGuessing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAttempts(10)
+		require.Equal(t, 10, guess(a, "a", "192.0.2.1"))
+		require.Zero(t, guess(a, "b", "192.0.2.1"), "an address has failed enough, whatever the name")
+		require.Zero(t, guess(a, "a", "192.0.2.2"), "so has a name, wherever from")
+		require.Equal(t, 10, guess(a, "b", "192.0.2.2"))
+		time.Sleep(time.Minute)
+		require.Equal(t, 10, guess(a, "a", "192.0.2.1"))
+
+		require.Equal(t, 10, guess(a, "c", "2001:db8::1"))
+		require.Zero(t, guess(a, "d", "2001:db8::ffff:2"), "one network of IPv6 counts as one")
+		require.Equal(t, 10, guess(a, "", "192.0.2.4"))
+		require.Equal(t, 10, guess(a, "", "192.0.2.5"), "no name is nobody's")
+	})
+}
+
+// TestGuessingLocksNobodyOut: who was let in goes on to be.
+func TestGuessingLocksNobodyOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAttempts(10)
+		require.True(t, enter(a, "a", "192.0.2.1"))
+		require.Equal(t, 10, guess(a, "a", "198.51.100.1"))
+		require.True(t, enter(a, "a", "192.0.2.1"), "strangers guess its secret")
+		require.Equal(t, 10, guess(a, "b", "192.0.2.1"))
+		require.True(t, enter(a, "a", "192.0.2.1"), "a neighbour guesses another's")
+		require.Equal(t, 10, guess(a, "a", "192.0.2.1"), "a neighbour guesses its own")
+		require.False(t, enter(a, "a", "192.0.2.1"))
+		time.Sleep(7 * time.Second)
+		require.True(t, enter(a, "a", "192.0.2.1"), "which costs it seconds")
+
+		for range 100 {
+			require.True(t, enter(a, "c", "192.0.2.7"), "success is not counted")
+			begun, wait := a.begin("d", "192.0.2.8")
+			require.Zero(t, wait)
+			begun.undecided()
+		}
+		time.Sleep(knownLife + time.Minute)
+		require.Equal(t, 10, guess(a, "a", "198.51.100.1"))
+		require.False(t, enter(a, "a", "192.0.2.1"), "what was long ago is forgotten")
+	})
+}
+
+// TestGuessingAtOnce: attempts that have not ended yet count.
+func TestGuessingAtOnce(t *testing.T) {
+	t.Parallel()
+	a := newAttempts(10)
+	begun := 0
+	for range 100 {
+		if _, wait := a.begin("a", "192.0.2.1"); wait == 0 {
+			begun++
+		}
+	}
+	require.Equal(t, 10, begun)
+}
+
+func TestKnownIsBounded(t *testing.T) {
+	t.Parallel()
+	a := newAttempts(10)
+	for i := range 2 * maxKnown {
+		a.remember(pair{"a", fmt.Sprint(i)})
+	}
+	require.Equal(t, maxKnown, len(a.known)) //nolint:testifylint // Len prints the whole map
+}

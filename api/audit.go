@@ -1,0 +1,154 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/dump"
+)
+
+// The actions that are audited.
+const (
+	auditCancel   = "cancel"
+	auditDownload = "download"
+	auditDump     = "dump"
+	auditKickOff  = "kick-off"
+	auditManifest = "manifest"
+	auditPoll     = "poll" // only when it is refused
+	auditRead     = "read"
+	auditToken    = "token"
+)
+
+// auditEvent says who has done what, when, from where, how much of it, and
+// whether it was let. It holds nothing of a resource and of no query.
+type auditEvent struct {
+	at        time.Time
+	action    string
+	client    string // "" if nobody was let in
+	remote    string
+	request   string
+	path      string
+	export    string
+	status    int
+	broken    bool // the answer was cut off
+	bytes     int64
+	resources int64
+}
+
+// audited lists the routes whose requests are audited, by what they have in
+// them. The rest tells nothing of patients.
+var audited = []struct{ part, action string }{
+	{"/$dump", auditDump},
+	{"/$export-files", auditDownload},
+	{"/$export-status", auditPoll},
+	{"/$export", auditKickOff},
+	{"/auth/token", auditToken},
+	{"/fhir/Group", auditRead},
+}
+
+// audit writes down what was done, or refused, when the answer has ended.
+func (a *API) audit(c *gin.Context) {
+	at := time.Now()
+	defer func() {
+		if event, ok := a.auditOf(c, at); ok {
+			a.config.Audit.LogAttrs(c.Request.Context(), slog.LevelInfo, "audit", event.attr())
+			a.trail.add(event)
+		}
+	}()
+	c.Next()
+}
+
+// auditOf tells what is to be audited of a request that has ended, if anything.
+func (a *API) auditOf(c *gin.Context, at time.Time) (event auditEvent, ok bool) {
+	action, ok := auditedAction(c)
+	if !ok {
+		return event, false
+	}
+	event = auditEvent{
+		at: at, action: action, client: c.GetString(keyClient), remote: c.ClientIP(), request: c.GetString(keyRequestID),
+		path: shorten(c.Request.URL.Path), status: c.Writer.Status(), bytes: int64(max(c.Writer.Size(), 0)),
+		broken: len(c.Errors) > 0 && c.Writer.Status() < http.StatusBadRequest,
+	}
+	switch action {
+	case auditKickOff:
+		if location := c.Writer.Header().Get("Content-Location"); location != "" {
+			event.export = path.Base(location)
+		}
+	case auditCancel, auditDownload, auditManifest, auditPoll:
+		event.export = shorten(c.Param("id"))
+	}
+	if dumped, _ := c.Get(keyDumped); dumped != nil {
+		result, _ := dumped.(dump.Result)
+		event.resources = result.Rows
+	}
+	return event, true
+}
+
+// auditedAction tells what a request has done. A poll that was only told to
+// come back is nothing.
+func auditedAction(c *gin.Context) (action string, ok bool) {
+	for _, route := range audited {
+		if !strings.Contains(c.FullPath(), route.part) {
+			continue
+		}
+		switch status := c.Writer.Status(); {
+		case route.action == auditPoll && c.Request.Method == http.MethodDelete:
+			return auditCancel, true
+		case route.action == auditPoll && status == http.StatusOK:
+			return auditManifest, true
+		case route.action == auditPoll && status == http.StatusAccepted:
+			return "", false
+		case route.action == auditDump && status == http.StatusAccepted:
+			return auditKickOff, true
+		}
+		return route.action, true
+	}
+	return "", false
+}
+
+// shorten bounds what comes from outside.
+func shorten(text string) string {
+	const enough = 256
+	return text[:min(len(text), enough)]
+}
+
+// outcome is one word for how it ended.
+func (e auditEvent) outcome() string {
+	switch {
+	case e.broken:
+		return "broken"
+	case e.status >= http.StatusInternalServerError:
+		return "failed"
+	case e.status >= http.StatusBadRequest:
+		return "refused"
+	}
+	return "done"
+}
+
+// attr is the event in a log line.
+func (e auditEvent) attr() slog.Attr {
+	attrs := []any{
+		slog.String("action", e.action),
+		slog.String("outcome", e.outcome()),
+		slog.Int("status", e.status),
+		slog.String("remote", e.remote),
+		slog.String("request", e.request),
+		slog.String("path", e.path),
+		slog.Int64("bytes", e.bytes),
+	}
+	if e.client != "" {
+		attrs = append(attrs, slog.String("client", e.client))
+	}
+	if e.export != "" {
+		attrs = append(attrs, slog.String("export", e.export))
+	}
+	if e.action == auditDump {
+		attrs = append(attrs, slog.Int64("resources", e.resources))
+	}
+	return slog.Group("audit", attrs...)
+}

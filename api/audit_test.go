@@ -1,0 +1,157 @@
+package api_test
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
+)
+
+// auditLine is what the log says of one request.
+type auditLine struct {
+	Action    string `json:"action"`
+	Outcome   string `json:"outcome"`
+	Client    string `json:"client"`
+	Status    int    `json:"status"`
+	Remote    string `json:"remote"`
+	Request   string `json:"request"`
+	Path      string `json:"path"`
+	Export    string `json:"export"`
+	Bytes     int    `json:"bytes"`
+	Resources int    `json:"resources"`
+}
+
+// audited returns what the log says, without the request's id.
+func (l *logBuffer) audited(t *testing.T) (all []auditLine) {
+	t.Helper()
+	for text := range strings.Lines(l.String()) {
+		var one struct {
+			Msg   string
+			Audit auditLine
+		}
+		require.NoError(t, json.Unmarshal([]byte(text), &one))
+		if one.Msg == "audit" {
+			require.NotEmpty(t, one.Audit.Request)
+			one.Audit.Request = ""
+			all = append(all, one.Audit)
+		}
+	}
+	return all
+}
+
+// TestAudit: each request that takes data, or that may not, leaves one line
+// and one AuditEvent, and neither holds what it was about.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	bucketURL := storagetest.Bucket(t)
+	bucket, err := storage.Open(storage.Config{URL: bucketURL})
+	require.NoError(t, err)
+	t.Cleanup(bucket.Close)
+	lines := &logBuffer{}
+	b := setup(t, withBase, func(config *api.Config) {
+		config.Audit, config.AuditBucket = slog.New(slog.NewJSONHandler(lines, nil)), bucket
+	})
+	b.documented(t)
+	app := b.newApp(t, "app", "system/*.rs")
+
+	dumped := b.get(t, "/Patient/$dump?_since=2001-02-03")
+	kicked := b.get(t, "/fhir/$export?_type=Patient")
+	id := strings.TrimPrefix(kicked.Header.Get("Content-Location"), baseURL+"/fhir/$export-status/")
+	b.get(t, "/fhir/$export-status/"+id) // a poll is nothing
+	b.do(t, b.request(t, http.MethodDelete, "/fhir/$export-status/"+id))
+	gone := b.get(t, "/fhir/$export-status/"+id)
+	token := b.postToken(t, app.form(t, "system/*.rs").Encode())
+	wrong := b.request(t, http.MethodGet, "/Patient/$dump")
+	wrong.SetBasicAuth("Confidential1", "Confidential2")
+	refused := b.do(t, wrong)
+	b.get(t, "/health")
+	b.get(t, "/nowhere")
+
+	const here = "127.0.0.1"
+	want := []auditLine{
+		{Action: "dump", Outcome: "done", Client: clientID, Status: 200, Remote: here, Path: "/Patient/$dump", Bytes: len(dumped.body), Resources: strings.Count(dumped.body, "\n")},
+		{Action: "kick-off", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export", Export: id, Bytes: len(kicked.body)},
+		{Action: "cancel", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export-status/" + id, Export: id},
+		{Action: "poll", Outcome: "refused", Client: clientID, Status: 404, Remote: here, Path: "/fhir/$export-status/" + id, Export: id, Bytes: len(gone.body)},
+		{Action: "token", Outcome: "done", Client: "app", Status: 200, Remote: here, Path: "/auth/token", Bytes: len(token.body)},
+		{Action: "dump", Outcome: "refused", Status: 401, Remote: here, Path: "/Patient/$dump", Bytes: len(refused.body)},
+	}
+	require.Eventually(t, func() bool { return len(lines.audited(t)) >= len(want) }, patience, tick)
+	require.ElementsMatch(t, want, lines.audited(t))
+
+	b.stop()
+	<-b.served
+	events := auditEvents(t, bucketURL)
+	require.Len(t, events, len(want))
+	var agents []string
+	for _, event := range events {
+		require.Equal(t, "AuditEvent", event["resourceType"])
+		// What FHIR R4 asks for at least.
+		require.Subset(t, keys(event), []string{"id", "type", "recorded", "agent", "source", "outcome", "entity"})
+		agent, _ := event["agent"].([]any)[0].(map[string]any)
+		require.Equal(t, true, agent["requestor"])
+		if who, ok := agent["who"].(map[string]any); ok {
+			identifier, _ := who["identifier"].(map[string]any)
+			agents = append(agents, identifier["value"].(string))
+		}
+	}
+	require.ElementsMatch(t, []string{clientID, clientID, clientID, clientID, "app"}, agents)
+
+	text, err := json.Marshal(events)
+	require.NoError(t, err)
+	for _, secret := range []string{"Confidential", "2001-02-03", "Alice", readToken(t, token).AccessToken} {
+		require.NotContains(t, lines.String()+string(text), secret)
+	}
+}
+
+func keys(m map[string]any) (names []string) {
+	for name := range m {
+		names = append(names, name)
+	}
+	return names
+}
+
+// auditEvents reads the objects under audit/ with the standard library's gzip.
+func auditEvents(t *testing.T, bucketURL string) (events []map[string]any) {
+	t.Helper()
+	u, err := url.Parse(bucketURL)
+	require.NoError(t, err)
+	secret, _ := u.User.Password()
+	client, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(u.User.Username(), secret, ""), Region: "us-east-1"})
+	require.NoError(t, err)
+	name, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+
+	for object := range client.ListObjects(t.Context(), name, minio.ListObjectsOptions{Prefix: prefix + "/audit/", Recursive: true}) {
+		require.NoError(t, object.Err)
+		require.Regexp(t, `/audit/\d{4}-\d\d-\d\d/\d{6}\.\d{3}-[A-Z0-9]{26}\.ndjson\.gz$`, object.Key)
+		body, err := client.GetObject(t.Context(), name, object.Key, minio.GetObjectOptions{})
+		require.NoError(t, err)
+		plain, err := gzip.NewReader(body)
+		require.NoError(t, err)
+		text, err := io.ReadAll(plain)
+		require.NoError(t, err)
+		require.NoError(t, body.Close())
+		for line := range strings.Lines(string(text)) {
+			var event map[string]any
+			require.NoError(t, json.Unmarshal([]byte(line), &event))
+			events = append(events, event)
+		}
+	}
+	slices.SortFunc(events, func(x, y map[string]any) int {
+		return strings.Compare(x["recorded"].(string), y["recorded"].(string))
+	})
+	return events
+}

@@ -1,0 +1,284 @@
+package api_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/auth"
+)
+
+// baseURL is where clients know the server of these tests. They ask it under
+// its real address.
+const (
+	baseURL  = "https://sluice.example.org"
+	tokenURL = baseURL + "/auth/token"
+)
+
+func withBase(config *api.Config) { config.BaseURL = baseURL }
+
+// app is a client of SMART Backend Services.
+type app struct {
+	id  string
+	key jose.JSONWebKey
+}
+
+// newApp registers a client with a key of its own.
+func (b *testBundle) newApp(t *testing.T, id string, scopes ...string) app {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	key := jose.JSONWebKey{Key: private, KeyID: id + "-key", Algorithm: "ES384", Use: "sig"}
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key.Public()}})
+	require.NoError(t, err)
+	require.NoError(t, b.clients.Register(t.Context(), auth.Registration{ID: id, Scopes: scopes, Keys: auth.Keys{JWKS: set}}))
+	return app{id: id, key: key}
+}
+
+// assertion signs one for the audience.
+func (a app) assertion(t *testing.T, audience string) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES384, Key: a.key}, (&jose.SignerOptions{}).WithType("JWT"))
+	require.NoError(t, err)
+	text, err := jwt.Signed(signer).Claims(jwt.Claims{
+		Issuer: a.id, Subject: a.id, Audience: jwt.Audience{audience}, ID: rand.Text(),
+		Expiry: jwt.NewNumericDate(time.Now().Add(time.Minute)),
+	}).Serialize()
+	require.NoError(t, err)
+	return text
+}
+
+// form is a token request that is in order.
+func (a app) form(t *testing.T, scopes string) url.Values {
+	t.Helper()
+	return url.Values{
+		"grant_type":            {"client_credentials"},
+		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		"client_assertion":      {a.assertion(t, tokenURL)},
+		"scope":                 {scopes},
+	}
+}
+
+// postToken sends a token request.
+func (b *testBundle) postToken(t *testing.T, form string, headers ...string) answer {
+	t.Helper()
+	request := b.request(t, http.MethodPost, "/auth/token", append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
+	request.Header.Del("Authorization")
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	request.Body, request.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
+	return b.do(t, request)
+}
+
+// tokenAnswer is what the token endpoint says.
+type tokenAnswer struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in"`
+	Scope       string `json:"scope"`
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func readToken(t *testing.T, got answer) (said tokenAnswer) {
+	t.Helper()
+	require.Equal(t, "application/json", got.Header.Get("Content-Type"))
+	require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
+	require.Equal(t, "no-cache", got.Header.Get("Pragma"))
+	require.NoError(t, json.Unmarshal([]byte(got.body), &said), got.body)
+	return said
+}
+
+// withToken asks for the target with an access token.
+func (b *testBundle) withToken(t *testing.T, method, target, token string) answer {
+	t.Helper()
+	return b.do(t, b.request(t, method, target, "Authorization", "Bearer "+token))
+}
+
+// TestBackendServices goes the way of SMART Backend Services from the discovery
+// to the data.
+func TestBackendServices(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withBase)
+	b.documented(t)
+	app := b.newApp(t, "app", "system/*.rs")
+
+	var configuration map[string]any
+	for _, base := range []string{"", "/fhir"} {
+		request := b.request(t, http.MethodGet, base+"/.well-known/smart-configuration")
+		request.Header.Del("Authorization")
+		got := b.do(t, request)
+		require.Equal(t, http.StatusOK, got.StatusCode)
+		require.Equal(t, "application/json", got.Header.Get("Content-Type"))
+		require.NoError(t, json.Unmarshal([]byte(got.body), &configuration))
+		require.Equal(t, tokenURL, configuration["token_endpoint"])
+		require.Equal(t, []any{"private_key_jwt"}, configuration["token_endpoint_auth_methods_supported"])
+		require.Equal(t, []any{"RS384", "ES384"}, configuration["token_endpoint_auth_signing_alg_values_supported"])
+		require.Contains(t, configuration["capabilities"], "client-confidential-asymmetric")
+	}
+
+	statement := b.get(t, "/fhir/metadata")
+	require.Contains(t, statement.body, `{"url":"token","valueUri":"`+tokenURL+`"}`)
+	require.Contains(t, statement.body, "SMART-on-FHIR")
+
+	got := b.postToken(t, app.form(t, "system/Patient.rs system/Client.rs").Encode())
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	said := readToken(t, got)
+	require.Equal(t, "bearer", said.TokenType)
+	require.Equal(t, 300, said.ExpiresIn)
+	require.Equal(t, "system/Patient.rs", said.Scope)
+
+	require.Equal(t, aidboxLines["Patient"], b.withToken(t, http.MethodGet, "/Patient/$dump", said.AccessToken).body)
+	requireRefusal(t, b.withToken(t, http.MethodGet, "/Appointment/$dump", said.AccessToken), http.StatusForbidden, "forbidden", "type")
+	requireRefusal(t, b.withToken(t, http.MethodGet, "/fhir/$export?_type=Appointment", said.AccessToken), http.StatusForbidden, "forbidden", "_type")
+
+	kicked := b.withToken(t, http.MethodGet, "/fhir/$export", said.AccessToken)
+	require.Equal(t, http.StatusAccepted, kicked.StatusCode)
+	status := strings.TrimPrefix(kicked.Header.Get("Content-Location"), baseURL)
+	require.Equal(t, http.StatusAccepted, b.withToken(t, http.MethodGet, status, said.AccessToken).StatusCode)
+	requireRefusal(t, b.get(t, status), http.StatusNotFound, "not-found", "")
+	again := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode()))
+	require.Equal(t, http.StatusAccepted, b.withToken(t, http.MethodDelete, status, again.AccessToken).StatusCode, "another token of the same client")
+}
+
+func TestTokenRequestsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withBase)
+	app := b.newApp(t, "app", "system/*.rs")
+	with := func(name string, values ...string) string {
+		form := app.form(t, "system/*.rs")
+		form[name] = values
+		return form.Encode()
+	}
+	used := app.form(t, "system/*.rs").Encode()
+	require.Equal(t, http.StatusOK, b.postToken(t, used).StatusCode)
+
+	for name, c := range map[string]struct {
+		form   string
+		status int
+		code   string
+		header []string
+	}{
+		"Empty":         {"", 400, "invalid_request", nil},
+		"NoGrant":       {with("grant_type"), 400, "invalid_request", nil},
+		"OtherGrant":    {with("grant_type", "authorization_code"), 400, "unsupported_grant_type", nil},
+		"Twice":         {with("scope", "system/*.rs", "system/*.rs"), 400, "invalid_request", nil},
+		"NoAssertion":   {with("client_assertion"), 400, "invalid_request", nil},
+		"OtherType":     {with("client_assertion_type", "saml"), 400, "invalid_request", nil},
+		"NoScope":       {with("scope"), 400, "invalid_scope", nil},
+		"ForeignScope":  {with("scope", "patient/*.rs"), 400, "invalid_scope", nil},
+		"OtherClient":   {with("client_id", "other"), 400, "invalid_request", nil},
+		"Nonsense":      {with("client_assertion", "nonsense"), 401, "invalid_client", nil},
+		"OtherAudience": {with("client_assertion", app.assertion(t, b.url+"/auth/token")), 401, "invalid_client", nil},
+		"Replayed":      {used, 401, "invalid_client", nil},
+		"BadEscape":     {"grant_type=%zz", 400, "invalid_request", nil},
+		"Huge":          {with("x", strings.Repeat("x", 20<<10)), 400, "invalid_request", nil},
+		"JSON":          {`{"grant_type":"client_credentials"}`, 400, "invalid_request", []string{"Content-Type", "application/json"}},
+		"Secret":        {with("client_secret", "x"), 401, "invalid_client", nil},
+		"Basic":         {used, 401, "invalid_client", []string{"Authorization", "Basic eDp5"}},
+	} {
+		got := b.postToken(t, c.form, c.header...)
+		require.Equal(t, c.status, got.StatusCode, name+got.body)
+		said := readToken(t, got)
+		require.Equal(t, c.code, said.Error, name)
+		require.NotEmpty(t, said.Description, name)
+		require.Empty(t, said.AccessToken, name)
+	}
+
+	// A server that is asked under another name does not take an assertion that
+	// was meant for that one.
+	evil := app.form(t, "system/*.rs")
+	evil.Set("client_assertion", app.assertion(t, "https://evil.example.org/auth/token"))
+	request := b.request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Del("Authorization")
+	request.Host = "evil.example.org"
+	request.Body = io.NopCloser(strings.NewReader(evil.Encode()))
+	require.Equal(t, "invalid_client", readToken(t, b.do(t, request)).Error)
+
+	requireRefusal(t, b.get(t, "/auth/token"), http.StatusMethodNotAllowed, "not-supported", "")
+	b.db.Close()
+	got := b.postToken(t, app.form(t, "system/*.rs").Encode())
+	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode)
+	require.Equal(t, "temporarily_unavailable", readToken(t, got).Error)
+	require.Equal(t, "10", got.Header.Get("Retry-After"))
+	require.NotContains(t, got.body, "pool")
+	require.Contains(t, b.requestLine(t, got.Header.Get("X-Request-Id")).Error, "closed pool", "the operator is told why")
+}
+
+// TestNoTokensWithoutAddress: which assertions are meant for a server can't be
+// said by whoever sends them.
+func TestNoTokensWithoutAddress(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app := b.newApp(t, "app", "system/*.rs")
+	requireRefusal(t, b.postToken(t, app.form(t, "system/*.rs").Encode()), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, b.get(t, "/fhir/.well-known/smart-configuration"), http.StatusNotFound, "not-found", "")
+	require.NotContains(t, b.get(t, "/fhir/metadata").body, "SMART-on-FHIR")
+}
+
+func TestBearerRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withBase)
+	b.documented(t)
+	app := b.newApp(t, "app", "system/*.rs")
+	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
+
+	ask := func(authorization string) answer {
+		return b.get(t, "/Patient/$dump", "Authorization", authorization)
+	}
+	require.Equal(t, http.StatusOK, ask("bearer  "+token).StatusCode)
+	for _, wrong := range []string{"Bearer", "Bearer x", "Bearer " + token[1:], "Bearer " + swap(token[:1]) + token[1:], "Bearer " + token + "\x80", "Token " + token, token} {
+		got := ask(wrong)
+		requireRefusal(t, got, http.StatusUnauthorized, "login", "")
+		if strings.HasPrefix(wrong, "Bearer ") {
+			require.Equal(t, `Bearer realm="sluice", error="invalid_token"`, got.Header.Values("WWW-Authenticate")[1])
+		}
+	}
+	requireRefusal(t, b.get(t, "/Patient/$dump?access_token="+token, "Authorization", "x"), http.StatusUnauthorized, "login", "")
+
+	b.exec(t, `UPDATE sluice.token SET expires_at = now()`)
+	requireRefusal(t, ask("Bearer "+token), http.StatusUnauthorized, "login", "")
+	require.NotContains(t, b.logs.String(), token)
+}
+
+// swap is another letter.
+func swap(letter string) string {
+	if letter == "A" {
+		return "B"
+	}
+	return "A"
+}
+
+// TestSlowBody: a body that does not come in time is not waited for.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withBase, func(config *api.Config) { config.RequestTimeout = 50 * time.Millisecond })
+	for _, target := range []string{"/auth/token", "/nowhere"} {
+		t.Run(target, func(t *testing.T) {
+			t.Parallel()
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = conn.Close() })
+			_, err = conn.Write([]byte("POST " + target + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\ngrant_type="))
+			require.NoError(t, err)
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+			got, err := io.ReadAll(conn)
+			require.NoError(t, err, "the server closes the connection")
+			require.Contains(t, string(got), "HTTP/1.1 40")
+		})
+	}
+}

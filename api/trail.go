@@ -1,0 +1,147 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+const (
+	// trailInterval is how long an AuditEvent waits for others at most, before
+	// they are stored together.
+	trailInterval = time.Minute
+
+	// trailBatch is how many are stored together at most.
+	trailBatch = 5000
+
+	// trailBound is how many are kept while the store is away. What comes on
+	// top is in the log alone, which says so.
+	trailBound = 20000
+
+	// trailTimeout bounds one attempt to store a batch.
+	trailTimeout = 30 * time.Second
+)
+
+// trail stores FHIR AuditEvents in the bucket, many in an object, under
+// audit/<day>/. Its zero value stores nothing.
+type trail struct {
+	bucket *storage.Bucket
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	waiting []auditEvent
+	lost    int
+	full    chan struct{} // told when a batch is together
+}
+
+// newTrail returns a trail into the bucket; without one it stores nothing.
+func newTrail(bucket *storage.Bucket, logger *slog.Logger) *trail {
+	return &trail{bucket: bucket, logger: logger, full: make(chan struct{}, 1)}
+}
+
+// add takes an event to be stored soon. It never waits.
+func (t *trail) add(event auditEvent) {
+	if t.bucket == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) >= trailBound {
+		t.lost++
+		return
+	}
+	t.waiting = append(t.waiting, event)
+	if len(t.waiting) >= trailBatch {
+		select {
+		case t.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// run stores what comes in until ctx ends, and then the rest.
+func (t *trail) run(ctx context.Context) {
+	if t.bucket == nil {
+		return
+	}
+	tick := time.NewTicker(trailInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			t.store(context.WithoutCancel(ctx))
+			return
+		case <-tick.C:
+		case <-t.full:
+		}
+		t.store(ctx)
+	}
+}
+
+// store stores all that waits, batch by batch, until one fails.
+func (t *trail) store(ctx context.Context) {
+	for {
+		batch, lost := t.take()
+		if lost > 0 {
+			t.logger.ErrorContext(ctx, "audit events are in the log alone: the bucket was away too long", "count", lost)
+		}
+		if len(batch) == 0 {
+			return
+		}
+		if err := t.upload(ctx, batch); err != nil {
+			t.giveBack(batch)
+			t.logger.ErrorContext(ctx, "audit events can't be stored yet", "count", len(batch), "error", err)
+			return
+		}
+	}
+}
+
+// take takes what is to be stored next, and how many were lost.
+func (t *trail) take() (batch []auditEvent, lost int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	count := min(len(t.waiting), trailBatch)
+	batch = t.waiting[:count:count]
+	t.waiting = t.waiting[count:]
+	lost, t.lost = t.lost, 0
+	return batch, lost
+}
+
+func (t *trail) giveBack(batch []auditEvent) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting = append(batch, t.waiting...)
+}
+
+// upload writes a batch as one object. The key is in the order of time, and no
+// two processes make the same.
+func (t *trail) upload(ctx context.Context, batch []auditEvent) error {
+	ctx, cancel := context.WithTimeout(ctx, trailTimeout)
+	defer cancel()
+
+	var body bytes.Buffer
+	compressed := gzip.NewWriter(&body)
+	lines := json.NewEncoder(compressed)
+	lines.SetEscapeHTML(false)
+	for _, event := range batch {
+		if err := lines.Encode(event.fhir()); err != nil {
+			return fmt.Errorf("write audit events: %w", err)
+		}
+	}
+	if err := compressed.Close(); err != nil {
+		return fmt.Errorf("write audit events: %w", err)
+	}
+	first := batch[0].at.UTC()
+	key := fmt.Sprintf("audit/%s/%s-%s.ndjson.gz", first.Format(time.DateOnly), first.Format("150405.000"), rand.Text())
+	_, err := t.bucket.Upload(ctx, key, &body)
+	return err
+}

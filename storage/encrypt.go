@@ -1,0 +1,23 @@
+package storage
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/minio/minio-go/v7/pkg/encrypt"
+)
+
+// encryption reads Config.Encryption. Empty asks the store for nothing: what the
+// bucket's own setting says then holds.
+func encryption(text string) (encrypt.ServerSide, error) {
+	kind, keyID, named := strings.Cut(text, ":")
+	switch {
+	case text == "":
+		return nil, nil
+	case kind == "SSE-S3" && !named:
+		return encrypt.NewSSE(), nil
+	case kind == "SSE-KMS" && (!named || keyID != ""):
+		return encrypt.NewSSEKMS(keyID, nil)
+	}
+	return nil, errors.New("the encryption is SSE-S3, SSE-KMS, or SSE-KMS: with the id of a key behind it")
+}
