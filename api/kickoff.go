@@ -65,6 +65,9 @@ func (a *API) readExport(ctx context.Context, params *parameters, client auth.Cl
 	if request.MaxFileBytes, err = params.size("_maximumFileSize"); err != nil {
 		return request, err
 	}
+	if request.PartialManifests, err = params.boolean("allowPartialManifests"); err != nil {
+		return request, err
+	}
 	if request.Elements, err = readElements(params, request.Types); err != nil {
 		return request, err
 	}

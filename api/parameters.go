@@ -171,9 +171,8 @@ func (p *parameters) end() error {
 // unsupported are parameters of the Bulk Data specification that Sluice knows by
 // name alone, and why.
 var unsupported = map[string]string{
-	"_minimumFileSize":      "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
-	"allowPartialManifests": "files are shown when all are there: an export whose snapshot is lost is begun again, and takes back what it had",
-	"organizeOutputBy":      "a file has resources of one type, in the order of the table",
+	"_minimumFileSize": "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
+	"organizeOutputBy": "a file has resources of one type, in the order of the table",
 }
 
 // unknown refuses a parameter that nobody has taken.
