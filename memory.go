@@ -9,7 +9,7 @@ import (
 // and for each slot of a worker: twice what a part needs, and enough for a
 // resource of 5 MB. More is taken where more is in use; the collector then works
 // harder.
-const shareOfMemory = 36 << 20
+const shareOfMemory = 32 << 20
 
 // boundGarbage keeps a server from growing to twice of what it uses, as Go does
 // by itself. GOMEMLIMIT, if set, says it otherwise.
