@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -190,4 +191,10 @@ func quote(value string) string {
 		value = value[:enough] + "…"
 	}
 	return strconv.Quote(value)
+}
+
+// storable tells whether PostgreSQL can hold a text from outside: it refuses
+// others, which is no failure of its own.
+func storable(text string) bool {
+	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }
