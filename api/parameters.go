@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -32,6 +33,27 @@ func readParameters(c *gin.Context) (*parameters, error) {
 		return nil, invalid("", "the query can't be read: it is not percent-encoded as a URL wants it")
 	}
 	return &parameters{values: values}, nil
+}
+
+// maxValues bounds the values of all parameters together: ten thousand patients
+// have room, and what is done for each costs no more than a second.
+const maxValues = 20_000
+
+// checkCount refuses a request with too many values.
+func (p *parameters) checkCount() error {
+	count := 0
+	for name, values := range p.values {
+		for _, value := range values {
+			count += 1 + strings.Count(value, ",")
+		}
+		if count > maxValues {
+			return &problem{
+				status: http.StatusBadRequest, code: "too-costly", parameter: shorten(name),
+				text: fmt.Sprintf("the request has more than %d values", maxValues),
+			}
+		}
+	}
+	return nil
 }
 
 // forgive notes what a lenient client did not get and lets its request go on;
@@ -149,9 +171,8 @@ func (p *parameters) end() error {
 // unsupported are parameters of the Bulk Data specification that Sluice knows by
 // name alone, and why.
 var unsupported = map[string]string{
-	"_minimumFileSize":      "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
-	"allowPartialManifests": "files are shown when all are there: an export whose snapshot is lost is begun again, and takes back what it had",
-	"organizeOutputBy":      "a file has resources of one type, in the order of the table",
+	"_minimumFileSize": "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
+	"organizeOutputBy": "a file has resources of one type, in the order of the table",
 }
 
 // unknown refuses a parameter that nobody has taken.

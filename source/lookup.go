@@ -22,17 +22,17 @@ type Lookup struct {
 // Lookup hands each string to fn, whose bytes are valid until fn returns. It is
 // otherwise as Source.Scan.
 func (s *Source) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
-	return lookup.query(fn).run(ctx, conn.Conn().PgConn(), s.pace)
+	return lookup.query(fn).run(ctx, conn.pg(), s.pace)
 }
 
 // Lookup is Source.Lookup under the Reader's snapshot.
 func (r *Reader) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
-	return lookup.query(fn).run(ctx, r.conn.Conn().PgConn(), r.pace)
+	return lookup.query(fn).run(ctx, r.conn.pg(), r.pace)
 }
 
 func (l Lookup) query(fn func(value []byte) error) query {
