@@ -246,9 +246,10 @@ func TestScanManyAfterRewrite(t *testing.T) {
 		SELECT 'new-' || n, n, jsonb_build_object('text', repeat(md5(n::text), 30)) FROM generate_series(1, 10000) AS n`)
 	require.NoError(t, err)
 
+	many := f.many(t, 8)
 	got, ended := gather(), make(chan error, 1)
 	go func() {
-		ended <- f.many(t, 8).ScanMany(t.Context(), source.Scan{Table: table}, got.each(true))
+		ended <- many.ScanMany(t.Context(), source.Scan{Table: table}, got.each(true))
 	}()
 	watcher := connect(t, f.url)
 	require.Eventually(t, func() bool {
