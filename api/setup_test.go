@@ -135,10 +135,11 @@ func (b *testBundle) serve(t *testing.T, a *api.API) {
 	b.url = "http://" + listener.Addr().String()
 
 	ctx, stop := context.WithCancel(t.Context())
-	b.stop, b.served = stop, make(chan struct{})
+	served := make(chan struct{})
+	b.stop, b.served = stop, served
 	failure := make(chan error, 1)
 	go func() {
-		defer close(b.served)
+		defer close(served)
 		failure <- a.Serve(ctx, listener)
 	}()
 
