@@ -135,10 +135,10 @@ func (b *testBundle) serve(t *testing.T, a *api.API) {
 	b.url = "http://" + listener.Addr().String()
 
 	ctx, stop := context.WithCancel(t.Context())
-	b.stop, b.served = stop, make(chan struct{})
-	failure := make(chan error, 1)
+	served, failure := make(chan struct{}), make(chan error, 1)
+	b.stop, b.served = stop, served
 	go func() {
-		defer close(b.served)
+		defer close(served)
 		failure <- a.Serve(ctx, listener)
 	}()
 
