@@ -66,6 +66,9 @@ func (a *API) trySecret(c *gin.Context, id, secret string) (auth.Client, error) 
 	case errors.Is(err, auth.ErrBadCredentials):
 		begun.failed()
 		return auth.Client{}, unauthorized()
+	case c.Request.Context().Err() != nil: // who goes away has made the server hash all the same
+		begun.failed()
+		return auth.Client{}, unavailable(err)
 	}
 	begun.undecided()
 	if errors.Is(err, auth.ErrBusy) {

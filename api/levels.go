@@ -74,6 +74,7 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 	defer func() { params.lenient = before }()
 
 	var ids []string
+	known := map[string]bool{} // there can be a hundred thousand
 	for _, reference := range given {
 		id, found := a.patientID(reference)
 		if !found {
@@ -82,7 +83,8 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 			}
 			continue
 		}
-		if !slices.Contains(ids, id) {
+		if !known[id] {
+			known[id] = true
 			ids = append(ids, id)
 		}
 	}
