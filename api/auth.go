@@ -65,6 +65,7 @@ func (a *API) trySecret(c *gin.Context, id, secret string) (auth.Client, error) 
 		return client, nil
 	case errors.Is(err, auth.ErrBadCredentials):
 		begun.failed()
+		c.Set(keyClient, client.ID) // in whose name it was; what else was said may be a secret
 		return auth.Client{}, unauthorized()
 	case c.Request.Context().Err() != nil: // who goes away has made the server hash all the same
 		begun.failed()

@@ -155,6 +155,8 @@ func (a *API) manifest(c *gin.Context, export jobs.Export) error {
 	if err != nil {
 		return unavailable(err)
 	}
+	c.Set(keyTypes, export.Request.Types)
+	c.Set(keyResources, files.Resources())
 	// The links' end, which can come before the files': a client that comes later
 	// asks again.
 	c.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))

@@ -9,7 +9,8 @@ import (
 )
 
 // Authenticate returns the client that id and secret belong to, or
-// ErrBadCredentials. An unknown id costs as much as a wrong secret, so that the
+// ErrBadCredentials; with that, for the log alone, the ID of a client that does
+// exist. An unknown id costs as much as a wrong secret, so that the
 // time tells nobody which ids exist. Any other error is the database's, or that
 // ctx ended while others were hashing, or ErrBusy: the credentials may well be
 // right.
@@ -27,7 +28,7 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string) (Client, 
 		return Client{}, fmt.Errorf("auth: authenticate %q: %w", id, err)
 	}
 	if !right || found.ID != id {
-		return Client{}, ErrBadCredentials
+		return Client{ID: found.ID}, ErrBadCredentials
 	}
 
 	client, err := found.client()
