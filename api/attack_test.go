@@ -133,6 +133,27 @@ func TestRawRequests(t *testing.T) {
 }
 
 // TestDeepBodies: nothing that is nested or long is followed far.
+// TestManyValues: a request that is small can name more than is good for the
+// server. None is forgiven.
+func TestManyValues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.documented(t)
+	for name, c := range map[string]struct{ target, parameter, body string }{
+		"patients": {"/fhir/Patient/$export", "patient", strings.Repeat("a,", maxNamed)},
+		"types":    {"/fhir/$export", "_type", strings.Repeat("Patient,", maxNamed)},
+		"elements": {"/fhir/$export", "_elements", strings.Repeat("id,", 1000)},
+		"filters":  {"/fhir/$export", "_typeFilter", strings.Repeat("Patient?active=true,", 1000) + "Patient?active=true"},
+	} {
+		body := `{"resourceType":"Parameters","parameter":[{"name":"` + c.parameter + `","valueString":"` + c.body + `"}]}`
+		got := b.post(t, c.target, "application/fhir+json", body, "Prefer", "respond-async, handling=lenient")
+		require.Contains(t, requireRefusal(t, got, http.StatusBadRequest, "too-costly", c.parameter), "more than", name)
+	}
+}
+
+// maxNamed is how many values a request may have.
+const maxNamed = 50_000
+
 func TestDeepBodies(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)

@@ -37,6 +37,9 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err != nil {
 		return err
 	}
+	if err := params.bounded(); err != nil {
+		return err
+	}
 	params.lenient = prefersLenient(c)
 	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
 		return err

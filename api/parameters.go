@@ -34,6 +34,29 @@ func readParameters(c *gin.Context) (*parameters, error) {
 	return &parameters{values: values}, nil
 }
 
+// maxValues bounds what one request may name, such as patients.
+const maxValues = 50_000
+
+// bounded refuses a request that names more than anybody needs, to be looked at
+// one by one.
+func (p *parameters) bounded() error {
+	count := 0
+	for name, values := range p.values {
+		for _, value := range values {
+			if count += 1 + strings.Count(value, ","); count > maxValues {
+				return tooMany(name, maxValues, "values")
+			}
+		}
+	}
+	return nil
+}
+
+func tooMany(parameter string, most int, of string) *problem {
+	refused := invalid(parameter, "the request has more than %d %s", most, of)
+	refused.code = "too-costly"
+	return refused
+}
+
 // forgive notes what a lenient client did not get and lets its request go on;
 // for others the error stays one. It is for what is unknown or unsupported. A
 // value that makes no sense, such as a month 13, is refused in any case: to go
