@@ -212,6 +212,7 @@ type serveCommand struct {
 
 // Run runs the API and the worker; when one ends, so does the other.
 func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error {
+	boundGarbage(1 + cmd.slots())
 	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps()+cmd.slots(), cmd.spareReaders())
 	if err != nil {
 		return err
@@ -241,6 +242,7 @@ type apiCommand struct {
 
 // Run runs the API.
 func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
+	boundGarbage(1)
 	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps(), cmd.spareReaders())
 	if err != nil {
 		return err
@@ -266,6 +268,7 @@ type workerCommand struct {
 
 // Run runs the worker.
 func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error {
+	boundGarbage(cmd.slots())
 	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.slots(), 0)
 	if err != nil {
 		return err

@@ -99,12 +99,13 @@ func auditedAction(c *gin.Context) (action string, ok bool) {
 		if !strings.Contains(c.FullPath(), route.part) {
 			continue
 		}
+		_, listed := c.Get(keyResources)
 		switch status := c.Writer.Status(); {
 		case route.action == auditPoll && c.Request.Method == http.MethodDelete:
 			return auditCancel, true
-		case route.action == auditPoll && status == http.StatusOK:
-			return auditManifest, true
-		case route.action == auditPoll && status == http.StatusAccepted:
+		case route.action == auditPoll && listed:
+			return auditManifest, true // of a running export, too
+		case route.action == auditPoll && status < http.StatusMultipleChoices:
 			return "", false
 		case route.action == auditDump && status == http.StatusAccepted:
 			return auditKickOff, true

@@ -37,7 +37,7 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err != nil {
 		return err
 	}
-	if err := params.bounded(); err != nil {
+	if err := params.checkCount(); err != nil {
 		return err
 	}
 	params.lenient = prefersLenient(c)
@@ -63,6 +63,9 @@ func (a *API) readExport(ctx context.Context, params *parameters, client auth.Cl
 		return request, err
 	}
 	if request.MaxFileBytes, err = params.size("_maximumFileSize"); err != nil {
+		return request, err
+	}
+	if request.PartialManifests, err = params.boolean("allowPartialManifests"); err != nil {
 		return request, err
 	}
 	if request.Elements, err = readElements(params, request.Types); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -34,18 +35,19 @@ func readParameters(c *gin.Context) (*parameters, error) {
 	return &parameters{values: values}, nil
 }
 
-// maxValues bounds what one request may name, such as patients.
-const maxValues = 50_000
+// maxValues bounds the values of all parameters together: ten thousand patients
+// have room, and what is done for each costs no more than a second.
+const maxValues = 20_000
 
-// bounded refuses a request that names more than anybody needs, to be looked at
-// one by one.
-func (p *parameters) bounded() error {
+// checkCount refuses a request with too many values.
+func (p *parameters) checkCount() error {
 	count := 0
 	for name, values := range p.values {
 		for _, value := range values {
-			if count += 1 + strings.Count(value, ","); count > maxValues {
-				return tooMany(name, maxValues, "values")
-			}
+			count += 1 + strings.Count(value, ",")
+		}
+		if count > maxValues {
+			return tooMany(name, maxValues, "values")
 		}
 	}
 	return nil
@@ -172,9 +174,8 @@ func (p *parameters) end() error {
 // unsupported are parameters of the Bulk Data specification that Sluice knows by
 // name alone, and why.
 var unsupported = map[string]string{
-	"_minimumFileSize":      "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
-	"allowPartialManifests": "files are shown when all are there: an export whose snapshot is lost is begun again, and takes back what it had",
-	"organizeOutputBy":      "a file has resources of one type, in the order of the table",
+	"_minimumFileSize": "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
+	"organizeOutputBy": "a file has resources of one type, in the order of the table",
 }
 
 // unknown refuses a parameter that nobody has taken.
@@ -192,4 +193,10 @@ func quote(value string) string {
 		value = value[:enough] + "…"
 	}
 	return strconv.Quote(value)
+}
+
+// storable tells whether PostgreSQL can hold a text from outside: it refuses
+// others, which is no failure of its own.
+func storable(text string) bool {
+	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,9 +29,13 @@ func (a *API) status(c *gin.Context, client auth.Client) error {
 	if !a.polls.allow(export.ID, time.Now()) {
 		return throttled("the status is asked for too often", wait)
 	}
+	page, err := readPage(c, export)
+	if err != nil {
+		return err
+	}
 	switch export.State {
 	case jobs.Completed:
-		return a.manifest(c, export)
+		return a.manifest(c, export, page)
 	case jobs.Failed:
 		return a.failure(c, export)
 	case jobs.Expired:
@@ -40,6 +43,9 @@ func (a *API) status(c *gin.Context, client auth.Client) error {
 	}
 	c.Header("X-Progress", progress(export))
 	c.Header("Retry-After", strconv.Itoa(seconds(wait)))
+	if export.Request.PartialManifests && export.TransactionTime != nil {
+		return a.partialManifest(c, export, page)
+	}
 	c.Status(exportStatus(c, export, http.StatusAccepted))
 	return nil
 }
@@ -138,58 +144,6 @@ func pollAfter(age time.Duration) time.Duration {
 
 func expired() *problem {
 	return &problem{status: http.StatusGone, code: "deleted", text: "the export has expired and its files are gone; start a new one"}
-}
-
-// manifest answers with the files of a completed export, with links made for
-// this answer. None outlives its file.
-func (a *API) manifest(c *gin.Context, export jobs.Export) error {
-	left := time.Until(*export.ExpiresAt)
-	if left <= 0 {
-		return expired() // and about to be marked as such
-	}
-	life := max(left, time.Second)
-	if !a.config.GuardFiles {
-		life = min(a.config.LinkLife, life)
-	}
-	files, err := a.config.Exports.Files(c.Request.Context(), export.ID)
-	if err != nil {
-		return unavailable(err)
-	}
-	c.Set(keyTypes, export.Request.Types)
-	c.Set(keyResources, files.Resources())
-	// The links' end, which can come before the files': a client that comes later
-	// asks again.
-	c.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
-	c.Header("Content-Type", "application/json")
-	c.Status(exportStatus(c, export, http.StatusOK))
-	return a.sendManifest(c, export, files, life)
-}
-
-// sendManifest sends the manifest while its links are signed, which takes seconds
-// if they are many. A link that can't be signed is mostly the first; if not, the
-// answer is cut.
-func (a *API) sendManifest(c *gin.Context, export jobs.Export, files jobs.Files, life time.Duration) error {
-	to := &pieces{api: a, context: c}
-	buffered := bufio.NewWriterSize(to, pieceSize)
-	err := export.WriteManifest(buffered, files, jobs.ManifestOptions{
-		RequiresAccessToken: a.config.GuardFiles,
-		URL: func(file jobs.File) (string, error) {
-			if err := c.Request.Context().Err(); err != nil {
-				return "", err
-			}
-			return a.fileLink(c, export, file, life)
-		},
-	})
-	if err == nil {
-		err = buffered.Flush()
-	}
-	switch {
-	case to.failed != nil:
-		return broken(c.Request.Context(), to.failed)
-	case err != nil:
-		return unavailable(err)
-	}
-	return nil
 }
 
 // fileLink is what the manifest says of where a file is: a link that the store

@@ -263,6 +263,27 @@ func swap(letter string) string {
 	return "A"
 }
 
+// TestSlowAnswer: who has sent a whole body may wait for the answer as long as
+// it takes.
+func TestSlowAnswer(t *testing.T) {
+	t.Parallel()
+	const timeout = 50 * time.Millisecond
+	b := setup(t, withBase, func(config *api.Config) { config.RequestTimeout = timeout })
+	app := b.newApp(t, "app", "system/*.rs")
+	form := app.form(t, "system/*.rs").Encode()
+	release := b.hold(t, `LOCK TABLE sluice.client IN ACCESS EXCLUSIVE MODE`)
+
+	request := b.request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Del("Authorization")
+	request.Body = io.NopCloser(strings.NewReader(form))
+	wait := b.later(t, request)
+	<-time.After(4 * timeout)
+	release()
+	got, err := wait()
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+}
+
 // TestSlowBody: a body that does not come in time is not waited for.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()

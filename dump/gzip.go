@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // gzipHeader begins a gzip member: deflate, no name, no time, any system (RFC
@@ -49,13 +50,19 @@ func (g *gzipper) write(c chunk) error {
 	return g.append(c.data)
 }
 
-// compress adds lines to the gzipper's own stream.
+// compress adds lines to the gzipper's own stream. A huge one goes through in
+// slices, so that what becomes of it is not held as a whole.
 func (g *gzipper) compress(lines []byte) error {
 	g.dirty = true
-	if _, err := g.pack.writer.Write(lines); err != nil {
-		return err
+	for slice := range slices.Chunk(lines, chunkSize) {
+		if _, err := g.pack.writer.Write(slice); err != nil {
+			return err
+		}
+		if err := g.send(); err != nil {
+			return err
+		}
 	}
-	return g.send()
+	return nil
 }
 
 // interrupt ends the gzipper's own stream, so that a piece of another can follow.

@@ -25,16 +25,22 @@ type lane struct {
 // line's length. size is about how long the line will be. It waits for room
 // until ctx is done; the error is then the cause of that.
 func (l *lane) put(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
+	huge := size > keepSize
 	if full, fits := l.makeWay(size); !fits {
-		if err := l.deliver(full); err != nil {
+		if err := l.deliver(full, false); err != nil {
 			return 0, err
 		}
 		if err := l.await(ctx, size); err != nil {
 			return 0, err
 		}
 	}
+	if huge {
+		if err := l.pipe.takeTurn(ctx); err != nil {
+			return 0, err
+		}
+	}
 	n, full := l.add(size, format)
-	return n, l.deliver(full)
+	return n, l.deliver(full, huge)
 }
 
 // makeWay tells whether a line of this size goes into the chunk being filled,
@@ -72,7 +78,7 @@ func (l *lane) add(size int, format func(dst []byte) []byte) (n int, full []byte
 	before := len(l.filling)
 	l.filling = format(slices.Grow(l.filling, size+lineSlack))
 	n = len(l.filling) - before
-	if l.pipe.start() || len(l.filling) >= chunkSize {
+	if l.pipe.start() || size > keepSize || len(l.filling) >= chunkSize {
 		full = l.takeLocked()
 	}
 	return n, full
@@ -99,13 +105,14 @@ func (l *lane) takeLocked() []byte {
 }
 
 // deliver hands a chunk over to the writer. Where there are several lanes, each
-// compresses its own chunks, so that they do it side by side.
-func (l *lane) deliver(lines []byte) error {
+// compresses its own chunks, so that they do it side by side; but a huge line is
+// left to the writer, who need not hold what becomes of it.
+func (l *lane) deliver(lines []byte, huge bool) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	if l.level == 0 || !l.pipe.isShared() {
-		l.pipe.push(chunk{data: lines})
+	if l.level == 0 || huge || !l.pipe.isShared() {
+		l.pipe.push(chunk{data: lines, huge: huge})
 		return nil
 	}
 	packed, err := l.deflate(lines)

@@ -130,7 +130,7 @@ assert d.eof and not d.unused_data, "more than one member"`},
 		cmd.Stdin = bytes.NewReader(packed)
 		got, err := cmd.Output()
 		require.NoError(t, err, tool)
-		require.True(t, plain == string(got), tool)
+		require.True(t, bytes.Equal(got, []byte(plain)), tool)
 	}
 }
 

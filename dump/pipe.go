@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ const (
 // own, to the one that writes them, in chunks. Its bounds are in bytes.
 type pipe struct {
 	data    chan struct{} // there may be something to take
+	turn    chan struct{} // holds an element while a huge line is on its way
 	started atomic.Bool   // there has been a line
 
 	mu        sync.Mutex
@@ -48,6 +50,10 @@ type pipe struct {
 type chunk struct {
 	data []byte
 
+	// huge means that it is one line, too long for a buffer, and the only such
+	// one on its way: lanes take turns with them.
+	huge bool
+
 	// packed means that data is a piece of a deflate stream that stands for
 	// that many bytes of lines, whose checksum is crc.
 	packed bool
@@ -55,7 +61,7 @@ type chunk struct {
 	crc    uint32
 }
 
-func newPipe() *pipe { return &pipe{data: make(chan struct{}, 1)} }
+func newPipe() *pipe { return &pipe{data: make(chan struct{}, 1), turn: make(chan struct{}, 1)} }
 
 // lane opens one more lane. With a level of gzip other than 0, it compresses its
 // chunks once there are several lanes.
@@ -80,6 +86,16 @@ func (p *pipe) hasRoom(size int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.unwritten == 0 || p.unwritten+size <= queueSize
+}
+
+// takeTurn waits until no huge line is on its way, and begins one.
+func (p *pipe) takeTurn(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // start tells whether the line just made is the first of all.
@@ -206,6 +222,9 @@ func (p *pipe) recycle(c chunk) {
 	defer p.mu.Unlock()
 
 	p.unwritten -= len(c.data)
+	if c.huge {
+		<-p.turn
+	}
 	if cap(c.data) <= keepSize {
 		p.free = append(p.free, c.data[:0])
 	}

@@ -48,6 +48,15 @@ type ManifestOptions struct {
 
 	// URL says what stands for a file.
 	URL func(File) (string, error)
+
+	// Next, if set, is where the manifest goes on.
+	Next string
+}
+
+// manifestLink is a link from one manifest to another.
+type manifestLink struct {
+	Relation string `json:"relation"`
+	URL      string `json:"url"`
 }
 
 // WriteManifest writes the manifest of an export with these files (Bulk Data
@@ -77,7 +86,20 @@ func (e Export) WriteManifest(w io.Writer, files Files, opts ManifestOptions) er
 	if err := writeFiles(w, "error", files.Outcomes, opts.URL); err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, "}\n")
+	return endManifest(w, opts.Next)
+}
+
+// endManifest writes the link to the next manifest, if there is one.
+func endManifest(w io.Writer, next string) error {
+	var link []byte
+	if next != "" {
+		line, err := encodeLine([]manifestLink{{Relation: "next", URL: next}})
+		if err != nil {
+			return err
+		}
+		link = append([]byte(",\n\"link\": "), line...)
+	}
+	_, err := w.Write(append(link, "}\n"...))
 	return err
 }
 
