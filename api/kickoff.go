@@ -134,6 +134,7 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err != nil {
 		return unavailable(err)
 	}
+	c.Set(keyTypes, request.Types)
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)
 	c.Header("Preference-Applied", strings.Join(applied(c, request), ", "))
