@@ -38,6 +38,12 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 		return err
 	}
 	params.lenient = prefersLenient(c)
+	if err := readFormat(params); err != nil {
+		return err
+	}
+	if err := params.noPartialManifests(); err != nil {
+		return err
+	}
 	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
 		return err
 	}

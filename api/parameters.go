@@ -154,6 +154,17 @@ var unsupported = map[string]string{
 	"organizeOutputBy":      "a file has resources of one type, in the order of the table",
 }
 
+// noPartialManifests refuses allowPartialManifests=true. A client that says it
+// does not want them gets what it wants.
+func (p *parameters) noPartialManifests() error {
+	const name = "allowPartialManifests"
+	wanted, err := p.boolean(name)
+	if err == nil && wanted {
+		err = p.forgive(p.unknown(name))
+	}
+	return err
+}
+
 // unknown refuses a parameter that nobody has taken.
 func (p *parameters) unknown(name string) *problem {
 	if why, ok := unsupported[name]; ok {
