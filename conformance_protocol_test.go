@@ -119,6 +119,24 @@ func checkManifest(t *testing.T, c *conformance) {
 	}
 }
 
+// checkPages follows a manifest from page to page.
+func checkPages(t *testing.T, c *conformance) {
+	const kickOff = "/fhir/$export?_type=Observation,Patient,Group&allowPartialManifests=true"
+	page, _ := c.export(t, c.base+kickOff+"&unknown=1", "Prefer", "handling=lenient")
+	ids, outcomes := c.ids(t, page), len(page.Error)
+	for pages := 1; len(page.Link) > 0; pages++ {
+		require.Less(t, pages, 10)
+		require.Equal(t, "next", page.Link[0].Relation)
+		var next bulkManifest
+		require.NoError(t, json.Unmarshal([]byte(c.get(t, page.Link[0].URL).body), &next))
+		require.Equal(t, page.TransactionTime, next.TransactionTime)
+		require.Equal(t, page.Request, next.Request)
+		page, ids, outcomes = next, append(ids, c.ids(t, next)...), outcomes+len(next.Error)
+	}
+	require.ElementsMatch(t, []string{"Group/g1", "Observation/o1", "Observation/o2", "Observation/o3", "Patient/p1", "Patient/p2"}, ids)
+	require.Equal(t, 1, outcomes)
+}
+
 func checkPost(t *testing.T, c *conformance) {
 	const body = `{"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"Patient"},{"name":"_typeFilter","valueString":"Patient?gender=female"}]}`
 	manifest, _ := c.await(t, c.send(t, http.MethodPost, c.base+"/fhir/$export", body, "Content-Type", "application/fhir+json"))

@@ -136,6 +136,7 @@ type bulkManifest struct {
 	RequiresAccessToken *bool
 	Output, Error       []bulkFile
 	Deleted             *[]bulkFile
+	Link                []struct{ Relation, URL string }
 }
 
 type bulkFile struct {

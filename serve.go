@@ -47,8 +47,9 @@ type service struct {
 	bucket *storage.Bucket
 }
 
-// readers is how many connections to the source the process needs at most.
-func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, readers int) (*service, error) {
+// openService opens all of it. readers is how many connections to the source the
+// process needs at most, spares how many more it can make use of.
+func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, readers, spares int) (*service, error) {
 	if err := db.suffices(readers); err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 	if err != nil {
 		return nil, err
 	}
-	from, err := db.sourceSettings.open(ctx, readers)
+	from, err := db.sourceSettings.open(ctx, readers, spares)
 	if err != nil {
 		state.Close()
 		return nil, err
@@ -163,7 +164,7 @@ func (s *service) tellMargin(ctx context.Context, margin time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
 	}
-	setting := slog.Duration("SLUICE_SOURCE_COMMIT_MARGIN", margin)
+	setting := slog.String("SLUICE_SOURCE_COMMIT_MARGIN", margin.String())
 	switch {
 	case view.Standby:
 		s.logger.InfoContext(ctx, "the source is a standby, which does not show the transactions that write: transactionTime is earlier by the margin, and a transaction that lasts longer can be missed by the next _since",
@@ -211,7 +212,8 @@ type serveCommand struct {
 
 // Run runs the API and the worker; when one ends, so does the other.
 func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps()+cmd.slots())
+	boundGarbage(1 + cmd.slots())
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps()+cmd.slots(), cmd.spareReaders())
 	if err != nil {
 		return err
 	}
@@ -240,7 +242,8 @@ type apiCommand struct {
 
 // Run runs the API.
 func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps())
+	boundGarbage(1)
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps(), cmd.spareReaders())
 	if err != nil {
 		return err
 	}
@@ -265,7 +268,8 @@ type workerCommand struct {
 
 // Run runs the worker.
 func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error {
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.slots())
+	boundGarbage(cmd.slots())
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.slots(), 0)
 	if err != nil {
 		return err
 	}

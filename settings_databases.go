@@ -135,9 +135,20 @@ func (s *sourceSettings) suffices(readers int) error {
 	return nil
 }
 
-// open opens the source for so many readers at the same time.
-func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source, error) {
-	needed := readers + catalogConns
+// spares is how many connections there are for second and further readers of dumps,
+// where so many readers are needed at the same time and so many spares wanted.
+func (s *sourceSettings) spares(readers, wanted int) int {
+	if s.SourceConns != 0 {
+		wanted = min(wanted, int(s.SourceConns)-catalogConns-readers)
+	}
+	return wanted
+}
+
+// open opens the source for so many readers at the same time, and as many spares
+// of those wanted as there is room for.
+func (s *sourceSettings) open(ctx context.Context, readers, wanted int) (*source.Source, error) {
+	spares := s.spares(readers, wanted)
+	needed := readers + spares + catalogConns
 	if _, err := pgxpool.ParseConfig(s.SourceURL); err != nil {
 		return nil, errors.New("SLUICE_SOURCE_URL can't be read: " + urlForm)
 	}
@@ -146,6 +157,7 @@ func (s *sourceSettings) open(ctx context.Context, readers int) (*source.Source,
 		MaxConns:     max(s.SourceConns, int32(min(needed, math.MaxInt32))),
 		ReadRate:     int64(s.ReadRate),
 		Schema:       s.SourceSchema,
+		Spares:       spares,
 		URL:          s.SourceURL,
 	})
 	if err != nil {

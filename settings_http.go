@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -14,6 +16,7 @@ type httpSettings struct {
 	Listen        string        `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"The address to answer requests on."`
 	BaseURL       string        `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"The address clients know Sluice by. Defaults to the one each request was sent to."`
 	MaxDumps      int           `env:"SLUICE_MAX_DUMPS" default:"8" help:"How many synchronous dumps may run at the same time."`
+	DumpReaders   int           `env:"SLUICE_DUMP_READERS" default:"0" help:"How many connections one dump of a large table may read by; 1 means one, 0 one for each processor, up to 4. All dumps together have one each and as many more as one may have."`
 	ClientExports int           `env:"SLUICE_CLIENT_EXPORTS" default:"10" help:"How many exports of one client may be accepted or running; 0 means no limit."`
 	ReuseExports  bool          `env:"SLUICE_REUSE_EXPORTS" default:"false" help:"Answer a kick-off that equals one of the same client that still runs with that export, in place of a new one."`
 	TotalExports  int           `env:"SLUICE_TOTAL_EXPORTS" default:"100" help:"How many exports may be accepted or running in all; 0 means no limit."`
@@ -36,6 +39,15 @@ func (s *httpSettings) listen(ctx context.Context) (net.Listener, error) {
 // dumps is how many connections dumps may take at the same time.
 func (s *httpSettings) dumps() int { return s.MaxDumps }
 
+// maxReaders is as many connections as a dump reads by unless it is told to take
+// more: a client's network is seldom faster.
+const maxReaders = 4
+
+// spareReaders is how many connections dumps may take besides one each.
+func (s *httpSettings) spareReaders() int {
+	return cmp.Or(s.DumpReaders, min(runtime.NumCPU(), maxReaders)) - 1
+}
+
 // maxLinkLife is what signature version 4 allows.
 const maxLinkLife = 7 * 24 * time.Hour
 
@@ -45,6 +57,9 @@ func (s *httpSettings) Validate() error {
 		return fmt.Errorf("SLUICE_BASE_URL (--base-url) is an address such as https://fhir.example.org, not %q", s.BaseURL)
 	}
 	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	if s.DumpReaders < 0 || s.DumpReaders > maxSlots {
+		return fmt.Errorf("SLUICE_DUMP_READERS (--dump-readers) is from 0 to %d", maxSlots)
+	}
 	if s.ClientExports < 0 {
 		return errors.New("SLUICE_CLIENT_EXPORTS (--client-exports) is 0 or more")
 	}

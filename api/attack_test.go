@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -153,4 +154,26 @@ func TestDeepBodies(t *testing.T) {
 		require.GreaterOrEqual(t, got.StatusCode, 400, name)
 		require.Less(t, got.StatusCode, 500, name)
 	}
+}
+
+// TestManyValues: no request costs more than a bounded number of values does.
+func TestManyValues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ward(t)
+	var patients strings.Builder
+	for i := range 120_000 {
+		patients.WriteString(strconv.Itoa(i) + ",")
+	}
+	long := `{"name":"patient","valueString":"` + patients.String() + `"}`
+	for name, parameter := range map[string]string{
+		"patient":   long,
+		"_elements": `{"name":"_elements","valueString":"` + strings.Repeat("id,", 30_000) + `"}`,
+		"_type":     strings.TrimSuffix(strings.Repeat(`{"name":"_type","valueString":"Patient"},`, 20_001), ","),
+	} {
+		got := b.post(t, "/fhir/Patient/$export", "application/fhir+json", `{"resourceType":"Parameters","parameter":[`+parameter+`]}`, "Prefer", "handling=lenient")
+		requireRefusal(t, got, http.StatusBadRequest, "too-costly", name)
+	}
+	got := b.post(t, "/fhir/Patient/$export", "application/fhir+json", `{"resourceType":"Parameters","parameter":[`+strings.TrimSuffix(strings.Repeat(`{"name":"patient","valueString":"pt-1"},`, 20_000), ",")+`]}`)
+	require.Equal(t, http.StatusAccepted, got.StatusCode, got.body)
 }

@@ -55,8 +55,15 @@ func (a *API) attempt(c *gin.Context, id string, try func() (auth.Client, error)
 		return auth.Client{}, unauthorized()
 	}
 	begun.undecided()
+	if errors.Is(err, auth.ErrBusy) {
+		return auth.Client{}, throttled("too many credentials are being checked", busyPause)
+	}
 	return auth.Client{}, unavailable(err)
 }
+
+// busyPause is when to come back if too many secrets are being checked: a
+// hundred take some seconds.
+const busyPause = 5 * time.Second
 
 func tooManyFailures(wait time.Duration) *problem {
 	return throttled("there were too many wrong credentials", wait)

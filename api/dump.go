@@ -98,10 +98,10 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 func (a *API) stream(c *gin.Context, request dumpRequest) error {
 	body := &dumpBody{pieces: pieces{api: a, context: c}, gzip: request.gzip}
 	scan := source.Scan{Table: request.table, CreatedAfter: request.since}
-	rows := func(ctx context.Context, fn func(*source.Row) error) error {
-		return a.config.Source.Scan(ctx, scan, fn)
+	rows := func(ctx context.Context, each source.EachFunc) error {
+		return a.config.Source.ScanMany(ctx, scan, each)
 	}
-	result, err := dump.Write(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
+	result, err := dump.WriteMany(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
 	c.Set(keyDumped, result)
 	a.metrics.count(request.table.Type, result)
 	switch {

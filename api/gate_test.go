@@ -77,7 +77,7 @@ func requireRest(t *testing.T, body io.Reader) {
 const readersSQL = `
 SELECT coalesce(array_agg(pid), '{}') FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'sluice (sluice reader)'
-	AND state <> 'idle' AND query LIKE '%FROM "public"."patient"%'`
+	AND state <> 'idle' AND query LIKE '%FROM %"public"."patient"%'`
 
 // readers returns the process ids of the backends that read for a dump.
 func (b *testBundle) readers(t *testing.T) []int {

@@ -40,7 +40,7 @@ func (a *API) group(c *gin.Context, client auth.Client) error {
 		return err
 	}
 	byID := source.Condition{Where: "r.id = $1::text", Args: []string{c.Param("id")}}
-	if strings.Contains(byID.Args[0], "\x00") {
+	if !storable(byID.Args[0]) {
 		return notFound("there is no Group with this id")
 	}
 	found, err := a.findGroups(c.Request.Context(), byID, "", 1)
@@ -114,6 +114,9 @@ func (q *groupQuery) read(params *parameters) error {
 	if q.after, _, err = params.one("_after"); err != nil {
 		return err
 	}
+	if !storable(q.after) {
+		return invalid("_after", "_after is the id of a Group")
+	}
 	q.criteria = url.Values{}
 	criteria, names := url.Values{}, url.Values{}
 	for name, values := range params.values {
@@ -135,13 +138,8 @@ func (q *groupQuery) read(params *parameters) error {
 	if err != nil {
 		return internal(err)
 	}
-	q.only = conditionOf(filter.Condition())
+	q.only = source.Condition(filter.Condition().SQL())
 	return byName(&q.only, names)
-}
-
-func conditionOf(condition search.Condition) source.Condition {
-	clause := condition.SQL()
-	return source.Condition{Where: clause.Where, Join: clause.Join, Args: clause.Args}
 }
 
 // byName adds the criteria name, name:exact and name:contains: of the values of
@@ -164,7 +162,7 @@ func byName(only *source.Condition, names url.Values) error {
 				default:
 					return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + ": the modifier is not supported here; exact and contains are"}
 				}
-				if value == "" || strings.Contains(value, "\x00") {
+				if value == "" || !storable(value) {
 					return invalid(name, "%s has an empty value", name)
 				}
 				only.Args = append(only.Args, pattern)

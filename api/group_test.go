@@ -107,7 +107,7 @@ func TestGroups(t *testing.T) {
 		ids, _ := b.searchGroups(t, "/fhir/Group?"+strings.ReplaceAll(query, " ", "%20"))
 		require.Equal(t, want, ids, query)
 	}
-	for query, parameter := range map[string]string{"x=y": "x", "_count=0": "_count", "_count=many": "_count", "_sort=name": "_sort", "name:text=x": "name:text", "name=": "name", "_count=1&_count=2": "_count"} {
+	for query, parameter := range map[string]string{"x=y": "x", "_count=0": "_count", "_count=many": "_count", "_after=%00": "_after", "_after=%ff": "_after", "name=%00": "name", "name=%ff": "name", "_sort=name": "_sort", "name:text=x": "name:text", "name=": "name", "_count=1&_count=2": "_count"} {
 		got := b.get(t, "/fhir/Group?"+query)
 		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
 		require.Contains(t, got.body, parameter)

@@ -37,11 +37,11 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err != nil {
 		return err
 	}
-	params.lenient = prefersLenient(c)
-	if err := readFormat(params); err != nil {
+	if err := params.checkCount(); err != nil {
 		return err
 	}
-	if err := params.noPartialManifests(); err != nil {
+	params.lenient = prefersLenient(c)
+	if err := readFormat(params); err != nil {
 		return err
 	}
 	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
@@ -66,6 +66,9 @@ func (a *API) readExport(ctx context.Context, params *parameters, client auth.Cl
 		return request, err
 	}
 	if request.MaxFileBytes, err = params.size("_maximumFileSize"); err != nil {
+		return request, err
+	}
+	if request.PartialManifests, err = params.boolean("allowPartialManifests"); err != nil {
 		return request, err
 	}
 	if request.Elements, err = readElements(params, request.Types); err != nil {

@@ -38,7 +38,7 @@ func (a *API) exportGroup(c *gin.Context, client auth.Client) error {
 	if err != nil && !errors.Is(err, source.ErrNoTable) {
 		return unavailable(err)
 	}
-	known := err == nil
+	known := err == nil && storable(id)
 	if known {
 		unknown, err := a.lookup(c.Request.Context(), search.Unknown(table.Quoted(), []string{id}))
 		if err != nil {
@@ -74,6 +74,7 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 	defer func() { params.lenient = before }()
 
 	var ids []string
+	seen := map[string]bool{}
 	for _, reference := range given {
 		id, found := a.patientID(reference)
 		if !found {
@@ -82,7 +83,8 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 			}
 			continue
 		}
-		if !slices.Contains(ids, id) {
+		if !seen[id] {
+			seen[id] = true
 			ids = append(ids, id)
 		}
 	}
@@ -117,7 +119,7 @@ func (a *API) patientID(reference string) (id string, ok bool) {
 			return "", false
 		}
 	}
-	return id, id != "" && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == '|' || r == '?' || r == '#' })
+	return id, id != "" && storable(id) && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == '|' || r == '?' || r == '#' })
 }
 
 // knownPatients leaves out who is not there or not a member of the group, if

@@ -48,6 +48,9 @@ func TestKickOffLevels(t *testing.T) {
 	}
 	require.Equal(t, "ward", b.kickOff(t, "/fhir/Group/ward/$export").Request.Group)
 	requireRefusal(t, b.get(t, "/fhir/Group/nobody/$export"), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, b.get(t, "/fhir/Group/%00/$export"), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, b.get(t, "/fhir/Group/%ff/$export"), http.StatusNotFound, "not-found", "")
+	requireRefusal(t, b.get(t, "/fhir/Patient/$export?patient=%ff"), http.StatusBadRequest, "invalid", "patient")
 	requireRefusal(t, b.get(t, "/fhir/Group/$export"), http.StatusNotFound, "not-found", "")
 	requireRefusal(t, setup(t).get(t, "/fhir/Group/ward/$export"), http.StatusNotFound, "not-found", "")
 }

@@ -108,6 +108,9 @@ func TestManifest(t *testing.T) {
 	require.Contains(t, file.Header.Get("Content-Disposition"), "Patient.0001.ndjson")
 	require.NotContains(t, file.Header.Get("Content-Disposition"), ".gz")
 	require.Equal(t, content, gunzip(t, file.body))
+	for _, secret := range []string{"X-Amz", "Signature="} {
+		require.NotContains(t, b.logs.String(), secret, "who has a link has the file")
+	}
 }
 
 // TestManifestDeleted: what was deleted is linked like the output, but does not

@@ -40,8 +40,10 @@ type restCapability struct {
 }
 
 type securityCapability struct {
-	CORS        bool   `json:"cors"`
-	Description string `json:"description"`
+	Extension   []oauthExtension  `json:"extension,omitempty"`
+	CORS        bool              `json:"cors"`
+	Service     []securityConcept `json:"service"`
+	Description string            `json:"description"`
 }
 
 type resourceCapability struct {
@@ -112,7 +114,9 @@ func (a *API) describeCapabilities(base string) []byte {
 			Documentation: "Every resource type here can be exported. Its search parameters are those of _typeFilter; " +
 				"only types with an interaction can be asked for directly.",
 			Security: securityCapability{
+				Extension:   a.oauthAddresses(),
 				CORS:        len(a.config.CORSOrigins) > 0,
+				Service:     a.securityServices(),
 				Description: "Clients authenticate; their scopes, such as system/Patient.rs, say which resource types they may take.",
 			},
 			Operation: []operation{{"export", bulkData + "OperationDefinition/export"}},

@@ -131,7 +131,7 @@ func (a *API) refuse(c *gin.Context, err error) {
 		panic(http.ErrAbortHandler)
 	}
 
-	for _, name := range []string{"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Type", "ETag"} {
+	for _, name := range []string{"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Type", "ETag", "Expires", "X-Export-Status"} {
 		c.Header(name, "") // they were for the answer that did not come about
 	}
 	var p *problem

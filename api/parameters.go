@@ -2,12 +2,14 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -32,6 +34,27 @@ func readParameters(c *gin.Context) (*parameters, error) {
 		return nil, invalid("", "the query can't be read: it is not percent-encoded as a URL wants it")
 	}
 	return &parameters{values: values}, nil
+}
+
+// maxValues bounds the values of all parameters together: ten thousand patients
+// have room, and what is done for each costs no more than a second.
+const maxValues = 20_000
+
+// checkCount refuses a request with too many values.
+func (p *parameters) checkCount() error {
+	count := 0
+	for name, values := range p.values {
+		for _, value := range values {
+			count += 1 + strings.Count(value, ",")
+		}
+		if count > maxValues {
+			return &problem{
+				status: http.StatusBadRequest, code: "too-costly", parameter: shorten(name),
+				text: fmt.Sprintf("the request has more than %d values", maxValues),
+			}
+		}
+	}
+	return nil
 }
 
 // forgive notes what a lenient client did not get and lets its request go on;
@@ -149,20 +172,8 @@ func (p *parameters) end() error {
 // unsupported are parameters of the Bulk Data specification that Sluice knows by
 // name alone, and why.
 var unsupported = map[string]string{
-	"_minimumFileSize":      "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
-	"allowPartialManifests": "files are shown when all are there: an export whose snapshot is lost is begun again, and takes back what it had",
-	"organizeOutputBy":      "a file has resources of one type, in the order of the table",
-}
-
-// noPartialManifests refuses allowPartialManifests=true. A client that says it
-// does not want them gets what it wants.
-func (p *parameters) noPartialManifests() error {
-	const name = "allowPartialManifests"
-	wanted, err := p.boolean(name)
-	if err == nil && wanted {
-		err = p.forgive(p.unknown(name))
-	}
-	return err
+	"_minimumFileSize": "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
+	"organizeOutputBy": "a file has resources of one type, in the order of the table",
 }
 
 // unknown refuses a parameter that nobody has taken.
@@ -180,4 +191,10 @@ func quote(value string) string {
 		value = value[:enough] + "…"
 	}
 	return strconv.Quote(value)
+}
+
+// storable tells whether PostgreSQL can hold a text from outside: it refuses
+// others, which is no failure of its own.
+func storable(text string) bool {
+	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
 }

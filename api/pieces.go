@@ -19,7 +19,7 @@ type pieces struct {
 }
 
 // pieceSize is what a client must take within the stall timeout.
-const pieceSize = 64 << 10
+const pieceSize = 256 << 10
 
 func (p *pieces) Write(b []byte) (n int, err error) {
 	for len(b) > 0 {

@@ -59,6 +59,7 @@ type testBundle struct {
 	bucket  *storage.Bucket
 	http    *http.Client // sends what it is told to, and unpacks nothing
 	logs    *logBuffer
+	config  api.Config
 
 	// stop ends the server's context, as a signal to the process does; served
 	// is closed when Serve has returned.
@@ -109,6 +110,7 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 	for _, change := range adjust {
 		change(&config)
 	}
+	b.config = config
 	b.serve(t, api.New(config))
 	return b
 }

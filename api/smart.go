@@ -45,3 +45,37 @@ func (a *API) challenge(c *gin.Context) {
 	}
 	c.Writer.Header().Add("WWW-Authenticate", bearerChallenge)
 }
+
+// oauthExtension is where SMART App Launch 1 looks for the token endpoint
+// ("Conformance", "Using CapabilityStatement").
+type oauthExtension struct {
+	URL       string           `json:"url"`
+	ValueURI  string           `json:"valueUri,omitempty"`
+	Extension []oauthExtension `json:"extension,omitempty"`
+}
+
+// securityConcept is a way to prove who one is, as FHIR names it.
+type securityConcept struct {
+	Coding []coding `json:"coding"`
+}
+
+// oauthAddresses names the token endpoint, if there is one.
+func (a *API) oauthAddresses() []oauthExtension {
+	if !a.servesTokens() {
+		return nil
+	}
+	return []oauthExtension{{
+		URL:       "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+		Extension: []oauthExtension{{URL: "token", ValueURI: a.tokenURL()}},
+	}}
+}
+
+// securityServices names the ways there are.
+func (a *API) securityServices() []securityConcept {
+	const system = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+	ways := []securityConcept{{[]coding{{System: system, Code: "Basic"}}}}
+	if a.servesTokens() {
+		ways = append(ways, securityConcept{[]coding{{System: system, Code: "SMART-on-FHIR"}}})
+	}
+	return ways
+}

@@ -29,9 +29,13 @@ func (a *API) status(c *gin.Context, client auth.Client) error {
 	if !a.polls.allow(export.ID, time.Now()) {
 		return throttled("the status is asked for too often", wait)
 	}
+	page, err := readPage(c, export)
+	if err != nil {
+		return err
+	}
 	switch export.State {
 	case jobs.Completed:
-		return a.manifest(c, export)
+		return a.manifest(c, export, page)
 	case jobs.Failed:
 		return a.failure(c, export)
 	case jobs.Expired:
@@ -39,6 +43,9 @@ func (a *API) status(c *gin.Context, client auth.Client) error {
 	}
 	c.Header("X-Progress", progress(export))
 	c.Header("Retry-After", strconv.Itoa(seconds(wait)))
+	if export.Request.PartialManifests && export.TransactionTime != nil {
+		return a.partialManifest(c, export, page)
+	}
 	c.Status(exportStatus(c, export, http.StatusAccepted))
 	return nil
 }
@@ -137,35 +144,6 @@ func pollAfter(age time.Duration) time.Duration {
 
 func expired() *problem {
 	return &problem{status: http.StatusGone, code: "deleted", text: "the export has expired and its files are gone; start a new one"}
-}
-
-// manifest answers with the files of a completed export, with links made for
-// this answer. None outlives its file.
-func (a *API) manifest(c *gin.Context, export jobs.Export) error {
-	left := time.Until(*export.ExpiresAt)
-	if left <= 0 {
-		return expired() // and about to be marked as such
-	}
-	life := max(left, time.Second)
-	if !a.config.GuardFiles {
-		life = min(a.config.LinkLife, life)
-	}
-	files, err := a.config.Exports.Files(c.Request.Context(), export.ID)
-	if err != nil {
-		return unavailable(err)
-	}
-	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) {
-		return a.fileLink(c, export, file, life)
-	})
-	if err != nil {
-		return unavailable(err)
-	}
-	manifest.RequiresAccessToken = a.config.GuardFiles
-	// The links' end, which can come before the files': a client that comes later
-	// asks again.
-	c.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
-	a.writeJSON(c, exportStatus(c, export, http.StatusOK), "application/json", manifest)
-	return nil
 }
 
 // fileLink is what the manifest says of where a file is: a link that the store

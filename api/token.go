@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -150,7 +151,7 @@ func (a *API) refuseToken(c *gin.Context, err error) {
 			text: "the server can't give tokens now; its log has the details", retryAfter: 10 * time.Second, cause: err,
 		}
 	}
-	_ = c.Error(refused) // for the log
+	_ = c.Error(cmp.Or[error](refused.cause, refused)) // for the log
 	if refused.retryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(seconds(refused.retryAfter)))
 	}

@@ -131,6 +131,10 @@ func TestBackendServices(t *testing.T) {
 		require.Contains(t, configuration["capabilities"], "client-confidential-asymmetric")
 	}
 
+	statement := b.get(t, "/fhir/metadata")
+	require.Contains(t, statement.body, `{"url":"token","valueUri":"`+tokenURL+`"}`)
+	require.Contains(t, statement.body, "SMART-on-FHIR")
+
 	got := b.postToken(t, app.form(t, "system/Patient.rs system/Client.rs").Encode())
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 	said := readToken(t, got)
@@ -212,6 +216,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 	require.Equal(t, "temporarily_unavailable", readToken(t, got).Error)
 	require.Equal(t, "10", got.Header.Get("Retry-After"))
 	require.NotContains(t, got.body, "pool")
+	require.Contains(t, b.requestLine(t, got.Header.Get("X-Request-Id")).Error, "closed pool", "the operator is told why")
 }
 
 // TestNoTokensWithoutAddress: which assertions are meant for a server can't be
@@ -222,6 +227,7 @@ func TestNoTokensWithoutAddress(t *testing.T) {
 	app := b.newApp(t, "app", "system/*.rs")
 	requireRefusal(t, b.postToken(t, app.form(t, "system/*.rs").Encode()), http.StatusNotFound, "not-found", "")
 	requireRefusal(t, b.get(t, "/fhir/.well-known/smart-configuration"), http.StatusNotFound, "not-found", "")
+	require.NotContains(t, b.get(t, "/fhir/metadata").body, "SMART-on-FHIR")
 }
 
 func TestBearerRefused(t *testing.T) {
@@ -255,6 +261,27 @@ func swap(letter string) string {
 		return "B"
 	}
 	return "A"
+}
+
+// TestSlowAnswer: who has sent a whole body may wait for the answer as long as
+// it takes.
+func TestSlowAnswer(t *testing.T) {
+	t.Parallel()
+	const timeout = 50 * time.Millisecond
+	b := setup(t, withBase, func(config *api.Config) { config.RequestTimeout = timeout })
+	app := b.newApp(t, "app", "system/*.rs")
+	form := app.form(t, "system/*.rs").Encode()
+	release := b.hold(t, `LOCK TABLE sluice.client IN ACCESS EXCLUSIVE MODE`)
+
+	request := b.request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Del("Authorization")
+	request.Body = io.NopCloser(strings.NewReader(form))
+	wait := b.later(t, request)
+	<-time.After(4 * timeout)
+	release()
+	got, err := wait()
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 }
 
 // TestSlowBody: a body that does not come in time is not waited for.

@@ -192,8 +192,10 @@ func TestFetchesRefused(t *testing.T) {
 		"Redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, inside.URL, http.StatusFound)
 		}, "redirects are not followed"},
-		"Huge": {func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(strings.Repeat(" ", maxJWKS+1) + string(document)))
+		"Endless": {func(w http.ResponseWriter, _ *http.Request) {
+			piece := []byte(strings.Repeat(" ", 4096))
+			for _, err := w.Write(piece); err == nil; _, err = w.Write(piece) {
+			}
 		}, "larger"},
 		"HugeHeader": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", 2*maxFetchHeader))

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -118,4 +119,24 @@ func TestWaitingForASlotEndsWithTheContext(t *testing.T) {
 	h.leave()
 	_, err = h.hash(t.Context(), "secret")
 	require.NoError(t, err)
+}
+
+// TestQueueIsBounded: who comes when too many wait does not wait as well.
+func TestQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	h := newHasher()
+	for range hashesAtOnce {
+		require.NoError(t, h.enter(t.Context()))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	for range maxWaiting {
+		waiting.Go(func() { assert.ErrorIs(t, h.enter(ctx), context.Canceled) })
+	}
+	require.Eventually(t, func() bool { return h.waiting.Load() == maxWaiting }, 10*time.Second, time.Millisecond)
+	require.ErrorIs(t, h.enter(t.Context()), ErrBusy)
+	cancel()
+	waiting.Wait()
+	h.leave()
+	require.NoError(t, h.enter(t.Context()), "when they have gone there is room again")
 }

@@ -83,6 +83,22 @@ func TestAssertionForToken(t *testing.T) {
 	require.ErrorContains(t, err, "HS256")
 }
 
+// TestKeyOfOneAlgorithm: a key that says which algorithm it is for is used with
+// no other.
+func TestKeyOfOneAlgorithm(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	key := newSigner(t, "k", "RS384")
+	b.register(t, "app", key)
+	other := signer{kid: "k", alg: "RS256", private: key.private}
+
+	tokens := b.tokens(t, TokenConfig{Algorithms: knownAlgorithms})
+	_, err := tokens.Exchange(ctx, ask(other.sign(t, claims("app"))))
+	requireRefused(t, err, InvalidClient, unknownKey)
+	_, err = tokens.Exchange(ctx, ask(key.sign(t, claims("app"))))
+	require.NoError(t, err)
+}
+
 // TestAssertionsRefused: nothing but a fresh assertion for this endpoint that
 // the client's own key has signed.
 func TestAssertionsRefused(t *testing.T) {

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Peak resident memory of Sluice while it dumps, and then exports, 1 GB of jsonb
-# text. Run it in a stand of its own:
+# Peak resident memory of the API while it dumps, and of a worker of two slots
+# while it exports, 1 GB of jsonb text. Run it in a stand of its own:
 #
 #   make stand RUN='dev/memory.sh'
 #
-# It fails when a dump takes more than 100 MiB, or an export 300 MiB.
+# It fails when the API takes more than 64 MiB, or the worker 64 and 48 more for
+# the second slot.
 set -euo pipefail
 megabytes=${1:-1000}
 export SLUICE_LISTEN=127.0.0.1:${PORT:-18099}
@@ -28,28 +29,30 @@ FROM generate_series(1, 4) i;
 SQL
 psql -qAt "$SLUICE_SOURCE_URL" -c "SELECT 'jsonb text: ' || pg_size_pretty(sum(length(resource::text))) || ' in ' || count(*) || ' resources' FROM patient"
 
-bin/sluice serve 2>memory.log &
+bin/sluice api 2>memory.log &
 server=$!
-trap 'kill $server 2>/dev/null; wait $server || true; rm -f memory.log' EXIT
+SLUICE_SLOTS=2 bin/sluice worker 2>>memory.log &
+worker=$!
+trap 'kill $server $worker 2>/dev/null; wait $server $worker || true; rm -f memory.log' EXIT
 until curl -fs "http://$SLUICE_LISTEN/ready" >/dev/null; do kill -0 $server || { cat memory.log; exit 1; }; done
 
-peak() { awk '/VmHWM/ {print int($2 / 1024)}' /proc/$server/status; }
-reset() { echo 5 >/proc/$server/clear_refs; }
-check() { # name limit
-  printf '%-24s peak %4d MiB, allowed %d\n' "$1" "$(peak)" "$2"
-  [ "$(peak)" -le "$2" ]
+peak() { awk '/VmHWM/ {print int($2 / 1024)}' /proc/$1/status; }
+reset() { echo 5 >/proc/$1/clear_refs; }
+check() { # name process limit
+  printf '%-24s peak %4d MiB, allowed %d\n' "$1" "$(peak $2)" "$3"
+  [ "$(peak $2)" -le "$3" ]
 }
 
 for query in '' '?gzip=true' '?fhir=true' '?fhir=true&gzip=true'; do
-  reset
+  reset $server
   curl -fs -u memory:secret "http://$SLUICE_LISTEN/Patient/\$dump$query" >/dev/null
-  check "\$dump$query" 100
+  check "\$dump$query" $server 64
 done
 
-reset
+reset $worker
 status=$(curl -fsi -u memory:secret "http://$SLUICE_LISTEN/fhir/\$export" | tr -d '\r' | awk 'tolower($1) == "content-location:" {print $2}')
 begin=$(date +%s%N)
 while [ "$(curl -s -o /dev/null -w '%{http_code}' -u memory:secret "$status")" = 202 ]; do sleep 0.5; done
 printf '%-24s %d ms\n' '$export took' $((($(date +%s%N) - begin) / 1000000))
 curl -fs -u memory:secret "$status" >/dev/null
-check '$export' 300
+check '$export' $worker 112

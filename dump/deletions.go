@@ -20,19 +20,19 @@ type IDsFunc func(ctx context.Context, fn func(id []byte) error) error
 // stored.
 func WriteDeletions(ctx context.Context, next NextFunc, resourceType string, ids IDsFunc, opts Options) (Result, []File, error) {
 	sink := newSplitter(next, opts)
-	result, err := transfer(ctx, sink, resourceType, opts, func(ctx context.Context, r *reader) error {
-		b := bundle{resourceType: resourceType}
+	result, err := transfer(ctx, sink, resourceType, opts, func(ctx context.Context, lines *lines) error {
+		maker, b := lines.maker(), bundle{resourceType: resourceType}
 		err := ids(ctx, func(id []byte) error {
 			b.add(id)
 			if b.entries < maxEntries {
 				return nil
 			}
-			return b.write(ctx, r)
+			return b.write(ctx, maker)
 		})
 		if err != nil || b.entries == 0 {
 			return err
 		}
-		return b.write(ctx, r)
+		return b.write(ctx, maker)
 	})
 	return result, sink.files, err
 }
@@ -60,7 +60,7 @@ func (b *bundle) add(id []byte) {
 }
 
 // write puts the Bundle into the pipe and begins another.
-func (b *bundle) write(ctx context.Context, r *reader) error {
+func (b *bundle) write(ctx context.Context, m *maker) error {
 	b.entries = 0
-	return r.line(ctx, len(b.text), func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+	return m.line(ctx, len(b.text), 0, func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
 }

@@ -23,6 +23,12 @@ const DefaultGzipLevel = 1
 // wrapped in a function literal.
 type RowsFunc func(ctx context.Context, fn func(*source.Row) error) error
 
+// ManyRowsFunc hands out rows in several goroutines at the same time. Each of them
+// calls each once, with a context that ends when another fails, and hands its
+// rows to what it got. All have ended when the function returns, with the first
+// error. Source.ScanMany becomes one when wrapped in a function literal.
+type ManyRowsFunc func(ctx context.Context, each source.EachFunc) error
+
 // Options says how lines look and are written. The zero value gives plain
 // lines in Aidbox's format.
 type Options struct {
@@ -35,8 +41,9 @@ type Options struct {
 	// GzipLevel is from 1 (fast) to 9 (small). Defaults to DefaultGzipLevel.
 	GzipLevel int
 
-	// Issue, if set, is called by the goroutine that called Write for each thing
-	// that could not be converted to FHIR.
+	// Issue, if set, is called for each thing that could not be converted to FHIR,
+	// by the goroutine that called Write. WriteMany calls it in any goroutine, but
+	// never twice at the same time.
 	Issue func(Issue)
 
 	// MaxFileBytes bounds what WriteFiles and WriteDeletions put into one file,
@@ -44,9 +51,9 @@ type Options struct {
 	// makes a file longer. 0 means no bound.
 	MaxFileBytes int64
 
-	// Progress, if set, is called by the goroutine that called Write, now and
-	// then and at the successful end, with the rows and the bytes of stored
-	// jsonb text read so far. It must return quickly.
+	// Progress, if set, is called now and then and at the successful end, in the
+	// same way as Issue, with the rows and the bytes of stored jsonb text read so
+	// far. It must return quickly.
 	Progress func(rows, storedBytes int64)
 
 	// SHA256 asks for the hash of the written bytes, of each file.
@@ -79,6 +86,18 @@ type Result struct {
 // Write returns only when no goroutine of its own is left. So a w that may
 // block for ever must be made to fail from outside when ctx ends.
 func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc, opts Options) (Result, error) {
+	return WriteMany(ctx, w, resourceType, rows.alone, opts)
+}
+
+// alone hands the rows out in the goroutine of the caller.
+func (rows RowsFunc) alone(ctx context.Context, each source.EachFunc) error {
+	return rows(ctx, each(ctx))
+}
+
+// WriteMany is Write for rows that come in several goroutines: each formats its
+// own, and compresses them too. Lines are in the order of the rows within
+// one goroutine, and whole lines of all of them alternate.
+func WriteMany(ctx context.Context, w io.Writer, resourceType string, rows ManyRowsFunc, opts Options) (Result, error) {
 	sink, err := newSink(w, opts)
 	if err != nil {
 		return Result{}, fmt.Errorf("dump: %w", err)
@@ -86,8 +105,20 @@ func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc,
 	return writeRows(ctx, sink, resourceType, rows, opts)
 }
 
-// transfer writes the lines that read gives the reader to the target.
-func transfer(ctx context.Context, to target, resourceType string, opts Options, read func(context.Context, *reader) error) (Result, error) {
+// writeRows writes a line for each row to the target.
+func writeRows(ctx context.Context, to target, resourceType string, rows ManyRowsFunc, opts Options) (Result, error) {
+	return transfer(ctx, to, resourceType, opts, func(ctx context.Context, lines *lines) error {
+		return rows(ctx, func(ctx context.Context) func(*source.Row) error {
+			maker, formatter := lines.maker(), newFormatter(resourceType, opts.Format, lines.issue)
+			return func(row *source.Row) error {
+				return maker.line(ctx, len(row.Resource), len(row.Resource), func(dst []byte) []byte { return formatter.appendLine(dst, row) })
+			}
+		})
+	})
+}
+
+// transfer writes the lines that read makes to the target.
+func transfer(ctx context.Context, to target, resourceType string, opts Options, read func(context.Context, *lines) error) (Result, error) {
 	readCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
@@ -101,11 +132,11 @@ func transfer(ctx context.Context, to target, resourceType string, opts Options,
 		written <- err
 	}()
 
-	reader := reader{pipe: pipe, progress: opts.Progress}
-	readErr := reader.read(readCtx, read)
+	lines := newLines(pipe, opts)
+	readErr := lines.read(readCtx, read)
 	writeErr := <-written
 
-	result := reader.result
+	result := lines.result(readErr == nil)
 	result.Bytes, result.SHA256 = to.written()
 	switch {
 	case writeErr != nil:
@@ -122,52 +153,4 @@ func cause(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	return err
-}
-
-// reader is the side that reads rows and makes lines.
-type reader struct {
-	pipe     *pipe
-	progress func(rows, storedBytes int64)
-	reported int64 // StoredBytes at the last call of progress
-	result   Result
-}
-
-// read lets lines come and closes the pipe after them, whatever happens: a panic
-// must not leave the other side waiting.
-func (r *reader) read(ctx context.Context, lines func(context.Context, *reader) error) (err error) {
-	complete := false
-	defer func() { r.pipe.close(complete) }()
-
-	if err := lines(ctx, r); err != nil {
-		return err
-	}
-	r.report(0)
-	complete = true
-	return nil
-}
-
-// line puts one line of about this size into the pipe.
-func (r *reader) line(ctx context.Context, size int, format func(dst []byte) []byte) error {
-	n, err := r.pipe.put(ctx, size, format)
-	if err != nil {
-		return err
-	}
-	r.result.Rows++
-	r.result.PlainBytes += int64(n)
-	return nil
-}
-
-// stored counts what the last line was made of.
-func (r *reader) stored(n int) {
-	r.result.StoredBytes += int64(n)
-	r.report(chunkSize)
-}
-
-// report calls progress if at least step bytes have been read since the last
-// time.
-func (r *reader) report(step int64) {
-	if r.progress != nil && r.result.StoredBytes-r.reported >= step {
-		r.reported = r.result.StoredBytes
-		r.progress(r.result.Rows, r.result.StoredBytes)
-	}
 }

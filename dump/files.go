@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-
-	"github.com/seed-90096f4d/sluice/source"
 )
 
 // File counts what one file of a dump has got.
@@ -30,28 +28,13 @@ type NextFunc func() (io.Writer, error)
 // member and a hash of its own. After an error the last one is broken.
 func WriteFiles(ctx context.Context, next NextFunc, resourceType string, rows RowsFunc, opts Options) (Result, []File, error) {
 	sink := newSplitter(next, opts)
-	result, err := writeRows(ctx, sink, resourceType, rows, opts)
+	result, err := writeRows(ctx, sink, resourceType, rows.alone, opts)
 	return result, sink.files, err
 }
 
-// writeRows writes a line for each row to the target.
-func writeRows(ctx context.Context, to target, resourceType string, rows RowsFunc, opts Options) (Result, error) {
-	formatter := newFormatter(resourceType, opts.Format, opts.Issue)
-	result, err := transfer(ctx, to, resourceType, opts, func(ctx context.Context, r *reader) error {
-		return rows(ctx, func(row *source.Row) error {
-			err := r.line(ctx, len(row.Resource), func(dst []byte) []byte { return formatter.appendLine(dst, row) })
-			if err == nil {
-				r.stored(len(row.Resource))
-			}
-			return err
-		})
-	})
-	result.Issues = formatter.issues
-	return result, err
-}
-
 // splitter is a target of several files. Since it gets whole lines and none has
-// a line feed inside, it need not be told where they end.
+// a line feed inside, it need not be told where they end. They come from one
+// goroutine, and so not compressed yet.
 type splitter struct {
 	next  NextFunc
 	opts  Options
@@ -69,8 +52,8 @@ func newSplitter(next NextFunc, opts Options) *splitter {
 	return &splitter{next: next, opts: opts, limit: limit}
 }
 
-func (s *splitter) write(lines []byte) error {
-	for len(lines) > 0 {
+func (s *splitter) write(c chunk) error {
+	for lines := c.data; len(lines) > 0; {
 		n := s.fitting(lines)
 		if s.sink == nil || n == 0 {
 			if err := s.begin(); err != nil {
@@ -78,7 +61,7 @@ func (s *splitter) write(lines []byte) error {
 			}
 			continue
 		}
-		if err := s.sink.write(lines[:n]); err != nil {
+		if err := s.sink.write(chunk{data: lines[:n]}); err != nil {
 			return err
 		}
 		s.file.Rows += int64(bytes.Count(lines[:n], []byte{'\n'}))

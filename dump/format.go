@@ -51,8 +51,7 @@ type formatter struct {
 	resourceType string
 
 	id     []byte // of the resource at hand
-	issues int64
-	report func(Issue) // may be nil
+	report func(Issue)
 }
 
 func newFormatter(resourceType string, format Format, report func(Issue)) *formatter {
@@ -74,10 +73,7 @@ func newFormatter(resourceType string, format Format, report func(Issue)) *forma
 
 // note takes the converter's word of an issue in the resource at hand.
 func (f *formatter) note(issue fhir.Issue) {
-	f.issues++
-	if f.report != nil {
-		f.report(Issue{ResourceType: issue.ResourceType, ID: string(f.id), Path: issue.Path, Reason: issue.Reason})
-	}
+	f.report(Issue{ResourceType: issue.ResourceType, ID: string(f.id), Path: issue.Path, Reason: issue.Reason})
 }
 
 // appendLine appends the row's line, with its line feed.

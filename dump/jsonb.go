@@ -3,6 +3,8 @@ package dump
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -76,20 +78,36 @@ func nestedEnd(text []byte, i int) int {
 }
 
 // stringEnd returns the index after the closing quote of the string whose
-// content begins at start.
+// content begins at start. It looks at eight bytes at a time: most strings are
+// too short to be worth a call.
 func stringEnd(text []byte, start int) int {
-	for i := start; i < len(text); i++ {
-		quote := bytes.IndexByte(text[i:], '"')
-		if quote < 0 {
-			break
+	const (
+		low       = 0x0101010101010101
+		high      = 0x8080808080808080
+		quote     = low * '"'
+		backslash = low * '\\'
+	)
+	i := start
+	for i+8 <= len(text) {
+		word := binary.LittleEndian.Uint64(text[i:])
+		q, b := word^quote, word^backslash
+		hit := ((q-low)&^q | (b-low)&^b) & high // the lowest bit set is exact
+		if hit == 0 {
+			i += 8
+			continue
 		}
-		i += quote
-		backslashes := 0
-		for j := i - 1; j >= start && text[j] == '\\'; j-- {
-			backslashes++
-		}
-		if backslashes%2 == 0 {
+		i += bits.TrailingZeros64(hit) / 8
+		if text[i] == '"' {
 			return i + 1
+		}
+		i += 2
+	}
+	for ; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
 		}
 	}
 	return len(text)

@@ -20,16 +20,16 @@ func merge(dst, object []byte, ours []member) []byte {
 	return dst
 }
 
-// mergeObject does the work of merge. It walks the stored members only as long
-// as there are some of ours to place; what lies between two places of change is
-// copied as a whole.
+// mergeObject does the work of merge. It walks the stored members from the start
+// for all of ours but the last, and for that one from the end; what lies between
+// two places of change is copied as a whole.
 func mergeObject(dst, object []byte, ours []member) (_ []byte, ok bool) {
 	if len(object) < 2 || object[0] != '{' || object[len(object)-1] != '}' {
 		return dst, false
 	}
 	copied, pos := 0, 1 // what is in dst; where the next stored member begins
 
-	for len(ours) > 0 && object[pos] != '}' {
+	for len(ours) > 1 && object[pos] != '}' {
 		stored, ok := nextMember(object, pos)
 		if !ok {
 			return dst, false
@@ -50,11 +50,10 @@ func mergeObject(dst, object []byte, ours []member) (_ []byte, ok bool) {
 		}
 		pos = stored.next
 	}
-
-	if len(ours) == 0 {
-		return append(dst, object[copied:]...), true
-	}
 	dst = append(dst, object[copied:pos]...)
+	if object[pos] != '}' {
+		return mergeLast(dst, object, pos, ours[0])
+	}
 	for i, m := range ours {
 		if i > 0 || pos > 1 {
 			dst = append(dst, ", "...)
@@ -62,6 +61,34 @@ func mergeObject(dst, object []byte, ours []member) (_ []byte, ok bool) {
 		dst = m.append(dst)
 	}
 	return append(dst, '}'), pos == len(object)-1
+}
+
+// mergeLast appends the members of object from pos on with one of ours among
+// them, whose place it looks for from the end.
+func mergeLast(dst, object []byte, pos int, our member) (_ []byte, ok bool) {
+	for end := len(object) - 1; ; {
+		stored, begin, ok := memberBefore(object, pos, end)
+		if !ok {
+			return dst, false
+		}
+		order := compareNames(stored.name, our.name)
+		switch {
+		case order < 0:
+			dst = append(append(dst, object[pos:end]...), ", "...)
+			return append(our.append(dst), object[end:]...), true
+		case order == 0:
+			dst = append(dst, object[pos:stored.valueStart]...)
+			dst, ok = our.replace(dst, object[stored.valueStart:stored.valueEnd])
+			return append(dst, object[stored.valueEnd:]...), ok
+		case begin == pos:
+			dst = append(our.append(dst), ", "...)
+			return append(dst, object[pos:]...), true
+		}
+		end = begin - len(", ")
+		if end <= pos || string(object[end:begin]) != ", " {
+			return dst, false
+		}
+	}
 }
 
 // append appends the member to an object that has none of this name.

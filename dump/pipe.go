@@ -2,8 +2,8 @@ package dump
 
 import (
 	"context"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,8 +12,8 @@ const (
 	// wake-ups and writes cost next to nothing for each row.
 	chunkSize = 256 << 10
 
-	// queueSize is how many bytes may wait to be written, besides the chunk that
-	// is being filled. A longer line passes all the same, but alone.
+	// queueSize is how many bytes may wait to be written, besides the chunks
+	// that are being filled. A longer line passes all the same, but alone.
 	queueSize = 3 * chunkSize
 
 	// lineSlack is more than a line is longer than its stored jsonb text, so
@@ -29,80 +29,93 @@ const (
 	lull = 20 * time.Millisecond
 )
 
-// pipe carries lines from the goroutine that makes them to the one that writes
-// them, in chunks. Its bounds are in bytes.
-//
-// A line is appended under the lock, so that the writer can take the chunk
-// being filled while the other side waits for the database.
+// pipe carries lines from the goroutines that make them, each with a lane of its
+// own, to the one that writes them, in chunks. Its bounds are in bytes.
 type pipe struct {
-	data chan struct{} // there may be something to take
-	room chan struct{} // there may be space again
+	data    chan struct{} // there may be something to take
+	turn    chan struct{} // holds an element while a huge line is on its way
+	started atomic.Bool   // there has been a line
 
 	mu        sync.Mutex
-	filling   []byte
-	queue     [][]byte // full chunks
+	lanes     []*lane
+	queue     []chunk
 	unwritten int      // bytes in queue, and in the chunk taken last
 	free      [][]byte // buffers to fill again
-	started   bool     // the first line has been handed over
+	resting   bool     // all that there was has been collected
 	closed    bool     // no more lines will come
 	complete  bool     // and all have come
 }
 
-func newPipe() *pipe {
-	return &pipe{data: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+// chunk is some whole lines.
+type chunk struct {
+	data []byte
+
+	// huge means that it is one line, too long for a buffer, and the only such
+	// one on its way: lanes take turns with them.
+	huge bool
+
+	// packed means that data is a piece of a deflate stream that stands for
+	// that many bytes of lines, whose checksum is crc.
+	packed bool
+	lines  int
+	crc    uint32
 }
 
-// put lets format append a line to the chunk being filled and returns the
-// line's length. size is about how long the line will be. It waits for room
-// until ctx is done; the error is then the cause of that.
-func (p *pipe) put(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
+func newPipe() *pipe { return &pipe{data: make(chan struct{}, 1), turn: make(chan struct{}, 1)} }
+
+// lane opens one more lane. With a level of gzip other than 0, it compresses its
+// chunks once there are several lanes.
+func (p *pipe) lane(level int) *lane {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	if len(p.filling) > 0 && len(p.filling)+size+lineSlack > cap(p.filling) {
-		p.handOver()
-	}
-	for p.unwritten > 0 && p.unwritten+size > queueSize {
-		if err := p.await(ctx); err != nil {
-			return 0, err
-		}
-	}
-	if p.filling == nil {
-		p.filling = p.buffer()
-	}
-
-	before := len(p.filling)
-	p.filling = format(slices.Grow(p.filling, size+lineSlack))
-	n := len(p.filling) - before
-	if !p.started || len(p.filling) >= chunkSize {
-		p.started = true
-		p.handOver()
-	}
-	return n, nil
+	l := &lane{pipe: p, room: make(chan struct{}, 1), level: level}
+	p.lanes = append(p.lanes, l)
+	return l
 }
 
-// await gives up the lock until there may be room.
-func (p *pipe) await(ctx context.Context) error {
-	p.mu.Unlock()
-	defer p.mu.Lock()
+// isShared tells whether there is more than one lane.
+func (p *pipe) isShared() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.lanes) > 1
+}
 
+// hasRoom tells whether a chunk for a line of this size may be begun.
+func (p *pipe) hasRoom(size int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unwritten == 0 || p.unwritten+size <= queueSize
+}
+
+// takeTurn waits until no huge line is on its way, and begins one.
+func (p *pipe) takeTurn(ctx context.Context) error {
 	select {
-	case <-p.room:
+	case p.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// handOver puts the chunk being filled into the queue.
-func (p *pipe) handOver() {
-	p.queue = append(p.queue, p.filling)
-	p.unwritten += len(p.filling)
-	p.filling = nil
+// start tells whether the line just made is the first of all.
+func (p *pipe) start() bool { return !p.started.Load() && p.started.CompareAndSwap(false, true) }
+
+// push puts a chunk into the queue.
+func (p *pipe) push(c chunk) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.queue = append(p.queue, c)
+	p.unwritten += len(c.data)
 	signal(p.data)
 }
 
+// buffer is an empty one to fill.
 func (p *pipe) buffer() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
 	if last := len(p.free) - 1; last >= 0 {
 		buf := p.free[last]
 		p.free = p.free[:last]
@@ -111,15 +124,25 @@ func (p *pipe) buffer() []byte {
 	return make([]byte, 0, chunkSize+lineSlack)
 }
 
-// close says that no more lines will come; complete tells whether the last one
-// was the last of the table, or something went wrong.
-func (p *pipe) close(complete bool) {
+// reuse gives back a buffer.
+func (p *pipe) reuse(buf []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	if complete && len(p.filling) > 0 {
-		p.handOver()
+	if cap(buf) <= keepSize {
+		p.free = append(p.free, buf[:0])
 	}
+}
+
+// close says that no more lines will come; complete tells whether the last one
+// was the last of the table, or something went wrong.
+func (p *pipe) close(complete bool) {
+	if complete {
+		p.collect()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
 	p.closed, p.complete = true, complete
 	signal(p.data)
 }
@@ -137,62 +160,77 @@ const (
 // take waits for a chunk and returns it, but only for a moment: then it returns
 // what there is, if anything. A pipe closed before all lines had come gives up
 // what is left in it.
-func (p *pipe) take(timer *time.Timer) (chunk []byte, state pipeState) {
+func (p *pipe) take(timer *time.Timer) (c chunk, state pipeState) {
 	timer.Reset(lull)
 	for {
-		if chunk, state := p.takeFull(); chunk != nil || state != pipeOpen {
-			return chunk, state
+		if c, state := p.next(); c.data != nil || state != pipeOpen {
+			return c, state
 		}
 		select {
 		case <-p.data:
 		case <-timer.C:
-			return p.takeFilling(), pipeIdle
+			if !p.collect() {
+				return chunk{}, pipeIdle
+			}
 		}
 	}
 }
 
-// takeFull takes the next chunk that nothing will be added to, if there is one.
-func (p *pipe) takeFull() (chunk []byte, state pipeState) {
+// next takes the next chunk of the queue, if there is one.
+func (p *pipe) next() (c chunk, state pipeState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	switch {
 	case p.closed && !p.complete:
-		return nil, pipeBroken
+		return chunk{}, pipeBroken
 	case len(p.queue) > 0:
-		chunk = p.queue[0]
+		c = p.queue[0]
 		p.queue = append(p.queue[:0], p.queue[1:]...)
-		return chunk, pipeOpen
+		if p.resting && len(p.queue) == 0 {
+			p.resting = false
+			return c, pipeIdle
+		}
+		return c, pipeOpen
 	case p.closed:
-		return nil, pipeDone
+		return chunk{}, pipeDone
 	}
-	return nil, pipeOpen
+	return chunk{}, pipeOpen
 }
 
-// takeFilling takes the chunk being filled, unless a full one has come just
-// now.
-func (p *pipe) takeFilling() (chunk []byte) {
+// collect puts the chunks being filled into the queue, after those that are
+// there, and tells whether there was any.
+func (p *pipe) collect() (found bool) {
+	for _, l := range p.openLanes() {
+		found = l.giveUp() || found
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.resting = found
+	return found
+}
 
-	if len(p.queue) > 0 || p.closed {
-		return nil
-	}
-	chunk, p.filling = p.filling, nil
-	p.unwritten += len(chunk)
-	return chunk
+func (p *pipe) openLanes() []*lane {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lanes[:len(p.lanes):len(p.lanes)]
 }
 
 // recycle gives back a chunk that has been written.
-func (p *pipe) recycle(chunk []byte) {
+func (p *pipe) recycle(c chunk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	p.unwritten -= len(chunk)
-	if cap(chunk) <= keepSize {
-		p.free = append(p.free, chunk[:0])
+	p.unwritten -= len(c.data)
+	if c.huge {
+		<-p.turn
 	}
-	signal(p.room)
+	if cap(c.data) <= keepSize {
+		p.free = append(p.free, c.data[:0])
+	}
+	for _, l := range p.lanes {
+		signal(l.room)
+	}
 }
 
 // signal wakes the other side, or leaves a mark that it need not wait.

@@ -11,14 +11,17 @@ import (
 func TestPipeKeepsOrder(t *testing.T) {
 	t.Parallel()
 	p := newPipe()
+	l := p.lane(0)
 	for _, line := range []string{"first", "second"} {
-		_, err := p.put(t.Context(), len(line), func(dst []byte) []byte { return append(dst, line...) })
+		_, err := l.put(t.Context(), len(line), func(dst []byte) []byte { return append(dst, line...) })
 		require.NoError(t, err)
 	}
 
-	require.Nil(t, p.takeFilling())
-	chunk, state := p.takeFull()
-	require.Equal(t, "first", string(chunk), "handed over at once")
+	require.True(t, p.collect())
+	chunk, state := p.next()
+	require.Equal(t, "first", string(chunk.data), "handed over at once")
 	require.Equal(t, pipeOpen, state)
-	require.Equal(t, "second", string(p.takeFilling()))
+	chunk, state = p.next()
+	require.Equal(t, "second", string(chunk.data))
+	require.Equal(t, pipeIdle, state)
 }

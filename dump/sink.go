@@ -3,18 +3,15 @@ package dump
 import (
 	"cmp"
 	"crypto/sha256"
-	"fmt"
 	"hash"
 	"io"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 )
 
-// target is the side that compresses and writes.
+// target is the side that writes, and compresses what nobody has yet.
 type target interface {
 	// write takes whole lines.
-	write(lines []byte) error
+	write(c chunk) error
 
 	// flush makes all lines so far readable at the other end.
 	flush() error
@@ -28,7 +25,7 @@ type target interface {
 
 // sink is a target that writes to one writer.
 type sink struct {
-	gzip *gzip.Writer // nil: no compression
+	gzip *gzipper // nil: no compression
 	out  *output
 }
 
@@ -38,12 +35,8 @@ func newSink(w io.Writer, opts Options) (*sink, error) {
 		s.out.hash = sha256.New()
 	}
 	if opts.Gzip {
-		level := cmp.Or(opts.GzipLevel, DefaultGzipLevel)
-		if level < gzip.BestSpeed || level > gzip.BestCompression {
-			return nil, fmt.Errorf("gzip level %d is not between %d and %d", level, gzip.BestSpeed, gzip.BestCompression)
-		}
 		var err error
-		if s.gzip, err = gzip.NewWriterLevel(s.out, level); err != nil {
+		if s.gzip, err = newGzipper(s.out, cmp.Or(opts.GzipLevel, DefaultGzipLevel)); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +52,7 @@ func drain(p *pipe, to target) error {
 	unflushed, started := false, false
 	for {
 		chunk, state := p.take(timer)
-		if chunk != nil {
+		if chunk.data != nil {
 			if err := to.write(chunk); err != nil {
 				return err
 			}
@@ -82,18 +75,17 @@ func drain(p *pipe, to target) error {
 	}
 }
 
-func (s *sink) write(chunk []byte) error {
+func (s *sink) write(c chunk) error {
 	if s.gzip == nil {
-		_, err := s.out.Write(chunk)
+		_, err := s.out.Write(c.data)
 		return err
 	}
-	_, err := s.gzip.Write(chunk)
-	return err
+	return s.gzip.write(c)
 }
 
 func (s *sink) flush() error {
 	if s.gzip != nil {
-		if err := s.gzip.Flush(); err != nil {
+		if err := s.gzip.flush(); err != nil {
 			return err
 		}
 	}
@@ -104,7 +96,7 @@ func (s *sink) finish() error {
 	if s.gzip == nil {
 		return nil
 	}
-	return s.gzip.Close()
+	return s.gzip.close()
 }
 
 func (s *sink) written() (n int64, sum [sha256.Size]byte) {

@@ -121,5 +121,5 @@ func TestAttachments(t *testing.T) {
 	// In a choice and in an extension, too; what is no string passes.
 	c := fhir.NewConverter(fhir.R4(), fhir.Options{AttachmentBase: "https://h/f"})
 	got := string(c.AppendFHIRType(nil, "Observation", []byte(`{"extension": [{"url": "Binary/1", "valueAttachment": {"url": "Binary/1"}}, {"url": "x", "valueAttachment": {"url": 1}}]}`)))
-	require.Equal(t, `{"extension":[{"url":"Binary/1","valueAttachment":{"url":"https://h/f/Binary/1"}},{"url":"x","valueAttachment":{"url":1}}]}`, got)
+	require.Equal(t, `{"extension":[{"url":"Binary/1","valueAttachment":{"url":"https://h/f/Binary/1"}},{"url":"x","valueAttachment":{"url":1}}]}`, got) //nolint:testifylint // byte for byte
 }

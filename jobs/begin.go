@@ -25,7 +25,8 @@ SELECT job_id FROM dropped WHERE job_id IS NOT NULL`
 // Begin starts an export, or starts it again: a new generation, without the
 // parts of the former one, whose snapshot is gone. An export that has all its
 // parts done stays as it is and only lacks its end. Renew keeps the export
-// from others. ErrOver if it has ended or was cancelled.
+// from others. ErrOver if it has ended or was cancelled, ErrShown if what was
+// done must not be dropped.
 func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 	var export Export
 	err := s.move(ctx, id, "begin export", func(tx pgx.Tx) (err error) {
@@ -38,6 +39,9 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 		sql := takeSQL
 		if !export.AllRead() {
 			sql = beginSQL
+			if err := checkNotShown(ctx, tx, id); err != nil {
+				return err
+			}
 			if err := s.dropParts(ctx, tx, id); err != nil {
 				return err
 			}

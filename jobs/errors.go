@@ -7,6 +7,10 @@ var (
 	// one, it is another client's, or it was cancelled.
 	ErrNotFound = errors.New("no such export")
 
+	// ErrShown means that an export can't be begun anew, since its client has
+	// been given files of it, which show the snapshot that is lost.
+	ErrShown = errors.New("files of the export were given away already")
+
 	// ErrOver means that the export or part needs no more work: it has ended,
 	// was cancelled, or another attempt has taken it over. What the caller did
 	// counts for nothing.

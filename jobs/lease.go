@@ -61,19 +61,26 @@ WITH unfinished AS (
 SELECT u.export_id, u.file, j.id, j.attempt >= j.max_attempts
 FROM unfinished u JOIN river_job j ON j.id = u.job_id
 WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
-  AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()`
+  AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()
+FOR NO KEY UPDATE OF j SKIP LOCKED`
 
 // giveBackSQL lets any worker take the job. Its attempts stay counted.
 const giveBackSQL = `
 UPDATE river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
-WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')`
+WHERE id IN (
+    SELECT id FROM river_job
+    WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')
+    FOR NO KEY UPDATE SKIP LOCKED)`
 
 // endSQL ends the jobs that were cancelled a lease's time ago and still count as
 // running. A process that lives ends such a job at once; and River itself would
 // wait for hours.
 const endSQL = `
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
-WHERE state = 'running' AND (metadata->>'cancel_attempted_at')::timestamptz < now() - $1::interval`
+WHERE id IN (
+    SELECT id FROM river_job
+    WHERE state = 'running' AND (metadata->>'cancel_attempted_at')::timestamptz < now() - $1::interval
+    FOR NO KEY UPDATE SKIP LOCKED)`
 
 // lostWork is a job whose process has died.
 type lostWork struct {

@@ -147,6 +147,31 @@ func TestReclaim(t *testing.T) {
 		require.Zero(t, count)
 	})
 
+	t.Run("AboutToBeDone", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, 1)
+		f.begun(t, 100)
+		a := f.take(t)
+		part := f.hold(t, a.job.Args)
+		_, err := f.db.Exec(t.Context(), `UPDATE sluice.part SET lease_until = now() - interval '1 s' WHERE number = $1`, a.job.Args.Number)
+		require.NoError(t, err)
+		_, err = f.db.Exec(t.Context(), `UPDATE river_job SET attempted_at = now() - interval '1 minute', attempt = max_attempts WHERE id = $1`, a.job.ID)
+		require.NoError(t, err)
+
+		// Nobody can renew the lease while the part is being published, and a
+		// slow store can take longer than a lease.
+		count := 0
+		require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) (err error) {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			count, err = f.store.Reclaim(ctx)
+			return err
+		}), "looking for lost work must not wait for the store")
+		require.Zero(t, count)
+		a.end(nil)
+		require.Equal(t, 1, f.count(t, `SELECT parts_done FROM sluice.export WHERE state = 'running'`))
+	})
+
 	t.Run("LostTooOften", func(t *testing.T) {
 		t.Parallel()
 		l := newLostExport(t)

@@ -11,10 +11,10 @@ import (
 
 const fileSQL = fileColumns + `
 JOIN sluice.export e ON e.id = f.export_id
-WHERE f.export_id = $1 AND f.object_key = $2 AND e.state = 'completed'`
+WHERE f.export_id = $1 AND f.object_key = $2 AND (e.state = 'completed' OR e.state = 'running' AND f.page IS NOT NULL)`
 
-// File returns the file of a completed export that lies under the key, or
-// ErrNotFound.
+// File returns the file that lies under the key, of a completed export or shown
+// by Page, or ErrNotFound.
 func (s *Store) File(ctx context.Context, id uuid.UUID, key string) (File, error) {
 	rows, err := s.pool.Query(ctx, fileSQL, id, key)
 	if err != nil {

@@ -1,6 +1,11 @@
 package jobs
 
-import "encoding/hex"
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+)
 
 // TimeLayout is how an instant is written: UTC, microseconds, as PostgreSQL
 // keeps it.
@@ -9,17 +14,12 @@ const TimeLayout = "2006-01-02T15:04:05.000000Z"
 // ManifestName is the object that marks an export complete in the bucket.
 const ManifestName = "manifest.json"
 
-// Manifest is the answer of a completed export (Bulk Data 3.0.0, "Response -
-// Output Manifest").
-type Manifest struct {
-	TransactionTime     string           `json:"transactionTime"`
-	Request             string           `json:"request"`
-	RequiresAccessToken bool             `json:"requiresAccessToken"`
-	OutputFormat        string           `json:"outputFormat"` // of 4.0.0
-	Output              []ManifestOutput `json:"output"`
-	// Deleted is left out if nil.
-	Deleted []ManifestOutput `json:"deleted,omitzero"`
-	Error   []ManifestOutput `json:"error"`
+// manifestHead is what a manifest says before it lists files.
+type manifestHead struct {
+	TransactionTime     string `json:"transactionTime"`
+	Request             string `json:"request"`
+	RequiresAccessToken bool   `json:"requiresAccessToken"`
+	OutputFormat        string `json:"outputFormat"` // of 4.0.0
 }
 
 // ManifestOutput is one file of a manifest.
@@ -41,38 +41,108 @@ type FileExtension struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Manifest builds the manifest of an export with these files; url says what
-// stands for an object. The error is url's.
-func (e Export) Manifest(files Files, url func(File) (string, error)) (Manifest, error) {
-	manifest := Manifest{
-		TransactionTime: e.TransactionTime.UTC().Format(TimeLayout),
-		Request:         e.Request.URL,
-		OutputFormat:    e.Request.OutputFormat(),
-	}
-	var err error
-	if manifest.Output, err = manifestOutputs(files.Output, url); err != nil {
-		return Manifest{}, err
-	}
-	if files.Deleted != nil {
-		if manifest.Deleted, err = manifestOutputs(files.Deleted, url); err != nil {
-			return Manifest{}, err
-		}
-	}
-	manifest.Error, err = manifestOutputs(files.Outcomes, url)
-	return manifest, err
+// ManifestOptions say what differs between a client's manifest and the bucket's.
+type ManifestOptions struct {
+	// RequiresAccessToken says that the URLs want the client's credentials.
+	RequiresAccessToken bool
+
+	// URL says what stands for a file.
+	URL func(File) (string, error)
+
+	// Next, if set, is where the manifest goes on.
+	Next string
 }
 
-func manifestOutputs(files []File, url func(File) (string, error)) ([]ManifestOutput, error) {
-	outputs := make([]ManifestOutput, len(files))
-	for i, file := range files {
-		location, err := url(file)
-		if err != nil {
-			return nil, err
-		}
-		outputs[i] = ManifestOutput{Type: file.ResourceType, URL: location, Count: file.Resources, FileSize: file.Bytes}
-		if len(file.SHA256) > 0 {
-			outputs[i].Extension = &FileExtension{SHA256: hex.EncodeToString(file.SHA256)}
+// manifestLink is a link from one manifest to another.
+type manifestLink struct {
+	Relation string `json:"relation"`
+	URL      string `json:"url"`
+}
+
+// WriteManifest writes the manifest of an export with these files (Bulk Data
+// 3.0.0, "Response - Output Manifest"), a line for each, as their URLs are made:
+// of 100,000 files they take 60 MB. The error is w's, or that of URL.
+func (e Export) WriteManifest(w io.Writer, files Files, opts ManifestOptions) error {
+	head, err := encodeLine(manifestHead{
+		TransactionTime:     e.TransactionTime.UTC().Format(TimeLayout),
+		Request:             e.Request.URL,
+		RequiresAccessToken: opts.RequiresAccessToken,
+		OutputFormat:        e.Request.OutputFormat(),
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(bytes.TrimSuffix(head, []byte("}"))); err != nil {
+		return err
+	}
+	if err := writeFiles(w, "output", files.Output, opts.URL); err != nil {
+		return err
+	}
+	if files.Deleted != nil {
+		if err := writeFiles(w, "deleted", files.Deleted, opts.URL); err != nil {
+			return err
 		}
 	}
-	return outputs, nil
+	if err := writeFiles(w, "error", files.Outcomes, opts.URL); err != nil {
+		return err
+	}
+	return endManifest(w, opts.Next)
+}
+
+// endManifest writes the link to the next manifest, if there is one.
+func endManifest(w io.Writer, next string) error {
+	var link []byte
+	if next != "" {
+		line, err := encodeLine([]manifestLink{{Relation: "next", URL: next}})
+		if err != nil {
+			return err
+		}
+		link = append([]byte(",\n\"link\": "), line...)
+	}
+	_, err := w.Write(append(link, "}\n"...))
+	return err
+}
+
+// writeFiles writes one of the manifest's lists.
+func writeFiles(w io.Writer, name string, files []File, url func(File) (string, error)) error {
+	if _, err := io.WriteString(w, ",\n\""+name+"\": ["); err != nil {
+		return err
+	}
+	separator := "\n"
+	for _, file := range files {
+		location, err := url(file)
+		if err != nil {
+			return err
+		}
+		line, err := encodeLine(manifestOutput(file, location))
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(append([]byte(separator), line...)); err != nil {
+			return err
+		}
+		separator = ",\n"
+	}
+	_, err := io.WriteString(w, "]")
+	return err
+}
+
+func manifestOutput(file File, location string) ManifestOutput {
+	output := ManifestOutput{Type: file.ResourceType, URL: location, Count: file.Resources, FileSize: file.Bytes}
+	if len(file.SHA256) > 0 {
+		output.Extension = &FileExtension{SHA256: hex.EncodeToString(file.SHA256)}
+	}
+	return output
+}
+
+// encodeLine writes a value as JSON. Characters such as & stay as they are: no
+// HTML is made of it, and links are to be copied.
+func encodeLine(value any) ([]byte, error) {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), nil
 }

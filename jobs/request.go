@@ -74,6 +74,9 @@ type Request struct {
 	// export's stands in a header of its own.
 	SeparateStatus bool `json:"separate_status,omitempty"`
 
+	// PartialManifests shows files while others are written.
+	PartialManifests bool `json:"partial_manifests,omitempty"`
+
 	// Warnings say what the client asked for and does not get, because it
 	// preferred that to a refusal. They become a file of outcomes.
 	Warnings []Warning `json:"warnings,omitempty"`

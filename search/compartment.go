@@ -41,7 +41,7 @@ func OfPatients(resourceType string, ids []string) Condition {
 	paths := fhir.R4Search().PatientPaths(resourceType)
 	if len(ids)*len(paths) > fewReferences {
 		return joined(resourceType, func(args *arguments) string {
-			return "SELECT unnest(" + args.bind(textArray(ids), "text[]") + ")"
+			return "SELECT unnest(" + args.bind(textArray(ids), "text[]") + ") AS key"
 		})
 	}
 	var found []predicate
@@ -74,8 +74,8 @@ func references(resourceType string, members map[string]any) []predicate {
 	return found
 }
 
-// joined wants the resources that refer to one of a set of patients: those
-// whose ids a SELECT returns.
+// joined wants the resources that refer to one of a set of patients: those of
+// the column key of a SELECT.
 func joined(resourceType string, patients func(*arguments) string) Condition {
 	paths := fhir.R4Search().PatientPaths(resourceType)
 	if len(paths) == 0 {
@@ -88,10 +88,7 @@ func joined(resourceType string, patients func(*arguments) string) Condition {
 	if resourceType == "Patient" {
 		arrays = append(arrays, "jsonb_build_array(jsonb_build_object('id', r.id))")
 	}
-	return Condition{join: func(args *arguments) string {
-		return "CROSS JOIN LATERAL jsonb_array_elements(" + strings.Join(arrays, " || ") + ") AS reference(v)" +
-			" JOIN (" + patients(args) + ") AS patient(id) ON patient.id = reference.v ->> 'id'"
-	}}
+	return Condition{keys: "jsonb_array_elements(" + strings.Join(arrays, " || ") + ") ->> 'id'", set: patients}
 }
 
 // onResource makes a predicate on the document of a row a condition.

@@ -8,9 +8,10 @@ import (
 // Condition says which rows of a FHIR table are wanted. The zero value wants
 // them all.
 type Condition struct {
-	// where and join write their SQL and bind their arguments.
+	// where and set write their SQL and bind their arguments.
 	where func(*arguments) string
-	join  func(*arguments) string
+	keys  string
+	set   func(*arguments) string
 }
 
 // Clause is a condition as SQL. It calls the row r.
@@ -18,11 +19,10 @@ type Clause struct {
 	// Where is a boolean expression; empty, it holds for every row.
 	Where string
 
-	// Join, if set, follows the table in the FROM of a second look at the same
-	// rows; those that it leaves at least once meet the condition:
-	//
-	//	r.id IN (SELECT r.id FROM patient AS r <Join>)
-	Join string
+	// Keys and Set, if set, leave the rows of which a key is in a set: Keys is an
+	// expression that returns texts, several or none for a row, Set a SELECT of
+	// one column named key.
+	Keys, Set string
 
 	// Args are the values of the placeholders $1, $2, … as text; the SQL says of
 	// which type each is.
@@ -36,8 +36,8 @@ func (c Condition) SQL() Clause {
 	if c.where != nil {
 		clause.Where = c.where(&args)
 	}
-	if c.join != nil {
-		clause.Join = c.join(&args)
+	if c.set != nil {
+		clause.Keys, clause.Set = c.keys, c.set(&args)
 	}
 	clause.Args = args.values
 	return clause
@@ -48,8 +48,8 @@ func (c Condition) SQL() Clause {
 func All(conditions ...Condition) Condition {
 	all := combine(conditions, " AND ")
 	for _, c := range conditions {
-		if c.join != nil {
-			all.join = c.join
+		if c.set != nil {
+			all.keys, all.set = c.keys, c.set
 		}
 	}
 	return all

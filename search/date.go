@@ -34,8 +34,8 @@ const lengthSQL = `CASE length(%x) WHEN 4 THEN interval '1 year' WHEN 7 THEN int
 	WHEN 10 THEN interval '1 day' ELSE interval '1 microsecond' END`
 
 // pointSQL is the span of each date at the path %p of the document %r.
-const pointSQL = `SELECT ` + lowSQL + ` AS low, ` + lowSQL + ` + ` + lengthSQL + ` AS high
-	FROM (SELECT jsonb_path_query(%r, '%p ? (@.type() == "string")') #>> '{}' OFFSET 0) AS e(x)`
+const pointSQL = `SELECT low, low + ` + lengthSQL + ` AS high FROM (SELECT e.x, ` + lowSQL + ` AS low
+	FROM (SELECT jsonb_path_query(%r, '%p ? (@.type() == "string")') #>> '{}' OFFSET 0) AS e(x) OFFSET 0) AS e`
 
 // periodSQL is the span of each Period there. It lasts for ever where it has no
 // start or no end, and is none without both.
@@ -97,9 +97,10 @@ func dateValue(place fhir.Place, modifier, text string) (predicate, error) {
 		spans = timingSpans
 	}
 	path := jsonPath(place.Path)
+	any := exists(place.Path) // much cheaper, and most resources have nothing at most places
 	return func(root string, args *arguments) string {
-		return "EXISTS (SELECT FROM (" + spans(root, path) + ") AS s WHERE " +
-			compare(spanConditions[comparison], wanted, "timestamp", args) + ")"
+		return "(" + any(root, args) + " AND EXISTS (SELECT FROM (" + spans(root, path) + ") AS s WHERE " +
+			compare(spanConditions[comparison], wanted, "timestamp", args) + "))"
 	}, nil
 }
 

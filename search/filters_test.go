@@ -16,7 +16,7 @@ func TestPublishedExamples(t *testing.T) {
 	t.Parallel()
 
 	s := newStore(t, published(t, "r4-examples")...)
-	checkAll(t, s, 3)
+	checkAll(t, s, 2)
 }
 
 // TestSyntheticPatients does the same with the records of synthetic patients,
@@ -25,7 +25,7 @@ func TestSyntheticPatients(t *testing.T) {
 	t.Parallel()
 
 	s := newStore(t, published(t, "synthea-bds")...)
-	checkAll(t, s, 3)
+	checkAll(t, s, 2)
 }
 
 // checkAll makes up to count searches by each parameter of each type.

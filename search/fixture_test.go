@@ -114,22 +114,29 @@ func published(t testing.TB, folder string) []string {
 		t.Skip("no public FHIR data: set SLUICE_TEST_DATA to its folder")
 	}
 	for i, file := range files {
-		files[i] = withoutLong(t, file)
+		files[i] = sampled(t, file)
 	}
 	return files
 }
 
-// longLine is more than a resource has that is worth searching hundreds of
-// times.
-const longLine = 100_000
+// What is searched hundreds of times is of this size at most: the resource, and
+// the file.
+const (
+	longLine  = 100_000
+	manyLines = 1000
+)
 
-// withoutLong copies a file without its long lines.
-func withoutLong(t testing.TB, name string) string {
+// sampled copies lines of a file that are not long: all, or as many spread over
+// it.
+func sampled(t testing.TB, name string) string {
 	t.Helper()
 
+	content := readFile(t, name)
+	step := bytes.Count(content, []byte("\n"))/manyLines + 1
 	var short bytes.Buffer
-	for line := range bytes.Lines(readFile(t, name)) {
-		if len(line) < longLine {
+	number := 0
+	for line := range bytes.Lines(content) {
+		if number++; number%step == 0 && len(line) < longLine {
 			short.Write(line)
 		}
 	}

@@ -1,7 +1,6 @@
 package search_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,7 +151,7 @@ func TestHostileValues(t *testing.T) {
 		filter, err := search.Parse(resourceType, escapeQuery(name)+"="+escapeQuery(value))
 		var e *search.Error
 		if err != nil {
-			require.True(t, errors.As(err, &e), "%s=%s", name, value)
+			require.ErrorAs(t, err, &e, "%s=%s", name, value)
 			refused++
 			return
 		}

@@ -73,6 +73,7 @@ func TestRules(t *testing.T) {
 		"birthdate=1980-02-28":                   {},
 		"birthdate=ne1980":                       {"bob", "zoe"},
 		"birthdate=gt1980":                       {"zoe"},
+		"birthdate=gt1980-02-29":                 {"zoe"},
 		"birthdate=ge1980":                       {"ann", "zoe"},
 		"birthdate=lt1980-02-29":                 {"bob"},
 		"birthdate=le1980-02-29":                 {"ann", "bob"},
@@ -137,6 +138,8 @@ func TestQuantities(t *testing.T) {
 	for query, want := range map[string][]string{
 		"value-quantity=100":                                      {"g100", "g100.4"},
 		"value-quantity=100.0":                                    {"g100"},
+		"value-quantity=1e1":                                      {"mg5"}, // from 5
+		"value-quantity=0e1":                                      {},      // up to 5
 		"value-quantity=1e2":                                      {"g100", "g100.4"},
 		"value-quantity=ne100":                                    {"mg5"},
 		"value-quantity=gt100":                                    {"g100.4"},

@@ -27,7 +27,7 @@ func (s *Source) AdoptSnapshot(ctx context.Context, names func(context.Context) 
 	if err != nil {
 		return nil, fmt.Errorf("source: adopt snapshot: %w", err)
 	}
-	sn := &Snapshot{conn: conn, schema: s.config.Schema}
+	sn := s.newSnapshot(conn)
 	if err := sn.adopt(ctx, names); err != nil {
 		return nil, errors.Join(fmt.Errorf("source: adopt snapshot: %w", err), conn.Close(ctx))
 	}

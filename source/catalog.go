@@ -144,5 +144,16 @@ func measure(ctx context.Context, db querier, candidates []*candidate) error {
 	return err
 }
 
+// remeasure fills in the members and sizes of a table anew.
+func remeasure(ctx context.Context, db querier, table Table) (Table, error) {
+	c := &candidate{table: table}
+	c.table.Members, c.table.Blocks, c.table.Bytes = nil, 0, 0
+	if err := db.QueryRow(ctx, `SELECT $1::regclass::oid`, quote(table.Schema, table.Name)).Scan(&c.oid); err != nil {
+		return table, err
+	}
+	err := measure(ctx, db, []*candidate{c})
+	return c.table, err
+}
+
 // quote writes a relation's name for use in SQL.
 func quote(schema, name string) string { return pgx.Identifier{schema, name}.Sanitize() }

@@ -42,7 +42,7 @@ func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id 
 			return fmt.Errorf("source: %w", err)
 		}
 	}
-	return deletions.query(fn).run(ctx, r.conn.Conn().PgConn(), r.pace)
+	return deletions.query(fn).run(ctx, r.conn.pg(), r.pace)
 }
 
 func (d Deletions) query(fn func(id []byte) error) query {

@@ -24,6 +24,10 @@ var (
 	// held, but a table was rewritten, truncated, replaced or dropped after it
 	// was taken, so that its rows can't be found any more.
 	ErrRewritten = errors.New("a table was rewritten after the snapshot was taken")
+
+	// ErrInTheWay comes with ErrSnapshotGone: a session has waited too long for a
+	// table that the snapshot keeps as it is.
+	ErrInTheWay = errors.New("another session waits for a table that the snapshot keeps as it is")
 )
 
 // TableError is an error that concerns the table of one resource type.

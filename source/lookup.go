@@ -2,7 +2,9 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -20,28 +22,39 @@ type Lookup struct {
 // Lookup hands each string to fn, whose bytes are valid until fn returns. It is
 // otherwise as Source.Scan.
 func (s *Source) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
-	return lookup.query(fn).run(ctx, conn.Conn().PgConn(), s.pace)
+	return lookup.query(fn).run(ctx, conn.pg(), s.pace)
 }
 
 // Lookup is Source.Lookup under the Reader's snapshot.
 func (r *Reader) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
-	return lookup.query(fn).run(ctx, r.conn.Conn().PgConn(), r.pace)
+	return lookup.query(fn).run(ctx, r.conn.pg(), r.pace)
 }
 
 func (l Lookup) query(fn func(value []byte) error) query {
 	q := query{
 		relation: "ids",
 		sql:      l.SQL,
-		check:    func([]pgconn.FieldDescription) error { return nil },
+		check: func(fields []pgconn.FieldDescription) error {
+			if len(fields) != 1 || !slices.Contains(textTypes, fields[0].DataTypeOID) {
+				return errNoText
+			}
+			return nil
+		},
 		each: func(values [][]byte) (size int, err error) {
+			if values[0] == nil {
+				return 0, fmt.Errorf("source: %w", errNoText)
+			}
 			return len(values[0]), fn(values[0])
 		},
 	}
 	q.bind(l.Args)
 	return q
 }
+
+// errNoText means that a Lookup is not what it should be.
+var errNoText = errors.New("a lookup returns more than one column, another type than text, or null")

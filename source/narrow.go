@@ -13,17 +13,20 @@ import (
 // only those that its planner expects to be wanted. Cut into block ranges, it
 // would be read whole. A scan without conditions finds the table as it is.
 func (sn *Snapshot) Narrow(ctx context.Context, scan Scan) (Table, error) {
+	sn.mu.Lock()
+	defer sn.mu.Unlock()
+	return narrowTable(ctx, sn.conn.PgConn(), scan)
+}
+
+func narrowTable(ctx context.Context, conn *pgconn.PgConn, scan Scan) (Table, error) {
 	table := scan.Table
 	if len(scan.query().params) == 0 {
 		return table, nil
 	}
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-
 	members := make([]Member, len(table.Members))
 	table.Bytes = 0
 	for i, m := range table.Members {
-		narrowed, err := narrow(ctx, sn.conn.PgConn(), scan, m)
+		narrowed, err := narrow(ctx, conn, scan, m)
 		if err != nil {
 			return Table{}, fmt.Errorf("source: ask how %s is read: %w", quote(m.Schema, m.Name), err)
 		}

@@ -18,9 +18,9 @@ func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, f
 		if only.Where != "" {
 			behind = "(" + only.Where + ") AND " + behind
 		}
-		scan.Only = Condition{Where: behind, Join: only.Join, Args: args}
+		scan.Only = Condition{Where: behind, Keys: only.Keys, Set: only.Set, Args: args}
 	}
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
@@ -28,5 +28,5 @@ func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, f
 
 	q := scan.rows(fn)
 	q.sql += " ORDER BY r.id LIMIT " + strconv.Itoa(limit)
-	return q.run(ctx, conn.Conn().PgConn(), s.pace)
+	return q.run(ctx, conn.pg(), s.pace)
 }

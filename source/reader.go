@@ -7,28 +7,27 @@ import (
 	"regexp"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Reader is a connection on which every scan sees one snapshot, which others
 // hold. It counts against Config.MaxConns, serves one scan at a time, and must
 // be closed.
 type Reader struct {
-	conn *pgxpool.Conn
+	conn *connection
 	pace *pace
 }
 
 // OpenReader opens a Reader of the first of these snapshots that somebody still
 // holds; they are meant to show the same state. ErrSnapshotGone if none is left.
 func (s *Source) OpenReader(ctx context.Context, snapshotIDs ...string) (*Reader, error) {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	r := &Reader{conn: conn, pace: s.pace}
 	err = ErrSnapshotGone
 	for _, id := range snapshotIDs {
-		if err = importSnapshot(ctx, conn.Conn().PgConn(), id); !errors.Is(err, ErrSnapshotGone) {
+		if err = importSnapshot(ctx, conn.pg(), id); !errors.Is(err, ErrSnapshotGone) {
 			break
 		}
 		r.rollback(ctx)
@@ -58,7 +57,12 @@ func (r *Reader) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error
 	if err := pin(ctx, r.conn, only, schema, name); err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	return stream(ctx, r.conn.Conn().PgConn(), r.pace, scan, fn)
+	return r.stream(ctx, scan, fn)
+}
+
+// stream is Scan of a table that is known to be as the snapshot shows it.
+func (r *Reader) stream(ctx context.Context, scan Scan, fn func(*Row) error) error {
+	return stream(ctx, r.conn.pg(), r.pace, scan, fn)
 }
 
 // Close gives the connection back.
@@ -70,7 +74,7 @@ func (r *Reader) Close(ctx context.Context) {
 // rollback ends the transaction. If that fails the connection is broken, and
 // the pool drops it.
 func (r *Reader) rollback(ctx context.Context) {
-	if conn := r.conn.Conn().PgConn(); !conn.IsClosed() {
+	if conn := r.conn.pg(); !conn.IsClosed() {
 		_, _ = conn.Exec(ctx, `ROLLBACK`).ReadAll()
 	}
 }

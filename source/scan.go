@@ -47,13 +47,13 @@ type Scan struct {
 // its connection closed before Scan returns, which waits some seconds for that
 // at most. The error of fn is returned as it is.
 func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
 
-	return stream(ctx, conn.Conn().PgConn(), s.pace, scan, fn)
+	return stream(ctx, conn.pg(), s.pace, scan, fn)
 }
 
 // stream runs the scan on conn, not faster than the pace.

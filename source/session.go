@@ -31,9 +31,11 @@ const readBuffer = 64 << 10
 // transaction that idles as long: none of the server's or the role's timeouts
 // may end them. A table locked exclusively is waited for, but not for ever.
 // JIT compiles for hundreds of milliseconds before the first row, for queries
-// that have nothing to compile. A client whose machine is gone without a word is
-// given up after two minutes, and its snapshot with it. pg_settings leaves out what the server's
-// version does not know (transaction_timeout came with 17).
+// that have nothing to compile. Workers of a parallel query would look at the
+// whole table for each range of blocks, which only a plain scan reads alone. A
+// client whose machine is gone without a word is given up after two minutes, and
+// its snapshot with it. pg_settings leaves out what the server's version does not
+// know (transaction_timeout came with 17).
 const sessionSQL = `
 SELECT count(set_config(name, value, false))
 FROM (VALUES
@@ -42,6 +44,7 @@ FROM (VALUES
 	('idle_session_timeout', '0'),
 	('jit', 'off'),
 	('lock_timeout', '30s'),
+	('max_parallel_workers_per_gather', '0'),
 	('statement_timeout', '0'),
 	('tcp_keepalives_count', '6'),
 	('tcp_keepalives_idle', '60'),

@@ -36,9 +36,10 @@ type Snapshot struct {
 	// because not every open transaction could be seen.
 	Estimated bool
 
-	mu     sync.Mutex // conn serves one query at a time
-	conn   *pgx.Conn
-	schema string
+	mu      sync.Mutex // conn serves one query at a time
+	conn    *pgx.Conn
+	schema  string
+	giveWay time.Duration
 }
 
 // OpenSnapshot takes a snapshot of the database as it is now and exports it.
@@ -47,11 +48,15 @@ func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: open snapshot: %w", err)
 	}
-	sn := &Snapshot{conn: conn, schema: s.config.Schema}
+	sn := s.newSnapshot(conn)
 	if err := sn.open(ctx, s.config.CommitMargin); err != nil {
 		return nil, errors.Join(fmt.Errorf("source: open snapshot: %w", err), conn.Close(ctx))
 	}
 	return sn, nil
+}
+
+func (s *Source) newSnapshot(conn *pgx.Conn) *Snapshot {
+	return &Snapshot{conn: conn, schema: s.config.Schema, giveWay: s.config.GiveWay}
 }
 
 func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
@@ -94,8 +99,9 @@ const (
 	pingTimeout = time.Minute
 )
 
-// Watch returns ErrSnapshotGone as soon as the snapshot is gone, or the error of
-// ctx when that ends before. Then the snapshot can only be closed.
+// Watch returns ErrSnapshotGone as soon as the snapshot is gone or, with
+// ErrInTheWay, should go (Config.GiveWay), or the error of ctx when that ends
+// before. Then the snapshot can only be closed.
 func (sn *Snapshot) Watch(ctx context.Context) error {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
@@ -122,7 +128,7 @@ func (sn *Snapshot) wait(ctx context.Context) error {
 	}
 	answer, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	return sn.conn.Ping(answer)
+	return sn.ask(answer)
 }
 
 // Close releases the snapshot. Scans that have begun go on; none can begin.

@@ -26,8 +26,10 @@ import (
 const (
 	DefaultApplicationName = "sluice"
 	DefaultCommitMargin    = 5 * time.Minute
+	DefaultGiveWay         = 15 * time.Second
 	DefaultMaxConns        = 16
 	DefaultSchema          = "public"
+	DefaultShareBytes      = 32 << 20
 )
 
 // Config says which database to read and how.
@@ -44,6 +46,11 @@ type Config struct {
 	// DefaultCommitMargin; negative means no margin.
 	CommitMargin time.Duration
 
+	// GiveWay is how long another session may wait for a table that a Snapshot
+	// keeps as it is, before the Snapshot is given up (Snapshot.Watch). Defaults to
+	// DefaultGiveWay.
+	GiveWay time.Duration
+
 	// MaxConns bounds the connections that scans and catalog queries use; what
 	// comes on top waits. Each open Snapshot holds one more, outside the bound,
 	// so that holders can never starve the scans they wait for. Defaults to
@@ -58,6 +65,14 @@ type Config struct {
 	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
 	Schema string
 
+	// ShareBytes is how much of a table, as it lies on disk, is worth a connection
+	// of its own to ScanMany. Defaults to DefaultShareBytes.
+	ShareBytes int64
+
+	// Spares is how many of MaxConns ScanMany may use for second and further
+	// readers, in all scans together. 0 means that one reader does each scan.
+	Spares int
+
 	// URL is the connection string, in any form libpq understands. The role
 	// needs CONNECT, USAGE on the schema and SELECT on the tables.
 	URL string
@@ -66,8 +81,10 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.ApplicationName = cmp.Or(c.ApplicationName, DefaultApplicationName)
 	c.CommitMargin = max(cmp.Or(c.CommitMargin, DefaultCommitMargin), 0)
+	c.GiveWay = cmp.Or(c.GiveWay, DefaultGiveWay)
 	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)
+	c.ShareBytes = cmp.Or(c.ShareBytes, DefaultShareBytes)
 	return c
 }
 
@@ -77,6 +94,9 @@ type Source struct {
 	pace   *pace
 	pool   *pgxpool.Pool
 	single *pgx.ConnConfig // for connections outside the pool
+
+	places chan struct{} // holds an element for each connection in use
+	spares chan struct{} // and for each of these that is a spare one
 }
 
 // Open prepares access to the database. It fails when the URL makes no sense;
@@ -96,7 +116,14 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	return &Source{config: cfg, pace: newPace(cfg.ReadRate), pool: pool, single: poolConfig.ConnConfig}, nil
+	return &Source{
+		config: cfg,
+		pace:   newPace(cfg.ReadRate),
+		pool:   pool,
+		single: poolConfig.ConnConfig,
+		places: make(chan struct{}, cfg.MaxConns),
+		spares: make(chan struct{}, cfg.Spares),
+	}, nil
 }
 
 // Close closes the connections. It waits for running scans to end, so their

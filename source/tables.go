@@ -14,7 +14,13 @@ import (
 // table's rows say another type than the one asked for, as "PAtient" would be,
 // it is not the type's table.
 func (s *Source) Table(ctx context.Context, resourceType string) (Table, error) {
-	table, err := findTable(ctx, s.pool, s.config.Schema, resourceType)
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return Table{}, fmt.Errorf("source: %w", err)
+	}
+	defer conn.Release()
+
+	table, err := findTable(ctx, conn, s.config.Schema, resourceType)
 	if err != nil {
 		return Table{}, fmt.Errorf("source: %w", err)
 	}

@@ -85,7 +85,7 @@ func TestTable(t *testing.T) {
 	require.Equal(t, "empty", f.table(t, "Empty").Name)
 	require.Equal(t, []string{"g"}, f.ids(t, source.Scan{Table: f.table(t, "Group")}))
 
-	for _, name := range []string{"group", "GROUP", "Carenote", "empty", "Missing", "Group_history", "", "G" + strings.Repeat("x", 63), `Group"; DROP TABLE empty; --`} {
+	for _, name := range []string{"group", "GROUP", "Carenote", "empty", "Missing", "Group_history", "", "G" + strings.Repeat("x", 5000), `Group"; DROP TABLE empty; --`} {
 		_, err := f.source.Table(t.Context(), name)
 		require.ErrorIs(t, err, source.ErrNoTable, name)
 	}

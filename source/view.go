@@ -27,7 +27,13 @@ type View struct {
 func (s *Source) View(ctx context.Context) (View, error) {
 	var v View
 	var sees bool
-	if err := s.pool.QueryRow(ctx, viewSQL).Scan(&v.Role, &v.Standby, &sees); err != nil {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return v, fmt.Errorf("source: look at the role: %w", err)
+	}
+	defer conn.Release()
+
+	if err := conn.QueryRow(ctx, viewSQL).Scan(&v.Role, &v.Standby, &sees); err != nil {
 		return v, fmt.Errorf("source: look at the role: %w", err)
 	}
 	v.Blind = !sees

@@ -9,7 +9,7 @@ import (
 
 // partSize is the size of a part of a multipart upload, and of the one buffer
 // an upload holds.
-const partSize = 16 << 20
+const partSize = 8 << 20
 
 // Object is an object in the bucket.
 type Object struct {
@@ -40,7 +40,7 @@ func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (Object, e
 // that, Discard removes it, and the caller must do one of them. When Stage
 // itself fails, nothing is left behind. The error wraps r's own.
 //
-// The size need not be known. Memory is one buffer of 16 MiB, whatever the
+// The size need not be known. Memory is one buffer of 8 MiB, whatever the
 // size. Stage can't wake up a Read that blocks: r must end by itself when ctx
 // does, as a pipe does whose writer stops.
 //

@@ -22,6 +22,10 @@ const (
 	// its transactions to be worth it. One of less is a small table, or the half
 	// of one that has a little more.
 	minPartBytes = 32 << 20
+
+	// maxParts bounds what is planned and kept of one export, however small its
+	// parts are set to be.
+	maxParts = 100_000
 )
 
 // cut makes parts of an export's scans: of about partBytes on disk at most, and
@@ -33,6 +37,7 @@ func cut(exportID uuid.UUID, scans []source.Scan, partBytes int64, window int) (
 		total += scan.Table.Bytes
 	}
 	target := min(partBytes, max(total/int64(windowsAnExport*window), minPartBytes))
+	target = max(target, total/maxParts+1)
 
 	var parts []jobs.PlannedPart
 	for _, scan := range scans {

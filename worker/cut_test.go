@@ -41,6 +41,7 @@ func TestCut(t *testing.T) {
 		{"four windows", 10 * gib, 256 * mib, 64},
 		{"the ceiling", 100 * gib, 256 * mib, 400},
 		{"a ceiling below the floor", 10 * mib, mib, 10},
+		{"a ceiling that is too low", 100 * gib, 64 << 10, maxParts},
 	} {
 		parts, err := cut(uuid.New(), []source.Scan{aTable("Patient", test.size)}, test.partBytes, jobs.DefaultWindow)
 		require.NoError(t, err)

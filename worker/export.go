@@ -3,7 +3,6 @@ package worker
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,8 +52,8 @@ type takeFunc func(context.Context, uuid.UUID) (jobs.Export, *source.Snapshot, e
 func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) error {
 	w.config.Logger.WarnContext(ctx, "snapshot lost", "export", id, "error", lost)
 	take := w.take
-	if errors.Is(lost, source.ErrRewritten) {
-		take = w.begin // what the parts have is of no use
+	if errors.Is(lost, source.ErrRewritten) || errors.Is(lost, source.ErrInTheWay) {
+		take = w.begin // what the parts have is of no use, or in the way too
 	}
 	return w.run(ctx, id, take)
 }
@@ -235,15 +234,11 @@ func closeSnapshot(ctx context.Context, snapshot *source.Snapshot) {
 // writeManifest stores the manifest for those who read the bucket: as the
 // client gets it, with object keys instead of links.
 func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, files jobs.Files) error {
-	manifest, err := export.Manifest(files, func(file jobs.File) (string, error) { return file.ObjectKey, nil })
-	if err != nil {
-		return err
-	}
 	var document bytes.Buffer
-	encoder := json.NewEncoder(&document)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(manifest); err != nil {
+	err := export.WriteManifest(&document, files, jobs.ManifestOptions{
+		URL: func(file jobs.File) (string, error) { return file.ObjectKey, nil },
+	})
+	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	_, err = w.config.Bucket.Upload(ctx, export.ID.String()+"/"+jobs.ManifestName, &document)

@@ -41,7 +41,7 @@ func TestExport(t *testing.T) {
 	require.Equal(t, export.BytesPlanned, export.BytesRead)
 	require.WithinRange(t, *export.TransactionTime, before.Add(-time.Minute), time.Now())
 	require.WithinDuration(t, time.Now().Add(24*time.Hour), *export.ExpiresAt, time.Minute)
-	require.Equal(t, jobs.Manifest{
+	require.Equal(t, manifest{
 		TransactionTime: export.TransactionTime.UTC().Format("2006-01-02T15:04:05.000000Z"),
 		Request:         "https://fhir.example.org/fhir/$export",
 		OutputFormat:    "application/fhir+ndjson",

@@ -117,7 +117,7 @@ func passes(err error) bool {
 		return false
 	}
 	for _, final := range []error{
-		errTooLong, source.ErrOldServer, source.ErrNoTable,
+		errTooLong, jobs.ErrShown, source.ErrOldServer, source.ErrNoTable,
 		storage.ErrAccessDenied, storage.ErrNoBucket, storage.ErrNoCredentials, storage.ErrTooLarge,
 	} {
 		if errors.Is(err, final) {
@@ -146,6 +146,8 @@ func publicReason(err error) string {
 	switch {
 	case errors.Is(err, errTooLong):
 		return "the export took longer than the server allows"
+	case errors.Is(err, jobs.ErrShown):
+		return "the database's snapshot was lost, and files of it were given away already"
 	case errors.Is(err, source.ErrNoTable):
 		return "the table is no longer there"
 	case errors.Is(err, source.ErrSnapshotGone):
@@ -171,6 +173,8 @@ func sourceReason(err *pgconn.PgError) string {
 		return "the source database denies reading the table"
 	case "42P01": // undefined_table
 		return "the table is no longer there"
+	case "55P03": // lock_not_available
+		return "the table was locked too long by another session, such as one that rewrites or alters it"
 	}
 	return fmt.Sprintf("the database reported an error (SQLSTATE %s)", err.Code)
 }

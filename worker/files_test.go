@@ -102,11 +102,22 @@ func unzip(t *testing.T, content []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
+// manifest is what the specification says a client finds.
+type manifest struct {
+	TransactionTime     string                `json:"transactionTime"`
+	Request             string                `json:"request"`
+	RequiresAccessToken bool                  `json:"requiresAccessToken"`
+	OutputFormat        string                `json:"outputFormat"`
+	Output              []jobs.ManifestOutput `json:"output"`
+	Deleted             []jobs.ManifestOutput `json:"deleted"`
+	Error               []jobs.ManifestOutput `json:"error"`
+}
+
 // manifest reads the bucket's copy of the manifest.
-func (f *fixture) manifest(t *testing.T, id uuid.UUID) (manifest jobs.Manifest) {
+func (f *fixture) manifest(t *testing.T, id uuid.UUID) (m manifest) {
 	t.Helper()
-	require.NoError(t, json.Unmarshal(f.object(t, id.String()+"/manifest.json"), &manifest))
-	return manifest
+	require.NoError(t, json.Unmarshal(f.object(t, id.String()+"/manifest.json"), &m))
+	return m
 }
 
 // requireNothing fails unless nothing of the export is left once it was cleaned

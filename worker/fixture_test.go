@@ -102,6 +102,7 @@ func (f *fixture) exec(t *testing.T, sql string, args ...any) {
 type options struct {
 	sourceURL, bucketURL string
 	databaseConns        int32
+	giveWay              time.Duration
 	maxAge               time.Duration
 	maxFileBytes         int64
 	partBytes            int64
@@ -115,7 +116,7 @@ type options struct {
 // start runs a worker until it is stopped or the test ends.
 func (f *fixture) start(t *testing.T, opts options) *running {
 	t.Helper()
-	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL)})
+	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), GiveWay: opts.giveWay})
 	require.NoError(t, err)
 	t.Cleanup(src.Close)
 

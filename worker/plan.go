@@ -55,7 +55,7 @@ func (w *exportWorker) planScans(ctx context.Context, request jobs.Request, snap
 		}
 		scan.Only = only
 		scans[i] = scan
-		if only.Join != "" { // the indexes that serve it are those of other tables
+		if only.Keys != "" { // the indexes that serve it are those of other tables
 			scan.Only = source.Condition{}
 		}
 		narrowed, err := snapshot.Narrow(ctx, scan)

@@ -52,7 +52,7 @@ func planProvenance(request jobs.Request, own source.Scan, all []source.Scan, pl
 		planned.Only = source.Condition{Where: fmt.Sprintf(targetSQL, wanted), Args: args}
 		return untimed(planned)
 	}
-	if own.Only.Where == "" || own.Only.Join != "" || len(request.Filters[provenanceType]) > 0 {
+	if own.Only.Where == "" || own.Only.Keys != "" || len(request.Filters[provenanceType]) > 0 {
 		return planned
 	}
 	planned.Only = source.Condition{
@@ -67,7 +67,7 @@ func planProvenance(request jobs.Request, own source.Scan, all []source.Scan, pl
 func wantedTargets(request jobs.Request, scans []source.Scan) (sql string, args []string) {
 	var types []string
 	for _, scan := range scans {
-		if scan.Table.Type == provenanceType || scan.Only.Join != "" {
+		if scan.Table.Type == provenanceType || scan.Only.Keys != "" {
 			continue
 		}
 		only := scan.Only

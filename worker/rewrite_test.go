@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -107,4 +108,23 @@ func TestPartOfRewrittenTableWaits(t *testing.T) {
 	open()
 	f.await(t, id, jobs.Completed)
 	f.requireFiles(t, id, map[string]int64{"Encounter": 2, "Patient": 200})
+}
+
+// Whoever wants to change a table while it is exported gets it: the parts that
+// were not read yet would wait for him, and he for the holder of the snapshot.
+func TestTableWantedByOther(t *testing.T) {
+	t.Parallel()
+	// Encounters are read last, and wait for who waits for the holder.
+	f := newFixture(t, table("patient")+table("encounter")+patients+`INSERT INTO encounter (id, txid, resource) VALUES ('en-1', 1, '{}')`)
+	open := f.gate(t, "patient")
+	f.start(t, options{slots: 1, giveWay: time.Second})
+	id := f.accept(t, jobs.Request{Types: []string{"Encounter", "Patient"}})
+	f.awaitReaders(t, 1)
+
+	f.exec(t, `ALTER TABLE encounter ADD COLUMN added text`)
+	open()
+	export := f.await(t, id, jobs.Completed)
+	require.Equal(t, 2, export.Generation)
+	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"), "each resource once")
+	require.Equal(t, f.oracle(t, "Encounter", "encounter"), f.lines(t, id, "Encounter"), "each resource once")
 }

@@ -26,8 +26,7 @@ func selection(ctx context.Context, from *source.Source, request jobs.Request, r
 		}
 		filters = append(filters, filter)
 	}
-	clause := search.All(whose, search.Any(filters...)).SQL()
-	return source.Condition{Where: clause.Where, Join: clause.Join, Args: clause.Args}, nil
+	return source.Condition(search.All(whose, search.Any(filters...)).SQL()), nil
 }
 
 // compartment says whose resources are wanted.

@@ -1,0 +1,69 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestPartialManifests: files are shown while others are written, and a link
+// leads from page to page.
+func TestPartialManifests(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.kickOff(t, "/fhir/$export?_type=Patient,Group,Account&allowPartialManifests=true").ID
+	type page struct {
+		TransactionTime, Request string
+		Output                   []struct{ Type, URL string }
+		Link                     []struct{ Relation, URL string }
+	}
+	read := func(target string, status int) page {
+		got := b.get(t, target)
+		require.Equal(t, status, got.StatusCode, got.body)
+		require.Equal(t, "application/json", got.Header.Get("Content-Type"))
+		var p page
+		require.NoError(t, json.Unmarshal([]byte(got.body), &p))
+		return p
+	}
+	target := statusPath + id.String()
+	require.Empty(t, b.get(t, target).body, "nothing is known yet")
+	b.exec(t, `UPDATE sluice.export SET state = 'running', transaction_time = now() WHERE id = $1`, id)
+	require.Empty(t, b.get(t, target).body, "nothing is there yet")
+
+	add := func(number int, resourceType string) {
+		key := id.String() + "/" + resourceType + ".0001.ndjson.gz"
+		b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned)
+			VALUES ($1, $2, 1, $3, '{}', $4, 1, 'done', 1)`, id, number, resourceType, key)
+		b.exec(t, `INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources) VALUES ($1, $2, 1, 'output', $3, $4, 3)`, id, number, resourceType, key)
+	}
+	add(1, "Patient")
+	first := read(target, http.StatusAccepted)
+	require.Len(t, first.Output, 1)
+	require.Empty(t, first.Link)
+	requireRefusal(t, b.get(t, target+"?page=2"), http.StatusNotFound, "not-found", "")
+
+	add(2, "Group")
+	add(3, "Account")
+	again := read(target, http.StatusAccepted)
+	require.Equal(t, "Patient", again.Output[0].Type)
+	require.Len(t, again.Output, 1, "a page stays as it is")
+	require.Len(t, again.Link, 1, "but for the link")
+	require.Equal(t, "next", again.Link[0].Relation)
+	require.Equal(t, b.url+target+"?page=2", again.Link[0].URL)
+
+	b.exec(t, `UPDATE sluice.export SET state = 'completed', expires_at = now() + interval '1 day', finished_at = now() WHERE id = $1`, id)
+	second := read(target+"?page=2", http.StatusOK)
+	require.Len(t, second.Output, 2)
+	require.Empty(t, second.Link)
+	require.Equal(t, again.TransactionTime, second.TransactionTime)
+	require.Equal(t, again.Request, second.Request)
+	require.Equal(t, again.Link, read(target, http.StatusOK).Link)
+
+	for _, number := range []string{"0", "x", "3", "-1"} {
+		requireRefusal(t, b.get(t, target+"?page="+number), http.StatusNotFound, "not-found", "")
+	}
+	other := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+	requireRefusal(t, b.get(t, statusPath+other.String()+"?page=2"), http.StatusNotFound, "not-found", "")
+}

@@ -1,0 +1,72 @@
+package source_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+func TestCondition(t *testing.T) {
+	t.Parallel()
+
+	f := newFixture(t, aidbox("patient")+manyRows)
+	f.exec(t, `VACUUM ANALYZE patient`)
+	table := f.table(t, "Patient")
+	some := source.Condition{
+		Where: `r.id = ANY ($2::text[]) OR r.resource ->> 'text' = $1::text`,
+		Args:  []string{"'; --", `{"pt-1","pt-2500","pt-5000"}`},
+	}
+	require.ElementsMatch(t, []string{"pt-1", "pt-2500", "pt-5000"}, f.ids(t, source.Scan{Table: table, Only: some}))
+
+	// Each row has two keys; a row of which both are in the set comes once.
+	keyed := source.Condition{
+		Keys: `unnest(ARRAY[r.id, 'key of ' || r.id])`,
+		Set:  `SELECT unnest($1::text[]) AS key`,
+		Args: []string{`{"pt-1","key of pt-1","key of pt-4000","nobody",NULL}`},
+	}
+	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: keyed}))
+
+	for _, c := range []source.Condition{some, keyed} {
+		whole := f.ids(t, source.Scan{Table: table, Only: c})
+		var parts []string
+		for _, blocks := range source.Plan(table, table.Bytes/4) {
+			parts = append(parts, f.ids(t, source.Scan{Table: table, Only: c, Blocks: blocks})...)
+		}
+		require.ElementsMatch(t, whole, parts, "each row in one part")
+	}
+	f.exec(t, `UPDATE patient SET ts = '2020-01-01' WHERE id = 'pt-1'`)
+	since := source.Scan{Table: table, Only: keyed, ChangedAfter: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)}
+	require.Equal(t, []string{"pt-4000"}, f.ids(t, since))
+}
+
+func TestLookup(t *testing.T) {
+	t.Parallel()
+
+	f := newFixture(t, aidbox("patient")+manyRows)
+	var ids []string
+	lookup := source.Lookup{SQL: `SELECT id FROM patient WHERE id = ANY ($1::text[])`, Args: []string{`{"pt-1","pt-9999"}`}}
+	collect := func(value []byte) error {
+		ids = append(ids, string(value))
+		return nil
+	}
+	require.NoError(t, f.source.Lookup(t.Context(), lookup, collect))
+	require.Equal(t, []string{"pt-1"}, ids)
+
+	sn := f.snapshot(t)
+	f.exec(t, `DELETE FROM patient WHERE id = 'pt-1'`)
+	reader, err := f.source.OpenReader(t.Context(), sn.ID)
+	require.NoError(t, err)
+	defer reader.Close(t.Context())
+	require.NoError(t, reader.Lookup(t.Context(), lookup, collect))
+	require.Equal(t, []string{"pt-1", "pt-1"}, ids, "the snapshot still has it")
+
+	lookup.SQL = `SELECT NULL::text WHERE $1::text IS NOT NULL`
+	require.ErrorContains(t, f.source.Lookup(t.Context(), lookup, collect), "null")
+	lookup.SQL = `SELECT 1 WHERE $1::text IS NOT NULL`
+	require.ErrorContains(t, f.source.Lookup(t.Context(), lookup, collect), "text")
+	require.False(t, slices.Contains(ids, ""))
+}
