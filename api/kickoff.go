@@ -41,6 +41,9 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 		return err
 	}
 	params.lenient = prefersLenient(c)
+	if err := readFormat(params); err != nil {
+		return err
+	}
 	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
 		return err
 	}
