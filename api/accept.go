@@ -36,8 +36,8 @@ func acceptsJSON(c *gin.Context) error {
 }
 
 // readFormat refuses a parameter _format that asks for anything but JSON (FHIR
-// R4, "RESTful API", on content types). A plus that was not
-// percent-encoded reached us as a space.
+// R4, "RESTful API", on content types). A plus that was not percent-encoded
+// reached us as a space.
 func readFormat(params *parameters) error {
 	value, ok, err := params.one("_format")
 	if err != nil || !ok {
