@@ -10,7 +10,7 @@ type limitSettings struct {
 	ClientKickOffs int `env:"SLUICE_CLIENT_KICK_OFFS" default:"60" help:"How many exports one client may kick off a minute; 0 means no limit."`
 	ClientDumps    int `env:"SLUICE_CLIENT_DUMPS" default:"600" help:"How many dumps one client may begin a minute; 0 means no limit."`
 	ClientRequests int `env:"SLUICE_CLIENT_REQUESTS" default:"6000" help:"How many requests of any kind one client may send a minute; 0 means no limit."`
-	Failures       int `env:"SLUICE_FAILURES" default:"30" help:"How many times a minute wrong credentials are looked at, from one address or in the name of one client from where it is not known; 0 means no limit."`
+	Failures       int `env:"SLUICE_FAILURES" default:"30" help:"How many times a minute wrong secrets and assertions are looked at, from one address or in the name of one client from where it is not known; 0 means no limit."`
 }
 
 // Validate checks what has no meaning below zero.

@@ -35,6 +35,24 @@ func acceptsJSON(c *gin.Context) error {
 	}
 }
 
+// readFormat refuses a parameter _format that asks for anything but JSON (FHIR
+// R4, "RESTful API", on content types). A plus that was not percent-encoded
+// reached us as a space.
+func readFormat(params *parameters) error {
+	value, ok, err := params.one("_format")
+	if err != nil || !ok {
+		return err
+	}
+	name, _, err := mime.ParseMediaType(strings.ReplaceAll(value, " ", "+"))
+	if err == nil && (name == "json" || slices.Contains(jsonTypes, name)) {
+		return nil
+	}
+	return params.forgive(&problem{
+		status: http.StatusBadRequest, code: "not-supported", parameter: "_format",
+		text: "_format is application/fhir+json or json, not " + quote(value),
+	})
+}
+
 // acceptsGzip tells whether the client unpacks gzip. One that does not say is
 // given what needs no unpacking (RFC 9110, 12.5.3).
 func acceptsGzip(c *gin.Context) bool {

@@ -153,6 +153,7 @@ type API struct {
 	dumps        chan struct{} // holds an element for each running dump
 	capabilities capabilityCache
 	metrics      *metrics
+	readiness    readiness
 	started      time.Time
 	trail        *trail
 

@@ -177,3 +177,19 @@ func TestManyValues(t *testing.T) {
 	got := b.post(t, "/fhir/Patient/$export", "application/fhir+json", `{"resourceType":"Parameters","parameter":[`+strings.TrimSuffix(strings.Repeat(`{"name":"patient","valueString":"pt-1"},`, 20_000), ",")+`]}`)
 	require.Equal(t, http.StatusAccepted, got.StatusCode, got.body)
 }
+
+// TestManyFilters: nor does one that names few values, each of which is dear. No
+// preference forgives it.
+func TestManyFilters(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.documented(t)
+	for name, value := range map[string]string{
+		"_elements":   strings.Repeat("id,", 1000) + "id",
+		"_typeFilter": strings.Repeat("Patient?active=true,", 1000) + "Patient?active=true",
+	} {
+		body := `{"resourceType":"Parameters","parameter":[{"name":"` + name + `","valueString":"` + value + `"}]}`
+		got := b.post(t, "/fhir/$export", "application/fhir+json", body, "Prefer", "handling=lenient")
+		requireRefusal(t, got, http.StatusBadRequest, "too-costly", name)
+	}
+}

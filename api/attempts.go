@@ -1,6 +1,7 @@
 package api
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"sync"
 	"time"
@@ -25,9 +26,11 @@ type attempts struct {
 	byAddress *buckets
 	byClient  *buckets
 	byPair    *buckets
+	seed      maphash.Seed
 
-	mu    sync.Mutex
-	known map[pair]time.Time // when it was let in last
+	mu      sync.Mutex
+	known   map[pair]time.Time // when it was let in last
+	running map[uint64]int     // by pair and proof, of clients at addresses of their own
 }
 
 // pair is a client at an address.
@@ -40,7 +43,9 @@ func newAttempts(perMinute int) *attempts {
 		byAddress: newBuckets(perMinute),
 		byClient:  newBuckets(perMinute),
 		byPair:    newBuckets(perMinute),
+		seed:      maphash.MakeSeed(),
 		known:     map[pair]time.Time{},
+		running:   map[uint64]int{},
 	}
 }
 
@@ -49,19 +54,23 @@ type attempt struct {
 	attempts *attempts
 	pair     pair
 	own      bool // the address is one of the client's
+	joined   bool // it proves what another is proving already
+	running  uint64
 }
 
-// begin begins an attempt to be let in, or tells how long to wait before. The
-// client is empty where it is not known before it is let in.
-func (a *attempts) begin(client, address string) (begun *attempt, wait time.Duration) {
+// begin begins an attempt to be let in, or tells how long to wait before. proof
+// is what the client proves its name by.
+//
+// What is being tried counts as failed until it is known not to be: many that
+// try at once get no further than those that try in turn.
+func (a *attempts) begin(client, address, proof string) (begun *attempt, wait time.Duration) {
 	begun = &attempt{attempts: a, pair: pair{client, network(address)}}
 	begun.own = a.isKnown(begun.pair)
 	if begun.own {
-		return begun, a.byPair.look(begun.pair.key())
+		begun.running = maphash.String(a.seed, begun.pair.key()+"\x00"+proof)
+		return begun, a.join(begun)
 	}
-	// What is being tried counts as failed until it is known not to be: many
-	// that try at once get no further than those that try in turn.
-	if wait = a.byAddress.take(begun.pair.address); wait > 0 || client == "" {
+	if wait = a.byAddress.take(begun.pair.address); wait > 0 {
 		return begun, wait
 	}
 	if wait = a.byClient.take(client); wait > 0 {
@@ -70,9 +79,37 @@ func (a *attempts) begin(client, address string) (begun *attempt, wait time.Dura
 	return begun, wait
 }
 
+// join begins an attempt of a client where it is known. It may well send a
+// hundred requests at once: as long as they prove the same, they are one guess.
+func (a *attempts) join(begun *attempt) (wait time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	begun.joined = a.running[begun.running] > 0
+	if !begun.joined {
+		if wait = a.byPair.take(begun.pair.key()); wait > 0 {
+			return wait
+		}
+	}
+	a.running[begun.running]++
+	return 0
+}
+
+// leave ends an attempt that has joined.
+func (a *attempts) leave(begun *attempt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running[begun.running]--; a.running[begun.running] == 0 {
+		delete(a.running, begun.running)
+	}
+}
+
 // failed ends the attempt: the credentials were wrong.
 func (b *attempt) failed() {
-	if b.own {
+	if !b.own {
+		return
+	}
+	b.attempts.leave(b)
+	if b.joined {
 		b.attempts.byPair.take(b.pair.key())
 	}
 }
@@ -85,12 +122,14 @@ func (b *attempt) succeeded() {
 
 // undecided ends the attempt: whether the credentials were right is not known.
 func (b *attempt) undecided() {
-	if b.own {
+	if !b.own {
+		b.attempts.byAddress.give(b.pair.address)
+		b.attempts.byClient.give(b.pair.client)
 		return
 	}
-	b.attempts.byAddress.give(b.pair.address)
-	if b.pair.client != "" {
-		b.attempts.byClient.give(b.pair.client)
+	b.attempts.leave(b)
+	if !b.joined {
+		b.attempts.byPair.give(b.pair.key())
 	}
 }
 

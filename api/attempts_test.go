@@ -55,7 +55,7 @@ func TestBucketsAreBounded(t *testing.T) {
 // guess fails until it has to wait, and returns how often it could.
 func guess(a *attempts, client, address string) (failed int) {
 	for ; failed < 1000; failed++ {
-		begun, wait := a.begin(client, address)
+		begun, wait := a.begin(client, address, fmt.Sprint("guess ", failed))
 		if wait > 0 {
 			return failed
 		}
@@ -66,7 +66,7 @@ func guess(a *attempts, client, address string) (failed int) {
 
 // enter is what a client with the right credentials does.
 func enter(a *attempts, client, address string) bool {
-	begun, wait := a.begin(client, address)
+	begun, wait := a.begin(client, address, "the secret")
 	if wait == 0 {
 		begun.succeeded()
 	}
@@ -86,8 +86,6 @@ func TestGuessing(t *testing.T) {
 
 		require.Equal(t, 10, guess(a, "c", "2001:db8::1"))
 		require.Zero(t, guess(a, "d", "2001:db8::ffff:2"), "one network of IPv6 counts as one")
-		require.Equal(t, 10, guess(a, "", "192.0.2.4"))
-		require.Equal(t, 10, guess(a, "", "192.0.2.5"), "no name is nobody's")
 	})
 }
 
@@ -108,7 +106,7 @@ func TestGuessingLocksNobodyOut(t *testing.T) {
 
 		for range 100 {
 			require.True(t, enter(a, "c", "192.0.2.7"), "success is not counted")
-			begun, wait := a.begin("d", "192.0.2.8")
+			begun, wait := a.begin("d", "192.0.2.8", "the secret")
 			require.Zero(t, wait)
 			begun.undecided()
 		}
@@ -124,11 +122,57 @@ func TestGuessingAtOnce(t *testing.T) {
 	a := newAttempts(10)
 	begun := 0
 	for range 100 {
-		if _, wait := a.begin("a", "192.0.2.1"); wait == 0 {
+		if _, wait := a.begin("a", "192.0.2.1", "guess"); wait == 0 {
 			begun++
 		}
 	}
 	require.Equal(t, 10, begun)
+}
+
+// TestGuessingAtOnceWhereKnown: beside a client, nobody guesses faster than
+// anywhere; its own requests, which all prove the same, come through.
+func TestGuessingAtOnceWhereKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAttempts(10)
+		require.True(t, enter(a, "a", "192.0.2.1"))
+		var begun []*attempt
+		for i := range 100 {
+			if one, wait := a.begin("a", "192.0.2.1", fmt.Sprint("guess ", i)); wait == 0 {
+				begun = append(begun, one)
+			}
+		}
+		require.Len(t, begun, 10)
+		for _, one := range begun {
+			one.failed()
+		}
+		require.Zero(t, guess(a, "a", "192.0.2.1"))
+
+		time.Sleep(time.Minute)
+		begun = nil
+		for range 100 {
+			one, wait := a.begin("a", "192.0.2.1", "the secret")
+			require.Zero(t, wait)
+			begun = append(begun, one)
+		}
+		for _, one := range begun {
+			one.succeeded()
+		}
+		require.Equal(t, 10, guess(a, "a", "192.0.2.1"), "and cost nothing")
+
+		time.Sleep(time.Minute)
+		begun = nil
+		for range 100 {
+			one, wait := a.begin("a", "192.0.2.1", "an old secret")
+			require.Zero(t, wait)
+			begun = append(begun, one)
+		}
+		for _, one := range begun {
+			one.failed()
+		}
+		require.Zero(t, guess(a, "a", "192.0.2.1"), "each that fails counts")
+		require.Empty(t, a.running)
+	})
 }
 
 func TestKnownIsBounded(t *testing.T) {

@@ -34,6 +34,7 @@ type auditEvent struct {
 	request   string
 	path      string
 	export    string
+	types     []string // of an export
 	status    int
 	broken    bool // the answer was cut off
 	bytes     int64
@@ -82,6 +83,8 @@ func (a *API) auditOf(c *gin.Context, at time.Time) (event auditEvent, ok bool) 
 	case auditCancel, auditDownload, auditManifest, auditPoll:
 		event.export = shorten(c.Param("id"))
 	}
+	event.types = c.GetStringSlice(keyTypes)
+	event.resources = c.GetInt64(keyResources)
 	if dumped, _ := c.Get(keyDumped); dumped != nil {
 		result, _ := dumped.(dump.Result)
 		event.resources = result.Rows
@@ -96,12 +99,13 @@ func auditedAction(c *gin.Context) (action string, ok bool) {
 		if !strings.Contains(c.FullPath(), route.part) {
 			continue
 		}
+		_, listed := c.Get(keyResources)
 		switch status := c.Writer.Status(); {
 		case route.action == auditPoll && c.Request.Method == http.MethodDelete:
 			return auditCancel, true
-		case route.action == auditPoll && status == http.StatusOK:
-			return auditManifest, true
-		case route.action == auditPoll && status == http.StatusAccepted:
+		case route.action == auditPoll && listed:
+			return auditManifest, true // of a running export, too
+		case route.action == auditPoll && status < http.StatusMultipleChoices:
 			return "", false
 		case route.action == auditDump && status == http.StatusAccepted:
 			return auditKickOff, true
@@ -130,6 +134,12 @@ func (e auditEvent) outcome() string {
 	return "done"
 }
 
+// counts tells whether the event knows how many resources were taken: by a dump,
+// or with the links of a manifest, which the object store answers.
+func (e auditEvent) counts() bool {
+	return e.action == auditDump || e.action == auditManifest
+}
+
 // attr is the event in a log line.
 func (e auditEvent) attr() slog.Attr {
 	attrs := []any{
@@ -147,7 +157,10 @@ func (e auditEvent) attr() slog.Attr {
 	if e.export != "" {
 		attrs = append(attrs, slog.String("export", e.export))
 	}
-	if e.action == auditDump {
+	if len(e.types) > 0 {
+		attrs = append(attrs, slog.Any("types", e.types))
+	}
+	if e.counts() {
 		attrs = append(attrs, slog.Int64("resources", e.resources))
 	}
 	return slog.Group("audit", attrs...)

@@ -32,6 +32,8 @@ type auditLine struct {
 	Export    string `json:"export"`
 	Bytes     int    `json:"bytes"`
 	Resources int    `json:"resources"`
+
+	Types []string `json:"types"`
 }
 
 // audited returns what the log says, without the request's id.
@@ -77,17 +79,21 @@ func TestAudit(t *testing.T) {
 	wrong := b.request(t, http.MethodGet, "/Patient/$dump")
 	wrong.SetBasicAuth("Confidential1", "Confidential2")
 	refused := b.do(t, wrong)
+	wrong = b.request(t, http.MethodGet, "/Patient/$dump")
+	wrong.SetBasicAuth(clientID, "Confidential3")
+	b.do(t, wrong)
 	b.get(t, "/health")
 	b.get(t, "/nowhere")
 
 	const here = "127.0.0.1"
 	want := []auditLine{
 		{Action: "dump", Outcome: "done", Client: clientID, Status: 200, Remote: here, Path: "/Patient/$dump", Bytes: len(dumped.body), Resources: strings.Count(dumped.body, "\n")},
-		{Action: "kick-off", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export", Export: id, Bytes: len(kicked.body)},
+		{Action: "kick-off", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export", Export: id, Types: []string{"Patient"}, Bytes: len(kicked.body)},
 		{Action: "cancel", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export-status/" + id, Export: id},
 		{Action: "poll", Outcome: "refused", Client: clientID, Status: 404, Remote: here, Path: "/fhir/$export-status/" + id, Export: id, Bytes: len(gone.body)},
 		{Action: "token", Outcome: "done", Client: "app", Status: 200, Remote: here, Path: "/auth/token", Bytes: len(token.body)},
 		{Action: "dump", Outcome: "refused", Status: 401, Remote: here, Path: "/Patient/$dump", Bytes: len(refused.body)},
+		{Action: "dump", Outcome: "refused", Client: clientID, Status: 401, Remote: here, Path: "/Patient/$dump", Bytes: len(refused.body)},
 	}
 	require.Eventually(t, func() bool { return len(lines.audited(t)) >= len(want) }, patience, tick)
 	require.ElementsMatch(t, want, lines.audited(t))
@@ -108,7 +114,7 @@ func TestAudit(t *testing.T) {
 			agents = append(agents, identifier["value"].(string))
 		}
 	}
-	require.ElementsMatch(t, []string{clientID, clientID, clientID, clientID, "app"}, agents)
+	require.ElementsMatch(t, []string{clientID, clientID, clientID, clientID, clientID, "app"}, agents)
 
 	text, err := json.Marshal(events)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/rand"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -92,7 +93,10 @@ func (e auditEvent) fhir() fhirAudit {
 		{"request", e.request},
 		{"bytes", strconv.FormatInt(e.bytes, 10)},
 	}}
-	if e.action == auditDump {
+	if len(e.types) > 0 {
+		thing.Detail = append(thing.Detail, auditDetail{"types", strings.Join(e.types, ",")})
+	}
+	if e.counts() {
 		thing.Detail = append(thing.Detail, auditDetail{"resources", strconv.FormatInt(e.resources, 10)})
 	}
 	if e.export != "" {

@@ -29,30 +29,47 @@ func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.
 
 // authenticate finds out who asks. Without credentials that is nobody.
 func (a *API) authenticate(c *gin.Context) (auth.Client, error) {
-	ctx := c.Request.Context()
 	if token, ok := bearer(c); ok && a.config.Tokens != nil {
-		return a.attempt(c, "", func() (auth.Client, error) { return a.config.Tokens.Find(ctx, token) })
+		return a.findToken(c, token)
 	}
 	if id, secret, ok := c.Request.BasicAuth(); ok {
-		return a.attempt(c, id, func() (auth.Client, error) { return a.config.Clients.Authenticate(ctx, id, secret) })
+		return a.trySecret(c, id, secret)
 	}
 	return auth.Client{}, unauthorized()
 }
 
-// attempt lets a client try to be let in, unless there were too many failures.
-func (a *API) attempt(c *gin.Context, id string, try func() (auth.Client, error)) (auth.Client, error) {
-	begun, wait := a.attempts.begin(id, c.ClientIP())
-	if wait > 0 {
-		return auth.Client{}, tooManyFailures(wait)
+// findToken finds the client of an access token. Wrong ones are not counted:
+// nobody guesses 256 random bits, and tokens that have expired, of which a busy
+// client may send a hundred, must keep neither it nor its neighbours out.
+func (a *API) findToken(c *gin.Context, token string) (auth.Client, error) {
+	client, err := a.config.Tokens.Find(c.Request.Context(), token)
+	switch {
+	case errors.Is(err, auth.ErrBadCredentials):
+		return auth.Client{}, unauthorized()
+	case err != nil:
+		return auth.Client{}, unavailable(err)
 	}
-	client, err := try()
+	return client, nil
+}
+
+// trySecret lets a client try its secret, unless there were too many failures.
+func (a *API) trySecret(c *gin.Context, id, secret string) (auth.Client, error) {
+	begun, wait := a.attempts.begin(id, c.ClientIP(), secret)
+	if wait > 0 {
+		return auth.Client{}, throttled("there were too many wrong credentials", wait)
+	}
+	client, err := a.config.Clients.Authenticate(c.Request.Context(), id, secret)
 	switch {
 	case err == nil:
 		begun.succeeded()
 		return client, nil
 	case errors.Is(err, auth.ErrBadCredentials):
 		begun.failed()
+		c.Set(keyClient, client.ID) // in whose name it was; what else was said may be a secret
 		return auth.Client{}, unauthorized()
+	case c.Request.Context().Err() != nil: // who goes away has made the server hash all the same
+		begun.failed()
+		return auth.Client{}, unavailable(err)
 	}
 	begun.undecided()
 	if errors.Is(err, auth.ErrBusy) {
@@ -64,10 +81,6 @@ func (a *API) attempt(c *gin.Context, id string, try func() (auth.Client, error)
 // busyPause is when to come back if too many secrets are being checked: a
 // hundred take some seconds.
 const busyPause = 5 * time.Second
-
-func tooManyFailures(wait time.Duration) *problem {
-	return throttled("there were too many wrong credentials", wait)
-}
 
 // bearer returns the access token of a request. It is taken from the header
 // alone: addresses end up in logs.

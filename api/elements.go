@@ -7,6 +7,9 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
+// maxElements is more than all types of FHIR have in common use.
+const maxElements = 1000
+
 // readElements reads _elements: the root elements to export, each as in
 // Patient.name, or name for every type that has it (Bulk Data 3.0.0, "Query
 // Parameters"). nil means all.
@@ -14,6 +17,9 @@ func readElements(params *parameters, types []string) ([]string, error) {
 	given, ok := params.list("_elements")
 	if !ok {
 		return nil, nil
+	}
+	if len(given) > maxElements {
+		return nil, tooMany("_elements", maxElements, "elements")
 	}
 	var elements []string
 	for _, element := range given {

@@ -17,13 +17,20 @@ var nextFilter = regexp.MustCompile(`,[A-Z][A-Za-z]*\?`)
 // PostgreSQL takes 65535.
 const maxFilterArgs = 50_000
 
+// maxFilters bounds the filters of a request: each is looked at for each row.
+const maxFilters = 1000
+
 // readFilters reads _typeFilter: FHIR searches on the types to export, each as
 // in Observation?status=final (Bulk Data 3.0.0, "_typeFilter Query Parameter").
 func readFilters(params *parameters, types []string) (map[string][]string, error) {
 	queries := map[string][]string{}
 	parsed := map[string][]search.Filter{}
+	count := 0
 	for _, value := range params.repeated("_typeFilter") {
 		for _, text := range splitFilters(value) {
+			if count++; count > maxFilters {
+				return nil, tooMany("_typeFilter", maxFilters, "filters")
+			}
 			filter, query, err := readFilter(text, types)
 			switch {
 			case err == nil:
@@ -37,9 +44,7 @@ func readFilters(params *parameters, types []string) (map[string][]string, error
 	}
 	for resourceType, filters := range parsed {
 		if len(search.Any(filters...).SQL().Args) > maxFilterArgs {
-			p := invalid("_typeFilter", "_typeFilter has too many values for %s", resourceType)
-			p.code = "too-costly"
-			return nil, p
+			return nil, tooMany("_typeFilter", maxFilterArgs, "values for "+resourceType)
 		}
 	}
 	if len(queries) == 0 {

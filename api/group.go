@@ -107,6 +107,9 @@ func (q *groupQuery) read(params *parameters) error {
 		}
 		q.count = min(count, maxGroups)
 	}
+	if err := readFormat(params); err != nil {
+		return err
+	}
 	var err error
 	if q.after, _, err = params.one("_after"); err != nil {
 		return err
@@ -118,7 +121,7 @@ func (q *groupQuery) read(params *parameters) error {
 	criteria, names := url.Values{}, url.Values{}
 	for name, values := range params.values {
 		switch parameter, _, _ := strings.Cut(name, ":"); parameter {
-		case "_count", "_after":
+		case "_count", "_after", "_format":
 			continue
 		case "name":
 			names[name] = values

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,10 +48,28 @@ func TestReady(t *testing.T) {
 	require.JSONEq(t, `{"ready": true, "checks": {"database": "ok", "source": "ok"}}`, got.body)
 
 	b.db.Close()
-	got = ready()
-	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode)
+	require.Eventually(t, func() bool {
+		got = ready()
+		return got.StatusCode == http.StatusServiceUnavailable
+	}, patience, tick)
 	require.JSONEq(t, `{"ready": false, "checks": {"database": "failing", "source": "ok"}}`, got.body)
 	require.Contains(t, b.logs.String(), "closed pool", "why is the operator's business")
+}
+
+// TestReadyIsCheap: nobody makes Sluice ask its databases by asking it.
+func TestReadyIsCheap(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	b := setup(t, func(config *api.Config) {
+		config.Ready = []api.Check{{Name: "database", Do: func(context.Context) error { asked.Add(1); return nil }}}
+	})
+	begin := time.Now()
+	var asking sync.WaitGroup
+	for range 50 {
+		asking.Go(func() { b.get(t, "/ready") })
+	}
+	asking.Wait()
+	require.LessOrEqual(t, int(asked.Load()), 1+int(time.Since(begin)/time.Second))
 }
 
 // TestReadySideBySide: a check that takes long does not take the time of the

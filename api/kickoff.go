@@ -41,6 +41,9 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 		return err
 	}
 	params.lenient = prefersLenient(c)
+	if err := readFormat(params); err != nil {
+		return err
+	}
 	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
 		return err
 	}
@@ -134,6 +137,7 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err != nil {
 		return unavailable(err)
 	}
+	c.Set(keyTypes, request.Types)
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)
 	c.Header("Preference-Applied", strings.Join(applied(c, request), ", "))

@@ -195,3 +195,15 @@ func TestRefusedKickOffs(t *testing.T) {
 	require.Zero(t, b.count(t, `SELECT count(*) FROM sluice.export`))
 	require.Zero(t, b.count(t, `SELECT count(*) FROM river_job`))
 }
+
+// TestFormat: FHIR's general parameter _format may ask for JSON.
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, format := range []string{"json", "application/json", "application/fhir+json", "application%2Ffhir%2Bjson"} {
+		b.kickOff(t, "/fhir/$export?_format="+format)
+		require.Equal(t, http.StatusOK, b.get(t, "/fhir/Group?_format="+format).StatusCode, format)
+	}
+	requireRefusal(t, b.get(t, "/fhir/$export?_format=xml"), http.StatusBadRequest, "not-supported", "_format")
+	requireRefusal(t, b.get(t, "/fhir/Group?_format=application/fhir%2Bxml"), http.StatusBadRequest, "not-supported", "_format")
+}

@@ -28,6 +28,7 @@ func (a *API) manifest(c *gin.Context, export jobs.Export, page int) error {
 	if err != nil {
 		return err
 	}
+	handOut(c, export, files)
 	// The links' end, which can come before the files': a client that comes later
 	// asks again.
 	c.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
@@ -49,9 +50,16 @@ func (a *API) partialManifest(c *gin.Context, export jobs.Export, page int) erro
 	if err != nil {
 		return err
 	}
+	handOut(c, export, files)
 	c.Header("Content-Type", "application/json")
 	c.Status(exportStatus(c, export, http.StatusAccepted))
 	return a.sendManifest(c, export, files, next, a.config.LinkLife)
+}
+
+// handOut notes for the audit what the client is about to get links to.
+func handOut(c *gin.Context, export jobs.Export, files jobs.Files) {
+	c.Set(keyTypes, export.Request.Types)
+	c.Set(keyResources, files.Resources())
 }
 
 // listFiles returns the files of a page of the manifest, and where the next page

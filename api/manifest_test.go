@@ -101,6 +101,15 @@ func TestManifest(t *testing.T) {
 	require.Equal(t, 3, m.Output[0].Count)
 	require.Contains(t, got.body, m.Output[0].URL, "to be copied as it stands")
 
+	var taken auditLine
+	require.Eventually(t, func() bool {
+		all := b.logs.audited(t)
+		taken = all[len(all)-1]
+		return taken.Action == "manifest"
+	}, patience, tick)
+	require.Equal(t, 3, taken.Resources, "downloads from the store leave no line of their own")
+	require.Equal(t, []string{"Patient", "Group"}, taken.Types)
+
 	file := b.follow(t, m.Output[0].URL)
 	require.Equal(t, http.StatusOK, file.StatusCode, file.body)
 	require.Equal(t, "application/fhir+ndjson", file.Header.Get("Content-Type"))

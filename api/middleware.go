@@ -38,6 +38,8 @@ const (
 	keyRequestID = "request"
 	keyClient    = "client"
 	keyDumped    = "dumped"
+	keyResources = "resources"
+	keyTypes     = "types"
 )
 
 // log writes a line for each request when it is over, however it ends. Neither

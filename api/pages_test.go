@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,11 @@ func TestPartialManifests(t *testing.T) {
 	first := read(target, http.StatusAccepted)
 	require.Len(t, first.Output, 1)
 	require.Empty(t, first.Link)
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(b.logs.audited(t), func(line auditLine) bool {
+			return line.Action == "manifest" && line.Status == http.StatusAccepted && line.Resources == 3
+		})
+	}, patience, tick, "links were given away")
 	requireRefusal(t, b.get(t, target+"?page=2"), http.StatusNotFound, "not-found", "")
 
 	add(2, "Group")

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -48,13 +47,16 @@ func (p *parameters) checkCount() error {
 			count += 1 + strings.Count(value, ",")
 		}
 		if count > maxValues {
-			return &problem{
-				status: http.StatusBadRequest, code: "too-costly", parameter: shorten(name),
-				text: fmt.Sprintf("the request has more than %d values", maxValues),
-			}
+			return tooMany(name, maxValues, "values")
 		}
 	}
 	return nil
+}
+
+func tooMany(parameter string, most int, of string) *problem {
+	refused := invalid(parameter, "the request has more than %d %s", most, of)
+	refused.code = "too-costly"
+	return refused
 }
 
 // forgive notes what a lenient client did not get and lets its request go on;

@@ -40,12 +40,34 @@ func TestGuessedSecrets(t *testing.T) {
 	requireThrottled(t, ask("other", "wrong"))
 	requireThrottled(t, ask("other", "other-secret"))
 	requireThrottled(t, ask("nobody", "wrong"))
-	requireThrottled(t, b.withToken(t, http.MethodGet, "/Patient/$dump", "x"))
 	got := b.postToken(t, app.form(t, "system/*.rs").Encode())
 	require.Equal(t, http.StatusTooManyRequests, got.StatusCode)
 	require.Equal(t, "temporarily_unavailable", readToken(t, got).Error)
 	require.NotEmpty(t, got.Header.Get("Retry-After"))
 	require.Equal(t, http.StatusNotFound, ask(clientID, clientSecret).StatusCode, "it was here before")
+}
+
+// TestWrongTokens: tokens that have expired keep out neither their client nor
+// its neighbours at the same address.
+func TestWrongTokens(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withBase, func(config *api.Config) { config.Failures = 2 })
+	app, other := b.newApp(t, "app", "system/*.rs"), b.newApp(t, "other", "system/*.rs")
+	ask := func(token string) int { return b.withToken(t, http.MethodGet, "/Patient/$dump", token).StatusCode }
+	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
+	for range 10 {
+		require.Equal(t, http.StatusUnauthorized, ask(auth.NewSecret()))
+	}
+	require.Equal(t, http.StatusNotFound, ask(token))
+	require.Equal(t, http.StatusOK, b.postToken(t, other.form(t, "system/*.rs").Encode()).StatusCode)
+
+	form := other.form(t, "system/*.rs")
+	form.Set("client_assertion", form.Get("client_assertion")+"x")
+	for range 3 {
+		b.postToken(t, form.Encode())
+	}
+	require.Equal(t, http.StatusTooManyRequests, b.postToken(t, other.form(t, "system/*.rs").Encode()).StatusCode)
+	require.Equal(t, http.StatusOK, b.postToken(t, app.form(t, "system/*.rs").Encode()).StatusCode, "assertions in another's name")
 }
 
 func TestClientRates(t *testing.T) {

@@ -135,9 +135,8 @@ func (b *testBundle) serve(t *testing.T, a *api.API) {
 	b.url = "http://" + listener.Addr().String()
 
 	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan struct{})
+	served, failure := make(chan struct{}), make(chan error, 1)
 	b.stop, b.served = stop, served
-	failure := make(chan error, 1)
 	go func() {
 		defer close(served)
 		failure <- a.Serve(ctx, listener)

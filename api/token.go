@@ -88,9 +88,9 @@ func (a *API) exchange(c *gin.Context) (auth.Token, error) {
 }
 
 // tryAssertion asks for the token, unless there were too many assertions that
-// were not believed.
+// were not believed: from the address, or in the name of the client.
 func (a *API) tryAssertion(c *gin.Context, exchange auth.Exchange) (auth.Token, error) {
-	begun, wait := a.attempts.begin("", c.ClientIP())
+	begun, wait := a.attempts.begin(auth.ClaimedBy(exchange.Assertion), c.ClientIP(), exchange.Assertion)
 	if wait > 0 {
 		return auth.Token{}, &oauthError{
 			status: http.StatusTooManyRequests, code: "temporarily_unavailable",

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -68,6 +70,27 @@ func parseAssertion(text string, algorithms []jose.SignatureAlgorithm, audiences
 		return nil, bad("the assertion's claims can't be read")
 	}
 	return a, a.check(audiences, now)
+}
+
+// ClaimedBy returns the client that an assertion says it is of, which anyone can
+// say; "" if it says none.
+func ClaimedBy(text string) string {
+	if len(text) > maxAssertion {
+		return ""
+	}
+	_, rest, _ := strings.Cut(text, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	document, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Subject string `json:"sub"`
+	}
+	if json.Unmarshal(document, &claims) != nil || !validID(claims.Subject) {
+		return ""
+	}
+	return claims.Subject
 }
 
 func (a *assertion) readHeader() error {

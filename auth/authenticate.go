@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
 // Authenticate returns the client that id and secret belong to, or
-// ErrBadCredentials. An unknown id costs as much as a wrong secret, so that the
+// ErrBadCredentials; with that, for the log alone, the ID of a client that does
+// exist. An unknown id costs as much as a wrong secret, so that the
 // time tells nobody which ids exist. Any other error is the database's, or that
 // ctx ended while others were hashing, or ErrBusy: the credentials may well be
 // right.
@@ -21,12 +23,12 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string) (Client, 
 	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("auth: authenticate: %w", err)
 	}
-	right, err := c.verify(ctx, found, secret)
+	right, err := c.verify(ctx, id, found, secret)
 	if err != nil {
 		return Client{}, fmt.Errorf("auth: authenticate %q: %w", id, err)
 	}
 	if !right || found.ID != id {
-		return Client{}, ErrBadCredentials
+		return Client{ID: found.ID}, ErrBadCredentials
 	}
 
 	client, err := found.client()
@@ -53,30 +55,41 @@ func (r row) hashes(now time.Time) []string {
 }
 
 // verify checks the secret against the row's hashes, or against what is known
-// of it from the last minute.
-func (c *Clients) verify(ctx context.Context, found row, secret string) (bool, error) {
+// of it from the last minute. Requests that come together with the same id and
+// secret cost one hash, whether it is the right one or not: id is the one that
+// was asked for, so that one that does not exist costs the same.
+func (c *Clients) verify(ctx context.Context, id string, found row, secret string) (bool, error) {
 	hashes := found.hashes(time.Now())
 	if len(hashes) == 0 {
 		hashes = []string{c.hasher.decoy}
 	}
-	if c.remembered(found.ID, hashes, secret) {
+	if c.remembered(id, hashes, secret) {
 		return true, nil
 	}
+	question := c.cache.mark(id, strings.Join(hashes, " "), secret)
+	answer := c.flight.DoChan(string(question[:]), func() (any, error) {
+		return c.derive(context.WithoutCancel(ctx), id, hashes, secret)
+	})
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case got := <-answer:
+		right, _ := got.Val.(bool)
+		return right, got.Err
+	}
+}
+
+// derive finds out by hashing whether the secret fits one of the hashes.
+func (c *Clients) derive(ctx context.Context, id string, hashes []string, secret string) (bool, error) {
 	if err := c.hasher.enter(ctx); err != nil {
 		return false, err
 	}
 	defer c.hasher.leave()
-
-	// Of many requests that came together with the same secret, the first has
-	// done the work while the others waited.
-	if c.remembered(found.ID, hashes, secret) {
-		return true, nil
-	}
 	fits, err := c.hasher.verifyAny(hashes, secret)
 	if err != nil || fits < 0 {
 		return false, err
 	}
-	c.cache.add(c.cache.mark(found.ID, hashes[fits], secret))
+	c.cache.add(c.cache.mark(id, hashes[fits], secret))
 	return true, nil
 }
 

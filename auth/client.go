@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/singleflight"
 )
 
 // Client is a program that may ask Sluice for data.
@@ -61,12 +62,13 @@ type Clients struct {
 	pool   *pgxpool.Pool
 	hasher *hasher
 	cache  *cache
-	actor  string // who changes them
+	flight *singleflight.Group // of secrets that are being hashed
+	actor  string              // who changes them
 }
 
 // NewClients returns the clients of the state database. The table must exist.
 func NewClients(pool *pgxpool.Pool) *Clients {
-	return &Clients{pool: pool, hasher: newHasher(), cache: newCache()}
+	return &Clients{pool: pool, hasher: newHasher(), cache: newCache(), flight: &singleflight.Group{}}
 }
 
 // row is a row of sluice.client.

@@ -148,7 +148,11 @@ func TestAuthenticateRefuses(t *testing.T) {
 		before := b.hashes.Load()
 		client, err := b.Authenticate(ctx, c[0], c[1])
 		require.ErrorIs(t, err, ErrBadCredentials, "%q", c)
-		require.Equal(t, Client{}, client)
+		want := Client{}
+		if c[0] == "a" { // for the log
+			want.ID = "a"
+		}
+		require.Equal(t, want, client)
 		require.EqualValues(t, 1, b.hashes.Load()-before, "%q costs what a wrong secret costs", c)
 		texts[err.Error()] = true
 	}
@@ -234,6 +238,30 @@ func TestManyRequestsAtOnce(t *testing.T) {
 	})
 	wg.Wait()
 	require.LessOrEqual(t, b.hashes.Load(), int32(hashesAtOnce+1), "those who waited use what the first found out")
+}
+
+// TestOneWrongSecretAtOnce: a program with an old secret and many workers does
+// not fill the queue that others have to wait in.
+func TestOneWrongSecretAtOnce(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	for range hashesAtOnce { // others are being hashed
+		require.NoError(t, b.hasher.enter(ctx))
+	}
+	before := b.pool.Stat().AcquireCount()
+	var wg sync.WaitGroup
+	const count = maxWaiting + 50
+	for range count {
+		wg.Go(func() {
+			_, err := b.Authenticate(ctx, "nobody", "wrong")
+			assert.ErrorIs(t, err, ErrBadCredentials)
+		})
+	}
+	require.Eventually(t, func() bool { return b.pool.Stat().AcquireCount() >= before+count }, 10*time.Second, time.Millisecond)
+	for range hashesAtOnce {
+		b.hasher.leave()
+	}
+	wg.Wait()
 }
 
 func TestKnownSecretDoesNotWait(t *testing.T) {

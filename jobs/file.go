@@ -49,6 +49,14 @@ type Files struct {
 	Outcomes []File
 }
 
+// Resources is how many resources the output has.
+func (f Files) Resources() (count int64) {
+	for _, file := range f.Output {
+		count += file.Resources
+	}
+	return count
+}
+
 const (
 	fileColumns = `
 SELECT f.kind, f.resource_type, f.object_key, f.resources,

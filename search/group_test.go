@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -67,4 +68,19 @@ func TestGroup(t *testing.T) {
 	filter, err = search.Parse("Observation", "performer:missing=true")
 	require.NoError(t, err)
 	require.Empty(t, s.ids(t, "Observation", search.All(group, filter.Condition())))
+}
+
+// Another Group may have a million members.
+func TestGroupAlone(t *testing.T) {
+	t.Parallel()
+
+	members := strings.Repeat(`{"entity":{"reference":"Patient/other"}},`, 1000)
+	s := newStoreOf(t,
+		`{"resourceType":"Group","id":"small","member":[{"entity":{"reference":"Patient/p"}}]}`,
+		`{"resourceType":"Group","id":"large","member":[`+strings.TrimSuffix(members, ",")+`]}`,
+	)
+	q := s.group("small").Patients()
+	plan := strings.Join(s.lookup(t, search.Query{SQL: "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + q.SQL, Args: q.Args}), "\n")
+	require.Contains(t, plan, "rows=1 ")
+	require.NotRegexp(t, `rows=[0-9]{3,}`, plan, "the members of another Group are read")
 }

@@ -53,6 +53,15 @@ func contains(path fhir.Path, value any) predicate {
 	}
 }
 
+// containsBelow is contains in the form that no index over the document knows.
+func containsBelow(path fhir.Path, value any) predicate {
+	name := path[0].Name
+	member := asJSON(nest(path, value).(map[string]any)[name])
+	return func(root string, args *arguments) string {
+		return "(" + root + " -> '" + name + "') @> " + args.bind(member, "jsonb")
+	}
+}
+
 // nest puts a value where the path leads, and what the path asks for beside it.
 func nest(path fhir.Path, value any) any {
 	if len(path) == 0 {

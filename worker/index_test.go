@@ -83,3 +83,31 @@ func TestSinceByIndex(t *testing.T) {
 		})
 	}
 }
+
+// wideClaims are of patients, and too large for PostgreSQL to know what is in
+// them; there is an index over them.
+const wideClaims = `CREATE TABLE claim (id text, txid bigint, ts timestamptz, cts timestamptz, resource jsonb);
+	INSERT INTO claim (id, txid, ts, cts, resource)
+	SELECT 'c-' || n, n, '2024-01-01Z', '2024-01-01Z', jsonb_build_object(
+		'patient', jsonb_build_object('resourceType', 'Patient', 'id', 'p-' || n % 100), 'implicitRules', repeat(md5(n::text), 40))
+	FROM generate_series(1, 5000) AS n;
+	CREATE INDEX ON claim USING gin (resource jsonb_path_ops);
+	ANALYZE claim;`
+
+// The resources of all patients are nearly all there are: they are read by
+// shares, though an index would find them. Those of one are looked up.
+func TestPatientsByShares(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, plainPatients+wideClaims)
+	f.exec(t, `INSERT INTO patient (id, txid, ts, cts, resource) VALUES ('p-7', 1, '2024-01-01Z', '2024-01-01Z', '{}')`)
+	f.start(t, options{partBytes: 1 << 20, slots: 2})
+
+	id := f.accept(t, jobs.Request{Level: jobs.PatientLevel, Types: []string{"Claim"}})
+	export := f.await(t, id, jobs.Completed)
+	require.Greater(t, export.PartsTotal, 3)
+	f.requireFiles(t, id, map[string]int64{"Claim": 5000})
+
+	id = f.accept(t, jobs.Request{Level: jobs.PatientLevel, Types: []string{"Claim"}, Patients: []string{"p-7"}})
+	require.Equal(t, 1, f.await(t, id, jobs.Completed).PartsTotal)
+	f.requireFiles(t, id, map[string]int64{"Claim": 50})
+}

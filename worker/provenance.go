@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/search"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -19,12 +20,12 @@ const (
 	targetSQL = `EXISTS (SELECT FROM jsonb_path_query(r.resource, '$."target"[*]') AS target(v) WHERE %s)`
 
 	// latestSQL holds for a Provenance that is the most recent one about such a
-	// resource.
+	// resource: times of different zones are compared as times.
 	latestSQL = `r.id IN (
 	SELECT target.id FROM (
 		SELECT DISTINCT ON (t.v ->> 'resourceType', t.v ->> 'id') p.id, t.v
 		FROM %[2]s AS p CROSS JOIN LATERAL jsonb_path_query(p.resource, '$."target"[*]') AS t(v)
-		ORDER BY t.v ->> 'resourceType', t.v ->> 'id', p.resource ->> 'recorded' DESC NULLS LAST, p.ts DESC NULLS LAST, p.id
+		ORDER BY t.v ->> 'resourceType', t.v ->> 'id', %[3]s DESC NULLS LAST, p.ts DESC NULLS LAST, p.id
 	) AS target WHERE %[1]s)`
 
 	// wantedSQL looks a target of a type up by its id.
@@ -45,7 +46,7 @@ func planProvenance(request jobs.Request, own source.Scan, all []source.Scan, pl
 	}
 	switch request.Associated {
 	case jobs.LatestAssociated:
-		planned.Only = source.Condition{Where: fmt.Sprintf(latestSQL, wanted, own.Table.Quoted()), Args: args}
+		planned.Only = source.Condition{Where: fmt.Sprintf(latestSQL, wanted, own.Table.Quoted(), search.Moment("p.resource ->> 'recorded'")), Args: args}
 		return untimed(planned)
 	case jobs.RelevantAssociated:
 		planned.Only = source.Condition{Where: fmt.Sprintf(targetSQL, wanted), Args: args}

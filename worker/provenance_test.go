@@ -21,6 +21,8 @@ SELECT id, 500 + row_number() OVER (), '2024-01-01Z', jsonb_build_object('record
 FROM (VALUES
 	('ob-1-old', '2023-01-01T00:00:00Z', ARRAY['Observation/ob-1']),
 	('ob-1-young', '2023-02-01T00:00:00Z', ARRAY['Observation/ob-1']),
+	('ob-1-east', '2023-02-01T01:00:00+02:00', ARRAY['Observation/ob-1']),
+	('ob-1-no-date', 'yesterday', ARRAY['Observation/ob-1']),
 	('both', '2023-01-15T00:00:00Z', ARRAY['Observation/ob-1', 'Observation/ob-2']),
 	('patient', '2023-01-01T00:00:00Z', ARRAY['Patient/pt-1']),
 	('nobody', '2023-01-01T00:00:00Z', ARRAY['Observation/of-nobody']),
@@ -32,7 +34,7 @@ func TestProvenance(t *testing.T) {
 	f := newFixture(t, trails)
 	f.start(t, options{})
 	since := time.Date(2024, 5, 1, 0, 0, 0, 0, time.UTC)
-	all := []string{"both", "nobody", "nothing", "ob-1-old", "ob-1-young", "patient"}
+	all := []string{"both", "nobody", "nothing", "ob-1-east", "ob-1-no-date", "ob-1-old", "ob-1-young", "patient"}
 
 	for _, test := range []struct {
 		name    string
@@ -40,9 +42,9 @@ func TestProvenance(t *testing.T) {
 		want    []string
 	}{
 		{"System", jobs.Request{}, all},
-		{"SystemRelevant", jobs.Request{Associated: jobs.RelevantAssociated}, []string{"both", "nobody", "ob-1-old", "ob-1-young", "patient"}},
+		{"SystemRelevant", jobs.Request{Associated: jobs.RelevantAssociated}, []string{"both", "nobody", "ob-1-east", "ob-1-no-date", "ob-1-old", "ob-1-young", "patient"}},
 		{"SystemLatest", jobs.Request{Associated: jobs.LatestAssociated}, []string{"both", "nobody", "ob-1-young", "patient"}},
-		{"Patient", jobs.Request{Level: jobs.PatientLevel}, []string{"both", "ob-1-old", "ob-1-young", "patient"}},
+		{"Patient", jobs.Request{Level: jobs.PatientLevel}, []string{"both", "ob-1-east", "ob-1-no-date", "ob-1-old", "ob-1-young", "patient"}},
 		{"PatientLatest", jobs.Request{Level: jobs.PatientLevel, Associated: jobs.LatestAssociated}, []string{"both", "ob-1-young", "patient"}},
 		// Those of what has changed, whenever they were written themselves.
 		{"Since", jobs.Request{ChangedAfter: since, Types: []string{"Observation", "Provenance"}, Associated: jobs.RelevantAssociated}, []string{"both"}},
