@@ -52,7 +52,7 @@ done
 reset $worker
 status=$(curl -fsi -u memory:secret "http://$SLUICE_LISTEN/fhir/\$export" | tr -d '\r' | awk 'tolower($1) == "content-location:" {print $2}')
 begin=$(date +%s%N)
-while [ "$(curl -s -o /dev/null -w '%{http_code}' -u memory:secret "$status")" = 202 ]; do sleep 0.5; done
+while [ "$(curl -s -o /dev/null -w '%{http_code}' -u memory:secret "$status")" = 202 ]; do sleep 1; done
 printf '%-24s %d ms\n' '$export took' $((($(date +%s%N) - begin) / 1000000))
 curl -fs -u memory:secret "$status" >/dev/null
 check '$export' $worker 112

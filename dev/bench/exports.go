@@ -143,7 +143,7 @@ func (f *field) kickOff(ctx context.Context, types string) (*export, error) {
 
 // untilManifest polls until the export is complete.
 func (e *export) untilManifest(ctx context.Context) (m manifest, err error) {
-	err = poll(ctx, func(ctx context.Context) (done bool, err error) {
+	err = poll(ctx, statusPause, func(ctx context.Context) (done bool, err error) {
 		m, done, err = e.status(ctx)
 		return done, err
 	})
@@ -158,7 +158,7 @@ func (e *export) status(ctx context.Context) (m manifest, done bool, err error) 
 	}
 	defer func() { _ = answer.Body.Close() }()
 	switch answer.StatusCode {
-	case http.StatusAccepted:
+	case http.StatusAccepted, http.StatusTooManyRequests:
 		return m, false, nil
 	case http.StatusOK:
 		if err := json.NewDecoder(answer.Body).Decode(&m); err != nil {

@@ -23,6 +23,7 @@ const (
 	readyPatience = 30 * time.Second
 	stopPatience  = 60 * time.Second
 	pollPause     = 10 * time.Millisecond
+	statusPause   = 50 * time.Millisecond // an API answers so many polls only for a while
 )
 
 // service is one process of the product.
@@ -56,7 +57,9 @@ func (f *field) startAPI(ctx context.Context, name string, env ...string) (*serv
 		return nil, err
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	s, err := f.start(name, "api", append(env, "SLUICE_LISTEN="+address)...)
+	// Rates are for clients that don't measure.
+	env = append(env, "SLUICE_LISTEN="+address, "SLUICE_CLIENT_KICK_OFFS=1000000", "SLUICE_CLIENT_REQUESTS=1000000")
+	s, err := f.start(name, "api", env...)
 	if err != nil {
 		return nil, err
 	}
@@ -124,15 +127,15 @@ func (f *field) withSlots(ctx context.Context, slots int) error {
 func (f *field) until(ctx context.Context, what string, check func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	if err := poll(ctx, check); err != nil {
+	if err := poll(ctx, pollPause, check); err != nil {
 		return fmt.Errorf("wait for %s: %w", what, err)
 	}
 	return nil
 }
 
 // poll asks until the answer is yes, an error, or ctx ends.
-func poll(ctx context.Context, check func(context.Context) (bool, error)) error {
-	tick := time.NewTicker(pollPause)
+func poll(ctx context.Context, pause time.Duration, check func(context.Context) (bool, error)) error {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		yes, err := check(ctx)
