@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/user"
 	"strings"
@@ -36,6 +37,21 @@ func withClients(ctx context.Context, state *stateSettings, do func(*auth.Client
 		return err
 	}
 	return do(auth.NewClients(pool).By(actor()))
+}
+
+// changeClient is withClients for a command that changes a client, which is
+// audited: in the client's history, and in a log line as the API writes them.
+func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, action, id string, do func(*auth.Clients) error) error {
+	if err := withClients(ctx, state, do); err != nil {
+		return err
+	}
+	root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
+		slog.String("action", "client "+action),
+		slog.String("outcome", "done"),
+		slog.String("client", id),
+		slog.String("actor", actor()),
+	))
+	return nil
 }
 
 // actor is who runs the command, as far as the machine knows.

@@ -96,7 +96,7 @@ type clientAddCommand struct {
 }
 
 // Run adds a client. One with keys gets a secret only if it is given one.
-func (cmd *clientAddCommand) Run(ctx context.Context, out *output) error {
+func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) error {
 	keys, err := cmd.read()
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (cmd *clientAddCommand) Run(ctx context.Context, out *output) error {
 			return err
 		}
 	}
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, "add", cmd.ID, func(clients *auth.Clients) error {
 		err := clients.Register(ctx, auth.Registration{
 			ID: cmd.ID, Scopes: cmd.Scope, Secret: secret, SecretLife: cmd.SecretLife,
 			Keys: keys, Groups: cmd.Group, ExpiresAt: cmd.Expires.Time,

@@ -43,12 +43,12 @@ type clientRotateCommand struct {
 }
 
 // Run gives a client a new secret.
-func (cmd *clientRotateCommand) Run(ctx context.Context, out *output) error {
+func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output) error {
 	secret, made, err := cmd.take(out)
 	if err != nil {
 		return err
 	}
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, "rotate", cmd.ID, func(clients *auth.Clients) error {
 		if err := clients.Rotate(ctx, cmd.ID, secret, cmd.Keep, cmd.SecretLife); err != nil {
 			return err
 		}
@@ -66,8 +66,8 @@ type clientExpireCommand struct {
 }
 
 // Run sets from when on a client is refused.
-func (cmd *clientExpireCommand) Run(ctx context.Context, out *output) error {
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
+func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, "expire", cmd.ID, func(clients *auth.Clients) error {
 		if err := clients.Expire(ctx, cmd.ID, cmd.When.Time); err != nil {
 			return err
 		}
@@ -82,8 +82,8 @@ type clientRevokeCommand struct {
 }
 
 // Run refuses a client from now on.
-func (cmd *clientRevokeCommand) Run(ctx context.Context, out *output) error {
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
+func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, "revoke", cmd.ID, func(clients *auth.Clients) error {
 		if err := clients.Revoke(ctx, cmd.ID); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (cmd *clientChangeCommand) Validate() error {
 }
 
 // Run changes a client.
-func (cmd *clientChangeCommand) Run(ctx context.Context, out *output) error {
+func (cmd *clientChangeCommand) Run(ctx context.Context, root *cli, out *output) error {
 	change := auth.Change{Scopes: cmd.Scope, Groups: cmd.Group}
 	if cmd.AnyGroup {
 		change.Groups = []string{}
@@ -126,7 +126,7 @@ func (cmd *clientChangeCommand) Run(ctx context.Context, out *output) error {
 		}
 		change.Keys = &keys
 	}
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, "change", cmd.ID, func(clients *auth.Clients) error {
 		if err := clients.Change(ctx, cmd.ID, change); err != nil {
 			return err
 		}
@@ -141,8 +141,8 @@ type clientRemoveCommand struct {
 }
 
 // Run removes a client.
-func (cmd *clientRemoveCommand) Run(ctx context.Context, out *output) error {
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
+func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, "remove", cmd.ID, func(clients *auth.Clients) error {
 		if err := clients.Remove(ctx, cmd.ID); err != nil {
 			return err
 		}

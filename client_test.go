@@ -26,8 +26,10 @@ func TestClientLife(t *testing.T) {
 
 	j.sluice(exitOK, "client", "change", "a", "--any-group", "--scope=system/Patient.rs", "--scope=system/Group.rs")
 	j.sluice(exitOK, "client", "expire", "a", "never")
-	stdout, _ = j.sluice(exitOK, "client", "rotate", "a", "--secret=swordfish")
+	stdout, stderr := j.sluice(exitOK, "client", "rotate", "a", "--secret=swordfish")
 	require.Equal(t, "client a has a new secret\n", stdout)
+	require.Regexp(t, `"msg":"audit","audit":{"action":"client rotate","outcome":"done","client":"a","actor":"\S+@\S+"}`, stderr)
+	require.NotContains(t, stderr, "swordfish")
 	stdout, _ = j.sluice(exitOK, "client", "show", "a")
 	require.Contains(t, stdout, "system/Patient.rs system/Group.rs")
 	require.Regexp(t, `(?m)^secret expires +never\nprevious secret expires +20`, stdout)
