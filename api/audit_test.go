@@ -136,7 +136,13 @@ func auditEvents(t *testing.T, bucketURL string) (events []map[string]any) {
 	u, err := url.Parse(bucketURL)
 	require.NoError(t, err)
 	secret, _ := u.User.Password()
-	client, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(u.User.Username(), secret, ""), Region: "us-east-1"})
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	client, err := minio.New(u.Host, &minio.Options{
+		Creds:     credentials.NewStaticV4(u.User.Username(), secret, ""),
+		Region:    u.Query().Get("region"),
+		Transport: transport,
+	})
 	require.NoError(t, err)
 	name, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
 

@@ -148,7 +148,6 @@ func (b *testBundle) serve(t *testing.T, a *api.API) {
 		transport.CloseIdleConnections()
 		stop()
 		require.NoError(t, <-failure)
-		transport.CloseIdleConnections() // a connection may have been made meanwhile, and the server forgets unused ones for seconds
 	})
 }
 
