@@ -183,3 +183,6 @@ func TestKnownIsBounded(t *testing.T) {
 	}
 	require.Equal(t, maxKnown, len(a.known)) //nolint:testifylint // Len prints the whole map
 }
+
+// look tells how long it will be until there is one to take.
+func (b *buckets) look(key string) (wait time.Duration) { return b.draw(key, 0) }

@@ -37,9 +37,6 @@ func newBuckets(perMinute int) *buckets {
 // there is one.
 func (b *buckets) take(key string) (wait time.Duration) { return b.draw(key, 1) }
 
-// look tells how long it will be until there is one to take.
-func (b *buckets) look(key string) (wait time.Duration) { return b.draw(key, 0) }
-
 // give puts back what was taken.
 func (b *buckets) give(key string) { b.draw(key, -1) }
 

@@ -144,13 +144,6 @@ func (h *hasher) verifyAny(stored []string, secret string) (fits int, err error)
 	return fits, nil
 }
 
-// verify reports whether secret belongs to the stored hash. The caller holds a
-// slot.
-func (h *hasher) verify(stored, secret string) (bool, error) {
-	fits, err := h.verifyAny([]string{stored}, secret)
-	return fits == 0, err
-}
-
 // format writes a PHC string.
 func format(c cost, salt, hash []byte) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.passes, c.threads,

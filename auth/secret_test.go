@@ -140,3 +140,10 @@ func TestQueueIsBounded(t *testing.T) {
 	h.leave()
 	require.NoError(t, h.enter(t.Context()), "when they have gone there is room again")
 }
+
+// verify reports whether secret belongs to the stored hash. The caller holds a
+// slot.
+func (h *hasher) verify(stored, secret string) (bool, error) {
+	fits, err := h.verifyAny([]string{stored}, secret)
+	return fits == 0, err
+}

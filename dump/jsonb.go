@@ -3,10 +3,10 @@ package dump
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
-	"math/bits"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/seed-90096f4d/sluice/fhir"
 )
 
 // The functions of this file read jsonb text as PostgreSQL prints it: valid,
@@ -25,7 +25,7 @@ func nextMember(object []byte, pos int) (m storedMember, ok bool) {
 	if object[pos] != '"' {
 		return m, false
 	}
-	end := stringEnd(object, pos+1)
+	end := fhir.StringEnd(object, pos)
 	m.valueStart = end + len(`: `)
 	if m.valueStart >= len(object) {
 		return m, false
@@ -46,7 +46,7 @@ func nextMember(object []byte, pos int) (m storedMember, ok bool) {
 func valueEnd(text []byte, i int) int {
 	switch text[i] {
 	case '"':
-		return stringEnd(text, i+1)
+		return fhir.StringEnd(text, i)
 	case '{', '[':
 		return nestedEnd(text, i)
 	}
@@ -62,7 +62,7 @@ func nestedEnd(text []byte, i int) int {
 	for i < len(text) {
 		switch text[i] {
 		case '"':
-			i = stringEnd(text, i+1)
+			i = fhir.StringEnd(text, i)
 			continue
 		case '{', '[':
 			depth++
@@ -75,42 +75,6 @@ func nestedEnd(text []byte, i int) int {
 		i++
 	}
 	return i
-}
-
-// stringEnd returns the index after the closing quote of the string whose
-// content begins at start. It looks at eight bytes at a time: most strings are
-// too short to be worth a call.
-func stringEnd(text []byte, start int) int {
-	const (
-		low       = 0x0101010101010101
-		high      = 0x8080808080808080
-		quote     = low * '"'
-		backslash = low * '\\'
-	)
-	i := start
-	for i+8 <= len(text) {
-		word := binary.LittleEndian.Uint64(text[i:])
-		q, b := word^quote, word^backslash
-		hit := ((q-low)&^q | (b-low)&^b) & high // the lowest bit set is exact
-		if hit == 0 {
-			i += 8
-			continue
-		}
-		i += bits.TrailingZeros64(hit) / 8
-		if text[i] == '"' {
-			return i + 1
-		}
-		i += 2
-	}
-	for ; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			return i + 1
-		case '\\':
-			i++
-		}
-	}
-	return len(text)
 }
 
 // compareNames orders names as jsonb does: the shorter first, then by bytes.

@@ -9,9 +9,10 @@ import (
 // JSON. On bytes that are not, they stop at the end of the document at the
 // latest; the callers notice what is missing there.
 
-// stringEnd returns the index behind the closing quote of the string that
-// opens at src[i]. It looks at eight bytes at a time.
-func stringEnd(src []byte, i int) int {
+// StringEnd returns the index behind the closing quote of the string that
+// opens at src[i]. It looks at eight bytes at a time:
+// most strings are too short to be worth a call.
+func StringEnd(src []byte, i int) int {
 	const (
 		low       = 0x0101010101010101
 		high      = 0x8080808080808080
@@ -78,7 +79,7 @@ func scalarEnd(src []byte, i int) int {
 func valueEnd(src []byte, i int) int {
 	switch at(src, i) {
 	case '"':
-		return stringEnd(src, i)
+		return StringEnd(src, i)
 	case '{', '[':
 	default:
 		return scalarEnd(src, i)
@@ -86,7 +87,7 @@ func valueEnd(src []byte, i int) int {
 	for depth := 0; i < len(src); {
 		switch src[i] {
 		case '"':
-			i = stringEnd(src, i)
+			i = StringEnd(src, i)
 			continue
 		case '{', '[':
 			depth++
@@ -111,7 +112,7 @@ func appendValue(dst, src []byte, i int) ([]byte, int) {
 	for i < len(src) {
 		switch src[i] {
 		case '"':
-			i = stringEnd(src, i)
+			i = StringEnd(src, i)
 			continue
 		case ' ', '\t', '\n', '\r':
 			dst = append(dst, src[from:i]...)
@@ -142,7 +143,7 @@ func nextMember(src []byte, i int) (m member, ok bool) {
 	if at(src, i) != '"' {
 		return m, false
 	}
-	end := stringEnd(src, i)
+	end := StringEnd(src, i)
 	colon := space(src, end)
 	if end-i < 2 || at(src, colon) != ':' {
 		return m, false
@@ -193,6 +194,6 @@ func stringText(src []byte, i int) (text []byte, ok bool) {
 	if at(src, i) != '"' {
 		return nil, false
 	}
-	end := stringEnd(src, i)
+	end := StringEnd(src, i)
 	return src[i+1 : max(end-1, i+1)], true
 }
