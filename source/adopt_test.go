@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,6 +41,13 @@ func TestAdoptSnapshotInVain(t *testing.T) {
 	f := newFixture(t, aidbox("patient"))
 	gone := f.snapshot(t)
 	require.NoError(t, gone.Close(t.Context()))
+	require.Eventually(t, func() bool { // the server takes a moment to let go
+		reader, err := f.source.OpenReader(t.Context(), gone.ID)
+		if err == nil {
+			reader.Close(t.Context())
+		}
+		return err != nil
+	}, 30*time.Second, time.Millisecond)
 	_, err := f.source.AdoptSnapshot(t.Context(), func(context.Context) ([]string, error) { return []string{gone.ID}, nil })
 	require.ErrorIs(t, err, source.ErrSnapshotGone)
 
