@@ -46,18 +46,13 @@ func (a *API) readAssociated(params *parameters, client auth.Client, request *jo
 	return nil
 }
 
-// checkAssociated refuses what can't be found out at the cost of the export
-// itself, and what the client may not have.
+// checkAssociated refuses what says two things about the same resources, and what
+// the client may not have.
 func (a *API) checkAssociated(client auth.Client, request jobs.Request) error {
-	refused := invalid("includeAssociatedData", "")
-	refused.code = "not-supported"
-	switch {
-	case request.Level == jobs.GroupLevel || len(request.Patients) > 0:
-		refused.text = "includeAssociatedData is not supported for a group or for single patients; Provenance about patients is exported by _type"
-	case len(request.Filters[provenanceType]) > 0:
-		refused.text = "includeAssociatedData is not supported together with a _typeFilter of Provenance"
-	default:
-		return a.allow(client, "includeAssociatedData", provenanceType)
+	if len(request.Filters[provenanceType]) > 0 {
+		refused := invalid("includeAssociatedData", "includeAssociatedData is not supported together with a _typeFilter of Provenance")
+		refused.code = "not-supported"
+		return refused
 	}
-	return refused
+	return a.allow(client, "includeAssociatedData", provenanceType)
 }

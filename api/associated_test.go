@@ -21,13 +21,14 @@ func TestAssociatedData(t *testing.T) {
 		"&includeAssociatedData=" + latest + "," + relevant:                       jobs.RelevantAssociated,
 		"&includeAssociatedData=" + relevant + "&includeAssociatedData=" + latest: jobs.RelevantAssociated,
 	} {
-		request := b.kickOff(t, "/fhir/$export?_type=Patient"+query).Request
-		require.Equal(t, want, request.Associated, query)
-		require.Equal(t, want != jobs.NoneAssociated, len(request.Types) == 2, "Provenance comes with them")
+		for _, target := range []string{"/fhir/$export?", "/fhir/Group/ward/$export?", "/fhir/Patient/$export?patient=pt-1&"} {
+			request := b.kickOff(t, target+"_type=Patient"+query).Request
+			require.Equal(t, want, request.Associated, query)
+			require.Equal(t, want != jobs.NoneAssociated, len(request.Types) == 2, "Provenance comes with them")
+		}
 	}
 	for _, target := range []string{
-		"/fhir/$export?includeAssociatedData=_custom", "/fhir/Group/ward/$export?includeAssociatedData=" + latest,
-		"/fhir/Patient/$export?patient=pt-1&includeAssociatedData=" + latest,
+		"/fhir/$export?includeAssociatedData=_custom",
 		"/fhir/$export?_typeFilter=Provenance%3F_id%3Dx&includeAssociatedData=" + latest,
 	} {
 		requireRefusal(t, b.get(t, target), http.StatusBadRequest, "not-supported", "includeAssociatedData")

@@ -13,7 +13,7 @@ import (
 const (
 	beginSQL = `
 UPDATE sluice.export
-SET state = 'running', attempt = attempt + 1, generation = generation + 1, snapshot = NULL, transaction_time = NULL,
+SET state = 'running', attempt = attempt + 1, generation = generation + 1, snapshot = NULL, transaction_time = NULL, members = NULL,
     parts_total = 0, parts_queued = 0, parts_done = 0, bytes_planned = 0, bytes_done = 0, lease_until = now() + $2
 WHERE id = $1`
 
@@ -76,7 +76,13 @@ func (s *Store) dropParts(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 type Plan struct {
 	Snapshot        string
 	TransactionTime time.Time
-	Parts           []PlannedPart
+
+	// Members, if not nil, are the ids of the patients whose resources are wanted,
+	// where the request does not name them. They are kept for the parts, so they
+	// should be few.
+	Members []string
+
+	Parts []PlannedPart
 }
 
 // PlannedPart is one part to be. Its number is its place in the plan: parts are
@@ -98,7 +104,7 @@ type PlannedPart struct {
 
 const planSQL = `
 UPDATE sluice.export
-SET snapshot = $3, transaction_time = $4, parts_total = $5, bytes_planned = $6
+SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_planned = $7
 WHERE id = $1 AND generation = $2 AND state = 'running'`
 
 // Start writes down the plan and queues the first parts; whoever is done with
@@ -110,7 +116,7 @@ func (s *Store) Start(ctx context.Context, id uuid.UUID, generation int, plan Pl
 		bytes += part.Bytes
 	}
 	return s.move(ctx, id, "start parts", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, planSQL, id, generation, plan.Snapshot, plan.TransactionTime, len(plan.Parts), bytes)
+		tag, err := tx.Exec(ctx, planSQL, id, generation, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes)
 		if err != nil {
 			return err
 		}

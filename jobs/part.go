@@ -35,6 +35,9 @@ type Part struct {
 	// TransactionTime is the export's.
 	TransactionTime time.Time
 
+	// Members are the plan's.
+	Members []string
+
 	// Snapshots are the names of the export's snapshot, the holder's first, then
 	// those of other running parts.
 	Snapshots []string
@@ -53,7 +56,7 @@ SET state = 'running', attempt = p.attempt + 1, snapshot = NULL, lease_until = n
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
   AND e.id = p.export_id AND e.state = 'running'
-RETURNING p.attempt, e.request, e.transaction_time,
+RETURNING p.attempt, e.request, e.transaction_time, e.members,
   array_remove(e.snapshot || ARRAY(
     SELECT o.snapshot FROM sluice.part o
     WHERE o.export_id = e.id AND o.number <> p.number AND o.state = 'running'), NULL),
@@ -65,7 +68,7 @@ RETURNING p.attempt, e.request, e.transaction_time,
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime).
-		Scan(&part.attempt, &part.Request, &part.TransactionTime, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
+		Scan(&part.attempt, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
 	}

@@ -17,7 +17,8 @@ type Request struct {
 	Group string `json:"group,omitempty"`
 
 	// Patients, if set, are the ids of the patients whose resources alone are
-	// wanted. At GroupLevel they were members at the kick-off.
+	// wanted. At GroupLevel they were members at the kick-off, and those count who
+	// are when the export begins.
 	Patients []string `json:"patients,omitempty"`
 
 	// Filters are FHIR searches by resource type. Of a type that has some, only

@@ -7,99 +7,51 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// fewReferences is how many references OfPatients asks for one by one, so that
-// an index over the documents serves. More are joined as a set.
-const fewReferences = 64
+// versionPattern is a reference to a version of a patient, as it stands in uri.
+const versionPattern = `^Patient/[^/]+/_history/[^/]+$`
 
-// InCompartment says whether resources of a type can be in the compartment of a
-// patient, as R4's CompartmentDefinition has it. Patients are in their own.
-func InCompartment(resourceType string) bool {
-	return len(fhir.R4Search().PatientPaths(resourceType)) > 0
+// patientSQL is the id of the patient that the reference v leads to, or null:
+// {resourceType, id}, or {uri} for a version of one.
+const patientSQL = `CASE WHEN reference.v ->> 'resourceType' = 'Patient' THEN reference.v ->> 'id'
+	WHEN reference.v -> 'resourceType' IS NULL THEN substring(reference.v ->> 'uri' FROM '^Patient/([^/]+)/_history/[^/]+$') END`
+
+// referencesSQL are the references v of the resource r that can lead to the
+// patients in whose compartments it is; of a patient, there is one to itself.
+func referencesSQL(resourceType string) string {
+	var lists []string
+	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
+		lists = append(lists, "jsonb_path_query_array(r.resource, '"+jsonPath(untyped(path))+"')")
+	}
+	if resourceType == "Patient" {
+		lists = append(lists, "jsonb_build_array(jsonb_build_object('resourceType', 'Patient', 'id', r.id))")
+	}
+	return "jsonb_array_elements(" + strings.Join(lists, " || ") + ") AS reference (v)"
 }
 
-// CompartmentTypes returns the types for which InCompartment holds, sorted.
+// untyped is a path to references of whatever type.
+func untyped(path fhir.Path) fhir.Path {
+	path = slices.Clone(path)
+	path[len(path)-1].Target = ""
+	return path
+}
+
+// nestSQL writes the document that has a value, given as an expression of type
+// jsonb, where the path leads.
+func nestSQL(path fhir.Path, value string) string {
+	if len(path) == 0 {
+		return value
+	}
+	step := path[0]
+	inner := nestSQL(path[1:], value)
+	if step.Member != "" {
+		inner = "jsonb_build_object('" + step.Member + "', '" + step.Value + "') || " + inner
+	}
+	if step.Many {
+		inner = "jsonb_build_array(" + inner + ")"
+	}
+	return "jsonb_build_object('" + step.Name + "', " + inner + ")"
+}
+
+// CompartmentTypes returns the types of resources that can be in the compartment
+// of a patient, sorted.
 func CompartmentTypes() []string { return fhir.R4Search().CompartmentTypes() }
-
-// AnyPatient wants the resources of a type that are in the compartment of any
-// patient; none of a type that can't be in one. Nearly every row is, which
-// PostgreSQL can't know: it would guess one in a hundred, and look all of them
-// up in an index over the documents. So none is offered to it.
-func AnyPatient(resourceType string) Condition {
-	if resourceType == "Patient" {
-		return Condition{}
-	}
-	var found []predicate
-	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
-		found = append(found, containsBelow(path, map[string]any{}))
-	}
-	return onResource(either(orNever(found)))
-}
-
-// OfPatients wants the resources of a type that are in the compartment of one
-// of the patients with these ids.
-func OfPatients(resourceType string, ids []string) Condition {
-	paths := fhir.R4Search().PatientPaths(resourceType)
-	if len(ids)*len(paths) > fewReferences {
-		return joined(resourceType, func(args *arguments) string {
-			return "SELECT unnest(" + args.bind(textArray(ids), "text[]") + ") AS key"
-		})
-	}
-	var found []predicate
-	for _, id := range ids {
-		found = append(found, references(resourceType, map[string]any{"id": id})...)
-	}
-	if resourceType == "Patient" && len(ids) > 0 {
-		found = append(found, idIsOneOf(ids))
-	}
-	return onResource(either(orNever(found)))
-}
-
-// OfGroup wants the resources of a type that are in the compartment of a member
-// of a Group. Who is a member is seen by the statement itself, under its own
-// snapshot.
-func OfGroup(resourceType string, group Group) Condition {
-	return joined(resourceType, group.patients)
-}
-
-// references finds, on each path to a patient, references with these members.
-func references(resourceType string, members map[string]any) []predicate {
-	var found []predicate
-	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
-		reference := map[string]any{}
-		for name, value := range members {
-			reference[name] = value
-		}
-		found = append(found, contains(path, reference))
-	}
-	return found
-}
-
-// joined wants the resources that refer to one of a set of patients: those of
-// the column key of a SELECT.
-func joined(resourceType string, patients func(*arguments) string) Condition {
-	paths := fhir.R4Search().PatientPaths(resourceType)
-	if len(paths) == 0 {
-		return onResource(never)
-	}
-	arrays := make([]string, len(paths), len(paths)+1)
-	for i, path := range paths {
-		arrays[i] = "jsonb_path_query_array(r.resource, '" + jsonPath(path) + "')"
-	}
-	if resourceType == "Patient" {
-		arrays = append(arrays, "jsonb_build_array(jsonb_build_object('id', r.id))")
-	}
-	return Condition{keys: "jsonb_array_elements(" + strings.Join(arrays, " || ") + ") ->> 'id'", set: patients}
-}
-
-// onResource makes a predicate on the document of a row a condition.
-func onResource(p predicate) Condition {
-	return Condition{where: func(args *arguments) string { return p("r.resource", args) }}
-}
-
-// orNever is for an alternative of nothing.
-func orNever(all []predicate) []predicate {
-	if len(all) == 0 {
-		return []predicate{never}
-	}
-	return slices.Clip(all)
-}

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -10,6 +11,9 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/search"
 )
+
+// toPatient is a reference to a patient, or to a version of one.
+var toPatient = regexp.MustCompile(`^Patient/([^/?# \\]+)(/_history/[^/]+)?$`)
 
 // patientsOf returns the ids of the patients in whose compartment a document is,
 // by the paths of the definition.
@@ -20,8 +24,13 @@ func patientsOf(d document) []string {
 		ids = append(ids, text(d["id"]))
 	}
 	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
+		path = slices.Clone(path)
+		path[len(path)-1].Target = ""
 		for _, value := range found(d, path) {
-			ids = append(ids, referenceOf(value).id)
+			object, _ := value.(map[string]any)
+			if m := toPatient.FindStringSubmatch(text(object["reference"])); m != nil && object["id"] == nil {
+				ids = append(ids, m[1])
+			}
 		}
 	}
 	return ids
@@ -41,18 +50,18 @@ func checkCompartments(t *testing.T, s store) {
 	members := 0
 	for resourceType := range s.documents {
 		if !search.InCompartment(resourceType) {
-			require.Empty(t, s.ids(t, resourceType, search.OfPatients(resourceType, many)))
-			require.Empty(t, s.ids(t, resourceType, search.OfPatients(resourceType, few)))
+			require.Empty(t, s.ids(t, resourceType, search.Patients{IDs: many}.Compartment(resourceType)))
+			require.Empty(t, s.ids(t, resourceType, search.Patients{IDs: few}.Compartment(resourceType)))
 			continue
 		}
 		all := s.matching(resourceType, func(d document) bool { return len(patientsOf(d)) > 0 })
-		require.Equal(t, all, s.ids(t, resourceType, search.AnyPatient(resourceType)), resourceType)
+		require.Equal(t, all, s.ids(t, resourceType, search.Patients{}.Compartment(resourceType)), resourceType)
 		members += len(all)
-		for _, ids := range [][]string{nil, few, many} {
+		for _, ids := range [][]string{{}, few, many} {
 			want := s.matching(resourceType, func(d document) bool {
 				return slices.ContainsFunc(patientsOf(d), func(id string) bool { return slices.Contains(ids, id) })
 			})
-			require.Equal(t, want, s.ids(t, resourceType, search.OfPatients(resourceType, ids)), "%s of %d", resourceType, len(ids))
+			require.Equal(t, want, s.ids(t, resourceType, search.Patients{IDs: ids}.Compartment(resourceType)), "%s of %d", resourceType, len(ids))
 		}
 	}
 	t.Logf("%d resources are in compartments", members)
@@ -84,33 +93,39 @@ func TestCompartment(t *testing.T) {
 		`{"resourceType":"Observation","id":"both","subject":{"reference":"Patient/a"},"performer":[{"reference":"Patient/a"},{"reference":"Patient/b"}]}`,
 		`{"resourceType":"Observation","id":"focus","focus":[{"reference":"Patient/a"}]}`,
 		`{"resourceType":"Observation","id":"none"}`,
+		`{"resourceType":"Observation","id":"version","subject":{"reference":"Patient/c/_history/3"},"performer":[{"reference":"Patient/c/_history/4"}]}`,
+		`{"resourceType":"Observation","id":"no-version","subject":{"reference":"Group/c/_history/3"},"performer":[{"reference":"Patient/c/_history"},{"reference":"https://example.org/Patient/c/_history/3"},{"reference":"Patient?identifier=c"},{"reference":"#c"}]}`,
 		`{"resourceType":"Appointment","id":"visit","participant":[{"actor":{"reference":"Location/a"}},{"actor":{"reference":"Patient/b"}}]}`,
 		`{"resourceType":"AuditEvent","id":"log","agent":[{"who":{"reference":"Practitioner/x"}}],"entity":[{"what":{"reference":"Patient/a"}}]}`,
 		`{"resourceType":"Organization","id":"a"}`,
 		`{"resourceType":"Group","id":"g","member":[{"entity":{"reference":"Patient/c"}}]}`,
 	)
-	require.Len(t, search.CompartmentTypes(), 66)
 	require.True(t, search.InCompartment("Patient"))
 	require.False(t, search.InCompartment("Organization"))
 
-	all := func(resourceType string) []string { return s.ids(t, resourceType, search.AnyPatient(resourceType)) }
+	all := func(resourceType string) []string {
+		return s.ids(t, resourceType, search.Patients{}.Compartment(resourceType))
+	}
 	require.Equal(t, []string{"a", "b", "c"}, all("Patient"))
-	require.Equal(t, []string{"both", "performer", "subject"}, all("Observation"))
+	require.Equal(t, []string{"both", "performer", "subject", "version"}, all("Observation"))
 	require.Equal(t, []string{"visit"}, all("Appointment"))
 	require.Equal(t, []string{"log"}, all("AuditEvent"))
 	require.Equal(t, []string{"g"}, all("Group"))
 	require.Empty(t, all("Organization"))
 
-	// The same patients a few times over: then they are joined as a set.
-	for _, times := range []int{1, 100} {
+	// The same patients a few times over: then they are not looked up.
+	versions := []string{`(VALUES ('c', 3), ('c', 4), ('a', 1)) AS version (id, txid)`}
+	for _, times := range []int{1, 2000} {
 		of := func(resourceType string, ids ...string) []string {
-			return s.ids(t, resourceType, search.OfPatients(resourceType, slices.Repeat(ids, times)))
+			return s.ids(t, resourceType, search.Patients{IDs: slices.Repeat(ids, times), Versions: versions}.Compartment(resourceType))
 		}
 		require.Equal(t, []string{"a", "b"}, of("Patient", "b"), "the link of a leads to b")
 		require.Equal(t, []string{"c"}, of("Patient", "c"))
 		require.Equal(t, []string{"both", "performer"}, of("Observation", "b"))
 		require.Equal(t, []string{"both", "performer", "subject"}, of("Observation", "a", "b"))
 		require.Empty(t, of("Appointment", "a"))
+		require.Empty(t, of("Observation"))
+		require.Equal(t, []string{"version"}, of("Observation", "c"))
 		require.Empty(t, of("Organization", "a"))
 		require.Empty(t, of("Observation", `a"}]}`))
 	}

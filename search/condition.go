@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -8,48 +9,50 @@ import (
 // Condition says which rows of a FHIR table are wanted. The zero value wants
 // them all.
 type Condition struct {
-	// where and set write their SQL and bind their arguments.
-	where func(*arguments) string
-	keys  string
-	set   func(*arguments) string
+	// where and lookup write their SQL and bind their arguments.
+	where  func(*arguments) string
+	lookup func(*arguments) string
 }
 
-// Clause is a condition as SQL. It calls the row r.
+// Clause is a condition as SQL. It calls the row r; {rows} stands for all rows
+// among which those are that are wanted, with their columns ctid, id, ts and
+// resource.
 type Clause struct {
 	// Where is a boolean expression; empty, it holds for every row.
 	Where string
 
-	// Keys and Set, if set, leave the rows of which a key is in a set: Keys is an
-	// expression that returns texts, several or none for a row, Set a SELECT of
-	// one column named key.
-	Keys, Set string
+	// Lookup, if set, is a SELECT of the ctid of rows among {rows}: of those that
+	// Where holds for, and maybe of others. It is fast where an index over the
+	// documents serves it, and slow without.
+	Lookup string
 
-	// Args are the values of the placeholders $1, $2, … as text; the SQL says of
-	// which type each is.
-	Args []string
+	// Args are the values of the placeholders $1, $2, … in both, as text; the SQL
+	// says of which type each is. Where has all of them, Lookup the first LookupArgs.
+	Args       []string
+	LookupArgs int
 }
 
 // SQL writes the condition, with its placeholders numbered from $1.
 func (c Condition) SQL() Clause {
 	var args arguments
 	var clause Clause
+	if c.lookup != nil {
+		clause.Lookup = c.lookup(&args)
+		clause.LookupArgs = len(args.values)
+	}
 	if c.where != nil {
 		clause.Where = c.where(&args)
-	}
-	if c.set != nil {
-		clause.Keys, clause.Set = c.keys, c.set(&args)
 	}
 	clause.Args = args.values
 	return clause
 }
 
-// All wants the rows that every condition wants. At most one of them may be of
-// OfPatients or OfGroup.
+// All wants the rows that every condition wants.
 func All(conditions ...Condition) Condition {
 	all := combine(conditions, " AND ")
 	for _, c := range conditions {
-		if c.set != nil {
-			all.keys, all.set = c.keys, c.set
+		if c.lookup != nil {
+			all.lookup = c.lookup // of several, one is enough
 		}
 	}
 	return all
@@ -91,10 +94,15 @@ func combine(conditions []Condition, operator string) Condition {
 }
 
 // arguments collects the values of a statement's placeholders.
-type arguments struct{ values []string }
+type arguments struct{ values, types []string }
 
-// bind adds a value and returns its placeholder with a cast to an SQL type.
+// bind adds a value, unless it is there already, and returns its placeholder with
+// a cast to an SQL type.
 func (a *arguments) bind(value, sqlType string) string {
-	a.values = append(a.values, value)
-	return "$" + strconv.Itoa(len(a.values)) + "::" + sqlType
+	at := slices.Index(a.values, value)
+	if at < 0 || a.types[at] != sqlType {
+		at = len(a.values)
+		a.values, a.types = append(a.values, value), append(a.types, sqlType)
+	}
+	return "$" + strconv.Itoa(at+1) + "::" + sqlType
 }

@@ -25,9 +25,9 @@ const lowSQL = `CASE WHEN %x !~ '` + datePattern + `' THEN NULL
 	WHEN %x ~ 'T.*[Z+-]' THEN %x::timestamptz AT TIME ZONE 'UTC'
 	ELSE %x::timestamp END`
 
-// Moment writes when a date begins that an SQL expression holds as text: a
+// moment writes when a date begins that an SQL expression holds as text: a
 // timestamp in UTC, or null where it is none.
-func Moment(expression string) string { return strings.ReplaceAll(lowSQL, "%x", "("+expression+")") }
+func moment(expression string) string { return strings.ReplaceAll(lowSQL, "%x", "("+expression+")") }
 
 // lengthSQL is how long the date %x lasts. With a time it is a moment.
 const lengthSQL = `CASE length(%x) WHEN 4 THEN interval '1 year' WHEN 7 THEN interval '1 month'

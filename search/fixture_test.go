@@ -146,12 +146,24 @@ func sampled(t testing.TB, name string) string {
 }
 
 // ids returns the ids of the rows of a type that meet a condition, sorted, by
-// the way an export reads them.
+// the ways an export reads them.
 func (s store) ids(t testing.TB, resourceType string, condition search.Condition) []string {
 	t.Helper()
 
+	table := s.tables[resourceType]
+	scan := source.Scan{Table: table, Only: source.Condition(condition.SQL())}
+	ids := s.scan(t, scan)
+	if scan.Only.Lookup != "" {
+		scan.Blocks = source.BlockRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+		require.Equal(t, ids, s.scan(t, scan), scan.Only.Lookup)
+	}
+	return ids
+}
+
+func (s store) scan(t testing.TB, scan source.Scan) []string {
+	t.Helper()
+
 	ids := []string{}
-	scan := source.Scan{Table: s.tables[resourceType], Only: source.Condition(condition.SQL())}
 	err := s.source.Scan(t.Context(), scan, func(row *source.Row) error {
 		ids = append(ids, string(row.ID))
 		return nil

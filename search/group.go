@@ -1,6 +1,7 @@
 package search
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -38,18 +39,32 @@ const membersSQL = `SELECT CASE WHEN member.v #>> '{entity,resourceType}' = '%k'
 	AND (member.v -> 'period' IS NULL OR coalesce(%s, '-infinity') <= %a AND coalesce(%e, 'infinity') > %a)
 	THEN member.v #>> '{entity,id}' END AS key
 FROM (SELECT t.resource -> 'member' AS list FROM groups JOIN %g AS t ON t.id = groups.id OFFSET 0) AS opened
-CROSS JOIN LATERAL jsonb_array_elements(
-	CASE jsonb_typeof(opened.list) WHEN 'array' THEN opened.list ELSE '[]' END) AS member(v)`
+CROSS JOIN LATERAL jsonb_array_elements(%l) AS member(v)`
+
+// The groups among the members are hardly ever any: to leave the others out first
+// is what costs least. Of the patients, it is not.
+const (
+	groupListSQL   = `jsonb_path_query_array(opened.list, '$[*] ? (@."entity"."resourceType" == "Group")')`
+	patientListSQL = `CASE jsonb_typeof(opened.list) WHEN 'array' THEN opened.list ELSE '[]' END`
+)
 
 // patientsSQL first collects the groups, which may name each other, then the
 // patients. %i is the Group's id.
 const patientsSQL = `WITH RECURSIVE groups (id) AS (SELECT %i UNION %1) %2`
 
-// Patients returns the ids of the patients who are members, each once. They are
-// not looked up: the Group may name patients who do not exist.
-func (g Group) Patients() Query {
+// Patients returns the ids of the patients who are members, each once, but at
+// most limit of them. They are not looked up: the Group may name patients who do
+// not exist.
+func (g Group) Patients(limit int) Query {
 	return write(func(args *arguments) string {
-		return "SELECT DISTINCT member.key FROM (" + g.patients(args) + ") AS member WHERE member.key IS NOT NULL"
+		return "SELECT DISTINCT member.key FROM (" + g.patients(args) + ") AS member WHERE member.key IS NOT NULL LIMIT " + strconv.Itoa(limit)
+	})
+}
+
+// Among returns those of the given ids that are of patients who are members.
+func (g Group) Among(ids []string) Query {
+	return write(func(args *arguments) string {
+		return "SELECT given.id FROM unnest(" + args.bind(textArray(ids), "text[]") + ") AS given(id) WHERE " + isIn("given.id", g.patients(args))
 	})
 }
 
@@ -58,7 +73,7 @@ func (g Group) Patients() Query {
 func (g Group) Strangers(ids []string) Query {
 	return write(func(args *arguments) string {
 		return "SELECT given.id FROM unnest(" + args.bind(textArray(ids), "text[]") + ") AS given(id)" +
-			" WHERE NOT EXISTS (SELECT FROM (" + g.patients(args) + ") AS member WHERE member.key = given.id)"
+			" WHERE NOT " + isIn("given.id", g.patients(args))
 	})
 }
 
@@ -76,16 +91,16 @@ func Unknown(table string, ids []string) Query {
 func (g Group) patients(args *arguments) string {
 	id, at := args.bind(g.ID, "text"), args.bind(postgres(g.At.UTC()), "timestamp")
 	return strings.NewReplacer(
-		"%i", id, "%1", g.members("Group", at), "%2", g.members("Patient", at),
+		"%i", id, "%1", g.members("Group", groupListSQL, at), "%2", g.members("Patient", patientListSQL, at),
 	).Replace(patientsSQL)
 }
 
-// members writes the SELECT of the ids of members of a type.
-func (g Group) members(resourceType, at string) string {
+// members writes the SELECT of the ids of members of a type, of those in a list.
+func (g Group) members(resourceType, list, at string) string {
 	start := strings.ReplaceAll(lowSQL, "%x", "(member.v #>> '{period,start}')")
 	end := strings.ReplaceAll(lowSQL+" + "+lengthSQL, "%x", "(member.v #>> '{period,end}')")
 	return strings.NewReplacer(
-		"%k", resourceType, "%a", at, "%s", start, "%e", end, "%g", g.Table,
+		"%k", resourceType, "%a", at, "%s", start, "%e", end, "%g", g.Table, "%l", list,
 	).Replace(membersSQL)
 }
 

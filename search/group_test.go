@@ -16,6 +16,9 @@ func (s store) group(id string) search.Group {
 	return search.Group{ID: id, Table: s.tables["Group"].Quoted(), At: noon}
 }
 
+// members are the patients of a group.
+func members(group search.Group) search.Patients { return search.Patients{Group: &group} }
+
 func TestGroup(t *testing.T) {
 	t.Parallel()
 
@@ -43,18 +46,18 @@ func TestGroup(t *testing.T) {
 		`{"resourceType":"Observation","id":"c","subject":{"reference":"Patient/closed"}}`,
 		`{"resourceType":"Organization","id":"inner"}`,
 	)
-	require.Equal(t, []string{"empty-period", "just-begun", "no-date", "plain", "this-year", "today"}, s.lookup(t, s.group("all").Patients()))
-	require.Equal(t, []string{"inner", "outer"}, s.lookup(t, s.group("outer").Patients()))
-	require.Equal(t, []string{"inner", "outer"}, s.lookup(t, s.group("inner").Patients()))
+	require.Equal(t, []string{"empty-period", "just-begun", "no-date", "plain", "this-year", "today"}, s.lookup(t, s.group("all").Patients(100)))
+	require.Equal(t, []string{"inner", "outer"}, s.lookup(t, s.group("outer").Patients(100)))
+	require.Equal(t, []string{"inner", "outer"}, s.lookup(t, s.group("inner").Patients(100)))
 	for _, id := range []string{"nobody", "odd", "gone", "' OR true --"} {
-		require.Empty(t, s.lookup(t, s.group(id).Patients()), id)
+		require.Empty(t, s.lookup(t, s.group(id).Patients(100)), id)
 	}
 
-	require.Equal(t, []string{"o"}, s.ids(t, "Observation", search.OfGroup("Observation", s.group("outer"))))
-	require.Equal(t, []string{"inner", "outer"}, s.ids(t, "Patient", search.OfGroup("Patient", s.group("outer"))))
-	require.Equal(t, []string{"closed"}, s.ids(t, "Patient", search.OfGroup("Patient", s.group("closed"))))
-	require.Empty(t, s.ids(t, "Organization", search.OfGroup("Organization", s.group("outer"))))
-	require.Empty(t, s.ids(t, "Observation", search.OfGroup("Observation", s.group("nobody"))))
+	require.Equal(t, []string{"o"}, s.ids(t, "Observation", members(s.group("outer")).Compartment("Observation")))
+	require.Equal(t, []string{"inner", "outer"}, s.ids(t, "Patient", members(s.group("outer")).Compartment("Patient")))
+	require.Equal(t, []string{"closed"}, s.ids(t, "Patient", members(s.group("closed")).Compartment("Patient")))
+	require.Empty(t, s.ids(t, "Organization", members(s.group("outer")).Compartment("Organization")))
+	require.Empty(t, s.ids(t, "Observation", members(s.group("nobody")).Compartment("Observation")))
 
 	require.Equal(t, []string{"closed", "x"}, s.lookup(t, s.group("outer").Strangers([]string{"x", "inner", "closed"})))
 	require.Equal(t, []string{"x"}, s.lookup(t, search.Unknown(s.tables["Patient"].Quoted(), []string{"x", "inner", "closed"})))
@@ -62,7 +65,7 @@ func TestGroup(t *testing.T) {
 
 	filter, err := search.Parse("Observation", "performer=inner")
 	require.NoError(t, err)
-	group := search.OfGroup("Observation", s.group("outer"))
+	group := members(s.group("outer")).Compartment("Observation")
 	require.Equal(t, []string{"o"}, s.ids(t, "Observation", search.All(group, filter.Condition())))
 	require.Equal(t, []string{"o"}, s.ids(t, "Observation", search.All(filter.Condition(), group)))
 	filter, err = search.Parse("Observation", "performer:missing=true")
@@ -79,7 +82,7 @@ func TestGroupAlone(t *testing.T) {
 		`{"resourceType":"Group","id":"small","member":[{"entity":{"reference":"Patient/p"}}]}`,
 		`{"resourceType":"Group","id":"large","member":[`+strings.TrimSuffix(members, ",")+`]}`,
 	)
-	q := s.group("small").Patients()
+	q := s.group("small").Patients(100)
 	plan := strings.Join(s.lookup(t, search.Query{SQL: "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + q.SQL, Args: q.Args}), "\n")
 	require.Contains(t, plan, "rows=1 ")
 	require.NotRegexp(t, `rows=[0-9]{3,}`, plan, "the members of another Group are read")

@@ -13,71 +13,59 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// manySQL fills tables with 20,000 observations of as many patients, every other
-// one a member of the Group g.
+// manySQL fills tables with 100,000 observations of half as many patients, and a
+// Provenance for every tenth. The Groups g and tiny have every other patient, and
+// two.
 const manySQL = `
 CREATE TABLE observation (id text PRIMARY KEY, txid bigint DEFAULT 0, ts timestamptz, cts timestamptz, resource jsonb NOT NULL);
 CREATE TABLE "group" (LIKE observation INCLUDING ALL);
-INSERT INTO observation (id, resource) SELECT n, jsonb_build_object('subject',
-	jsonb_build_object('resourceType', 'Patient', 'id', 'p' || n)) FROM generate_series(1, 20000) AS n;
+CREATE TABLE provenance (LIKE observation INCLUDING ALL);
+INSERT INTO observation (id, resource) SELECT 'o' || n, jsonb_build_object('status', 'final', 'note', repeat(md5(n::text), 10), 'subject',
+	jsonb_build_object('resourceType', 'Patient', 'id', 'p' || n / 2)) FROM generate_series(1, 100000) AS n;
+INSERT INTO provenance (id, resource) SELECT 'v' || n, jsonb_build_object('target', jsonb_build_array(
+	jsonb_build_object('resourceType', 'Observation', 'id', 'o' || 10 * n))) FROM generate_series(1, 10000) AS n;
 INSERT INTO "group" (id, resource) SELECT 'g', jsonb_build_object('member', jsonb_agg(jsonb_build_object('entity',
-	jsonb_build_object('resourceType', 'Patient', 'id', 'p' || 2 * n)))) FROM generate_series(1, 10000) AS n;
+	jsonb_build_object('resourceType', 'Patient', 'id', 'p' || 2 * n)))) FROM generate_series(1, 25000) AS n;
 CREATE INDEX ON observation USING gin (resource jsonb_path_ops);
 ANALYZE`
 
-// TestGroupIsJoined holds that PostgreSQL joins the members of a Group as a set,
-// whole or in part, and does not look for each row's patient or each member's
-// rows; and that an index over the documents serves where there is one.
-func TestGroupIsJoined(t *testing.T) {
-	t.Parallel()
+// many is that database.
+type many struct {
+	store
+	conn *pgx.Conn
+}
+
+func newMany(t *testing.T) many {
+	t.Helper()
 
 	url := sourcetest.Database(t)
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
-	defer func() { _ = conn.Close(t.Context()) }()
+	t.Cleanup(func() { _ = conn.Close(t.Context()) })
 	_, err = conn.Exec(t.Context(), manySQL)
 	require.NoError(t, err)
 	s, err := source.Open(t.Context(), source.Config{URL: url})
 	require.NoError(t, err)
-	defer s.Close()
-	observation, err := s.Table(t.Context(), "Observation")
-	require.NoError(t, err)
-	many := store{source: s, tables: map[string]source.Table{"Observation": observation}}
-
-	group := search.OfGroup("Observation", search.Group{ID: "g", Table: `"group"`, At: noon})
-	require.Len(t, many.ids(t, "Observation", group), 10_000)
-	for _, limit := range []string{"", " AND r.ctid >= '(10,0)' AND r.ctid < '(20,0)'"} {
-		plan := explain(t, conn, limit, group)
-		require.NotContains(t, plan, "SubPlan", plan)
-		require.GreaterOrEqual(t, strings.Count(plan, "Hash Join")+strings.Count(plan, "Hash Semi Join"), 2, plan)
-		require.NotContains(t, plan, "Index", plan)
+	t.Cleanup(s.Close)
+	tables := map[string]source.Table{}
+	for _, resourceType := range []string{"Observation", "Provenance"} {
+		tables[resourceType], err = s.Table(t.Context(), resourceType)
+		require.NoError(t, err)
 	}
-
-	plan := explain(t, conn, "", search.OfPatients("Observation", []string{"p1", "p2"}))
-	require.Contains(t, plan, "Bitmap Index Scan", plan)
-	filter, err := search.Parse("Observation", "subject=Patient/p1,Patient/p2")
-	require.NoError(t, err)
-	require.Contains(t, explain(t, conn, "", filter.Condition()), "Bitmap Index Scan")
+	return many{store{source: s, tables: tables}, conn}
 }
 
-// explain returns PostgreSQL's plan for a scan with the condition.
-func explain(t *testing.T, conn *pgx.Conn, limit string, condition search.Condition) string {
+// explain runs a statement with {rows} of a table in it, and returns how that
+// was done.
+func (m many) explain(t *testing.T, sql, table string, values []string) string {
 	t.Helper()
 
-	clause := condition.SQL()
-	sql := "EXPLAIN SELECT r.id FROM observation AS r WHERE true" + limit
-	if clause.Where != "" {
-		sql += " AND (" + clause.Where + ")"
+	args := make([][]byte, len(values))
+	for i, value := range values {
+		args[i] = []byte(value)
 	}
-	if clause.Keys != "" {
-		sql += fmt.Sprintf(` AND r.id IN (SELECT DISTINCT k.id FROM (SELECT r.id, %s AS key FROM observation AS r WHERE true%s OFFSET 0) AS k
-			JOIN (%s) AS s ON s.key = k.key WHERE length(k.key) BETWEEN 0 AND 2147483647)`, clause.Keys, limit, clause.Set)
-	}
-	args := make([][]byte, len(clause.Args))
-	for i, arg := range clause.Args {
-		args[i] = []byte(arg)
-	}
-	result := conn.PgConn().ExecParams(t.Context(), sql, args, nil, nil, nil).Read()
+	sql = strings.ReplaceAll("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "+sql, "{rows}", "(SELECT ctid, * FROM "+table+")")
+	result := m.conn.PgConn().ExecParams(t.Context(), sql, args, nil, nil, nil).Read()
 	require.NoError(t, result.Err)
 	var plan strings.Builder
 	for _, row := range result.Rows {
@@ -85,4 +73,51 @@ func explain(t *testing.T, conn *pgx.Conn, limit string, condition search.Condit
 		plan.WriteByte('\n')
 	}
 	return plan.String()
+}
+
+func (m many) explainWhere(t *testing.T, table string, condition search.Condition) string {
+	t.Helper()
+
+	clause := condition.SQL()
+	return m.explain(t, "SELECT r.id FROM "+table+" AS r WHERE "+clause.Where, table, clause.Args)
+}
+
+// The members of a Group are worked out once, as a set, and each row is looked up
+// there; nothing is asked a patient or a row.
+func TestGroupIsHashed(t *testing.T) {
+	t.Parallel()
+
+	m := newMany(t)
+	group := members(search.Group{ID: "g", Table: `"group"`, At: noon})
+	require.Len(t, m.ids(t, "Observation", group.Compartment("Observation")), 49_999)
+	plan := m.explainWhere(t, "observation", group.Compartment("Observation"))
+	require.Equal(t, 1, strings.Count(plan, "hashed SubPlan"), plan)
+	require.Equal(t, 2, strings.Count(plan, `Seq Scan on "group"`), plan)
+	for line := range strings.Lines(plan) {
+		if strings.Contains(line, `on "group"`) || strings.Contains(line, "rows=25000") {
+			require.Contains(t, line, "loops=1)", plan)
+		}
+	}
+}
+
+// The resources of few patients are found by an index over the documents, and so
+// is what a filter asks for.
+func TestFewPatientsByIndex(t *testing.T) {
+	t.Parallel()
+
+	m := newMany(t)
+	for _, count := range []int{2, 1000} {
+		ids := make([]string, count)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("p%d", i+1)
+		}
+		clause := search.Patients{IDs: ids}.Compartment("Observation").SQL()
+		require.Len(t, m.ids(t, "Observation", search.Patients{IDs: ids}.Compartment("Observation")), 2*count)
+		plan := m.explain(t, clause.Lookup, "observation", clause.Args[:clause.LookupArgs])
+		require.Contains(t, plan, "Bitmap Index Scan on observation_resource_idx", plan)
+		require.NotContains(t, plan, "Seq Scan", plan)
+	}
+	filter, err := search.Parse("Observation", "subject=Patient/p1,Patient/p2")
+	require.NoError(t, err)
+	require.Contains(t, m.explainWhere(t, "observation", filter.Condition()), "Bitmap Index Scan")
 }

@@ -178,8 +178,8 @@ func TestHostileValues(t *testing.T) {
 			try(resourceType, value, "x")
 			try(resourceType, "code:"+value, "x")
 		}
-		require.Empty(t, s.ids(t, "Observation", search.OfPatients("Observation", []string{value})))
-		require.Empty(t, s.ids(t, "Observation", search.OfPatients("Observation", slices.Repeat([]string{value}, 100))))
+		require.Empty(t, s.ids(t, "Observation", search.Patients{IDs: []string{value}}.Compartment("Observation")))
+		require.Empty(t, s.ids(t, "Observation", search.Patients{IDs: slices.Repeat([]string{value}, 100)}.Compartment("Observation")))
 		require.Equal(t, []string{value}, s.lookup(t, search.Unknown(s.tables["Patient"].Quoted(), []string{value})))
 	}
 	t.Logf("%d ran, %d were refused", ran, refused)

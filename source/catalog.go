@@ -26,6 +26,11 @@ SELECT c.oid, n.nspname::text, c.relname::text,
 	bool_or(a.attname = 'resource_type'),
 	bool_or(a.attname = 'cts'),
 	h.oid IS NOT NULL,
+	(
+		SELECT count(*) = 2 FROM pg_attribute AS k
+		WHERE k.attrelid = h.oid AND NOT k.attisdropped AND has_column_privilege(k.attrelid, k.attnum, 'SELECT')
+			AND (k.attname = 'txid' OR k.attname = 'resource' AND k.atttypid = 'jsonb'::regtype)
+	),
 	coalesce((SELECT sum(pg_relation_size(relid))::bigint FROM pg_partition_tree(h.oid) WHERE isleaf), pg_relation_size(h.oid), 0)
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -64,7 +69,7 @@ func listCandidates(ctx context.Context, db querier, schema string, types []stri
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
 		c := &candidate{}
 		t := &c.table
-		err := row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HistoryBytes)
+		err := row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HasVersions, &t.HistoryBytes)
 		t.Type = typeOf[t.Name]
 		return c, err
 	})

@@ -22,15 +22,17 @@ func TestCondition(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"pt-1", "pt-2500", "pt-5000"}, f.ids(t, source.Scan{Table: table, Only: some}))
 
-	// Each row has two keys; a row of which both are in the set comes once.
-	keyed := source.Condition{
-		Keys: `unnest(ARRAY[r.id, 'key of ' || r.id])`,
-		Set:  `SELECT unnest($1::text[]) AS key`,
-		Args: []string{`{"pt-1","key of pt-1","key of pt-4000","nobody",NULL}`},
+	// Among the rows that are read, where the condition says so.
+	among := source.Condition{
+		Where:  `r.id IN (SELECT l.id FROM {rows} AS l WHERE l.id = ANY ($1::text[]))`,
+		Lookup: `SELECT l.ctid FROM {rows} AS l CROSS JOIN generate_series(1, 2) WHERE l.id = ANY ($1::text[])`,
+		Args:   []string{`{"pt-1","pt-4000","nobody",NULL}`}, LookupArgs: 1,
 	}
-	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: keyed}))
+	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among}))
+	found := source.BlockRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among, Blocks: found}), "each once")
 
-	for _, c := range []source.Condition{some, keyed} {
+	for _, c := range []source.Condition{some, among} {
 		whole := f.ids(t, source.Scan{Table: table, Only: c})
 		var parts []string
 		for _, blocks := range source.Plan(table, table.Bytes/4) {
@@ -39,7 +41,9 @@ func TestCondition(t *testing.T) {
 		require.ElementsMatch(t, whole, parts, "each row in one part")
 	}
 	f.exec(t, `UPDATE patient SET ts = '2020-01-01' WHERE id = 'pt-1'`)
-	since := source.Scan{Table: table, Only: keyed, ChangedAfter: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)}
+	since := source.Scan{Table: table, Only: among, ChangedAfter: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)}
+	require.Equal(t, []string{"pt-4000"}, f.ids(t, since))
+	since.Blocks = found
 	require.Equal(t, []string{"pt-4000"}, f.ids(t, since))
 }
 

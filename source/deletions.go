@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,6 +20,11 @@ type Deletions struct {
 
 	// After leaves out what was deleted at that time or before.
 	After time.Time
+
+	// Only, if set, leaves out resources that did not meet it in any version that
+	// the history has. The table must have HasVersions. {rows} are the versions of
+	// what was deleted.
+	Only Condition
 }
 
 // historySuffix ends the name of a table's history.
@@ -30,7 +37,13 @@ const historySuffix = "_history"
 // of the resource does not, and the columns id and ts are enough.
 const deletionsSQL = `
 SELECT DISTINCT h.id FROM %[1]s AS h
-WHERE h.ts > $1 AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
+WHERE h.ts > %[3]s AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
+
+// versionsSQL leaves of these (%[1]s) the ones of which a version in the history
+// (%[2]s) meets a condition (%[3]s). The versions are few beside all that the
+// history has, and found by its primary key.
+const versionsSQL = `WITH gone AS MATERIALIZED (%[1]s)
+SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM %[2]s AS r WHERE r.id = gone.id AND (%[3]s))`
 
 // Deletions hands fn the id of each resource that was deleted, once and in no
 // order that is promised, as the Reader's snapshot shows it. One that was created
@@ -46,12 +59,9 @@ func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id 
 }
 
 func (d Deletions) query(fn func(id []byte) error) query {
-	history := quote(d.Table.Schema, d.Table.Name+historySuffix)
-	return query{
+	history := d.Table.History()
+	q := query{
 		relation: history,
-		sql:      fmt.Sprintf(deletionsSQL, history, quote(d.Table.Schema, d.Table.Name)),
-		params:   [][]byte{formatTime(d.After)},
-		types:    []uint32{pgtype.TimestamptzOID},
 		check: func(fields []pgconn.FieldDescription) error {
 			if !slices.Contains(textTypes, fields[0].DataTypeOID) {
 				return &ColumnError{Table: history, Column: "id", Reason: "is not of type text"}
@@ -65,4 +75,13 @@ func (d Deletions) query(fn func(id []byte) error) query {
 			return len(values[0]), fn(values[0])
 		},
 	}
+	q.bind(d.Only.Args)
+	q.params = append(q.params, formatTime(d.After))
+	q.types = append(q.types, pgtype.TimestamptzOID)
+	q.sql = fmt.Sprintf(deletionsSQL, history, d.Table.Quoted(), "$"+strconv.Itoa(len(q.params)))
+	if d.Only.Where != "" {
+		versions := "(SELECT " + rowColumns + " FROM gone JOIN " + history + " AS r ON r.id = gone.id)"
+		q.sql = fmt.Sprintf(versionsSQL, q.sql, history, strings.ReplaceAll(d.Only.Where, rowsMark, versions))
+	}
+	return q
 }

@@ -35,6 +35,14 @@ func (r *Reader) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte
 	return lookup.query(fn).run(ctx, r.conn.pg(), r.pace)
 }
 
+// Lookup is Source.Lookup under the Snapshot. It should be quick: meanwhile the
+// Snapshot does nothing else.
+func (sn *Snapshot) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
+	sn.mu.Lock()
+	defer sn.mu.Unlock()
+	return lookup.query(fn).run(ctx, sn.conn.PgConn(), newPace(0))
+}
+
 func (l Lookup) query(fn func(value []byte) error) query {
 	q := query{
 		relation: "ids",

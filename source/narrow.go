@@ -4,14 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Narrow returns the scan's table as the scan finds it: a member whose rows
-// PostgreSQL would look up in an index is to be read in one go, and its Bytes are
-// only those that its planner expects to be wanted. Cut into block ranges, it
-// would be read whole. A scan without conditions finds the table as it is.
+// PostgreSQL would look up in an index, or that the scan's Lookup finds by one,
+// is to be read in one go, and its Bytes are only those that are expected to be
+// wanted. Cut into block ranges, it would be read whole. One of which a Lookup
+// finds nothing is empty. A scan without conditions finds the table as it is.
 func (sn *Snapshot) Narrow(ctx context.Context, scan Scan) (Table, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
@@ -43,44 +46,98 @@ func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m Member) (Memb
 		return m, nil
 	}
 	scan.Blocks = BlockRange{Schema: m.Schema, Name: m.Name}
-	wanted, err := explain(ctx, conn, scan)
-	if err != nil || !wanted.usesIndex() {
-		return m, err
-	}
-	all, err := explain(ctx, conn, Scan{Table: scan.Table, Blocks: scan.Blocks})
+	all, err := explain(ctx, conn, Scan{Table: scan.Table, Blocks: scan.Blocks}.query())
 	if err != nil {
 		return m, err
 	}
+	if scan.Only.Lookup != "" {
+		found, few, err := tryLookup(ctx, conn, scan, all.Rows)
+		if err != nil {
+			return m, err
+		}
+		if few && found == 0 {
+			return Member{Schema: m.Schema, Name: m.Name}, nil
+		}
+		if few {
+			m.Whole, m.ByLookup = true, true
+			m.shrink(float64(found), all.Rows)
+			return m, nil
+		}
+	}
+	wanted, err := explain(ctx, conn, scan.query())
+	if err != nil || !wanted.usesIndex() {
+		return m, err
+	}
 	m.Whole = true
-	m.Bytes = int64(float64(m.Bytes) * min(wanted.Rows/max(all.Rows, 1), 1))
+	m.shrink(wanted.Rows, all.Rows)
 	return m, nil
+}
+
+// shrink leaves of the member's bytes the share of the rows that are wanted.
+func (m *Member) shrink(wanted, all float64) {
+	m.Bytes = int64(float64(m.Bytes) * min(wanted/max(all, 1), 1))
+}
+
+// A lookup takes the place of reading a member whole where it finds at most one
+// in lookupShare of the rows, or lookupRows: to jump costs more than to read on,
+// and the member is then one part. More than maxLookupRows are better read in
+// several.
+const (
+	lookupShare   = 10
+	lookupRows    = 1000
+	maxLookupRows = 1_000_000
+)
+
+// tryLookup counts what the lookup finds of a relation of about so many rows, if
+// indexes serve it. few tells whether it should be read so.
+func tryLookup(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows float64) (found int64, few bool, err error) {
+	most := int64(min(max(rows/lookupShare, lookupRows), maxLookupRows))
+	q := scan.countLookup(most + 1)
+	plan, err := explain(ctx, conn, q)
+	if err != nil || plan.reads(scan.Blocks.Name) {
+		return 0, false, err
+	}
+	result := conn.ExecParams(ctx, q.sql, q.params, q.types, nil, nil).Read()
+	if result.Err != nil {
+		return 0, false, result.Err
+	}
+	if found, err = strconv.ParseInt(string(result.Rows[0][0]), 10, 64); err != nil {
+		return 0, false, fmt.Errorf("read a count: %w", err)
+	}
+	return found, found <= most, nil
 }
 
 // planNode is a node of a query plan, as EXPLAIN (FORMAT JSON) shows it.
 type planNode struct {
-	Type  string     `json:"Node Type"`
-	Rows  float64    `json:"Plan Rows"`
-	Plans []planNode `json:"Plans"`
+	Type     string     `json:"Node Type"`
+	Relation string     `json:"Relation Name"`
+	Parent   string     `json:"Parent Relationship"`
+	Rows     float64    `json:"Plan Rows"`
+	Plans    []planNode `json:"Plans"`
+}
+
+// isIndexed tells whether the node itself looks rows up in an index.
+func (n planNode) isIndexed() bool {
+	return n.Type == "Index Scan" || n.Type == "Index Only Scan" || n.Type == "Bitmap Heap Scan"
 }
 
 // usesIndex tells whether the node, or one below it, looks rows up in an index.
+// What a condition works out for itself, once or for each row, does not count.
 func (n planNode) usesIndex() bool {
-	switch n.Type {
-	case "Index Scan", "Index Only Scan", "Bitmap Heap Scan":
-		return true
-	}
-	for _, below := range n.Plans {
-		if below.usesIndex() {
-			return true
-		}
-	}
-	return false
+	return n.isIndexed() || slices.ContainsFunc(n.Plans, func(below planNode) bool {
+		return below.Parent != "SubPlan" && below.Parent != "InitPlan" && below.usesIndex()
+	})
 }
 
-// explain asks how the scan would be run, in the way the scan itself is asked
-// for: the bounds of time go with it, and the answer depends on them.
-func explain(ctx context.Context, conn *pgconn.PgConn, scan Scan) (planNode, error) {
-	q := scan.query()
+// reads tells whether the relation is read otherwise than by an index, anywhere.
+func (n planNode) reads(relation string) bool {
+	return n.Relation == relation && !n.isIndexed() ||
+		slices.ContainsFunc(n.Plans, func(below planNode) bool { return below.reads(relation) })
+}
+
+// explain asks how a query would be run, in the way it is itself asked for: its
+// values go with it, and the answer depends on them.
+func explain(ctx context.Context, conn *pgconn.PgConn, q query) (planNode, error) {
 	result := conn.ExecParams(ctx, "EXPLAIN (FORMAT JSON) "+q.sql, q.params, q.types, nil, nil).Read()
 	if result.Err != nil {
 		return planNode{}, result.Err

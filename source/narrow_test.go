@@ -1,6 +1,9 @@
 package source_test
 
 import (
+	"crypto/md5"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,4 +97,48 @@ func TestNarrowCreated(t *testing.T) {
 	got, err = sn.Narrow(t.Context(), source.Scan{Table: tables[0], ChangedAfter: since})
 	require.NoError(t, err)
 	require.False(t, got.Members[0].Whole)
+}
+
+// What an index finds of a lookup is read so, if that is little, and nothing is
+// read where there is nothing to find.
+func TestNarrowLookup(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+changes+`CREATE INDEX ON patient USING gin (resource jsonb_path_ops); ANALYZE`)
+	sn := f.snapshot(t)
+	tables, err := sn.Tables(t.Context(), []string{"Patient"})
+	require.NoError(t, err)
+	table := tables[0]
+
+	narrow := func(documents string) source.Table {
+		got, err := sn.Narrow(t.Context(), source.Scan{Table: table, Only: source.Condition{
+			Where: `EXISTS (SELECT FROM unnest($1::jsonb[]) AS d WHERE r.resource @> d) AND r.id <> $2::text`,
+			Lookup: `SELECT r.ctid FROM unnest($1::jsonb[]) AS d CROSS JOIN LATERAL (
+				SELECT r.ctid FROM {rows} AS r WHERE r.resource @> d OFFSET 0) AS r`,
+			Args: []string{documents, "nobody"}, LookupArgs: 1,
+		}})
+		require.NoError(t, err)
+		return got
+	}
+	text := fmt.Sprintf(`{"text":%q}`, strings.Repeat(fmt.Sprintf("%x", md5.Sum([]byte("7"))), 10))
+	got := narrow(fmt.Sprintf("{%q}", text))
+	require.True(t, got.Members[0].ByLookup)
+	require.True(t, got.Members[0].Whole)
+	require.Less(t, got.Bytes, table.Bytes/5000)
+	require.Len(t, source.Plan(got, 1), 1)
+
+	require.Empty(t, source.Plan(narrow(`{"{\"text\": \"none\"}"}`), 1))
+	require.False(t, narrow(`{"{}"}`).Members[0].ByLookup, "all that there is")
+}
+
+// Without an index, a lookup would read the table for each thing it looks for.
+func TestNarrowLookupWithoutIndex(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+changes)
+	sn := f.snapshot(t)
+	tables, err := sn.Tables(t.Context(), []string{"Patient"})
+	require.NoError(t, err)
+	only := source.Condition{Where: `r.resource @> $1::jsonb`, Lookup: `SELECT r.ctid FROM {rows} AS r WHERE r.resource @> $1::jsonb`, Args: []string{`{"a":1}`}, LookupArgs: 1}
+	got, err := sn.Narrow(t.Context(), source.Scan{Table: tables[0], Only: only})
+	require.NoError(t, err)
+	require.Equal(t, tables[0], got)
 }

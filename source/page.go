@@ -18,7 +18,7 @@ func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, f
 		if only.Where != "" {
 			behind = "(" + only.Where + ") AND " + behind
 		}
-		scan.Only = Condition{Where: behind, Keys: only.Keys, Set: only.Set, Args: args}
+		scan.Only = Condition{Where: behind, Args: args}
 	}
 	conn, err := s.acquire(ctx)
 	if err != nil {

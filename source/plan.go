@@ -14,6 +14,9 @@ type BlockRange struct {
 	// by then.
 	To int64
 
+	// ByLookup means that the scan's Lookup finds the rows (Snapshot.Narrow).
+	ByLookup bool `json:",omitempty"`
+
 	// Bytes is about how much is to be read, as Member.Bytes counts it. A scan
 	// does not look at it.
 	Bytes int64 `json:"-"`
@@ -36,7 +39,7 @@ func Plan(t Table, target int64) []BlockRange {
 }
 
 func (m Member) plan(target int64) []BlockRange {
-	whole := BlockRange{Schema: m.Schema, Name: m.Name, Bytes: m.Bytes}
+	whole := BlockRange{Schema: m.Schema, Name: m.Name, ByLookup: m.ByLookup, Bytes: m.Bytes}
 	if m.Whole || m.Blocks > 0 && (target <= 0 || m.Bytes <= target) {
 		return []BlockRange{whole}
 	}

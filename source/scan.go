@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -175,38 +176,54 @@ func (scan Scan) relation() (schema, name string, only bool) {
 // query builds the statement of a scan, without what becomes of its rows. It
 // has no ORDER BY and no cursor, so that the first row comes at once.
 func (scan Scan) query() query {
-	q := query{relation: quote(scan.Table.Schema, scan.Table.Name)}
+	q, relation, limits := scan.begin()
+	created := "NULL::timestamptz"
+	if scan.Table.HasCreated {
+		created = "r.cts"
+	}
+	conditions := slices.Concat(limits, scan.Only.conditions(relation, limits, scan.Blocks.ByLookup))
+	q.sql = "SELECT r.id, r.txid, r.ts, " + created + ", r.resource FROM " + relation + where(conditions)
+	return q
+}
+
+// countLookup builds the statement that counts what the scan's Lookup finds, up
+// to a limit.
+func (scan Scan) countLookup(limit int64) query {
+	scan.Only = Condition{Lookup: scan.Only.Lookup, Args: scan.Only.Args[:scan.Only.LookupArgs]}
+	q, relation, limits := scan.begin()
+	q.sql = fmt.Sprintf("SELECT count(*) FROM (%s LIMIT %d) AS found", scan.Only.lookup(relation, limits), limit)
+	return q
+}
+
+// begin binds the scan's values and says what it reads: the relation, which it
+// calls r, within limits of time and blocks.
+func (scan Scan) begin() (q query, relation string, limits []string) {
+	q = query{relation: quote(scan.Table.Schema, scan.Table.Name)}
 	q.bind(scan.Only.Args)
-	var conditions []string
 	bound := func(column, operator string, t time.Time) {
 		if !t.IsZero() {
 			q.params = append(q.params, formatTime(t))
 			q.types = append(q.types, pgtype.TimestamptzOID)
-			conditions = append(conditions, column+" "+operator+" $"+strconv.Itoa(len(q.params)))
+			limits = append(limits, column+" "+operator+" $"+strconv.Itoa(len(q.params)))
 		}
 	}
-
-	created, createdColumn := "NULL::timestamptz", "r.ts"
+	createdColumn := "r.ts"
 	if scan.Table.HasCreated {
-		created, createdColumn = "r.cts", "r.cts"
+		createdColumn = "r.cts"
 	}
 	bound(createdColumn, ">", scan.CreatedAfter)
 	bound("r.ts", ">", scan.ChangedAfter)
 	bound("r.ts", "<", scan.ChangedBefore)
 	if scan.Blocks.From > 0 {
-		conditions = append(conditions, fmt.Sprintf("r.ctid >= '(%d,0)'", scan.Blocks.From))
+		limits = append(limits, fmt.Sprintf("r.ctid >= '(%d,0)'", scan.Blocks.From))
 	}
 	if scan.Blocks.To > 0 {
-		conditions = append(conditions, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Blocks.To))
+		limits = append(limits, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Blocks.To))
 	}
-
 	schema, name, only := scan.relation()
-	relation := quote(schema, name)
+	relation = quote(schema, name)
 	if only {
 		relation = "ONLY " + relation
 	}
-	relation += " AS r"
-	conditions = append(conditions, scan.Only.conditions(relation, conditions)...)
-	q.sql = "SELECT r.id, r.txid, r.ts, " + created + ", r.resource FROM " + relation + where(conditions)
-	return q
+	return q, relation + " AS r", limits
 }

@@ -16,6 +16,10 @@ type Table struct {
 	// the columns id and ts (timestamptz), and the role may read these.
 	HasHistory bool
 
+	// HasVersions tells whether it has the columns txid and resource (jsonb) as well,
+	// and the role may read these too.
+	HasVersions bool
+
 	// HistoryBytes is the size on disk of that table, without TOAST.
 	HistoryBytes int64
 
@@ -31,6 +35,9 @@ type Table struct {
 	Members []Member
 }
 
+// History returns the name of the table's history as SQL writes it.
+func (t Table) History() string { return quote(t.Schema, t.Name+historySuffix) }
+
 // Quoted returns the table's name with its schema, as SQL writes it.
 func (t Table) Quoted() string { return quote(t.Schema, t.Name) }
 
@@ -43,4 +50,7 @@ type Member struct {
 	// addresses, as those of a foreign table, or an index finds those that are
 	// wanted (Snapshot.Narrow).
 	Whole bool
+
+	// ByLookup means that it is the scan's Lookup that finds them.
+	ByLookup bool `json:",omitempty"`
 }

@@ -23,6 +23,10 @@ const (
 	// of one that has a little more.
 	minPartBytes = 32 << 20
 
+	// minGroupBytes is the same where a part has to work out first who is a member
+	// of a large group. That takes about as long as to read so much.
+	minGroupBytes = 256 << 20
+
 	// maxParts bounds what is planned and kept of one export, however small its
 	// parts are set to be.
 	maxParts = 100_000
@@ -31,12 +35,13 @@ const (
 // cut makes parts of an export's scans: of about partBytes on disk at most, and
 // in a small export of less, so that there is work for all slots. Parts of a type
 // are named in the order of its table.
-func cut(exportID uuid.UUID, scans []source.Scan, partBytes int64, window int) ([]jobs.PlannedPart, error) {
+// Smaller ones than least are not worth what each costs.
+func cut(exportID uuid.UUID, scans []reading, partBytes int64, window int, least int64) ([]jobs.PlannedPart, error) {
 	var total int64
 	for _, scan := range scans {
 		total += scan.Table.Bytes
 	}
-	target := min(partBytes, max(total/int64(windowsAnExport*window), minPartBytes))
+	target := min(partBytes, max(total/int64(windowsAnExport*window), least))
 	target = max(target, total/maxParts+1)
 
 	var parts []jobs.PlannedPart
@@ -65,4 +70,12 @@ func cut(exportID uuid.UUID, scans []source.Scan, partBytes int64, window int) (
 func longestFirst(parts []jobs.PlannedPart) []jobs.PlannedPart {
 	slices.SortStableFunc(parts, func(a, b jobs.PlannedPart) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return parts
+}
+
+// minPartBytes is what a part of the export should have.
+func (s selection) minPartBytes() int64 {
+	if s.patients.Group != nil {
+		return minGroupBytes
+	}
+	return minPartBytes
 }

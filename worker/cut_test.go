@@ -20,11 +20,11 @@ const (
 )
 
 // aTable is one of a single member, without TOAST.
-func aTable(name string, bytes int64) source.Scan {
-	return source.Scan{Table: source.Table{
+func aTable(name string, bytes int64) reading {
+	return reading{Scan: source.Scan{Table: source.Table{
 		Type: name, Bytes: bytes, Blocks: bytes / block,
 		Members: []source.Member{{Schema: "public", Name: name, Bytes: bytes, Blocks: bytes / block}},
-	}}
+	}}}
 }
 
 func TestCut(t *testing.T) {
@@ -43,7 +43,7 @@ func TestCut(t *testing.T) {
 		{"a ceiling below the floor", 10 * mib, mib, 10},
 		{"a ceiling that is too low", 100 * gib, 64 << 10, maxParts},
 	} {
-		parts, err := cut(uuid.New(), []source.Scan{aTable("Patient", test.size)}, test.partBytes, jobs.DefaultWindow)
+		parts, err := cut(uuid.New(), []reading{aTable("Patient", test.size)}, test.partBytes, jobs.DefaultWindow, minPartBytes)
 		require.NoError(t, err)
 		require.Len(t, parts, test.parts, test.what)
 	}
@@ -67,7 +67,7 @@ func TestCutProperties(t *testing.T) {
 		window := 1 + random.IntN(64)
 		scans := randomScans(random)
 		id := uuid.New()
-		parts, err := cut(id, scans, partBytes, window)
+		parts, err := cut(id, scans, partBytes, window, minPartBytes)
 		require.NoError(t, err)
 
 		number, next, total := map[string]int{}, map[string]int64{}, int64(0)
@@ -93,7 +93,7 @@ func TestCutProperties(t *testing.T) {
 
 // requireNoShreds fails on parts that are smaller than half of what they may be,
 // or than half of the floor, unless they are all of a member.
-func requireNoShreds(t *testing.T, scans []source.Scan, parts []jobs.PlannedPart, partBytes int64) {
+func requireNoShreds(t *testing.T, scans []reading, parts []jobs.PlannedPart, partBytes int64) {
 	t.Helper()
 	sizes := map[string]int64{}
 	for _, scan := range scans {
@@ -110,8 +110,8 @@ func requireNoShreds(t *testing.T, scans []source.Scan, parts []jobs.PlannedPart
 
 // randomScans are of some tables, of one or more members each, from none to some
 // hundred megabytes.
-func randomScans(random *rand.Rand) []source.Scan {
-	scans := make([]source.Scan, random.IntN(5))
+func randomScans(random *rand.Rand) []reading {
+	scans := make([]reading, random.IntN(5))
 	for i := range scans {
 		table := source.Table{Type: fmt.Sprintf("Type%d", i)}
 		for j := range 1 + random.IntN(3) {
@@ -120,7 +120,7 @@ func randomScans(random *rand.Rand) []source.Scan {
 			table.Members = append(table.Members, m)
 			table.Bytes += m.Bytes
 		}
-		scans[i] = source.Scan{Table: table}
+		scans[i] = reading{Scan: source.Scan{Table: table}}
 	}
 	return scans
 }
@@ -128,7 +128,7 @@ func randomScans(random *rand.Rand) []source.Scan {
 // There is work for all slots early, and what comes last is short.
 func TestCutOfManyTypes(t *testing.T) {
 	t.Parallel()
-	parts, err := cut(uuid.New(), []source.Scan{aTable("A", 8*mib), aTable("B", 3*gib), aTable("C", mib), aTable("D", 500*mib)}, 256*mib, 16)
+	parts, err := cut(uuid.New(), []reading{aTable("A", 8*mib), aTable("B", 3*gib), aTable("C", mib), aTable("D", 500*mib)}, 256*mib, 16, minPartBytes)
 	require.NoError(t, err)
 	parts = longestFirst(parts)
 	require.GreaterOrEqual(t, len(parts), 4*16)

@@ -10,25 +10,34 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
+// forgetting says what a part of deletions reads, as reading does of others.
+type forgetting struct {
+	source.Deletions
+	Targets targets `json:",omitempty"`
+}
+
 // planDeletions adds, to an export of what changed since a time, what was
 // deleted since then: one part for each table with a history. Nothing is known
 // of deletions from other tables, and the log says so. Nor is it known whose a
-// deleted resource was: where only some patients' resources are wanted, there
-// are no deletions.
-func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, tables []source.Table) ([]jobs.PlannedPart, error) {
-	request := export.Request
-	if request.ChangedAfter.IsZero() || request.Level == jobs.GroupLevel || len(request.Patients) > 0 {
+// deleted resource was, unless the history has its versions: where only some
+// patients' resources are wanted, those decide.
+func (w *exportWorker) planDeletions(ctx context.Context, wanted selection, export jobs.Export, tables []source.Table, targets targets) ([]jobs.PlannedPart, error) {
+	if export.Request.ChangedAfter.IsZero() {
 		return nil, nil
 	}
 	var parts []jobs.PlannedPart
 	var unknown []string
 	for _, table := range tables {
-		if !table.HasHistory {
+		if !table.HasHistory || wanted.ofSome() && !table.HasVersions {
 			unknown = append(unknown, table.Type)
 			continue
 		}
 		table.Members = nil // all of them are looked at
-		scan, err := json.Marshal(source.Deletions{Table: table, After: export.Request.ChangedAfter})
+		deletions := forgetting{Deletions: source.Deletions{Table: table, After: export.Request.ChangedAfter}}
+		if table.Type == provenanceType {
+			deletions.Targets = targets
+		}
+		scan, err := json.Marshal(deletions)
 		if err != nil {
 			return nil, fmt.Errorf("plan deletions of %s: %w", table.Type, err)
 		}
@@ -49,12 +58,17 @@ func (w *exportWorker) planDeletions(ctx context.Context, export jobs.Export, ta
 
 // stageDeletions is stage for what was deleted from a table.
 func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader *source.Reader) (written, error) {
-	var deletions source.Deletions
+	var deletions forgetting
 	if err := json.Unmarshal(part.Scan, &deletions); err != nil {
 		return written{}, fmt.Errorf("read the plan: %w", err)
 	}
+	wanted, err := w.selection(ctx, part)
+	if err != nil {
+		return written{}, err
+	}
+	deletions.Only = wanted.ofDeleted(part.ResourceType, deletions.Targets)
 	ids := func(ctx context.Context, fn func(id []byte) error) error {
-		return reader.Deletions(ctx, deletions, fn)
+		return reader.Deletions(ctx, deletions.Deletions, fn)
 	}
 	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
 	return to.send(ctx, jobs.Deleted, "Bundle", func(next dump.NextFunc) ([]dump.File, error) {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 )
@@ -118,17 +117,6 @@ func (w *exportWorker) goOn(ctx context.Context, export jobs.Export, snapshot *s
 		return export, err
 	}
 	return w.await(ctx, export, snapshot)
-}
-
-// holdTables finds the tables of the export's types and keeps them, and the one
-// that the conversion reads, as they are.
-func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) ([]source.Table, error) {
-	if export.Request.FHIR {
-		if _, err := snapshot.Tables(ctx, []string{dump.AttributeType}); err != nil {
-			return nil, err
-		}
-	}
-	return snapshot.Tables(ctx, export.Request.Types)
 }
 
 // read holds a snapshot until all parts of the export have been read from it.

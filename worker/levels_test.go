@@ -106,32 +106,67 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// What was deleted is told where all patients are asked for. Whose it was is not
-// known, so it is not told of some.
+// Whose a deleted resource was is told by its versions, if the history has them.
+// Where all patients are asked for, it does not matter.
 func TestDeletionsByLevel(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, wards+`
-		INSERT INTO observation_history (id, txid, ts, resource) VALUES ('gone', 400, now(), '{}')`)
+	f := newFixture(t, wards+table("provenance")+`
+		INSERT INTO observation_history (id, txid, ts, resource) VALUES
+			('of-pt-1', 400, '2020-01-01', '{"subject": {"resourceType": "Patient", "id": "pt-1"}}'), ('of-pt-1', 401, now(), '{}'),
+			('of-pt-4', 402, now(), '{"subject": {"resourceType": "Location", "id": "l"}, "performer": [{"resourceType": "Patient", "id": "pt-4"}]}'),
+			('of-pt-2', 403, now(), '{"subject": {"resourceType": "Patient", "id": "pt-2"}}'),
+			('long-gone', 404, '2020-01-01', '{"subject": {"resourceType": "Patient", "id": "pt-1"}}'),
+			('ob-1', 405, now(), '{"subject": {"resourceType": "Patient", "id": "pt-1"}}'),
+			('of-nobody-2', 406, now(), '{}');
+		INSERT INTO patient_history (id, txid, ts, resource) VALUES ('pt-9', 407, now(), '{}'), ('pt-8', 408, now(), '{}');
+		INSERT INTO provenance_history (id, txid, ts, resource) VALUES
+			('of-ob-1', 409, now(), '{"target": [{"resourceType": "Observation", "id": "ob-1"}]}'), ('of-ob-2', 410, now(), '{"target": [{"resourceType": "Observation", "id": "ob-2"}]}');
+		UPDATE "group" SET resource = jsonb_set(resource, '{member, 0, entity, id}', '"pt-9"') WHERE id = 'annex'`)
+	f.exec(t, largeGroup)
+	f.exec(t, `UPDATE "group" SET resource = jsonb_insert(resource, '{member, 0}', '{"entity": {"resourceType": "Patient", "id": "pt-4"}}') WHERE id = 'ward'`)
 	f.start(t, options{})
 
-	since := time.Now().Add(-time.Hour)
-	for _, test := range []struct {
-		request jobs.Request
-		known   bool
-	}{
-		{jobs.Request{Level: jobs.PatientLevel}, true},
-		{jobs.Request{Level: jobs.PatientLevel, Patients: []string{"pt-1"}}, false},
-		{jobs.Request{Level: jobs.GroupLevel, Group: "ward"}, false},
-	} {
-		test.request.ChangedAfter, test.request.Types = since, []string{"Observation"}
-		id := f.accept(t, test.request)
-		f.await(t, id, jobs.Completed)
-		if test.known {
-			require.Equal(t, []string{"Observation/gone"}, f.deleted(t, id))
-		} else {
-			require.NotContains(t, f.manifestKeys(t, id), "deleted")
-		}
+	all := []string{
+		"Observation/of-nobody-2", "Observation/of-pt-1", "Observation/of-pt-2", "Observation/of-pt-4",
+		"Patient/pt-8", "Patient/pt-9", "Provenance/of-ob-1", "Provenance/of-ob-2",
 	}
+	ofGroup := []string{"Observation/of-pt-1", "Observation/of-pt-4", "Patient/pt-9", "Provenance/of-ob-1"}
+	for _, test := range []struct {
+		name    string
+		request jobs.Request
+		want    []string
+	}{
+		{"Patient", jobs.Request{Level: jobs.PatientLevel}, all},
+		{"OnePatient", jobs.Request{Level: jobs.PatientLevel, Patients: []string{"pt-1"}}, []string{"Observation/of-pt-1", "Provenance/of-ob-1"}},
+		{"Group", jobs.Request{Level: jobs.GroupLevel, Group: "ward"}, ofGroup},
+		{"LargeGroup", jobs.Request{Level: jobs.GroupLevel, Group: "large"}, ofGroup},
+		{"OneOfTheGroup", jobs.Request{Level: jobs.GroupLevel, Group: "ward", Patients: []string{"pt-4"}}, []string{"Observation/of-pt-4"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.request.ChangedAfter, test.request.Types = time.Now().Add(-time.Hour), []string{"Observation", "Patient", "Provenance"}
+			id := f.accept(t, test.request)
+			f.await(t, id, jobs.Completed)
+			require.Equal(t, test.want, f.deleted(t, id))
+		})
+	}
+}
+
+// A history of which the role may not read the versions does not tell whose a
+// deleted resource was.
+func TestDeletionsWithoutVersions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, wards+`INSERT INTO observation_history (id, txid, ts, resource) VALUES ('gone', 400, now(), '{}')`)
+	f.exec(t, `REVOKE SELECT ON observation_history FROM `+f.role+`; GRANT SELECT (id, ts) ON observation_history TO `+f.role)
+	f.start(t, options{})
+	request := jobs.Request{Level: jobs.PatientLevel, ChangedAfter: time.Now().Add(-time.Hour), Types: []string{"Observation"}}
+	id := f.accept(t, request)
+	f.await(t, id, jobs.Completed)
+	require.Equal(t, []string{"Observation/gone"}, f.deleted(t, id))
+	request.Patients = []string{"pt-1"}
+	id = f.accept(t, request)
+	f.await(t, id, jobs.Completed)
+	require.NotContains(t, f.manifestKeys(t, id), "deleted")
 }
 
 // A resource changed at the bound or later is left out.

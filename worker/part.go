@@ -95,16 +95,9 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 
 // stageResources is stage for a share of a table.
 func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (written, error) {
-	var scan source.Scan
-	if err := json.Unmarshal(part.Scan, &scan); err != nil {
-		return written{}, fmt.Errorf("read the plan: %w", err)
-	}
-	var err error
-	if scan.Only.Where == "" { // else it was planned
-		scan.Only, err = selection(ctx, w.config.Source, part.Request, part.ResourceType, part.TransactionTime)
-		if err != nil {
-			return written{}, err
-		}
+	scan, err := w.readPlan(ctx, part)
+	if err != nil {
+		return written{}, err
 	}
 	format, err := w.format(ctx, part, reader)
 	if err != nil {
@@ -128,6 +121,35 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 		return sent, err
 	}
 	return written{files: append(sent.files, file), staged: append(sent.staged, staged)}, nil
+}
+
+// readPlan understands what the plan says of the part.
+func (w *partWorker) readPlan(ctx context.Context, part jobs.Part) (source.Scan, error) {
+	var planned reading
+	if err := json.Unmarshal(part.Scan, &planned); err != nil {
+		return source.Scan{}, fmt.Errorf("read the plan: %w", err)
+	}
+	wanted, err := w.selection(ctx, part)
+	if err != nil {
+		return source.Scan{}, err
+	}
+	planned.Only, err = wanted.of(part.ResourceType, planned.Targets)
+	return planned.Scan, err
+}
+
+// selection says what the part's export has.
+func (w *partWorker) selection(ctx context.Context, part jobs.Part) (selection, error) {
+	tables := map[string]source.Table{}
+	for _, resourceType := range decidingTypes(part.Request) {
+		table, err := w.config.Source.Table(ctx, resourceType)
+		switch {
+		case err == nil:
+			tables[resourceType] = table
+		case !errors.Is(err, source.ErrNoTable):
+			return selection{}, err
+		}
+	}
+	return newSelection(part.Request, part.Members, part.TransactionTime, tables), nil
 }
 
 // dumpOptions say how the part's files are written.

@@ -3,45 +3,95 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
+// reading says what a part reads, as the plan has it. What the request wants
+// besides times and tables each part works out for itself, since it can be long.
+type reading struct {
+	source.Scan
+
+	// Targets are those of a part of Provenance.
+	Targets targets `json:",omitempty"`
+}
+
 // plan works out the parts of the export under the snapshot.
 func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Plan, error) {
+	request := export.Request
 	tables, err := holdTables(ctx, export, snapshot)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
-	if export.Request.Existing && len(tables) < len(export.Request.Types) {
+	exported := exportedTables(request, tables)
+	if request.Existing && len(exported) < len(request.Types) {
 		return jobs.Plan{}, fmt.Errorf("plan: %w", source.ErrNoTable)
 	}
-	scans, err := w.planScans(ctx, export.Request, snapshot, tables)
+	members, err := findMembers(ctx, request, snapshot, tables)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
-	parts, err := cut(export.ID, scans, w.config.PartBytes, w.config.Window)
+	wanted := newSelection(request, members, snapshot.TransactionTime, tables)
+	targets := findTargets(request, tables)
+	scans, err := planScans(ctx, wanted, snapshot, exported, targets)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
-	deletions, err := w.planDeletions(ctx, export, tables)
+	parts, err := cut(export.ID, scans, w.config.PartBytes, w.config.Window, wanted.minPartBytes())
+	if err != nil {
+		return jobs.Plan{}, err
+	}
+	deletions, err := w.planDeletions(ctx, wanted, export, exported, targets)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
 	return jobs.Plan{
 		Snapshot:        snapshot.ID,
 		TransactionTime: snapshot.TransactionTime,
+		Members:         members,
 		Parts:           longestFirst(append(parts, deletions...)),
 	}, nil
 }
 
-// planScans says what is to be read, one scan for each table. What the request
-// wants besides times, each part works out for itself, since it can be long; but
-// what is about several tables is planned here.
-func (w *exportWorker) planScans(ctx context.Context, request jobs.Request, snapshot *source.Snapshot, tables []source.Table) ([]source.Scan, error) {
-	scans := make([]source.Scan, len(tables))
-	planned := make([]source.Scan, len(tables))
+// holdTables finds the tables that the export reads and keeps them as they are,
+// by their types: of the types it exports, of the group, of patients, of what
+// Provenance is about, and the one that the conversion reads.
+func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (map[string]source.Table, error) {
+	types := slices.Concat(export.Request.Types, targetTypes(export.Request), decidingTypes(export.Request))
+	if export.Request.FHIR {
+		types = append(types, dump.AttributeType)
+	}
+	held, err := snapshot.Tables(ctx, types)
+	if err != nil {
+		return nil, err
+	}
+	tables := make(map[string]source.Table, len(held))
+	for _, table := range held {
+		tables[table.Type] = table
+	}
+	return tables, nil
+}
+
+// exportedTables are those of the types that the request names, in an order that
+// is always the same.
+func exportedTables(request jobs.Request, tables map[string]source.Table) []source.Table {
+	var exported []source.Table
+	for _, resourceType := range slices.Compact(slices.Sorted(slices.Values(request.Types))) {
+		if table, ok := tables[resourceType]; ok {
+			exported = append(exported, table)
+		}
+	}
+	return exported
+}
+
+// planScans says what is to be read, one scan for each table, as the snapshot
+// finds it.
+func planScans(ctx context.Context, wanted selection, snapshot *source.Snapshot, tables []source.Table, targets targets) ([]reading, error) {
+	request := wanted.request
+	scans := make([]reading, len(tables))
 	for i, table := range tables {
 		scan := source.Scan{
 			Table:         table,
@@ -49,26 +99,21 @@ func (w *exportWorker) planScans(ctx context.Context, request jobs.Request, snap
 			ChangedAfter:  request.ChangedAfter,
 			ChangedBefore: request.ChangedBefore,
 		}
-		only, err := selection(ctx, w.config.Source, request, table.Type, snapshot.TransactionTime)
-		if err != nil {
+		if table.Type == provenanceType {
+			scan = planProvenance(request, scan)
+		}
+		var err error
+		if scan.Only, err = wanted.of(table.Type, targets); err != nil {
 			return nil, err
 		}
-		scan.Only = only
-		scans[i] = scan
-		if only.Keys != "" { // the indexes that serve it are those of other tables
-			scan.Only = source.Condition{}
-		}
-		narrowed, err := snapshot.Narrow(ctx, scan)
-		if err != nil {
+		if scan.Table, err = snapshot.Narrow(ctx, scan); err != nil {
 			return nil, &source.TableError{Type: table.Type, Err: err}
 		}
-		scan.Table, scan.Only = narrowed, source.Condition{}
-		planned[i] = scan
-	}
-	for i, scan := range scans {
-		if scan.Table.Type == provenanceType {
-			planned[i] = planProvenance(request, scan, scans, planned[i])
+		scan.Only = source.Condition{}
+		scans[i].Scan = scan
+		if table.Type == provenanceType {
+			scans[i].Targets = targets
 		}
 	}
-	return planned, nil
+	return scans, nil
 }

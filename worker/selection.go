@@ -1,8 +1,9 @@
 package worker
 
 import (
-	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -10,38 +11,112 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// selection is what the request wants of the resources of a type, apart from
-// when they were changed: whose they are, and what the filters say. Members of a
-// group are those of the export's transaction time.
-func selection(ctx context.Context, from *source.Source, request jobs.Request, resourceType string, at time.Time) (source.Condition, error) {
-	whose, err := compartment(ctx, from, request, resourceType, at)
+// selection says which resources an export has.
+type selection struct {
+	request jobs.Request
+
+	// patients are those in whose compartments the resources are, at another level
+	// than the system's.
+	patients search.Patients
+}
+
+// newSelection is for a request, of which members are the patients that the plan
+// has found, if any, and at is the transaction time: members of a group are those
+// of that time. tables has those of groups and patients.
+func newSelection(request jobs.Request, members []string, at time.Time, tables map[string]source.Table) selection {
+	s := selection{request: request}
+	switch {
+	case members != nil:
+		s.patients.IDs = members
+	case len(request.Patients) > 0:
+		s.patients.IDs = request.Patients
+	case request.Level == jobs.GroupLevel:
+		s.patients.Group = groupOf(request, at, tables)
+	}
+	if patients, ok := tables["Patient"]; ok {
+		s.patients.Versions = append(s.patients.Versions, patients.Quoted())
+		if patients.HasVersions {
+			s.patients.Versions = append(s.patients.Versions, patients.History())
+		}
+	}
+	return s
+}
+
+// decidingTypes are the types of which the tables tell whose resources are wanted.
+func decidingTypes(request jobs.Request) []string {
+	switch {
+	case request.Level == jobs.GroupLevel:
+		return []string{"Group", "Patient"}
+	case len(request.Patients) > 0:
+		return []string{"Patient"}
+	}
+	return nil
+}
+
+// groupOf is the group whose members' resources are wanted.
+func groupOf(request jobs.Request, at time.Time, tables map[string]source.Table) *search.Group {
+	return &search.Group{ID: request.Group, Table: tables["Group"].Quoted(), At: at}
+}
+
+// ofSome tells whether only some patients' resources are wanted.
+func (s selection) ofSome() bool {
+	return s.patients.IDs != nil || s.patients.Group != nil
+}
+
+// of is what is wanted of the resources of a type, apart from when they were
+// changed: whose they are, and what the filters say. The targets are those of
+// Provenance.
+func (s selection) of(resourceType string, targets targets) (source.Condition, error) {
+	filters, err := s.filters(resourceType)
 	if err != nil {
 		return source.Condition{}, err
 	}
+	whose := s.whose(resourceType)
+	if resourceType == provenanceType && targets != nil {
+		if whose, err = s.about(targets); err != nil {
+			return source.Condition{}, err
+		}
+	}
+	return source.Condition(search.All(whose, filters).SQL()), nil
+}
+
+// ofDeleted is what is wanted of the versions of deleted resources of a type: all
+// where all patients' resources are, since to say too much of what is gone does no
+// harm.
+func (s selection) ofDeleted(resourceType string, targets targets) source.Condition {
+	switch {
+	case !s.ofSome():
+		return source.Condition{}
+	case resourceType == provenanceType:
+		return source.Condition(s.aboutAny(targets).SQL())
+	}
+	return source.Condition(s.whose(resourceType).SQL())
+}
+
+// whose says whose resources of a type are wanted.
+func (s selection) whose(resourceType string) search.Condition {
+	if s.request.Level == jobs.SystemLevel {
+		return search.Condition{}
+	}
+	return s.patients.Compartment(resourceType)
+}
+
+// filters are those of the kick-off for a type.
+func (s selection) filters(resourceType string) (search.Condition, error) {
 	var filters []search.Filter
-	for _, query := range request.Filters[resourceType] {
+	for _, query := range s.request.Filters[resourceType] {
 		filter, err := search.Parse(resourceType, query)
 		if err != nil { // the kick-off was checked
-			return source.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
+			return search.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
 		}
 		filters = append(filters, filter)
 	}
-	return source.Condition(search.All(whose, search.Any(filters...)).SQL()), nil
+	return search.Any(filters...), nil
 }
 
-// compartment says whose resources are wanted.
-func compartment(ctx context.Context, from *source.Source, request jobs.Request, resourceType string, at time.Time) (search.Condition, error) {
-	switch {
-	case request.Level == jobs.SystemLevel:
-		return search.Condition{}, nil
-	case len(request.Patients) > 0:
-		return search.OfPatients(resourceType, request.Patients), nil
-	case request.Level == jobs.PatientLevel:
-		return search.AnyPatient(resourceType), nil
-	}
-	groups, err := from.Table(ctx, "Group")
-	if err != nil {
-		return search.Condition{}, fmt.Errorf("find the group: %w", err)
-	}
-	return search.OfGroup(resourceType, search.Group{ID: request.Group, Table: groups.Quoted(), At: at}), nil
-}
+// targets are the tables, quoted, of the resources that Provenance can be about,
+// by their types, and that of Provenance itself.
+type targets map[string]string
+
+// types are sorted, so that a statement is the same each time.
+func (t targets) types() []string { return slices.Sorted(maps.Keys(t)) }

@@ -1,0 +1,126 @@
+package search
+
+import (
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// maxLookups is of how many patients resources are looked up one by one, where an
+// index over the documents serves. A thousand take about 40 ms for a type; the
+// documents of a set are read one after the other.
+const maxLookups = 1000
+
+// Patients says whose compartments are meant. The zero value means those of all
+// patients.
+type Patients struct {
+	// IDs, if not nil, are the ids of the only patients who are meant.
+	IDs []string
+
+	// Group, if set, means its members instead. Who is one is seen by the statement
+	// itself, under its own snapshot.
+	Group *Group
+
+	// Versions are tables, as SQL calls them, with the columns id and txid of
+	// versions of patients. References to these are looked up besides those to the
+	// patients.
+	Versions []string
+}
+
+// InCompartment says whether resources of a type can be in the compartment of a
+// patient, as R4's CompartmentDefinition has it. Patients are in their own.
+func InCompartment(resourceType string) bool {
+	return len(fhir.R4Search().PatientPaths(resourceType)) > 0
+}
+
+// Compartment wants the resources of a type that are in the compartment of one of
+// the patients; none of a type that can't be in one.
+func (p Patients) Compartment(resourceType string) Condition {
+	switch {
+	case !InCompartment(resourceType):
+		return none
+	case p.Group != nil:
+		return Condition{where: p.where(resourceType)}
+	case p.IDs == nil:
+		return anyPatient(resourceType)
+	case len(p.IDs) == 0:
+		return none
+	}
+	found := Condition{where: p.where(resourceType)}
+	if len(p.IDs) <= maxLookups {
+		found.lookup = func(args *arguments) string { return p.lookup(resourceType, args) }
+	}
+	return found
+}
+
+// none wants no row, and finds that by itself.
+var none = Condition{
+	where:  func(*arguments) string { return "false" },
+	lookup: func(*arguments) string { return "SELECT r.ctid FROM {rows} AS r WHERE false" },
+}
+
+// anyPatient wants the resources that refer to any patient. Nearly every row
+// does, which PostgreSQL can't know: it would guess one in a hundred, and look all
+// of them up in an index over the documents. So none is offered to it.
+func anyPatient(resourceType string) Condition {
+	if resourceType == "Patient" {
+		return Condition{}
+	}
+	var found []predicate
+	paths := fhir.R4Search().PatientPaths(resourceType)
+	for _, path := range paths {
+		found = append(found, containsBelow(path, map[string]any{}))
+	}
+	for _, path := range paths {
+		found = append(found, matches(untyped(path), `@."uri" like_regex "`+versionPattern+`"`, nil))
+	}
+	return Condition{where: func(args *arguments) string { return either(found)("r.resource", args) }}
+}
+
+// where holds for the resources that refer to one of the patients. The set of
+// them is worked out once, and hashed, before the first row.
+func (p Patients) where(resourceType string) func(*arguments) string {
+	return func(args *arguments) string {
+		return "EXISTS (SELECT FROM " + referencesSQL(resourceType) + " WHERE " + p.among(patientSQL, args) + ")"
+	}
+}
+
+// among tells whether the id that an expression gives is that of one of the
+// patients.
+func (p Patients) among(id string, args *arguments) string {
+	switch {
+	case p.Group != nil:
+		return isIn(id, p.Group.patients(args))
+	case p.IDs == nil:
+		return id + " IS NOT NULL"
+	}
+	return id + " = ANY (" + args.bind(textArray(p.IDs), "text[]") + ")"
+}
+
+// isIn tells whether an expression is in the set of texts that a SELECT returns.
+// As a list, the set looks small to the planner, however large it is, so that it
+// is always hashed; and IS TRUE keeps it from being joined instead, row by row.
+func isIn(expression, set string) string {
+	return "(" + expression + " IN (SELECT unnest(ARRAY(" + set + ")))) IS TRUE"
+}
+
+// lookup finds the resources of a type by what an index over the documents
+// knows: whole references.
+func (p Patients) lookup(resourceType string, args *arguments) string {
+	ids := args.bind(textArray(p.IDs), "text[]")
+	references := "SELECT jsonb_build_object('resourceType', 'Patient', 'id', id) AS v FROM unnest(" + ids + ") AS id"
+	for _, table := range p.Versions {
+		references += " UNION ALL SELECT jsonb_build_object('uri', 'Patient/' || id || '/_history/' || txid) FROM " +
+			table + " WHERE id = ANY (" + ids + ")"
+	}
+	var documents []string
+	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
+		documents = append(documents, "SELECT "+nestSQL(untyped(path), "v")+" FROM reference")
+	}
+	found := "SELECT r.ctid FROM (" + strings.Join(documents, " UNION ALL ") + ") AS wanted (document)" +
+		" CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE r.resource @> wanted.document OFFSET 0) AS r"
+	if resourceType == "Patient" {
+		found += " UNION ALL SELECT r.ctid FROM {rows} AS r WHERE r.id = ANY (" + ids + ")"
+	}
+	return "WITH reference AS (" + references + ") " + found
+}
