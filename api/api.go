@@ -151,6 +151,7 @@ func (c Config) withDefaults() Config {
 type API struct {
 	config       Config
 	dumps        chan struct{} // holds an element for each running dump
+	groupReads   chan struct{} // and for each Group that is being read
 	capabilities capabilityCache
 	metrics      *metrics
 	readiness    readiness
@@ -169,16 +170,17 @@ type API struct {
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	return &API{
-		config:   cfg,
-		dumps:    make(chan struct{}, cfg.Dumps),
-		attempts: newAttempts(cfg.Failures),
-		begun:    newBuckets(cfg.ClientDumps),
-		kickOffs: newBuckets(cfg.ClientKickOffs),
-		requests: newBuckets(cfg.ClientRequests),
-		metrics:  newMetrics(),
-		polls:    newPolls(),
-		started:  time.Now(),
-		trail:    newTrail(cfg.AuditBucket, cfg.Logger),
+		config:     cfg,
+		dumps:      make(chan struct{}, cfg.Dumps),
+		groupReads: make(chan struct{}, maxGroupReads),
+		attempts:   newAttempts(cfg.Failures),
+		begun:      newBuckets(cfg.ClientDumps),
+		kickOffs:   newBuckets(cfg.ClientKickOffs),
+		requests:   newBuckets(cfg.ClientRequests),
+		metrics:    newMetrics(),
+		polls:      newPolls(),
+		started:    time.Now(),
+		trail:      newTrail(cfg.AuditBucket, cfg.Logger),
 	}
 }
 

@@ -96,7 +96,7 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 
 // stream writes the dump into the answer.
 func (a *API) stream(c *gin.Context, request dumpRequest) error {
-	body := &dumpBody{pieces: pieces{api: a, context: c}, gzip: request.gzip}
+	body := &streamed{pieces: pieces{api: a, context: c}, contentType: "application/ndjson", gzip: request.gzip}
 	scan := source.Scan{Table: request.table, CreatedAfter: request.since}
 	rows := func(ctx context.Context, each source.EachFunc) error {
 		return a.config.Source.ScanMany(ctx, scan, each)
@@ -114,33 +114,34 @@ func (a *API) stream(c *gin.Context, request dumpRequest) error {
 	return nil
 }
 
-// dumpBody is the body of an answer, in HTTP's chunks. The status is sent with
+// streamed is the body of an answer, in HTTP's chunks. The status is sent with
 // the first byte, so that a failure before it can still be told as one.
-type dumpBody struct {
+type streamed struct {
 	pieces
 
-	gzip  bool
-	begun bool
+	contentType string
+	gzip        bool
+	begun       bool
 }
 
-func (b *dumpBody) Write(p []byte) (n int, err error) {
+func (b *streamed) Write(p []byte) (n int, err error) {
 	b.begin()
 	return b.pieces.Write(p)
 }
 
 // FlushError sends what was written.
-func (b *dumpBody) FlushError() error {
+func (b *streamed) FlushError() error {
 	b.api.renewDeadline(b.context)
 	return b.fail(http.NewResponseController(b.context.Writer).Flush())
 }
 
-func (b *dumpBody) begin() {
+func (b *streamed) begin() {
 	if b.begun {
 		return
 	}
 	b.begun = true
 	b.api.renewDeadline(b.context) // the head has to be taken too
-	b.context.Header("Content-Type", "application/ndjson")
+	b.context.Header("Content-Type", b.contentType)
 	if b.gzip {
 		b.context.Header("Content-Encoding", "gzip")
 	}

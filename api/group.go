@@ -24,35 +24,86 @@ const (
 	groupsPath = "/fhir/Group"
 
 	// defaultGroups and maxGroups are how many Groups a page of a search has,
-	// and maxGroupBytes is where it ends before that: a Group can name a million
-	// members.
+	// and maxGroupBytes is where it ends before that.
 	defaultGroups = 20
 	maxGroups     = 100
 	maxGroupBytes = 16 << 20
+
+	// maxGroupReads is how many Groups are read at the same time. Each is held in
+	// memory, and can have a million members.
+	maxGroupReads = 4
 
 	// groupTimeout bounds the search of Groups.
 	groupTimeout = 30 * time.Second
 )
 
-// group answers GET /fhir/Group/<id> (FHIR R4, "read").
+// groupElements are those of a Group without its members. A search leaves these
+// out: a page of Groups that name a million patients each is of use to nobody. Who
+// wants them, reads the Group.
+var groupElements = []string{
+	"active", "actual", "characteristic", "code", "contained", "extension", "identifier", "language", "managingEntity",
+	"name", "quantity", "text", "type",
+}
+
+// group answers GET /fhir/Group/<id> (FHIR R4, "read"): the whole of it, streamed,
+// since it can name a million members.
 func (a *API) group(c *gin.Context, client auth.Client) error {
-	if err := a.mayReadGroups(c, client, c.Param("id")); err != nil {
+	ctx, id := c.Request.Context(), c.Param("id")
+	if err := a.mayReadGroups(c, client, id); err != nil {
 		return err
 	}
-	byID := source.Condition{Where: "r.id = $1::text", Args: []string{c.Param("id")}}
-	if !storable(byID.Args[0]) {
-		return notFound("there is no Group with this id")
+	unknown := notFound("there is no Group with this id")
+	if !storable(id) {
+		return unknown
 	}
-	found, err := a.findGroups(c.Request.Context(), byID, "", 1)
+	select {
+	case a.groupReads <- struct{}{}:
+		defer func() { <-a.groupReads }()
+	case <-ctx.Done():
+		return broken(ctx, ctx.Err())
+	}
+	known, err := a.streamGroup(c, id)
+	if err == nil && !known {
+		return unknown
+	}
+	return err
+}
+
+// streamGroup writes the Group into the answer, if it is known.
+func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
+	ctx := c.Request.Context()
+	table, err := a.config.Source.Table(ctx, "Group")
+	if errors.Is(err, source.ErrNoTable) {
+		return false, nil
+	}
 	if err != nil {
-		return err
+		return false, unavailable(err)
 	}
-	if len(found.resources) == 0 {
-		return notFound("there is no Group with this id")
+	format, err := a.groupFormat(ctx)
+	if err != nil {
+		return false, err
 	}
-	a.renewDeadline(c)
-	c.Data(http.StatusOK, contentTypeFHIR, found.resources[0])
-	return nil
+	body := &streamed{pieces: pieces{api: a, context: c}, contentType: contentTypeFHIR}
+	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
+	result, err := dump.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
+		return a.config.Source.Scan(ctx, scan, fn)
+	}, dump.Options{Format: format})
+	switch {
+	case body.failed != nil:
+		return true, broken(ctx, body.failed)
+	case err != nil:
+		return false, unavailable(err)
+	}
+	return result.Rows > 0, nil
+}
+
+// groupFormat is how Groups are shown.
+func (a *API) groupFormat(ctx context.Context) (format dump.Format, err error) {
+	format = dump.Format{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
+	if format.Attributes, err = dump.ReadAttributes(ctx, a.config.Source, a.config.Source.Scan); err != nil {
+		return format, unavailable(err)
+	}
+	return format, nil
 }
 
 // groups answers GET /fhir/Group, a search for Groups (FHIR R4, "search"): by
@@ -185,8 +236,8 @@ type foundGroups struct {
 	more      bool // there are others, which were too large to be among them
 }
 
-// findGroups returns the Groups that meet the condition, at most limit, whose
-// ids come behind after.
+// findGroups returns the Groups that meet the condition, without their members, at
+// most limit, whose ids come behind after.
 func (a *API) findGroups(ctx context.Context, only source.Condition, after string, limit int) (found foundGroups, err error) {
 	ctx, cancel := context.WithTimeout(ctx, groupTimeout)
 	defer cancel()
@@ -198,14 +249,15 @@ func (a *API) findGroups(ctx context.Context, only source.Condition, after strin
 	if err != nil {
 		return found, unavailable(err)
 	}
-	format := dump.Format{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
-	if format.Attributes, err = dump.ReadAttributes(ctx, a.config.Source, a.config.Source.Scan); err != nil {
-		return found, unavailable(err)
+	format, err := a.groupFormat(ctx)
+	if err != nil {
+		return found, err
 	}
+	format.Elements = groupElements
 	var lines bytes.Buffer
 	_, err = dump.Write(ctx, &lines, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
 		return found.read(fn, func(fn func(*source.Row) error) error {
-			return a.config.Source.Page(ctx, source.Scan{Table: table, Only: only}, after, limit, fn)
+			return a.config.Source.Page(ctx, source.Scan{Table: table, Only: only, Without: []string{"member"}}, after, limit, fn)
 		})
 	}, dump.Options{Format: format})
 	if err != nil {

@@ -3,8 +3,10 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +71,14 @@ func TestGroups(t *testing.T) {
 	requireRefusal(t, b.get(t, "/fhir/Group/g-99"), http.StatusNotFound, "not-found", "")
 	requireRefusal(t, b.get(t, "/fhir/Group/"+url.PathEscape("' OR true --")), http.StatusNotFound, "not-found", "")
 
+	// A search leaves the members out, and says so.
+	page := b.get(t, "/fhir/Group?_id=g-07").body
+	require.NotContains(t, page, "member")
+	require.Contains(t, page, `"code":"SUBSETTED"`)
+	require.Contains(t, page, `"name":"Clinic 7"`)
+	require.Contains(t, page, `"identifier":[{`)
+	require.NotContains(t, got.body, "SUBSETTED")
+
 	var all []string
 	pages := 0
 	for next := "/fhir/Group?_count=10&type=person"; next != ""; pages++ {
@@ -112,6 +122,30 @@ func TestGroups(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
 		require.Contains(t, got.body, parameter)
 	}
+}
+
+// The elements that a search shows are all that R4 knows of a Group, but the
+// members.
+func TestGroupElements(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Group")
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('g', 1, 'created', '{"identifier": [{"value": "v"}], "active": true, "type": "person",
+		"actual": true, "code": {"text": "c"}, "name": "n", "quantity": 2, "managingEntity": {"display": "m"}, "text": {"status": "empty"}, "language": "en",
+		"contained": [{"id": "x", "resourceType": "Patient"}], "implicitRules": "r", "meta": {"profile": ["p"]}, "modifierExtension": [{"url": "u", "value": {"string": "s"}}],
+		"extension": [{"url": "u", "value": {"string": "s"}}], "characteristic": [{"code": {"text": "k"}, "value": {"boolean": true}, "exclude": false}], "member": [{"inactive": true}]}')`)
+	members := func(document string) []string {
+		var resource map[string]any
+		require.NoError(t, json.Unmarshal([]byte(document), &resource))
+		return slices.Sorted(maps.Keys(resource))
+	}
+	var set struct {
+		Entry []struct{ Resource json.RawMessage }
+	}
+	require.NoError(t, json.Unmarshal([]byte(b.get(t, "/fhir/Group").body), &set))
+	whole := members(b.get(t, "/fhir/Group/g").body)
+	require.Contains(t, whole, "member")
+	require.Equal(t, slices.DeleteFunc(whole, func(name string) bool { return name == "member" }), members(string(set.Entry[0].Resource)))
 }
 
 // A page ends early where Groups are large, and nothing is lost of them.

@@ -58,10 +58,20 @@ type interaction struct {
 }
 
 type searchParameter struct {
-	Name       string `json:"name"`
-	Definition string `json:"definition,omitempty"`
-	Type       string `json:"type"`
+	Extension  []canonicalExtension `json:"extension,omitempty"`
+	Name       string               `json:"name"`
+	Definition string               `json:"definition,omitempty"`
+	Type       string               `json:"type"`
 }
+
+type canonicalExtension struct {
+	URL            string `json:"url"`
+	ValueCanonical string `json:"valueCanonical"`
+}
+
+// notExported marks what can be asked for directly, but not in a bulk export
+// (Bulk Data 3.0.0, "Operation Not Supported").
+var notExported = []canonicalExtension{{bulkData + "Extension/operation-not-supported", bulkData + "CapabilityStatement/bulk-data"}}
 
 type operation struct {
 	Name       string `json:"name"`
@@ -111,8 +121,8 @@ func (a *API) describeCapabilities(base string) []byte {
 		Format:      []string{"application/fhir+json", "application/fhir+ndjson"},
 		Rest: []restCapability{{
 			Mode: "server",
-			Documentation: "Every resource type here can be exported. Its search parameters are those of _typeFilter; " +
-				"only types with an interaction can be asked for directly.",
+			Documentation: "Every resource type here can be exported. Its search parameters are those of _typeFilter, " +
+				"but for those marked as not supported in an export; only types with an interaction can be asked for directly.",
 			Security: securityCapability{
 				Extension:   a.oauthAddresses(),
 				CORS:        len(a.config.CORSOrigins) > 0,
@@ -136,14 +146,14 @@ func (a *API) describeCapabilities(base string) []byte {
 func describeType(resourceType string) resourceCapability {
 	described := resourceCapability{Type: resourceType}
 	for _, p := range search.Supported(resourceType) {
-		described.SearchParam = append(described.SearchParam, searchParameter{p.Name, p.Definition, p.Type})
+		described.SearchParam = append(described.SearchParam, searchParameter{Name: p.Name, Definition: p.Definition, Type: p.Type})
 	}
 	switch resourceType {
 	case "Patient":
 		described.Operation = []operation{{"export", bulkData + "OperationDefinition/patient-export"}}
 	case "Group":
 		described.Interaction = []interaction{{"read"}, {"search-type"}}
-		described.SearchParam = append(described.SearchParam, searchParameter{Name: "name", Type: "string"})
+		described.SearchParam = append(described.SearchParam, searchParameter{Extension: notExported, Name: "name", Type: "string"})
 		described.Operation = []operation{{"export", bulkData + "OperationDefinition/group-export"}}
 	}
 	return described

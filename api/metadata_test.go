@@ -32,8 +32,11 @@ func TestMetadata(t *testing.T) {
 			Resource []struct {
 				Type        string
 				Interaction []struct{ Code string }
-				SearchParam []struct{ Name, Type, Definition string }
-				Operation   []struct{ Name, Definition string }
+				SearchParam []struct {
+					Name, Type, Definition string
+					Extension              []struct{ URL, ValueCanonical string }
+				}
+				Operation []struct{ Name, Definition string }
 			}
 			Operation []struct{ Name, Definition string }
 		}
@@ -62,6 +65,15 @@ func TestMetadata(t *testing.T) {
 		if resource.Type != "Group" {
 			require.Empty(t, resource.Interaction)
 			require.Len(t, resource.SearchParam, len(search.Supported(resource.Type)))
+		}
+		// What _typeFilter does not know is marked.
+		for _, parameter := range resource.SearchParam {
+			_, known := fhir.R4Search().Parameter(resource.Type, parameter.Name)
+			require.Equal(t, known, len(parameter.Extension) == 0, "%s %s", resource.Type, parameter.Name)
+			for _, extension := range parameter.Extension {
+				require.Equal(t, "http://hl7.org/fhir/uv/bulkdata/Extension/operation-not-supported", extension.URL)
+				require.Equal(t, statement.Instantiates[0], extension.ValueCanonical)
+			}
 		}
 		// Each parameter that is listed is known, whatever becomes of its value.
 		for _, parameter := range resource.SearchParam[:min(3, len(resource.SearchParam))] {

@@ -47,11 +47,12 @@ func checkCompartments(t *testing.T, s store) {
 	for len(many) < 70 {
 		many = append(many, fmt.Sprintf("nobody-%d", len(many)))
 	}
+	versions := []string{"(SELECT id, generate_series(1, 9) AS txid FROM " + s.tables["Patient"].Quoted() + ") AS version"}
 	members := 0
 	for resourceType := range s.documents {
 		if !search.InCompartment(resourceType) {
-			require.Empty(t, s.ids(t, resourceType, search.Patients{IDs: many}.Compartment(resourceType)))
-			require.Empty(t, s.ids(t, resourceType, search.Patients{IDs: few}.Compartment(resourceType)))
+			require.Empty(t, s.ids(t, resourceType, search.Patients{IDs: many, Versions: versions}.Compartment(resourceType)))
+			require.Empty(t, s.ids(t, resourceType, search.Patients{IDs: few, Versions: versions}.Compartment(resourceType)))
 			continue
 		}
 		all := s.matching(resourceType, func(d document) bool { return len(patientsOf(d)) > 0 })
@@ -61,7 +62,7 @@ func checkCompartments(t *testing.T, s store) {
 			want := s.matching(resourceType, func(d document) bool {
 				return slices.ContainsFunc(patientsOf(d), func(id string) bool { return slices.Contains(ids, id) })
 			})
-			require.Equal(t, want, s.ids(t, resourceType, search.Patients{IDs: ids}.Compartment(resourceType)), "%s of %d", resourceType, len(ids))
+			require.Equal(t, want, s.ids(t, resourceType, search.Patients{IDs: ids, Versions: versions}.Compartment(resourceType)), "%s of %d", resourceType, len(ids))
 		}
 	}
 	t.Logf("%d resources are in compartments", members)

@@ -36,7 +36,7 @@ func newStore(t testing.TB, files ...string) store {
 	t.Helper()
 
 	url := sourcetest.Database(t)
-	_, err := load.Files(t.Context(), url, files, load.Options{Format: load.FHIR})
+	_, err := load.Files(t.Context(), url, files, load.Options{Format: load.FHIR, KeepTimes: true})
 	require.NoError(t, err)
 	s, err := source.Open(t.Context(), source.Config{URL: url})
 	require.NoError(t, err)

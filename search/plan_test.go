@@ -121,3 +121,32 @@ func TestFewPatientsByIndex(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, m.explainWhere(t, "observation", filter.Condition()), "Bitmap Index Scan")
 }
+
+// What Provenance is about is looked up by the primary key of its table, and those
+// who are meant are compared with what that has found, once.
+func TestProvenanceBySet(t *testing.T) {
+	t.Parallel()
+
+	m := newMany(t)
+	for name, whose := range map[string]search.Patients{
+		"few":   {IDs: []string{"p5", "p10", "p15"}},
+		"group": members(search.Group{ID: "g", Table: `"group"`, At: noon}),
+	} {
+		about := search.Provenance{Whose: &whose, Referred: true, Targets: []search.Target{
+			{Type: "Observation", Table: "observation"}, {Type: "Provenance", Table: "provenance"},
+		}}.Condition()
+		plan := m.explainWhere(t, "provenance", about)
+		if name == "group" {
+			require.Len(t, m.ids(t, "Provenance", about), 5000)
+			require.Equal(t, 2, strings.Count(plan, `Seq Scan on "group"`), plan)
+		} else {
+			require.Equal(t, []string{"v1", "v2", "v3"}, m.ids(t, "Provenance", about))
+		}
+		for line := range strings.Lines(plan) {
+			if strings.Contains(line, " Scan on ") && !strings.Contains(line, "Function") && !strings.Contains(line, "on target") && !strings.Contains(line, "on opened") {
+				require.Regexp(t, `loops=1\)|never executed`, line, plan)
+			}
+		}
+		require.Contains(t, plan, "using observation_pkey", plan)
+	}
+}

@@ -100,6 +100,9 @@ func (p Provenance) found(args *arguments) []string {
 	for _, t := range p.Targets {
 		patient, references := "NULL::text", ""
 		if p.Whose != nil {
+			if !InCompartment(t.Type) {
+				continue
+			}
 			patient, references = patientSQL, " CROSS JOIN LATERAL "+referencesSQL(t.Type)
 		}
 		one := "SELECT target.provenance, " + patient + " AS patient FROM target JOIN " + t.Table + " AS r ON r.id = target.id" +

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,6 +39,9 @@ type Scan struct {
 
 	// Only, if set, leaves out the rows that do not meet it.
 	Only Condition
+
+	// Without names members of the resources that the server leaves out.
+	Without []string
 }
 
 // Scan hands the rows to fn as the server sends them, in no order that is
@@ -181,8 +185,15 @@ func (scan Scan) query() query {
 	if scan.Table.HasCreated {
 		created = "r.cts"
 	}
+	resource := "r.resource"
+	if len(scan.Without) > 0 {
+		q.params = append(q.params, []byte(strings.Join(scan.Without, ",")))
+		q.types = append(q.types, pgtype.TextOID)
+		resource = "CASE jsonb_typeof(r.resource) WHEN 'object' THEN r.resource - string_to_array($" +
+			strconv.Itoa(len(q.params)) + ", ',') ELSE r.resource END"
+	}
 	conditions := slices.Concat(limits, scan.Only.conditions(relation, limits, scan.Blocks.ByLookup))
-	q.sql = "SELECT r.id, r.txid, r.ts, " + created + ", r.resource FROM " + relation + where(conditions)
+	q.sql = "SELECT r.id, r.txid, r.ts, " + created + ", " + resource + " FROM " + relation + where(conditions)
 	return q
 }
 
