@@ -42,6 +42,11 @@ var checks = map[string]func(*testing.T, *conformance){
 		require.Equal(t, "DELETE", bundle.Entry[0].Request.Method)
 		require.Equal(t, "Observation/gone", bundle.Entry[0].Request.URL)
 		require.NotContains(t, c.ids(t, manifest), "Observation/gone")
+
+		for query, files := range map[string]int{"Group/g1/$export?": 1, "Patient/$export?patient=p1&": 1, "Patient/$export?patient=p2&": 0} {
+			manifest, _ := c.export(t, c.base+"/fhir/"+query+"_type=Observation&_since=2000")
+			require.Len(t, *manifest.Deleted, files, "whose it was is known")
+		}
 	},
 	"Documented": func(t *testing.T, c *conformance) {
 		readme := readFile(t, "README.md") + readFile(t, "docs/bulk-data.md")
@@ -163,6 +168,12 @@ var checks = map[string]func(*testing.T, *conformance){
 			"/fhir/Patient/$export?_type=Observation&includeAssociatedData=LatestProvenanceResources":                             {"Observation/o1", "Observation/o2", "Provenance/v2"},
 			"/fhir/Patient/$export?_type=Observation&includeAssociatedData=LatestProvenanceResources,RelevantProvenanceResources": {"Observation/o1", "Observation/o2", "Provenance/v1", "Provenance/v2"},
 			"/fhir/$export?_type=Patient&includeAssociatedData=RelevantProvenanceResources":                                       {"Patient/p1", "Patient/p2"},
+			"/fhir/Patient/$export?_type=Provenance":                                                                              {"Provenance/v1", "Provenance/v2"},
+			"/fhir/Patient/$export?_type=Provenance&patient=Patient/p1":                                                           {"Provenance/v1", "Provenance/v2"},
+			"/fhir/Patient/$export?_type=Provenance&patient=Patient/p2":                                                           {},
+			"/fhir/Group/g1/$export?_type=Patient,Provenance":                                                                     {"Patient/p1", "Provenance/v1", "Provenance/v2"},
+			"/fhir/Group/g1/$export?_type=Observation&includeAssociatedData=LatestProvenanceResources":                            {"Observation/o1", "Provenance/v2"},
+			"/fhir/Patient/$export?_type=Observation&patient=p2&includeAssociatedData=RelevantProvenanceResources":                {"Observation/o2"},
 		} {
 			manifest, _ := c.export(t, c.base+query)
 			require.ElementsMatch(t, want, c.ids(t, manifest), query)

@@ -52,6 +52,7 @@ func checkCapabilities(t *testing.T, c *conformance) {
 		"http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
 		"http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
 		"http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
+		"http://hl7.org/fhir/uv/bulkdata/Extension/operation-not-supported",
 		`"type":"Observation"`, `"definition":"http://hl7.org/fhir/SearchParameter/clinical-code"`,
 	} {
 		require.Contains(t, got.body, part)

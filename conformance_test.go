@@ -92,7 +92,7 @@ const conformanceSQL = `
 UPDATE patient SET ts = '2020-01-01Z', cts = '2020-01-01Z';
 CREATE TABLE IF NOT EXISTS observation_history (LIKE observation);
 INSERT INTO observation_history (id, txid, ts, cts, resource_type, status, resource)
-	SELECT h, -1, now(), cts, resource_type, status, '{"status": "entered-in-error"}' FROM observation, unnest(ARRAY['o1', 'gone']) AS h WHERE id = 'o1';
+	SELECT h, -1, now(), cts, resource_type, status, '{"status": "entered-in-error", "subject": {"id": "p1", "resourceType": "Patient"}}' FROM observation, unnest(ARRAY['o1', 'gone']) AS h WHERE id = 'o1';
 CREATE TABLE encounter (LIKE patient INCLUDING ALL);
 INSERT INTO encounter (id, txid, ts, cts, resource_type, status, resource)
 	SELECT 'bad', txid, now(), now(), 'Encounter', status, '{"status": "planned", "subject": {"id": "p1"}}' FROM patient LIMIT 1;`

@@ -18,17 +18,17 @@ type Options struct {
 	CreatedAtURL string
 
 	// AttachmentBase is the URL of the FHIR server that relative URLs of
-	// attachments belong to, as in https://fhir.example.org/fhir. AppendFHIR then
+	// attachments belong to, as in https://fhir.example.org/fhir. AppendFHIRType then
 	// writes them in full. Empty leaves them as they are.
 	AttachmentBase string
 
 	// ExtensionValues says that in Aidbox format the values inside of
 	// extensions are written the Aidbox way too, as Aidbox does with
 	// BOX_FHIR_CORRECT_AIDBOX_FORMAT. By default AppendAidbox leaves extensions
-	// as they are. AppendFHIR reads both.
+	// as they are. AppendFHIRType reads both.
 	ExtensionValues bool
 
-	// Subset, if set, is what AppendFHIR keeps of a document of the Subset's
+	// Subset, if set, is what AppendFHIRType keeps of a document of the Subset's
 	// type. It marks what it returns as incomplete.
 	Subset *Subset
 
@@ -93,19 +93,14 @@ func NewConverter(t *Tables, options Options) *Converter {
 	}
 }
 
-// AppendFHIR appends the FHIR form of a document in Aidbox format, on one line
-// and without white space between tokens, and returns the extended slice. The
-// document is a valid JSON document with id, meta and resourceType in it.
+// AppendFHIRType appends the FHIR form of a document in Aidbox format, of which
+// the resource type is known, on one line and without white space between tokens,
+// and returns the extended slice. The document is a valid JSON document with id,
+// meta and resourceType in it.
 //
 // It never fails: what cannot be converted passes as stored and is reported to
 // Options.Issue. What is no JSON document passes as it is. Members keep their
 // order; a reference stands where its id, uri or localRef stood.
-func (c *Converter) AppendFHIR(dst, doc []byte) []byte {
-	return c.document(dst, doc, toFHIR, c.typeOf(doc))
-}
-
-// AppendFHIRType is [Converter.AppendFHIR] for a document whose resource type
-// is known: it saves looking for it.
 func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte) []byte {
 	n, ok := c.tables.resources[resourceType]
 	if !ok {

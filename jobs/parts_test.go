@@ -200,3 +200,26 @@ func TestAwait(t *testing.T) {
 	_, err := f.store.Await(ctx, f.begun(t, 100))
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+// The members that a plan has found are told to its parts, even if there are none,
+// and forgotten when the export begins anew.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 0)
+	for _, members := range [][]string{{"pt-1", `odd "},{\`}, {}, nil} {
+		export, err := f.store.Begin(t.Context(), f.accept(t))
+		require.NoError(t, err)
+		planned := plan(export.ID, 1)
+		planned.Members = members
+		require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, planned))
+		part, err := f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: export.Generation, Number: 1})
+		require.NoError(t, err)
+		require.Equal(t, members, part.Members)
+
+		_, err = f.store.Begin(t.Context(), export.ID)
+		require.NoError(t, err)
+		var kept []string
+		require.NoError(t, f.db.QueryRow(t.Context(), `SELECT members FROM sluice.export WHERE id = $1`, export.ID).Scan(&kept))
+		require.Nil(t, kept)
+	}
+}

@@ -122,3 +122,40 @@ func TestPatientsByShares(t *testing.T) {
 	require.Equal(t, 1, f.await(t, id, jobs.Completed).PartsTotal)
 	f.requireFiles(t, id, map[string]int64{"Claim": 50})
 }
+
+// The members of a small group are found once, and what is theirs by an index; a
+// table without any of it is not read. Those of a large one are a set.
+func TestGroupByIndex(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, plainPatients+wideClaims+`
+		CREATE TABLE "group" (LIKE patient);
+		CREATE TABLE coverage (LIKE claim INCLUDING INDEXES);
+		INSERT INTO coverage (id, txid, ts, cts, resource) SELECT id, txid, ts, cts, resource || '{"beneficiary": {"resourceType": "Patient", "id": "p-8"}}' FROM claim;
+		INSERT INTO "group" (id, txid, ts, cts, resource)
+		SELECT name, 1, '2024-01-01Z', '2024-01-01Z', jsonb_build_object('member', jsonb_agg(jsonb_build_object('entity', jsonb_build_object('resourceType', 'Patient', 'id', 'p-' || n))))
+		FROM (VALUES ('small', 2), ('large', 1002)) AS g (name, size), generate_series(7, 6 + size) AS n WHERE n <> 8 GROUP BY name;
+		ANALYZE;`)
+	f.start(t, options{partBytes: 1 << 20, slots: 2})
+
+	for _, test := range []struct {
+		group     string
+		members   []string
+		resources int64
+		parts     int
+	}{
+		{"small", []string{"p-7"}, 50, 1},
+		{"large", nil, 92 * 50, 0}, // p-7 and p-9 to p-99
+	} {
+		id := f.accept(t, jobs.Request{Level: jobs.GroupLevel, Group: test.group, Types: []string{"Claim", "Coverage"}})
+		export := f.await(t, id, jobs.Completed)
+		f.requireFiles(t, id, map[string]int64{"Claim": test.resources})
+		var members []string
+		require.NoError(t, f.db.QueryRow(t.Context(), `SELECT members FROM sluice.export WHERE id = $1`, id).Scan(&members))
+		require.Equal(t, test.members, members)
+		if test.parts > 0 {
+			require.Equal(t, test.parts, export.PartsTotal)
+		} else {
+			require.Greater(t, export.PartsTotal, 3)
+		}
+	}
+}

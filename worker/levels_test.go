@@ -167,6 +167,12 @@ func TestDeletionsWithoutVersions(t *testing.T) {
 	id = f.accept(t, request)
 	f.await(t, id, jobs.Completed)
 	require.NotContains(t, f.manifestKeys(t, id), "deleted")
+
+	f.exec(t, `GRANT SELECT (txid, resource) ON observation_history TO `+f.role)
+	id = f.accept(t, request)
+	f.await(t, id, jobs.Completed)
+	require.Contains(t, f.manifestKeys(t, id), "deleted")
+	require.Empty(t, f.deleted(t, id), "it was of nobody")
 }
 
 // A resource changed at the bound or later is left out.
