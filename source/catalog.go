@@ -54,7 +54,6 @@ ORDER BY c.relname`
 // candidate is a relation that looks like a FHIR table.
 type candidate struct {
 	oid         uint32
-	readable    bool // the role may SELECT from it
 	hasTypeName bool // there is a column resource_type
 	table       Table
 }
@@ -69,7 +68,7 @@ func listCandidates(ctx context.Context, db querier, schema string, types []stri
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
 		c := &candidate{}
 		t := &c.table
-		err := row.Scan(&c.oid, &t.Schema, &t.Name, &c.readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HasVersions, &t.HistoryBytes)
+		err := row.Scan(&c.oid, &t.Schema, &t.Name, &t.Readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HasVersions, &t.HistoryBytes)
 		t.Type = typeOf[t.Name]
 		return c, err
 	})

@@ -93,9 +93,12 @@ const (
 func tryLookup(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows float64) (found int64, few bool, err error) {
 	most := int64(min(max(rows/lookupShare, lookupRows), maxLookupRows))
 	q := scan.countLookup(most + 1)
-	plan, err := explain(ctx, conn, q)
-	if err != nil || plan.reads(scan.Blocks.Name) {
-		return 0, false, err
+	scan.Blocks.ByLookup = true
+	for _, asked := range []query{q, scan.query()} {
+		plan, err := explain(ctx, conn, asked)
+		if err != nil || plan.reads(scan.Blocks.Name) {
+			return 0, false, err
+		}
 	}
 	result := conn.ExecParams(ctx, q.sql, q.params, q.types, nil, nil).Read()
 	if result.Err != nil {
@@ -129,9 +132,10 @@ func (n planNode) usesIndex() bool {
 	})
 }
 
-// reads tells whether the relation is read otherwise than by an index, anywhere.
+// reads tells whether the relation is read otherwise than by an index and the
+// addresses of rows, anywhere.
 func (n planNode) reads(relation string) bool {
-	return n.Relation == relation && !n.isIndexed() ||
+	return n.Relation == relation && !n.isIndexed() && n.Type != "Tid Scan" ||
 		slices.ContainsFunc(n.Plans, func(below planNode) bool { return below.reads(relation) })
 }
 

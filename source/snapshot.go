@@ -76,12 +76,13 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 // now on and as long as the snapshot is held, none of them can be rewritten,
 // truncated or dropped; one that was, since the snapshot was taken, is
 // ErrRewritten. Their sizes are those they have now: no row of the
-// snapshot lies beyond them. A table that can't be read is a *TableError.
-func (sn *Snapshot) Tables(ctx context.Context, types []string) ([]Table, error) {
+// snapshot lies beyond them. A table that can't be read is a *TableError; one of
+// the optional types is left out.
+func (sn *Snapshot) Tables(ctx context.Context, types []string, optional ...string) ([]Table, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
 
-	tables, err := listTables(ctx, sn.conn, sn.schema, types)
+	tables, err := listTables(ctx, sn.conn, sn.schema, types, optional)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}

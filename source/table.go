@@ -8,6 +8,9 @@ type Table struct {
 	// Schema and Name are what the catalog calls the table, unquoted.
 	Schema, Name string
 
+	// Readable tells whether the role may read it.
+	Readable bool
+
 	// HasCreated tells whether there is a column cts, the time of creation.
 	// Fhirbase's tables have none.
 	HasCreated bool

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -36,7 +37,7 @@ func findTable(ctx context.Context, db querier, schema, resourceType string) (Ta
 		return Table{}, fmt.Errorf("%w: %q", ErrNoTable, resourceType)
 	}
 	found := candidates[0]
-	if found.readable {
+	if found.table.Readable {
 		name, err := found.typeFromRows(ctx, db)
 		if err != nil {
 			return Table{}, err
@@ -49,12 +50,15 @@ func findTable(ctx context.Context, db querier, schema, resourceType string) (Ta
 }
 
 // listTables finds the tables of those types that have one, in the order of
-// their names.
-func listTables(ctx context.Context, db querier, schema string, types []string) ([]Table, error) {
-	candidates, err := listCandidates(ctx, db, schema, types)
+// their names; of the optional types, those that can be read.
+func listTables(ctx context.Context, db querier, schema string, types, optional []string) ([]Table, error) {
+	candidates, err := listCandidates(ctx, db, schema, slices.Concat(types, optional))
 	if err != nil {
 		return nil, err
 	}
+	candidates = slices.DeleteFunc(candidates, func(c *candidate) bool {
+		return !c.table.Readable && !slices.Contains(types, c.table.Type)
+	})
 	for _, c := range candidates {
 		if err := c.lock(ctx, db); err != nil {
 			return nil, &TableError{Type: c.table.Type, Err: err}

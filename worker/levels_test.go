@@ -152,6 +152,23 @@ func TestDeletionsByLevel(t *testing.T) {
 	}
 }
 
+// A role that may read only what is exported, and the group, is enough.
+func TestFewRights(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, trails)
+	f.exec(t, `REVOKE SELECT ON patient, patient_history, condition FROM `+f.role)
+	f.start(t, options{})
+	for _, request := range []jobs.Request{
+		{Level: jobs.GroupLevel, Group: "ward"}, {Level: jobs.PatientLevel, Patients: []string{"pt-4", "pt-1"}},
+	} {
+		request.Types = []string{"Observation", "Provenance"}
+		id := f.accept(t, request)
+		f.await(t, id, jobs.Completed)
+		require.Equal(t, []string{"ob-1", "ob-4"}, f.ids(t, id, "Observation"))
+		require.Equal(t, []string{"both", "inner", "ob-1-east", "ob-1-no-date", "ob-1-old", "ob-1-young", "patient", "version"}, f.ids(t, id, "Provenance"))
+	}
+}
+
 // A history of which the role may not read the versions does not tell whose a
 // deleted resource was.
 func TestDeletionsWithoutVersions(t *testing.T) {

@@ -21,7 +21,7 @@ func findMembers(ctx context.Context, request jobs.Request, snapshot *source.Sna
 	if request.Level != jobs.GroupLevel {
 		return nil, nil
 	}
-	if _, ok := tables["Group"]; !ok {
+	if _, ok := tables[groupType]; !ok {
 		return nil, fmt.Errorf("find the group: %w", source.ErrNoTable)
 	}
 	group := groupOf(request, snapshot.TransactionTime, tables)

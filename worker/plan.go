@@ -58,13 +58,19 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 
 // holdTables finds the tables that the export reads and keeps them as they are,
 // by their types: of the types it exports, of the group, of patients, of what
-// Provenance is about, and the one that the conversion reads.
+// Provenance is about, and the one that the conversion reads. What Provenance is
+// about, and which versions of patients there are, is told by the tables that may
+// be read.
 func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (map[string]source.Table, error) {
-	types := slices.Concat(export.Request.Types, targetTypes(export.Request), decidingTypes(export.Request))
+	types := slices.Clone(export.Request.Types)
 	if export.Request.FHIR {
 		types = append(types, dump.AttributeType)
 	}
-	held, err := snapshot.Tables(ctx, types)
+	if export.Request.Level == jobs.GroupLevel {
+		types = append(types, groupType)
+	}
+	optional := slices.Concat(targetTypes(export.Request), decidingTypes(export.Request))
+	held, err := snapshot.Tables(ctx, types, optional...)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func newSelection(request jobs.Request, members []string, at time.Time, tables m
 	case request.Level == jobs.GroupLevel:
 		s.patients.Group = groupOf(request, at, tables)
 	}
-	if patients, ok := tables["Patient"]; ok {
+	if patients, ok := tables[patientType]; ok && patients.Readable {
 		s.patients.Versions = append(s.patients.Versions, patients.Quoted())
 		if patients.HasVersions {
 			s.patients.Versions = append(s.patients.Versions, patients.History())
@@ -42,20 +42,26 @@ func newSelection(request jobs.Request, members []string, at time.Time, tables m
 	return s
 }
 
-// decidingTypes are the types of which the tables tell whose resources are wanted.
+// The types of which the tables tell whose resources are wanted.
+const (
+	groupType   = "Group"
+	patientType = "Patient"
+)
+
+// decidingTypes are those of them that matter for a request.
 func decidingTypes(request jobs.Request) []string {
 	switch {
 	case request.Level == jobs.GroupLevel:
-		return []string{"Group", "Patient"}
+		return []string{groupType, patientType}
 	case len(request.Patients) > 0:
-		return []string{"Patient"}
+		return []string{patientType}
 	}
 	return nil
 }
 
 // groupOf is the group whose members' resources are wanted.
 func groupOf(request jobs.Request, at time.Time, tables map[string]source.Table) *search.Group {
-	return &search.Group{ID: request.Group, Table: tables["Group"].Quoted(), At: at}
+	return &search.Group{ID: request.Group, Table: tables[groupType].Quoted(), At: at}
 }
 
 // ofSome tells whether only some patients' resources are wanted.
