@@ -47,6 +47,21 @@ func TestCondition(t *testing.T) {
 	require.Equal(t, []string{"pt-4000"}, f.ids(t, since))
 }
 
+// The server leaves out what nobody wants, of resources that are objects.
+func TestWithout(t *testing.T) {
+	t.Parallel()
+
+	f := newFixture(t, aidbox("patient")+`;INSERT INTO patient (id, txid, resource) VALUES
+		('a', 1, '{"kept": 1, "member": [2], "link": 3}'), ('b', 2, '[1]'), ('c', 3, '"member"')`)
+	scan := source.Scan{Table: f.table(t, "Patient"), Without: []string{"member", "link"}, Only: source.Condition{Where: "r.id < $1::text", Args: []string{"x"}}}
+	got := map[string]string{}
+	require.NoError(t, f.source.Page(t.Context(), scan, "", 5, func(row *source.Row) error {
+		got[string(row.ID)] = string(row.Resource)
+		return nil
+	}))
+	require.Equal(t, map[string]string{"a": `{"kept": 1}`, "b": `[1]`, "c": `"member"`}, got)
+}
+
 func TestLookup(t *testing.T) {
 	t.Parallel()
 

@@ -128,7 +128,8 @@ func TestPatientsByShares(t *testing.T) {
 func TestGroupByIndex(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, plainPatients+wideClaims+`
-		CREATE TABLE "group" (LIKE patient);
+		CREATE TABLE "group" (LIKE patient, PRIMARY KEY (id));
+		INSERT INTO "group" (id, txid, ts, resource) SELECT 'other-' || n, n, '2024-01-01Z', '{}' FROM generate_series(1, 5000) AS n;
 		CREATE TABLE coverage (LIKE claim INCLUDING INDEXES);
 		INSERT INTO coverage (id, txid, ts, cts, resource) SELECT id, txid, ts, cts, resource || '{"beneficiary": {"resourceType": "Patient", "id": "p-8"}}' FROM claim;
 		INSERT INTO "group" (id, txid, ts, cts, resource)

@@ -66,9 +66,6 @@ func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapsh
 	if export.Request.FHIR {
 		types = append(types, dump.AttributeType)
 	}
-	if export.Request.Level == jobs.GroupLevel {
-		types = append(types, groupType)
-	}
 	optional := slices.Concat(targetTypes(export.Request), decidingTypes(export.Request))
 	held, err := snapshot.Tables(ctx, types, optional...)
 	if err != nil {
