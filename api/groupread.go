@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// maxGroupReads is how many Groups are read at the same time. Each is held in
+// memory, and can have a million members.
+const maxGroupReads = 4
+
+// group answers GET /fhir/Group/<id> (FHIR R4, "read"): the whole of it, streamed,
+// since it can name a million members.
+func (a *API) group(c *gin.Context, client auth.Client) error {
+	ctx, id := c.Request.Context(), c.Param("id")
+	if err := a.mayReadGroups(c, client, id); err != nil {
+		return err
+	}
+	unknown := notFound("there is no Group with this id")
+	if !storable(id) {
+		return unknown
+	}
+	select {
+	case a.groupReads <- struct{}{}:
+		defer func() { <-a.groupReads }()
+	case <-ctx.Done():
+		return broken(ctx, ctx.Err())
+	}
+	known, err := a.streamGroup(c, id)
+	if err == nil && !known {
+		return unknown
+	}
+	return err
+}
+
+// streamGroup writes the Group into the answer, if it is known.
+func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
+	ctx := c.Request.Context()
+	table, err := a.config.Source.Table(ctx, "Group")
+	if errors.Is(err, source.ErrNoTable) {
+		return false, nil
+	}
+	if err != nil {
+		return false, unavailable(err)
+	}
+	format, err := a.groupFormat(ctx)
+	if err != nil {
+		return false, err
+	}
+	body := &streamed{pieces: pieces{api: a, context: c}, contentType: contentTypeFHIR}
+	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
+	result, err := dump.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
+		return a.config.Source.Scan(ctx, scan, fn)
+	}, dump.Options{Format: format})
+	switch {
+	case body.failed != nil:
+		return true, broken(ctx, body.failed)
+	case err != nil:
+		return false, unavailable(err)
+	}
+	return result.Rows > 0, nil
+}
+
+// groupFormat is how Groups are shown.
+func (a *API) groupFormat(ctx context.Context) (format dump.Format, err error) {
+	format = dump.Format{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
+	if format.Attributes, err = dump.ReadAttributes(ctx, a.config.Source, a.config.Source.Scan); err != nil {
+		return format, unavailable(err)
+	}
+	return format, nil
+}
