@@ -176,8 +176,30 @@ func (scan Scan) relation() (schema, name string, only bool) {
 // has no ORDER BY and no cursor, so that the first row comes at once.
 func (scan Scan) query() query {
 	q := query{relation: quote(scan.Table.Schema, scan.Table.Name)}
+	conditions := scan.limit(&q)
+	schema, name, only := scan.relation()
+	relation := quote(schema, name)
+	if only {
+		relation = "ONLY " + relation
+	}
+	relation += " AS r"
+	conditions = append(conditions, scan.Only.conditions(relation, conditions)...)
+	q.sql = "SELECT " + scan.columns() + " FROM " + relation + where(conditions)
+	return q
+}
+
+// columns are those that checkColumns knows, of a row r.
+func (scan Scan) columns() string {
+	if scan.Table.HasCreated {
+		return "r.id, r.txid, r.ts, r.cts, r.resource"
+	}
+	return "r.id, r.txid, r.ts, NULL::timestamptz, r.resource"
+}
+
+// limit binds the arguments of the scan and returns the conditions that limit it
+// by times and blocks. Those of Only come with conditions of its own.
+func (scan Scan) limit(q *query) (conditions []string) {
 	q.bind(scan.Only.Args)
-	var conditions []string
 	bound := func(column, operator string, t time.Time) {
 		if !t.IsZero() {
 			q.params = append(q.params, formatTime(t))
@@ -185,10 +207,9 @@ func (scan Scan) query() query {
 			conditions = append(conditions, column+" "+operator+" $"+strconv.Itoa(len(q.params)))
 		}
 	}
-
-	created, createdColumn := "NULL::timestamptz", "r.ts"
+	createdColumn := "r.ts"
 	if scan.Table.HasCreated {
-		created, createdColumn = "r.cts", "r.cts"
+		createdColumn = "r.cts"
 	}
 	bound(createdColumn, ">", scan.CreatedAfter)
 	bound("r.ts", ">", scan.ChangedAfter)
@@ -199,14 +220,5 @@ func (scan Scan) query() query {
 	if scan.Blocks.To > 0 {
 		conditions = append(conditions, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Blocks.To))
 	}
-
-	schema, name, only := scan.relation()
-	relation := quote(schema, name)
-	if only {
-		relation = "ONLY " + relation
-	}
-	relation += " AS r"
-	conditions = append(conditions, scan.Only.conditions(relation, conditions)...)
-	q.sql = "SELECT r.id, r.txid, r.ts, " + created + ", r.resource FROM " + relation + where(conditions)
-	return q
+	return conditions
 }

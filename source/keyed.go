@@ -1,0 +1,217 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Keyed says which rows of some relations belong to which keys. A row can belong
+// to several.
+type Keyed struct {
+	Relations []KeyedRelation
+
+	// Wanted, if it has SQL, is a SELECT of one column, the keys that are wanted.
+	// Rows of no wanted key are then left out. Without, every key is wanted.
+	Wanted Lookup
+
+	// OnlyKeyed leaves out rows of no key. With Wanted they always are.
+	OnlyKeyed bool
+
+	// Most is how many keys a row may belong to. One of more is handed out once,
+	// without a key.
+	Most int
+}
+
+// KeyedRelation is a relation and how its rows belong to keys.
+type KeyedRelation struct {
+	Relation Relation
+
+	// Scan says which of its rows to look at, by Only.Where and the times; its
+	// Table and Blocks do not matter.
+	Scan Scan
+
+	// References is an expression over a row r: an array of jsonb objects, whose
+	// members id are the row's keys.
+	References string
+
+	// First, if set, is a condition over r and k.key that holds for the row that
+	// comes before all others of its key.
+	First string
+}
+
+// KeyedRow is a row that belongs to a key. Its bytes are valid until the callback
+// that got it returns.
+type KeyedRow struct {
+	// Key is nil for a row of no key, or of too many.
+	Key []byte
+
+	// Keys is how many the row belongs to.
+	Keys int
+
+	// Relation is the place of its relation in Keyed.Relations.
+	Relation int
+
+	Address Address
+
+	// Bytes is what the resource takes on disk.
+	Bytes int64
+
+	// ID is the row's id where there is no key.
+	ID []byte
+}
+
+// Keyed hands fn the rows in the order of the keys, by their bytes; those of one
+// key in the order of the relations, the first one first. Rows without a key
+// come last. It reads the relations once and sorts what it finds, but not the
+// resources. Otherwise it is as Scan.
+func (r *Reader) Keyed(ctx context.Context, keyed Keyed, fn func(*KeyedRow) error) error {
+	if len(keyed.Relations) == 0 {
+		return nil
+	}
+	for _, k := range keyed.Relations {
+		if err := r.pinRelation(ctx, k.Relation); err != nil {
+			return fmt.Errorf("source: %w", err)
+		}
+	}
+	return keyed.query(fn).run(ctx, r.conn.pg(), r.pace)
+}
+
+// pinRelation keeps the relation as the snapshot shows it and makes sure that it
+// has the columns of a FHIR table.
+func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
+	if err := pin(ctx, r.conn, true, relation.Schema, relation.Name); err != nil {
+		return err
+	}
+	scan := relation.scan()
+	result := r.conn.pg().ExecParams(ctx, scan.query().sql+" LIMIT 0", nil, nil, nil, nil)
+	var wrong error
+	if fields := result.FieldDescriptions(); fields != nil {
+		wrong = checkColumns(scan.Table, fields)
+	}
+	if _, err := result.Close(); err != nil {
+		return err
+	}
+	return wrong
+}
+
+// wantedSQL names the keys that are wanted, once for all relations.
+const wantedSQL = `WITH wanted (key) AS MATERIALIZED (%s)
+`
+
+// ofWantedSQL is what a key of theirs meets. The server puts the set into a hash
+// table and looks each key up.
+const ofWantedSQL = ` AND e.v ->> 'id' IN (SELECT w.key FROM wanted AS w)`
+
+// keyedSQL finds the rows of a relation (%[3]s) and their keys: those of %[4]s
+// that meet %[5]s, no more than %[6]d. Whether a row comes first says %[1]s, %[2]d
+// is the place of the relation, and %[7]s limits the rows.
+const keyedSQL = `SELECT k.key, CASE WHEN %[1]s THEN 0 ELSE 1 END AS turn, %[2]d AS relation, r.ctid, pg_column_size(r.resource) AS bytes,
+	coalesce(cardinality(a.keys), 0) AS keys, CASE WHEN k.key IS NULL THEN r.id::text END AS id
+FROM %[3]s AS r
+CROSS JOIN LATERAL (
+	SELECT array_agg(DISTINCT (e.v ->> 'id') COLLATE "C") AS keys FROM jsonb_array_elements(%[4]s) AS e(v)
+	WHERE e.v ->> 'id' IS NOT NULL%[5]s
+) AS a
+LEFT JOIN LATERAL unnest(CASE WHEN cardinality(a.keys) <= %[6]d THEN a.keys END) AS k(key) ON true%[7]s`
+
+// The columns of keyedSQL.
+const (
+	keyedKey = iota
+	keyedTurn
+	keyedRelation
+	keyedAddress
+	keyedBytes
+	keyedKeys
+	keyedID
+	keyedCount
+)
+
+func (k Keyed) query(fn func(*KeyedRow) error) query {
+	q := query{relation: "keys", check: func(fields []pgconn.FieldDescription) error {
+		if len(fields) != keyedCount || fields[keyedAddress].DataTypeOID != pgtype.TIDOID {
+			return errNoKeys
+		}
+		return nil
+	}}
+	q.bind(k.Wanted.Args)
+	matching := ""
+	if k.Wanted.SQL != "" {
+		q.sql, matching = fmt.Sprintf(wantedSQL, k.Wanted.SQL), ofWantedSQL
+	}
+	branches := make([]string, len(k.Relations))
+	for i, relation := range k.Relations {
+		branches[i] = relation.branch(&q, i, matching, k.Most, k.OnlyKeyed || matching != "")
+	}
+	q.sql += strings.Join(branches, "\nUNION ALL\n") + "\nORDER BY 1, 2, 3, 4"
+
+	var row KeyedRow
+	q.each = func(values [][]byte) (size int, err error) {
+		if err := row.decode(values); err != nil {
+			return 0, fmt.Errorf("source: %w", err)
+		}
+		return len(row.Key) + len(row.ID), fn(&row)
+	}
+	return q
+}
+
+// branch is the statement for one relation. Its arguments go behind those that
+// the query has.
+func (k KeyedRelation) branch(q *query, place int, matching string, most int, onlyKeyed bool) string {
+	var own query
+	scan := k.Scan
+	scan.Table, scan.Blocks = k.Relation.scan().Table, BlockRange{}
+	limits := scan.limit(&own)
+	if scan.Only.Where != "" {
+		limits = append(limits, "("+scan.Only.Where+")")
+	}
+	if onlyKeyed {
+		limits = append(limits, "a.keys IS NOT NULL")
+	}
+	shifted := shift(where(limits), len(q.params))
+	q.params, q.types = append(q.params, own.params...), append(q.types, own.types...)
+
+	return fmt.Sprintf(keyedSQL, cmp.Or(k.First, "false"), place, "ONLY "+quote(k.Relation.Schema, k.Relation.Name),
+		k.References, matching, most, shifted)
+}
+
+// placeholder is one of a statement. What stands in quotes there, the paths of
+// jsonb, has no digit behind a dollar sign.
+var placeholder = regexp.MustCompile(`\$([0-9]+)`)
+
+// shift renumbers the placeholders of what stands behind others.
+func shift(sql string, by int) string {
+	return placeholder.ReplaceAllStringFunc(sql, func(one string) string {
+		number, _ := strconv.Atoi(one[1:])
+		return "$" + strconv.Itoa(number+by)
+	})
+}
+
+// errNoKeys means that the server's answer is not that to keyedSQL.
+var errNoKeys = errors.New("the rows of keys are not what was asked for")
+
+// decode reads the binary form of a row.
+func (k *KeyedRow) decode(values [][]byte) error {
+	var ok bool
+	if k.Address, ok = decodeAddress(values[keyedAddress]); !ok {
+		return errNoKeys
+	}
+	numbers := [keyedCount]int{}
+	for _, column := range []int{keyedRelation, keyedBytes, keyedKeys} {
+		if len(values[column]) != 4 {
+			return errNoKeys
+		}
+		numbers[column] = int(int32(binary.BigEndian.Uint32(values[column])))
+	}
+	k.Key, k.ID = values[keyedKey], values[keyedID]
+	k.Relation, k.Bytes, k.Keys = numbers[keyedRelation], int64(numbers[keyedBytes]), numbers[keyedKeys]
+	return nil
+}
