@@ -23,6 +23,9 @@ const (
 
 	// Deletions is what was deleted from it.
 	Deletions PartKind = "deletions"
+
+	// Blocks is a share of the patients, with what belongs to each.
+	Blocks PartKind = "blocks"
 )
 
 // Part is a part of an export, held by one attempt to do it.
