@@ -2,7 +2,6 @@ package search
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 )
@@ -40,9 +39,7 @@ func AnyPatient(resourceType string) Condition {
 func OfPatients(resourceType string, ids []string) Condition {
 	paths := fhir.R4Search().PatientPaths(resourceType)
 	if len(ids)*len(paths) > fewReferences {
-		return joined(resourceType, func(args *arguments) string {
-			return "SELECT unnest(" + args.bind(textArray(ids), "text[]") + ") AS key"
-		})
+		return joined(resourceType, func(args *arguments) string { return idList(ids, args) })
 	}
 	var found []predicate
 	for _, id := range ids {
@@ -77,18 +74,10 @@ func references(resourceType string, members map[string]any) []predicate {
 // joined wants the resources that refer to one of a set of patients: those of
 // the column key of a SELECT.
 func joined(resourceType string, patients func(*arguments) string) Condition {
-	paths := fhir.R4Search().PatientPaths(resourceType)
-	if len(paths) == 0 {
+	if !InCompartment(resourceType) {
 		return onResource(never)
 	}
-	arrays := make([]string, len(paths), len(paths)+1)
-	for i, path := range paths {
-		arrays[i] = "jsonb_path_query_array(r.resource, '" + jsonPath(path) + "')"
-	}
-	if resourceType == "Patient" {
-		arrays = append(arrays, "jsonb_build_array(jsonb_build_object('id', r.id))")
-	}
-	return Condition{keys: "jsonb_array_elements(" + strings.Join(arrays, " || ") + ") ->> 'id'", set: patients}
+	return Condition{keys: "jsonb_array_elements(" + References(resourceType, "r") + ") ->> 'id'", set: patients}
 }
 
 // onResource makes a predicate on the document of a row a condition.

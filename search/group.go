@@ -53,6 +53,16 @@ func (g Group) Patients() Query {
 	})
 }
 
+// IDs returns these ids, in a column named key.
+func IDs(ids []string) Query {
+	return write(func(args *arguments) string { return idList(ids, args) })
+}
+
+// idList writes the SELECT of ids.
+func idList(ids []string, args *arguments) string {
+	return "SELECT unnest(" + args.bind(textArray(ids), "text[]") + ") AS key"
+}
+
 // Strangers returns those of the given ids that are not of patients who are
 // members.
 func (g Group) Strangers(ids []string) Query {

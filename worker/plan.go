@@ -17,11 +17,11 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 	if export.Request.Existing && len(tables) < len(export.Request.Types) {
 		return jobs.Plan{}, fmt.Errorf("plan: %w", source.ErrNoTable)
 	}
-	scans, err := w.planScans(ctx, export.Request, snapshot, tables)
-	if err != nil {
-		return jobs.Plan{}, err
+	plan := w.planTypes
+	if export.Request.OrganizeBy != "" {
+		plan = w.planBlocks
 	}
-	parts, err := cut(export.ID, scans, w.config.PartBytes, w.config.Window)
+	parts, err := plan(ctx, export, snapshot, tables)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
@@ -34,6 +34,16 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 		TransactionTime: snapshot.TransactionTime,
 		Parts:           longestFirst(append(parts, deletions...)),
 	}, nil
+}
+
+// planTypes makes parts of an export whose files have one resource type each.
+func (w *exportWorker) planTypes(ctx context.Context, export jobs.Export, snapshot *source.Snapshot, tables []source.Table) ([]jobs.PlannedPart, error) {
+	scans, err := w.planScans(ctx, export.Request, snapshot, tables)
+	if err != nil {
+		return nil, err
+	}
+	least := leastBytes(export.Request, w.config.MaxFileBytes)
+	return cut(export.ID, scans, w.config.PartBytes, least, w.config.Window)
 }
 
 // planScans says what is to be read, one scan for each table. What the request

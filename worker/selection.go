@@ -18,15 +18,24 @@ func selection(ctx context.Context, from *source.Source, request jobs.Request, r
 	if err != nil {
 		return source.Condition{}, err
 	}
+	wanted, err := filtered(request, resourceType)
+	if err != nil {
+		return source.Condition{}, err
+	}
+	return source.Condition(search.All(whose, wanted).SQL()), nil
+}
+
+// filtered is what the filters say of the resources of a type.
+func filtered(request jobs.Request, resourceType string) (search.Condition, error) {
 	var filters []search.Filter
 	for _, query := range request.Filters[resourceType] {
 		filter, err := search.Parse(resourceType, query)
 		if err != nil { // the kick-off was checked
-			return source.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
+			return search.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
 		}
 		filters = append(filters, filter)
 	}
-	return source.Condition(search.All(whose, search.Any(filters...)).SQL()), nil
+	return search.Any(filters...), nil
 }
 
 // compartment says whose resources are wanted.
