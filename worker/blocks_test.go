@@ -353,6 +353,9 @@ func TestBlocksAfterKills(t *testing.T) {
 	id := f.accept(t, jobs.Request{OrganizeBy: "Patient", FHIR: true, Types: []string{"Observation", "Patient"}})
 	f.awaitReaders(t, 2)
 	require.Equal(t, 2, f.count(t, terminateReadersSQL))
+	f.eventually(t, "they are read again", func() bool {
+		return f.count(t, `SELECT count(*) FROM sluice.part WHERE attempt > 1 AND state = 'running' AND snapshot IS NOT NULL`) == 2
+	})
 	f.awaitReaders(t, 2)
 	held := f.snapshot(t, id)
 	f.exec(t, `DELETE FROM patient WHERE id = 'x-1'; UPDATE observation SET resource = '{}' WHERE id LIKE 'x-1%'`)
@@ -376,7 +379,9 @@ func TestBlocksByAnotherWorker(t *testing.T) {
 	f.awaitReaders(t, 1)
 	former.stop(t)
 	require.Zero(t, f.uploads(t))
-	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
+	f.eventually(t, "no session is left", func() bool {
+		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0
+	})
 	f.exec(t, `ALTER POLICY gate ON observation USING (current_query() NOT LIKE '%ORDINALITY%' OR gate())`)
 
 	former = f.start(t, options{partBytes: 50_000, slots: 2})
