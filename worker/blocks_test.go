@@ -352,11 +352,12 @@ func TestBlocksAfterKills(t *testing.T) {
 	f.start(t, options{partBytes: 50_000, slots: 2})
 	id := f.accept(t, jobs.Request{OrganizeBy: "Patient", FHIR: true, Types: []string{"Observation", "Patient"}})
 	f.awaitReaders(t, 2)
+	last := f.count(t, `SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'advisory' AND `+sessions)
+	first := f.count(t, `SELECT min(pid) FROM pg_stat_activity WHERE wait_event = 'advisory' AND `+sessions)
 	require.Equal(t, 2, f.count(t, terminateReadersSQL))
-	f.eventually(t, "they are read again", func() bool {
-		return f.count(t, `SELECT count(*) FROM sluice.part WHERE attempt > 1 AND state = 'running' AND snapshot IS NOT NULL`) == 2
+	f.eventually(t, "others read in their place", func() bool {
+		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND pid <> $1 AND pid <> $2 AND `+sessions, first, last) == 2
 	})
-	f.awaitReaders(t, 2)
 	held := f.snapshot(t, id)
 	f.exec(t, `DELETE FROM patient WHERE id = 'x-1'; UPDATE observation SET resource = '{}' WHERE id LIKE 'x-1%'`)
 	require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND `+sessions))
