@@ -99,9 +99,7 @@ func (f *fixture) blockIDs(t *testing.T, id uuid.UUID) map[string][]string {
 	ids := map[string][]string{}
 	for patient, lines := range f.blocks(t, id) {
 		for _, line := range lines {
-			var resource struct{ ResourceType, ID string }
-			require.NoError(t, json.Unmarshal([]byte(line), &resource))
-			ids[patient] = append(ids[patient], resource.ResourceType+"/"+resource.ID)
+			ids[patient] = append(ids[patient], nameOf(t, line))
 		}
 	}
 	return ids
