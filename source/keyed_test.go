@@ -24,7 +24,8 @@ const owners = `
 		('v2', 2, '2024-01-02Z', '{"of": [{"id": "a"}]}'),
 		('v3', 2, '2024-01-03Z', '{"of": [{"id": "Z"}, {"no": 1}, {"id": null}, 7]}'),
 		('v4', 1, '2024-01-04Z', '{"of": []}'),
-		('v5', 1, '2024-01-05Z', '{"of": [{"id": "a"}, {"id": "b"}, {"id": "c"}, {"id": "d"}]}');`
+		('v5', 1, '2024-01-05Z', '{"of": [{"id": "a"}, {"id": "b"}, {"id": "c"}, {"id": "d"}]}'),
+		('v6', 1, '2024-01-05Z', '{"of": [{"id": "Z"}, {"id": "Z"}, {"id": "Z"}, {"id": "Z"}]}');`
 
 // keyed asks for the visits and the owners, who come first under their own ids.
 func (f fixture) keyed(t *testing.T, scan source.Scan) source.Keyed {
@@ -41,7 +42,7 @@ func (f fixture) keyed(t *testing.T, scan source.Scan) source.Keyed {
 		keyed.Relations = append(keyed.Relations, source.KeyedRelation{
 			Relation:   relation,
 			References: `coalesce(r.resource -> 'of', '[]') || jsonb_build_array(jsonb_build_object('id', r.id))`,
-			First:      `r.id = k.key`,
+			First:      `k.id = k.key`,
 		})
 	}
 	return keyed
@@ -98,21 +99,23 @@ func TestKeyed(t *testing.T) {
 	f.exec(t, `DELETE FROM owner; UPDATE visit SET resource = '{"of": [{"id": "new"}]}'; INSERT INTO owner VALUES ('new', 1, now(), now(), '{}')`)
 	all := f.keyed(t, source.Scan{})
 
-	require.Equal(t, []string{"Z: v3", "a: a v1 v2", "b: b v1 a", "v4 has 0", "v5 has 4"}, f.blocks(t, snapshot, all))
+	require.Equal(t, []string{"Z: v6 v3", "a: a v1 v2", "b: b v1 a", "v4 has 0", "v5 has 4"}, f.blocks(t, snapshot, all))
 
 	onlyKeyed := all
 	onlyKeyed.OnlyKeyed = true
-	require.Equal(t, []string{"Z: v3", "a: a v1 v2", "b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, onlyKeyed))
+	require.Equal(t, []string{"Z: v6 v3", "a: a v1 v2", "b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, onlyKeyed))
 
 	wanted := all
 	wanted.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{b,c,nobody}`}}
-	require.Equal(t, []string{"b: b v1 v5 a", "c: v5"}, f.blocks(t, snapshot, wanted), "of v5 no more are wanted than it may have")
+	require.Equal(t, []string{"b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, wanted))
+	wanted.Wanted.Args = []string{`{e}`}
+	require.Empty(t, f.blocks(t, snapshot, wanted), "no word of who is not wanted")
 
 	some := f.keyed(t, source.Scan{
 		ChangedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
 		Only:         source.Condition{Where: `r.id <> $2::text AND r.id <> $1::text`, Args: []string{"v5", "v4"}},
 	})
-	require.Equal(t, []string{"Z: v3", "a: a v2", "b: b a"}, f.blocks(t, snapshot, some))
+	require.Equal(t, []string{"Z: v6 v3", "a: a v2", "b: b a"}, f.blocks(t, snapshot, some))
 	some.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a}`}}
 	require.Equal(t, []string{"a: a v2"}, f.blocks(t, snapshot, some), "the arguments of both")
 }

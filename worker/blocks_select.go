@@ -45,7 +45,7 @@ func (w *exportWorker) compartments(ctx context.Context, request jobs.Request, s
 		k := source.KeyedRelation{Scan: scan, References: search.References(scan.Table.Type, "r")}
 		switch scan.Table.Type {
 		case patientType:
-			k.First = "r.id = k.key"
+			k.First = "k.id = k.key"
 		case provenanceType:
 			k.References = search.TargetReferences("r", names)
 			if request.Associated != jobs.NoneAssociated {
