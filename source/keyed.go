@@ -54,8 +54,7 @@ type KeyedRow struct {
 	// Key is nil for a row of no key, or of too many.
 	Key []byte
 
-	// Keys is 0 for a row of no key, and else how many it belongs to, if they are
-	// too many.
+	// Keys is how many the row belongs to, wanted or not.
 	Keys int
 
 	// Relation is the place of its relation in Keyed.Relations.
@@ -106,32 +105,34 @@ func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
 
 const (
 	// wantedSQL names the keys that are wanted, once for all relations.
-	wantedSQL = `WITH wanted (key) AS MATERIALIZED (%s)
+	wantedSQL = `WITH wanted (key) AS MATERIALIZED (SELECT DISTINCT w.key FROM (%s) AS w)
 `
 
-	// someKeysSQL are the keys of a row's references that are wanted. The server
-	// puts the set into a hash table and looks each key up.
-	someKeysSQL = `(SELECT array_agg(DISTINCT (e.v ->> 'id') COLLATE "C") FROM jsonb_array_elements(x.refs) AS e(v)
-		WHERE e.v ->> 'id' IN (SELECT w.key FROM wanted AS w))`
-
-	// allKeysSQL are all of them. Most rows have one reference, which takes half
-	// the time so.
-	allKeysSQL = `CASE jsonb_array_length(x.refs) WHEN 1 THEN array_remove(ARRAY[(x.refs #>> '{0,id}') COLLATE "C"], NULL) ELSE
-		(SELECT array_agg(DISTINCT (e.v ->> 'id') COLLATE "C") FROM jsonb_array_elements(x.refs) AS e(v) WHERE e.v ->> 'id' IS NOT NULL) END`
-
-	// keyedSQL finds the rows of a relation (%[3]s) and their keys (%[5]s), by the
-	// references %[4]s, unless a row has more than %[6]d, wanted or not. Whether a
-	// row comes first says %[1]s, %[2]d is the place of the relation, and %[7]s
-	// limits the rows. OFFSET 0 keeps the server from working the same out twice.
+	// keyedSQL finds the rows of a relation (%[3]s) and their keys, by the references
+	// %[4]s, unless a row has more than %[5]d. Whether a row comes first says %[1]s,
+	// %[2]d is the place of the relation, and %[6]s limits the rows. OFFSET 0 keeps
+	// the server from working the same out twice; and most rows have one reference,
+	// whose key takes half the time without a look for others.
 	keyedSQL = `SELECT k.key COLLATE "C", CASE WHEN %[1]s THEN 0 ELSE 1 END, %[2]d, k.ctid, k.bytes, k.keys, CASE WHEN k.key IS NULL THEN k.id END
 FROM (
-	SELECT unnest(CASE WHEN cardinality(a.keys) > 0 AND a.many <= %[6]d THEN a.keys ELSE ARRAY[NULL::text] END) AS key,
-		r.ctid, pg_column_size(r.resource) AS bytes, CASE WHEN cardinality(a.keys) > 0 THEN a.many ELSE 0 END AS keys, r.id::text AS id
+	SELECT unnest(CASE WHEN cardinality(a.keys) BETWEEN 1 AND %[5]d THEN a.keys ELSE ARRAY[NULL::text] END) AS key,
+		r.ctid, pg_column_size(r.resource) AS bytes, coalesce(cardinality(a.keys), 0) AS keys, r.id::text AS id, x.refs
 	FROM %[3]s AS r
 	CROSS JOIN LATERAL (SELECT (%[4]s)::jsonb AS refs OFFSET 0) AS x
-	CROSS JOIN LATERAL (SELECT %[5]s AS keys, CASE WHEN jsonb_array_length(x.refs) <= %[6]d THEN 1 ELSE
-		(SELECT count(DISTINCT e.v ->> 'id')::integer FROM jsonb_array_elements(x.refs) AS e(v)) END AS many OFFSET 0) AS a%[7]s
+	CROSS JOIN LATERAL (
+		SELECT CASE jsonb_array_length(x.refs) WHEN 1 THEN array_remove(ARRAY[(x.refs #>> '{0,id}') COLLATE "C"], NULL) ELSE
+			(SELECT array_agg(DISTINCT (e.v ->> 'id') COLLATE "C") FROM jsonb_array_elements(x.refs) AS e(v) WHERE e.v ->> 'id' IS NOT NULL)
+			END AS keys OFFSET 0
+	) AS a%[6]s
 ) AS k`
+
+	// ofWantedSQL leaves the rows of wanted keys, and those of too many of which one
+	// is wanted. All rows and all keys are joined as sets, for there may be millions
+	// of both, and the server expects few.
+	ofWantedSQL = `
+LEFT JOIN wanted AS w ON w.key = k.key
+WHERE w.key IS NOT NULL OR k.key IS NULL AND k.keys > 0
+	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE e.v ->> 'id' IN (SELECT of.key FROM wanted AS of))`
 )
 
 // The columns of keyedSQL.
@@ -154,13 +155,13 @@ func (k Keyed) query(fn func(*KeyedRow) error) query {
 		return nil
 	}}
 	q.bind(k.Wanted.Args)
-	keys, onlyKeyed := allKeysSQL, k.OnlyKeyed
+	wanted := ""
 	if k.Wanted.SQL != "" {
-		q.sql, keys, onlyKeyed = fmt.Sprintf(wantedSQL, k.Wanted.SQL), someKeysSQL, true
+		q.sql, wanted = fmt.Sprintf(wantedSQL, k.Wanted.SQL), ofWantedSQL
 	}
 	branches := make([]string, len(k.Relations))
 	for i, relation := range k.Relations {
-		branches[i] = relation.branch(&q, i, keys, k.Most, onlyKeyed)
+		branches[i] = relation.branch(&q, i, k.Most, k.OnlyKeyed || wanted != "") + wanted
 	}
 	q.sql += strings.Join(branches, "\nUNION ALL\n") + "\nORDER BY 1, 2, 3, 4"
 
@@ -176,7 +177,7 @@ func (k Keyed) query(fn func(*KeyedRow) error) query {
 
 // branch is the statement for one relation. Its arguments go behind those that
 // the query has.
-func (k KeyedRelation) branch(q *query, place int, keys string, most int, onlyKeyed bool) string {
+func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string {
 	var own query
 	scan := k.Scan
 	scan.Table, scan.Blocks = k.Relation.scan().Table, BlockRange{}
@@ -191,7 +192,7 @@ func (k KeyedRelation) branch(q *query, place int, keys string, most int, onlyKe
 	q.params, q.types = append(q.params, own.params...), append(q.types, own.types...)
 
 	return fmt.Sprintf(keyedSQL, cmp.Or(k.First, "false"), place, "ONLY "+quote(k.Relation.Schema, k.Relation.Name),
-		k.References, keys, most, shifted)
+		k.References, most, shifted)
 }
 
 // placeholder is one of a statement. What stands in quotes there, the paths of
