@@ -2,7 +2,6 @@ package search_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -109,5 +108,5 @@ func TestReferences(t *testing.T) {
 	require.Equal(t, map[string][]string{"p": {"z"}}, s.keys(t, "Provenance", search.References("Provenance", "r")))
 	require.Equal(t, map[string][]string{"p": {"a", "b", "z"}}, s.keys(t, "Provenance", search.TargetReferences("r", tables)))
 	require.Equal(t, search.References("Provenance", "q"), search.TargetReferences("q", nil))
-	require.False(t, strings.Contains(search.References("Observation", "q"), "r.resource"))
+	require.NotContains(t, search.References("Observation", "q"), "r.resource")
 }
