@@ -132,7 +132,7 @@ FROM (
 	ofWantedSQL = `
 LEFT JOIN wanted AS w ON w.key = k.key
 WHERE w.key IS NOT NULL OR k.key IS NULL AND k.keys > 0
-	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE e.v ->> 'id' IN (SELECT of.key FROM wanted AS of))`
+	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE e.v ->> 'id' IN (SELECT m.key FROM wanted AS m))`
 )
 
 // The columns of keyedSQL.

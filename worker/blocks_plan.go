@@ -96,6 +96,7 @@ func uploadFrom(ctx context.Context, bucket *storage.Bucket, key string, write f
 		_ = reader.CloseWithError(err) // whoever still writes is not to wait
 		uploaded <- err
 	}()
+	defer func() { _ = writer.CloseWithError(errNotRead) }() // if write panics
 	err := write(writer)
 	_ = writer.CloseWithError(err) // nil is the end
 	if uploadErr := <-uploaded; uploadErr != nil {

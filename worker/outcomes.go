@@ -42,7 +42,7 @@ type outcomeIssue struct {
 
 // add takes one issue.
 func (o *outcomes) add(issue dump.Issue) {
-	if o.count == maxOutcomes {
+	if o.count >= maxOutcomes {
 		o.more++
 		return
 	}
