@@ -69,8 +69,9 @@ var checks = map[string]func(*testing.T, *conformance){
 		}
 		requireOutcome(t, c.get(t, c.base+"/fhir/$export?_elements=Patient.name.family"), http.StatusBadRequest)
 	},
-	"Failed": checkFailed,
-	"Files":  checkFiles,
+	"Failed":    checkFailed,
+	"FileSizes": checkFileSizes,
+	"Files":     checkFiles,
 	"Groups": func(t *testing.T, c *conformance) {
 		got := c.get(t, c.base+"/fhir/Group/g1")
 		require.Equal(t, http.StatusOK, got.status)
@@ -135,7 +136,8 @@ var checks = map[string]func(*testing.T, *conformance){
 		require.Equal(t, "application/gzip", c.get(t, manifest.Output[0].URL, "Authorization", "none").header.Get("Content-Type"))
 		requireOutcome(t, c.get(t, c.base+"/fhir/$export?_outputFormat=text/csv"), http.StatusBadRequest)
 	},
-	"Pages": checkPages,
+	"Organized": checkOrganized,
+	"Pages":     checkPages,
 	"Partial": func(t *testing.T, c *conformance) {
 		manifest, _ := c.export(t, c.base+"/fhir/$export?_type=Encounter")
 		require.Equal(t, []string{"Encounter/bad"}, c.ids(t, manifest))
@@ -183,7 +185,7 @@ var checks = map[string]func(*testing.T, *conformance){
 		for _, query := range []string{
 			"/fhir/$export?_type=Nonsense", "/fhir/Patient/$export?_type=Practitioner", "/fhir/$export?_since=yesterday", "/fhir/$export?x=y",
 			"/fhir/$export?_elements=nonsense", "/fhir/Patient/$export?patient=Practitioner/d1", "/fhir/$export?includeAssociatedData=_custom",
-			"/fhir/$export?_typeFilter=Patient?_sort=name", "/fhir/$export?organizeOutputBy=Patient",
+			"/fhir/$export?_typeFilter=Patient?_sort=name", "/fhir/$export?organizeOutputBy=Practitioner",
 		} {
 			requireOutcome(t, c.get(t, c.base+query), http.StatusBadRequest)
 		}
@@ -207,6 +209,7 @@ var checks = map[string]func(*testing.T, *conformance){
 	"TooMany":         checkTooMany,
 	"TooManyPolls":    checkTooManyPolls,
 	"TransactionTime": checkTransactionTime,
+	"Unlinked":        checkUnlinked,
 	"TypeFilter": func(t *testing.T, c *conformance) {
 		for query, want := range map[string][]string{
 			"_typeFilter=Observation%3Fstatus%3Dfinal":                                                      {"Observation/o1", "Observation/o3", "Patient/p1", "Patient/p2"},

@@ -81,5 +81,5 @@ func TestConformanceRows(t *testing.T) {
 		require.Equal(t, r.state == met, r.check != "", r.numbers)
 		require.True(t, r.check != "" || r.why != "", r.numbers)
 	}
-	require.Len(t, seen, 234+14)
+	require.Len(t, seen, 234+14+2)
 }

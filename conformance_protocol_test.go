@@ -186,6 +186,7 @@ func checkSeveral(t *testing.T, c *conformance) {
 	manifest, _ := c.export(t, c.base+"/fhir/$export?_type=Observation&_maximumFileSize=1")
 	require.Len(t, manifest.Output, 3, "one resource each: less can't be")
 	require.Len(t, c.ids(t, manifest), 3)
+	requireOutcome(t, c.get(t, c.base+"/fhir/$export?_maximumFileSize=0"), http.StatusBadRequest)
 }
 
 func checkTooMany(t *testing.T, _ *conformance) {

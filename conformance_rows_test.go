@@ -18,7 +18,7 @@ const (
 
 // row is a group of requirements of one level: those of the Bulk Data
 // implementation guide 2.0.0, by the numbers of its published test kit, and
-// what 3.0.0 adds (B). One that is met has a check.
+// what 3.0.0 (B) and the ballot of 4.0.0 (C, as far as it is taken up) add. One that is met has a check.
 type row struct {
 	numbers, level, what string
 	state, check, why    string
@@ -140,8 +140,8 @@ var rows = []row{
 	{"B2", may, "_until", met, "Since", ""},
 	{"B3", shall, "_typeFilter: several for a type are any of them; no result parameters", met, "TypeFilter", ""},
 	{"B4", may, "chained search parameters", unmet, "", "a search through other resources is refused"},
-	{"B5", may, "organizeOutputBy", unmet, "", "refused by name: a file has resources of one type, in the order of the table"},
-	{"B6", may, "resources without a link to the organising type", elsewhere, "", "there is no organizeOutputBy"},
+	{"B5", shall, "organizeOutputBy: blocks with headers, repeated where a block goes on in another file; continuesInFile", met, "Organized", "Patient alone"},
+	{"B6", may, "resources without a link to the organising type are omitted", met, "Unlinked", "and told in error"},
 	{"B7", may, "allowPartialManifests: files are shown early, and stay as they were shown", met, "Pages", "that they are early: tested in worker and api"},
 	{"B8", shall, "manifests linked by next agree with each other", met, "Pages", ""},
 	{"B9", shall, "links without an access token live as shortly as a token: 300 s", unmet, "", "an hour by default, since downloads take longer; SLUICE_LINK_LIFE=5m does it"},
@@ -150,4 +150,7 @@ var rows = []row{
 	{"B12", should, "a group that is not there, or not for the client, is refused", met, "Groups", ""},
 	{"B13", shall, "the CapabilityStatement has the operations, types and search parameters, and marks those that an export does not know", met, "Capabilities", ""},
 	{"B14", may, "creation of cohorts", unmet, "", "groups are those of the tables"},
+
+	{"C1", shall, "_maximumFileSize: no file is larger, unless by a single resource; it is greater than _minimumFileSize", met, "Several", ""},
+	{"C2", should, "_minimumFileSize: files are no smaller, unless for the maximum", met, "FileSizes", "the rest is tested in worker; see Parameters for what is left over"},
 }

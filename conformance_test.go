@@ -137,12 +137,14 @@ type bulkManifest struct {
 	Output, Error       []bulkFile
 	Deleted             *[]bulkFile
 	Link                []struct{ Relation, URL string }
+	OutputOrganizedBy   string
 }
 
 type bulkFile struct {
-	Type, URL string
-	Count     *int
-	Extension map[string]any
+	Type, URL       string
+	ContinuesInFile string
+	Count           *int
+	Extension       map[string]any
 }
 
 // export kicks off and waits for the manifest.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,40 +29,70 @@ func TestMain(m *testing.M) {
 // another one ends the export, whole.
 func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
+	j, address := newKilling(t)
+	accepted := j.ask(http.MethodGet, address+"/fhir/$export")
+	require.Equal(t, http.StatusAccepted, accepted.status)
+	// While this lock is held, the worker can't read the table.
+	j.killWorker(`LOCK TABLE patient`, `SELECT EXISTS (SELECT FROM sluice.export WHERE state = 'running')`)
+
+	j.start("worker")
+	completed := j.poll(accepted.header.Get("Content-Location"))
+	require.Equal(t, http.StatusOK, completed.status, completed.body)
+	j.download(completed.body, address+"/fhir/$export")
+}
+
+// So is one that has sent the blocks of a part, and nobody knows of them yet.
+func TestWorkerKilledWithBlocks(t *testing.T) {
+	t.Parallel()
+	j, address := newKilling(t)
+	const query = "/fhir/$export?organizeOutputBy=Patient"
+	accepted := j.ask(http.MethodGet, address+query)
+	require.Equal(t, http.StatusAccepted, accepted.status)
+	j.killWorker(`LOCK TABLE sluice.file IN EXCLUSIVE MODE`, `SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'sluice.file'::regclass AND NOT granted)`)
+
+	j.start("worker")
+	completed := j.poll(accepted.header.Get("Content-Location"))
+	require.Equal(t, http.StatusOK, completed.status, completed.body)
+	c := &conformance{journey: j, transport: newTransport(t)}
+	var manifest bulkManifest
+	require.NoError(t, json.Unmarshal([]byte(completed.body), &manifest))
+	require.Equal(t, map[string][]string{"Patient/p1": {"Patient/p1"}, "Patient/p2": {"Patient/p2"}}, c.requireBlocks(t, manifest))
+}
+
+// newKilling loads two patients and starts the API.
+func newKilling(t *testing.T) (*journey, string) {
+	t.Helper()
 	j := newJourney(t)
 	j.sluice(exitOK, "migrate")
 	j.sluice(exitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
 	file := filepath.Join(t.TempDir(), "patients.ndjson")
 	require.NoError(t, os.WriteFile(file, []byte(twoPatients), 0o600))
 	j.sluice(exitOK, "load", file)
+	address, _ := j.start("api")
+	return j, address
+}
 
+// killWorker starts a worker while the lock is held, and kills it when it has come
+// so far.
+func (j *journey) killWorker(lockSQL, farSQL string) {
+	t, ctx := j.t, j.t.Context()
+	t.Helper()
 	database, err := pgx.Connect(ctx, j.database)
 	require.NoError(t, err)
 	defer func() { _ = database.Close(context.WithoutCancel(ctx)) }()
-	address, _ := j.start("api")
-	accepted := j.ask(http.MethodGet, address+"/fhir/$export")
-	require.Equal(t, http.StatusAccepted, accepted.status)
-
-	// While this lock is held, the worker can't read the table.
 	lock, err := database.Begin(ctx)
 	require.NoError(t, err)
-	_, err = lock.Exec(ctx, `LOCK TABLE patient`)
+	_, err = lock.Exec(ctx, lockSQL)
 	require.NoError(t, err)
 	victim := exec.CommandContext(ctx, os.Args[0], "worker", "--database-url="+j.database, "--s3-url="+j.bucket)
 	victim.Env = append(os.Environ(), asSluice+"=1")
 	require.NoError(t, victim.Start())
 	require.Eventually(t, func() bool {
-		var running bool
-		err := lock.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sluice.export WHERE state = 'running')`).Scan(&running)
-		return err == nil && running
+		var far bool
+		err := lock.QueryRow(ctx, farSQL).Scan(&far)
+		return err == nil && far
 	}, 20*time.Second, 20*time.Millisecond)
 	require.NoError(t, victim.Process.Kill())
 	_ = victim.Wait() // killed
 	require.NoError(t, lock.Rollback(ctx))
-
-	j.start("worker")
-	completed := j.poll(accepted.header.Get("Content-Location"))
-	require.Equal(t, http.StatusOK, completed.status, completed.body)
-	j.download(completed.body, address+"/fhir/$export")
 }

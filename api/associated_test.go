@@ -40,11 +40,6 @@ func TestAssociatedData(t *testing.T) {
 	request.SetBasicAuth("narrow", "narrow-secret")
 	requireRefusal(t, b.do(t, request), http.StatusForbidden, "forbidden", "includeAssociatedData")
 
-	// What is known and not done is refused by its name.
-	for _, parameter := range []string{"organizeOutputBy", "_minimumFileSize"} {
-		requireRefusal(t, b.get(t, "/fhir/$export?"+parameter+"=true"), http.StatusBadRequest, "not-supported", parameter)
-		require.Len(t, b.kickOff(t, "/fhir/$export?"+parameter+"=true", "Prefer", "handling=lenient").Request.Warnings, 1)
-	}
 	b.kickOff(t, "/fhir/$export?allowPartialManifests=false")
 	requireRefusal(t, b.get(t, "/fhir/$export?allowPartialManifests=1"), http.StatusBadRequest, "invalid", "allowPartialManifests")
 }

@@ -30,9 +30,4 @@ func TestElements(t *testing.T) {
 	require.Equal(t, []string{"name"}, request.Elements)
 	require.Len(t, request.Warnings, 1)
 	require.Nil(t, b.kickOff(t, "/fhir/$export?_type=Patient&_elements=status", "Prefer", "handling=lenient").Request.Elements)
-
-	require.Equal(t, int64(1000), b.kickOff(t, "/fhir/$export?_type=Patient&_maximumFileSize=1000").Request.MaxFileBytes)
-	for _, size := range []string{"", "0", "-1", "1.5", "many"} {
-		requireRefusal(t, b.get(t, "/fhir/$export?_maximumFileSize="+size), http.StatusBadRequest, "invalid", "_maximumFileSize")
-	}
 }

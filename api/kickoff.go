@@ -65,7 +65,10 @@ func (a *API) readExport(ctx context.Context, params *parameters, client auth.Cl
 	if request.ChangedAfter, request.ChangedBefore, err = readPeriod(params); err != nil {
 		return request, err
 	}
-	if request.MaxFileBytes, err = params.size("_maximumFileSize"); err != nil {
+	if request.MinFileBytes, request.MaxFileBytes, err = readFileSizes(params); err != nil {
+		return request, err
+	}
+	if request.OrganizeBy, err = readOrganizeBy(params, request.Types); err != nil {
 		return request, err
 	}
 	if request.PartialManifests, err = params.boolean("allowPartialManifests"); err != nil {

@@ -74,8 +74,22 @@ type canonicalExtension struct {
 var notExported = []canonicalExtension{{bulkData + "Extension/operation-not-supported", bulkData + "CapabilityStatement/bulk-data"}}
 
 type operation struct {
-	Name       string `json:"name"`
-	Definition string `json:"definition"`
+	Name          string `json:"name"`
+	Definition    string `json:"definition"`
+	Documentation string `json:"documentation,omitempty"`
+}
+
+// exportParameters are those of the operation at every level.
+const exportParameters = "Parameters: _type, _since, _until, _typeFilter, _elements, includeAssociatedData, organizeOutputBy (Patient), " +
+	"_outputFormat, _minimumFileSize, _maximumFileSize, allowPartialManifests"
+
+// exportOperation is the export by the definition of that name.
+func exportOperation(definition string) []operation {
+	documentation := exportParameters + "."
+	if definition != "export" {
+		documentation = exportParameters + ", patient, onPatientError."
+	}
+	return []operation{{"export", bulkData + "OperationDefinition/" + definition, documentation}}
 }
 
 // metadata answers GET /fhir/metadata (FHIR R4, "capabilities") to anyone.
@@ -129,7 +143,7 @@ func (a *API) describeCapabilities(base string) []byte {
 				Service:     a.securityServices(),
 				Description: "Clients authenticate; their scopes, such as system/Patient.rs, say which resource types they may take.",
 			},
-			Operation: []operation{{"export", bulkData + "OperationDefinition/export"}},
+			Operation: exportOperation("export"),
 		}},
 	}
 	for _, resourceType := range a.config.ResourceTypes {
@@ -150,11 +164,11 @@ func describeType(resourceType string) resourceCapability {
 	}
 	switch resourceType {
 	case "Patient":
-		described.Operation = []operation{{"export", bulkData + "OperationDefinition/patient-export"}}
+		described.Operation = exportOperation("patient-export")
 	case "Group":
 		described.Interaction = []interaction{{"read"}, {"search-type"}}
 		described.SearchParam = append(described.SearchParam, searchParameter{Extension: notExported, Name: "name", Type: "string"})
-		described.Operation = []operation{{"export", bulkData + "OperationDefinition/group-export"}}
+		described.Operation = exportOperation("group-export")
 	}
 	return described
 }

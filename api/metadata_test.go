@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,9 +38,9 @@ func TestMetadata(t *testing.T) {
 					Name, Type, Definition string
 					Extension              []struct{ URL, ValueCanonical string }
 				}
-				Operation []struct{ Name, Definition string }
+				Operation []struct{ Name, Definition, Documentation string }
 			}
-			Operation []struct{ Name, Definition string }
+			Operation []struct{ Name, Definition, Documentation string }
 		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(got.body), &statement))
@@ -55,12 +57,16 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, "server", rest.Mode)
 	require.Equal(t, "export", rest.Operation[0].Name)
 	require.Equal(t, "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", rest.Operation[0].Definition)
+	requireParameters(t, b, "/fhir/$export", rest.Operation[0].Documentation)
 	require.Len(t, rest.Resource, len(fhir.R4().ResourceTypes()))
 	operations := map[string]string{}
 	for _, resource := range rest.Resource {
 		for _, operation := range resource.Operation {
 			require.Equal(t, "export", operation.Name)
 			operations[resource.Type] = operation.Definition
+			if resource.Type == "Patient" {
+				requireParameters(t, b, "/fhir/Patient/$export", operation.Documentation)
+			}
 		}
 		if resource.Type != "Group" {
 			require.Empty(t, resource.Interaction)
@@ -94,4 +100,18 @@ func TestMetadata(t *testing.T) {
 	request.URL.Host = "localhost:" + base.Port()
 	request.Host = ""
 	require.Contains(t, b.do(t, request).body, `"http://localhost:`+base.Port()+`/fhir"`)
+}
+
+// requireParameters holds what an operation says of its parameters against those
+// that are named to who gives an unknown one.
+func requireParameters(t *testing.T, b *testBundle, target, documentation string) {
+	t.Helper()
+	names := regexp.MustCompile(`_?[a-z][A-Za-z]+`)
+	_, listed, ok := strings.Cut(documentation, "Parameters: ")
+	require.True(t, ok)
+	_, known, ok := strings.Cut(b.get(t, target+"?x=y").body, "there are ")
+	require.True(t, ok)
+	known, _, _ = strings.Cut(known, `"`)
+	listed = "_format " + strings.ReplaceAll(listed, "(Patient)", "") // which every request may have
+	require.ElementsMatch(t, names.FindAllString(known, -1), names.FindAllString(listed, -1))
 }

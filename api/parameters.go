@@ -171,18 +171,8 @@ func (p *parameters) end() error {
 	return nil
 }
 
-// unsupported are parameters of the Bulk Data specification that Sluice knows by
-// name alone, and why.
-var unsupported = map[string]string{
-	"_minimumFileSize": "the size of the smallest file is not for a client to set; SLUICE_PART_SIZE is the server's",
-	"organizeOutputBy": "a file has resources of one type, in the order of the table",
-}
-
 // unknown refuses a parameter that nobody has taken.
 func (p *parameters) unknown(name string) *problem {
-	if why, ok := unsupported[name]; ok {
-		return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + " is not supported: " + why}
-	}
 	return invalid(name, "there is no parameter %s here; there are %s", quote(name), strings.Join(p.taken, ", "))
 }
 

@@ -15,6 +15,9 @@ type File struct {
 	PlainBytes int64             // lines, before compression
 	Bytes      int64             // as written
 	SHA256     [sha256.Size]byte // of what was written, if asked for
+
+	// Continues tells that the last block of the file goes on in the next.
+	Continues bool
 }
 
 // NextFunc begins a file and returns what its bytes go to. The file before, if
@@ -61,31 +64,39 @@ func (s *splitter) write(c chunk) error {
 			}
 			continue
 		}
-		if err := s.sink.write(chunk{data: lines[:n]}); err != nil {
+		if err := s.put(lines[:n]); err != nil {
 			return err
 		}
-		s.file.Rows += int64(bytes.Count(lines[:n], []byte{'\n'}))
-		s.file.PlainBytes += int64(n)
 		lines = lines[n:]
 	}
 	return nil
 }
 
+// put writes lines into the file that is being written.
+func (s *splitter) put(lines []byte) error {
+	s.file.Rows += int64(bytes.Count(lines, []byte{'\n'}))
+	s.file.PlainBytes += int64(len(lines))
+	return s.sink.write(chunk{data: lines})
+}
+
 // fitting is how many bytes the lines take that the file has room for. A line
 // that is longer than a file may be gets one for itself.
 func (s *splitter) fitting(lines []byte) int {
-	room := s.limit - s.file.PlainBytes
-	if int64(len(lines)) <= room {
+	if fits := whole(lines, s.limit-s.file.PlainBytes); fits > 0 || s.file.PlainBytes > 0 {
+		return fits
+	}
+	return bytes.IndexByte(lines, '\n') + 1
+}
+
+// whole is how many bytes the lines take that go into the room.
+func whole(lines []byte, room int64) int {
+	switch {
+	case int64(len(lines)) <= room:
 		return len(lines)
+	case room <= 0:
+		return 0
 	}
-	fits := 0
-	if room > 0 {
-		fits = bytes.LastIndexByte(lines[:room], '\n') + 1
-	}
-	if fits == 0 && s.file.PlainBytes == 0 {
-		return bytes.IndexByte(lines, '\n') + 1
-	}
-	return fits
+	return bytes.LastIndexByte(lines[:room], '\n') + 1
 }
 
 // begin ends the file being written, if there is one, and begins the next.

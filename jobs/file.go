@@ -27,12 +27,16 @@ const (
 // PlainBytes and SHA256 is not known: an earlier version has written the file.
 type File struct {
 	Kind         FileKind
-	ResourceType string // of its lines
+	ResourceType string // of its lines; empty if they are of many
 	ObjectKey    string
 	Resources    int64  // its lines
 	PlainBytes   int64  // of ndjson
 	Bytes        int64  // as stored: compressed
 	SHA256       []byte // of these
+
+	// Continues tells that the last block of the file goes on in the next file of
+	// the same part.
+	Continues bool
 }
 
 // Files are the objects of an export, by resource type and in the order of their
@@ -60,7 +64,7 @@ func (f Files) Resources() (count int64) {
 const (
 	fileColumns = `
 SELECT f.kind, f.resource_type, f.object_key, f.resources,
-       coalesce(f.plain_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256
+       coalesce(f.plain_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256, f.continues
 FROM sluice.file f `
 
 	// filesSQL sorts by the names of the parts' first files, of which the longer
@@ -115,10 +119,10 @@ func (s *Store) listFiles(ctx context.Context, id uuid.UUID) (files Files, err e
 }
 
 const addFilesSQL = `
-INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256)
-SELECT $1, $2, f.place, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.stored_bytes, f.sha256
-FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[])
-  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, place)`
+INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, continues)
+SELECT $1, $2, f.place, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.stored_bytes, f.sha256, f.continues
+FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::boolean[])
+  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, continues, place)`
 
 // addFiles writes down what the part has written.
 func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
@@ -128,6 +132,7 @@ func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
 	var kinds, types, keys []string
 	var resources, plain, stored []int64
 	var sums [][]byte
+	var continues []bool
 	for _, file := range files {
 		kinds = append(kinds, string(file.Kind))
 		types = append(types, file.ResourceType)
@@ -136,7 +141,8 @@ func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
 		plain = append(plain, file.PlainBytes)
 		stored = append(stored, file.Bytes)
 		sums = append(sums, file.SHA256)
+		continues = append(continues, file.Continues)
 	}
-	_, err := tx.Exec(ctx, addFilesSQL, part.args.ExportID, part.args.Number, kinds, types, keys, resources, plain, stored, sums)
+	_, err := tx.Exec(ctx, addFilesSQL, part.args.ExportID, part.args.Number, kinds, types, keys, resources, plain, stored, sums, continues)
 	return err
 }

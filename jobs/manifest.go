@@ -20,14 +20,18 @@ type manifestHead struct {
 	Request             string `json:"request"`
 	RequiresAccessToken bool   `json:"requiresAccessToken"`
 	OutputFormat        string `json:"outputFormat"` // of 4.0.0
+	OutputOrganizedBy   string `json:"outputOrganizedBy,omitempty"`
 }
 
 // ManifestOutput is one file of a manifest.
 type ManifestOutput struct {
-	Type string `json:"type"`
+	// Type is left out where the output is organized by patient.
+	Type string `json:"type,omitempty"`
 	// URL is where to get the file; in the bucket's copy, the object's key.
-	URL   string `json:"url"`
-	Count int64  `json:"count"`
+	URL string `json:"url"`
+	// ContinuesInFile is the URL of the file in which the last block goes on.
+	ContinuesInFile string `json:"continuesInFile,omitempty"`
+	Count           int64  `json:"count"`
 	// FileSize is in bytes, as stored: compressed. Left out if not known. (Of
 	// 4.0.0; harmless before.)
 	FileSize int64 `json:"fileSize,omitempty"`
@@ -68,6 +72,7 @@ func (e Export) WriteManifest(w io.Writer, files Files, opts ManifestOptions) er
 		Request:             e.Request.URL,
 		RequiresAccessToken: opts.RequiresAccessToken,
 		OutputFormat:        e.Request.OutputFormat(),
+		OutputOrganizedBy:   e.Request.OrganizeBy,
 	})
 	if err != nil {
 		return err
@@ -108,16 +113,25 @@ func writeFiles(w io.Writer, name string, files []File, url func(File) (string, 
 	if _, err := io.WriteString(w, ",\n\""+name+"\": ["); err != nil {
 		return err
 	}
-	separator := "\n"
-	for _, file := range files {
-		location, err := url(file)
+	separator, location := "\n", ""
+	for i, file := range files {
+		var err error
+		if location == "" {
+			if location, err = url(file); err != nil {
+				return err
+			}
+		}
+		next := ""
+		if file.Continues && i+1 < len(files) {
+			if next, err = url(files[i+1]); err != nil {
+				return err
+			}
+		}
+		line, err := encodeLine(manifestOutput(file, location, next))
 		if err != nil {
 			return err
 		}
-		line, err := encodeLine(manifestOutput(file, location))
-		if err != nil {
-			return err
-		}
+		location = next // not made twice
 		if _, err := w.Write(append([]byte(separator), line...)); err != nil {
 			return err
 		}
@@ -127,8 +141,10 @@ func writeFiles(w io.Writer, name string, files []File, url func(File) (string, 
 	return err
 }
 
-func manifestOutput(file File, location string) ManifestOutput {
-	output := ManifestOutput{Type: file.ResourceType, URL: location, Count: file.Resources, FileSize: file.Bytes}
+func manifestOutput(file File, location, next string) ManifestOutput {
+	output := ManifestOutput{
+		Type: file.ResourceType, URL: location, ContinuesInFile: next, Count: file.Resources, FileSize: file.Bytes,
+	}
 	if len(file.SHA256) > 0 {
 		output.Extension = &FileExtension{SHA256: hex.EncodeToString(file.SHA256)}
 	}

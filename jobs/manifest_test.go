@@ -58,3 +58,29 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 		URL: func(jobs.File) (string, error) { return "", refused },
 	}), refused)
 }
+
+// A file whose last block goes on in the next says in which (Bulk Data 3.0.0,
+// "continuesInFile"); the link is made once.
+func TestManifestOrganizedByPatient(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+	export := jobs.Export{ID: uuid.New(), TransactionTime: &at, Request: jobs.Request{OrganizeBy: "Patient"}}
+	files := jobs.Files{Output: []jobs.File{
+		{ObjectKey: "a", Resources: 1, Continues: true}, {ObjectKey: "b", Resources: 2, Continues: true}, {ObjectKey: "c", Resources: 3}, {ObjectKey: "d", Resources: 4},
+	}}
+	made := 0
+	var written bytes.Buffer
+	require.NoError(t, export.WriteManifest(&written, files, jobs.ManifestOptions{URL: func(file jobs.File) (string, error) {
+		made++
+		return fmt.Sprintf("%s-%d", file.ObjectKey, made), nil
+	}}))
+	var m map[string]any
+	require.NoError(t, json.Unmarshal(written.Bytes(), &m))
+	require.Equal(t, "Patient", m["outputOrganizedBy"])
+	require.Equal(t, []any{
+		map[string]any{"url": "a-1", "count": 1.0, "continuesInFile": "b-2"},
+		map[string]any{"url": "b-2", "count": 2.0, "continuesInFile": "c-3"},
+		map[string]any{"url": "c-3", "count": 3.0},
+		map[string]any{"url": "d-4", "count": 4.0},
+	}, m["output"])
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -23,6 +24,9 @@ const (
 
 	// Deletions is what was deleted from it.
 	Deletions PartKind = "deletions"
+
+	// Blocks is a share of the patients, with what belongs to each.
+	Blocks PartKind = "blocks"
 )
 
 // Part is a part of an export, held by one attempt to do it.
@@ -100,6 +104,9 @@ func (s *Store) SharePart(ctx context.Context, part Part, snapshotID string) err
 	args := part.args
 	return s.renew(ctx, sharePartSQL, args.ExportID, args.Generation, args.Number, part.attempt, snapshotID)
 }
+
+// ExportID is that of the export the part belongs to.
+func (part Part) ExportID() uuid.UUID { return part.args.ExportID }
 
 // Attempt counts how often the part was taken, by whomever.
 func (part Part) Attempt() int { return part.attempt }

@@ -62,6 +62,14 @@ type Request struct {
 	// less than what the server allows. 0 means that the server decides.
 	MaxFileBytes int64 `json:"max_file_bytes,omitempty"`
 
+	// MinFileBytes is how much ndjson a file should have at the least, before
+	// compression. 0 means that the server decides.
+	MinFileBytes int64 `json:"min_file_bytes,omitempty"`
+
+	// OrganizeBy, if set, is Patient: files then hold blocks, one a patient with
+	// what is in the patient's compartment, instead of one resource type each.
+	OrganizeBy string `json:"organize_by,omitempty"`
+
 	// AttachmentBase is the URL of the FHIR server that relative URLs of
 	// attachments belong to.
 	AttachmentBase string `json:"attachment_base,omitempty"`

@@ -15,15 +15,15 @@ const versionPattern = `^Patient/[^/]+/_history/[^/]+$`
 const patientSQL = `CASE WHEN reference.v ->> 'resourceType' = 'Patient' THEN reference.v ->> 'id'
 	WHEN reference.v -> 'resourceType' IS NULL THEN substring(reference.v ->> 'uri' FROM '^Patient/([^/]+)/_history/[^/]+$') END`
 
-// referencesSQL are the references v of the resource r that can lead to the
+// referencesSQL are the references v of the resource that the SQL calls by the alias, that can lead to the
 // patients in whose compartments it is; of a patient, there is one to itself.
-func referencesSQL(resourceType string) string {
+func referencesSQL(resourceType, alias string) string {
 	var lists []string
 	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
-		lists = append(lists, "jsonb_path_query_array(r.resource, '"+jsonPath(untyped(path))+"')")
+		lists = append(lists, "jsonb_path_query_array("+alias+".resource, '"+jsonPath(untyped(path))+"')")
 	}
 	if resourceType == "Patient" {
-		lists = append(lists, "jsonb_build_array(jsonb_build_object('resourceType', 'Patient', 'id', r.id))")
+		lists = append(lists, "jsonb_build_array(jsonb_build_object('resourceType', 'Patient', 'id', "+alias+".id))")
 	}
 	return "jsonb_array_elements(" + strings.Join(lists, " || ") + ") AS reference (v)"
 }

@@ -53,11 +53,15 @@ const (
 const patientsSQL = `WITH RECURSIVE groups (id) AS (SELECT %i UNION %1) %2`
 
 // Patients returns the ids of the patients who are members, each once, but at
-// most limit of them. They are not looked up: the Group may name patients who do
+// most limit of them, if that is not 0. They are not looked up: the Group may name patients who do
 // not exist.
 func (g Group) Patients(limit int) Query {
 	return write(func(args *arguments) string {
-		return "SELECT DISTINCT member.key FROM (" + g.patients(args) + ") AS member WHERE member.key IS NOT NULL LIMIT " + strconv.Itoa(limit)
+		sql := "SELECT DISTINCT member.key FROM (" + g.patients(args) + ") AS member WHERE member.key IS NOT NULL"
+		if limit > 0 {
+			sql += " LIMIT " + strconv.Itoa(limit)
+		}
+		return sql
 	})
 }
 
@@ -66,6 +70,16 @@ func (g Group) Among(ids []string) Query {
 	return write(func(args *arguments) string {
 		return "SELECT given.id FROM unnest(" + args.bind(textArray(ids), "text[]") + ") AS given(id) WHERE " + isIn("given.id", g.patients(args))
 	})
+}
+
+// IDs returns these ids, in a column named key.
+func IDs(ids []string) Query {
+	return write(func(args *arguments) string { return idList(ids, args) })
+}
+
+// idList writes the SELECT of ids.
+func idList(ids []string, args *arguments) string {
+	return "SELECT unnest(" + args.bind(textArray(ids), "text[]") + ") AS key"
 }
 
 // Strangers returns those of the given ids that are not of patients who are

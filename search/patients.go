@@ -81,7 +81,7 @@ func anyPatient(resourceType string) Condition {
 // them is worked out once, and hashed, before the first row.
 func (p Patients) where(resourceType string) func(*arguments) string {
 	return func(args *arguments) string {
-		return "EXISTS (SELECT FROM " + referencesSQL(resourceType) + " WHERE " + p.among(patientSQL, args) + ")"
+		return "EXISTS (SELECT FROM " + referencesSQL(resourceType, "r") + " WHERE " + p.among(patientSQL, args) + ")"
 	}
 }
 

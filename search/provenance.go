@@ -103,7 +103,7 @@ func (p Provenance) found(args *arguments) []string {
 			if !InCompartment(t.Type) {
 				continue
 			}
-			patient, references = patientSQL, " CROSS JOIN LATERAL "+referencesSQL(t.Type)
+			patient, references = patientSQL, " CROSS JOIN LATERAL "+referencesSQL(t.Type, "r")
 		}
 		one := "SELECT target.provenance, " + patient + " AS patient FROM target JOIN " + t.Table + " AS r ON r.id = target.id" +
 			references + " WHERE target.type = '" + t.Type + "'"

@@ -13,6 +13,10 @@ var (
 	// Config names another.
 	ErrNoSchema = errors.New("no such schema")
 
+	// ErrNoAddresses means that rows of a table have no lasting place by which to
+	// find them again, as those of a foreign table.
+	ErrNoAddresses = errors.New("rows of the table have no addresses")
+
 	// ErrOldServer means that the server is older than PostgreSQL 14.
 	ErrOldServer = errors.New("the server is too old")
 

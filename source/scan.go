@@ -181,10 +181,6 @@ func (scan Scan) relation() (schema, name string, only bool) {
 // has no ORDER BY and no cursor, so that the first row comes at once.
 func (scan Scan) query() query {
 	q, relation, limits := scan.begin()
-	created := "NULL::timestamptz"
-	if scan.Table.HasCreated {
-		created = "r.cts"
-	}
 	resource := "r.resource"
 	if len(scan.Without) > 0 {
 		q.params = append(q.params, []byte(strings.Join(scan.Without, ",")))
@@ -193,7 +189,7 @@ func (scan Scan) query() query {
 			strconv.Itoa(len(q.params)) + ", ',') ELSE r.resource END"
 	}
 	conditions := slices.Concat(limits, scan.Only.conditions(relation, limits, scan.Blocks.ByLookup))
-	q.sql = "SELECT r.id, r.txid, r.ts, " + created + ", " + resource + " FROM " + relation + where(conditions)
+	q.sql = "SELECT " + scan.columns(resource) + " FROM " + relation + where(conditions)
 	return q
 }
 
@@ -210,6 +206,27 @@ func (scan Scan) countLookup(limit int64) query {
 // calls r, within limits of time and blocks.
 func (scan Scan) begin() (q query, relation string, limits []string) {
 	q = query{relation: quote(scan.Table.Schema, scan.Table.Name)}
+	limits = scan.limit(&q)
+	schema, name, only := scan.relation()
+	relation = quote(schema, name)
+	if only {
+		relation = "ONLY " + relation
+	}
+	return q, relation + " AS r", limits
+}
+
+// columns are those that checkColumns knows, of a row r with a resource.
+func (scan Scan) columns(resource string) string {
+	created := "NULL::timestamptz"
+	if scan.Table.HasCreated {
+		created = "r.cts"
+	}
+	return "r.id, r.txid, r.ts, " + created + ", " + resource
+}
+
+// limit binds the arguments of the scan and returns the conditions that limit it
+// by times and blocks. Those of Only come with conditions of its own.
+func (scan Scan) limit(q *query) (limits []string) {
 	q.bind(scan.Only.Args)
 	bound := func(column, operator string, t time.Time) {
 		if !t.IsZero() {
@@ -231,10 +248,5 @@ func (scan Scan) begin() (q query, relation string, limits []string) {
 	if scan.Blocks.To > 0 {
 		limits = append(limits, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Blocks.To))
 	}
-	schema, name, only := scan.relation()
-	relation = quote(schema, name)
-	if only {
-		relation = "ONLY " + relation
-	}
-	return q, relation + " AS r", limits
+	return limits
 }

@@ -32,17 +32,30 @@ const (
 	maxParts = 100_000
 )
 
-// cut makes parts of an export's scans: of about partBytes on disk at most, and
-// in a small export of less, so that there is work for all slots. Parts of a type
-// are named in the order of its table.
-// Smaller ones than least are not worth what each costs.
-func cut(exportID uuid.UUID, scans []reading, partBytes int64, window int, least int64) ([]jobs.PlannedPart, error) {
+// partTarget is what a part of an export of that many bytes should have: partBytes
+// on disk at most, and in a small export less, so that there is work for all
+// slots; but not less than is worth what a part costs.
+func partTarget(total, partBytes int64, window int, worth int64) int64 {
+	target := min(partBytes, max(total/int64(windowsAnExport*window), worth))
+	return max(target, total/maxParts+1)
+}
+
+// leastBytes is what a part should have on disk at the least, so that its file is
+// no smaller than the kick-off wants: twice as much, since rows take more there
+// than as FHIR. 0 means that any will do.
+func leastBytes(request jobs.Request, maxFileBytes int64) int64 {
+	return 2 * min(request.MinFileBytes, maxFileBytes)
+}
+
+// cut makes parts of an export's scans: of about partBytes on disk at most, but
+// not of less than least where a table has that. Parts of a type are named in the
+// order of its table.
+func cut(exportID uuid.UUID, scans []reading, partBytes, least int64, window int, worth int64) ([]jobs.PlannedPart, error) {
 	var total int64
 	for _, scan := range scans {
 		total += scan.Table.Bytes
 	}
-	target := min(partBytes, max(total/int64(windowsAnExport*window), least))
-	target = max(target, total/maxParts+1)
+	target := max(partTarget(total, partBytes, window, worth), 2*least) // ranges have half of it at the least
 
 	var parts []jobs.PlannedPart
 	for _, scan := range scans {

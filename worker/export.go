@@ -159,14 +159,24 @@ func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 // await returns when all parts have been read, and fails when the snapshot is
 // gone.
 func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
+	read := export
+	err := watched(ctx, snapshot, func(ctx context.Context) (err error) {
+		read, err = w.store.Await(ctx, export)
+		return err
+	})
+	return read, err
+}
+
+// watched does work for which the snapshot must be there; it ends when that is
+// gone.
+func watched(ctx context.Context, snapshot *source.Snapshot, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer cancel(nil)
 
 	watching.Go(func() { cancel(snapshot.Watch(ctx)) })
-	read, err := w.store.Await(ctx, export)
-	return read, ended(ctx, err)
+	return ended(ctx, work(ctx))
 }
 
 // complete ends an export whose parts are all done.

@@ -117,7 +117,7 @@ func passes(err error) bool {
 		return false
 	}
 	for _, final := range []error{
-		errTooLong, jobs.ErrShown, source.ErrOldServer, source.ErrNoTable,
+		errTooLong, jobs.ErrShown, source.ErrOldServer, source.ErrNoTable, source.ErrNoAddresses,
 		storage.ErrAccessDenied, storage.ErrNoBucket, storage.ErrNoCredentials, storage.ErrTooLarge,
 	} {
 		if errors.Is(err, final) {
@@ -150,6 +150,8 @@ func publicReason(err error) string {
 		return "the database's snapshot was lost, and files of it were given away already"
 	case errors.Is(err, source.ErrNoTable):
 		return "the table is no longer there"
+	case errors.Is(err, source.ErrNoAddresses):
+		return "rows that lie in another database can't be organized by patient"
 	case errors.Is(err, source.ErrSnapshotGone):
 		return "the database's snapshot was lost"
 	case errors.Is(err, storage.ErrTooLarge):

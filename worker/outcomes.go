@@ -42,7 +42,7 @@ type outcomeIssue struct {
 
 // add takes one issue.
 func (o *outcomes) add(issue dump.Issue) {
-	if o.count == maxOutcomes {
+	if o.count >= maxOutcomes {
 		o.more++
 		return
 	}
@@ -86,6 +86,19 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 	}
 	staged, err := bucket.Stage(ctx, key, packed)
 	return file, staged, err
+}
+
+// addTo adds the file of the outcomes, if there are some, to what the part has
+// sent.
+func (o *outcomes) addTo(ctx context.Context, bucket *storage.Bucket, part jobs.Part, sent written) (written, error) {
+	if o.count == 0 {
+		return sent, nil
+	}
+	file, staged, err := o.stage(ctx, bucket, outcomesKey(part.ObjectKey))
+	if err != nil {
+		return sent, err
+	}
+	return written{files: append(sent.files, file), staged: append(sent.staged, staged)}, nil
 }
 
 // pack compresses the lines.

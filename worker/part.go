@@ -87,8 +87,11 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 	}
 	defer reader.Close(ctx)
 
-	if part.Kind == jobs.Deletions {
+	switch part.Kind {
+	case jobs.Deletions:
 		return w.stageDeletions(ctx, part, reader)
+	case jobs.Blocks:
+		return w.stageBlocks(ctx, part, reader, progress)
 	}
 	return w.stageResources(ctx, part, reader, progress)
 }
@@ -113,14 +116,10 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 		_, files, err := dump.WriteFiles(ctx, next, part.ResourceType, rows, opts)
 		return files, err
 	})
-	if err != nil || issues.count == 0 {
-		return sent, err
-	}
-	file, staged, err := issues.stage(ctx, w.config.Bucket, outcomesKey(part.ObjectKey))
 	if err != nil {
 		return sent, err
 	}
-	return written{files: append(sent.files, file), staged: append(sent.staged, staged)}, nil
+	return issues.addTo(ctx, w.config.Bucket, part, sent)
 }
 
 // readPlan understands what the plan says of the part.
@@ -187,7 +186,7 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 		VersionIDString: part.Request.VersionIDString,
 		CreatedAtURL:    part.Request.CreatedAtURL,
 		AttachmentBase:  part.Request.AttachmentBase,
-		Elements:        elements(part),
+		Elements:        elements(part.Request, part.ResourceType),
 	}
 	if !format.FHIR {
 		return format, nil
@@ -197,19 +196,19 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 	return format, err
 }
 
-// elements are those that the kick-off wants of the part's resources; nil means
-// all.
-func elements(part jobs.Part) []string {
-	if part.Request.Elements == nil {
+// elements are those that the kick-off wants of the resources of a type; nil
+// means all.
+func elements(request jobs.Request, resourceType string) []string {
+	if request.Elements == nil {
 		return nil
 	}
 	wanted := []string{}
-	for _, element := range part.Request.Elements {
-		resourceType, name, ofType := strings.Cut(element, ".")
+	for _, element := range request.Elements {
+		of, name, ofType := strings.Cut(element, ".")
 		switch {
 		case !ofType:
 			wanted = append(wanted, element)
-		case resourceType == part.ResourceType:
+		case of == resourceType:
 			wanted = append(wanted, name)
 		}
 	}

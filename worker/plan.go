@@ -36,11 +36,11 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 	}
 	wanted := newSelection(request, members, snapshot.TransactionTime, tables)
 	targets := findTargets(request, tables)
-	scans, err := planScans(ctx, wanted, snapshot, exported, targets)
-	if err != nil {
-		return jobs.Plan{}, err
+	plan := w.planTypes
+	if request.OrganizeBy != "" {
+		plan = w.planBlocks
 	}
-	parts, err := cut(export.ID, scans, w.config.PartBytes, w.config.Window, wanted.minPartBytes())
+	parts, err := plan(ctx, export, snapshot, wanted, exported, targets)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
@@ -54,6 +54,16 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 		Members:         members,
 		Parts:           longestFirst(append(parts, deletions...)),
 	}, nil
+}
+
+// planTypes makes parts of an export whose files have one resource type each.
+func (w *exportWorker) planTypes(ctx context.Context, export jobs.Export, snapshot *source.Snapshot, wanted selection, tables []source.Table, targets targets) ([]jobs.PlannedPart, error) {
+	scans, err := planScans(ctx, wanted, snapshot, tables, targets)
+	if err != nil {
+		return nil, err
+	}
+	least := leastBytes(export.Request, w.config.MaxFileBytes)
+	return cut(export.ID, scans, w.config.PartBytes, least, w.config.Window, wanted.minPartBytes())
 }
 
 // holdTables finds the tables that the export reads and keeps them as they are,

@@ -100,3 +100,43 @@ func TestCancelBetweenFiles(t *testing.T) {
 	f.await(t, id, jobs.Cancelled)
 	f.requireNothing(t, id)
 }
+
+// A file is no smaller than the client wants, but for a type that has no more, and
+// for what is left where a file must not be larger.
+func TestMinimumFileSize(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.start(t, options{partBytes: 8192, slots: 2, maxFileBytes: 1 << 20})
+
+	sizes := func(request jobs.Request) map[string][]int64 {
+		id := f.accept(t, request)
+		f.await(t, id, jobs.Completed)
+		files, err := f.store.Files(t.Context(), id)
+		require.NoError(t, err)
+		sizes := map[string][]int64{}
+		for _, file := range files.Output {
+			sizes[file.ResourceType] = append(sizes[file.ResourceType], file.PlainBytes)
+		}
+		return sizes
+	}
+	require.Greater(t, len(sizes(jobs.Request{})["Patient"]), 10)
+	several := 0
+	for _, least := range []int64{10 << 10, 20 << 10, 60 << 10, 1 << 62} {
+		for resourceType, got := range sizes(jobs.Request{MinFileBytes: least}) {
+			several += len(got)
+			require.True(t, len(got) == 1 || slices.Min(got) >= least, "%s %d: %d", resourceType, least, got)
+		}
+	}
+	require.Greater(t, several, 10)
+	got := sizes(jobs.Request{MinFileBytes: 30 << 10, MaxFileBytes: 60 << 10})["Patient"]
+	small := slices.DeleteFunc(slices.Clone(got), func(size int64) bool { return size >= 30<<10 })
+	require.LessOrEqual(t, 2*len(small), len(got), "the last of each part: %d", got)
+	require.LessOrEqual(t, slices.Max(got), int64(60<<10))
+
+	organized := jobs.Request{MinFileBytes: 40 << 10, OrganizeBy: "Patient", Types: []string{"Patient"}}
+	got = sizes(organized)[""]
+	require.Greater(t, len(got), 1)
+	require.GreaterOrEqual(t, slices.Min(got[:len(got)-1]), int64(40<<10), "the last has what is left: %d", got)
+	organized.MinFileBytes = 0
+	require.Greater(t, len(sizes(organized)[""]), len(got))
+}

@@ -97,6 +97,7 @@ func (u *uploader) send(ctx context.Context, kind jobs.FileKind, resourceType st
 			PlainBytes:   file.PlainBytes,
 			Bytes:        file.Bytes,
 			SHA256:       file.SHA256[:],
+			Continues:    file.Continues,
 		})
 	}
 	return sent, nil

@@ -1,0 +1,45 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/search"
+)
+
+// organizer is the only resource type by which output can be organized.
+const organizer = "Patient"
+
+// readOrganizeBy reads organizeOutputBy: whether files hold blocks, one a patient
+// (Bulk Data 3.0.0, "Query Parameters"). At least one of the types must be in a
+// compartment, or no block could have anything.
+func readOrganizeBy(params *parameters, types []string) (string, error) {
+	value, ok, err := params.one("organizeOutputBy")
+	switch {
+	case err != nil || !ok:
+		return "", err
+	case value != organizer:
+		return "", params.forgive(&problem{
+			status: http.StatusBadRequest, code: "not-supported", parameter: "organizeOutputBy",
+			text: "organizeOutputBy is Patient, not " + quote(value),
+		})
+	case !slices.ContainsFunc(types, search.InCompartment):
+		return "", params.forgive(invalid("organizeOutputBy", "organizeOutputBy: none of the resource types to export is in a patient's compartment"))
+	}
+	return value, nil
+}
+
+// readFileSizes reads the bounds of a file in bytes (Bulk Data 4.0.0-ballot,
+// "_minimumFileSize", "_maximumFileSize"): of ndjson, before compression.
+func readFileSizes(params *parameters) (least, most int64, err error) {
+	if least, err = params.size("_minimumFileSize"); err != nil {
+		return 0, 0, err
+	}
+	if most, err = params.size("_maximumFileSize"); err != nil {
+		return 0, 0, err
+	}
+	if most > 0 && least >= most {
+		return 0, 0, invalid("_minimumFileSize", "_minimumFileSize is not less than _maximumFileSize: no file could be of such a size")
+	}
+	return least, most, nil
+}

@@ -1,0 +1,61 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestOrganizeOutputBy: by patient, or not at all.
+func TestOrganizeOutputBy(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, "Patient", b.kickOff(t, "/fhir/$export?organizeOutputBy=Patient").Request.OrganizeBy)
+	require.Equal(t, "Patient", b.kickOff(t, "/fhir/Patient/$export?_type=Observation&organizeOutputBy=Patient").Request.OrganizeBy)
+	require.Empty(t, b.kickOff(t, "/fhir/$export").Request.OrganizeBy)
+
+	for query, code := range map[string]string{
+		"organizeOutputBy=Practitioner":                           "not-supported",
+		"organizeOutputBy=patient":                                "not-supported",
+		"organizeOutputBy=":                                       "not-supported",
+		"organizeOutputBy=Patient&_type=Organization":             "invalid",
+		"organizeOutputBy=Patient&_type=Organization&_type=Slot":  "invalid",
+		"organizeOutputBy=Patient,Patient&_type=Patient":          "not-supported",
+		"organizeOutputBy=Practitioner&_type=Practitioner,Binary": "not-supported",
+	} {
+		requireRefusal(t, b.get(t, "/fhir/$export?"+query), http.StatusBadRequest, code, "organizeOutputBy")
+		request := b.kickOff(t, "/fhir/$export?"+query, "Prefer", "handling=lenient").Request
+		require.Empty(t, request.OrganizeBy, query)
+		require.Len(t, request.Warnings, 1)
+	}
+	requireRefusal(t, b.get(t, "/fhir/$export?organizeOutputBy=Patient&organizeOutputBy=Patient"), http.StatusBadRequest, "invalid", "organizeOutputBy")
+
+	posted := b.post(t, "/fhir/$export", typeFHIR, body(`{"name":"organizeOutputBy","valueString":"Patient"}`,
+		`{"name":"_minimumFileSize","valuePositiveInt":1000}`, `{"name":"_maximumFileSize","valuePositiveInt":2000}`))
+	export, err := b.exports.Get(t.Context(), requireAccepted(t, posted, b.url))
+	require.NoError(t, err)
+	require.Equal(t, "Patient", export.Request.OrganizeBy)
+	require.Equal(t, int64(1000), export.Request.MinFileBytes)
+	require.Equal(t, int64(2000), export.Request.MaxFileBytes)
+}
+
+// TestFileSizes: bounds are numbers of bytes, the lower one below the upper.
+func TestFileSizes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, int64(1000), b.kickOff(t, "/fhir/$export?_type=Patient&_maximumFileSize=1000").Request.MaxFileBytes)
+	request := b.kickOff(t, "/fhir/$export?_type=Patient&_minimumFileSize=999&_maximumFileSize=1000").Request
+	require.Equal(t, []int64{999, 1000}, []int64{request.MinFileBytes, request.MaxFileBytes})
+	require.Equal(t, int64(1)<<62, b.kickOff(t, "/fhir/$export?_type=Patient&_minimumFileSize=4611686018427387904").Request.MinFileBytes)
+
+	for _, name := range []string{"_minimumFileSize", "_maximumFileSize"} {
+		for _, size := range []string{"", "0", "-1", "1.5", "many", "9223372036854775808"} {
+			requireRefusal(t, b.get(t, "/fhir/$export?"+name+"="+size), http.StatusBadRequest, "invalid", name)
+		}
+	}
+	for _, most := range []string{"999", "1000"} { // 1000 too: "SHALL be greater"
+		got := b.get(t, "/fhir/$export?_minimumFileSize=1000&_maximumFileSize="+most, "Prefer", "handling=lenient")
+		requireRefusal(t, got, http.StatusBadRequest, "invalid", "_minimumFileSize")
+	}
+}

@@ -1,0 +1,228 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// Keyed says which rows of some relations belong to which keys. A row can belong
+// to several.
+type Keyed struct {
+	Relations []KeyedRelation
+
+	// Wanted, if it has SQL, is a SELECT of one column, the keys that are wanted.
+	// Rows of no wanted key are then left out. Without, every key is wanted.
+	Wanted Lookup
+
+	// OnlyKeyed leaves out rows of no key. With Wanted they always are.
+	OnlyKeyed bool
+
+	// Most is how many keys a row may belong to, wanted or not. One of more is
+	// handed out once, without a key.
+	Most int
+}
+
+// KeyedRelation is a relation and how its rows belong to keys.
+type KeyedRelation struct {
+	Relation Relation
+
+	// Scan says which of its rows to look at, by Only.Where and the times; its
+	// Table and Blocks do not matter.
+	Scan Scan
+
+	// References is an expression over a row r: an array of jsonb objects, whose
+	// members id are the row's keys.
+	References string
+
+	// First, if set, is a condition over k.key and the row's k.id that holds for
+	// the row that comes before all others of its key.
+	First string
+}
+
+// KeyedRow is a row that belongs to a key. Its bytes are valid until the callback
+// that got it returns.
+type KeyedRow struct {
+	// Key is nil for a row of no key, or of too many.
+	Key []byte
+
+	// Keys is how many the row belongs to, wanted or not.
+	Keys int
+
+	// Relation is the place of its relation in Keyed.Relations.
+	Relation int
+
+	Address Address
+
+	// Bytes is what the resource takes on disk.
+	Bytes int64
+
+	// ID is the row's id where there is no key.
+	ID []byte
+}
+
+// Keyed hands fn the rows in the order of the keys, by their bytes; those of one
+// key in the order of the relations, the first one first. Rows without a key
+// come last. It reads the relations once and sorts what it finds, but not the
+// resources. Otherwise it is as Scan.
+func (r *Reader) Keyed(ctx context.Context, keyed Keyed, fn func(*KeyedRow) error) error {
+	if len(keyed.Relations) == 0 {
+		return nil
+	}
+	for _, k := range keyed.Relations {
+		if err := r.pinRelation(ctx, k.Relation); err != nil {
+			return fmt.Errorf("source: %w", err)
+		}
+	}
+	return keyed.query(fn).run(ctx, r.conn.pg(), r.pace)
+}
+
+// pinRelation keeps the relation as the snapshot shows it and makes sure that it
+// has the columns of a FHIR table.
+func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
+	if err := pin(ctx, r.conn, true, relation.Schema, relation.Name); err != nil {
+		return err
+	}
+	scan := relation.scan()
+	result := r.conn.pg().ExecParams(ctx, scan.query().sql+" LIMIT 0", nil, nil, nil, nil)
+	var wrong error
+	if fields := result.FieldDescriptions(); fields != nil {
+		wrong = checkColumns(scan.Table, fields)
+	}
+	if _, err := result.Close(); err != nil {
+		return err
+	}
+	return wrong
+}
+
+const (
+	// wantedSQL names the keys that are wanted, once for all relations.
+	wantedSQL = `WITH wanted (key) AS MATERIALIZED (SELECT DISTINCT w.key FROM (%s) AS w)
+`
+
+	// keyedSQL finds the rows of a relation (%[3]s) and their keys, by the references
+	// %[4]s, unless a row has more than %[5]d. Whether a row comes first says %[1]s,
+	// %[2]d is the place of the relation, and %[6]s limits the rows. OFFSET 0 keeps
+	// the server from working the same out twice; and most rows have one reference,
+	// whose key takes half the time without a look for others.
+	keyedSQL = `SELECT k.key COLLATE "C", CASE WHEN %[1]s THEN 0 ELSE 1 END, %[2]d, k.ctid, k.bytes, k.keys, CASE WHEN k.key IS NULL THEN k.id END
+FROM (
+	SELECT unnest(CASE WHEN cardinality(a.keys) BETWEEN 1 AND %[5]d THEN a.keys ELSE ARRAY[NULL::text] END) AS key,
+		r.ctid, pg_column_size(r.resource) AS bytes, coalesce(cardinality(a.keys), 0) AS keys, r.id::text AS id, x.refs
+	FROM %[3]s AS r
+	CROSS JOIN LATERAL (SELECT (%[4]s)::jsonb AS refs OFFSET 0) AS x
+	CROSS JOIN LATERAL (
+		SELECT CASE jsonb_array_length(x.refs) WHEN 1 THEN array_remove(ARRAY[(x.refs #>> '{0,id}') COLLATE "C"], NULL) ELSE
+			(SELECT array_agg(DISTINCT (e.v ->> 'id') COLLATE "C") FROM jsonb_array_elements(x.refs) AS e(v) WHERE e.v ->> 'id' IS NOT NULL)
+			END AS keys OFFSET 0
+	) AS a%[6]s
+) AS k`
+
+	// ofWantedSQL leaves the rows of wanted keys, and those of too many of which one
+	// is wanted. All rows and all keys are joined as sets, for there may be millions
+	// of both, and the server expects few.
+	ofWantedSQL = `
+LEFT JOIN wanted AS w ON w.key = k.key
+WHERE w.key IS NOT NULL OR k.key IS NULL AND k.keys > 0
+	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE e.v ->> 'id' IN (SELECT m.key FROM wanted AS m))`
+)
+
+// The columns of keyedSQL.
+const (
+	keyedKey = iota
+	keyedTurn
+	keyedRelation
+	keyedAddress
+	keyedBytes
+	keyedKeys
+	keyedID
+	keyedCount
+)
+
+func (k Keyed) query(fn func(*KeyedRow) error) query {
+	q := query{relation: "keys", check: func(fields []pgconn.FieldDescription) error {
+		if len(fields) != keyedCount || fields[keyedAddress].DataTypeOID != pgtype.TIDOID {
+			return errNoKeys
+		}
+		return nil
+	}}
+	q.bind(k.Wanted.Args)
+	wanted := ""
+	if k.Wanted.SQL != "" {
+		q.sql, wanted = fmt.Sprintf(wantedSQL, k.Wanted.SQL), ofWantedSQL
+	}
+	branches := make([]string, len(k.Relations))
+	for i, relation := range k.Relations {
+		branches[i] = relation.branch(&q, i, k.Most, k.OnlyKeyed || wanted != "") + wanted
+	}
+	q.sql += strings.Join(branches, "\nUNION ALL\n") + "\nORDER BY 1, 2, 3, 4"
+
+	var row KeyedRow
+	q.each = func(values [][]byte) (size int, err error) {
+		if err := row.decode(values); err != nil {
+			return 0, fmt.Errorf("source: %w", err)
+		}
+		return len(row.Key) + len(row.ID), fn(&row)
+	}
+	return q
+}
+
+// branch is the statement for one relation. Its arguments go behind those that
+// the query has.
+func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string {
+	var own query
+	scan := k.Scan
+	scan.Table, scan.Blocks = k.Relation.scan().Table, BlockRange{}
+	limits := scan.limit(&own)
+	relation := "ONLY " + quote(k.Relation.Schema, k.Relation.Name)
+	limits = append(limits, scan.Only.conditions(relation+" AS r", limits, false)...)
+	if onlyKeyed {
+		limits = append(limits, "cardinality(a.keys) > 0")
+	}
+	shifted := shift(where(limits), len(q.params))
+	q.params, q.types = append(q.params, own.params...), append(q.types, own.types...)
+
+	return fmt.Sprintf(keyedSQL, cmp.Or(k.First, "false"), place, relation,
+		k.References, most, shifted)
+}
+
+// placeholder is one of a statement. What stands in quotes there, the paths of
+// jsonb, has no digit behind a dollar sign.
+var placeholder = regexp.MustCompile(`\$([0-9]+)`)
+
+// shift renumbers the placeholders of what stands behind others.
+func shift(sql string, by int) string {
+	return placeholder.ReplaceAllStringFunc(sql, func(one string) string {
+		number, _ := strconv.Atoi(one[1:])
+		return "$" + strconv.Itoa(number+by)
+	})
+}
+
+// errNoKeys means that the server's answer is not that to keyedSQL.
+var errNoKeys = errors.New("the rows of keys are not what was asked for")
+
+// decode reads the binary form of a row.
+func (k *KeyedRow) decode(values [][]byte) error {
+	var ok bool
+	if k.Address, ok = decodeAddress(values[keyedAddress]); !ok {
+		return errNoKeys
+	}
+	numbers := [keyedCount]int{}
+	for _, column := range []int{keyedRelation, keyedBytes, keyedKeys} {
+		if len(values[column]) != 4 {
+			return errNoKeys
+		}
+		numbers[column] = int(int32(binary.BigEndian.Uint32(values[column])))
+	}
+	k.Key, k.ID = values[keyedKey], values[keyedID]
+	k.Relation, k.Bytes, k.Keys = numbers[keyedRelation], int64(numbers[keyedBytes]), numbers[keyedKeys]
+	return nil
+}

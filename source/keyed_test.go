@@ -1,0 +1,201 @@
+package source_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// owners are visits of owners, each row under the keys of its array.
+const owners = `
+	CREATE TABLE owner (id text, txid integer, ts timestamptz, cts timestamptz, resource jsonb);
+	CREATE TABLE visit (id text, txid bigint, ts timestamptz, resource jsonb) PARTITION BY LIST (txid);
+	CREATE TABLE visit_1 PARTITION OF visit FOR VALUES IN (1);
+	CREATE TABLE visit_2 PARTITION OF visit FOR VALUES IN (2);
+	INSERT INTO owner VALUES ('b', 1, now(), now(), '{}'), ('a', 1, now(), now(), '{"of": [{"id": "b"}]}');
+	INSERT INTO visit VALUES
+		('v1', 1, '2024-01-01Z', '{"of": [{"id": "b"}, {"id": "a"}, {"id": "b"}]}'),
+		('v2', 2, '2024-01-02Z', '{"of": [{"id": "a"}]}'),
+		('v3', 2, '2024-01-03Z', '{"of": [{"id": "Z"}, {"no": 1}, {"id": null}, 7]}'),
+		('v4', 1, '2024-01-04Z', '{"of": []}'),
+		('v5', 1, '2024-01-05Z', '{"of": [{"id": "a"}, {"id": "b"}, {"id": "c"}, {"id": "d"}]}'),
+		('v6', 1, '2024-01-05Z', '{"of": [{"id": "Z"}, {"id": "Z"}, {"id": "Z"}, {"id": "Z"}]}');`
+
+// keyed asks for the visits and the owners, who come first under their own ids.
+func (f fixture) keyed(t *testing.T, scan source.Scan) source.Keyed {
+	t.Helper()
+	visits, err := f.table(t, "Visit").Relations()
+	require.NoError(t, err)
+	own, err := f.table(t, "Owner").Relations()
+	require.NoError(t, err)
+	keyed := source.Keyed{Most: 3}
+	for _, relation := range visits {
+		keyed.Relations = append(keyed.Relations, source.KeyedRelation{Relation: relation, Scan: scan, References: `r.resource -> 'of'`})
+	}
+	for _, relation := range own {
+		keyed.Relations = append(keyed.Relations, source.KeyedRelation{
+			Relation:   relation,
+			References: `coalesce(r.resource -> 'of', '[]') || jsonb_build_array(jsonb_build_object('id', r.id))`,
+			First:      `k.id = k.key`,
+		})
+	}
+	return keyed
+}
+
+// blocks reads what belongs to each key as the snapshot shows it: a line a key,
+// then what has none.
+func (f fixture) blocks(t *testing.T, snapshot string, keyed source.Keyed) []string {
+	t.Helper()
+	reader, err := f.source.OpenReader(t.Context(), snapshot)
+	require.NoError(t, err)
+	defer reader.Close(t.Context())
+
+	var keys []string
+	var places []source.Place
+	var loose []string
+	err = reader.Keyed(t.Context(), keyed, func(row *source.KeyedRow) error {
+		require.Positive(t, row.Bytes)
+		if row.Key == nil {
+			loose = append(loose, fmt.Sprintf("%s has %d", row.ID, row.Keys))
+			return nil
+		}
+		keys = append(keys, string(row.Key))
+		places = append(places, source.Place{Relation: row.Relation, Address: row.Address})
+		return nil
+	})
+	require.NoError(t, err)
+
+	var relations []source.Relation
+	for _, k := range keyed.Relations {
+		relations = append(relations, k.Relation)
+	}
+	picker, err := reader.Picker(t.Context(), relations)
+	require.NoError(t, err)
+	var lines []string
+	before := ""
+	err = picker.Pick(t.Context(), places, func(n int, row *source.Row) error {
+		if n == 0 || keys[n] != before {
+			lines = append(lines, keys[n]+":")
+		}
+		before = keys[n]
+		lines[len(lines)-1] += " " + string(row.ID)
+		return nil
+	})
+	require.NoError(t, err)
+	slices.Sort(loose)
+	return append(lines, loose...)
+}
+
+func TestKeyed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, owners)
+	snapshot := f.snapshot(t).ID
+	f.exec(t, `DELETE FROM owner; UPDATE visit SET resource = '{"of": [{"id": "new"}]}'; INSERT INTO owner VALUES ('new', 1, now(), now(), '{}')`)
+	all := f.keyed(t, source.Scan{})
+
+	require.Equal(t, []string{"Z: v6 v3", "a: a v1 v2", "b: b v1 a", "v4 has 0", "v5 has 4"}, f.blocks(t, snapshot, all))
+
+	onlyKeyed := all
+	onlyKeyed.OnlyKeyed = true
+	require.Equal(t, []string{"Z: v6 v3", "a: a v1 v2", "b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, onlyKeyed))
+
+	wanted := all
+	wanted.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{b,c,nobody}`}}
+	require.Equal(t, []string{"b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, wanted))
+	wanted.Wanted.Args = []string{`{e}`}
+	require.Empty(t, f.blocks(t, snapshot, wanted), "no word of who is not wanted")
+
+	some := f.keyed(t, source.Scan{
+		ChangedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
+		Only:         source.Condition{Where: `r.id <> $2::text AND r.id <> $1::text`, Args: []string{"v5", "v4"}},
+	})
+	require.Equal(t, []string{"Z: v6 v3", "a: a v2", "b: b a"}, f.blocks(t, snapshot, some))
+	some.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a}`}}
+	require.Equal(t, []string{"a: a v2"}, f.blocks(t, snapshot, some), "the arguments of both")
+}
+
+func TestKeyedOfNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, owners+`DELETE FROM visit; DELETE FROM owner`)
+	require.Empty(t, f.blocks(t, f.snapshot(t).ID, f.keyed(t, source.Scan{})))
+	require.Empty(t, f.blocks(t, f.snapshot(t).ID, source.Keyed{}))
+}
+
+// Rows come in the order in which they are asked for, however many there are and
+// whatever the server thinks of that, and one may come often.
+func TestPickInOrder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+manyRows+`; CREATE TABLE visit (LIKE patient INCLUDING ALL); ANALYZE;`)
+	sn := f.snapshot(t)
+	reader, err := f.source.OpenReader(t.Context(), sn.ID)
+	require.NoError(t, err)
+	defer reader.Close(t.Context())
+	var relations []source.Relation
+	for _, resourceType := range []string{"Visit", "Patient"} {
+		of, err := f.table(t, resourceType).Relations()
+		require.NoError(t, err)
+		relations = append(relations, of...)
+	}
+	var places []source.Place
+	var ids []string
+	keyed := source.Keyed{Most: 1, Relations: []source.KeyedRelation{
+		{Relation: relations[0], References: `'[]'`},
+		{Relation: relations[1], References: `jsonb_build_array(jsonb_build_object('id', md5(r.id) || r.id))`},
+	}}
+	err = reader.Keyed(t.Context(), keyed, func(row *source.KeyedRow) error {
+		places = append(places, source.Place{Relation: row.Relation, Address: row.Address})
+		ids = append(ids, string(row.Key[32:]))
+		return nil
+	})
+	require.NoError(t, err)
+	require.Len(t, places, 5000)
+	for range 2 {
+		places, ids = append(places, places...), append(ids, ids...)
+	}
+
+	picker, err := reader.Picker(t.Context(), relations)
+	require.NoError(t, err)
+	var got []string
+	err = picker.Pick(t.Context(), places, func(n int, row *source.Row) error {
+		require.Equal(t, len(got), n)
+		got = append(got, string(row.ID))
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, ids, got)
+
+	require.NoError(t, picker.Pick(t.Context(), nil, nil))
+	gone := append(slices.Clone(places[:3]), source.Place{Relation: 1, Address: source.Address{Block: 1e6, Offset: 1}})
+	require.ErrorContains(t, picker.Pick(t.Context(), gone, func(int, *source.Row) error { return nil }), "not where the snapshot had it")
+	require.ErrorContains(t, picker.Pick(t.Context(), append(gone, places[0]), func(int, *source.Row) error { return nil }), "not where the snapshot had it")
+}
+
+// A table that can't be read by addresses, or as a FHIR table, says so.
+func TestKeyedRefuses(t *testing.T) {
+	t.Parallel()
+	_, err := source.Table{Type: "Visit", Members: []source.Member{{Name: "visit", Whole: true}}}.Relations()
+	require.ErrorIs(t, err, source.ErrNoAddresses)
+
+	f := newFixture(t, strings.Replace(owners, "ts timestamptz, cts", "ts timestamp, cts", 1))
+	keyed := f.keyed(t, source.Scan{})
+	sn := f.snapshot(t)
+	reader, err := f.source.OpenReader(t.Context(), sn.ID)
+	require.NoError(t, err)
+	var column *source.ColumnError
+	require.ErrorAs(t, reader.Keyed(t.Context(), keyed, nil), &column)
+	require.Equal(t, "ts", column.Column)
+	reader.Close(t.Context())
+
+	f.exec(t, `TRUNCATE visit`)
+	reader, err = f.source.OpenReader(t.Context(), sn.ID)
+	require.NoError(t, err)
+	defer reader.Close(t.Context())
+	_, err = reader.Picker(t.Context(), []source.Relation{keyed.Relations[0].Relation})
+	require.ErrorIs(t, err, source.ErrRewritten)
+}

@@ -1,0 +1,97 @@
+package worker
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// maxBlocks is how many blocks a resource goes into at the most. A Group that
+// lists a million patients would else be in each of a million blocks.
+const maxBlocks = 1000
+
+// compartments says which rows belong to which patients: those that the request
+// asks for, of the types that can be in a compartment; patients first, then by
+// type.
+func (s selection) compartments(tables []source.Table, targets targets) (source.Keyed, error) {
+	keyed := source.Keyed{Most: maxBlocks, OnlyKeyed: s.request.Level != jobs.SystemLevel, Wanted: s.wantedPatients()}
+	scans, err := s.compartmentScans(tables)
+	if err != nil {
+		return keyed, err
+	}
+	names := map[string]string{}
+	for _, scan := range scans {
+		names[scan.Table.Type] = scan.Table.Quoted()
+	}
+	for _, scan := range scans {
+		relations, err := scan.Table.Relations()
+		if err != nil {
+			return keyed, err
+		}
+		k := source.KeyedRelation{Scan: scan, References: search.References(scan.Table.Type, "r")}
+		switch scan.Table.Type {
+		case patientType:
+			k.First = "k.id = k.key"
+		case provenanceType:
+			k.References = search.TargetReferences("r", names)
+			if s.request.Associated != jobs.NoneAssociated {
+				about, err := s.about(targets)
+				if err != nil {
+					return keyed, err
+				}
+				k.Scan = planProvenance(s.request, scan)
+				k.Scan.Only = source.Condition(about.SQL())
+			}
+		}
+		for _, k.Relation = range relations {
+			keyed.Relations = append(keyed.Relations, k)
+		}
+	}
+	return keyed, nil
+}
+
+// compartmentScans says what is wanted of the tables by times and filters.
+func (s selection) compartmentScans(tables []source.Table) ([]source.Scan, error) {
+	var scans []source.Scan
+	for _, table := range tables {
+		if !search.InCompartment(table.Type) {
+			continue
+		}
+		wanted, err := s.filters(table.Type)
+		if err != nil {
+			return nil, err
+		}
+		scans = append(scans, source.Scan{
+			Table:         table,
+			CreatedAfter:  s.request.CreatedAfter,
+			ChangedAfter:  s.request.ChangedAfter,
+			ChangedBefore: s.request.ChangedBefore,
+			Only:          source.Condition(wanted.SQL()),
+		})
+	}
+	slices.SortStableFunc(scans, func(a, b source.Scan) int {
+		if patientA, patientB := a.Table.Type == patientType, b.Table.Type == patientType; patientA != patientB {
+			if patientA {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Table.Type, b.Table.Type)
+	})
+	return scans, nil
+}
+
+// wantedPatients selects the ids of the patients whose blocks are wanted; without
+// SQL, all are.
+func (s selection) wantedPatients() source.Lookup {
+	switch {
+	case s.patients.IDs != nil:
+		return source.Lookup(search.IDs(s.patients.IDs))
+	case s.patients.Group != nil:
+		return source.Lookup(s.patients.Group.Patients(0))
+	}
+	return source.Lookup{}
+}
