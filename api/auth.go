@@ -58,7 +58,7 @@ func (a *API) trySecret(c *gin.Context, id, secret string) (auth.Client, error) 
 	if wait > 0 {
 		return auth.Client{}, throttled("there were too many wrong credentials", wait)
 	}
-	client, err := a.config.Clients.Authenticate(c.Request.Context(), id, secret)
+	client, err := a.config.Clients.Authenticate(c.Request.Context(), id, secret, begun.origin())
 	switch {
 	case err == nil:
 		begun.succeeded()

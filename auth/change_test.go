@@ -10,7 +10,7 @@ import (
 // requireLets asks as the client and tells whether that is right.
 func (b *testBundle) requireLets(t *testing.T, secret string, want bool, why string) {
 	t.Helper()
-	_, err := b.Authenticate(t.Context(), "a", secret)
+	_, err := b.Authenticate(t.Context(), "a", secret, Origin{})
 	if want {
 		require.NoError(t, err, why)
 		return
