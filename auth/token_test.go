@@ -130,6 +130,7 @@ func TestAssertionsRefused(t *testing.T) {
 		"UnknownKid":    {es.sign(t, claims("app"), fields{"kid": "nonsense"}), unknownKey},
 		"KidOfOther":    {es.sign(t, claims("app"), fields{"kid": "rs"}), unknownKey},
 		"OtherClient":   {es.sign(t, claims("other")), unknownKey},
+		"DecoyKid":      {es.sign(t, claims("nobody"), fields{"kid": decoyKeyID}), unknownKey},
 		"NoSuchClient":  {es.sign(t, claims("nobody")), unknownKey},
 		"StrangeClient": {es.sign(t, claims("a\x00b")), unknownKey},
 		"NoKeys":        {es.sign(t, claims("basic")), unknownKey},
