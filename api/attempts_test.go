@@ -178,4 +178,4 @@ func TestGuessingAtOnceWhereKnown(t *testing.T) {
 }
 
 // look tells how long it will be until there is one to take.
-func (b *buckets) look(key string) (wait time.Duration) { return b.draw(key, 0) }
+func (b *buckets) look(key string) (wait time.Duration) { return b.draw(key, 0, b.perMinute) }

@@ -39,7 +39,7 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	if !c.Request.ProtoAtLeast(1, 1) {
 		return oldProtocol(c)
 	}
-	if wait := a.begun.take(client.ID); wait > 0 {
+	if wait := a.begun.takeAt(client.ID, client.Rates.Dumps); wait > 0 {
 		return throttled("the client begins dumps too often", wait)
 	}
 	select {

@@ -124,7 +124,7 @@ const retryExport = 30 * time.Second
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success").
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
-	if wait := a.kickOffs.take(client.ID); wait > 0 {
+	if wait := a.kickOffs.takeAt(client.ID, client.Rates.KickOffs); wait > 0 {
 		return throttled("the client kicks off exports too often", wait)
 	}
 	// A POST keeps its parameters in the body, so its URL has none.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -10,10 +9,6 @@ import (
 )
 
 const (
-	// placesInterval is how often processes tell each other, by the state
-	// database, where clients were let in from.
-	placesInterval = time.Minute
-
 	// placesPause is how long a place that was written down is not written down
 	// again.
 	placesPause = time.Hour
@@ -120,19 +115,4 @@ func (p *places) exchange(ctx context.Context, clients *auth.Clients) error {
 	}
 	p.learn(written)
 	return nil
-}
-
-// run exchanges news until ctx ends, and once more then.
-func (p *places) run(ctx context.Context, clients *auth.Clients, logger *slog.Logger) {
-	tick := time.NewTicker(placesInterval)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-		if err := p.exchange(context.WithoutCancel(ctx), clients); err != nil {
-			logger.WarnContext(ctx, "the addresses of clients can't be exchanged with other processes", "error", err)
-		}
-	}
 }

@@ -39,7 +39,7 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	var stored sync.WaitGroup
 	storing, stopStoring := context.WithCancel(context.WithoutCancel(ctx))
 	stored.Go(func() { a.trail.run(storing) })
-	stored.Go(func() { a.attempts.places.run(storing, a.config.Clients, a.config.Logger) })
+	stored.Go(func() { a.tend(storing) })
 	defer stored.Wait() // what the last requests did is stored, too
 	defer stopStoring()
 
