@@ -37,7 +37,7 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err != nil {
 		return err
 	}
-	if err := params.checkCount(); err != nil {
+	if err := params.checkCount(maxValues); err != nil {
 		return err
 	}
 	params.lenient = prefersLenient(c)

@@ -116,7 +116,7 @@ func (t *Tokens) signed(ctx context.Context, a *assertion, found row) (bool, err
 		return len(keys.find(a.keyID, a.algorithm)) > 0
 	})
 	if err != nil {
-		return false, fmt.Errorf("the keys at %s can't be had: %w", *found.KeysURL, err)
+		return false, fmt.Errorf("the keys at %s can't be had: %w", withoutQuery(*found.KeysURL), err)
 	}
 	return a.signedBy(remote.find(a.keyID, a.algorithm)), nil
 }
