@@ -150,6 +150,7 @@ func (c Config) withDefaults() Config {
 // API answers requests.
 type API struct {
 	config       Config
+	bodies       *largeBodies
 	dumps        chan struct{} // holds an element for each running dump
 	capabilities capabilityCache
 	metrics      *metrics
@@ -170,6 +171,7 @@ func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	return &API{
 		config:   cfg,
+		bodies:   newLargeBodies(),
 		dumps:    make(chan struct{}, cfg.Dumps),
 		attempts: newAttempts(cfg.Failures),
 		begun:    newBuckets(cfg.ClientDumps),

@@ -31,6 +31,11 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	}
 	read := readParameters
 	if c.Request.Method == http.MethodPost {
+		leave, ok := a.bodies.enter(client.ID, c.Request)
+		if !ok {
+			return throttled("too many large requests are being read", largeBodyPause)
+		}
+		defer leave()
 		read = readBody
 	}
 	params, err := read(c)
