@@ -29,16 +29,7 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err := acceptsJSON(c); err != nil {
 		return err
 	}
-	read := readParameters
-	if c.Request.Method == http.MethodPost {
-		leave, ok := a.bodies.enter(client.ID, c.Request)
-		if !ok {
-			return throttled("too many large requests are being read", largeBodyPause)
-		}
-		defer leave()
-		read = readBody
-	}
-	params, err := read(c)
+	params, err := a.readRequest(c, client)
 	if err != nil {
 		return err
 	}
