@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -41,7 +40,7 @@ func FuzzBody(f *testing.F) {
 func requireRefused(t *testing.T, err error) {
 	t.Helper()
 	var refused *problem
-	require.True(t, errors.As(err, &refused), "%v", err)
+	require.ErrorAs(t, err, &refused)
 	require.GreaterOrEqual(t, refused.status, 400)
 	require.Less(t, refused.status, 500, "%v", err)
 	require.Less(t, len(refused.text), 5000)

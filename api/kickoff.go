@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/search"
 )
@@ -137,10 +138,9 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)
 	c.Header("Preference-Applied", strings.Join(applied(c, request), ", "))
-	a.writeJSON(c, http.StatusAccepted, contentTypeFHIR, outcome{
-		ResourceType: "OperationOutcome",
-		Issue:        []issue{{Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location}},
-	})
+	a.writeJSON(c, http.StatusAccepted, contentTypeFHIR, fhir.NewOutcome(fhir.OutcomeIssue{
+		Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location,
+	}))
 	return nil
 }
 

@@ -27,6 +27,10 @@ const (
 	// top is in the log alone, which says so.
 	trailBound = 20000
 
+	// trailStrangers is from how many on those of nobody are left out: who may
+	// take nothing must not crowd out what tells who took what.
+	trailStrangers = trailBound / 2
+
 	// trailTimeout bounds one attempt to store a batch. It is less than the
 	// state database lets a transaction wait in between.
 	trailTimeout = 15 * time.Second
@@ -56,7 +60,7 @@ func (t *trail) add(event auditEvent) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.waiting) >= trailBound {
+	if len(t.waiting) >= trailBound || len(t.waiting) >= trailStrangers && event.client == "" {
 		t.lost++
 		return
 	}

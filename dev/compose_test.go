@@ -71,6 +71,16 @@ func TestImageIsBare(t *testing.T) {
 	}
 }
 
+// With the secrets that everybody knows, nobody else reaches a port.
+func TestComposePorts(t *testing.T) {
+	t.Parallel()
+	for name, service := range compose(t).Services {
+		for _, port := range service.Ports {
+			require.Equal(t, "127.0.0.1", port.HostIP, name)
+		}
+	}
+}
+
 // Every setting of the compose file, and of the image, is one that the program
 // knows.
 func TestComposeSettings(t *testing.T) {
