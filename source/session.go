@@ -23,9 +23,8 @@ const minServerVersion = 14
 // otherwise each long scan would push back the time of every later snapshot.
 const readerSuffix = " (sluice reader)"
 
-// readBuffer is how much one read of the socket may bring. PostgreSQL sends in
-// pieces of 8 KiB; while a row is being worked on, more than one of them waits.
-const readBuffer = 64 << 10
+// readBuffer is how much one read of the socket may bring: what was gathered.
+const readBuffer = gatherBytes
 
 // sessionSQL makes a session fit for statements that run for hours and for a
 // transaction that idles as long: none of the server's or the role's timeouts
@@ -61,6 +60,7 @@ const vigilanceSQL = `SET client_connection_check_interval = '1s'`
 // prepareConfig sets what a connection needs to know before it is made.
 func prepareConfig(config *pgx.ConnConfig, applicationName string) {
 	config.RuntimeParams["application_name"] = applicationName + readerSuffix
+	config.DialFunc = gathering(config.DialFunc)
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
 	}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package source
+
+import "syscall"
+
+// setLowWater does nothing: reads come as they come.
+func setLowWater(syscall.RawConn, int) error { return nil }
