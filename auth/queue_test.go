@@ -86,7 +86,7 @@ func TestQueueIsFair(t *testing.T) {
 // turns tells after how many turns each is let in.
 func turns(q *queue, who ...*waiter) map[*waiter]int {
 	after := map[*waiter]int{}
-	for turn := 1; q.waiting() > 0; turn++ {
+	for turn := 1; turn <= 2*maxWaiting; turn++ {
 		q.leave()
 		for _, w := range who {
 			if len(w.told) > 0 && after[w] == 0 {

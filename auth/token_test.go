@@ -169,6 +169,26 @@ func TestAssertionsRefused(t *testing.T) {
 	}
 }
 
+// TestAssertionCost: whoever has no key of the client makes the server verify
+// one signature, whether there is such a client and such a key or not.
+func TestAssertionCost(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	tokens := b.tokens(t, TokenConfig{Algorithms: knownAlgorithms})
+	b.register(t, "app", newSigner(t, "k", "ES384"))
+	require.NoError(t, b.Add(t.Context(), "basic", "hushhush", []string{"system/*.rs"}))
+	for _, alg := range knownAlgorithms {
+		for _, id := range []string{"app", "basic", "nobody", "no:body"} {
+			foreign := newSigner(t, "k", alg)
+			a, err := parseAssertion(foreign.sign(t, claims(id)), tokens.algorithms, []string{audience}, time.Now())
+			require.NoError(t, err)
+			_, err = tokens.prove(t.Context(), a, time.Now())
+			requireRefused(t, err, InvalidClient, unknownKey)
+			require.True(t, a.tried, alg+id)
+		}
+	}
+}
+
 func TestAssertionOnce(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
