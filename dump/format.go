@@ -1,6 +1,8 @@
 package dump
 
 import (
+	"slices"
+
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
 )
@@ -85,7 +87,8 @@ func (f *formatter) appendLine(dst []byte, row *source.Row) []byte {
 	if row.Resource[0] != '{' {
 		f.note(fhir.Issue{ResourceType: f.resourceType, Path: f.resourceType, Reason: "not an object"})
 	}
-	f.document = f.splicer.append(f.document[:0], row)
+	// Made long enough at once: one that grows leaves its shorter ones behind.
+	f.document = f.splicer.append(slices.Grow(f.document[:0], len(row.Resource)+lineSlack), row)
 	dst = append(f.converter.AppendFHIRType(dst, f.resourceType, f.document), '\n')
 	if cap(f.document) > keepSize {
 		f.document = nil

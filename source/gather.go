@@ -19,7 +19,7 @@ const (
 
 	// gatherAfter is how much has to come without a pause before that: the
 	// first rows, and small results, are for somebody who waits for them.
-	gatherAfter = 1 << 20
+	gatherAfter = 2 * gatherBytes
 
 	// gatherPatience is how long what has come may wait for more of it. At the
 	// speed of one connection gatherBytes take less than a millisecond.

@@ -34,8 +34,8 @@ var (
 	ErrInvalidKey = errors.New("invalid object key")
 
 	// ErrTooLarge says that an object has more parts than S3 allows; with
-	// parts of 8 MiB that is beyond 78 GiB.
-	ErrTooLarge = errors.New("the object is larger than 10,000 parts of 8 MiB")
+	// parts of 5 MiB that is beyond 48 GiB.
+	ErrTooLarge = errors.New("the object is larger than 10,000 parts of 5 MiB")
 )
 
 // explain puts the sentinel before an error of minio-go where one fits, and

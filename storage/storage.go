@@ -27,7 +27,7 @@ type Bucket struct {
 	probe     *minio.Client // asks once, so that Check answers at once
 	signer    *minio.Client // signs links under the public endpoint
 	transport *http.Transport
-	buffers   sync.Pool // *[]byte of partSize, one for each upload that runs
+	buffers   sync.Pool // *[]byte of partSize, for uploads that run
 }
 
 // Open checks cfg and returns the bucket it describes. It does not touch the

@@ -7,10 +7,6 @@ import (
 	"io"
 )
 
-// partSize is the size of a part of a multipart upload, and of the one buffer
-// an upload holds.
-const partSize = 8 << 20
-
 // Object is an object in the bucket.
 type Object struct {
 	Key  string // relative to the bucket's prefix
@@ -40,9 +36,9 @@ func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (Object, e
 // that, Discard removes it, and the caller must do one of them. When Stage
 // itself fails, nothing is left behind. The error wraps r's own.
 //
-// The size need not be known. Memory is one buffer of 8 MiB, whatever the
-// size. Stage can't wake up a Read that blocks: r must end by itself when ctx
-// does, as a pipe does whose writer stops.
+// The size need not be known. Memory is two buffers of 5 MiB, whatever the
+// size: one is filled while the other is sent. Stage can't wake up a Read that
+// blocks: r must end by itself when ctx does, as a pipe does whose writer stops.
 //
 // Every object, however small, is a multipart upload. minio-go would send a
 // small one in a single request marked aws-chunked, which some stores keep as
@@ -53,14 +49,14 @@ func (b *Bucket) Stage(ctx context.Context, key string, r io.Reader) (*Staged, e
 		return nil, fmt.Errorf("storage: upload: %w", err)
 	}
 
-	buf := b.buffers.Get().(*[]byte)
+	buffers := &buffers{pool: &b.buffers}
 	u := &upload{store: b.store, bucket: b.place.bucket, name: name, encryption: b.place.encryption}
-	if err := u.run(ctx, r, *buf); err != nil {
-		// The buffer is left to the collector: a request that was given up
-		// may still be reading it.
+	if err := u.run(ctx, r, buffers); err != nil {
+		// The buffers are left to the collector: a request that was given up
+		// may still be reading one.
 		return nil, fmt.Errorf("storage: upload %s: %w", key, err)
 	}
-	b.buffers.Put(buf)
+	buffers.giveBack()
 	return &Staged{key: key, upload: u}, nil
 }
 
@@ -88,10 +84,4 @@ func (s *Staged) Discard(ctx context.Context) error {
 		return fmt.Errorf("storage: discard %s: %w", s.key, err)
 	}
 	return nil
-}
-
-// newBuffer makes the buffer of one upload.
-func newBuffer() any {
-	buf := make([]byte, partSize)
-	return &buf
 }
