@@ -19,6 +19,8 @@ func (t *trail) storeChanges(ctx context.Context, clients *auth.Clients) error {
 	if t.bucket == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, trailTimeout) // a process that stops does not wait for ever
+	defer cancel()
 	for {
 		count, err := clients.StoreChanges(ctx, func(entries []auth.Entry) error { return t.writeChanges(ctx, entries) })
 		if err != nil || count == 0 {

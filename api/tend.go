@@ -14,9 +14,10 @@ const tendInterval = time.Minute
 func (a *API) tend(ctx context.Context) {
 	tick := time.NewTicker(tendInterval)
 	defer tick.Stop()
-	for ctx.Err() == nil {
+	for ended := false; !ended; {
 		select {
 		case <-ctx.Done():
+			ended = true
 		case <-tick.C:
 		}
 		last := context.WithoutCancel(ctx)
