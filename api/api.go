@@ -74,8 +74,9 @@ type Config struct {
 	// stops; then they are cut. Defaults to DefaultDrainTimeout.
 	DrainTimeout time.Duration
 
-	// Dumps bounds how many synchronous dumps run at the same time; each takes
-	// a connection to the source. Defaults to DefaultDumps.
+	// Dumps bounds how many synchronous dumps run at the same time, three
+	// quarters of them of one client; each takes a connection to the source.
+	// Defaults to DefaultDumps.
 	Dumps int
 
 	// Exports is where kick-offs are written down.
@@ -150,8 +151,9 @@ func (c Config) withDefaults() Config {
 // API answers requests.
 type API struct {
 	config       Config
-	dumps        chan struct{} // holds an element for each running dump
-	groupReads   chan struct{} // and for each Group that is being read
+	bodies       *shares       // large ones that are being read
+	dumps        *shares       // that are running
+	groupReads   chan struct{} // holds an element for each Group that is being read
 	capabilities capabilityCache
 	metrics      *metrics
 	readiness    readiness
@@ -171,7 +173,8 @@ func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	return &API{
 		config:     cfg,
-		dumps:      make(chan struct{}, cfg.Dumps),
+		bodies:     newShares(maxLargeBodies, maxClientBodies),
+		dumps:      newShares(cfg.Dumps, (3*cfg.Dumps+3)/4),
 		groupReads: make(chan struct{}, maxGroupReads),
 		attempts:   newAttempts(cfg.Failures),
 		begun:      newBuckets(cfg.ClientDumps),
