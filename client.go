@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -36,22 +38,26 @@ func withClients(ctx context.Context, state *stateSettings, do func(*auth.Client
 	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
-	return do(auth.NewClients(pool).By(actor()))
+	return do(auth.NewClients(pool))
 }
 
 // changeClient is withClients for a command that changes a client, which is
-// audited: in the client's history, and in a log line as the API writes them.
-func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, action, id string, do func(*auth.Clients) error) error {
-	if err := withClients(ctx, state, do); err != nil {
-		return err
-	}
-	root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
-		slog.String("action", "client "+action),
-		slog.String("outcome", "done"),
-		slog.String("client", id),
-		slog.String("actor", actor()),
-	))
-	return nil
+// audited: in the client's history, where a process of the API finds it for the
+// bucket, and in a log line as the API writes them.
+func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients) error) error {
+	return withClients(ctx, state, func(clients *auth.Clients) error {
+		return do(clients.By(actor(), func(entry auth.Entry) {
+			root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
+				slog.String("action", "client "+entry.Action),
+				slog.String("outcome", "done"),
+				slog.String("client", entry.ClientID),
+				slog.String("actor", entry.Actor),
+				slog.String("role", entry.Role),
+				slog.Int64("change", entry.ID),
+				slog.Any("details", entry.Details),
+			))
+		}))
+	})
 }
 
 // actor is who runs the command, as far as the machine knows.
@@ -118,10 +124,19 @@ func (cmd *clientShowCommand) Run(ctx context.Context, out *output) error {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
 		}
 		for _, entry := range history {
-			_, _ = fmt.Fprintf(table, "%s\t%s by %s (role %s)\n", clock(entry.At), entry.Action, entry.Actor, entry.Role)
+			_, _ = fmt.Fprintf(table, "%s\t%s by %s (role %s)%s\n", clock(entry.At), entry.Action, entry.Actor, entry.Role, describeDetails(entry.Details))
 		}
 		return table.Flush()
 	})
+}
+
+// describeDetails lists what a change has changed.
+func describeDetails(details map[string]string) string {
+	var text strings.Builder
+	for i, name := range slices.Sorted(maps.Keys(details)) {
+		_, _ = fmt.Fprintf(&text, "%s %s: %s", []string{":", ";"}[min(i, 1)], name, details[name])
+	}
+	return text.String()
 }
 
 // describeClient lists what there is to say of a client, by name and value.
@@ -146,6 +161,14 @@ func describeClient(client auth.Client) [][2]string {
 	}
 	if client.KeysURL != "" {
 		lines = append(lines, [2]string{"keys at", client.KeysURL})
+	}
+	for _, rate := range []struct {
+		name string
+		auth.Rate
+	}{{"dumps", client.Rates.Dumps}, {"kick-offs", client.Rates.KickOffs}, {"requests", client.Rates.Requests}} {
+		if rate.Own {
+			lines = append(lines, [2]string{rate.name + " a minute", rate.String()})
+		}
 	}
 	return lines
 }

@@ -85,10 +85,29 @@ func (f *keyFlags) read() (auth.Keys, error) {
 // given tells whether there are any.
 func (f *keyFlags) given() bool { return f.JWKS != "" || f.JWKSURL != "" }
 
+// rateFlags are the client's own rates; nil is the one of the server.
+type rateFlags struct {
+	Dumps    *auth.Rate `placeholder:"N" help:"How many dumps it may begin a minute, in place of SLUICE_CLIENT_DUMPS; 0 means no limit, default the server's."`
+	KickOffs *auth.Rate `placeholder:"N" help:"How many exports it may kick off a minute, in place of SLUICE_CLIENT_KICK_OFFS."`
+	Requests *auth.Rate `placeholder:"N" help:"How many requests of any kind it may send a minute, in place of SLUICE_CLIENT_REQUESTS."`
+}
+
+// rates are those of a new client.
+func (f *rateFlags) rates() auth.Rates {
+	given := func(flag *auth.Rate) (rate auth.Rate) {
+		if flag != nil {
+			rate = *flag
+		}
+		return rate
+	}
+	return auth.Rates{Dumps: given(f.Dumps), KickOffs: given(f.KickOffs), Requests: given(f.Requests)}
+}
+
 type clientAddCommand struct {
 	stateDatabase
 	secretSettings
 	keyFlags
+	rateFlags
 	ID      string   `arg:"" name:"id" help:"The client's id, its user name in HTTP Basic."`
 	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"What it may take, such as system/*.rs for all of FHIR or system/Patient.rs; repeatable."`
 	Group   []string `placeholder:"ID" sep:"none" help:"Let it take the data of this Group's members alone; repeatable."`
@@ -108,10 +127,10 @@ func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) er
 			return err
 		}
 	}
-	return changeClient(ctx, root, out, &cmd.stateSettings, "add", cmd.ID, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
 		err := clients.Register(ctx, auth.Registration{
 			ID: cmd.ID, Scopes: cmd.Scope, Secret: secret, SecretLife: cmd.SecretLife,
-			Keys: keys, Groups: cmd.Group, ExpiresAt: cmd.Expires.Time,
+			Keys: keys, Groups: cmd.Group, ExpiresAt: cmd.Expires.Time, Rates: cmd.rates(),
 		})
 		if err != nil {
 			return err

@@ -48,7 +48,7 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 	if err != nil {
 		return err
 	}
-	return changeClient(ctx, root, out, &cmd.stateSettings, "rotate", cmd.ID, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
 		if err := clients.Rotate(ctx, cmd.ID, secret, cmd.Keep, cmd.SecretLife); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ type clientExpireCommand struct {
 
 // Run sets from when on a client is refused.
 func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return changeClient(ctx, root, out, &cmd.stateSettings, "expire", cmd.ID, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
 		if err := clients.Expire(ctx, cmd.ID, cmd.When.Time); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ type clientRevokeCommand struct {
 
 // Run refuses a client from now on.
 func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return changeClient(ctx, root, out, &cmd.stateSettings, "revoke", cmd.ID, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
 		if err := clients.Revoke(ctx, cmd.ID); err != nil {
 			return err
 		}
@@ -96,6 +96,7 @@ type clientChangeCommand struct {
 	stateDatabase
 	clientID
 	keyFlags
+	rateFlags
 	Scope    []string `placeholder:"SCOPE" sep:"none" help:"What it may take from now on, such as system/*.rs; repeatable."`
 	Group    []string `placeholder:"ID" sep:"none" xor:"groups" help:"Let it take the data of this Group's members alone; repeatable."`
 	AnyGroup bool     `xor:"groups" help:"Restrict it to no Groups."`
@@ -107,15 +108,15 @@ func (cmd *clientChangeCommand) Validate() error {
 	if cmd.NoKeys && cmd.given() {
 		return errors.New("--no-keys and --jwks or --jwks-url can't be used together")
 	}
-	if cmd.Scope == nil && cmd.Group == nil && !cmd.AnyGroup && !cmd.NoKeys && !cmd.given() {
-		return errors.New("nothing to change: there are --scope, --group, --any-group, --jwks, --jwks-url and --no-keys")
+	if cmd.Scope == nil && cmd.Group == nil && !cmd.AnyGroup && !cmd.NoKeys && !cmd.given() && cmd.rateFlags == (rateFlags{}) {
+		return errors.New("nothing to change: there are --scope, --group, --any-group, --jwks, --jwks-url, --no-keys, --dumps, --kick-offs and --requests")
 	}
 	return cmd.stateDatabase.Validate()
 }
 
 // Run changes a client.
 func (cmd *clientChangeCommand) Run(ctx context.Context, root *cli, out *output) error {
-	change := auth.Change{Scopes: cmd.Scope, Groups: cmd.Group}
+	change := auth.Change{Scopes: cmd.Scope, Groups: cmd.Group, Dumps: cmd.Dumps, KickOffs: cmd.KickOffs, Requests: cmd.Requests}
 	if cmd.AnyGroup {
 		change.Groups = []string{}
 	}
@@ -126,7 +127,7 @@ func (cmd *clientChangeCommand) Run(ctx context.Context, root *cli, out *output)
 		}
 		change.Keys = &keys
 	}
-	return changeClient(ctx, root, out, &cmd.stateSettings, "change", cmd.ID, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
 		if err := clients.Change(ctx, cmd.ID, change); err != nil {
 			return err
 		}
@@ -142,7 +143,7 @@ type clientRemoveCommand struct {
 
 // Run removes a client.
 func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return changeClient(ctx, root, out, &cmd.stateSettings, "remove", cmd.ID, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
 		if err := clients.Remove(ctx, cmd.ID); err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func (j *journey) start(command string, extra ...string) (address string, stop f
 	j.t.Helper()
 	ctx, cancel := context.WithCancel(j.t.Context())
 	log := &logBuffer{}
-	args := []string{command, "--database-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json"}
+	args := []string{command, "--database-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json", "--log-level=debug"}
 	if command != "api" {
 		args = append(args, "--stop-timeout=1s")
 	}
@@ -61,7 +61,12 @@ func (j *journey) start(command string, extra ...string) (address string, stop f
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, args, io.Discard, log) }()
 	stop = sync.OnceValue(func() int { cancel(); return <-code })
-	j.t.Cleanup(func() { stop() })
+	j.t.Cleanup(func() {
+		stop()
+		for _, secret := range []string{"X-Amz-", "Signature=", "$argon2", "swordfish", "testsecret", "Basic ", "Bearer ", "Müller"} {
+			require.NotContains(j.t, log.String(), secret)
+		}
+	})
 
 	if command == "worker" {
 		return "", stop

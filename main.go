@@ -45,6 +45,7 @@ type cli struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the state database up to date. Safe to run at any time, by many at once."`
 	Load    loadCommand    `cmd:"" help:"Load ndjson files into FHIR tables."`
 	Client  clientCommand  `cmd:"" help:"Manage the clients who may ask."`
+	Health  healthCommand  `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 1 if not. For the health checks of containers."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 }
 

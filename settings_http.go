@@ -15,7 +15,7 @@ import (
 type httpSettings struct {
 	Listen        string        `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"The address to answer requests on."`
 	BaseURL       string        `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"The address clients know Sluice by. Defaults to the one each request was sent to."`
-	MaxDumps      int           `env:"SLUICE_MAX_DUMPS" default:"8" help:"How many synchronous dumps may run at the same time."`
+	MaxDumps      int           `env:"SLUICE_MAX_DUMPS" default:"8" help:"How many synchronous dumps may run at the same time, three quarters of them of one client."`
 	DumpReaders   int           `env:"SLUICE_DUMP_READERS" default:"0" help:"How many connections one dump of a large table may read by; 1 means one, 0 one for each processor, up to 4. All dumps together have one each and as many more as one may have."`
 	ClientExports int           `env:"SLUICE_CLIENT_EXPORTS" default:"10" help:"How many exports of one client may be accepted or running; 0 means no limit."`
 	ReuseExports  bool          `env:"SLUICE_REUSE_EXPORTS" default:"false" help:"Answer a kick-off that equals one of the same client that still runs with that export, in place of a new one."`

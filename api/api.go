@@ -74,8 +74,9 @@ type Config struct {
 	// stops; then they are cut. Defaults to DefaultDrainTimeout.
 	DrainTimeout time.Duration
 
-	// Dumps bounds how many synchronous dumps run at the same time; each takes
-	// a connection to the source. Defaults to DefaultDumps.
+	// Dumps bounds how many synchronous dumps run at the same time, three
+	// quarters of them of one client; each takes a connection to the source.
+	// Defaults to DefaultDumps.
 	Dumps int
 
 	// Exports is where kick-offs are written down.
@@ -150,7 +151,8 @@ func (c Config) withDefaults() Config {
 // API answers requests.
 type API struct {
 	config       Config
-	dumps        chan struct{} // holds an element for each running dump
+	bodies       *shares // large ones that are being read
+	dumps        *shares // that are running
 	capabilities capabilityCache
 	metrics      *metrics
 	readiness    readiness
@@ -170,7 +172,8 @@ func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	return &API{
 		config:   cfg,
-		dumps:    make(chan struct{}, cfg.Dumps),
+		bodies:   newShares(maxLargeBodies, maxClientBodies),
+		dumps:    newShares(cfg.Dumps, (3*cfg.Dumps+3)/4),
 		attempts: newAttempts(cfg.Failures),
 		begun:    newBuckets(cfg.ClientDumps),
 		kickOffs: newBuckets(cfg.ClientKickOffs),

@@ -178,6 +178,16 @@ func TestManyValues(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, got.StatusCode, got.body)
 }
 
+// TestManyGroupValues: a search for Groups is no dearer.
+func TestManyGroupValues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ward(t)
+	got := b.get(t, "/fhir/Group?name="+strings.Repeat("a,", 1001))
+	requireRefusal(t, got, http.StatusBadRequest, "too-costly", "name")
+	require.Equal(t, http.StatusOK, b.get(t, "/fhir/Group?name="+strings.Repeat("a,", 900)+"a").StatusCode)
+}
+
 // TestManyFilters: nor does one that names few values, each of which is dear. No
 // preference forgives it.
 func TestManyFilters(t *testing.T) {

@@ -5,15 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-)
 
-const (
-	// knownLife is how long an address counts as one of a client's own after
-	// it was let in from there.
-	knownLife = 24 * time.Hour
-
-	// maxKnown bounds the addresses that are known of clients, all together.
-	maxKnown = 1 << 14
+	"github.com/seed-90096f4d/sluice/auth"
 )
 
 // attempts slow down who guesses secrets, without locking out the client whose
@@ -28,15 +21,11 @@ type attempts struct {
 	byPair    *buckets
 	seed      maphash.Seed
 
+	places *places
+
 	mu      sync.Mutex
-	known   map[pair]time.Time // when it was let in last
-	running map[uint64]int     // by pair and proof, of clients at addresses of their own
+	running map[uint64]int // by pair and proof, of clients at addresses of their own
 }
-
-// pair is a client at an address.
-type pair struct{ client, address string }
-
-func (p pair) key() string { return p.address + " " + p.client }
 
 func newAttempts(perMinute int) *attempts {
 	return &attempts{
@@ -44,7 +33,7 @@ func newAttempts(perMinute int) *attempts {
 		byClient:  newBuckets(perMinute),
 		byPair:    newBuckets(perMinute),
 		seed:      maphash.MakeSeed(),
-		known:     map[pair]time.Time{},
+		places:    newPlaces(),
 		running:   map[uint64]int{},
 	}
 }
@@ -65,7 +54,7 @@ type attempt struct {
 // try at once get no further than those that try in turn.
 func (a *attempts) begin(client, address, proof string) (begun *attempt, wait time.Duration) {
 	begun = &attempt{attempts: a, pair: pair{client, network(address)}}
-	begun.own = a.isKnown(begun.pair)
+	begun.own = a.places.has(begun.pair)
 	if begun.own {
 		begun.running = maphash.String(a.seed, begun.pair.key()+"\x00"+proof)
 		return begun, a.join(begun)
@@ -114,10 +103,15 @@ func (b *attempt) failed() {
 	}
 }
 
+// origin is where the attempt comes from.
+func (b *attempt) origin() auth.Origin {
+	return auth.Origin{Address: b.pair.address, Known: b.own}
+}
+
 // succeeded ends the attempt: the client was let in.
 func (b *attempt) succeeded() {
 	b.undecided()
-	b.attempts.remember(b.pair)
+	b.attempts.places.add(b.pair)
 }
 
 // undecided ends the attempt: whether the credentials were right is not known.
@@ -131,25 +125,6 @@ func (b *attempt) undecided() {
 	if !b.joined {
 		b.attempts.byPair.give(b.pair.key())
 	}
-}
-
-func (a *attempts) isKnown(p pair) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at, known := a.known[p]
-	return known && time.Since(at) < knownLife
-}
-
-func (a *attempts) remember(p pair) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if _, known := a.known[p]; !known && len(a.known) >= maxKnown {
-		for other := range a.known { // any one: it has to make itself known again
-			delete(a.known, other)
-			break
-		}
-	}
-	a.known[p] = time.Now()
 }
 
 // network is what one user of an address can choose from: of IPv6 that is

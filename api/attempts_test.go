@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/auth"
 )
 
 func TestBuckets(t *testing.T) {
@@ -110,7 +112,7 @@ func TestGuessingLocksNobodyOut(t *testing.T) {
 			require.Zero(t, wait)
 			begun.undecided()
 		}
-		time.Sleep(knownLife + time.Minute)
+		time.Sleep(auth.SightingLife + time.Minute)
 		require.Equal(t, 10, guess(a, "a", "198.51.100.1"))
 		require.False(t, enter(a, "a", "192.0.2.1"), "what was long ago is forgotten")
 	})
@@ -175,14 +177,5 @@ func TestGuessingAtOnceWhereKnown(t *testing.T) {
 	})
 }
 
-func TestKnownIsBounded(t *testing.T) {
-	t.Parallel()
-	a := newAttempts(10)
-	for i := range 2 * maxKnown {
-		a.remember(pair{"a", fmt.Sprint(i)})
-	}
-	require.Equal(t, maxKnown, len(a.known)) //nolint:testifylint // Len prints the whole map
-}
-
 // look tells how long it will be until there is one to take.
-func (b *buckets) look(key string) (wait time.Duration) { return b.draw(key, 0) }
+func (b *buckets) look(key string) (wait time.Duration) { return b.draw(key, 0, b.perMinute) }

@@ -39,9 +39,10 @@ type identifier struct {
 }
 
 type auditAgent struct {
-	Who       *reference   `json:"who,omitempty"`
-	Requestor bool         `json:"requestor"`
-	Network   auditNetwork `json:"network"`
+	Who       *reference    `json:"who,omitempty"`
+	AltID     string        `json:"altId,omitempty"`
+	Requestor bool          `json:"requestor"`
+	Network   *auditNetwork `json:"network,omitempty"`
 }
 
 type auditNetwork struct {
@@ -66,7 +67,10 @@ type auditDetail struct {
 
 const (
 	interactionSystem = "http://hl7.org/fhir/restful-interaction"
-	networkIP         = "2" // network-type: IP address
+
+	// The codes of FHIR's value set network-type.
+	networkName = "1"
+	networkIP   = "2"
 )
 
 // The codes of FHIR's value sets audit-event-action and audit-event-outcome.
@@ -84,7 +88,7 @@ func (e auditEvent) fhir() fhirAudit {
 	case "D":
 		interaction = "delete"
 	}
-	agent := auditAgent{Requestor: true, Network: auditNetwork{Address: e.remote, Type: networkIP}}
+	agent := auditAgent{Requestor: true, Network: &auditNetwork{Address: e.remote, Type: networkIP}}
 	if e.client != "" {
 		agent.Who = &reference{Identifier: &identifier{Value: e.client}}
 	}

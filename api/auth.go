@@ -20,7 +20,7 @@ func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.
 			return err
 		}
 		c.Set(keyClient, client.ID)
-		if wait := a.requests.take(client.ID); wait > 0 {
+		if wait := a.requests.takeAt(client.ID, client.Rates.Requests); wait > 0 {
 			return throttled("the client asks too often", wait)
 		}
 		return do(c, client)
@@ -58,7 +58,7 @@ func (a *API) trySecret(c *gin.Context, id, secret string) (auth.Client, error) 
 	if wait > 0 {
 		return auth.Client{}, throttled("there were too many wrong credentials", wait)
 	}
-	client, err := a.config.Clients.Authenticate(c.Request.Context(), id, secret)
+	client, err := a.config.Clients.Authenticate(c.Request.Context(), id, secret, begun.origin())
 	switch {
 	case err == nil:
 		begun.succeeded()

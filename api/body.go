@@ -10,18 +10,46 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/auth"
 )
 
 // maxBody bounds the body of a kick-off. It has room for ten thousand patients.
 const maxBody = 1 << 20
+
+// Understanding a large body takes some fifteen times its size, so few are read
+// at the same time, and fewer of one client. It takes less than a second, so who
+// is told to come back need not wait long.
+const (
+	largeBody       = 16 << 10
+	maxLargeBodies  = 4
+	maxClientBodies = 2
+	largeBodyPause  = time.Second
+)
 
 // fhirParameters is FHIR's resource Parameters, as far as a kick-off uses it:
 // each parameter has a name and one value[x].
 type fhirParameters struct {
 	ResourceType string                       `json:"resourceType"`
 	Parameter    []map[string]json.RawMessage `json:"parameter"`
+}
+
+// readRequest reads the parameters of a kick-off, wherever they are.
+func (a *API) readRequest(c *gin.Context, client auth.Client) (*parameters, error) {
+	if c.Request.Method != http.MethodPost {
+		return readParameters(c)
+	}
+	if size := c.Request.ContentLength; size < 0 || size >= largeBody { // -1 is one that is not told
+		giveBack, ok := a.bodies.take(client.ID)
+		if !ok {
+			return nil, throttled("too many large requests are being read", largeBodyPause)
+		}
+		defer giveBack()
+	}
+	return readBody(c)
 }
 
 // readBody reads the parameters of a kick-off by POST, which are in its body

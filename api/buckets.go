@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/auth"
 )
 
 // maxBuckets bounds the keys that buckets remember; the one that was used
@@ -35,31 +37,36 @@ func newBuckets(perMinute int) *buckets {
 
 // take takes one from the key's bucket, or tells how long it will be until
 // there is one.
-func (b *buckets) take(key string) (wait time.Duration) { return b.draw(key, 1) }
+func (b *buckets) take(key string) (wait time.Duration) { return b.draw(key, 1, b.perMinute) }
+
+// takeAt is take for a key that may have a rate of its own.
+func (b *buckets) takeAt(key string, rate auth.Rate) (wait time.Duration) {
+	return b.draw(key, 1, float64(rate.Or(int(b.perMinute))))
+}
 
 // give puts back what was taken.
-func (b *buckets) give(key string) { b.draw(key, -1) }
+func (b *buckets) give(key string) { b.draw(key, -1, b.perMinute) }
 
-func (b *buckets) draw(key string, count float64) time.Duration {
-	if b.perMinute <= 0 {
+func (b *buckets) draw(key string, count, perMinute float64) time.Duration {
+	if perMinute <= 0 {
 		return 0
 	}
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	left := b.find(maphash.String(b.seed, key), now)
-	left.tokens = min(left.tokens+now.Sub(left.at).Minutes()*b.perMinute, b.perMinute)
+	left := b.find(maphash.String(b.seed, key), now, perMinute)
+	left.tokens = min(left.tokens+now.Sub(left.at).Minutes()*perMinute, perMinute)
 	left.at = now
 	if count >= 0 && left.tokens < 1 {
-		return time.Duration((1 - left.tokens) / b.perMinute * float64(time.Minute))
+		return time.Duration((1 - left.tokens) / perMinute * float64(time.Minute))
 	}
-	left.tokens = min(left.tokens-count, b.perMinute)
+	left.tokens = min(left.tokens-count, perMinute)
 	return 0
 }
 
 // find returns the key's bucket, which is full if it is new.
-func (b *buckets) find(key uint64, now time.Time) *bucket {
+func (b *buckets) find(key uint64, now time.Time, full float64) *bucket {
 	if element, ok := b.known[key]; ok {
 		b.order.MoveToFront(element)
 		return bucketOf(element)
@@ -69,7 +76,7 @@ func (b *buckets) find(key uint64, now time.Time) *bucket {
 		delete(b.known, bucketOf(b.order.Back()).key)
 		b.order.Remove(oldest)
 	}
-	fresh := &bucket{key: key, tokens: b.perMinute, at: now}
+	fresh := &bucket{key: key, tokens: full, at: now}
 	b.known[key] = b.order.PushFront(fresh)
 	return fresh
 }

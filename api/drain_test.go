@@ -2,14 +2,17 @@ package api_test
 
 import (
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/auth"
 )
 
 // requireClosed waits until the server takes no new connection.
@@ -54,11 +57,18 @@ func TestDrainTimeout(t *testing.T) {
 	require.NotContains(t, b.logs.String(), `"level":"ERROR"`, "nothing else has ended it")
 }
 
-// TestServeWithoutListener: an address that is lost is an error, not an end.
+// TestServeWithoutListener: an address that is lost is an error, not an end. A
+// state database that is away is neither: it may come.
 func TestServeWithoutListener(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	require.ErrorIs(t, api.New(api.Config{}).Serve(t.Context(), listener), net.ErrClosed)
+	away, err := pgxpool.New(t.Context(), "postgres://127.0.0.1:1/away")
+	require.NoError(t, err)
+	t.Cleanup(away.Close)
+	logs := &logBuffer{}
+	server := api.New(api.Config{Clients: auth.NewClients(away), Logger: slog.New(slog.NewJSONHandler(logs, nil))})
+	require.ErrorIs(t, server.Serve(t.Context(), listener), net.ErrClosed)
+	require.Contains(t, logs.String(), "known at can't be read yet")
 }

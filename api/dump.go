@@ -39,15 +39,14 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	if !c.Request.ProtoAtLeast(1, 1) {
 		return oldProtocol(c)
 	}
-	if wait := a.begun.take(client.ID); wait > 0 {
+	if wait := a.begun.takeAt(client.ID, client.Rates.Dumps); wait > 0 {
 		return throttled("the client begins dumps too often", wait)
 	}
-	select {
-	case a.dumps <- struct{}{}:
-		defer func() { <-a.dumps }()
-	default:
-		return throttled(fmt.Sprintf("%d dumps are running already, more than that are not served at the same time", cap(a.dumps)), 5*time.Second)
+	giveBack, ok := a.dumps.take(client.ID)
+	if !ok {
+		return throttled(fmt.Sprintf("as many dumps are running already as may at the same time: %d, and %d of one client", a.dumps.most, a.dumps.mostOfOne), 5*time.Second)
 	}
+	defer giveBack()
 	if request.format.FHIR {
 		if request.format.Attributes, err = dump.ReadAttributes(c.Request.Context(), a.config.Source, a.config.Source.Scan); err != nil {
 			return unavailable(err)

@@ -30,6 +30,10 @@ const (
 	maxGroups     = 100
 	maxGroupBytes = 16 << 20
 
+	// maxGroupValues bounds the values of a search: each is looked at for each
+	// Group.
+	maxGroupValues = 1000
+
 	// groupTimeout bounds the search of Groups.
 	groupTimeout = 30 * time.Second
 )
@@ -64,6 +68,9 @@ func (a *API) groups(c *gin.Context, client auth.Client) error {
 	}
 	params, err := readParameters(c)
 	if err != nil {
+		return err
+	}
+	if err := params.checkCount(maxGroupValues); err != nil {
 		return err
 	}
 	query := groupQuery{count: defaultGroups}

@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/search"
 )
@@ -29,15 +30,11 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err := acceptsJSON(c); err != nil {
 		return err
 	}
-	read := readParameters
-	if c.Request.Method == http.MethodPost {
-		read = readBody
-	}
-	params, err := read(c)
+	params, err := a.readRequest(c, client)
 	if err != nil {
 		return err
 	}
-	if err := params.checkCount(); err != nil {
+	if err := params.checkCount(maxValues); err != nil {
 		return err
 	}
 	params.lenient = prefersLenient(c)
@@ -127,7 +124,7 @@ const retryExport = 30 * time.Second
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success").
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
-	if wait := a.kickOffs.take(client.ID); wait > 0 {
+	if wait := a.kickOffs.takeAt(client.ID, client.Rates.KickOffs); wait > 0 {
 		return throttled("the client kicks off exports too often", wait)
 	}
 	// A POST keeps its parameters in the body, so its URL has none.
@@ -144,10 +141,9 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)
 	c.Header("Preference-Applied", strings.Join(applied(c, request), ", "))
-	a.writeJSON(c, http.StatusAccepted, contentTypeFHIR, outcome{
-		ResourceType: "OperationOutcome",
-		Issue:        []issue{{Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location}},
-	})
+	a.writeJSON(c, http.StatusAccepted, contentTypeFHIR, fhir.NewOutcome(fhir.OutcomeIssue{
+		Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location,
+	}))
 	return nil
 }
 

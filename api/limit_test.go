@@ -44,6 +44,27 @@ func TestTooManyDumps(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode)
 }
 
+// TestDumpsOfOneClient: one that begins dumps and hardly reads them leaves some
+// to others.
+func TestDumpsOfOneClient(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) { config.Dumps = 4 })
+	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	open := b.gate(t)
+	for range 3 {
+		_, rest := b.begin(t, "/Patient/$dump")
+		defer requireRest(t, rest)
+	}
+	requireRefusal(t, b.get(t, "/Patient/$dump"), http.StatusTooManyRequests, "throttled", "")
+	request := b.request(t, http.MethodGet, "/Patient/$dump")
+	request.SetBasicAuth("other", "other-secret")
+	others, err := b.http.Do(request)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, others.StatusCode)
+	open()
+	require.NoError(t, others.Body.Close())
+}
+
 // TestTooManyExports: a kick-off beyond the limits is told to come back, and
 // leaves nothing behind.
 func TestTooManyExports(t *testing.T) {

@@ -74,6 +74,9 @@ func TestRequestLine(t *testing.T) {
 	require.Equal(t, "INFO", b.requestLine(t, "refused").Level, "a client's mistake")
 	require.NotEmpty(t, b.requestLine(t, "refused").Error)
 
+	b.get(t, "/"+strings.Repeat("x", 50_000), "X-Request-Id", "long")
+	require.Len(t, b.requestLine(t, "long").Path, 256, "strangers do not fill a disk by a few requests")
+
 	b.exec(t, `ALTER TABLE patient ALTER txid TYPE text`)
 	b.get(t, "/Patient/$dump", "X-Request-Id", "failed")
 	require.Equal(t, 500, b.requestLine(t, "failed").Status)

@@ -50,7 +50,7 @@ func (a *API) log(c *gin.Context) {
 		attrs := []slog.Attr{
 			slog.String("request", c.GetString(keyRequestID)),
 			slog.String("method", c.Request.Method),
-			slog.String("path", c.Request.URL.Path),
+			slog.String("path", shorten(c.Request.URL.Path)),
 			slog.Int("status", c.Writer.Status()),
 			slog.Int("bytes", max(c.Writer.Size(), 0)),
 			slog.Duration("duration", time.Since(begin)),

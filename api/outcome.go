@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -95,19 +96,6 @@ func unavailable(cause error) *problem {
 	return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the server can't reach its data now; its log has the details", retryAfter: 10 * time.Second, cause: cause}
 }
 
-// outcome is a FHIR OperationOutcome.
-type outcome struct {
-	ResourceType string  `json:"resourceType"`
-	Issue        []issue `json:"issue"`
-}
-
-type issue struct {
-	Severity    string   `json:"severity"`
-	Code        string   `json:"code"`
-	Diagnostics string   `json:"diagnostics"`
-	Expression  []string `json:"expression,omitempty"`
-}
-
 const contentTypeFHIR = "application/fhir+json"
 
 // handle turns a handler that returns an error into one of gin's. What is left
@@ -148,12 +136,12 @@ func (a *API) refuse(c *gin.Context, err error) {
 }
 
 // outcome is what the client reads of the problem.
-func (p *problem) outcome() outcome {
-	found := issue{Severity: "error", Code: p.code, Diagnostics: p.text}
+func (p *problem) outcome() fhir.OperationOutcome {
+	found := fhir.OutcomeIssue{Severity: "error", Code: p.code, Diagnostics: p.text}
 	if p.parameter != "" {
 		found.Expression = []string{p.parameter}
 	}
-	return outcome{ResourceType: "OperationOutcome", Issue: []issue{found}}
+	return fhir.NewOutcome(found)
 }
 
 // seconds rounds up, so that nobody comes back too early.

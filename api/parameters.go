@@ -35,19 +35,20 @@ func readParameters(c *gin.Context) (*parameters, error) {
 	return &parameters{values: values}, nil
 }
 
-// maxValues bounds the values of all parameters together: ten thousand patients
-// have room, and what is done for each costs no more than a second.
+// maxValues bounds the values of all parameters of a kick-off together: ten
+// thousand patients have room, and what is done for each costs no more than a
+// second.
 const maxValues = 20_000
 
-// checkCount refuses a request with too many values.
-func (p *parameters) checkCount() error {
+// checkCount refuses a request with more values than that.
+func (p *parameters) checkCount(most int) error {
 	count := 0
 	for name, values := range p.values {
 		for _, value := range values {
 			count += 1 + strings.Count(value, ",")
 		}
-		if count > maxValues {
-			return tooMany(name, maxValues, "values")
+		if count > most {
+			return tooMany(name, most, "values")
 		}
 	}
 	return nil

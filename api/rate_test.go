@@ -89,6 +89,26 @@ func TestClientRates(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.do(t, request).StatusCode, "each client has its own")
 }
 
+// TestOwnRates: a client with rates of its own has those.
+func TestOwnRates(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) { config.ClientDumps, config.ClientKickOffs, config.ClientRequests = 1, 1, 7 })
+	b.documented(t)
+	own := func(n int) *auth.Rate { return &auth.Rate{Own: true, PerMinute: n} }
+	require.NoError(t, b.clients.Change(t.Context(), clientID, auth.Change{Dumps: own(2), KickOffs: own(0)}))
+	for range 2 {
+		require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode)
+	}
+	requireThrottled(t, b.get(t, "/Patient/$dump"))
+	for range 4 {
+		require.Equal(t, http.StatusAccepted, b.get(t, "/fhir/$export").StatusCode)
+	}
+	requireThrottled(t, b.get(t, "/fhir/$export"))
+
+	require.NoError(t, b.clients.Change(t.Context(), clientID, auth.Change{Dumps: own(0), Requests: own(0)}))
+	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode, "it counts from the next request on")
+}
+
 // TestGroupsOnly: a client of some Groups takes nobody else's data, and does
 // not learn which other Groups there are.
 func TestGroupsOnly(t *testing.T) {

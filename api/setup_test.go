@@ -72,6 +72,7 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 	t.Helper()
 
 	b := &testBundle{logs: &logBuffer{}}
+	t.Cleanup(func() { b.logs.requireDiscreet(t) })
 	databaseURL := sourcetest.Database(t)
 	var err error
 	b.bucket, err = storage.Open(storage.Config{URL: storagetest.Bucket(t)})
@@ -230,6 +231,15 @@ func (b *testBundle) aidbox(t *testing.T, resourceTypes ...string) {
 				resource_type text DEFAULT '%s', status resource_status NOT NULL, resource jsonb NOT NULL,
 				PRIMARY KEY (%s))`, strings.ToLower(resourceType)+suffix, resourceType, key))
 		}
+	}
+}
+
+// requireDiscreet: whatever a test did, the log holds no link, no credentials
+// and no hash of a secret.
+func (l *logBuffer) requireDiscreet(t *testing.T) {
+	t.Helper()
+	for _, secret := range []string{"X-Amz-", "Signature=", "$argon2", "testsecret", "Basic ", "Bearer "} {
+		require.NotContains(t, l.String(), secret)
 	}
 }
 

@@ -27,8 +27,13 @@ const (
 	// top is in the log alone, which says so.
 	trailBound = 20000
 
-	// trailTimeout bounds one attempt to store a batch.
-	trailTimeout = 30 * time.Second
+	// trailStrangers is from how many on those of nobody are left out: who may
+	// take nothing must not crowd out what tells who took what.
+	trailStrangers = trailBound / 2
+
+	// trailTimeout bounds one attempt to store a batch. It is less than the
+	// state database lets a transaction wait in between.
+	trailTimeout = 15 * time.Second
 )
 
 // trail stores FHIR AuditEvents in the bucket, many in an object, under
@@ -55,7 +60,7 @@ func (t *trail) add(event auditEvent) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.waiting) >= trailBound {
+	if len(t.waiting) >= trailBound || len(t.waiting) >= trailStrangers && event.client == "" {
 		t.lost++
 		return
 	}
@@ -125,6 +130,15 @@ func (t *trail) giveBack(batch []auditEvent) {
 // upload writes a batch as one object. The key is in the order of time, and no
 // two processes make the same.
 func (t *trail) upload(ctx context.Context, batch []auditEvent) error {
+	resources := make([]fhirAudit, len(batch))
+	for i, event := range batch {
+		resources[i] = event.fhir()
+	}
+	return t.write(ctx, batch[0].at, rand.Text(), resources)
+}
+
+// write writes one object, named by the time of what it begins with.
+func (t *trail) write(ctx context.Context, first time.Time, name string, resources []fhirAudit) error {
 	ctx, cancel := context.WithTimeout(ctx, trailTimeout)
 	defer cancel()
 
@@ -132,16 +146,16 @@ func (t *trail) upload(ctx context.Context, batch []auditEvent) error {
 	compressed := gzip.NewWriter(&body)
 	lines := json.NewEncoder(compressed)
 	lines.SetEscapeHTML(false)
-	for _, event := range batch {
-		if err := lines.Encode(event.fhir()); err != nil {
+	for _, resource := range resources {
+		if err := lines.Encode(resource); err != nil {
 			return fmt.Errorf("write audit events: %w", err)
 		}
 	}
 	if err := compressed.Close(); err != nil {
 		return fmt.Errorf("write audit events: %w", err)
 	}
-	first := batch[0].at.UTC()
-	key := fmt.Sprintf("audit/%s/%s-%s.ndjson.gz", first.Format(time.DateOnly), first.Format("150405.000"), rand.Text())
+	first = first.UTC()
+	key := fmt.Sprintf("audit/%s/%s-%s.ndjson.gz", first.Format(time.DateOnly), first.Format("150405.000"), name)
 	_, err := t.bucket.Upload(ctx, key, &body)
 	return err
 }

@@ -25,8 +25,15 @@ func TestTrailWhileTheStoreIsAway(t *testing.T) {
 
 	var log bytes.Buffer
 	trail := newTrail(away, slog.New(slog.NewTextHandler(&log, nil)))
+	for range trailBound {
+		trail.add(auditEvent{at: time.Now(), action: auditDump, status: 401})
+	}
+	require.Len(t, trail.waiting, trailStrangers, "strangers do not fill it")
+	_, lost := trail.take()
+	require.Equal(t, trailBound-trailStrangers, lost)
+	trail.waiting = nil
 	for range trailBound + 7 {
-		trail.add(auditEvent{at: time.Now(), action: auditDump, status: 200})
+		trail.add(auditEvent{at: time.Now(), action: auditDump, status: 200, client: "a"})
 	}
 	require.Len(t, trail.full, 1, "a batch is not waited with")
 	batch, lost := trail.take()

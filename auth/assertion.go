@@ -41,6 +41,7 @@ type assertion struct {
 	keyID     string
 	keysURL   string // of the header jku, if any
 	algorithm jose.SignatureAlgorithm
+	tried     bool // whether a key was tried on it
 }
 
 // bad refuses an assertion for what anyone can see in it.
@@ -142,6 +143,7 @@ func (a *assertion) check(audiences []string, now time.Time) error {
 // signedBy tells whether one of the keys has signed the assertion.
 func (a *assertion) signedBy(keys []jose.JSONWebKey) bool {
 	for _, key := range keys {
+		a.tried = true
 		if a.token.Claims(key.Key) == nil {
 			return true
 		}

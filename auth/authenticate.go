@@ -18,12 +18,12 @@ import (
 // The row is read at each call: a client that was removed or has expired, or
 // whose secret or scopes changed, is seen at once. Within a minute after a
 // secret was verified, the hashing is saved.
-func (c *Clients) Authenticate(ctx context.Context, id, secret string) (Client, error) {
+func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Origin) (Client, error) {
 	found, err := findClient(ctx, c.pool, id)
 	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("auth: authenticate: %w", err)
 	}
-	right, err := c.verify(ctx, id, found, secret)
+	right, err := c.verify(ctx, id, found, secret, from)
 	if err != nil {
 		return Client{}, fmt.Errorf("auth: authenticate %q: %w", id, err)
 	}
@@ -58,7 +58,7 @@ func (r row) hashes(now time.Time) []string {
 // of it from the last minute. Requests that come together with the same id and
 // secret cost one hash, whether it is the right one or not: id is the one that
 // was asked for, so that one that does not exist costs the same.
-func (c *Clients) verify(ctx context.Context, id string, found row, secret string) (bool, error) {
+func (c *Clients) verify(ctx context.Context, id string, found row, secret string, from Origin) (bool, error) {
 	hashes := found.hashes(time.Now())
 	if len(hashes) == 0 {
 		hashes = []string{c.hasher.decoy}
@@ -68,7 +68,7 @@ func (c *Clients) verify(ctx context.Context, id string, found row, secret strin
 	}
 	question := c.cache.mark(id, strings.Join(hashes, " "), secret)
 	answer := c.flight.DoChan(string(question[:]), func() (any, error) {
-		return c.derive(context.WithoutCancel(ctx), id, hashes, secret)
+		return c.derive(context.WithoutCancel(ctx), id, hashes, secret, from)
 	})
 	select {
 	case <-ctx.Done():
@@ -80,11 +80,11 @@ func (c *Clients) verify(ctx context.Context, id string, found row, secret strin
 }
 
 // derive finds out by hashing whether the secret fits one of the hashes.
-func (c *Clients) derive(ctx context.Context, id string, hashes []string, secret string) (bool, error) {
-	if err := c.hasher.enter(ctx); err != nil {
+func (c *Clients) derive(ctx context.Context, id string, hashes []string, secret string, from Origin) (bool, error) {
+	if err := c.hasher.queue.enter(ctx, id, from); err != nil {
 		return false, err
 	}
-	defer c.hasher.leave()
+	defer c.hasher.queue.leave()
 	fits, err := c.hasher.verifyAny(hashes, secret)
 	if err != nil || fits < 0 {
 		return false, err

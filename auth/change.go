@@ -11,7 +11,7 @@ const expireClient = `UPDATE sluice.client SET expires_at = $2 WHERE id = $1`
 // Expire makes the client be refused from that time on, its access tokens
 // included; zero means never. Its exports stay its own.
 func (c *Clients) Expire(ctx context.Context, id string, at time.Time) error {
-	return c.change(ctx, "expire", id, expireClient, column(at))
+	return c.run(ctx, "expire", id, expireClient, column(at))
 }
 
 const revokeClient = `
@@ -21,7 +21,7 @@ UPDATE sluice.client SET expires_at = least(expires_at, now()), previous_hash = 
 // Revoke refuses the client from now on and forgets its access tokens and the
 // secret that was replaced. Expire with a later time lets it in again.
 func (c *Clients) Revoke(ctx context.Context, id string) error {
-	return c.change(ctx, "revoke", id, revokeClient)
+	return c.run(ctx, "revoke", id, revokeClient)
 }
 
 // Change is what is changed of a client; nil leaves it as it is.
@@ -36,6 +36,9 @@ type Change struct {
 	// Keys are the client's from now on. Neither a set nor an address takes
 	// its keys away.
 	Keys *Keys
+
+	// Dumps, KickOffs and Requests are how often it may ask from now on.
+	Dumps, KickOffs, Requests *Rate
 }
 
 const changeClient = `
@@ -43,7 +46,10 @@ UPDATE sluice.client SET
 	scopes = coalesce($2, scopes),
 	groups = CASE WHEN $3::text[] IS NULL THEN groups ELSE nullif($3, '{}') END,
 	jwks = CASE WHEN $4 THEN $5 ELSE jwks END,
-	jwks_url = CASE WHEN $4 THEN $6 ELSE jwks_url END
+	jwks_url = CASE WHEN $4 THEN $6 ELSE jwks_url END,
+	dumps = CASE WHEN $7 THEN $8 ELSE dumps END,
+	kick_offs = CASE WHEN $9 THEN $10 ELSE kick_offs END,
+	requests = CASE WHEN $11 THEN $12 ELSE requests END
 WHERE id = $1`
 
 // Change changes what the client may take and how it signs. Requests see it at
@@ -63,6 +69,8 @@ func (c *Clients) Change(ctx context.Context, id string, change Change) error {
 	if err != nil {
 		return fmt.Errorf("auth: change client %q: %w", id, err)
 	}
-	return c.change(ctx, "change", id, changeClient,
-		change.Scopes, change.Groups, change.Keys != nil, column(string(keys.JWKS)), column(keys.URL))
+	return c.run(ctx, "change", id, changeClient,
+		change.Scopes, change.Groups, change.Keys != nil, column(string(keys.JWKS)), column(keys.URL),
+		change.Dumps != nil, value(change.Dumps).column(), change.KickOffs != nil, value(change.KickOffs).column(),
+		change.Requests != nil, value(change.Requests).column())
 }

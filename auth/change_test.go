@@ -10,7 +10,7 @@ import (
 // requireLets asks as the client and tells whether that is right.
 func (b *testBundle) requireLets(t *testing.T, secret string, want bool, why string) {
 	t.Helper()
-	_, err := b.Authenticate(t.Context(), "a", secret)
+	_, err := b.Authenticate(t.Context(), "a", secret, Origin{})
 	if want {
 		require.NoError(t, err, why)
 		return
@@ -156,33 +156,4 @@ func TestChange(t *testing.T) {
 		require.ErrorIs(t, b.Change(ctx, "a", change), ErrInvalidClient, name)
 	}
 	require.NoError(t, b.Change(ctx, "a", Change{Keys: &Keys{URL: "http://10.0.0.1/jwks", Anywhere: true}}))
-}
-
-// TestHistory: what was done to a client can be read when it is gone.
-func TestHistory(t *testing.T) {
-	t.Parallel()
-	b, ctx := setup(t), t.Context()
-	clients := b.By("root@example")
-	require.NoError(t, clients.Add(ctx, "a", "hushhush-1", []string{"system/*.rs"}))
-	require.NoError(t, clients.Rotate(ctx, "a", "hushhush-2", time.Hour, 0))
-	require.NoError(t, clients.Change(ctx, "a", Change{Scopes: []string{"system/Patient.rs"}}))
-	require.NoError(t, clients.Expire(ctx, "a", time.Now()))
-	require.NoError(t, clients.Revoke(ctx, "a"))
-	require.ErrorIs(t, clients.Add(ctx, "a", "hushhush-1", []string{"system/*.rs"}), ErrClientExists)
-	require.NoError(t, clients.Remove(ctx, "a"))
-
-	history, err := b.History(ctx, "a")
-	require.NoError(t, err)
-	var actions []string
-	for _, entry := range history {
-		actions = append(actions, entry.Action)
-		require.Equal(t, "root@example", entry.Actor)
-		require.NotEmpty(t, entry.Role)
-		require.WithinDuration(t, time.Now(), entry.At, time.Minute)
-	}
-	require.Equal(t, []string{"add", "rotate", "change", "expire", "revoke", "remove"}, actions)
-
-	var text string
-	require.NoError(t, b.pool.QueryRow(ctx, `SELECT string_agg(c::text, ' ') FROM sluice.client_change c`).Scan(&text))
-	require.NotContains(t, text, "hush")
 }

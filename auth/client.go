@@ -43,6 +43,9 @@ type Client struct {
 	// others are.
 	KeyIDs  []string
 	KeysURL string
+
+	// Rates are how often it may ask.
+	Rates Rates
 }
 
 // Expired tells whether the client is refused at that time.
@@ -64,6 +67,7 @@ type Clients struct {
 	cache  *cache
 	flight *singleflight.Group // of secrets that are being hashed
 	actor  string              // who changes them
+	told   func(Entry)         // of each change; may be nil
 }
 
 // NewClients returns the clients of the state database. The table must exist.
@@ -84,11 +88,15 @@ type row struct {
 	JWKS              *string
 	KeysURL           *string
 	Groups            []string
+	Dumps             *int
+	KickOffs          *int
+	Requests          *int
 }
 
 // columns are those of a row, in its order.
 const columns = `c.id, c.scopes, c.created_at, c.expires_at, c.secret_hash, c.secret_expires_at,
-	c.previous_hash, c.previous_expires_at, c.jwks, c.jwks_url, c.groups`
+	c.previous_hash, c.previous_expires_at, c.jwks, c.jwks_url, c.groups,
+	c.dumps, c.kick_offs, c.requests`
 
 // client returns what others may know of the row.
 func (r row) client() (Client, error) {
@@ -111,6 +119,7 @@ func (r row) client() (Client, error) {
 		PreviousExpiresAt: value(r.PreviousExpiresAt),
 		KeyIDs:            keys.ids(),
 		KeysURL:           value(r.KeysURL),
+		Rates:             Rates{Dumps: rateOf(r.Dumps), KickOffs: rateOf(r.KickOffs), Requests: rateOf(r.Requests)},
 	}, nil
 }
 
@@ -171,11 +180,11 @@ func (c *Clients) Get(ctx context.Context, id string) (Client, error) {
 }
 
 // findClient reads the row of a client, or returns ErrNoClient.
-func findClient(ctx context.Context, pool *pgxpool.Pool, id string) (row, error) {
+func findClient(ctx context.Context, db querier, id string) (row, error) {
 	if !validID(id) {
 		return row{}, ErrNoClient
 	}
-	rows, err := pool.Query(ctx, selectClient, id)
+	rows, err := db.Query(ctx, selectClient, id)
 	if err != nil {
 		return row{}, err
 	}
@@ -184,4 +193,9 @@ func findClient(ctx context.Context, pool *pgxpool.Pool, id string) (row, error)
 		return row{}, ErrNoClient
 	}
 	return found, err
+}
+
+// querier is the pool, or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }

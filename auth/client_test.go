@@ -69,16 +69,16 @@ func TestClients(t *testing.T) {
 	require.Equal(t, []string{"system/*.rs"}, all[1].Scopes.Strings())
 	require.WithinDuration(t, time.Now(), all[1].CreatedAt, time.Minute)
 
-	_, err = b.Authenticate(ctx, "lake", "secret-3")
+	_, err = b.Authenticate(ctx, "lake", "secret-3", Origin{})
 	require.ErrorIs(t, err, ErrBadCredentials, "a refused Add changes nothing")
-	lake, err := b.Authenticate(ctx, "lake", "secret-1")
+	lake, err := b.Authenticate(ctx, "lake", "secret-1", Origin{})
 	require.NoError(t, err)
 	require.Equal(t, all[1], lake)
 
 	require.NoError(t, b.Remove(ctx, "lake"))
 	require.ErrorIs(t, b.Remove(ctx, "lake"), ErrNoClient)
 	require.ErrorIs(t, b.Remove(ctx, "nobody\x00"), ErrNoClient)
-	_, err = b.Authenticate(ctx, "lake", "secret-1")
+	_, err = b.Authenticate(ctx, "lake", "secret-1", Origin{})
 	require.ErrorIs(t, err, ErrBadCredentials, "though its secret was right a moment ago")
 }
 
@@ -124,7 +124,7 @@ func TestAddRefuses(t *testing.T) {
 		require.NotContains(t, err.Error(), "hush", name)
 	}
 	require.NoError(t, b.Add(ctx, "a/b@c-d_e.f~1", "Geheimnis: ß🙂", rs))
-	_, err := b.Authenticate(ctx, "a/b@c-d_e.f~1", "Geheimnis: ß🙂")
+	_, err := b.Authenticate(ctx, "a/b@c-d_e.f~1", "Geheimnis: ß🙂", Origin{})
 	require.NoError(t, err)
 
 	all, err := b.List(ctx)
@@ -136,7 +136,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
 	require.NoError(t, b.Add(ctx, "a", "hushhush", []string{"system/*.rs"}))
-	_, err := b.Authenticate(ctx, "a", "hushhush")
+	_, err := b.Authenticate(ctx, "a", "hushhush", Origin{})
 	require.NoError(t, err)
 
 	texts := map[string]bool{}
@@ -146,7 +146,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 		{"' OR true --", "hushhush"}, {"%", "hushhush"},
 	} {
 		before := b.hashes.Load()
-		client, err := b.Authenticate(ctx, c[0], c[1])
+		client, err := b.Authenticate(ctx, c[0], c[1], Origin{})
 		require.ErrorIs(t, err, ErrBadCredentials, "%q", c)
 		want := Client{}
 		if c[0] == "a" { // for the log
@@ -181,14 +181,14 @@ func TestVerifiedSecretIsNotHashedAgain(t *testing.T) {
 	b.hashes.Store(0)
 
 	for range 3 {
-		_, err := b.Authenticate(ctx, "a", "secret-1")
+		_, err := b.Authenticate(ctx, "a", "secret-1", Origin{})
 		require.NoError(t, err)
 	}
 	require.EqualValues(t, 1, b.hashes.Load())
 
-	_, err := b.Authenticate(ctx, "a", "secret-2")
+	_, err := b.Authenticate(ctx, "a", "secret-2", Origin{})
 	require.ErrorIs(t, err, ErrBadCredentials, "a right secret opens no door to a wrong one")
-	_, err = b.Authenticate(ctx, "b", "secret-1")
+	_, err = b.Authenticate(ctx, "b", "secret-1", Origin{})
 	require.NoError(t, err)
 	require.EqualValues(t, 3, b.hashes.Load(), "what is known of one client says nothing of another")
 }
@@ -199,22 +199,22 @@ func TestChangesAreSeenAtOnce(t *testing.T) {
 	elsewhere, _ := another(b.pool)
 	rs := []string{"system/*.rs"}
 	require.NoError(t, b.Add(ctx, "a", "secret-1", rs))
-	_, err := b.Authenticate(ctx, "a", "secret-1")
+	_, err := b.Authenticate(ctx, "a", "secret-1", Origin{})
 	require.NoError(t, err)
 
 	// Another process gives the client another secret, then other scopes.
 	require.NoError(t, elsewhere.Remove(ctx, "a"))
-	_, err = b.Authenticate(ctx, "a", "secret-1")
+	_, err = b.Authenticate(ctx, "a", "secret-1", Origin{})
 	require.ErrorIs(t, err, ErrBadCredentials)
 	require.NoError(t, elsewhere.Add(ctx, "a", "secret-2", rs))
-	_, err = b.Authenticate(ctx, "a", "secret-1")
+	_, err = b.Authenticate(ctx, "a", "secret-1", Origin{})
 	require.ErrorIs(t, err, ErrBadCredentials)
-	_, err = b.Authenticate(ctx, "a", "secret-2")
+	_, err = b.Authenticate(ctx, "a", "secret-2", Origin{})
 	require.NoError(t, err)
 
 	_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET scopes = '{system/Patient.rs}'`)
 	require.NoError(t, err)
-	client, err := b.Authenticate(ctx, "a", "secret-2")
+	client, err := b.Authenticate(ctx, "a", "secret-2", Origin{})
 	require.NoError(t, err)
 	require.False(t, client.Scopes.AllowsType("Observation", true))
 }
@@ -228,12 +228,12 @@ func TestManyRequestsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			_, err := b.Authenticate(ctx, "a", "secret-1")
+			_, err := b.Authenticate(ctx, "a", "secret-1", Origin{})
 			assert.NoError(t, err)
 		})
 	}
 	wg.Go(func() {
-		_, err := b.Authenticate(ctx, "a", "secret-2")
+		_, err := b.Authenticate(ctx, "a", "secret-2", Origin{})
 		assert.ErrorIs(t, err, ErrBadCredentials)
 	})
 	wg.Wait()
@@ -246,20 +246,20 @@ func TestOneWrongSecretAtOnce(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
 	for range hashesAtOnce { // others are being hashed
-		require.NoError(t, b.hasher.enter(ctx))
+		require.NoError(t, b.hasher.queue.enter(ctx, "", Origin{}))
 	}
 	before := b.pool.Stat().AcquireCount()
 	var wg sync.WaitGroup
 	const count = maxWaiting + 50
 	for range count {
 		wg.Go(func() {
-			_, err := b.Authenticate(ctx, "nobody", "wrong")
+			_, err := b.Authenticate(ctx, "nobody", "wrong", Origin{})
 			assert.ErrorIs(t, err, ErrBadCredentials)
 		})
 	}
 	require.Eventually(t, func() bool { return b.pool.Stat().AcquireCount() >= before+count }, 10*time.Second, time.Millisecond)
 	for range hashesAtOnce {
-		b.hasher.leave()
+		b.hasher.queue.leave()
 	}
 	wg.Wait()
 }
@@ -268,13 +268,13 @@ func TestKnownSecretDoesNotWait(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
 	require.NoError(t, b.Add(ctx, "a", "secret-1", []string{"system/*.rs"}))
-	_, err := b.Authenticate(ctx, "a", "secret-1")
+	_, err := b.Authenticate(ctx, "a", "secret-1", Origin{})
 	require.NoError(t, err)
 
 	for range hashesAtOnce { // strangers are being hashed
-		require.NoError(t, b.hasher.enter(ctx))
+		require.NoError(t, b.hasher.queue.enter(ctx, "", Origin{}))
 	}
-	_, err = b.Authenticate(ctx, "a", "secret-1")
+	_, err = b.Authenticate(ctx, "a", "secret-1", Origin{})
 	require.NoError(t, err)
 }
 
@@ -285,24 +285,24 @@ func TestFailuresAreNotRefusals(t *testing.T) {
 
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err := b.Authenticate(ended, "a", "secret-1")
+	_, err := b.Authenticate(ended, "a", "secret-1", Origin{})
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, ErrBadCredentials)
 
 	_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET scopes = '{"patient/*.rs"}'`)
 	require.NoError(t, err)
-	_, err = b.Authenticate(ctx, "a", "secret-1")
+	_, err = b.Authenticate(ctx, "a", "secret-1", Origin{})
 	require.ErrorIs(t, err, ErrInvalidScope)
 	_, err = b.List(ctx)
 	require.ErrorIs(t, err, ErrInvalidScope)
 
 	_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET secret_hash = 'secret-1'`)
 	require.NoError(t, err)
-	_, err = b.Authenticate(ctx, "a", "secret-1")
+	_, err = b.Authenticate(ctx, "a", "secret-1", Origin{})
 	require.ErrorIs(t, err, errHash)
 
 	b.pool.Close()
-	_, err = b.Authenticate(ctx, "a", "secret-1")
+	_, err = b.Authenticate(ctx, "a", "secret-1", Origin{})
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrBadCredentials)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +54,10 @@ func fetchKeys(ctx context.Context, client *http.Client, address string) (keySet
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
 	request.Header.Set("User-Agent", "sluice")
 	response, err := client.Do(request)
+	var failed *url.Error
+	if errors.As(err, &failed) { // which tells the whole address
+		err = failed.Err
+	}
 	if err != nil {
 		return nil, 0, err
 	}

@@ -42,3 +42,29 @@ func FuzzParseScope(f *testing.F) {
 		}
 	})
 }
+
+// FuzzClaimedBy: what an assertion claims is no client's id, or could be one.
+func FuzzClaimedBy(f *testing.F) {
+	f.Add("x." + encode([]byte(`{"sub":"a"}`)) + ".y")
+	f.Add("." + encode([]byte(`{"sub":"a\u0000b","Sub":"c"}`)))
+	f.Fuzz(func(t *testing.T, text string) {
+		if id := ClaimedBy(text); id != "" {
+			require.True(t, validID(id))
+		}
+	})
+}
+
+// FuzzKeysURL: an address of keys is refused, or is one of https without what
+// could be a secret but its query, which no log has.
+func FuzzKeysURL(f *testing.F) {
+	f.Add("https://client.example.org/jwks.json?x=y")
+	f.Add("https://a:b@[::1]:443/#x")
+	f.Fuzz(func(t *testing.T, address string) {
+		if checkKeysURL(address, false) != nil {
+			return
+		}
+		require.Regexp(t, `(?i)^https://`, address)
+		require.NotContains(t, withoutQuery(address), "?")
+		require.NotEqual(t, "unreadable", withoutQuery(address))
+	})
+}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,37 +10,100 @@ import (
 )
 
 // By returns the same clients with the name of who changes them, for the
-// history.
-func (c *Clients) By(actor string) *Clients {
+// history. told, unless nil, gets each change when it is done.
+func (c *Clients) By(actor string, told func(Entry)) *Clients {
 	named := *c
-	named.actor = actor
+	named.actor, named.told = actor, told
 	return &named
 }
 
-// Entry is one change of a client. It tells what was done, but no values:
-// neither secrets nor keys.
+// Entry is one change of a client.
 type Entry struct {
-	At     time.Time
-	Action string // add, rotate, expire, revoke, change or remove
-	Actor  string
-	Role   string // of the database
+	ID       int64
+	At       time.Time
+	ClientID string
+	Action   string // add, rotate, expire, revoke, change or remove
+	Actor    string
+	Role     string // of the database
+
+	// Details are what is different by it, by name. They hold no secret.
+	Details map[string]string
 }
 
-const insertChange = `INSERT INTO sluice.client_change (client_id, action, actor) VALUES ($1, $2, $3)`
+const lockClient = `SELECT ` + columns + ` FROM sluice.client c WHERE id = $1 FOR UPDATE`
 
-// record writes down what was done to a client, in the transaction that does
-// it.
-func (c *Clients) record(ctx context.Context, tx pgx.Tx, id, action string) error {
-	_, err := tx.Exec(ctx, insertChange, id, action, c.actor)
+// change runs what changes one client and writes down what is different by it,
+// in one transaction. do is given the client as it was, zero if it was not there.
+func (c *Clients) change(ctx context.Context, action, id string, do func(pgx.Tx, row) error) error {
+	if !validID(id) {
+		return ErrNoClient
+	}
+	var entry Entry
+	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		before, err := lockedClient(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := do(tx, before); err != nil {
+			return err
+		}
+		after, err := findClient(ctx, tx, id)
+		if err != nil && !errors.Is(err, ErrNoClient) {
+			return err
+		}
+		entry, err = c.record(ctx, tx, id, action, differences(before, after))
+		return err
+	})
+	if err == nil && c.told != nil {
+		c.told(entry)
+	}
 	return err
 }
 
-const selectChanges = `
-SELECT at, action, actor, role FROM (
+// lockedClient returns the client that nobody else changes until the
+// transaction ends; zero if there is none.
+func lockedClient(ctx context.Context, tx pgx.Tx, id string) (row, error) {
+	rows, err := tx.Query(ctx, lockClient, id)
+	if err != nil {
+		return row{}, err
+	}
+	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[row])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return row{}, nil
+	}
+	return found, err
+}
+
+const (
+	entryColumns = `id, at, client_id, action, actor, role, details`
+
+	insertChange = `
+INSERT INTO sluice.client_change (client_id, action, actor, details) VALUES ($1, $2, $3, $4)
+RETURNING ` + entryColumns
+
+	selectChanges = `
+SELECT ` + entryColumns + ` FROM (
 	SELECT * FROM sluice.client_change WHERE client_id = $1 ORDER BY id DESC LIMIT $2
 ) AS latest ORDER BY id`
 
-// maxHistory bounds what History returns.
+	selectUnstored = `
+SELECT ` + entryColumns + ` FROM sluice.client_change
+WHERE stored_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED`
+
+	markStored = `UPDATE sluice.client_change SET stored_at = now() WHERE id = ANY($1)`
+)
+
+// record writes down what was done to a client.
+func (c *Clients) record(ctx context.Context, tx pgx.Tx, id, action string, details map[string]string) (Entry, error) {
+	rows, err := tx.Query(ctx, insertChange, id, action, c.actor, details)
+	if err != nil {
+		return Entry{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Entry])
+}
+
+// maxHistory bounds what History returns, and what StoreChanges hands over at
+// once.
 const maxHistory = 100
 
 // History returns the latest changes of a client, the oldest first. It outlives
@@ -54,4 +118,35 @@ func (c *Clients) History(ctx context.Context, id string) ([]Entry, error) {
 		return nil, fmt.Errorf("auth: history of client %q: %w", id, err)
 	}
 	return entries, nil
+}
+
+// StoreChanges hands over the oldest changes of clients that were not stored
+// elsewhere yet, and marks them when store has done so. It returns how many. Of
+// several processes, each change is handed to one at a time; one that ends in
+// between lets the next have it again.
+func (c *Clients) StoreChanges(ctx context.Context, store func([]Entry) error) (count int, err error) {
+	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, selectUnstored, maxHistory)
+		if err != nil {
+			return err
+		}
+		entries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Entry])
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		if err := store(entries); err != nil {
+			return err
+		}
+		ids := make([]int64, len(entries))
+		for i, entry := range entries {
+			ids[i] = entry.ID
+		}
+		count = len(entries)
+		_, err = tx.Exec(ctx, markStored, ids)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("auth: changes of clients: %w", err)
+	}
+	return count, nil
 }

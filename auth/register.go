@@ -37,6 +37,9 @@ type Registration struct {
 
 	// ExpiresAt is when the client is refused from; zero means never.
 	ExpiresAt time.Time
+
+	// Rates are how often it may ask.
+	Rates Rates
 }
 
 // Keys are the public keys of a client: a JWK Set, or where one is.
@@ -49,8 +52,8 @@ type Keys struct {
 }
 
 const insertClient = `
-INSERT INTO sluice.client (id, scopes, secret_hash, secret_expires_at, jwks, jwks_url, groups, expires_at)
-VALUES ($1, $2, $3, now() + $4::bigint * interval '1 microsecond', $5, $6, $7, $8)`
+INSERT INTO sluice.client (id, scopes, secret_hash, secret_expires_at, jwks, jwks_url, groups, expires_at, dumps, kick_offs, requests)
+VALUES ($1, $2, $3, now() + $4::bigint * interval '1 microsecond', $5, $6, $7, $8, $9, $10, $11)`
 
 // Add registers a client of HTTP Basic that may take what the scopes say.
 func (c *Clients) Add(ctx context.Context, id, secret string, scopes []string) error {
@@ -75,13 +78,14 @@ func (c *Clients) Register(ctx context.Context, r Registration) error {
 		hash = &made
 	}
 
-	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, insertClient, r.ID, granted.Strings(), hash, microseconds(r.SecretLife),
-			column(string(r.Keys.JWKS)), column(r.Keys.URL), r.Groups, column(r.ExpiresAt))
-		if err != nil {
-			return err
+	err = c.change(ctx, "add", r.ID, func(tx pgx.Tx, before row) error {
+		if before.ID != "" {
+			return ErrClientExists
 		}
-		return c.record(ctx, tx, r.ID, "add")
+		_, err := tx.Exec(ctx, insertClient, r.ID, granted.Strings(), hash, microseconds(r.SecretLife),
+			column(string(r.Keys.JWKS)), column(r.Keys.URL), r.Groups, column(r.ExpiresAt),
+			r.Rates.Dumps.column(), r.Rates.KickOffs.column(), r.Rates.Requests.column())
+		return err
 	})
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == uniqueViolation {
@@ -111,27 +115,20 @@ const deleteClient = `DELETE FROM sluice.client WHERE id = $1`
 // process. The error is ErrNoClient when there is none. Whoever is given its id
 // afterwards is taken for the owner of its exports: Expire only refuses it.
 func (c *Clients) Remove(ctx context.Context, id string) error {
-	return c.change(ctx, "remove", id, deleteClient)
+	return c.run(ctx, "remove", id, deleteClient)
 }
 
-// change runs a statement that concerns one client ($1) and records it, or
-// returns ErrNoClient.
-func (c *Clients) change(ctx context.Context, verb, id, sql string, args ...any) error {
-	if !validID(id) {
-		return fmt.Errorf("auth: %s client %q: %w", verb, id, ErrNoClient)
-	}
-	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, sql, append([]any{id}, args...)...)
-		if err != nil {
-			return err
-		}
-		if tag.RowsAffected() == 0 {
+// run runs a statement that changes one client ($1), or returns ErrNoClient.
+func (c *Clients) run(ctx context.Context, action, id, sql string, args ...any) error {
+	err := c.change(ctx, action, id, func(tx pgx.Tx, before row) error {
+		if before.ID == "" {
 			return ErrNoClient
 		}
-		return c.record(ctx, tx, id, verb)
+		_, err := tx.Exec(ctx, sql, append([]any{id}, args...)...)
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("auth: %s client %q: %w", verb, id, err)
+		return fmt.Errorf("auth: %s client %q: %w", action, id, err)
 	}
 	return nil
 }

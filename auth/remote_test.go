@@ -258,8 +258,9 @@ func TestNoPrivateAddresses(t *testing.T) {
 		server.URL, "https://localhost:" + port, "https://[::ffff:127.0.0.1]:" + port, "https://0.0.0.0:" + port,
 		"https://169.254.169.254/latest/meta-data/", "https://10.0.0.1/", "https://[fd00::1]/", "https://[fe80::1]/",
 	} {
-		_, _, err := fetchKeys(t.Context(), tokens.remote.client, address)
+		_, _, err := fetchKeys(t.Context(), tokens.remote.client, address+"?token=hushhush")
 		require.Error(t, err, address)
+		require.NotContains(t, err.Error(), "hushhush")
 		if !strings.Contains(address, "[f") { // a machine without IPv6 has no way to try
 			require.ErrorIs(t, err, errPrivateAddress, address)
 		}

@@ -2,18 +2,14 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-const (
-	lockClient = `SELECT secret_hash FROM sluice.client WHERE id = $1 FOR UPDATE`
-
-	// The one that is replaced works as long as it would have at most.
-	rotateSecret = `
+// The one that is replaced works as long as it would have at most.
+const rotateSecret = `
 UPDATE sluice.client SET
 	previous_hash = CASE WHEN $3::bigint > 0 THEN secret_hash END,
 	previous_expires_at = CASE WHEN $3 > 0 AND secret_hash IS NOT NULL
@@ -21,7 +17,6 @@ UPDATE sluice.client SET
 	secret_hash = $2,
 	secret_expires_at = now() + $4::bigint * interval '1 microsecond'
 WHERE id = $1`
-)
 
 // Rotate gives the client a new secret. The one it had goes on to work for the
 // time keep, so that its programs can be told the new one; whatever was left of
@@ -35,31 +30,21 @@ func (c *Clients) Rotate(ctx context.Context, id, secret string, keep, life time
 }
 
 func (c *Clients) rotate(ctx context.Context, id, secret string, keep, life time.Duration) error {
-	if !validID(id) {
-		return ErrNoClient
-	}
 	if err := checkSecret(secret); err != nil {
 		return err
 	}
 	if keep < 0 || life < 0 {
 		return fmt.Errorf("%w: a time can't be less than nothing", ErrInvalidClient)
 	}
-	return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		var current *string
-		err := tx.QueryRow(ctx, lockClient, id).Scan(&current)
-		if errors.Is(err, pgx.ErrNoRows) {
+	return c.change(ctx, "rotate", id, func(tx pgx.Tx, before row) error {
+		if before.ID == "" {
 			return ErrNoClient
 		}
+		hash, err := c.hasher.hashBeside(ctx, value(before.Hash), secret)
 		if err != nil {
 			return err
 		}
-		hash, err := c.hasher.hashBeside(ctx, value(current), secret)
-		if err != nil {
-			return err
-		}
-		if _, err = tx.Exec(ctx, rotateSecret, id, hash, keep.Microseconds(), microseconds(life)); err != nil {
-			return err
-		}
-		return c.record(ctx, tx, id, "rotate")
+		_, err = tx.Exec(ctx, rotateSecret, id, hash, keep.Microseconds(), microseconds(life))
+		return err
 	})
 }

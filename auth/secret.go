@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -45,54 +44,26 @@ const (
 	hashBytes  = 32
 )
 
-// hashesAtOnce bounds the memory that hashing takes, whatever the number of
-// requests: twice 19 MiB.
-const hashesAtOnce = 2
-
 // deriveFunc is argon2.IDKey; tests count with another.
 type deriveFunc func(secret, salt []byte, passes, memory uint32, threads uint8, length uint32) []byte
-
-// maxWaiting bounds how many requests may wait for a slot: what comes on top is
-// told to come back.
-const maxWaiting = 256
 
 // hasher makes and checks argon2id hashes in the PHC string format,
 // $argon2id$v=19$m=…,t=…,p=…$salt$hash, a few at a time.
 type hasher struct {
-	derive  deriveFunc
-	slots   chan struct{}
-	waiting atomic.Int32
-	decoy   string // a hash that no secret is known for
+	derive deriveFunc
+	queue  *queue
+	decoy  string // a hash that no secret is known for
 }
 
 // newHasher makes a hasher whose decoy costs as much as a stored hash.
 func newHasher() *hasher {
-	h := &hasher{derive: argon2.IDKey, slots: make(chan struct{}, hashesAtOnce)}
+	h := &hasher{derive: argon2.IDKey, queue: newQueue()}
 	salt, hash := make([]byte, saltBytes), make([]byte, hashBytes)
 	_, _ = rand.Read(salt)
 	_, _ = rand.Read(hash)
 	h.decoy = format(usual, salt, hash)
 	return h
 }
-
-// enter waits for a slot, unless too many do already (ErrBusy). Each successful
-// enter needs a leave.
-func (h *hasher) enter(ctx context.Context) error {
-	if h.waiting.Add(1) > maxWaiting {
-		h.waiting.Add(-1)
-		return ErrBusy
-	}
-	defer h.waiting.Add(-1)
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// leave gives the slot back.
-func (h *hasher) leave() { <-h.slots }
 
 // hash returns the PHC string of a secret, with a salt of its own.
 func (h *hasher) hash(ctx context.Context, secret string) (string, error) {
@@ -113,16 +84,16 @@ func (h *hasher) hashBeside(ctx context.Context, stored, secret string) (string,
 }
 
 func (h *hasher) hashLike(ctx context.Context, secret string, salt []byte) (string, error) {
-	if err := h.enter(ctx); err != nil {
+	if err := h.queue.enter(ctx, "", Origin{}); err != nil {
 		return "", err
 	}
-	defer h.leave()
+	defer h.queue.leave()
 	key := h.derive([]byte(secret), salt, usual.passes, usual.memory, usual.threads, hashBytes)
 	return format(usual, salt, key), nil
 }
 
 // verifyAny returns which of the stored hashes the secret belongs to, or -1.
-// Hashes of one cost and salt take one derivation. The caller holds a slot.
+// Hashes of one cost and salt take one derivation. The caller has its turn.
 func (h *hasher) verifyAny(stored []string, secret string) (fits int, err error) {
 	fits = -1
 	derived := map[string][]byte{}

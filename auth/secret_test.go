@@ -1,12 +1,10 @@
 package auth
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -105,44 +103,8 @@ func TestHashingIsBounded(t *testing.T) {
 	require.EqualValues(t, hashesAtOnce, most.Load())
 }
 
-func TestWaitingForASlotEndsWithTheContext(t *testing.T) {
-	t.Parallel()
-	h := newHasher()
-	for range hashesAtOnce {
-		require.NoError(t, h.enter(t.Context()))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := h.hash(ctx, "secret")
-	require.ErrorIs(t, err, context.Canceled)
-
-	h.leave()
-	_, err = h.hash(t.Context(), "secret")
-	require.NoError(t, err)
-}
-
-// TestQueueIsBounded: who comes when too many wait does not wait as well.
-func TestQueueIsBounded(t *testing.T) {
-	t.Parallel()
-	h := newHasher()
-	for range hashesAtOnce {
-		require.NoError(t, h.enter(t.Context()))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var waiting sync.WaitGroup
-	for range maxWaiting {
-		waiting.Go(func() { assert.ErrorIs(t, h.enter(ctx), context.Canceled) })
-	}
-	require.Eventually(t, func() bool { return h.waiting.Load() == maxWaiting }, 10*time.Second, time.Millisecond)
-	require.ErrorIs(t, h.enter(t.Context()), ErrBusy)
-	cancel()
-	waiting.Wait()
-	h.leave()
-	require.NoError(t, h.enter(t.Context()), "when they have gone there is room again")
-}
-
-// verify reports whether secret belongs to the stored hash. The caller holds a
-// slot.
+// verify reports whether secret belongs to the stored hash. The caller has
+// its turn.
 func (h *hasher) verify(stored, secret string) (bool, error) {
 	fits, err := h.verifyAny([]string{stored}, secret)
 	return fits == 0, err

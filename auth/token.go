@@ -43,13 +43,19 @@ type Tokens struct {
 	algorithms []jose.SignatureAlgorithm
 	life       time.Duration
 	remote     *remoteKeys
+	decoy      decoy
 }
 
 // NewTokens returns the tokens of the state database. The error says which
 // algorithm is none that can be allowed.
 func NewTokens(pool *pgxpool.Pool, cfg TokenConfig) (*Tokens, error) {
+	decoy, err := newDecoy()
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
 	t := &Tokens{
 		pool:   pool,
+		decoy:  decoy,
 		life:   cmp.Or(cfg.Life, DefaultTokenLife),
 		remote: newRemoteKeys(cfg.Anywhere),
 	}

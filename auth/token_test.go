@@ -130,6 +130,7 @@ func TestAssertionsRefused(t *testing.T) {
 		"UnknownKid":    {es.sign(t, claims("app"), fields{"kid": "nonsense"}), unknownKey},
 		"KidOfOther":    {es.sign(t, claims("app"), fields{"kid": "rs"}), unknownKey},
 		"OtherClient":   {es.sign(t, claims("other")), unknownKey},
+		"DecoyKid":      {es.sign(t, claims("nobody"), fields{"kid": decoyKeyID}), unknownKey},
 		"NoSuchClient":  {es.sign(t, claims("nobody")), unknownKey},
 		"StrangeClient": {es.sign(t, claims("a\x00b")), unknownKey},
 		"NoKeys":        {es.sign(t, claims("basic")), unknownKey},
@@ -165,6 +166,26 @@ func TestAssertionsRefused(t *testing.T) {
 	} {
 		_, err := tokens.Exchange(ctx, ask(es.sign(t, claims("app", good))))
 		require.NoError(t, err, good)
+	}
+}
+
+// TestAssertionCost: whoever has no key of the client makes the server verify
+// one signature, whether there is such a client and such a key or not.
+func TestAssertionCost(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	tokens := b.tokens(t, TokenConfig{Algorithms: knownAlgorithms})
+	b.register(t, "app", newSigner(t, "k", "ES384"))
+	require.NoError(t, b.Add(t.Context(), "basic", "hushhush", []string{"system/*.rs"}))
+	for _, alg := range knownAlgorithms {
+		for _, id := range []string{"app", "basic", "nobody", "no:body"} {
+			foreign := newSigner(t, "k", alg)
+			a, err := parseAssertion(foreign.sign(t, claims(id)), tokens.algorithms, []string{audience}, time.Now())
+			require.NoError(t, err)
+			_, err = tokens.prove(t.Context(), a, time.Now())
+			requireRefused(t, err, InvalidClient, unknownKey)
+			require.True(t, a.tried, alg+id)
+		}
 	}
 }
 

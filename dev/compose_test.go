@@ -49,6 +49,38 @@ func TestCompose(t *testing.T) {
 	})
 }
 
+// What runs in the image runs as nobody, with nothing else to run and nowhere to
+// write.
+func TestImageIsBare(t *testing.T) {
+	t.Parallel()
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	require.NoError(t, err)
+	_, last, found := strings.Cut(string(dockerfile), "\nFROM scratch\n")
+	require.True(t, found)
+	require.NotContains(t, last, "FROM ")
+	require.Contains(t, last, "\nUSER 65534:65534\n")
+	for name, service := range compose(t).Services {
+		if service.Build == nil {
+			continue
+		}
+		require.True(t, service.ReadOnly, name)
+		require.Equal(t, []string{"ALL"}, service.CapDrop, name)
+		require.Contains(t, service.SecurityOpt, "no-new-privileges:true", name)
+		require.False(t, service.Privileged, name)
+		require.Empty(t, service.User, name)
+	}
+}
+
+// With the secrets that everybody knows, nobody else reaches a port.
+func TestComposePorts(t *testing.T) {
+	t.Parallel()
+	for name, service := range compose(t).Services {
+		for _, port := range service.Ports {
+			require.Equal(t, "127.0.0.1", port.HostIP, name)
+		}
+	}
+}
+
 // Every setting of the compose file, and of the image, is one that the program
 // knows.
 func TestComposeSettings(t *testing.T) {

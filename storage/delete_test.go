@@ -18,7 +18,7 @@ import (
 // begin starts a multipart upload and forgets it, as a killed process does.
 func begin(t *testing.T, bucketURL, key string) {
 	t.Helper()
-	core, bucket, prefix := direct(t, bucketURL)
+	core, bucket, prefix := storagetest.Direct(t, bucketURL)
 	name := prefix + key
 	id, err := core.NewMultipartUpload(t.Context(), bucket, name, minio.PutObjectOptions{})
 	require.NoError(t, err)

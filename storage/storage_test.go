@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -40,30 +38,11 @@ func openURL(t *testing.T, bucketURL string) *storage.Bucket {
 	return b
 }
 
-// direct returns a client of the store that shares no code with ours, and the
-// bucket and the prefix that the URL names.
-func direct(t *testing.T, bucketURL string) (core minio.Core, bucket, prefix string) {
-	t.Helper()
-	u, err := url.Parse(bucketURL)
-	require.NoError(t, err)
-	secret, _ := u.User.Password()
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	client, err := minio.New(u.Host, &minio.Options{
-		Creds:     credentials.NewStaticV4(u.User.Username(), secret, ""),
-		Region:    u.Query().Get("region"),
-		Transport: transport,
-	})
-	require.NoError(t, err)
-	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-	return minio.Core{Client: client}, bucket, prefix + "/"
-}
-
 // unfinished lists the multipart uploads below the URL's prefix that were begun
 // and neither completed nor aborted.
 func unfinished(t *testing.T, bucketURL string) []string {
 	t.Helper()
-	client, bucket, prefix := direct(t, bucketURL)
+	client, bucket, prefix := storagetest.Direct(t, bucketURL)
 	var names []string
 	for info := range client.ListIncompleteUploads(t.Context(), bucket, "", true) {
 		require.NoError(t, info.Err)

@@ -5,43 +5,22 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
-
-// direct returns a client of the store that shares no code with ours, and the
-// bucket and the prefix of the fixture.
-func (f *fixture) direct(t *testing.T) (core minio.Core, bucket, prefix string) {
-	t.Helper()
-	u, err := url.Parse(f.bucketURL)
-	require.NoError(t, err)
-	secret, _ := u.User.Password()
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	client, err := minio.New(u.Host, &minio.Options{
-		Creds:     credentials.NewStaticV4(u.User.Username(), secret, ""),
-		Region:    u.Query().Get("region"),
-		Transport: transport,
-	})
-	require.NoError(t, err)
-	bucket, prefix, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-	return minio.Core{Client: client}, bucket, prefix + "/"
-}
 
 // keys lists the objects of the export, by their names below its id.
 func (f *fixture) keys(t *testing.T, id uuid.UUID) []string {
 	t.Helper()
-	core, bucket, prefix := f.direct(t)
+	core, bucket, prefix := storagetest.Direct(t, f.bucketURL)
 	prefix += id.String() + "/"
 	keys := []string{}
 	for object := range core.Client.ListObjects(t.Context(), bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
@@ -54,7 +33,7 @@ func (f *fixture) keys(t *testing.T, id uuid.UUID) []string {
 // object returns the stored bytes of one object.
 func (f *fixture) object(t *testing.T, key string) []byte {
 	t.Helper()
-	core, bucket, prefix := f.direct(t)
+	core, bucket, prefix := storagetest.Direct(t, f.bucketURL)
 	body, _, _, err := core.GetObject(t.Context(), bucket, prefix+key, minio.GetObjectOptions{})
 	require.NoError(t, err)
 	defer func() { _ = body.Close() }()
@@ -66,7 +45,7 @@ func (f *fixture) object(t *testing.T, key string) []byte {
 // uploads counts the unfinished uploads under the fixture's prefix.
 func (f *fixture) uploads(t *testing.T) int {
 	t.Helper()
-	core, bucket, prefix := f.direct(t)
+	core, bucket, prefix := storagetest.Direct(t, f.bucketURL)
 	// Not by prefix: some stores take it for a whole key.
 	found, err := core.ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000)
 	require.NoError(t, err)
@@ -143,7 +122,7 @@ func TestUploadOfKilledProcess(t *testing.T) {
 	f.start(t, options{})
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 1)
-	core, bucket, prefix := f.direct(t)
+	core, bucket, prefix := storagetest.Direct(t, f.bucketURL)
 	_, err := core.NewMultipartUpload(t.Context(), bucket, prefix+id.String()+"/Patient.0001.ndjson.gz", minio.PutObjectOptions{})
 	require.NoError(t, err)
 	require.NotZero(t, f.uploads(t))

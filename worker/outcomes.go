@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/storage"
 )
@@ -27,37 +28,24 @@ type outcomes struct {
 	more  int64 // those that are too many to tell
 }
 
-// outcome is a FHIR OperationOutcome with one issue.
-type outcome struct {
-	ResourceType string         `json:"resourceType"`
-	Issue        []outcomeIssue `json:"issue"`
-}
-
-type outcomeIssue struct {
-	Severity    string   `json:"severity"`
-	Code        string   `json:"code"`
-	Diagnostics string   `json:"diagnostics"`
-	Expression  []string `json:"expression,omitempty"`
-}
-
 // add takes one issue.
 func (o *outcomes) add(issue dump.Issue) {
 	if o.count >= maxOutcomes {
 		o.more++
 		return
 	}
-	o.write(outcomeIssue{
+	o.write(fhir.OutcomeIssue{
 		Code:        "structure",
 		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; it is exported as it is stored", issue.ResourceType, issue.ID, issue.Path, issue.Reason),
 		Expression:  []string{issue.Path},
 	})
 }
 
-func (o *outcomes) write(issue outcomeIssue) {
+func (o *outcomes) write(issue fhir.OutcomeIssue) {
 	issue.Severity = "warning"
 	encoder := json.NewEncoder(&o.lines)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(outcome{ResourceType: "OperationOutcome", Issue: []outcomeIssue{issue}}); err != nil {
+	if err := encoder.Encode(fhir.NewOutcome(issue)); err != nil {
 		panic(err) // strings alone, into memory
 	}
 	o.count++
@@ -67,7 +55,7 @@ func (o *outcomes) write(issue outcomeIssue) {
 // are.
 func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string) (jobs.File, *storage.Staged, error) {
 	if o.more > 0 {
-		o.write(outcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
+		o.write(fhir.OutcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
 	}
 	plain := int64(o.lines.Len())
 	packed, err := o.pack()

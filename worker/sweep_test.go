@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
 // leave puts into the bucket what a crash can leave there of an export: an
@@ -18,7 +19,7 @@ func (f *fixture) leave(t *testing.T, id uuid.UUID) {
 	_, err := f.bucket.Upload(t.Context(), id.String()+"/Patient.0001.ndjson.gz", strings.NewReader("object"))
 	require.NoError(t, err)
 
-	core, bucket, prefix := f.direct(t)
+	core, bucket, prefix := storagetest.Direct(t, f.bucketURL)
 	key := prefix + id.String() + "/Patient.0002.ndjson.gz"
 	upload, err := core.NewMultipartUpload(t.Context(), bucket, key, minio.PutObjectOptions{})
 	require.NoError(t, err)
@@ -31,7 +32,7 @@ type remains struct{ objects, uploads int }
 
 func (f *fixture) remains(t *testing.T, id uuid.UUID) (found remains) {
 	t.Helper()
-	core, bucket, prefix := f.direct(t)
+	core, bucket, prefix := storagetest.Direct(t, f.bucketURL)
 	listed, err := core.ListMultipartUploads(t.Context(), bucket, "", "", "", "", 1000)
 	require.NoError(t, err)
 	for _, upload := range listed.Uploads {

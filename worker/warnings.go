@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/storage"
 )
@@ -15,7 +16,7 @@ func writeWarnings(ctx context.Context, bucket *storage.Bucket, export jobs.Expo
 	}
 	var warnings outcomes
 	for _, warning := range export.Request.Warnings {
-		issue := outcomeIssue{Code: warning.Code, Diagnostics: warning.Text + "; the export went on without"}
+		issue := fhir.OutcomeIssue{Code: warning.Code, Diagnostics: warning.Text + "; the export went on without"}
 		if warning.Parameter != "" {
 			issue.Expression = []string{warning.Parameter}
 		}

@@ -6,11 +6,14 @@ package storagetest
 
 import (
 	"crypto/rand"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,4 +35,23 @@ func Bucket(tb testing.TB) string {
 	require.NoError(tb, err)
 	u.Path = strings.TrimSuffix(u.Path, "/") + "/" + strings.ToLower(rand.Text())
 	return u.String()
+}
+
+// Direct returns a client of the store that shares no code with ours, and the
+// bucket and the prefix that a URL names.
+func Direct(tb testing.TB, bucketURL string) (core minio.Core, bucket, prefix string) {
+	tb.Helper()
+	u, err := url.Parse(bucketURL)
+	require.NoError(tb, err)
+	secret, _ := u.User.Password()
+	transport := &http.Transport{}
+	tb.Cleanup(transport.CloseIdleConnections)
+	client, err := minio.New(u.Host, &minio.Options{
+		Creds:     credentials.NewStaticV4(u.User.Username(), secret, ""),
+		Region:    u.Query().Get("region"),
+		Transport: transport,
+	})
+	require.NoError(tb, err)
+	bucket, prefix, _ = strings.Cut(strings.Trim(u.Path, "/"), "/")
+	return minio.Core{Client: client}, bucket, prefix + "/"
 }

@@ -1,0 +1,50 @@
+package api_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestLargeBodies: large bodies are read a few at a time, and who sends slowly
+// keeps no other client from being read.
+func TestLargeBodies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	large := strings.Repeat(" ", 20<<10) + "nonsense"
+	send := func(id, secret, body string) answer {
+		request := b.request(t, http.MethodPost, "/fhir/$export", "Content-Type", typeFHIR)
+		request.SetBasicAuth(id, secret)
+		request.Body = io.NopCloser(strings.NewReader(body))
+		request.ContentLength = int64(len(body))
+		return b.do(t, request)
+	}
+	var stop []func() (answer, error)
+	var ends []*io.PipeWriter
+	for range 2 {
+		from, to := io.Pipe()
+		request := b.request(t, http.MethodPost, "/fhir/$export", "Content-Type", typeFHIR)
+		request.Body = from // of unknown length
+		ends, stop = append(ends, to), append(stop, b.later(t, request))
+		_, err := to.Write([]byte("nonsense"))
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		return send(clientID, clientSecret, large).StatusCode == http.StatusTooManyRequests
+	}, patience, tick)
+	requireThrottled(t, send(clientID, clientSecret, large))
+	require.Equal(t, http.StatusBadRequest, send(clientID, clientSecret, "nonsense").StatusCode, "a small one is read")
+	require.Equal(t, http.StatusBadRequest, send("other", "other-secret", large).StatusCode)
+
+	for i, end := range ends {
+		require.NoError(t, end.Close())
+		got, err := stop[i]()
+		require.NoError(t, err)
+		require.Equal(t, http.StatusBadRequest, got.StatusCode)
+	}
+	require.Equal(t, http.StatusBadRequest, send(clientID, clientSecret, large).StatusCode)
+}

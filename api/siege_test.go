@@ -1,0 +1,71 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/auth"
+)
+
+// TestSiege: fifty addresses guess without a pause, in the names of clients and
+// in others. After a restart, when no secret is remembered, the clients are let
+// in from where they were before, and one that nobody guesses from anywhere.
+func TestSiege(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(config *api.Config) {
+		config.Failures = 10
+		config.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	ask := func(id, secret, address string) int {
+		request := b.request(t, http.MethodGet, "/Patient/$dump", "X-Forwarded-For", address)
+		request.SetBasicAuth(id, secret)
+		return b.do(t, request).StatusCode
+	}
+	const let = http.StatusNotFound // in, and there is no table
+	require.Equal(t, let, ask(clientID, clientSecret, "192.0.2.1"))
+	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+
+	b.stop()
+	<-b.served
+	b.config.Clients = auth.NewClients(b.db)
+	b.serve(t, api.New(b.config))
+
+	ctx, retreat := context.WithCancel(t.Context())
+	var siege sync.WaitGroup
+	t.Cleanup(siege.Wait)
+	t.Cleanup(retreat)
+	var refused atomic.Int32
+	for i := range 50 {
+		siege.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				id := []string{clientID, fmt.Sprint("nobody-", n)}[n%2]
+				request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/Patient/$dump", http.NoBody)
+				if err != nil {
+					return
+				}
+				request.Header.Set("X-Forwarded-For", fmt.Sprint("198.51.100.", i))
+				request.SetBasicAuth(id, fmt.Sprint("guess ", i, n))
+				response, err := b.http.Do(request)
+				if err != nil {
+					continue
+				}
+				_ = response.Body.Close()
+				if response.StatusCode == http.StatusTooManyRequests {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return refused.Load() > 50 }, patience, tick)
+	require.Equal(t, http.StatusTooManyRequests, ask(clientID, clientSecret, "192.0.2.77"), "where it never was it has to wait")
+	require.Equal(t, let, ask(clientID, clientSecret, "192.0.2.1"))
+	require.Equal(t, let, ask("other", "other-secret", "192.0.2.2"))
+}
