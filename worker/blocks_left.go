@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/search"
 	"github.com/seed-90096f4d/sluice/source"
@@ -21,7 +22,7 @@ type leftOut struct {
 
 // outcomeList bounds how many are told one by one.
 type outcomeList struct {
-	list []outcomeIssue
+	list []fhir.OutcomeIssue
 	more int64
 }
 
@@ -47,7 +48,7 @@ func (l *leftOut) add(row *source.KeyedRow) {
 	case len(l.many.list) == maxOutcomes:
 		l.many.more++
 	default:
-		l.many.list = append(l.many.list, outcomeIssue{
+		l.many.list = append(l.many.list, fhir.OutcomeIssue{
 			Code: "too-costly", Expression: []string{resourceType},
 			Diagnostics: fmt.Sprintf("%s/%s is in the compartments of %d patients, more than %d: it is in no block", resourceType, row.ID, row.Keys, maxBlocks),
 		})
@@ -55,17 +56,17 @@ func (l *leftOut) add(row *source.KeyedRow) {
 }
 
 // outcomes tells what was left out.
-func (l *leftOut) outcomes() []outcomeIssue {
-	var all []outcomeIssue
+func (l *leftOut) outcomes() []fhir.OutcomeIssue {
+	var all []fhir.OutcomeIssue
 	for _, resourceType := range l.outside {
-		all = append(all, outcomeIssue{
+		all = append(all, fhir.OutcomeIssue{
 			Code: "incomplete", Expression: []string{resourceType},
 			Diagnostics: fmt.Sprintf("%s: resources of this type are in no patient's compartment, and so in no block", resourceType),
 		})
 	}
 	for _, resourceType := range slices.Compact(slices.Clone(l.types)) {
 		if count := l.without[resourceType]; count > 0 {
-			all = append(all, outcomeIssue{
+			all = append(all, fhir.OutcomeIssue{
 				Code: "incomplete", Expression: []string{resourceType},
 				Diagnostics: fmt.Sprintf("%s: %d resources are in no patient's compartment, and so in no block", resourceType, count),
 			})
@@ -73,7 +74,7 @@ func (l *leftOut) outcomes() []outcomeIssue {
 	}
 	all = append(all, l.many.list...)
 	if l.many.more > 0 {
-		all = append(all, outcomeIssue{Code: "too-costly", Diagnostics: fmt.Sprintf("%d more resources are in no block for the same reason", l.many.more)})
+		all = append(all, fhir.OutcomeIssue{Code: "too-costly", Diagnostics: fmt.Sprintf("%d more resources are in no block for the same reason", l.many.more)})
 	}
 	return all
 }
