@@ -16,14 +16,9 @@ import (
 type leftOut struct {
 	types   []string // of the relations
 	without map[string]int64
-	many    outcomeList
+	many    []fhir.OutcomeIssue
+	more    int64    // those that are too many to tell one by one
 	outside []string // resource types
-}
-
-// outcomeList bounds how many are told one by one.
-type outcomeList struct {
-	list []fhir.OutcomeIssue
-	more int64
 }
 
 func newLeftOut(request jobs.Request, tables []source.Table, keyed source.Keyed) *leftOut {
@@ -45,10 +40,10 @@ func (l *leftOut) add(row *source.KeyedRow) {
 	switch {
 	case row.Keys == 0:
 		l.without[resourceType]++
-	case len(l.many.list) == maxOutcomes:
-		l.many.more++
+	case len(l.many) == maxOutcomes:
+		l.more++
 	default:
-		l.many.list = append(l.many.list, fhir.OutcomeIssue{
+		l.many = append(l.many, fhir.OutcomeIssue{
 			Code: "too-costly", Expression: []string{resourceType},
 			Diagnostics: fmt.Sprintf("%s/%s is in the compartments of %d patients, more than %d: it is in no block", resourceType, row.ID, row.Keys, maxBlocks),
 		})
@@ -72,9 +67,9 @@ func (l *leftOut) outcomes() []fhir.OutcomeIssue {
 			})
 		}
 	}
-	all = append(all, l.many.list...)
-	if l.many.more > 0 {
-		all = append(all, fhir.OutcomeIssue{Code: "too-costly", Diagnostics: fmt.Sprintf("%d more resources are in no block for the same reason", l.many.more)})
+	all = append(all, l.many...)
+	if l.more > 0 {
+		all = append(all, fhir.OutcomeIssue{Code: "too-costly", Diagnostics: fmt.Sprintf("%d more resources are in no block for the same reason", l.more)})
 	}
 	return all
 }
