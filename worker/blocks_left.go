@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/search"
 	"github.com/seed-90096f4d/sluice/source"
@@ -15,14 +16,9 @@ import (
 type leftOut struct {
 	types   []string // of the relations
 	without map[string]int64
-	many    outcomeList
+	many    []fhir.OutcomeIssue
+	more    int64    // those that are too many to tell one by one
 	outside []string // resource types
-}
-
-// outcomeList bounds how many are told one by one.
-type outcomeList struct {
-	list []outcomeIssue
-	more int64
 }
 
 func newLeftOut(request jobs.Request, tables []source.Table, keyed source.Keyed) *leftOut {
@@ -44,10 +40,10 @@ func (l *leftOut) add(row *source.KeyedRow) {
 	switch {
 	case row.Keys == 0:
 		l.without[resourceType]++
-	case len(l.many.list) == maxOutcomes:
-		l.many.more++
+	case len(l.many) == maxOutcomes:
+		l.more++
 	default:
-		l.many.list = append(l.many.list, outcomeIssue{
+		l.many = append(l.many, fhir.OutcomeIssue{
 			Code: "too-costly", Expression: []string{resourceType},
 			Diagnostics: fmt.Sprintf("%s/%s is in the compartments of %d patients, more than %d: it is in no block", resourceType, row.ID, row.Keys, maxBlocks),
 		})
@@ -55,25 +51,25 @@ func (l *leftOut) add(row *source.KeyedRow) {
 }
 
 // outcomes tells what was left out.
-func (l *leftOut) outcomes() []outcomeIssue {
-	var all []outcomeIssue
+func (l *leftOut) outcomes() []fhir.OutcomeIssue {
+	var all []fhir.OutcomeIssue
 	for _, resourceType := range l.outside {
-		all = append(all, outcomeIssue{
+		all = append(all, fhir.OutcomeIssue{
 			Code: "incomplete", Expression: []string{resourceType},
 			Diagnostics: fmt.Sprintf("%s: resources of this type are in no patient's compartment, and so in no block", resourceType),
 		})
 	}
 	for _, resourceType := range slices.Compact(slices.Clone(l.types)) {
 		if count := l.without[resourceType]; count > 0 {
-			all = append(all, outcomeIssue{
+			all = append(all, fhir.OutcomeIssue{
 				Code: "incomplete", Expression: []string{resourceType},
 				Diagnostics: fmt.Sprintf("%s: %d resources are in no patient's compartment, and so in no block", resourceType, count),
 			})
 		}
 	}
-	all = append(all, l.many.list...)
-	if l.many.more > 0 {
-		all = append(all, outcomeIssue{Code: "too-costly", Diagnostics: fmt.Sprintf("%d more resources are in no block for the same reason", l.many.more)})
+	all = append(all, l.many...)
+	if l.more > 0 {
+		all = append(all, fhir.OutcomeIssue{Code: "too-costly", Diagnostics: fmt.Sprintf("%d more resources are in no block for the same reason", l.more)})
 	}
 	return all
 }

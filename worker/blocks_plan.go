@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seed-90096f4d/sluice/blockindex"
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
@@ -29,7 +30,7 @@ type blocksScan struct {
 	Relations []source.Relation
 
 	// Outcomes are told with the part: what is in no block.
-	Outcomes []outcomeIssue `json:",omitempty"`
+	Outcomes []fhir.OutcomeIssue `json:",omitempty"`
 }
 
 // planBlocks makes parts of an export whose files hold blocks, one a patient with
@@ -106,7 +107,7 @@ func uploadFrom(ctx context.Context, bucket *storage.Bucket, key string, write f
 }
 
 // blockParts makes a part of each share. The first tells what is in no block.
-func blockParts(id uuid.UUID, shares []blockindex.Share, keyed source.Keyed, outcomes []outcomeIssue) ([]jobs.PlannedPart, error) {
+func blockParts(id uuid.UUID, shares []blockindex.Share, keyed source.Keyed, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
 	if len(shares) == 0 && len(outcomes) > 0 {
 		shares = []blockindex.Share{{}}
 	}

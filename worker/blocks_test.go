@@ -136,6 +136,7 @@ func TestBlocks(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+`
 		INSERT INTO patient (id, txid, resource) VALUES ('pt-7', 7, '{"link": [{"other": {"resourceType": "Patient", "id": "pt-1"}, "type": "seealso"}]}');
+		UPDATE patient SET txid = txid WHERE id = 'pt-1'; -- which then lies behind pt-7
 		INSERT INTO observation (id, txid, ts, resource) VALUES ('ob-0', 1, '2020-01-01Z', '{"status": "final",
 			"subject": {"resourceType": "Patient", "id": "pt-1"}, "performer": [{"resourceType": "Patient", "id": "pt-1"}, {"resourceType": "Patient", "id": "nobody"}]}')`)
 	f.start(t, options{partBytes: 1, slots: 2})
@@ -430,5 +431,6 @@ func TestPlanOfBlocksGivesWay(t *testing.T) {
 	require.NoError(t, <-altered)
 	open()
 	require.Greater(t, f.await(t, id, jobs.Completed).Generation, 1)
+	require.Equal(t, 1, f.count(t, `SELECT attempt FROM river_job WHERE kind = 'export'`), "it did not wait until the lock was refused")
 	f.requireCrowd(t, id)
 }
