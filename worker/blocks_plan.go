@@ -46,8 +46,7 @@ func (w *exportWorker) planBlocks(ctx context.Context, export jobs.Export, snaps
 	for _, table := range tables {
 		total += table.Bytes
 	}
-	least := leastBytes(export.Request, w.config.MaxFileBytes)
-	target := max(partTarget(total, w.config.PartBytes, w.config.Window, minPartBytes), least)
+	target := w.partSizes(export.Request, minPartBytes).target(total)
 
 	left := newLeftOut(export.Request, tables, keyed)
 	var shares []blockindex.Share

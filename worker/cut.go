@@ -32,30 +32,40 @@ const (
 	maxParts = 100_000
 )
 
-// partTarget is what a part of an export of that many bytes should have: partBytes
-// on disk at most, and in a small export less, so that there is work for all
-// slots; but not less than is worth what a part costs.
-func partTarget(total, partBytes int64, window int, worth int64) int64 {
-	target := min(partBytes, max(total/int64(windowsAnExport*window), worth))
-	return max(target, total/maxParts+1)
+// partSizes says how large the parts of an export should be, in bytes on disk.
+type partSizes struct {
+	most   int64 // as set
+	least  int64 // for files as large as the kick-off wants; 0 means that any will do
+	worth  int64 // less is not worth what a part costs, unless most is
+	window int   // how many parts of the export are queued or running at most
 }
 
-// leastBytes is what a part should have on disk at the least, so that its file is
-// no smaller than the kick-off wants: twice as much, since rows take more there
-// than as FHIR. 0 means that any will do.
-func leastBytes(request jobs.Request, maxFileBytes int64) int64 {
-	return 2 * min(request.MinFileBytes, maxFileBytes)
+// partSizes are those of an export whose parts should have so much to be worth it.
+func (w *exportWorker) partSizes(request jobs.Request, worth int64) partSizes {
+	return partSizes{
+		most: w.config.PartBytes,
+		// Twice as much as the file, since rows take more on disk than as FHIR.
+		least:  2 * min(request.MinFileBytes, w.config.MaxFileBytes),
+		worth:  worth,
+		window: w.config.Window,
+	}
 }
 
-// cut makes parts of an export's scans: of about partBytes on disk at most, but
-// not of less than least where a table has that. Parts of a type are named in the
-// order of its table.
-func cut(exportID uuid.UUID, scans []reading, partBytes, least int64, window int, worth int64) ([]jobs.PlannedPart, error) {
+// target is what a part of an export of that many bytes should have: in a small
+// export less than could be, so that there is work for all slots.
+func (s partSizes) target(total int64) int64 {
+	target := min(s.most, max(total/int64(windowsAnExport*s.window), s.worth))
+	return max(target, total/maxParts+1, s.least)
+}
+
+// cut makes parts of an export's scans, none of less than the least where a table
+// has that. Parts of a type are named in the order of its table.
+func cut(exportID uuid.UUID, scans []reading, sizes partSizes) ([]jobs.PlannedPart, error) {
 	var total int64
 	for _, scan := range scans {
 		total += scan.Table.Bytes
 	}
-	target := max(partTarget(total, partBytes, window, worth), 2*least) // ranges have half of it at the least
+	target := max(sizes.target(total), 2*sizes.least) // ranges have half of it at the least
 
 	var parts []jobs.PlannedPart
 	for _, scan := range scans {
@@ -85,8 +95,8 @@ func longestFirst(parts []jobs.PlannedPart) []jobs.PlannedPart {
 	return parts
 }
 
-// minPartBytes is what a part of the export should have.
-func (s selection) minPartBytes() int64 {
+// worth is what a part should have to be worth what it costs.
+func (s selection) worth() int64 {
 	if s.patients.Group != nil {
 		return minGroupBytes
 	}

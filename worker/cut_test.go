@@ -43,7 +43,7 @@ func TestCut(t *testing.T) {
 		{"a ceiling below the floor", 10 * mib, mib, 10},
 		{"a ceiling that is too low", 100 * gib, 64 << 10, maxParts},
 	} {
-		parts, err := cut(uuid.New(), []reading{aTable("Patient", test.size)}, test.partBytes, 0, jobs.DefaultWindow, minPartBytes)
+		parts, err := cut(uuid.New(), []reading{aTable("Patient", test.size)}, partSizes{most: test.partBytes, worth: minPartBytes, window: jobs.DefaultWindow})
 		require.NoError(t, err)
 		require.Len(t, parts, test.parts, test.what)
 	}
@@ -67,7 +67,7 @@ func TestCutProperties(t *testing.T) {
 		window := 1 + random.IntN(64)
 		scans := randomScans(random)
 		id := uuid.New()
-		parts, err := cut(id, scans, partBytes, 0, window, minPartBytes)
+		parts, err := cut(id, scans, partSizes{most: partBytes, worth: minPartBytes, window: window})
 		require.NoError(t, err)
 
 		number, next, total := map[string]int{}, map[string]int64{}, int64(0)
@@ -128,7 +128,7 @@ func randomScans(random *rand.Rand) []reading {
 // There is work for all slots early, and what comes last is short.
 func TestCutOfManyTypes(t *testing.T) {
 	t.Parallel()
-	parts, err := cut(uuid.New(), []reading{aTable("A", 8*mib), aTable("B", 3*gib), aTable("C", mib), aTable("D", 500*mib)}, 256*mib, 0, 16, minPartBytes)
+	parts, err := cut(uuid.New(), []reading{aTable("A", 8*mib), aTable("B", 3*gib), aTable("C", mib), aTable("D", 500*mib)}, partSizes{most: 256 * mib, worth: minPartBytes, window: 16})
 	require.NoError(t, err)
 	parts = longestFirst(parts)
 	require.GreaterOrEqual(t, len(parts), 4*16)

@@ -62,8 +62,7 @@ func (w *exportWorker) planTypes(ctx context.Context, export jobs.Export, snapsh
 	if err != nil {
 		return nil, err
 	}
-	least := leastBytes(export.Request, w.config.MaxFileBytes)
-	return cut(export.ID, scans, w.config.PartBytes, least, w.config.Window, wanted.minPartBytes())
+	return cut(export.ID, scans, w.partSizes(export.Request, wanted.worth()))
 }
 
 // holdTables finds the tables that the export reads and keeps them as they are,
