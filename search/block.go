@@ -27,11 +27,12 @@ func TargetReferences(alias string, tables map[string]string) string {
 			continue
 		}
 		branches = append(branches, "SELECT "+References(resourceType, "q")+" FROM "+table+" AS q"+
-			" WHERE t.v ->> 'resourceType' = '"+resourceType+"' AND q.id = t.v ->> 'id'")
+			" WHERE target.type = '"+resourceType+"' AND q.id = target.id")
 	}
 	if len(branches) == 0 {
 		return own
 	}
-	return own + ` || coalesce((SELECT jsonb_agg(o.v) FROM jsonb_array_elements(jsonb_path_query_array(` + alias + `.resource, '$."target"[*]')) AS t(v)
+	return own + ` || coalesce((SELECT jsonb_agg(o.v) FROM jsonb_array_elements(jsonb_path_query_array(` + alias + `.resource, '$."target"[*]')) AS reference (v)
+	CROSS JOIN LATERAL (SELECT ` + targetTypeSQL + ` AS type, ` + targetIDSQL + ` AS id) AS target
 	CROSS JOIN LATERAL (` + strings.Join(branches, " UNION ALL ") + `) AS x(refs) CROSS JOIN LATERAL jsonb_array_elements(x.refs) AS o(v)), '[]')`
 }

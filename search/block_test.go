@@ -65,9 +65,8 @@ func checkReferences(t *testing.T, s store) {
 		for _, d := range documents {
 			patients := slices.Clone(patientsOf(d))
 			if resourceType == "Provenance" {
-				for _, target := range each(d, "target") {
-					reference := referenceOf(target)
-					patients = append(patients, owners[reference.resourceType+"/"+reference.id]...)
+				for _, target := range targetsOf(d) {
+					patients = append(patients, owners[target]...)
 				}
 			}
 			slices.Sort(patients)

@@ -15,8 +15,9 @@ const versionPattern = `^Patient/[^/]+/_history/[^/]+$`
 const patientSQL = `CASE WHEN reference.v ->> 'resourceType' = 'Patient' THEN reference.v ->> 'id'
 	WHEN reference.v -> 'resourceType' IS NULL THEN substring(reference.v ->> 'uri' FROM '^Patient/([^/]+)/_history/[^/]+$') END`
 
-// referencesSQL are the references v of the resource that the SQL calls by the alias, that can lead to the
-// patients in whose compartments it is; of a patient, there is one to itself.
+// referencesSQL are the references v of a resource, whose row the SQL calls by the
+// alias, that can lead to the patients in whose compartments it is; of a patient,
+// there is one to itself.
 func referencesSQL(resourceType, alias string) string {
 	var lists []string
 	for _, path := range fhir.R4Search().PatientPaths(resourceType) {

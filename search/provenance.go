@@ -50,16 +50,19 @@ func changed(operator string, at time.Time) Condition {
 }
 
 const (
+	// targetTypeSQL and targetIDSQL are the type and the id of what the reference v,
+	// maybe one to a version, leads to.
+	targetTypeSQL = `coalesce(reference.v ->> 'resourceType', substring(reference.v ->> 'uri' FROM '^([A-Z][A-Za-z]*)/[^/]+/_history/[^/]+$'))`
+	targetIDSQL   = `CASE WHEN reference.v -> 'resourceType' IS NULL THEN substring(reference.v ->> 'uri' FROM '/([^/]+)/_history/')
+		ELSE reference.v ->> 'id' END`
+
 	// targetsSQL are the targets of the Provenance %p: what a reference, or one to
 	// a version, leads to. Few have more than one, of a hundred that the planner
 	// expects; a condition that always holds, and that it believes in one case of
 	// 200, corrects that.
 	targetsSQL = `SELECT p.id AS provenance, p.resource, p.ts, target.type, target.id FROM %p AS p
 CROSS JOIN LATERAL jsonb_array_elements(jsonb_path_query_array(p.resource, '$."target"[*]')) AS reference (v)
-CROSS JOIN LATERAL (SELECT
-	coalesce(reference.v ->> 'resourceType', substring(reference.v ->> 'uri' FROM '^([A-Z][A-Za-z]*)/[^/]+/_history/[^/]+$')) AS type,
-	CASE WHEN reference.v -> 'resourceType' IS NULL THEN substring(reference.v ->> 'uri' FROM '/([^/]+)/_history/')
-		ELSE reference.v ->> 'id' END AS id OFFSET 0) AS target
+CROSS JOIN LATERAL (SELECT ` + targetTypeSQL + ` AS type, ` + targetIDSQL + ` AS id OFFSET 0) AS target
 WHERE length(target.type) BETWEEN 0 AND 2147483647`
 
 	// latestSQL are the targets, each with the Provenance that was recorded last:

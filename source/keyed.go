@@ -35,8 +35,8 @@ type Keyed struct {
 type KeyedRelation struct {
 	Relation Relation
 
-	// Scan says which of its rows to look at, by Only.Where and the times; its
-	// Table and Blocks do not matter.
+	// Scan says which of its rows to look at, by Only and the times; of its Blocks
+	// only ByLookup matters, and its Table does not.
 	Scan Scan
 
 	// References is an expression over a row r: an array of jsonb objects, whose
@@ -183,7 +183,7 @@ func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string 
 	scan.Table, scan.Blocks = k.Relation.scan().Table, BlockRange{}
 	limits := scan.limit(&own)
 	relation := "ONLY " + quote(k.Relation.Schema, k.Relation.Name)
-	limits = append(limits, scan.Only.conditions(relation+" AS r", limits, false)...)
+	limits = append(limits, scan.Only.conditions(relation+" AS r", limits, k.Scan.Blocks.ByLookup)...)
 	if onlyKeyed {
 		limits = append(limits, "cardinality(a.keys) > 0")
 	}

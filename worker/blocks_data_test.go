@@ -150,3 +150,19 @@ func nameOf(t *testing.T, line string) string {
 	require.NoError(t, json.Unmarshal([]byte(line), &resource))
 	return resource.ResourceType + "/" + resource.ID
 }
+
+// What belongs to few patients is looked up in an index, where there is one, and
+// no table is read whole.
+func TestBlocksByIndex(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, plainPatients+wideClaims+`INSERT INTO patient (id, txid, ts, cts, resource) VALUES ('p-7', 1, '2024-01-01Z', '2024-01-01Z', '{}')`)
+	f.countSetup(t)
+	const wholeSQL = `SELECT coalesce(sum(seq_scan), 0) FROM pg_stat_user_tables WHERE relname = 'claim'`
+	f.reads(t)
+	before := f.count(t, wholeSQL)
+	f.start(t, options{})
+	id := f.organized(t, jobs.Request{Level: jobs.PatientLevel, Types: []string{"Claim", "Patient"}, Patients: []string{"p-7"}})
+	require.Len(t, f.blockIDs(t, id)["p-7"], 51)
+	f.reads(t)
+	require.Equal(t, before, f.count(t, wholeSQL))
+}

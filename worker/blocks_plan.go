@@ -38,7 +38,7 @@ type blocksScan struct {
 // over the tables, in which PostgreSQL sorts their addresses, and written into an
 // index; each part then reads its own rows alone, however many parts there are.
 func (w *exportWorker) planBlocks(ctx context.Context, export jobs.Export, snapshot *source.Snapshot, wanted selection, tables []source.Table, targets targets) ([]jobs.PlannedPart, error) {
-	keyed, err := wanted.compartments(tables, targets)
+	keyed, err := wanted.compartments(ctx, snapshot, tables, targets)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package worker
 
 import (
 	"cmp"
+	"context"
+	"maps"
 	"slices"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -16,27 +18,32 @@ const maxBlocks = 1000
 // compartments says which rows belong to which patients: those that the request
 // asks for, of the types that can be in a compartment; patients first, then by
 // type.
-func (s selection) compartments(tables []source.Table, targets targets) (source.Keyed, error) {
+func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, tables []source.Table, targets targets) (source.Keyed, error) {
 	keyed := source.Keyed{Most: maxBlocks, OnlyKeyed: s.request.Level != jobs.SystemLevel, Wanted: s.wantedPatients()}
 	scans, err := s.compartmentScans(tables)
 	if err != nil {
 		return keyed, err
 	}
-	names := map[string]string{}
+	abouts := map[string]string{} // what Provenance can be about, exported or not
+	maps.Copy(abouts, targets)
 	for _, scan := range scans {
-		names[scan.Table.Type] = scan.Table.Quoted()
+		abouts[scan.Table.Type] = scan.Table.Quoted()
 	}
 	for _, scan := range scans {
 		relations, err := scan.Table.Relations()
 		if err != nil {
 			return keyed, err
 		}
+		narrowed, err := snapshot.Narrow(ctx, scan)
+		if err != nil {
+			return keyed, &source.TableError{Type: scan.Table.Type, Err: err}
+		}
 		k := source.KeyedRelation{Scan: scan, References: search.References(scan.Table.Type, "r")}
 		switch scan.Table.Type {
 		case patientType:
 			k.First = "k.id = k.key"
 		case provenanceType:
-			k.References = search.TargetReferences("r", names)
+			k.References = search.TargetReferences("r", abouts)
 			if s.request.Associated != jobs.NoneAssociated {
 				about, err := s.about(targets)
 				if err != nil {
@@ -46,14 +53,17 @@ func (s selection) compartments(tables []source.Table, targets targets) (source.
 				k.Scan.Only = source.Condition(about.SQL())
 			}
 		}
-		for _, k.Relation = range relations {
+		for i, relation := range relations {
+			k.Relation, k.Scan.Blocks.ByLookup = relation, narrowed.Members[i].ByLookup
 			keyed.Relations = append(keyed.Relations, k)
 		}
 	}
 	return keyed, nil
 }
 
-// compartmentScans says what is wanted of the tables by times and filters.
+// compartmentScans says what is wanted of the tables by times and filters; whose
+// it is, only where few are wanted, whose resources an index may know. Provenance
+// is whose its targets are.
 func (s selection) compartmentScans(tables []source.Table) ([]source.Scan, error) {
 	var scans []source.Scan
 	for _, table := range tables {
@@ -63,6 +73,11 @@ func (s selection) compartmentScans(tables []source.Table) ([]source.Scan, error
 		wanted, err := s.filters(table.Type)
 		if err != nil {
 			return nil, err
+		}
+		if s.patients.IDs != nil && table.Type != provenanceType {
+			if whose := search.All(s.whose(table.Type), wanted); whose.SQL().Lookup != "" {
+				wanted = whose
+			}
 		}
 		scans = append(scans, source.Scan{
 			Table:         table,

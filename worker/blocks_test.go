@@ -305,6 +305,7 @@ func TestBlocksOfProvenance(t *testing.T) {
 	require.Equal(t, all, of(f.organized(t, jobs.Request{Types: types, Level: jobs.PatientLevel})))
 	require.Equal(t, map[string][]string{"pt-1": all["pt-1"], "pt-4": all["pt-4"]}, of(f.organized(t, jobs.Request{Types: types, Level: jobs.GroupLevel, Group: "ward"})))
 	require.Equal(t, map[string][]string{"pt-6": all["pt-6"]}, of(f.organized(t, jobs.Request{Types: types, Level: jobs.PatientLevel, Patients: []string{"pt-6"}})))
+	require.Equal(t, all, of(f.organized(t, jobs.Request{Types: []string{"Patient", "Provenance"}, Level: jobs.PatientLevel})), "about what is not exported itself")
 	require.Equal(t, map[string][]string{"pt-1": {"of-both"}, "pt-4": {"of-both"}, "pt-6": {"of-both"}},
 		of(f.organized(t, jobs.Request{Types: types, Level: jobs.PatientLevel, Associated: jobs.LatestAssociated})))
 }
