@@ -22,10 +22,6 @@ func (s selection) compartments(tables []source.Table, targets targets) (source.
 	if err != nil {
 		return keyed, err
 	}
-	names := map[string]string{}
-	for _, scan := range scans {
-		names[scan.Table.Type] = scan.Table.Quoted()
-	}
 	for _, scan := range scans {
 		relations, err := scan.Table.Relations()
 		if err != nil {
@@ -36,14 +32,8 @@ func (s selection) compartments(tables []source.Table, targets targets) (source.
 		case patientType:
 			k.First = "k.id = k.key"
 		case provenanceType:
-			k.References = search.TargetReferences("r", names)
-			if s.request.Associated != jobs.NoneAssociated {
-				about, err := s.about(targets)
-				if err != nil {
-					return keyed, err
-				}
-				k.Scan = planProvenance(s.request, scan)
-				k.Scan.Only = source.Condition(about.SQL())
+			if k, err = s.provenanceBlocks(scan, targets); err != nil {
+				return keyed, err
 			}
 		}
 		for _, k.Relation = range relations {
@@ -51,6 +41,21 @@ func (s selection) compartments(tables []source.Table, targets targets) (source.
 		}
 	}
 	return keyed, nil
+}
+
+// provenanceBlocks says which Provenance belongs to which patients: to those whom
+// an export by type would give it to.
+func (s selection) provenanceBlocks(scan source.Scan, targets targets) (source.KeyedRelation, error) {
+	about, err := s.about(targets)
+	if err != nil {
+		return source.KeyedRelation{}, err
+	}
+	if s.request.Associated != jobs.NoneAssociated {
+		scan = planProvenance(s.request, scan)
+		scan.Only = source.Condition(about.Condition().SQL())
+	}
+	about.Whose = &search.Patients{} // in how many blocks it would be counts, too
+	return source.KeyedRelation{Scan: scan, Keys: source.KeysByID(about.Keys())}, nil
 }
 
 // compartmentScans says what is wanted of the tables by times and filters.
