@@ -136,7 +136,7 @@ func TestKeyedByID(t *testing.T) {
 			keyed.Relations[i].Keys = source.KeysByID{
 				SQL: `SELECT v.id, k.key FROM {rows} AS v CROSS JOIN unnest($1::text[]) AS k(key) WHERE v.id = ANY ($2::text[])
 					UNION ALL SELECT 'v2', 'c' UNION ALL SELECT 'v2', 'c' FROM {rows} AS v WHERE v.id = 'v3'
-					UNION ALL SELECT 'v2', 'd' FROM {rows} AS v WHERE v.id = 'v1'`,
+					UNION ALL SELECT 'v4', 'd' FROM {rows} AS v WHERE v.id = 'v1'`,
 				Args: []string{`{a,b}`, `{v1,v3,v6}`},
 			}
 		}
