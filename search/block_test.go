@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // keys returns whose compartments each resource of a type is in, sorted.
-func (s store) keys(t *testing.T, resourceType, references string) map[string][]string {
+func (s store) keys(t *testing.T, resourceType string, keyed source.KeyedRelation) map[string][]string {
 	t.Helper()
 	snapshot, err := s.source.OpenSnapshot(t.Context())
 	require.NoError(t, err)
@@ -22,10 +23,10 @@ func (s store) keys(t *testing.T, resourceType, references string) map[string][]
 
 	relations, err := s.tables[resourceType].Relations()
 	require.NoError(t, err)
-	keyed := source.Keyed{Most: 1000, Relations: []source.KeyedRelation{{Relation: relations[0], References: references}}}
+	keyed.Relation = relations[0]
 	var places []source.Place
 	var keys []string
-	err = reader.Keyed(t.Context(), keyed, func(row *source.KeyedRow) error {
+	err = reader.Keyed(t.Context(), source.Keyed{Most: 1000, Relations: []source.KeyedRelation{keyed}}, func(row *source.KeyedRow) error {
 		if row.Key != nil {
 			keys, places = append(keys, string(row.Key)), append(places, source.Place{Address: row.Address})
 		}
@@ -43,23 +44,35 @@ func (s store) keys(t *testing.T, resourceType, references string) map[string][]
 	return of
 }
 
+// byReferences are the keys that the resources of a type tell themselves.
+func byReferences(resourceType string) source.KeyedRelation {
+	return source.KeyedRelation{References: search.References(resourceType, "r")}
+}
+
+// byTargets are those of Provenance about resources of these types.
+func (s store) byTargets(types ...string) source.KeyedRelation {
+	about := search.Provenance{Whose: &search.Patients{}, Referred: true}
+	for _, resourceType := range types {
+		about.Targets = append(about.Targets, search.Target{Type: resourceType, Table: s.tables[resourceType].Quoted()})
+	}
+	return source.KeyedRelation{Keys: source.KeysByID(about.Keys())}
+}
+
 // checkReferences compares whose compartments the resources are in with the
 // oracle's word, and of Provenance also with that on its targets.
 func checkReferences(t *testing.T, s store) {
 	t.Helper()
 	owners := map[string][]string{} // by Type/id
-	tables := map[string]string{}
 	for resourceType, documents := range s.documents {
-		tables[resourceType] = s.tables[resourceType].Quoted()
 		for _, d := range documents {
 			owners[resourceType+"/"+text(d["id"])] = patientsOf(d)
 		}
 	}
 	found := 0
 	for resourceType, documents := range s.documents {
-		references := search.References(resourceType, "r")
+		keyed := byReferences(resourceType)
 		if resourceType == "Provenance" {
-			references = search.TargetReferences("r", tables)
+			keyed = s.byTargets(slices.Collect(maps.Keys(s.tables))...)
 		}
 		want := map[string][]string{}
 		for _, d := range documents {
@@ -74,7 +87,7 @@ func checkReferences(t *testing.T, s store) {
 				want[text(d["id"])] = patients
 			}
 		}
-		require.Equal(t, want, s.keys(t, resourceType, references), resourceType)
+		require.Equal(t, want, s.keys(t, resourceType, keyed), resourceType)
 		found += len(want)
 	}
 	t.Logf("%d resources are in compartments", found)
@@ -83,12 +96,14 @@ func checkReferences(t *testing.T, s store) {
 
 func TestReferencesOfExamples(t *testing.T) {
 	t.Parallel()
-	checkReferences(t, newStore(t, published(t, "r4-examples")...))
+	files := published(t, "r4-examples")
+	checkReferences(t, newStore(t, append(files, trailsOf(t, files))...))
 }
 
 func TestReferencesOfSyntheticPatients(t *testing.T) {
 	t.Parallel()
-	checkReferences(t, newStore(t, published(t, "synthea-bds")...))
+	files := published(t, "synthea-bds")
+	checkReferences(t, newStore(t, append(files, trailsOf(t, files))...))
 }
 
 func TestReferences(t *testing.T) {
@@ -99,13 +114,15 @@ func TestReferences(t *testing.T) {
 		`{"resourceType":"Observation","id":"none","subject":{"reference":"Device/a"}}`,
 		`{"resourceType":"Organization","id":"a"}`,
 		`{"resourceType":"Provenance","id":"p","target":[{"reference":"Observation/both"},{"reference":"Observation/gone"},{"reference":"Organization/a"},{"reference":"Patient/z"}]}`,
+		`{"resourceType":"Provenance","id":"q","target":[{"reference":"Observation/both/_history/2"},{"reference":"Patient/y/_history/1"},{"reference":"Provenance/p"}]}`,
 	)
-	tables := map[string]string{"Observation": s.tables["Observation"].Quoted(), "Organization": s.tables["Organization"].Quoted()}
-	require.Equal(t, map[string][]string{"a": {"a", "b"}}, s.keys(t, "Patient", search.References("Patient", "r")))
-	require.Equal(t, map[string][]string{"both": {"a", "b"}}, s.keys(t, "Observation", search.References("Observation", "r")))
-	require.Empty(t, s.keys(t, "Organization", search.References("Organization", "r")))
-	require.Equal(t, map[string][]string{"p": {"z"}}, s.keys(t, "Provenance", search.References("Provenance", "r")))
-	require.Equal(t, map[string][]string{"p": {"a", "b", "z"}}, s.keys(t, "Provenance", search.TargetReferences("r", tables)))
-	require.Equal(t, search.References("Provenance", "q"), search.TargetReferences("q", nil))
+	require.Equal(t, map[string][]string{"a": {"a", "b"}}, s.keys(t, "Patient", byReferences("Patient")))
+	require.Equal(t, map[string][]string{"both": {"a", "b"}}, s.keys(t, "Observation", byReferences("Observation")))
+	require.Empty(t, s.keys(t, "Organization", byReferences("Organization")))
 	require.NotContains(t, search.References("Observation", "q"), "r.resource")
+
+	require.Equal(t, map[string][]string{"p": {"z"}, "q": {"y"}}, s.keys(t, "Provenance", s.byTargets("Organization")))
+	require.Equal(t, map[string][]string{"p": {"a", "b", "z"}, "q": {"a", "b", "y", "z"}}, s.keys(t, "Provenance", s.byTargets("Observation", "Organization", "Provenance")))
+	nothing := search.Provenance{Whose: &search.Patients{}, Targets: []search.Target{{Type: "Organization", Table: s.tables["Organization"].Quoted()}}}
+	require.Empty(t, s.keys(t, "Provenance", source.KeyedRelation{Keys: source.KeysByID(nothing.Keys())}))
 }

@@ -21,7 +21,7 @@ type Group struct {
 	At time.Time
 }
 
-// Query is a statement that returns ids, in one column of type text.
+// Query is a statement that returns ids, of type text.
 type Query struct {
 	SQL string
 

@@ -71,26 +71,49 @@ WHERE length(target.type) BETWEEN 0 AND 2147483647`
 ORDER BY t.type, t.id, %m DESC NULLS LAST, t.ts DESC NULLS LAST, t.provenance`
 )
 
-// Condition wants the rows of Provenance. Their targets are taken as a set, and
-// those of each type looked up in its table together, by its primary key.
+// Condition wants the rows of Provenance.
 func (p Provenance) Condition() Condition {
 	return Condition{where: func(args *arguments) string {
-		targets := "SELECT t.provenance, t.type, t.id FROM (" + strings.ReplaceAll(targetsSQL, "%p", "{rows}") + ") AS t"
-		if p.Latest != "" {
-			targets = strings.NewReplacer(
-				"%t", strings.ReplaceAll(targetsSQL, "%p", p.Latest), "%m", moment("(t.resource ->> 'recorded')"),
-			).Replace(latestSQL)
-		}
-		found := p.found(args)
-		if len(found) == 0 {
+		wanted := p.wanted("found.provenance", args)
+		if wanted == "" {
 			return "false"
 		}
-		wanted := "SELECT found.provenance FROM (" + strings.Join(found, " UNION ALL ") + " OFFSET 0) AS found"
-		if p.Whose != nil {
-			wanted += " WHERE " + p.Whose.among("found.patient", args)
-		}
-		return isIn("r.id", "WITH target AS MATERIALIZED ("+targets+") "+wanted)
+		return isIn("r.id", wanted)
 	}}
+}
+
+// Keys returns the ids of the Provenance among {rows}, as in a Clause, in the
+// column id, and in the column key the ids of the patients, who must be set, in
+// whose compartments the resources are. A pair can come more than once.
+func (p Provenance) Keys() Query {
+	return write(func(args *arguments) string {
+		wanted := p.wanted("found.provenance AS id, found.patient AS key", args)
+		if wanted == "" {
+			return "SELECT NULL::text AS id, NULL::text AS key WHERE false"
+		}
+		return wanted
+	})
+}
+
+// wanted writes a SELECT of columns of what is found and wanted; empty if nothing
+// can be. The targets are taken as a set, and those of each type looked up in its
+// table together, by its primary key.
+func (p Provenance) wanted(columns string, args *arguments) string {
+	targets := "SELECT t.provenance, t.type, t.id FROM (" + strings.ReplaceAll(targetsSQL, "%p", "{rows}") + ") AS t"
+	if p.Latest != "" {
+		targets = strings.NewReplacer(
+			"%t", strings.ReplaceAll(targetsSQL, "%p", p.Latest), "%m", moment("(t.resource ->> 'recorded')"),
+		).Replace(latestSQL)
+	}
+	found := p.found(args)
+	if len(found) == 0 {
+		return ""
+	}
+	wanted := "WITH target AS MATERIALIZED (" + targets + ") SELECT " + columns + " FROM (" + strings.Join(found, " UNION ALL ") + " OFFSET 0) AS found"
+	if p.Whose != nil {
+		wanted += " WHERE " + p.Whose.among("found.patient", args)
+	}
+	return wanted
 }
 
 // found writes a SELECT for each table: the Provenance about its resources, and

@@ -43,9 +43,23 @@ type KeyedRelation struct {
 	// members id are the row's keys.
 	References string
 
+	// Keys, if it has SQL, says it in the place of References.
+	Keys KeysByID
+
 	// First, if set, is a condition over k.key and the row's k.id that holds for
 	// the row that comes before all others of its key.
 	First string
+}
+
+// KeysByID is a statement that finds the keys of all rows of a relation together.
+type KeysByID struct {
+	// SQL is a SELECT of the ids of rows, in the column id, and of their keys, of
+	// type text and not null, in the column key. In it, {rows} stands for the rows,
+	// as in a Condition.
+	SQL string
+
+	// Args are the values of its placeholders, as those of a Lookup.
+	Args []string
 }
 
 // KeyedRow is a row that belongs to a key. Its bytes are valid until the callback
@@ -109,7 +123,7 @@ const (
 `
 
 	// keyedSQL finds the rows of a relation (%[3]s) and their keys, by the references
-	// %[4]s, unless a row has more than %[5]d. Whether a row comes first says %[1]s,
+	// x that %[4]s joins, unless a row has more than %[5]d. Whether a row comes first says %[1]s,
 	// %[2]d is the place of the relation, and %[6]s limits the rows. OFFSET 0 keeps
 	// the server from working the same out twice; and most rows have one reference,
 	// whose key takes half the time without a look for others.
@@ -118,13 +132,20 @@ FROM (
 	SELECT unnest(CASE WHEN cardinality(a.keys) BETWEEN 1 AND %[5]d THEN a.keys ELSE ARRAY[NULL::text] END) AS key,
 		r.ctid, pg_column_size(r.resource) AS bytes, coalesce(cardinality(a.keys), 0) AS keys, r.id::text AS id, x.refs
 	FROM %[3]s AS r
-	CROSS JOIN LATERAL (SELECT (%[4]s)::jsonb AS refs OFFSET 0) AS x
+	%[4]s
 	CROSS JOIN LATERAL (
 		SELECT CASE jsonb_array_length(x.refs) WHEN 1 THEN array_remove(ARRAY[(x.refs #>> '{0,id}') COLLATE "C"], NULL) ELSE
 			(SELECT array_agg(DISTINCT (e.v ->> 'id') COLLATE "C") FROM jsonb_array_elements(x.refs) AS e(v) WHERE e.v ->> 'id' IS NOT NULL)
 			END AS keys OFFSET 0
 	) AS a%[6]s
 ) AS k`
+
+	// rowReferencesSQL joins what the row itself tells, rowKeysSQL what a statement
+	// finds of all rows.
+	rowReferencesSQL = `CROSS JOIN LATERAL (SELECT (%s)::jsonb AS refs OFFSET 0) AS x`
+	rowKeysSQL       = `LEFT JOIN (
+		SELECT found.id, jsonb_agg(jsonb_build_object('id', found.key)) AS refs FROM (%s) AS found GROUP BY found.id
+	) AS x ON x.id = r.id`
 
 	// ofWantedSQL leaves the rows of wanted keys, and those of too many of which one
 	// is wanted. All rows and all keys are joined as sets, for there may be millions
@@ -183,15 +204,20 @@ func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string 
 	scan.Table, scan.Blocks = k.Relation.scan().Table, BlockRange{}
 	limits := scan.limit(&own)
 	relation := "ONLY " + quote(k.Relation.Schema, k.Relation.Name)
+	references := fmt.Sprintf(rowReferencesSQL, k.References)
+	if k.Keys.SQL != "" {
+		keys := fillIn(shift(k.Keys.SQL, len(own.params)), relation+" AS r", limits)
+		own.bind(k.Keys.Args)
+		references = fmt.Sprintf(rowKeysSQL, keys)
+	}
 	limits = append(limits, scan.Only.conditions(relation+" AS r", limits, k.Scan.Blocks.ByLookup)...)
 	if onlyKeyed {
 		limits = append(limits, "cardinality(a.keys) > 0")
 	}
-	shifted := shift(where(limits), len(q.params))
+	references, condition := shift(references, len(q.params)), shift(where(limits), len(q.params))
 	q.params, q.types = append(q.params, own.params...), append(q.types, own.types...)
 
-	return fmt.Sprintf(keyedSQL, cmp.Or(k.First, "false"), place, relation,
-		k.References, most, shifted)
+	return fmt.Sprintf(keyedSQL, cmp.Or(k.First, "false"), place, relation, references, most, condition)
 }
 
 // placeholder is one of a statement. What stands in quotes there, the paths of

@@ -120,6 +120,34 @@ func TestKeyed(t *testing.T) {
 	require.Equal(t, []string{"a: a v2"}, f.blocks(t, snapshot, some), "the arguments of both")
 }
 
+// Keys can be found for all rows together, among those that the scan looks at.
+func TestKeyedByID(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, owners)
+	snapshot := f.snapshot(t).ID
+	scan := source.Scan{
+		ChangedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
+		Only:         source.Condition{Where: `r.id <> $2::text AND r.id <> $1::text`, Args: []string{"v6", "nothing"}},
+	}
+	keyed := f.keyed(t, scan)
+	for i, k := range keyed.Relations {
+		if k.Relation.Type == "Visit" {
+			keyed.Relations[i].References = ""
+			keyed.Relations[i].Keys = source.KeysByID{
+				SQL: `SELECT v.id, k.key FROM {rows} AS v CROSS JOIN unnest($1::text[]) AS k(key) WHERE v.id = ANY ($2::text[])
+					UNION ALL SELECT 'v2', 'c' UNION ALL SELECT 'v2', 'c' FROM {rows} AS v WHERE v.id = 'v3'
+					UNION ALL SELECT 'v4', 'd' FROM {rows} AS v WHERE v.id = 'v1'`,
+				Args: []string{`{a,b}`, `{v1,v3,v6}`},
+			}
+		}
+	}
+	require.Equal(t, []string{"a: a v3", "b: b v3 a", "c: v2", "v4 has 0", "v5 has 0"}, f.blocks(t, snapshot, keyed))
+	keyed.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a,c}`}}
+	require.Equal(t, []string{"a: a v3", "c: v2"}, f.blocks(t, snapshot, keyed), "the arguments of all")
+	keyed.Most = 1
+	require.Equal(t, []string{"c: v2", "a has 2", "v3 has 2"}, f.blocks(t, snapshot, keyed))
+}
+
 func TestKeyedOfNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, owners+`DELETE FROM visit; DELETE FROM owner`)

@@ -3,7 +3,6 @@ package worker
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -24,11 +23,6 @@ func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, 
 	if err != nil {
 		return keyed, err
 	}
-	abouts := map[string]string{} // what Provenance can be about, exported or not
-	maps.Copy(abouts, targets)
-	for _, scan := range scans {
-		abouts[scan.Table.Type] = scan.Table.Quoted()
-	}
 	for _, scan := range scans {
 		relations, err := scan.Table.Relations()
 		if err != nil {
@@ -43,14 +37,8 @@ func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, 
 		case patientType:
 			k.First = "k.id = k.key"
 		case provenanceType:
-			k.References = search.TargetReferences("r", abouts)
-			if s.request.Associated != jobs.NoneAssociated {
-				about, err := s.about(targets)
-				if err != nil {
-					return keyed, err
-				}
-				k.Scan = planProvenance(s.request, scan)
-				k.Scan.Only = source.Condition(about.SQL())
+			if k, err = s.provenanceBlocks(scan, targets); err != nil {
+				return keyed, err
 			}
 		}
 		for i, relation := range relations {
@@ -59,6 +47,21 @@ func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, 
 		}
 	}
 	return keyed, nil
+}
+
+// provenanceBlocks says which Provenance belongs to which patients: to those whom
+// an export by type would give it to.
+func (s selection) provenanceBlocks(scan source.Scan, targets targets) (source.KeyedRelation, error) {
+	about, err := s.about(targets)
+	if err != nil {
+		return source.KeyedRelation{}, err
+	}
+	if s.request.Associated != jobs.NoneAssociated {
+		scan = planProvenance(s.request, scan)
+		scan.Only = source.Condition(about.Condition().SQL())
+	}
+	about.Whose = &search.Patients{} // in how many blocks it would be counts, too
+	return source.KeyedRelation{Scan: scan, Keys: source.KeysByID(about.Keys())}, nil
 }
 
 // compartmentScans says what is wanted of the tables by times and filters; whose

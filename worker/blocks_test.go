@@ -277,39 +277,6 @@ func TestBlocksAndDeletions(t *testing.T) {
 	require.Equal(t, []string{"Observation/gone"}, f.deleted(t, id))
 }
 
-// Provenance is in the blocks of those whose resources it is about.
-func TestBlocksOfProvenance(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, wards+table("provenance")+`
-		INSERT INTO provenance (id, txid, resource) VALUES
-			('of-ob-1', 1, '{"target": [{"resourceType": "Observation", "id": "ob-1"}], "recorded": "2020-01-01T00:00:00Z"}'),
-			('of-both', 2, '{"target": [{"resourceType": "Observation", "id": "ob-1"}, {"resourceType": "Patient", "id": "pt-4"}, {"resourceType": "Observation", "id": "by-pt-6"}], "recorded": "2021-01-01T00:00:00Z"}'),
-			('of-none', 3, '{"target": [{"resourceType": "Observation", "id": "of-nobody"}, {"resourceType": "Observation", "id": "gone"}]}')`)
-	f.start(t, options{})
-	types := []string{"Observation", "Patient", "Provenance"}
-	of := func(id uuid.UUID) map[string][]string {
-		found := map[string][]string{}
-		for patient, ids := range f.blockIDs(t, id) {
-			for _, one := range ids {
-				if strings.HasPrefix(one, "Provenance/") {
-					found[patient] = append(found[patient], strings.TrimPrefix(one, "Provenance/"))
-				}
-			}
-		}
-		return found
-	}
-	all := map[string][]string{"pt-1": {"of-ob-1", "of-both"}, "pt-4": {"of-both"}, "pt-6": {"of-both"}}
-	id := f.organized(t, jobs.Request{Types: types})
-	require.Equal(t, all, of(id))
-	require.Contains(t, f.told(t, id), "Provenance: 1 resources are in no patient's compartment, and so in no block")
-	require.Equal(t, all, of(f.organized(t, jobs.Request{Types: types, Level: jobs.PatientLevel})))
-	require.Equal(t, map[string][]string{"pt-1": all["pt-1"], "pt-4": all["pt-4"]}, of(f.organized(t, jobs.Request{Types: types, Level: jobs.GroupLevel, Group: "ward"})))
-	require.Equal(t, map[string][]string{"pt-6": all["pt-6"]}, of(f.organized(t, jobs.Request{Types: types, Level: jobs.PatientLevel, Patients: []string{"pt-6"}})))
-	require.Equal(t, all, of(f.organized(t, jobs.Request{Types: []string{"Patient", "Provenance"}, Level: jobs.PatientLevel})), "about what is not exported itself")
-	require.Equal(t, map[string][]string{"pt-1": {"of-both"}, "pt-4": {"of-both"}, "pt-6": {"of-both"}},
-		of(f.organized(t, jobs.Request{Types: types, Level: jobs.PatientLevel, Associated: jobs.LatestAssociated})))
-}
-
 // gatePicks is gate for the parts alone: what is planned passes.
 func (f *fixture) gatePicks(t *testing.T, name string) (open func()) {
 	t.Helper()

@@ -12,16 +12,17 @@ import (
 const provenanceType = "Provenance"
 
 // targetTypes are the types of resources that decide which Provenance an export
-// has: with includeAssociatedData those that are exported, without it, at another
-// level than the system's, all that can be in a compartment, whether they are
-// exported or not. There are none where Provenance is a type like others.
+// has, or in which blocks: with includeAssociatedData those that are exported,
+// without it, at another level than the system's or by patient, all that can be in
+// a compartment, whether they are exported or not. There are none where Provenance
+// is a type like others.
 func targetTypes(request jobs.Request) []string {
 	switch {
 	case !slices.Contains(request.Types, provenanceType):
 		return nil
 	case request.Associated != jobs.NoneAssociated:
 		return request.Types
-	case request.Level != jobs.SystemLevel:
+	case request.Level != jobs.SystemLevel || request.OrganizeBy != "":
 		return search.CompartmentTypes()
 	}
 	return nil
@@ -41,11 +42,10 @@ func findTargets(request jobs.Request, tables map[string]source.Table) targets {
 	return found
 }
 
-// about wants the Provenance that belongs to the export: with
-// includeAssociatedData, what is about a resource that it has, all or the latest;
-// without, what is about a resource in one of the compartments (Bulk Data 3.0.0,
-// "Query Parameters").
-func (s selection) about(targets targets) (search.Condition, error) {
+// about says which Provenance belongs to the export: with includeAssociatedData,
+// what is about a resource that it has, all or the latest; without, what is about
+// a resource in one of the compartments (Bulk Data 3.0.0, "Query Parameters").
+func (s selection) about(targets targets) (search.Provenance, error) {
 	if s.request.Associated == jobs.NoneAssociated {
 		return s.aboutAny(targets), nil
 	}
@@ -63,22 +63,22 @@ func (s selection) about(targets targets) (search.Condition, error) {
 		}
 		filters, err := s.filters(resourceType)
 		if err != nil {
-			return search.Condition{}, err
+			return wanted, err
 		}
 		wanted.Targets = append(wanted.Targets, search.Target{
 			Type: resourceType, Table: targets[resourceType], Only: search.All(filters, changed),
 		})
 	}
-	return wanted.Condition(), nil
+	return wanted, nil
 }
 
-// aboutAny wants the Provenance about any resource in one of the compartments.
-func (s selection) aboutAny(targets targets) search.Condition {
+// aboutAny means the Provenance about any resource in one of the compartments.
+func (s selection) aboutAny(targets targets) search.Provenance {
 	wanted := search.Provenance{Whose: &s.patients, Referred: true}
 	for _, resourceType := range targets.types() {
 		wanted.Targets = append(wanted.Targets, search.Target{Type: resourceType, Table: targets[resourceType]})
 	}
-	return wanted.Condition()
+	return wanted
 }
 
 // planProvenance makes the scan of Provenance that comes with other resources

@@ -79,9 +79,11 @@ func (s selection) of(resourceType string, targets targets) (source.Condition, e
 	}
 	whose := s.whose(resourceType)
 	if resourceType == provenanceType && targets != nil {
-		if whose, err = s.about(targets); err != nil {
+		about, err := s.about(targets)
+		if err != nil {
 			return source.Condition{}, err
 		}
+		whose = about.Condition()
 	}
 	return source.Condition(search.All(whose, filters).SQL()), nil
 }
@@ -94,7 +96,7 @@ func (s selection) ofDeleted(resourceType string, targets targets) source.Condit
 	case !s.ofSome():
 		return source.Condition{}
 	case resourceType == provenanceType:
-		return source.Condition(s.aboutAny(targets).SQL())
+		return source.Condition(s.aboutAny(targets).Condition().SQL())
 	}
 	return source.Condition(s.whose(resourceType).SQL())
 }
