@@ -13,11 +13,25 @@ import (
 
 // Those who have the snapshot come and go: one that comes late is found, and
 // what was adopted shows their state and outlives them.
+// letGo closes a snapshot and waits until nobody can open it any more, for which
+// the server takes a moment.
+func (f *fixture) letGo(t *testing.T, gone *source.Snapshot) {
+	t.Helper()
+	require.NoError(t, gone.Close(t.Context()))
+	require.Eventually(t, func() bool {
+		reader, err := f.source.OpenReader(t.Context(), gone.ID)
+		if err == nil {
+			reader.Close(t.Context())
+		}
+		return err != nil
+	}, 30*time.Second, time.Millisecond)
+}
+
 func TestAdoptSnapshot(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+`INSERT INTO patient (id, txid, resource) VALUES ('kept', 1, '{}')`)
 	first, gone := f.snapshot(t), f.snapshot(t)
-	require.NoError(t, gone.Close(t.Context()))
+	f.letGo(t, gone)
 	f.exec(t, `DELETE FROM patient`)
 
 	asked := 0
@@ -40,14 +54,7 @@ func TestAdoptSnapshotInVain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient"))
 	gone := f.snapshot(t)
-	require.NoError(t, gone.Close(t.Context()))
-	require.Eventually(t, func() bool { // the server takes a moment to let go
-		reader, err := f.source.OpenReader(t.Context(), gone.ID)
-		if err == nil {
-			reader.Close(t.Context())
-		}
-		return err != nil
-	}, 30*time.Second, time.Millisecond)
+	f.letGo(t, gone)
 	_, err := f.source.AdoptSnapshot(t.Context(), func(context.Context) ([]string, error) { return []string{gone.ID}, nil })
 	require.ErrorIs(t, err, source.ErrSnapshotGone)
 
