@@ -11,8 +11,6 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// Those who have the snapshot come and go: one that comes late is found, and
-// what was adopted shows their state and outlives them.
 // letGo closes a snapshot and waits until nobody can open it any more, for which
 // the server takes a moment.
 func (f *fixture) letGo(t *testing.T, gone *source.Snapshot) {
@@ -27,6 +25,8 @@ func (f *fixture) letGo(t *testing.T, gone *source.Snapshot) {
 	}, 30*time.Second, time.Millisecond)
 }
 
+// Those who have the snapshot come and go: one that comes late is found, and
+// what was adopted shows their state and outlives them.
 func TestAdoptSnapshot(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+`INSERT INTO patient (id, txid, resource) VALUES ('kept', 1, '{}')`)
