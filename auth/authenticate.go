@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -67,7 +68,8 @@ func (c *Clients) verify(ctx context.Context, id string, found row, secret strin
 		return true, nil
 	}
 	question := c.cache.mark(id, strings.Join(hashes, " "), secret)
-	answer := c.flight.DoChan(string(question[:]), func() (any, error) {
+	line := strconv.FormatBool(from.Known) // who is known does not wait with strangers
+	answer := c.flight.DoChan(line+string(question[:]), func() (any, error) {
 		return c.derive(context.WithoutCancel(ctx), id, hashes, secret, from)
 	})
 	select {

@@ -109,3 +109,31 @@ func TestKnownTakeTurnsToo(t *testing.T) {
 	stranger := q.join("c", Origin{Address: "192.0.2.3"})
 	require.Equal(t, map[*waiter]int{stranger: 1, neighbour: 3}, turns(q, neighbour, stranger))
 }
+
+// TestKnownDoNotWaitAsStrangers: a client that sends its secret from a new
+// address and from one where it is known waits at the latter as the known do.
+func TestKnownDoNotWaitAsStrangers(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	require.NoError(t, b.Add(ctx, "a", "secret-1", []string{"system/*.rs"}))
+	for range hashesAtOnce {
+		require.NoError(t, b.hasher.queue.enter(ctx, "", Origin{}))
+	}
+	for i := range 50 {
+		b.hasher.queue.join("nobody", Origin{Address: fmt.Sprint("198.51.100.", i)})
+	}
+	ask := func(from Origin) chan error {
+		answer, waiting := make(chan error, 1), b.hasher.queue.waiting()
+		go func() {
+			_, err := b.Authenticate(ctx, "a", "secret-1", from)
+			answer <- err
+		}()
+		require.Eventually(t, func() bool { return b.hasher.queue.waiting() > waiting }, 10*time.Second, time.Millisecond)
+		return answer
+	}
+	ask(Origin{Address: "192.0.2.1"})
+	known := ask(Origin{Address: "192.0.2.2", Known: true})
+	b.hasher.queue.leave()
+	b.hasher.queue.leave()
+	require.NoError(t, <-known)
+}

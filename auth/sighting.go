@@ -35,13 +35,17 @@ JOIN sluice.client c ON c.id = s.client_id
 ORDER BY s.client_id, s.address
 ON CONFLICT (client_id, address) DO UPDATE SET seen_at = greatest(a.seen_at, excluded.seen_at)`
 
+	// Rows that another process has locked are its to forget, or just seen.
 	deleteSightings = `
-DELETE FROM sluice.client_address AS a USING (
-	SELECT client_id, address, seen_at, row_number() OVER (PARTITION BY client_id ORDER BY seen_at DESC) AS place
-	FROM sluice.client_address
-) AS ranked
-WHERE a.client_id = ranked.client_id AND a.address = ranked.address
-	AND (ranked.place > $1 OR ranked.seen_at < now() - $2::bigint * interval '1 microsecond')`
+DELETE FROM sluice.client_address WHERE (client_id, address) IN (
+	SELECT client_id, address FROM sluice.client_address
+	WHERE (client_id, address) IN (
+		SELECT client_id, address FROM (
+			SELECT client_id, address, seen_at, row_number() OVER (PARTITION BY client_id ORDER BY seen_at DESC) AS place
+			FROM sluice.client_address
+		) AS ranked
+		WHERE place > $1 OR seen_at < now() - $2::bigint * interval '1 microsecond')
+	FOR UPDATE SKIP LOCKED)`
 
 	selectSightings = `
 SELECT client_id, address, seen_at FROM sluice.client_address

@@ -72,3 +72,32 @@ func TestSightingsOfManyProcesses(t *testing.T) {
 	running.Wait()
 	require.Len(t, b.sightings(t), 500)
 }
+
+// TestSightingsAreForgottenByMany: nor do those who forget what is too much.
+func TestSightingsAreForgottenByMany(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	const clients, processes, rounds = 10, 4, 10
+	for i := range clients {
+		_, err := b.pool.Exec(ctx, `INSERT INTO sluice.client (id, scopes) VALUES ($1, '{system/*.rs}')`, fmt.Sprint("client-", i))
+		require.NoError(t, err)
+	}
+	now := time.Now()
+	var running sync.WaitGroup
+	for process := range processes {
+		running.Go(func() {
+			for round := range rounds {
+				var news []Sighting
+				for i := range clients * (MaxSightings - 4) {
+					network := (7*process + round) % 5
+					at := now.Add(time.Duration((13*i+5*process+round)%100) * time.Second)
+					news = append(news, Sighting{fmt.Sprint("client-", i%clients), fmt.Sprintf("192.0.%d.%d", network, i/clients), at})
+				}
+				assert.NoError(t, b.RecordSightings(ctx, news))
+			}
+		})
+	}
+	running.Wait()
+	require.NoError(t, b.RecordSightings(ctx, nil))
+	require.Len(t, b.sightings(t), clients*MaxSightings)
+}

@@ -66,7 +66,7 @@ func (b *Bucket) client(endpoint *url.URL, creds *credentials.Credentials, attem
 	return minio.New(endpoint.Host, &minio.Options{
 		Creds:        creds,
 		Secure:       endpoint.Scheme == "https",
-		Transport:    b.transport,
+		Transport:    leasing{b.transport},
 		Region:       b.place.region,
 		BucketLookup: b.place.lookup,
 		MaxRetries:   attempts,

@@ -50,13 +50,11 @@ func (b *Bucket) Stage(ctx context.Context, key string, r io.Reader) (*Staged, e
 	}
 
 	buffers := &buffers{pool: &b.buffers}
+	defer buffers.giveBack() // no request reads them any more
 	u := &upload{store: b.store, bucket: b.place.bucket, name: name, encryption: b.place.encryption}
 	if err := u.run(ctx, r, buffers); err != nil {
-		// The buffers are left to the collector: a request that was given up
-		// may still be reading one.
 		return nil, fmt.Errorf("storage: upload %s: %w", key, err)
 	}
-	buffers.giveBack()
 	return &Staged{key: key, upload: u}, nil
 }
 
