@@ -128,11 +128,13 @@ FROM (
 
 	// ofWantedSQL leaves the rows of wanted keys, and those of too many of which one
 	// is wanted. All rows and all keys are joined as sets, for there may be millions
-	// of both, and the server expects few.
+	// of both, and the server expects few. Those of too many are hardly ever any, and
+	// each has very many: IS TRUE keeps the server from joining their keys with all
+	// that are wanted one by one, and makes it hash these, once.
 	ofWantedSQL = `
 LEFT JOIN wanted AS w ON w.key = k.key
 WHERE w.key IS NOT NULL OR k.key IS NULL AND k.keys > 0
-	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE e.v ->> 'id' IN (SELECT m.key FROM wanted AS m))`
+	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE (e.v ->> 'id' IN (SELECT m.key FROM wanted AS m)) IS TRUE)`
 )
 
 // The columns of keyedSQL.
