@@ -116,7 +116,8 @@ const (
 	keyedSQL = `SELECT k.key COLLATE "C", CASE WHEN %[1]s THEN 0 ELSE 1 END, %[2]d, k.ctid, k.bytes, k.keys, CASE WHEN k.key IS NULL THEN k.id END
 FROM (
 	SELECT unnest(CASE WHEN cardinality(a.keys) BETWEEN 1 AND %[5]d THEN a.keys ELSE ARRAY[NULL::text] END) AS key,
-		r.ctid, pg_column_size(r.resource) AS bytes, coalesce(cardinality(a.keys), 0) AS keys, r.id::text AS id, x.refs
+		r.ctid, pg_column_size(r.resource) AS bytes, coalesce(cardinality(a.keys), 0) AS keys, r.id::text AS id,
+		CASE WHEN cardinality(a.keys) > %[5]d THEN x.refs END AS refs
 	FROM %[3]s AS r
 	CROSS JOIN LATERAL (SELECT (%[4]s)::jsonb AS refs OFFSET 0) AS x
 	CROSS JOIN LATERAL (
@@ -196,13 +197,16 @@ func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string 
 		k.References, most, shifted)
 }
 
-// placeholder is one of a statement. What stands in quotes there, the paths of
-// jsonb, has no digit behind a dollar sign.
-var placeholder = regexp.MustCompile(`\$([0-9]+)`)
+// placeholder is one of a statement. What stands in quotes, a name or a text, is
+// none.
+var placeholder = regexp.MustCompile(`"[^"]*"|'[^']*'|\$[0-9]+`)
 
 // shift renumbers the placeholders of what stands behind others.
 func shift(sql string, by int) string {
 	return placeholder.ReplaceAllStringFunc(sql, func(one string) string {
+		if one[0] != '$' {
+			return one
+		}
 		number, _ := strconv.Atoi(one[1:])
 		return "$" + strconv.Itoa(number+by)
 	})

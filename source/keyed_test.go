@@ -145,6 +145,17 @@ func TestKeyedOfManyAndManyWanted(t *testing.T) {
 	require.Equal(t, []string{"b", "b", "b", "v5"}, found, "the wide row is of nobody who is wanted")
 }
 
+// A name may look like a placeholder.
+func TestKeyedOfDollars(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, owners+`ALTER TABLE visit_1 RENAME TO "visit_""$1"`)
+	some := f.keyed(t, source.Scan{
+		Only: source.Condition{Where: `r.id <> $1::text AND r.id <> '$1' AND r.id IN (SELECT t.id FROM {rows} AS t)`, Args: []string{"v5"}},
+	})
+	some.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a}`}}
+	require.Equal(t, []string{"a: a v1 v2"}, f.blocks(t, f.snapshot(t).ID, some))
+}
+
 func TestKeyedOfNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, owners+`DELETE FROM visit; DELETE FROM owner`)
