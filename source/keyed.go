@@ -130,7 +130,8 @@ const (
 	keyedSQL = `SELECT k.key COLLATE "C", CASE WHEN %[1]s THEN 0 ELSE 1 END, %[2]d, k.ctid, k.bytes, k.keys, CASE WHEN k.key IS NULL THEN k.id END
 FROM (
 	SELECT unnest(CASE WHEN cardinality(a.keys) BETWEEN 1 AND %[5]d THEN a.keys ELSE ARRAY[NULL::text] END) AS key,
-		r.ctid, pg_column_size(r.resource) AS bytes, coalesce(cardinality(a.keys), 0) AS keys, r.id::text AS id, x.refs
+		r.ctid, pg_column_size(r.resource) AS bytes, coalesce(cardinality(a.keys), 0) AS keys, r.id::text AS id,
+		CASE WHEN cardinality(a.keys) > %[5]d THEN x.refs END AS refs
 	FROM %[3]s AS r
 	%[4]s
 	CROSS JOIN LATERAL (
@@ -149,11 +150,13 @@ FROM (
 
 	// ofWantedSQL leaves the rows of wanted keys, and those of too many of which one
 	// is wanted. All rows and all keys are joined as sets, for there may be millions
-	// of both, and the server expects few.
+	// of both, and the server expects few. Those of too many are hardly ever any, and
+	// each has very many: IS TRUE keeps the server from joining their keys with all
+	// that are wanted one by one, and makes it hash these, once.
 	ofWantedSQL = `
 LEFT JOIN wanted AS w ON w.key = k.key
 WHERE w.key IS NOT NULL OR k.key IS NULL AND k.keys > 0
-	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE e.v ->> 'id' IN (SELECT m.key FROM wanted AS m))`
+	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE (e.v ->> 'id' IN (SELECT m.key FROM wanted AS m)) IS TRUE)`
 )
 
 // The columns of keyedSQL.
@@ -220,13 +223,16 @@ func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string 
 	return fmt.Sprintf(keyedSQL, cmp.Or(k.First, "false"), place, relation, references, most, condition)
 }
 
-// placeholder is one of a statement. What stands in quotes there, the paths of
-// jsonb, has no digit behind a dollar sign.
-var placeholder = regexp.MustCompile(`\$([0-9]+)`)
+// placeholder is one of a statement. What stands in quotes, a name or a text, is
+// none.
+var placeholder = regexp.MustCompile(`"[^"]*"|'[^']*'|\$[0-9]+`)
 
 // shift renumbers the placeholders of what stands behind others.
 func shift(sql string, by int) string {
 	return placeholder.ReplaceAllStringFunc(sql, func(one string) string {
+		if one[0] != '$' {
+			return one
+		}
 		number, _ := strconv.Atoi(one[1:])
 		return "$" + strconv.Itoa(number+by)
 	})

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,6 +147,41 @@ func TestKeyedByID(t *testing.T) {
 	require.Equal(t, []string{"a: a v3", "c: v2"}, f.blocks(t, snapshot, keyed), "the arguments of all")
 	keyed.Most = 1
 	require.Equal(t, []string{"c: v2", "a has 2", "v3 has 2"}, f.blocks(t, snapshot, keyed))
+}
+
+// A row of very many keys costs as much as they are, and not that for each key that
+// is wanted: it would not come to an end.
+func TestKeyedOfManyAndManyWanted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, owners+`
+		INSERT INTO visit SELECT 'wide', 1, now(), jsonb_build_object('of', jsonb_agg(jsonb_build_object('id', 'o' || n))) FROM generate_series(1, 20000) AS n;
+		ANALYZE`)
+	keyed := f.keyed(t, source.Scan{})
+	keyed.Wanted = source.Lookup{SQL: `SELECT 'w' || n AS key FROM generate_series(1, 300000) AS n UNION ALL SELECT unnest($1::text[])`, Args: []string{`{b}`}}
+	reader, err := f.source.OpenReader(t.Context(), f.snapshot(t).ID)
+	require.NoError(t, err)
+	defer reader.Close(t.Context())
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var found []string
+	err = reader.Keyed(ctx, keyed, func(row *source.KeyedRow) error {
+		found = append(found, fmt.Sprintf("%s%s", row.Key, row.ID))
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"b", "b", "b", "v5"}, found, "the wide row is of nobody who is wanted")
+}
+
+// A name may look like a placeholder.
+func TestKeyedOfDollars(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, owners+`ALTER TABLE visit_1 RENAME TO "visit_""$1"`)
+	some := f.keyed(t, source.Scan{
+		Only: source.Condition{Where: `r.id <> $1::text AND r.id <> '$1' AND r.id IN (SELECT t.id FROM {rows} AS t)`, Args: []string{"v5"}},
+	})
+	some.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a}`}}
+	require.Equal(t, []string{"a: a v1 v2"}, f.blocks(t, f.snapshot(t).ID, some))
 }
 
 func TestKeyedOfNothing(t *testing.T) {
