@@ -131,8 +131,11 @@ func (b *attempt) undecided() {
 // usually the last half.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
+	if err != nil {
 		return address
+	}
+	if ip = ip.Unmap(); ip.Is4() { // as some proxies write it into one of IPv6
+		return ip.String()
 	}
 	prefix, _ := ip.WithZone("").Prefix(64) // of IPv6 there is one
 	return prefix.String()
