@@ -151,9 +151,9 @@ func (c Config) withDefaults() Config {
 // API answers requests.
 type API struct {
 	config       Config
-	bodies       *shares       // large ones that are being read
-	dumps        *shares       // that are running
-	groupReads   chan struct{} // holds an element for each Group that is being read
+	bodies       *shares // large ones that are being read
+	dumps        *shares // that are running
+	groupReads   *shares // that are running
 	capabilities capabilityCache
 	metrics      *metrics
 	readiness    readiness
@@ -175,7 +175,7 @@ func New(cfg Config) *API {
 		config:     cfg,
 		bodies:     newShares(maxLargeBodies, maxClientBodies),
 		dumps:      newShares(cfg.Dumps, (3*cfg.Dumps+3)/4),
-		groupReads: make(chan struct{}, maxGroupReads),
+		groupReads: newShares(maxGroupReads, maxClientGroupReads),
 		attempts:   newAttempts(cfg.Failures),
 		begun:      newBuckets(cfg.ClientDumps),
 		kickOffs:   newBuckets(cfg.ClientKickOffs),

@@ -165,6 +165,28 @@ func TestLargeGroups(t *testing.T) {
 	require.Equal(t, 4, pages)
 }
 
+// TestGroupsOfOneClient: one that begins to read Groups and hardly goes on leaves
+// others theirs.
+func TestGroupsOfOneClient(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Group")
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES
+		('small', 1, 'created', '{}'),
+		('large', 2, 'created', (SELECT jsonb_build_object('name', string_agg(md5(n::text), '')) FROM generate_series(1, 1000000) AS n))`)
+	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	for range 3 {
+		b.begin(t, "/fhir/Group/large")
+	}
+	requireRefusal(t, b.get(t, "/fhir/Group/small"), http.StatusTooManyRequests, "throttled", "")
+	request := b.request(t, http.MethodGet, "/fhir/Group/small")
+	request.SetBasicAuth("other", "other-secret")
+	others, err := b.http.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, others.Body.Close())
+	require.Equal(t, http.StatusOK, others.StatusCode)
+}
+
 func TestGroupsByScope(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

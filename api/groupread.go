@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -11,14 +13,17 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// maxGroupReads is how many Groups are read at the same time. Each is held in
+// How many Groups are read at the same time, and by one client. Each is held in
 // memory, and can have a million members.
-const maxGroupReads = 4
+const (
+	maxGroupReads       = 4
+	maxClientGroupReads = 3
+)
 
 // group answers GET /fhir/Group/<id> (FHIR R4, "read"): the whole of it, streamed,
 // since it can name a million members.
 func (a *API) group(c *gin.Context, client auth.Client) error {
-	ctx, id := c.Request.Context(), c.Param("id")
+	id := c.Param("id")
 	if err := a.mayReadGroups(c, client, id); err != nil {
 		return err
 	}
@@ -26,12 +31,11 @@ func (a *API) group(c *gin.Context, client auth.Client) error {
 	if !storable(id) {
 		return unknown
 	}
-	select {
-	case a.groupReads <- struct{}{}:
-		defer func() { <-a.groupReads }()
-	case <-ctx.Done():
-		return broken(ctx, ctx.Err())
+	giveBack, ok := a.groupReads.take(client.ID)
+	if !ok {
+		return throttled(fmt.Sprintf("as many Groups are being read already as may at the same time: %d, and %d by one client", maxGroupReads, maxClientGroupReads), time.Second)
 	}
+	defer giveBack()
 	known, err := a.streamGroup(c, id)
 	if err == nil && !known {
 		return unknown
