@@ -125,13 +125,6 @@ func (q *queue) remove(w *waiter) bool {
 	return false
 }
 
-// waiting is how many wait.
-func (q *queue) waiting() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.lanes[0].waiting + q.lanes[1].waiting
-}
-
 func (l *lane) push(name string, w *waiter) {
 	l.waiting++
 	at := slices.IndexFunc(l.lines, func(other *line) bool { return other.name == name })

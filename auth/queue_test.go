@@ -11,6 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// waiting is how many wait.
+func (q *queue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.lanes[0].waiting + q.lanes[1].waiting
+}
+
 // fullQueue is one in which nobody's turn has ended yet.
 func fullQueue(t *testing.T) *queue {
 	t.Helper()
