@@ -3,6 +3,7 @@ package dump
 import (
 	"context"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -32,6 +33,35 @@ func TestLinesAllocateNothing(t *testing.T) {
 			row := observationRow()
 			line := f.appendLine(nil, row)
 			require.Zero(t, testing.AllocsPerRun(1000, func() { line = f.appendLine(line[:0], row) }))
+		})
+	}
+}
+
+// A huge line takes the buffer of the one before: each would else leave garbage of
+// its size, which comes in faster than the collector takes it away.
+func TestHugeLinesShareABuffer(t *testing.T) {
+	const size, count = 5 << 20, 20
+	row := observationRow()
+	row.Resource = []byte(`{"implicitRules": "` + strings.Repeat("x", size) + `"}`)
+	rows := func(_ context.Context, fn func(*source.Row) error) error {
+		for range count {
+			if err := fn(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for name, opts := range map[string]Options{
+		"Plain":    {},
+		"FHIRGzip": {Format: Format{FHIR: true}, Gzip: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := Write(t.Context(), io.Discard, "Observation", rows, opts)
+			require.NoError(t, err)
+			runtime.ReadMemStats(&after)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(3*size))
 		})
 	}
 }

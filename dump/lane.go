@@ -73,7 +73,7 @@ func (l *lane) add(size int, format func(dst []byte) []byte) (n int, full []byte
 	defer l.mu.Unlock()
 
 	if l.filling == nil {
-		l.filling = l.pipe.buffer()
+		l.filling = l.pipe.buffer(size)
 	}
 	before := len(l.filling)
 	l.filling = format(slices.Grow(l.filling, size+lineSlack))
@@ -131,5 +131,5 @@ func (l *lane) deflate(lines []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return l.pack.piece(l.pipe.buffer(), lines)
+	return l.pack.piece(l.pipe.buffer(chunkSize), lines)
 }

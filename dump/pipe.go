@@ -20,9 +20,13 @@ const (
 	// that chunks of ordinary lines need not grow.
 	lineSlack = 1 << 10
 
-	// keepSize is the largest buffer used again; one grown by a huge line is
-	// left to the garbage collector.
+	// keepSize is the largest buffer of ordinary lines. Longer lines are huge; at
+	// most one of them is on its way.
 	keepSize = 2 * chunkSize
+
+	// keepHugeSize is the largest buffer of a huge line used again for the next: a
+	// larger one is rather left to the garbage collector than held to the end.
+	keepHugeSize = 16 << 20
 
 	// lull is how long the writer waits for a full chunk before it takes what
 	// there is.
@@ -41,6 +45,7 @@ type pipe struct {
 	queue     []chunk
 	unwritten int      // bytes in queue, and in the chunk taken last
 	free      [][]byte // buffers to fill again
+	huge      []byte   // the same for a huge line
 	resting   bool     // all that there was has been collected
 	closed    bool     // no more lines will come
 	complete  bool     // and all have come
@@ -111,11 +116,17 @@ func (p *pipe) push(c chunk) {
 	signal(p.data)
 }
 
-// buffer is an empty one to fill.
-func (p *pipe) buffer() []byte {
+// buffer is an empty one to fill with a line of this size, and with more if there
+// is room.
+func (p *pipe) buffer(size int) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	if size > keepSize {
+		buf := p.huge
+		p.huge = nil
+		return buf
+	}
 	if last := len(p.free) - 1; last >= 0 {
 		buf := p.free[last]
 		p.free = p.free[:last]
@@ -222,11 +233,14 @@ func (p *pipe) recycle(c chunk) {
 	defer p.mu.Unlock()
 
 	p.unwritten -= len(c.data)
+	switch {
+	case cap(c.data) <= keepSize:
+		p.free = append(p.free, c.data[:0])
+	case c.huge && cap(c.data) <= keepHugeSize:
+		p.huge = c.data[:0]
+	}
 	if c.huge {
 		<-p.turn
-	}
-	if cap(c.data) <= keepSize {
-		p.free = append(p.free, c.data[:0])
 	}
 	for _, l := range p.lanes {
 		signal(l.room)
