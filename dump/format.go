@@ -1,8 +1,6 @@
 package dump
 
 import (
-	"slices"
-
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
 )
@@ -48,7 +46,6 @@ type Issue struct {
 type formatter struct {
 	splicer   *splicer
 	converter *fhir.Converter // nil: Aidbox's format
-	document  []byte          // what the converter reads
 
 	resourceType string
 
@@ -65,6 +62,7 @@ func newFormatter(resourceType string, format Format, report func(Issue)) *forma
 	if format.FHIR {
 		tables := format.Attributes.tables()
 		options := fhir.Options{AttachmentBase: format.AttachmentBase, CreatedAtURL: format.CreatedAtURL, Issue: f.note}
+		options.Replace = f.splicer.replacements()
 		if format.Elements != nil {
 			options.Subset = tables.Subset(resourceType, format.Elements)
 		}
@@ -87,11 +85,6 @@ func (f *formatter) appendLine(dst []byte, row *source.Row) []byte {
 	if row.Resource[0] != '{' {
 		f.note(fhir.Issue{ResourceType: f.resourceType, Path: f.resourceType, Reason: "not an object"})
 	}
-	// Made long enough at once: one that grows leaves its shorter ones behind.
-	f.document = f.splicer.append(slices.Grow(f.document[:0], len(row.Resource)+lineSlack), row)
-	dst = append(f.converter.AppendFHIRType(dst, f.resourceType, f.document), '\n')
-	if cap(f.document) > keepSize {
-		f.document = nil
-	}
-	return dst
+	f.splicer.prepare(row)
+	return append(f.converter.AppendFHIRType(dst, f.resourceType, row.Resource), '\n')
 }

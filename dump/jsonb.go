@@ -1,11 +1,6 @@
 package dump
 
 import (
-	"bytes"
-	"cmp"
-	"strconv"
-	"unicode/utf8"
-
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
@@ -77,56 +72,17 @@ func nestedEnd(text []byte, i int) int {
 	return i
 }
 
-// compareNames orders names as jsonb does: the shorter first, then by bytes.
-// stored is as printed, with escapes.
-func compareNames(stored []byte, name string) int {
-	if bytes.IndexByte(stored, '\\') >= 0 {
-		var buf [64]byte
-		stored = appendUnescaped(buf[:0], stored)
-	}
-	if order := cmp.Compare(len(stored), len(name)); order != 0 {
-		return order
-	}
-	return bytes.Compare(stored, []byte(name))
-}
-
-// appendUnescaped appends the content of a printed string.
-func appendUnescaped(dst, text []byte) []byte {
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' || i+1 == len(text) {
-			dst = append(dst, text[i])
-			continue
-		}
-		i++
-		switch c := text[i]; c {
-		case 'b':
-			dst = append(dst, '\b')
-		case 'f':
-			dst = append(dst, '\f')
-		case 'n':
-			dst = append(dst, '\n')
-		case 'r':
-			dst = append(dst, '\r')
-		case 't':
-			dst = append(dst, '\t')
-		case 'u': // only control characters are printed so
-			digits := text[i+1 : min(i+5, len(text))]
-			code, _ := strconv.ParseUint(string(digits), 16, 32)
-			dst = utf8.AppendRune(dst, rune(code))
-			i += len(digits)
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return dst
-}
-
 // appendString appends a string as PostgreSQL prints it in jsonb.
 func appendString(dst, content []byte) []byte {
 	const hex = "0123456789abcdef"
 
 	dst = append(dst, '"')
-	for _, c := range content {
+	plain := 0 // most need no escapes at all
+	for plain < len(content) && content[plain] >= ' ' && content[plain] != '"' && content[plain] != '\\' {
+		plain++
+	}
+	dst = append(dst, content[:plain]...)
+	for _, c := range content[plain:] {
 		switch c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)

@@ -1,5 +1,7 @@
 package dump
 
+import "github.com/seed-90096f4d/sluice/fhir"
+
 // member is a member to merge into an object: a value as it is printed, or, if
 // that is nil, members to merge into the object that is the value.
 type member struct {
@@ -34,7 +36,7 @@ func mergeObject(dst, object []byte, ours []member) (_ []byte, ok bool) {
 		if !ok {
 			return dst, false
 		}
-		order := compareNames(stored.name, ours[0].name)
+		order := fhir.CompareNames(stored.name, ours[0].name)
 		if order > 0 {
 			dst = append(dst, object[copied:pos]...)
 			dst = append(ours[0].append(dst), ", "...)
@@ -71,7 +73,7 @@ func mergeLast(dst, object []byte, pos int, our member) (_ []byte, ok bool) {
 		if !ok {
 			return dst, false
 		}
-		order := compareNames(stored.name, our.name)
+		order := fhir.CompareNames(stored.name, our.name)
 		switch {
 		case order < 0:
 			dst = append(append(dst, object[pos:end]...), ", "...)
@@ -113,4 +115,17 @@ func (m member) replace(dst, stored []byte) (_ []byte, ok bool) {
 		return mergeObject(dst, []byte("{}"), m.members)
 	}
 	return append(dst, stored...), true
+}
+
+// merged appends what becomes of the stored value, or of none.
+func (m member) merged(dst, stored []byte) []byte {
+	if stored == nil {
+		stored = []byte("null")
+	}
+	start := len(dst)
+	dst, ok := m.replace(dst, stored)
+	if !ok {
+		return append(dst[:start], stored...)
+	}
+	return dst
 }

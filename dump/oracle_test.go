@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
@@ -82,6 +83,23 @@ func (o oracle) requireSame(t *testing.T, format dump.Format) {
 	require.Len(t, got, len(want))
 	for i := range want {
 		require.Equal(t, want[i], strings.TrimSuffix(got[i], "\n"))
+	}
+}
+
+// requireConverted compares a dump in FHIR format with what becomes of PostgreSQL's
+// merged documents when they are converted.
+func (o oracle) requireConverted(t *testing.T) {
+	t.Helper()
+	var merged, got bytes.Buffer
+	_, err := dump.Write(t.Context(), &merged, "Patient", o.rows(t), dump.Options{})
+	require.NoError(t, err)
+	_, err = dump.Write(t.Context(), &got, "Patient", o.rows(t), dump.Options{Format: dump.Format{FHIR: true}})
+	require.NoError(t, err)
+
+	converter := fhir.NewConverter(fhir.R4(), fhir.Options{})
+	lines := strings.Split(got.String(), "\n")
+	for i, document := range strings.Split(merged.String(), "\n") {
+		require.Equal(t, string(converter.AppendFHIRType(nil, "Patient", []byte(document))), lines[i])
 	}
 }
 

@@ -3,6 +3,7 @@ package dump
 import (
 	"strconv"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -35,12 +36,17 @@ func newSplicer(resourceType string, versionIDString bool) *splicer {
 
 // append appends the merged document, without a line feed.
 func (s *splicer) append(dst []byte, row *source.Row) []byte {
+	s.prepare(row)
+	return merge(dst, row.Resource, s.root[:])
+}
+
+// prepare makes the members for a row, in the order of jsonb, on which merge relies.
+func (s *splicer) prepare(row *source.Row) {
 	s.id = appendString(s.id[:0], row.ID)
 	s.createdAt = appendTime(s.createdAt[:0], row.Created)
 	s.versionID = appendVersion(s.versionID[:0], row.TxID, s.versionIDString)
 	s.lastUpdated = appendTime(s.lastUpdated[:0], row.Changed)
 
-	// In the order of jsonb, which merge relies on.
 	meta := s.meta[:0]
 	if len(s.createdAt) > 0 {
 		meta = append(meta, member{name: "createdAt", value: s.createdAt})
@@ -49,12 +55,23 @@ func (s *splicer) append(dst []byte, row *source.Row) []byte {
 	if len(s.lastUpdated) > 0 {
 		meta = append(meta, member{name: "lastUpdated", value: s.lastUpdated})
 	}
-	s.root = [3]member{
+	s.root = [...]member{
 		{name: "id", value: s.id},
 		{name: "meta", members: meta},
 		{name: "resourceType", value: s.resourceType},
 	}
-	return merge(dst, row.Resource, s.root[:])
+}
+
+// replacements are the members for the row last prepared, for a converter that
+// merges them itself. So a row is not copied once more before it is converted.
+func (s *splicer) replacements() []fhir.Replacement {
+	var all []fhir.Replacement
+	for i, name := range []string{"id", "meta", "resourceType"} {
+		all = append(all, fhir.Replacement{Name: name, Value: func(dst, stored []byte) []byte {
+			return s.root[i].merged(dst, stored)
+		}})
+	}
+	return all
 }
 
 func appendVersion(dst []byte, txid int64, quoted bool) []byte {

@@ -48,6 +48,7 @@ func TestNastyDocuments(t *testing.T) {
 
 	o.requireSame(t, dump.Format{})
 	o.requireSame(t, dump.Format{VersionIDString: true})
+	o.requireConverted(t)
 }
 
 func TestRandomDocuments(t *testing.T) {
@@ -61,6 +62,7 @@ func TestRandomDocuments(t *testing.T) {
 	o.insert(t, documents)
 
 	o.requireSame(t, dump.Format{})
+	o.requireConverted(t)
 }
 
 func randomObject(random *rand.Rand, depth int) map[string]any {

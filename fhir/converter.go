@@ -32,6 +32,12 @@ type Options struct {
 	// type. It marks what it returns as incomplete.
 	Subset *Subset
 
+	// Replace are members that the root gets from elsewhere in AppendFHIRType, in the
+	// order of CompareNames. They stand where the Aidbox format would have them, in
+	// place of those that the document has under these names, if it has any, and are
+	// converted as these would be. A Subset keeps them all.
+	Replace []Replacement
+
 	// Issue is called for each thing that could not be converted and passed as
 	// it was. It may be nil.
 	Issue func(Issue)
@@ -56,17 +62,22 @@ type Converter struct {
 	createdAtURL string // that url as JSON writes it
 	base, origin string // of relative URLs, as JSON writes them
 
+	expected [256]expected // what comes next, by the number of the slot before
+	replaced []byte        // the value of the replacement at hand
+
 	// The state of the conversion that runs.
 	src       []byte
 	direction direction
 	depth     int  // of objects
 	resources int  // of resources
 	broken    bool // src is not JSON
-	path      []step
-	held      []held
-	claims    []claimed
-	found     []extracted
-	scratch   []byte
+
+	replacements []Replacement // those yet to come
+	path         []step
+	held         []held
+	claims       []claimed
+	found        []extracted
+	scratch      []byte
 }
 
 // A step of the way from the root to where the conversion is.
@@ -138,7 +149,10 @@ func resourceType(src []byte, i int) []byte {
 // document converts one document.
 func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 	c.src, c.direction, c.broken = doc, d, false
-	c.depth, c.resources = 0, 0
+	c.depth, c.resources, c.replacements = 0, 0, nil
+	if d == toFHIR {
+		c.replacements = c.options.Replace
+	}
 	c.path = append(c.path[:0], step{node: n})
 	c.held, c.claims, c.found = c.held[:0], c.claims[:0], c.found[:0]
 

@@ -7,13 +7,16 @@ import "slices"
 // has; createdAt is the last. It returns the held members that are none, or
 // cannot become one.
 func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims []claimed) ([]byte, []held) {
+	if !slices.ContainsFunc(waiting, isExtension) {
+		return dst, waiting
+	}
 	mark := len(dst)
 	end, valid := listEnd(dst, n, claims)
 	var created held
 	rest := waiting[:0]
 	for _, h := range waiting {
 		switch {
-		case h.field.extended == nil:
+		case !isExtension(h):
 			rest = append(rest, h)
 		case !valid || !c.fits(h.value, h.field.extended):
 			c.reportAt(h.field, reasonExtension)
@@ -40,6 +43,9 @@ func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims
 	}
 	return c.moveTail(dst, end, mark), rest
 }
+
+// isExtension tells whether a held member is an extension in FHIR.
+func isExtension(h held) bool { return h.field.extended != nil }
 
 // listEnd returns the place of the bracket that closes the extensions which the
 // object has, or -1 when it has none. valid is false when they are no list.

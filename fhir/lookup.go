@@ -10,39 +10,52 @@ import (
 type lookup struct {
 	slots []slot // a power of two, at most half full
 	shift uint
+
+	// start is no field: the first member of an object follows it.
+	start slot
 }
 
 type slot struct {
-	name  string
+	key   string // the name with its quotes and the colon
 	field *field
+
+	// number tells slots apart, those of other lookups too, though not for certain.
+	number uint32
 }
 
 // newLookup returns the lookup of fields by their names.
 func newLookup(fields map[string]*field) lookup {
 	width := uint(bits.Len(uint(2*len(fields) + 1)))
 	l := lookup{slots: make([]slot, 1<<width), shift: 64 - width}
+	for name := range fields {
+		l.start.number += uint32(hash([]byte(name)) >> 32)
+	}
 	for name, f := range fields {
-		i := l.home([]byte(name))
+		h := hash([]byte(name))
+		i := int(h >> l.shift)
 		for l.slots[i].field != nil {
 			i = (i + 1) % len(l.slots)
 		}
-		l.slots[i] = slot{name, f}
+		l.slots[i] = slot{key: `"` + name + `":`, field: f, number: l.start.number + uint32(h>>40)}
 	}
 	return l
 }
 
 // find returns the field of that name, or nil.
-func (l *lookup) find(name []byte) *field {
-	for i := l.home(name); ; i = (i + 1) & (len(l.slots) - 1) {
+func (l *lookup) find(name []byte) *field { return l.slot(name).field }
+
+// slot returns the slot of that name; one without a field if there is none.
+func (l *lookup) slot(name []byte) *slot {
+	for i := int(hash(name) >> l.shift); ; i = (i + 1) & (len(l.slots) - 1) {
 		s := &l.slots[i]
-		if s.field == nil || s.name == string(name) {
-			return s.field
+		if s.field == nil || s.key[1:len(s.key)-2] == string(name) {
+			return s
 		}
 	}
 }
 
-// home returns the slot where the search for a name starts.
-func (l *lookup) home(name []byte) int {
+// hash is best in its highest bits.
+func hash(name []byte) uint64 {
 	var a, b uint64
 	switch n := len(name); {
 	case n >= 8:
@@ -52,6 +65,5 @@ func (l *lookup) home(name []byte) int {
 	case n > 0:
 		a, b = uint64(name[0])<<16|uint64(name[n/2])<<8|uint64(name[n-1]), 0
 	}
-	h := (a ^ bits.RotateLeft64(b, 29) ^ uint64(len(name))) * 0x9E3779B97F4A7C15
-	return int(h >> l.shift)
+	return (a ^ bits.RotateLeft64(b, 29) ^ uint64(len(name))) * 0x9E3779B97F4A7C15
 }

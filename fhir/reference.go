@@ -50,7 +50,7 @@ func (c *Converter) settleReference(dst []byte, waiting []held) []byte {
 		case h == from:
 			dst = c.appendReference(dst, &t, from)
 		case h == t.kind && t.stated == nil && (from == nil || from != t.id):
-			dst = append(append(dst, `"type":`...), c.src[h.value:valueEnd(c.src, h.value)]...)
+			dst = append(append(dst, `"type":`...), c.src[h.value:h.end]...)
 		case h == t.stated, h.field.extended != nil, h.field.name == "resource" && at(c.src, h.value) != '{':
 			dst, shift = c.putBack(dst, *h, shift)
 			continue

@@ -104,9 +104,14 @@ func valueEnd(src []byte, i int) int {
 // appendValue appends the value at src[i] without white space between its
 // tokens and returns the index behind it. It does not recurse.
 func appendValue(dst, src []byte, i int) ([]byte, int) {
-	if b := at(src, i); b != '{' && b != '[' {
-		end := valueEnd(src, i)
-		return append(dst, src[i:end]...), end
+	switch at(src, i) {
+	case '"':
+		end := StringEnd(src, i)
+		return appendSpan(dst, src, i, end), end
+	case '{', '[':
+	default:
+		end := scalarEnd(src, i)
+		return appendSpan(dst, src, i, end), end
 	}
 	from, depth := i, 0
 	for i < len(src) {
@@ -129,6 +134,20 @@ func appendValue(dst, src []byte, i int) ([]byte, int) {
 		i++
 	}
 	return append(dst, src[from:i]...), i
+}
+
+// span is more than most keys and values are long.
+const span = 32
+
+// appendSpan appends src[i:end]. Short ones are copied with what is behind them,
+// and cut: that takes two instructions, and a copy of just their length a call.
+func appendSpan(dst, src []byte, i, end int) []byte {
+	n := len(dst)
+	if end-i > span || len(src)-i < span || cap(dst)-n < span {
+		return append(dst, src[i:end]...)
+	}
+	*(*[span]byte)(dst[n : n+span]) = [span]byte(src[i:])
+	return dst[:n+end-i]
 }
 
 // A member is one key and its value in an object.

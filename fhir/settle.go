@@ -58,4 +58,9 @@ func (c *Converter) moveTail(dst []byte, to, mark int) []byte {
 
 // heldString returns the text of a held member between its quotes, as it is
 // written, and whether it is a string at all.
-func (c *Converter) heldString(h held) (text []byte, ok bool) { return stringText(c.src, h.value) }
+func (c *Converter) heldString(h held) (text []byte, ok bool) {
+	if at(c.src, h.value) != '"' {
+		return nil, false
+	}
+	return c.src[h.value+1 : max(h.end-1, h.value+1)], true
+}

@@ -4,6 +4,7 @@ package fhir
 type held struct {
 	member
 	field *field
+	end   int // of its value
 	dst   int // where in the output it would stand
 }
 
@@ -26,13 +27,21 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	heldBefore, claimsBefore := len(c.held), len(c.claims)
 
 	dst = append(dst, '{')
+	last := &n.members.start
 	for i = space(c.src, i+1); at(c.src, i) != '}'; i = space(c.src, i+1) {
-		m, ok := nextMember(c.src, i)
+		m, s, ok := c.next(i, n, last)
 		if !ok {
 			c.broken = true
 			return dst, len(c.src)
 		}
-		dst, i = c.member(dst, m, n, claimsBefore)
+		if s.field != nil {
+			last = s
+		}
+		if c.depth == 1 {
+			dst, i = c.rootMember(dst, m, s.field, n, claimsBefore)
+		} else {
+			dst, i = c.member(dst, m, s.field, n, claimsBefore)
+		}
 		if i = space(c.src, i); at(c.src, i) != ',' {
 			break
 		}
@@ -40,6 +49,9 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	if at(c.src, i) != '}' {
 		c.broken = true
 		return dst, len(c.src)
+	}
+	if c.depth == 1 {
+		dst = c.replaceRest(dst, n)
 	}
 	if len(c.held) > heldBefore {
 		dst = c.settle(dst, n, c.held[heldBefore:], c.claims[claimsBefore:])
@@ -49,16 +61,34 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	return append(dst, '}'), i + 1
 }
 
-// member appends a member of an object of type n and returns the index behind
-// it. The object's claims start at claims.
-func (c *Converter) member(dst []byte, m member, n *node, claims int) ([]byte, int) {
-	name := m.name(c.src)
-	f := n.members.find(name)
-	if c.depth == 1 && c.options.Subset != nil && !c.options.Subset.keeps(name, f) {
-		return dst, valueEnd(c.src, m.value)
+// An expected member is the one that came last after another one.
+type expected struct{ after, next *slot }
+
+// next reads the key at src[i] of an object of type n, as nextMember does, and
+// finds its slot; last is that of the member before. Objects of a type tend to have
+// the same members in the same order, so it looks first whether the member is the
+// one that followed the last time: that is one comparison.
+func (c *Converter) next(i int, n *node, last *slot) (m member, s *slot, ok bool) {
+	e := &c.expected[last.number%uint32(len(c.expected))]
+	if e.after == last {
+		if end := i + len(e.next.key); end <= len(c.src) && string(c.src[i:end]) == e.next.key {
+			return member{i, end - 1, space(c.src, end)}, e.next, true
+		}
 	}
+	if m, ok = nextMember(c.src, i); !ok {
+		return m, nil, false
+	}
+	if s = n.members.slot(m.name(c.src)); s.field != nil {
+		*e = expected{last, s}
+	}
+	return m, s, true
+}
+
+// member appends a member of an object of type n, whose field is f if it has one,
+// and returns the index behind it. The object's claims start at claims.
+func (c *Converter) member(dst []byte, m member, f *field, n *node, claims int) ([]byte, int) {
 	if f == nil {
-		if len(name) > 1 && name[0] == '_' {
+		if name := m.name(c.src); len(name) > 1 && name[0] == '_' {
 			if f = n.members.find(name[1:]); f != nil {
 				return c.sibling(dst, m, f)
 			}
@@ -67,8 +97,9 @@ func (c *Converter) member(dst []byte, m member, n *node, claims int) ([]byte, i
 	}
 	switch f.action[c.direction] {
 	case hold:
-		c.held = append(c.held, held{m, f, len(dst)})
-		return dst, valueEnd(c.src, m.value)
+		end := valueEnd(c.src, m.value)
+		c.held = append(c.held, held{m, f, end, len(dst)})
+		return dst, end
 	case unfold:
 		return c.unfold(dst, m, f, claims)
 	case fold:
@@ -94,7 +125,7 @@ func (c *Converter) appendKey(dst []byte, m member) []byte {
 		dst = append(dst, ',')
 	}
 	if c.src[m.keyEnd] == ':' {
-		return append(dst, c.src[m.key:m.keyEnd+1]...)
+		return appendSpan(dst, c.src, m.key, m.keyEnd+1)
 	}
 	return append(append(dst, c.src[m.key:m.keyEnd]...), ':')
 }
