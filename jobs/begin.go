@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -130,12 +131,34 @@ func (s *Store) Start(ctx context.Context, id uuid.UUID, generation int, plan Pl
 	})
 }
 
+// insertPartsSQL is one statement, not a COPY: the server waits for the end of a
+// COPY without regard to any timeout, and the process may be paused in its middle.
+const insertPartsSQL = `
+INSERT INTO sluice.part (export_id, number, generation, kind, resource_type, scan, object_key, bytes_planned)
+SELECT $1, $3 + p.number, $2, p.kind::sluice.part_kind, p.resource_type, p.scan, p.object_key, p.bytes
+FROM unnest($4::text[], $5::text[], $6::jsonb[], $7::text[], $8::bigint[])
+  WITH ORDINALITY AS p (kind, resource_type, scan, object_key, bytes, number)`
+
+// partsAtOnce bounds what one statement holds of a long plan.
+const partsAtOnce = 1000
+
 func insertParts(ctx context.Context, tx pgx.Tx, id uuid.UUID, generation int, parts []PlannedPart) error {
-	columns := []string{"export_id", "number", "generation", "kind", "resource_type", "scan", "object_key", "bytes_planned"}
-	rows := pgx.CopyFromSlice(len(parts), func(i int) ([]any, error) {
-		p := parts[i]
-		return []any{id, i + 1, generation, cmp.Or(p.Kind, Resources), p.ResourceType, p.Scan, p.ObjectKey, p.Bytes}, nil
-	})
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"sluice", "part"}, columns, rows)
-	return err
+	inserted := 0
+	for some := range slices.Chunk(parts, partsAtOnce) {
+		var kinds, types, keys []string
+		var scans []json.RawMessage
+		var bytes []int64
+		for _, p := range some {
+			kinds = append(kinds, string(cmp.Or(p.Kind, Resources)))
+			types = append(types, p.ResourceType)
+			scans = append(scans, p.Scan)
+			keys = append(keys, p.ObjectKey)
+			bytes = append(bytes, p.Bytes)
+		}
+		if _, err := tx.Exec(ctx, insertPartsSQL, id, generation, inserted, kinds, types, scans, keys, bytes); err != nil {
+			return err
+		}
+		inserted += len(some)
+	}
+	return nil
 }

@@ -64,9 +64,16 @@ func (s *Store) move(ctx context.Context, id uuid.UUID, doing string, do func(tx
 	})
 }
 
+// beginBriefSQL begins a transaction that is idle only from one statement to the
+// next, which takes milliseconds (awake is for others). The time of a lease, which
+// the session has for that, would be too long: a process that is paused can have
+// several transactions that wait in line for the row of an export, and each of them
+// gets it in turn and keeps it for that time, though there is nobody to go on.
+const beginBriefSQL = `BEGIN; ` + briefSQL
+
 // transact runs do in a transaction and puts doing before its error.
 func (s *Store) transact(ctx context.Context, doing string, do func(tx pgx.Tx) error) error {
-	if err := pgx.BeginFunc(ctx, s.pool, do); err != nil {
+	if err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: beginBriefSQL}, do); err != nil {
 		return fmt.Errorf("jobs: %s: %w", doing, err)
 	}
 	return nil

@@ -20,6 +20,20 @@ func mustNotPublish(t *testing.T) func(context.Context) error {
 	}
 }
 
+// A plan of more parts than one statement inserts has them all, in its order.
+func TestManyParts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 0)
+	sizes := make([]int64, 2500)
+	for i := range sizes {
+		sizes[i] = int64(i + 1)
+	}
+	export := f.begun(t, sizes...)
+	require.Equal(t, len(sizes), export.PartsTotal)
+	require.Equal(t, len(sizes), f.count(t, `SELECT count(*) FROM sluice.part
+		WHERE bytes_planned = number AND object_key = format('%s/Patient.%s.ndjson.gz', export_id, lpad(number::text, 4, '0'))`))
+}
+
 func TestParts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
