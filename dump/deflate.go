@@ -4,16 +4,56 @@ import (
 	"fmt"
 
 	"github.com/klauspost/compress/flate"
+
+	"github.com/seed-90096f4d/sluice/deflate"
 )
 
-// deflater compresses into memory. The library hands its output over in some
-// 250 bytes at a time, which would be a system call each.
-type deflater struct {
+// deflater compresses one deflate stream at a time, into memory.
+type deflater interface {
+	// reset begins a stream.
+	reset()
+
+	// add appends to dst what becomes of lines. Some may be held back.
+	add(dst, lines []byte) ([]byte, error)
+
+	// flush appends what is held back, and ends on a byte.
+	flush(dst []byte) ([]byte, error)
+}
+
+// newDeflater returns one at the beginning of a stream. Level 1 is our own, made
+// for lines like these; the others are the library's.
+func newDeflater(level int) (deflater, error) {
+	switch {
+	case level < flate.BestSpeed || level > flate.BestCompression:
+		return nil, fmt.Errorf("gzip level %d is not between %d and %d", level, flate.BestSpeed, flate.BestCompression)
+	case level == flate.BestSpeed:
+		return fastDeflater{deflate.NewEncoder()}, nil
+	}
+	d := &smallDeflater{}
+	var err error
+	d.writer, err = flate.NewWriter(&d.out, level)
+	return d, err
+}
+
+// fastDeflater is that of level 1.
+type fastDeflater struct{ encoder *deflate.Encoder }
+
+func (d fastDeflater) reset() { d.encoder.Reset() }
+
+func (d fastDeflater) add(dst, lines []byte) ([]byte, error) {
+	return d.encoder.Append(dst, lines), nil
+}
+
+func (d fastDeflater) flush(dst []byte) ([]byte, error) { return d.encoder.Flush(dst), nil }
+
+// smallDeflater is that of the other levels.
+type smallDeflater struct {
 	writer *flate.Writer
 	out    appender
 }
 
-// appender is a writer into memory that never fails.
+// appender is a writer into memory that never fails. The library hands its output
+// over in some 250 bytes at a time, which would be a system call each.
 type appender struct{ bytes []byte }
 
 func (a *appender) Write(p []byte) (int, error) {
@@ -21,29 +61,16 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func newDeflater(level int) (*deflater, error) {
-	if level < flate.BestSpeed || level > flate.BestCompression {
-		return nil, fmt.Errorf("gzip level %d is not between %d and %d", level, flate.BestSpeed, flate.BestCompression)
-	}
-	d := &deflater{}
-	var err error
-	if d.writer, err = flate.NewWriter(&d.out, level); err != nil {
-		return nil, err
-	}
-	return d, nil
+func (d *smallDeflater) reset() { d.writer.Reset(&d.out) }
+
+func (d *smallDeflater) add(dst, lines []byte) ([]byte, error) {
+	d.out.bytes = dst
+	_, err := d.writer.Write(lines)
+	return d.out.bytes, err
 }
 
-// piece appends lines as a piece of a deflate stream that needs nothing of what
-// is before it and ends on a byte, so that pieces can follow each other.
-func (d *deflater) piece(dst, lines []byte) ([]byte, error) {
+func (d *smallDeflater) flush(dst []byte) ([]byte, error) {
 	d.out.bytes = dst
-	d.writer.Reset(&d.out)
-	if _, err := d.writer.Write(lines); err != nil {
-		return nil, err
-	}
-	if err := d.writer.Flush(); err != nil {
-		return nil, err
-	}
-	dst, d.out.bytes = d.out.bytes, nil
-	return dst, nil
+	err := d.writer.Flush()
+	return d.out.bytes, err
 }

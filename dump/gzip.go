@@ -18,8 +18,9 @@ var lastBlock = []byte{3, 0}
 // stream, and pieces that lanes have compressed. There is but one member, since
 // some readers stop after the first.
 type gzipper struct {
-	out  io.Writer
-	pack *deflater
+	out   io.Writer
+	pack  deflater
+	ready []byte // of the deflater, to be written
 
 	begun bool   // the header is written
 	dirty bool   // the deflater has taken lines since it was last reset
@@ -55,7 +56,8 @@ func (g *gzipper) write(c chunk) error {
 func (g *gzipper) compress(lines []byte) error {
 	g.dirty = true
 	for slice := range slices.Chunk(lines, chunkSize) {
-		if _, err := g.pack.writer.Write(slice); err != nil {
+		var err error
+		if g.ready, err = g.pack.add(g.ready, slice); err != nil {
 			return err
 		}
 		if err := g.send(); err != nil {
@@ -74,16 +76,16 @@ func (g *gzipper) interrupt() error {
 		return err
 	}
 	g.dirty = false
-	g.pack.writer.Reset(&g.pack.out)
+	g.pack.reset()
 	return nil
 }
 
 // flush makes all lines so far readable at the other end.
-func (g *gzipper) flush() error {
+func (g *gzipper) flush() (err error) {
 	if !g.dirty {
 		return nil
 	}
-	if err := g.pack.writer.Flush(); err != nil {
+	if g.ready, err = g.pack.flush(g.ready); err != nil {
 		return err
 	}
 	return g.send()
@@ -91,8 +93,8 @@ func (g *gzipper) flush() error {
 
 // send writes what the deflater has ready.
 func (g *gzipper) send() error {
-	ready := g.pack.out.bytes
-	g.pack.out.bytes = ready[:0]
+	ready := g.ready
+	g.ready = ready[:0]
 	if len(ready) == 0 {
 		return nil
 	}

@@ -15,7 +15,7 @@ type lane struct {
 	pipe  *pipe
 	room  chan struct{} // there may be space again
 	level int           // of gzip; 0 means that chunks go as they are
-	pack  *deflater     // made when it is needed
+	pack  deflater      // made when it is needed
 
 	mu      sync.Mutex
 	filling []byte
@@ -124,12 +124,17 @@ func (l *lane) deliver(lines []byte, huge bool) error {
 	return nil
 }
 
-func (l *lane) deflate(lines []byte) ([]byte, error) {
+// deflate compresses lines into a piece of a deflate stream that needs nothing of
+// what is before it and ends on a byte, so that pieces can follow each other.
+func (l *lane) deflate(lines []byte) (piece []byte, err error) {
 	if l.pack == nil {
-		var err error
 		if l.pack, err = newDeflater(l.level); err != nil {
 			return nil, err
 		}
 	}
-	return l.pack.piece(l.pipe.buffer(chunkSize), lines)
+	l.pack.reset()
+	if piece, err = l.pack.add(l.pipe.buffer(chunkSize), lines); err != nil {
+		return nil, err
+	}
+	return l.pack.flush(piece)
 }

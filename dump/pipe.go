@@ -5,12 +5,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/deflate"
 )
 
 const (
 	// chunkSize is what the pipe hands over at once: enough that locks,
-	// wake-ups and writes cost next to nothing for each row.
-	chunkSize = 256 << 10
+	// wake-ups and writes cost next to nothing for each row, and no more than goes
+	// into one block of deflate, with a line on top.
+	chunkSize = deflate.BlockSize - 4*lineSlack
 
 	// queueSize is how many bytes may wait to be written, besides the chunks
 	// that are being filled. A longer line passes all the same, but alone.
