@@ -3,9 +3,13 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -167,5 +171,26 @@ func (e *export) pause(ctx context.Context, worker *service) error {
 	_, err = e.untilStage(ctx, takeover, "others to take over", func(now stage) bool {
 		return now.snapshot != before.snapshot || now.attempts > before.attempts
 	})
+	if err != nil {
+		err = fmt.Errorf("%w; %s", err, e.line(ctx))
+	}
 	return err
+}
+
+const lineSQL = `
+SELECT format('%s of %s, %s since %s, behind %s: %s', pid, usename, state, now() - state_change, pg_blocking_pids(pid), query)
+FROM pg_stat_activity WHERE application_name = 'sluice' AND state <> 'idle' ORDER BY state_change`
+
+// line says which sessions of the product are at something and behind whom they
+// wait: a lock that is held for too long explains itself.
+func (e *export) line(ctx context.Context) string {
+	rows, err := e.field.db.Query(ctx, lineSQL)
+	if err != nil {
+		return err.Error()
+	}
+	sessions, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err.Error()
+	}
+	return "its sessions in PostgreSQL:\n" + strings.Join(sessions, "\n")
 }
