@@ -14,8 +14,8 @@
 package deflate
 
 // An Encoder compresses one stream at a time, using half a megabyte. Its methods
-// append to a slice of the caller's and return it, in the manner of append. It
-// serves one goroutine.
+// append to a slice of the caller's and return it, in the manner of append; what
+// there is room for behind it may have been written to. It serves one goroutine.
 //
 // No block of its output says that it is the last. Who ends a stream appends one
 // that does after a Flush, such as the empty one {3, 0} (RFC 1951, 3.2.3 and

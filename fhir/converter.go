@@ -111,7 +111,8 @@ func NewConverter(t *Tables, options Options) *Converter {
 //
 // It never fails: what cannot be converted passes as stored and is reported to
 // Options.Issue. What is no JSON document passes as it is. Members keep their
-// order; a reference stands where its id, uri or localRef stood.
+// order; a reference stands where its id, uri or localRef stood. What dst has room
+// for beyond the slice returned may have been written to.
 func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte) []byte {
 	n, ok := c.tables.resources[resourceType]
 	if !ok {
