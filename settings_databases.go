@@ -73,7 +73,8 @@ func (s *stateSettings) Validate() error {
 // stateSession is set for each session of the state database, unless the URL
 // says otherwise. A process that is paused, or whose machine is gone, can be in
 // the middle of a transaction, and the others, who wait for its locks, could not
-// take over its work: after the time of a lease the server ends it. All
+// take over its work: after the time of a lease the server ends it. Transactions of
+// jobs.Store have only seconds, whatever is set here, but while they publish. All
 // statements are short; one that is not has gone wrong, and one that waits for a
 // lock that long waits for somebody's maintenance.
 var stateSession = map[string]string{

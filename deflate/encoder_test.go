@@ -92,7 +92,8 @@ func TestNoise(t *testing.T) {
 	requireRead(t, e, random, input)
 }
 
-// The library's fastest level is what this package has to beat.
+// Of lines like those of an export no more is left than by the library's fastest
+// level. Of other text it can be.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	lines := ndjson(4 << 20)

@@ -66,6 +66,33 @@ func TestHugeLinesShareABuffer(t *testing.T) {
 	}
 }
 
+// What a huge meta took is not held to the end of the dump.
+func TestHugeMetaIsLetGo(t *testing.T) {
+	const size = 32 << 20
+	row := observationRow()
+	row.Resource = []byte(`{"meta": {"source": "` + strings.Repeat("x", size) + `"}}`)
+	f := newFormatter("Observation", Format{FHIR: true}, nil)
+	require.Greater(t, len(f.appendLine(nil, row)), size)
+	row.Resource = []byte(`{}`)
+
+	var memory runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
+	require.Less(t, memory.HeapAlloc, uint64(size))
+	require.NotEmpty(t, f.appendLine(nil, row))
+}
+
+// Whatever is no JSON passes as it is; the rows of a table have none.
+func TestBrokenDocuments(t *testing.T) {
+	t.Parallel()
+	f := newFormatter("Observation", Format{FHIR: true}, func(Issue) {})
+	row := observationRow()
+	for n := 1; n < len(observation); n++ {
+		row.Resource = []byte(observation[:n])
+		require.Equal(t, observation[:n]+"\n", string(f.appendLine(nil, row)))
+	}
+}
+
 func BenchmarkSplice(b *testing.B) { benchmarkLine(b, Format{}) }
 
 func BenchmarkFHIR(b *testing.B) { benchmarkLine(b, Format{FHIR: true}) }

@@ -1,8 +1,6 @@
 package dump
 
-import (
-	"github.com/seed-90096f4d/sluice/fhir"
-)
+import "github.com/seed-90096f4d/sluice/fhir"
 
 // The functions of this file read jsonb text as PostgreSQL prints it: valid,
 // one space after each colon and comma, none elsewhere. They never read beyond

@@ -119,7 +119,7 @@ func (m member) replace(dst, stored []byte) (_ []byte, ok bool) {
 
 // merged appends what becomes of the stored value, or of none.
 func (m member) merged(dst, stored []byte) []byte {
-	if stored == nil {
+	if len(stored) == 0 {
 		stored = []byte("null")
 	}
 	start := len(dst)

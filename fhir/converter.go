@@ -34,8 +34,9 @@ type Options struct {
 
 	// Replace are members that the root gets from elsewhere in AppendFHIRType, in the
 	// order of CompareNames. They stand where the Aidbox format would have them, in
-	// place of those that the document has under these names, if it has any, and are
-	// converted as these would be. A Subset keeps them all.
+	// place of those that the document has under these names, if it has any. Their
+	// values are converted, but not their names: it is for members that have the same
+	// name in both formats, as id, meta and resourceType do. A Subset keeps them all.
 	Replace []Replacement
 
 	// Issue is called for each thing that could not be converted and passed as
@@ -62,8 +63,8 @@ type Converter struct {
 	createdAtURL string // that url as JSON writes it
 	base, origin string // of relative URLs, as JSON writes them
 
-	expected [256]expected // what comes next, by the number of the slot before
-	replaced []byte        // the value of the replacement at hand
+	followers [256]follower // the members that came last, by the number of the slot before
+	replaced  []byte        // the value of the replacement at hand
 
 	// The state of the conversion that runs.
 	src       []byte
@@ -124,7 +125,7 @@ func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte) 
 // AppendAidbox appends the Aidbox form of a FHIR document and returns the
 // extended slice. The document is untrusted input: anything but one JSON object
 // that PostgreSQL can keep as jsonb is a [*SyntaxError], and dst comes back as
-// it was.
+// it was. What dst has room for beyond the slice returned may have been written to.
 func (c *Converter) AppendAidbox(dst, doc []byte) ([]byte, error) {
 	if err := validate(doc); err != nil {
 		return dst, err
@@ -171,5 +172,16 @@ func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 		dst = append(dst[:start], doc...)
 	}
 	c.src = nil
+	c.replaced, c.scratch = kept(c.replaced), kept(c.scratch)
 	return dst
+}
+
+// keptSize is the largest working memory that is kept for the next document.
+const keptSize = 1 << 20
+
+func kept(memory []byte) []byte {
+	if cap(memory) > keptSize {
+		return nil
+	}
+	return memory
 }

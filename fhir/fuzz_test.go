@@ -40,7 +40,18 @@ func FuzzAppendFHIR(f *testing.F) {
 	seeds(f)
 	tables := fhir.R4().WithAttributes(attributes(f))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		c := fhir.NewConverter(tables, fhir.Options{Issue: func(fhir.Issue) {}})
+		c := fhir.NewConverter(tables, fhir.Options{Issue: func(fhir.Issue) {}, Replace: []fhir.Replacement{
+			{Name: "meta", Value: func(dst, stored []byte) []byte {
+				if len(stored) == 0 {
+					stored = []byte("{}")
+				}
+				return append(dst, stored...)
+			}},
+		}})
+		if got := c.AppendFHIRType(nil, "Patient", doc); json.Valid(doc) {
+			require.True(t, json.Valid(got), "%q", got)
+		}
+		c = fhir.NewConverter(tables, fhir.Options{Issue: func(fhir.Issue) {}})
 		got := c.AppendFHIR([]byte("#"), doc)
 		require.Equal(t, byte('#'), got[0])
 		got = got[1:]

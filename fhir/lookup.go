@@ -19,7 +19,8 @@ type slot struct {
 	key   string // the name with its quotes and the colon
 	field *field
 
-	// number tells slots apart, those of other lookups too, though not for certain.
+	// number is the slot's place among a converter's followers. Others, of other
+	// lookups too, may have the same; it is spread so that few do.
 	number uint32
 }
 

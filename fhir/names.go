@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// CompareNames orders the names of members as jsonb does, and so the Aidbox
-// format: the shorter first, then by bytes. stored is as PostgreSQL prints it, with
+// CompareNames orders the names of members as the Aidbox format does, which is that
+// of jsonb: the shorter first, then by bytes. stored is as it is written there, with
 // escapes; name is one that needs none.
 func CompareNames(stored []byte, name string) int {
 	if len(stored) < len(name) {
@@ -24,7 +24,8 @@ func CompareNames(stored []byte, name string) int {
 	return bytes.Compare(stored, []byte(name))
 }
 
-// appendUnescaped appends the content of a printed string.
+// appendUnescaped appends the text of a string of the Aidbox format, which escapes
+// no more than it has to.
 func appendUnescaped(dst, text []byte) []byte {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' || i+1 == len(text) {
@@ -43,7 +44,7 @@ func appendUnescaped(dst, text []byte) []byte {
 			dst = append(dst, '\r')
 		case 't':
 			dst = append(dst, '\t')
-		case 'u': // only control characters are printed so
+		case 'u': // only control characters are written so
 			digits := text[i+1 : min(i+5, len(text))]
 			code, _ := strconv.ParseUint(string(digits), 16, 32)
 			dst = utf8.AppendRune(dst, rune(code))

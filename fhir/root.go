@@ -7,7 +7,7 @@ type Replacement struct {
 	Name string
 
 	// Value appends the member's value as JSON. stored is the one that the document
-	// has under that name, or nil.
+	// has under that name; it is empty if there is none.
 	Value func(dst, stored []byte) []byte
 }
 

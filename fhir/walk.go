@@ -61,25 +61,25 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	return append(dst, '}'), i + 1
 }
 
-// An expected member is the one that came last after another one.
-type expected struct{ after, next *slot }
+// A follower is a member that came last after another one.
+type follower struct{ after, slot *slot }
 
 // next reads the key at src[i] of an object of type n, as nextMember does, and
 // finds its slot; last is that of the member before. Objects of a type tend to have
 // the same members in the same order, so it looks first whether the member is the
 // one that followed the last time: that is one comparison.
 func (c *Converter) next(i int, n *node, last *slot) (m member, s *slot, ok bool) {
-	e := &c.expected[last.number%uint32(len(c.expected))]
-	if e.after == last {
-		if end := i + len(e.next.key); end <= len(c.src) && string(c.src[i:end]) == e.next.key {
-			return member{i, end - 1, space(c.src, end)}, e.next, true
+	expected := &c.followers[last.number%uint32(len(c.followers))]
+	if expected.after == last {
+		if end := i + len(expected.slot.key); end <= len(c.src) && string(c.src[i:end]) == expected.slot.key {
+			return member{i, end - 1, space(c.src, end)}, expected.slot, true
 		}
 	}
 	if m, ok = nextMember(c.src, i); !ok {
 		return m, nil, false
 	}
 	if s = n.members.slot(m.name(c.src)); s.field != nil {
-		*e = expected{last, s}
+		*expected = follower{last, s}
 	}
 	return m, s, true
 }

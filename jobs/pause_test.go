@@ -85,7 +85,7 @@ func TestPausedInLine(t *testing.T) {
 	pause.Lock()
 	begun := time.Now()
 	require.NoError(t, tx.Rollback(t.Context()))
-	require.Eventually(t, func() bool { return waiting() == cap(ended)-1 }, time.Second, time.Millisecond, "one has got the row")
+	require.Eventually(t, func() bool { return waiting() == cap(ended)-1 }, 20*time.Second, time.Millisecond, "one has got the row")
 
 	_, taken, err := f.store.Resume(t.Context(), export.ID)
 	took := time.Since(begun)
