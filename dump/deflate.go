@@ -29,7 +29,7 @@ func newDeflater(level int) (deflater, error) {
 	case level == flate.BestSpeed:
 		return fastDeflater{deflate.NewEncoder()}, nil
 	}
-	d := &smallDeflater{}
+	d := &libraryDeflater{}
 	var err error
 	d.writer, err = flate.NewWriter(&d.out, level)
 	return d, err
@@ -46,8 +46,8 @@ func (d fastDeflater) add(dst, lines []byte) ([]byte, error) {
 
 func (d fastDeflater) flush(dst []byte) ([]byte, error) { return d.encoder.Flush(dst), nil }
 
-// smallDeflater is that of the other levels.
-type smallDeflater struct {
+// libraryDeflater is that of the other levels.
+type libraryDeflater struct {
 	writer *flate.Writer
 	out    appender
 }
@@ -61,15 +61,15 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (d *smallDeflater) reset() { d.writer.Reset(&d.out) }
+func (d *libraryDeflater) reset() { d.writer.Reset(&d.out) }
 
-func (d *smallDeflater) add(dst, lines []byte) ([]byte, error) {
+func (d *libraryDeflater) add(dst, lines []byte) ([]byte, error) {
 	d.out.bytes = dst
 	_, err := d.writer.Write(lines)
 	return d.out.bytes, err
 }
 
-func (d *smallDeflater) flush(dst []byte) ([]byte, error) {
+func (d *libraryDeflater) flush(dst []byte) ([]byte, error) {
 	d.out.bytes = dst
 	err := d.writer.Flush()
 	return d.out.bytes, err

@@ -3,7 +3,6 @@ package fhir
 import (
 	"bytes"
 	"cmp"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -27,13 +26,14 @@ func CompareNames(stored []byte, name string) int {
 // appendUnescaped appends the text of a string of the Aidbox format, which escapes
 // no more than it has to.
 func appendUnescaped(dst, text []byte) []byte {
-	for i := 0; i < len(text); i++ {
+	for i := 0; i < len(text); {
 		if text[i] != '\\' || i+1 == len(text) {
 			dst = append(dst, text[i])
+			i++
 			continue
 		}
-		i++
-		switch c := text[i]; c {
+		length := 2
+		switch c := text[i+1]; c {
 		case 'b':
 			dst = append(dst, '\b')
 		case 'f':
@@ -45,13 +45,13 @@ func appendUnescaped(dst, text []byte) []byte {
 		case 't':
 			dst = append(dst, '\t')
 		case 'u': // only control characters are written so
-			digits := text[i+1 : min(i+5, len(text))]
-			code, _ := strconv.ParseUint(string(digits), 16, 32)
-			dst = utf8.AppendRune(dst, rune(code))
-			i += len(digits)
+			var r rune
+			r, length = escaped(text, i)
+			dst = utf8.AppendRune(dst, r)
 		default:
 			dst = append(dst, c)
 		}
+		i += length
 	}
 	return dst
 }
