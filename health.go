@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 const healthTimeout = 8 * time.Second
 
 type healthCommand struct {
+	adminSettings
 	Listen  string `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"The address that the server answers requests on."`
 	TLSCert string `name:"tls-cert" env:"SLUICE_TLS_CERT" placeholder:"FILE" help:"The certificate that the server speaks TLS with, if it does."`
 	Live    bool   `help:"Ask only whether the process lives, not whether all it needs is there."`
@@ -48,11 +48,16 @@ func (cmd *healthCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-// address is where to ask. A server that listens everywhere listens here.
+// address is where to ask: the admin listener, which a worker has too, or the
+// API. A server that listens everywhere listens here.
 func (cmd *healthCommand) address() (string, error) {
-	host, port, err := net.SplitHostPort(cmd.Listen)
+	setting, listen, tlsCert := "SLUICE_LISTEN (--listen)", cmd.Listen, cmd.TLSCert
+	if cmd.AdminListen != "" {
+		setting, listen, tlsCert = "SLUICE_ADMIN_LISTEN (--admin-listen)", cmd.AdminListen, ""
+	}
+	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", errors.New("SLUICE_LISTEN (--listen) is an address such as 127.0.0.1:8080")
+		return "", fmt.Errorf("%s must be an address such as 127.0.0.1:8080, got %q", setting, listen)
 	}
 	switch ip, _ := netip.ParseAddr(cmp.Or(host, "0.0.0.0")); ip {
 	case netip.IPv4Unspecified():
@@ -61,7 +66,7 @@ func (cmd *healthCommand) address() (string, error) {
 		host = "::1"
 	}
 	scheme, path := "http", "/ready"
-	if cmd.TLSCert != "" {
+	if tlsCert != "" {
 		scheme = "https"
 	}
 	if cmd.Live {

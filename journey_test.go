@@ -48,8 +48,18 @@ var listening = regexp.MustCompile(`"answering requests","address":"([^"]+)"`)
 // answers requests. stop returns its exit code.
 func (j *journey) start(command string, extra ...string) (address string, stop func() int) {
 	j.t.Helper()
+	log, stop := j.launch(command, extra...)
+	if command == "worker" {
+		return "", stop
+	}
+	return "http://" + log.await(j.t, listening), stop
+}
+
+// launch runs a command that serves, until stop, and returns its log.
+func (j *journey) launch(command string, extra ...string) (log *logBuffer, stop func() int) {
+	j.t.Helper()
 	ctx, cancel := context.WithCancel(j.t.Context())
-	log := &logBuffer{}
+	log = &logBuffer{}
 	args := []string{command, "--database-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json", "--log-level=debug"}
 	if command != "api" {
 		args = append(args, "--stop-timeout=1s")
@@ -67,12 +77,7 @@ func (j *journey) start(command string, extra ...string) (address string, stop f
 			require.NotContains(j.t, log.String(), secret)
 		}
 	})
-
-	if command == "worker" {
-		return "", stop
-	}
-	require.Eventually(j.t, func() bool { return listening.MatchString(log.String()) }, 20*time.Second, 10*time.Millisecond, log)
-	return "http://" + listening.FindStringSubmatch(log.String())[1], stop
+	return log, stop
 }
 
 // logBuffer is a log that can be read while it is written.
@@ -91,6 +96,13 @@ func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buffer.String()
+}
+
+// await returns what the pattern captures, as soon as the log has it.
+func (b *logBuffer) await(t *testing.T, pattern *regexp.Regexp) string {
+	t.Helper()
+	require.Eventually(t, func() bool { return pattern.MatchString(b.String()) }, time.Minute, 10*time.Millisecond, b)
+	return pattern.FindStringSubmatch(b.String())[1]
 }
 
 // answer is a response, read to its end.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-90096f4d/sluice/api"
@@ -18,6 +19,7 @@ import (
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/telemetry"
 	"github.com/seed-90096f4d/sluice/worker"
 )
 
@@ -41,7 +43,11 @@ func (cmd *migrateCommand) Run(ctx context.Context, out *output) error {
 
 // service is what the API and the worker both stand on.
 type service struct {
-	logger *slog.Logger
+	admin    net.Listener // nil if there is none
+	logger   *slog.Logger
+	ready    *telemetry.Readiness
+	registry *prometheus.Registry
+
 	state  *pgxpool.Pool
 	source *source.Source
 	bucket *storage.Bucket
@@ -49,7 +55,7 @@ type service struct {
 
 // openService opens all of it. readers is how many connections to the source the
 // process needs at most, spares how many more it can make use of.
-func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, readers, spares int) (*service, error) {
+func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, admin *adminSettings, readers, spares int) (*service, error) {
 	if err := db.suffices(readers); err != nil {
 		return nil, err
 	}
@@ -66,8 +72,13 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 		state.Close()
 		return nil, err
 	}
-	s := &service{logger: logger, state: state, source: from, bucket: bucket}
-	if err := s.check(ctx); err != nil {
+	s := &service{logger: logger, state: state, source: from, bucket: bucket, registry: telemetry.NewRegistry()}
+	s.ready = telemetry.NewReadiness(logger, s.checks()...)
+	err = s.check(ctx)
+	if err == nil {
+		s.admin, err = admin.listenAdmin(ctx)
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
@@ -90,9 +101,27 @@ func (s *service) check(ctx context.Context) error {
 }
 
 func (s *service) close() {
+	if s.admin != nil {
+		_ = s.admin.Close() // closed already where it was served
+	}
 	s.source.Close()
 	s.state.Close()
 	s.bucket.Close()
+}
+
+// run runs the parts of the process, and the admin listener beside them, until
+// ctx ends or one of them does.
+func (s *service) run(ctx context.Context, parts ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if s.admin != nil {
+		admin := &telemetry.Admin{Logger: s.logger, Ready: s.ready, Registry: s.registry}
+		parts = append(parts, func(ctx context.Context) error { return admin.Serve(ctx, s.admin) })
+		s.logger.InfoContext(ctx, "admin listener", "address", s.admin.Addr().String())
+	}
+	for _, part := range parts {
+		group.Go(func() error { return part(ctx) })
+	}
+	return group.Wait()
 }
 
 // runAPI answers requests until ctx ends.
@@ -137,8 +166,10 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		GuardFiles:      settings.Files == "api",
 		LinkLife:        settings.LinkLife,
 		Logger:          s.logger,
+		NoMetrics:       s.admin != nil,
 		Proxies:         settings.proxies(),
-		Ready:           s.checks(),
+		Ready:           s.ready,
+		Registry:        s.registry,
 		ResourceTypes:   fhir.R4().ResourceTypes(),
 		Source:          s.source,
 		StallTimeout:    settings.StallTimeout,
@@ -148,8 +179,8 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	}).Serve(ctx, listener)
 }
 
-func (s *service) checks() []api.Check {
-	return []api.Check{
+func (s *service) checks() []telemetry.Check {
+	return []telemetry.Check{
 		{Name: "database", Do: s.state.Ping},
 		{Name: "migrations", Do: func(ctx context.Context) error { return migrations.Check(ctx, s.state) }},
 		{Name: "source", Do: s.source.Ping},
@@ -206,6 +237,7 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 type serveCommand struct {
 	databases
 	storageSettings
+	adminSettings
 	apiSettings
 	workSettings
 }
@@ -213,7 +245,7 @@ type serveCommand struct {
 // Run runs the API and the worker; when one ends, so does the other.
 func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error {
 	boundGarbage(1 + cmd.slots())
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps()+cmd.slots(), cmd.spareReaders())
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, &cmd.adminSettings, cmd.dumps()+cmd.slots(), cmd.spareReaders())
 	if err != nil {
 		return err
 	}
@@ -223,10 +255,10 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings) })
-	group.Go(func() error { return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin) })
-	return group.Wait()
+	return s.run(ctx,
+		func(ctx context.Context) error { return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings) },
+		func(ctx context.Context) error { return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin) },
+	)
 }
 
 // Validate validates each group.
@@ -237,13 +269,14 @@ func (cmd *serveCommand) Validate() error {
 type apiCommand struct {
 	databases
 	storageSettings
+	adminSettings
 	apiSettings
 }
 
 // Run runs the API.
 func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 	boundGarbage(1)
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.dumps(), cmd.spareReaders())
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, &cmd.adminSettings, cmd.dumps(), cmd.spareReaders())
 	if err != nil {
 		return err
 	}
@@ -252,7 +285,9 @@ func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 	if err != nil {
 		return err
 	}
-	return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings)
+	return s.run(ctx, func(ctx context.Context) error {
+		return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings)
+	})
 }
 
 // Validate validates each group.
@@ -263,18 +298,21 @@ func (cmd *apiCommand) Validate() error {
 type workerCommand struct {
 	databases
 	storageSettings
+	adminSettings
 	workSettings
 }
 
 // Run runs the worker.
 func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error {
 	boundGarbage(cmd.slots())
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, cmd.slots(), 0)
+	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, &cmd.adminSettings, cmd.slots(), 0)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
+	return s.run(ctx, func(ctx context.Context) error {
+		return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
+	})
 }
 
 // Validate validates each group.

@@ -9,7 +9,6 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -17,11 +16,13 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/telemetry"
 )
 
 // Defaults of Config.
@@ -100,8 +101,14 @@ type Config struct {
 	// Proxies are those whose X-Forwarded-For, -Proto and -Host are believed.
 	Proxies []netip.Prefix
 
-	// Ready are the checks of GET /ready.
-	Ready []Check
+	// Ready answers GET /ready. Defaults to one without checks.
+	Ready *telemetry.Readiness
+
+	// Registry gets the API's metrics. Defaults to one of its own.
+	Registry *prometheus.Registry
+
+	// NoMetrics leaves out GET /metrics: another listener serves the Registry.
+	NoMetrics bool
 
 	// RequestTimeout is how long a client may take to send the head of a request,
 	// and its body. Defaults to DefaultRequestTimeout.
@@ -129,12 +136,6 @@ type Config struct {
 	VersionIDString bool
 }
 
-// Check is something that must be fine for Sluice to do its work.
-type Check struct {
-	Name string
-	Do   func(context.Context) error
-}
-
 func (c Config) withDefaults() Config {
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
@@ -142,6 +143,12 @@ func (c Config) withDefaults() Config {
 	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Audit = cmp.Or(c.Audit, c.Logger)
+	if c.Ready == nil {
+		c.Ready = telemetry.NewReadiness(c.Logger)
+	}
+	if c.Registry == nil {
+		c.Registry = telemetry.NewRegistry()
+	}
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, DefaultRequestTimeout)
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
 	c.Version = cmp.Or(c.Version, "unknown")
@@ -156,7 +163,6 @@ type API struct {
 	groupReads   *shares // that are running
 	capabilities capabilityCache
 	metrics      *metrics
-	readiness    readiness
 	started      time.Time
 	trail        *trail
 
@@ -180,7 +186,7 @@ func New(cfg Config) *API {
 		begun:      newBuckets(cfg.ClientDumps),
 		kickOffs:   newBuckets(cfg.ClientKickOffs),
 		requests:   newBuckets(cfg.ClientRequests),
-		metrics:    newMetrics(),
+		metrics:    newMetrics(cfg.Registry),
 		polls:      newPolls(),
 		started:    time.Now(),
 		trail:      newTrail(cfg.AuditBucket, cfg.Logger),
@@ -206,7 +212,9 @@ func (a *API) Handler() http.Handler {
 		engine.Handle(method, "/health", a.handle(a.health))
 		engine.Handle(method, "/ready", a.handle(a.ready))
 	}
-	engine.GET("/metrics", a.metrics.handler())
+	if !a.config.NoMetrics {
+		engine.GET("/metrics", gin.WrapH(telemetry.MetricsHandler(a.config.Registry)))
+	}
 
 	if a.servesTokens() {
 		engine.POST("/auth/token", a.token)

@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/telemetry"
 )
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) {
-		config.Ready = []api.Check{{Name: "bucket", Do: func(context.Context) error { return errors.New("the bucket is away") }}}
+		config.Ready = telemetry.NewReadiness(config.Logger, telemetry.Check{Name: "bucket", Do: func(context.Context) error { return errors.New("the bucket is away") }})
 	})
 	b.db.Close()
 
@@ -33,10 +34,10 @@ func TestReady(t *testing.T) {
 	t.Parallel()
 	var b *testBundle
 	b = setup(t, func(config *api.Config) {
-		config.Ready = []api.Check{
-			{Name: "database", Do: func(ctx context.Context) error { return b.db.Ping(ctx) }},
-			{Name: "source", Do: func(ctx context.Context) error { return b.source.Ping(ctx) }},
-		}
+		config.Ready = telemetry.NewReadiness(config.Logger,
+			telemetry.Check{Name: "database", Do: func(ctx context.Context) error { return b.db.Ping(ctx) }},
+			telemetry.Check{Name: "source", Do: func(ctx context.Context) error { return b.source.Ping(ctx) }},
+		)
 	})
 	ready := func() answer {
 		request := b.request(t, http.MethodGet, "/ready")
@@ -61,7 +62,7 @@ func TestReadyIsCheap(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	b := setup(t, func(config *api.Config) {
-		config.Ready = []api.Check{{Name: "database", Do: func(context.Context) error { asked.Add(1); return nil }}}
+		config.Ready = telemetry.NewReadiness(config.Logger, telemetry.Check{Name: "database", Do: func(context.Context) error { asked.Add(1); return nil }})
 	})
 	begin := time.Now()
 	var asking sync.WaitGroup
@@ -78,8 +79,8 @@ func TestReadySideBySide(t *testing.T) {
 	t.Parallel()
 	other := make(chan struct{})
 	b := setup(t, func(config *api.Config) {
-		config.Ready = []api.Check{
-			{Name: "slow", Do: func(ctx context.Context) error {
+		config.Ready = telemetry.NewReadiness(config.Logger,
+			telemetry.Check{Name: "slow", Do: func(ctx context.Context) error {
 				select {
 				case <-other:
 					return nil
@@ -87,8 +88,8 @@ func TestReadySideBySide(t *testing.T) {
 					return ctx.Err()
 				}
 			}},
-			{Name: "other", Do: func(context.Context) error { close(other); return nil }},
-		}
+			telemetry.Check{Name: "other", Do: func(context.Context) error { close(other); return nil }},
+		)
 	})
 	got := b.get(t, "/ready")
 	require.Equal(t, http.StatusOK, got.StatusCode)

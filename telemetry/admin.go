@@ -1,0 +1,90 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const (
+	headerTimeout   = 10 * time.Second
+	shutdownTimeout = 5 * time.Second
+)
+
+// Admin answers an operator's questions about the process:
+//
+//	GET /metrics  its metrics, in the format of Prometheus
+//	GET /health   200 while the process is alive
+//	GET /ready    200 if all checks of Ready succeed, else 503
+//
+// It asks for no credentials: the listener belongs on loopback or on a network
+// that only operators and monitoring reach.
+type Admin struct {
+	Logger   *slog.Logger
+	Ready    *Readiness
+	Registry *prometheus.Registry
+}
+
+// Serve answers requests on the listener until ctx ends.
+func (a *Admin) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		ErrorLog:          slog.NewLogLogger(a.Logger.Handler(), slog.LevelWarn),
+		Handler:           a.handler(),
+		ReadHeaderTimeout: headerTimeout,
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("telemetry: %w", err)
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("telemetry: %w", err), server.Close())
+	}
+	return nil
+}
+
+func (a *Admin) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", MetricsHandler(a.Registry))
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, r *http.Request) {
+		report := a.Ready.Report(r.Context())
+		writeJSON(w, report.Status(), report)
+	})
+	return mux
+}
+
+// MetricsHandler serves the metrics of the registry.
+func MetricsHandler(registry *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// Status returns the HTTP status of the report: 200 or 503.
+func (r Report) Status() int {
+	if r.Ready {
+		return http.StatusOK
+	}
+	return http.StatusServiceUnavailable
+}
+
+func writeJSON(w http.ResponseWriter, status int, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(document) // a client that is gone needs no answer
+}
