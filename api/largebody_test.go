@@ -5,15 +5,19 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
 )
 
 // TestLargeBodies: large bodies are read a few at a time, and who sends slowly
 // keeps no other client from being read.
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	// On a busy machine the slow bodies must not time out before the others came.
+	b := setup(t, func(config *api.Config) { config.RequestTimeout = 10 * time.Minute })
 	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
 	large := strings.Repeat(" ", 20<<10) + "nonsense"
 	send := func(id, secret, body string) answer {
