@@ -123,9 +123,9 @@ WHERE id = $1
 RETURNING parts_done = parts_total`
 )
 
-// Done ends the part, writes down its files, counts it in its export, completes
-// its job and queues the export's next part, all at once. publish makes the
-// files visible. It runs when it is certain that this attempt still holds the
+// Done ends the part, records its files, counts it in its export, completes its
+// job and queues the export's next part, all at once. publish makes the files
+// visible and sets their ETags. It runs when it is certain that this attempt still holds the
 // part, and while it runs nobody can take the part or end the export. ErrOver,
 // with nothing changed and publish not run, if this attempt no longer holds the
 // part.
@@ -142,10 +142,10 @@ func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, f
 		if completed.State != rivertype.JobStateCompleted {
 			return ErrOver // rescued: River answers with the job as another attempt left it
 		}
-		if err := part.addFiles(ctx, tx, files); err != nil {
+		if err := awake(ctx, tx, publish); err != nil {
 			return err
 		}
-		if err := awake(ctx, tx, publish); err != nil {
+		if err := part.addFiles(ctx, tx, files); err != nil {
 			return err
 		}
 		// Last, since all parts of the export meet at this row.
