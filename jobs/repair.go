@@ -27,11 +27,15 @@ WITH damaged AS (
 ), removed AS (
     DELETE FROM sluice.file f USING back WHERE f.export_id = $1 AND f.part_number = back.number AND f.page IS NULL
 ), sums AS (
-    SELECT count(*) AS parts, coalesce(sum(bytes_planned), 0) AS bytes, coalesce(min(number) - 1, 0) AS before FROM back
+    SELECT count(*) AS parts, coalesce(sum(bytes_planned), 0) AS bytes, coalesce(min(number) - 1, 0) AS before,
+        (SELECT coalesce(sum(f.stored_bytes), 0) FROM sluice.file f
+         WHERE f.export_id = $1 AND f.part_number IN (SELECT part_number FROM damaged)) AS stored
+    FROM back
 )
 UPDATE sluice.export e
 SET repairs = e.repairs + 1, parts_done = e.parts_done - sums.parts, parts_queued = e.parts_queued - sums.parts,
-    requeue_after = sums.before, bytes_done = e.bytes_done - sums.bytes
+    requeue_after = sums.before, bytes_done = e.bytes_done - sums.bytes,
+    bytes_stored = e.bytes_stored - sums.stored
 FROM sums WHERE e.id = $1`
 )
 

@@ -10,7 +10,9 @@ import (
 )
 
 // keyOf is the object key of the export's n-th part.
-func keyOf(export jobs.Export, n int) string { return plan(export.ID, make([]int64, n)...).Parts[n-1].ObjectKey }
+func keyOf(export jobs.Export, n int) string {
+	return plan(export.ID, make([]int64, n)...).Parts[n-1].ObjectKey
+}
 
 // Parts whose files are damaged are read again, as many at a time as the window
 // allows, and the others are not.
