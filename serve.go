@@ -127,9 +127,11 @@ func (s *service) run(ctx context.Context, parts ...func(context.Context) error)
 // runAPI answers requests until ctx ends.
 func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings apiSettings) error {
 	exports, err := jobs.New(s.state, jobs.Config{
-		ClientExports: settings.ClientExports,
-		ReuseRunning:  settings.ReuseExports,
-		TotalExports:  settings.TotalExports,
+		ClientExports:       settings.ClientExports,
+		ClientStoredBytes:   int64(settings.ClientStoredBytes),
+		ClientStoredExports: settings.ClientStoredExports,
+		ReuseRunning:        settings.ReuseExports,
+		TotalExports:        settings.TotalExports,
 	})
 	if err != nil {
 		return err

@@ -48,6 +48,9 @@ func (a *API) file(c *gin.Context, client auth.Client) error {
 		return unavailable(err)
 	}
 	stored, err := a.config.Bucket.Stat(c.Request.Context(), key)
+	if err == nil && file.ETag != "" && (stored.ETag != file.ETag || stored.Size != file.Bytes) {
+		err = storage.ErrNoObject // another object is there
+	}
 	if err != nil {
 		return storeProblem(err)
 	}
@@ -64,14 +67,14 @@ func (a *API) file(c *gin.Context, client auth.Client) error {
 		return nil
 	}
 	if unpack {
-		return a.sendUnpacked(c, key)
+		return a.sendUnpacked(c, stored)
 	}
 	return a.sendStored(c, stored, tag)
 }
 
 func storeProblem(err error) error {
 	if errors.Is(err, storage.ErrNoObject) {
-		return notFound("the file is no longer there")
+		return notFound("the object store no longer has this file, or has another in its place; start a new export")
 	}
 	return unavailable(err)
 }
@@ -148,7 +151,7 @@ func (a *API) sendStored(c *gin.Context, stored storage.Object, tag string) erro
 		c.Status(status)
 		return nil
 	}
-	body, err := a.config.Bucket.Read(c.Request.Context(), stored.Key, part.offset, part.length)
+	body, err := a.config.Bucket.Read(c.Request.Context(), stored, part.offset, part.length)
 	if err != nil {
 		return storeProblem(err)
 	}
@@ -168,7 +171,7 @@ func beyondEnd(c *gin.Context, size int64) error {
 
 // sendUnpacked sends the lines themselves. Their length is not known, and
 // ranges of them are not given.
-func (a *API) sendUnpacked(c *gin.Context, key string) error {
+func (a *API) sendUnpacked(c *gin.Context, stored storage.Object) error {
 	if !c.Request.ProtoAtLeast(1, 1) {
 		return oldProtocol(c)
 	}
@@ -177,7 +180,7 @@ func (a *API) sendUnpacked(c *gin.Context, key string) error {
 		c.Status(http.StatusOK)
 		return nil
 	}
-	body, err := a.config.Bucket.Read(c.Request.Context(), key, 0, 0)
+	body, err := a.config.Bucket.Read(c.Request.Context(), stored, 0, 0)
 	if err != nil {
 		return storeProblem(err)
 	}

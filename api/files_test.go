@@ -173,6 +173,26 @@ func TestGuardedAccess(t *testing.T) {
 	requireRefusal(t, b.get(t, path), http.StatusNotFound, "not-found", "")
 }
 
+// A file that was changed in the object store since it was written is not given
+// away as the export's.
+func TestGuardedChangedFile(t *testing.T) {
+	t.Parallel()
+	b, id, path, lines := guarded(t, "")
+	key := id.String() + "/Patient.0001.ndjson.gz"
+	written, err := b.bucket.Stat(t.Context(), key)
+	require.NoError(t, err)
+	b.exec(t, `UPDATE sluice.file SET etag = $2, stored_bytes = $3 WHERE export_id = $1`, id, written.ETag, written.Size)
+	require.Equal(t, lines, b.get(t, path).body)
+
+	for _, size := range []int64{written.Size, written.Size / 2} {
+		_, err = b.bucket.Upload(t.Context(), key, strings.NewReader(strings.Repeat("x", int(size))))
+		require.NoError(t, err)
+		for _, encoding := range []string{"gzip", "identity"} {
+			requireRefusal(t, b.get(t, path, "Accept-Encoding", encoding), http.StatusNotFound, "not-found", "")
+		}
+	}
+}
+
 // TestETagIsTheHash: where the hash of the file is known, it is what the tag
 // says, and the manifest too.
 func TestETagIsTheHash(t *testing.T) {

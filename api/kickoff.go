@@ -121,6 +121,17 @@ func (a *API) acceptDump(c *gin.Context, client auth.Client, request dumpRequest
 // should try again.
 const retryExport = 30 * time.Second
 
+// retryStored is the same for a client that has too much in the object store.
+const retryStored = 5 * time.Minute
+
+// limitReached refuses a kick-off that a limit does not allow, and names the remedy.
+func limitReached(limit *jobs.LimitError) error {
+	if limit.Kind == jobs.RunningExports {
+		return throttled(limit.Error()+"; another can start when one has ended", retryExport)
+	}
+	return throttled(limit.Error()+"; delete exports that are no longer needed (DELETE on their status URL), or wait until they expire", retryStored)
+}
+
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success").
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
@@ -132,7 +143,7 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	id, err := a.config.Exports.Accept(c.Request.Context(), client.ID, request)
 	var limit *jobs.LimitError
 	if errors.As(err, &limit) {
-		return throttled(limit.Error()+"; another can start when one has ended", retryExport)
+		return limitReached(limit)
 	}
 	if err != nil {
 		return unavailable(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/jobs"
 )
 
 // TestTooManyDumps: what is too much is refused at once, and dumps that run are
@@ -94,4 +95,32 @@ func TestTooManyExports(t *testing.T) {
 
 	b.exec(t, `UPDATE sluice.export SET state = 'completed' WHERE id = (SELECT id FROM sluice.export LIMIT 1)`)
 	b.kickOff(t, "/fhir/$export")
+}
+
+// TestTooMuchStored: a client whose files fill the bucket is told what to do.
+func TestTooMuchStored(t *testing.T) {
+	t.Parallel()
+	for limit, config := range map[string]jobs.Config{
+		"1 stored exports": {ClientStoredExports: 1},
+		"1000 bytes":       {ClientStoredBytes: 1000},
+	} {
+		b := setup(t)
+		id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+		b.complete(t, id)
+		b.exec(t, `UPDATE sluice.export SET bytes_stored = 2000`)
+		exports, err := jobs.New(b.db, config)
+		require.NoError(t, err)
+		b.config.Exports = exports
+		b.serve(t, api.New(b.config))
+
+		got := b.get(t, "/fhir/$export?_type=Patient", "Prefer", "respond-async")
+		requireRefusal(t, got, http.StatusTooManyRequests, "throttled", "")
+		require.Contains(t, got.body, limit)
+		require.Contains(t, got.body, "DELETE on their status URL")
+		require.Equal(t, "300", got.Header.Get("Retry-After"))
+
+		require.Equal(t, http.StatusAccepted, b.do(t, b.request(t, http.MethodDelete, statusPath+id.String())).StatusCode)
+		require.NoError(t, exports.Cleaned(t.Context(), id))
+		require.Equal(t, http.StatusAccepted, b.get(t, "/fhir/$export?_type=Patient", "Prefer", "respond-async").StatusCode)
+	}
 }

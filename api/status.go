@@ -124,7 +124,8 @@ func exportProblem(err error) error {
 }
 
 // progress is the share of the work that is done. Until the manifest is there,
-// that is not all. It only goes back when the export is begun anew, and says so.
+// that is not all. It decreases when parts are read again because the object
+// store lost their files, and when the export restarts, which it says.
 func progress(export jobs.Export) string {
 	percent := int64(0)
 	if export.BytesPlanned > 0 {

@@ -15,7 +15,7 @@ const (
 	beginSQL = `
 UPDATE sluice.export
 SET state = 'running', attempt = attempt + 1, generation = generation + 1, snapshot = NULL, transaction_time = NULL, members = NULL,
-    parts_total = 0, parts_queued = 0, parts_done = 0, bytes_planned = 0, bytes_done = 0, lease_until = now() + $2
+    parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0, lease_until = now() + $2
 WHERE id = $1`
 
 	dropPartsSQL = `

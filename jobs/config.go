@@ -12,6 +12,14 @@ type Config struct {
 	// running. 0 means no limit.
 	ClientExports int
 
+	// ClientStoredBytes bounds the bytes that the exports of one client have in
+	// the bucket when it kicks off another. 0 means no limit.
+	ClientStoredBytes int64
+
+	// ClientStoredExports bounds the exports of one client that are accepted or
+	// running or have files in the bucket. 0 means no limit.
+	ClientStoredExports int
+
 	// ReuseRunning answers a kick-off that equals one of the same client whose
 	// export has not ended with that export, in place of another.
 	ReuseRunning bool

@@ -3,6 +3,10 @@ package jobs
 import "errors"
 
 var (
+	// ErrDamaged means that the object store lost or changed files of the export
+	// again after they had been written again.
+	ErrDamaged = errors.New("the object store lost or changed files of the export")
+
 	// ErrNotFound means that the client has no such export: there never was
 	// one, it is another client's, or it was cancelled.
 	ErrNotFound = errors.New("no such export")

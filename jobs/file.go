@@ -37,6 +37,9 @@ type File struct {
 	// Continues tells that the last block of the file goes on in the next file of
 	// the same part.
 	Continues bool
+
+	// ETag is the store's mark of the object, empty if it is not recorded.
+	ETag string
 }
 
 // Files are the objects of an export, by resource type and in the order of their
@@ -64,7 +67,7 @@ func (f Files) Resources() (count int64) {
 const (
 	fileColumns = `
 SELECT f.kind, f.resource_type, f.object_key, f.resources,
-       coalesce(f.plain_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256, f.continues
+       coalesce(f.plain_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256, f.continues, f.etag
 FROM sluice.file f `
 
 	// filesSQL sorts by the names of the parts' first files, of which the longer
@@ -118,18 +121,22 @@ func (s *Store) listFiles(ctx context.Context, id uuid.UUID) (files Files, err e
 	return files, err
 }
 
+// addFilesSQL leaves a file that was shown as it is, if it has been written again
+// with the same bytes.
 const addFilesSQL = `
-INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, continues)
-SELECT $1, $2, f.place, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.stored_bytes, f.sha256, f.continues
-FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::boolean[])
-  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, continues, place)`
+INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, continues, etag)
+SELECT $1, $2, f.place, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
+FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::boolean[], $11::text[])
+  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, continues, etag, place)
+ON CONFLICT (export_id, part_number, place) DO UPDATE SET etag = excluded.etag WHERE file.sha256 = excluded.sha256`
 
-// addFiles writes down what the part has written.
+// addFiles records what the part has written. ErrShown if the client has been
+// shown other bytes as one of the files.
 func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
 	if len(files) == 0 {
 		return nil
 	}
-	var kinds, types, keys []string
+	var kinds, types, keys, etags []string
 	var resources, plain, stored []int64
 	var sums [][]byte
 	var continues []bool
@@ -142,7 +149,11 @@ func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
 		stored = append(stored, file.Bytes)
 		sums = append(sums, file.SHA256)
 		continues = append(continues, file.Continues)
+		etags = append(etags, file.ETag)
 	}
-	_, err := tx.Exec(ctx, addFilesSQL, part.args.ExportID, part.args.Number, kinds, types, keys, resources, plain, stored, sums, continues)
+	tag, err := tx.Exec(ctx, addFilesSQL, part.args.ExportID, part.args.Number, kinds, types, keys, resources, plain, stored, sums, continues, etags)
+	if err == nil && int(tag.RowsAffected()) < len(files) {
+		err = ErrShown
+	}
 	return err
 }

@@ -31,8 +31,14 @@ func (s *Store) Complete(ctx context.Context, export Export, retention time.Dura
 	})
 }
 
+// forgetRequestSQL keeps of a request only what the status of an export that has
+// ended needs. The rest can be a megabyte, and can name patients.
+const forgetRequestSQL = `members = NULL, request = jsonb_strip_nulls(jsonb_build_object(
+    'types', request->'types', 'level', request->'level', 'group', request->'group',
+    'separate_status', request->'separate_status'))`
+
 const failSQL = `
-UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2
+UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + forgetRequestSQL + `
 WHERE id = $1 AND state IN ('accepted', 'running')
 RETURNING job_id`
 
@@ -45,7 +51,7 @@ func (s *Store) Fail(ctx context.Context, id uuid.UUID, reason string) error {
 }
 
 const cancelSQL = `
-UPDATE sluice.export SET state = 'cancelled', finished_at = now(), swept_at = NULL
+UPDATE sluice.export SET state = 'cancelled', finished_at = now(), swept_at = NULL, ` + forgetRequestSQL + `
 WHERE id = $1 AND client_id = $2 AND state <> 'cancelled'
 RETURNING job_id`
 
@@ -85,7 +91,8 @@ func (s *Store) abandon(ctx context.Context, tx pgx.Tx, id uuid.UUID, none error
 }
 
 const expireSQL = `
-UPDATE sluice.export SET state = 'expired', swept_at = NULL WHERE state = 'completed' AND expires_at <= now() RETURNING id`
+UPDATE sluice.export SET state = 'expired', swept_at = NULL, ` + forgetRequestSQL + `
+WHERE state = 'completed' AND expires_at <= now() RETURNING id`
 
 // Expire ends the completed exports whose time has come and removes their files.
 func (s *Store) Expire(ctx context.Context) error {

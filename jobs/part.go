@@ -118,14 +118,14 @@ WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND st
 RETURNING bytes_planned`
 
 	countPartSQL = `
-UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2
+UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2, bytes_stored = bytes_stored + $3
 WHERE id = $1
 RETURNING parts_done = parts_total`
 )
 
-// Done ends the part, writes down its files, counts it in its export, completes
-// its job and queues the export's next part, all at once. publish makes the
-// files visible. It runs when it is certain that this attempt still holds the
+// Done ends the part, records its files, counts it in its export, completes its
+// job and queues the export's next part, all at once. publish makes the files
+// visible and sets their ETags. It runs when it is certain that this attempt still holds the
 // part, and while it runs nobody can take the part or end the export. ErrOver,
 // with nothing changed and publish not run, if this attempt no longer holds the
 // part.
@@ -142,14 +142,14 @@ func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, f
 		if completed.State != rivertype.JobStateCompleted {
 			return ErrOver // rescued: River answers with the job as another attempt left it
 		}
-		if err := part.addFiles(ctx, tx, files); err != nil {
-			return err
-		}
 		if err := awake(ctx, tx, publish); err != nil {
 			return err
 		}
+		if err := part.addFiles(ctx, tx, files); err != nil {
+			return err
+		}
 		// Last, since all parts of the export meet at this row.
-		if err := part.count(ctx, tx, bytes); err != nil {
+		if err := part.count(ctx, tx, bytes, files); err != nil {
 			return err
 		}
 		return s.fillWindow(ctx, tx, part.args.ExportID)
@@ -168,9 +168,13 @@ func (part Part) finish(ctx context.Context, tx pgx.Tx) (bytes int64, err error)
 }
 
 // count adds the part to its export, and wakes up who waits for the last.
-func (part Part) count(ctx context.Context, tx pgx.Tx, bytes int64) error {
+func (part Part) count(ctx context.Context, tx pgx.Tx, bytes int64, files []File) error {
+	var stored int64
+	for _, file := range files {
+		stored += file.Bytes
+	}
 	var last bool
-	if err := tx.QueryRow(ctx, countPartSQL, part.args.ExportID, bytes).Scan(&last); err != nil || !last {
+	if err := tx.QueryRow(ctx, countPartSQL, part.args.ExportID, bytes, stored).Scan(&last); err != nil || !last {
 		return err
 	}
 	return notify(ctx, tx, part.args.ExportID)

@@ -77,6 +77,11 @@ const sweptSQL = `UPDATE sluice.export SET swept_at = now() WHERE id = $1 AND st
 // Swept says that nothing is left. An export that ended in another way meanwhile
 // has to be swept again.
 func (s *Store) Swept(ctx context.Context, leftover Leftover) error {
+	if !leftover.Completed {
+		if err := s.Cleaned(ctx, leftover.ID); err != nil {
+			return err
+		}
+	}
 	if _, err := s.pool.Exec(ctx, sweptSQL, leftover.ID, leftover.state); err != nil {
 		return fmt.Errorf("jobs: note the sweep: %w", err)
 	}

@@ -11,18 +11,22 @@ import (
 )
 
 const (
-	// windowSQL locks the export and tells which parts are due to be queued: so
-	// many that, with those queued and not yet done, the window is full.
+	// windowSQL locks the export and returns how many parts are due to be queued:
+	// so many that, with those queued and not yet done, the window is full, and
+	// after which number to look for them.
 	windowSQL = `
-SELECT generation, parts_queued, least(parts_done + $2, parts_total)
+SELECT generation, coalesce(requeue_after, parts_queued), least(parts_done + $2, parts_total) - parts_queued
 FROM sluice.export WHERE id = $1 AND state = 'running' FOR UPDATE`
 
 	// nextPartsSQL locks the parts to queue. One that another transaction has
 	// locked is about to be dropped; to wait for that would be a deadlock, since
 	// whoever drops parts then wants the export.
 	nextPartsSQL = `
-SELECT number FROM sluice.part
-WHERE export_id = $1 AND number > $2 AND number <= $3 ORDER BY number FOR UPDATE SKIP LOCKED`
+WITH next AS (
+    SELECT number FROM sluice.part WHERE export_id = $1 AND number > $2 AND job_id IS NULL ORDER BY number LIMIT $3
+)
+SELECT p.number FROM sluice.part p JOIN next ON next.number = p.number
+WHERE p.export_id = $1 ORDER BY p.number FOR UPDATE OF p SKIP LOCKED`
 
 	queuedSQL = `
 WITH queued AS (
@@ -30,7 +34,10 @@ WITH queued AS (
     FROM unnest($2::integer[], $3::bigint[]) AS q (number, job_id)
     WHERE p.export_id = $1 AND p.number = q.number
 )
-UPDATE sluice.export SET parts_queued = parts_queued + cardinality($2) WHERE id = $1`
+UPDATE sluice.export
+SET parts_queued = parts_queued + cardinality($2),
+    requeue_after = CASE WHEN requeue_after IS NOT NULL THEN (SELECT max(q.number) FROM unnest($2) AS q (number)) END
+WHERE id = $1`
 )
 
 // fillWindow queues the next parts of the export, as many as its window has room
@@ -40,20 +47,20 @@ UPDATE sluice.export SET parts_queued = parts_queued + cardinality($2) WHERE id 
 // Each part that is done makes room for the next. Where a crash or a refused
 // move has left a gap, the next part that is done closes it, or Reclaim.
 func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	var generation, queued, until int
-	err := tx.QueryRow(ctx, windowSQL, id, s.config.Window).Scan(&generation, &queued, &until)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && queued >= until {
+	var generation, after, room int
+	err := tx.QueryRow(ctx, windowSQL, id, s.config.Window).Scan(&generation, &after, &room)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && room <= 0 {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, nextPartsSQL, id, queued, until)
+	rows, err := tx.Query(ctx, nextPartsSQL, id, after, room)
 	if err != nil {
 		return err
 	}
 	numbers, err := pgx.CollectRows(rows, pgx.RowTo[int])
-	if err != nil || len(numbers) < until-queued {
+	if err != nil || len(numbers) < room {
 		return err // fewer: the parts are being dropped
 	}
 

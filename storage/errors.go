@@ -15,7 +15,8 @@ var (
 	// ErrNoBucket says that the store answers but has no such bucket.
 	ErrNoBucket = errors.New("the bucket does not exist")
 
-	// ErrNoObject says that there is nothing under the key.
+	// ErrNoObject says that there is nothing under the key, or another version of
+	// the object than the one asked for.
 	ErrNoObject = errors.New("no such object")
 
 	// ErrAccessDenied says that the store refused the key, the signature or
@@ -63,7 +64,7 @@ func explainAnswer(answer minio.ErrorResponse) error {
 	switch answer.Code {
 	case minio.NoSuchBucket:
 		return fmt.Errorf("%w: %w", ErrNoBucket, answer)
-	case minio.NoSuchKey:
+	case minio.NoSuchKey, minio.PreconditionFailed:
 		return fmt.Errorf("%w: %w", ErrNoObject, answer)
 	case "AuthorizationHeaderMalformed", "InvalidRegion":
 		return fmt.Errorf("%w (%s, is the region right?): %w", ErrAccessDenied, answer.Code, answer)

@@ -21,15 +21,22 @@ func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
 	return Object{Key: key, Size: info.Size, ETag: info.ETag}, nil
 }
 
-// Read opens the object, from offset on and for length bytes; a length of 0
-// means up to its end. The caller closes what it gets. An answer of the store
-// that breaks off is io.ErrUnexpectedEOF. ErrNoObject if there is none.
-func (b *Bucket) Read(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+// Read opens the object, from offset on and for length bytes; a length of 0 means
+// up to its end. If object has an ETag, only this version is opened. The caller closes what it gets. An answer of
+// the store that breaks off is io.ErrUnexpectedEOF. ErrNoObject if there is none,
+// or another version.
+func (b *Bucket) Read(ctx context.Context, object Object, offset, length int64) (io.ReadCloser, error) {
+	key := object.Key
 	name, err := b.name(key)
 	if err != nil {
 		return nil, fmt.Errorf("storage: read: %w", err)
 	}
 	opts := minio.GetObjectOptions{}
+	if object.ETag != "" {
+		if err := opts.SetMatchETag(object.ETag); err != nil {
+			return nil, fmt.Errorf("storage: read %s: %w", key, err)
+		}
+	}
 	if offset > 0 || length > 0 {
 		last := int64(0) // which means the object's end where the offset is not 0
 		if length > 0 {

@@ -32,7 +32,7 @@ func TestRead(t *testing.T) {
 		{100, 0, text[100:]},
 		{int64(len(text)) - 3, 100, text[len(text)-3:]},
 	} {
-		body, err := b.Read(t.Context(), "x/lines", test.offset, test.length)
+		body, err := b.Read(t.Context(), object, test.offset, test.length)
 		require.NoError(t, err)
 		got, err := io.ReadAll(body)
 		require.NoError(t, err)
@@ -42,8 +42,15 @@ func TestRead(t *testing.T) {
 
 	_, err = b.Stat(t.Context(), "x/nothing")
 	require.ErrorIs(t, err, storage.ErrNoObject)
-	_, err = b.Read(t.Context(), "x/nothing", 0, 0)
+	_, err = b.Read(t.Context(), storage.Object{Key: "x/nothing"}, 0, 0)
 	require.ErrorIs(t, err, storage.ErrNoObject)
-	_, err = b.Read(t.Context(), "../other", 0, 0)
+	_, err = b.Read(t.Context(), storage.Object{Key: "../other"}, 0, 0)
 	require.ErrorIs(t, err, storage.ErrInvalidKey)
+
+	put(t, b, "x/lines", text[1:])
+	_, err = b.Read(t.Context(), object, 0, 0)
+	require.ErrorIs(t, err, storage.ErrNoObject, "it was replaced")
+	body, err := b.Read(t.Context(), storage.Object{Key: object.Key}, 0, 0)
+	require.NoError(t, err, "any version")
+	require.NoError(t, body.Close())
 }

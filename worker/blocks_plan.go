@@ -27,6 +27,7 @@ func indexKey(id uuid.UUID) string { return id.String() + "/blocks.index" }
 type blocksScan struct {
 	// Share is that of the index, in which the rows lie in Relations.
 	Share     blockindex.Share
+	IndexETag string
 	Relations []source.Relation
 
 	// Outcomes are told with the part: what is in no block.
@@ -50,21 +51,22 @@ func (w *exportWorker) planBlocks(ctx context.Context, export jobs.Export, snaps
 
 	left := newLeftOut(export.Request, tables, keyed)
 	var shares []blockindex.Share
+	var index storage.Object
 	err = watched(ctx, snapshot, func(ctx context.Context) (err error) {
-		shares, err = w.indexBlocks(ctx, export.ID, snapshot, keyed, target, left)
+		index, shares, err = w.indexBlocks(ctx, export.ID, snapshot, keyed, target, left)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return blockParts(export.ID, shares, keyed, left.outcomes())
+	return blockParts(export.ID, index, shares, keyed, left.outcomes())
 }
 
-// indexBlocks writes the index of the export and returns its shares.
-func (w *exportWorker) indexBlocks(ctx context.Context, id uuid.UUID, snapshot *source.Snapshot, keyed source.Keyed, target int64, left *leftOut) ([]blockindex.Share, error) {
+// indexBlocks writes the index of the export and returns it and its shares.
+func (w *exportWorker) indexBlocks(ctx context.Context, id uuid.UUID, snapshot *source.Snapshot, keyed source.Keyed, target int64, left *leftOut) (storage.Object, []blockindex.Share, error) {
 	reader, err := w.config.Source.OpenReader(ctx, snapshot.ID)
 	if err != nil {
-		return nil, err
+		return storage.Object{}, nil, err
 	}
 	defer reader.Close(ctx)
 
@@ -84,7 +86,11 @@ func (w *exportWorker) indexBlocks(ctx context.Context, id uuid.UUID, snapshot *
 		shares, err = index.Finish()
 		return err
 	})
-	return shares, err
+	if err != nil {
+		return storage.Object{}, nil, err
+	}
+	index, err := w.config.Bucket.Stat(ctx, indexKey(id))
+	return index, shares, err
 }
 
 // uploadFrom stores what write writes.
@@ -106,11 +112,11 @@ func uploadFrom(ctx context.Context, bucket *storage.Bucket, key string, write f
 }
 
 // blockParts makes a part of each share. The first tells what is in no block.
-func blockParts(id uuid.UUID, shares []blockindex.Share, keyed source.Keyed, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
+func blockParts(id uuid.UUID, index storage.Object, shares []blockindex.Share, keyed source.Keyed, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
 	if len(shares) == 0 && len(outcomes) > 0 {
 		shares = []blockindex.Share{{}}
 	}
-	scan := blocksScan{Outcomes: outcomes}
+	scan := blocksScan{IndexETag: index.ETag, Outcomes: outcomes}
 	for _, k := range keyed.Relations {
 		scan.Relations = append(scan.Relations, k.Relation)
 	}

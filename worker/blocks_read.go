@@ -47,7 +47,8 @@ func (w *partWorker) stageBlocks(ctx context.Context, part jobs.Part, reader *so
 	}
 
 	blocks := func(ctx context.Context, to dump.BlockWriter) error {
-		in := &pieces{ctx: ctx, bucket: w.config.Bucket, key: indexKey(part.ExportID()), offset: scan.Share.Offset, left: scan.Share.Length}
+		index := storage.Object{Key: indexKey(part.ExportID()), ETag: scan.IndexETag}
+		in := &pieces{ctx: ctx, bucket: w.config.Bucket, object: index, offset: scan.Share.Offset, left: scan.Share.Length}
 		return readBlocks(ctx, blockindex.NewReader(in, len(scan.Relations)), picker, scan.Relations, to)
 	}
 	if scan.Share.Length == 0 {
@@ -146,7 +147,7 @@ const pieceBytes = 256 << 10
 type pieces struct {
 	ctx          context.Context //nolint:containedctx // an io.Reader has no other way
 	bucket       *storage.Bucket
-	key          string
+	object       storage.Object
 	offset, left int64
 	piece        bytes.Reader
 }
@@ -164,7 +165,7 @@ func (p *pieces) Read(to []byte) (int, error) {
 }
 
 func (p *pieces) load(length int64) error {
-	body, err := p.bucket.Read(p.ctx, p.key, p.offset, length)
+	body, err := p.bucket.Read(p.ctx, p.object, p.offset, length)
 	if err != nil {
 		return err
 	}

@@ -14,10 +14,15 @@ type cleanupWorker struct {
 	river.WorkerDefaults[jobs.CleanupArgs]
 
 	bucket *storage.Bucket
+	store  *jobs.Store
 }
 
 func (w *cleanupWorker) Work(ctx context.Context, job *river.Job[jobs.CleanupArgs]) error {
-	return ended(ctx, w.bucket.DeleteUnder(ctx, job.Args.ExportID.String()+"/"))
+	err := w.bucket.DeleteUnder(ctx, job.Args.ExportID.String()+"/")
+	if err == nil {
+		err = w.store.Cleaned(ctx, job.Args.ExportID)
+	}
+	return ended(ctx, err)
 }
 
 // expireWorker ends the life of exports that were kept long enough.

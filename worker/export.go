@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,7 +53,11 @@ func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) e
 	if errors.Is(lost, source.ErrRewritten) || errors.Is(lost, source.ErrInTheWay) {
 		take = w.begin // what the parts have is of no use, or in the way too
 	}
-	return w.run(ctx, id, take)
+	err := w.run(ctx, id, take)
+	if errors.Is(err, jobs.ErrShown) {
+		return fmt.Errorf("%w: %w", err, lost) // which says what the snapshot was needed for
+	}
+	return err
 }
 
 // run does what the export still lacks and keeps it from others meanwhile.
@@ -72,6 +75,8 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 			read, err = w.goOn(ctx, export, snapshot)
 		case !export.AllRead():
 			read, err = w.read(ctx, export)
+		default:
+			err = w.checkRead(ctx, export)
 		}
 		if err != nil {
 			return err
@@ -156,15 +161,34 @@ func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 	})
 }
 
-// await returns when all parts have been read, and fails when the snapshot is
-// gone.
+// await returns when all parts have been read and the bucket holds their files.
+// Files that the bucket does not hold are read again while the snapshot lasts.
+// It fails when the snapshot is gone.
 func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
-	read := export
-	err := watched(ctx, snapshot, func(ctx context.Context) (err error) {
-		read, err = w.store.Await(ctx, export)
-		return err
-	})
-	return read, err
+	for {
+		read := export
+		err := watched(ctx, snapshot, func(ctx context.Context) (err error) {
+			read, err = w.store.Await(ctx, export)
+			return err
+		})
+		if err != nil {
+			return read, err
+		}
+		repaired, err := w.repair(ctx, read)
+		if err != nil || !repaired {
+			return read, err
+		}
+	}
+}
+
+// checkRead checks the files of an export that was read by a process that died.
+// Nobody holds the snapshot any more, so that damaged files need another.
+func (w *exportWorker) checkRead(ctx context.Context, export jobs.Export) error {
+	repaired, err := w.repair(ctx, export)
+	if err == nil && repaired {
+		err = fmt.Errorf("%w: %w", jobs.ErrDamaged, source.ErrSnapshotGone)
+	}
+	return err
 }
 
 // watched does work for which the snapshot must be there; it ends when that is
@@ -179,46 +203,20 @@ func watched(ctx context.Context, snapshot *source.Snapshot, work func(context.C
 	return ended(ctx, work(ctx))
 }
 
-// complete ends an export whose parts are all done.
+// complete ends an export whose parts are all done and whose files the bucket
+// holds.
 func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
 	// Before Complete, whose transaction should need no second connection.
 	files, err := w.store.Files(ctx, export.ID)
 	if err != nil {
 		return err
 	}
-	if err := w.removeStrays(ctx, export, files); err != nil {
-		return err
-	}
 	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
-		if err := writeWarnings(ctx, w.config.Bucket, export); err != nil {
+		if err := w.writeWarnings(ctx, export); err != nil {
 			return err
 		}
 		return w.writeManifest(ctx, export, files)
 	})
-}
-
-// removeStrays removes what is no file of the export, whose parts are all done:
-// uploads that nobody will finish, since the process that had begun them was
-// killed, and files of an attempt whose part was then done by another with fewer
-// files. The uploads first: none of them can become a file later.
-func (w *exportWorker) removeStrays(ctx context.Context, export jobs.Export, files jobs.Files) error {
-	folder := export.ID.String() + "/"
-	if err := w.config.Bucket.DeleteUploadsUnder(ctx, folder); err != nil {
-		return err
-	}
-	wanted := map[string]bool{folder + jobs.ManifestName: true} // another process may have come this far
-	for _, file := range slices.Concat(files.Output, files.Deleted, files.Outcomes) {
-		wanted[file.ObjectKey] = true
-	}
-	for object, err := range w.config.Bucket.List(ctx, folder) {
-		if err == nil && !wanted[object.Key] {
-			err = w.config.Bucket.Delete(ctx, object.Key)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // closeSnapshot lets go of the snapshot though ctx may have ended. If the
@@ -239,6 +237,5 @@ func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, fi
 	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	_, err = w.config.Bucket.Upload(ctx, export.ID.String()+"/"+jobs.ManifestName, &document)
-	return err
+	return w.upload(ctx, export.ID.String()+"/"+jobs.ManifestName, document.Bytes())
 }

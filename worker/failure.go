@@ -117,7 +117,7 @@ func passes(err error) bool {
 		return false
 	}
 	for _, final := range []error{
-		errTooLong, jobs.ErrShown, source.ErrOldServer, source.ErrNoTable, source.ErrNoAddresses,
+		errTooLong, jobs.ErrDamaged, jobs.ErrShown, source.ErrOldServer, source.ErrNoTable, source.ErrNoAddresses,
 		storage.ErrAccessDenied, storage.ErrNoBucket, storage.ErrNoCredentials, storage.ErrTooLarge,
 	} {
 		if errors.Is(err, final) {
@@ -146,6 +146,8 @@ func publicReason(err error) string {
 	switch {
 	case errors.Is(err, errTooLong):
 		return "the export took longer than the server allows"
+	case errors.Is(err, jobs.ErrDamaged), errors.Is(err, storage.ErrNoObject):
+		return jobs.ErrDamaged.Error()
 	case errors.Is(err, jobs.ErrShown):
 		return "the database's snapshot was lost, and files of it were given away already"
 	case errors.Is(err, source.ErrNoTable):

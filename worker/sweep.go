@@ -24,24 +24,38 @@ type sweepWorker struct {
 	store   *jobs.Store
 }
 
+// Work sweeps first, so that cancelled exports are forgotten at once.
 func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[jobs.SweepArgs]) error {
-	leftovers, err := w.store.Leftovers(ctx)
-	if err != nil {
-		return ended(ctx, err)
-	}
+	return ended(ctx, errors.Join(w.sweepAll(ctx), w.forgetAll(ctx)))
+}
+
+// sweepAll sweeps batch by batch until nothing is left, or something could not be
+// swept: that would be in the next batch too.
+func (w *sweepWorker) sweepAll(ctx context.Context) error {
 	var failed []error
-	if _, err := w.store.Forget(ctx, w.history); err != nil {
-		failed = append(failed, err)
-	}
-	for _, leftover := range leftovers {
-		if err := w.sweep(ctx, leftover); err != nil {
-			failed = append(failed, fmt.Errorf("sweep %s: %w", leftover.ID, err))
-			if ctx.Err() != nil || errors.Is(err, storage.ErrUnreachable) {
-				break // for all that follow too
+	for len(failed) == 0 {
+		leftovers, err := w.store.Leftovers(ctx)
+		if err != nil || len(leftovers) == 0 {
+			return err
+		}
+		for _, leftover := range leftovers {
+			if err := w.sweep(ctx, leftover); err != nil {
+				failed = append(failed, fmt.Errorf("sweep %s: %w", leftover.ID, err))
+				if ctx.Err() != nil || errors.Is(err, storage.ErrUnreachable) {
+					break // for all that follow too
+				}
 			}
 		}
 	}
-	return ended(ctx, errors.Join(failed...))
+	return errors.Join(failed...)
+}
+
+func (w *sweepWorker) forgetAll(ctx context.Context) error {
+	for {
+		if count, err := w.store.Forget(ctx, w.history); err != nil || count == 0 {
+			return err
+		}
+	}
 }
 
 func (w *sweepWorker) sweep(ctx context.Context, leftover jobs.Leftover) error {

@@ -90,6 +90,9 @@ func TestSweep(t *testing.T) {
 		require.Equal(t, want, f.remains(t, id), id)
 	}
 
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export WHERE id = $1`, cancelled), "it is forgotten")
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export WHERE state IN ('failed', 'expired') AND (cleaned_at IS NULL) <> (swept_at IS NULL)`))
+
 	// Once is enough, until it ends in another way.
 	f.leave(t, cancelled)
 	require.NoError(t, f.store.Cancel(t.Context(), completed, client))

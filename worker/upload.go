@@ -28,8 +28,8 @@ func fileKey(objectKey string, n int) string {
 	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(objectKey, fileSuffix), n, fileSuffix)
 }
 
-// written is what a part has written: its files, and what the store has of them
-// and nobody can read yet.
+// written is what a part has written: its files, and for each of them, in the same
+// order, what the store has and nobody can read yet.
 type written struct {
 	files  []jobs.File
 	staged []*storage.Staged
@@ -38,12 +38,14 @@ type written struct {
 // publishAtOnce is how many files of a part are made visible at the same time.
 const publishAtOnce = 8
 
+// publish makes the files visible and sets their ETags.
 func (w written) publish(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(publishAtOnce)
-	for _, staged := range w.staged {
+	for i, staged := range w.staged {
 		group.Go(func() error {
-			_, err := staged.Publish(ctx)
+			object, err := staged.Publish(ctx)
+			w.files[i].ETag = object.ETag
 			return err
 		})
 	}

@@ -5,12 +5,11 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/storage"
 )
 
 // writeWarnings stores what the kick-off was carried on without: an outcome for
 // each (Bulk Data 3.0.0, "Response - Output Manifest", error).
-func writeWarnings(ctx context.Context, bucket *storage.Bucket, export jobs.Export) error {
+func (w *exportWorker) writeWarnings(ctx context.Context, export jobs.Export) error {
 	if len(export.Request.Warnings) == 0 {
 		return nil
 	}
@@ -26,6 +25,5 @@ func writeWarnings(ctx context.Context, bucket *storage.Bucket, export jobs.Expo
 	if err != nil {
 		return err
 	}
-	_, err = bucket.Upload(ctx, jobs.WarningsKey(export.ID), packed)
-	return err
+	return w.upload(ctx, jobs.WarningsKey(export.ID), packed.Bytes())
 }

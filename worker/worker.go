@@ -121,7 +121,7 @@ func New(cfg Config) (*Worker, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &exportWorker{config: cfg, store: store})
 	river.AddWorker(workers, &partWorker{config: cfg, store: store})
-	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket})
+	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket, store: store})
 	river.AddWorker(workers, &expireWorker{store: store})
 	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, history: cfg.History, store: store})
 

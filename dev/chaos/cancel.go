@@ -55,9 +55,9 @@ func (f *field) checkCancelled(ctx context.Context, e *export) error {
 	if err := answer.Body.Close(); err != nil || answer.StatusCode != http.StatusNotFound {
 		return fmt.Errorf("the status of the cancelled export: %s: %w", answer.Status, err)
 	}
-	objects, err := f.countObjects(ctx, e.id)
-	if err == nil && objects > 0 {
-		err = fmt.Errorf("left behind: %d objects", objects)
+	objects, err := f.objectKeys(ctx, e.id)
+	if err == nil && len(objects) > 0 {
+		err = fmt.Errorf("left behind: %d objects", len(objects))
 	}
 	return err
 }

@@ -42,6 +42,7 @@ var faults = []fault{
 	{"S3 stopped for 20 s", false, stopStore},
 	{"S3 answers 503 for 10 s", false, storeWeather(refuse)},
 	{"S3 slow for 10 s", false, storeWeather(slow)},
+	{"S3 loses, replaces and truncates objects", true, damageObjects},
 	{"SIGTERM of each worker in turn", true, rollingRestart},
 	{"SIGSTOP of the holder beyond its lease", false, pauseHolder},
 	{"SIGSTOP of a reader beyond its lease", false, pauseReader},

@@ -57,10 +57,10 @@ func (f *field) readFiles(ctx context.Context, id string) (manifest, map[version
 			return m, nil, fmt.Errorf("%s has %d lines, and the manifest says %d", output.URL, count, output.Count)
 		}
 	}
-	objects, err := f.countObjects(ctx, id)
+	objects, err := f.objectKeys(ctx, id)
 	named := len(m.Output) + len(m.Deleted) + len(m.Error)
-	if err == nil && objects != named+1 { // and the manifest itself
-		err = fmt.Errorf("the bucket has %d objects for a manifest of %d", objects, named)
+	if err == nil && len(objects) != named+1 { // and the manifest itself
+		err = fmt.Errorf("the bucket has %d objects for a manifest of %d", len(objects), named)
 	}
 	return m, versions, err
 }
@@ -131,14 +131,15 @@ func addVersions(packed []byte, versions map[version]int) (lines int, err error)
 	}
 }
 
-func (f *field) countObjects(ctx context.Context, id string) (count int, err error) {
+// objectKeys lists the objects of an export.
+func (f *field) objectKeys(ctx context.Context, id string) (keys []string, err error) {
 	for object := range f.objects.ListObjects(ctx, stand.Bucket, minio.ListObjectsOptions{Prefix: id + "/", Recursive: true}) {
 		if object.Err != nil {
-			return 0, fmt.Errorf("list objects: %w", object.Err)
+			return nil, fmt.Errorf("list objects: %w", object.Err)
 		}
-		count++
+		keys = append(keys, object.Key)
 	}
-	return count, ctx.Err()
+	return keys, ctx.Err()
 }
 
 func (f *field) statusURL(id string) string { return f.base + "/fhir/$export-status/" + id }

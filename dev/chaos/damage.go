@@ -1,0 +1,64 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/seed-90096f4d/sluice/dev/stand"
+)
+
+// damageObjects removes one of the export's objects, replaces another by as many
+// other bytes, and cuts off half of a third.
+func damageObjects(ctx context.Context, e *export) error {
+	if err := middle(ctx, e); err != nil {
+		return err
+	}
+	damages := []func(context.Context, string) error{
+		func(ctx context.Context, key string) error {
+			return e.field.objects.RemoveObject(ctx, stand.Bucket, key, minio.RemoveObjectOptions{})
+		},
+		func(ctx context.Context, key string) error {
+			return e.field.rewrite(ctx, key, func(content []byte) []byte { return bytes.Repeat([]byte("x"), len(content)) })
+		},
+		func(ctx context.Context, key string) error {
+			return e.field.rewrite(ctx, key, func(content []byte) []byte { return content[:len(content)/2] })
+		},
+	}
+	var keys []string
+	err := until(ctx, readyPatience, "objects to damage", func(ctx context.Context) (bool, error) {
+		var err error
+		keys, err = e.field.objectKeys(ctx, e.id)
+		return len(keys) >= len(damages), err
+	})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i, damage := range damages {
+		if err := damage(ctx, keys[i]); err != nil {
+			errs = append(errs, fmt.Errorf("damage %s: %w", keys[i], err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// rewrite replaces an object by what change makes of its content.
+func (f *field) rewrite(ctx context.Context, key string, change func([]byte) []byte) error {
+	object, err := f.objects.GetObject(ctx, stand.Bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = object.Close() }()
+	content, err := io.ReadAll(object)
+	if err != nil {
+		return err
+	}
+	changed := change(content)
+	_, err = f.objects.PutObject(ctx, stand.Bucket, key, bytes.NewReader(changed), int64(len(changed)), minio.PutObjectOptions{})
+	return err
+}

@@ -1,0 +1,149 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// verify compares the bucket with the files of the export, whose parts are all
+// done, and returns the object keys of the files that are missing or not as
+// recorded. If there are none, it deletes what is no file of the export: the
+// index of blocks, and what was left by attempts that came to nothing.
+//
+// Unfinished uploads go first: none of them can become a file later.
+func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files jobs.Files) (damaged []string, err error) {
+	folder := export.ID.String() + "/"
+	if err := w.config.Bucket.DeleteUploadsUnder(ctx, folder); err != nil {
+		return nil, err
+	}
+	recorded := map[string]jobs.File{}
+	for _, file := range slices.Concat(files.Output, files.Deleted, files.Outcomes) {
+		recorded[file.ObjectKey] = file
+	}
+	// Complete writes these, and another process may have come this far.
+	delete(recorded, jobs.WarningsKey(export.ID))
+	kept := []string{jobs.WarningsKey(export.ID), folder + jobs.ManifestName}
+	var strays []string
+
+	for object, err := range w.config.Bucket.List(ctx, folder) {
+		if err != nil {
+			return nil, err
+		}
+		file, found := recorded[object.Key]
+		if !found {
+			if !slices.Contains(kept, object.Key) {
+				strays = append(strays, object.Key)
+			}
+			continue
+		}
+		intact, err := w.isIntact(ctx, export, file, object)
+		if err != nil {
+			return nil, err
+		}
+		if intact {
+			delete(recorded, object.Key)
+		}
+	}
+	if len(recorded) > 0 {
+		return slices.Sorted(maps.Keys(recorded)), nil
+	}
+	for _, key := range strays {
+		if err := w.config.Bucket.Delete(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// isIntact reports whether the object is the file as it was written. If only its
+// ETag differs, the content decides: there are stores that list another ETag
+// than they return at the end of an upload. The listed one is then recorded.
+func (w *exportWorker) isIntact(ctx context.Context, export jobs.Export, file jobs.File, object storage.Object) (bool, error) {
+	if object.Size != file.Bytes {
+		return false, nil
+	}
+	if object.ETag == file.ETag {
+		return true, nil
+	}
+	sum, err := w.hash(ctx, object)
+	if errors.Is(err, storage.ErrNoObject) {
+		return false, nil
+	}
+	if err != nil || !bytes.Equal(sum, file.SHA256) {
+		return false, err
+	}
+	return true, w.store.SetETag(ctx, export, file, object.ETag)
+}
+
+// hash returns the SHA-256 of the object's content.
+func (w *exportWorker) hash(ctx context.Context, object storage.Object) ([]byte, error) {
+	body, err := w.config.Bucket.Read(ctx, object, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, body); err != nil {
+		return nil, fmt.Errorf("read %s: %w", object.Key, err)
+	}
+	return hash.Sum(nil), nil
+}
+
+// maxNamed is how many damaged files a log line names.
+const maxNamed = 20
+
+// repair puts back the parts of files that the object store lost or changed, and
+// reports whether there were any. The parts must be done.
+func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, error) {
+	files, err := w.store.Files(ctx, export.ID)
+	if err != nil {
+		return false, err
+	}
+	damaged, err := w.verify(ctx, export, files)
+	if err != nil || len(damaged) == 0 {
+		return false, err
+	}
+	names := make([]string, min(len(damaged), maxNamed))
+	for i := range names {
+		names[i] = strings.TrimPrefix(damaged[i], export.ID.String()+"/")
+	}
+	w.config.Logger.WarnContext(ctx, "object store lost or changed files", "export", export.ID, "count", len(damaged), "files", names)
+	return true, w.store.Repair(ctx, export, damaged)
+}
+
+// upload stores an object that no part has written, and checks that the store
+// has it.
+func (w *exportWorker) upload(ctx context.Context, key string, content []byte) error {
+	written, err := w.config.Bucket.Upload(ctx, key, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	stored, err := w.config.Bucket.Stat(ctx, key)
+	if err != nil {
+		return err
+	}
+	if stored.Size != written.Size {
+		return fmt.Errorf("%s has %d bytes in the object store, wrote %d", key, stored.Size, written.Size)
+	}
+	if stored.ETag == written.ETag {
+		return nil
+	}
+	sum, err := w.hash(ctx, stored)
+	if err != nil {
+		return err
+	}
+	if want := sha256.Sum256(content); !bytes.Equal(sum, want[:]) {
+		return fmt.Errorf("%s has other content in the object store than was written", key)
+	}
+	return nil
+}
