@@ -183,7 +183,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 
 func (s *service) checks() []telemetry.Check {
 	return []telemetry.Check{
-		{Name: "database", Do: s.state.Ping},
+		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, s.state) }},
 		{Name: "migrations", Do: func(ctx context.Context) error { return migrations.Check(ctx, s.state) }},
 		{Name: "source", Do: s.source.Ping},
 		{Name: "bucket", Do: s.bucket.Check},

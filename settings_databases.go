@@ -8,6 +8,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-90096f4d/sluice/source"
@@ -108,6 +110,7 @@ func (s *stateSettings) openWith(ctx context.Context, session map[string]string)
 		return nil, errors.New("SLUICE_DATABASE_URL can't be read: " + urlForm)
 	}
 	config.MaxConns = s.DatabaseConns
+	config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	for name, value := range session {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
@@ -117,11 +120,25 @@ func (s *stateSettings) openWith(ctx context.Context, session map[string]string)
 	if err != nil {
 		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
 	}
-	if err := pool.Ping(ctx); err != nil {
+	if err := pingState(ctx, pool); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("the state database: %w", err)
+		return nil, err
 	}
 	return pool, nil
+}
+
+// pingState reports whether the state database can be connected to and written to.
+// It makes a connection of its own: those of the pool can be older than the state
+// of the server.
+func pingState(ctx context.Context, pool *pgxpool.Pool) error {
+	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
+	switch {
+	case errors.Is(err, pgconn.ErrReadOnlyConnection):
+		return fmt.Errorf("the state database is read-only, as a hot standby is or a server with default_transaction_read_only: %w", err)
+	case err != nil:
+		return fmt.Errorf("the state database: %w", err)
+	}
+	return conn.Close(ctx)
 }
 
 // catalogConns is how many connections are for short questions, so that these

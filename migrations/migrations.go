@@ -22,9 +22,6 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// ErrPending says that the state database lacks migrations of this version.
-var ErrPending = errors.New("the state database is not migrated: run sluice migrate")
-
 const (
 	// One migration at a time, over all processes: the key is any number that
 	// nobody else uses. The lock goes with its connection.
@@ -36,11 +33,11 @@ const (
 DO $$ BEGIN
     IF to_regnamespace('sluice') IS NULL THEN CREATE SCHEMA sluice; END IF;
 END $$`
-	schemaExistsSQL = `SELECT to_regclass('sluice.migration') IS NOT NULL`
 )
 
-// Up applies what is missing, River's migrations first, and returns how many
-// it applied. Processes that call it at the same time wait for each other.
+// Up applies the missing migrations, River's first, and returns how many it
+// applied. Processes that call it at the same time wait for each other. ErrNewer
+// or ErrSearchPath, with nothing applied, if they would not fit what is there.
 func Up(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	// Not a connection of the pool: whoever waits for the lock would keep it
 	// from the one that migrates.
@@ -53,6 +50,9 @@ func Up(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	if _, err := conn.Exec(ctx, lockSQL); err != nil {
 		return 0, fmt.Errorf("migrate: wait for other migrations: %w", err)
 	}
+	if err := Check(ctx, pool); errors.Is(err, ErrNewer) || errors.Is(err, ErrSearchPath) {
+		return 0, err
+	}
 
 	river, err := riverUp(ctx, pool)
 	if err != nil {
@@ -60,37 +60,6 @@ func Up(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	}
 	own, err := ownUp(ctx, pool)
 	return river + own, err
-}
-
-// Check returns ErrPending when Up has something to do. It changes nothing.
-func Check(ctx context.Context, pool *pgxpool.Pool) error {
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
-	if err != nil {
-		return fmt.Errorf("check River's migrations: %w", err)
-	}
-	if res, err := migrator.Validate(ctx, nil); err != nil {
-		return fmt.Errorf("check River's migrations: %w", err)
-	} else if !res.OK {
-		return ErrPending
-	}
-
-	var exists bool
-	if err := pool.QueryRow(ctx, schemaExistsSQL).Scan(&exists); err != nil {
-		return fmt.Errorf("check migrations: %w", err)
-	}
-	if !exists {
-		return ErrPending
-	}
-	return withProvider(pool, func(provider *goose.Provider) error {
-		pending, err := provider.HasPending(ctx)
-		if err != nil {
-			return fmt.Errorf("check migrations: %w", err)
-		}
-		if pending {
-			return ErrPending
-		}
-		return nil
-	})
 }
 
 func riverUp(ctx context.Context, pool *pgxpool.Pool) (int, error) {
