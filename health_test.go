@@ -34,6 +34,7 @@ func TestHealth(t *testing.T) {
 	health(exitFailed, "--listen=nowhere")
 
 	j.bucket = "http://k:s@127.0.0.1:1/away"
+	j.sluice(exitOK, "location", "record", "--s3-url="+j.bucket)
 	address, _ = j.start("api")
 	listen = "--listen=" + strings.TrimPrefix(address, "http://")
 	require.Contains(t, health(exitFailed, listen), "503")

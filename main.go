@@ -39,14 +39,15 @@ Every flag can also be given by the environment variable that stands beside it.`
 type cli struct {
 	Log logSettings `embed:"" prefix:"log-"`
 
-	Serve   serveCommand   `cmd:"" help:"Answer requests and work off exports, in one process."`
-	API     apiCommand     `cmd:"" name:"api" help:"Answer requests only."`
-	Worker  workerCommand  `cmd:"" help:"Work off exports only. Run as many as you like."`
-	Migrate migrateCommand `cmd:"" help:"Bring the state database up to date. Safe to run at any time, by many at once."`
-	Load    loadCommand    `cmd:"" help:"Load ndjson files into FHIR tables."`
-	Client  clientCommand  `cmd:"" help:"Manage the clients who may ask."`
-	Health  healthCommand  `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 1 if not. For the health checks of containers."`
-	Version versionCommand `cmd:"" help:"Show the version."`
+	Serve    serveCommand    `cmd:"" help:"Answer requests and work off exports, in one process."`
+	API      apiCommand      `cmd:"" name:"api" help:"Answer requests only."`
+	Worker   workerCommand   `cmd:"" help:"Work off exports only. Run as many as you like."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the state database up to date. Safe to run at any time, by many at once."`
+	Load     loadCommand     `cmd:"" help:"Load ndjson files into FHIR tables."`
+	Location locationCommand `cmd:"" help:"Show or change the recorded source and bucket, which all processes share."`
+	Client   clientCommand   `cmd:"" help:"Manage the clients who may ask."`
+	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 1 if not. For the health checks of containers."`
+	Version  versionCommand  `cmd:"" help:"Show the version."`
 }
 
 func main() {

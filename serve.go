@@ -51,6 +51,8 @@ type service struct {
 	state  *pgxpool.Pool
 	source *source.Source
 	bucket *storage.Bucket
+
+	location int // the version of the recorded one, which source and bucket are
 }
 
 // openService opens all of it. readers is how many connections to the source the
@@ -88,11 +90,14 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 // check finds wrong settings before the first client does. An object store that
 // is away for a moment is no reason not to start: dumps need none.
 func (s *service) check(ctx context.Context) error {
-	if err := migrations.Check(ctx, s.state); err != nil {
+	if err := s.checkMigrations(ctx); err != nil {
 		return err
 	}
 	if err := s.source.Ping(ctx); err != nil {
 		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
+	}
+	if err := s.claimLocation(ctx); err != nil {
+		return err
 	}
 	if err := s.bucket.Check(ctx); err != nil {
 		s.logger.WarnContext(ctx, "exports will fail", "error", err)
@@ -184,7 +189,8 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 func (s *service) checks() []telemetry.Check {
 	return []telemetry.Check{
 		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, s.state) }},
-		{Name: "migrations", Do: func(ctx context.Context) error { return migrations.Check(ctx, s.state) }},
+		{Name: "migrations", Do: s.checkMigrations},
+		{Name: "location", Do: s.checkLocation},
 		{Name: "source", Do: s.source.Ping},
 		{Name: "bucket", Do: s.bucket.Check},
 	}
@@ -214,11 +220,14 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 	if err := s.tellMargin(ctx, margin); err != nil {
 		return err
 	}
+	fit := &fitness{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
+		Fit:          fit.check,
 		History:      settings.History,
+		Location:     s.location,
 		Logger:       s.logger,
 		MaxAge:       settings.MaxAge,
 		MaxFileBytes: int64(settings.MaxFileSize),

@@ -49,8 +49,13 @@ func (p *product) run(ctx context.Context, args ...string) (string, error) {
 	return string(out), nil
 }
 
+// migrate brings the state database up to date. The stand's S3 server can have got
+// another port since the last run, with the same objects.
 func (p *product) migrate(ctx context.Context) error {
-	_, err := p.run(ctx, "migrate")
+	if _, err := p.run(ctx, "migrate"); err != nil {
+		return err
+	}
+	_, err := p.run(ctx, "location", "record")
 	return err
 }
 

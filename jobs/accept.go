@@ -33,7 +33,7 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 		if err := s.checkLimits(ctx, tx, clientID); err != nil {
 			return err
 		}
-		job, err := s.river.InsertTx(ctx, tx, ExportArgs{ExportID: id}, nil)
+		job, err := s.river.InsertTx(ctx, tx, ExportArgs{ExportID: id, Requires: Format}, nil)
 		if err != nil {
 			return err
 		}

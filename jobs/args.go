@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +16,13 @@ const (
 	QueuePart    = "part"
 	QueueCleanup = "cleanup"
 )
+
+// Format is the version of what processes leave for each other in the state
+// database: requests, plans and jobs. Raise it when a process of the version before
+// would misread what this one writes. A process leaves alone what requires a newer
+// one. A new kind of job needs a queue of its own, since River gives older processes
+// the jobs of the queues they know.
+const Format = 1
 
 // How often a job is tried before its export fails. A part whose snapshot died
 // with its holder fails until the export is begun anew, which can take as long
@@ -30,6 +39,7 @@ const cleanupAttempts = 500
 // manifest.
 type ExportArgs struct {
 	ExportID uuid.UUID `json:"export_id"`
+	Requires int       `json:"requires"` // a Format
 }
 
 // Kind names the job to River.
@@ -45,6 +55,7 @@ type PartArgs struct {
 	ExportID   uuid.UUID `json:"export_id"`
 	Generation int       `json:"generation"`
 	Number     int       `json:"number"`
+	Requires   int       `json:"requires"` // a Format
 }
 
 // Kind names the job to River.
@@ -81,6 +92,21 @@ func (ExpireArgs) InsertOpts() river.InsertOpts {
 		MaxAttempts: 1, // the next period tries again
 		UniqueOpts:  river.UniqueOpts{ByPeriod: ExpireEvery},
 	}
+}
+
+// CheckRequired returns ErrNewer if a job, whatever its kind, requires a newer Format
+// than this process has.
+func CheckRequired(encodedArgs []byte) error {
+	var args struct {
+		Requires int `json:"requires"`
+	}
+	if err := json.Unmarshal(encodedArgs, &args); err != nil {
+		return fmt.Errorf("jobs: read what the job requires: %w", err)
+	}
+	if args.Requires > Format {
+		return fmt.Errorf("%w: it requires format %d, and this process has %d", ErrNewer, args.Requires, Format)
+	}
+	return nil
 }
 
 // ExpireEvery is the period of ExpireArgs.

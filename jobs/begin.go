@@ -15,7 +15,8 @@ const (
 	beginSQL = `
 UPDATE sluice.export
 SET state = 'running', attempt = attempt + 1, generation = generation + 1, snapshot = NULL, transaction_time = NULL, members = NULL,
-    parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0, lease_until = now() + $2
+    parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0, lease_until = now() + $2,
+    location = $3
 WHERE id = $1`
 
 	dropPartsSQL = `
@@ -25,20 +26,21 @@ SELECT job_id FROM dropped WHERE job_id IS NOT NULL`
 
 // Begin starts an export, or starts it again: a new generation, without the
 // parts of the former one, whose snapshot is gone. An export that has all its
-// parts done stays as it is and only lacks its end. Renew keeps the export
-// from others. ErrOver if it has ended or was cancelled, ErrShown if what was
-// done must not be dropped.
+// parts done stays as it is and only lacks its end, unless the location has moved
+// since. Renew keeps the export from others. ErrOver if it has ended or was
+// cancelled, ErrShown if what was done must not be dropped, ErrMoved or ErrNewer if
+// another process has to do it.
 func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 	var export Export
 	err := s.move(ctx, id, "begin export", func(tx pgx.Tx) (err error) {
-		if export, err = scanExport(tx.QueryRow(ctx, exportSQL, id)); err != nil {
+		if export, err = s.readToWork(ctx, tx, id); err != nil {
 			return err
 		}
 		if export.State != Accepted && export.State != Running {
 			return ErrOver
 		}
 		sql := takeSQL
-		if !export.AllRead() {
+		if !export.AllRead() || export.location != s.config.Location {
 			sql = beginSQL
 			if err := checkNotShown(ctx, tx, id); err != nil {
 				return err
@@ -47,13 +49,32 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, sql, id, LeaseTime); err != nil {
+		if _, err := tx.Exec(ctx, sql, id, LeaseTime, s.config.Location); err != nil {
 			return err
 		}
 		export, err = scanExport(tx.QueryRow(ctx, exportSQL, id))
 		return err
 	})
 	return export, err
+}
+
+const currentLocationSQL = `SELECT coalesce(max(version), 0) FROM sluice.location`
+
+// readToWork reads the export for a process that is about to work on it. ErrMoved
+// or ErrNewer if that process must not.
+func (s *Store) readToWork(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Export, error) {
+	var current int
+	if err := tx.QueryRow(ctx, currentLocationSQL).Scan(&current); err != nil {
+		return Export{}, err
+	}
+	if current != s.config.Location {
+		return Export{}, ErrMoved
+	}
+	export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
+	if err != nil {
+		return Export{}, err
+	}
+	return export, export.Request.checkKnown()
 }
 
 // AllRead tells whether the export was planned and every part of it is done.
@@ -105,7 +126,7 @@ type PlannedPart struct {
 
 const planSQL = `
 UPDATE sluice.export
-SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_planned = $7
+SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_planned = $7, requires = $8
 WHERE id = $1 AND generation = $2 AND state = 'running'`
 
 // Start writes down the plan and queues the first parts; whoever is done with
@@ -117,7 +138,7 @@ func (s *Store) Start(ctx context.Context, id uuid.UUID, generation int, plan Pl
 		bytes += part.Bytes
 	}
 	return s.move(ctx, id, "start parts", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, planSQL, id, generation, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes)
+		tag, err := tx.Exec(ctx, planSQL, id, generation, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes, Format)
 		if err != nil {
 			return err
 		}

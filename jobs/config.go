@@ -20,6 +20,10 @@ type Config struct {
 	// running or have files in the bucket. 0 means no limit.
 	ClientStoredExports int
 
+	// Location is the version of the recorded location that the process reads from
+	// and writes to. 0 if none is recorded.
+	Location int
+
 	// ReuseRunning answers a kick-off that equals one of the same client whose
 	// export has not ended with that export, in place of another.
 	ReuseRunning bool

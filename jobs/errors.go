@@ -7,6 +7,14 @@ var (
 	// again after they had been written again.
 	ErrDamaged = errors.New("the object store lost or changed files of the export")
 
+	// ErrMoved means that the location that the state database records is no longer
+	// the one of Config: the caller reads and writes at the wrong place.
+	ErrMoved = errors.New("the location has moved since this process started")
+
+	// ErrNewer means that a newer version left something that this one does not
+	// understand, and has to leave to others.
+	ErrNewer = errors.New("a newer version of sluice is needed")
+
 	// ErrNotFound means that the client has no such export: there never was
 	// one, it is another client's, or it was cancelled.
 	ErrNotFound = errors.New("no such export")

@@ -38,7 +38,8 @@ type Export struct {
 	// snapshot of its own.
 	Generation int
 
-	attempt int
+	attempt  int
+	location int
 
 	// TransactionTime is set once the snapshot is taken.
 	TransactionTime *time.Time
@@ -62,7 +63,7 @@ const exportSQL = `
 SELECT id, client_id, request, state, attempt, generation, transaction_time, parts_total, parts_done, bytes_planned,
        bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
                      FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
-       coalesce(failure, ''), created_at, expires_at
+       coalesce(failure, ''), created_at, expires_at, coalesce(location, 0)
 FROM sluice.export e
 WHERE id = $1`
 
@@ -89,7 +90,7 @@ func (s *Store) GetFor(ctx context.Context, id uuid.UUID, clientID string) (Expo
 func scanExport(row pgx.Row) (Export, error) {
 	var e Export
 	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.attempt, &e.Generation, &e.TransactionTime,
-		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.CreatedAt, &e.ExpiresAt)
+		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.CreatedAt, &e.ExpiresAt, &e.location)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Export{}, ErrNotFound
 	}

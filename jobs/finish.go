@@ -12,12 +12,13 @@ import (
 
 const completeSQL = `
 UPDATE sluice.export SET state = 'completed', finished_at = now(), expires_at = now() + $3
-WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_total`
+WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_total AND location = (` + currentLocationSQL + `)`
 
 // Complete ends an export whose parts are all done; its files stay for the
 // retention time. publish marks the export complete for those who read the
 // store; it runs when nothing can change the export any more. ErrOver if the
-// export was cancelled, or taken by another process, meanwhile.
+// export was cancelled or taken by another process, or the location has moved,
+// meanwhile.
 func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, publish func(context.Context) error) error {
 	return s.move(ctx, export.ID, "complete export", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention)

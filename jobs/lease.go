@@ -26,10 +26,11 @@ const (
 
 const renewExportSQL = `
 UPDATE sluice.export SET lease_until = now() + $3
-WHERE id = $1 AND attempt = $2 AND state = 'running'`
+WHERE id = $1 AND attempt = $2 AND state = 'running' AND location = (` + currentLocationSQL + `)`
 
 // Renew says that the export is still worked on. It is to be called every few
-// seconds. ErrOver if it has ended or another process has taken it.
+// seconds. ErrOver if it has ended, another process has taken it, or the location
+// has moved: then it begins again, in a process of the new one.
 func (s *Store) Renew(ctx context.Context, export Export) error {
 	return s.renew(ctx, renewExportSQL, export.ID, export.attempt, LeaseTime)
 }

@@ -59,7 +59,7 @@ UPDATE sluice.part p
 SET state = 'running', attempt = p.attempt + 1, snapshot = NULL, lease_until = now() + $4
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
-  AND e.id = p.export_id AND e.state = 'running'
+  AND e.id = p.export_id AND e.state = 'running' AND e.location = $5
 RETURNING p.attempt, e.request, e.transaction_time, e.members,
   array_remove(e.snapshot || ARRAY(
     SELECT o.snapshot FROM sluice.part o
@@ -67,14 +67,18 @@ RETURNING p.attempt, e.request, e.transaction_time, e.members,
   p.kind, p.resource_type, p.scan, p.object_key`
 
 // Hold takes the part for this attempt; from now on, former ones change
-// nothing. RenewPart keeps it. ErrOver if the part is done, or its export no
-// longer wants it.
+// nothing. RenewPart keeps it. ErrOver if the part is done, its export no longer
+// wants it, or the export was begun at another location. ErrNewer if a newer process
+// has to do it.
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
-	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime).
+	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime, s.config.Location).
 		Scan(&part.attempt, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
+	}
+	if err == nil {
+		err = part.Request.checkKnown()
 	}
 	if err != nil {
 		return Part{}, fmt.Errorf("jobs: hold part: %w", err)

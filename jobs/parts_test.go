@@ -45,7 +45,7 @@ func TestParts(t *testing.T) {
 	published := 0
 	for n := range 2 {
 		a := f.take(t)
-		require.Equal(t, jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: n + 1}, a.job.Args)
+		require.Equal(t, jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: n + 1, Requires: jobs.Format}, a.job.Args)
 		part := f.hold(t, a.job.Args)
 		require.Equal(t, []string{"00000003-0000001B-1"}, part.Snapshots)
 		require.Equal(t, []string{"Patient"}, part.Request.Types)

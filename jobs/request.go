@@ -1,6 +1,11 @@
 package jobs
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Request is what a kick-off asked for, with everything decided that can be
 // decided then, so that a later change of settings does not change an export
@@ -89,6 +94,35 @@ type Request struct {
 	// Warnings say what the client asked for and does not get, because it
 	// preferred that to a refusal. They become a file of outcomes.
 	Warnings []Warning `json:"warnings,omitempty"`
+
+	// unknown says which member the document has that this version does not know.
+	unknown error
+}
+
+// UnmarshalJSON reads a request, also one of a newer version: who polls an export
+// need not understand it, who works on it must.
+func (r *Request) UnmarshalJSON(document []byte) error {
+	type plain Request
+	strict := json.NewDecoder(bytes.NewReader(document))
+	strict.DisallowUnknownFields()
+	unknown := strict.Decode((*plain)(r))
+	if unknown == nil {
+		return nil
+	}
+	if err := json.Unmarshal(document, (*plain)(r)); err != nil {
+		return err
+	}
+	r.unknown = unknown
+	return nil
+}
+
+// checkKnown returns ErrNewer if the request has members that this version does not
+// know.
+func (r *Request) checkKnown() error {
+	if r.unknown != nil {
+		return fmt.Errorf("%w: request: %w", ErrNewer, r.unknown)
+	}
+	return nil
 }
 
 // Level is the level of an export (Bulk Data 3.0.0, "Bulk Data Kick-off

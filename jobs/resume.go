@@ -11,7 +11,7 @@ import (
 const (
 	takeSQL = `
 UPDATE sluice.export SET attempt = attempt + 1, lease_until = now() + $2
-WHERE id = $1 AND state = 'running' AND snapshot IS NOT NULL`
+WHERE id = $1 AND state = 'running' AND snapshot IS NOT NULL AND location = $3`
 
 	// snapshotsSQL lists the names of the snapshot, the holder's first.
 	snapshotsSQL = `
@@ -23,10 +23,14 @@ SELECT snapshot FROM sluice.part WHERE export_id = $1 AND generation = $3 AND st
 // Resume takes an export that another process has begun and left, if there is
 // a snapshot that may still be there. If the caller can hold it by one of its
 // names (Snapshots), it says so by Adopt and goes on. If not, or if the export
-// was not taken, it has to Begin.
+// was not taken, it has to Begin. ErrMoved or ErrNewer if another process has to do
+// it.
 func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, taken bool, err error) {
 	err = s.move(ctx, id, "resume export", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, takeSQL, id, LeaseTime)
+		if _, err := s.readToWork(ctx, tx, id); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, takeSQL, id, LeaseTime, s.config.Location)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}

@@ -15,7 +15,7 @@ const (
 	// so many that, with those queued and not yet done, the window is full, and
 	// after which number to look for them.
 	windowSQL = `
-SELECT generation, coalesce(requeue_after, parts_queued), least(parts_done + $2, parts_total) - parts_queued
+SELECT generation, coalesce(requeue_after, parts_queued), least(parts_done + $2, parts_total) - parts_queued, requires
 FROM sluice.export WHERE id = $1 AND state = 'running' FOR UPDATE`
 
 	// nextPartsSQL locks the parts to queue. One that another transaction has
@@ -47,8 +47,8 @@ WHERE id = $1`
 // Each part that is done makes room for the next. Where a crash or a refused
 // move has left a gap, the next part that is done closes it, or Reclaim.
 func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	var generation, after, room int
-	err := tx.QueryRow(ctx, windowSQL, id, s.config.Window).Scan(&generation, &after, &room)
+	var generation, after, room, requires int
+	err := tx.QueryRow(ctx, windowSQL, id, s.config.Window).Scan(&generation, &after, &room, &requires)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && room <= 0 {
 		return nil
 	}
@@ -66,7 +66,7 @@ func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 
 	params := make([]river.InsertManyParams, len(numbers))
 	for i, number := range numbers {
-		params[i].Args = PartArgs{ExportID: id, Generation: generation, Number: number}
+		params[i].Args = PartArgs{ExportID: id, Generation: generation, Number: number, Requires: requires}
 	}
 	inserted, err := s.river.InsertManyTx(ctx, tx, params)
 	if err != nil {

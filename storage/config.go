@@ -194,3 +194,23 @@ func publicEndpoint(raw string, fallback *url.URL) (*url.URL, error) {
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
+
+// Location is where a bucket keeps its objects, in words that are the same for all
+// processes that keep them there. It holds no secrets.
+type Location struct {
+	Endpoint string // scheme://host[:port], in lower case, without the scheme's own port
+	Bucket   string
+	Prefix   string // empty or ending in a slash
+}
+
+// Location returns where the objects are.
+func (b *Bucket) Location() Location {
+	endpoint := *b.place.endpoint
+	endpoint.Host = strings.ToLower(endpoint.Host)
+	for scheme, port := range map[string]string{"http": ":80", "https": ":443"} {
+		if endpoint.Scheme == scheme {
+			endpoint.Host = strings.TrimSuffix(endpoint.Host, port)
+		}
+	}
+	return Location{Endpoint: endpoint.String(), Bucket: b.place.bucket, Prefix: b.place.prefix}
+}

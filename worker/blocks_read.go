@@ -3,9 +3,7 @@ package worker
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/seed-90096f4d/sluice/blockindex"
@@ -25,8 +23,8 @@ const (
 // stageBlocks is stage for a share of the patients.
 func (w *partWorker) stageBlocks(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (written, error) {
 	var scan blocksScan
-	if err := json.Unmarshal(part.Scan, &scan); err != nil {
-		return written{}, fmt.Errorf("read the plan: %w", err)
+	if err := decodePlan(part.Scan, &scan); err != nil {
+		return written{}, err
 	}
 	format, err := w.format(ctx, part, reader)
 	if err != nil {

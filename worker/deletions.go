@@ -59,8 +59,8 @@ func (w *exportWorker) planDeletions(ctx context.Context, wanted selection, expo
 // stageDeletions is stage for what was deleted from a table.
 func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader *source.Reader) (written, error) {
 	var deletions forgetting
-	if err := json.Unmarshal(part.Scan, &deletions); err != nil {
-		return written{}, fmt.Errorf("read the plan: %w", err)
+	if err := decodePlan(part.Scan, &deletions); err != nil {
+		return written{}, err
 	}
 	wanted, err := w.selection(ctx, part)
 	if err != nil {

@@ -21,6 +21,7 @@ type exportWorker struct {
 	river.WorkerDefaults[jobs.ExportArgs]
 
 	config Config
+	gate   *gate
 	store  *jobs.Store
 }
 
@@ -38,6 +39,9 @@ func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]
 	}
 	if errors.Is(err, jobs.ErrOver) || errors.Is(err, jobs.ErrNotFound) {
 		return nil
+	}
+	if isForOthers(err) {
+		return w.gate.giveBack(ctx, job.JobRow, err)
 	}
 	return ended(ctx, err)
 }

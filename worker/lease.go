@@ -44,12 +44,17 @@ func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew
 	return ended(ctx, work(ctx))
 }
 
-// reclaim gives the work of dead processes to living ones until ctx ends.
-func reclaim(ctx context.Context, store *jobs.Store, logger *slog.Logger) {
+// reclaim gives the work of dead processes to living ones until ctx ends, whenever
+// this process is fit to.
+func reclaim(ctx context.Context, store *jobs.Store, fit func(context.Context) error, logger *slog.Logger) {
 	ticker := time.NewTicker(jobs.ReclaimEvery)
 	defer ticker.Stop()
 	for {
-		switch count, err := store.Reclaim(ctx); {
+		count, err := 0, fit(ctx)
+		if err == nil {
+			count, err = store.Reclaim(ctx)
+		}
+		switch {
 		case err != nil && ctx.Err() == nil:
 			logger.WarnContext(ctx, "lost jobs not looked for", "error", err)
 		case count > 0:

@@ -2,9 +2,7 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -35,6 +33,7 @@ type partWorker struct {
 	river.WorkerDefaults[jobs.PartArgs]
 
 	config Config
+	gate   *gate
 	store  *jobs.Store
 }
 
@@ -53,6 +52,8 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 	case errors.Is(err, jobs.ErrOver):
 		w.config.Logger.InfoContext(ctx, "part no longer wanted", "part", part.ObjectKey, "error", err)
 		return nil
+	case isForOthers(err):
+		return w.gate.giveBack(ctx, job.JobRow, err)
 	case errors.Is(err, source.ErrSnapshotGone) && part.Attempt() < maxSnapshotWaits:
 		// Whoever takes the export over will have it again, or drop the part.
 		return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
@@ -125,8 +126,8 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 // readPlan understands what the plan says of the part.
 func (w *partWorker) readPlan(ctx context.Context, part jobs.Part) (source.Scan, error) {
 	var planned reading
-	if err := json.Unmarshal(part.Scan, &planned); err != nil {
-		return source.Scan{}, fmt.Errorf("read the plan: %w", err)
+	if err := decodePlan(part.Scan, &planned); err != nil {
+		return source.Scan{}, err
 	}
 	wanted, err := w.selection(ctx, part)
 	if err != nil {

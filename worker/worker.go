@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
@@ -49,9 +50,17 @@ type Config struct {
 	// same time. Defaults to DefaultExports.
 	Exports int
 
+	// Fit returns why this process must not take a job now, or nil. It is asked before
+	// each job. Defaults to a process that is always fit.
+	Fit func(context.Context) error
+
 	// History is how long an export is remembered after its end, or after that of
 	// its files. Defaults to DefaultHistory.
 	History time.Duration
+
+	// Location is the version of the recorded location that Bucket and Source belong
+	// to, or 0 if none is recorded.
+	Location int
 
 	// Logger gets what an operator should know. Defaults to slog's.
 	Logger *slog.Logger
@@ -91,6 +100,9 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Exports = cmp.Or(c.Exports, DefaultExports)
+	if c.Fit == nil {
+		c.Fit = func(context.Context) error { return nil }
+	}
 	c.History = cmp.Or(c.History, DefaultHistory)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
@@ -106,6 +118,7 @@ func (c Config) withDefaults() Config {
 // Worker does the jobs of exports until it is stopped.
 type Worker struct {
 	client *river.Client[pgx.Tx]
+	fit    func(context.Context) error
 	logger *slog.Logger
 	store  *jobs.Store
 }
@@ -113,20 +126,22 @@ type Worker struct {
 // New prepares a Worker. It does nothing before Run.
 func New(cfg Config) (*Worker, error) {
 	cfg = cfg.withDefaults()
-	store, err := jobs.New(cfg.Database, jobs.Config{Window: cfg.Window})
+	store, err := jobs.New(cfg.Database, jobs.Config{Location: cfg.Location, Window: cfg.Window})
 	if err != nil {
 		return nil, err
 	}
 
+	gate := &gate{fit: cfg.Fit, logger: cfg.Logger}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &exportWorker{config: cfg, store: store})
-	river.AddWorker(workers, &partWorker{config: cfg, store: store})
+	river.AddWorker(workers, &exportWorker{config: cfg, gate: gate, store: store})
+	river.AddWorker(workers, &partWorker{config: cfg, gate: gate, store: store})
 	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket, store: store})
 	river.AddWorker(workers, &expireWorker{store: store})
 	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, history: cfg.History, store: store})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
 		ErrorHandler:         &failures{logger: cfg.Logger, store: store},
+		Hooks:                []rivertype.Hook{gate},
 		JobTimeout:           shortJob,
 		Logger:               slog.New(onlyWarnings{cfg.Logger.Handler()}),
 		PeriodicJobs:         periodicJobs(),
@@ -139,7 +154,7 @@ func New(cfg Config) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	return &Worker{client: client, logger: cfg.Logger, store: store}, nil
+	return &Worker{client: client, fit: cfg.Fit, logger: cfg.Logger, store: store}, nil
 }
 
 // shortJob is the time that jobs get which set none themselves: cleaning up.
@@ -165,7 +180,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("worker: %w", err)
 	}
-	reclaim(ctx, w.store, w.logger)
+	reclaim(ctx, w.store, w.fit, w.logger)
 	<-w.client.Stopped()
 	return nil
 }

@@ -1,0 +1,48 @@
+package jobs_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// Once the location has moved, a process of the former one neither begins nor keeps
+// nor completes an export, and what it has done counts for nothing.
+func TestLocationMoves(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1)
+	waiting := f.accept(t)
+	running := f.begun(t, 1, 1)
+	a := f.take(t)
+	part := f.hold(t, a.job.Args)
+	require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), nothing))
+	a.end(nil)
+	read := f.readAll(t, f.begun(t, 1))
+
+	_, err := f.db.Exec(t.Context(), `INSERT INTO sluice.location (version, database, schema, endpoint, bucket, prefix) VALUES (2, '', '', '', '', '')`)
+	require.NoError(t, err)
+	moved, err := jobs.New(f.db, jobs.Config{Location: 2})
+	require.NoError(t, err)
+
+	_, err = f.store.Begin(t.Context(), waiting)
+	require.ErrorIs(t, err, jobs.ErrMoved)
+	_, _, err = f.store.Resume(t.Context(), running.ID)
+	require.ErrorIs(t, err, jobs.ErrMoved)
+	require.ErrorIs(t, f.store.Renew(t.Context(), running), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Complete(t.Context(), read, 0, nothing), jobs.ErrOver)
+
+	_, err = moved.Hold(t.Context(), jobs.PartArgs{ExportID: running.ID, Generation: 1, Number: 2})
+	require.ErrorIs(t, err, jobs.ErrOver)
+	for _, export := range []jobs.Export{running, read} {
+		_, taken, err := moved.Resume(t.Context(), export.ID)
+		require.NoError(t, err)
+		require.False(t, taken)
+		begun, err := moved.Begin(t.Context(), export.ID)
+		require.NoError(t, err)
+		require.Equal(t, 2, begun.Generation)
+		require.Zero(t, begun.PartsDone)
+		require.NoError(t, moved.Renew(t.Context(), begun))
+	}
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// refused runs a command that would serve, which must fail at its start, and
+// returns its error.
+func (j *journey) refused(args ...string) string {
+	j.t.Helper()
+	ctx, cancel := context.WithTimeout(j.t.Context(), 30*time.Second)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	common := []string{args[0], "--database-url=" + j.database, "--s3-url=" + j.bucket}
+	if args[0] != "worker" {
+		common = append(common, "--listen=127.0.0.1:0")
+	}
+	args = append(common, args[1:]...)
+	require.Equal(j.t, exitFailed, run(ctx, args, &stdout, &stderr), "it started: %s", stderr.String())
+	require.NotContains(j.t, stderr.String(), "testsecret")
+	return stderr.String()
+}
+
+// requireReady waits until the readiness of the server has this status.
+func (j *journey) requireReady(address string, status int) (body string) {
+	j.t.Helper()
+	require.Eventually(j.t, func() bool {
+		got := j.ask(http.MethodGet, address+"/ready")
+		body = got.body
+		return got.status == status
+	}, 30*time.Second, 100*time.Millisecond)
+	return body
+}
+
+// startWorker starts a worker and waits until it works.
+func (j *journey) startWorker(args ...string) *logBuffer {
+	j.t.Helper()
+	log, _ := j.launch("worker", args...)
+	log.await(j.t, regexp.MustCompile(`"(working off exports)"`))
+	return log
+}
+
+// requireSQL waits until the state database answers the query with true.
+func (j *journey) requireSQL(sql string) {
+	j.t.Helper()
+	conn, err := pgx.Connect(j.t.Context(), j.database)
+	require.NoError(j.t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	require.Eventually(j.t, func() bool {
+		var met bool
+		require.NoError(j.t, conn.QueryRow(j.t.Context(), sql).Scan(&met))
+		return met
+	}, 30*time.Second, 50*time.Millisecond, sql)
+}
+
+// withOptions returns the URL with these options of its sessions.
+func withOptions(t *testing.T, address, options string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set("options", options)
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // libpq's form
+	return u.String()
+}
+
+// A state database with migrations that the program does not know is refused: at
+// the start, and by the readiness of a process that runs.
+func TestNewerStateDatabase(t *testing.T) {
+	t.Parallel()
+	for name, sql := range map[string]struct{ insert, remove string }{
+		"Sluice's": {
+			`INSERT INTO sluice.migration (version_id, is_applied) VALUES (90001, true)`,
+			`DELETE FROM sluice.migration WHERE version_id = 90001`,
+		},
+		"River's": {
+			`INSERT INTO river_migration (line, version) VALUES ('main', 900)`,
+			`DELETE FROM river_migration WHERE version = 900`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := newJourney(t)
+			j.sluice(exitOK, "migrate")
+			address, _ := j.start("api")
+			j.requireReady(address, http.StatusOK)
+
+			j.sluice(exitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
+			log := j.startWorker()
+
+			execute(t, j.database, sql.insert)
+			for _, command := range []string{"api", "worker", "serve"} {
+				stderr := j.refused(command)
+				require.Contains(t, stderr, "newer")
+				require.Contains(t, stderr, "900")
+			}
+			_, stderr := j.sluice(exitFailed, "client", "list")
+			require.Contains(t, stderr, "newer")
+			_, stderr = j.sluice(exitFailed, "migrate")
+			require.Contains(t, stderr, "newer")
+			require.Contains(t, j.requireReady(address, http.StatusServiceUnavailable), `"migrations":"failing"`)
+			time.Sleep(fitCache) // the worker may have looked just before
+			accepted := j.ask(http.MethodGet, address+"/fhir/$export")
+			require.Equal(t, http.StatusAccepted, accepted.status)
+			j.requireSQL(`SELECT EXISTS (SELECT FROM river_job WHERE kind = 'export' AND (metadata->>'snoozes')::integer > 1)`)
+
+			execute(t, j.database, sql.remove)
+			j.requireReady(address, http.StatusOK)
+			completed := j.poll(accepted.header.Get("Content-Location"))
+			require.Equal(t, http.StatusOK, completed.status, completed.body)
+			j.requireSQL(`SELECT attempt = 1 FROM river_job WHERE kind = 'export'`)
+			require.Contains(t, log.String(), `"job left to other workers"`)
+		})
+	}
+}
+
+// A session that can't see River's tables gets told so, and migrate makes no
+// second set of them.
+func TestWrongSearchPath(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	j.sluice(exitOK, "migrate")
+	right := j.database
+	execute(t, right, `CREATE SCHEMA elsewhere`)
+	j.database = withOptions(t, right, "-c search_path=elsewhere")
+
+	_, stderr := j.sluice(exitFailed, "client", "list")
+	require.Contains(t, stderr, `search_path`)
+	require.Contains(t, stderr, `elsewhere`)
+	require.Contains(t, stderr, `public`)
+	require.NotContains(t, stderr, "sluice migrate")
+	_, stderr = j.sluice(exitFailed, "migrate")
+	require.Contains(t, stderr, "search_path")
+	j.refused("worker")
+
+	j.database = withOptions(t, right, "-c search_path=elsewhere,public")
+	j.sluice(exitOK, "client", "list")
+	address, _ := j.start("api")
+	j.requireReady(address, http.StatusOK)
+}
+
+// newRole makes a role that may log in and do nothing else.
+func newRole(t *testing.T, address string) string {
+	t.Helper()
+	role := "sluice_test_" + strings.ToLower(rand.Text())
+	execute(t, address, `CREATE ROLE `+role+` LOGIN PASSWORD 'another long one'`)
+	t.Cleanup(func() { execute(t, address, `DROP OWNED BY `+role+`; DROP ROLE `+role) })
+	return role
+}
+
+// A role that lacks rights is told which.
+func TestMissingRights(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	j.sluice(exitOK, "migrate")
+	role := newRole(t, j.database)
+	u, err := url.Parse(j.database)
+	require.NoError(t, err)
+	u.User = url.UserPassword(role, "another long one")
+	owner := j.database
+	j.database = u.String()
+	list := func(code int) string {
+		t.Helper()
+		_, stderr := j.sluice(code, "client", "list")
+		require.NotContains(t, stderr, "sluice migrate")
+		return stderr
+	}
+	require.Contains(t, list(exitFailed), `USAGE on schema sluice`)
+	execute(t, owner, `GRANT USAGE ON SCHEMA sluice TO `+role)
+	require.Contains(t, list(exitFailed), "sluice.export")
+	execute(t, owner, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA sluice, public TO `+role)
+	require.Contains(t, list(exitFailed), "river_job_id_seq")
+	execute(t, owner, `GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO `+role)
+	list(exitOK)
+	execute(t, owner, `REVOKE INSERT ON river_job FROM `+role)
+	stderr := list(exitFailed)
+	require.Contains(t, stderr, "river_job")
+	require.NotContains(t, stderr, "sluice.export")
+	require.Contains(t, stderr, role)
+}
+
+// A state database that can't be written to is no place to start, and a server
+// that runs on it is not ready.
+func TestReadOnlyStateDatabase(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	j.sluice(exitOK, "migrate")
+	address, _ := j.start("api")
+	j.requireReady(address, http.StatusOK)
+	u, err := url.Parse(j.database)
+	require.NoError(t, err)
+	name := pgx.Identifier{u.Path[1:]}.Sanitize()
+
+	execute(t, j.database, `ALTER DATABASE `+name+` SET default_transaction_read_only = on`)
+	require.Contains(t, j.requireReady(address, http.StatusServiceUnavailable), `"database":"failing"`)
+	stderr := j.refused("worker")
+	require.Contains(t, stderr, "read-only")
+
+	execute(t, withOptions(t, j.database, "-c default_transaction_read_only=off"), `ALTER DATABASE `+name+` RESET default_transaction_read_only`)
+	j.requireReady(address, http.StatusOK)
+}
