@@ -131,7 +131,7 @@ func (s *Source) openHelper(ctx context.Context, snapshotID string) (*Reader, er
 		return nil, err
 	}
 	r := &Reader{conn: conn, pace: s.pace}
-	if err := importSnapshot(ctx, conn.pg(), snapshotID); err != nil {
+	if err := s.openAt(ctx, r, snapshotID); err != nil {
 		r.Close(ctx)
 		return nil, err
 	}
