@@ -10,8 +10,13 @@ import (
 // hold. It counts against Config.MaxConns, serves one scan at a time, and must
 // be closed.
 type Reader struct {
-	conn *connection
-	pace *pace
+	conn   *connection
+	pace   *pace
+	schema string
+}
+
+func (s *Source) newReader(conn *connection) *Reader {
+	return &Reader{conn: conn, pace: s.pace, schema: s.config.Schema}
 }
 
 // OpenReader opens a Reader of the first of these snapshots that is still held;
@@ -31,7 +36,7 @@ func (s *Source) openReader(ctx context.Context, snapshotIDs []string) (*Reader,
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{conn: conn, pace: s.pace}
+	r := s.newReader(conn)
 	err = ErrSnapshotGone
 	for _, id := range snapshotIDs {
 		if err = s.openAt(ctx, r, id); err == nil {

@@ -62,7 +62,7 @@ func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader 
 	if err := json.Unmarshal(part.Scan, &deletions); err != nil {
 		return written{}, fmt.Errorf("read the plan: %w", err)
 	}
-	wanted, err := w.selection(ctx, part)
+	wanted, err := selectionOf(ctx, part, reader)
 	if err != nil {
 		return written{}, err
 	}
