@@ -78,7 +78,7 @@ func (s *Source) search(ctx context.Context, c *connection, wanted server) error
 		if err != nil {
 			return err
 		}
-		aside = append(aside, c.Conn.Hijack())
+		aside = append(aside, c.Hijack())
 		c.Conn = next
 		if serverOf(next.Conn()) == wanted {
 			return nil

@@ -53,8 +53,8 @@ type Config struct {
 
 	// MaxConns bounds the connections that scans and catalog queries use; what
 	// comes on top waits. Each open Snapshot holds one more, outside the bound,
-	// so that holders can never starve the scans they wait for. Defaults to
-	// DefaultMaxConns.
+	// so that holders can never starve the scans they wait for. A search for the
+	// server of a snapshot has some more for a moment. Defaults to DefaultMaxConns.
 	MaxConns int32
 
 	// ReadRate bounds how much all scans of this Source read together, in bytes

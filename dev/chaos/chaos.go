@@ -99,6 +99,8 @@ func (f *field) trials(opts Options) (all []trial) {
 	}
 	add("two hot standbys behind a balancer, one of them delayed", true, f.onTwoStandbys(each))
 	add("two promoted clones behind a balancer", false, f.onTwoClones(each))
+	add("two hot standbys behind a balancer, one of which stops", false, f.onOneOfTwo(2, stopReplica))
+	add("two hot standbys behind a balancer, one of which is promoted", false, f.onOneOfTwo(1, promoteReplica))
 	for i, moment := range cancelMoments {
 		add(moment.name, i == len(cancelMoments)/2, func(ctx context.Context) (outcome, error) { return f.cancelAt(ctx, moment.reached) })
 	}

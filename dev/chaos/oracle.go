@@ -86,15 +86,16 @@ func (o *oracle) read(ctx context.Context, snapshot string) (map[version]bool, e
 	name, _, _ := strings.Cut(snapshot, ".")
 	_, wanted, _ := strings.Cut(snapshot, "@")
 	for _, data := range o.field.data {
-		var server string
-		if err := data.QueryRow(ctx, serverSQL).Scan(&server); err != nil {
-			return nil, err
-		}
-		if server == wanted {
+		if server, err := serverOf(ctx, data); err == nil && server == wanted { // one may have stopped
 			return readAt(ctx, data, name)
 		}
 	}
 	return nil, fmt.Errorf("no server holds the snapshot %s", snapshot)
+}
+
+func serverOf(ctx context.Context, data *pgxpool.Pool) (server string, err error) {
+	err = data.QueryRow(ctx, serverSQL).Scan(&server)
+	return server, err
 }
 
 func readAt(ctx context.Context, data *pgxpool.Pool, name string) (map[version]bool, error) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,6 +22,11 @@ const (
 
 	exportsAtOnce = 10
 	dumpsAtOnce   = 4
+)
+
+var (
+	severalReaders = []string{"SLUICE_DUMP_READERS=3"}
+	slowReaders    = []string{"SLUICE_READ_RATE=256KiB"} // so that there is a middle
 )
 
 // replicas are two servers of the same origin behind a balancer.
@@ -37,7 +44,7 @@ func (r *replicas) address(i int) string {
 // behind a balancer, one of which is behind the other.
 func (f *field) onTwoStandbys(each int) func(context.Context) (outcome, error) {
 	return func(ctx context.Context) (outcome, error) {
-		return f.onReplicas(ctx, func(ctx context.Context, r *replicas) (outcome, error) {
+		return f.onReplicas(ctx, severalReaders, func(ctx context.Context, r *replicas) (outcome, error) {
 			if err := configure(ctx, r.servers[1], replicaDelay); err != nil {
 				return outcome{}, err
 			}
@@ -51,7 +58,7 @@ func (f *field) onTwoStandbys(each int) func(context.Context) (outcome, error) {
 // each for itself.
 func (f *field) onTwoClones(each int) func(context.Context) (outcome, error) {
 	return func(ctx context.Context) (outcome, error) {
-		return f.onReplicas(ctx, func(ctx context.Context, r *replicas) (outcome, error) {
+		return f.onReplicas(ctx, severalReaders, func(ctx context.Context, r *replicas) (outcome, error) {
 			for i, server := range r.servers {
 				if err := server.Exec(ctx, "postgres", "SELECT pg_promote()"); err != nil {
 					return outcome{}, err
@@ -64,6 +71,59 @@ func (f *field) onTwoClones(each int) func(context.Context) (outcome, error) {
 	}
 }
 
+// stopReplica stops the one of two standbys that holds the snapshot. The export has
+// to restart on the other.
+func stopReplica(_ context.Context, r *replicas, holder int) error {
+	r.balancer.lead(r.address(1 - holder))
+	return r.servers[holder].Stop()
+}
+
+// promoteReplica promotes the one that holds the snapshot, which stays valid.
+func promoteReplica(ctx context.Context, r *replicas, holder int) error {
+	return r.servers[holder].Exec(ctx, "postgres", "SELECT pg_promote()")
+}
+
+// onOneOfTwo has something happen to the one of two standbys that holds the snapshot
+// of an export, in its middle, and expects that many generations of it.
+func (f *field) onOneOfTwo(generations int, happen func(context.Context, *replicas, int) error) func(context.Context) (outcome, error) {
+	return func(ctx context.Context) (outcome, error) {
+		return f.onReplicas(ctx, slowReaders, func(ctx context.Context, r *replicas) (outcome, error) {
+			o, err := f.strike(ctx, fault{strike: func(ctx context.Context, e *export) error {
+				if err := e.untilShare(ctx, 0.1); err != nil {
+					return err
+				}
+				holder, err := r.holderOf(ctx, e)
+				if err != nil {
+					return err
+				}
+				return happen(ctx, r, holder)
+			}})
+			if err == nil && o.generations != generations {
+				err = fmt.Errorf("the export needed %d snapshots, and should need %d", o.generations, generations)
+			}
+			return o, err
+		})
+	}
+}
+
+// holderOf returns the server that holds the export's snapshot.
+func (r *replicas) holderOf(ctx context.Context, e *export) (int, error) {
+	now, err := e.stage(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for i, pool := range r.pools {
+		server, err := serverOf(ctx, pool)
+		if err != nil {
+			return 0, err
+		}
+		if strings.HasSuffix(now.snapshot, "@"+server) {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("no server holds the snapshot %s", now.snapshot)
+}
+
 // whileWriting runs write until end is called.
 func whileWriting(ctx context.Context, write func(context.Context)) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -73,7 +133,7 @@ func whileWriting(ctx context.Context, write func(context.Context)) (end func())
 }
 
 // onReplicas runs do while the product reads from two standbys behind a balancer.
-func (f *field) onReplicas(ctx context.Context, do func(context.Context, *replicas) (outcome, error)) (o outcome, failed error) {
+func (f *field) onReplicas(ctx context.Context, settings []string, do func(context.Context, *replicas) (outcome, error)) (o outcome, failed error) {
 	if err := f.makeTwins(ctx); err != nil {
 		return o, err
 	}
@@ -99,7 +159,7 @@ func (f *field) onReplicas(ctx context.Context, do func(context.Context, *replic
 
 	f.data = r.pools
 	defer func() { f.data = []*pgxpool.Pool{f.db} }()
-	restore, err := f.readFrom(ctx, r.balancer.port(), []string{standbyMargin, "SLUICE_DUMP_READERS=3"})
+	restore, err := f.readFrom(ctx, r.balancer.port(), slices.Concat(settings, []string{standbyMargin}))
 	defer func() { failed = errors.Join(failed, restore()) }()
 	if err != nil {
 		return o, err
