@@ -8,18 +8,25 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// searchKey is the key of a context's value: the number of a search's connection.
+// search counts the connections that were made to find a server.
+type search struct{ dials int }
+
+// searchKey is where a context has its *search.
 type searchKey struct{}
 
-// searching returns the context in which to make the n-th connection of a search.
-func searching(ctx context.Context, n int) context.Context {
-	return context.WithValue(ctx, searchKey{}, n)
+// searching returns the context in which to make the connections of a search.
+func searching(ctx context.Context) (context.Context, *search) {
+	s := &search{}
+	return context.WithValue(ctx, searchKey{}, s), s
 }
 
 // rotateHosts makes each connection of a search begin with another host of the URL.
 // Otherwise the first host that answers is always taken.
 func rotateHosts(ctx context.Context, config *pgx.ConnConfig) {
-	n, _ := ctx.Value(searchKey{}).(int)
+	s, ok := ctx.Value(searchKey{}).(*search)
+	if !ok {
+		return
+	}
 	all := slices.Insert(slices.Clone(config.Fallbacks), 0,
 		&pgconn.FallbackConfig{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig})
 	// A host has an entry with TLS and one without, whose order must stay.
@@ -29,7 +36,8 @@ func rotateHosts(ctx context.Context, config *pgx.ConnConfig) {
 			hosts = append(hosts, i)
 		}
 	}
-	first := hosts[n%len(hosts)]
+	first := hosts[s.dials%len(hosts)]
+	s.dials++
 	all = slices.Concat(all[first:], all[:first])
 	config.Host, config.Port, config.TLSConfig = all[0].Host, all[0].Port, all[0].TLSConfig
 	config.Fallbacks = all[1:]
@@ -39,8 +47,8 @@ func rotateHosts(ctx context.Context, config *pgx.ConnConfig) {
 func rotatingAddresses(lookup pgconn.LookupFunc) pgconn.LookupFunc {
 	return func(ctx context.Context, host string) ([]string, error) {
 		addresses, err := lookup(ctx, host)
-		if n, _ := ctx.Value(searchKey{}).(int); n > 0 && len(addresses) > 0 {
-			first := n % len(addresses)
+		if s, ok := ctx.Value(searchKey{}).(*search); ok && len(addresses) > 0 {
+			first := s.dials % len(addresses)
 			addresses = slices.Concat(addresses[first:], addresses[:first])
 		}
 		return addresses, err

@@ -11,7 +11,8 @@ import (
 // A search tries the hosts of a URL in turn, each with TLS before without.
 func TestRotateHosts(t *testing.T) {
 	t.Parallel()
-	for n, want := range [][]string{
+	ctx, _ := searching(t.Context())
+	for _, want := range [][]string{
 		{"a+tls", "a", "b+tls", "b", "c+tls", "c"},
 		{"b+tls", "b", "c+tls", "c", "a+tls", "a"},
 		{"c+tls", "c", "a+tls", "a", "b+tls", "b"},
@@ -19,7 +20,7 @@ func TestRotateHosts(t *testing.T) {
 	} {
 		config, err := pgx.ParseConfig("postgres://a,b,c/x?sslmode=prefer")
 		require.NoError(t, err)
-		rotateHosts(searching(t.Context(), n), config)
+		rotateHosts(ctx, config)
 
 		got := []string{entry(config.Host, config.TLSConfig != nil)}
 		for _, fallback := range config.Fallbacks {
@@ -42,8 +43,10 @@ func TestRotateAddresses(t *testing.T) {
 	lookup := rotatingAddresses(func(context.Context, string) ([]string, error) {
 		return []string{"10.0.0.1", "10.0.0.2"}, nil
 	})
-	for n, want := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.1"} {
-		addresses, err := lookup(searching(t.Context(), n), "host")
+	ctx, search := searching(t.Context())
+	for dials, want := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.1"} {
+		search.dials = dials
+		addresses, err := lookup(ctx, "host")
 		require.NoError(t, err)
 		require.Equal(t, want, addresses[0])
 		require.Len(t, addresses, 2)

@@ -66,15 +66,16 @@ func (s *Source) takeIdle(ctx context.Context, c *connection, wanted server) (fo
 	return found
 }
 
-// search replaces the connection by new ones until one is to the server. The others
-// are kept open meanwhile, so that a load balancer that looks for the server with
-// the fewest connections does not choose the same again.
+// search replaces the connection by others until one is to the server. Those that
+// are not stay open meanwhile, so that a load balancer that looks for the server
+// with the fewest connections does not choose the same again.
 func (s *Source) search(ctx context.Context, c *connection, wanted server) error {
 	var aside []*pgx.Conn
 	defer func() { closeAll(ctx, aside) }()
 
-	for n := range cap(s.places) + maxDials { // idle ones come before new ones
-		next, err := s.pool.Acquire(searching(ctx, n+1))
+	ctx, search := searching(ctx)
+	for search.dials < maxDials {
+		next, err := s.pool.Acquire(ctx) // an idle one, or else a new one
 		if err != nil {
 			return err
 		}
@@ -95,14 +96,15 @@ func (s *Source) connectAt(ctx context.Context, wanted server) (*pgx.Conn, error
 
 	pause := time.NewTimer(0)
 	defer pause.Stop()
-	for i := range maxDials {
+	ctx, search := searching(ctx)
+	for search.dials < maxDials {
 		select {
 		case <-pause.C:
-			pause.Reset(dialPause << i)
+			pause.Reset(dialPause << search.dials)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		conn, err := s.connect(searching(ctx, i))
+		conn, err := s.connect(ctx)
 		if err != nil {
 			return nil, err
 		}
