@@ -48,7 +48,7 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	}
 	defer giveBack()
 	if request.format.FHIR {
-		if request.format.Attributes, err = dump.ReadAttributes(c.Request.Context(), a.config.Source, a.config.Source.Scan); err != nil {
+		if request.format.Attributes, err = dump.ReadAttributes(c.Request.Context(), a.config.Source); err != nil {
 			return unavailable(err)
 		}
 	}

@@ -74,7 +74,7 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 // groupFormat is how Groups are shown.
 func (a *API) groupFormat(ctx context.Context) (format dump.Format, err error) {
 	format = dump.Format{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
-	if format.Attributes, err = dump.ReadAttributes(ctx, a.config.Source, a.config.Source.Scan); err != nil {
+	if format.Attributes, err = dump.ReadAttributes(ctx, a.config.Source); err != nil {
 		return format, unavailable(err)
 	}
 	return format, nil

@@ -18,13 +18,15 @@ type Attributes struct {
 // AttributeType is the resource type whose rows describe them.
 const AttributeType = "Attribute"
 
-// ScanFunc is Source.Scan, or the same under a snapshot.
-type ScanFunc func(ctx context.Context, scan source.Scan, fn func(*source.Row) error) error
+// Tables is a source.Source, or a source.Reader for the state of its snapshot.
+type Tables interface {
+	Table(ctx context.Context, resourceType string) (source.Table, error)
+	Scan(ctx context.Context, scan source.Scan, fn func(*source.Row) error) error
+}
 
-// ReadAttributes reads Aidbox's table of attributes by scan. A database without
-// the table has no first-class extensions; a row that does not describe one is
-// passed over.
-func ReadAttributes(ctx context.Context, from *source.Source, scan ScanFunc) (Attributes, error) {
+// ReadAttributes reads Aidbox's table of attributes. A database without the table
+// has no first-class extensions; a row that does not describe one is passed over.
+func ReadAttributes(ctx context.Context, from Tables) (Attributes, error) {
 	table, err := from.Table(ctx, AttributeType)
 	if errors.Is(err, source.ErrNoTable) {
 		return Attributes{}, nil
@@ -40,7 +42,7 @@ func ReadAttributes(ctx context.Context, from *source.Source, scan ScanFunc) (At
 		}
 		return nil
 	}
-	err = scan(ctx, source.Scan{Table: table}, collect)
+	err = from.Scan(ctx, source.Scan{Table: table}, collect)
 	if err != nil {
 		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
 	}

@@ -88,3 +88,23 @@ func (s *Store) Exclusively(ctx context.Context, export Export, do func(context.
 		return awake(ctx, tx, do)
 	})
 }
+
+const reassignSQL = `
+UPDATE sluice.export SET attempt = attempt + 1, lease_until = now()
+WHERE id = $1 AND generation = $2 AND state = 'running'`
+
+// Reassign takes the export of a part from the process that holds it, and lets any
+// process take it. ErrOver if the export no longer wants the part.
+func (s *Store) Reassign(ctx context.Context, part Part) error {
+	id := part.args.ExportID
+	return s.move(ctx, id, "reassign export", func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, reassignSQL, id, part.args.Generation)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrOver
+		}
+		return notify(ctx, tx, id)
+	})
+}

@@ -19,27 +19,27 @@ const (
 // elsewhere and all show the same. It then lives on its own, under an ID of its
 // own, but without TransactionTime, which only the first holder knows.
 //
-// names lists the IDs of the others as they are at the moment; it is asked
-// again, for new ones, when none of them is there any more. ErrSnapshotGone if
-// that does not help either.
-func (s *Source) AdoptSnapshot(ctx context.Context, names func(context.Context) ([]string, error)) (*Snapshot, error) {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("source: adopt snapshot: %w", err)
-	}
-	sn := s.newSnapshot(conn)
-	if err := sn.adopt(ctx, names); err != nil {
-		return nil, errors.Join(fmt.Errorf("source: adopt snapshot: %w", err), conn.Close(ctx))
+// ids lists the IDs of the others as they are at the moment; it is asked again,
+// for new ones, when none of them is there any more. ErrSnapshotGone if that does
+// not help either, or if there is no way to the server that holds them.
+func (s *Source) AdoptSnapshot(ctx context.Context, ids func(context.Context) ([]string, error)) (*Snapshot, error) {
+	sn := s.newSnapshot(nil)
+	if err := s.adopt(ctx, sn, ids); err != nil {
+		err = fmt.Errorf("source: adopt snapshot: %w", err)
+		if sn.conn != nil {
+			err = errors.Join(err, sn.conn.Close(ctx))
+		}
+		return nil, err
 	}
 	return sn, nil
 }
 
-func (sn *Snapshot) adopt(ctx context.Context, names func(context.Context) ([]string, error)) error {
+func (s *Source) adopt(ctx context.Context, sn *Snapshot, list func(context.Context) ([]string, error)) error {
 	again := time.NewTicker(adoptPause)
 	defer again.Stop()
 	tried := map[string]bool{}
 	for range adoptRounds {
-		ids, err := names(ctx)
+		ids, err := list(ctx)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (sn *Snapshot) adopt(ctx context.Context, names func(context.Context) ([]st
 				continue
 			}
 			tried[id] = true
-			if err := sn.adoptOne(ctx, id); !errors.Is(err, ErrSnapshotGone) {
+			if err := s.adoptOne(ctx, sn, id); !errors.Is(err, ErrSnapshotGone) || errors.Is(err, errElsewhere) {
 				return err
 			}
 		}
@@ -61,12 +61,22 @@ func (sn *Snapshot) adopt(ctx context.Context, names func(context.Context) ([]st
 	return ErrSnapshotGone
 }
 
-// adoptOne imports the snapshot and exports it again. If that is gone, the
-// connection is as it was.
-func (sn *Snapshot) adoptOne(ctx context.Context, id string) error {
-	err := importSnapshot(ctx, sn.conn.PgConn(), id)
+// adoptOne imports the snapshot and exports it again. If it is gone, the
+// connection is fit for another.
+func (s *Source) adoptOne(ctx context.Context, sn *Snapshot, id string) error {
+	snapshot, err := parseReference(id)
+	if err != nil {
+		return err
+	}
+	if sn.conn == nil {
+		if sn.conn, err = s.connectAt(ctx, snapshot.server); err != nil {
+			return err
+		}
+	}
+	err = importSnapshot(ctx, sn.conn, snapshot)
 	if err == nil {
-		return sn.conn.QueryRow(ctx, exportSQL).Scan(&sn.ID)
+		sn.ID, err = exportSnapshot(ctx, sn.conn)
+		return err
 	}
 	if !sn.conn.IsClosed() {
 		_, _ = sn.conn.Exec(ctx, `ROLLBACK`) // a connection that can't is of no use: the next import says so

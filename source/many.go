@@ -62,7 +62,7 @@ func (s *Source) openLead(ctx context.Context, scan *Scan) (*lead, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lead{Reader: &Reader{conn: conn, pace: s.pace}}
+	l := &lead{Reader: s.newReader(conn)}
 	for range maxReplaced {
 		if scan.Table, err = l.open(ctx, *scan); !errors.Is(err, ErrRewritten) {
 			break
@@ -130,8 +130,8 @@ func (s *Source) openHelper(ctx context.Context, snapshotID string) (*Reader, er
 	if conn == nil || err != nil {
 		return nil, err
 	}
-	r := &Reader{conn: conn, pace: s.pace}
-	if err := importSnapshot(ctx, conn.pg(), snapshotID); err != nil {
+	r := s.newReader(conn)
+	if err := s.openAt(ctx, r, snapshotID); err != nil {
 		r.Close(ctx)
 		return nil, err
 	}

@@ -4,45 +4,73 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Reader is a connection on which every scan sees one snapshot, which others
 // hold. It counts against Config.MaxConns, serves one scan at a time, and must
 // be closed.
 type Reader struct {
-	conn *connection
-	pace *pace
+	conn   *connection
+	pace   *pace
+	schema string
 }
 
-// OpenReader opens a Reader of the first of these snapshots that somebody still
-// holds; they are meant to show the same state. ErrSnapshotGone if none is left.
+func (s *Source) newReader(conn *connection) *Reader {
+	return &Reader{conn: conn, pace: s.pace, schema: s.config.Schema}
+}
+
+// OpenReader opens a Reader of the first of these snapshots that is still held;
+// they are meant to show the same state. Where the URL leads to several servers, it
+// finds the one that holds them. ErrSnapshotGone if none is left or there is no way
+// to it.
 func (s *Source) OpenReader(ctx context.Context, snapshotIDs ...string) (*Reader, error) {
-	conn, err := s.acquire(ctx)
+	r, err := s.openReader(ctx, snapshotIDs)
 	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	r := &Reader{conn: conn, pace: s.pace}
-	err = ErrSnapshotGone
-	for _, id := range snapshotIDs {
-		if err = importSnapshot(ctx, conn.pg(), id); !errors.Is(err, ErrSnapshotGone) {
-			break
-		}
-		r.rollback(ctx)
-	}
-	if err != nil {
-		r.Close(ctx)
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	return r, nil
 }
 
-// Share exports the snapshot once more and returns the new name, under which it
+func (s *Source) openReader(ctx context.Context, snapshotIDs []string) (*Reader, error) {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := s.newReader(conn)
+	err = ErrSnapshotGone
+	for _, id := range snapshotIDs {
+		if err = s.openAt(ctx, r, id); err == nil {
+			return r, nil
+		}
+		if !errors.Is(err, ErrSnapshotGone) || errors.Is(err, errElsewhere) {
+			break // the others are held on the same server
+		}
+	}
+	r.Close(ctx)
+	return nil, err
+}
+
+// openAt begins a transaction of the Reader that sees the snapshot, on the server
+// that holds it.
+func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error {
+	snapshot, err := parseReference(snapshotID)
+	if err != nil {
+		return err
+	}
+	if err := s.moveTo(ctx, r.conn, snapshot.server); err != nil {
+		return err
+	}
+	if err := importSnapshot(ctx, r.conn.Conn.Conn(), snapshot); err != nil {
+		r.rollback(ctx)
+		return err
+	}
+	return nil
+}
+
+// Share exports the snapshot once more and returns the new ID, under which it
 // lives as long as the Reader is open, whatever becomes of the first holder.
 func (r *Reader) Share(ctx context.Context) (snapshotID string, err error) {
-	if err := r.conn.QueryRow(ctx, exportSQL).Scan(&snapshotID); err != nil {
+	if snapshotID, err = exportSnapshot(ctx, r.conn.Conn.Conn()); err != nil {
 		return "", fmt.Errorf("source: share snapshot: %w", err)
 	}
 	return snapshotID, nil
@@ -88,28 +116,4 @@ func (s *Source) ScanAt(ctx context.Context, snapshotID string, scan Scan, fn fu
 	}
 	defer r.Close(ctx)
 	return r.Scan(ctx, scan, fn)
-}
-
-// snapshotID is what PostgreSQL's names of snapshots look like. SET TRANSACTION
-// takes no parameters, so the name stands in the statement.
-var snapshotID = regexp.MustCompile(`^[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*$`)
-
-// importSnapshot begins a transaction that sees the snapshot.
-func importSnapshot(ctx context.Context, conn *pgconn.PgConn, id string) error {
-	if !snapshotID.MatchString(id) {
-		return fmt.Errorf("%w: %q is not the name of one", ErrSnapshotGone, id)
-	}
-	_, err := conn.Exec(ctx, beginSQL+`; SET TRANSACTION SNAPSHOT '`+id+`'`).ReadAll()
-
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		switch pgErr.Code {
-		case
-			"22023", // invalid_parameter_value: no such snapshot, up to PostgreSQL 15
-			"42704", // undefined_object: the same, later
-			"55000": // object_not_in_prerequisite_state: its transaction has ended
-			return fmt.Errorf("%w: %w", ErrSnapshotGone, err)
-		}
-	}
-	return err
 }

@@ -34,9 +34,9 @@ const readBuffer = gatherBytes
 // whole table for each range of blocks, which only a plain scan reads alone. A
 // client whose machine is gone without a word is given up after two minutes, and
 // its snapshot with it. pg_settings leaves out what the server's version does not
-// know (transaction_timeout came with 17).
+// know (transaction_timeout came with 17). The result identifies the server.
 const sessionSQL = `
-SELECT count(set_config(name, value, false))
+SELECT count(set_config(name, value, false)), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text
 FROM (VALUES
 	('default_transaction_read_only', 'on'),
 	('idle_in_transaction_session_timeout', '0'),
@@ -61,6 +61,7 @@ const vigilanceSQL = `SET client_connection_check_interval = '1s'`
 func prepareConfig(config *pgx.ConnConfig, applicationName string) {
 	config.RuntimeParams["application_name"] = applicationName + readerSuffix
 	config.DialFunc = gathering(config.DialFunc)
+	config.LookupFunc = rotatingAddresses(config.LookupFunc)
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
 	}
@@ -72,9 +73,11 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 	if major := majorVersion(version); major < minServerVersion {
 		return fmt.Errorf("%w: it is PostgreSQL %s, and %d or later is needed", ErrOldServer, version, minServerVersion)
 	}
-	if _, err := conn.Exec(ctx, sessionSQL); err != nil {
+	var at string
+	if err := conn.QueryRow(ctx, sessionSQL, pgx.QueryExecModeSimpleProtocol).Scan(nil, &at); err != nil {
 		return fmt.Errorf("set up session: %w", err)
 	}
+	conn.PgConn().CustomData()[serverKey] = server(at)
 
 	// Servers on systems that cannot look refuse the setting, and do without.
 	var pgErr *pgconn.PgError

@@ -10,10 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const (
-	beginSQL  = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
-	exportSQL = `SELECT pg_export_snapshot()`
-)
+const beginSQL = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 
 // Snapshot is one state of the database, held open for scans on other
 // connections and in other processes (ScanAt). It lives as long as the
@@ -22,7 +19,7 @@ const (
 //
 // It is safe for concurrent use.
 type Snapshot struct {
-	// ID is the name that ScanAt takes.
+	// ID is what ScanAt takes. It identifies the snapshot among all of all servers.
 	ID string
 
 	// TransactionTime is, in UTC and whole microseconds, a time up to which
@@ -69,7 +66,8 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 	if _, err := sn.conn.Exec(ctx, beginSQL); err != nil {
 		return err
 	}
-	return sn.conn.QueryRow(ctx, exportSQL).Scan(&sn.ID)
+	sn.ID, err = exportSnapshot(ctx, sn.conn)
+	return err
 }
 
 // Tables finds the tables of these types; a type without one is left out. From

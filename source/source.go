@@ -53,8 +53,8 @@ type Config struct {
 
 	// MaxConns bounds the connections that scans and catalog queries use; what
 	// comes on top waits. Each open Snapshot holds one more, outside the bound,
-	// so that holders can never starve the scans they wait for. Defaults to
-	// DefaultMaxConns.
+	// so that holders can never starve the scans they wait for. A search for the
+	// server of a snapshot has some more for a moment. Defaults to DefaultMaxConns.
 	MaxConns int32
 
 	// ReadRate bounds how much all scans of this Source read together, in bytes
@@ -74,7 +74,9 @@ type Config struct {
 	Spares int
 
 	// URL is the connection string, in any form libpq understands. The role
-	// needs CONNECT, USAGE on the schema and SELECT on the tables.
+	// needs CONNECT, USAGE on the schema and SELECT on the tables. The URL may lead
+	// to several servers that have the same tables: what belongs to one snapshot is
+	// read from one of them.
 	URL string
 }
 
@@ -95,8 +97,9 @@ type Source struct {
 	pool   *pgxpool.Pool
 	single *pgx.ConnConfig // for connections outside the pool
 
-	places chan struct{} // holds an element for each connection in use
-	spares chan struct{} // and for each of these that is a spare one
+	places   chan struct{} // holds an element for each connection in use
+	spares   chan struct{} // and for each of these that is a spare one
+	searches chan struct{} // and for a search for a server
 }
 
 // Open prepares access to the database. It fails when the URL makes no sense;
@@ -108,7 +111,11 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	poolConfig.MaxConns = cfg.MaxConns
+	poolConfig.MaxConns = cfg.MaxConns + 1 // for a search
+	poolConfig.BeforeConnect = func(ctx context.Context, config *pgx.ConnConfig) error {
+		rotateHosts(ctx, config)
+		return nil
+	}
 	poolConfig.AfterConnect = prepareSession
 	prepareConfig(poolConfig.ConnConfig, cfg.ApplicationName)
 
@@ -117,12 +124,13 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	return &Source{
-		config: cfg,
-		pace:   newPace(cfg.ReadRate),
-		pool:   pool,
-		single: poolConfig.ConnConfig,
-		places: make(chan struct{}, cfg.MaxConns),
-		spares: make(chan struct{}, cfg.Spares),
+		config:   cfg,
+		pace:     newPace(cfg.ReadRate),
+		pool:     pool,
+		single:   poolConfig.ConnConfig,
+		places:   make(chan struct{}, cfg.MaxConns),
+		spares:   make(chan struct{}, cfg.Spares),
+		searches: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -155,7 +163,9 @@ const schemaExistsSQL = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname =
 
 // connect makes a connection outside the pool.
 func (s *Source) connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, s.single.Copy())
+	config := s.single.Copy()
+	rotateHosts(ctx, config)
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}

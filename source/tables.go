@@ -28,6 +28,15 @@ func (s *Source) Table(ctx context.Context, resourceType string) (Table, error) 
 	return table, nil
 }
 
+// Table is Source.Table under the Reader's snapshot.
+func (r *Reader) Table(ctx context.Context, resourceType string) (Table, error) {
+	table, err := findTable(ctx, r.conn, r.schema, resourceType)
+	if err != nil {
+		return Table{}, fmt.Errorf("source: %w", err)
+	}
+	return table, nil
+}
+
 func findTable(ctx context.Context, db querier, schema, resourceType string) (Table, error) {
 	candidates, err := listCandidates(ctx, db, schema, []string{resourceType})
 	if err != nil {

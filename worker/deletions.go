@@ -62,7 +62,7 @@ func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader 
 	if err := decodePlan(part.Scan, &deletions); err != nil {
 		return written{}, err
 	}
-	wanted, err := w.selection(ctx, part)
+	wanted, err := selectionOf(ctx, part, reader)
 	if err != nil {
 		return written{}, err
 	}

@@ -20,7 +20,9 @@ const progressEvery = time.Second
 
 // A part whose snapshot is gone waits for the export to be taken over. A holder
 // that lives does that at once; for one that died it takes as long as its lease.
-// A few minutes of that mean that this process can't see the snapshot at all.
+// After a few minutes of that the snapshot may be held still, but on a server that
+// no new connection leads to: the export is reassigned, and restarts from a new
+// snapshot if the process that takes it cannot reach that server either.
 const (
 	firstSnapshotWait = 200 * time.Millisecond
 	snapshotWait      = 2 * time.Second
@@ -54,13 +56,24 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 		return nil
 	case isForOthers(err):
 		return w.gate.giveBack(ctx, job.JobRow, err)
-	case errors.Is(err, source.ErrSnapshotGone) && part.Attempt() < maxSnapshotWaits:
-		// Whoever takes the export over will have it again, or drop the part.
-		return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
+	case errors.Is(err, source.ErrSnapshotGone):
+		return w.awaitSnapshot(ctx, part, err)
 	case part.ObjectKey != "":
 		err = &fileError{file: strings.TrimPrefix(part.ObjectKey, job.Args.ExportID.String()+"/"), err: err}
 	}
 	return ended(ctx, err)
+}
+
+// awaitSnapshot lets the part wait until the export is taken over: it then has its
+// snapshot again, or drops the part.
+func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone error) error {
+	if part.Attempt()%maxSnapshotWaits == 0 {
+		w.config.Logger.WarnContext(ctx, "export reassigned: snapshot not reachable", "part", part.ObjectKey, "attempt", part.Attempt(), "error", gone)
+		if err := w.store.Reassign(ctx, part); err != nil && !errors.Is(err, jobs.ErrOver) {
+			return err
+		}
+	}
+	return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
 }
 
 // run reads the part and keeps it from others meanwhile.
@@ -99,7 +112,7 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 
 // stageResources is stage for a share of a table.
 func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader *source.Reader, progress func(rows, storedBytes int64)) (written, error) {
-	scan, err := w.readPlan(ctx, part)
+	scan, err := readPlan(ctx, part, reader)
 	if err != nil {
 		return written{}, err
 	}
@@ -124,12 +137,12 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 }
 
 // readPlan understands what the plan says of the part.
-func (w *partWorker) readPlan(ctx context.Context, part jobs.Part) (source.Scan, error) {
+func readPlan(ctx context.Context, part jobs.Part, reader *source.Reader) (source.Scan, error) {
 	var planned reading
 	if err := decodePlan(part.Scan, &planned); err != nil {
 		return source.Scan{}, err
 	}
-	wanted, err := w.selection(ctx, part)
+	wanted, err := selectionOf(ctx, part, reader)
 	if err != nil {
 		return source.Scan{}, err
 	}
@@ -137,11 +150,11 @@ func (w *partWorker) readPlan(ctx context.Context, part jobs.Part) (source.Scan,
 	return planned.Scan, err
 }
 
-// selection says what the part's export has.
-func (w *partWorker) selection(ctx context.Context, part jobs.Part) (selection, error) {
+// selectionOf returns what the part's export has.
+func selectionOf(ctx context.Context, part jobs.Part, reader *source.Reader) (selection, error) {
 	tables := map[string]source.Table{}
 	for _, resourceType := range decidingTypes(part.Request) {
-		table, err := w.config.Source.Table(ctx, resourceType)
+		table, err := reader.Table(ctx, resourceType)
 		switch {
 		case err == nil:
 			tables[resourceType] = table
@@ -193,7 +206,7 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 		return format, nil
 	}
 	var err error
-	format.Attributes, err = dump.ReadAttributes(ctx, w.config.Source, reader.Scan)
+	format.Attributes, err = dump.ReadAttributes(ctx, reader)
 	return format, err
 }
 

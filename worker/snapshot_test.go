@@ -119,3 +119,36 @@ func (f *fixture) payOnce(ctx context.Context) error {
 
 // number is the id of one of 25 purses.
 func number(side string, from int) string { return fmt.Sprint(side, from+rand.N(25)) }
+
+// The server that holds the snapshot is there, and its holder too, but no new
+// connection leads to it. The export restarts from a new snapshot instead of
+// waiting for as long as it may take.
+func TestSnapshotOutOfReach(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup()+elsewhereSQL)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	f.eventually(t, "it is reassigned", func() bool {
+		return f.count(t, `SELECT attempt FROM sluice.export WHERE id = $1`, id) > 1
+	})
+	// The job was taken longer ago than a lease lasts.
+	f.exec(t, `UPDATE river_job SET attempted_at = now() - interval '1 min' WHERE kind = 'export'`)
+	export := f.await(t, id, jobs.Completed)
+	f.requireWhole(t, export)
+	require.Equal(t, 2, export.Generation)
+}
+
+// elsewhereSQL makes the snapshot of the first generation one of another server,
+// and its parts such as have waited for it for minutes.
+const elsewhereSQL = `
+CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	NEW.snapshot := regexp_replace(NEW.snapshot, '@.*', '@1-1');
+	RETURN NEW;
+END $$;
+CREATE TRIGGER elsewhere BEFORE UPDATE ON sluice.export FOR EACH ROW WHEN (NEW.generation = 1) EXECUTE FUNCTION elsewhere();
+CREATE FUNCTION waited() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	NEW.attempt := NEW.attempt + 98;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER waited BEFORE UPDATE ON sluice.part FOR EACH ROW
+	WHEN (NEW.generation = 1 AND NEW.attempt = 1) EXECUTE FUNCTION waited();`

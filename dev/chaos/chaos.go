@@ -41,6 +41,13 @@ type outcome struct {
 	attempts    int // the most that a part needed
 }
 
+// add sums up two runs.
+func (o *outcome) add(other outcome) {
+	o.lost, o.doubled, o.foreign = o.lost+other.lost, o.doubled+other.doubled, o.foreign+other.foreign
+	o.took = max(o.took, other.took)
+	o.generations, o.attempts = max(o.generations, other.generations), max(o.attempts, other.attempts)
+}
+
 // trial is something to run several times.
 type trial struct {
 	name string
@@ -86,6 +93,14 @@ func (f *field) trials(opts Options) (all []trial) {
 	add("two exports chained by _since", true, f.chain)
 	add("two exports chained by _since, from a hot standby", true, f.chainOnStandby)
 	add("a hot standby cancels whoever is in the way of recovery", false, f.conflictOnStandby)
+	each := 20 // exports, and dumps
+	if opts.Short {
+		each = 4
+	}
+	add("two hot standbys behind a balancer, one of them delayed", true, f.onTwoStandbys(each))
+	add("two promoted clones behind a balancer", false, f.onTwoClones(each))
+	add("two hot standbys behind a balancer, one of which stops", false, f.onOneOfTwo(2, stopReplica))
+	add("two hot standbys behind a balancer, one of which is promoted", false, f.onOneOfTwo(1, promoteReplica))
 	for i, moment := range cancelMoments {
 		add(moment.name, i == len(cancelMoments)/2, func(ctx context.Context) (outcome, error) { return f.cancelAt(ctx, moment.reached) })
 	}

@@ -40,8 +40,8 @@ const (
 type field struct {
 	stand   *stand.Stand
 	proxy   *proxy
-	db      *pgxpool.Pool // the primary: the state, and what the writers change
-	data    *pgxpool.Pool // what the product reads: the same, or a standby
+	db      *pgxpool.Pool   // the primary: the state, and what the writers change
+	data    []*pgxpool.Pool // what the product reads: the same, or standbys
 	objects *minio.Client
 	api     *service
 	base    string // the API's address
@@ -79,7 +79,7 @@ func (f *field) open(ctx context.Context, opts Options) (err error) {
 	if f.db, err = connect(ctx, f.stand.DatabaseURL()); err != nil {
 		return err
 	}
-	f.data = f.db
+	f.data = []*pgxpool.Pool{f.db}
 	if err := layOut(ctx, f.db, workerCount); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // version is one version of one resource.
@@ -74,12 +75,32 @@ func (o *oracle) of(generation int) (map[version]bool, error) {
 	return state, nil
 }
 
-// read lists all versions that the snapshot shows.
+// serverSQL identifies a server as the product's identification of a snapshot does,
+// which is PostgreSQL's name, a dot, a key, an @ and the server.
+const serverSQL = `SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text`
+
+// read lists all versions that the snapshot shows, on the server that holds it.
 func (o *oracle) read(ctx context.Context, snapshot string) (map[version]bool, error) {
+	name, _, _ := strings.Cut(snapshot, ".")
+	_, wanted, _ := strings.Cut(snapshot, "@")
+	for _, data := range o.field.data {
+		if server, err := serverOf(ctx, data); err == nil && server == wanted { // one may have stopped
+			return readAt(ctx, data, name)
+		}
+	}
+	return nil, fmt.Errorf("no server holds the snapshot %s", snapshot)
+}
+
+func serverOf(ctx context.Context, data *pgxpool.Pool) (server string, err error) {
+	err = data.QueryRow(ctx, serverSQL).Scan(&server)
+	return server, err
+}
+
+func readAt(ctx context.Context, data *pgxpool.Pool, name string) (map[version]bool, error) {
 	state := map[version]bool{}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, o.field.data, options, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil {
+	err := pgx.BeginTxFunc(ctx, data, options, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+name+"'"); err != nil {
 			return err
 		}
 		for _, kind := range kinds {

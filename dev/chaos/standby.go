@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/seed-90096f4d/sluice/dev/postgres"
 	"github.com/seed-90096f4d/sluice/dev/stand"
 )
@@ -67,7 +69,7 @@ func (f *field) conflictOnStandby(ctx context.Context) (o outcome, err error) {
 
 // onStandby runs do while the product reads from a hot standby of its own.
 func (f *field) onStandby(ctx context.Context, settings []string, do func(*postgres.Server) (outcome, error)) (o outcome, err error) {
-	standby, remove, err := f.stand.StartStandby(ctx)
+	standby, remove, err := f.stand.StartStandby(ctx, "standby")
 	if err != nil {
 		return o, err
 	}
@@ -77,8 +79,8 @@ func (f *field) onStandby(ctx context.Context, settings []string, do func(*postg
 		return o, err
 	}
 	defer data.Close()
-	f.data = data
-	defer func() { f.data = f.db }()
+	f.data = []*pgxpool.Pool{data}
+	defer func() { f.data = []*pgxpool.Pool{f.db} }()
 
 	restore, err := f.readFrom(ctx, standby.Port, settings)
 	defer func() { err = errors.Join(err, restore()) }()
@@ -147,7 +149,7 @@ func (f *field) untilReplayed(ctx context.Context) error {
 		return fmt.Errorf("ask for the log's end: %w", err)
 	}
 	return until(ctx, readyPatience, "the standby to come after", func(ctx context.Context) (there bool, err error) {
-		err = f.data.QueryRow(ctx, replayedSQL, position).Scan(&there)
+		err = f.data[0].QueryRow(ctx, replayedSQL, position).Scan(&there)
 		return there, err
 	})
 }

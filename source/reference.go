@@ -1,0 +1,103 @@
+package source
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// reference identifies an exported snapshot. PostgreSQL's name of it does not:
+// names are counters that restart with the server, and two servers use the same
+// ones.
+type reference struct {
+	// name is PostgreSQL's.
+	name string
+
+	// key is a random number. The transaction that exported the snapshot holds the
+	// advisory lock on it, which proves that the snapshot of that name is this one.
+	// A comparison of what snapshots show would not: on a standby, two that differ
+	// can look the same in pg_current_snapshot().
+	key uint64
+
+	// server is where the snapshot is held.
+	server server
+}
+
+// String returns the form that parseReference reads.
+func (r reference) String() string {
+	return fmt.Sprintf("%s.%016x@%s", r.name, r.key, r.server)
+}
+
+// referenceForm also keeps the name fit to stand in a statement: SET TRANSACTION
+// takes no parameters.
+var referenceForm = regexp.MustCompile(`^([0-9A-Fa-f]+(?:-[0-9A-Fa-f]+)*)\.([0-9a-f]{16})@([0-9]+)$`)
+
+func parseReference(id string) (r reference, err error) {
+	match := referenceForm.FindStringSubmatch(id)
+	if match == nil {
+		return r, fmt.Errorf("%w: %q does not identify a snapshot", ErrSnapshotGone, id)
+	}
+	r.name, r.server = match[1], server(match[3])
+	r.key, err = strconv.ParseUint(match[2], 16, 64)
+	return r, err
+}
+
+// exportSQL takes the lock first, so that no exported snapshot is without one.
+const exportSQL = `SELECT pg_export_snapshot() FROM pg_advisory_xact_lock($1)`
+
+// exportSnapshot exports the snapshot of conn's transaction and returns its
+// reference, which is valid until the transaction ends.
+func exportSnapshot(ctx context.Context, conn *pgx.Conn) (id string, err error) {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails
+	r := reference{key: binary.BigEndian.Uint64(random[:]), server: serverOf(conn)}
+	if err := conn.QueryRow(ctx, exportSQL, int64(r.key)).Scan(&r.name); err != nil { //nolint:gosec // all 64 bits count
+		return "", err
+	}
+	return r.String(), nil
+}
+
+// importSQL begins a transaction that sees the snapshot (%[1]s, %[2]s) and reports
+// whether nobody holds its lock (%[3]d).
+const importSQL = `%[1]s; SET TRANSACTION SNAPSHOT '%[2]s'; SELECT pg_try_advisory_xact_lock_shared(%[3]d)`
+
+// importSnapshot begins a transaction that sees the snapshot. ErrSnapshotGone if
+// it is not there; the transaction must then be rolled back. Another snapshot of
+// the same name is never read from.
+func importSnapshot(ctx context.Context, conn *pgx.Conn, r reference) error {
+	if serverOf(conn) != r.server {
+		return errElsewhere
+	}
+	sql := fmt.Sprintf(importSQL, beginSQL, r.name, int64(r.key)) //nolint:gosec // all 64 bits count
+	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return importError(err)
+	}
+	last := results[len(results)-1]
+	if len(last.Rows) != 1 || string(last.Rows[0][0]) != "f" {
+		return fmt.Errorf("%w: another one has its name now", ErrSnapshotGone)
+	}
+	return nil
+}
+
+// importError marks the errors that say that there is no such snapshot.
+func importError(err error) error {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		switch pgErr.Code {
+		case
+			"22023", // invalid_parameter_value: no such snapshot, up to PostgreSQL 15
+			"42704", // undefined_object: the same, later
+			"55000": // object_not_in_prerequisite_state: its transaction has ended
+			return fmt.Errorf("%w: %w", ErrSnapshotGone, err)
+		}
+	}
+	return err
+}
