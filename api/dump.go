@@ -68,7 +68,7 @@ func (a *API) readDump(c *gin.Context, client auth.Client) (request dumpRequest,
 	request.table, err = a.config.Source.Table(c.Request.Context(), resourceType)
 	switch {
 	case errors.Is(err, source.ErrNoTable):
-		return request, notFound(fmt.Sprintf("there is no table of the resource type %s", quote(resourceType)))
+		return request, notFound(noTable(quote(resourceType), err))
 	case err != nil:
 		return request, unavailable(err)
 	}

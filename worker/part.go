@@ -139,12 +139,13 @@ func (w *partWorker) readPlan(ctx context.Context, part jobs.Part) (source.Scan,
 // selection says what the part's export has.
 func (w *partWorker) selection(ctx context.Context, part jobs.Part) (selection, error) {
 	tables := map[string]source.Table{}
+	var unreadable *source.UnreadableError
 	for _, resourceType := range decidingTypes(part.Request) {
 		table, err := w.config.Source.Table(ctx, resourceType)
 		switch {
 		case err == nil:
 			tables[resourceType] = table
-		case !errors.Is(err, source.ErrNoTable):
+		case !errors.Is(err, source.ErrNoTable) && !errors.As(err, &unreadable):
 			return selection{}, err
 		}
 	}
