@@ -72,6 +72,9 @@ func (a *API) readDump(c *gin.Context, client auth.Client) (request dumpRequest,
 	case err != nil:
 		return request, unavailable(err)
 	}
+	if others := request.table.OtherTypes; allowed == nil && len(others) > 0 {
+		a.config.Logger.WarnContext(c.Request.Context(), "rows name another resource type", "type", resourceType, "found", others)
+	}
 	return request, allowed
 }
 

@@ -76,3 +76,16 @@ func TestDumpOfUnusualTable(t *testing.T) {
 	require.JSONEq(t, `{"id": "d0000000-0000-4000-8000-000000000001", "resourceType": "Device", "status": "active",
 		"meta": {"versionId": 1, "lastUpdated": "2026-01-01T00:00:00.000000Z"}}`, got.body)
 }
+
+// TestDumpOfMixedTable: a row that names another type does not make the table
+// another's. The log names what was found.
+func TestDumpOfMixedTable(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, `INSERT INTO patient (id, txid, resource_type, status, resource) VALUES ('p', 1, 'patient', 'created', '{}'), ('q', 1, 'Patient', 'created', '{}')`)
+
+	got := b.get(t, "/Patient/$dump")
+	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.Contains(t, got.body, `{"id": "p", "meta"`)
+	require.Contains(t, b.logs.String(), `"msg":"rows name another resource type","type":"Patient","found":["patient"]`)
+}

@@ -2,7 +2,7 @@ package source
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -119,21 +119,40 @@ func (c *candidate) lock(ctx context.Context, db querier) error {
 	return err
 }
 
-// typeFromRows asks a row of the table for its resource type; "" if there is
-// no row, or if it does not say.
-func (c *candidate) typeFromRows(ctx context.Context, db querier) (string, error) {
-	expression := "resource->>'resourceType'"
-	if c.hasTypeName {
-		expression = "coalesce(resource_type::text, resource->>'resourceType')"
-	}
-	sql := "SELECT coalesce(" + expression + ", '') FROM " + quote(c.table.Schema, c.table.Name) + " LIMIT 1"
+// sampleRows is how many rows of a table are asked which resource type they name, if
+// the first row names another than the table.
+const sampleRows = 100
 
-	var name string
-	err := db.QueryRow(ctx, sql).Scan(&name)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
+// sampleSQL returns, of the first rows of the relation %[2]s, whether one names the
+// type $1, whether one spells it otherwise, and what else they name. A name that
+// does not begin with a capital letter is that of no type, so it spells none.
+const sampleSQL = `
+SELECT coalesce(bool_or(type = $1), false),
+	coalesce(bool_or(type <> $1 AND lower(type) = lower($1) AND type ~ '^[A-Z]'), false),
+	coalesce(array_agg(DISTINCT left(type, 63)) FILTER (WHERE type <> $1), '{}')
+FROM (SELECT %[1]s AS type FROM %[2]s AS r LIMIT %[3]d) AS sample`
+
+// checkRows fills in OtherTypes, and returns ErrNoTable if the rows spell the type
+// otherwise than the caller.
+func (c *candidate) checkRows(ctx context.Context, db querier) error {
+	expression := "r.resource->>'resourceType'"
+	if c.hasTypeName {
+		expression = "coalesce(r.resource_type::text, r.resource->>'resourceType')"
 	}
-	return name, err
+	var named, misspelled bool
+	for _, rows := range []int{1, sampleRows} {
+		sql := fmt.Sprintf(sampleSQL, expression, quote(c.table.Schema, c.table.Name), rows)
+		if err := db.QueryRow(ctx, sql, c.table.Type).Scan(&named, &misspelled, &c.table.OtherTypes); err != nil {
+			return err
+		}
+		if len(c.table.OtherTypes) == 0 {
+			break
+		}
+	}
+	if misspelled && !named {
+		return fmt.Errorf("%w: %q", ErrNoTable, c.table.Type)
+	}
+	return nil
 }
 
 // membersSQL lists, for each relation of $1, the relations that hold its rows

@@ -161,6 +161,8 @@ func TestUnreadable(t *testing.T) {
 		CREATE TABLE device (id text, txid bigint, ts timestamptz, resource text);
 		CREATE VIEW location AS SELECT id, ts, resource FROM patient;
 		CREATE TABLE "Encounter" (LIKE patient); CREATE TABLE "ENCOUNTER" (LIKE patient);
+		CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER other FOREIGN DATA WRAPPER elsewhere;
+		CREATE FOREIGN TABLE schedule (id text, txid bigint, ts timestamptz, resource jsonb) SERVER other;
 		CREATE TABLE task (id serial, title text);`)
 
 	reasons := map[string]string{
@@ -168,9 +170,10 @@ func TestUnreadable(t *testing.T) {
 		"Device":      "table device cannot be read: column resource is of type text, not jsonb",
 		"Location":    "view location cannot be read: it has no column txid",
 		"Encounter":   `table "ENCOUNTER" cannot be read: its name differs from that of table "Encounter" only in case`,
+		"Schedule":    "foreign table schedule cannot be read: its rows are in another database, which has other snapshots",
 		"Task":        "table task cannot be read: it has no column txid",
 	}
-	faults, err := f.source.Faults(t.Context(), []string{"Patient", "Observation", "Device", "Location", "Encounter", "Task", "Missing"})
+	faults, err := f.source.Faults(t.Context(), []string{"Patient", "Observation", "Device", "Location", "Encounter", "Schedule", "Task", "Missing"})
 	require.NoError(t, err)
 	require.Len(t, faults, len(reasons)+1)
 	require.Equal(t, source.ErrNoTable, faults["Missing"])

@@ -20,6 +20,11 @@ type Table struct {
 	// View reports whether the rows are those of a view, which have no addresses.
 	View bool `json:",omitempty"`
 
+	// OtherTypes are the resource types that rows name instead of the table's, if
+	// the first row names one: those of the first sampleRows. Only Source.Table looks
+	// for them.
+	OtherTypes []string `json:",omitempty"`
+
 	kind string // as in relationKinds
 
 	// HasHistory tells whether there is a table Name + "_history" beside it with

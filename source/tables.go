@@ -68,14 +68,13 @@ func findTable(ctx context.Context, db querier, schema, resourceType string) (Ta
 	if found.fault != nil {
 		return Table{}, found.fault
 	}
-	name, err := found.typeFromRows(ctx, db)
-	if err != nil {
+	if err := found.checkRows(ctx, db); err != nil {
 		return Table{}, err
 	}
-	if name != "" && name != resourceType {
-		return Table{}, fmt.Errorf("%w: %q", ErrNoTable, resourceType)
+	if err := measure(ctx, db, candidates); err != nil {
+		return Table{}, err
 	}
-	return found.table, measure(ctx, db, candidates)
+	return found.table, nil
 }
 
 // listTables finds the tables of those types that have one, in the order of

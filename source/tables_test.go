@@ -84,6 +84,14 @@ func TestTable(t *testing.T) {
 	require.Equal(t, "empty", f.table(t, "Empty").Name)
 	require.Equal(t, []string{"g"}, f.ids(t, source.Scan{Table: f.table(t, "Group")}))
 
+	// The name decides, and the rows only how it is spelled.
+	f.exec(t, `CREATE TABLE person (id text, txid bigint, ts timestamptz, resource_type text, resource jsonb);
+		INSERT INTO person VALUES ('a', 1, now(), 'person', '{}'), ('b', 1, now(), 'Patient', '{}'), ('c', 1, now(), 'Person', '{}')`)
+	require.Equal(t, []string{"Patient", "person"}, f.table(t, "Person").OtherTypes)
+	f.exec(t, `DELETE FROM person WHERE id = 'c'`)
+	require.Equal(t, "person", f.table(t, "Person").Name)
+	require.Empty(t, f.table(t, "Group").OtherTypes)
+
 	for _, name := range []string{"group", "GROUP", "Carenote", "empty", "Missing", "Group_history", "", "G" + strings.Repeat("x", 5000), `Group"; DROP TABLE empty; --`} {
 		_, err := f.source.Table(t.Context(), name)
 		require.ErrorIs(t, err, source.ErrNoTable, name)
