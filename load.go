@@ -12,7 +12,7 @@ import (
 )
 
 type loadCommand struct {
-	Paths []string `arg:"" name:"path" help:"Files of ndjson, gzipped or not; folders of them; - is standard input."`
+	Paths []string `arg:"" name:"path" help:"Files of ndjson or pipes, gzipped or not; folders of them; - is standard input."`
 
 	SourceURL    string      `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database to load into. Defaults to SLUICE_DATABASE_URL."`
 	DatabaseURL  string      `name:"database-url" env:"SLUICE_DATABASE_URL" placeholder:"URL" hidden:""`

@@ -68,9 +68,12 @@ func (a *API) readDump(c *gin.Context, client auth.Client) (request dumpRequest,
 	request.table, err = a.config.Source.Table(c.Request.Context(), resourceType)
 	switch {
 	case errors.Is(err, source.ErrNoTable):
-		return request, notFound(fmt.Sprintf("there is no table of the resource type %s", quote(resourceType)))
+		return request, notFound(noTable(quote(resourceType), err))
 	case err != nil:
 		return request, unavailable(err)
+	}
+	if others := request.table.OtherTypes; allowed == nil && len(others) > 0 {
+		a.config.Logger.WarnContext(c.Request.Context(), "rows name another resource type", "type", resourceType, "found", others)
 	}
 	return request, allowed
 }

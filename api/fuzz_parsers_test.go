@@ -15,6 +15,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
 )
 
 // FuzzBody: the body of a kick-off is refused, or says what its parameters are.
@@ -57,7 +58,10 @@ func FuzzKickOff(f *testing.F) {
 	scopes, err := auth.ParseScopes([]string{"system/*.rs"})
 	require.NoError(f, err)
 	types := fhir.R4().ResourceTypes()
-	a := New(Config{Logger: slog.New(slog.DiscardHandler), ResourceTypes: types})
+	unreachable, err := source.Open(f.Context(), source.Config{URL: "postgres://localhost"})
+	require.NoError(f, err)
+	unreachable.Close()
+	a := New(Config{Logger: slog.New(slog.DiscardHandler), ResourceTypes: types, Source: unreachable})
 	f.Fuzz(func(t *testing.T, query string, lenient bool) {
 		values, err := url.ParseQuery(query)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/source"
 )
 
 // outputFormats are the names of ndjson that a client may ask for (Bulk Data
@@ -56,7 +57,7 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 func (a *API) readExport(ctx context.Context, params *parameters, client auth.Client, request jobs.Request) (_ jobs.Request, err error) {
 	request.FHIR, request.VersionIDString, request.CreatedAtURL = true, true, a.config.CreatedAtURL
 	request.AttachmentBase = a.config.AttachmentBase
-	if request.Types, err = a.readTypes(params, client, request.Level); err != nil {
+	if request.Types, request.Existing, err = a.readTypes(ctx, params, client, request.Level); err != nil {
 		return request, err
 	}
 	if request.ChangedAfter, request.ChangedBefore, err = readPeriod(params); err != nil {
@@ -170,32 +171,84 @@ func applied(c *gin.Context, request jobs.Request) []string {
 	return preferences
 }
 
-// readTypes returns the resource types to export: those of _type, or all of the
-// level that the client may take.
-func (a *API) readTypes(params *parameters, client auth.Client, level jobs.Level) ([]string, error) {
-	asked, ok := params.list("_type")
-	if !ok {
-		all := slices.DeleteFunc(slices.Clone(a.config.ResourceTypes), func(resourceType string) bool {
+// readTypes returns the resource types to export: those of _type, which is named,
+// or all of the level that the client may take.
+func (a *API) readTypes(ctx context.Context, params *parameters, client auth.Client, level jobs.Level) (types []string, named bool, err error) {
+	asked, named := params.list("_type")
+	if !named {
+		types = slices.DeleteFunc(slices.Clone(a.config.ResourceTypes), func(resourceType string) bool {
 			return !client.Scopes.AllowsType(resourceType, true) || !belongs(resourceType, level)
 		})
-		if len(all) == 0 {
-			return nil, forbidden("_type", "the client's scopes cover no resource type of FHIR")
+		if len(types) == 0 {
+			return nil, named, forbidden("_type", "the client's scopes cover no resource type of FHIR")
 		}
-		return all, nil
 	}
-	var types []string
 	for _, resourceType := range asked {
 		switch err := a.checkType(client, resourceType, level); {
 		case err != nil && params.forgive(err) != nil:
-			return nil, err
+			return nil, named, err
 		case err == nil && !slices.Contains(types, resourceType):
 			types = append(types, resourceType)
 		}
 	}
-	if len(types) == 0 { // to export everything instead would be more than was asked for
-		return nil, invalid("_type", "_type names no resource type that can be exported")
+	if types, err = a.checkTables(ctx, params, types, named); err != nil {
+		return nil, named, err
 	}
-	return types, nil
+	if len(types) == 0 { // to export everything instead would be more than was asked for
+		return nil, named, invalid("_type", "_type names no resource type that can be exported")
+	}
+	return types, named, nil
+}
+
+// checkTimeout bounds how long a kick-off waits for the source.
+const checkTimeout = 5 * time.Second
+
+// checkTables returns the types without those that have no readable table. A named
+// type without a table, and a table that cannot be read, are errors, unless they
+// are forgiven; an unnamed type without a table just has no resources. If the
+// source does not answer, the export checks its tables itself.
+func (a *API) checkTables(ctx context.Context, params *parameters, types []string, named bool) ([]string, error) {
+	check, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	faults, err := a.config.Source.Faults(check, types)
+	if err != nil {
+		a.config.Logger.WarnContext(ctx, "tables not checked at kick-off", "error", err)
+		return types, nil
+	}
+	kept := make([]string, 0, len(types))
+	for _, resourceType := range types {
+		fault := faults[resourceType]
+		if fault == nil || !named && errors.Is(fault, source.ErrNoTable) {
+			kept = append(kept, resourceType)
+			continue
+		}
+		if err := params.forgive(withoutTable(resourceType, fault)); err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// withoutTable is the problem of a type that has no readable table, which fault is
+// the reason of.
+func withoutTable(resourceType string, fault error) *problem {
+	refused := invalid("_type", "%s", noTable(resourceType, fault))
+	refused.code = "not-found"
+	if !errors.Is(fault, source.ErrNoTable) {
+		refused.code, refused.text = "not-supported", fmt.Sprintf("%s can't be exported: %s", resourceType, fault)
+	}
+	return refused
+}
+
+// noTable is the text of a source.ErrNoTable. A table of something else that has
+// the type's name is mentioned.
+func noTable(resourceType string, err error) string {
+	text := "there is no table of the resource type " + resourceType
+	var unreadable *source.UnreadableError
+	if errors.As(err, &unreadable) {
+		text += ": " + unreadable.Error()
+	}
+	return text
 }
 
 // checkType wants a resource type of FHIR that the level has and that the client

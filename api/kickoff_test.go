@@ -62,6 +62,7 @@ func TestKickOff(t *testing.T) {
 	require.Equal(t, jobs.Request{
 		URL:             b.url + "/fhir/$export?_type=Patient&_since=2020",
 		Types:           []string{"Patient"},
+		Existing:        true,
 		ChangedAfter:    time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
 		FHIR:            true,
 		VersionIDString: true,
@@ -182,7 +183,7 @@ func TestRefusedKickOffs(t *testing.T) {
 
 	for _, target := range []string{
 		"/fhir/$export?_type=Nonsense", "/fhir/$export?_since=yesterday", "/fhir/$export?_outputFormat=csv", "/fhir/$export?x=y",
-		"/Patient/$dump?fhir=maybe", "/Patient/$dump?_type=Patient", "/Nonsense/$dump", "/Observation/$dump",
+		"/Patient/$dump?fhir=maybe", "/Patient/$dump?_type=Patient", "/Nonsense/$dump", "/Slot/$dump", "/fhir/$export?_type=Slot",
 	} {
 		got := b.get(t, target, "Prefer", "respond-async")
 		require.GreaterOrEqual(t, got.StatusCode, http.StatusBadRequest, target)

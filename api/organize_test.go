@@ -11,6 +11,7 @@ import (
 func TestOrganizeOutputBy(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.aidbox(t, "Organization", "Slot", "Practitioner", "Binary")
 	require.Equal(t, "Patient", b.kickOff(t, "/fhir/$export?organizeOutputBy=Patient").Request.OrganizeBy)
 	require.Equal(t, "Patient", b.kickOff(t, "/fhir/Patient/$export?_type=Observation&organizeOutputBy=Patient").Request.OrganizeBy)
 	require.Empty(t, b.kickOff(t, "/fhir/$export").Request.OrganizeBy)

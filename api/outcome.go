@@ -87,6 +87,10 @@ const noText = "22021"
 func unavailable(cause error) *problem {
 	var pgErr *pgconn.PgError
 	var column *source.ColumnError
+	var unreadable *source.UnreadableError
+	if errors.As(cause, &unreadable) {
+		return &problem{status: http.StatusInternalServerError, code: "exception", text: unreadable.Error(), cause: cause}
+	}
 	if errors.As(cause, &pgErr) && pgErr.Code == noText {
 		return invalid("", "the request has a character that no text can have, such as a zero byte")
 	}

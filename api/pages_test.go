@@ -14,6 +14,7 @@ import (
 func TestPartialManifests(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.aidbox(t, "Account")
 	id := b.kickOff(t, "/fhir/$export?_type=Patient,Group,Account&allowPartialManifests=true").ID
 	type page struct {
 		TransactionTime, Request string

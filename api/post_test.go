@@ -51,6 +51,7 @@ func TestPost(t *testing.T) {
 	require.Equal(t, jobs.Request{
 		URL:             b.url + "/fhir/$export",
 		Types:           []string{"Patient", "Observation", "Group"},
+		Existing:        true,
 		ChangedAfter:    time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
 		ChangedBefore:   time.Date(2020, 12, 31, 23, 0, 0, 500_000_000, time.UTC),
 		FHIR:            true,

@@ -29,7 +29,7 @@ func TestGuessedSecrets(t *testing.T) {
 	app := b.newApp(t, "app", "system/*.rs")
 	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
 	ask := func(id, secret string) answer {
-		request := b.request(t, http.MethodGet, "/Patient/$dump")
+		request := b.request(t, http.MethodGet, "/Slot/$dump")
 		request.SetBasicAuth(id, secret)
 		return b.do(t, request)
 	}
@@ -53,7 +53,7 @@ func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase, func(config *api.Config) { config.Failures = 2 })
 	app, other := b.newApp(t, "app", "system/*.rs"), b.newApp(t, "other", "system/*.rs")
-	ask := func(token string) int { return b.withToken(t, http.MethodGet, "/Patient/$dump", token).StatusCode }
+	ask := func(token string) int { return b.withToken(t, http.MethodGet, "/Slot/$dump", token).StatusCode }
 	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
 	for range 10 {
 		require.Equal(t, http.StatusUnauthorized, ask(auth.NewSecret()))

@@ -52,7 +52,7 @@ func TestRefusals(t *testing.T) {
 		code, parameter string
 	}{
 		{"UnknownType", "/Nonsense/$dump", 404, "not-found", ""},
-		{"TypeWithoutTable", "/Observation/$dump", 404, "not-found", ""},
+		{"TypeWithoutTable", "/Slot/$dump", 404, "not-found", ""},
 		{"LowerCase", "/patient/$dump", 404, "not-found", ""},
 		{"UpperCase", "/PATIENT/$dump", 404, "not-found", ""},
 		{"HistoryTable", "/Patient_history/$dump", 404, "not-found", ""},

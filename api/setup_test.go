@@ -85,6 +85,8 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 	_, err = migrations.Up(t.Context(), b.db)
 	require.NoError(t, err)
 
+	b.aidbox(t, "Patient", "Observation", "Group") // what most tests name in _type
+
 	b.source, err = source.Open(t.Context(), source.Config{URL: asReader(t, databaseURL), MaxConns: sourceConns})
 	require.NoError(t, err)
 	t.Cleanup(b.source.Close)
@@ -225,7 +227,7 @@ func (b *testBundle) aidbox(t *testing.T, resourceTypes ...string) {
 	EXCEPTION WHEN duplicate_object THEN END $$`)
 	for _, resourceType := range resourceTypes {
 		for suffix, key := range map[string]string{"": "id", "_history": "id, txid"} {
-			b.exec(t, fmt.Sprintf(`CREATE TABLE %q (
+			b.exec(t, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %q (
 				id text NOT NULL, txid bigint NOT NULL,
 				ts timestamptz DEFAULT current_timestamp, cts timestamptz DEFAULT current_timestamp,
 				resource_type text DEFAULT '%s', status resource_status NOT NULL, resource jsonb NOT NULL,

@@ -25,7 +25,7 @@ func TestSiege(t *testing.T) {
 		config.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	ask := func(id, secret, address string) int {
-		request := b.request(t, http.MethodGet, "/Patient/$dump", "X-Forwarded-For", address)
+		request := b.request(t, http.MethodGet, "/Slot/$dump", "X-Forwarded-For", address)
 		request.SetBasicAuth(id, secret)
 		return b.do(t, request).StatusCode
 	}

@@ -39,11 +39,11 @@ type Request struct {
 	Elements []string `json:"elements,omitempty"`
 
 	// Types are the resource types to export. One without a table has no
-	// resources.
+	// resources, unless Existing is set.
 	Types []string `json:"types"`
 
-	// Existing says that each of them had a table at the kick-off. One that has
-	// none any more makes the export fail.
+	// Existing reports whether the kick-off named the types: the export fails if
+	// one of them has no table. Provenance that comes with Associated may have none.
 	Existing bool `json:"existing,omitempty"`
 
 	// CreatedAfter and ChangedAfter leave out what was created or last changed

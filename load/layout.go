@@ -16,6 +16,9 @@ const lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice load ' ||
 // sharedSQL looks for what all FHIR tables of a schema share.
 const sharedSQL = `SELECT to_regnamespace($1) IS NOT NULL, to_regtype($2) IS NOT NULL, to_regclass($3) IS NOT NULL`
 
+// sequenceName is the sequence of versions that all tables of a schema share.
+const sequenceName = "transaction_id_seq"
+
 // layOutSchema makes the schema, the status type and the sequence of versions
 // where they are missing. A role that may only insert is enough when they are
 // there.
@@ -25,7 +28,7 @@ func layOutSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	}
 
 	name := pgx.Identifier{schema}.Sanitize()
-	statusType, sequence := qualified(schema, "resource_status"), qualified(schema, "transaction_id_seq")
+	statusType, sequence := qualified(schema, "resource_status"), qualified(schema, sequenceName)
 	var hasSchema, hasType, hasSequence bool
 	row := tx.QueryRow(ctx, sharedSQL, name, statusType, sequence)
 	if err := row.Scan(&hasSchema, &hasType, &hasSequence); err != nil {
@@ -38,7 +41,6 @@ func layOutSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	}{
 		{hasSchema, `CREATE SCHEMA ` + name},
 		{hasType, `CREATE TYPE ` + statusType + ` AS ENUM ('created', 'updated', 'deleted', 'recreated')`},
-		{hasSequence, `CREATE SEQUENCE ` + sequence},
 	} {
 		if missing.there {
 			continue
@@ -47,14 +49,53 @@ func layOutSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 			return err
 		}
 	}
-	return nil
+	if hasSequence {
+		return nil
+	}
+	highest, err := highestVersion(ctx, tx, schema)
+	if err != nil {
+		return fmt.Errorf("find the highest version: %w", err)
+	}
+	_, err = tx.Exec(ctx, fmt.Sprintf(`CREATE SEQUENCE %s START %d`, sequence, max(highest, 0)+1))
+	return err
+}
+
+// versionedSQL lists the tables and history tables of the schema $1 by their columns.
+const versionedSQL = `
+SELECT c.relname::text FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND NOT a.attisdropped
+WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
+	AND (a.attname IN ('id', 'resource') OR a.attname = 'txid' AND a.atttypid IN ('bigint'::regtype, 'integer'::regtype))
+GROUP BY c.relname HAVING count(*) = 3`
+
+// highestVersion returns the highest txid of all tables that were filled before the
+// sequence of versions existed, such as tables restored without it. It reads them
+// whole, which happens once in a schema.
+func highestVersion(ctx context.Context, tx pgx.Tx, schema string) (highest int64, err error) {
+	rows, err := tx.Query(ctx, versionedSQL, schema)
+	if err != nil {
+		return 0, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		var version int64
+		if err := tx.QueryRow(ctx, `SELECT coalesce(max(txid), 0) FROM `+qualified(schema, name)).Scan(&version); err != nil {
+			return 0, err
+		}
+		highest = max(highest, version)
+	}
+	return highest, nil
 }
 
 // nextVersion gives what all rows of a file have in common: the transaction's
 // version number and its time.
 func nextVersion(ctx context.Context, tx pgx.Tx, schema string) (txid int64, now time.Time, err error) {
 	const nextVersionSQL = `SELECT nextval($1::regclass), now()`
-	err = tx.QueryRow(ctx, nextVersionSQL, qualified(schema, "transaction_id_seq")).Scan(&txid, &now)
+	err = tx.QueryRow(ctx, nextVersionSQL, qualified(schema, sequenceName)).Scan(&txid, &now)
 	return txid, now, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // keepLine is the largest buffer kept for the next line; a larger one served a
@@ -36,32 +37,35 @@ func (l *lines) next() ([]byte, error) {
 }
 
 // read returns one line as it stands; most lie whole in the reader's buffer
-// and are not copied.
+// and are not copied. A longer line is collected in chunks and joined once its
+// length is known: a line over the maximum never occupies more than the maximum.
 func (l *lines) read() ([]byte, error) {
-	if cap(l.long) > keepLine {
-		l.long = nil
-	}
-	l.long = l.long[:0]
 	l.number++
-
+	var chunks [][]byte
+	length := 0
 	for {
-		piece, err := l.text.ReadSlice('\n')
-		if len(l.long)+len(piece) > l.max {
+		chunk, err := l.text.ReadSlice('\n')
+		if length += len(chunk); length > l.max {
 			return nil, fmt.Errorf("%w of %d bytes", errTooLong, l.max)
 		}
 		switch {
-		case err == nil && len(l.long) == 0:
-			return piece, nil
-		case err == nil:
-			l.long = append(l.long, piece...)
-			return l.long, nil
 		case errors.Is(err, bufio.ErrBufferFull):
-			l.long = append(l.long, piece...)
-		case errors.Is(err, io.EOF) && len(l.long)+len(piece) > 0:
-			l.long = append(l.long, piece...)
-			return l.long, nil // the last line has no line end
+			chunks = append(chunks, bytes.Clone(chunk))
+		case err == nil && chunks == nil:
+			return chunk, nil
+		case err == nil, errors.Is(err, io.EOF) && length > 0: // the last line has no line end
+			return l.join(append(chunks, chunk), length), nil
 		default:
 			return nil, err
 		}
 	}
+}
+
+// join returns the chunks as one line.
+func (l *lines) join(chunks [][]byte, length int) []byte {
+	l.long = slices.Grow(limited(l.long), length)
+	for _, chunk := range chunks {
+		l.long = append(l.long, chunk...)
+	}
+	return l.long
 }

@@ -73,8 +73,9 @@ func (o Options) withDefaults() Options {
 }
 
 // Files loads the files that paths name into the database at databaseURL, one
-// after the other. A path is a file, a folder (its *.ndjson and *.ndjson.gz,
-// sorted by name) or "-" for standard input. Gzip is known by its first bytes,
+// after the other. A path is a regular file, a pipe, a folder (its *.ndjson and
+// *.ndjson.gz, sorted by name) or "-" for standard input; devices and sockets are
+// rejected. Gzip is known by its first bytes,
 // whatever the name. A file may mix resource types.
 //
 // A resource whose id is already there becomes its new version, as with a PUT

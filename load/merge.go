@@ -27,8 +27,12 @@ const (
 	// The planner must know that the stage is small beside the table.
 	analyzeStageSQL = `ANALYZE ` + stage + ` (id)`
 
-	// A row that bears this file's own version came from an earlier batch.
-	twiceSQL = `SELECT s.id FROM ` + stage + ` s JOIN %[1]s m ON m.id = s.id AND m.txid = s.txid LIMIT 1`
+	// A row that bears this file's own version and was written by this transaction
+	// came from an earlier batch. If another transaction wrote it, or it bears a
+	// version that the sequence ($1) has not reached, the sequence lags behind.
+	twiceSQL = `SELECT s.id, m.txid, m.txid = s.txid AND m.xmin = pg_current_xact_id()::xid
+FROM ` + stage + ` s JOIN %[1]s m ON m.id = s.id
+WHERE m.txid = s.txid OR m.txid > (SELECT pg_sequence_last_value($1::regclass)) LIMIT 1`
 
 	// The old versions are locked first, so that none is overwritten that a
 	// client changes meanwhile and history would never see.
@@ -82,19 +86,23 @@ func (w *writer) merge(ctx context.Context, b *batch, t *table) (updated int64, 
 	return old.RowsAffected(), err
 }
 
-// refuseTwice finds an id that an earlier batch of the same file brought.
+// refuseTwice returns an error if an earlier batch of the same file brought one of
+// the ids, or if the file's version is not above those that the table has.
 func (w *writer) refuseTwice(ctx context.Context, b *batch, t *table) error {
 	var id string
-	err := w.tx.QueryRow(ctx, fmt.Sprintf(twiceSQL, t.main)).Scan(&id)
+	var version int64
+	var twice bool
+	sequence := qualified(w.schema, sequenceName)
+	err := w.tx.QueryRow(ctx, fmt.Sprintf(twiceSQL, t.main), sequence).Scan(&id, &version, &twice)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	r, ok := b.rowOf(id)
-	if !ok {
-		return fmt.Errorf("%s with id %q: another transaction used version number of this load", b.resourceType, id)
+	if r, ok := b.rowOf(id); ok && twice {
+		return w.duplicate(b, r)
 	}
-	return w.duplicate(b, r)
+	return fmt.Errorf("%s/%s already has version %d: the sequence %s lags behind the tables; raise it with setval above their highest txid",
+		b.resourceType, id, version, sequenceName)
 }

@@ -36,7 +36,11 @@ func expand(paths []string) ([]file, error) {
 			return nil, err
 		}
 		if !info.IsDir() {
-			files = append(files, file{path, sizeOf(info)})
+			f, err := newFile(path, info)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, f)
 			continue
 		}
 
@@ -68,9 +72,14 @@ func expandFolder(folder string) ([]file, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !info.IsDir() {
-			files = append(files, file{path, sizeOf(info)})
+		if info.IsDir() {
+			continue
 		}
+		f, err := newFile(path, info)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
 	}
 	if len(files) == 0 {
 		return nil, fmt.Errorf("%s: no *.ndjson or *.ndjson.gz in this folder", folder)
@@ -78,12 +87,16 @@ func expandFolder(folder string) ([]file, error) {
 	return files, nil
 }
 
-// sizeOf gives -1 for a pipe or a device, which have no size to speak of.
-func sizeOf(info os.FileInfo) int64 {
-	if !info.Mode().IsRegular() {
-		return -1
+// newFile returns the input at path. A device or socket is an error: reading one
+// may never end, or take what belongs to another program.
+func newFile(path string, info os.FileInfo) (file, error) {
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return file{path, info.Size()}, nil
+	case mode&os.ModeNamedPipe != 0:
+		return file{path, -1}, nil
 	}
-	return info.Size()
+	return file{}, fmt.Errorf("%s: not a regular file, folder or pipe", path)
 }
 
 // totalSize sums the sizes of files; -1 when one is unknown.

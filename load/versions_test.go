@@ -96,3 +96,31 @@ func TestTimesInFHIRFormat(t *testing.T) {
 	require.Equal(t, "2023-01-02 03:04:05 2024-05-31 08:00:00 {}",
 		db.text(t, `SELECT concat_ws(' ', cts AT TIME ZONE 'UTC', ts AT TIME ZONE 'UTC', resource) FROM patient`))
 }
+
+// TestVersionsWithoutSequence: a database that was filled by other means, as from a
+// dump of its tables, has versions but no sequence. They go on after the highest.
+func TestVersionsWithoutSequence(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	db.loadLines(t, patient("a", "Anna"), group)
+	_, err := db.conn.Exec(t.Context(), `DROP SEQUENCE transaction_id_seq; UPDATE group_history SET txid = 0;
+		INSERT INTO group_history SELECT id, 41, ts, cts, resource_type, status, resource FROM "group"`)
+	require.NoError(t, err)
+
+	db.loadLines(t, patient("a", "Anne"))
+	require.Equal(t, []string{"a 1 created Anna", "a 42 updated Anne*"}, db.rows(t, versionsSQL))
+}
+
+// TestVersionUsedBefore: a sequence that lags behind the tables is told as what it
+// is, not as a duplicate in the file.
+func TestVersionUsedBefore(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	db.loadLines(t, patient("a", "Anna"))
+	_, err := db.conn.Exec(t.Context(), `SELECT setval('transaction_id_seq', 1, false)`)
+	require.NoError(t, err)
+
+	_, err = load.Files(t.Context(), db.url, []string{writeLines(t, "a.ndjson", patient("a", "Anne"))}, load.Options{})
+	require.ErrorContains(t, err, `Patient/a already has version 1: the sequence transaction_id_seq lags behind the tables`)
+	require.NotContains(t, err.Error(), "twice")
+}

@@ -36,13 +36,14 @@ type Relation struct {
 	// Schema and Name are what the catalog calls it, unquoted.
 	Schema, Name string
 
-	// HasCreated is Table.HasCreated.
+	// HasCreated is Table.HasCreated, and Casts Table.Casts.
 	HasCreated bool
+	Casts      bool `json:",omitempty"`
 }
 
 // scan is the scan of the whole relation.
 func (r Relation) scan() Scan {
-	table := Table{Type: r.Type, Schema: r.Schema, Name: r.Name, HasCreated: r.HasCreated}
+	table := Table{Type: r.Type, Schema: r.Schema, Name: r.Name, HasCreated: r.HasCreated, Casts: r.Casts}
 	return Scan{Table: table, Blocks: BlockRange{Schema: r.Schema, Name: r.Name}}
 }
 
@@ -54,7 +55,7 @@ func (t Table) Relations() ([]Relation, error) {
 		if m.Whole {
 			return nil, &TableError{Type: t.Type, Err: ErrNoAddresses}
 		}
-		relations[i] = Relation{Type: t.Type, Schema: m.Schema, Name: m.Name, HasCreated: t.HasCreated}
+		relations[i] = Relation{Type: t.Type, Schema: m.Schema, Name: m.Name, HasCreated: t.HasCreated, Casts: t.Casts}
 	}
 	return relations, nil
 }

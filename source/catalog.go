@@ -2,9 +2,10 @@ package source
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,15 +18,14 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// candidatesSQL lists the relations that have the columns of a FHIR table, by
-// schema ($1) and name ($2), each with its history where that can be read.
-// Partitions are not tables of their own.
+// candidatesSQL lists the relations of the schema $1 whose names are $2, in any
+// spelling, with those of their columns that matter and the base types of these,
+// and each with its history where that can be read. Whether a relation is a FHIR
+// table is decided by inspect, which names the reason if it is not. Privileges on a relation
+// that was dropped after the snapshot was taken are unknown: lock reports that.
 const candidatesSQL = `
-SELECT c.oid, n.nspname::text, c.relname::text,
-	coalesce(has_table_privilege(c.oid, 'SELECT'), false),
-	bool_or(a.attname = 'resource_type'),
-	bool_or(a.attname = 'cts'),
-	h.oid IS NOT NULL,
+SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, a.names, a.types, coalesce(a.readable, true),
+	coalesce(h.oid IS NOT NULL, false),
 	(
 		SELECT count(*) = 2 FROM pg_attribute AS k
 		WHERE k.attrelid = h.oid AND NOT k.attisdropped AND has_column_privilege(k.attrelid, k.attnum, 'SELECT')
@@ -34,44 +34,77 @@ SELECT c.oid, n.nspname::text, c.relname::text,
 	coalesce((SELECT sum(pg_relation_size(relid))::bigint FROM pg_partition_tree(h.oid) WHERE isleaf), pg_relation_size(h.oid), 0)
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_class AS h ON h.relnamespace = c.relnamespace AND h.relname = c.relname || '_history' AND h.relkind IN ('r', 'p')
+CROSS JOIN LATERAL (
+	SELECT coalesce(array_agg(a.attname::text), '{}') AS names,
+		coalesce(array_agg(format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)), '{}') AS types,
+		bool_and(has_column_privilege(c.oid, a.attnum, 'SELECT')) FILTER (WHERE a.attname <> 'resource_type') AS readable
+	FROM pg_attribute AS a
+	JOIN pg_type AS t ON t.oid = a.atttypid
+	WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		AND (a.attname IN ('id', 'txid', 'ts', 'cts', 'resource')
+			OR a.attname = 'resource_type' AND has_column_privilege(c.oid, a.attnum, 'SELECT'))
+) AS a
+LEFT JOIN pg_class AS h ON h.relnamespace = c.relnamespace AND h.relname = c.relname || '_history'
+	AND (c.relkind IN ('r', 'p') AND h.relkind IN ('r', 'p') OR c.relkind = 'v' AND h.relkind = 'v')
 	AND (
 		SELECT count(*) FROM pg_attribute AS k
 		WHERE k.attrelid = h.oid AND NOT k.attisdropped AND has_column_privilege(k.attrelid, k.attnum, 'SELECT')
 			AND (k.attname = 'id' OR k.attname = 'ts' AND k.atttypid = 'timestamptz'::regtype)
 	) = 2
 WHERE n.nspname = $1
-	AND c.relname = ANY($2)
-	AND c.relkind IN ('r', 'p')
-	AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid)
-	AND right(c.relname, 8) <> '_history'
-GROUP BY c.oid, n.nspname, c.relname, h.oid
-HAVING count(*) FILTER (WHERE a.attname IN ('id', 'txid', 'ts')
-	OR a.attname = 'resource' AND a.atttypid = 'jsonb'::regtype) = 4
-ORDER BY c.relname`
+	AND lower(c.relname) = ANY($2)
+	AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+ORDER BY lower(c.relname), c.relname <> lower(c.relname), c.relname`
 
-// candidate is a relation that looks like a FHIR table.
+// candidate is a relation that has the name of a resource type.
 type candidate struct {
 	oid         uint32
-	hasTypeName bool // there is a column resource_type
+	hasTypeName bool // there is a column resource_type that may be read
 	table       Table
+
+	// fault is why it cannot be read as a FHIR table; nil if it can.
+	fault *UnreadableError
 }
 
-// listCandidates looks for the tables of these types.
+// listCandidates looks for the relations of these types, at most one for each, in
+// the order of their names.
 func listCandidates(ctx context.Context, db querier, schema string, types []string) ([]*candidate, error) {
 	typeOf := tableNames(types)
 	rows, err := db.Query(ctx, candidatesSQL, schema, slices.Collect(maps.Keys(typeOf)))
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
 		c := &candidate{}
 		t := &c.table
-		err := row.Scan(&c.oid, &t.Schema, &t.Name, &t.Readable, &c.hasTypeName, &t.HasCreated, &t.HasHistory, &t.HasVersions, &t.HistoryBytes)
-		t.Type = typeOf[t.Name]
+		var kind string
+		var names, types []string
+		var readable bool
+		err := row.Scan(&c.oid, &t.Schema, &t.Name, &kind, &names, &types, &readable, &t.HasHistory, &t.HasVersions, &t.HistoryBytes)
+		t.Type = typeOf[strings.ToLower(t.Name)]
+		c.inspect(kind, names, types, readable)
 		return c, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return onePerType(all), nil
+}
+
+// onePerType leaves one relation for each type: the one named as Aidbox names it
+// or, if there is none, the only other one. Several others are a fault.
+func onePerType(all []*candidate) []*candidate {
+	var chosen []*candidate
+	for _, c := range all {
+		last := len(chosen) - 1
+		switch {
+		case last < 0 || chosen[last].table.Type != c.table.Type:
+			chosen = append(chosen, c)
+		case chosen[last].table.Name != strings.ToLower(c.table.Name):
+			chosen[last].fault = chosen[last].unreadable("its name differs from that of table "+c.table.plainName()+" only in case", true)
+		}
+	}
+	return chosen
 }
 
 // lock keeps the table, with its partitions, from being rewritten, truncated or
@@ -86,21 +119,40 @@ func (c *candidate) lock(ctx context.Context, db querier) error {
 	return err
 }
 
-// typeFromRows asks a row of the table for its resource type; "" if there is
-// no row, or if it does not say.
-func (c *candidate) typeFromRows(ctx context.Context, db querier) (string, error) {
-	expression := "resource->>'resourceType'"
-	if c.hasTypeName {
-		expression = "coalesce(resource_type::text, resource->>'resourceType')"
-	}
-	sql := "SELECT coalesce(" + expression + ", '') FROM " + quote(c.table.Schema, c.table.Name) + " LIMIT 1"
+// sampleRows is how many rows of a table are asked which resource type they name, if
+// the first row names another than the table.
+const sampleRows = 100
 
-	var name string
-	err := db.QueryRow(ctx, sql).Scan(&name)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
+// sampleSQL returns, of the first rows of the relation %[2]s, whether one names the
+// type $1, whether one spells it otherwise, and what else they name. A name that
+// does not begin with a capital letter is that of no type, so it spells none.
+const sampleSQL = `
+SELECT coalesce(bool_or(type = $1), false),
+	coalesce(bool_or(type <> $1 AND lower(type) = lower($1) AND type ~ '^[A-Z]'), false),
+	coalesce(array_agg(DISTINCT left(type, 63)) FILTER (WHERE type <> $1), '{}')
+FROM (SELECT %[1]s AS type FROM %[2]s AS r LIMIT %[3]d) AS sample`
+
+// checkRows fills in OtherTypes, and returns ErrNoTable if the rows spell the type
+// otherwise than the caller.
+func (c *candidate) checkRows(ctx context.Context, db querier) error {
+	expression := "r.resource->>'resourceType'"
+	if c.hasTypeName {
+		expression = "coalesce(r.resource_type::text, r.resource->>'resourceType')"
 	}
-	return name, err
+	var named, misspelled bool
+	for _, rows := range []int{1, sampleRows} {
+		sql := fmt.Sprintf(sampleSQL, expression, quote(c.table.Schema, c.table.Name), rows)
+		if err := db.QueryRow(ctx, sql, c.table.Type).Scan(&named, &misspelled, &c.table.OtherTypes); err != nil {
+			return err
+		}
+		if len(c.table.OtherTypes) == 0 {
+			break
+		}
+	}
+	if misspelled && !named {
+		return fmt.Errorf("%w: %q", ErrNoTable, c.table.Type)
+	}
+	return nil
 }
 
 // membersSQL lists, for each relation of $1, the relations that hold its rows
@@ -112,7 +164,7 @@ WITH RECURSIVE tree (root, member) AS (
 	UNION
 	SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.member
 )
-SELECT tree.root, n.nspname::text, c.relname::text, c.relkind <> 'r',
+SELECT tree.root, n.nspname::text, c.relname::text, c.relkind NOT IN ('r', 'm'),
 	pg_relation_size(c.oid) / current_setting('block_size')::int,
 	pg_relation_size(c.oid) + CASE c.reltoastrelid WHEN 0 THEN 0 ELSE pg_relation_size(c.reltoastrelid) END
 FROM tree

@@ -60,17 +60,18 @@ func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id 
 
 func (d Deletions) query(fn func(id []byte) error) query {
 	history := d.Table.History()
+	name := quote(d.Table.Schema, d.Table.Name+historySuffix)
 	q := query{
-		relation: history,
+		relation: name,
 		check: func(fields []pgconn.FieldDescription) error {
 			if !slices.Contains(textTypes, fields[0].DataTypeOID) {
-				return &ColumnError{Table: history, Column: "id", Reason: "is not of type text"}
+				return &ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
 			}
 			return nil
 		},
 		each: func(values [][]byte) (size int, err error) {
 			if values[0] == nil {
-				return 0, fmt.Errorf("source: %w", &ColumnError{Table: history, Column: "id", Reason: "is null in a row"})
+				return 0, fmt.Errorf("source: %w", &ColumnError{Table: name, Column: "id", Reason: "is null in a row"})
 			}
 			return len(values[0]), fn(values[0])
 		},

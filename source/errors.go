@@ -46,6 +46,28 @@ func (e *TableError) Error() string { return e.Type + ": " + e.Err.Error() }
 // Unwrap returns what went wrong.
 func (e *TableError) Unwrap() error { return e.Err }
 
+// UnreadableError means that a relation has the name of a resource type but cannot
+// be read as a FHIR table. If it has not even the columns id and resource, it is
+// taken for a table of something else, and the error is an ErrNoTable.
+type UnreadableError struct {
+	Type     string
+	Relation string // its kind and name, as in "view patient"
+	Reason   string
+
+	alike bool
+}
+
+// Error names the relation and the reason, without the names of roles or schemas.
+func (e *UnreadableError) Error() string { return e.Relation + " cannot be read: " + e.Reason }
+
+// Unwrap returns ErrNoTable for a table of something else.
+func (e *UnreadableError) Unwrap() error {
+	if e.alike {
+		return nil
+	}
+	return ErrNoTable
+}
+
 // ColumnError means that a table has a column of a type that cannot be read
 // as part of a FHIR table, or an empty one that must not be.
 type ColumnError struct {

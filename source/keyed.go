@@ -206,7 +206,7 @@ func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string 
 	scan := k.Scan
 	scan.Table, scan.Blocks = k.Relation.scan().Table, BlockRange{}
 	limits := scan.limit(&own)
-	relation := "ONLY " + quote(k.Relation.Schema, k.Relation.Name)
+	relation := scan.Table.from(k.Relation.Schema, k.Relation.Name, true)
 	references := fmt.Sprintf(rowReferencesSQL, k.References)
 	if k.Keys.SQL != "" {
 		keys := fillIn(shift(k.Keys.SQL, len(own.params)), relation+" AS r", limits)

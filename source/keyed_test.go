@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -246,8 +245,9 @@ func TestKeyedRefuses(t *testing.T) {
 	_, err := source.Table{Type: "Visit", Members: []source.Member{{Name: "visit", Whole: true}}}.Relations()
 	require.ErrorIs(t, err, source.ErrNoAddresses)
 
-	f := newFixture(t, strings.Replace(owners, "ts timestamptz, cts", "ts timestamp, cts", 1))
+	f := newFixture(t, owners)
 	keyed := f.keyed(t, source.Scan{})
+	f.exec(t, `ALTER TABLE owner ALTER ts TYPE timestamp`)
 	sn := f.snapshot(t)
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)

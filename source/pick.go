@@ -48,7 +48,7 @@ CROSS JOIN LATERAL (
 
 	// fromSQL takes a row out of the relation %[2]s, whose number is %[3]d. Only if
 	// it is this one, the server looks there.
-	fromSQL = `SELECT %[1]s FROM ONLY %[2]s AS r WHERE l.relation = %[3]d AND r.ctid = l.address`
+	fromSQL = `SELECT %[1]s FROM %[2]s AS r WHERE l.relation = %[3]d AND r.ctid = l.address`
 )
 
 // errRowGone means that the server has not given each row in its turn.
@@ -103,7 +103,7 @@ func (p *Picker) query(places []Place) query {
 	for i, relation := range p.relations {
 		if used[i] {
 			scan := relation.scan()
-			from = append(from, fmt.Sprintf(fromSQL, scan.columns("r.resource"), quote(relation.Schema, relation.Name), i))
+			from = append(from, fmt.Sprintf(fromSQL, scan.columns("r.resource"), scan.Table.from(relation.Schema, relation.Name, true), i))
 		}
 	}
 	return query{

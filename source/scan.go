@@ -208,11 +208,7 @@ func (scan Scan) begin() (q query, relation string, limits []string) {
 	q = query{relation: quote(scan.Table.Schema, scan.Table.Name)}
 	limits = scan.limit(&q)
 	schema, name, only := scan.relation()
-	relation = quote(schema, name)
-	if only {
-		relation = "ONLY " + relation
-	}
-	return q, relation + " AS r", limits
+	return q, scan.Table.from(schema, name, only) + " AS r", limits
 }
 
 // columns are those that checkColumns knows, of a row r with a resource.

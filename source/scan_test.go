@@ -58,15 +58,17 @@ func TestScanSince(t *testing.T) {
 func TestScanWrongColumn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, `
-		CREATE TABLE patient (id int, txid bigint, ts timestamptz, resource jsonb);
+		CREATE TABLE patient (id text, txid bigint, ts timestamptz, resource jsonb);
 		CREATE TABLE encounter (id text, txid bigint, ts timestamptz, resource jsonb);
 		INSERT INTO encounter VALUES ('a', NULL, now(), '{}')`)
+	patient, encounter := f.table(t, "Patient"), f.table(t, "Encounter")
+	f.exec(t, `ALTER TABLE patient ALTER id TYPE int USING 1`)
 
-	for resourceType, want := range map[string]string{
-		"Patient":   `column id of table "public"."patient" is not of type text`,
-		"Encounter": `column txid of table "public"."encounter" is null in a row`,
+	for want, table := range map[string]source.Table{
+		`column id of table "public"."patient" is not of type text`:  patient,
+		`column txid of table "public"."encounter" is null in a row`: encounter,
 	} {
-		err := f.source.Scan(t.Context(), source.Scan{Table: f.table(t, resourceType)}, func(*source.Row) error { return nil })
+		err := f.source.Scan(t.Context(), source.Scan{Table: table}, func(*source.Row) error { return nil })
 		var columnErr *source.ColumnError
 		require.ErrorAs(t, err, &columnErr)
 		require.EqualError(t, columnErr, want)

@@ -8,12 +8,24 @@ type Table struct {
 	// Schema and Name are what the catalog calls the table, unquoted.
 	Schema, Name string
 
-	// Readable tells whether the role may read it.
-	Readable bool
-
 	// HasCreated tells whether there is a column cts, the time of creation.
 	// Fhirbase's tables have none.
 	HasCreated bool
+
+	// Casts reports whether id or resource is stored as another type than text or
+	// jsonb, such as uuid or json. They are read as text and jsonb all the same;
+	// an index on id does not serve.
+	Casts bool `json:",omitempty"`
+
+	// View reports whether the rows are those of a view, which have no addresses.
+	View bool `json:",omitempty"`
+
+	// OtherTypes are the resource types that rows name instead of the table's, if
+	// the first row names one: those of the first sampleRows. Only Source.Table looks
+	// for them.
+	OtherTypes []string `json:",omitempty"`
+
+	kind string // as in relationKinds
 
 	// HasHistory tells whether there is a table Name + "_history" beside it with
 	// the columns id and ts (timestamptz), and the role may read these.
@@ -38,11 +50,21 @@ type Table struct {
 	Members []Member
 }
 
-// History returns the name of the table's history as SQL writes it.
-func (t Table) History() string { return quote(t.Schema, t.Name+historySuffix) }
+// History returns what SQL reads the table's history from, to be followed by an
+// alias: the columns id and ts and, with HasVersions, txid and resource.
+func (t Table) History() string {
+	name := quote(t.Schema, t.Name+historySuffix)
+	switch {
+	case !t.Casts:
+		return name
+	case !t.HasVersions:
+		return "(SELECT t.id::text AS id, t.ts FROM " + name + " AS t)"
+	}
+	return "(SELECT t.id::text AS id, t.txid, t.ts, t.resource FROM " + name + " AS t)"
+}
 
-// Quoted returns the table's name with its schema, as SQL writes it.
-func (t Table) Quoted() string { return quote(t.Schema, t.Name) }
+// Quoted returns what SQL reads the table's rows from, to be followed by an alias.
+func (t Table) Quoted() string { return t.from(t.Schema, t.Name, false) }
 
 // Member is one relation of those that hold a table's rows.
 type Member struct {

@@ -2,18 +2,19 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// Table finds the table of a resource type: the ordinary or partitioned table
-// whose name is the lower case of the type's and that has the columns id, txid,
-// ts and resource (jsonb). ErrNoTable if there is none.
+// Table finds the table of a resource type: the relation whose name is the lower
+// case of the type's or, if there is none, differs from that in case only.
+// ErrNoTable if there is none, *UnreadableError if it is not laid out as a FHIR
+// table or may not be read.
 //
-// The name is case-sensitive: "Patient" is a type and "patient" is not. If the
-// table's rows say another type than the one asked for, as "PAtient" would be,
-// it is not the type's table.
+// The table's name decides which type its rows have, not the rows. These only
+// decide how the type is spelled: "Patient" is a type and "PAtient" is not.
 func (s *Source) Table(ctx context.Context, resourceType string) (Table, error) {
 	conn, err := s.acquire(ctx)
 	if err != nil {
@@ -37,6 +38,33 @@ func (r *Reader) Table(ctx context.Context, resourceType string) (Table, error) 
 	return table, nil
 }
 
+// Faults returns, of these types, those without a table that can be read, and why:
+// ErrNoTable or *UnreadableError, as Table returns it.
+func (s *Source) Faults(ctx context.Context, types []string) (map[string]error, error) {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	defer conn.Release()
+
+	candidates, err := listCandidates(ctx, conn, s.config.Schema, types)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	faults := make(map[string]error)
+	for _, resourceType := range types {
+		faults[resourceType] = ErrNoTable
+	}
+	for _, c := range candidates {
+		if c.fault != nil {
+			faults[c.table.Type] = c.fault
+		} else {
+			delete(faults, c.table.Type)
+		}
+	}
+	return faults, nil
+}
+
 func findTable(ctx context.Context, db querier, schema, resourceType string) (Table, error) {
 	candidates, err := listCandidates(ctx, db, schema, []string{resourceType})
 	if err != nil {
@@ -46,16 +74,16 @@ func findTable(ctx context.Context, db querier, schema, resourceType string) (Ta
 		return Table{}, fmt.Errorf("%w: %q", ErrNoTable, resourceType)
 	}
 	found := candidates[0]
-	if found.table.Readable {
-		name, err := found.typeFromRows(ctx, db)
-		if err != nil {
-			return Table{}, err
-		}
-		if name != "" && name != resourceType {
-			return Table{}, fmt.Errorf("%w: %q", ErrNoTable, resourceType)
-		}
+	if found.fault != nil {
+		return Table{}, found.fault
 	}
-	return found.table, measure(ctx, db, candidates)
+	if err := found.checkRows(ctx, db); err != nil {
+		return Table{}, err
+	}
+	if err := measure(ctx, db, candidates); err != nil {
+		return Table{}, err
+	}
+	return found.table, nil
 }
 
 // listTables finds the tables of those types that have one, in the order of
@@ -65,19 +93,25 @@ func listTables(ctx context.Context, db querier, schema string, types, optional 
 	if err != nil {
 		return nil, err
 	}
-	candidates = slices.DeleteFunc(candidates, func(c *candidate) bool {
-		return !c.table.Readable && !slices.Contains(types, c.table.Type)
-	})
+	readable := candidates[:0]
 	for _, c := range candidates {
+		switch {
+		case c.fault == nil:
+			readable = append(readable, c)
+		case slices.Contains(types, c.table.Type) && !errors.Is(c.fault, ErrNoTable):
+			return nil, &TableError{Type: c.table.Type, Err: c.fault}
+		}
+	}
+	for _, c := range readable {
 		if err := c.lock(ctx, db); err != nil {
 			return nil, &TableError{Type: c.table.Type, Err: err}
 		}
 	}
-	if err := measure(ctx, db, candidates); err != nil {
+	if err := measure(ctx, db, readable); err != nil {
 		return nil, err
 	}
-	tables := make([]Table, len(candidates))
-	for i, c := range candidates {
+	tables := make([]Table, len(readable))
+	for i, c := range readable {
 		tables[i] = c.table
 	}
 	return tables, nil

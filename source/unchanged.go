@@ -12,20 +12,28 @@ import (
 // partitions or heirs, is another now than the snapshot shows: rewritten or
 // truncated (it has a new file), replaced (the name means another relation),
 // dropped, or with other partitions. What stands in catalog tables is read as
-// of the snapshot; the functions tell what is so now.
+// of the snapshot; the functions tell what is so now. The tables below a view (its
+// SELECT rule depends on them) are known by their files only: the role may have no
+// right to their schemas.
 const changedSQL = `
 WITH RECURSIVE root AS (
 	SELECT c.oid, c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 	WHERE n.nspname = $1 AND c.relname = $2
-), tree (oid) AS (
-	SELECT oid FROM root
+), tree (oid, below) AS (
+	SELECT oid, false FROM root
 	UNION
-	SELECT i.inhrelid FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.oid
+	SELECT next.oid, tree.below OR next.below FROM tree CROSS JOIN LATERAL (
+		SELECT i.inhrelid, false FROM pg_inherits AS i WHERE i.inhparent = tree.oid
+		UNION ALL
+		SELECT d.refobjid, true FROM pg_rewrite AS w
+		JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+		WHERE w.ev_class = tree.oid AND w.ev_type = '1'
+	) AS next (oid, below)
 )
 SELECT NOT EXISTS (SELECT FROM root)
 	OR EXISTS (
 		SELECT FROM tree JOIN pg_class AS c USING (oid) JOIN pg_namespace AS n ON n.oid = c.relnamespace
-		WHERE to_regclass(format('%I.%I', n.nspname, c.relname))::oid IS DISTINCT FROM c.oid
+		WHERE CASE WHEN NOT tree.below THEN to_regclass(format('%I.%I', n.nspname, c.relname))::oid IS DISTINCT FROM c.oid END
 			OR pg_relation_filenode(c.oid) IS DISTINCT FROM nullif(c.relfilenode, 0))
 	OR EXISTS (
 		SELECT FROM root WHERE relkind = 'p'

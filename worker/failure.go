@@ -109,7 +109,8 @@ func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason str
 // passes tells whether what went wrong may be better next time.
 func passes(err error) bool {
 	var column *source.ColumnError
-	if errors.As(err, &column) {
+	var unreadable *source.UnreadableError
+	if errors.As(err, &column) || errors.As(err, &unreadable) {
 		return false
 	}
 	var pgErr *pgconn.PgError
@@ -141,9 +142,12 @@ func publicReason(err error) string {
 	}
 
 	var column *source.ColumnError
+	var unreadable *source.UnreadableError
 	var pgErr *pgconn.PgError
 	var connect *pgconn.ConnectError
 	switch {
+	case errors.As(err, &unreadable):
+		return unreadable.Error()
 	case errors.Is(err, errTooLong):
 		return "the export took longer than the server allows"
 	case errors.Is(err, jobs.ErrDamaged), errors.Is(err, storage.ErrNoObject):
@@ -151,9 +155,9 @@ func publicReason(err error) string {
 	case errors.Is(err, jobs.ErrShown):
 		return "the database's snapshot was lost, and files of it were given away already"
 	case errors.Is(err, source.ErrNoTable):
-		return "the table is no longer there"
+		return "there is no such table"
 	case errors.Is(err, source.ErrNoAddresses):
-		return "rows that lie in another database can't be organized by patient"
+		return "rows of a view or of another database can't be organized by patient"
 	case errors.Is(err, source.ErrSnapshotGone):
 		return "the database's snapshot was lost"
 	case errors.Is(err, storage.ErrTooLarge):

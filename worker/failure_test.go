@@ -27,11 +27,11 @@ func TestTableDenied(t *testing.T) {
 	id := f.accept(t, jobs.Request{})
 	export := f.await(t, id, jobs.Failed)
 
-	require.Equal(t, "Encounter: the source database denies reading the table", export.Failure)
+	require.Equal(t, "Encounter: table encounter cannot be read: the database role of the server has no SELECT privilege on it", export.Failure)
 	f.requireNoRetry(t)
 	f.requireNothing(t, id)
 	running.stop(t)
-	require.Contains(t, log.String(), "permission denied for table encounter", "the operator sees the database's words")
+	require.Contains(t, log.String(), "no SELECT privilege", "the operator sees it too")
 }
 
 // A type that had a table at the kick-off and has none when its export begins
@@ -44,9 +44,27 @@ func TestTableGone(t *testing.T) {
 	f.start(t, options{})
 	export := f.await(t, id, jobs.Failed)
 
-	require.Equal(t, "the table is no longer there", export.Failure)
+	require.Equal(t, "Patient: there is no such table", export.Failure)
 	f.requireNoRetry(t)
 	f.requireNothing(t, id)
+}
+
+// TestUnusualTables: a table that is read by casts is exported whole, and one that
+// cannot be read fails the export by name, also if the kick-off did not see it.
+func TestUnusualTables(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup()+`
+		CREATE TABLE device (id uuid, txid bigint, ts timestamptz, resource json);
+		INSERT INTO device SELECT gen_random_uuid(), n, now(), json_build_object('n', n) FROM generate_series(1, 5000) AS n`)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{Types: []string{"Device"}, Existing: true})
+	f.await(t, id, jobs.Completed)
+	require.Len(t, f.lines(t, id, "Device"), 5000)
+
+	f.exec(t, `ALTER TABLE encounter ALTER ts TYPE timestamp`)
+	export := f.await(t, f.accept(t, jobs.Request{}), jobs.Failed)
+	require.Equal(t, "Encounter: table encounter cannot be read: column ts is of type timestamp without time zone, not timestamp with time zone", export.Failure)
+	f.requireNoRetry(t)
 }
 
 // Another table with the same resources in it is not theirs.
@@ -146,6 +164,6 @@ func TestFailureWrittenDownLater(t *testing.T) {
 	id := f.accept(t, jobs.Request{})
 	export := f.await(t, id, jobs.Failed)
 
-	require.Equal(t, "Encounter: the source database denies reading the table", export.Failure)
+	require.Equal(t, "Encounter: table encounter cannot be read: the database role of the server has no SELECT privilege on it", export.Failure)
 	f.requireNothing(t, id)
 }

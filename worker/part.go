@@ -153,12 +153,13 @@ func readPlan(ctx context.Context, part jobs.Part, reader *source.Reader) (sourc
 // selectionOf returns what the part's export has.
 func selectionOf(ctx context.Context, part jobs.Part, reader *source.Reader) (selection, error) {
 	tables := map[string]source.Table{}
+	var unreadable *source.UnreadableError
 	for _, resourceType := range decidingTypes(part.Request) {
 		table, err := reader.Table(ctx, resourceType)
 		switch {
 		case err == nil:
 			tables[resourceType] = table
-		case !errors.Is(err, source.ErrNoTable):
+		case !errors.Is(err, source.ErrNoTable) && !errors.As(err, &unreadable):
 			return selection{}, err
 		}
 	}

@@ -27,8 +27,8 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 		return jobs.Plan{}, err
 	}
 	exported := exportedTables(request, tables)
-	if request.Existing && len(exported) < len(request.Types) {
-		return jobs.Plan{}, fmt.Errorf("plan: %w", source.ErrNoTable)
+	if err := requireTables(request, tables); err != nil {
+		return jobs.Plan{}, fmt.Errorf("plan: %w", err)
 	}
 	members, err := findMembers(ctx, request, snapshot, tables)
 	if err != nil {
@@ -97,6 +97,18 @@ func exportedTables(request jobs.Request, tables map[string]source.Table) []sour
 		}
 	}
 	return exported
+}
+
+// requireTables returns an error if a type that the kick-off named has no table.
+func requireTables(request jobs.Request, tables map[string]source.Table) error {
+	for _, resourceType := range request.Types {
+		_, found := tables[resourceType]
+		associated := resourceType == provenanceType && request.Associated != jobs.NoneAssociated
+		if !found && !associated && request.Existing {
+			return &source.TableError{Type: resourceType, Err: source.ErrNoTable}
+		}
+	}
+	return nil
 }
 
 // planScans says what is to be read, one scan for each table, as the snapshot

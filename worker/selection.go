@@ -33,10 +33,10 @@ func newSelection(request jobs.Request, members []string, at time.Time, tables m
 	case request.Level == jobs.GroupLevel:
 		s.patients.Group = groupOf(request, at, tables)
 	}
-	if patients, ok := tables[patientType]; ok && patients.Readable {
-		s.patients.Versions = append(s.patients.Versions, patients.Quoted())
+	if patients, ok := tables[patientType]; ok {
+		s.patients.Versions = append(s.patients.Versions, patients.Quoted()+" AS version")
 		if patients.HasVersions {
-			s.patients.Versions = append(s.patients.Versions, patients.History())
+			s.patients.Versions = append(s.patients.Versions, patients.History()+" AS version")
 		}
 	}
 	return s

@@ -1,0 +1,200 @@
+package source_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// uuidRows fills a table whose ids are UUIDs and whose resources are json.
+const uuidRows = `CREATE TABLE patient (id uuid PRIMARY KEY, txid integer, ts timestamptz, resource json);
+	CREATE TABLE patient_history (LIKE patient);
+	INSERT INTO patient SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, n, '2026-01-01', json_build_object('n', n, 'text', repeat(md5(n::text), 30))
+	FROM generate_series(1, 2000) AS n;
+	INSERT INTO patient_history VALUES ('00000000-0000-0000-0000-000000000010', 1, '2026-01-02', '{}'), ('00000000-0000-0000-0000-ffffffffffff', 1, '2026-01-02', '{"gone": 1}');`
+
+func uuid(n int) string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n) }
+
+// TestOtherColumnTypes: ids that are UUIDs and resources that are json are read by
+// every way there is.
+func TestOtherColumnTypes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, uuidRows)
+	table := f.table(t, "Patient")
+	require.Greater(t, table.Blocks, int64(10))
+
+	require.Len(t, f.ids(t, source.Scan{Table: table}), 2000)
+	only := source.Condition{Where: "r.id = $1::text AND r.resource ? 'n'", Args: []string{uuid(7)}}
+	require.Equal(t, []string{uuid(7)}, f.ids(t, source.Scan{Table: table, Only: only}))
+
+	sn := f.snapshot(t)
+	tables, err := sn.Tables(t.Context(), []string{"Patient"})
+	require.NoError(t, err)
+	reader, err := f.source.OpenReader(t.Context(), sn.ID)
+	require.NoError(t, err)
+	defer reader.Close(t.Context())
+
+	var ids []string
+	for _, blocks := range source.Plan(tables[0], 64<<10) {
+		require.NoError(t, reader.Scan(t.Context(), source.Scan{Table: tables[0], Blocks: blocks}, func(row *source.Row) error {
+			ids = append(ids, string(row.ID))
+			return nil
+		}))
+	}
+	slices.Sort(ids)
+	require.Len(t, slices.Compact(ids), 2000)
+
+	var gone []string
+	require.NoError(t, reader.Deletions(t.Context(), source.Deletions{Table: tables[0]}, func(id []byte) error {
+		gone = append(gone, string(id))
+		return nil
+	}))
+	require.Equal(t, []string{"00000000-0000-0000-0000-ffffffffffff"}, gone)
+
+	var page []string
+	require.NoError(t, f.source.Page(t.Context(), source.Scan{Table: table}, uuid(10), 2, func(row *source.Row) error {
+		page = append(page, string(row.ID))
+		return nil
+	}))
+	require.Equal(t, []string{uuid(11), uuid(12)}, page)
+}
+
+// TestOtherColumnTypesKeyed: rows of such a table are found by keys and picked by
+// their addresses.
+func TestOtherColumnTypesKeyed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, uuidRows)
+	sn := f.snapshot(t)
+	tables, err := sn.Tables(t.Context(), []string{"Patient"})
+	require.NoError(t, err)
+	relations, err := tables[0].Relations()
+	require.NoError(t, err)
+	reader, err := f.source.OpenReader(t.Context(), sn.ID)
+	require.NoError(t, err)
+	defer reader.Close(t.Context())
+
+	keyed := source.Keyed{Most: 10, OnlyKeyed: true, Relations: []source.KeyedRelation{{
+		Relation: relations[0], References: `CASE WHEN r.resource ->> 'n' = '7' THEN jsonb_build_array(jsonb_build_object('id', r.id)) ELSE '[]' END`,
+	}}}
+	var places []source.Place
+	require.NoError(t, reader.Keyed(t.Context(), keyed, func(row *source.KeyedRow) error {
+		require.Equal(t, uuid(7), string(row.Key))
+		places = append(places, source.Place{Relation: row.Relation, Address: row.Address})
+		return nil
+	}))
+	require.Len(t, places, 1)
+	picker, err := reader.Picker(t.Context(), relations)
+	require.NoError(t, err)
+	require.NoError(t, picker.Pick(t.Context(), places, func(_ int, row *source.Row) error {
+		require.Equal(t, uuid(7), string(row.ID))
+		return nil
+	}))
+}
+
+// otherRelations have the names of types, and are not just tables.
+var otherRelations = aidbox("base") + `
+	CREATE TABLE resources (resource_type text, id text, txid bigint, ts timestamptz, resource jsonb) PARTITION BY LIST (resource_type);
+	CREATE TABLE medication PARTITION OF resources FOR VALUES IN ('Medication');
+	CREATE TABLE device () INHERITS (base);
+	CREATE TABLE "Group" (LIKE base);
+	CREATE VIEW location AS SELECT * FROM base WHERE id LIKE 'loc%';
+	CREATE MATERIALIZED VIEW encounter AS SELECT * FROM base;
+	CREATE DOMAIN document AS jsonb; CREATE TABLE slot (id text, txid bigint, ts timestamptz, resource document);
+	INSERT INTO medication VALUES ('Medication', 'm', 1, now(), '{}');
+	INSERT INTO device (id, txid, resource) VALUES ('d', 1, '{}');
+	INSERT INTO "Group" (id, txid, resource) VALUES ('g', 1, '{}');
+	INSERT INTO base (id, txid, resource) VALUES ('loc1', 1, '{}'), ('x', 1, '{}');
+	INSERT INTO slot VALUES ('s', 1, now(), '{}');
+	REFRESH MATERIALIZED VIEW encounter;`
+
+// TestOtherRelations: partitions and heirs of other tables, views, and names in
+// other cases are read.
+func TestOtherRelations(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, otherRelations)
+	sn := f.snapshot(t)
+	wanted := map[string][]string{
+		"Medication": {"m"}, "Device": {"d"}, "Group": {"g"}, "Location": {"loc1"}, "Encounter": {"d", "loc1", "x"}, "Slot": {"s"},
+	}
+	for resourceType, ids := range wanted {
+		tables, err := sn.Tables(t.Context(), []string{resourceType})
+		require.NoError(t, err, resourceType)
+		require.Len(t, tables, 1, resourceType)
+		var found []string
+		for _, blocks := range source.Plan(tables[0], 1) {
+			require.NoError(t, f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: tables[0], Blocks: blocks}, func(row *source.Row) error {
+				found = append(found, string(row.ID))
+				return nil
+			}), resourceType)
+		}
+		require.ElementsMatch(t, ids, found, resourceType)
+		require.ElementsMatch(t, ids, f.ids(t, source.Scan{Table: f.table(t, resourceType)}), resourceType)
+	}
+	only := source.Condition{Where: "r.id IN (SELECT s.id FROM {rows} AS s)"}
+	require.Equal(t, []string{"loc1"}, f.ids(t, source.Scan{Table: f.table(t, "Location"), Only: only}))
+	_, err := f.table(t, "Location").Relations()
+	require.ErrorIs(t, err, source.ErrNoAddresses)
+}
+
+// TestViewOfRewrittenTable: no snapshot shows rows that were truncated, and a view
+// would hide that.
+func TestViewOfRewrittenTable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, otherRelations)
+	sn := f.snapshot(t)
+	f.exec(t, `TRUNCATE base, device`)
+	_, err := sn.Tables(t.Context(), []string{"Location"})
+	require.ErrorIs(t, err, source.ErrRewritten)
+}
+
+// TestUnreadable: what has the name of a type and the columns of a resource but
+// cannot be read is named with the reason; a table of something else is none.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+`
+		CREATE TABLE observation (id text, txid bigint, ts timestamp, resource jsonb);
+		CREATE TABLE device (id text, txid bigint, ts timestamptz, resource text);
+		CREATE VIEW location AS SELECT id, ts, resource FROM patient;
+		CREATE TABLE "Encounter" (LIKE patient); CREATE TABLE "ENCOUNTER" (LIKE patient);
+		CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER other FOREIGN DATA WRAPPER elsewhere;
+		CREATE FOREIGN TABLE schedule (id text, txid bigint, ts timestamptz, resource jsonb) SERVER other;
+		CREATE TABLE task (id serial, title text);`)
+
+	reasons := map[string]string{
+		"Observation": "table observation cannot be read: column ts is of type timestamp without time zone, not timestamp with time zone",
+		"Device":      "table device cannot be read: column resource is of type text, not jsonb",
+		"Location":    "view location cannot be read: it has no column txid",
+		"Encounter":   `table "ENCOUNTER" cannot be read: its name differs from that of table "Encounter" only in case`,
+		"Schedule":    "foreign table schedule cannot be read: its rows are in another database, which has other snapshots",
+		"Task":        "table task cannot be read: it has no column txid",
+	}
+	faults, err := f.source.Faults(t.Context(), []string{"Patient", "Observation", "Device", "Location", "Encounter", "Schedule", "Task", "Missing"})
+	require.NoError(t, err)
+	require.Len(t, faults, len(reasons)+1)
+	require.Equal(t, source.ErrNoTable, faults["Missing"])
+	for resourceType, reason := range reasons {
+		require.EqualError(t, faults[resourceType], reason)
+		_, err := f.source.Table(t.Context(), resourceType)
+		require.ErrorContains(t, err, reason)
+		require.Equal(t, resourceType == "Task", errors.Is(err, source.ErrNoTable), resourceType)
+
+		tables, err := f.snapshot(t).Tables(t.Context(), []string{"Patient", resourceType})
+		if resourceType == "Task" {
+			require.NoError(t, err)
+			require.Len(t, tables, 1)
+			continue
+		}
+		var table *source.TableError
+		require.ErrorAs(t, err, &table)
+		require.Equal(t, resourceType, table.Type)
+		require.ErrorContains(t, err, reason)
+		tables, err = f.snapshot(t).Tables(t.Context(), []string{"Patient"}, resourceType)
+		require.NoError(t, err)
+		require.Len(t, tables, 1)
+	}
+}
