@@ -10,6 +10,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -117,6 +118,11 @@ type Config struct {
 	// is cut off. Defaults to DefaultStallTimeout.
 	StallTimeout time.Duration
 
+	// TLS, if set, is how connections are encrypted. It must not offer HTTP/2,
+	// whose streams end without the last chunk that tells a broken dump from a
+	// whole one.
+	TLS *tls.Config
+
 	// Tokens gives out access tokens. Nil means that there are none, and HTTP
 	// Basic alone.
 	Tokens *auth.Tokens
@@ -157,6 +163,7 @@ type API struct {
 	capabilities capabilityCache
 	metrics      *metrics
 	readiness    readiness
+	running      *runningRequests
 	started      time.Time
 	trail        *trail
 
@@ -180,6 +187,7 @@ func New(cfg Config) *API {
 		begun:      newBuckets(cfg.ClientDumps),
 		kickOffs:   newBuckets(cfg.ClientKickOffs),
 		requests:   newBuckets(cfg.ClientRequests),
+		running:    &runningRequests{all: map[*running]struct{}{}},
 		metrics:    newMetrics(),
 		polls:      newPolls(),
 		started:    time.Now(),
