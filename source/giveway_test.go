@@ -73,11 +73,12 @@ func TestScanGivesWay(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, setup)
 		hurried := open(t, source.Config{URL: f.url, GiveWay: time.Millisecond})
+		scan := source.Scan{Table: f.table(t, "Patient")}
 		reading, proceed := make(chan struct{}), make(chan struct{})
 		ended := make(chan error, 1)
 		go func() {
 			first := true
-			ended <- hurried.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}, func(*source.Row) error {
+			ended <- hurried.Scan(t.Context(), scan, func(*source.Row) error {
 				if first {
 					first = false
 					close(reading)
@@ -90,7 +91,7 @@ func TestScanGivesWay(t *testing.T) {
 		requireWay(t, f)
 		close(proceed)
 		require.ErrorIs(t, <-ended, source.ErrInTheWay)
-		require.NoError(t, hurried.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}, func(*source.Row) error { return nil }))
+		require.NoError(t, hurried.Scan(t.Context(), scan, func(*source.Row) error { return nil }))
 	})
 
 	t.Run("Reader", func(t *testing.T) {
