@@ -149,6 +149,10 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	if err != nil {
 		return err
 	}
+	tlsConfig, err := settings.tls(s.logger)
+	if err != nil {
+		return err
+	}
 	s.logger.InfoContext(ctx, "answering requests", "address", listener.Addr().String(), "version", currentVersion())
 	var auditBucket *storage.Bucket
 	if settings.AuditEvents {
@@ -180,6 +184,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		ResourceTypes:   fhir.R4().ResourceTypes(),
 		Source:          s.source,
 		StallTimeout:    settings.StallTimeout,
+		TLS:             tlsConfig,
 		Tokens:          tokens,
 		Version:         currentVersion(),
 		VersionIDString: settings.VersionID == "string",
@@ -262,7 +267,7 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	}
 	defer s.close()
 
-	listener, err := cmd.listen(ctx, s.logger)
+	listener, err := cmd.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -292,7 +297,7 @@ func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 		return err
 	}
 	defer s.close()
-	listener, err := cmd.listen(ctx, s.logger)
+	listener, err := cmd.listen(ctx)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.
 		if wait := a.requests.takeAt(client.ID, client.Rates.Requests); wait > 0 {
 			return throttled("the client asks too often", wait)
 		}
-		return do(c, client)
+		return a.revocable(c, client, do)
 	}
 }
 

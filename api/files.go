@@ -196,12 +196,11 @@ func (a *API) sendUnpacked(c *gin.Context, stored storage.Object) error {
 // send copies the body into the answer. What goes wrong then cuts the
 // connection, so that no client takes a part for the whole.
 func (a *API) send(c *gin.Context, body io.Reader) error {
-	a.renewDeadline(c)
-	c.Writer.WriteHeaderNow()
 	to := &pieces{api: a, context: c}
-	_, err := io.CopyBuffer(to, body, make([]byte, pieceSize))
-	if to.failed != nil {
-		return broken(c.Request.Context(), to.failed)
+	if _, err := to.begin(); err != nil {
+		return err
 	}
-	return err
+	c.Writer.WriteHeaderNow()
+	_, err := io.CopyBuffer(to, body, make([]byte, pieceSize))
+	return to.outcome(err)
 }

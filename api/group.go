@@ -49,9 +49,14 @@ var groupElements = []string{
 // the search parameters that $export knows, and by name, which R4 lacks. Pages
 // are in the order of ids.
 func (a *API) groups(c *gin.Context, client auth.Client) error {
-	if err := a.mayReadGroups(c, client, ""); err != nil {
+	if err := acceptsJSON(c); err != nil {
 		return err
 	}
+	mayRead := func(client auth.Client) error { return a.mayReadGroups(client, "") }
+	if err := mayRead(client); err != nil {
+		return err
+	}
+	permit(c, mayRead)
 	params, err := readParameters(c)
 	if err != nil {
 		return err
@@ -67,14 +72,14 @@ func (a *API) groups(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
+	a.auditStart(c)
 	a.writeJSON(c, http.StatusOK, contentTypeFHIR, found.bundle(a.baseURL(c)+groupsPath, query))
 	return nil
 }
 
-func (a *API) mayReadGroups(c *gin.Context, client auth.Client, id string) error {
-	if err := acceptsJSON(c); err != nil {
-		return err
-	}
+// mayReadGroups refuses a client that may not read the Group with this id, or,
+// if it is empty, search for Groups.
+func (a *API) mayReadGroups(client auth.Client, id string) error {
 	if err := allowGroup(client, id); err != nil {
 		return err
 	}

@@ -101,13 +101,7 @@ func (a *API) sendManifest(c *gin.Context, export jobs.Export, files jobs.Files,
 	if err == nil {
 		err = buffered.Flush()
 	}
-	switch {
-	case to.failed != nil:
-		return broken(c.Request.Context(), to.failed)
-	case err != nil:
-		return unavailable(err)
-	}
-	return nil
+	return to.outcome(err)
 }
 
 // pageParameter is that of the links between pages.

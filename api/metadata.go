@@ -103,7 +103,6 @@ func (a *API) metadata(c *gin.Context) error {
 		document = &capabilityDocument{base: base, text: a.describeCapabilities(base)}
 		a.capabilities.Store(document)
 	}
-	a.renewDeadline(c)
 	c.Data(http.StatusOK, contentTypeFHIR, document.text)
 	return nil
 }

@@ -85,6 +85,9 @@ const noText = "22021"
 // client that is told "transient" asks again and does not take its export for
 // failed (Bulk Data 3.0.0, "Response - Error Status").
 func unavailable(cause error) *problem {
+	if errors.Is(cause, source.ErrInTheWay) {
+		return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the table is being changed; try again", retryAfter: 10 * time.Second, cause: cause}
+	}
 	var pgErr *pgconn.PgError
 	var column *source.ColumnError
 	var unreadable *source.UnreadableError
@@ -102,14 +105,10 @@ func unavailable(cause error) *problem {
 
 const contentTypeFHIR = "application/fhir+json"
 
-// handle turns a handler that returns an error into one of gin's. What is left
-// to send when it returns has the whole stall timeout, however long the handler
-// has waited for the database.
+// handle turns a handler that returns an error into one of gin's.
 func (a *API) handle(do func(*gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		err := do(c)
-		a.renewDeadline(c)
-		if err != nil {
+		if err := do(c); err != nil {
 			a.refuse(c, err)
 		}
 	}
@@ -160,6 +159,5 @@ func (a *API) writeJSON(c *gin.Context, status int, contentType string, document
 	if err := encoder.Encode(document); err != nil {
 		panic(err) // only our own types come here
 	}
-	a.renewDeadline(c)
 	c.Data(status, contentType, body.Bytes())
 }

@@ -62,15 +62,25 @@ func (a *API) ownExport(c *gin.Context, client auth.Client) (jobs.Export, error)
 	if err != nil {
 		return jobs.Export{}, exportProblem(err)
 	}
-	if err := allowGroup(client, export.Request.Group); err != nil {
+	mayTake := func(client auth.Client) error { return a.allowExport(client, export.Request) }
+	if err := mayTake(client); err != nil {
 		return jobs.Export{}, err
 	}
-	for _, resourceType := range export.Request.Types {
+	permit(c, mayTake)
+	return export, nil
+}
+
+// allowExport refuses a client whose Groups or scopes do not cover the export.
+func (a *API) allowExport(client auth.Client, request jobs.Request) error {
+	if err := allowGroup(client, request.Group); err != nil {
+		return err
+	}
+	for _, resourceType := range request.Types {
 		if err := a.allow(client, "", resourceType); err != nil {
-			return jobs.Export{}, err
+			return err
 		}
 	}
-	return export, nil
+	return nil
 }
 
 // failure answers for an export that has failed.

@@ -36,7 +36,8 @@ const readBuffer = gatherBytes
 // its snapshot with it. pg_settings leaves out what the server's version does not
 // know (transaction_timeout came with 17). The result identifies the server.
 const sessionSQL = `
-SELECT count(set_config(name, value, false)), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text
+SELECT pg_backend_pid(), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text,
+	count(set_config(name, value, false))
 FROM (VALUES
 	('default_transaction_read_only', 'on'),
 	('idle_in_transaction_session_timeout', '0'),
@@ -73,11 +74,13 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 	if major := majorVersion(version); major < minServerVersion {
 		return fmt.Errorf("%w: it is PostgreSQL %s, and %d or later is needed", ErrOldServer, version, minServerVersion)
 	}
+	var pid int32
 	var at string
-	if err := conn.QueryRow(ctx, sessionSQL, pgx.QueryExecModeSimpleProtocol).Scan(nil, &at); err != nil {
+	if err := conn.QueryRow(ctx, sessionSQL, pgx.QueryExecModeSimpleProtocol).Scan(&pid, &at, nil); err != nil {
 		return fmt.Errorf("set up session: %w", err)
 	}
-	conn.PgConn().CustomData()[serverKey] = server(at)
+	data := conn.PgConn().CustomData()
+	data[pidKey], data[serverKey] = pid, server(at)
 
 	// Servers on systems that cannot look refuse the setting, and do without.
 	var pgErr *pgconn.PgError
@@ -85,6 +88,16 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("set up session: %w", err)
 	}
 	return nil
+}
+
+// pidKey is where a connection keeps the process id of its session as the server
+// knows it. PgConn.PID is what a connection pooler in between made up.
+const pidKey = "sluice.pid"
+
+// sessionPID returns the process id of the session of a prepared connection.
+func sessionPID(conn *pgx.Conn) int32 {
+	pid, _ := conn.PgConn().CustomData()[pidKey].(int32)
+	return pid
 }
 
 // majorVersion reads the first number of a server_version such as

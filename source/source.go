@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,15 +47,16 @@ type Config struct {
 	// DefaultCommitMargin; negative means no margin.
 	CommitMargin time.Duration
 
-	// GiveWay is how long another session may wait for a table that a Snapshot
-	// keeps as it is, before the Snapshot is given up (Snapshot.Watch). Defaults to
-	// DefaultGiveWay.
+	// GiveWay is how long another session may wait for a table that a Snapshot or
+	// a scan has locked, before the Snapshot is given up (Snapshot.Watch) or the
+	// scan ended (ErrInTheWay). Defaults to DefaultGiveWay.
 	GiveWay time.Duration
 
 	// MaxConns bounds the connections that scans and catalog queries use; what
 	// comes on top waits. Each open Snapshot holds one more, outside the bound,
-	// so that holders can never starve the scans they wait for. A search for the
-	// server of a snapshot has some more for a moment. Defaults to DefaultMaxConns.
+	// so that holders can never starve the scans they wait for; so do the monitor of
+	// long scans and, for a moment, a search for the server of a snapshot. Defaults to
+	// DefaultMaxConns.
 	MaxConns int32
 
 	// ReadRate bounds how much all scans of this Source read together, in bytes
@@ -97,6 +99,9 @@ type Source struct {
 	pool   *pgxpool.Pool
 	single *pgx.ConnConfig // for connections outside the pool
 
+	monitor     *monitor
+	stopMonitor func() // returns when it has stopped
+
 	places   chan struct{} // holds an element for each connection in use
 	spares   chan struct{} // and for each of these that is a spare one
 	searches chan struct{} // and for a search for a server
@@ -123,7 +128,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	return &Source{
+	s := &Source{
 		config:   cfg,
 		pace:     newPace(cfg.ReadRate),
 		pool:     pool,
@@ -131,12 +136,29 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		places:   make(chan struct{}, cfg.MaxConns),
 		spares:   make(chan struct{}, cfg.Spares),
 		searches: make(chan struct{}, 1),
-	}, nil
+	}
+	s.startMonitor(ctx)
+	return s, nil
+}
+
+// startMonitor runs the monitor until Close.
+func (s *Source) startMonitor(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.monitor = &monitor{source: s, inUse: map[*connection]session{}}
+	var running sync.WaitGroup
+	running.Go(func() { s.monitor.run(ctx) })
+	s.stopMonitor = func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // Close closes the connections. It waits for running scans to end, so their
 // contexts must be cancelled first. Snapshots have their own Close.
-func (s *Source) Close() { s.pool.Close() }
+func (s *Source) Close() {
+	s.stopMonitor()
+	s.pool.Close()
+}
 
 // Ping tells whether the database answers and is one that Source can read
 // (ErrOldServer if its version is below 14, ErrNoSchema if the schema is not

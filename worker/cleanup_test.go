@@ -57,3 +57,21 @@ func TestCleanupDenied(t *testing.T) {
 	f.start(t, options{})
 	f.requireNothing(t, id)
 }
+
+// The unfinished exports of a client that has expired are cancelled.
+func TestClientExpired(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "encounter")
+	defer open()
+	running := f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 1)
+	f.exec(t, `INSERT INTO sluice.client (id, scopes, expires_at) VALUES ($1, '{system/*.rs}', now())`, client)
+	f.exec(t, `DELETE FROM river_job WHERE kind = 'expire'`) // it was due a minute ago
+	running.stop(t)
+
+	f.start(t, options{})
+	f.await(t, id, jobs.Cancelled)
+	f.requireNothing(t, id)
+}
