@@ -132,7 +132,12 @@ func (q *groupQuery) read(params *parameters) error {
 		return internal(err)
 	}
 	q.only = source.Condition(filter.Condition().SQL())
-	return byName(&q.only, names)
+	if err := byName(&q.only, names); err != nil {
+		return err
+	}
+	// A document that is not a resource has no members to leave out.
+	q.only.Where = strings.TrimPrefix("("+q.only.Where+") AND ", "() AND ") + "jsonb_typeof(r.resource) = 'object'"
+	return nil
 }
 
 // byName adds the criteria name, name:exact and name:contains: of the values of
