@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -76,21 +76,23 @@ func internal(cause error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "exception", text: "an internal error; the server's log has the details", cause: cause}
 }
 
-// noText is PostgreSQL's SQLSTATE for a value that is no text. Only a request
-// can bring one: what is stored is text.
-const noText = "22021"
+// notText are PostgreSQL's SQLSTATEs for characters that no text can have. Only a
+// request can bring them: what is stored is text.
+var notText = []string{"22021", "22P05"}
 
-// unavailable says that a database or the store could not do what it was asked
-// to: not now, or, if tables are not what they should be, not at all. A bulk
-// client that is told "transient" asks again and does not take its export for
-// failed (Bulk Data 3.0.0, "Response - Error Status").
+// unavailable answers for a database or object store that could not do what it
+// was asked to. Only what may go well at the next attempt is transient: a bulk
+// client that is told so asks again and does not take its export for failed (Bulk
+// Data 3.0.0, "Response - Error Status").
 func unavailable(cause error) *problem {
 	var pgErr *pgconn.PgError
-	var column *source.ColumnError
-	if errors.As(cause, &pgErr) && pgErr.Code == noText {
+	var encoding *json.MarshalerError
+	switch {
+	case errors.As(cause, &pgErr) && slices.Contains(notText, pgErr.Code):
 		return invalid("", "the request has a character that no text can have, such as a zero byte")
-	}
-	if errors.As(cause, &column) || errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
+	case errors.As(cause, &encoding):
+		return internal(cause)
+	case source.Permanent(cause):
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the server can't work with its data as it is; its log has the details", cause: cause}
 	}
 	return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the server can't reach its data now; its log has the details", retryAfter: 10 * time.Second, cause: cause}
