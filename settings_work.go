@@ -2,10 +2,11 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/jobs"
 )
 
 type workSettings struct {
@@ -31,11 +32,11 @@ func (s *workSettings) Validate() error {
 	if s.Slots < 0 || s.Slots > maxSlots {
 		return fmt.Errorf("SLUICE_SLOTS (--slots) is from 0 to %d", maxSlots)
 	}
-	if s.MaxFileSize == 0 {
-		return errors.New("SLUICE_MAX_FILE_SIZE (--max-file-size) is a size such as 4GiB")
+	if s.MaxFileSize < jobs.LeastMaxFileBytes {
+		return fmt.Errorf("SLUICE_MAX_FILE_SIZE (--max-file-size) must be at least 64KiB, got %d bytes", s.MaxFileSize)
 	}
-	if s.PartSize == 0 {
-		return errors.New("SLUICE_PART_SIZE (--part-size) is a size such as 256MiB")
+	if s.PartSize < jobs.LeastMaxFileBytes {
+		return fmt.Errorf("SLUICE_PART_SIZE (--part-size) must be at least 64KiB, got %d bytes", s.PartSize)
 	}
 	return positive(map[string]time.Duration{
 		"SLUICE_HISTORY":      s.History,

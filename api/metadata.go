@@ -104,7 +104,7 @@ func (a *API) metadata(c *gin.Context) error {
 		a.capabilities.Store(document)
 	}
 	a.renewDeadline(c)
-	c.Data(http.StatusOK, contentTypeFHIR, document.text)
+	c.Data(http.StatusOK, fhirType(c), document.text)
 	return nil
 }
 

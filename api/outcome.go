@@ -31,6 +31,9 @@ type problem struct {
 	// parameter is the name of the one that is wrong.
 	parameter string
 
+	// others are further problems of the same request.
+	others []*problem
+
 	// retryAfter, if set, is when to try again.
 	retryAfter time.Duration
 
@@ -98,7 +101,10 @@ func unavailable(cause error) *problem {
 	return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the server can't reach its data now; its log has the details", retryAfter: 10 * time.Second, cause: cause}
 }
 
-const contentTypeFHIR = "application/fhir+json"
+const (
+	contentTypeFHIR = "application/fhir+json"
+	contentTypeJSON = "application/json"
+)
 
 // handle turns a handler that returns an error into one of gin's. What is left
 // to send when it returns has the whole stall timeout, however long the handler
@@ -139,11 +145,19 @@ func (a *API) refuse(c *gin.Context, err error) {
 
 // outcome is what the client reads of the problem.
 func (p *problem) outcome() fhir.OperationOutcome {
-	found := fhir.OutcomeIssue{Severity: "error", Code: p.code, Diagnostics: p.text}
-	if p.parameter != "" {
-		found.Expression = []string{p.parameter}
+	issues := []fhir.OutcomeIssue{p.issue()}
+	for _, other := range p.others {
+		issues = append(issues, other.issue())
 	}
-	return fhir.NewOutcome(found)
+	return fhir.NewOutcome(issues...)
+}
+
+func (p *problem) issue() fhir.OutcomeIssue {
+	issue := fhir.OutcomeIssue{Severity: "error", Code: p.code, Diagnostics: p.text}
+	if p.parameter != "" {
+		issue.Expression = []string{p.parameter}
+	}
+	return issue
 }
 
 // seconds rounds up, so that nobody comes back too early.
@@ -157,6 +171,9 @@ func (a *API) writeJSON(c *gin.Context, status int, contentType string, document
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(document); err != nil {
 		panic(err) // only our own types come here
+	}
+	if contentType == contentTypeFHIR {
+		contentType = fhirType(c)
 	}
 	a.renewDeadline(c)
 	c.Data(status, contentType, body.Bytes())
