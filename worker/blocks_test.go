@@ -46,7 +46,7 @@ func (f *fixture) blocks(t *testing.T, id uuid.UUID) map[string][]string {
 				headers++
 			}
 		}
-		require.Equal(t, int64(len(lines)-headers), file.Count, "headers are not resources")
+		require.Equal(t, len(lines)-headers, file.Count, "headers are not resources")
 		require.Equal(t, goesOnIn != "", goesOnIn == file.URL, "what goes on does so in the next")
 		for i, line := range lines {
 			patient, isHeader := headerOf(t, line)
