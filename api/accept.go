@@ -49,7 +49,7 @@ func fhirType(c *gin.Context) string {
 			any = max(any, one.weight)
 		}
 	}
-	if plain > fhir && (fhir >= 0 || plain >= any) {
+	if plain > max(fhir, 0) && (fhir >= 0 || plain >= any) {
 		return contentTypeJSON
 	}
 	return contentTypeFHIR
