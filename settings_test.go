@@ -99,6 +99,8 @@ func TestSettingsRefused(t *testing.T) {
 		{"ManySlots", serve("--slots=100000"), exitUsage, "SLUICE_SLOTS"},
 		{"NoDumps", serve("--max-dumps=0"), exitUsage, "SLUICE_MAX_DUMPS"},
 		{"NoParts", serve("--part-size=0"), exitUsage, "SLUICE_PART_SIZE"},
+		{"SmallParts", serve("--part-size=8KiB"), exitUsage, "SLUICE_PART_SIZE (--part-size) must be at least 64KiB, got 8192 bytes"},
+		{"SmallFiles", serve("--max-file-size=1"), exitUsage, "SLUICE_MAX_FILE_SIZE (--max-file-size) must be at least 64KiB, got 1 bytes"},
 		{"NoWindow", serve("--export-window=0"), exitUsage, "SLUICE_EXPORT_WINDOW"},
 		{"BadClientLimit", serve("--client-exports=-1"), exitUsage, "SLUICE_CLIENT_EXPORTS"},
 		{"BadTotalLimit", serve("--total-exports=-1"), exitUsage, "SLUICE_TOTAL_EXPORTS"},

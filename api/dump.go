@@ -88,15 +88,8 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 		return request, err
 	}
 	request.format = dump.Format{VersionIDString: a.config.VersionIDString, CreatedAtURL: a.config.CreatedAtURL}
-	if request.since, err = params.since("_since"); err != nil {
-		return request, err
-	}
-	if request.format.FHIR, err = params.boolean("fhir"); err != nil {
-		return request, err
-	}
-	if request.gzip, err = params.boolean("gzip"); err != nil {
-		return request, err
-	}
+	request.since = params.since()
+	request.format.FHIR, request.gzip = params.boolean("fhir"), params.boolean("gzip")
 	return request, params.end()
 }
 

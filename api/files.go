@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -21,9 +22,15 @@ import (
 
 const filesPath = "/fhir/$export-files/"
 
+// gzipSuffix ends the names of gzip files.
+const gzipSuffix = ".gz"
+
 // fileURL is where a file can be had with the client's own credentials.
 func (a *API) fileURL(c *gin.Context, export jobs.Export, file jobs.File) string {
 	name := strings.TrimPrefix(file.ObjectKey, export.ID.String()+"/")
+	if !export.Request.RawGzip {
+		name = strings.TrimSuffix(name, gzipSuffix) // what curl -O saves is ndjson
+	}
 	return a.baseURL(c) + filesPath + export.ID.String() + "/" + (&url.URL{Path: name}).EscapedPath()
 }
 
@@ -39,7 +46,8 @@ func (a *API) file(c *gin.Context, client auth.Client) error {
 	if export.State == jobs.Expired || export.ExpiresAt != nil && time.Now().After(*export.ExpiresAt) {
 		return expired()
 	}
-	key := export.ID.String() + "/" + strings.TrimPrefix(c.Param("name"), "/")
+	name := strings.TrimSuffix(strings.TrimPrefix(c.Param("name"), "/"), gzipSuffix)
+	key := export.ID.String() + "/" + name + gzipSuffix
 	file, err := a.config.Exports.File(c.Request.Context(), export.ID, key)
 	if errors.Is(err, jobs.ErrNotFound) {
 		return notFound("the export has no such file, or is not completed")
@@ -57,6 +65,9 @@ func (a *API) file(c *gin.Context, client auth.Client) error {
 
 	form := formOf(export, file)
 	unpack := form.encoding != "" && !acceptsGzip(c)
+	if form.encoding != "" { // the client gets ndjson: from here, or by unpacking what it asked for
+		form.name = strings.TrimSuffix(form.name, gzipSuffix)
+	}
 	if unpack {
 		form.encoding = ""
 	}
@@ -86,15 +97,15 @@ type form struct {
 	name        string // to save it as
 }
 
-// formOf makes a file what its client wants it to be: ndjson that HTTP unpacks,
-// or the file as it is stored.
+// formOf returns how a link shows a file: as ndjson that HTTP unpacks, or as it
+// is stored. The name is that of the bytes as they travel, which is what curl and
+// wget save.
 func formOf(export jobs.Export, file jobs.File) form {
-	// deleted/Patient.0001 and Patient.0001 may end up in one folder.
-	name := strings.ReplaceAll(strings.TrimPrefix(file.ObjectKey, export.ID.String()+"/"), "/", "-")
+	name := path.Base(file.ObjectKey)
 	if export.Request.RawGzip {
 		return form{contentType: "application/gzip", name: name}
 	}
-	return form{contentType: jobs.NDJSON, encoding: "gzip", name: strings.TrimSuffix(name, ".gz")}
+	return form{contentType: jobs.NDJSON, encoding: "gzip", name: name}
 }
 
 // announce sets the headers that the form and the tag of the file ask for.

@@ -96,24 +96,16 @@ type groupQuery struct {
 
 // read understands the parameters of the search.
 func (q *groupQuery) read(params *parameters) error {
-	if value, ok, err := params.one("_count"); err != nil {
-		return err
-	} else if ok {
+	if value, ok := params.one("_count"); ok {
 		count, err := strconv.Atoi(value)
 		if err != nil || count < 1 {
-			return invalid("_count", "_count is a number, 1 or more, not %s", quote(value))
+			_ = params.refuse(invalid("_count", "_count is a number, 1 or more, not %s", quote(value)))
 		}
 		q.count = min(count, maxGroups)
 	}
-	if err := readFormat(params); err != nil {
-		return err
-	}
-	var err error
-	if q.after, _, err = params.one("_after"); err != nil {
-		return err
-	}
-	if !storable(q.after) {
-		return invalid("_after", "_after is the id of a Group")
+	readFormat(params)
+	if q.after, _ = params.one("_after"); !storable(q.after) {
+		_ = params.refuse(invalid("_after", "_after is the id of a Group"))
 	}
 	q.criteria = url.Values{}
 	criteria, names := url.Values{}, url.Values{}
@@ -130,14 +122,20 @@ func (q *groupQuery) read(params *parameters) error {
 	}
 	filter, err := search.Parse("Group", criteria.Encode())
 	var refused *search.Error
-	if errors.As(err, &refused) {
-		return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: refused.Parameter, text: refused.Error()}
-	}
-	if err != nil {
+	switch {
+	case errors.As(err, &refused):
+		_ = params.refuse(&problem{status: http.StatusBadRequest, code: "not-supported", parameter: refused.Parameter, text: refused.Error()})
+	case err != nil:
 		return internal(err)
+	default:
+		q.only = source.Condition(filter.Condition().SQL())
 	}
-	q.only = source.Condition(filter.Condition().SQL())
-	return byName(&q.only, names)
+	if err := params.refuse(byName(&q.only, names)); err != nil {
+		return err
+	}
+	// A document that is not a resource has no members to leave out.
+	q.only.Where = strings.TrimPrefix("("+q.only.Where+") AND ", "() AND ") + "jsonb_typeof(r.resource) = 'object'"
+	return params.verdict()
 }
 
 // byName adds the criteria name, name:exact and name:contains: of the values of

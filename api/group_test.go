@@ -200,3 +200,17 @@ func TestGroupsByScope(t *testing.T) {
 		requireRefusal(t, b.do(t, request), http.StatusUnauthorized, "login", "")
 	}
 }
+
+// A row that is not a resource is no Group, and does not break the search.
+func TestGroupThatIsNone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Group")
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('a', 1, 'created', '17'), ('b', 2, 'created', '{"type": "person"}'), ('c', 3, 'created', '[1]'), ('d', 4, 'created', '{"type": "person"}')`)
+	ids, next := b.searchGroups(t, "/fhir/Group?_count=1")
+	require.Equal(t, []string{"b"}, ids)
+	ids, next = b.searchGroups(t, next)
+	require.Equal(t, []string{"d"}, ids)
+	require.Empty(t, next)
+	requireRefusal(t, b.get(t, "/fhir/Group/a"), http.StatusNotFound, "not-found", "")
+}

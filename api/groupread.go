@@ -62,7 +62,7 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: contentTypeFHIR}
+	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: fhirType(c)}
 	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
 	result, err := dump.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
 		return body.abortOn(a.config.Source.Scan(ctx, scan, fn))

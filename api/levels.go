@@ -63,17 +63,16 @@ func (a *API) lookup(ctx context.Context, query search.Query) (ids []string, err
 
 // readPatients reads the parameter patient: references to patients, or their
 // ids. nil means that it was not given.
-func (a *API) readPatients(ctx context.Context, params *parameters, request jobs.Request) ([]string, error) {
+func (a *API) readPatients(ctx context.Context, params *parameters, request jobs.Request) (ids []string, err error) {
 	given, ok := params.list("patient")
-	ignore, err := readPatientErrors(params)
-	if err != nil || !ok {
-		return nil, err
+	ignore := readPatientErrors(params)
+	if !ok {
+		return nil, nil
 	}
 	before := params.lenient
 	params.lenient = params.lenient || ignore
 	defer func() { params.lenient = before }()
 
-	var ids []string
 	seen := map[string]bool{}
 	for _, reference := range given {
 		id, found := a.patientID(reference)
@@ -88,10 +87,13 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 			ids = append(ids, id)
 		}
 	}
+	if len(params.problems) > 0 {
+		return nil, nil // the request is refused before anybody is looked up
+	}
 	if ids, err = a.knownPatients(ctx, params, request, ids); err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 { // to export all patients instead would be more than was asked for
+	if len(ids) == 0 && len(params.problems) == 0 { // to export all patients instead would be more than was asked for
 		return nil, &problem{status: 400, code: "not-found", parameter: "patient", text: "patient names nobody whose resources can be exported"}
 	}
 	return ids, nil
@@ -99,15 +101,12 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 
 // readPatientErrors reads Aidbox's parameter that says what to do with patients
 // who are not there.
-func readPatientErrors(params *parameters) (ignore bool, err error) {
-	value, ok, err := params.one("onPatientError")
-	switch {
-	case err != nil || !ok || value == "fail":
-		return false, err
-	case value == "ignore":
-		return true, nil
+func readPatientErrors(params *parameters) (ignore bool) {
+	value, ok := params.one("onPatientError")
+	if ok && value != "fail" && value != "ignore" {
+		_ = params.refuse(invalid("onPatientError", "onPatientError is fail or ignore, not %s", quote(value)))
 	}
-	return false, invalid("onPatientError", "onPatientError is fail or ignore, not %s", quote(value))
+	return value == "ignore"
 }
 
 // patientID takes the id out of Patient/123, https://…/Patient/123 or 123.

@@ -114,9 +114,9 @@ func readPage(c *gin.Context, export jobs.Export) (int, error) {
 	if text == "" {
 		return 1, nil
 	}
-	page, err := strconv.Atoi(text)
+	page, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || page < 1 || page > 1 && !export.Request.PartialManifests {
 		return 0, notFound("the manifest has no such page")
 	}
-	return page, nil
+	return int(page), nil
 }

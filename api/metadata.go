@@ -103,7 +103,7 @@ func (a *API) metadata(c *gin.Context) error {
 		document = &capabilityDocument{base: base, text: a.describeCapabilities(base)}
 		a.capabilities.Store(document)
 	}
-	c.Data(http.StatusOK, contentTypeFHIR, document.text)
+	c.Data(http.StatusOK, fhirType(c), document.text)
 	return nil
 }
 

@@ -54,7 +54,7 @@ func TestParts(t *testing.T) {
 		// The first part has two files, the second none.
 		files := []jobs.File{wrote(part, 7)[0], {
 			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
-			Resources: 1, PlainBytes: 100, Bytes: 42, SHA256: []byte("hash"),
+			Resources: 1, PlainBytes: 100, MaxLineBytes: 60, Bytes: 42, SHA256: []byte("hash"),
 		}}[:2*(1-n)]
 		require.NoError(t, f.store.Done(a.ctx, a.job, part, files, func(context.Context) error { published++; return nil }))
 		a.end(errors.New("too late to matter"))
@@ -70,7 +70,7 @@ func TestParts(t *testing.T) {
 		{Kind: jobs.Output, ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz", Resources: 7},
 		{
 			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
-			Resources: 1, PlainBytes: 100, Bytes: 42, SHA256: []byte("hash"),
+			Resources: 1, PlainBytes: 100, MaxLineBytes: 60, Bytes: 42, SHA256: []byte("hash"),
 		},
 	}, files.Output)
 	require.Nil(t, files.Deleted, "nobody knows")

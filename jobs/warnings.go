@@ -15,13 +15,13 @@ type Warning struct {
 }
 
 // warningsName is the file of the outcomes that the kick-off itself has.
-const warningsName = "request.OperationOutcome.ndjson.gz"
+const warningsName = "request.errors.ndjson.gz"
 
 // WarningsKey is where the outcomes of Request.Warnings go. No part writes them.
 func WarningsKey(id uuid.UUID) string { return id.String() + "/error/" + warningsName }
 
 const warningsSQL = `
-SELECT 'outcome', 'OperationOutcome', $2::text, jsonb_array_length(request->'warnings'), 0::bigint, 0::bigint, NULL::bytea, false, ''
+SELECT 'outcome', 'OperationOutcome', $2::text, jsonb_array_length(request->'warnings'), 0::bigint, 0::bigint, 0::bigint, NULL::bytea, false, ''
 FROM sluice.export WHERE id = $1 AND request ? 'warnings'`
 
 // warningsFile lists the file of the kick-off's outcomes, if there are some.

@@ -162,7 +162,7 @@ func moments(s string) (stretch[time.Time], bool) {
 		"2006-01-02T15:04:05":  func(t time.Time) time.Time { return t.Add(time.Microsecond) },
 	} {
 		if t, err := time.Parse(layout, s); err == nil && s[:4] != "0000" && !strings.Contains(s, ",") {
-			low := t.UTC().Round(time.Microsecond)
+			low := t.UTC().Truncate(time.Microsecond)
 			high := last(low)
 			return stretch[time.Time]{&low, &high}, true
 		}

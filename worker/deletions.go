@@ -45,7 +45,7 @@ func (w *exportWorker) planDeletions(ctx context.Context, wanted selection, expo
 			Kind:         jobs.Deletions,
 			ResourceType: table.Type,
 			Scan:         scan,
-			ObjectKey:    fmt.Sprintf("%s/deleted/%s.0001%s", export.ID, table.Type, fileSuffix),
+			ObjectKey:    fmt.Sprintf("%s/deleted/%s.deleted.0001%s", export.ID, table.Type, fileSuffix),
 			Bytes:        table.HistoryBytes,
 		})
 	}

@@ -61,9 +61,13 @@ func TestExport(t *testing.T) {
 func (f *fixture) output(t *testing.T, resourceType, key string, count int64) jobs.ManifestOutput {
 	t.Helper()
 	stored := f.object(t, key)
+	longest := 0
+	for _, line := range unzip(t, stored) {
+		longest = max(longest, len(line))
+	}
 	return jobs.ManifestOutput{
 		Type: resourceType, URL: key, Count: count, FileSize: int64(len(stored)),
-		Extension: &jobs.FileExtension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored))},
+		Extension: &jobs.FileExtension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored)), MaxLineBytes: int64(longest)},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,13 +107,7 @@ func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason str
 
 // passes tells whether what went wrong may be better next time.
 func passes(err error) bool {
-	var column *source.ColumnError
-	var unreadable *source.UnreadableError
-	if errors.As(err, &column) || errors.As(err, &unreadable) {
-		return false
-	}
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && isFinal(pgErr.Code) {
+	if source.Permanent(err) {
 		return false
 	}
 	for _, final := range []error{
@@ -185,13 +178,4 @@ func sourceReason(err *pgconn.PgError) string {
 		return "the table was locked too long by another session, such as one that rewrites or alters it"
 	}
 	return fmt.Sprintf("the database reported an error (SQLSTATE %s)", err.Code)
-}
-
-// isFinal tells whether an SQLSTATE stays the same whoever asks, and how often.
-// A password that is wrong is not of these: another process may have the right
-// one.
-func isFinal(code string) bool {
-	return strings.HasPrefix(code, "22") || // data exceptions
-		strings.HasPrefix(code, "42") || // no such table, no right to read it, …
-		code == "XX001" || code == "XX002" // corrupted data, corrupted index
 }

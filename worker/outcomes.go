@@ -34,9 +34,13 @@ func (o *outcomes) add(issue dump.Issue) {
 		o.more++
 		return
 	}
+	result := "it is exported as it is stored"
+	if issue.Omitted {
+		result = "it is not exported"
+	}
 	o.write(fhir.OutcomeIssue{
 		Code:        "structure",
-		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; it is exported as it is stored", issue.ResourceType, issue.ID, issue.Path, issue.Reason),
+		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; %s", issue.ResourceType, issue.ID, issue.Path, issue.Reason, result),
 		Expression:  []string{issue.Path},
 	})
 }
@@ -58,6 +62,10 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 		o.write(fhir.OutcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
 	}
 	plain := int64(o.lines.Len())
+	longest := 0
+	for line := range bytes.Lines(o.lines.Bytes()) {
+		longest = max(longest, len(line)-len("\n"))
+	}
 	packed, err := o.pack()
 	if err != nil {
 		return jobs.File{}, nil, err
@@ -69,6 +77,7 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 		ObjectKey:    key,
 		Resources:    o.count,
 		PlainBytes:   plain,
+		MaxLineBytes: int64(longest),
 		Bytes:        int64(packed.Len()),
 		SHA256:       sum[:],
 	}
@@ -103,9 +112,11 @@ func (o *outcomes) pack() (*bytes.Buffer, error) {
 	return &packed, nil
 }
 
-// outcomesKey is where the outcomes of a part go: beside its first file, in a
-// folder of their own, since a resource type can be named OperationOutcome too.
+// outcomesKey returns the key of a part's outcomes: error/Patient.errors.0003.ndjson.gz
+// for a part whose first file is Patient.0003.ndjson.gz. Base names are unique
+// within an export, so that a client can save its files to one directory.
 func outcomesKey(objectKey string) string {
 	folder, file := path.Split(objectKey)
-	return folder + "error/" + strings.TrimSuffix(file, fileSuffix) + ".OperationOutcome" + fileSuffix
+	name, number, _ := strings.Cut(file, ".")
+	return folder + "error/" + name + ".errors." + number
 }
