@@ -37,7 +37,7 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err := params.checkCount(maxValues); err != nil {
 		return err
 	}
-	params.lenient = prefersLenient(c)
+	params.lenient, params.base = prefersLenient(c), a.baseURL(c)+"/fhir"
 	if err := readFormat(params); err != nil {
 		return err
 	}
