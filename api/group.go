@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -120,7 +122,7 @@ func (q *groupQuery) read(params *parameters) error {
 		}
 		q.criteria[name] = values
 	}
-	filter, err := search.Parse("Group", criteria.Encode())
+	filter, err := search.Parse("Group", encodeSearch(criteria))
 	var refused *search.Error
 	switch {
 	case errors.As(err, &refused):
@@ -138,31 +140,41 @@ func (q *groupQuery) read(params *parameters) error {
 	return params.verdict()
 }
 
+// encodeSearch writes decoded parameters of a query as search.Parse reads them.
+func encodeSearch(parameters url.Values) string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		for _, value := range parameters[name] {
+			pairs = append(pairs, search.Encode(name, value))
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
 // byName adds the criteria name, name:exact and name:contains: of the values of
-// one, separated by commas, any. Without a modifier, the beginning counts, in
-// either case.
+// one, separated by commas, any. Without a modifier, the beginning counts; case and
+// accents count only for exact.
 func byName(only *source.Condition, names url.Values) error {
-	escape := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+	const stored = "r.resource->>'name'"
 	for name, criteria := range names {
 		for _, values := range criteria {
 			var one []string
 			for value := range strings.SplitSeq(values, ",") {
-				pattern, operator := escape.Replace(value), "ILIKE"
-				switch name {
-				case "name":
-					pattern += "%"
-				case "name:contains":
-					pattern = "%" + pattern + "%"
-				case "name:exact":
-					operator = "LIKE"
-				default:
-					return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + ": the modifier is not supported here; exact and contains are"}
-				}
 				if value == "" || !storable(value) {
 					return invalid(name, "%s has an empty value", name)
 				}
-				only.Args = append(only.Args, pattern)
-				one = append(one, fmt.Sprintf("r.resource->>'name' %s $%d::text", operator, len(only.Args)))
+				only.Args = append(only.Args, value)
+				wanted := fmt.Sprintf("$%d::text", len(only.Args))
+				switch name {
+				case "name":
+					one = append(one, "starts_with("+search.Fold(stored)+", "+search.Fold(wanted)+")")
+				case "name:contains":
+					one = append(one, "strpos("+search.Fold(stored)+", "+search.Fold(wanted)+") > 0")
+				case "name:exact":
+					one = append(one, stored+" = "+wanted)
+				default:
+					return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + ": the modifier is not supported here; exact and contains are"}
+				}
 			}
 			where := "(" + strings.Join(one, " OR ") + ")"
 			if only.Where != "" {

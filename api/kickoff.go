@@ -38,7 +38,7 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err := params.checkCount(maxValues); err != nil {
 		return err
 	}
-	params.lenient = prefersLenient(c)
+	params.lenient, params.base = prefersLenient(c), a.baseURL(c)+"/fhir"
 	readFormat(params)
 	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
 		return err

@@ -75,9 +75,9 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 
 	seen := map[string]bool{}
 	for _, reference := range given {
-		id, found := a.patientID(reference)
+		id, found := patientID(params.base, reference)
 		if !found {
-			if err := params.forgive(invalid("patient", "patient is a reference such as Patient/123, or an id, not %s", quote(reference))); err != nil {
+			if err := params.forgive(invalid("patient", "patient must be a reference to a patient of this server such as Patient/123, or an id, got %s", quote(reference))); err != nil {
 				return nil, err
 			}
 			continue
@@ -109,16 +109,20 @@ func readPatientErrors(params *parameters) (ignore bool) {
 	return value == "ignore"
 }
 
-// patientID takes the id out of Patient/123, https://…/Patient/123 or 123.
-func (a *API) patientID(reference string) (id string, ok bool) {
-	id = reference
-	if i := strings.LastIndexByte(reference, '/'); i >= 0 {
-		id = reference[i+1:]
-		if before := reference[:i]; before != "Patient" && !strings.HasSuffix(before, "/Patient") {
+// patientID returns the id in Patient/123, in a version of that, in its URL on this
+// server, whose base is given, or in 123 itself. A URL on another server names another
+// patient.
+func patientID(base, reference string) (id string, ok bool) {
+	id = strings.TrimPrefix(reference, "Patient/")
+	if len(reference) > len(base) && strings.EqualFold(reference[:len(base)], base) {
+		if id, ok = strings.CutPrefix(reference[len(base):], "/Patient/"); !ok {
 			return "", false
 		}
 	}
-	return id, id != "" && storable(id) && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == '|' || r == '?' || r == '#' })
+	if before, version, versioned := strings.Cut(id, "/_history/"); versioned && id != reference && version != "" && !strings.ContainsAny(version, "/?#") {
+		id = before
+	}
+	return id, id != "" && storable(id) && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || strings.ContainsRune("/|?#", r) })
 }
 
 // knownPatients leaves out who is not there or not a member of the group, if

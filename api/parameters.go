@@ -21,6 +21,9 @@ type parameters struct {
 	values url.Values
 	taken  []string
 
+	// base is the URL of this server's resources, without a slash at the end.
+	base string
+
 	// lenient carries on without what is not supported, as the client prefers
 	// it, and warnings says what that was.
 	lenient  bool
