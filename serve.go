@@ -49,6 +49,7 @@ type service struct {
 	registry *prometheus.Registry
 
 	state  *pgxpool.Pool
+	clock  *jobs.Clock // of the state database
 	source *source.Source
 	bucket *storage.Bucket
 
@@ -75,6 +76,11 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, registry: telemetry.NewRegistry()}
+	s.clock = jobs.NewClock(state)
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_state_clock_offset_seconds",
+		Help: "How far the clock of the state database is ahead of this process's.",
+	}, func() float64 { return s.clock.Offset().Seconds() }))
 	s.ready = telemetry.NewReadiness(logger, s.checks()...)
 	err = s.check(ctx)
 	if err == nil {
@@ -123,6 +129,7 @@ func (s *service) run(ctx context.Context, parts ...func(context.Context) error)
 		parts = append(parts, func(ctx context.Context) error { return admin.Serve(ctx, s.admin) })
 		s.logger.InfoContext(ctx, "admin listener", "address", s.admin.Addr().String())
 	}
+	group.Go(func() error { s.clock.Watch(ctx, s.logger); return nil })
 	for _, part := range parts {
 		group.Go(func() error { return part(ctx) })
 	}
@@ -223,6 +230,7 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 	fit := &fitness{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
+		Clock:        s.clock,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
 		Fit:          fit.check,

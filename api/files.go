@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/gzip"
@@ -36,7 +35,7 @@ func (a *API) file(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
-	if export.State == jobs.Expired || export.ExpiresAt != nil && time.Now().After(*export.ExpiresAt) {
+	if export.State == jobs.Expired || export.ExpiresAt != nil && export.ReadAt.After(*export.ExpiresAt) {
 		return expired()
 	}
 	key := export.ID.String() + "/" + strings.TrimPrefix(c.Param("name"), "/")

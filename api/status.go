@@ -25,7 +25,7 @@ func (a *API) status(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
-	wait := pollAfter(time.Since(export.CreatedAt))
+	wait := pollAfter(export.ReadAt.Sub(export.CreatedAt))
 	if !a.polls.allow(export.ID, time.Now()) {
 		return throttled("the status is asked for too often", wait)
 	}

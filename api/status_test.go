@@ -3,11 +3,13 @@ package api_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
 const statusPath = "/fhir/$export-status/"
@@ -44,6 +46,18 @@ func TestStatusWhileItRuns(t *testing.T) {
 		}
 		require.Empty(t, got.body)
 	}
+}
+
+// The age of an export, and what is left of the life of its files, are counted
+// by the clock that set their times: the database's.
+func TestStatusWithASkewedClock(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, sourcetest.SkewedDatabase(t, -time.Hour))
+	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+	require.Equal(t, "1", b.get(t, statusPath+id.String()).Header.Get("Retry-After"))
+
+	b.exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = now(), expires_at = now() + interval '10 min' WHERE id = $1`, id)
+	require.Equal(t, http.StatusOK, b.get(t, statusPath+id.String()).StatusCode)
 }
 
 func TestStatusOfAFailedExport(t *testing.T) {

@@ -28,7 +28,7 @@ type exportWorker struct {
 // Timeout bounds the life of an export and its snapshot, from the kick-off on
 // and over all processes that take it in turn.
 func (w *exportWorker) Timeout(job *river.Job[jobs.ExportArgs]) time.Duration {
-	return max(time.Until(job.CreatedAt.Add(w.config.MaxAge)), time.Second)
+	return max(job.CreatedAt.Add(w.config.MaxAge).Sub(w.config.Clock.Now()), time.Second)
 }
 
 // Work runs the export. One that has ended meanwhile needs no more.

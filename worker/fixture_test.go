@@ -40,7 +40,13 @@ type fixture struct {
 // newFixture makes the FHIR tables by the setup's SQL.
 func newFixture(t *testing.T, setup string) *fixture {
 	t.Helper()
-	f := &fixture{url: sourcetest.Database(t), bucketURL: storagetest.Bucket(t)}
+	return newFixtureOn(t, sourcetest.Database(t), setup)
+}
+
+// newFixtureOn is newFixture in a database of the caller.
+func newFixtureOn(t *testing.T, databaseURL, setup string) *fixture {
+	t.Helper()
+	f := &fixture{url: databaseURL, bucketURL: storagetest.Bucket(t)}
 	f.db = openPool(t, f.url, 0)
 	_, err := migrations.Up(t.Context(), f.db)
 	require.NoError(t, err)
@@ -123,9 +129,11 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	if opts.noSource {
 		src = nil
 	}
+	pool := openPool(t, f.url, opts.databaseConns)
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
-		Database:     openPool(t, f.url, opts.databaseConns),
+		Clock:        jobs.NewClock(pool),
+		Database:     pool,
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
 		MaxAge:       opts.maxAge,
 		MaxFileBytes: opts.maxFileBytes,

@@ -41,6 +41,10 @@ type Config struct {
 	// Bucket is where objects go.
 	Bucket *storage.Bucket
 
+	// Clock tells the time of the state database. Run measures it once; after
+	// that its owner keeps it up to date (jobs.Clock.Watch).
+	Clock *jobs.Clock
+
 	// Database is the state database, migrated. Each export takes one
 	// connection more than the pool allows for as long as it runs, each part one
 	// of the pool's now and then.
@@ -118,6 +122,7 @@ func (c Config) withDefaults() Config {
 // Worker does the jobs of exports until it is stopped.
 type Worker struct {
 	client *river.Client[pgx.Tx]
+	clock  *jobs.Clock
 	fit    func(context.Context) error
 	logger *slog.Logger
 	store  *jobs.Store
@@ -147,14 +152,15 @@ func New(cfg Config) (*Worker, error) {
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
 		RescueStuckJobsAfter: 2 * shortJob,
-		RetryPolicy:          retrySoon{},
+		RetryPolicy:          retrySoon{clock: cfg.Clock},
 		SoftStopTimeout:      cfg.StopTimeout,
+		Test:                 river.TestConfig{Time: cfg.Clock}, // the only way to give River a clock
 		Workers:              workers,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	return &Worker{client: client, fit: cfg.Fit, logger: cfg.Logger, store: store}, nil
+	return &Worker{client: client, clock: cfg.Clock, fit: cfg.Fit, logger: cfg.Logger, store: store}, nil
 }
 
 // shortJob is the time that jobs get which set none themselves: cleaning up.
@@ -174,6 +180,9 @@ func queues(cfg Config) map[string]river.QueueConfig {
 // Run works until ctx ends; then it takes no more jobs, lets the running ones
 // go on for a while, gives back the rest, and returns.
 func (w *Worker) Run(ctx context.Context) error {
+	if err := w.clock.Measure(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	if err := w.client.Start(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it began
