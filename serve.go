@@ -106,7 +106,7 @@ func (s *service) check(ctx context.Context) error {
 		return err
 	}
 	if err := s.bucket.Check(ctx); err != nil {
-		s.logger.WarnContext(ctx, "exports will fail", "error", err)
+		s.logger.WarnContext(ctx, "exports will wait for the object store", "error", err)
 	}
 	return nil
 }
@@ -239,7 +239,9 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 		Logger:       s.logger,
 		MaxAge:       settings.MaxAge,
 		MaxFileBytes: int64(settings.MaxFileSize),
+		OutageLimit:  settings.OutageLimit,
 		PartBytes:    int64(settings.PartSize),
+		Registry:     s.registry,
 		Retention:    settings.Retention,
 		Slots:        settings.slots(),
 		Source:       s.source,
@@ -249,6 +251,7 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 	if err != nil {
 		return err
 	}
+	s.ready.Add(telemetry.Check{Name: "worker", Do: w.Ready})
 	s.logger.InfoContext(ctx, "working off exports", "version", currentVersion())
 	return w.Run(ctx)
 }

@@ -33,6 +33,11 @@ func TestStatusWhileItRuns(t *testing.T) {
 		{`UPDATE sluice.export SET created_at = now() - interval '1 day' WHERE id = $1`, "99%", "30"},
 		{`UPDATE sluice.export SET generation = 2, bytes_planned = 0, bytes_done = 0 WHERE id = $1`, "0% (begun anew, attempt 2)", "30"},
 		{`UPDATE sluice.export SET bytes_planned = 1000, bytes_done = 120 WHERE id = $1`, "72% (begun anew, attempt 2)", "30"},
+		{
+			`UPDATE sluice.export SET waiting_since = '2024-05-06T10:02:03Z', waiting_reason = 'the object store is full' WHERE id = $1`,
+			"72% (begun anew, attempt 2; waiting since 10:02:03Z: the object store is full)", "30",
+		},
+		{`UPDATE sluice.export SET generation = 1 WHERE id = $1`, "72% (waiting since 10:02:03Z: the object store is full)", "30"},
 	} {
 		b.exec(t, step.sql, id)
 		got := b.get(t, statusPath+id.String())

@@ -142,7 +142,7 @@ func (f *fixture) begun(t *testing.T, sizes ...int64) jobs.Export {
 	t.Helper()
 	export, err := f.store.Begin(t.Context(), f.accept(t))
 	require.NoError(t, err)
-	require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, plan(export.ID, sizes...)))
+	require.NoError(t, f.store.Start(t.Context(), export, plan(export.ID, sizes...)))
 	return f.get(t, export.ID)
 }
 

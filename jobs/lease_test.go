@@ -40,7 +40,7 @@ func newLostExport(t *testing.T) *lostExport {
 	require.NoError(t, err)
 	export, err := store.Begin(ctx, id)
 	require.NoError(t, err)
-	require.NoError(t, store.Start(ctx, id, export.Generation, jobs.Plan{
+	require.NoError(t, store.Start(ctx, export, jobs.Plan{
 		Snapshot:        "1-1",
 		TransactionTime: time.Now(),
 		Parts: []jobs.PlannedPart{

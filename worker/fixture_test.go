@@ -107,10 +107,12 @@ func (f *fixture) exec(t *testing.T, sql string, args ...any) {
 // reads the fixture's tables into its bucket.
 type options struct {
 	sourceURL, bucketURL string
+	stateURL             string
 	databaseConns        int32
 	giveWay              time.Duration
 	maxAge               time.Duration
 	maxFileBytes         int64
+	outageLimit          time.Duration
 	partBytes            int64
 	retention            time.Duration
 	slots                int
@@ -129,7 +131,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	if opts.noSource {
 		src = nil
 	}
-	pool := openPool(t, f.url, opts.databaseConns)
+	pool := openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns)
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
 		Clock:        jobs.NewClock(pool),
@@ -137,6 +139,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
 		MaxAge:       opts.maxAge,
 		MaxFileBytes: opts.maxFileBytes,
+		OutageLimit:  opts.outageLimit,
 		PartBytes:    opts.partBytes,
 		Retention:    opts.retention,
 		Slots:        opts.slots,
@@ -146,7 +149,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	require.NoError(t, err)
 
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{interrupt: cancel, ended: make(chan struct{})}
+	r := &running{worker: w, interrupt: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		r.err = w.Run(ctx)
@@ -157,6 +160,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 
 // running is a worker at work. interrupt tells it to stop.
 type running struct {
+	worker    *worker.Worker
 	interrupt func()
 	ended     chan struct{}
 	err       error
