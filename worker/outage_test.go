@@ -65,6 +65,8 @@ type answer struct {
 type weather struct {
 	url    string
 	answer atomic.Pointer[answer] // nil passes requests on
+
+	denyDeletes atomic.Bool
 }
 
 func newWeather(t *testing.T, bucketURL string) *weather {
@@ -84,6 +86,9 @@ func newWeather(t *testing.T, bucketURL string) *weather {
 	w := &weather{}
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		instead := w.answer.Load()
+		if w.denyDeletes.Load() && (r.Method == http.MethodDelete || r.URL.Query().Has("delete")) {
+			instead = &answer{http.StatusForbidden, "AccessDenied"}
+		}
 		if instead == nil {
 			pass.ServeHTTP(out, r)
 			return

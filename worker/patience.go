@@ -41,14 +41,14 @@ var _ rivertype.WorkerMiddleware = (*patience)(nil)
 // Work does the job.
 func (p *patience) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
 	err := doInner(ctx)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || !carries(job) {
 		return err
 	}
 	f := diagnose(ctx, p.source, classify(err))
 	if f.kind == unfit {
 		p.unfit(ctx, err)
 	}
-	if !carries(job) || f.kind != outage && f.kind != unfit {
+	if f.kind != outage && f.kind != unfit {
 		return err
 	}
 	return p.wait(ctx, job, f.reason, err)

@@ -165,14 +165,14 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
 		ErrorHandler: &failures{logger: cfg.Logger, store: store},
 		Hooks:        []rivertype.Hook{gate},
-		JobTimeout:   shortJob,
+		JobTimeout:   jobs.ShortJobTimeout,
 		Middleware: []rivertype.Middleware{
 			&patience{logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store, unfit: w.fitness.fail},
 		},
 		Logger:               slog.New(onlyWarnings{cfg.Logger.Handler()}),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
-		RescueStuckJobsAfter: 2 * shortJob,
+		RescueStuckJobsAfter: never, // jobs.Store.Reclaim does that
 		RetryPolicy:          retrySoon{clock: cfg.Clock},
 		SoftStopTimeout:      cfg.StopTimeout,
 		Test:                 river.TestConfig{Time: cfg.Clock}, // the only way to give River a clock
@@ -184,8 +184,8 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 	return client, nil
 }
 
-// shortJob is the time that jobs get which set none themselves: cleaning up.
-const shortJob = 10 * time.Minute
+// never is longer than any process lives.
+const never = 100 * 365 * 24 * time.Hour
 
 func queues(cfg Config) map[string]river.QueueConfig {
 	// A part of a small table takes milliseconds. River would by default look
