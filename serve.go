@@ -222,10 +222,10 @@ func (s *service) tellMargin(ctx context.Context, margin time.Duration) error {
 	return nil
 }
 
-// runWorker works off exports until ctx ends.
-func (s *service) runWorker(ctx context.Context, settings workSettings, margin time.Duration) error {
+// newWorker returns the worker of the process, which the readiness includes.
+func (s *service) newWorker(ctx context.Context, settings workSettings, margin time.Duration) (*worker.Worker, error) {
 	if err := s.tellMargin(ctx, margin); err != nil {
-		return err
+		return nil, err
 	}
 	fit := &fitness{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
@@ -249,11 +249,11 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 		Window:       settings.ExportWindow,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.ready.Add(telemetry.Check{Name: "worker", Do: w.Ready})
 	s.logger.InfoContext(ctx, "working off exports", "version", currentVersion())
-	return w.Run(ctx)
+	return w, nil
 }
 
 type serveCommand struct {
@@ -277,9 +277,13 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	if err != nil {
 		return err
 	}
+	w, err := s.newWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
+	if err != nil {
+		return err
+	}
 	return s.run(ctx,
 		func(ctx context.Context) error { return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings) },
-		func(ctx context.Context) error { return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin) },
+		w.Run,
 	)
 }
 
@@ -332,9 +336,11 @@ func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error
 		return err
 	}
 	defer s.close()
-	return s.run(ctx, func(ctx context.Context) error {
-		return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
-	})
+	w, err := s.newWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, w.Run)
 }
 
 // Validate validates each group.

@@ -57,6 +57,7 @@ const (
 	reasonSourceAway    = "the source database cannot be reached"
 	reasonSourceBusy    = "the source database has no resources left"
 	reasonSourceRefuses = "the source database refuses the login"
+	reasonLoginRefused  = "a database refuses the login"
 	reasonStoreAway     = "the object store cannot be reached"
 	reasonStoreDenies   = "the object store denies access"
 	reasonStoreErrors   = "the object store answers with errors"
@@ -133,7 +134,7 @@ func classifyDatabase(err error) fault {
 		switch code := pgErr.Code; {
 		case strings.HasPrefix(code, "28"), // invalid authorization
 			code == "3D000": // no such database
-			return fault{kind: unfit, reason: reasonSourceRefuses}
+			return fault{kind: unfit, reason: reasonLoginRefused, database: true}
 		case strings.HasPrefix(code, "53"): // too many connections, disk full, out of memory
 			return fault{kind: outage, reason: reasonDatabaseBusy, database: true}
 		case code == "57P03", // starting up or shutting down
@@ -168,6 +169,8 @@ func diagnose(ctx context.Context, from *source.Source, f fault) fault {
 	defer cancel()
 	err := from.Ping(ctx)
 	switch {
+	case err != nil && classify(err).reason == reasonLoginRefused:
+		return fault{kind: unfit, reason: reasonSourceRefuses}
 	case err != nil && classify(err).kind == unfit:
 		return classify(err)
 	case err != nil && classify(err).reason == reasonDatabaseBusy:

@@ -109,10 +109,10 @@ func (f *fitness) await(ctx context.Context) {
 // away is no reason to take none: the jobs wait for it.
 func (f *fitness) check(ctx context.Context) bool {
 	_, before := f.state()
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	err := f.inspect(ctx, before != nil)
-	if ctx.Err() != nil || err == nil {
+	err := f.inspect(limited, before != nil)
+	if err == nil || ctx.Err() != nil {
 		return err == nil
 	}
 	if before == nil && !errors.Is(err, errUnfit) && classify(err).kind != unfit {

@@ -118,3 +118,22 @@ func TestNoWorkerIsFit(t *testing.T) {
 	export := f.await(t, id, jobs.Failed)
 	require.Equal(t, "the object store denies access; gave up after 3s", export.Failure)
 }
+
+// A worker that the source no longer lets in is unfit, too.
+func TestSourceRefusesLogin(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.countAttempts(t, 1)
+	open := f.gate(t, "patient")
+	w := f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 1)
+	f.exec(t, `ALTER ROLE `+f.role+` NOLOGIN`)
+	f.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1`, f.role)
+	open()
+	f.awaitWaiting(t, id, "the source database refuses the login")
+	require.Error(t, w.worker.Ready(t.Context()))
+	f.exec(t, `ALTER ROLE `+f.role+` LOGIN`)
+	f.requireWhole(t, f.await(t, id, jobs.Completed))
+	require.NoError(t, w.worker.Ready(t.Context()))
+}
