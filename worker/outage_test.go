@@ -204,6 +204,9 @@ func TestStateDatabaseAway(t *testing.T) {
 	f.eventually(t, "the part is read again", func() bool { return f.count(t, atGateSQL) == 1 })
 	open()
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
+	f.eventually(t, "the end of the outage is logged", func() bool {
+		return strings.Contains(log.String(), "state database reachable again")
+	})
 	running.stop(t)
 	require.Equal(t, 1, strings.Count(log.String(), "could not check for abandoned jobs"))
 	require.Equal(t, 1, strings.Count(log.String(), "state database reachable again"))
