@@ -88,13 +88,14 @@ func addBrokenWorker(ctx context.Context, e *export) error {
 // wrong.
 func (f *field) brokenWorker() (*service, error) {
 	like := f.workers[0]
-	broken := &service{name: "broken", program: like.program, command: like.command, log: strings.Replace(like.log, like.name, "broken", 1)}
 	bucket, err := url.Parse(f.stand.S3URL())
 	if err != nil {
 		return nil, fmt.Errorf("read the bucket's address: %w", err)
 	}
 	bucket.Host = f.proxy.address
 	bucket.User = url.UserPassword(bucket.User.Username(), "wrong")
-	broken.env = append(like.env[:len(like.env):len(like.env)], "SLUICE_S3_URL="+bucket.String())
-	return broken, nil
+	return &service{
+		name: "broken", program: like.program, command: like.command, log: strings.Replace(like.log, like.name, "broken", 1),
+		env: append(like.env[:len(like.env):len(like.env)], "SLUICE_S3_URL="+bucket.String()),
+	}, nil
 }
