@@ -165,7 +165,8 @@ func diagnose(ctx context.Context, from *source.Source, f fault) fault {
 	if !f.database {
 		return f
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	// A process that begins to stop must not take that for an answer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	err := from.Ping(ctx)
 	switch {
