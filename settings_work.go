@@ -14,6 +14,7 @@ type workSettings struct {
 	MaxExports   int           `env:"SLUICE_MAX_EXPORTS" default:"16" help:"How many exports this process keeps database snapshots for at the same time; more wait."`
 	ExportWindow int           `env:"SLUICE_EXPORT_WINDOW" default:"16" help:"How many parts of one export are queued or running at most: a large export can't crowd out a small one. Fewer than the slots of all workers leave slots idle while a single export runs."`
 	MaxAge       time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may take from its kick-off on, and with it its snapshot; then it fails."`
+	OutageLimit  time.Duration `env:"SLUICE_OUTAGE_LIMIT" default:"1h" help:"How long an export waits while a database or the object store is unavailable or full, or no worker has access to them, before it fails."`
 	MaxFileSize  size          `env:"SLUICE_MAX_FILE_SIZE" default:"4GiB" help:"Maximum ndjson in one file, before compression (at least 64KiB); the rest goes to further files. A single larger resource is a file of its own."`
 	PartSize     size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"Maximum size of a part of a table, in bytes on disk (at least 64KiB). Parts of a small export are smaller, so that all slots have work."`
 	Retention    time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
@@ -41,6 +42,7 @@ func (s *workSettings) Validate() error {
 	return positive(map[string]time.Duration{
 		"SLUICE_HISTORY":      s.History,
 		"SLUICE_MAX_AGE":      s.MaxAge,
+		"SLUICE_OUTAGE_LIMIT": s.OutageLimit,
 		"SLUICE_RETENTION":    s.Retention,
 		"SLUICE_STOP_TIMEOUT": s.StopTimeout,
 	}, map[string]int{"SLUICE_MAX_EXPORTS": s.MaxExports, "SLUICE_EXPORT_WINDOW": s.ExportWindow})

@@ -10,7 +10,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/gzip"
@@ -43,7 +42,7 @@ func (a *API) file(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
-	if export.State == jobs.Expired || export.ExpiresAt != nil && time.Now().After(*export.ExpiresAt) {
+	if export.State == jobs.Expired || export.ExpiresAt != nil && export.ReadAt.After(*export.ExpiresAt) {
 		return expired()
 	}
 	name := strings.TrimSuffix(strings.TrimPrefix(c.Param("name"), "/"), gzipSuffix)

@@ -16,7 +16,7 @@ import (
 // manifest answers with the files of a completed export, or a page of them, with
 // links made for this answer. None outlives its file.
 func (a *API) manifest(c *gin.Context, export jobs.Export, page int) error {
-	left := time.Until(*export.ExpiresAt)
+	left := export.ExpiresAt.Sub(export.ReadAt)
 	if left <= 0 {
 		return expired() // and about to be marked as such
 	}

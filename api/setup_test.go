@@ -70,10 +70,15 @@ type testBundle struct {
 // setup starts a server. It stops with the test.
 func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 	t.Helper()
+	return setupOn(t, sourcetest.Database(t), adjust...)
+}
+
+// setupOn is setup with a database of the caller.
+func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *testBundle {
+	t.Helper()
 
 	b := &testBundle{logs: &logBuffer{}}
 	t.Cleanup(func() { b.logs.requireDiscreet(t) })
-	databaseURL := sourcetest.Database(t)
 	var err error
 	b.bucket, err = storage.Open(storage.Config{URL: storagetest.Bucket(t)})
 	require.NoError(t, err)

@@ -83,6 +83,23 @@ WHERE id IN (
     WHERE state = 'running' AND (metadata->>'cancel_attempted_at')::timestamptz < now() - $1::interval
     FOR NO KEY UPDATE SKIP LOCKED)`
 
+// rescueSQL gives back, or ends, short jobs whose process has died. River would
+// compare the clock of one process with the times of the database, and would
+// rescue jobs that run.
+const rescueSQL = `
+UPDATE river_job SET
+  state = CASE WHEN attempt < max_attempts THEN 'available' ELSE 'discarded' END::river_job_state,
+  scheduled_at = now(),
+  finalized_at = CASE WHEN attempt < max_attempts THEN NULL ELSE now() END
+WHERE id IN (
+    SELECT id FROM river_job
+    WHERE state = 'running' AND kind <> ALL($1) AND attempted_at < now() - $2::interval
+    FOR NO KEY UPDATE SKIP LOCKED)`
+
+// ShortJobTimeout bounds the jobs that are neither of an export nor of a part. It
+// is long over when they are rescued.
+const ShortJobTimeout = 10 * time.Minute
+
 // lostWork is a job whose process has died.
 type lostWork struct {
 	exportID  uuid.UUID
@@ -118,6 +135,10 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 		}
 	}
 	if _, err := s.pool.Exec(ctx, endSQL, LeaseTime); err != nil {
+		return 0, fmt.Errorf("jobs: reclaim: %w", err)
+	}
+	leased := []string{ExportArgs{}.Kind(), PartArgs{}.Kind()}
+	if _, err := s.pool.Exec(ctx, rescueSQL, leased, 2*ShortJobTimeout); err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
 	tag, err := s.pool.Exec(ctx, giveBackSQL, jobIDs)

@@ -40,7 +40,7 @@ func newLostExport(t *testing.T) *lostExport {
 	require.NoError(t, err)
 	export, err := store.Begin(ctx, id)
 	require.NoError(t, err)
-	require.NoError(t, store.Start(ctx, id, export.Generation, jobs.Plan{
+	require.NoError(t, store.Start(ctx, export, jobs.Plan{
 		Snapshot:        "1-1",
 		TransactionTime: time.Now(),
 		Parts: []jobs.PlannedPart{
@@ -63,9 +63,14 @@ func (l *lostExport) exec(sql string) {
 }
 
 // available counts the jobs that a worker would take now.
-func (l *lostExport) available() (count int) {
+func (l *lostExport) available() int {
 	l.t.Helper()
-	require.NoError(l.t, l.pool.QueryRow(l.t.Context(), `SELECT count(*) FROM river_job WHERE state = 'available'`).Scan(&count))
+	return l.count(`SELECT count(*) FROM river_job WHERE state = 'available'`)
+}
+
+func (l *lostExport) count(sql string) (count int) {
+	l.t.Helper()
+	require.NoError(l.t, l.pool.QueryRow(l.t.Context(), sql).Scan(&count))
 	return count
 }
 
@@ -202,4 +207,20 @@ func TestRenewLost(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, l.store.Renew(ctx, before), jobs.ErrOver)
 	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1), jobs.ErrOver)
+}
+
+// Short jobs of a process that died are taken up again, or end if they were tried
+// often enough. The time that counts is the database's.
+func TestReclaimOfShortJobs(t *testing.T) {
+	t.Parallel()
+	l := newLostExport(t)
+	require.NoError(t, l.store.Fail(t.Context(), l.id, "why"))
+	l.exec(`INSERT INTO river_job (kind, queue, max_attempts, args) VALUES ('sweep', 'cleanup', 1, '{}');
+		UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '19 minutes' WHERE queue = 'cleanup'`)
+	l.reclaim()
+	require.Equal(t, 2, l.count(`SELECT count(*) FROM river_job WHERE state = 'running' AND queue = 'cleanup'`))
+	l.exec(`UPDATE river_job SET attempted_at = now() - interval '21 minutes' WHERE queue = 'cleanup'`)
+	l.reclaim()
+	require.Equal(t, 1, l.count(`SELECT count(*) FROM river_job WHERE state = 'available' AND kind = 'cleanup'`))
+	require.Equal(t, 1, l.count(`SELECT count(*) FROM river_job WHERE state = 'discarded' AND kind = 'sweep'`))
 }

@@ -160,8 +160,8 @@ func TestGenerations(t *testing.T) {
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.file`))
 	late.awaitCancel(t) // River stops who still reads the former snapshot
 
-	require.ErrorIs(t, f.store.Start(t.Context(), export.ID, 1, plan(export.ID, 1)), jobs.ErrOver)
-	require.NoError(t, f.store.Start(t.Context(), export.ID, 2, plan(export.ID, 1, 1)))
+	require.ErrorIs(t, f.store.Start(t.Context(), export, plan(export.ID, 1)), jobs.ErrOver)
+	require.NoError(t, f.store.Start(t.Context(), second, plan(export.ID, 1, 1)))
 	require.ErrorIs(t, f.store.Done(context.WithoutCancel(late.ctx), late.job, latePart, nil, mustNotPublish(t)), jobs.ErrOver)
 	_, err = f.store.Hold(t.Context(), late.job.Args)
 	require.ErrorIs(t, err, jobs.ErrOver)
@@ -225,7 +225,7 @@ func TestMembers(t *testing.T) {
 		require.NoError(t, err)
 		planned := plan(export.ID, 1)
 		planned.Members = members
-		require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, planned))
+		require.NoError(t, f.store.Start(t.Context(), export, planned))
 		part, err := f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: export.Generation, Number: 1})
 		require.NoError(t, err)
 		require.Equal(t, members, part.Members)

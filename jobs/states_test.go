@@ -44,7 +44,7 @@ func moves(f *fixture, export jobs.Export) map[string]func(context.Context) erro
 	return map[string]func(context.Context) error{
 		"Begin": func(ctx context.Context) error { _, err := f.store.Begin(ctx, export.ID); return err },
 		"Start": func(ctx context.Context) error {
-			return f.store.Start(ctx, export.ID, export.Generation, plan(export.ID, 1))
+			return f.store.Start(ctx, export, plan(export.ID, 1))
 		},
 		"Complete": func(ctx context.Context) error { return f.store.Complete(ctx, export, time.Hour, nothing) },
 		"Fail":     func(ctx context.Context) error { return f.store.Fail(ctx, export.ID, "late") },

@@ -116,7 +116,7 @@ func TestRequestOfEndedExports(t *testing.T) {
 			require.NoError(t, err)
 			p := plan(id, 1)
 			p.Members = []string{long}
-			require.NoError(t, f.store.Start(t.Context(), id, export.Generation, p))
+			require.NoError(t, f.store.Start(t.Context(), export, p))
 			end(t, f, id)
 
 			require.Equal(t, state, f.get(t, id).State)

@@ -91,7 +91,7 @@ func TestHugePlan(t *testing.T) {
 		huge.Parts[i] = jobs.PlannedPart{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: strconv.Itoa(i)}
 	}
 	began := time.Now()
-	require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, huge))
+	require.NoError(t, f.store.Start(t.Context(), export, huge))
 	t.Logf("a plan of %d parts written down in %v", parts, time.Since(began).Round(time.Millisecond))
 	require.Equal(t, jobs.DefaultWindow, f.queued(t, export.ID))
 	require.Equal(t, parts, f.get(t, export.ID).PartsTotal)

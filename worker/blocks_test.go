@@ -404,7 +404,8 @@ func TestPlanOfBlocksGivesWay(t *testing.T) {
 	}()
 	require.NoError(t, <-altered)
 	open()
-	require.Greater(t, f.await(t, id, jobs.Completed).Generation, 1)
+	f.await(t, id, jobs.Completed)
+	require.Greater(t, f.count(t, `SELECT attempt FROM sluice.export WHERE id = $1`, id), 1, "it was planned again")
 	require.Equal(t, 1, f.count(t, `SELECT attempt FROM river_job WHERE kind = 'export'`), "it did not wait until the lock was refused")
 	f.requireCrowd(t, id)
 }

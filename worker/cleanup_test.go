@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"net/url"
 	"testing"
 	"time"
 
@@ -44,13 +43,13 @@ func TestCleanupDenied(t *testing.T) {
 	running.stop(t)
 	require.NoError(t, f.store.Cancel(t.Context(), id, client))
 
-	u, err := url.Parse(f.bucketURL)
-	require.NoError(t, err)
-	u.User = url.UserPassword(u.User.Username(), "wrong")
-	running = f.start(t, options{bucketURL: u.String()})
+	store := newWeather(t, f.bucketURL)
+	store.denyDeletes.Store(true)
+	running = f.start(t, options{bucketURL: store.url})
 	f.eventually(t, "it was denied", func() bool {
 		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup' AND errors IS NOT NULL`) == 1
 	})
+	require.NoError(t, running.worker.Ready(t.Context()), "it can read and write")
 	running.stop(t)
 	require.Len(t, f.keys(t, id), 3)
 

@@ -50,6 +50,9 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 	}
 	switch {
 	case err == nil:
+		if part.ExportWaits {
+			endWait(ctx, w.store, w.config.Logger, job.Args.ExportID)
+		}
 		return nil
 	case errors.Is(err, jobs.ErrOver):
 		w.config.Logger.InfoContext(ctx, "part no longer wanted", "part", part.ObjectKey, "error", err)

@@ -77,9 +77,7 @@ func TestSourceSilentForAMoment(t *testing.T) {
 	f.start(t, options{sourceURL: proxy.url + "&connect_timeout=1"})
 	id := f.accept(t, jobs.Request{})
 	<-proxy.seen
-	f.eventually(t, "the first attempt has failed", func() bool {
-		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'export' AND errors IS NOT NULL`) == 1
-	})
+	f.awaitWaiting(t, id, "the source database cannot be reached")
 	proxy.serve()
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
 }

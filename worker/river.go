@@ -13,16 +13,16 @@ import (
 )
 
 // retrySoon tries a failed job again after seconds: a client is waiting.
-type retrySoon struct{}
+type retrySoon struct{ clock *jobs.Clock }
 
-func (retrySoon) NextRetry(job *rivertype.JobRow) time.Time {
+func (r retrySoon) NextRetry(job *rivertype.JobRow) time.Time {
 	longest := time.Minute
 	if job.Kind == (jobs.CleanupArgs{}).Kind() {
 		longest = time.Hour // nobody waits, and the store may be down for days
 	}
 	wait := min(time.Duration(len(job.Errors)*len(job.Errors)+1)*time.Second, longest)
 	// Parts that failed together should not come back together.
-	return time.Now().Add(wait + rand.N(wait/2)) //nolint:gosec // not a secret
+	return r.clock.Now().Add(wait + rand.N(wait/2)) //nolint:gosec // not a secret
 }
 
 func periodicJobs() []*river.PeriodicJob {

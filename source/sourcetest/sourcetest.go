@@ -7,6 +7,7 @@ package sourcetest
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/url"
 	"os"
 	"testing"
@@ -38,6 +39,23 @@ func Database(tb testing.TB) string {
 	require.NoError(tb, err)
 	u.Path = "/" + name[0]
 	return u.String()
+}
+
+// SkewedDatabase is Database whose clock is ahead of that of the processes by
+// this much: now() and clock_timestamp() return the shifted time. It is exact to
+// the second.
+func SkewedDatabase(tb testing.TB, ahead time.Duration) string {
+	tb.Helper()
+	databaseURL := Database(tb)
+	for _, name := range []string{"now", "clock_timestamp"} {
+		execute(tb, databaseURL, fmt.Sprintf(
+			`CREATE FUNCTION public.%[1]s() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.%[1]s() + interval '%[2]d s' $$`,
+			name, int(ahead.Seconds())))
+	}
+	execute(tb, databaseURL, `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database());
+	END $$`)
+	return databaseURL
 }
 
 // execute runs one statement on a connection of its own: CREATE and DROP

@@ -1,0 +1,130 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// waitSQL locks the export, so that exactly one caller begins its wait.
+	waitSQL = `
+WITH former AS (
+    SELECT id, waiting_since FROM sluice.export WHERE id = $1 AND state IN ('accepted', 'running') FOR NO KEY UPDATE
+)
+UPDATE sluice.export e SET waiting_since = coalesce(former.waiting_since, now()), waiting_reason = $2
+FROM former WHERE e.id = former.id
+RETURNING former.waiting_since IS NULL, now() - e.waiting_since`
+
+	endWaitSQL = `
+WITH former AS (
+    SELECT id, waiting_since FROM sluice.export WHERE id = $1 AND waiting_since IS NOT NULL FOR NO KEY UPDATE
+)
+UPDATE sluice.export e SET waiting_since = NULL, waiting_reason = NULL
+FROM former WHERE e.id = former.id
+RETURNING now() - former.waiting_since`
+)
+
+// Wait records that the export waits for something that is away. It returns how
+// long the export has waited so far, and whether the wait begins with this call.
+// ErrOver if the attempt is stale or the export has ended.
+func (s *Store) Wait(ctx context.Context, attempt Attempt, reason string) (waited time.Duration, begins bool, err error) {
+	err = s.transact(ctx, "record wait", func(tx pgx.Tx) error {
+		if err := attempt.check(ctx, tx); err != nil {
+			return err
+		}
+		err := tx.QueryRow(ctx, waitSQL, attempt.ExportID, reason).Scan(&begins, &waited)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrOver
+		}
+		return err
+	})
+	return waited, begins, err
+}
+
+// EndWait records that the export makes progress. It returns how long the export
+// has waited, and whether the wait ends with this call.
+func (s *Store) EndWait(ctx context.Context, id uuid.UUID) (waited time.Duration, ends bool, err error) {
+	err = s.pool.QueryRow(ctx, endWaitSQL, id).Scan(&waited)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("jobs: end wait: %w", err)
+	}
+	return waited, true, nil
+}
+
+// strandedAfter is how long a job is due before nobody is expected to take it.
+const strandedAfter = 15 * time.Second
+
+// strandSQL finds exports with a job that is due while no process works on any.
+const strandSQL = `
+UPDATE sluice.export e SET waiting_since = now(), waiting_reason = $1
+WHERE e.state IN ('accepted', 'running') AND e.waiting_since IS NULL
+  AND NOT EXISTS (SELECT FROM sluice.export WHERE state = 'running' AND lease_until > now())
+  AND NOT EXISTS (SELECT FROM sluice.part WHERE state = 'running' AND lease_until > now())
+  AND EXISTS (
+    SELECT FROM river_job j
+    WHERE j.state IN ('available', 'retryable', 'scheduled') AND j.scheduled_at < now() - $2::interval
+      AND (j.id = e.job_id OR j.id IN (SELECT p.job_id FROM sluice.part p WHERE p.export_id = e.id AND p.state <> 'done')))
+RETURNING id`
+
+// Strand records that exports wait for a worker, for a process that takes no jobs
+// itself: those whose jobs nobody takes. It returns the exports whose wait begins
+// with this call.
+func (s *Store) Strand(ctx context.Context, reason string) ([]uuid.UUID, error) {
+	rows, err := s.pool.Query(ctx, strandSQL, reason, strandedAfter)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: record stranded exports: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("jobs: record stranded exports: %w", err)
+	}
+	return ids, nil
+}
+
+// WaitingExport is an export that waits.
+type WaitingExport struct {
+	ID     uuid.UUID
+	Reason string
+
+	// Waited is for how long, Age the time since the kick-off.
+	Waited, Age time.Duration
+}
+
+const waitingSQL = `
+SELECT id, waiting_reason, now() - waiting_since, now() - created_at
+FROM sluice.export WHERE state IN ('accepted', 'running') AND waiting_since IS NOT NULL`
+
+// Waiting lists the exports that wait.
+func (s *Store) Waiting(ctx context.Context) ([]WaitingExport, error) {
+	rows, err := s.pool.Query(ctx, waitingSQL)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: list waiting exports: %w", err)
+	}
+	waiting, err := pgx.CollectRows(rows, pgx.RowToStructByPos[WaitingExport])
+	if err != nil {
+		return nil, fmt.Errorf("jobs: list waiting exports: %w", err)
+	}
+	return waiting, nil
+}
+
+// failWaitingSQL ends an export if its wait has not ended meanwhile.
+const failWaitingSQL = `
+UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2
+WHERE id = $1 AND state IN ('accepted', 'running') AND waiting_since IS NOT NULL
+RETURNING job_id`
+
+// FailWaiting is Fail for an export that has waited too long. ErrOver if it no
+// longer waits.
+func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) error {
+	return s.move(ctx, id, "fail export", func(tx pgx.Tx) error {
+		return s.abandon(ctx, tx, id, ErrOver, failWaitingSQL, id, reason)
+	})
+}

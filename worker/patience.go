@@ -1,0 +1,125 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+const (
+	// minBackoff and maxBackoff bound how long a job waits for something that is
+	// away. In between it is half of the time that its export has waited so far.
+	minBackoff = time.Second
+	maxBackoff = 15 * time.Second
+)
+
+// patience is a middleware of River. It makes jobs wait for what is away,
+// without counting an attempt, and takes jobs from a process that cannot do them.
+type patience struct {
+	river.MiddlewareDefaults
+
+	logger *slog.Logger
+	metric *metrics
+	source *source.Source
+	store  *jobs.Store
+
+	// unfit is told of errors that say something about this process.
+	unfit func(context.Context, error)
+}
+
+var _ rivertype.WorkerMiddleware = (*patience)(nil)
+
+// Work does the job.
+func (p *patience) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
+	err := doInner(ctx)
+	if err == nil || ctx.Err() != nil || !carries(job) {
+		return err
+	}
+	f := diagnose(ctx, p.source, classify(err))
+	if f.kind == unfit {
+		p.unfit(ctx, err)
+	}
+	if f.kind != outage && f.kind != unfit {
+		return err
+	}
+	return p.wait(ctx, job, f.reason, err)
+}
+
+// wait records that the export waits, and returns what makes River give out the
+// job again later.
+func (p *patience) wait(ctx context.Context, job *rivertype.JobRow, reason string, cause error) error {
+	if reason == "" {
+		return river.JobSnooze(backoff(0))
+	}
+	attempt, err := jobs.NewAttempt(job)
+	if err != nil {
+		return errors.Join(err, cause)
+	}
+	// A process that is unfit has begun to stop.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	waited, begins, err := p.store.Wait(ctx, attempt, reason)
+	switch {
+	case errors.Is(err, jobs.ErrOver):
+		return nil // another attempt has the job, or nobody wants it
+	case err != nil: // the state database is away, too: then there is nobody to tell
+		return river.JobSnooze(backoff(0))
+	case begins:
+		p.metric.waits.WithLabelValues(reason).Inc()
+		p.logger.WarnContext(ctx, "export waiting", "export", attempt.ExportID, "reason", reason, "error", cause)
+	}
+	return river.JobSnooze(backoff(waited))
+}
+
+// backoff returns for how long to wait next after so long.
+func backoff(waited time.Duration) time.Duration {
+	next := min(max(waited/2, minBackoff), maxBackoff)
+	return next + rand.N(next/4) //nolint:gosec // not a secret
+}
+
+// endWait records that the export makes progress. It is of no use to fail for
+// that: the next progress does it as well.
+func endWait(ctx context.Context, store *jobs.Store, logger *slog.Logger, id uuid.UUID) {
+	switch waited, ends, err := store.EndWait(ctx, id); {
+	case err != nil && ctx.Err() == nil:
+		logger.WarnContext(ctx, "could not record the end of a wait", "export", id, "error", err)
+	case ends:
+		logger.InfoContext(ctx, "export no longer waiting", "export", id, "waited", waited.Round(time.Second).String())
+	}
+}
+
+// failWaiting fails the exports that have waited longer than the limit, or while
+// their time ran out.
+func failWaiting(ctx context.Context, cfg Config, metric *metrics, store *jobs.Store) error {
+	waiting, err := store.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	metric.waiting.Set(float64(len(waiting)))
+	for _, export := range waiting {
+		reason := export.Reason + "; gave up after " + cfg.OutageLimit.String()
+		switch {
+		case export.Age > cfg.MaxAge:
+			reason = publicReason(errTooLong)
+		case export.Waited <= cfg.OutageLimit:
+			continue
+		}
+		err := store.FailWaiting(ctx, export.ID, reason)
+		switch {
+		case err == nil:
+			cfg.Logger.ErrorContext(ctx, "export failed", "export", export.ID, "reason", reason, "waited", export.Waited.Round(time.Second).String())
+		case !errors.Is(err, jobs.ErrOver):
+			return err
+		}
+	}
+	return nil
+}
