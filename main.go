@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "sluice: %s\n", err)
+		_, _ = fmt.Fprintf(stderr, "sluice: %s\n", sentence(err))
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
@@ -95,10 +96,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
+// secrets match what may hold a secret of a connection string or a URL.
+var secrets = regexp.MustCompile(`(?i)(postgres(?:ql)?://)\S+|(://)\S*@|(password\s*=).*`)
+
 // sentence puts an error on one line. PostgreSQL's driver gives a line to each
-// address it tried, often the same twice.
+// address it tried, often the same twice. A connection string in a wrong place of the
+// command line is quoted by what expected something else, so secrets are masked.
 func sentence(err error) string {
-	lines := strings.Split(err.Error(), "\n")
+	text := secrets.ReplaceAllString(err.Error(), "$1$2$3***")
+	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimSpace(line)
 	}

@@ -62,7 +62,7 @@ type place struct {
 // that is not percent-encoded can end up in any part of it.
 func parse(cfg Config) (place, error) {
 	u, err := url.Parse(cfg.URL)
-	if err != nil {
+	if err != nil || hasStrayAt(cfg.URL) {
 		return place{}, errors.New("the S3 URL can't be read: it is http(s)://key:secret@host:port/bucket/prefix, with / + ? # @ : in key and secret percent-encoded")
 	}
 
@@ -86,6 +86,14 @@ func parse(cfg Config) (place, error) {
 		return place{}, err
 	}
 	return p, nil
+}
+
+// hasStrayAt reports whether an @ follows the host of a URL. Then a slash in the
+// secret has probably made parts of it the host and the bucket, which errors show.
+func hasStrayAt(rawURL string) bool {
+	_, rest, _ := strings.Cut(rawURL, "://")
+	i := strings.IndexAny(rest, "/?#")
+	return i >= 0 && strings.Contains(rest[i:], "@")
 }
 
 // checkEndpoint wants http or https and a host.
