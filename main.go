@@ -69,7 +69,8 @@ const (
 // run runs one command and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := false
-	parser, err := newParser(&cli{}, stdout, stderr, func(int) { exited = true })
+	root := &cli{}
+	parser, err := newParser(root, stdout, stderr, func(int) { exited = true })
 	if err != nil {
 		panic(err) // the tags of cli are wrong
 	}
@@ -78,11 +79,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "sluice: %s\n", sentence(err))
+		report(stderr, args, commandOf(err), err)
 		return exitUsage
 	}
+	out := &output{stdin: os.Stdin, stdout: stdout, stderr: stderr}
+	warnUnknown(parser.Model, root.Log.logger(out))
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(&output{stdin: os.Stdin, stdout: stdout, stderr: stderr})
+	parsed.Bind(out)
 
 	err = parsed.Run()
 	switch {
@@ -92,8 +95,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, "sluice: interrupted")
 		return exitInterrupted
 	}
-	_, _ = fmt.Fprintf(stderr, "sluice: %s\n", sentence(err))
+	report(stderr, args, parsed.Command(), err)
 	return exitFailed
+}
+
+// commandOf returns the command whose arguments are wrong, if one was recognised.
+func commandOf(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		return parse.Context.Command()
+	}
+	return ""
 }
 
 // secrets match what may hold a secret of a connection string or a URL.
@@ -117,6 +129,7 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
+		durations(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 }
