@@ -62,8 +62,12 @@ type place struct {
 // that is not percent-encoded can end up in any part of it.
 func parse(cfg Config) (place, error) {
 	u, err := url.Parse(cfg.URL)
-	if err != nil || hasStrayAt(cfg.URL) {
+	if err != nil {
 		return place{}, errors.New("the S3 URL can't be read: it is http(s)://key:secret@host:port/bucket/prefix, with / + ? # @ : in key and secret percent-encoded")
+	}
+
+	if hasStrayAt(cfg.URL) {
+		return place{}, errors.New("the S3 URL has an @ after the host: percent-encode @ as %40, and / in key and secret as %2F")
 	}
 
 	p := place{endpoint: &url.URL{Scheme: u.Scheme, Host: u.Host}}
