@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/source"
 )
 
 // TestRowSecurity: a table of which row-level security hides rows from the server is
@@ -13,6 +16,11 @@ func TestRowSecurity(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.documented(t)
+	strict, err := source.Open(t.Context(), source.Config{URL: asReader(t, b.db.Config().ConnString())})
+	require.NoError(t, err)
+	t.Cleanup(strict.Close)
+	b.config.Source = strict
+	b.serve(t, api.New(b.config))
 	b.exec(t, `ALTER TABLE patient ENABLE ROW LEVEL SECURITY`)
 	const reason = "table patient cannot be read: row-level security hides rows of it from the database role of the server"
 
