@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/location"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/worker"
@@ -21,7 +23,6 @@ type sweepCommand struct {
 	storageSettings
 	DryRun    bool          `help:"Only list what would be removed."`
 	OlderThan time.Duration `default:"1d" help:"Minimum age of the newest file of an export that is removed."`
-	Force     bool          `help:"Remove files also if the state database has no exports at all."`
 }
 
 // Help explains when the command is needed.
@@ -59,22 +60,34 @@ func (cmd *sweepCommand) Run(ctx context.Context, out *output) error {
 	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
+	if err := checkBucket(ctx, pool, bucket); err != nil {
+		return err
+	}
 	store, err := jobs.New(pool, jobs.Config{})
 	if err != nil {
 		return err
 	}
 
 	orphans, err := worker.Orphans(ctx, bucket, store, time.Now().Add(-cmd.OlderThan))
-	if errors.Is(err, worker.ErrNoExports) && (cmd.DryRun || cmd.Force || len(orphans) == 0) {
-		err = nil
-	}
-	if errors.Is(err, worker.ErrNoExports) {
-		return fmt.Errorf("%w, but the bucket has files of %d: check SLUICE_DATABASE_URL (--database-url), or use --force to remove them", err, len(orphans))
-	}
 	if err != nil {
 		return err
 	}
 	return cmd.remove(ctx, out.stdout, bucket, orphans)
+}
+
+// checkBucket returns an error unless the state database records this place in object
+// storage: to another one, all files there are those of unknown exports.
+func checkBucket(ctx context.Context, state *pgxpool.Pool, bucket *storage.Bucket) error {
+	own, version, err := location.Read(ctx, state)
+	if err != nil {
+		return err
+	}
+	if version == 0 {
+		return errors.New("the state database records no bucket: run sluice location record with the settings of the servers first")
+	}
+	place := bucket.Location()
+	own.Endpoint, own.Bucket, own.Prefix = place.Endpoint, place.Bucket, place.Prefix
+	return location.Check(ctx, state, own, version)
 }
 
 // remove lists each folder, and removes it unless the run is dry. It goes on after a

@@ -51,7 +51,10 @@ func TestSweepCommand(t *testing.T) {
 		return stdout + stderr
 	}
 
-	require.Contains(t, sweep(exitFailed, "--older-than=0s"), "the state database has no exports, but the bucket has files of 3")
+	require.Contains(t, sweep(exitFailed, "--older-than=0s"), "the state database records no bucket")
+	j.sluice(exitOK, "location", "record", "--s3-url="+storagetest.Bucket(t))
+	require.Contains(t, sweep(exitFailed, "--older-than=0s"), "prefix: recorded")
+	j.sluice(exitOK, "location", "record", "--s3-url="+j.bucket)
 	execute(t, j.database, `INSERT INTO sluice.export (id, client_id, request, state, job_id) VALUES ('`+known+`', 'a', '{}', 'running', 0)`)
 	require.Equal(t, "to remove (dry run): 0 exports, 0 files, 0 unfinished uploads, 0 B (0 bytes)\n", sweep(exitOK, "--dry-run"), "they are young")
 	found := sweep(exitOK, "--dry-run", "--older-than=0s")

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -13,13 +12,9 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// ErrNoExports means that the state database has no exports at all, while the bucket
-// has files of some. It is probably not the state database of the bucket.
-var ErrNoExports = errors.New("the state database has no exports")
-
 // Orphans returns the folders of the bucket that belong to exports which the state
 // database does not have, and in which nothing was written since the time before,
-// the oldest first. With them comes ErrNoExports where that is so.
+// the oldest first.
 //
 // The bucket is listed first: the row of an export is there before its files are.
 func Orphans(ctx context.Context, bucket *storage.Bucket, store *jobs.Store, before time.Time) ([]storage.Folder, error) {
@@ -34,7 +29,7 @@ func Orphans(ctx context.Context, bucket *storage.Bucket, store *jobs.Store, bef
 	for i, folder := range folders {
 		ids[i], _ = exportFolder(folder.Name)
 	}
-	known, exports, err := store.Known(ctx, ids)
+	known, err := store.Known(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +43,6 @@ func Orphans(ctx context.Context, bucket *storage.Bucket, store *jobs.Store, bef
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	if !exports {
-		return orphans, ErrNoExports
-	}
 	return orphans, nil
 }
 
