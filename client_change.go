@@ -23,7 +23,7 @@ func (m *moment) UnmarshalText(text []byte) error {
 		m.Time = time.Now()
 		return nil
 	}
-	if d, err := time.ParseDuration(string(text)); err == nil && d >= 0 {
+	if d, err := parseDuration(string(text)); err == nil && d >= 0 {
 		m.Time = time.Now().Add(d)
 		return nil
 	}
@@ -33,7 +33,7 @@ func (m *moment) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is not a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 2160h, now or never", text)
+	return fmt.Errorf("%q is not a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never", text)
 }
 
 type clientRotateCommand struct {
@@ -63,7 +63,7 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 type clientExpireCommand struct {
 	stateDatabase
 	clientID
-	When moment `arg:"" help:"A date, a time, a duration from now such as 2160h, now, or never."`
+	When moment `arg:"" help:"A date, a time, a duration from now such as 90d, now, or never."`
 }
 
 // Run sets from when on a client is refused.
@@ -150,6 +150,7 @@ func (cmd *clientChangeCommand) Run(ctx context.Context, root *cli, out *output)
 		if err := clients.Change(ctx, cmd.ID, change); err != nil {
 			return err
 		}
+		warnScopes(out, cmd.Scope)
 		_, err := fmt.Fprintf(out.stdout, "client %s changed\n", cmd.ID)
 		return err
 	})

@@ -97,6 +97,8 @@ func unavailable(cause error) *problem {
 	switch {
 	case errors.As(cause, &unreadable):
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: unreadable.Error(), cause: cause}
+	case source.HidesRows(cause):
+		return &problem{status: http.StatusInternalServerError, code: "exception", text: source.RowSecurityText, cause: cause}
 	case errors.As(cause, &pgErr) && slices.Contains(notText, pgErr.Code):
 		return invalid("", "the request has a character that no text can have, such as a zero byte")
 	case errors.As(cause, &encoding):

@@ -22,6 +22,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 	"github.com/seed-90096f4d/sluice/storage"
@@ -84,7 +85,9 @@ func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *tes
 	require.NoError(t, err)
 	t.Cleanup(b.bucket.Close)
 
-	b.db, err = pgxpool.New(t.Context(), databaseURL)
+	stateConfig, err := pgsession.Parse(databaseURL, pgsession.Options{})
+	require.NoError(t, err)
+	b.db, err = pgxpool.NewWithConfig(t.Context(), stateConfig)
 	require.NoError(t, err)
 	t.Cleanup(b.db.Close)
 	_, err = migrations.Up(t.Context(), b.db)
@@ -92,7 +95,7 @@ func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *tes
 
 	b.aidbox(t, "Patient", "Observation", "Group") // what most tests name in _type
 
-	b.source, err = source.Open(t.Context(), source.Config{URL: asReader(t, databaseURL), MaxConns: sourceConns})
+	b.source, err = source.Open(t.Context(), source.Config{URL: asReader(t, databaseURL), MaxConns: sourceConns, RowSecurity: true}) // for gate
 	require.NoError(t, err)
 	t.Cleanup(b.source.Close)
 

@@ -40,6 +40,10 @@ type Issue struct {
 	Path         string // of the element, as in Observation.component.value
 	Reason       string
 	Omitted      bool // the row has no line
+
+	// Offloaded, if not 0, is how many values of the resource are stored outside of
+	// the database and are pointers in the line. Path and Reason are then empty.
+	Offloaded int
 }
 
 // formatter makes lines for the rows of one resource type. It keeps buffers
@@ -89,10 +93,19 @@ func (f *formatter) omits(row *source.Row) bool {
 
 // appendLine appends the row's line, with its line feed.
 func (f *formatter) appendLine(dst []byte, row *source.Row) []byte {
+	start := len(dst)
+	dst = f.appendDocument(dst, row)
+	if n := countOffloaded(dst[start:]); n > 0 {
+		f.report(Issue{ResourceType: f.resourceType, ID: string(row.ID), Offloaded: n})
+	}
+	return append(dst, '\n')
+}
+
+func (f *formatter) appendDocument(dst []byte, row *source.Row) []byte {
 	if f.converter == nil {
-		return append(f.splicer.append(dst, row), '\n')
+		return f.splicer.append(dst, row)
 	}
 	f.id = row.ID
 	f.splicer.prepare(row)
-	return append(f.converter.AppendFHIRType(dst, f.resourceType, row.Resource), '\n')
+	return f.converter.AppendFHIRType(dst, f.resourceType, row.Resource)
 }

@@ -22,9 +22,12 @@ type querier interface {
 // spelling, with those of their columns that matter and the base types of these,
 // and each with its history where that can be read. Whether a relation is a FHIR
 // table is decided by inspect, which names the reason if it is not. Privileges on a relation
-// that was dropped after the snapshot was taken are unknown: lock reports that.
+// that was dropped after the snapshot was taken are unknown: lock reports that. The
+// partitions of a table are read one by one, which its own row-level security does
+// not cover.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, a.names, a.types, coalesce(a.readable, true),
+	row_security_active(c.oid) AND (current_setting('row_security') = 'off' OR c.relhassubclass),
 	coalesce(h.oid IS NOT NULL, false),
 	(
 		SELECT count(*) = 2 FROM pg_attribute AS k
@@ -79,10 +82,10 @@ func listCandidates(ctx context.Context, db querier, schema string, types []stri
 		t := &c.table
 		var kind string
 		var names, types []string
-		var readable bool
-		err := row.Scan(&c.oid, &t.Schema, &t.Name, &kind, &names, &types, &readable, &t.HasHistory, &t.HasVersions, &t.HistoryBytes)
+		var readable, hidden bool
+		err := row.Scan(&c.oid, &t.Schema, &t.Name, &kind, &names, &types, &readable, &hidden, &t.HasHistory, &t.HasVersions, &t.HistoryBytes)
 		t.Type = typeOf[strings.ToLower(t.Name)]
-		c.inspect(kind, names, types, readable)
+		c.inspect(kind, names, types, readable, hidden)
 		return c, err
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ var relationKinds = map[string]string{"r": "table", "p": "table", "v": "view", "
 // inspect decides whether the relation can be read as a FHIR table, and how. A
 // timestamp without time zone is not read: what instant it means depends on the
 // session that wrote it.
-func (c *candidate) inspect(kind string, names, types []string, readable bool) {
+func (c *candidate) inspect(kind string, names, types []string, readable, hidden bool) {
 	t := &c.table
 	columns := make(map[string]string, len(names))
 	for i, name := range names {
@@ -58,6 +58,8 @@ func (c *candidate) inspect(kind string, names, types []string, readable bool) {
 		c.fault = c.unreadable("its rows are in another database, which has other snapshots", alike)
 	case !readable:
 		c.fault = c.unreadable("the database role of the server has no SELECT privilege on it", alike)
+	case hidden:
+		c.fault = c.unreadable(rowSecurityReason, alike)
 	}
 }
 

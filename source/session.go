@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
 // minServerVersion is the first version with TID range scans: before it, a
@@ -58,9 +60,19 @@ JOIN pg_settings USING (name)`
 // would outlive a Sluice that was killed.
 const vigilanceSQL = `SET client_connection_check_interval = '1s'`
 
-// prepareConfig sets what a connection needs to know before it is made.
-func prepareConfig(config *pgx.ConnConfig, applicationName string) {
-	config.RuntimeParams["application_name"] = applicationName + readerSuffix
+// sessionSettings are those of the start-up packet, beyond what every session has.
+// Functions that a view calls are looked for in the schema of the FHIR tables, and
+// nothing in it or elsewhere stands in for a function of PostgreSQL.
+func sessionSettings(cfg Config) map[string]string {
+	return map[string]string{
+		"application_name": cfg.ApplicationName + readerSuffix,
+		"row_security":     pgsession.RowSecurity(cfg.RowSecurity),
+		"search_path":      pgsession.SearchPath("pg_catalog", cfg.Schema),
+	}
+}
+
+// prepareConfig sets how a connection reads.
+func prepareConfig(config *pgx.ConnConfig) {
 	config.DialFunc = gathering(config.DialFunc)
 	config.LookupFunc = rotatingAddresses(config.LookupFunc)
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {

@@ -21,6 +21,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
 // Defaults of Config.
@@ -63,6 +65,11 @@ type Config struct {
 	// of resources as jsonb text a second. Rows that a scan leaves out do not
 	// count. 0 means no limit.
 	ReadRate int64
+
+	// RowSecurity lets row-level security hide rows from the role. Without it, a table
+	// of which the role does not see all rows cannot be read (*UnreadableError), and
+	// other queries that are affected fail (HidesRows).
+	RowSecurity bool
 
 	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
 	Schema string
@@ -112,7 +119,7 @@ type Source struct {
 func Open(ctx context.Context, cfg Config) (*Source, error) {
 	cfg = cfg.withDefaults()
 
-	poolConfig, err := pgxpool.ParseConfig(cfg.URL)
+	poolConfig, err := pgsession.Parse(cfg.URL, pgsession.Options{Required: sessionSettings(cfg)})
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
@@ -122,7 +129,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		return nil
 	}
 	poolConfig.AfterConnect = prepareSession
-	prepareConfig(poolConfig.ConnConfig, cfg.ApplicationName)
+	prepareConfig(poolConfig.ConnConfig)
 
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {

@@ -139,6 +139,8 @@ func publicReason(err error) string {
 		return "the file became larger than the object store allows"
 	case errors.As(err, &column), errors.Is(err, source.ErrOldServer):
 		return "the source database is not laid out as expected"
+	case source.HidesRows(err):
+		return source.RowSecurityText
 	case errors.As(err, &pgErr):
 		return sourceReason(pgErr)
 	case errors.As(err, &connect):

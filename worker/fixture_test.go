@@ -124,7 +124,7 @@ type options struct {
 // start runs a worker until it is stopped or the test ends.
 func (f *fixture) start(t *testing.T, opts options) *running {
 	t.Helper()
-	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), GiveWay: opts.giveWay})
+	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), GiveWay: opts.giveWay, RowSecurity: true})
 	require.NoError(t, err)
 	t.Cleanup(src.Close)
 

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -26,10 +28,19 @@ type outcomes struct {
 	lines bytes.Buffer
 	count int64
 	more  int64 // those that are too many to tell
+
+	offloaded map[string]int // values stored elsewhere, by resource type
 }
 
 // add takes one issue.
 func (o *outcomes) add(issue dump.Issue) {
+	if issue.Offloaded > 0 {
+		if o.offloaded == nil {
+			o.offloaded = map[string]int{}
+		}
+		o.offloaded[issue.ResourceType] += issue.Offloaded
+		return
+	}
 	if o.count >= maxOutcomes {
 		o.more++
 		return
@@ -88,6 +99,12 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 // addTo adds the file of the outcomes, if there are some, to what the part has
 // sent.
 func (o *outcomes) addTo(ctx context.Context, bucket *storage.Bucket, part jobs.Part, sent written) (written, error) {
+	for _, resourceType := range slices.Sorted(maps.Keys(o.offloaded)) {
+		o.write(fhir.OutcomeIssue{
+			Code:        "incomplete",
+			Diagnostics: fmt.Sprintf("%s: values stored outside of the database: %d; they are exported as pointers", resourceType, o.offloaded[resourceType]),
+		})
+	}
 	if o.count == 0 {
 		return sent, nil
 	}

@@ -22,6 +22,17 @@ import (
 // the test is skipped; on CI it fails, since there nothing may be skipped.
 func Database(tb testing.TB) string {
 	tb.Helper()
+	return database(tb, "")
+}
+
+// DatabaseIn is Database with this encoding.
+func DatabaseIn(tb testing.TB, encoding string) string {
+	tb.Helper()
+	return database(tb, " TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING "+encoding)
+}
+
+func database(tb testing.TB, options string) string {
+	tb.Helper()
 
 	server := os.Getenv("TEST_DATABASE_URL")
 	if server == "" {
@@ -32,7 +43,7 @@ func Database(tb testing.TB) string {
 	}
 
 	name := pgx.Identifier{"sluice_test_" + rand.Text()}
-	execute(tb, server, "CREATE DATABASE "+name.Sanitize())
+	execute(tb, server, "CREATE DATABASE "+name.Sanitize()+options)
 	tb.Cleanup(func() { execute(tb, server, "DROP DATABASE "+name.Sanitize()+" WITH (FORCE)") })
 
 	u, err := url.Parse(server)
