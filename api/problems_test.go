@@ -93,7 +93,7 @@ func TestOutcomeType(t *testing.T) {
 		"application/json;q=0, */*":                     typeFHIR,
 		"text/html":                                     typeFHIR,
 	} {
-		for _, target := range []string{"/fhir/$export?_type=Group", "/fhir/$export?_type=Nonsense", "/Patient/$dump", "/nowhere", statusPath + failed.String(), "/fhir/metadata", "/fhir/Group", "/fhir/Group/a"} {
+		for _, target := range []string{"/fhir/$export?_type=Group", "/fhir/$export?_type=Nonsense", "/Slot/$dump", "/nowhere", statusPath + failed.String(), "/fhir/metadata", "/fhir/Group", "/fhir/Group/a"} {
 			got := b.get(t, target, "Accept", accept)
 			if got.StatusCode == http.StatusTooManyRequests {
 				continue
