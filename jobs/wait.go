@@ -117,7 +117,7 @@ func (s *Store) Waiting(ctx context.Context) ([]WaitingExport, error) {
 
 // failWaitingSQL ends an export if its wait has not ended meanwhile.
 const failWaitingSQL = `
-UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2
+UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + forgetRequestSQL + `
 WHERE id = $1 AND state IN ('accepted', 'running') AND waiting_since IS NOT NULL
 RETURNING job_id`
 
