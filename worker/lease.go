@@ -46,8 +46,8 @@ func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew
 	return ended(ctx, work(ctx))
 }
 
-// reclaim gives the work of dead processes to living ones, and ends waits that
-// take too long, until ctx ends, whenever this process is fit to.
+// reclaim gives the work of dead processes to living ones, and fails exports that
+// have waited too long, until ctx ends, whenever this process is fit to.
 func (w *Worker) reclaim(ctx context.Context) {
 	ticker := time.NewTicker(jobs.ReclaimEvery)
 	defer ticker.Stop()
@@ -77,7 +77,7 @@ type stateOutage struct {
 
 func (w *Worker) reclaimOnce(ctx context.Context, outage *stateOutage) {
 	logger := w.config.Logger
-	err := failWaiting(ctx, w.config, w.metrics, w.store)
+	err := failIdle(ctx, w.config, w.metrics, w.store)
 	if err == nil && outage.away {
 		*outage = stateOutage{grace: time.Now().Add(jobs.LeaseTime)}
 		logger.InfoContext(ctx, "state database reachable again")

@@ -167,7 +167,7 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 		Hooks:        []rivertype.Hook{gate},
 		JobTimeout:   jobs.ShortJobTimeout,
 		Middleware: []rivertype.Middleware{
-			&patience{logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store, unfit: w.fitness.fail},
+			&patience{limit: cfg.OutageLimit, logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store, unfit: w.fitness.fail},
 		},
 		Logger:               slog.New(onlyWarnings{cfg.Logger.Handler()}),
 		PeriodicJobs:         periodicJobs(),
