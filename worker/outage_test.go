@@ -212,6 +212,7 @@ func TestStateDatabaseAway(t *testing.T) {
 	running.stop(t)
 	require.Equal(t, 1, strings.Count(log.String(), "could not check for abandoned jobs"))
 	require.Equal(t, 1, strings.Count(log.String(), "state database reachable again"))
+	require.LessOrEqual(t, strings.Count(log.String(), "Error fetching jobs"), 2, "River repeats itself")
 }
 
 // An export does not wait for ever.

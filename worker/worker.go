@@ -171,7 +171,7 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 		Middleware: []rivertype.Middleware{
 			&patience{limit: cfg.OutageLimit, logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store, unfit: w.fitness.fail},
 		},
-		Logger:               slog.New(onlyWarnings{cfg.Logger.Handler()}),
+		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
 		RescueStuckJobsAfter: never, // jobs.Store.Reclaim does that
