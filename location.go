@@ -198,7 +198,7 @@ func (f *fitness) check(ctx context.Context) error {
 		if errors.Is(err, location.ErrDiffers) {
 			f.last = fmt.Errorf("%w: %w", jobs.ErrMoved, err)
 		} else if errors.Is(err, migrations.ErrNewer) {
-			f.last = err
+			f.last = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
 		}
 		if f.last != nil {
 			break

@@ -89,35 +89,53 @@ func (s *Store) Strand(ctx context.Context, reason string) ([]uuid.UUID, error) 
 	return ids, nil
 }
 
-// WaitingExport is an export that waits.
-type WaitingExport struct {
+// IdleExport is an export that has not ended and that no process works on: it
+// waits, or no process takes its jobs.
+type IdleExport struct {
 	ID     uuid.UUID
-	Reason string
+	Reason string // why it waits; empty if it does not
 
 	// Waited is for how long, Age the time since the kick-off.
 	Waited, Age time.Duration
 }
 
-const waitingSQL = `
-SELECT id, waiting_reason, now() - waiting_since, now() - created_at
-FROM sluice.export WHERE state IN ('accepted', 'running') AND waiting_since IS NOT NULL`
+const (
+	countWaitingSQL = `SELECT count(*) FROM sluice.export WHERE state IN ('accepted', 'running') AND waiting_since IS NOT NULL`
 
-// Waiting lists the exports that wait.
-func (s *Store) Waiting(ctx context.Context) ([]WaitingExport, error) {
-	rows, err := s.pool.Query(ctx, waitingSQL)
-	if err != nil {
-		return nil, fmt.Errorf("jobs: list waiting exports: %w", err)
+	// idleSQL takes an export whose parts are read for one that is worked on only
+	// while one of them is read: its own job then waits for them.
+	idleSQL = `
+SELECT id, coalesce(waiting_reason, ''), coalesce(now() - waiting_since, '0'), now() - created_at
+FROM sluice.export e
+WHERE state IN ('accepted', 'running') AND (waiting_since IS NOT NULL OR created_at < now() - $1::interval)
+  AND NOT EXISTS (
+    SELECT FROM river_job j
+    WHERE j.id = e.job_id AND j.state = 'running' AND e.lease_until > now()
+      AND (e.transaction_time IS NULL OR e.parts_done = e.parts_total))
+  AND NOT EXISTS (
+    SELECT FROM sluice.part p JOIN river_job j ON j.id = p.job_id
+    WHERE p.export_id = e.id AND p.state = 'running' AND p.lease_until > now() AND j.state = 'running')`
+)
+
+// Idle lists the exports that no process works on, of those that wait or are older
+// than maxAge. It also returns the number of all exports that wait.
+func (s *Store) Idle(ctx context.Context, maxAge time.Duration) (idle []IdleExport, waiting int, err error) {
+	if err := s.pool.QueryRow(ctx, countWaitingSQL).Scan(&waiting); err != nil {
+		return nil, 0, fmt.Errorf("jobs: count waiting exports: %w", err)
 	}
-	waiting, err := pgx.CollectRows(rows, pgx.RowToStructByPos[WaitingExport])
+	rows, err := s.pool.Query(ctx, idleSQL, maxAge)
 	if err != nil {
-		return nil, fmt.Errorf("jobs: list waiting exports: %w", err)
+		return nil, 0, fmt.Errorf("jobs: list idle exports: %w", err)
 	}
-	return waiting, nil
+	if idle, err = pgx.CollectRows(rows, pgx.RowToStructByPos[IdleExport]); err != nil {
+		return nil, 0, fmt.Errorf("jobs: list idle exports: %w", err)
+	}
+	return idle, waiting, nil
 }
 
 // failWaitingSQL ends an export if its wait has not ended meanwhile.
 const failWaitingSQL = `
-UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2
+UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + forgetRequestSQL + `
 WHERE id = $1 AND state IN ('accepted', 'running') AND waiting_since IS NOT NULL
 RETURNING job_id`
 

@@ -137,9 +137,12 @@ func (f *fitness) inspect(ctx context.Context, thorough bool) error {
 	return f.source.Ping(ctx)
 }
 
-// strand lets clients know of exports that nobody works on.
+// strand lets clients know of exports that no process works on.
 func (f *fitness) strand(ctx context.Context) {
 	_, err := f.state()
+	if errors.Is(err, jobs.ErrNewer) {
+		return // what the state database means is not known
+	}
 	reason := classify(err).reason
 	if reason == "" {
 		reason = reasonUnfit

@@ -109,6 +109,7 @@ type options struct {
 	sourceURL, bucketURL string
 	stateURL             string
 	databaseConns        int32
+	fit                  func(context.Context) error
 	giveWay              time.Duration
 	maxAge               time.Duration
 	maxFileBytes         int64
@@ -136,6 +137,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
 		Clock:        jobs.NewClock(pool),
 		Database:     pool,
+		Fit:          opts.fit,
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
 		MaxAge:       opts.maxAge,
 		MaxFileBytes: opts.maxFileBytes,

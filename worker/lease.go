@@ -46,16 +46,20 @@ func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew
 	return ended(ctx, work(ctx))
 }
 
-// reclaim gives the work of dead processes to living ones, and ends waits that
-// take too long, until ctx ends, whenever this process is fit to.
+// reclaim gives the work of dead processes to living ones, and fails exports that
+// have waited too long, until ctx ends. A process whose location is no longer the
+// recorded one does so, too: it may be that there is no other. Only a state database
+// that is newer than the process is left alone.
 func (w *Worker) reclaim(ctx context.Context) {
 	ticker := time.NewTicker(jobs.ReclaimEvery)
 	defer ticker.Stop()
 	var outage stateOutage
 	for {
-		if err := w.config.Fit(ctx); err != nil {
+		err := w.config.Fit(ctx)
+		if err != nil {
 			w.fitness.fail(ctx, err)
-		} else {
+		}
+		if !errors.Is(err, jobs.ErrNewer) {
 			w.reclaimOnce(ctx, &outage)
 		}
 		select {
@@ -77,7 +81,7 @@ type stateOutage struct {
 
 func (w *Worker) reclaimOnce(ctx context.Context, outage *stateOutage) {
 	logger := w.config.Logger
-	err := failWaiting(ctx, w.config, w.metrics, w.store)
+	err := failIdle(ctx, w.config, w.metrics, w.store)
 	if err == nil && outage.away {
 		*outage = stateOutage{grace: time.Now().Add(jobs.LeaseTime)}
 		logger.InfoContext(ctx, "state database reachable again")

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -210,6 +212,7 @@ func TestStateDatabaseAway(t *testing.T) {
 	running.stop(t)
 	require.Equal(t, 1, strings.Count(log.String(), "could not check for abandoned jobs"))
 	require.Equal(t, 1, strings.Count(log.String(), "state database reachable again"))
+	require.LessOrEqual(t, strings.Count(log.String(), "Error fetching jobs"), 2, "River repeats itself")
 }
 
 // An export does not wait for ever.
@@ -235,4 +238,32 @@ func TestOutageBeyondMaxAge(t *testing.T) {
 	id := f.accept(t, jobs.Request{})
 	export := f.await(t, id, jobs.Failed)
 	require.Equal(t, "the export took longer than the server allows", export.Failure)
+}
+
+// A part that is read again after an outage may take longer than the limit: the
+// export no longer waits for what is away.
+func TestOutageLimitSparesWork(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "patient")
+	store := newWeather(t, f.bucketURL)
+	f.start(t, options{bucketURL: store.url, outageLimit: 8 * time.Second})
+	id := f.accept(t, jobs.Request{Types: []string{"Patient"}})
+	f.awaitReaders(t, 1)
+	store.answer.Store(&answer{http.StatusServiceUnavailable, "SlowDown"})
+	open()
+	f.awaitWaiting(t, id, "the object store answers with errors")
+	closed, err := pgx.Connect(t.Context(), f.url)
+	require.NoError(t, err)
+	defer func() { _ = closed.Close(context.WithoutCancel(t.Context())) }()
+	_, err = closed.Exec(t.Context(), `SELECT pg_advisory_lock(1)`)
+	require.NoError(t, err)
+	store.answer.Store(nil)
+	f.eventually(t, "the part is read again", func() bool { return f.count(t, atGateSQL) == 1 })
+	f.eventually(t, "the limit is over", func() bool {
+		require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.export WHERE state = 'running'`), "it fails")
+		return f.count(t, `SELECT count(*) FROM sluice.export WHERE waiting_since < now() - interval '20 s'`) == 1
+	})
+	require.NoError(t, closed.Close(t.Context()))
+	f.await(t, id, jobs.Completed)
 }

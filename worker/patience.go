@@ -27,6 +27,7 @@ const (
 type patience struct {
 	river.MiddlewareDefaults
 
+	limit  time.Duration
 	logger *slog.Logger
 	metric *metrics
 	source *source.Source
@@ -55,7 +56,7 @@ func (p *patience) Work(ctx context.Context, job *rivertype.JobRow, doInner func
 }
 
 // wait records that the export waits, and returns what makes River give out the
-// job again later.
+// job again later. An export that has waited longer than the limit fails.
 func (p *patience) wait(ctx context.Context, job *rivertype.JobRow, reason string, cause error) error {
 	if reason == "" {
 		return river.JobSnooze(backoff(0))
@@ -77,6 +78,12 @@ func (p *patience) wait(ctx context.Context, job *rivertype.JobRow, reason strin
 		p.metric.waits.WithLabelValues(reason).Inc()
 		p.logger.WarnContext(ctx, "export waiting", "export", attempt.ExportID, "reason", reason, "error", cause)
 	}
+	if waited > p.limit {
+		err := failWaiting(ctx, p.store, p.logger, attempt.ExportID, reason, p.limit, waited)
+		if err == nil || errors.Is(err, jobs.ErrOver) {
+			return nil
+		}
+	}
 	return river.JobSnooze(backoff(waited))
 }
 
@@ -97,29 +104,45 @@ func endWait(ctx context.Context, store *jobs.Store, logger *slog.Logger, id uui
 	}
 }
 
-// failWaiting fails the exports that have waited longer than the limit, or while
-// their time ran out.
-func failWaiting(ctx context.Context, cfg Config, metric *metrics, store *jobs.Store) error {
-	waiting, err := store.Waiting(ctx)
+// failWaiting fails an export that has waited longer than the limit.
+func failWaiting(ctx context.Context, store *jobs.Store, logger *slog.Logger, id uuid.UUID, reason string, limit, waited time.Duration) error {
+	reason += "; gave up after " + limit.String()
+	err := store.FailWaiting(ctx, id, reason)
+	if err == nil {
+		logger.ErrorContext(ctx, "export failed", "export", id, "reason", reason, "waited", waited.Round(time.Second).String())
+	}
+	return err
+}
+
+// failIdle fails the exports that no process works on and that have waited longer than
+// the limit or are older than an export may be.
+func failIdle(ctx context.Context, cfg Config, metric *metrics, store *jobs.Store) error {
+	// The process that works on an export ends it by itself when its time is over.
+	idle, waiting, err := store.Idle(ctx, cfg.MaxAge+jobs.LeaseTime)
 	if err != nil {
 		return err
 	}
-	metric.waiting.Set(float64(len(waiting)))
-	for _, export := range waiting {
-		reason := export.Reason + "; gave up after " + cfg.OutageLimit.String()
+	metric.waiting.Set(float64(waiting))
+	for _, export := range idle {
+		var err error
 		switch {
 		case export.Age > cfg.MaxAge:
-			reason = publicReason(errTooLong)
-		case export.Waited <= cfg.OutageLimit:
-			continue
+			err = failOld(ctx, cfg.Logger, store, export)
+		case export.Waited > cfg.OutageLimit:
+			err = failWaiting(ctx, store, cfg.Logger, export.ID, export.Reason, cfg.OutageLimit, export.Waited)
 		}
-		err := store.FailWaiting(ctx, export.ID, reason)
-		switch {
-		case err == nil:
-			cfg.Logger.ErrorContext(ctx, "export failed", "export", export.ID, "reason", reason, "waited", export.Waited.Round(time.Second).String())
-		case !errors.Is(err, jobs.ErrOver):
+		if err != nil && !errors.Is(err, jobs.ErrOver) {
 			return err
 		}
 	}
 	return nil
+}
+
+func failOld(ctx context.Context, logger *slog.Logger, store *jobs.Store, export jobs.IdleExport) error {
+	reason := publicReason(errTooLong)
+	err := store.Fail(ctx, export.ID, reason)
+	if err == nil {
+		logger.ErrorContext(ctx, "export failed", "export", export.ID, "reason", reason, "age", export.Age.Round(time.Second).String())
+	}
+	return err
 }

@@ -1,10 +1,12 @@
 package worker_test
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,6 +119,37 @@ func TestNoWorkerIsFit(t *testing.T) {
 	f.awaitWaiting(t, id, "the object store denies access")
 	export := f.await(t, id, jobs.Failed)
 	require.Equal(t, "the object store denies access; gave up after 3s", export.Failure)
+}
+
+// The same if all workers still have the location that was recorded before.
+func TestAllWorkersHaveMoved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.start(t, options{outageLimit: 3 * time.Second, fit: func(context.Context) error { return jobs.ErrMoved }})
+	id := f.accept(t, jobs.Request{})
+	f.exec(t, `UPDATE river_job SET scheduled_at = now() - interval '1 minute'`)
+	f.awaitWaiting(t, id, "the worker is connected to a different database or object store")
+	export := f.await(t, id, jobs.Failed)
+	require.Equal(t, "the worker is connected to a different database or object store; gave up after 3s", export.Failure)
+}
+
+// A worker writes nothing to a state database that is newer than it.
+func TestNewerStateDatabase(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	id := f.accept(t, jobs.Request{})
+	f.exec(t, `UPDATE river_job SET scheduled_at = now() - interval '1 minute'`)
+	var checks atomic.Int64
+	w := f.start(t, options{fit: func(context.Context) error {
+		checks.Add(1)
+		return jobs.ErrNewer
+	}})
+	f.eventually(t, "it has checked itself several times", func() bool { return checks.Load() >= 4 })
+	require.Error(t, w.worker.Ready(t.Context()))
+	export, err := f.store.Get(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, jobs.Accepted, export.State)
+	require.Nil(t, export.WaitingSince)
 }
 
 // A worker that the source no longer lets in is unfit, too.

@@ -57,8 +57,10 @@ type Config struct {
 	// same time. Defaults to DefaultExports.
 	Exports int
 
-	// Fit returns why this process must not take a job now, or nil. It is asked before
-	// each job. Defaults to a process that is always fit.
+	// Fit returns why this process must not take a job now, or nil: jobs.ErrMoved if
+	// its location is not the recorded one, jobs.ErrNewer if it must not even write to
+	// the state database. It is asked before each job. Defaults to a process that is
+	// always fit.
 	Fit func(context.Context) error
 
 	// History is how long an export is remembered after its end, or after that of
@@ -167,9 +169,9 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 		Hooks:        []rivertype.Hook{gate},
 		JobTimeout:   jobs.ShortJobTimeout,
 		Middleware: []rivertype.Middleware{
-			&patience{logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store, unfit: w.fitness.fail},
+			&patience{limit: cfg.OutageLimit, logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store, unfit: w.fitness.fail},
 		},
-		Logger:               slog.New(onlyWarnings{cfg.Logger.Handler()}),
+		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
 		RescueStuckJobsAfter: never, // jobs.Store.Reclaim does that
