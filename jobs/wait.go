@@ -69,7 +69,7 @@ WHERE e.state IN ('accepted', 'running') AND e.waiting_since IS NULL
   AND NOT EXISTS (SELECT FROM sluice.export WHERE state = 'running' AND lease_until > now())
   AND NOT EXISTS (SELECT FROM sluice.part WHERE state = 'running' AND lease_until > now())
   AND EXISTS (
-    SELECT FROM river_job j
+    SELECT FROM sluice.river_job j
     WHERE j.state IN ('available', 'retryable', 'scheduled') AND j.scheduled_at < now() - $2::interval
       AND (j.id = e.job_id OR j.id IN (SELECT p.job_id FROM sluice.part p WHERE p.export_id = e.id AND p.state <> 'done')))
 RETURNING id`
