@@ -22,7 +22,8 @@ RETURNING former.waiting_since IS NULL, now() - e.waiting_since`
 
 	endWaitSQL = `
 WITH former AS (
-    SELECT id, waiting_since FROM sluice.export WHERE id = $1 AND waiting_since IS NOT NULL FOR NO KEY UPDATE
+    SELECT id, waiting_since FROM sluice.export
+    WHERE id = $1 AND waiting_since IS NOT NULL AND waiting_reason <> ALL($2::text[]) FOR NO KEY UPDATE
 )
 UPDATE sluice.export e SET waiting_since = NULL, waiting_reason = NULL
 FROM former WHERE e.id = former.id
@@ -46,10 +47,11 @@ func (s *Store) Wait(ctx context.Context, attempt Attempt, reason string) (waite
 	return waited, begins, err
 }
 
-// EndWait records that the export makes progress. It returns how long the export
-// has waited, and whether the wait ends with this call.
-func (s *Store) EndWait(ctx context.Context, id uuid.UUID) (waited time.Duration, ends bool, err error) {
-	err = s.pool.QueryRow(ctx, endWaitSQL, id).Scan(&waited)
+// EndWait records that the export makes progress, which says nothing about the lasting
+// reasons to wait. It returns how long the export has waited, and whether the wait ends
+// with this call.
+func (s *Store) EndWait(ctx context.Context, id uuid.UUID, lasting []string) (waited time.Duration, ends bool, err error) {
+	err = s.pool.QueryRow(ctx, endWaitSQL, id, lasting).Scan(&waited)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -113,6 +115,17 @@ func (s *Store) Waiting(ctx context.Context) ([]WaitingExport, error) {
 		return nil, fmt.Errorf("jobs: list waiting exports: %w", err)
 	}
 	return waiting, nil
+}
+
+const waitsForSQL = `SELECT EXISTS (SELECT FROM sluice.export
+WHERE state IN ('accepted', 'running') AND waiting_since IS NOT NULL AND waiting_reason = $1)`
+
+// WaitsFor reports whether an export waits for this reason.
+func (s *Store) WaitsFor(ctx context.Context, reason string) (waits bool, err error) {
+	if err := s.pool.QueryRow(ctx, waitsForSQL, reason).Scan(&waits); err != nil {
+		return false, fmt.Errorf("jobs: find waiting exports: %w", err)
+	}
+	return waits, nil
 }
 
 // failWaitingSQL ends an export if its wait has not ended meanwhile.

@@ -67,6 +67,7 @@ type weather struct {
 	answer atomic.Pointer[answer] // nil passes requests on
 
 	denyDeletes atomic.Bool
+	full        atomic.Bool // writes are refused
 }
 
 func newWeather(t *testing.T, bucketURL string) *weather {
@@ -88,6 +89,9 @@ func newWeather(t *testing.T, bucketURL string) *weather {
 		instead := w.answer.Load()
 		if w.denyDeletes.Load() && (r.Method == http.MethodDelete || r.URL.Query().Has("delete")) {
 			instead = &answer{http.StatusForbidden, "AccessDenied"}
+		}
+		if w.refusesWrite(r) {
+			instead = &answer{http.StatusInsufficientStorage, "XMinioStorageFull"}
 		}
 		if instead == nil {
 			pass.ServeHTTP(out, r)
