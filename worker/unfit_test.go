@@ -132,6 +132,9 @@ func TestSourceRefusesLogin(t *testing.T) {
 	f.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1`, f.role)
 	open()
 	f.awaitWaiting(t, id, "the source database refuses the login")
+	f.eventually(t, "all jobs have found that", func() bool {
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE state = 'running'`) == 0
+	})
 	require.Error(t, w.worker.Ready(t.Context()))
 	f.exec(t, `ALTER ROLE `+f.role+` LOGIN`)
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
