@@ -105,9 +105,9 @@ func TestCancel(t *testing.T) {
 	export, err := b.exports.Get(t.Context(), export.ID)
 	require.NoError(t, err)
 	require.Equal(t, jobs.Cancelled, export.State)
-	const stateSQL = `SELECT count(*) FROM river_job WHERE kind = $1 AND state = $2::river_job_state AND args->>'export_id' = $3::text`
-	require.Equal(t, 1, b.count(t, stateSQL, "export", "cancelled", export.ID.String()))
-	require.Equal(t, 1, b.count(t, stateSQL, "cleanup", "available", export.ID.String()))
+	const stateSQL = `SELECT count(*) FROM sluice.river_job WHERE kind = $1 AND state = $2::sluice.river_job_state AND args->>'export_id' = $3::text`
+	require.Equal(t, 1, b.count(t, stateSQL, "sluice_export", "cancelled", export.ID.String()))
+	require.Equal(t, 1, b.count(t, stateSQL, "sluice_cleanup", "available", export.ID.String()))
 	require.Equal(t, http.StatusAccepted, b.get(t, statusPath+other.ID.String()).StatusCode, "the other goes on")
 }
 

@@ -40,7 +40,7 @@ func NewAttempt(job *rivertype.JobRow) (Attempt, error) {
 // are gone, and their jobs belong to no part.
 const currentSQL = `
 SELECT EXISTS (
-    SELECT FROM river_job j
+    SELECT FROM sluice.river_job j
     WHERE j.id = $2 AND j.attempted_at = $3 AND j.state = 'running'
       AND (EXISTS (SELECT FROM sluice.export WHERE id = $1 AND job_id = j.id)
         OR EXISTS (SELECT FROM sluice.part WHERE export_id = $1 AND job_id = j.id AND state <> 'done')))`

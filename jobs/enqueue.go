@@ -9,7 +9,7 @@ import (
 
 // dueSQL makes jobs due at once, by the database's clock. River has scheduled
 // them by the clock of this process, which may be ahead.
-const dueSQL = `UPDATE river_job SET scheduled_at = now(), created_at = now() WHERE id = ANY($1)`
+const dueSQL = `UPDATE sluice.river_job SET scheduled_at = now(), created_at = now() WHERE id = ANY($1)`
 
 // enqueue inserts jobs that are due at once, and returns their ids.
 func (s *Store) enqueue(ctx context.Context, tx pgx.Tx, args ...river.JobArgs) ([]int64, error) {

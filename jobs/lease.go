@@ -60,16 +60,16 @@ WITH unfinished AS (
     WHERE p.job_id IS NOT NULL AND p.state <> 'done' AND e.state = 'running'
 )
 SELECT u.export_id, u.file, j.id, j.attempt >= j.max_attempts
-FROM unfinished u JOIN river_job j ON j.id = u.job_id
+FROM unfinished u JOIN sluice.river_job j ON j.id = u.job_id
 WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
   AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()
 FOR NO KEY UPDATE OF j SKIP LOCKED`
 
 // giveBackSQL lets any worker take the job. Its attempts stay counted.
 const giveBackSQL = `
-UPDATE river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
+UPDATE sluice.river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
 WHERE id IN (
-    SELECT id FROM river_job
+    SELECT id FROM sluice.river_job
     WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')
     FOR NO KEY UPDATE SKIP LOCKED)`
 
@@ -77,9 +77,9 @@ WHERE id IN (
 // running. A process that lives ends such a job at once; and River itself would
 // wait for hours.
 const endSQL = `
-UPDATE river_job SET state = 'cancelled', finalized_at = now()
+UPDATE sluice.river_job SET state = 'cancelled', finalized_at = now()
 WHERE id IN (
-    SELECT id FROM river_job
+    SELECT id FROM sluice.river_job
     WHERE state = 'running' AND (metadata->>'cancel_attempted_at')::timestamptz < now() - $1::interval
     FOR NO KEY UPDATE SKIP LOCKED)`
 
@@ -87,12 +87,12 @@ WHERE id IN (
 // compare the clock of one process with the times of the database, and would
 // rescue jobs that run.
 const rescueSQL = `
-UPDATE river_job SET
-  state = CASE WHEN attempt < max_attempts THEN 'available' ELSE 'discarded' END::river_job_state,
+UPDATE sluice.river_job SET
+  state = CASE WHEN attempt < max_attempts THEN 'available' ELSE 'discarded' END::sluice.river_job_state,
   scheduled_at = now(),
   finalized_at = CASE WHEN attempt < max_attempts THEN NULL ELSE now() END
 WHERE id IN (
-    SELECT id FROM river_job
+    SELECT id FROM sluice.river_job
     WHERE state = 'running' AND kind <> ALL($1) AND attempted_at < now() - $2::interval
     FOR NO KEY UPDATE SKIP LOCKED)`
 

@@ -74,7 +74,7 @@ func TestParts(t *testing.T) {
 		},
 	}, files.Output)
 	require.Nil(t, files.Deleted, "nobody knows")
-	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'completed'`))
+	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'completed'`))
 
 	_, err = f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: 1})
 	require.ErrorIs(t, err, jobs.ErrOver, "it is done")
@@ -114,7 +114,7 @@ func TestRescuedJob(t *testing.T) {
 	export := f.begun(t, 100)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
-	_, err := f.db.Exec(t.Context(), `UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE id = $1`, a.job.ID)
+	_, err := f.db.Exec(t.Context(), `UPDATE sluice.river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE id = $1`, a.job.ID)
 	require.NoError(t, err)
 
 	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, nil, mustNotPublish(t)), jobs.ErrOver)
@@ -132,7 +132,7 @@ func TestPartNotPublished(t *testing.T) {
 	down := errors.New("the store is down")
 	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, nil, func(context.Context) error { return down }), down)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
-	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'running'`))
+	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'running'`))
 
 	require.NoError(t, f.store.Done(a.ctx, a.job, part, nil, nothing))
 	a.end(nil)

@@ -22,7 +22,8 @@ RETURNING former.waiting_since IS NULL, now() - e.waiting_since`
 
 	endWaitSQL = `
 WITH former AS (
-    SELECT id, waiting_since FROM sluice.export WHERE id = $1 AND waiting_since IS NOT NULL FOR NO KEY UPDATE
+    SELECT id, waiting_since FROM sluice.export
+    WHERE id = $1 AND waiting_since IS NOT NULL AND waiting_reason <> ALL($2::text[]) FOR NO KEY UPDATE
 )
 UPDATE sluice.export e SET waiting_since = NULL, waiting_reason = NULL
 FROM former WHERE e.id = former.id
@@ -46,10 +47,11 @@ func (s *Store) Wait(ctx context.Context, attempt Attempt, reason string) (waite
 	return waited, begins, err
 }
 
-// EndWait records that the export makes progress. It returns how long the export
-// has waited, and whether the wait ends with this call.
-func (s *Store) EndWait(ctx context.Context, id uuid.UUID) (waited time.Duration, ends bool, err error) {
-	err = s.pool.QueryRow(ctx, endWaitSQL, id).Scan(&waited)
+// EndWait records that the export makes progress, which says nothing about the lasting
+// reasons to wait. It returns how long the export has waited, and whether the wait ends
+// with this call.
+func (s *Store) EndWait(ctx context.Context, id uuid.UUID, lasting []string) (waited time.Duration, ends bool, err error) {
+	err = s.pool.QueryRow(ctx, endWaitSQL, id, lasting).Scan(&waited)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -69,7 +71,7 @@ WHERE e.state IN ('accepted', 'running') AND e.waiting_since IS NULL
   AND NOT EXISTS (SELECT FROM sluice.export WHERE state = 'running' AND lease_until > now())
   AND NOT EXISTS (SELECT FROM sluice.part WHERE state = 'running' AND lease_until > now())
   AND EXISTS (
-    SELECT FROM river_job j
+    SELECT FROM sluice.river_job j
     WHERE j.state IN ('available', 'retryable', 'scheduled') AND j.scheduled_at < now() - $2::interval
       AND (j.id = e.job_id OR j.id IN (SELECT p.job_id FROM sluice.part p WHERE p.export_id = e.id AND p.state <> 'done')))
 RETURNING id`
@@ -131,6 +133,17 @@ func (s *Store) Idle(ctx context.Context, maxAge time.Duration) (idle []IdleExpo
 		return nil, 0, fmt.Errorf("jobs: list idle exports: %w", err)
 	}
 	return idle, waiting, nil
+}
+
+const waitsForSQL = `SELECT EXISTS (SELECT FROM sluice.export
+WHERE state IN ('accepted', 'running') AND waiting_since IS NOT NULL AND waiting_reason = $1)`
+
+// WaitsFor reports whether an export waits for this reason.
+func (s *Store) WaitsFor(ctx context.Context, reason string) (waits bool, err error) {
+	if err := s.pool.QueryRow(ctx, waitsForSQL, reason).Scan(&waits); err != nil {
+		return false, fmt.Errorf("jobs: find waiting exports: %w", err)
+	}
+	return waits, nil
 }
 
 // failWaitingSQL ends an export if its wait has not ended meanwhile.

@@ -406,6 +406,6 @@ func TestPlanOfBlocksGivesWay(t *testing.T) {
 	open()
 	f.await(t, id, jobs.Completed)
 	require.Greater(t, f.count(t, `SELECT attempt FROM sluice.export WHERE id = $1`, id), 1, "it was planned again")
-	require.Equal(t, 1, f.count(t, `SELECT attempt FROM river_job WHERE kind = 'export'`), "it did not wait until the lock was refused")
+	require.Equal(t, 1, f.count(t, `SELECT attempt FROM sluice.river_job WHERE kind = 'sluice_export'`), "it did not wait until the lock was refused")
 	f.requireCrowd(t, id)
 }

@@ -17,7 +17,7 @@ func TestExpiry(t *testing.T) {
 	f.await(t, old, jobs.Completed)
 	running.stop(t)
 	require.Len(t, f.keys(t, old), 3)
-	f.exec(t, `DELETE FROM river_job WHERE kind = 'expire'`) // it was due a minute ago
+	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_expire'`) // it was due a minute ago
 
 	f.start(t, options{})
 	young := f.accept(t, jobs.Request{})
@@ -47,7 +47,7 @@ func TestCleanupDenied(t *testing.T) {
 	store.denyDeletes.Store(true)
 	running = f.start(t, options{bucketURL: store.url})
 	f.eventually(t, "it was denied", func() bool {
-		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup' AND errors IS NOT NULL`) == 1
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_cleanup' AND errors IS NOT NULL`) == 1
 	})
 	require.NoError(t, running.worker.Ready(t.Context()), "it can read and write")
 	running.stop(t)
@@ -67,7 +67,7 @@ func TestClientExpired(t *testing.T) {
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 1)
 	f.exec(t, `INSERT INTO sluice.client (id, scopes, expires_at) VALUES ($1, '{system/*.rs}', now())`, client)
-	f.exec(t, `DELETE FROM river_job WHERE kind = 'expire'`) // it was due a minute ago
+	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_expire'`) // it was due a minute ago
 	running.stop(t)
 
 	f.start(t, options{})

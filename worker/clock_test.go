@@ -32,10 +32,10 @@ func TestSkewedClock(t *testing.T) {
 			f.awaitReaders(t, 2)
 			open()
 			f.requireWhole(t, f.await(t, id, jobs.Completed))
-			require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND attempt = 2`))
+			require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND attempt = 2`))
 			running.stop(t)
 
-			f.exec(t, `DELETE FROM river_job WHERE kind IN ('expire', 'sweep')`) // they were due a while ago
+			f.exec(t, `DELETE FROM sluice.river_job WHERE kind IN ('sluice_expire', 'sluice_sweep')`) // they were due a while ago
 			f.start(t, opts)
 			f.eventually(t, "it has expired", func() bool {
 				export, err := f.store.Get(t.Context(), id)

@@ -88,7 +88,7 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 		if err := w.complete(ctx, read); err != nil {
 			return err
 		}
-		endWait(ctx, w.store, w.config.Logger, export.ID)
+		endWait(ctx, w.store, w.config.Logger, export.ID, true)
 		return nil
 	})
 }
@@ -154,7 +154,7 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	if err := w.store.Start(ctx, export, plan); err != nil {
 		return export, err
 	}
-	endWait(ctx, w.store, w.config.Logger, export.ID)
+	endWait(ctx, w.store, w.config.Logger, export.ID, false)
 	return w.await(ctx, export, snapshot)
 }
 

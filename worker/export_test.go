@@ -52,7 +52,7 @@ func TestExport(t *testing.T) {
 		Error: []jobs.ManifestOutput{},
 	}, f.manifest(t, id))
 
-	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('export', 'part') AND state <> 'completed'`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND state <> 'completed'`))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
 	require.Zero(t, f.uploads(t))
 }

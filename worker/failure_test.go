@@ -15,7 +15,7 @@ import (
 // requireNoRetry fails when a job of the exports was tried more than once.
 func (f *fixture) requireNoRetry(t *testing.T) {
 	t.Helper()
-	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('export', 'part') AND attempt > 1`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND attempt > 1`))
 }
 
 func TestTableDenied(t *testing.T) {
@@ -129,7 +129,7 @@ func TestPanic(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	ids := []uuid.UUID{f.accept(t, jobs.Request{}), f.accept(t, jobs.Request{})}
-	f.exec(t, `UPDATE river_job SET max_attempts = 1`)
+	f.exec(t, `UPDATE sluice.river_job SET max_attempts = 1`)
 	log := &logBuffer{}
 	running := f.start(t, options{noSource: true, logger: slog.New(slog.NewJSONHandler(log, nil))})
 	for _, id := range ids {
@@ -170,7 +170,7 @@ func TestStaleFailure(t *testing.T) {
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 1)
 	// As others would leave it that took the part and died an hour ago.
-	f.exec(t, `UPDATE river_job SET attempted_at = attempted_at - interval '1 hour' WHERE kind = 'part' AND state = 'running';
+	f.exec(t, `UPDATE sluice.river_job SET attempted_at = attempted_at - interval '1 hour' WHERE kind = 'sluice_part' AND state = 'running';
 		UPDATE sluice.part SET attempt = attempt + 1, lease_until = now() - interval '1 hour' WHERE state = 'running'`)
 	open()
 	f.exec(t, fmt.Sprintf(gateSQL, "1"))

@@ -67,6 +67,9 @@ const (
 	reasonUnfit         = "no worker is able to do the work"
 )
 
+// storeReasons are the reasons that only a write to the object store disproves.
+var storeReasons = []string{reasonStoreAway, reasonStoreDenies, reasonStoreErrors, reasonStoreFull, reasonNoBucket}
+
 // errLeaseExpired means that the state database could not be told for the time of
 // a lease that the work goes on. Another process may have it.
 var errLeaseExpired = errors.New("the lease could not be renewed")

@@ -158,10 +158,15 @@ func (f *fitness) strand(ctx context.Context) {
 }
 
 // Ready returns an error while the worker takes no jobs because it would fail
-// them. It is a check of the process's readiness.
-func (w *Worker) Ready(context.Context) error {
+// them, and while an export waits for a full object store, which can still be listed.
+// It is a check of the process's readiness.
+func (w *Worker) Ready(ctx context.Context) error {
 	if _, err := w.fitness.state(); err != nil {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
-	return nil
+	waits, err := w.store.WaitsFor(ctx, reasonStoreFull)
+	if err == nil && waits {
+		err = fmt.Errorf("exports wait: %w", storage.ErrFull)
+	}
+	return err
 }

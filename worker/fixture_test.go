@@ -204,8 +204,8 @@ func (f *fixture) await(t *testing.T, id uuid.UUID, state jobs.State) jobs.Expor
 	})
 	f.eventually(t, "its jobs have ended", func() bool {
 		return f.count(t, `
-		SELECT count(*) FROM river_job 
-			WHERE args->>'export_id' = $1 AND kind <> 'cleanup' AND finalized_at IS NULL`, id.String()) == 0
+		SELECT count(*) FROM sluice.river_job 
+			WHERE args->>'export_id' = $1 AND kind <> 'sluice_cleanup' AND finalized_at IS NULL`, id.String()) == 0
 	})
 	return export
 }

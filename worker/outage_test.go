@@ -27,7 +27,7 @@ func (f *fixture) countAttempts(t *testing.T, most int) {
 	f.exec(t, fmt.Sprintf(`
 		CREATE FUNCTION count_attempts() RETURNS trigger LANGUAGE plpgsql AS
 			'BEGIN new.max_attempts := %d; RETURN new; END';
-		CREATE TRIGGER count_attempts BEFORE INSERT ON river_job FOR EACH ROW EXECUTE FUNCTION count_attempts()`, most))
+		CREATE TRIGGER count_attempts BEFORE INSERT ON sluice.river_job FOR EACH ROW EXECUTE FUNCTION count_attempts()`, most))
 }
 
 // awaitWaiting waits until the export waits for this reason.
@@ -45,7 +45,7 @@ func (f *fixture) awaitWaiting(t *testing.T, id uuid.UUID, reason string) {
 func (f *fixture) awaitSnoozes(t *testing.T, n int) {
 	t.Helper()
 	f.eventually(t, "jobs are put off", func() bool {
-		return f.count(t, `SELECT coalesce(sum((metadata->>'snoozes')::integer), 0) FROM river_job`) >= n
+		return f.count(t, `SELECT coalesce(sum((metadata->>'snoozes')::integer), 0) FROM sluice.river_job`) >= n
 	})
 }
 
@@ -69,6 +69,7 @@ type weather struct {
 	answer atomic.Pointer[answer] // nil passes requests on
 
 	denyDeletes atomic.Bool
+	full        atomic.Bool // writes are refused
 }
 
 func newWeather(t *testing.T, bucketURL string) *weather {
@@ -90,6 +91,9 @@ func newWeather(t *testing.T, bucketURL string) *weather {
 		instead := w.answer.Load()
 		if w.denyDeletes.Load() && (r.Method == http.MethodDelete || r.URL.Query().Has("delete")) {
 			instead = &answer{http.StatusForbidden, "AccessDenied"}
+		}
+		if w.refusesWrite(r) {
+			instead = &answer{http.StatusInsufficientStorage, "XMinioStorageFull"}
 		}
 		if instead == nil {
 			pass.ServeHTTP(out, r)

@@ -93,10 +93,15 @@ func backoff(waited time.Duration) time.Duration {
 	return next + rand.N(next/4) //nolint:gosec // not a secret
 }
 
-// endWait records that the export makes progress. It is of no use to fail for
-// that: the next progress does it as well.
-func endWait(ctx context.Context, store *jobs.Store, logger *slog.Logger, id uuid.UUID) {
-	switch waited, ends, err := store.EndWait(ctx, id); {
+// endWait records that the export makes progress. If it has not written anything, it
+// goes on waiting for the object store. An error is only logged: the next progress
+// ends the wait as well.
+func endWait(ctx context.Context, store *jobs.Store, logger *slog.Logger, id uuid.UUID, wrote bool) {
+	lasting := storeReasons
+	if wrote {
+		lasting = []string{}
+	}
+	switch waited, ends, err := store.EndWait(ctx, id, lasting); {
 	case err != nil && ctx.Err() == nil:
 		logger.WarnContext(ctx, "could not record the end of a wait", "export", id, "error", err)
 	case ends:

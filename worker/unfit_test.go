@@ -52,7 +52,7 @@ func TestWorkerUnfitFromTheStart(t *testing.T) {
 			f.requireWhole(t, f.await(t, id, jobs.Completed))
 			require.NoError(t, healthy.worker.Ready(t.Context()))
 			require.Equal(t, 1, strings.Count(log.String(), "worker stopped taking jobs"))
-			require.Zero(t, f.count(t, `SELECT coalesce(sum((metadata->>'snoozes')::integer), 0) FROM river_job`))
+			require.Zero(t, f.count(t, `SELECT coalesce(sum((metadata->>'snoozes')::integer), 0) FROM sluice.river_job`))
 		})
 	}
 }
@@ -106,7 +106,7 @@ func TestStoreDenies(t *testing.T) {
 	open()
 	export := f.await(t, id, jobs.Failed)
 	require.Equal(t, "the object store denies access; gave up after 2s", export.Failure)
-	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('export', 'part') AND attempt > 1`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND attempt > 1`))
 }
 
 // An export that no worker takes, since all of them are broken, does not hang.
@@ -115,7 +115,7 @@ func TestNoWorkerIsFit(t *testing.T) {
 	f := newFixture(t, setup())
 	f.start(t, options{bucketURL: f.wrongSecret(t), outageLimit: 3 * time.Second})
 	id := f.accept(t, jobs.Request{})
-	f.exec(t, `UPDATE river_job SET scheduled_at = now() - interval '1 minute'`) // for so long nobody has taken it
+	f.exec(t, `UPDATE sluice.river_job SET scheduled_at = now() - interval '1 minute'`) // for so long nobody has taken it
 	f.awaitWaiting(t, id, "the object store denies access")
 	export := f.await(t, id, jobs.Failed)
 	require.Equal(t, "the object store denies access; gave up after 3s", export.Failure)
@@ -165,6 +165,9 @@ func TestSourceRefusesLogin(t *testing.T) {
 	f.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1`, f.role)
 	open()
 	f.awaitWaiting(t, id, "the source database refuses the login")
+	f.eventually(t, "all jobs have found that", func() bool {
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE state = 'running'`) == 0
+	})
 	require.Error(t, w.worker.Ready(t.Context()))
 	f.exec(t, `ALTER ROLE `+f.role+` LOGIN`)
 	f.requireWhole(t, f.await(t, id, jobs.Completed))

@@ -176,6 +176,7 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 		Queues:               queues(cfg),
 		RescueStuckJobsAfter: never, // jobs.Store.Reclaim does that
 		RetryPolicy:          retrySoon{clock: cfg.Clock},
+		Schema:               jobs.Schema,
 		SoftStopTimeout:      cfg.StopTimeout,
 		Test:                 river.TestConfig{Time: cfg.Clock}, // the only way to give River a clock
 		Workers:              workers,
