@@ -101,6 +101,7 @@ func (f *fixture) exec(t *testing.T, sql string, args ...any) {
 // reads the fixture's tables into its bucket.
 type options struct {
 	sourceURL, bucketURL string
+	database             *pgxpool.Pool
 	databaseConns        int32
 	giveWay              time.Duration
 	maxAge               time.Duration
@@ -125,7 +126,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	}
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
-		Database:     openPool(t, f.url, opts.databaseConns),
+		Database:     cmp.Or(opts.database, openPool(t, f.url, opts.databaseConns)),
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
 		MaxAge:       opts.maxAge,
 		MaxFileBytes: opts.maxFileBytes,
