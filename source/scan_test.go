@@ -120,7 +120,7 @@ func TestScanCutShort(t *testing.T) {
 		go func() {
 			ended <- f.source.Scan(ctx, scan, func(*source.Row) error { return nil })
 		}()
-		require.Eventually(t, func() bool { return len(f.running(t)) == 1 }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(f.running(t)) == 1 }, patience, time.Millisecond)
 		cancel()
 		require.ErrorIs(t, <-ended, context.Canceled)
 		require.Empty(t, f.running(t))

@@ -204,10 +204,13 @@ func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
 	return n
 }
 
+// patience is how long an event may take that is sure to come.
+const patience = 2 * time.Minute
+
 // eventually waits for what tells nobody when it happens.
 func (f *fixture) eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !happened() {
 		require.True(t, time.Now().Before(deadline), "not in time: "+what)
 		time.Sleep(5 * time.Millisecond)
