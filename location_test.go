@@ -127,7 +127,7 @@ func TestLocationMovesUnderExport(t *testing.T) {
 	require.Eventually(t, func() bool {
 		var done int
 		return conn.QueryRow(ctx, `SELECT parts_done FROM sluice.export`).Scan(&done) == nil && done == 1
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 
 	j.bucket = otherPrefix(j.bucket, "moved")
 	j.sluice(exitOK, "location", "record", "--s3-url="+j.bucket)

@@ -19,7 +19,7 @@ import (
 // returns its error.
 func (j *journey) refused(args ...string) string {
 	j.t.Helper()
-	ctx, cancel := context.WithTimeout(j.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(j.t.Context(), patience)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	common := []string{args[0], "--database-url=" + j.database, "--s3-url=" + j.bucket}
@@ -39,7 +39,7 @@ func (j *journey) requireReady(address string, status int) (body string) {
 		got := j.ask(http.MethodGet, address+"/ready")
 		body = got.body
 		return got.status == status
-	}, 30*time.Second, 100*time.Millisecond)
+	}, patience, 100*time.Millisecond)
 	return body
 }
 
@@ -61,7 +61,7 @@ func (j *journey) requireSQL(sql string) {
 		var met bool
 		require.NoError(j.t, conn.QueryRow(j.t.Context(), sql).Scan(&met))
 		return met
-	}, 30*time.Second, 50*time.Millisecond, sql)
+	}, patience, 50*time.Millisecond, sql)
 }
 
 // withOptions returns the URL with these options of its sessions.

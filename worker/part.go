@@ -80,23 +80,25 @@ func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone err
 	return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
 }
 
-// run reads the part and keeps it from others meanwhile. It reports whether the part
-// has files: an empty one has none.
+// run reads the part on a lease and ends it. It reports whether the part has files:
+// an empty one has none. Ending needs no lease: the transaction of Done holds the
+// part's row, and a renewal after its commit would find the part done and cancel
+// Done while it waits for the answer.
 func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) (wrote bool, err error) {
 	var read atomic.Int64
 	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
-	err = leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) error {
-		files, err := w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
-		if err == nil {
-			err = w.store.Done(ctx, job, part, files.files, files.publish)
-		}
-		if err != nil {
-			return errors.Join(err, files.discard(ctx))
-		}
-		wrote = len(files.files) > 0
-		return nil
+	var files written
+	err = leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
+		files, err = w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
+		return err
 	})
-	return wrote, err
+	if err == nil {
+		err = w.store.Done(ctx, job, part, files.files, files.publish)
+	}
+	if err != nil {
+		return false, errors.Join(err, files.discard(ctx))
+	}
+	return len(files.files) > 0, nil
 }
 
 // stage reads the part into files that nobody can read yet. They are there also

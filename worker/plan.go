@@ -66,10 +66,9 @@ func (w *exportWorker) planTypes(ctx context.Context, export jobs.Export, snapsh
 }
 
 // holdTables finds the tables that the export reads and keeps them as they are,
-// by their types: of the types it exports, of the group, of patients, of what
-// Provenance is about, and the one that the conversion reads. What Provenance is
-// about, and which versions of patients there are, is told by the tables that may
-// be read.
+// by their types: of the types it exports, of the group, of what Provenance is about,
+// and the one that the conversion reads. Tables that Provenance is about, or of groups,
+// are left out if they cannot be read.
 func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (map[string]source.Table, error) {
 	types := slices.Clone(export.Request.Types)
 	if export.Request.FHIR {
