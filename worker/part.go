@@ -18,6 +18,10 @@ import (
 // it is still worked on.
 const progressEvery = time.Second
 
+// progressAfter is how long a part that still reads shows that its export no longer
+// waits: before that, it may read what is kept in memory while the store is away.
+const progressAfter = 15 * time.Second
+
 // A part whose snapshot is gone waits for the export to be taken over. A holder
 // that lives does that at once; for one that died it takes as long as its lease.
 // After a few minutes of that the snapshot may be held still, but on a server that
@@ -82,7 +86,16 @@ func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone err
 // run reads the part and keeps it from others meanwhile.
 func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) error {
 	var read atomic.Int64
-	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
+	waits, begun, before := part.ExportWaits, time.Now(), int64(0)
+	renew := func(ctx context.Context) error {
+		bytes := read.Load()
+		if waits && bytes > before && time.Since(begun) > progressAfter {
+			endWait(ctx, w.store, w.config.Logger, part.ExportID())
+			waits = false
+		}
+		before = bytes
+		return w.store.RenewPart(ctx, part, bytes)
+	}
 	return leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) error {
 		files, err := w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
 		if err == nil {
