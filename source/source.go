@@ -62,6 +62,10 @@ type Config struct {
 	// count. 0 means no limit.
 	ReadRate int64
 
+	// ResourceTypes are those that are known to have tables of their names. Others that
+	// are asked for may have some, too, but their tables' rows are looked into.
+	ResourceTypes []string
+
 	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
 	Schema string
 
@@ -72,6 +76,10 @@ type Config struct {
 	// Spares is how many of MaxConns ScanMany may use for second and further
 	// readers, in all scans together. 0 means that one reader does each scan.
 	Spares int
+
+	// Tables names tables of resource types. The table of any other type is the one
+	// with the type's name or, if there is none, one whose rows name the type.
+	Tables []Mapping
 
 	// URL is the connection string, in any form libpq understands. The role
 	// needs CONNECT, USAGE on the schema and SELECT on the tables. The URL may lead
@@ -92,10 +100,11 @@ func (c Config) withDefaults() Config {
 
 // Source is a database of FHIR tables. It is safe for concurrent use.
 type Source struct {
-	config Config
-	pace   *pace
-	pool   *pgxpool.Pool
-	single *pgx.ConnConfig // for connections outside the pool
+	catalog *catalog
+	config  Config
+	pace    *pace
+	pool    *pgxpool.Pool
+	single  *pgx.ConnConfig // for connections outside the pool
 
 	places   chan struct{} // holds an element for each connection in use
 	spares   chan struct{} // and for each of these that is a spare one
@@ -119,11 +128,15 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	poolConfig.AfterConnect = prepareSession
 	prepareConfig(poolConfig.ConnConfig, cfg.ApplicationName)
 
+	mapped, err := byType(cfg.Tables)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	return &Source{
+	s := &Source{
 		config:   cfg,
 		pace:     newPace(cfg.ReadRate),
 		pool:     pool,
@@ -131,7 +144,15 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		places:   make(chan struct{}, cfg.MaxConns),
 		spares:   make(chan struct{}, cfg.Spares),
 		searches: make(chan struct{}, 1),
-	}, nil
+	}
+	s.catalog = &catalog{
+		schema:  cfg.Schema,
+		types:   cfg.ResourceTypes,
+		mapped:  mapped,
+		unnamed: &unnamed{known: map[tableFile][]string{}},
+		connect: s.connect,
+	}
+	return s, nil
 }
 
 // Close closes the connections. It waits for running scans to end, so their
