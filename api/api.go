@@ -162,6 +162,7 @@ type API struct {
 	dumps        *shares // that are running
 	groupReads   *shares // that are running
 	capabilities capabilityCache
+	exportable   exportable
 	metrics      *metrics
 	started      time.Time
 	trail        *trail
