@@ -45,8 +45,10 @@ func TestCertificateReloads(t *testing.T) {
 	certify(t, certFile, keyFile, 1, begin)
 
 	var log bytes.Buffer
-	settings := apiSettings{httpSettings: httpSettings{Listen: "127.0.0.1:0"}, tlsSettings: tlsSettings{TLSCert: certFile, TLSKey: keyFile}}
-	listener, err := settings.listen(t.Context(), slog.New(slog.NewTextHandler(&log, nil)))
+	settings := tlsSettings{TLSCert: certFile, TLSKey: keyFile}
+	config, err := settings.tls(slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	require.NoError(t, err)
 	defer func() { _ = listener.Close() }()
 
@@ -91,6 +93,6 @@ func TestCertificateReloads(t *testing.T) {
 	require.Error(t, err)
 
 	settings.TLSKey = certFile
-	_, err = settings.listen(t.Context(), slog.New(slog.DiscardHandler))
+	_, err = settings.tls(slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "SLUICE_TLS_CERT")
 }

@@ -13,7 +13,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/migrations"
 )
 
@@ -23,13 +26,18 @@ type clientCommand struct {
 	Show   clientShowCommand   `cmd:"" help:"Show a client and what was done to it."`
 	Change clientChangeCommand `cmd:"" help:"Change what a client may take and the keys it signs with."`
 	Rotate clientRotateCommand `cmd:"" help:"Give a client a new secret; the old one goes on to work for a while."`
-	Expire clientExpireCommand `cmd:"" help:"Set from when on a client is refused."`
-	Revoke clientRevokeCommand `cmd:"" help:"Refuse a client from now on."`
-	Remove clientRemoveCommand `cmd:"" help:"Remove a client. Whoever gets its id later owns its exports: prefer revoke."`
+	Expire clientExpireCommand `cmd:"" help:"Set when a client expires. It is refused from then on, and its unfinished exports are cancelled."`
+	Revoke clientRevokeCommand `cmd:"" help:"Refuse a client from now on, cancel its exports and delete their files."`
+	Remove clientRemoveCommand `cmd:"" help:"Remove a client, cancel its exports and delete their files."`
 }
 
 // withClients opens the clients of the state database for a command.
 func withClients(ctx context.Context, state *stateSettings, do func(*auth.Clients) error) error {
+	return withState(ctx, state, func(pool *pgxpool.Pool) error { return do(auth.NewClients(pool)) })
+}
+
+// withState opens the state database for a command.
+func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool) error) error {
 	pool, err := state.open(ctx)
 	if err != nil {
 		return err
@@ -38,25 +46,40 @@ func withClients(ctx context.Context, state *stateSettings, do func(*auth.Client
 	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
-	return do(auth.NewClients(pool))
+	return do(pool)
 }
 
 // changeClient is withClients for a command that changes a client, which is
 // audited: in the client's history, where a process of the API finds it for the
 // bucket, and in a log line as the API writes them.
 func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients) error) error {
-	return withClients(ctx, state, func(clients *auth.Clients) error {
-		return do(clients.By(actor(), func(entry auth.Entry) {
-			root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
-				slog.String("action", "client "+entry.Action),
-				slog.String("outcome", "done"),
-				slog.String("client", entry.ClientID),
-				slog.String("actor", entry.Actor),
-				slog.String("role", entry.Role),
-				slog.Int64("change", entry.ID),
-				slog.Any("details", entry.Details),
-			))
-		}))
+	return withClients(ctx, state, func(clients *auth.Clients) error { return do(audited(ctx, clients, root, out)) })
+}
+
+// endClient is changeClient for a command that ends a client's rights, and with
+// them exports.
+func endClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients, *jobs.Store) error) error {
+	return withState(ctx, state, func(pool *pgxpool.Pool) error {
+		exports, err := jobs.New(pool, jobs.Config{})
+		if err != nil {
+			return err
+		}
+		return do(audited(ctx, auth.NewClients(pool), root, out), exports)
+	})
+}
+
+// audited returns the clients with an audit line for each change.
+func audited(ctx context.Context, clients *auth.Clients, root *cli, out *output) *auth.Clients {
+	return clients.By(actor(), func(entry auth.Entry) {
+		root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
+			slog.String("action", "client "+entry.Action),
+			slog.String("outcome", "done"),
+			slog.String("client", entry.ClientID),
+			slog.String("actor", entry.Actor),
+			slog.String("role", entry.Role),
+			slog.Int64("change", entry.ID),
+			slog.Any("details", entry.Details),
+		))
 	})
 }
 

@@ -7,18 +7,20 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/term"
 
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/fhir"
 )
 
 // secretSettings say which secret a client gets.
 type secretSettings struct {
 	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"The client's secret; - reads it from standard input, and without it one is made and shown once. Others on this machine can see flags: the environment or - is safer."`
-	SecretLife time.Duration `placeholder:"DURATION" help:"How long the secret works, such as 2160h; without it, it does not end."`
+	SecretLife time.Duration `placeholder:"DURATION" help:"How long the secret works, such as 90d; without it, it does not end."`
 }
 
 // fromInput is the secret that stands for standard input.
@@ -111,7 +113,18 @@ type clientAddCommand struct {
 	ID      string   `arg:"" name:"id" help:"The client's id, its user name in HTTP Basic."`
 	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"What it may take, such as system/*.rs for all of FHIR or system/Patient.rs; repeatable."`
 	Group   []string `placeholder:"ID" sep:"none" help:"Let it take the data of this Group's members alone; repeatable."`
-	Expires moment   `placeholder:"WHEN" help:"From when on it is refused: a date, a time, or a duration from now such as 2160h."`
+	Expires moment   `placeholder:"WHEN" help:"From when on it is refused: a date, a time, or a duration from now such as 90d."`
+}
+
+// warnScopes warns of scopes whose types are not FHIR's: they may be types of Aidbox,
+// or misspelled.
+func warnScopes(out *output, scopes []string) {
+	for _, text := range scopes {
+		name, _, _ := strings.Cut(strings.TrimPrefix(text, "system/"), ".")
+		if name != "*" && !slices.Contains(fhir.R4().ResourceTypes(), name) {
+			_, _ = fmt.Fprintf(out.stderr, "warning: scope %s: %s is not a resource type of FHIR R4\n", text, name)
+		}
+	}
 }
 
 // Run adds a client. One with keys gets a secret only if it is given one.
@@ -135,6 +148,7 @@ func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) er
 		if err != nil {
 			return err
 		}
+		warnScopes(out, cmd.Scope)
 		if _, err := fmt.Fprintf(out.stdout, "client %s added\n", cmd.ID); err != nil || !made {
 			return err
 		}

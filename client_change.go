@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/jobs"
 )
 
 // moment is a time on the command line.
@@ -22,7 +23,7 @@ func (m *moment) UnmarshalText(text []byte) error {
 		m.Time = time.Now()
 		return nil
 	}
-	if d, err := time.ParseDuration(string(text)); err == nil && d >= 0 {
+	if d, err := parseDuration(string(text)); err == nil && d >= 0 {
 		m.Time = time.Now().Add(d)
 		return nil
 	}
@@ -32,7 +33,7 @@ func (m *moment) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is not a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 2160h, now or never", text)
+	return fmt.Errorf("%q is not a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never", text)
 }
 
 type clientRotateCommand struct {
@@ -62,17 +63,22 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 type clientExpireCommand struct {
 	stateDatabase
 	clientID
-	When moment `arg:"" help:"A date, a time, a duration from now such as 2160h, now, or never."`
+	When moment `arg:"" help:"A date, a time, a duration from now such as 90d, now, or never."`
 }
 
 // Run sets from when on a client is refused.
 func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		if err := clients.Expire(ctx, cmd.ID, cmd.When.Time); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, clock(cmd.When.Time))
-		return err
+		if _, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, clock(cmd.When.Time)); err != nil {
+			return err
+		}
+		if cmd.When.IsZero() || cmd.When.After(time.Now()) {
+			return nil
+		}
+		return tellCancelled(out)(exports.CancelUnfinished(ctx, cmd.ID))
 	})
 }
 
@@ -81,15 +87,28 @@ type clientRevokeCommand struct {
 	clientID
 }
 
-// Run refuses a client from now on.
+// Run refuses a client from now on and removes its exports.
 func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		if err := clients.Revoke(ctx, cmd.ID); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(out.stdout, "client %s revoked; sluice client expire %s never lets it in again\n", cmd.ID, cmd.ID)
-		return err
+		if _, err := fmt.Fprintf(out.stdout, "client %s revoked. To re-enable it: sluice client expire %s never\n", cmd.ID, cmd.ID); err != nil {
+			return err
+		}
+		return tellCancelled(out)(exports.CancelAll(ctx, cmd.ID))
 	})
+}
+
+// tellCancelled returns what prints how many exports were cancelled.
+func tellCancelled(out *output) func(count int, err error) error {
+	return func(count int, err error) error {
+		if err != nil {
+			return fmt.Errorf("cancel the client's exports: %w", err)
+		}
+		_, err = fmt.Fprintf(out.stdout, "exports cancelled: %d\n", count)
+		return err
+	}
 }
 
 type clientChangeCommand struct {
@@ -131,6 +150,7 @@ func (cmd *clientChangeCommand) Run(ctx context.Context, root *cli, out *output)
 		if err := clients.Change(ctx, cmd.ID, change); err != nil {
 			return err
 		}
+		warnScopes(out, cmd.Scope)
 		_, err := fmt.Fprintf(out.stdout, "client %s changed\n", cmd.ID)
 		return err
 	})
@@ -141,13 +161,21 @@ type clientRemoveCommand struct {
 	clientID
 }
 
-// Run removes a client.
+// Run removes a client with its exports. These go first, so that the command can be
+// repeated if it fails there, and once more for those that were accepted meanwhile.
 func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
+		before, err := exports.CancelAll(ctx, cmd.ID)
+		if err != nil {
+			return fmt.Errorf("cancel the client's exports: %w", err)
+		}
 		if err := clients.Remove(ctx, cmd.ID); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(out.stdout, "client %s removed\n", cmd.ID)
-		return err
+		if _, err := fmt.Fprintf(out.stdout, "client %s removed\n", cmd.ID); err != nil {
+			return err
+		}
+		after, err := exports.CancelAll(ctx, cmd.ID)
+		return tellCancelled(out)(before+after, err)
 	})
 }

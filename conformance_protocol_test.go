@@ -112,6 +112,7 @@ func checkManifest(t *testing.T, c *conformance) {
 	for _, file := range manifest.Output {
 		require.Regexp(t, `^https?://`, file.URL)
 		require.NotEmpty(t, file.Extension["sha256"])
+		require.Greater(t, file.Extension["maxLineBytes"], 66000.0)
 		lines := c.lines(t, []bulkFile{file})
 		require.Len(t, lines, *file.Count)
 		for _, line := range lines {
@@ -183,10 +184,11 @@ func checkSeparateStatus(t *testing.T, c *conformance) {
 }
 
 func checkSeveral(t *testing.T, c *conformance) {
-	manifest, _ := c.export(t, c.base+"/fhir/$export?_type=Observation&_maximumFileSize=1")
+	manifest, _ := c.export(t, c.base+"/fhir/$export?_type=Observation"+maximumFileSize)
 	require.Len(t, manifest.Output, 3, "one resource each: less can't be")
 	require.Len(t, c.ids(t, manifest), 3)
 	requireOutcome(t, c.get(t, c.base+"/fhir/$export?_maximumFileSize=0"), http.StatusBadRequest)
+	requireOutcome(t, c.get(t, c.base+"/fhir/$export?_maximumFileSize=1"), http.StatusBadRequest)
 }
 
 func checkTooMany(t *testing.T, _ *conformance) {

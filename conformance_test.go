@@ -86,9 +86,18 @@ const conformanceData = `{"resourceType":"Patient","id":"p1","active":true,"gend
 {"resourceType":"Provenance","id":"v3","target":[{"reference":"Observation/o3"}],"recorded":"2021-01-01T00:00:00Z","agent":[{"who":{"reference":"Practitioner/d1"}}]}
 `
 
-// conformanceSQL makes the patients old, leaves a former version and a deletion
+// maximumFileSize asks for the smallest files there are. Each resource of
+// conformanceSQL is larger.
+const maximumFileSize = "&_maximumFileSize=65536"
+
+// conformanceSQL makes resources large and the patients old, leaves a former version and a deletion
 // in the history, and stores an Encounter that is no FHIR.
 const conformanceSQL = `
+DO $$ DECLARE name text; BEGIN
+	FOREACH name IN ARRAY '{patient, observation, group, documentreference, provenance}'::text[] LOOP
+		EXECUTE format('UPDATE %I SET resource = resource || jsonb_build_object(''text'', jsonb_build_object(''status'', ''generated'', ''div'', repeat(''x'', 66000)))', name);
+	END LOOP;
+END $$;
 UPDATE patient SET ts = '2020-01-01Z', cts = '2020-01-01Z';
 CREATE TABLE IF NOT EXISTS observation_history (LIKE observation);
 INSERT INTO observation_history (id, txid, ts, cts, resource_type, status, resource)

@@ -68,6 +68,12 @@ func TestAdminListener(t *testing.T) {
 		require.Contains(t, ready.body, `"source":"ok"`)
 		metrics := j.ask(http.MethodGet, admin+"/metrics")
 		require.Contains(t, metrics.body, "go_goroutines")
+		require.Contains(t, metrics.body, "sluice_state_clock_offset_seconds")
+		if command != "api" {
+			require.Contains(t, ready.body, `"worker":"ok"`)
+			require.Contains(t, metrics.body, "sluice_worker_fit 1")
+			require.Contains(t, metrics.body, "sluice_waiting_exports 0")
+		}
 		var stderr bytes.Buffer
 		require.Equal(t, exitOK, run(t.Context(), []string{"health", "--admin-listen=" + listen}, io.Discard, &stderr), stderr.String())
 

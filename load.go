@@ -14,9 +14,10 @@ import (
 type loadCommand struct {
 	Paths []string `arg:"" name:"path" help:"Files of ndjson or pipes, gzipped or not; folders of them; - is standard input."`
 
-	SourceURL    string      `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database to load into. Defaults to SLUICE_DATABASE_URL."`
-	DatabaseURL  string      `name:"database-url" env:"SLUICE_DATABASE_URL" placeholder:"URL" hidden:""`
-	SourceSchema string      `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables; made where it is missing."`
+	SourceURL    string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database to load into. Defaults to SLUICE_DATABASE_URL."`
+	DatabaseURL  string `name:"database-url" env:"SLUICE_DATABASE_URL" placeholder:"URL" hidden:""`
+	SourceSchema string `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables; made where it is missing."`
+	rowSecuritySettings
 	CreatedAtURL string      `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"ex:createdAt" help:"The URL of the extension that holds meta.createdAt in FHIR."`
 	Format       load.Format `default:"fhir" help:"The format of the resources: fhir or aidbox."`
 	KeepTimes    bool        `help:"Keep meta.lastUpdated and createdAt of the resources instead of setting them to now."`
@@ -49,6 +50,7 @@ func (cmd *loadCommand) Run(ctx context.Context, out *output) error {
 		CreatedAtURL: cmd.CreatedAtURL,
 		Format:       cmd.Format,
 		KeepTimes:    cmd.KeepTimes,
+		RowSecurity:  cmd.RowSecurity,
 		Schema:       cmd.SourceSchema,
 	}
 	finish := func() {}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/location"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
@@ -194,8 +195,13 @@ func (f *fitness) check(ctx context.Context) error {
 	defer cancel()
 	f.last = nil
 	for _, check := range f.checks {
-		if err := check(ctx); errors.Is(err, migrations.ErrNewer) || errors.Is(err, location.ErrDiffers) {
-			f.last = err
+		err := check(ctx)
+		if errors.Is(err, location.ErrDiffers) {
+			f.last = fmt.Errorf("%w: %w", jobs.ErrMoved, err)
+		} else if errors.Is(err, migrations.ErrNewer) {
+			f.last = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
+		}
+		if f.last != nil {
 			break
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -45,6 +46,7 @@ type cli struct {
 	Migrate  migrateCommand  `cmd:"" help:"Bring the state database up to date. Safe to run at any time, by many at once."`
 	Load     loadCommand     `cmd:"" help:"Load ndjson files into FHIR tables."`
 	Location locationCommand `cmd:"" help:"Show or change the recorded source and bucket, which all processes share."`
+	Sweep    sweepCommand    `cmd:"" help:"Remove files of exports that the state database does not have, as after it was restored from a backup."`
 	Client   clientCommand   `cmd:"" help:"Manage the clients who may ask."`
 	Health   healthCommand   `cmd:"" help:"Ask the server on this machine whether it is ready; exit with 1 if not. For the health checks of containers."`
 	Version  versionCommand  `cmd:"" help:"Show the version."`
@@ -68,7 +70,8 @@ const (
 // run runs one command and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := false
-	parser, err := newParser(&cli{}, stdout, stderr, func(int) { exited = true })
+	root := &cli{}
+	parser, err := newParser(root, stdout, stderr, func(int) { exited = true })
 	if err != nil {
 		panic(err) // the tags of cli are wrong
 	}
@@ -77,11 +80,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "sluice: %s\n", err)
+		report(stderr, args, commandOf(err), err)
 		return exitUsage
 	}
+	out := &output{stdin: os.Stdin, stdout: stdout, stderr: stderr}
+	warnUnknown(parser.Model, root.Log.logger(out))
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(&output{stdin: os.Stdin, stdout: stdout, stderr: stderr})
+	parsed.Bind(out)
 
 	err = parsed.Run()
 	switch {
@@ -91,14 +96,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, "sluice: interrupted")
 		return exitInterrupted
 	}
-	_, _ = fmt.Fprintf(stderr, "sluice: %s\n", sentence(err))
+	report(stderr, args, parsed.Command(), err)
 	return exitFailed
 }
 
+// commandOf returns the command whose arguments are wrong, if one was recognised.
+func commandOf(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		return parse.Context.Command()
+	}
+	return ""
+}
+
+// secrets match what may hold a secret of a connection string or a URL.
+var secrets = regexp.MustCompile(`(?i)(postgres(?:ql)?://)\S+|(://)\S*@|(password\s*=).*`)
+
 // sentence puts an error on one line. PostgreSQL's driver gives a line to each
-// address it tried, often the same twice.
+// address it tried, often the same twice. A connection string in a wrong place of the
+// command line is quoted by what expected something else, so secrets are masked.
 func sentence(err error) string {
-	lines := strings.Split(err.Error(), "\n")
+	text := secrets.ReplaceAllString(err.Error(), "$1$2$3***")
+	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimSpace(line)
 	}
@@ -111,6 +130,7 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
+		durations(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 }

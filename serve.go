@@ -49,6 +49,7 @@ type service struct {
 	registry *prometheus.Registry
 
 	state  *pgxpool.Pool
+	clock  *jobs.Clock // of the state database
 	source *source.Source
 	bucket *storage.Bucket
 
@@ -77,6 +78,11 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: db.mappings(), registry: telemetry.NewRegistry()}
+	s.clock = jobs.NewClock(state)
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_state_clock_offset_seconds",
+		Help: "How far the clock of the state database is ahead of this process's.",
+	}, func() float64 { return s.clock.Offset().Seconds() }))
 	s.ready = telemetry.NewReadiness(logger, s.checks()...)
 	err = s.check(ctx)
 	if err == nil {
@@ -103,7 +109,7 @@ func (s *service) check(ctx context.Context) error {
 	}
 	s.reportTables(ctx)
 	if err := s.bucket.Check(ctx); err != nil {
-		s.logger.WarnContext(ctx, "exports will fail", "error", err)
+		s.logger.WarnContext(ctx, "exports will wait for the object store", "error", err)
 	}
 	return nil
 }
@@ -126,6 +132,7 @@ func (s *service) run(ctx context.Context, parts ...func(context.Context) error)
 		parts = append(parts, func(ctx context.Context) error { return admin.Serve(ctx, s.admin) })
 		s.logger.InfoContext(ctx, "admin listener", "address", s.admin.Addr().String())
 	}
+	group.Go(func() error { s.clock.Watch(ctx, s.logger); return nil })
 	for _, part := range parts {
 		group.Go(func() error { return part(ctx) })
 	}
@@ -149,6 +156,10 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		Anywhere:   settings.KeysAnywhere,
 		Life:       settings.TokenLife,
 	})
+	if err != nil {
+		return err
+	}
+	tlsConfig, err := settings.tls(s.logger)
 	if err != nil {
 		return err
 	}
@@ -183,6 +194,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		ResourceTypes:   fhir.R4().ResourceTypes(),
 		Source:          s.source,
 		StallTimeout:    settings.StallTimeout,
+		TLS:             tlsConfig,
 		Tokens:          tokens,
 		Version:         currentVersion(),
 		VersionIDString: settings.VersionID == "string",
@@ -219,14 +231,15 @@ func (s *service) tellMargin(ctx context.Context, margin time.Duration) error {
 	return nil
 }
 
-// runWorker works off exports until ctx ends.
-func (s *service) runWorker(ctx context.Context, settings workSettings, margin time.Duration) error {
+// newWorker returns the worker of the process, which the readiness includes.
+func (s *service) newWorker(ctx context.Context, settings workSettings, margin time.Duration) (*worker.Worker, error) {
 	if err := s.tellMargin(ctx, margin); err != nil {
-		return err
+		return nil, err
 	}
 	fit := &fitness{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
+		Clock:        s.clock,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
 		Fit:          fit.check,
@@ -235,7 +248,9 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 		Logger:       s.logger,
 		MaxAge:       settings.MaxAge,
 		MaxFileBytes: int64(settings.MaxFileSize),
+		OutageLimit:  settings.OutageLimit,
 		PartBytes:    int64(settings.PartSize),
+		Registry:     s.registry,
 		Retention:    settings.Retention,
 		Slots:        settings.slots(),
 		Source:       s.source,
@@ -243,10 +258,11 @@ func (s *service) runWorker(ctx context.Context, settings workSettings, margin t
 		Window:       settings.ExportWindow,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
+	s.ready.Add(telemetry.Check{Name: "worker", Do: w.Ready})
 	s.logger.InfoContext(ctx, "working off exports", "version", currentVersion())
-	return w.Run(ctx)
+	return w, nil
 }
 
 type serveCommand struct {
@@ -266,13 +282,17 @@ func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error 
 	}
 	defer s.close()
 
-	listener, err := cmd.listen(ctx, s.logger)
+	listener, err := cmd.listen(ctx)
+	if err != nil {
+		return err
+	}
+	w, err := s.newWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
 	if err != nil {
 		return err
 	}
 	return s.run(ctx,
 		func(ctx context.Context) error { return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings) },
-		func(ctx context.Context) error { return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin) },
+		w.Run,
 	)
 }
 
@@ -296,7 +316,7 @@ func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
 		return err
 	}
 	defer s.close()
-	listener, err := cmd.listen(ctx, s.logger)
+	listener, err := cmd.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -325,9 +345,11 @@ func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error
 		return err
 	}
 	defer s.close()
-	return s.run(ctx, func(ctx context.Context) error {
-		return s.runWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
-	})
+	w, err := s.newWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, w.Run)
 }
 
 // Validate validates each group.

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -22,12 +23,13 @@ type stateSettings struct {
 }
 
 type sourceSettings struct {
-	SourceURL          string         `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
-	SourceSchema       string         `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
-	Tables             []tableMapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"The table of a resource type, and that of its history, where they have other names than the type's: Observation=observation_main,observation_main_history. Without the second name the history is observation_main_history if there is one, with an empty one (a comma at the end) there is none. Repeat it, or separate with semicolons. All processes must have the same."`
-	SourceConns        int32          `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"0" help:"How many connections one process may read the source with; 0 means as many as its dumps and slots need."`
-	ReadRate           size           `env:"SLUICE_READ_RATE" default:"0" help:"How many bytes of resources one process reads from the source a second, in exports and dumps together, such as 20MiB; 0 means as fast as it can."`
-	SourceCommitMargin time.Duration  `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"How long a writing transaction lasts at most, where the source does not show when it began (standby, missing pg_read_all_stats)."`
+	SourceURL    string         `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
+	SourceSchema string         `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
+	Tables       []tableMapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"The table of a resource type, and that of its history, where they have other names than the type's: Observation=observation_main,observation_main_history. Without the second name the history is observation_main_history if there is one, with an empty one (a comma at the end) there is none. Repeat it, or separate with semicolons. All processes must have the same."`
+	SourceConns  int32          `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"0" help:"How many connections one process may read the source with; 0 means as many as its dumps and slots need."`
+	rowSecuritySettings
+	ReadRate           size          `env:"SLUICE_READ_RATE" default:"0" help:"How many bytes of resources one process reads from the source a second, in exports and dumps together, such as 20MiB; 0 means as fast as it can."`
+	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"How long a writing transaction lasts at most, where the source does not show when it began (standby, missing pg_read_all_stats)."`
 }
 
 // tableMapping is the setting of the tables of one resource type.
@@ -48,8 +50,10 @@ func (s *sourceSettings) mappings() []source.Mapping {
 	return mappings
 }
 
-// urlForm says what a database's URL looks like.
-const urlForm = "it is postgres://user:password@host:port/database, with reserved characters percent-encoded"
+// rowSecuritySettings are those of commands that use the FHIR tables.
+type rowSecuritySettings struct {
+	RowSecurity bool `env:"SLUICE_ROW_SECURITY" help:"Accept that row-level security hides rows of the source from the role. Without it, a table of which the role does not see all rows is an error, as with pg_dump."`
+}
 
 // databases are the two databases, each of which can stand in for the other.
 type databases struct {
@@ -128,17 +132,12 @@ func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 
 // openWith opens the state database with these parameters of its sessions.
 func (s *stateSettings) openWith(ctx context.Context, session map[string]string) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(s.DatabaseURL)
-	if err != nil { // whose text may hold the password
-		return nil, errors.New("SLUICE_DATABASE_URL can't be read: " + urlForm)
+	config, err := pgsession.Parse(s.DatabaseURL, pgsession.Options{Defaults: session})
+	if err != nil {
+		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
 	}
 	config.MaxConns = s.DatabaseConns
 	config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	for name, value := range session {
-		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
-			config.ConnConfig.RuntimeParams[name] = value
-		}
-	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
@@ -190,14 +189,12 @@ func (s *sourceSettings) spares(readers, wanted int) int {
 func (s *sourceSettings) open(ctx context.Context, readers, wanted int) (*source.Source, error) {
 	spares := s.spares(readers, wanted)
 	needed := readers + spares + catalogConns
-	if _, err := pgxpool.ParseConfig(s.SourceURL); err != nil {
-		return nil, errors.New("SLUICE_SOURCE_URL can't be read: " + urlForm)
-	}
 	opened, err := source.Open(ctx, source.Config{
 		CommitMargin:  cmp.Or(s.SourceCommitMargin, -1), // zero means none here
 		MaxConns:      max(s.SourceConns, int32(min(needed, math.MaxInt32))),
 		ReadRate:      int64(s.ReadRate),
 		ResourceTypes: fhir.R4().ResourceTypes(),
+		RowSecurity:   s.RowSecurity,
 		Schema:        s.SourceSchema,
 		Spares:        spares,
 		Tables:        s.mappings(),

@@ -57,6 +57,11 @@ func (s *httpSettings) Validate() error {
 		return fmt.Errorf("SLUICE_BASE_URL (--base-url) is an address such as https://fhir.example.org, not %q", s.BaseURL)
 	}
 	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	for _, origin := range s.CORSOrigins {
+		if origin != "*" && !isOrigin(origin) {
+			return fmt.Errorf("--cors-origins (SLUICE_CORS_ORIGINS) must be * or origins as browsers send them, such as https://app.example.org, got %q", origin)
+		}
+	}
 	if s.DumpReaders < 0 || s.DumpReaders > maxSlots {
 		return fmt.Errorf("SLUICE_DUMP_READERS (--dump-readers) is from 0 to %d", maxSlots)
 	}
@@ -87,6 +92,14 @@ func (s *formatSettings) Validate() error {
 		return fmt.Errorf("SLUICE_ATTACHMENT_BASE (--attachment-base) is an address such as https://fhir.example.org/fhir, not %q", s.AttachmentBase)
 	}
 	return nil
+}
+
+// isOrigin reports whether a browser can send this as an Origin: a scheme and a host
+// in lower case, and a port unless it is the scheme's own.
+func isOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	ownPort := err == nil && (u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80")
+	return err == nil && u.Hostname() != "" && origin == strings.ToLower(u.Scheme+"://"+u.Host) && !ownPort
 }
 
 // isAddress tells whether paths can be put behind a URL.

@@ -99,12 +99,20 @@ func TestSettingsRefused(t *testing.T) {
 		{"ManySlots", serve("--slots=100000"), exitUsage, "SLUICE_SLOTS"},
 		{"NoDumps", serve("--max-dumps=0"), exitUsage, "SLUICE_MAX_DUMPS"},
 		{"NoParts", serve("--part-size=0"), exitUsage, "SLUICE_PART_SIZE"},
+		{"SmallParts", serve("--part-size=8KiB"), exitUsage, "SLUICE_PART_SIZE (--part-size) must be at least 64KiB, got 8192 bytes"},
+		{"SmallFiles", serve("--max-file-size=1"), exitUsage, "SLUICE_MAX_FILE_SIZE (--max-file-size) must be at least 64KiB, got 1 bytes"},
 		{"NoWindow", serve("--export-window=0"), exitUsage, "SLUICE_EXPORT_WINDOW"},
 		{"BadClientLimit", serve("--client-exports=-1"), exitUsage, "SLUICE_CLIENT_EXPORTS"},
 		{"BadTotalLimit", serve("--total-exports=-1"), exitUsage, "SLUICE_TOTAL_EXPORTS"},
 		{"BadRate", serve("--read-rate=fast"), exitUsage, "--read-rate"},
 		{"BadSize", serve("--part-size=large"), exitUsage, "--part-size"},
 		{"BadDuration", serve("--retention=tomorrow"), exitUsage, "--retention"},
+		{"DayOfNothing", serve("--retention=d"), exitUsage, "--retention"},
+		{"DaysLast", serve("--retention=1h1d"), exitUsage, "--retention"},
+		{"NegativeDays", serve("--retention=-1d"), exitUsage, "SLUICE_RETENTION"},
+		{"OriginWithoutScheme", serve("--cors-origins=https://a.example,app.example.org"), exitUsage, "SLUICE_CORS_ORIGINS"},
+		{"OriginWithPath", serve("--cors-origins=https://app.example.org/"), exitUsage, "SLUICE_CORS_ORIGINS"},
+		{"OriginWithOwnPort", serve("--cors-origins=https://app.example.org:443"), exitUsage, "SLUICE_CORS_ORIGINS"},
 		{"BadChoice", serve("--version-id=uuid"), exitUsage, "--version-id"},
 		{"BadLevel", []string{"version", "--log-level=loud"}, exitUsage, "--log-level"},
 		{"NoScope", []string{"client", "add", "a", "--database-url=postgres://h/d"}, exitUsage, "--scope"},
@@ -130,6 +138,89 @@ func TestSettingsRefused(t *testing.T) {
 			require.NotContains(t, stderr.String(), "hunter2")
 		})
 	}
+}
+
+// A password or secret whose reserved characters are not percent-encoded moves parts
+// of it into the host, the port, the database or the parameters of the URL. No command
+// shows any of them.
+func TestSecretsNotShown(t *testing.T) {
+	t.Parallel()
+
+	type refused struct {
+		name string
+		args []string
+	}
+	var cases []refused
+	add := func(name string, args ...string) { cases = append(cases, refused{name, args}) }
+	database := "postgres://u@127.0.0.1:1/d"
+	urls := map[string]string{
+		"At": "postgres://u:left@hunter2@127.0.0.1:1/d", "Slash": "postgres://u:1/hunter2@127.0.0.1:1/d",
+		"AtSlash": "postgres://u:left@hunter2/right@127.0.0.1:1/d", "AtSlashHost": "postgres://u:hunter2@left/hunter2@127.0.0.1:1/d",
+		"Question": "postgres://u:1?hunter2=x@127.0.0.1:1/d", "AtQuestion": "postgres://u:left@hunter2?x=y@127.0.0.1:1/d",
+		"Hash": "postgres://u:1#hunter2@127.0.0.1:1/d", "Colon": "postgres://u:1:hunter2@127.0.0.1:1/d",
+		"Percent": "postgres://u:%hunter2@127.0.0.1:1/d", "NoUser": "postgres://hunter2:hunter2/d",
+		"Keywords": "host=127.0.0.1 port=1 password=left hunter2 user=u", "KeywordsAt": "host=127.0.0.1 port=1 password='hunter2",
+		"Mode": "postgres://u:hunter2@127.0.0.1:1/d?sslmode=maybe", "OtherScheme": "mysql://u:hunter2@127.0.0.1:1/d?x=y",
+	}
+	for name, url := range urls {
+		add("Migrate"+name, "migrate", "--database-url="+url)
+		add("Load"+name, "load", "--source-url="+url, "settings_test.go")
+		add("Client"+name, "client", "list", "--database-url="+url)
+		add("Serve"+name, "serve", "--database-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
+		add("Worker"+name, "worker", "--database-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
+		add("API"+name, "api", "--database-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
+		add("Flag"+name, "migrate", "--databse-url="+url)
+		add("Argument"+name, "migrate", url)
+		add("Path"+name, "load", "--source-url="+database, url)
+	}
+	for name, url := range map[string]string{
+		"Slash": "http://k:1/hunter2/x@127.0.0.1:1/bucket", "At": "http://k:left@hunter2@127.0.0.1:1/bucket",
+		"SlashBucket": "http://hunter2:1/bucket/x@127.0.0.1:1/bucket", "Hash": "http://k:1#hunter2@127.0.0.1:1/bucket",
+		"Question": "http://k:1?hunter2@127.0.0.1:1/bucket",
+	} {
+		add("S3"+name, "serve", "--database-url="+database, "--s3-url="+url)
+		add("S3Public"+name, "serve", "--database-url="+database, "--s3-url=http://k:s@127.0.0.1:1/bucket", "--s3-public-url="+url)
+		add("BaseURL"+name, "serve", "--database-url="+database, "--s3-url=http://k:s@127.0.0.1:1/bucket", "--base-url=x"+url)
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			require.NotEqual(t, exitOK, run(t.Context(), c.args, &stdout, &stderr))
+			require.NotContains(t, stdout.String()+stderr.String(), "hunter2")
+			require.Equal(t, 1, strings.Count(stderr.String(), "\n"), "one sentence: %s", stderr.String())
+		})
+	}
+}
+
+// Sessions of the state database have the settings that Sluice relies on, and
+// migrations make the state database where it is.
+func TestStateSessionSettings(t *testing.T) {
+	t.Parallel()
+	address := sourcetest.Database(t)
+	execute(t, address, `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET client_encoding = LATIN1', current_database());
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+		EXECUTE format('ALTER DATABASE %I SET datestyle = German', current_database());
+	END $$`)
+	for _, session := range []map[string]string{stateSession, migrateSession} {
+		settings := stateSettings{DatabaseURL: address, DatabaseConns: 1}
+		pool, err := settings.openWith(t.Context(), session)
+		require.NoError(t, err)
+		var got string
+		err = pool.QueryRow(t.Context(), `SELECT concat_ws('|', current_setting('client_encoding'), current_setting('datestyle'),
+			current_setting('default_transaction_isolation'), current_setting('row_security'))`).Scan(&got)
+		pool.Close()
+		require.NoError(t, err)
+		require.Equal(t, "UTF8|ISO, MDY|read committed|off", got)
+	}
+
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, exitFailed, run(t.Context(), []string{"migrate", "--database-url=" + sourcetest.DatabaseIn(t, "SQL_ASCII")}, &stdout, &stderr))
+	require.Contains(t, stderr.String(), "SQL_ASCII")
+	stdout.Reset()
+	require.Equal(t, exitOK, run(t.Context(), []string{"migrate", "--database-url=" + sourcetest.DatabaseIn(t, "LATIN1")}, &stdout, &stderr))
+	require.Contains(t, stdout.String(), "migrations applied")
 }
 
 // The server ends the transaction of a process that is paused in its middle,

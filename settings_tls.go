@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 )
 
 // tlsSettings let Sluice speak TLS itself, without a proxy before it.
@@ -23,22 +21,18 @@ func (s *tlsSettings) Validate() error {
 	return nil
 }
 
-// listen begins to take connections, by TLS if there is a certificate.
-func (s *apiSettings) listen(ctx context.Context, logger *slog.Logger) (net.Listener, error) {
+// tls returns how to speak TLS, or nil without a certificate.
+func (s *tlsSettings) tls(logger *slog.Logger) (*tls.Config, error) {
 	if s.TLSCert == "" {
-		return s.httpSettings.listen(ctx)
+		return nil, nil
 	}
 	loaded, err := loadCertificate(s.TLSCert, s.TLSKey, logger)
 	if err != nil {
 		return nil, fmt.Errorf("SLUICE_TLS_CERT: %w", err)
 	}
-	listener, err := s.httpSettings.listen(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return tls.NewListener(listener, &tls.Config{
+	return &tls.Config{
 		GetCertificate: loaded.get,
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"http/1.1"}, // whose chunks tell a broken dump from a whole one
-	}), nil
+	}, nil
 }

@@ -2,10 +2,11 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/jobs"
 )
 
 type workSettings struct {
@@ -13,8 +14,9 @@ type workSettings struct {
 	MaxExports   int           `env:"SLUICE_MAX_EXPORTS" default:"16" help:"How many exports this process keeps database snapshots for at the same time; more wait."`
 	ExportWindow int           `env:"SLUICE_EXPORT_WINDOW" default:"16" help:"How many parts of one export are queued or running at most: a large export can't crowd out a small one. Fewer than the slots of all workers leave slots idle while a single export runs."`
 	MaxAge       time.Duration `env:"SLUICE_MAX_AGE" default:"24h" help:"How long an export may take from its kick-off on, and with it its snapshot; then it fails."`
-	MaxFileSize  size          `env:"SLUICE_MAX_FILE_SIZE" default:"4GiB" help:"How much ndjson, before compression, one file holds at most; what is more goes to another file. A single larger resource is a file of its own."`
-	PartSize     size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"How much of a table, as it lies on disk, is read in one go at most. In a small export it is less, so that all slots have work."`
+	OutageLimit  time.Duration `env:"SLUICE_OUTAGE_LIMIT" default:"1h" help:"How long an export waits while a database or the object store is unavailable or full, or no worker has access to them, before it fails."`
+	MaxFileSize  size          `env:"SLUICE_MAX_FILE_SIZE" default:"4GiB" help:"Maximum ndjson in one file, before compression (at least 64KiB); the rest goes to further files. A single larger resource is a file of its own."`
+	PartSize     size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"Maximum size of a part of a table, in bytes on disk (at least 64KiB). Parts of a small export are smaller, so that all slots have work."`
 	Retention    time.Duration `env:"SLUICE_RETENTION" default:"24h" help:"How long the files of an export stay."`
 	History      time.Duration `env:"SLUICE_HISTORY" default:"720h" help:"How long an export is remembered after its end, or after that of its files; then its status is 404."`
 	StopTimeout  time.Duration `env:"SLUICE_STOP_TIMEOUT" default:"10s" help:"How long running parts may go on after the signal to stop; the rest is given back."`
@@ -31,15 +33,16 @@ func (s *workSettings) Validate() error {
 	if s.Slots < 0 || s.Slots > maxSlots {
 		return fmt.Errorf("SLUICE_SLOTS (--slots) is from 0 to %d", maxSlots)
 	}
-	if s.MaxFileSize == 0 {
-		return errors.New("SLUICE_MAX_FILE_SIZE (--max-file-size) is a size such as 4GiB")
+	if s.MaxFileSize < jobs.LeastMaxFileBytes {
+		return fmt.Errorf("SLUICE_MAX_FILE_SIZE (--max-file-size) must be at least 64KiB, got %d bytes", s.MaxFileSize)
 	}
-	if s.PartSize == 0 {
-		return errors.New("SLUICE_PART_SIZE (--part-size) is a size such as 256MiB")
+	if s.PartSize < jobs.LeastMaxFileBytes {
+		return fmt.Errorf("SLUICE_PART_SIZE (--part-size) must be at least 64KiB, got %d bytes", s.PartSize)
 	}
 	return positive(map[string]time.Duration{
 		"SLUICE_HISTORY":      s.History,
 		"SLUICE_MAX_AGE":      s.MaxAge,
+		"SLUICE_OUTAGE_LIMIT": s.OutageLimit,
 		"SLUICE_RETENTION":    s.Retention,
 		"SLUICE_STOP_TIMEOUT": s.StopTimeout,
 	}, map[string]int{"SLUICE_MAX_EXPORTS": s.MaxExports, "SLUICE_EXPORT_WINDOW": s.ExportWindow})

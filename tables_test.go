@@ -104,6 +104,6 @@ func TestMappedTable(t *testing.T) {
 	require.NotContains(t, dumped.body, `"id": "old"`)
 	done := j.poll(j.ask(http.MethodGet, address+"/fhir/$export?_type=Observation&_since="+time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)).header.Get("Content-Location"))
 	require.Equal(t, http.StatusOK, done.status)
-	require.Contains(t, done.body, "deleted/Observation")
+	require.Contains(t, done.body, "deleted/Observation.deleted")
 	require.Empty(t, j.outcomes(done))
 }

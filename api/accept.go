@@ -35,19 +35,39 @@ func acceptsJSON(c *gin.Context) error {
 	}
 }
 
+// fhirType returns the media type of a FHIR document in the answer: that of FHIR,
+// or application/json for a client that names this and not the other.
+func fhirType(c *gin.Context) string {
+	fhir, plain, any := -1.0, -1.0, -1.0
+	for _, one := range weighted(c.Request.Header.Values("Accept")) {
+		switch one.name {
+		case contentTypeFHIR, "application/json+fhir":
+			fhir = max(fhir, one.weight)
+		case contentTypeJSON:
+			plain = max(plain, one.weight)
+		case "*/*", "application/*":
+			any = max(any, one.weight)
+		}
+	}
+	if plain > max(fhir, 0) && (fhir >= 0 || plain >= any) {
+		return contentTypeJSON
+	}
+	return contentTypeFHIR
+}
+
 // readFormat refuses a parameter _format that asks for anything but JSON (FHIR
 // R4, "RESTful API", on content types). A plus that was not percent-encoded
 // reached us as a space.
-func readFormat(params *parameters) error {
-	value, ok, err := params.one("_format")
-	if err != nil || !ok {
-		return err
+func readFormat(params *parameters) {
+	value, ok := params.one("_format")
+	if !ok {
+		return
 	}
 	name, _, err := mime.ParseMediaType(strings.ReplaceAll(value, " ", "+"))
 	if err == nil && (name == "json" || slices.Contains(jsonTypes, name)) {
-		return nil
+		return
 	}
-	return params.forgive(&problem{
+	_ = params.forgive(&problem{
 		status: http.StatusBadRequest, code: "not-supported", parameter: "_format",
 		text: "_format is application/fhir+json or json, not " + quote(value),
 	})

@@ -9,6 +9,7 @@ package api
 
 import (
 	"cmp"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -124,6 +125,11 @@ type Config struct {
 	// is cut off. Defaults to DefaultStallTimeout.
 	StallTimeout time.Duration
 
+	// TLS, if set, is how connections are encrypted. It must not offer HTTP/2,
+	// whose streams end without the last chunk that tells a broken dump from a
+	// whole one.
+	TLS *tls.Config
+
 	// Tokens gives out access tokens. Nil means that there are none, and HTTP
 	// Basic alone.
 	Tokens *auth.Tokens
@@ -164,6 +170,7 @@ type API struct {
 	capabilities capabilityCache
 	exportable   exportable
 	metrics      *metrics
+	running      *runningRequests
 	started      time.Time
 	trail        *trail
 
@@ -188,6 +195,7 @@ func New(cfg Config) *API {
 		kickOffs:   newBuckets(cfg.ClientKickOffs),
 		requests:   newBuckets(cfg.ClientRequests),
 		metrics:    newMetrics(cfg.Registry),
+		running:    &runningRequests{all: map[*running]struct{}{}},
 		polls:      newPolls(),
 		started:    time.Now(),
 		trail:      newTrail(cfg.AuditBucket, cfg.Logger),

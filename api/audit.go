@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"path"
@@ -10,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/source"
 )
 
 // The actions that are audited.
@@ -36,7 +39,9 @@ type auditEvent struct {
 	export    string
 	types     []string // of an export
 	status    int
-	broken    bool // the answer was cut off
+	started   bool   // the first byte is about to be sent; there are no counts yet
+	broken    bool   // the answer was cut off
+	reason    string // why it was
 	bytes     int64
 	resources int64
 }
@@ -64,6 +69,18 @@ func (a *API) audit(c *gin.Context) {
 	c.Next()
 }
 
+// auditStart writes down that an answer with data is about to be sent, so that the
+// audit has it even if the process does not live to see its end.
+func (a *API) auditStart(c *gin.Context) {
+	event, ok := a.auditOf(c, time.Now())
+	if !ok {
+		return
+	}
+	event.started = true
+	a.config.Audit.LogAttrs(c.Request.Context(), slog.LevelInfo, "audit", event.attr())
+	a.trail.add(event)
+}
+
 // auditOf tells what is to be audited of a request that has ended, if anything.
 func (a *API) auditOf(c *gin.Context, at time.Time) (event auditEvent, ok bool) {
 	action, ok := auditedAction(c)
@@ -74,6 +91,9 @@ func (a *API) auditOf(c *gin.Context, at time.Time) (event auditEvent, ok bool) 
 		at: at, action: action, client: c.GetString(keyClient), remote: c.ClientIP(), request: c.GetString(keyRequestID),
 		path: shorten(c.Request.URL.Path), status: c.Writer.Status(), bytes: int64(max(c.Writer.Size(), 0)),
 		broken: len(c.Errors) > 0 && c.Writer.Status() < http.StatusBadRequest,
+	}
+	if event.broken {
+		event.reason = breakReason(c)
 	}
 	switch action {
 	case auditKickOff:
@@ -115,6 +135,23 @@ func auditedAction(c *gin.Context) (action string, ok bool) {
 	return "", false
 }
 
+// breakReason returns the code of why an answer was cut off.
+func breakReason(c *gin.Context) string {
+	err := c.Errors.Last().Err
+	var revoked *revokedError
+	switch {
+	case errors.As(context.Cause(c.Request.Context()), &revoked):
+		return "client_revoked"
+	case errors.Is(err, errStalled):
+		return "client_stalled"
+	case errors.Is(err, source.ErrInTheWay):
+		return "gave_way"
+	case c.Request.Context().Err() != nil:
+		return "connection_closed"
+	}
+	return "failed"
+}
+
 // shorten bounds what comes from outside.
 func shorten(text string) string {
 	const enough = 256
@@ -124,6 +161,8 @@ func shorten(text string) string {
 // outcome is one word for how it ended.
 func (e auditEvent) outcome() string {
 	switch {
+	case e.started:
+		return "started"
 	case e.broken:
 		return "broken"
 	case e.status >= http.StatusInternalServerError:
@@ -137,7 +176,7 @@ func (e auditEvent) outcome() string {
 // counts tells whether the event knows how many resources were taken: by a dump,
 // or with the links of a manifest, which the object store answers.
 func (e auditEvent) counts() bool {
-	return e.action == auditDump || e.action == auditManifest
+	return !e.started && (e.action == auditDump || e.action == auditManifest)
 }
 
 // attr is the event in a log line.
@@ -149,7 +188,12 @@ func (e auditEvent) attr() slog.Attr {
 		slog.String("remote", e.remote),
 		slog.String("request", e.request),
 		slog.String("path", e.path),
-		slog.Int64("bytes", e.bytes),
+	}
+	if !e.started {
+		attrs = append(attrs, slog.Int64("bytes", e.bytes))
+	}
+	if e.reason != "" {
+		attrs = append(attrs, slog.String("reason", e.reason))
 	}
 	if e.client != "" {
 		attrs = append(attrs, slog.String("client", e.client))

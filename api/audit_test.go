@@ -23,6 +23,7 @@ import (
 type auditLine struct {
 	Action    string `json:"action"`
 	Outcome   string `json:"outcome"`
+	Reason    string `json:"reason"`
 	Client    string `json:"client"`
 	Status    int    `json:"status"`
 	Remote    string `json:"remote"`
@@ -51,6 +52,12 @@ func (l *logBuffer) audited(t *testing.T) (all []auditLine) {
 		}
 	}
 	return all
+}
+
+// ended returns the lines of requests that have ended.
+func (l *logBuffer) ended(t *testing.T) []auditLine {
+	t.Helper()
+	return slices.DeleteFunc(l.audited(t), func(line auditLine) bool { return line.Outcome == "started" })
 }
 
 // TestAudit: each request that takes data, or that may not, leaves one line
@@ -86,6 +93,7 @@ func TestAudit(t *testing.T) {
 
 	const here = "127.0.0.1"
 	want := []auditLine{
+		{Action: "dump", Outcome: "started", Client: clientID, Status: 200, Remote: here, Path: "/Patient/$dump"},
 		{Action: "dump", Outcome: "done", Client: clientID, Status: 200, Remote: here, Path: "/Patient/$dump", Bytes: len(dumped.body), Resources: strings.Count(dumped.body, "\n")},
 		{Action: "kick-off", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export", Export: id, Types: []string{"Patient"}, Bytes: len(kicked.body)},
 		{Action: "cancel", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export-status/" + id, Export: id},
@@ -113,7 +121,7 @@ func TestAudit(t *testing.T) {
 			agents = append(agents, identifier["value"].(string))
 		}
 	}
-	require.ElementsMatch(t, []string{clientID, clientID, clientID, clientID, clientID, "app"}, agents)
+	require.ElementsMatch(t, []string{clientID, clientID, clientID, clientID, clientID, clientID, "app"}, agents)
 
 	text, err := json.Marshal(events)
 	require.NoError(t, err)

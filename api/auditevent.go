@@ -76,7 +76,7 @@ const (
 // The codes of FHIR's value sets audit-event-action and audit-event-outcome.
 var (
 	auditActions  = map[string]string{auditCancel: "D", auditDownload: "R", auditManifest: "R", auditPoll: "R", auditRead: "R"}
-	auditOutcomes = map[string]string{"done": "0", "refused": "4", "failed": "8", "broken": "8"}
+	auditOutcomes = map[string]string{"started": "0", "done": "0", "refused": "4", "failed": "8", "broken": "8"}
 )
 
 // fhir is the event as a FHIR resource.
@@ -95,8 +95,13 @@ func (e auditEvent) fhir() fhirAudit {
 	thing := auditThing{Name: e.path, Detail: []auditDetail{
 		{"action", e.action},
 		{"request", e.request},
-		{"bytes", strconv.FormatInt(e.bytes, 10)},
 	}}
+	if !e.started {
+		thing.Detail = append(thing.Detail, auditDetail{"bytes", strconv.FormatInt(e.bytes, 10)})
+	}
+	if e.reason != "" {
+		thing.Detail = append(thing.Detail, auditDetail{"reason", e.reason})
+	}
 	if len(e.types) > 0 {
 		thing.Detail = append(thing.Detail, auditDetail{"types", strings.Join(e.types, ",")})
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,7 +24,7 @@ func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.
 		if wait := a.requests.takeAt(client.ID, client.Rates.Requests); wait > 0 {
 			return throttled("the client asks too often", wait)
 		}
-		return do(c, client)
+		return a.revocable(c, client, do)
 	}
 }
 
@@ -32,7 +33,7 @@ func (a *API) authenticate(c *gin.Context) (auth.Client, error) {
 	if token, ok := bearer(c); ok && a.config.Tokens != nil {
 		return a.findToken(c, token)
 	}
-	if id, secret, ok := c.Request.BasicAuth(); ok {
+	if id, secret, ok := basic(c); ok {
 		return a.trySecret(c, id, secret)
 	}
 	return auth.Client{}, unauthorized()
@@ -82,11 +83,31 @@ func (a *API) trySecret(c *gin.Context, id, secret string) (auth.Client, error) 
 // hundred take some seconds.
 const busyPause = 5 * time.Second
 
+// basic returns the id and the secret of a request by HTTP Basic (RFC 7617).
+func basic(c *gin.Context) (id, secret string, ok bool) {
+	scheme, credentials := authorization(c)
+	if scheme != "basic" {
+		return "", "", false
+	}
+	decoded, err := base64.StdEncoding.DecodeString(credentials)
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(decoded), ":")
+}
+
 // bearer returns the access token of a request. It is taken from the header
 // alone: addresses end up in logs.
 func bearer(c *gin.Context) (token string, ok bool) {
-	scheme, token, found := strings.Cut(c.GetHeader("Authorization"), " ")
-	return strings.TrimSpace(token), found && strings.EqualFold(scheme, "Bearer")
+	scheme, token := authorization(c)
+	return token, scheme == "bearer" && token != ""
+}
+
+// authorization returns the scheme of the header Authorization, in lower case,
+// and what follows after one space or more (RFC 9110, 11.4).
+func authorization(c *gin.Context) (scheme, credentials string) {
+	scheme, credentials, _ = strings.Cut(strings.TrimSpace(c.GetHeader("Authorization")), " ")
+	return strings.ToLower(scheme), strings.TrimSpace(credentials)
 }
 
 // allow refuses a resource type that the client's scopes do not cover.

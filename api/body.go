@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -73,7 +72,7 @@ func readBody(c *gin.Context) (*parameters, error) {
 	if err := checkBodyType(c.GetHeader("Content-Type")); err != nil {
 		return nil, err
 	}
-	return params, parseParameters(body, params.values)
+	return params, parseParameters(body, params)
 }
 
 // checkBodyType wants JSON.
@@ -88,9 +87,9 @@ func checkBodyType(contentType string) error {
 	}
 }
 
-// parseParameters adds to values what the resource says, as the query of a GET
+// parseParameters adds to params what the resource says, as the query of a GET
 // would.
-func parseParameters(body []byte, values url.Values) error {
+func parseParameters(body []byte, params *parameters) error {
 	var resource fhirParameters
 	if err := json.Unmarshal(body, &resource); err != nil || resource.ResourceType != "Parameters" {
 		return invalid("", "the body is not a FHIR Parameters resource in JSON")
@@ -98,13 +97,16 @@ func parseParameters(body []byte, values url.Values) error {
 	for i, parameter := range resource.Parameter {
 		var name string
 		if err := json.Unmarshal(parameter["name"], &name); err != nil || name == "" {
-			return invalid("", "parameter %d of the body has no name", i+1)
+			_ = params.refuse(invalid("", "parameter %d of the body has no name", i+1))
+			continue
 		}
 		value, err := parameterValue(name, parameter)
 		if err != nil {
-			return err
+			_ = params.refuse(err)
+			params.taken = append(params.taken, name)
+			continue
 		}
-		values.Add(name, value)
+		params.values.Add(name, value)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	if err := allowGroup(client, ""); err != nil {
 		return err
 	}
+	permit(c, func(client auth.Client) error {
+		return cmp.Or(allowGroup(client, ""), a.allow(client, "type", c.Param("type")))
+	})
 	request, err := a.readDump(c, client)
 	if err != nil {
 		return err
@@ -84,65 +88,52 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 		return request, err
 	}
 	request.format = dump.Format{VersionIDString: a.config.VersionIDString, CreatedAtURL: a.config.CreatedAtURL}
-	if request.since, err = params.since("_since"); err != nil {
-		return request, err
-	}
-	if request.format.FHIR, err = params.boolean("fhir"); err != nil {
-		return request, err
-	}
-	if request.gzip, err = params.boolean("gzip"); err != nil {
-		return request, err
-	}
+	request.since = params.since()
+	request.format.FHIR, request.gzip = params.boolean("fhir"), params.boolean("gzip")
 	return request, params.end()
 }
 
 // stream writes the dump into the answer.
 func (a *API) stream(c *gin.Context, request dumpRequest) error {
-	body := &streamed{pieces: pieces{api: a, context: c}, contentType: "application/ndjson", gzip: request.gzip}
+	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: "application/ndjson", gzip: request.gzip}
 	scan := source.Scan{Table: request.table, CreatedAfter: request.since}
 	rows := func(ctx context.Context, each source.EachFunc) error {
-		return a.config.Source.ScanMany(ctx, scan, each)
+		return body.abortOn(a.config.Source.ScanMany(ctx, scan, each))
 	}
 	result, err := dump.WriteMany(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
 	c.Set(keyDumped, result)
 	a.metrics.count(request.table.Type, result)
-	switch {
-	case body.failed != nil:
-		return broken(c.Request.Context(), body.failed)
-	case err != nil:
-		return unavailable(err)
+	if err := body.outcome(err); err != nil {
+		return err
 	}
-	body.begin() // an empty table has written nothing
-	return nil
+	return body.begin() // an empty table has written nothing
 }
 
 // streamed is the body of an answer, in HTTP's chunks. The status is sent with
 // the first byte, so that a failure before it can still be told as one.
 type streamed struct {
-	pieces
+	*pieces
 
 	contentType string
 	gzip        bool
-	begun       bool
 }
 
 func (b *streamed) Write(p []byte) (n int, err error) {
-	b.begin()
+	if err := b.begin(); err != nil {
+		return 0, err
+	}
 	return b.pieces.Write(p)
 }
 
 // FlushError sends what was written.
 func (b *streamed) FlushError() error {
-	b.api.renewDeadline(b.context)
 	return b.fail(http.NewResponseController(b.context.Writer).Flush())
 }
 
-func (b *streamed) begin() {
-	if b.begun {
-		return
+func (b *streamed) begin() error {
+	if first, err := b.pieces.begin(); !first {
+		return err
 	}
-	b.begun = true
-	b.api.renewDeadline(b.context) // the head has to be taken too
 	b.context.Header("Content-Type", b.contentType)
 	if b.gzip {
 		b.context.Header("Content-Encoding", "gzip")
@@ -152,4 +143,5 @@ func (b *streamed) begin() {
 	b.context.Status(http.StatusOK)
 	b.context.Writer.WriteHeaderNow()
 	b.context.Writer.Flush()
+	return nil
 }

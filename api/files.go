@@ -7,9 +7,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/gzip"
@@ -21,9 +21,15 @@ import (
 
 const filesPath = "/fhir/$export-files/"
 
+// gzipSuffix ends the names of gzip files.
+const gzipSuffix = ".gz"
+
 // fileURL is where a file can be had with the client's own credentials.
 func (a *API) fileURL(c *gin.Context, export jobs.Export, file jobs.File) string {
 	name := strings.TrimPrefix(file.ObjectKey, export.ID.String()+"/")
+	if !export.Request.RawGzip {
+		name = strings.TrimSuffix(name, gzipSuffix) // what curl -O saves is ndjson
+	}
 	return a.baseURL(c) + filesPath + export.ID.String() + "/" + (&url.URL{Path: name}).EscapedPath()
 }
 
@@ -36,10 +42,11 @@ func (a *API) file(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
-	if export.State == jobs.Expired || export.ExpiresAt != nil && time.Now().After(*export.ExpiresAt) {
+	if export.State == jobs.Expired || export.ExpiresAt != nil && export.ReadAt.After(*export.ExpiresAt) {
 		return expired()
 	}
-	key := export.ID.String() + "/" + strings.TrimPrefix(c.Param("name"), "/")
+	name := strings.TrimSuffix(strings.TrimPrefix(c.Param("name"), "/"), gzipSuffix)
+	key := export.ID.String() + "/" + name + gzipSuffix
 	file, err := a.config.Exports.File(c.Request.Context(), export.ID, key)
 	if errors.Is(err, jobs.ErrNotFound) {
 		return notFound("the export has no such file, or is not completed")
@@ -57,6 +64,9 @@ func (a *API) file(c *gin.Context, client auth.Client) error {
 
 	form := formOf(export, file)
 	unpack := form.encoding != "" && !acceptsGzip(c)
+	if form.encoding != "" { // the client gets ndjson: from here, or by unpacking what it asked for
+		form.name = strings.TrimSuffix(form.name, gzipSuffix)
+	}
 	if unpack {
 		form.encoding = ""
 	}
@@ -86,15 +96,15 @@ type form struct {
 	name        string // to save it as
 }
 
-// formOf makes a file what its client wants it to be: ndjson that HTTP unpacks,
-// or the file as it is stored.
+// formOf returns how a link shows a file: as ndjson that HTTP unpacks, or as it
+// is stored. The name is that of the bytes as they travel, which is what curl and
+// wget save.
 func formOf(export jobs.Export, file jobs.File) form {
-	// deleted/Patient.0001 and Patient.0001 may end up in one folder.
-	name := strings.ReplaceAll(strings.TrimPrefix(file.ObjectKey, export.ID.String()+"/"), "/", "-")
+	name := path.Base(file.ObjectKey)
 	if export.Request.RawGzip {
 		return form{contentType: "application/gzip", name: name}
 	}
-	return form{contentType: jobs.NDJSON, encoding: "gzip", name: strings.TrimSuffix(name, ".gz")}
+	return form{contentType: jobs.NDJSON, encoding: "gzip", name: name}
 }
 
 // announce sets the headers that the form and the tag of the file ask for.
@@ -196,12 +206,11 @@ func (a *API) sendUnpacked(c *gin.Context, stored storage.Object) error {
 // send copies the body into the answer. What goes wrong then cuts the
 // connection, so that no client takes a part for the whole.
 func (a *API) send(c *gin.Context, body io.Reader) error {
-	a.renewDeadline(c)
-	c.Writer.WriteHeaderNow()
 	to := &pieces{api: a, context: c}
-	_, err := io.CopyBuffer(to, body, make([]byte, pieceSize))
-	if to.failed != nil {
-		return broken(c.Request.Context(), to.failed)
+	if _, err := to.begin(); err != nil {
+		return err
 	}
-	return err
+	c.Writer.WriteHeaderNow()
+	_, err := io.CopyBuffer(to, body, make([]byte, pieceSize))
+	return to.outcome(err)
 }

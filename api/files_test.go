@@ -152,7 +152,7 @@ func TestGuardedAccess(t *testing.T) {
 	request.Header.Del("Authorization")
 	requireRefusal(t, b.do(t, request), http.StatusUnauthorized, "login", "")
 
-	for _, name := range []string{"manifest.json", "Patient.0002.ndjson.gz", "", "../" + id.String() + "/Patient.0001.ndjson.gz", "%2e%2e/x", "error/request.OperationOutcome.ndjson.gz"} {
+	for _, name := range []string{"manifest.json", "Patient.0002.ndjson.gz", "", "../" + id.String() + "/Patient.0001.ndjson.gz", "%2e%2e/x", "error/request.errors.ndjson.gz"} {
 		requireRefusal(t, b.get(t, "/fhir/$export-files/"+id.String()+"/"+name), http.StatusNotFound, "not-found", "")
 	}
 
@@ -200,11 +200,11 @@ func TestETagIsTheHash(t *testing.T) {
 	b, id, path, _ := guarded(t, "")
 	packed := b.get(t, path, "Accept-Encoding", "gzip").body
 	sum := sha256.Sum256([]byte(packed))
-	b.exec(t, `UPDATE sluice.file SET sha256 = $2, stored_bytes = $3 WHERE export_id = $1`, id, sum[:], len(packed))
+	b.exec(t, `UPDATE sluice.file SET sha256 = $2, stored_bytes = $3, max_line_bytes = 38 WHERE export_id = $1`, id, sum[:], len(packed))
 
 	require.Equal(t, strconv.Quote(hex.EncodeToString(sum[:])), b.get(t, path, "Accept-Encoding", "gzip").Header.Get("ETag"))
 	_, m := b.manifest(t, id)
-	require.Equal(t, map[string]string{"sha256": hex.EncodeToString(sum[:])}, m.Output[0].Extension)
+	require.Equal(t, map[string]any{"sha256": hex.EncodeToString(sum[:]), "maxLineBytes": 38.0}, m.Output[0].Extension)
 	require.Equal(t, len(packed), m.Output[0].FileSize)
 	require.Equal(t, "application/fhir+ndjson", m.OutputFormat)
 }

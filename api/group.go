@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,9 +51,14 @@ var groupElements = []string{
 // the search parameters that $export knows, and by name, which R4 lacks. Pages
 // are in the order of ids.
 func (a *API) groups(c *gin.Context, client auth.Client) error {
-	if err := a.mayReadGroups(c, client, ""); err != nil {
+	if err := acceptsJSON(c); err != nil {
 		return err
 	}
+	mayRead := func(client auth.Client) error { return a.mayReadGroups(client, "") }
+	if err := mayRead(client); err != nil {
+		return err
+	}
+	permit(c, mayRead)
 	params, err := readParameters(c)
 	if err != nil {
 		return err
@@ -67,14 +74,14 @@ func (a *API) groups(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
+	a.auditStart(c)
 	a.writeJSON(c, http.StatusOK, contentTypeFHIR, found.bundle(a.baseURL(c)+groupsPath, query))
 	return nil
 }
 
-func (a *API) mayReadGroups(c *gin.Context, client auth.Client, id string) error {
-	if err := acceptsJSON(c); err != nil {
-		return err
-	}
+// mayReadGroups refuses a client that may not read the Group with this id, or,
+// if it is empty, search for Groups.
+func (a *API) mayReadGroups(client auth.Client, id string) error {
 	if err := allowGroup(client, id); err != nil {
 		return err
 	}
@@ -91,24 +98,16 @@ type groupQuery struct {
 
 // read understands the parameters of the search.
 func (q *groupQuery) read(params *parameters) error {
-	if value, ok, err := params.one("_count"); err != nil {
-		return err
-	} else if ok {
+	if value, ok := params.one("_count"); ok {
 		count, err := strconv.Atoi(value)
 		if err != nil || count < 1 {
-			return invalid("_count", "_count is a number, 1 or more, not %s", quote(value))
+			_ = params.refuse(invalid("_count", "_count is a number, 1 or more, not %s", quote(value)))
 		}
 		q.count = min(count, maxGroups)
 	}
-	if err := readFormat(params); err != nil {
-		return err
-	}
-	var err error
-	if q.after, _, err = params.one("_after"); err != nil {
-		return err
-	}
-	if !storable(q.after) {
-		return invalid("_after", "_after is the id of a Group")
+	readFormat(params)
+	if q.after, _ = params.one("_after"); !storable(q.after) {
+		_ = params.refuse(invalid("_after", "_after is the id of a Group"))
 	}
 	q.criteria = url.Values{}
 	criteria, names := url.Values{}, url.Values{}
@@ -123,43 +122,59 @@ func (q *groupQuery) read(params *parameters) error {
 		}
 		q.criteria[name] = values
 	}
-	filter, err := search.Parse("Group", criteria.Encode())
+	filter, err := search.Parse("Group", encodeSearch(criteria))
 	var refused *search.Error
-	if errors.As(err, &refused) {
-		return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: refused.Parameter, text: refused.Error()}
-	}
-	if err != nil {
+	switch {
+	case errors.As(err, &refused):
+		_ = params.refuse(&problem{status: http.StatusBadRequest, code: "not-supported", parameter: refused.Parameter, text: refused.Error()})
+	case err != nil:
 		return internal(err)
+	default:
+		q.only = source.Condition(filter.Condition().SQL())
 	}
-	q.only = source.Condition(filter.Condition().SQL())
-	return byName(&q.only, names)
+	if err := params.refuse(byName(&q.only, names)); err != nil {
+		return err
+	}
+	// A document that is not a resource has no members to leave out.
+	q.only.Where = strings.TrimPrefix("("+q.only.Where+") AND ", "() AND ") + "jsonb_typeof(r.resource) = 'object'"
+	return params.verdict()
+}
+
+// encodeSearch writes decoded parameters of a query as search.Parse reads them.
+func encodeSearch(parameters url.Values) string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		for _, value := range parameters[name] {
+			pairs = append(pairs, search.Encode(name, value))
+		}
+	}
+	return strings.Join(pairs, "&")
 }
 
 // byName adds the criteria name, name:exact and name:contains: of the values of
-// one, separated by commas, any. Without a modifier, the beginning counts, in
-// either case.
+// one, separated by commas, any. Without a modifier, the beginning counts; case and
+// accents count only for exact.
 func byName(only *source.Condition, names url.Values) error {
-	escape := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+	const stored = "r.resource->>'name'"
 	for name, criteria := range names {
 		for _, values := range criteria {
 			var one []string
 			for value := range strings.SplitSeq(values, ",") {
-				pattern, operator := escape.Replace(value), "ILIKE"
-				switch name {
-				case "name":
-					pattern += "%"
-				case "name:contains":
-					pattern = "%" + pattern + "%"
-				case "name:exact":
-					operator = "LIKE"
-				default:
-					return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + ": the modifier is not supported here; exact and contains are"}
-				}
 				if value == "" || !storable(value) {
 					return invalid(name, "%s has an empty value", name)
 				}
-				only.Args = append(only.Args, pattern)
-				one = append(one, fmt.Sprintf("r.resource->>'name' %s $%d::text", operator, len(only.Args)))
+				only.Args = append(only.Args, value)
+				wanted := fmt.Sprintf("$%d::text", len(only.Args))
+				switch name {
+				case "name":
+					one = append(one, "starts_with("+search.Fold(stored)+", "+search.Fold(wanted)+")")
+				case "name:contains":
+					one = append(one, "strpos("+search.Fold(stored)+", "+search.Fold(wanted)+") > 0")
+				case "name:exact":
+					one = append(one, stored+" = "+wanted)
+				default:
+					return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + ": the modifier is not supported here; exact and contains are"}
+				}
 			}
 			where := "(" + strings.Join(one, " OR ") + ")"
 			if only.Where != "" {

@@ -117,6 +117,22 @@ func TestGroups(t *testing.T) {
 		ids, _ := b.searchGroups(t, "/fhir/Group?"+strings.ReplaceAll(query, " ", "%20"))
 		require.Equal(t, want, ids, query)
 	}
+	// What a query names is decoded once; case and accents do not count in a name.
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES
+		('plus', 31, 'created', '{"name": "Γιώργος", "identifier": [{"value": "AB+1"}]}'), ('blank', 32, 'created', '{"identifier": [{"value": "AB 1"}]}'),
+		('percent', 33, 'created', '{"identifier": [{"value": "100%"}]}'), ('escape', 34, 'created', '{"identifier": [{"value": "%41&b=c"}]}')`)
+	for query, want := range map[string][]string{
+		"identifier=AB%2B1": {"plus"}, "identifier=AB+1": {"blank"}, "identifier=AB%201": {"blank"}, "identifier=100%25": {"percent"},
+		"identifier=%2541%26b%3Dc": {"escape"}, "name=ΓΙΩΡΓΟΣ": {"plus"}, "name:contains=ΩΡΓΟΣ": {"plus"}, "name:exact=ΓΙΩΡΓΟΣ": nil,
+	} {
+		ids, _ := b.searchGroups(t, "/fhir/Group?"+query)
+		require.Equal(t, want, ids, query)
+	}
+	ids, next = b.searchGroups(t, "/fhir/Group?_count=1&identifier=AB%2B1,AB%201")
+	require.Equal(t, []string{"blank"}, ids)
+	ids, next = b.searchGroups(t, next)
+	require.Equal(t, []string{"plus"}, ids)
+	require.Empty(t, next)
 	for query, parameter := range map[string]string{"x=y": "x", "_count=0": "_count", "_count=many": "_count", "_after=%00": "_after", "_after=%ff": "_after", "name=%00": "name", "name=%ff": "name", "_sort=name": "_sort", "name:text=x": "name:text", "name=": "name", "_count=1&_count=2": "_count"} {
 		got := b.get(t, "/fhir/Group?"+query)
 		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
@@ -199,4 +215,18 @@ func TestGroupsByScope(t *testing.T) {
 		request.Header.Del("Authorization")
 		requireRefusal(t, b.do(t, request), http.StatusUnauthorized, "login", "")
 	}
+}
+
+// A row that is not a resource is no Group, and does not break the search.
+func TestGroupThatIsNone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Group")
+	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('a', 1, 'created', '17'), ('b', 2, 'created', '{"type": "person"}'), ('c', 3, 'created', '[1]'), ('d', 4, 'created', '{"type": "person"}')`)
+	ids, next := b.searchGroups(t, "/fhir/Group?_count=1")
+	require.Equal(t, []string{"b"}, ids)
+	ids, next = b.searchGroups(t, next)
+	require.Equal(t, []string{"d"}, ids)
+	require.Empty(t, next)
+	requireRefusal(t, b.get(t, "/fhir/Group/a"), http.StatusNotFound, "not-found", "")
 }

@@ -24,9 +24,14 @@ const (
 // since it can name a million members.
 func (a *API) group(c *gin.Context, client auth.Client) error {
 	id := c.Param("id")
-	if err := a.mayReadGroups(c, client, id); err != nil {
+	if err := acceptsJSON(c); err != nil {
 		return err
 	}
+	mayRead := func(client auth.Client) error { return a.mayReadGroups(client, id) }
+	if err := mayRead(client); err != nil {
+		return err
+	}
+	permit(c, mayRead)
 	unknown := notFound("there is no Group with this id")
 	if !storable(id) {
 		return unknown
@@ -57,18 +62,12 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	body := &streamed{pieces: pieces{api: a, context: c}, contentType: contentTypeFHIR}
+	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: fhirType(c)}
 	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
 	result, err := dump.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
-		return a.config.Source.Scan(ctx, scan, fn)
+		return body.abortOn(a.config.Source.Scan(ctx, scan, fn))
 	}, dump.Options{Format: format})
-	switch {
-	case body.failed != nil:
-		return true, broken(ctx, body.failed)
-	case err != nil:
-		return false, unavailable(err)
-	}
-	return result.Rows > 0, nil
+	return result.Rows > 0, body.outcome(err)
 }
 
 // groupFormat is how Groups are shown.

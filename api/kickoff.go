@@ -37,10 +37,8 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	if err := params.checkCount(maxValues); err != nil {
 		return err
 	}
-	params.lenient = prefersLenient(c)
-	if err := readFormat(params); err != nil {
-		return err
-	}
+	params.lenient, params.base = prefersLenient(c), a.baseURL(c)+"/fhir"
+	readFormat(params)
 	if request, err = a.readExport(c.Request.Context(), params, client, request); err != nil {
 		return err
 	}
@@ -49,59 +47,47 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 	}
 	request.SeparateStatus = prefers(c, separateStatus)
 	request.Warnings = params.warnings
-	return a.accept(c, client, request)
+	return a.accept(c, client, request, applied(c))
 }
 
 // readExport adds the parameters of a kick-off to the request.
 func (a *API) readExport(ctx context.Context, params *parameters, client auth.Client, request jobs.Request) (_ jobs.Request, err error) {
 	request.FHIR, request.VersionIDString, request.CreatedAtURL = true, true, a.config.CreatedAtURL
 	request.AttachmentBase = a.config.AttachmentBase
-	if request.Types, request.Existing, err = a.readTypes(ctx, params, client, request.Level); err != nil {
+	request.Types, request.Existing, err = a.readTypes(ctx, params, client, request.Level)
+	if err = params.refuse(err); err != nil {
 		return request, err
 	}
-	if request.ChangedAfter, request.ChangedBefore, err = readPeriod(params); err != nil {
+	request.ChangedAfter, request.ChangedBefore = readPeriod(params)
+	request.MinFileBytes, request.MaxFileBytes = readFileSizes(params)
+	request.OrganizeBy = readOrganizeBy(params, request.Types)
+	request.PartialManifests = params.boolean("allowPartialManifests")
+	request.RawGzip = readOutputFormat(params)
+	request.Elements, err = readElements(params, request.Types)
+	if err = params.refuse(err); err != nil {
 		return request, err
 	}
-	if request.MinFileBytes, request.MaxFileBytes, err = readFileSizes(params); err != nil {
-		return request, err
-	}
-	if request.OrganizeBy, err = readOrganizeBy(params, request.Types); err != nil {
-		return request, err
-	}
-	if request.PartialManifests, err = params.boolean("allowPartialManifests"); err != nil {
-		return request, err
-	}
-	if request.Elements, err = readElements(params, request.Types); err != nil {
-		return request, err
-	}
-	if request.Filters, err = readFilters(params, request.Types); err != nil {
-		return request, err
-	}
-	request.RawGzip, err = readOutputFormat(params)
-	if err = params.forgive(err); err != nil {
+	request.Filters, err = readFilters(params, request.Types)
+	if err = params.refuse(err); err != nil {
 		return request, err
 	}
 	if request.Level != jobs.SystemLevel {
-		if request.Patients, err = a.readPatients(ctx, params, request); err != nil {
+		request.Patients, err = a.readPatients(ctx, params, request)
+		if err = params.refuse(err); err != nil {
 			return request, err
 		}
 	}
 	err = a.readAssociated(ctx, params, client, &request)
-	return request, err
+	return request, params.refuse(err)
 }
 
 // readPeriod reads the times between which what is asked for was changed.
-func readPeriod(params *parameters) (after, before time.Time, err error) {
-	if after, err = params.since("_since"); err != nil {
-		return after, before, err
-	}
-	if before, err = params.since("_until"); err != nil {
-		return after, before, err
-	}
+func readPeriod(params *parameters) (after, before time.Time) {
+	after, before = params.since(), params.time("_until")
 	if !before.IsZero() && !after.Before(before) {
-		return after, before, invalid("_until", "_until is not later than _since: nothing lies between them")
+		_ = params.refuse(invalid("_until", "_until is not later than _since: nothing lies between them"))
 	}
-	return after, before, nil
+	return after, before
 }
 
 // acceptDump makes an export of a $dump: what the synchronous one gives, in
@@ -114,7 +100,7 @@ func (a *API) acceptDump(c *gin.Context, client auth.Client, request dumpRequest
 		FHIR:            request.format.FHIR,
 		VersionIDString: request.format.VersionIDString,
 		CreatedAtURL:    request.format.CreatedAtURL,
-	})
+	}, []string{respondAsync})
 }
 
 // retryExport is when a client whose kick-off found too many exports running
@@ -133,8 +119,8 @@ func limitReached(limit *jobs.LimitError) error {
 }
 
 // accept writes the kick-off down and answers where to ask for its status (Bulk
-// Data 3.0.0, "Response - Success").
-func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) error {
+// Data 3.0.0, "Response - Success"), and which of its preferences were applied.
+func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request, preferences []string) error {
 	if wait := a.kickOffs.takeAt(client.ID, client.Rates.KickOffs); wait > 0 {
 		return throttled("the client kicks off exports too often", wait)
 	}
@@ -151,20 +137,24 @@ func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request) e
 	c.Set(keyTypes, request.Types)
 	location := a.baseURL(c) + "/fhir/$export-status/" + id.String()
 	c.Header("Content-Location", location)
-	c.Header("Preference-Applied", strings.Join(applied(c, request), ", "))
+	if len(preferences) > 0 {
+		c.Header("Preference-Applied", strings.Join(preferences, ", "))
+	}
 	a.writeJSON(c, http.StatusAccepted, contentTypeFHIR, fhir.NewOutcome(fhir.OutcomeIssue{
 		Severity: "information", Code: "informational", Diagnostics: "the export is accepted; its status is at " + location,
 	}))
 	return nil
 }
 
-// applied lists the preferences that the kick-off was answered by (RFC 7240).
-func applied(c *gin.Context, request jobs.Request) []string {
-	preferences := []string{respondAsync}
-	if request.SeparateStatus {
-		preferences = append(preferences, separateStatus)
+// applied lists the preferences that an $export applies, of those that the request
+// states (RFC 7240).
+func applied(c *gin.Context) (preferences []string) {
+	for _, preference := range []string{respondAsync, separateStatus} {
+		if prefers(c, preference) {
+			preferences = append(preferences, preference)
+		}
 	}
-	if len(request.Warnings) > 0 || prefersLenient(c) {
+	if prefersLenient(c) {
 		preferences = append(preferences, handling+"="+lenient)
 	}
 	return preferences
@@ -191,10 +181,10 @@ func (a *API) readTypes(ctx context.Context, params *parameters, client auth.Cli
 		}
 	}
 	if types, err = a.checkTables(ctx, params, types, named); err != nil {
-		return nil, named, err
+		return types, named, err
 	}
-	if len(types) == 0 { // to export everything instead would be more than was asked for
-		return nil, named, invalid("_type", "_type names no resource type that can be exported")
+	if len(types) == 0 && len(params.problems) == 0 { // to export everything instead would be more than was asked for
+		return a.config.ResourceTypes, named, invalid("_type", "_type names no resource type that can be exported")
 	}
 	return types, named, nil
 }
@@ -218,17 +208,17 @@ func belongs(resourceType string, level jobs.Level) bool {
 
 // readOutputFormat tells whether the files are asked for as they are stored. A
 // plus that was not percent-encoded reached us as a space.
-func readOutputFormat(params *parameters) (rawGzip bool, err error) {
-	value, ok, err := params.one("_outputFormat")
-	if err != nil || !ok {
-		return false, err
+func readOutputFormat(params *parameters) (rawGzip bool) {
+	value, ok := params.one("_outputFormat")
+	if !ok {
+		return false
 	}
 	format := strings.ReplaceAll(value, " ", "+")
 	if !slices.Contains(outputFormats, format) {
-		return false, &problem{
+		_ = params.forgive(&problem{
 			status: http.StatusBadRequest, code: "not-supported", parameter: "_outputFormat",
 			text: fmt.Sprintf("_outputFormat is one of %s, not %s", strings.Join(outputFormats, ", "), quote(value)),
-		}
+		})
 	}
-	return format == jobs.GzipNDJSON, nil
+	return format == jobs.GzipNDJSON
 }

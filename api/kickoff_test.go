@@ -71,9 +71,9 @@ func TestKickOff(t *testing.T) {
 
 	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM sluice.export`))
 	require.Equal(t, 0, b.count(t, `SELECT count(*) FROM sluice.part`))
-	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM river_job`))
-	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM river_job JOIN sluice.export e ON e.job_id = river_job.id
-		WHERE kind = 'export' AND river_job.state = 'available' AND args->>'export_id' = e.id::text`))
+	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM sluice.river_job`))
+	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM sluice.river_job JOIN sluice.export e ON e.job_id = river_job.id
+		WHERE kind = 'sluice_export' AND river_job.state = 'available' AND args->>'export_id' = e.id::text`))
 
 	again := b.kickOff(t, "/fhir/$export?_type=Patient&_since=2020")
 	require.NotEqual(t, export.ID, again.ID, "the same request is another export")
@@ -194,7 +194,7 @@ func TestRefusedKickOffs(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, b.do(t, unknown).StatusCode)
 
 	require.Zero(t, b.count(t, `SELECT count(*) FROM sluice.export`))
-	require.Zero(t, b.count(t, `SELECT count(*) FROM river_job`))
+	require.Zero(t, b.count(t, `SELECT count(*) FROM sluice.river_job`))
 }
 
 // TestFormat: FHIR's general parameter _format may ask for JSON.

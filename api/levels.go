@@ -63,22 +63,21 @@ func (a *API) lookup(ctx context.Context, query search.Query) (ids []string, err
 
 // readPatients reads the parameter patient: references to patients, or their
 // ids. nil means that it was not given.
-func (a *API) readPatients(ctx context.Context, params *parameters, request jobs.Request) ([]string, error) {
+func (a *API) readPatients(ctx context.Context, params *parameters, request jobs.Request) (ids []string, err error) {
 	given, ok := params.list("patient")
-	ignore, err := readPatientErrors(params)
-	if err != nil || !ok {
-		return nil, err
+	ignore := readPatientErrors(params)
+	if !ok {
+		return nil, nil
 	}
 	before := params.lenient
 	params.lenient = params.lenient || ignore
 	defer func() { params.lenient = before }()
 
-	var ids []string
 	seen := map[string]bool{}
 	for _, reference := range given {
-		id, found := a.patientID(reference)
+		id, found := patientID(params.base, reference)
 		if !found {
-			if err := params.forgive(invalid("patient", "patient is a reference such as Patient/123, or an id, not %s", quote(reference))); err != nil {
+			if err := params.forgive(invalid("patient", "patient must be a reference to a patient of this server such as Patient/123, or an id, got %s", quote(reference))); err != nil {
 				return nil, err
 			}
 			continue
@@ -88,10 +87,13 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 			ids = append(ids, id)
 		}
 	}
+	if len(params.problems) > 0 {
+		return nil, nil // the request is refused before anybody is looked up
+	}
 	if ids, err = a.knownPatients(ctx, params, request, ids); err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 { // to export all patients instead would be more than was asked for
+	if len(ids) == 0 && len(params.problems) == 0 { // to export all patients instead would be more than was asked for
 		return nil, &problem{status: 400, code: "not-found", parameter: "patient", text: "patient names nobody whose resources can be exported"}
 	}
 	return ids, nil
@@ -99,27 +101,28 @@ func (a *API) readPatients(ctx context.Context, params *parameters, request jobs
 
 // readPatientErrors reads Aidbox's parameter that says what to do with patients
 // who are not there.
-func readPatientErrors(params *parameters) (ignore bool, err error) {
-	value, ok, err := params.one("onPatientError")
-	switch {
-	case err != nil || !ok || value == "fail":
-		return false, err
-	case value == "ignore":
-		return true, nil
+func readPatientErrors(params *parameters) (ignore bool) {
+	value, ok := params.one("onPatientError")
+	if ok && value != "fail" && value != "ignore" {
+		_ = params.refuse(invalid("onPatientError", "onPatientError is fail or ignore, not %s", quote(value)))
 	}
-	return false, invalid("onPatientError", "onPatientError is fail or ignore, not %s", quote(value))
+	return value == "ignore"
 }
 
-// patientID takes the id out of Patient/123, https://…/Patient/123 or 123.
-func (a *API) patientID(reference string) (id string, ok bool) {
-	id = reference
-	if i := strings.LastIndexByte(reference, '/'); i >= 0 {
-		id = reference[i+1:]
-		if before := reference[:i]; before != "Patient" && !strings.HasSuffix(before, "/Patient") {
+// patientID returns the id in Patient/123, in a version of that, in its URL on this
+// server, whose base is given, or in 123 itself. A URL on another server names another
+// patient.
+func patientID(base, reference string) (id string, ok bool) {
+	id = strings.TrimPrefix(reference, "Patient/")
+	if len(reference) > len(base) && strings.EqualFold(reference[:len(base)], base) {
+		if id, ok = strings.CutPrefix(reference[len(base):], "/Patient/"); !ok {
 			return "", false
 		}
 	}
-	return id, id != "" && storable(id) && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == '|' || r == '?' || r == '#' })
+	if before, version, versioned := strings.Cut(id, "/_history/"); versioned && id != reference && version != "" && !strings.ContainsAny(version, "/?#") {
+		id = before
+	}
+	return id, id != "" && storable(id) && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || strings.ContainsRune("/|?#", r) })
 }
 
 // knownPatients leaves out who is not there or not a member of the group, if

@@ -74,13 +74,17 @@ func TestPatientParameter(t *testing.T) {
 	}
 	const patients, group = "/fhir/Patient/$export", "/fhir/Group/ward/$export"
 
-	require.Equal(t, []string{"pt-3", "pt-1"}, ids(patients, "", "Patient/pt-3", "https://fhir.example.org/fhir/Patient/pt-1", "pt-3"))
+	require.Equal(t, []string{"pt-3", "pt-1"}, ids(patients, "", "Patient/pt-3", b.url+"/fhir/Patient/pt-1", "pt-3"))
+	require.Equal(t, []string{"pt-1", "pt-2"}, ids(patients, "", "Patient/pt-1/_history/7", b.url+"/fhir/Patient/pt-2/_history/1"))
 	require.Equal(t, []string{"pt-2"}, ids(group, "", "Patient/pt-2"))
 	require.Equal(t, []string{"pt-1", "pt-2"}, b.kickOff(t, patients+"?patient=pt-1,Patient/pt-2").Request.Patients)
 	require.Empty(t, b.kickOff(t, patients).Request.Patients)
 
 	for _, test := range []struct{ target, reference, code string }{
 		{patients, "Patient/pt-9", "not-found"}, {group, "Patient/pt-3", "not-found"}, {group, "Patient/pt-9", "not-found"},
+		{patients, "https://other.example.org/fhir/Patient/pt-3", "invalid"}, {group, "https://other.example.org/fhir/Patient/pt-2", "invalid"},
+		{patients, b.url + "/Patient/pt-3", "invalid"}, {patients, b.url + ".example.org/fhir/Patient/pt-3", "invalid"}, {patients, "fhir/Patient/pt-3", "invalid"},
+		{patients, "Patient/pt-3/_history/", "invalid"}, {patients, "pt-3/_history/1", "invalid"}, {patients, b.url + "/fhir/Practitioner/pt-1", "invalid"},
 		{patients, "Practitioner/pt-1", "invalid"}, {patients, "Patient/", "invalid"}, {patients, "", "invalid"},
 	} {
 		both := body(reference("Patient/pt-1", test.reference))
@@ -108,6 +112,9 @@ func TestTypeFilters(t *testing.T) {
 		"_typeFilter=Observation%3Fstatus%3Dfinal%2Camended&_typeFilter=Observation%3Fcode%3Dx":               {"Observation": {"status=final,amended", "code=x"}},
 		"_typeFilter=Observation%3Fstatus%3Dfinal,Patient%3Factive%3Dtrue":                                    {"Observation": {"status=final"}, "Patient": {"active=true"}},
 		"_typeFilter=Observation%3Fstatus%3Dfinal%26date%3Dge2020,Observation%3Fcode%3Da,b&_type=Observation": {"Observation": {"status=final&date=ge2020", "code=a,b"}},
+		"_typeFilter=Patient%3Fidentifier%3Durn:x%7CAB%2B1":                                                   {"Patient": {"identifier=urn:x|AB+1"}},
+		"_typeFilter=Patient%3Fidentifier%3D100%25":                                                           {"Patient": {"identifier=100%"}},
+		"_typeFilter=Patient%3Fidentifier%3Da%2526b":                                                          {"Patient": {"identifier=a%26b"}},
 		"_type=Patient": nil,
 	} {
 		require.Equal(t, want, b.kickOff(t, "/fhir/$export?"+query).Request.Filters, query)

@@ -83,7 +83,7 @@ func TestTooManyExports(t *testing.T) {
 			require.Equal(t, "30", got.Header.Get("Retry-After"))
 			require.Empty(t, got.Header.Get("Content-Location"))
 		}
-		require.Zero(t, b.count(t, `SELECT count(*) FROM river_job`))
+		require.Zero(t, b.count(t, `SELECT count(*) FROM sluice.river_job`))
 	}
 
 	running(clientID, clientExports)

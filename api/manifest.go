@@ -16,7 +16,7 @@ import (
 // manifest answers with the files of a completed export, or a page of them, with
 // links made for this answer. None outlives its file.
 func (a *API) manifest(c *gin.Context, export jobs.Export, page int) error {
-	left := time.Until(*export.ExpiresAt)
+	left := export.ExpiresAt.Sub(export.ReadAt)
 	if left <= 0 {
 		return expired() // and about to be marked as such
 	}
@@ -101,13 +101,7 @@ func (a *API) sendManifest(c *gin.Context, export jobs.Export, files jobs.Files,
 	if err == nil {
 		err = buffered.Flush()
 	}
-	switch {
-	case to.failed != nil:
-		return broken(c.Request.Context(), to.failed)
-	case err != nil:
-		return unavailable(err)
-	}
-	return nil
+	return to.outcome(err)
 }
 
 // pageParameter is that of the links between pages.
@@ -120,9 +114,9 @@ func readPage(c *gin.Context, export jobs.Export) (int, error) {
 	if text == "" {
 		return 1, nil
 	}
-	page, err := strconv.Atoi(text)
+	page, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || page < 1 || page > 1 && !export.Request.PartialManifests {
 		return 0, notFound("the manifest has no such page")
 	}
-	return page, nil
+	return int(page), nil
 }

@@ -51,11 +51,11 @@ type manifest struct {
 }
 
 type manifestFile struct {
-	Type      string            `json:"type"`
-	URL       string            `json:"url"`
-	Count     int               `json:"count"`
-	FileSize  int               `json:"fileSize"`
-	Extension map[string]string `json:"extension"`
+	Type      string         `json:"type"`
+	URL       string         `json:"url"`
+	Count     int            `json:"count"`
+	FileSize  int            `json:"fileSize"`
+	Extension map[string]any `json:"extension"`
 }
 
 // manifest asks for the manifest of a completed export.
@@ -115,7 +115,7 @@ func TestManifest(t *testing.T) {
 	require.Equal(t, "application/fhir+ndjson", file.Header.Get("Content-Type"))
 	require.Equal(t, "gzip", file.Header.Get("Content-Encoding"))
 	require.Contains(t, file.Header.Get("Content-Disposition"), "Patient.0001.ndjson")
-	require.NotContains(t, file.Header.Get("Content-Disposition"), ".gz")
+	require.Contains(t, file.Header.Get("Content-Disposition"), ".ndjson.gz", "the name of what curl -OJ saves")
 	require.Equal(t, content, gunzip(t, file.body))
 	for _, secret := range []string{"X-Amz", "Signature="} {
 		require.NotContains(t, b.logs.String(), secret, "who has a link has the file")
@@ -132,7 +132,7 @@ func TestManifestDeleted(t *testing.T) {
 	_, m := b.manifest(t, id)
 	require.Nil(t, m.Deleted, "nobody knows")
 
-	key := id.String() + "/deleted/Patient.0001.ndjson.gz"
+	key := id.String() + "/deleted/Patient.deleted.0001.ndjson.gz"
 	_, err := b.bucket.Upload(t.Context(), key, strings.NewReader("as it is stored"))
 	require.NoError(t, err)
 	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, kind, resource_type, scan, object_key, job_id, state, bytes_planned)
@@ -147,7 +147,7 @@ func TestManifestDeleted(t *testing.T) {
 	file := b.follow(t, m.Deleted[0].URL)
 	require.Equal(t, http.StatusOK, file.StatusCode, file.body)
 	require.Equal(t, "as it is stored", file.body)
-	require.Contains(t, file.Header.Get("Content-Disposition"), "deleted-Patient.0001.ndjson")
+	require.Contains(t, file.Header.Get("Content-Disposition"), "filename=Patient.deleted.0001.ndjson.gz")
 }
 
 // TestRawGzipManifest: Aidbox's format names files that nothing unpacks.

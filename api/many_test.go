@@ -20,7 +20,7 @@ func setupMany(t *testing.T) *testBundle {
 	b := setup(t)
 	b.large(t, largeRows, largeSize)
 	many, err := source.Open(t.Context(), source.Config{
-		URL: asReader(t, b.db.Config().ConnString()), MaxConns: sourceConns + 2, Spares: 2, ShareBytes: 1 << 20,
+		URL: asReader(t, b.db.Config().ConnString()), MaxConns: sourceConns + 2, RowSecurity: true, Spares: 2, ShareBytes: 1 << 20,
 	})
 	require.NoError(t, err)
 	t.Cleanup(many.Close)

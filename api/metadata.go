@@ -108,8 +108,7 @@ func (a *API) metadata(c *gin.Context) error {
 		document = &capabilityDocument{base: base, types: types, text: a.describeCapabilities(base, types)}
 		a.capabilities.Store(document)
 	}
-	a.renewDeadline(c)
-	c.Data(http.StatusOK, contentTypeFHIR, document.text)
+	c.Data(http.StatusOK, fhirType(c), document.text)
 	return nil
 }
 

@@ -40,6 +40,7 @@ const (
 	keyDumped    = "dumped"
 	keyResources = "resources"
 	keyTypes     = "types"
+	keyRunning   = "running"
 )
 
 // log writes a line for each request when it is over, however it ends. Neither
@@ -110,12 +111,4 @@ func (a *API) recover(c *gin.Context) {
 		a.refuse(c, internal(errors.New("panic")))
 	}()
 	c.Next()
-}
-
-// renewDeadline gives the client the stall timeout to take what is written from
-// now on. Before anything is written there is no deadline: the database may
-// take as long as it needs.
-func (a *API) renewDeadline(c *gin.Context) {
-	// A writer without deadlines, as tests have, never blocks.
-	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(a.config.StallTimeout))
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/search"
 )
 
@@ -13,33 +14,30 @@ const organizer = "Patient"
 // readOrganizeBy reads organizeOutputBy: whether files hold blocks, one a patient
 // (Bulk Data 3.0.0, "Query Parameters"). At least one of the types must be in a
 // compartment, or no block could have anything.
-func readOrganizeBy(params *parameters, types []string) (string, error) {
-	value, ok, err := params.one("organizeOutputBy")
+func readOrganizeBy(params *parameters, types []string) string {
+	value, ok := params.one("organizeOutputBy")
 	switch {
-	case err != nil || !ok:
-		return "", err
+	case !ok:
+		return ""
 	case value != organizer:
-		return "", params.forgive(&problem{
+		_ = params.forgive(&problem{
 			status: http.StatusBadRequest, code: "not-supported", parameter: "organizeOutputBy",
 			text: "organizeOutputBy is Patient, not " + quote(value),
 		})
+		return ""
 	case !slices.ContainsFunc(types, search.InCompartment):
-		return "", params.forgive(invalid("organizeOutputBy", "organizeOutputBy: none of the resource types to export is in a patient's compartment"))
+		_ = params.forgive(invalid("organizeOutputBy", "organizeOutputBy: none of the resource types to export is in a patient's compartment"))
+		return ""
 	}
-	return value, nil
+	return value
 }
 
 // readFileSizes reads the bounds of a file in bytes (Bulk Data 4.0.0-ballot,
 // "_minimumFileSize", "_maximumFileSize"): of ndjson, before compression.
-func readFileSizes(params *parameters) (least, most int64, err error) {
-	if least, err = params.size("_minimumFileSize"); err != nil {
-		return 0, 0, err
-	}
-	if most, err = params.size("_maximumFileSize"); err != nil {
-		return 0, 0, err
-	}
+func readFileSizes(params *parameters) (least, most int64) {
+	least, most = params.size("_minimumFileSize", 1), params.size("_maximumFileSize", jobs.LeastMaxFileBytes)
 	if most > 0 && least >= most {
-		return 0, 0, invalid("_minimumFileSize", "_minimumFileSize is not less than _maximumFileSize: no file could be of such a size")
+		_ = params.refuse(invalid("_minimumFileSize", "_minimumFileSize is not less than _maximumFileSize: no file could be of such a size"))
 	}
-	return least, most, nil
+	return least, most
 }

@@ -33,21 +33,21 @@ func TestOrganizeOutputBy(t *testing.T) {
 	requireRefusal(t, b.get(t, "/fhir/$export?organizeOutputBy=Patient&organizeOutputBy=Patient"), http.StatusBadRequest, "invalid", "organizeOutputBy")
 
 	posted := b.post(t, "/fhir/$export", typeFHIR, body(`{"name":"organizeOutputBy","valueString":"Patient"}`,
-		`{"name":"_minimumFileSize","valuePositiveInt":1000}`, `{"name":"_maximumFileSize","valuePositiveInt":2000}`))
+		`{"name":"_minimumFileSize","valuePositiveInt":1000}`, `{"name":"_maximumFileSize","valuePositiveInt":200000}`))
 	export, err := b.exports.Get(t.Context(), requireAccepted(t, posted, b.url))
 	require.NoError(t, err)
 	require.Equal(t, "Patient", export.Request.OrganizeBy)
 	require.Equal(t, int64(1000), export.Request.MinFileBytes)
-	require.Equal(t, int64(2000), export.Request.MaxFileBytes)
+	require.Equal(t, int64(200000), export.Request.MaxFileBytes)
 }
 
 // TestFileSizes: bounds are numbers of bytes, the lower one below the upper.
 func TestFileSizes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	require.Equal(t, int64(1000), b.kickOff(t, "/fhir/$export?_type=Patient&_maximumFileSize=1000").Request.MaxFileBytes)
-	request := b.kickOff(t, "/fhir/$export?_type=Patient&_minimumFileSize=999&_maximumFileSize=1000").Request
-	require.Equal(t, []int64{999, 1000}, []int64{request.MinFileBytes, request.MaxFileBytes})
+	require.Equal(t, int64(65536), b.kickOff(t, "/fhir/$export?_type=Patient&_maximumFileSize=65536").Request.MaxFileBytes)
+	request := b.kickOff(t, "/fhir/$export?_type=Patient&_minimumFileSize=65535&_maximumFileSize=65536").Request
+	require.Equal(t, []int64{65535, 65536}, []int64{request.MinFileBytes, request.MaxFileBytes})
 	require.Equal(t, int64(1)<<62, b.kickOff(t, "/fhir/$export?_type=Patient&_minimumFileSize=4611686018427387904").Request.MinFileBytes)
 
 	for _, name := range []string{"_minimumFileSize", "_maximumFileSize"} {
@@ -55,8 +55,12 @@ func TestFileSizes(t *testing.T) {
 			requireRefusal(t, b.get(t, "/fhir/$export?"+name+"="+size), http.StatusBadRequest, "invalid", name)
 		}
 	}
-	for _, most := range []string{"999", "1000"} { // 1000 too: "SHALL be greater"
-		got := b.get(t, "/fhir/$export?_minimumFileSize=1000&_maximumFileSize="+most, "Prefer", "handling=lenient")
+	for _, most := range []string{"1", "1000", "65535"} { // an object for each resource, or nearly
+		said := requireRefusal(t, b.get(t, "/fhir/$export?_maximumFileSize="+most, "Prefer", "handling=lenient"), http.StatusBadRequest, "invalid", "_maximumFileSize")
+		require.Contains(t, said, "at least 65536")
+	}
+	for _, most := range []string{"99999", "100000"} { // 100000 too: "SHALL be greater"
+		got := b.get(t, "/fhir/$export?_minimumFileSize=100000&_maximumFileSize="+most, "Prefer", "handling=lenient")
 		requireRefusal(t, got, http.StatusBadRequest, "invalid", "_minimumFileSize")
 	}
 }

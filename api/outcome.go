@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -30,6 +30,9 @@ type problem struct {
 
 	// parameter is the name of the one that is wrong.
 	parameter string
+
+	// others are further problems of the same request.
+	others []*problem
 
 	// retryAfter, if set, is when to try again.
 	retryAfter time.Duration
@@ -76,40 +79,45 @@ func internal(cause error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "exception", text: "an internal error; the server's log has the details", cause: cause}
 }
 
-// noText is PostgreSQL's SQLSTATE for a value that is no text. Only a request
-// can bring one: what is stored is text.
-const noText = "22021"
+// notText are PostgreSQL's SQLSTATEs for characters that no text can have. Only a
+// request can bring them: what is stored is text.
+var notText = []string{"22021", "22P05"}
 
-// unavailable says that a database or the store could not do what it was asked
-// to: not now, or, if tables are not what they should be, not at all. A bulk
-// client that is told "transient" asks again and does not take its export for
-// failed (Bulk Data 3.0.0, "Response - Error Status").
+// unavailable answers for a database or object store that could not do what it
+// was asked to. Only what may go well at the next attempt is transient: a bulk
+// client that is told so asks again and does not take its export for failed (Bulk
+// Data 3.0.0, "Response - Error Status").
 func unavailable(cause error) *problem {
+	if errors.Is(cause, source.ErrInTheWay) {
+		return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the table is being changed; try again", retryAfter: 10 * time.Second, cause: cause}
+	}
 	var pgErr *pgconn.PgError
-	var column *source.ColumnError
+	var encoding *json.MarshalerError
 	var unreadable *source.UnreadableError
-	if errors.As(cause, &unreadable) {
+	switch {
+	case errors.As(cause, &unreadable):
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: unreadable.Error(), cause: cause}
-	}
-	if errors.As(cause, &pgErr) && pgErr.Code == noText {
+	case source.HidesRows(cause):
+		return &problem{status: http.StatusInternalServerError, code: "exception", text: source.RowSecurityText, cause: cause}
+	case errors.As(cause, &pgErr) && slices.Contains(notText, pgErr.Code):
 		return invalid("", "the request has a character that no text can have, such as a zero byte")
-	}
-	if errors.As(cause, &column) || errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "42") {
+	case errors.As(cause, &encoding):
+		return internal(cause)
+	case source.Permanent(cause):
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: "the server can't work with its data as it is; its log has the details", cause: cause}
 	}
 	return &problem{status: http.StatusServiceUnavailable, code: "transient", text: "the server can't reach its data now; its log has the details", retryAfter: 10 * time.Second, cause: cause}
 }
 
-const contentTypeFHIR = "application/fhir+json"
+const (
+	contentTypeFHIR = "application/fhir+json"
+	contentTypeJSON = "application/json"
+)
 
-// handle turns a handler that returns an error into one of gin's. What is left
-// to send when it returns has the whole stall timeout, however long the handler
-// has waited for the database.
+// handle turns a handler that returns an error into one of gin's.
 func (a *API) handle(do func(*gin.Context) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		err := do(c)
-		a.renewDeadline(c)
-		if err != nil {
+		if err := do(c); err != nil {
 			a.refuse(c, err)
 		}
 	}
@@ -141,11 +149,19 @@ func (a *API) refuse(c *gin.Context, err error) {
 
 // outcome is what the client reads of the problem.
 func (p *problem) outcome() fhir.OperationOutcome {
-	found := fhir.OutcomeIssue{Severity: "error", Code: p.code, Diagnostics: p.text}
-	if p.parameter != "" {
-		found.Expression = []string{p.parameter}
+	issues := []fhir.OutcomeIssue{p.issue()}
+	for _, other := range p.others {
+		issues = append(issues, other.issue())
 	}
-	return fhir.NewOutcome(found)
+	return fhir.NewOutcome(issues...)
+}
+
+func (p *problem) issue() fhir.OutcomeIssue {
+	issue := fhir.OutcomeIssue{Severity: "error", Code: p.code, Diagnostics: p.text}
+	if p.parameter != "" {
+		issue.Expression = []string{p.parameter}
+	}
+	return issue
 }
 
 // seconds rounds up, so that nobody comes back too early.
@@ -160,6 +176,8 @@ func (a *API) writeJSON(c *gin.Context, status int, contentType string, document
 	if err := encoder.Encode(document); err != nil {
 		panic(err) // only our own types come here
 	}
-	a.renewDeadline(c)
+	if contentType == contentTypeFHIR {
+		contentType = fhirType(c)
+	}
 	c.Data(status, contentType, body.Bytes())
 }

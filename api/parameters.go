@@ -21,10 +21,16 @@ type parameters struct {
 	values url.Values
 	taken  []string
 
+	// base is the URL of this server's resources, without a slash at the end.
+	base string
+
 	// lenient carries on without what is not supported, as the client prefers
 	// it, and warnings says what that was.
 	lenient  bool
 	warnings []jobs.Warning
+
+	// problems are what the request is refused for, all in one answer.
+	problems []*problem
 }
 
 func readParameters(c *gin.Context) (*parameters, error) {
@@ -60,14 +66,27 @@ func tooMany(parameter string, most int, of string) *problem {
 	return refused
 }
 
-// forgive notes what a lenient client did not get and lets its request go on;
-// for others the error stays one. It is for what is unknown or unsupported. A
-// value that makes no sense, such as a month 13, is refused in any case: to go
-// on without it could give a client far more than it wants.
+// refuse records why the request is to be refused, so that a client learns of all
+// its problems at once. An error that is not the request's is returned.
+func (p *parameters) refuse(err error) error {
+	var refused *problem
+	if err == nil || !errors.As(err, &refused) || refused.status >= http.StatusInternalServerError {
+		return err
+	}
+	if len(p.problems) < maxWarnings {
+		p.problems = append(p.problems, refused)
+	}
+	return nil
+}
+
+// forgive records what a lenient client does not get and lets its request go on;
+// for others it is refuse. It is for what is unknown or unsupported. A value that
+// makes no sense, such as a month 13, is refused in any case: to go on without it
+// could give a client far more than it wants.
 func (p *parameters) forgive(err error) error {
 	var refused *problem
 	if !p.lenient || !errors.As(err, &refused) || refused.status >= http.StatusInternalServerError {
-		return err
+		return p.refuse(err)
 	}
 	switch n := len(p.warnings); {
 	case n < maxWarnings:
@@ -78,20 +97,36 @@ func (p *parameters) forgive(err error) error {
 	return nil
 }
 
+// verdict returns the recorded problems as one, or nil.
+func (p *parameters) verdict() error {
+	if len(p.problems) == 0 {
+		return nil
+	}
+	first := *p.problems[0]
+	first.others = p.problems[1:]
+	for _, other := range first.others {
+		if other.status == http.StatusBadRequest { // syntax before rights and existence
+			first.status = other.status
+		}
+	}
+	return &first
+}
+
 // maxWarnings is more than anybody reads.
 const maxWarnings = 100
 
-// one returns the value of a parameter that may stand once.
-func (p *parameters) one(name string) (value string, ok bool, err error) {
+// one returns the value of a parameter that may stand once. ok is false without
+// it, and where it is refused.
+func (p *parameters) one(name string) (value string, ok bool) {
 	p.taken = append(p.taken, name)
-	switch values := p.values[name]; len(values) {
-	case 0:
-		return "", false, nil
-	case 1:
-		return values[0], true, nil
-	default:
-		return "", false, invalid(name, "%s is given %d times", name, len(values))
+	values := p.values[name]
+	if len(values) > 1 {
+		_ = p.refuse(invalid(name, "%s is given %d times", name, len(values)))
 	}
+	if len(values) != 1 {
+		return "", false
+	}
+	return values[0], true
 }
 
 // list returns the values of a parameter that may be repeated or hold a comma
@@ -113,48 +148,57 @@ func (p *parameters) repeated(name string) []string {
 }
 
 // size returns a parameter that is a number of bytes, and zero without it.
-func (p *parameters) size(name string) (int64, error) {
-	value, ok, err := p.one(name)
-	if err != nil || !ok {
-		return 0, err
+func (p *parameters) size(name string, least int64) int64 {
+	value, ok := p.one(name)
+	if !ok {
+		return 0
 	}
 	bytes, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || bytes <= 0 {
-		return 0, invalid(name, "%s is a number of bytes, 1 or more, not %s", name, quote(value))
+	if err != nil || bytes < least {
+		_ = p.refuse(invalid(name, "%s must be a number of bytes, at least %d, got %s", name, least, quote(value)))
+		return 0
 	}
-	return bytes, nil
+	return bytes
 }
 
 // boolean returns a parameter that is true or false, and false without it.
-func (p *parameters) boolean(name string) (bool, error) {
-	value, ok, err := p.one(name)
-	if err != nil || !ok {
-		return false, err
+func (p *parameters) boolean(name string) bool {
+	value, ok := p.one(name)
+	if ok && value != "true" && value != "false" {
+		_ = p.refuse(invalid(name, "%s is true or false, not %s", name, quote(value)))
 	}
-	switch value {
-	case "true":
-		return true, nil
-	case "false":
-		return false, nil
-	}
-	return false, invalid(name, "%s is true or false, not %s", name, quote(value))
+	return value == "true"
 }
 
-// since returns a parameter that is a point in time, and the zero time without
-// it.
-func (p *parameters) since(name string) (time.Time, error) {
-	value, ok, err := p.one(name)
-	if err != nil || !ok {
-		return time.Time{}, err
+// time returns a parameter that is a point in time, and the zero time without it.
+func (p *parameters) time(name string) time.Time {
+	value, ok := p.one(name)
+	if !ok {
+		return time.Time{}
 	}
 	at, ok := parseTime(value)
 	if !ok {
-		return time.Time{}, invalid(name, "%s is a date or a time such as 2024, 2024-05, 2024-05-31 or 2024-05-31T10:00:00Z, not %s", name, quote(value))
+		_ = p.refuse(invalid(name, "%s is a date or a time such as 2024, 2024-05, 2024-05-31 or 2024-05-31T10:00:00Z, not %s", name, quote(value)))
 	}
-	return at, nil
+	return at
 }
 
-// end refuses parameters that nobody has taken, unless they are forgiven.
+// maxAhead is how far a client's clock may be ahead of ours.
+const maxAhead = 5 * time.Minute
+
+// since returns the parameter _since. What changes after a time to come cannot be
+// told yet: the answer would be empty, and look like one of no changes.
+func (p *parameters) since() time.Time {
+	const name = "_since"
+	at := p.time(name)
+	if now := time.Now().UTC(); at.After(now.Add(maxAhead)) {
+		_ = p.refuse(invalid(name, "%s must not be in the future, got %s at %s", name, at.Format(time.RFC3339), now.Format(time.RFC3339)))
+	}
+	return at
+}
+
+// end refuses parameters that nobody has taken, unless they are forgiven, and
+// returns what the request is refused for.
 func (p *parameters) end() error {
 	names := make([]string, 0, len(p.values))
 	for name := range p.values {
@@ -162,14 +206,11 @@ func (p *parameters) end() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if slices.Contains(p.taken, name) {
-			continue
-		}
-		if err := p.forgive(p.unknown(name)); err != nil {
-			return err
+		if !slices.Contains(p.taken, name) {
+			_ = p.forgive(p.unknown(name))
 		}
 	}
-	return nil
+	return p.verdict()
 }
 
 // unknown refuses a parameter that nobody has taken.

@@ -1,49 +1,115 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/source"
 )
 
-// pieces writes an answer piece by piece. The client must take each within the
-// stall timeout.
+// pieceSize is the size of buffers between a reader and the answer.
+const pieceSize = 64 << 10
+
+// pieces writes an answer piece by piece. Its start is audited before the first
+// byte.
 type pieces struct {
 	api     *API
 	context *gin.Context
-	failed  error // the first of the connection
+
+	mu      sync.Mutex
+	begun   bool
+	aborted error // why the answer will not be completed, unless writing failed
+	failed  error // the first error of the connection
 }
 
-// pieceSize is what a client must take within the stall timeout.
-const pieceSize = 64 << 10
+// begin audits the start of the answer, once, and reports whether it did.
+func (p *pieces) begin() (first bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.aborted != nil {
+		return false, p.aborted
+	}
+	if p.begun {
+		return false, nil
+	}
+	p.begun = true
+	p.api.auditStart(p.context)
+	return true, nil
+}
 
 func (p *pieces) Write(b []byte) (n int, err error) {
-	for len(b) > 0 {
-		p.api.renewDeadline(p.context)
-		written, err := p.context.Writer.Write(b[:min(len(b), pieceSize)])
-		n += written
-		if err != nil {
-			return n, p.fail(err)
-		}
-		b = b[written:]
+	if _, err := p.begin(); err != nil {
+		return 0, err
 	}
-	return n, nil
+	n, err = p.context.Writer.Write(b)
+	return n, p.fail(err)
 }
 
+// fail keeps the first error of the connection and returns err.
 func (p *pieces) fail(err error) error {
-	p.failed = cmp.Or(p.failed, err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed == nil && p.aborted == nil {
+		p.failed = err
+	}
 	return err
 }
 
-// broken says, for the log alone, why an answer could not be sent to its end.
-func broken(ctx context.Context, cause error) error {
+// abortOn ends the answer if reading for it had to give way: what is being written
+// fails at once, however slowly the client reads. It returns err.
+func (p *pieces) abortOn(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !errors.Is(err, source.ErrInTheWay) || p.failed != nil {
+		return err
+	}
+	p.aborted = err
+	if p.begun {
+		expireWrites(p.context)
+	}
+	return err
+}
+
+// outcome returns the error of an answer whose writing has ended with err.
+func (p *pieces) outcome(err error) error {
 	switch {
+	case p.aborted != nil:
+		return unavailable(p.aborted)
+	case p.failed != nil:
+		return broken(p.context.Request.Context(), p.failed)
+	case err != nil:
+		return unavailable(err)
+	}
+	return nil
+}
+
+// pastDeadline is a deadline that has passed.
+var pastDeadline = time.Unix(1, 0)
+
+// expireWrites makes writes to the client fail from now on, one that is blocked
+// too.
+func expireWrites(c *gin.Context) {
+	// A writer without deadlines, as tests have, never blocks.
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(pastDeadline)
+}
+
+// broken returns, for the log, why an answer could not be sent to its end.
+func broken(ctx context.Context, cause error) error {
+	var revoked *revokedError
+	switch {
+	case errors.As(context.Cause(ctx), &revoked):
+		return revoked
+	case errors.Is(cause, errStalled):
+		return cause
 	case errors.Is(cause, os.ErrDeadlineExceeded):
-		return fmt.Errorf("the client stopped reading: %w", cause)
+		return fmt.Errorf("writing to the client timed out: %w", cause)
 	case ctx.Err() != nil:
 		return fmt.Errorf("the client went away, or the server cut it off when it stopped: %w", cause)
 	}

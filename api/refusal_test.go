@@ -112,6 +112,49 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// What a request is at fault for, or the data, is not transient: it is accepted or
+// refused, and a client that may try again is not told to.
+func TestNotTransient(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Patient", "Group", "Observation")
+	export := b.kickOff(t, "/fhir/$export?_type=Patient&allowPartialManifests=true").ID
+	b.complete(t, export)
+	for _, target := range []string{
+		"/fhir/$export?_until=9999-12-31T23:59:59-14:00",
+		"/fhir/$export?_until=9999-12-31T23:59:59.9999999-14:00",
+		"/fhir/$export?_until=0001-01-01", "/fhir/$export?_since=0001-01-01", "/fhir/$export?_since=0001-01-01T00:00:00%2B14:00",
+		"/fhir/$export?_since=0001-01-01T00:00:00%2B14:00&_until=0001-01-01",
+		"/fhir/$export?_typeFilter=Patient?birthdate=lt9999-12-31T23:59:59-14:00",
+		"/fhir/$export?_typeFilter=Patient?name=a%00b", "/fhir/$export?_typeFilter=Patient?name=a%2500b", "/fhir/$export?_typeFilter=Patient?name%00=b",
+		"/fhir/$export?_typeFilter=Observation?value-quantity=1e400", "/fhir/$export?_typeFilter=Observation?value-quantity=1e-400",
+		"/fhir/$export?_elements=%00", "/fhir/$export?_type=%00", "/fhir/$export?%00=1", "/fhir/$export?_outputFormat=%00",
+		"/fhir/$export?_minimumFileSize=9223372036854775807",
+		"/fhir/Patient/$export?patient=Patient/%00", "/fhir/Patient/$export?patient=%ff",
+		"/fhir/Group/%00/$export", "/fhir/Group/%ff/$export", "/fhir/Group/%00", "/fhir/Group?_after=%00", "/fhir/Group?name=%00", "/fhir/Group?_id=%00",
+		"/fhir/Group?_count=99999999999999999999", "/fhir/Group?_lastUpdated=lt9999-12-31T23:59:59-14:00", "/fhir/Group?_lastUpdated=gt0001",
+		"/Patient/$dump?_since=0001-01-01", "/Patient/$dump?_since=%00", "/%00/$dump",
+		statusPath + export.String() + "?page=2147483648", statusPath + export.String() + "?page=99999999999999999999",
+		statusPath + export.String() + "?page=2147483647",
+	} {
+		for _, prefer := range []string{"handling=strict", "handling=lenient", "respond-async"} {
+			got := b.get(t, target, "Prefer", prefer)
+			require.Less(t, got.StatusCode, 500, "%s: %s", target, got.body)
+			require.NotEqual(t, http.StatusTooManyRequests, got.StatusCode)
+			if got.StatusCode >= 400 {
+				require.Empty(t, got.Header.Get("Retry-After"), target)
+			}
+		}
+	}
+
+	// A policy divides by zero: SQLSTATE 22012.
+	b.exec(t, `ALTER TABLE patient ENABLE ROW LEVEL SECURITY; CREATE POLICY broken ON patient USING (1 / length(left(id, 0)) = 1);
+		INSERT INTO patient (id, txid, status, resource) VALUES ('a', 1, 'created', '{}')`)
+	got := b.get(t, "/Patient/$dump")
+	requireRefusal(t, got, http.StatusInternalServerError, "exception", "")
+	require.Empty(t, got.Header.Get("Retry-After"))
+}
+
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

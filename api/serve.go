@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +17,7 @@ const (
 	maxHeaderBytes = 64 << 10
 )
 
-// Serve answers requests on the listener until ctx ends. Then it accepts no
+// Serve answers requests on the listener, of TCP connections, until ctx ends. Then it accepts no
 // more, lets running ones go on for Config.DrainTimeout, cuts what is left, and
 // returns when nothing runs any more.
 func (a *API) Serve(ctx context.Context, listener net.Listener) error {
@@ -40,9 +41,14 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	storing, stopStoring := context.WithCancel(context.WithoutCancel(ctx))
 	stored.Go(func() { a.trail.run(storing) })
 	stored.Go(func() { a.tend(storing) })
+	stored.Go(func() { a.watchRevocations(storing) })
 	defer stored.Wait() // what the last requests did is stored, too
 	defer stopStoring()
 
+	listener = stallListener{Listener: listener, timeout: a.config.StallTimeout}
+	if a.config.TLS != nil {
+		listener = tls.NewListener(listener, a.config.TLS)
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 

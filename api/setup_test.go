@@ -23,6 +23,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 	"github.com/seed-90096f4d/sluice/storage"
@@ -71,16 +72,23 @@ type testBundle struct {
 // setup starts a server. It stops with the test.
 func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 	t.Helper()
+	return setupOn(t, sourcetest.Database(t), adjust...)
+}
+
+// setupOn is setup with a database of the caller.
+func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *testBundle {
+	t.Helper()
 
 	b := &testBundle{logs: &logBuffer{}}
 	t.Cleanup(func() { b.logs.requireDiscreet(t) })
-	databaseURL := sourcetest.Database(t)
 	var err error
 	b.bucket, err = storage.Open(storage.Config{URL: storagetest.Bucket(t)})
 	require.NoError(t, err)
 	t.Cleanup(b.bucket.Close)
 
-	b.db, err = pgxpool.New(t.Context(), databaseURL)
+	stateConfig, err := pgsession.Parse(databaseURL, pgsession.Options{})
+	require.NoError(t, err)
+	b.db, err = pgxpool.NewWithConfig(t.Context(), stateConfig)
 	require.NoError(t, err)
 	t.Cleanup(b.db.Close)
 	_, err = migrations.Up(t.Context(), b.db)
@@ -88,7 +96,7 @@ func setup(t *testing.T, adjust ...func(*api.Config)) *testBundle {
 
 	b.aidbox(t, "Patient", "Observation", "Group") // what most tests name in _type
 
-	b.source, err = source.Open(t.Context(), source.Config{URL: asReader(t, databaseURL), MaxConns: sourceConns})
+	b.source, err = source.Open(t.Context(), source.Config{URL: asReader(t, databaseURL), MaxConns: sourceConns, RowSecurity: true}) // for gate
 	require.NoError(t, err)
 	t.Cleanup(b.source.Close)
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -49,7 +50,12 @@ func TestSince(t *testing.T) {
 		"2020-05-31T12:00+02:00":           6,
 		"2020-05-31T08:00:00-02:00":        6,
 		"2020-05-31T12:00:00Z":             8,
-		"9999":                             8,
+		"2020-05-31T12:00:00.0000009Z":     8, // cut, not rounded
+		"2019-12-31T23:59:59.9999999Z":     1,
+		"2019-12-31T23:59:60Z":             0,
+		"0001":                             0,
+		"0001-01-01":                       0,
+		"0001-01-01T00:00:00%2B14:00":      0,
 		"2020-01-01T00:00:00.000000Z":      2,
 		"2020-01-01T00:00:00.000000-00:00": 2,
 	} {
@@ -66,4 +72,24 @@ func TestSince(t *testing.T) {
 			require.Equal(t, strings.Join(all[skipped:], "\n"), strings.Join(created, "\n"))
 		})
 	}
+}
+
+// TestSinceToCome: nothing can be told yet of what changes after a time to come.
+// A client's clock may be some minutes ahead.
+func TestSinceToCome(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Patient")
+	for _, target := range []string{"/Patient/$dump?_since=", "/fhir/$export?_type=Patient&_since="} {
+		for ahead, fine := range map[time.Duration]bool{0: true, 2 * time.Minute: true, 10 * time.Minute: false, 24 * time.Hour: false} {
+			got := b.get(t, target+time.Now().Add(ahead).UTC().Format(time.RFC3339), "Prefer", "handling=lenient")
+			if fine {
+				require.Less(t, got.StatusCode, 300, got.body)
+			} else {
+				requireRefusal(t, got, http.StatusBadRequest, "invalid", "_since")
+			}
+		}
+		requireRefusal(t, b.get(t, target+"9999"), http.StatusBadRequest, "invalid", "_since")
+	}
+	b.kickOff(t, "/fhir/$export?_type=Patient&_until=9999")
 }

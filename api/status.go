@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -25,7 +26,7 @@ func (a *API) status(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
-	wait := pollAfter(time.Since(export.CreatedAt))
+	wait := pollAfter(export.ReadAt.Sub(export.CreatedAt))
 	if !a.polls.allow(export.ID, time.Now()) {
 		return throttled("the status is asked for too often", wait)
 	}
@@ -62,15 +63,25 @@ func (a *API) ownExport(c *gin.Context, client auth.Client) (jobs.Export, error)
 	if err != nil {
 		return jobs.Export{}, exportProblem(err)
 	}
-	if err := allowGroup(client, export.Request.Group); err != nil {
+	mayTake := func(client auth.Client) error { return a.allowExport(client, export.Request) }
+	if err := mayTake(client); err != nil {
 		return jobs.Export{}, err
 	}
-	for _, resourceType := range export.Request.Types {
+	permit(c, mayTake)
+	return export, nil
+}
+
+// allowExport refuses a client whose Groups or scopes do not cover the export.
+func (a *API) allowExport(client auth.Client, request jobs.Request) error {
+	if err := allowGroup(client, request.Group); err != nil {
+		return err
+	}
+	for _, resourceType := range request.Types {
 		if err := a.allow(client, "", resourceType); err != nil {
-			return jobs.Export{}, err
+			return err
 		}
 	}
-	return export, nil
+	return nil
 }
 
 // failure answers for an export that has failed.
@@ -125,16 +136,24 @@ func exportProblem(err error) error {
 
 // progress is the share of the work that is done. Until the manifest is there,
 // that is not all. It decreases when parts are read again because the object
-// store lost their files, and when the export restarts, which it says.
+// store lost their files, and when the export restarts, which it says, as it says
+// what the export waits for.
 func progress(export jobs.Export) string {
 	percent := int64(0)
 	if export.BytesPlanned > 0 {
 		percent = min(export.BytesRead*100/export.BytesPlanned, 99)
 	}
+	var notes []string
 	if export.Generation > 1 {
-		return fmt.Sprintf("%d%% (begun anew, attempt %d)", percent, export.Generation)
+		notes = append(notes, fmt.Sprintf("begun anew, attempt %d", export.Generation))
 	}
-	return fmt.Sprintf("%d%%", percent)
+	if export.WaitingSince != nil {
+		notes = append(notes, fmt.Sprintf("waiting since %s: %s", export.WaitingSince.UTC().Format("15:04:05Z"), export.WaitingReason))
+	}
+	if len(notes) == 0 {
+		return fmt.Sprintf("%d%%", percent)
+	}
+	return fmt.Sprintf("%d%% (%s)", percent, strings.Join(notes, "; "))
 }
 
 // pollAfter asks clients of long exports to come less often: after a tenth of

@@ -3,11 +3,13 @@ package api_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
 const statusPath = "/fhir/$export-status/"
@@ -31,6 +33,11 @@ func TestStatusWhileItRuns(t *testing.T) {
 		{`UPDATE sluice.export SET created_at = now() - interval '1 day' WHERE id = $1`, "99%", "30"},
 		{`UPDATE sluice.export SET generation = 2, bytes_planned = 0, bytes_done = 0 WHERE id = $1`, "0% (begun anew, attempt 2)", "30"},
 		{`UPDATE sluice.export SET bytes_planned = 1000, bytes_done = 120 WHERE id = $1`, "72% (begun anew, attempt 2)", "30"},
+		{
+			`UPDATE sluice.export SET waiting_since = '2024-05-06T10:02:03Z', waiting_reason = 'the object store is full' WHERE id = $1`,
+			"72% (begun anew, attempt 2; waiting since 10:02:03Z: the object store is full)", "30",
+		},
+		{`UPDATE sluice.export SET generation = 1 WHERE id = $1`, "72% (waiting since 10:02:03Z: the object store is full)", "30"},
 	} {
 		b.exec(t, step.sql, id)
 		got := b.get(t, statusPath+id.String())
@@ -44,6 +51,18 @@ func TestStatusWhileItRuns(t *testing.T) {
 		}
 		require.Empty(t, got.body)
 	}
+}
+
+// The age of an export, and what is left of the life of its files, are counted
+// by the clock that set their times: the database's.
+func TestStatusWithASkewedClock(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, sourcetest.SkewedDatabase(t, -time.Hour))
+	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+	require.Equal(t, "1", b.get(t, statusPath+id.String()).Header.Get("Retry-After"))
+
+	b.exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = now(), expires_at = now() + interval '10 min' WHERE id = $1`, id)
+	require.Equal(t, http.StatusOK, b.get(t, statusPath+id.String()).StatusCode)
 }
 
 func TestStatusOfAFailedExport(t *testing.T) {
@@ -86,9 +105,9 @@ func TestCancel(t *testing.T) {
 	export, err := b.exports.Get(t.Context(), export.ID)
 	require.NoError(t, err)
 	require.Equal(t, jobs.Cancelled, export.State)
-	const stateSQL = `SELECT count(*) FROM river_job WHERE kind = $1 AND state = $2::river_job_state AND args->>'export_id' = $3::text`
-	require.Equal(t, 1, b.count(t, stateSQL, "export", "cancelled", export.ID.String()))
-	require.Equal(t, 1, b.count(t, stateSQL, "cleanup", "available", export.ID.String()))
+	const stateSQL = `SELECT count(*) FROM sluice.river_job WHERE kind = $1 AND state = $2::sluice.river_job_state AND args->>'export_id' = $3::text`
+	require.Equal(t, 1, b.count(t, stateSQL, "sluice_export", "cancelled", export.ID.String()))
+	require.Equal(t, 1, b.count(t, stateSQL, "sluice_cleanup", "available", export.ID.String()))
 	require.Equal(t, http.StatusAccepted, b.get(t, statusPath+other.ID.String()).StatusCode, "the other goes on")
 }
 

@@ -46,7 +46,7 @@ func (a *API) checkTables(ctx context.Context, params *parameters, types []strin
 	if !named && !slices.ContainsFunc(kept, func(resourceType string) bool { return faults[resourceType] == nil }) {
 		refused := invalid("_type", "there is no table that can be read of any resource type that the client may take")
 		refused.code = "not-found"
-		return nil, refused
+		return kept, refused
 	}
 	return kept, nil
 }

@@ -3,33 +3,33 @@ package api
 import (
 	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// timeLayouts are FHIR's date, dateTime and instant (R4, "Primitive Types"),
-// and a time without seconds. Go reads a fraction of seconds behind each.
-var timeLayouts = []string{
-	"2006",
-	"2006-01",
-	"2006-01-02",
-	"2006-01-02T15:04Z07:00",
-	"2006-01-02T15:04",
-	"2006-01-02T15:04:05Z07:00",
-	"2006-01-02T15:04:05",
-}
+// The first and the last time that a bound can have. The zero time means that
+// there is no bound, and a later year cannot be written.
+var (
+	minTime = time.Time{}.Add(time.Microsecond)
+	maxTime = time.Date(9999, time.December, 31, 23, 59, 59, 999_999_000, time.UTC)
+)
 
 // parseTime reads a point in time: of a year, a month or a day, its beginning;
-// without a zone, UTC. A zone's plus that reached us as a space, because it was
-// not percent-encoded, is understood.
+// without a zone, UTC. A zone can lead beyond the years 1 to 9999; the time then
+// counts as their first or last. A zone's plus that reached us as a space,
+// because it was not percent-encoded, is understood.
 func parseTime(value string) (time.Time, bool) {
 	if before, after, found := strings.Cut(value, " "); found && strings.Contains(before, "T") {
 		value = before + "+" + after
 	}
-	for _, layout := range timeLayouts {
-		at, err := time.Parse(layout, value)
-		// The year 0 is none of FHIR's, and Go's zero time means no bound.
-		if err == nil && at.Year() > 0 && !at.IsZero() {
-			return at.UTC(), true
-		}
+	read, ok := fhir.ParseTime(value)
+	switch {
+	case !ok:
+		return time.Time{}, false
+	case read.Low.Before(minTime):
+		return minTime, true
+	case read.Low.After(maxTime):
+		return maxTime, true
 	}
-	return time.Time{}, false
+	return read.Low, true
 }

@@ -43,7 +43,6 @@ func badTokenRequest(text string) *oauthError {
 // App Launch 2.2, "Backend Services").
 func (a *API) token(c *gin.Context) {
 	given, err := a.exchange(c)
-	a.renewDeadline(c)
 	c.Header("Pragma", "no-cache") // beside the Cache-Control of all answers
 	if err != nil {
 		a.refuseToken(c, err)

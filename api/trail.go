@@ -20,6 +20,10 @@ const (
 	// they are stored together.
 	trailInterval = time.Minute
 
+	// trailSoon is how long the AuditEvent of an answer that has started waits at
+	// most: the process may not live to see the end.
+	trailSoon = 5 * time.Second
+
 	// trailBatch is how many are stored together at most.
 	trailBatch = 5000
 
@@ -46,11 +50,12 @@ type trail struct {
 	waiting []auditEvent
 	lost    int
 	full    chan struct{} // told when a batch is together
+	soon    chan struct{} // told when there is one of an answer that has started
 }
 
 // newTrail returns a trail into the bucket; without one it stores nothing.
 func newTrail(bucket *storage.Bucket, logger *slog.Logger) *trail {
-	return &trail{bucket: bucket, logger: logger, full: make(chan struct{}, 1)}
+	return &trail{bucket: bucket, logger: logger, full: make(chan struct{}, 1), soon: make(chan struct{}, 1)}
 }
 
 // add takes an event to be stored soon. It never waits.
@@ -66,10 +71,18 @@ func (t *trail) add(event auditEvent) {
 	}
 	t.waiting = append(t.waiting, event)
 	if len(t.waiting) >= trailBatch {
-		select {
-		case t.full <- struct{}{}:
-		default:
-		}
+		signal(t.full)
+	}
+	if event.started {
+		signal(t.soon)
+	}
+}
+
+// signal wakes the other side, or leaves a mark that it need not wait.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -80,14 +93,22 @@ func (t *trail) run(ctx context.Context) {
 	}
 	tick := time.NewTicker(trailInterval)
 	defer tick.Stop()
+	var soon <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			t.store(context.WithoutCancel(ctx))
 			return
+		case <-t.soon:
+			if soon == nil {
+				soon = time.After(trailSoon)
+			}
+			continue
+		case <-soon:
 		case <-tick.C:
 		case <-t.full:
 		}
+		soon = nil
 		t.store(ctx)
 	}
 }

@@ -179,6 +179,29 @@ func (c *Clients) Get(ctx context.Context, id string) (Client, error) {
 	return client, nil
 }
 
+const selectValid = `SELECT ` + columns + ` FROM sluice.client c
+WHERE id = ANY ($1) AND (expires_at IS NULL OR expires_at > now())`
+
+// Valid returns those of the clients with these ids that exist and have not
+// expired, by id.
+func (c *Clients) Valid(ctx context.Context, ids []string) (map[string]Client, error) {
+	rows, err := c.pool.Query(ctx, selectValid, ids)
+	if err != nil {
+		return nil, fmt.Errorf("auth: check clients: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	if err != nil {
+		return nil, fmt.Errorf("auth: check clients: %w", err)
+	}
+	valid := make(map[string]Client, len(found))
+	for _, r := range found {
+		if valid[r.ID], err = r.client(); err != nil {
+			return nil, fmt.Errorf("auth: check clients: %w", err)
+		}
+	}
+	return valid, nil
+}
+
 // findClient reads the row of a client, or returns ErrNoClient.
 func findClient(ctx context.Context, db querier, id string) (row, error) {
 	if !validID(id) {

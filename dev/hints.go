@@ -26,13 +26,20 @@ One type as files in S3, made by the workers (the answer names the status URL):
   curl -si -u CLIENT:SECRET -H 'Prefer: respond-async' 'BASE/Patient/$dump?fhir=true'
 
 Everything as the FHIR Bulk Data specification has it: kick off, poll, download.
+It stops, and says why, at any answer but 202 and 200:
 
   mkdir -p /tmp/sluice-export
-  status=$(curl -s -o /dev/null -D - -u CLIENT:SECRET -H 'Accept: application/fhir+json' -H 'Prefer: respond-async' \
-    'BASE/fhir/$export' | tr -d '\r' | sed -n 's/^[Cc]ontent-[Ll]ocation: //p')
-  while [ "$(curl -s -o /tmp/sluice-export/manifest.json -w '%{http_code}' -u CLIENT:SECRET "$status")" = 202 ]; do sleep 1; done
-  grep -o '"url": *"[^"]*"' /tmp/sluice-export/manifest.json | cut -d '"' -f 4 |
-    while read -r url; do file=${url%%\?*}; file=${file##*/}; curl -s --compressed "$url" -o "/tmp/sluice-export/${file%.gz}"; done
+  (
+    set -e; cd /tmp/sluice-export
+    kick_off=$(curl -sS -o answer.json -D headers -w '%{http_code}' -u CLIENT:SECRET \
+      -H 'Accept: application/fhir+json' -H 'Prefer: respond-async' 'BASE/fhir/$export')
+    [ "$kick_off" = 202 ] || { cat answer.json; exit 1; }
+    status=$(tr -d '\r' < headers | sed -n 's/^[Cc]ontent-[Ll]ocation: //p')
+    while code=$(curl -sS -o manifest.json -w '%{http_code}' -u CLIENT:SECRET "$status"); [ "$code" = 202 ]; do sleep 1; done
+    [ "$code" = 200 ] || { cat manifest.json; exit 1; }
+    grep -o '"url": *"[^"]*"' manifest.json | cut -d '"' -f 4 > links
+    while read -r url; do file=${url%%\?*}; file=${file##*/}; curl -sSf --compressed "$url" -o "${file%.gz}"; done < links
+  )
   wc -l /tmp/sluice-export/*.ndjson
 
 The database, and the bucket:

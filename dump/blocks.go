@@ -35,8 +35,7 @@ type BlockOptions struct {
 // Organization"): a line with the header, a Parameters resource that refers to the
 // resource the block is of, then a line for each row. A block that does not go
 // into one file is cut, and its header is repeated; one that would go into a file
-// of its own is not. Otherwise it is as WriteFiles: headers count as rows and
-// lines.
+// of its own is not. Otherwise it is as WriteFiles; headers do not count as rows.
 func WriteBlocks(ctx context.Context, next NextFunc, blocks BlocksFunc, opts BlockOptions) (Result, []File, error) {
 	begins := &beginnings{}
 	target := newBlockSplitter(next, begins, opts.Options)
@@ -62,7 +61,7 @@ var _ BlockWriter = (*blockMaker)(nil)
 // Begin makes the header, and tells the other side where it will come.
 func (b *blockMaker) Begin(id []byte, size int64) error {
 	b.begins.add(beginning{b.at, size})
-	return b.line(len(id), 0, func(dst []byte) []byte { return appendHeader(dst, b.opts.Format.FHIR, b.opts.Type, id) })
+	return b.maker.header(b.ctx, len(id), b.counted(func(dst []byte) []byte { return appendHeader(dst, b.opts.Format.FHIR, b.opts.Type, id) }))
 }
 
 // Row makes the line of a row.
@@ -71,16 +70,21 @@ func (b *blockMaker) Row(resourceType string, row *source.Row) error {
 	if formatter == nil {
 		formatter = b.formatter(resourceType)
 	}
-	return b.line(len(row.Resource), len(row.Resource), func(dst []byte) []byte { return formatter.appendLine(dst, row) })
+	if formatter.omits(row) {
+		b.maker.skip(len(row.Resource))
+		return nil
+	}
+	return b.maker.line(b.ctx, len(row.Resource), len(row.Resource), b.counted(func(dst []byte) []byte { return formatter.appendLine(dst, row) }))
 }
 
-func (b *blockMaker) line(size, stored int, format func(dst []byte) []byte) error {
-	return b.maker.line(b.ctx, size, stored, func(dst []byte) []byte {
+// counted returns format with its bytes added to b.at.
+func (b *blockMaker) counted(format func(dst []byte) []byte) func(dst []byte) []byte {
+	return func(dst []byte) []byte {
 		before := len(dst)
 		dst = format(dst)
 		b.at += int64(len(dst) - before)
 		return dst
-	})
+	}
 }
 
 // formatter makes that of a resource type.

@@ -105,9 +105,9 @@ func (s *blockSplitter) beginBlock(header []byte, size int64) error {
 }
 
 // endBlock writes what is held back of the block, into a file that has room for
-// all of it.
+// all of it. A block without a line has no header either.
 func (s *blockSplitter) endBlock() error {
-	if !s.holding {
+	if !s.holding || len(s.held) == 0 {
 		return nil
 	}
 	return s.release(0)
@@ -166,7 +166,7 @@ func (s *blockSplitter) put(lines []byte) error {
 			continue
 		}
 		if !s.headed {
-			if err := s.files.put(s.header); err != nil {
+			if err := s.files.putHeader(s.header); err != nil {
 				return err
 			}
 		}

@@ -62,16 +62,17 @@ type Options struct {
 
 // Result counts what a dump has done.
 type Result struct {
-	Rows        int64 // and lines: of WriteDeletions, the Bundles
+	Rows        int64 // written: of WriteDeletions, the Bundles
 	StoredBytes int64 // jsonb text, as read
 	PlainBytes  int64 // lines, before compression
 	Bytes       int64 // as written
-	Issues      int64 // things that could not be converted and passed as stored
+	Issues      int64 // things that could not be converted: passed as stored, or omitted
 
 	SHA256 [32]byte // of what Write has written, if asked for
 }
 
-// Write writes a line for each row to w. Lines are in the order of the rows.
+// Write writes a line for each row to w, in the order of the rows. FHIR format
+// omits rows whose document is not an object, and reports each as an Issue.
 //
 // Rows are read and formatted in the caller's goroutine, compression and
 // writing go on beside it. w gets large pieces, but the first line at once, and
@@ -111,6 +112,10 @@ func writeRows(ctx context.Context, to target, resourceType string, rows ManyRow
 		return rows(ctx, func(ctx context.Context) func(*source.Row) error {
 			maker, formatter := lines.maker(), newFormatter(resourceType, opts.Format, lines.issue)
 			return func(row *source.Row) error {
+				if formatter.omits(row) {
+					maker.skip(len(row.Resource))
+					return nil
+				}
 				return maker.line(ctx, len(row.Resource), len(row.Resource), func(dst []byte) []byte { return formatter.appendLine(dst, row) })
 			}
 		})

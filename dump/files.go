@@ -9,12 +9,13 @@ import (
 	"math"
 )
 
-// File counts what one file of a dump has got.
+// File describes one file of a dump.
 type File struct {
-	Rows       int64             // and lines: of WriteDeletions, the Bundles
-	PlainBytes int64             // lines, before compression
-	Bytes      int64             // as written
-	SHA256     [sha256.Size]byte // of what was written, if asked for
+	Rows         int64             // resources, without the headers of blocks; of WriteDeletions, Bundles
+	PlainBytes   int64             // lines, before compression
+	MaxLineBytes int64             // the longest line, without its line feed
+	Bytes        int64             // as written
+	SHA256       [sha256.Size]byte // of what was written, if asked for
 
 	// Continues tells that the last block of the file goes on in the next.
 	Continues bool
@@ -72,11 +73,32 @@ func (s *splitter) write(c chunk) error {
 	return nil
 }
 
-// put writes lines into the file that is being written.
+// put writes lines, each a row, into the file that is being written.
 func (s *splitter) put(lines []byte) error {
-	s.file.Rows += int64(bytes.Count(lines, []byte{'\n'}))
+	count, longest := measure(lines)
+	s.file.Rows += count
+	s.file.MaxLineBytes = max(s.file.MaxLineBytes, longest)
 	s.file.PlainBytes += int64(len(lines))
 	return s.sink.write(chunk{data: lines})
+}
+
+// putHeader writes a line that is not a row.
+func (s *splitter) putHeader(line []byte) error {
+	err := s.put(line)
+	s.file.Rows--
+	return err
+}
+
+// measure returns the number of lines and the length of the longest, without its
+// line feed.
+func measure(lines []byte) (count, longest int64) {
+	for len(lines) > 0 {
+		end := bytes.IndexByte(lines, '\n')
+		longest = max(longest, int64(end))
+		lines = lines[end+1:]
+		count++
+	}
+	return count, longest
 }
 
 // fitting is how many bytes the lines take that the file has room for. A line

@@ -63,6 +63,7 @@ func TestWriteFiles(t *testing.T) {
 				require.EqualValues(t, len(packed), file.Bytes)
 				require.EqualValues(t, len(text), file.PlainBytes)
 				require.EqualValues(t, strings.Count(text, "\n"), file.Rows)
+				require.EqualValues(t, longestLine(text), file.MaxLineBytes)
 				require.True(t, strings.HasSuffix(text, "\n"))
 				if limit == 0 {
 					continue
@@ -82,6 +83,14 @@ func TestWriteFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// longestLine returns the length of the longest line, without its line feed.
+func longestLine(text string) (length int) {
+	for line := range strings.SplitSeq(text, "\n") {
+		length = max(length, len(line))
+	}
+	return length
 }
 
 // unpack reads a file as one gzip member.

@@ -39,6 +39,11 @@ type Issue struct {
 	ID           string // of the resource
 	Path         string // of the element, as in Observation.component.value
 	Reason       string
+	Omitted      bool // the row has no line
+
+	// Offloaded, if not 0, is how many values of the resource are stored outside of
+	// the database and are pointers in the line. Path and Reason are then empty.
+	Offloaded int
 }
 
 // formatter makes lines for the rows of one resource type. It keeps buffers
@@ -76,15 +81,31 @@ func (f *formatter) note(issue fhir.Issue) {
 	f.report(Issue{ResourceType: issue.ResourceType, ID: string(f.id), Path: issue.Path, Reason: issue.Reason})
 }
 
+// omits reports whether the row is not a resource and so has no line in FHIR
+// format; the issue is then reported.
+func (f *formatter) omits(row *source.Row) bool {
+	if f.converter == nil || row.Resource[0] == '{' {
+		return false
+	}
+	f.report(Issue{ResourceType: f.resourceType, ID: string(row.ID), Path: f.resourceType, Reason: "not an object", Omitted: true})
+	return true
+}
+
 // appendLine appends the row's line, with its line feed.
 func (f *formatter) appendLine(dst []byte, row *source.Row) []byte {
+	start := len(dst)
+	dst = f.appendDocument(dst, row)
+	if n := countOffloaded(dst[start:]); n > 0 {
+		f.report(Issue{ResourceType: f.resourceType, ID: string(row.ID), Offloaded: n})
+	}
+	return append(dst, '\n')
+}
+
+func (f *formatter) appendDocument(dst []byte, row *source.Row) []byte {
 	if f.converter == nil {
-		return append(f.splicer.append(dst, row), '\n')
+		return f.splicer.append(dst, row)
 	}
 	f.id = row.ID
-	if row.Resource[0] != '{' {
-		f.note(fhir.Issue{ResourceType: f.resourceType, Path: f.resourceType, Reason: "not an object"})
-	}
 	f.splicer.prepare(row)
-	return append(f.converter.AppendFHIRType(dst, f.resourceType, row.Resource), '\n')
+	return f.converter.AppendFHIRType(dst, f.resourceType, row.Resource)
 }

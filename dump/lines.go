@@ -83,17 +83,27 @@ func (l *lines) maker() *maker {
 
 // line makes one line of about this size, out of that many stored bytes.
 func (m *maker) line(ctx context.Context, size, stored int, format func(dst []byte) []byte) error {
-	n, err := m.lane.put(ctx, size, format)
-	if err != nil {
+	if err := m.header(ctx, size, format); err != nil {
 		return err
 	}
 	m.made.Rows++
+	m.skip(stored)
+	return nil
+}
+
+// header makes a line that is not a row.
+func (m *maker) header(ctx context.Context, size int, format func(dst []byte) []byte) error {
+	n, err := m.lane.put(ctx, size, format)
 	m.made.PlainBytes += int64(n)
+	return err
+}
+
+// skip counts the stored bytes of a row that needs no further line.
+func (m *maker) skip(stored int) {
 	m.made.StoredBytes += int64(stored)
 	if m.made.StoredBytes >= chunkSize {
 		m.report()
 	}
-	return nil
 }
 
 // report adds what was made to the sum and tells how far all makers are.

@@ -16,7 +16,7 @@ type OutcomeIssue struct {
 	Expression  []string `json:"expression,omitempty"`
 }
 
-// NewOutcome tells of one thing.
-func NewOutcome(issue OutcomeIssue) OperationOutcome {
-	return OperationOutcome{ResourceType: "OperationOutcome", Issue: []OutcomeIssue{issue}}
+// NewOutcome returns an OperationOutcome of these issues, one at least.
+func NewOutcome(issues ...OutcomeIssue) OperationOutcome {
+	return OperationOutcome{ResourceType: "OperationOutcome", Issue: issues}
 }

@@ -8,10 +8,14 @@ type target struct {
 	id, uri, local, literal, kind, stated *held
 }
 
-// sort finds the members among those that were held back.
-func (t *target) sort(waiting []held) {
+// find assigns the members among those that were held back. One that is null counts
+// as absent.
+func (t *target) find(src []byte, waiting []held) {
 	for k := range waiting {
 		h := &waiting[k]
+		if at(src, h.value) == 'n' {
+			continue
+		}
 		switch h.field.name {
 		case "id":
 			t.id = h
@@ -34,7 +38,7 @@ func (t *target) sort(waiting []held) {
 // form already or makes no sense.
 func (c *Converter) settleReference(dst []byte, waiting []held) []byte {
 	var t target
-	t.sort(waiting)
+	t.find(c.src, waiting)
 	from, reason := c.pointer(&t)
 	if from == nil && (reason != "" || t.kind == nil) {
 		if reason != "" {
@@ -51,7 +55,7 @@ func (c *Converter) settleReference(dst []byte, waiting []held) []byte {
 			dst = c.appendReference(dst, &t, from)
 		case h == t.kind && t.stated == nil && (from == nil || from != t.id):
 			dst = append(append(dst, `"type":`...), c.src[h.value:h.end]...)
-		case h == t.stated, h.field.extended != nil, h.field.name == "resource" && at(c.src, h.value) != '{':
+		case h == t.stated, h == t.id && t.kind == nil, h.field.extended != nil, h.field.name == "resource" && at(c.src, h.value) != '{':
 			dst, shift = c.putBack(dst, *h, shift)
 			continue
 		default:
@@ -78,6 +82,9 @@ func (c *Converter) pointer(t *target) (from *held, reason string) {
 		}
 		if _, ok := c.heldString(*h); !ok {
 			return nil, reasonReference
+		}
+		if from == t.id && t.kind == nil {
+			count = 0 // it is the id of the element
 		}
 		from, count = h, count+1
 	}

@@ -36,6 +36,14 @@ type Place struct {
 	Path Path
 	Type string // of the values there: Quantity, dateTime
 
+	// Targets are the types of the resources that a reference there can lead to. There
+	// are none if it can be any.
+	Targets []string
+
+	// Systems are those of the codes there, which do not name one themselves: the
+	// systems of the value set that FHIR binds an element of type code to.
+	Systems []string
+
 	// Parts are the places of a composite parameter's parts, each with a path
 	// that goes on from this one.
 	Parts []Part

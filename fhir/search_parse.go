@@ -55,21 +55,33 @@ func (t *SearchTables) addLine(resourceType string, depth int, words []string) e
 	switch {
 	case depth == 4 && words[0] == "!":
 		p.Unsupported = strings.Join(words[1:], " ")
-	case depth == 4 && len(words) == 2:
-		p.Places = append(p.Places, Place{Path: parsePath(words[0]), Type: words[1]})
-	case depth == 6 && len(words) == 4 && len(p.Places) > 0:
+	case depth == 4 && len(words) >= 2:
+		p.Places = append(p.Places, parsePlace(words))
+	case depth == 6 && len(words) >= 4 && len(p.Places) > 0:
 		number, err := strconv.Atoi(words[0])
 		if err != nil {
 			return err
 		}
 		place := &p.Places[len(p.Places)-1]
 		place.Parts = append(place.Parts, Part{
-			Number: number - 1, Type: words[1], Place: Place{Path: parsePath(words[2]), Type: words[3]},
+			Number: number - 1, Type: words[1], Place: parsePlace(words[2:]),
 		})
 	default:
 		return fmt.Errorf("%q", words)
 	}
 	return nil
+}
+
+// parsePlace reads a path, a type, and what there is to say about a value of that.
+func parsePlace(words []string) Place {
+	place := Place{Path: parsePath(words[0]), Type: words[1]}
+	switch place.Type {
+	case "code":
+		place.Systems = words[2:]
+	case "Reference":
+		place.Targets = words[2:]
+	}
+	return place
 }
 
 // parsePath reads the steps of a path.

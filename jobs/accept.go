@@ -33,11 +33,11 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 		if err := s.checkLimits(ctx, tx, clientID); err != nil {
 			return err
 		}
-		job, err := s.river.InsertTx(ctx, tx, ExportArgs{ExportID: id, Requires: Format}, nil)
+		jobIDs, err := s.enqueue(ctx, tx, ExportArgs{ExportID: id, Requires: Format})
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, acceptSQL, id, clientID, request, job.Job.ID)
+		_, err = tx.Exec(ctx, acceptSQL, id, clientID, request, jobIDs[0])
 		return err
 	})
 	return id, err

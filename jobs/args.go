@@ -9,12 +9,17 @@ import (
 	"github.com/riverqueue/river"
 )
 
+// Schema is the schema of River's tables. Programs that use River elect one leader
+// for each schema, and only the leader inserts periodic jobs: in a schema that another
+// program uses, exports might never expire.
+const Schema = "sluice"
+
 // The queues. Exports wait most of the time and parts work, so the one does not
 // take slots from the other; cleaning up waits for neither.
 const (
-	QueueExport  = "export"
-	QueuePart    = "part"
-	QueueCleanup = "cleanup"
+	QueueExport  = "sluice_export"
+	QueuePart    = "sluice_part"
+	QueueCleanup = "sluice_cleanup"
 )
 
 // Format is the version of what processes leave for each other in the state
@@ -43,7 +48,7 @@ type ExportArgs struct {
 }
 
 // Kind names the job to River.
-func (ExportArgs) Kind() string { return "export" }
+func (ExportArgs) Kind() string { return "sluice_export" }
 
 // InsertOpts says where and how often the job is tried.
 func (ExportArgs) InsertOpts() river.InsertOpts {
@@ -59,7 +64,7 @@ type PartArgs struct {
 }
 
 // Kind names the job to River.
-func (PartArgs) Kind() string { return "part" }
+func (PartArgs) Kind() string { return "sluice_part" }
 
 // InsertOpts says where and how often the job is tried.
 func (PartArgs) InsertOpts() river.InsertOpts {
@@ -72,7 +77,7 @@ type CleanupArgs struct {
 }
 
 // Kind names the job to River.
-func (CleanupArgs) Kind() string { return "cleanup" }
+func (CleanupArgs) Kind() string { return "sluice_cleanup" }
 
 // InsertOpts says where and how often the job is tried.
 func (CleanupArgs) InsertOpts() river.InsertOpts {
@@ -83,7 +88,7 @@ func (CleanupArgs) InsertOpts() river.InsertOpts {
 type ExpireArgs struct{}
 
 // Kind names the job to River.
-func (ExpireArgs) Kind() string { return "expire" }
+func (ExpireArgs) Kind() string { return "sluice_expire" }
 
 // InsertOpts makes a run that is due while one waits the same run.
 func (ExpireArgs) InsertOpts() river.InsertOpts {

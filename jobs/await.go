@@ -15,11 +15,30 @@ const listenSQL = `LISTEN sluice_export`
 // awaitEvery is how long a lost notification can go unnoticed.
 const awaitEvery = 5 * time.Second
 
-// Await returns when all parts of this generation are done. As long as it waits
-// it has one connection, outside the bound of the pool: those who wait must not
-// keep the parts from being done. ErrOver if the export ended otherwise or
-// was begun anew.
+// reconnectEvery is how long Await pauses before it connects again.
+const reconnectEvery = time.Second
+
+// Await returns when all parts of this generation are done. While it waits it
+// uses one connection, outside the bound of the pool: those who wait must not
+// keep the parts from being done. It survives an outage of the database for the
+// time of a lease. ErrOver if the export ended otherwise or was begun anew.
 func (s *Store) Await(ctx context.Context, holding Export) (Export, error) {
+	answered := time.Now()
+	for {
+		export, err := s.awaitParts(ctx, holding, func() { answered = time.Now() })
+		if err == nil || errors.Is(err, ErrOver) || errors.Is(err, ErrNotFound) || time.Since(answered) > LeaseTime {
+			return export, err
+		}
+		select {
+		case <-ctx.Done():
+			return export, err
+		case <-time.After(reconnectEvery):
+		}
+	}
+}
+
+// awaitParts is Await for as long as the database answers. It reports each answer.
+func (s *Store) awaitParts(ctx context.Context, holding Export, answers func()) (Export, error) {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
@@ -40,6 +59,7 @@ func (s *Store) Await(ctx context.Context, holding Export) (Export, error) {
 		case export.AllRead():
 			return export, nil
 		}
+		answers()
 		if err := awaitNotification(ctx, conn, holding.ID); err != nil {
 			return export, fmt.Errorf("jobs: await parts: %w", err)
 		}

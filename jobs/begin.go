@@ -14,7 +14,7 @@ import (
 const (
 	beginSQL = `
 UPDATE sluice.export
-SET state = 'running', attempt = attempt + 1, generation = generation + 1, snapshot = NULL, transaction_time = NULL, members = NULL, warnings = NULL,
+SET state = 'running', attempt = attempt + 1, generation = generation + (generation = 0 OR transaction_time IS NOT NULL)::integer, snapshot = NULL, transaction_time = NULL, members = NULL, warnings = NULL,
     parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0, lease_until = now() + $2,
     location = $3
 WHERE id = $1`
@@ -25,9 +25,10 @@ SELECT job_id FROM dropped WHERE job_id IS NOT NULL`
 )
 
 // Begin starts an export, or starts it again: a new generation, without the
-// parts of the former one, whose snapshot is gone. An export that has all its
-// parts done stays as it is and only lacks its end, unless the location has moved
-// since. Renew keeps the export from others. ErrOver if it has ended or was
+// parts of the former one, whose snapshot is gone. A generation that was never
+// planned is used again, as after an outage of the source. An export that has all
+// its parts done stays as it is and only lacks its end, unless the location has
+// moved since. Renew keeps the export from others. ErrOver if it has ended or was
 // cancelled, ErrShown if what was done must not be dropped, ErrMoved or ErrNewer if
 // another process has to do it.
 func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
@@ -130,25 +131,26 @@ type PlannedPart struct {
 const planSQL = `
 UPDATE sluice.export
 SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_planned = $7, requires = $8, warnings = $9
-WHERE id = $1 AND generation = $2 AND state = 'running'`
+WHERE id = $1 AND attempt = $2 AND state = 'running'`
 
 // Start writes down the plan and queues the first parts; whoever is done with
-// one queues the next. ErrOver if the export was cancelled or begun anew
-// meanwhile.
-func (s *Store) Start(ctx context.Context, id uuid.UUID, generation int, plan Plan) error {
+// one queues the next. ErrOver if the export was cancelled or taken by another
+// process meanwhile.
+func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
+	id := export.ID
 	var bytes int64
 	for _, part := range plan.Parts {
 		bytes += part.Bytes
 	}
 	return s.move(ctx, id, "start parts", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, planSQL, id, generation, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes, Format, plan.Warnings)
+		tag, err := tx.Exec(ctx, planSQL, id, export.attempt, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes, Format, plan.Warnings)
 		if err != nil {
 			return err
 		}
 		if tag.RowsAffected() == 0 {
 			return ErrOver
 		}
-		if err := insertParts(ctx, tx, id, generation, plan.Parts); err != nil {
+		if err := insertParts(ctx, tx, id, export.Generation, plan.Parts); err != nil {
 			return err
 		}
 		return s.fillWindow(ctx, tx, id)

@@ -9,10 +9,10 @@ import (
 const (
 	// Jobs that nobody works on are cancelled all at once: there can be many.
 	cancelWaitingSQL = `
-UPDATE river_job SET state = 'cancelled', finalized_at = now()
+UPDATE sluice.river_job SET state = 'cancelled', finalized_at = now()
 WHERE id = ANY($1) AND state IN ('available', 'pending', 'retryable', 'scheduled')`
 
-	runningJobsSQL = `SELECT id FROM river_job WHERE id = ANY($1) AND state = 'running'`
+	runningJobsSQL = `SELECT id FROM sluice.river_job WHERE id = ANY($1) AND state = 'running'`
 )
 
 // cancelJobs cancels those of the jobs that have not ended. River tells the

@@ -31,7 +31,7 @@ func TestCancel(t *testing.T) {
 	require.ErrorIs(t, err, jobs.ErrNotFound)
 	require.Equal(t, jobs.Cancelled, f.get(t, export.ID).State)
 	require.Equal(t, 1, f.cleanups(t, export.ID))
-	require.Equal(t, 3, f.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('export', 'part') AND state = 'cancelled' AND attempt = 0`))
+	require.Equal(t, 3, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND state = 'cancelled' AND attempt = 0`))
 
 	require.ErrorIs(t, f.store.Cancel(t.Context(), export.ID, client), jobs.ErrNotFound)
 	require.Equal(t, 1, f.cleanups(t, export.ID))
@@ -58,7 +58,7 @@ func TestCancelRefused(t *testing.T) {
 	require.ErrorContains(t, f.store.Cancel(t.Context(), export.ID, client), "refused")
 	require.Equal(t, export, f.get(t, export.ID))
 	require.Zero(t, f.cleanups(t, export.ID))
-	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE state = 'available'`))
+	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE state = 'available'`))
 }
 
 // What a part publishes is there before the job that cleans up, or not at all.
@@ -116,14 +116,14 @@ func TestDoneRacesWithCancel(t *testing.T) {
 	}
 	require.NoError(t, group.Wait())
 	require.Equal(t, exports, f.count(t, `SELECT count(*) FROM sluice.export WHERE state = 'cancelled'`))
-	require.Equal(t, exports, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup'`))
+	require.Equal(t, exports, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_cleanup'`))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part`))
 }
 
 // requireNoCleanup fails when the job that cleans up could already have run.
 func (f *fixture) requireNoCleanup(ctx context.Context, id uuid.UUID) error {
 	var early bool
-	err := f.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'cleanup' AND args->>'export_id' = $1)`, id.String()).Scan(&early)
+	err := f.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sluice.river_job WHERE kind = 'sluice_cleanup' AND args->>'export_id' = $1)`, id.String()).Scan(&early)
 	if err == nil && early {
 		err = errors.New("published after the cleanup")
 	}

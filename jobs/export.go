@@ -56,7 +56,17 @@ type Export struct {
 	// Failure says why the export failed, in words fit for the client.
 	Failure string
 
+	// WaitingSince is set while the export makes no progress because something
+	// that its jobs need is away. WaitingReason says what, in words fit for the
+	// client.
+	WaitingSince  *time.Time
+	WaitingReason string
+
 	CreatedAt time.Time
+
+	// ReadAt is the database's time when the export was read. Ages are counted up
+	// to it, not to the time of the process.
+	ReadAt time.Time
 
 	// ExpiresAt is when a completed export's files go.
 	ExpiresAt *time.Time
@@ -66,7 +76,7 @@ const exportSQL = `
 SELECT id, client_id, request, state, attempt, generation, transaction_time, parts_total, parts_done, bytes_planned,
        bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
                      FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
-       coalesce(failure, ''), created_at, expires_at, coalesce(location, 0), coalesce(warnings, '[]')
+       coalesce(failure, ''), waiting_since, coalesce(waiting_reason, ''), created_at, clock_timestamp(), expires_at, coalesce(location, 0), coalesce(warnings, '[]')
 FROM sluice.export e
 WHERE id = $1`
 
@@ -93,7 +103,7 @@ func (s *Store) GetFor(ctx context.Context, id uuid.UUID, clientID string) (Expo
 func scanExport(row pgx.Row) (Export, error) {
 	var e Export
 	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.attempt, &e.Generation, &e.TransactionTime,
-		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.CreatedAt, &e.ExpiresAt, &e.location, &e.Warnings)
+		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.WaitingSince, &e.WaitingReason, &e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location, &e.Warnings)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Export{}, ErrNotFound
 	}

@@ -24,13 +24,14 @@ const (
 )
 
 // File is an object that an export has written. What is 0 or nil of Bytes,
-// PlainBytes and SHA256 is not known: an earlier version has written the file.
+// PlainBytes, MaxLineBytes and SHA256 is not known.
 type File struct {
 	Kind         FileKind
 	ResourceType string // of its lines; empty if they are of many
 	ObjectKey    string
-	Resources    int64  // its lines
+	Resources    int64  // its lines, without the headers of patient blocks
 	PlainBytes   int64  // of ndjson
+	MaxLineBytes int64  // the longest line, without its line feed
 	Bytes        int64  // as stored: compressed
 	SHA256       []byte // of these
 
@@ -67,7 +68,7 @@ func (f Files) Resources() (count int64) {
 const (
 	fileColumns = `
 SELECT f.kind, f.resource_type, f.object_key, f.resources,
-       coalesce(f.plain_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256, f.continues, f.etag
+       coalesce(f.plain_bytes, 0), coalesce(f.max_line_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256, f.continues, f.etag
 FROM sluice.file f `
 
 	// filesSQL sorts by the names of the parts' first files, of which the longer
@@ -124,10 +125,10 @@ func (s *Store) listFiles(ctx context.Context, id uuid.UUID) (files Files, err e
 // addFilesSQL leaves a file that was shown as it is, if it has been written again
 // with the same bytes.
 const addFilesSQL = `
-INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, continues, etag)
-SELECT $1, $2, f.place, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
-FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::boolean[], $11::text[])
-  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, stored_bytes, sha256, continues, etag, place)
+INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag)
+SELECT $1, $2, f.place, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
+FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::boolean[], $12::text[])
+  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag, place)
 ON CONFLICT (export_id, part_number, place) DO UPDATE SET etag = excluded.etag WHERE file.sha256 = excluded.sha256`
 
 // addFiles records what the part has written. ErrShown if the client has been
@@ -137,7 +138,7 @@ func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
 		return nil
 	}
 	var kinds, types, keys, etags []string
-	var resources, plain, stored []int64
+	var resources, plain, longest, stored []int64
 	var sums [][]byte
 	var continues []bool
 	for _, file := range files {
@@ -146,12 +147,13 @@ func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
 		keys = append(keys, file.ObjectKey)
 		resources = append(resources, file.Resources)
 		plain = append(plain, file.PlainBytes)
+		longest = append(longest, file.MaxLineBytes)
 		stored = append(stored, file.Bytes)
 		sums = append(sums, file.SHA256)
 		continues = append(continues, file.Continues)
 		etags = append(etags, file.ETag)
 	}
-	tag, err := tx.Exec(ctx, addFilesSQL, part.args.ExportID, part.args.Number, kinds, types, keys, resources, plain, stored, sums, continues, etags)
+	tag, err := tx.Exec(ctx, addFilesSQL, part.args.ExportID, part.args.Number, kinds, types, keys, resources, plain, longest, stored, sums, continues, etags)
 	if err == nil && int(tag.RowsAffected()) < len(files) {
 		err = ErrShown
 	}

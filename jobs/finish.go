@@ -85,7 +85,7 @@ func (s *Store) abandon(ctx context.Context, tx pgx.Tx, id uuid.UUID, none error
 	if err := s.cancelJobs(ctx, tx, []int64{jobID}); err != nil {
 		return err
 	}
-	if _, err := s.river.InsertTx(ctx, tx, CleanupArgs{ExportID: id}, nil); err != nil {
+	if _, err := s.enqueue(ctx, tx, CleanupArgs{ExportID: id}); err != nil {
 		return err
 	}
 	return notify(ctx, tx, id)
@@ -106,11 +106,11 @@ func (s *Store) Expire(ctx context.Context) error {
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		cleanups := make([]river.InsertManyParams, len(ids))
+		cleanups := make([]river.JobArgs, len(ids))
 		for i, id := range ids {
-			cleanups[i].Args = CleanupArgs{ExportID: id}
+			cleanups[i] = CleanupArgs{ExportID: id}
 		}
-		_, err = s.river.InsertManyTx(ctx, tx, cleanups)
+		_, err = s.enqueue(ctx, tx, cleanups...)
 		return err
 	})
 }

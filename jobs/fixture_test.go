@@ -91,6 +91,7 @@ func (f *fixture) work(t *testing.T, slots int) {
 		JobTimeout:      30 * time.Second,
 		Logger:          slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Queues:          map[string]river.QueueConfig{jobs.QueuePart: {MaxWorkers: slots}},
+		Schema:          jobs.Schema,
 		SoftStopTimeout: time.Millisecond,
 		TestOnly:        true,
 		Workers:         workers,
@@ -142,7 +143,7 @@ func (f *fixture) begun(t *testing.T, sizes ...int64) jobs.Export {
 	t.Helper()
 	export, err := f.store.Begin(t.Context(), f.accept(t))
 	require.NoError(t, err)
-	require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, plan(export.ID, sizes...)))
+	require.NoError(t, f.store.Start(t.Context(), export, plan(export.ID, sizes...)))
 	return f.get(t, export.ID)
 }
 
@@ -196,6 +197,7 @@ func (f *fixture) get(t *testing.T, id uuid.UUID) jobs.Export {
 	t.Helper()
 	export, err := f.store.Get(t.Context(), id)
 	require.NoError(t, err)
+	export.ReadAt = time.Time{} // what is left can be compared
 	return export
 }
 
@@ -216,7 +218,7 @@ func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
 // cleanups counts the jobs that clean up after the export.
 func (f *fixture) cleanups(t *testing.T, id uuid.UUID) int {
 	t.Helper()
-	return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup' AND args->>'export_id' = $1`, id.String())
+	return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_cleanup' AND args->>'export_id' = $1`, id.String())
 }
 
 // refuseCommits makes every transaction fail, at its very end, that has changed

@@ -36,7 +36,7 @@ const notifyEvery = 5 * time.Millisecond
 
 // New returns a Store on a migrated state database.
 func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: notifyEvery})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: notifyEvery, Schema: Schema})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}

@@ -60,16 +60,16 @@ WITH unfinished AS (
     WHERE p.job_id IS NOT NULL AND p.state <> 'done' AND e.state = 'running'
 )
 SELECT u.export_id, u.file, j.id, j.attempt >= j.max_attempts
-FROM unfinished u JOIN river_job j ON j.id = u.job_id
+FROM unfinished u JOIN sluice.river_job j ON j.id = u.job_id
 WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
   AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()
 FOR NO KEY UPDATE OF j SKIP LOCKED`
 
 // giveBackSQL lets any worker take the job. Its attempts stay counted.
 const giveBackSQL = `
-UPDATE river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
+UPDATE sluice.river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
 WHERE id IN (
-    SELECT id FROM river_job
+    SELECT id FROM sluice.river_job
     WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')
     FOR NO KEY UPDATE SKIP LOCKED)`
 
@@ -77,11 +77,28 @@ WHERE id IN (
 // running. A process that lives ends such a job at once; and River itself would
 // wait for hours.
 const endSQL = `
-UPDATE river_job SET state = 'cancelled', finalized_at = now()
+UPDATE sluice.river_job SET state = 'cancelled', finalized_at = now()
 WHERE id IN (
-    SELECT id FROM river_job
+    SELECT id FROM sluice.river_job
     WHERE state = 'running' AND (metadata->>'cancel_attempted_at')::timestamptz < now() - $1::interval
     FOR NO KEY UPDATE SKIP LOCKED)`
+
+// rescueSQL gives back, or ends, short jobs whose process has died. River would
+// compare the clock of one process with the times of the database, and would
+// rescue jobs that run.
+const rescueSQL = `
+UPDATE sluice.river_job SET
+  state = CASE WHEN attempt < max_attempts THEN 'available' ELSE 'discarded' END::sluice.river_job_state,
+  scheduled_at = now(),
+  finalized_at = CASE WHEN attempt < max_attempts THEN NULL ELSE now() END
+WHERE id IN (
+    SELECT id FROM sluice.river_job
+    WHERE state = 'running' AND kind <> ALL($1) AND attempted_at < now() - $2::interval
+    FOR NO KEY UPDATE SKIP LOCKED)`
+
+// ShortJobTimeout bounds the jobs that are neither of an export nor of a part. It
+// is long over when they are rescued.
+const ShortJobTimeout = 10 * time.Minute
 
 // lostWork is a job whose process has died.
 type lostWork struct {
@@ -118,6 +135,10 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 		}
 	}
 	if _, err := s.pool.Exec(ctx, endSQL, LeaseTime); err != nil {
+		return 0, fmt.Errorf("jobs: reclaim: %w", err)
+	}
+	leased := []string{ExportArgs{}.Kind(), PartArgs{}.Kind()}
+	if _, err := s.pool.Exec(ctx, rescueSQL, leased, 2*ShortJobTimeout); err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
 	tag, err := s.pool.Exec(ctx, giveBackSQL, jobIDs)

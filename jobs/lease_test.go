@@ -40,7 +40,7 @@ func newLostExport(t *testing.T) *lostExport {
 	require.NoError(t, err)
 	export, err := store.Begin(ctx, id)
 	require.NoError(t, err)
-	require.NoError(t, store.Start(ctx, id, export.Generation, jobs.Plan{
+	require.NoError(t, store.Start(ctx, export, jobs.Plan{
 		Snapshot:        "1-1",
 		TransactionTime: time.Now(),
 		Parts: []jobs.PlannedPart{
@@ -51,8 +51,8 @@ func newLostExport(t *testing.T) *lostExport {
 	part, err := store.Hold(ctx, jobs.PartArgs{ExportID: id, Generation: export.Generation, Number: 1})
 	require.NoError(t, err)
 	l := &lostExport{t: t, pool: pool, store: store, id: id, part: part}
-	l.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 minute'
-	        WHERE kind = 'export' OR args->>'number' = '1'`)
+	l.exec(`UPDATE sluice.river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 minute'
+	        WHERE kind = 'sluice_export' OR args->>'number' = '1'`)
 	return l
 }
 
@@ -63,9 +63,14 @@ func (l *lostExport) exec(sql string) {
 }
 
 // available counts the jobs that a worker would take now.
-func (l *lostExport) available() (count int) {
+func (l *lostExport) available() int {
 	l.t.Helper()
-	require.NoError(l.t, l.pool.QueryRow(l.t.Context(), `SELECT count(*) FROM river_job WHERE state = 'available'`).Scan(&count))
+	return l.count(`SELECT count(*) FROM sluice.river_job WHERE state = 'available'`)
+}
+
+func (l *lostExport) count(sql string) (count int) {
+	l.t.Helper()
+	require.NoError(l.t, l.pool.QueryRow(l.t.Context(), sql).Scan(&count))
 	return count
 }
 
@@ -117,9 +122,9 @@ func TestReclaim(t *testing.T) {
 	t.Run("TakenButNeverHeld", func(t *testing.T) {
 		t.Parallel()
 		l := newLostExport(t)
-		l.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() WHERE args->>'number' = '2'`)
+		l.exec(`UPDATE sluice.river_job SET state = 'running', attempt = 1, attempted_at = now() WHERE args->>'number' = '2'`)
 		require.Zero(t, l.reclaim(), "its process may be about to hold it")
-		l.exec(`UPDATE river_job SET attempted_at = now() - interval '1 minute' WHERE args->>'number' = '2'`)
+		l.exec(`UPDATE sluice.river_job SET attempted_at = now() - interval '1 minute' WHERE args->>'number' = '2'`)
 		require.Equal(t, 1, l.reclaim())
 	})
 
@@ -127,7 +132,7 @@ func TestReclaim(t *testing.T) {
 		t.Parallel()
 		l := newLostExport(t)
 		l.exec(expirePart)
-		l.exec(`UPDATE river_job SET state = 'completed', finalized_at = now() WHERE args->>'number' = '1'`)
+		l.exec(`UPDATE sluice.river_job SET state = 'completed', finalized_at = now() WHERE args->>'number' = '1'`)
 		require.Equal(t, 1, l.reclaim())
 	})
 
@@ -135,13 +140,13 @@ func TestReclaim(t *testing.T) {
 		t.Parallel()
 		l := newLostExport(t)
 		require.NoError(t, l.store.Cancel(t.Context(), l.id, "a"))
-		const running = `SELECT count(*) FROM river_job WHERE state = 'running'`
+		const running = `SELECT count(*) FROM sluice.river_job WHERE state = 'running'`
 		var count int
 		l.reclaim()
 		require.NoError(t, l.pool.QueryRow(t.Context(), running).Scan(&count))
 		require.Equal(t, 2, count, "their process may be about to end them")
 
-		l.exec(`UPDATE river_job SET metadata = jsonb_set(metadata, '{cancel_attempted_at}', to_jsonb(now() - interval '1 minute')) WHERE state = 'running'`)
+		l.exec(`UPDATE sluice.river_job SET metadata = jsonb_set(metadata, '{cancel_attempted_at}', to_jsonb(now() - interval '1 minute')) WHERE state = 'running'`)
 		l.reclaim()
 		require.NoError(t, l.pool.QueryRow(t.Context(), running).Scan(&count))
 		require.Zero(t, count)
@@ -155,7 +160,7 @@ func TestReclaim(t *testing.T) {
 		part := f.hold(t, a.job.Args)
 		_, err := f.db.Exec(t.Context(), `UPDATE sluice.part SET lease_until = now() - interval '1 s' WHERE number = $1`, a.job.Args.Number)
 		require.NoError(t, err)
-		_, err = f.db.Exec(t.Context(), `UPDATE river_job SET attempted_at = now() - interval '1 minute', attempt = max_attempts WHERE id = $1`, a.job.ID)
+		_, err = f.db.Exec(t.Context(), `UPDATE sluice.river_job SET attempted_at = now() - interval '1 minute', attempt = max_attempts WHERE id = $1`, a.job.ID)
 		require.NoError(t, err)
 
 		// Nobody can renew the lease while the part is being published, and a
@@ -176,7 +181,7 @@ func TestReclaim(t *testing.T) {
 		t.Parallel()
 		l := newLostExport(t)
 		l.exec(expirePart)
-		l.exec(`UPDATE river_job SET attempt = max_attempts WHERE args->>'number' = '1'`)
+		l.exec(`UPDATE sluice.river_job SET attempt = max_attempts WHERE args->>'number' = '1'`)
 		require.Zero(t, l.reclaim())
 		export, err := l.store.Get(t.Context(), l.id)
 		require.NoError(t, err)
@@ -202,4 +207,20 @@ func TestRenewLost(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, l.store.Renew(ctx, before), jobs.ErrOver)
 	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1), jobs.ErrOver)
+}
+
+// Short jobs of a process that died are taken up again, or end if they were tried
+// often enough. The time that counts is the database's.
+func TestReclaimOfShortJobs(t *testing.T) {
+	t.Parallel()
+	l := newLostExport(t)
+	require.NoError(t, l.store.Fail(t.Context(), l.id, "why"))
+	l.exec(`INSERT INTO sluice.river_job (kind, queue, max_attempts, args) VALUES ('sluice_sweep', 'sluice_cleanup', 1, '{}');
+		UPDATE sluice.river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '19 minutes' WHERE queue = 'sluice_cleanup'`)
+	l.reclaim()
+	require.Equal(t, 2, l.count(`SELECT count(*) FROM sluice.river_job WHERE state = 'running' AND queue = 'sluice_cleanup'`))
+	l.exec(`UPDATE sluice.river_job SET attempted_at = now() - interval '21 minutes' WHERE queue = 'sluice_cleanup'`)
+	l.reclaim()
+	require.Equal(t, 1, l.count(`SELECT count(*) FROM sluice.river_job WHERE state = 'available' AND kind = 'sluice_cleanup'`))
+	require.Equal(t, 1, l.count(`SELECT count(*) FROM sluice.river_job WHERE state = 'discarded' AND kind = 'sluice_sweep'`))
 }

@@ -48,7 +48,7 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, 2, accepted)
 	require.Equal(t, &jobs.LimitError{Limit: 5}, refused)
 	require.Equal(t, 5, f.count(t, `SELECT count(*) FROM sluice.export`))
-	require.Equal(t, 5, f.count(t, `SELECT count(*) FROM river_job`))
+	require.Equal(t, 5, f.count(t, `SELECT count(*) FROM sluice.river_job`))
 
 	// Running ones count, ended ones don't.
 	_, err := f.db.Exec(t.Context(), `UPDATE sluice.export SET state = 'running'`)

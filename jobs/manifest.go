@@ -43,6 +43,10 @@ type ManifestOutput struct {
 type FileExtension struct {
 	// SHA256 is the hash of the file as stored, in hexadecimal.
 	SHA256 string `json:"sha256"`
+
+	// MaxLineBytes is the length of the longest line in bytes, without its line
+	// feed: what DuckDB's maximum_object_size must be at least.
+	MaxLineBytes int64 `json:"maxLineBytes"`
 }
 
 // ManifestOptions say what differs between a client's manifest and the bucket's.
@@ -146,7 +150,7 @@ func manifestOutput(file File, location, next string) ManifestOutput {
 		Type: file.ResourceType, URL: location, ContinuesInFile: next, Count: file.Resources, FileSize: file.Bytes,
 	}
 	if len(file.SHA256) > 0 {
-		output.Extension = &FileExtension{SHA256: hex.EncodeToString(file.SHA256)}
+		output.Extension = &FileExtension{SHA256: hex.EncodeToString(file.SHA256), MaxLineBytes: file.MaxLineBytes}
 	}
 	return output
 }

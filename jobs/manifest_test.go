@@ -21,7 +21,7 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 	export := jobs.Export{ID: uuid.New(), TransactionTime: &at, Request: jobs.Request{URL: "https://fhir.example.org/$export?_type=A&_since=2024"}}
 	files := jobs.Files{Deleted: []jobs.File{}, Outcomes: []jobs.File{{ResourceType: "OperationOutcome", ObjectKey: "e", Resources: 1}}}
 	for i := range 1000 {
-		files.Output = append(files.Output, jobs.File{ResourceType: "Patient", ObjectKey: fmt.Sprint("o", i), Resources: int64(i), Bytes: 7, SHA256: []byte{0xab}})
+		files.Output = append(files.Output, jobs.File{ResourceType: "Patient", ObjectKey: fmt.Sprint("o", i), Resources: int64(i), MaxLineBytes: 5, Bytes: 7, SHA256: []byte{0xab}})
 	}
 
 	var written bytes.Buffer
@@ -41,7 +41,7 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 	require.Len(t, m["output"], 1000)
 	require.Equal(t, map[string]any{
 		"type": "Patient", "url": "https://s3/o999?a=b&c=d", "count": 999.0, "fileSize": 7.0,
-		"extension": map[string]any{"sha256": "ab"},
+		"extension": map[string]any{"sha256": "ab", "maxLineBytes": 5.0},
 	}, m["output"].([]any)[999])
 	delete(m, "output")
 	require.Equal(t, map[string]any{

@@ -46,6 +46,10 @@ type Part struct {
 	// those of other running parts.
 	Snapshots []string
 
+	// ExportWaits reports whether the export waited (Store.Wait) when the part was
+	// taken.
+	ExportWaits bool
+
 	Kind         PartKind
 	ResourceType string
 	Scan         json.RawMessage
@@ -60,7 +64,7 @@ SET state = 'running', attempt = p.attempt + 1, snapshot = NULL, lease_until = n
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
   AND e.id = p.export_id AND e.state = 'running' AND e.location = $5
-RETURNING p.attempt, e.request, e.transaction_time, e.members,
+RETURNING p.attempt, e.waiting_since IS NOT NULL, e.request, e.transaction_time, e.members,
   array_remove(e.snapshot || ARRAY(
     SELECT o.snapshot FROM sluice.part o
     WHERE o.export_id = e.id AND o.number <> p.number AND o.state = 'running'), NULL),
@@ -73,7 +77,7 @@ RETURNING p.attempt, e.request, e.transaction_time, e.members,
 func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime, s.config.Location).
-		Scan(&part.attempt, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
+		Scan(&part.attempt, &part.ExportWaits, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrOver
 	}

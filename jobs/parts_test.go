@@ -54,7 +54,7 @@ func TestParts(t *testing.T) {
 		// The first part has two files, the second none.
 		files := []jobs.File{wrote(part, 7)[0], {
 			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
-			Resources: 1, PlainBytes: 100, Bytes: 42, SHA256: []byte("hash"),
+			Resources: 1, PlainBytes: 100, MaxLineBytes: 60, Bytes: 42, SHA256: []byte("hash"),
 		}}[:2*(1-n)]
 		require.NoError(t, f.store.Done(a.ctx, a.job, part, files, func(context.Context) error { published++; return nil }))
 		a.end(errors.New("too late to matter"))
@@ -70,11 +70,11 @@ func TestParts(t *testing.T) {
 		{Kind: jobs.Output, ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz", Resources: 7},
 		{
 			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
-			Resources: 1, PlainBytes: 100, Bytes: 42, SHA256: []byte("hash"),
+			Resources: 1, PlainBytes: 100, MaxLineBytes: 60, Bytes: 42, SHA256: []byte("hash"),
 		},
 	}, files.Output)
 	require.Nil(t, files.Deleted, "nobody knows")
-	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'completed'`))
+	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'completed'`))
 
 	_, err = f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: 1})
 	require.ErrorIs(t, err, jobs.ErrOver, "it is done")
@@ -114,7 +114,7 @@ func TestRescuedJob(t *testing.T) {
 	export := f.begun(t, 100)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
-	_, err := f.db.Exec(t.Context(), `UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE id = $1`, a.job.ID)
+	_, err := f.db.Exec(t.Context(), `UPDATE sluice.river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE id = $1`, a.job.ID)
 	require.NoError(t, err)
 
 	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, nil, mustNotPublish(t)), jobs.ErrOver)
@@ -132,7 +132,7 @@ func TestPartNotPublished(t *testing.T) {
 	down := errors.New("the store is down")
 	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, nil, func(context.Context) error { return down }), down)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
-	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'running'`))
+	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'running'`))
 
 	require.NoError(t, f.store.Done(a.ctx, a.job, part, nil, nothing))
 	a.end(nil)
@@ -160,8 +160,8 @@ func TestGenerations(t *testing.T) {
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.file`))
 	late.awaitCancel(t) // River stops who still reads the former snapshot
 
-	require.ErrorIs(t, f.store.Start(t.Context(), export.ID, 1, plan(export.ID, 1)), jobs.ErrOver)
-	require.NoError(t, f.store.Start(t.Context(), export.ID, 2, plan(export.ID, 1, 1)))
+	require.ErrorIs(t, f.store.Start(t.Context(), export, plan(export.ID, 1)), jobs.ErrOver)
+	require.NoError(t, f.store.Start(t.Context(), second, plan(export.ID, 1, 1)))
 	require.ErrorIs(t, f.store.Done(context.WithoutCancel(late.ctx), late.job, latePart, nil, mustNotPublish(t)), jobs.ErrOver)
 	_, err = f.store.Hold(t.Context(), late.job.Args)
 	require.ErrorIs(t, err, jobs.ErrOver)
@@ -225,7 +225,7 @@ func TestMembers(t *testing.T) {
 		require.NoError(t, err)
 		planned := plan(export.ID, 1)
 		planned.Members = members
-		require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, planned))
+		require.NoError(t, f.store.Start(t.Context(), export, planned))
 		part, err := f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: export.Generation, Number: 1})
 		require.NoError(t, err)
 		require.Equal(t, members, part.Members)

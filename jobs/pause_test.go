@@ -134,7 +134,7 @@ func TestPausedInPlan(t *testing.T) {
 		return &pausedAfter{Conn: conn, sent: []byte("Patient.0002"), paused: paused, end: end}
 	})
 	ended := make(chan error)
-	go func() { ended <- store.Start(t.Context(), export.ID, export.Generation, plan(export.ID, 100, 200)) }()
+	go func() { ended <- store.Start(t.Context(), export, plan(export.ID, 100, 200)) }()
 	<-paused
 
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -25,7 +25,7 @@ func TestRepair(t *testing.T) {
 		sizes[i] = 10
 	}
 	export := f.readAll(t, f.begun(t, sizes...))
-	former := f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part'`)
+	former := f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part'`)
 	var damaged []string
 	for n := 3; n < parts; n++ {
 		damaged = append(damaged, keyOf(export, n))
@@ -54,7 +54,7 @@ func TestRepair(t *testing.T) {
 	require.True(t, repaired.AllRead())
 	require.Equal(t, export.BytesRead, repaired.BytesRead)
 	require.Equal(t, export.Generation, repaired.Generation)
-	require.Equal(t, former+len(damaged), f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part'`))
+	require.Equal(t, former+len(damaged), f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part'`))
 	require.Equal(t, parts, f.count(t, `SELECT parts_queued FROM sluice.export`))
 	require.NoError(t, f.store.Complete(t.Context(), repaired, 0, nothing))
 }

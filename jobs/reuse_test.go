@@ -37,7 +37,7 @@ func TestReuseRunning(t *testing.T) {
 		require.Equal(t, ids[0], id)
 	}
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.export`))
-	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job`))
+	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job`))
 
 	require.NotEqual(t, ids[0], accept("b", patients), "another's")
 	groups := patients

@@ -25,17 +25,17 @@ func TestAccept(t *testing.T) {
 	require.Equal(t, request, export.Request)
 	require.Equal(t, jobs.Accepted, export.State)
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.export`))
-	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job j JOIN sluice.export e ON e.job_id = j.id
-		WHERE j.kind = 'export' AND j.queue = 'export' AND j.state = 'available' AND j.args->>'export_id' = e.id::text`))
+	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job j JOIN sluice.export e ON e.job_id = j.id
+		WHERE j.kind = 'sluice_export' AND j.queue = 'sluice_export' AND j.state = 'available' AND j.args->>'export_id' = e.id::text`))
 }
 
 func TestAcceptLeavesNothingOnError(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
-	f.refuseCommits(t, "river_job")
+	f.refuseCommits(t, "sluice.river_job")
 	_, err := f.store.Accept(t.Context(), client, jobs.Request{})
 	require.ErrorContains(t, err, "jobs: accept export")
-	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job`))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export`))
 }
 
@@ -44,7 +44,7 @@ func moves(f *fixture, export jobs.Export) map[string]func(context.Context) erro
 	return map[string]func(context.Context) error{
 		"Begin": func(ctx context.Context) error { _, err := f.store.Begin(ctx, export.ID); return err },
 		"Start": func(ctx context.Context) error {
-			return f.store.Start(ctx, export.ID, export.Generation, plan(export.ID, 1))
+			return f.store.Start(ctx, export, plan(export.ID, 1))
 		},
 		"Complete": func(ctx context.Context) error { return f.store.Complete(ctx, export, time.Hour, nothing) },
 		"Fail":     func(ctx context.Context) error { return f.store.Fail(ctx, export.ID, "late") },
@@ -122,7 +122,7 @@ func TestFail(t *testing.T) {
 	require.Equal(t, jobs.Failed, failed.State)
 	require.Equal(t, "the reason", failed.Failure)
 	require.Equal(t, 1, f.cleanups(t, export.ID))
-	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind <> 'cleanup' AND state NOT IN ('cancelled', 'running')`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind <> 'sluice_cleanup' AND state NOT IN ('cancelled', 'running')`))
 }
 
 func TestCompleteTooEarly(t *testing.T) {

@@ -90,24 +90,33 @@ func TestRequestOfEndedExports(t *testing.T) {
 		Patients: []string{long}, Types: []string{"Patient"}, Filters: map[string][]string{"Patient": {long}}, SeparateStatus: true,
 	}
 	kept := jobs.Request{Level: jobs.GroupLevel, Group: "ward", Types: []string{"Patient"}, SeparateStatus: true}
-	for state, end := range map[jobs.State]func(t *testing.T, f *fixture, id uuid.UUID){
-		jobs.Failed: func(t *testing.T, f *fixture, id uuid.UUID) {
+	for name, test := range map[string]struct {
+		state jobs.State
+		end   func(t *testing.T, f *fixture, id uuid.UUID)
+	}{
+		"Failed": {jobs.Failed, func(t *testing.T, f *fixture, id uuid.UUID) {
 			t.Helper()
 			require.NoError(t, f.store.Fail(t.Context(), id, "why"))
-		},
-		jobs.Cancelled: func(t *testing.T, f *fixture, id uuid.UUID) {
+		}},
+		"FailedWaiting": {jobs.Failed, func(t *testing.T, f *fixture, id uuid.UUID) {
+			t.Helper()
+			_, err := f.db.Exec(t.Context(), `UPDATE sluice.export SET waiting_since = now(), waiting_reason = 'why'`)
+			require.NoError(t, err)
+			require.NoError(t, f.store.FailWaiting(t.Context(), id, "why"))
+		}},
+		"Cancelled": {jobs.Cancelled, func(t *testing.T, f *fixture, id uuid.UUID) {
 			t.Helper()
 			require.NoError(t, f.store.Cancel(t.Context(), id, client))
-		},
-		jobs.Expired: func(t *testing.T, f *fixture, id uuid.UUID) {
+		}},
+		"Expired": {jobs.Expired, func(t *testing.T, f *fixture, id uuid.UUID) {
 			t.Helper()
 			require.NoError(t, f.store.Complete(t.Context(), f.readAll(t, f.get(t, id)), 0, nothing))
 			require.Equal(t, request, f.get(t, id).Request)
 			require.NoError(t, f.store.Expire(t.Context()))
 			require.NoError(t, f.store.Cleaned(t.Context(), id))
-		},
+		}},
 	} {
-		t.Run(string(state), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, 1)
 			id, err := f.store.Accept(t.Context(), client, request)
@@ -116,10 +125,10 @@ func TestRequestOfEndedExports(t *testing.T) {
 			require.NoError(t, err)
 			p := plan(id, 1)
 			p.Members = []string{long}
-			require.NoError(t, f.store.Start(t.Context(), id, export.Generation, p))
-			end(t, f, id)
+			require.NoError(t, f.store.Start(t.Context(), export, p))
+			test.end(t, f, id)
 
-			require.Equal(t, state, f.get(t, id).State)
+			require.Equal(t, test.state, f.get(t, id).State)
 			require.Equal(t, kept, f.get(t, id).Request)
 			require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export e WHERE members IS NOT NULL OR e::text LIKE '%xxx%'`))
 			require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part`))

@@ -27,7 +27,7 @@ const (
 type SweepArgs struct{}
 
 // Kind names the job to River.
-func (SweepArgs) Kind() string { return "sweep" }
+func (SweepArgs) Kind() string { return "sluice_sweep" }
 
 // InsertOpts makes a run that is due while one waits the same run.
 func (SweepArgs) InsertOpts() river.InsertOpts {

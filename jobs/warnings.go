@@ -16,14 +16,14 @@ type Warning struct {
 }
 
 // warningsName is the file of the outcomes that concern the export as a whole.
-const warningsName = "request.OperationOutcome.ndjson.gz"
+const warningsName = "request.errors.ndjson.gz"
 
 // WarningsKey returns the key of the outcomes of Request.Warnings and
 // Export.Warnings. No part writes them.
 func WarningsKey(id uuid.UUID) string { return id.String() + "/error/" + warningsName }
 
 const warningsSQL = `
-SELECT 'outcome', 'OperationOutcome', $2::text, w.count, 0::bigint, 0::bigint, NULL::bytea, false, ''
+SELECT 'outcome', 'OperationOutcome', $2::text, w.count, 0::bigint, 0::bigint, 0::bigint, NULL::bytea, false, ''
 FROM sluice.export AS e
 CROSS JOIN LATERAL (SELECT coalesce(jsonb_array_length(e.request->'warnings'), 0) + coalesce(jsonb_array_length(e.warnings), 0)) AS w (count)
 WHERE e.id = $1 AND w.count > 0`

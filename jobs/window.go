@@ -64,17 +64,13 @@ func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 		return err // fewer: the parts are being dropped
 	}
 
-	params := make([]river.InsertManyParams, len(numbers))
+	parts := make([]river.JobArgs, len(numbers))
 	for i, number := range numbers {
-		params[i].Args = PartArgs{ExportID: id, Generation: generation, Number: number, Requires: requires}
+		parts[i] = PartArgs{ExportID: id, Generation: generation, Number: number, Requires: requires}
 	}
-	inserted, err := s.river.InsertManyTx(ctx, tx, params)
+	jobIDs, err := s.enqueue(ctx, tx, parts...)
 	if err != nil {
 		return err
-	}
-	jobIDs := make([]int64, len(inserted))
-	for i, job := range inserted {
-		jobIDs[i] = job.Job.ID
 	}
 	_, err = tx.Exec(ctx, queuedSQL, id, numbers, jobIDs)
 	return err

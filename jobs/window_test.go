@@ -21,7 +21,7 @@ func same(n int) []int64 { return make([]int64, n) }
 // queued counts the parts of the export that are queued or running.
 func (f *fixture) queued(t *testing.T, id uuid.UUID) int {
 	t.Helper()
-	return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND args->>'export_id' = $1 AND finalized_at IS NULL`, id.String())
+	return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND args->>'export_id' = $1 AND finalized_at IS NULL`, id.String())
 }
 
 // workOff does the attempt's part.
@@ -75,8 +75,8 @@ func TestWindow(t *testing.T) {
 	}
 	require.NoError(t, group.Wait())
 	require.True(t, f.get(t, export.ID).AllRead())
-	require.Equal(t, parts, f.count(t, `SELECT count(DISTINCT args->>'number') FROM river_job WHERE kind = 'part'`))
-	require.Equal(t, parts, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state = 'completed'`), "each once")
+	require.Equal(t, parts, f.count(t, `SELECT count(DISTINCT args->>'number') FROM sluice.river_job WHERE kind = 'sluice_part'`))
+	require.Equal(t, parts, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'completed'`), "each once")
 }
 
 // What a client asks for does not decide how long the queue is.
@@ -91,7 +91,7 @@ func TestHugePlan(t *testing.T) {
 		huge.Parts[i] = jobs.PlannedPart{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: strconv.Itoa(i)}
 	}
 	began := time.Now()
-	require.NoError(t, f.store.Start(t.Context(), export.ID, export.Generation, huge))
+	require.NoError(t, f.store.Start(t.Context(), export, huge))
 	t.Logf("a plan of %d parts written down in %v", parts, time.Since(began).Round(time.Millisecond))
 	require.Equal(t, jobs.DefaultWindow, f.queued(t, export.ID))
 	require.Equal(t, parts, f.get(t, export.ID).PartsTotal)
@@ -136,7 +136,7 @@ func TestReclaimFillsGaps(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
 	export := f.begun(t, same(3)...)
-	_, err := f.db.Exec(t.Context(), `DELETE FROM river_job WHERE kind = 'part'`)
+	_, err := f.db.Exec(t.Context(), `DELETE FROM sluice.river_job WHERE kind = 'sluice_part'`)
 	require.NoError(t, err)
 	_, err = f.db.Exec(t.Context(), `UPDATE sluice.part SET job_id = NULL`)
 	require.NoError(t, err)
@@ -179,5 +179,5 @@ func TestWindowRacesWithCancel(t *testing.T) {
 		require.NoError(t, group.Wait())
 	}
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part`))
-	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'part' AND state IN ('available', 'retryable', 'scheduled')`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state IN ('available', 'retryable', 'scheduled')`))
 }

@@ -24,6 +24,10 @@ type Options struct {
 	// Schema that holds the FHIR tables; made when missing. Default: "public".
 	Schema string
 
+	// RowSecurity lets row-level security hide rows from the role. Without it, a table
+	// of which the role does not see all rows is an error.
+	RowSecurity bool
+
 	// KeepTimes keeps the times that the resources bring: meta.lastUpdated
 	// becomes ts and meta.createdAt (in FHIR format the extension
 	// CreatedAtURL of meta) becomes cts; without the latter cts is ts.

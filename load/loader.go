@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
 // closeTimeout bounds the farewell to the database after a load was stopped.
@@ -25,7 +27,7 @@ type loader struct {
 
 // newLoader connects, and lays out what all FHIR tables of a schema share.
 func newLoader(ctx context.Context, databaseURL string, files []file, opts Options) (*loader, error) {
-	conn, err := connect(ctx, databaseURL)
+	conn, err := connect(ctx, databaseURL, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -45,14 +47,18 @@ func newLoader(ctx context.Context, databaseURL string, files []file, opts Optio
 	return l, nil
 }
 
-func connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig(databaseURL)
+func connect(ctx context.Context, databaseURL string, opts Options) (*pgx.Conn, error) {
+	config, err := pgsession.Parse(databaseURL, pgsession.Options{
+		Defaults: map[string]string{"application_name": "sluice load"},
+		Required: map[string]string{
+			"row_security": pgsession.RowSecurity(opts.RowSecurity),
+			"search_path":  pgsession.SearchPath(opts.Schema, "public"), // for triggers
+		},
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("source database: %w", err)
 	}
-	if cfg.RuntimeParams["application_name"] == "" {
-		cfg.RuntimeParams["application_name"] = "sluice load"
-	}
+	cfg := config.ConnConfig
 	// A load that is stopped tells the server so, rather than leaving a long
 	// statement to find out by itself.
 	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {

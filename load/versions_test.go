@@ -40,6 +40,19 @@ func TestAKnownIDGetsANewVersion(t *testing.T) {
 		"history keeps the times of the old version")
 }
 
+// Times are cut after microseconds, and a leap second is second 59.
+func TestTimesBeyondMicroseconds(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	db.load(t, load.Options{Format: load.Aidbox, KeepTimes: true}, writeLines(t, "patients.ndjson",
+		`{"resourceType":"Patient","id":"leap","meta":{"lastUpdated":"2016-12-31T23:59:60Z","createdAt":"2016-12-31T23:59:60.5+00:00"}}`,
+		`{"resourceType":"Patient","id":"nano","meta":{"lastUpdated":"2024-12-31T23:59:59.9999999Z","createdAt":"1999-12-31T23:59:59.9999999Z"}}`))
+	require.Equal(t, []string{
+		"leap 2016-12-31 23:59:59 2016-12-31 23:59:59.5",
+		"nano 2024-12-31 23:59:59.999999 1999-12-31 23:59:59.999999",
+	}, db.rows(t, `SELECT id || ' ' || ts AT TIME ZONE 'UTC' || ' ' || cts AT TIME ZONE 'UTC' FROM patient ORDER BY id`))
+}
+
 func TestADeletedIDIsRecreated(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)

@@ -9,8 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/pressly/goose/v3"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
 )
 
 // The reasons why a process can't work with a state database. Each error that
@@ -25,49 +23,34 @@ var (
 
 	// ErrPending means that the state database lacks migrations of this version.
 	ErrPending = errors.New("the state database is not migrated: run sluice migrate")
-
-	// ErrSearchPath means that the session does not see the tables of River that the
-	// state database has.
-	ErrSearchPath = errors.New("wrong search_path for the state database")
 )
 
 // catalog is what the system catalog shows of the state database, whatever the
 // role may read.
 type catalog struct {
-	Role       string
-	SearchPath string
+	Role string
 
-	// Migrated reports whether Sluice's own migrations were ever applied; they
-	// follow River's.
+	// Migrated reports whether both River's migrations and Sluice's own were ever
+	// applied.
 	Migrated bool
-
-	// RiverVisible reports whether unqualified names reach River's tables.
-	RiverVisible bool
-
-	// RiverSchemas are the schemas that have tables of River.
-	RiverSchemas []string
 
 	// Lacking are the privileges that the role lacks.
 	Lacking []string
 }
 
-// catalogSQL lists of a schema without USAGE nothing else: privileges on its tables
-// are of no use. The tables of migrations are only read, and the sequence of an
+// catalogSQL lists no privileges on tables for a role without USAGE on their schema:
+// they are of no use. The tables of migrations are only read, and the sequence of an
 // identity column (deptype i) needs no privilege.
 const catalogSQL = `
-WITH schemas AS (
-    SELECT n.oid, n.nspname, n.nspname = 'sluice' AS own FROM pg_namespace n
-    WHERE n.nspname = 'sluice' OR EXISTS (
-        SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'river_migration' AND c.relkind IN ('r', 'p'))
+WITH own AS (
+    SELECT oid, nspname, has_schema_privilege(oid, 'USAGE') AS usable FROM pg_namespace WHERE nspname = 'sluice'
 ), needed AS (
     SELECT c.oid, s.nspname, c.relname, c.relkind, c.relname IN ('migration', 'river_migration') AS read_only
-    FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace AND has_schema_privilege(s.oid, 'USAGE')
-    WHERE (s.own OR s.oid = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('river_migration')) AND c.relname LIKE 'river\_%')
-      AND c.relkind IN ('r', 'p', 'S') AND c.relname <> 'migration_id_seq' AND NOT EXISTS (
+    FROM pg_class c JOIN own s ON s.oid = c.relnamespace AND s.usable
+    WHERE c.relkind IN ('r', 'p', 'S') AND c.relname <> 'migration_id_seq' AND NOT EXISTS (
         SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'i')
 ), lacking AS (
-    SELECT 'USAGE on schema ' || nspname AS what FROM schemas WHERE NOT has_schema_privilege(oid, 'USAGE')
-      AND (own OR to_regclass('river_migration') IS NULL)
+    SELECT 'USAGE on schema ' || nspname AS what FROM own WHERE NOT usable
     UNION ALL
     SELECT string_agg(p.privilege, ', ') || ' on ' || format('%I.%I', n.nspname, n.relname)
     FROM needed n CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('USAGE')) AS p (privilege)
@@ -78,24 +61,21 @@ WITH schemas AS (
     END
     GROUP BY n.nspname, n.relname
 )
-SELECT current_user::text, current_setting('search_path'),
-    EXISTS (SELECT FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE s.own AND c.relname = 'migration'),
-    to_regclass('river_migration') IS NOT NULL,
-    ARRAY(SELECT s.nspname::text FROM schemas s WHERE NOT s.own OR EXISTS (
-        SELECT FROM pg_class c WHERE c.relnamespace = s.oid AND c.relname = 'river_migration') ORDER BY 1),
+SELECT current_user::text,
+    (SELECT count(*) = 2 FROM pg_class c JOIN own s ON s.oid = c.relnamespace WHERE c.relname IN ('migration', 'river_migration')),
     ARRAY(SELECT what FROM lacking ORDER BY what)`
 
 // versionsSQL also reads a table of River's that has no column "line" yet.
 const versionsSQL = `
-SELECT ARRAY(SELECT r.version FROM river_migration r WHERE coalesce(to_jsonb(r)->>'line', 'main') = 'main' ORDER BY 1),
+SELECT ARRAY(SELECT r.version FROM sluice.river_migration r WHERE coalesce(to_jsonb(r)->>'line', 'main') = 'main' ORDER BY 1),
        ARRAY(SELECT m.version_id FROM sluice.migration m WHERE m.is_applied ORDER BY 1)`
 
 // Check reports whether this version can work with the state database as it is:
-// nil, or an error that matches one of ErrPending, ErrNewer, ErrSearchPath and
-// ErrDenied. It changes nothing.
+// nil, or an error that matches one of ErrPending, ErrNewer and ErrDenied. It
+// changes nothing.
 func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	var c catalog
-	err := pool.QueryRow(ctx, catalogSQL).Scan(&c.Role, &c.SearchPath, &c.Migrated, &c.RiverVisible, &c.RiverSchemas, &c.Lacking)
+	err := pool.QueryRow(ctx, catalogSQL).Scan(&c.Role, &c.Migrated, &c.Lacking)
 	if err != nil {
 		return fmt.Errorf("check migrations: %w", err)
 	}
@@ -116,10 +96,6 @@ func (c *catalog) check() error {
 		return ErrPending
 	case len(c.Lacking) > 0:
 		return fmt.Errorf("%w: role %s lacks %s", ErrDenied, c.Role, strings.Join(c.Lacking, "; "))
-	case !c.RiverVisible && len(c.RiverSchemas) > 0:
-		return fmt.Errorf("%w: it is %s, and River's tables are in schema %s", ErrSearchPath, c.SearchPath, strings.Join(c.RiverSchemas, ", "))
-	case !c.RiverVisible:
-		return ErrPending
 	}
 	return nil
 }
@@ -158,7 +134,7 @@ func missing(versions, others []int64) []int64 {
 }
 
 func riverVersions(pool *pgxpool.Pool) ([]int64, error) {
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	migrator, err := newRiverMigrator(pool)
 	if err != nil {
 		return nil, fmt.Errorf("read River's migrations: %w", err)
 	}

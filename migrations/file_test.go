@@ -35,7 +35,7 @@ func TestFilesOfFormerExports(t *testing.T) {
 	t.Cleanup(pool.Close)
 	upTo(t, pool, 2)
 	_, err = pool.Exec(t.Context(), `
-		INSERT INTO sluice.export (id, client_id, request, job_id) VALUES ('00000000-0000-4000-8000-000000000001', 'c', '{}', 1);
+		INSERT INTO sluice.export (id, client_id, request, state, job_id) VALUES ('00000000-0000-4000-8000-000000000001', 'c', '{}', 'completed', 1);
 		INSERT INTO sluice.part (export_id, number, generation, kind, resource_type, scan, object_key, state, bytes_planned, resources, file_bytes, sha256, outcomes, outcomes_key)
 		SELECT '00000000-0000-4000-8000-000000000001', p.number, 1, p.kind::sluice.part_kind, 'Patient', '{}', p.key, p.state::sluice.part_state, 9, p.resources, p.bytes, p.sum::bytea, p.outcomes, p.outcomes_key
 		FROM (VALUES

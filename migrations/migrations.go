@@ -1,5 +1,5 @@
-// Package migrations brings the state database up to date: River's tables and
-// Sluice's own schema.
+// Package migrations brings the state database up to date: the schema sluice with
+// River's tables and Sluice's own.
 //
 // It knows SQL files and their order, and nothing of what the tables are for.
 // A migration that has been released is never changed; a new one follows it.
@@ -27,6 +27,9 @@ const (
 	// nobody else uses. The lock goes with its connection.
 	lockSQL = `SELECT pg_advisory_lock(5126412530)`
 
+	// schema has all tables, River's too.
+	schema = "sluice"
+
 	// Not IF NOT EXISTS alone: that needs the right to make schemas even when
 	// there is nothing to make.
 	createSchemaSQL = `
@@ -36,8 +39,8 @@ END $$`
 )
 
 // Up applies the missing migrations, River's first, and returns how many it
-// applied. Processes that call it at the same time wait for each other. ErrNewer
-// or ErrSearchPath, with nothing applied, if they would not fit what is there.
+// applied. Processes that call it at the same time wait for each other. ErrNewer,
+// with nothing applied, if they would not fit what is there.
 func Up(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	// Not a connection of the pool: whoever waits for the lock would keep it
 	// from the one that migrates.
@@ -50,8 +53,11 @@ func Up(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	if _, err := conn.Exec(ctx, lockSQL); err != nil {
 		return 0, fmt.Errorf("migrate: wait for other migrations: %w", err)
 	}
-	if err := Check(ctx, pool); errors.Is(err, ErrNewer) || errors.Is(err, ErrSearchPath) {
+	if err := Check(ctx, pool); errors.Is(err, ErrNewer) {
 		return 0, err
+	}
+	if _, err := conn.Exec(ctx, createSchemaSQL); err != nil {
+		return 0, fmt.Errorf("migrate: create schema: %w", err)
 	}
 
 	river, err := riverUp(ctx, pool)
@@ -63,7 +69,7 @@ func Up(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 }
 
 func riverUp(ctx context.Context, pool *pgxpool.Pool) (int, error) {
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	migrator, err := newRiverMigrator(pool)
 	if err != nil {
 		return 0, fmt.Errorf("migrate River's tables: %w", err)
 	}
@@ -74,10 +80,11 @@ func riverUp(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	return len(res.Versions), nil
 }
 
+func newRiverMigrator(pool *pgxpool.Pool) (*rivermigrate.Migrator[pgx.Tx], error) {
+	return rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: schema})
+}
+
 func ownUp(ctx context.Context, pool *pgxpool.Pool) (applied int, err error) {
-	if _, err := pool.Exec(ctx, createSchemaSQL); err != nil {
-		return 0, fmt.Errorf("migrate: create schema: %w", err)
-	}
 	err = withProvider(pool, func(provider *goose.Provider) error {
 		results, err := provider.Up(ctx)
 		if err != nil {
@@ -95,7 +102,7 @@ func withProvider(pool *pgxpool.Pool, do func(*goose.Provider) error) error {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { _ = db.Close() }()
 
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName("sluice.migration"))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName(schema+".migration"))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

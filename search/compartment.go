@@ -1,39 +1,23 @@
 package search
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// versionPattern is a reference to a version of a patient, as it stands in uri.
-const versionPattern = `^Patient/[^/]+/_history/[^/]+$`
-
-// patientSQL is the id of the patient that the reference v leads to, or null:
-// {resourceType, id}, or {uri} for a version of one.
-const patientSQL = `CASE WHEN reference.v ->> 'resourceType' = 'Patient' THEN reference.v ->> 'id'
-	WHEN reference.v -> 'resourceType' IS NULL THEN substring(reference.v ->> 'uri' FROM '^Patient/([^/]+)/_history/[^/]+$') END`
+// patientSQL is the id of the patient that the reference v leads to, or null.
+var patientSQL = targetOfType("reference.v", "Patient")
 
 // referencesSQL are the references v of a resource, whose row the SQL calls by the
 // alias, that can lead to the patients in whose compartments it is; of a patient,
 // there is one to itself.
 func referencesSQL(resourceType, alias string) string {
-	var lists []string
-	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
-		lists = append(lists, "jsonb_path_query_array("+alias+".resource, '"+jsonPath(untyped(path))+"')")
-	}
+	lists := referenceLists(alias+".resource", fhir.R4Search().PatientPaths(resourceType))
 	if resourceType == "Patient" {
 		lists = append(lists, "jsonb_build_array(jsonb_build_object('resourceType', 'Patient', 'id', "+alias+".id))")
 	}
 	return "jsonb_array_elements(" + strings.Join(lists, " || ") + ") AS reference (v)"
-}
-
-// untyped is a path to references of whatever type.
-func untyped(path fhir.Path) fhir.Path {
-	path = slices.Clone(path)
-	path[len(path)-1].Target = ""
-	return path
 }
 
 // nestSQL writes the document that has a value, given as an expression of type

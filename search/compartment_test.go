@@ -28,7 +28,7 @@ func patientsOf(d document) []string {
 		path[len(path)-1].Target = ""
 		for _, value := range found(d, path) {
 			object, _ := value.(map[string]any)
-			if m := toPatient.FindStringSubmatch(text(object["reference"])); m != nil && object["id"] == nil {
+			if m := toPatient.FindStringSubmatch(text(object["reference"])); m != nil {
 				ids = append(ids, m[1])
 			}
 		}
@@ -94,6 +94,8 @@ func TestCompartment(t *testing.T) {
 		`{"resourceType":"Observation","id":"both","subject":{"reference":"Patient/a"},"performer":[{"reference":"Patient/a"},{"reference":"Patient/b"}]}`,
 		`{"resourceType":"Observation","id":"focus","focus":[{"reference":"Patient/a"}]}`,
 		`{"resourceType":"Observation","id":"none"}`,
+		`{"resourceType":"Observation","id":"element-id","subject":{"id":"e1","reference":"Patient/c"},"performer":[{"id":"e2","reference":"Patient/c/_history/3"}]}`,
+		`{"resourceType":"Observation","id":"logical","subject":{"type":"Patient","identifier":{"value":"c"}}}`,
 		`{"resourceType":"Observation","id":"version","subject":{"reference":"Patient/c/_history/3"},"performer":[{"reference":"Patient/c/_history/4"}]}`,
 		`{"resourceType":"Observation","id":"no-version","subject":{"reference":"Group/c/_history/3"},"performer":[{"reference":"Patient/c/_history"},{"reference":"https://example.org/Patient/c/_history/3"},{"reference":"Patient?identifier=c"},{"reference":"#c"}]}`,
 		`{"resourceType":"Appointment","id":"visit","participant":[{"actor":{"reference":"Location/a"}},{"actor":{"reference":"Patient/b"}}]}`,
@@ -108,7 +110,7 @@ func TestCompartment(t *testing.T) {
 		return s.ids(t, resourceType, search.Patients{}.Compartment(resourceType))
 	}
 	require.Equal(t, []string{"a", "b", "c"}, all("Patient"))
-	require.Equal(t, []string{"both", "performer", "subject", "version"}, all("Observation"))
+	require.Equal(t, []string{"both", "element-id", "performer", "subject", "version"}, all("Observation"))
 	require.Equal(t, []string{"visit"}, all("Appointment"))
 	require.Equal(t, []string{"log"}, all("AuditEvent"))
 	require.Equal(t, []string{"g"}, all("Group"))
@@ -126,7 +128,7 @@ func TestCompartment(t *testing.T) {
 		require.Equal(t, []string{"both", "performer", "subject"}, of("Observation", "a", "b"))
 		require.Empty(t, of("Appointment", "a"))
 		require.Empty(t, of("Observation"))
-		require.Equal(t, []string{"version"}, of("Observation", "c"))
+		require.Equal(t, []string{"element-id", "version"}, of("Observation", "c"))
 		require.Empty(t, of("Organization", "a"))
 		require.Empty(t, of("Observation", `a"}]}`))
 	}

@@ -53,6 +53,7 @@ func All(conditions ...Condition) Condition {
 	for _, c := range conditions {
 		if c.lookup != nil {
 			all.lookup = c.lookup // of several, one is enough
+			break
 		}
 	}
 	return all
@@ -62,12 +63,28 @@ func All(conditions ...Condition) Condition {
 // every row.
 func Any(filters ...Filter) Condition {
 	conditions := make([]Condition, len(filters))
+	references := false
 	for i, f := range filters {
 		if conditions[i] = f.Condition(); conditions[i].where == nil {
 			return Condition{} // one that wants every row
 		}
+		references = references || f.references
 	}
-	return combine(conditions, " OR ")
+	found := combine(conditions, " OR ")
+	if references {
+		found.lookup = lookupBy(found.where)
+	}
+	return found
+}
+
+// lookupBy makes a lookup of an expression that is written for an index. It
+// contains the same arguments.
+func lookupBy(where func(*arguments) string) func(*arguments) string {
+	return func(args *arguments) string {
+		args.indexed = true
+		defer func() { args.indexed = false }()
+		return "SELECT r.ctid FROM {rows} AS r WHERE " + where(args)
+	}
 }
 
 // combine joins the boolean expressions of conditions that have one.
@@ -94,7 +111,10 @@ func combine(conditions []Condition, operator string) Condition {
 }
 
 // arguments collects the values of a statement's placeholders.
-type arguments struct{ values, types []string }
+type arguments struct {
+	values, types []string
+	indexed       bool // what is written is for an index
+}
 
 // bind adds a value, unless it is there already, and returns its placeholder with
 // a cast to an SQL type.

@@ -53,6 +53,12 @@ func (c criterion) compile() (predicate, error) {
 	return c.compileValues(p)
 }
 
+// isReference reports whether the criterion compares references.
+func (c criterion) isReference() bool {
+	p, ok := fhir.R4Search().Parameter(c.resourceType, c.name)
+	return ok && p.Type == "reference" && c.modifier != "missing"
+}
+
 // compileMissing asks whether there is anything where the parameter looks.
 func (c criterion) compileMissing(p fhir.SearchParameter) (predicate, error) {
 	if p.Type == "composite" {
@@ -64,7 +70,11 @@ func (c criterion) compileMissing(p fhir.SearchParameter) (predicate, error) {
 	}
 	var found []predicate
 	for _, place := range p.Places {
-		found = append(found, exists(place.Path))
+		if place.Path[len(place.Path)-1].Target != "" {
+			found = append(found, refersTo(place.Path))
+		} else {
+			found = append(found, exists(place.Path))
+		}
 	}
 	if missing {
 		return not(either(found)), nil
@@ -82,6 +92,9 @@ func (c criterion) isMissing() (bool, error) {
 
 // compileValues asks for any of the values at any of the parameter's places.
 func (c criterion) compileValues(p fhir.SearchParameter) (predicate, error) {
+	if p.Type == "reference" {
+		return compilePlaces(p, func(place fhir.Place) (predicate, error) { return references(place, c.modifier, c.values) })
+	}
 	var found []predicate
 	for _, value := range c.values {
 		here, err := c.compileValue(p, value)
@@ -99,10 +112,19 @@ func (c criterion) compileValues(p fhir.SearchParameter) (predicate, error) {
 // compileValue asks for one value at any of the places. Those that can't have
 // such a value are left out, unless that leaves none.
 func (c criterion) compileValue(p fhir.SearchParameter, value string) (predicate, error) {
+	if p.Places[0].Type == "existence" {
+		return existenceValue(p.Places, c.modifier, value)
+	}
+	return compilePlaces(p, func(place fhir.Place) (predicate, error) { return placeValue(p.Type, place, c.modifier, value) })
+}
+
+// compilePlaces asks for what compile makes of any of the places. Those that it fails
+// for are left out, unless that leaves none.
+func compilePlaces(p fhir.SearchParameter, compile func(fhir.Place) (predicate, error)) (predicate, error) {
 	var found []predicate
 	var failure error
 	for _, place := range p.Places {
-		here, err := placeValue(p.Type, place, c.modifier, value)
+		here, err := compile(place)
 		if err != nil {
 			failure = err
 			continue
@@ -127,7 +149,7 @@ func placeValue(parameterType string, place fhir.Place, modifier, value string) 
 	case "quantity":
 		return quantityValue(place, modifier, value)
 	case "reference":
-		return referenceValue(place, modifier, value)
+		return references(place, modifier, []string{value})
 	case "string":
 		return stringValue(place, modifier, value)
 	case "token":

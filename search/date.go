@@ -12,18 +12,23 @@ const (
 	yearPattern  = `(?:[1-9][0-9]{3}|0[1-9][0-9][0-9]|00[1-9][0-9]|000[1-9])`
 	leapPattern  = `(?:[0-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)`
 	dayPattern   = `(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))`
-	clockPattern = `T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,30})?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?`
+	clockPattern = `T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.][0-9]{1,30})?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?`
 
 	datePattern = `^(?:` + yearPattern + `(?:-(?:0[1-9]|1[0-2]))?|` +
 		`(?:` + yearPattern + `-` + dayPattern + `|` + leapPattern + `-02-29)(?:` + clockPattern + `)?)$`
 )
 
+// clockSQL is the date and time %x as fhir.ParseTime reads it, where a cast would
+// round: with six digits of a fraction of a second, and a leap second as 59.
+const clockSQL = `replace(regexp_replace(%x, '([.][0-9]{6})[0-9]+', '\1'), ':60', ':59')`
+
 // lowSQL is when the date %x begins, as a timestamp in UTC; null if it is none.
 const lowSQL = `CASE WHEN %x !~ '` + datePattern + `' THEN NULL
 	WHEN length(%x) = 4 THEN (%x || '-01-01')::timestamp
 	WHEN length(%x) = 7 THEN (%x || '-01')::timestamp
-	WHEN %x ~ 'T.*[Z+-]' THEN %x::timestamptz AT TIME ZONE 'UTC'
-	ELSE %x::timestamp END`
+	WHEN %x ~ 'T.*[Z+-]' THEN (` + clockSQL + `)::timestamptz AT TIME ZONE 'UTC'
+	WHEN length(%x) = 10 THEN %x::timestamp
+	ELSE (` + clockSQL + `)::timestamp END`
 
 // moment writes when a date begins that an SQL expression holds as text: a
 // timestamp in UTC, or null where it is none.

@@ -1,7 +1,7 @@
 package search
 
 import (
-	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -9,6 +9,7 @@ import (
 type Filter struct {
 	resourceType string
 	condition    Condition
+	references   bool // it is about references, too
 }
 
 // ResourceType returns the type of the resources that are searched.
@@ -22,13 +23,14 @@ func (f Filter) Condition() Condition { return f.condition }
 const maxValues = 10_000
 
 // Parse reads a FHIR search on resources of a type: the part of a URL behind the
-// question mark, percent-encoded as there, as in
-// "code=http://loinc.org|4548-4&date=ge2020". Every parameter must hold; of the
-// values of one, separated by commas, any. An empty query wants every resource.
-// An error is an *Error.
+// question mark, as in "code=http://loinc.org|4548-4&date=ge2020", after HTTP has
+// decoded it. %XX stands for a byte, so that a value can contain an ampersand; a %
+// without two hexadecimal digits and a plus sign stand for themselves. Every
+// parameter must hold; of the values of one, separated by commas, any. An empty query
+// wants every resource. An error is an *Error.
 func Parse(resourceType, query string) (Filter, error) {
 	var wheres []Condition
-	values := 0
+	values, references := 0, false
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
 			continue
@@ -47,22 +49,52 @@ func Parse(resourceType, query string) (Filter, error) {
 			return Filter{}, named(name, err)
 		}
 		wheres = append(wheres, Condition{where: func(args *arguments) string { return where("r.resource", args) }})
+		references = references || c.isReference()
 	}
-	return Filter{resourceType, All(wheres...)}, nil
+	condition := All(wheres...)
+	if references {
+		condition.lookup = lookupBy(condition.where)
+	}
+	return Filter{resourceType, condition, references}, nil
 }
 
 // decode splits a pair of a query at the equals sign and undoes its encoding.
 func decode(pair string) (name, value string, err error) {
 	name, value, found := strings.Cut(pair, "=")
-	decodedName, nameErr := url.QueryUnescape(name)
-	decodedValue, valueErr := url.QueryUnescape(value)
+	name, value = unescapePercent(name), unescapePercent(value)
 	switch {
-	case nameErr != nil || !storable(decodedName):
-		return "", "", &Error{Reason: "the name of a parameter is not percent-encoded UTF-8"}
+	case !storable(name):
+		return "", "", &Error{Reason: "the name of a parameter is not UTF-8 without NUL"}
 	case !found:
-		return "", "", &Error{Parameter: decodedName, Reason: "it has no value"}
-	case valueErr != nil || !storable(decodedValue):
-		return "", "", &Error{Parameter: decodedName, Reason: "its value is not percent-encoded UTF-8"}
+		return "", "", &Error{Parameter: name, Reason: "it has no value"}
+	case !storable(value):
+		return "", "", &Error{Parameter: name, Reason: "its value is not UTF-8 without NUL"}
 	}
-	return decodedName, decodedValue, nil
+	return name, value, nil
 }
+
+// unescapePercent replaces each %XX by its byte.
+func unescapePercent(text string) string {
+	if !strings.Contains(text, "%") {
+		return text
+	}
+	decoded := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && i+2 < len(text) {
+			if b, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+				decoded = append(decoded, byte(b))
+				i += 2
+				continue
+			}
+		}
+		decoded = append(decoded, text[i])
+	}
+	return string(decoded)
+}
+
+// Encode writes a parameter as Parse reads it.
+func Encode(name, value string) string {
+	return escapeQuery.Replace(name) + "=" + escapeQuery.Replace(value)
+}
+
+var escapeQuery = strings.NewReplacer("%", "%25", "&", "%26", "=", "%3D")

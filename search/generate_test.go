@@ -118,17 +118,21 @@ func (g generator) reference(place fhir.Place, value any) (wish, bool) {
 			}
 			return false
 		}}, true
-	case target.url != "":
+	case target.url != "" && target.id == "":
 		return wish{"", escape(target.url), wanted(func(r reference) bool { return r.url == target.url })}, strings.Contains(target.url, ":")
 	case target.id == "" || !fhir.R4().IsResourceType(target.resourceType):
 		return wish{}, false
 	}
-	same := wanted(func(r reference) bool { return r == target })
-	switch g.IntN(3) {
+	same := wanted(func(r reference) bool { return r.resourceType == target.resourceType && r.id == target.id })
+	switch g.IntN(4) {
 	case 0:
 		return wish{"", target.resourceType + "/" + escape(target.id), same}, true
 	case 1:
 		return wish{target.resourceType, escape(target.id), same}, true
+	case 2:
+		if target.url != "" {
+			return wish{"", escape(target.url), wanted(func(r reference) bool { return r.url == target.url })}, true
+		}
 	}
 	return wish{"", escape(target.id), wanted(func(r reference) bool { return r.id == target.id })}, !strings.Contains(target.id, ":")
 }
@@ -293,7 +297,7 @@ func (g generator) query(p fhir.SearchParameter, documents []document) (query, b
 			}
 		}
 	}
-	return query{url.QueryEscape(name) + "=" + url.QueryEscape(texts), func(d document) bool {
+	return query{url.PathEscape(name) + "=" + strings.NewReplacer("&", "%26", "+", "%2B").Replace(url.PathEscape(texts)), func(d document) bool {
 		return anywhere(p, d, fits) != (w.modifier == "not")
 	}}, true
 }

@@ -29,22 +29,22 @@ type Query struct {
 	Args []string
 }
 
-// membersSQL opens the groups %f and returns of each member who counts at the
-// time %a and refers to a resource of the type %k its id, of the others null:
+// membersSQL opens the groups and returns of each member who counts at the time %a
+// the id of the resource it refers to, %r, if it is of the wanted type, else null:
 // a condition would let the planner think that hardly any are left, and join
 // them one by one. jsonb_path_query would do without the CASE, but takes minutes
 // for a million members: it is quadratic.
-const membersSQL = `SELECT CASE WHEN member.v #>> '{entity,resourceType}' = '%k'
-	AND member.v -> 'inactive' IS DISTINCT FROM 'true'
+const membersSQL = `SELECT CASE WHEN member.v -> 'inactive' IS DISTINCT FROM 'true'
 	AND (member.v -> 'period' IS NULL OR coalesce(%s, '-infinity') <= %a AND coalesce(%e, 'infinity') > %a)
-	THEN member.v #>> '{entity,id}' END AS key
+	THEN %r END AS key
 FROM (SELECT t.resource -> 'member' AS list FROM groups JOIN %g AS t ON t.id = groups.id OFFSET 0) AS opened
 CROSS JOIN LATERAL jsonb_array_elements(%l) AS member(v)`
 
 // The groups among the members are hardly ever any: to leave the others out first
-// is what costs least. Of the patients, it is not.
+// is what costs least: by any member of the reference, since it has several forms. Of
+// the patients, it is not.
 const (
-	groupListSQL   = `jsonb_path_query_array(opened.list, '$[*] ? (@."entity"."resourceType" == "Group")')`
+	groupListSQL   = `jsonb_path_query_array(opened.list, '$[*] ? (@."entity".* starts with "Group")')`
 	patientListSQL = `CASE jsonb_typeof(opened.list) WHEN 'array' THEN opened.list ELSE '[]' END`
 )
 
@@ -114,7 +114,7 @@ func (g Group) members(resourceType, list, at string) string {
 	start := strings.ReplaceAll(lowSQL, "%x", "(member.v #>> '{period,start}')")
 	end := strings.ReplaceAll(lowSQL+" + "+lengthSQL, "%x", "(member.v #>> '{period,end}')")
 	return strings.NewReplacer(
-		"%k", resourceType, "%a", at, "%s", start, "%e", end, "%g", g.Table, "%l", list,
+		"%r", targetOfType("(member.v -> 'entity')", resourceType), "%a", at, "%s", start, "%e", end, "%g", g.Table, "%l", list,
 	).Replace(membersSQL)
 }
 

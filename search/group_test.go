@@ -32,6 +32,8 @@ func TestGroup(t *testing.T) {
 			{"entity":{"reference":"Patient/today"},"period":{"end":"2024-06-15"}},
 			{"entity":{"reference":"Patient/this-year"},"period":{"start":"2024","end":"2024"}},
 			{"entity":{"reference":"Patient/just-begun"},"period":{"start":"2024-06-15T12:00:00Z"}},
+			{"entity":{"reference":"Patient/just-over"},"period":{"end":"2024-06-15T11:59:59.9999999Z"}},
+			{"entity":{"reference":"Patient/leap"},"period":{"start":"2024-06-15T12:00:60Z"}},
 			{"entity":{"reference":"Patient/no-date"},"period":{"start":"soon","end":"2024-02-31"}},
 			{"entity":{"reference":"Patient/empty-period"},"period":{}},
 			{"entity":{"reference":"Practitioner/p"}}, {"entity":{"display":"nobody"}}, {},

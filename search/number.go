@@ -18,9 +18,12 @@ type number struct {
 	exponent int
 }
 
-// numbers are written like this. The lengths keep a value within what
-// PostgreSQL's numeric holds.
-var numbers = regexp.MustCompile(`^([+-]?\d{1,40})(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,2}))?$`)
+// numbers are written like this. The length bounds the work.
+var numbers = regexp.MustCompile(`^([+-]?\d{1,400})(?:\.(\d{1,400}))?(?:[eE]([+-]?\d{1,400}))?$`)
+
+// maxExponent keeps a value within what PostgreSQL's numeric holds. No number that is
+// stored is beyond it in practice, so a larger exponent compares as this one does.
+const maxExponent = 10_000
 
 func parseNumber(text string) (number, error) {
 	m := numbers.FindStringSubmatch(text)
@@ -28,8 +31,8 @@ func parseNumber(text string) (number, error) {
 		return number{}, invalid("%q is not a number", text)
 	}
 	digits, _ := new(big.Int).SetString(strings.TrimPrefix(m[1]+m[2], "+"), 10)
-	exponent, _ := strconv.Atoi(m[3]) // empty is 0
-	return number{digits, exponent - len(m[2])}, nil
+	exponent, _ := strconv.Atoi(m[3]) // empty is 0, and what is out of range the limit of an int
+	return number{digits, max(-maxExponent, min(exponent, maxExponent)) - len(m[2])}, nil
 }
 
 // times returns (digits*factor + add) * 10^(exponent-1), as JSON: a factor of 10

@@ -9,6 +9,7 @@ import (
 
 	"encoding/json"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/seed-90096f4d/sluice/fhir"
@@ -100,19 +101,21 @@ func isToken(valueType string, value any, system, code string, bar bool) bool {
 		(!bar || system == "" && object["system"] == nil || system != "" && object["system"] == system)
 }
 
-// reference is what a FHIR reference points to.
+// reference is what a FHIR reference points to. The url is what it says, unless that
+// is Type/id.
 type reference struct{ resourceType, id, url string }
 
-var relative = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*)/([^/?# \\]+)$`)
+var relative = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*)/([^/?# \\]+)(/_history/[^/?#]+)?$`)
 
 func referenceOf(value any) reference {
 	object, _ := value.(map[string]any)
 	target := text(object["reference"])
-	if object["id"] != nil {
-		return reference{} // not converted: its members would take each other's names
-	}
 	if m := relative.FindStringSubmatch(target); m != nil {
-		return reference{resourceType: m[1], id: m[2]}
+		r := reference{resourceType: m[1], id: m[2]}
+		if m[3] != "" {
+			r.url = target
+		}
+		return r
 	}
 	if strings.HasPrefix(target, "#") {
 		return reference{}
@@ -120,14 +123,26 @@ func referenceOf(value any) reference {
 	return reference{url: target}
 }
 
-// plain takes the case and the accents away.
+// marks are the accents that a search passes by.
+var marks = &unicode.RangeTable{R16: []unicode.Range16{
+	{Lo: 0x300, Hi: 0x36f, Stride: 1}, {Lo: 0x591, Hi: 0x5bd, Stride: 1}, {Lo: 0x5bf, Hi: 0x5bf, Stride: 1}, {Lo: 0x5c1, Hi: 0x5c2, Stride: 1},
+	{Lo: 0x5c4, Hi: 0x5c5, Stride: 1}, {Lo: 0x5c7, Hi: 0x5c7, Stride: 1}, {Lo: 0x64b, Hi: 0x65f, Stride: 1}, {Lo: 0x670, Hi: 0x670, Stride: 1},
+	{Lo: 0x1ab0, Hi: 0x1aff, Stride: 1}, {Lo: 0x1dc0, Hi: 0x1dff, Stride: 1}, {Lo: 0x20d0, Hi: 0x20ff, Stride: 1}, {Lo: 0xfe20, Hi: 0xfe2f, Stride: 1},
+}}
+
+// stroked are letters that Unicode does not take apart.
+var stroked = strings.NewReplacer("ı", "i", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "ħ", "h", "ŧ", "t", "ŋ", "n", "æ", "ae", "œ", "oe", "þ", "th")
+
+// plain takes the case and the accents away: Unicode's case folding of the
+// compatibility decomposition.
 func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 0x300 && r <= 0x36f {
+	s = strings.Map(func(r rune) rune {
+		if unicode.Is(marks, r) {
 			return -1
 		}
-		return unicode.ToLower(r)
-	}, norm.NFD.String(s))
+		return r
+	}, norm.NFKD.String(s))
+	return stroked.Replace(cases.Fold().String(s))
 }
 
 // strings returns the texts that a search for strings looks at.
@@ -162,7 +177,7 @@ func moments(s string) (stretch[time.Time], bool) {
 		"2006-01-02T15:04:05":  func(t time.Time) time.Time { return t.Add(time.Microsecond) },
 	} {
 		if t, err := time.Parse(layout, s); err == nil && s[:4] != "0000" && !strings.Contains(s, ",") {
-			low := t.UTC().Round(time.Microsecond)
+			low := t.UTC().Truncate(time.Microsecond)
 			high := last(low)
 			return stretch[time.Time]{&low, &high}, true
 		}

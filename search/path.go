@@ -14,7 +14,7 @@ type predicate func(root string, args *arguments) string
 
 // jsonPath writes a path as SQL/JSON has it, in the lax mode, in which what is
 // missing or of another type is passed by. Names and values in it come from the
-// tables of package fhir.
+// tables of package fhir. Which resources references lead to is not asked.
 func jsonPath(path fhir.Path) string {
 	var text strings.Builder
 	text.WriteByte('$')
@@ -22,9 +22,6 @@ func jsonPath(path fhir.Path) string {
 		text.WriteString(`."` + step.Name + `"`)
 		if step.Many {
 			text.WriteString("[*]")
-		}
-		if step.Target != "" {
-			text.WriteString(` ? (@."resourceType" == "` + step.Target + `")`)
 		}
 		if step.Member != "" {
 			text.WriteString(` ? (@."` + step.Member + `" == "` + step.Value + `")`)
@@ -53,15 +50,6 @@ func contains(path fhir.Path, value any) predicate {
 	}
 }
 
-// containsBelow is contains in the form that no index over the document knows.
-func containsBelow(path fhir.Path, value any) predicate {
-	name := path[0].Name
-	member := asJSON(nest(path, value).(map[string]any)[name])
-	return func(root string, args *arguments) string {
-		return "(" + root + " -> '" + name + "') @> " + args.bind(member, "jsonb")
-	}
-}
-
 // nest puts a value where the path leads, and what the path asks for beside it.
 func nest(path fhir.Path, value any) any {
 	if len(path) == 0 {
@@ -69,13 +57,8 @@ func nest(path fhir.Path, value any) any {
 	}
 	step := path[0]
 	inner := nest(path[1:], value)
-	if object, ok := inner.(map[string]any); ok {
-		if step.Target != "" {
-			object["resourceType"] = step.Target
-		}
-		if step.Member != "" {
-			object[step.Member] = step.Value
-		}
+	if object, ok := inner.(map[string]any); ok && step.Member != "" {
+		object[step.Member] = step.Value
 	}
 	if step.Many {
 		inner = []any{inner}

@@ -59,22 +59,20 @@ var none = Condition{
 	lookup: func(*arguments) string { return "SELECT r.ctid FROM {rows} AS r WHERE false" },
 }
 
-// anyPatient wants the resources that refer to any patient. Nearly every row
-// does, which PostgreSQL can't know: it would guess one in a hundred, and look all
-// of them up in an index over the documents. So none is offered to it.
+// anyPatient wants the resources that refer to any patient. Nearly every row does,
+// and mostly in the same form, which is looked for first. No lookup is offered.
 func anyPatient(resourceType string) Condition {
 	if resourceType == "Patient" {
 		return Condition{}
 	}
-	var found []predicate
-	paths := fhir.R4Search().PatientPaths(resourceType)
-	for _, path := range paths {
-		found = append(found, containsBelow(path, map[string]any{}))
+	var usual []predicate
+	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
+		usual = append(usual, matches(path, strings.ReplaceAll(usualOfType, "%t", "Patient"), nil))
 	}
-	for _, path := range paths {
-		found = append(found, matches(untyped(path), `@."uri" like_regex "`+versionPattern+`"`, nil))
-	}
-	return Condition{where: func(args *arguments) string { return either(found)("r.resource", args) }}
+	others := Patients{}.where(resourceType)
+	return Condition{where: func(args *arguments) string {
+		return either(usual)("r.resource", args) + " OR " + others(args)
+	}}
 }
 
 // where holds for the resources that refer to one of the patients. The set of
@@ -108,19 +106,19 @@ func isIn(expression, set string) string {
 // knows: whole references.
 func (p Patients) lookup(resourceType string, args *arguments) string {
 	ids := args.bind(textArray(p.IDs), "text[]")
-	references := "SELECT jsonb_build_object('resourceType', 'Patient', 'id', id) AS v FROM unnest(" + ids + ") AS id"
+	selects := []string{"SELECT unnest(ARRAY[" + strings.Join(formsOfSQL("Patient", "id"), ", ") + "]) AS v FROM unnest(" + ids + ") AS id"}
 	for _, table := range p.Versions {
-		references += " UNION ALL SELECT jsonb_build_object('uri', 'Patient/' || id || '/_history/' || txid) FROM " +
-			table + " WHERE id = ANY (" + ids + ")"
+		forms := formsSQL("'Patient/' || id || '/_history/' || txid")
+		selects = append(selects, "SELECT unnest(ARRAY["+strings.Join(forms, ", ")+"]) AS v FROM "+table+" WHERE id = ANY ("+ids+")")
 	}
 	var documents []string
 	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
-		documents = append(documents, "SELECT "+nestSQL(untyped(path), "v")+" FROM reference")
+		documents = append(documents, "SELECT "+nestSQL(path, "v")+" FROM reference")
 	}
 	found := "SELECT r.ctid FROM (" + strings.Join(documents, " UNION ALL ") + ") AS wanted (document)" +
 		" CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE r.resource @> wanted.document OFFSET 0) AS r"
 	if resourceType == "Patient" {
 		found += " UNION ALL SELECT r.ctid FROM {rows} AS r WHERE r.id = ANY (" + ids + ")"
 	}
-	return "WITH reference AS (" + references + ") " + found
+	return "WITH reference AS (" + strings.Join(selects, " UNION ALL ") + ") " + found
 }

@@ -120,7 +120,11 @@ func TestFewPatientsByIndex(t *testing.T) {
 	}
 	filter, err := search.Parse("Observation", "subject=Patient/p1,Patient/p2")
 	require.NoError(t, err)
-	require.Contains(t, m.explainWhere(t, "observation", filter.Condition()), "Bitmap Index Scan")
+	clause := filter.Condition().SQL()
+	require.Equal(t, []string{"o2", "o3", "o4", "o5"}, m.ids(t, "Observation", filter.Condition()))
+	plan := m.explain(t, clause.Lookup, "observation", clause.Args[:clause.LookupArgs])
+	require.Contains(t, plan, "Bitmap Index Scan on observation_resource_idx", plan)
+	require.NotContains(t, plan, "Seq Scan", plan)
 }
 
 // What Provenance is about is looked up by the primary key of its table, and those

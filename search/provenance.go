@@ -50,20 +50,14 @@ func changed(operator string, at time.Time) Condition {
 }
 
 const (
-	// targetTypeSQL and targetIDSQL are the type and the id of what the reference v,
-	// maybe one to a version, leads to.
-	targetTypeSQL = `coalesce(reference.v ->> 'resourceType', substring(reference.v ->> 'uri' FROM '^([A-Z][A-Za-z]*)/[^/]+/_history/[^/]+$'))`
-	targetIDSQL   = `CASE WHEN reference.v -> 'resourceType' IS NULL THEN substring(reference.v ->> 'uri' FROM '/([^/]+)/_history/')
-		ELSE reference.v ->> 'id' END`
-
 	// targetsSQL are the targets of the Provenance %p: what a reference, or one to
 	// a version, leads to. Few have more than one, of a hundred that the planner
 	// expects; a condition that always holds, and that it believes in one case of
 	// 200, corrects that.
-	targetsSQL = `SELECT p.id AS provenance, p.resource, p.ts, target.type, target.id FROM %p AS p
+	targetsSQL = `SELECT p.id AS provenance, p.resource, p.ts, target.found[1] AS type, target.found[2] AS id FROM %p AS p
 CROSS JOIN LATERAL jsonb_array_elements(jsonb_path_query_array(p.resource, '$."target"[*]')) AS reference (v)
-CROSS JOIN LATERAL (SELECT ` + targetTypeSQL + ` AS type, ` + targetIDSQL + ` AS id OFFSET 0) AS target
-WHERE length(target.type) BETWEEN 0 AND 2147483647`
+CROSS JOIN LATERAL (SELECT %r AS found OFFSET 0) AS target
+WHERE length(target.found[1]) BETWEEN 0 AND 2147483647`
 
 	// latestSQL are the targets, each with the Provenance that was recorded last:
 	// times of different zones are compared as times.
@@ -99,10 +93,10 @@ func (p Provenance) Keys() Query {
 // can be. The targets are taken as a set, and those of each type looked up in its
 // table together, by its primary key.
 func (p Provenance) wanted(columns string, args *arguments) string {
-	targets := "SELECT t.provenance, t.type, t.id FROM (" + strings.ReplaceAll(targetsSQL, "%p", "{rows}") + ") AS t"
+	targets := "SELECT t.provenance, t.type, t.id FROM (" + targetsOf("{rows}") + ") AS t"
 	if p.Latest != "" {
 		targets = strings.NewReplacer(
-			"%t", strings.ReplaceAll(targetsSQL, "%p", p.Latest), "%m", moment("(t.resource ->> 'recorded')"),
+			"%t", targetsOf(p.Latest), "%m", moment("(t.resource ->> 'recorded')"),
 		).Replace(latestSQL)
 	}
 	found := p.found(args)
@@ -114,6 +108,11 @@ func (p Provenance) wanted(columns string, args *arguments) string {
 		wanted += " WHERE " + p.Whose.among("found.patient", args)
 	}
 	return wanted
+}
+
+// targetsOf writes the targets of the Provenance in a table.
+func targetsOf(table string) string {
+	return strings.NewReplacer("%p", table, "%r", target("reference.v")).Replace(targetsSQL)
 }
 
 // found writes a SELECT for each table: the Provenance about its resources, and

@@ -69,7 +69,7 @@ func targetsOf(d document) []string {
 	var targets []string
 	for _, value := range each(d, "target") {
 		object, _ := value.(map[string]any)
-		if m := toResource.FindStringSubmatch(text(object["reference"])); m != nil && object["id"] == nil {
+		if m := toResource.FindStringSubmatch(text(object["reference"])); m != nil {
 			targets = append(targets, m[1]+"/"+m[2])
 		}
 	}

@@ -1,70 +1,182 @@
 package search
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// referenceValue compiles one value of a reference parameter: Type/id, an id
-// alone, or an absolute URL. A modifier is the type of the resource, or
-// identifier.
-func referenceValue(place fhir.Place, modifier, text string) (predicate, error) {
-	switch {
-	case modifier == "identifier":
-		t, err := parseToken(text)
+// A wantedReference is one value of a reference parameter: references of which an SQL
+// expression, for the reference v, is a text.
+type wantedReference struct {
+	expression, text string
+
+	// forms writes the forms of such references as an index knows them, given an SQL
+	// expression for the text; nil if it can know none.
+	forms func(text string) []string
+}
+
+// references compiles the values of a reference parameter for a place: of each, Type/id,
+// a version of that, an id alone, or an absolute URL. A modifier is the type of the
+// resource, or identifier.
+func references(place fhir.Place, modifier string, values []string) (predicate, error) {
+	if modifier == "identifier" || place.Type != "Reference" {
+		return eachReference(place, modifier, values)
+	}
+	if modifier != "" && !fhir.R4().IsResourceType(modifier) {
+		return nil, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
+	}
+	var wanted []wantedReference
+	for _, value := range values {
+		one, ok, err := parseReference(place, modifier, unescape(value))
 		if err != nil {
 			return nil, err
 		}
-		if place.Type != "Reference" {
-			return nil, unsupported("a canonical URL has no identifier")
+		if ok {
+			wanted = append(wanted, one)
 		}
-		return coded(below(place.Path, "identifier"), t, "value"), nil
-	case modifier != "" && !fhir.R4().IsResourceType(modifier):
-		return nil, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
-	case place.Type != "Reference":
-		if modifier != "" {
-			return nil, unsupported("a canonical URL does not say of what type it is")
-		}
-		return canonical(place.Path, unescape(text)), nil
 	}
-	return referencePredicate(place.Path, modifier, unescape(text))
+	return referencesTo(place.Path, wanted), nil
 }
 
-// referencePredicate finds a reference as it is stored: the type and the id of
-// the resource, or the URL of one elsewhere.
-func referencePredicate(path fhir.Path, resourceType, text string) (predicate, error) {
+// eachReference compiles values that are compared one by one: identifiers of logical
+// references, and canonical URLs.
+func eachReference(place fhir.Place, modifier string, values []string) (predicate, error) {
+	var found []predicate
+	for _, value := range values {
+		switch {
+		case modifier == "identifier" && place.Type == "Reference":
+			t, err := parseToken(value)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, identifierPredicate(place.Path, t))
+		case modifier == "identifier":
+			return nil, unsupported("a canonical URL has no identifier")
+		case modifier != "" && !fhir.R4().IsResourceType(modifier):
+			return nil, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
+		case modifier != "":
+			return nil, unsupported("a canonical URL does not say of what type it is")
+		default:
+			found = append(found, canonical(place.Path, unescape(value)))
+		}
+	}
+	return either(found), nil
+}
+
+// identifierPredicate finds a logical reference: by an identifier, and where the
+// parameter is for one type of resource, by what the reference says of its type.
+func identifierPredicate(path fhir.Path, t token) predicate {
+	identifier := fhir.Path{{Name: "identifier"}}
+	resourceType := path[len(path)-1].Target
+	if resourceType == "" {
+		return coded(below(path, "identifier"), t, "value")
+	}
+	return func(root string, args *arguments) string {
+		return "EXISTS (SELECT FROM " + referencesAt(root, []fhir.Path{path}) + " WHERE " + coded(identifier, t, "value")("reference.v", args) +
+			" AND (" + targetOfType("reference.v", resourceType) + " IS NOT NULL" +
+			" OR '" + resourceType + "' IN (reference.v ->> 'type', reference.v ->> 'resourceType')))"
+	}
+}
+
+// parseReference reads one value. ok is false if no reference at the place can be it.
+func parseReference(place fhir.Place, resourceType, text string) (wanted wantedReference, ok bool, err error) {
 	if strings.Contains(text, ":") {
 		if resourceType != "" {
-			return nil, invalid("a URL does not go with a type: %q", text)
+			return wanted, false, invalid("a URL does not go with a type: %q", text)
 		}
-		// Fhirbase has it under id.
-		return either([]predicate{
-			contains(path, map[string]any{"uri": text}), contains(path, map[string]any{"id": text}),
-		}), nil
+		return wantedReference{literal("reference.v"), text, formsSQL}, true, nil
 	}
 	kind, id, typed := strings.Cut(text, "/")
 	if !typed {
 		kind, id = resourceType, text
 	}
+	id, version, versioned := strings.Cut(id, "/_history/")
+	only := place.Path[len(place.Path)-1].Target
 	switch {
-	case id == "" || strings.Contains(id, "/") || strings.HasPrefix(id, "#"):
-		return nil, invalid("%q is neither Type/id, nor an id, nor a URL", text)
+	case id == "" || strings.ContainsAny(id, "/#?") || versioned && (!typed || version == "" || strings.ContainsAny(version, "/#?")):
+		return wanted, false, invalid("%q is neither Type/id, nor an id, nor a URL", text)
 	case typed && !fhir.R4().IsResourceType(kind):
-		return nil, invalid("%q is not a resource type", kind)
+		return wanted, false, invalid("%q is not a resource type", kind)
 	case typed && resourceType != "" && kind != resourceType:
-		return nil, invalid("%q is not a reference to a %s", text, resourceType)
-	case kind == "":
-		// An id alone could also be that of the element.
-		return both([]predicate{
-			contains(path, map[string]any{"id": id}),
-			matches(path, `@."id" == $id && exists(@."resourceType")`, map[string]any{"id": id}),
-		}), nil
+		return wanted, false, invalid("%q is not a reference to a %s", text, resourceType)
+	case kind != "" && only != "" && only != kind:
+		return wanted, false, nil
+	case versioned:
+		return wantedReference{literal("reference.v"), text, formsSQL}, true, nil
+	case kind == "" && only == "":
+		return wantedReference{"(" + target("reference.v") + ")[2]", id, formsOfAny(place.Targets)}, true, nil
 	}
-	if target := path[len(path)-1].Target; target != "" && target != kind {
-		return never, nil
+	kind = cmp.Or(kind, only)
+	forms := func(id string) []string { return formsOfSQL(kind, id) }
+	return wantedReference{targetOfType("reference.v", kind), id, forms}, true, nil
+}
+
+// formsOfAny writes the forms of a reference to a resource of one of the types.
+func formsOfAny(types []string) func(id string) []string {
+	if len(types) == 0 {
+		return nil
 	}
-	return contains(path, map[string]any{"resourceType": kind, "id": id}), nil
+	return func(id string) []string {
+		forms := []string{"jsonb_build_object('id', " + id + ")"}
+		for _, resourceType := range types {
+			forms = append(forms, formsSQL("'"+resourceType+"/' || "+id)...)
+		}
+		return forms
+	}
+}
+
+// referencesTo finds references at the path that are one of those wanted. The texts
+// that one expression is compared with are one argument. An index finds the forms of
+// references as whole values, but not those to a version.
+func referencesTo(path fhir.Path, wanted []wantedReference) predicate {
+	var expressions []string
+	texts := make(map[string][]string)
+	forms := make(map[string]func(string) []string)
+	for _, one := range wanted {
+		if texts[one.expression] == nil {
+			expressions = append(expressions, one.expression)
+		}
+		texts[one.expression] = append(texts[one.expression], one.text)
+		forms[one.expression] = one.forms
+	}
+	var found []predicate
+	for _, expression := range expressions {
+		found = append(found, func(root string, args *arguments) string {
+			list := args.bind(textArray(texts[expression]), "text[]")
+			if args.indexed && forms[expression] != nil {
+				return documentsOf(root, path, list, len(texts[expression]), forms[expression])
+			}
+			return "EXISTS (SELECT FROM " + referencesAt(root, []fhir.Path{path}) + " WHERE " + expression + " = ANY (" + list + "))"
+		})
+	}
+	if len(found) == 0 {
+		return never
+	}
+	return either(found)
+}
+
+// documentsOf asks for the forms of references that are in a list of texts.
+func documentsOf(root string, path fhir.Path, list string, count int, forms func(string) []string) string {
+	var found []string
+	for i := range count {
+		for _, reference := range forms(fmt.Sprintf("(%s)[%d]", list, i+1)) {
+			for _, form := range choiceForms(path) {
+				found = append(found, root+" @> "+nestSQL(form, reference))
+			}
+		}
+	}
+	return "(" + strings.Join(found, " OR ") + ")"
+}
+
+// refersTo finds references to any resource of the type that the path is for.
+func refersTo(path fhir.Path) predicate {
+	return func(root string, _ *arguments) string {
+		return "EXISTS (SELECT FROM " + referencesAt(root, []fhir.Path{path}) +
+			" WHERE " + targetOfType("reference.v", path[len(path)-1].Target) + " IS NOT NULL)"
+	}
 }
 
 // canonical finds a canonical URL, with any version if none is asked for.

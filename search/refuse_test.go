@@ -34,7 +34,9 @@ func TestRefused(t *testing.T) {
 		{"_text=x", "_text", "rules of its own", unsupported},
 		{"_content=x", "_content", "rules of its own", unsupported},
 		{"phonetic=x", "phonetic", "sounds", unsupported},
-		{"gender=http://hl7.org/fhir/administrative-gender|male", "gender", "system", unsupported},
+		{"deceased=maybe", "deceased", "neither true nor false", invalid},
+		{"deceased:text=true", "deceased:text", "modifier text", unsupported},
+		{"gender=%FF", "gender", "UTF-8", invalid},
 		{"_sort=name", "_sort", "how results are shown", invalid},
 		{"_include=Patient:link", "_include", "how results are shown", invalid},
 		{"_elements=name", "_elements", "how results are shown", invalid},
@@ -44,10 +46,9 @@ func TestRefused(t *testing.T) {
 		{"gender=", "gender", "empty value", invalid},
 		{"gender=male,", "gender", "empty value", invalid},
 		{"gender", "gender", "no value", invalid},
-		{"gender=%zz", "gender", "percent-encoded", invalid},
-		{"gender=%00", "gender", "percent-encoded", invalid},
-		{"gender=%ff", "gender", "percent-encoded", invalid},
-		{"gen%ffder=male", "", "percent-encoded", invalid},
+		{"gender=%00", "gender", "UTF-8", invalid},
+		{"gender=%ff", "gender", "UTF-8", invalid},
+		{"gen%ffder=male", "", "UTF-8", invalid},
 		{"gender:missing=maybe", "gender:missing", "neither true nor false", invalid},
 		{"active=yes", "active", "neither true nor false", invalid},
 		{"identifier=a|b|c", "identifier", "more than one |", invalid},
@@ -64,7 +65,8 @@ func TestRefused(t *testing.T) {
 		{"_id=a|b", "_id", "no system", invalid},
 		{"_id:exact=a", "_id:exact", "modifier exact", unsupported},
 		{"general-practitioner=Practitioner/", "general-practitioner", "Type/id", invalid},
-		{"general-practitioner=Practitioner/a/_history/1", "general-practitioner", "Type/id", invalid},
+		{"general-practitioner=Practitioner/a/_history/", "general-practitioner", "Type/id", invalid},
+		{"general-practitioner=a/_history/1", "general-practitioner", "Type/id", invalid},
 		{"general-practitioner=Nobody/a", "general-practitioner", "not a resource type", invalid},
 		{"general-practitioner=#a", "general-practitioner", "Type/id", invalid},
 		{"general-practitioner:Practitioner=Organization/a", "general-practitioner:Practitioner", "not a reference", invalid},
@@ -77,8 +79,10 @@ func TestRefused(t *testing.T) {
 		require.Contains(t, e.Reason, c.reason, c.query)
 		require.Equal(t, c.unsupported, e.Unsupported, c.query)
 	}
+	_, err := search.Parse("CodeSystem", "code=http://example.org|a")
+	require.ErrorContains(t, err, "does not tell the system", "no value set says it")
 	for _, query := range []string{"code-value-quantity=1", "code-value-quantity=1$2$3", "code-value-quantity=a$b", "code-value-quantity=$1",
-		"code-value-quantity:missing=true", "value-quantity=a", "value-quantity=1|2", "value-quantity=1e999", "value-quantity:exact=1"} {
+		"code-value-quantity:missing=true", "value-quantity=a", "value-quantity=1|2", "value-quantity:exact=1"} {
 		_, err := search.Parse("Observation", query)
 		require.Error(t, err, query)
 	}
@@ -114,9 +118,10 @@ func TestSupported(t *testing.T) {
 			var e *search.Error
 			require.ErrorAs(t, err, &e, p.Definition)
 			require.True(t, e.Unsupported, p.Definition)
+			require.NotRegexp(t, `[%$\[\]"()]|plain path`, e.Reason, "in words that a client understands")
 		}
 	}
-	require.Equal(t, 2560, total, "docs/search.md says how many")
+	require.Equal(t, 2561, total, "docs/search.md says how many")
 	require.Len(t, search.Supported("Custom"), 6, "those of every resource")
 }
 
@@ -156,7 +161,7 @@ func TestHostileValues(t *testing.T) {
 			return
 		}
 		clause := filter.Condition().SQL()
-		if len(value) > 3 {
+		if len(value) > 3 && value != "NULL" { // which our own SQL has
 			require.NotContains(t, clause.Where, value)
 		}
 		got := s.ids(t, resourceType, filter.Condition())

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,13 +24,24 @@ func TestRules(t *testing.T) {
 		"_lastUpdated=lt2020":       {},
 		"_lastUpdated:missing=true": {},
 
-		"gender=female":                 {"ann", "zoe"},
-		"gender=Female":                 {},
-		"gender=female,male":            {"ann", "bob", "zoe"},
-		"gender=female&active=true":     {"ann"},
-		"gender:not=female":             {"bob", "odd"},
-		"gender:missing=true":           {"odd"},
-		"gender=|female":                {"ann", "zoe"},
+		"gender=female":             {"ann", "zoe"},
+		"gender=Female":             {},
+		"gender=female,male":        {"ann", "bob", "zoe"},
+		"gender=female&active=true": {"ann"},
+		"gender:not=female":         {"bob", "odd"},
+		"gender:missing=true":       {"odd"},
+		"gender=|female":            {"ann", "zoe"},
+		"gender=http://hl7.org/fhir/administrative-gender|male":            {"bob"},
+		"gender:not=http://hl7.org/fhir/administrative-gender|male":        {"ann", "odd", "zoe"},
+		"gender=http://hl7.org/fhir/administrative-gender|":                {"ann", "bob", "zoe"},
+		"gender=http://example.org/gender|male":                            {},
+		"active=http://terminology.hl7.org/CodeSystem/special-values|true": {"ann"},
+		"deceased=true":  {"bob", "odd"},
+		"deceased=false": {"ann", "zoe"},
+		"deceased=http://hl7.org/fhir/special-values|true": {"bob", "odd"},
+		"deceased:not=true":             {"ann", "zoe"},
+		"deceased=true,false":           {"ann", "bob", "odd", "zoe"},
+		"deceased:missing=true":         {"zoe"},
 		"active=true":                   {"ann"},
 		"active=false":                  {"bob"},
 		"active:not=true":               {"bob", "odd", "zoe"},
@@ -63,6 +75,14 @@ func TestRules(t *testing.T) {
 		"name=ИВАНОВ":          {"zoe"},
 		"given=a%25":           {},
 		"given=_":              {},
+		"name=%":               {},
+		"identifier=100%":      {"zoe"},
+		"identifier=100%25":    {"zoe"},
+		"identifier=AB+1":      {"zoe"},
+		"identifier=AB%2B1":    {"zoe"},
+		"identifier=AB 1":      {"bob"},
+		"identifier=AB%201":    {"bob"},
+		"identifier=%zz":       {},
 		"address=baker street": {"bob"},
 		"address-city=lon":     {"bob"},
 		"address-city=baker":   {},
@@ -110,21 +130,51 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestStrings holds how texts are compared: without case, accents and what else is
+// only another way to write a letter.
+func TestStrings(t *testing.T) {
+	t.Parallel()
+
+	names := []string{"Γιώργος", "Straße", "STRASSE", "ﬁnn", "Işık", "ISIK", "İzmir", "Łódź", "Ægir", "Œuvre", "Ǆ", "Ｊｏｅ", "Ⅳ", "José", "ſam", "Ørsted", "שָׁלוֹם", "مُحَمَّد", "Þór"}
+	var lines []string
+	for i, name := range names {
+		lines = append(lines, fmt.Sprintf(`{"resourceType":"Patient","id":"%02d","name":[{"family":%q}]}`, i, name))
+	}
+	s := newStoreOf(t, lines...)
+	for query, want := range map[string][]string{
+		"ΓΙΩΡΓΟΣ": {"Γιώργος"}, "γιωργος": {"Γιώργος"}, "Γιωργοσ": {"Γιώργος"}, "γιώργο": {"Γιώργος"},
+		"strasse": {"Straße", "STRASSE"}, "STRAẞE": {"Straße", "STRASSE"}, "straß": {"Straße", "STRASSE"},
+		"FINN": {"ﬁnn"}, "ﬁN": {"ﬁnn"}, "isik": {"Işık", "ISIK"}, "IŞIK": {"Işık", "ISIK"}, "ışık": {"Işık", "ISIK"}, "izmir": {"İzmir"},
+		"lodz": {"Łódź"}, "aegir": {"Ægir"}, "æGIR": {"Ægir"}, "OEUVRE": {"Œuvre"}, "dž": {"Ǆ"}, "joe": {"Ｊｏｅ"}, "iv": {"Ⅳ"},
+		"JOSÉ": {"José"}, "sam": {"ſam"}, "orsted": {"Ørsted"}, "שלום": {"שָׁלוֹם"}, "محمد": {"مُحَمَّد"}, "thor": {"Þór"},
+	} {
+		var found []string
+		for _, id := range s.search(t, "Patient", "family="+query) {
+			var i int
+			_, err := fmt.Sscanf(id, "%d", &i)
+			require.NoError(t, err)
+			found = append(found, names[i])
+		}
+		require.Equal(t, want, found, query)
+	}
+	require.Empty(t, s.search(t, "Patient", "family:exact=ΓΙΩΡΓΟΣ"))
+}
+
 // patients are those that TestRules searches. What of odd is not of the type
 // it should be is not found, and breaks nothing.
 var patients = []string{
-	`{"resourceType":"Patient","id":"ann","active":true,"gender":"female","birthDate":"1980-02-29",
+	`{"resourceType":"Patient","id":"ann","active":true,"deceasedBoolean":false,"gender":"female","birthDate":"1980-02-29",
 		"identifier":[{"system":"urn:mrn","value":"7","type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MR"}]}}],
 		"name":[{"family":"Müller","given":["Ann","Lee"]}],
 		"telecom":[{"system":"phone","value":"555"},{"system":"email","value":"ann@example.org"}],
 		"generalPractitioner":[{"reference":"Practitioner/p"}]}`,
 	`{"resourceType":"Patient","id":"bob","active":false,"gender":"male","birthDate":"1975",
 		"meta":{"tag":[{"system":"urn:t","code":"x"}],"security":[{"code":"R"}],"profile":["http://example.org/p"],"source":"http://example.org/s"},
-		"identifier":[{"value":"7"}],"name":[{"given":["Bob"]}],"deceasedDateTime":"2020-03-01T11:30:00+01:00",
+		"identifier":[{"value":"7"},{"value":"AB 1"}],"name":[{"given":["Bob"]}],"deceasedDateTime":"2020-03-01T11:30:00+01:00",
 		"address":[{"line":["Baker Street 1"],"city":"London"}],
 		"generalPractitioner":[{"reference":"Organization/p"}]}`,
 	`{"resourceType":"Patient","id":"zoe","gender":"female","birthDate":"1990-12",
-		"identifier":[{"system":"urn:mrn","value":"8"},{"value":"a,b|c$d\\e"}],"name":[{"text":"Иванова Зоя"}],
+		"identifier":[{"system":"urn:mrn","value":"8"},{"value":"a,b|c$d\\e"},{"value":"100%"},{"value":"AB+1"}],"name":[{"text":"Иванова Зоя"}],
 		"generalPractitioner":[{"reference":"https://example.org/fhir/Practitioner/p","identifier":{"system":"urn:npi","value":"1"}}]}`,
 	`{"resourceType":"Patient","id":"odd","active":"true","birthDate":"1980-02-30","name":"Ann","telecom":{"system":"email"},
 		"identifier":["7"],"address":[[]],"deceasedDateTime":"2020-03-01T25:00:00Z","generalPractitioner":[]}`,
@@ -136,11 +186,18 @@ func TestQuantities(t *testing.T) {
 
 	s := newStoreOf(t, observations...)
 	for query, want := range map[string][]string{
-		"value-quantity=100":                                      {"g100", "g100.4"},
-		"value-quantity=100.0":                                    {"g100"},
-		"value-quantity=1e1":                                      {"mg5"}, // from 5
-		"value-quantity=0e1":                                      {},      // up to 5
-		"value-quantity=1e2":                                      {"g100", "g100.4"},
+		"value-quantity=100":                       {"g100", "g100.4"},
+		"value-quantity=100.0":                     {"g100"},
+		"value-quantity=1e1":                       {"mg5"}, // from 5
+		"value-quantity=0e1":                       {},      // up to 5
+		"value-quantity=1e2":                       {"g100", "g100.4"},
+		"value-quantity=lt1e400":                   {"g100", "g100.4", "mg5"},
+		"value-quantity=gt-1e400":                  {"g100", "g100.4", "mg5"},
+		"value-quantity=1e400":                     {},
+		"value-quantity=ap1e-400":                  {},
+		"value-quantity=gt1e-99999999999999999999": {"g100", "g100.4", "mg5"},
+		"value-quantity=lt1e+999999":               {"g100", "g100.4", "mg5"},
+		"value-quantity=gt0.00000000000000000000000000000000000000000000000001": {"g100", "g100.4", "mg5"},
 		"value-quantity=ne100":                                    {"mg5"},
 		"value-quantity=gt100":                                    {"g100.4"},
 		"value-quantity=ge100":                                    {"g100", "g100.4"},

@@ -6,17 +6,27 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// foldSQL takes the case and the accents away from a text. Accents are what
-// Unicode lets stand apart from a letter, from U+0300 to U+036F. The database
-// must be in UTF-8. Its locale says what lower does, and that of C knows ASCII
-// alone, so the letters of other alphabets are named.
-const foldSQL = "translate(lower(regexp_replace(normalize(%s, NFD), '[\u0300-\u036f]+', '', 'g')), '" +
-	upperLetters + "', '" + lowerLetters + "')"
+// foldSQL takes the case, the accents and the differences of compatible characters,
+// such as ligatures, away from a text. The database must be in UTF-8. Its locale says
+// what lower does: that of C knows only ASCII, that of Turkish an i without a dot, and
+// others the sigma at the end of a word. So the letters of other alphabets are named.
+const foldSQL = "replace(replace(replace(replace(translate(lower(regexp_replace(normalize(%s, NFKD), '[" + marks + "]+', '', 'g')), '" +
+	upperLetters + plainFrom + "', '" + lowerLetters + plainTo + "'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th')"
 
 const (
-	upperLetters = "ÆÐØÞĐĦŁŊŒŦΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЂЄЅІЈЉЊЋЏҐҒҚҢҮҰҺӘӨԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖ"
-	lowerLetters = "æðøþđħłŋœŧαβγδεζηθικλμνξοπρστυφχψωабвгдежзиклмнопрстуфхцчшщъыьэюяђєѕіјљњћџґғқңүұһәөաբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆ"
+	// marks are the accents of letters, Hebrew points and Arabic vowel signs.
+	marks = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+
+	upperLetters = "ẞÆŒÞΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЂЄЅІЈЉЊЋЏҐҒҚҢҮҰҺӘӨԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖ"
+	lowerLetters = "ßæœþαβγδεζηθικλμνξοπρστυφχψωабвгдежзиклмнопрстуфхцчшщъыьэюяђєѕіјљњћџґғқңүұһәөաբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆ"
+
+	// What Unicode does not take apart: letters with a stroke, and variants of one.
+	plainFrom = "ςıøØłŁđĐðÐħĦŧŦŋŊ"
+	plainTo   = "σioollddddhhttnn"
 )
+
+// Fold writes a text as a search for strings compares it, given as an SQL expression.
+func Fold(expression string) string { return strings.Replace(foldSQL, "%s", expression, 1) }
 
 // parts are the members of a name and of an address that a search looks at.
 var parts = map[string][]string{
@@ -44,14 +54,12 @@ func stringValue(place fhir.Place, modifier, text string) (predicate, error) {
 		}
 		return either(equal), nil
 	case "":
-		return anyText(paths, "starts_with("+fold("t.v")+", "+fold("%s")+")", text), nil
+		return anyText(paths, "starts_with("+Fold("t.v")+", "+Fold("%s")+")", text), nil
 	case "contains":
-		return anyText(paths, "strpos("+fold("t.v")+", "+fold("%s")+") > 0", text), nil
+		return anyText(paths, "strpos("+Fold("t.v")+", "+Fold("%s")+") > 0", text), nil
 	}
 	return nil, unsupportedModifier(modifier, "missing, exact, contains")
 }
-
-func fold(expression string) string { return strings.Replace(foldSQL, "%s", expression, 1) }
 
 // anyText asks whether a string t.v at one of the paths meets a condition, in
 // which %s is the text.

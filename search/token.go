@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
@@ -25,8 +27,7 @@ func parseToken(text string) (token, error) {
 	return token{}, invalid("no code and no system in %q", text)
 }
 
-// tokenPredicate finds a token at a place. What has no system of its own, as a
-// code, can't be asked for with one: which it would have is not in the data.
+// tokenPredicate finds a token at a place.
 func tokenPredicate(place fhir.Place, t token) (predicate, error) {
 	switch place.Type {
 	case "CodeableConcept":
@@ -37,7 +38,15 @@ func tokenPredicate(place fhir.Place, t token) (predicate, error) {
 		return coded(place.Path, t, "value"), nil
 	}
 	if t.system != "" {
-		return nil, unsupported("a system can't be asked for: the data has the code alone")
+		systems := implicitSystems(place)
+		switch {
+		case len(systems) == 0:
+			return nil, unsupported("the data does not tell the system of the code")
+		case !slices.Contains(systems, t.system):
+			return never, nil
+		case t.code == "":
+			return exists(place.Path), nil
+		}
 	}
 	if place.Type != "boolean" {
 		return contains(place.Path, t.code), nil
@@ -47,6 +56,47 @@ func tokenPredicate(place fhir.Place, t token) (predicate, error) {
 		return contains(place.Path, t.code == "true"), nil
 	}
 	return nil, invalid("%q is neither true nor false", t.code)
+}
+
+// existenceValue compiles one value of a parameter that is true if there is a value
+// other than false at one of the places, as Patient.deceased, and false else.
+func existenceValue(places []fhir.Place, modifier, text string) (predicate, error) {
+	if modifier != "" && modifier != "not" {
+		return nil, unsupportedModifier(modifier, "missing, not")
+	}
+	t, err := parseToken(text)
+	if err != nil {
+		return nil, err
+	}
+	if t.code != "true" && t.code != "false" {
+		return nil, invalid("%q is neither true nor false", t.code)
+	}
+	if t.system != "" && !slices.Contains(booleanSystems, t.system) {
+		return never, nil
+	}
+	var found []predicate
+	for _, place := range places {
+		for _, form := range choiceForms(place.Path) {
+			found = append(found, matches(form, `@.type() != "boolean" && @ != null || @ == true`, nil))
+		}
+	}
+	if t.code == "false" {
+		return not(either(found)), nil
+	}
+	return either(found), nil
+}
+
+// booleanSystems are the systems of the codes true and false, as R4 and its
+// terminology write it.
+var booleanSystems = []string{"http://terminology.hl7.org/CodeSystem/special-values", "http://hl7.org/fhir/special-values"}
+
+// implicitSystems returns the systems that a code at a place can be of, though the
+// data does not name one (R4, "3.1.1.4.10 token").
+func implicitSystems(place fhir.Place) []string {
+	if place.Type == "boolean" {
+		return booleanSystems
+	}
+	return place.Systems
 }
 
 // coded finds an object with a system and, under a name of its own, a code.

@@ -33,11 +33,14 @@ type catalog struct {
 // types of these, and each with its history: that of the same place in $4, or else the
 // one with the usual name. Whether they can be read, inspect and inspectHistory decide,
 // who name the reason if not. Privileges on a relation that was dropped after the
-// snapshot was taken are unknown: lock reports that.
+// snapshot was taken are unknown: lock reports that. The partitions of a table are read one
+// by one, which its own row-level security does not cover.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, coalesce(has_schema_privilege(n.oid, 'USAGE'), true),
 	c.relname::text, c.relkind::text, a.names, a.types, a.readable,
+	row_security_active(c.oid) AND (current_setting('row_security') = 'off' OR c.relhassubclass),
 	h.relname::text, h.relkind::text, k.names, k.types, k.readable,
+	coalesce(row_security_active(h.oid) AND (current_setting('row_security') = 'off' OR h.relhassubclass), false),
 	coalesce((SELECT sum(pg_relation_size(relid))::bigint FROM pg_partition_tree(h.oid) WHERE isleaf), pg_relation_size(h.oid), 0)
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -138,8 +141,8 @@ func (c *catalog) list(ctx context.Context, db querier, n names) ([]*candidate, 
 		r, t := &found.relation, &found.table
 		var history relation
 		var historyName, historyKind *string
-		err := row.Scan(&found.oid, &t.Schema, &r.usage, &r.name, &r.kind, &r.names, &r.types, &r.readable,
-			&historyName, &historyKind, &history.names, &history.types, &history.readable, &t.HistoryBytes)
+		err := row.Scan(&found.oid, &t.Schema, &r.usage, &r.name, &r.kind, &r.names, &r.types, &r.readable, &r.hidden,
+			&historyName, &historyKind, &history.names, &history.types, &history.readable, &history.hidden, &t.HistoryBytes)
 		if err != nil {
 			return nil, err
 		}

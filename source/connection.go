@@ -11,6 +11,13 @@ import (
 type connection struct {
 	*pgxpool.Conn
 
+	// ctx ends when the connection is released or, with the cause ErrInTheWay,
+	// when it has given way.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	monitor *monitor
+
 	places []chan struct{} // what it takes one of, each
 }
 
@@ -48,13 +55,18 @@ func (s *Source) pooled(ctx context.Context, places ...chan struct{}) (*connecti
 		free(places)
 		return nil, err
 	}
-	return &connection{Conn: conn, places: places}, nil
+	c := &connection{Conn: conn, monitor: s.monitor, places: places}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	s.monitor.add(c)
+	return c, nil
 }
 
 func (c *connection) pg() *pgconn.PgConn { return c.Conn.Conn().PgConn() }
 
 // Release gives the connection back.
 func (c *connection) Release() {
+	c.monitor.remove(c)
+	c.cancel(nil)
 	c.Conn.Release()
 	free(c.places)
 }

@@ -51,11 +51,11 @@ SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM %[2]s AS r WHERE r.id = gone.
 // is. The bytes are valid until fn returns. Otherwise it is as Scan.
 func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
 	for _, name := range []string{deletions.Table.Name, deletions.Table.HistoryName} {
-		if err := pin(ctx, r.conn, false, deletions.Table.Schema, name); err != nil {
+		if err := r.pin(ctx, false, deletions.Table.Schema, name); err != nil {
 			return fmt.Errorf("source: %w", err)
 		}
 	}
-	return deletions.query(fn).run(ctx, r.conn.pg(), r.pace)
+	return r.conn.run(ctx, deletions.query(fn), r.pace)
 }
 
 func (d Deletions) query(fn func(id []byte) error) query {

@@ -32,9 +32,9 @@ var (
 	// was taken, so that its rows can't be found any more.
 	ErrRewritten = errors.New("a table was rewritten after the snapshot was taken")
 
-	// ErrInTheWay comes with ErrSnapshotGone: a session has waited too long for a
-	// table that the snapshot keeps as it is.
-	ErrInTheWay = errors.New("another session waits for a table that the snapshot keeps as it is")
+	// ErrInTheWay comes with ErrSnapshotGone: another session has waited too long
+	// for a table that the snapshot or the scan has locked.
+	ErrInTheWay = errors.New("another session waits for the table")
 )
 
 // TableError is an error that concerns the table of one resource type.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -98,3 +99,15 @@ func aidbox(name string) string {
 // manyRows fills the table patient with rows of about 1 kB.
 const manyRows = `INSERT INTO patient (id, txid, resource)
 	SELECT 'pt-' || n, n, jsonb_build_object('text', repeat(md5(n::text), 30)) FROM generate_series(1, 5000) AS n`
+
+// execute runs SQL on a connection of its own, also when the test has ended.
+func execute(t *testing.T, databaseURL, sql string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, databaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, sql)
+	require.NoError(t, err)
+}

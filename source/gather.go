@@ -60,6 +60,9 @@ type gatherer struct {
 	deadline time.Time // of reading, as the owner set it
 }
 
+// SyscallConn returns the socket.
+func (g *gatherer) SyscallConn() (syscall.RawConn, error) { return g.raw, nil }
+
 // Read is that of net.Conn. While bytes are gathered, a read that has waited
 // long enough takes what there is or, up to the owner's deadline, the next byte.
 func (g *gatherer) Read(p []byte) (int, error) {

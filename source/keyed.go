@@ -96,13 +96,13 @@ func (r *Reader) Keyed(ctx context.Context, keyed Keyed, fn func(*KeyedRow) erro
 			return fmt.Errorf("source: %w", err)
 		}
 	}
-	return keyed.query(fn).run(ctx, r.conn.pg(), r.pace)
+	return r.conn.run(ctx, keyed.query(fn), r.pace)
 }
 
 // pinRelation keeps the relation as the snapshot shows it and makes sure that it
 // has the columns of a FHIR table.
 func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
-	if err := pin(ctx, r.conn, true, relation.Schema, relation.Name); err != nil {
+	if err := r.pin(ctx, true, relation.Schema, relation.Name); err != nil {
 		return err
 	}
 	scan := relation.scan()
@@ -112,7 +112,7 @@ func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
 		wrong = checkColumns(scan.Table, fields)
 	}
 	if _, err := result.Close(); err != nil {
-		return err
+		return r.conn.explain(err)
 	}
 	return wrong
 }

@@ -39,7 +39,8 @@ type relation struct {
 	names, types []string
 	readable     []bool
 
-	usage bool // the role may use the schema
+	usage  bool // the role may use the schema
+	hidden bool // row-level security hides rows from the role, or may do so
 }
 
 func (r relation) find(name string) (columnType string, readable bool) {
@@ -84,6 +85,8 @@ func (r relation) fit(columns []column) (casts bool, reason string) {
 		return casts, "the database role of the server has no SELECT privilege on it"
 	case len(denied) > 0:
 		return casts, "the database role of the server has no SELECT privilege on the columns " + strings.Join(denied, ", ")
+	case r.hidden:
+		return casts, rowSecurityReason
 	}
 	return casts, ""
 }

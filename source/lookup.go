@@ -27,12 +27,12 @@ func (s *Source) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte
 		return fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
-	return lookup.query(fn).run(ctx, conn.pg(), s.pace)
+	return conn.run(ctx, lookup.query(fn), s.pace)
 }
 
 // Lookup is Source.Lookup under the Reader's snapshot.
 func (r *Reader) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
-	return lookup.query(fn).run(ctx, r.conn.pg(), r.pace)
+	return r.conn.run(ctx, lookup.query(fn), r.pace)
 }
 
 // Lookup is Source.Lookup under the Snapshot. It should be quick: meanwhile the

@@ -11,7 +11,7 @@ import (
 const rangesPerShare = 2
 
 // EachFunc is called once by each reader of a scan and returns what gets its rows.
-// ctx ends when any of the readers fails.
+// ctx ends when any of the readers fails or gives way.
 type EachFunc func(ctx context.Context) (fn func(*Row) error)
 
 // ScanMany is Scan by several readers at the same time, each in a goroutine and on
@@ -21,10 +21,11 @@ type EachFunc func(ctx context.Context) (fn func(*Row) error)
 // Config.Spares by all scans together. Rows that PostgreSQL looks up in an
 // index are read by one.
 //
-// The first error of a reader ends all. ScanMany returns when all have ended.
+// The first error of a reader ends all, and so does a reader that has to give way
+// (Scan). ScanMany returns when all have ended.
 func (s *Source) ScanMany(ctx context.Context, scan Scan, each EachFunc) error {
 	if s.readers(scan.Table) < 2 {
-		return s.Scan(ctx, scan, each(ctx))
+		return s.scan(ctx, scan, each)
 	}
 	lead, err := s.openLead(ctx, &scan)
 	if err != nil {
@@ -32,10 +33,11 @@ func (s *Source) ScanMany(ctx context.Context, scan Scan, each EachFunc) error {
 	}
 	defer lead.Close(ctx)
 
+	held := lead.conn.ctx
 	if lead.snapshot == "" {
-		return lead.stream(ctx, scan, each(ctx))
+		return lead.stream(held, scan, each(held))
 	}
-	return s.share(ctx, lead, scan, each)
+	return lead.conn.explain(s.share(held, lead, scan, each))
 }
 
 // readers is how many readers a table is large enough for.

@@ -28,5 +28,5 @@ func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, f
 
 	q := scan.rows(fn)
 	q.sql += " ORDER BY r.id LIMIT " + strconv.Itoa(limit)
-	return q.run(ctx, conn.pg(), s.pace)
+	return conn.run(ctx, q, s.pace)
 }

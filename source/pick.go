@@ -80,7 +80,7 @@ func (p *Picker) Pick(ctx context.Context, places []Place, fn func(n int, row *R
 		next++
 		return len(row.Resource), fn(next-1, &row)
 	}
-	err := q.run(ctx, p.reader.conn.pg(), p.reader.pace)
+	err := p.reader.conn.run(ctx, q, p.reader.pace)
 	if err == nil && next < len(places) {
 		err = fmt.Errorf("source: %w", errRowGone)
 	}

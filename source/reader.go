@@ -71,7 +71,7 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 // lives as long as the Reader is open, whatever becomes of the first holder.
 func (r *Reader) Share(ctx context.Context) (snapshotID string, err error) {
 	if snapshotID, err = exportSnapshot(ctx, r.conn.Conn.Conn()); err != nil {
-		return "", fmt.Errorf("source: share snapshot: %w", err)
+		return "", fmt.Errorf("source: share snapshot: %w", r.conn.explain(err))
 	}
 	return snapshotID, nil
 }
@@ -82,15 +82,20 @@ func (r *Reader) Share(ctx context.Context) (snapshotID string, err error) {
 // use.
 func (r *Reader) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
 	schema, name, only := scan.relation()
-	if err := pin(ctx, r.conn, only, schema, name); err != nil {
+	if err := r.pin(ctx, only, schema, name); err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
 	return r.stream(ctx, scan, fn)
 }
 
+// pin is pin on the connection of the Reader.
+func (r *Reader) pin(ctx context.Context, only bool, schema, name string) error {
+	return r.conn.explain(pin(ctx, r.conn, only, schema, name))
+}
+
 // stream is Scan of a table that is known to be as the snapshot shows it.
 func (r *Reader) stream(ctx context.Context, scan Scan, fn func(*Row) error) error {
-	return stream(ctx, r.conn.pg(), r.pace, scan, fn)
+	return r.conn.run(ctx, scan.rows(fn), r.pace)
 }
 
 // Close gives the connection back.

@@ -51,19 +51,21 @@ type Scan struct {
 // When ctx is cancelled or fn fails, the query in the server is cancelled and
 // its connection closed before Scan returns, which waits some seconds for that
 // at most. The error of fn is returned as it is.
+//
+// A scan that keeps another session from its table for Config.GiveWay is ended
+// with ErrInTheWay.
 func (s *Source) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
+	return s.scan(ctx, scan, func(context.Context) func(*Row) error { return fn })
+}
+
+// scan is Scan for rows that go to what each returns.
+func (s *Source) scan(ctx context.Context, scan Scan, each EachFunc) error {
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
-
-	return stream(ctx, conn.pg(), s.pace, scan, fn)
-}
-
-// stream runs the scan on conn, not faster than the pace.
-func stream(ctx context.Context, conn *pgconn.PgConn, pace *pace, scan Scan, fn func(*Row) error) error {
-	return scan.rows(fn).run(ctx, conn, pace)
+	return conn.run(conn.ctx, scan.rows(each(conn.ctx)), s.pace)
 }
 
 // rows is the statement of a scan that hands its rows to fn.

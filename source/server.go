@@ -43,7 +43,12 @@ const (
 
 // moveTo replaces the connection by one to the server, unless it is one already.
 func (s *Source) moveTo(ctx context.Context, c *connection, wanted server) error {
-	if serverOf(c.Conn.Conn()) == wanted || s.takeIdle(ctx, c, wanted) {
+	if serverOf(c.Conn.Conn()) == wanted {
+		return nil
+	}
+	s.monitor.remove(c) // idle, it keeps nobody waiting
+	defer s.monitor.add(c)
+	if s.takeIdle(ctx, c, wanted) {
 		return nil
 	}
 	select { // one search at a time: few connections are open beyond Config.MaxConns, and the pool has room for one

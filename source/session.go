@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
 // minServerVersion is the first version with TID range scans: before it, a
@@ -36,7 +38,8 @@ const readBuffer = gatherBytes
 // its snapshot with it. pg_settings leaves out what the server's version does not
 // know (transaction_timeout came with 17). The result identifies the server.
 const sessionSQL = `
-SELECT count(set_config(name, value, false)), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text
+SELECT pg_backend_pid(), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text,
+	count(set_config(name, value, false))
 FROM (VALUES
 	('default_transaction_read_only', 'on'),
 	('idle_in_transaction_session_timeout', '0'),
@@ -57,9 +60,19 @@ JOIN pg_settings USING (name)`
 // would outlive a Sluice that was killed.
 const vigilanceSQL = `SET client_connection_check_interval = '1s'`
 
-// prepareConfig sets what a connection needs to know before it is made.
-func prepareConfig(config *pgx.ConnConfig, applicationName string) {
-	config.RuntimeParams["application_name"] = applicationName + readerSuffix
+// sessionSettings are those of the start-up packet, beyond what every session has.
+// Functions that a view calls are looked for in the schema of the FHIR tables, and
+// nothing in it or elsewhere stands in for a function of PostgreSQL.
+func sessionSettings(cfg Config) map[string]string {
+	return map[string]string{
+		"application_name": cfg.ApplicationName + readerSuffix,
+		"row_security":     pgsession.RowSecurity(cfg.RowSecurity),
+		"search_path":      pgsession.SearchPath("pg_catalog", cfg.Schema),
+	}
+}
+
+// prepareConfig sets how a connection reads.
+func prepareConfig(config *pgx.ConnConfig) {
 	config.DialFunc = gathering(config.DialFunc)
 	config.LookupFunc = rotatingAddresses(config.LookupFunc)
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
@@ -73,11 +86,13 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 	if major := majorVersion(version); major < minServerVersion {
 		return fmt.Errorf("%w: it is PostgreSQL %s, and %d or later is needed", ErrOldServer, version, minServerVersion)
 	}
+	var pid int32
 	var at string
-	if err := conn.QueryRow(ctx, sessionSQL, pgx.QueryExecModeSimpleProtocol).Scan(nil, &at); err != nil {
+	if err := conn.QueryRow(ctx, sessionSQL, pgx.QueryExecModeSimpleProtocol).Scan(&pid, &at, nil); err != nil {
 		return fmt.Errorf("set up session: %w", err)
 	}
-	conn.PgConn().CustomData()[serverKey] = server(at)
+	data := conn.PgConn().CustomData()
+	data[pidKey], data[serverKey] = pid, server(at)
 
 	// Servers on systems that cannot look refuse the setting, and do without.
 	var pgErr *pgconn.PgError
@@ -85,6 +100,16 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("set up session: %w", err)
 	}
 	return nil
+}
+
+// pidKey is where a connection keeps the process id of its session as the server
+// knows it. PgConn.PID is what a connection pooler in between made up.
+const pidKey = "sluice.pid"
+
+// sessionPID returns the process id of the session of a prepared connection.
+func sessionPID(conn *pgx.Conn) int32 {
+	pid, _ := conn.PgConn().CustomData()[pidKey].(int32)
+	return pid
 }
 
 // majorVersion reads the first number of a server_version such as

@@ -16,10 +16,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
 // Defaults of Config.
@@ -46,15 +49,16 @@ type Config struct {
 	// DefaultCommitMargin; negative means no margin.
 	CommitMargin time.Duration
 
-	// GiveWay is how long another session may wait for a table that a Snapshot
-	// keeps as it is, before the Snapshot is given up (Snapshot.Watch). Defaults to
-	// DefaultGiveWay.
+	// GiveWay is how long another session may wait for a table that a Snapshot or
+	// a scan has locked, before the Snapshot is given up (Snapshot.Watch) or the
+	// scan ended (ErrInTheWay). Defaults to DefaultGiveWay.
 	GiveWay time.Duration
 
 	// MaxConns bounds the connections that scans and catalog queries use; what
 	// comes on top waits. Each open Snapshot holds one more, outside the bound,
-	// so that holders can never starve the scans they wait for. A search for the
-	// server of a snapshot has some more for a moment. Defaults to DefaultMaxConns.
+	// so that holders can never starve the scans they wait for; so do the monitor of
+	// long scans and, for a moment, a search for the server of a snapshot. Defaults to
+	// DefaultMaxConns.
 	MaxConns int32
 
 	// ReadRate bounds how much all scans of this Source read together, in bytes
@@ -65,6 +69,11 @@ type Config struct {
 	// ResourceTypes are those that are known to have tables of their names. Others that
 	// are asked for may have some, too, but their tables' rows are looked into.
 	ResourceTypes []string
+
+	// RowSecurity lets row-level security hide rows from the role. Without it, a table
+	// of which the role does not see all rows cannot be read (*UnreadableError), and
+	// other queries that are affected fail (HidesRows).
+	RowSecurity bool
 
 	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
 	Schema string
@@ -106,6 +115,9 @@ type Source struct {
 	pool    *pgxpool.Pool
 	single  *pgx.ConnConfig // for connections outside the pool
 
+	monitor     *monitor
+	stopMonitor func() // returns when it has stopped
+
 	places   chan struct{} // holds an element for each connection in use
 	spares   chan struct{} // and for each of these that is a spare one
 	searches chan struct{} // and for a search for a server
@@ -116,7 +128,7 @@ type Source struct {
 func Open(ctx context.Context, cfg Config) (*Source, error) {
 	cfg = cfg.withDefaults()
 
-	poolConfig, err := pgxpool.ParseConfig(cfg.URL)
+	poolConfig, err := pgsession.Parse(cfg.URL, pgsession.Options{Required: sessionSettings(cfg)})
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
@@ -126,7 +138,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		return nil
 	}
 	poolConfig.AfterConnect = prepareSession
-	prepareConfig(poolConfig.ConnConfig, cfg.ApplicationName)
+	prepareConfig(poolConfig.ConnConfig)
 
 	mapped, err := byType(cfg.Tables)
 	if err != nil {
@@ -152,12 +164,28 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		unnamed: &unnamed{known: map[tableFile][]string{}},
 		connect: s.connect,
 	}
+	s.startMonitor(ctx)
 	return s, nil
+}
+
+// startMonitor runs the monitor until Close.
+func (s *Source) startMonitor(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.monitor = &monitor{source: s, inUse: map[*connection]session{}}
+	var running sync.WaitGroup
+	running.Go(func() { s.monitor.run(ctx) })
+	s.stopMonitor = func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // Close closes the connections. It waits for running scans to end, so their
 // contexts must be cancelled first. Snapshots have their own Close.
-func (s *Source) Close() { s.pool.Close() }
+func (s *Source) Close() {
+	s.stopMonitor()
+	s.pool.Close()
+}
 
 // Ping tells whether the database answers and is one that Source can read
 // (ErrOldServer if its version is below 14, ErrNoSchema if the schema is not

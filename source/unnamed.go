@@ -46,7 +46,7 @@ SELECT c.oid, c.relfilenode, c.relname::text, c.oid = ANY(ARRAY(
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND has_schema_privilege(n.oid, 'USAGE')
-	AND c.relkind IN ('r', 'p') AND NOT row_security_active(c.oid)
+	AND c.relkind IN ('r', 'p') AND NOT (row_security_active(c.oid) AND (current_setting('row_security') = 'off' OR c.relhassubclass))
 	AND lower(c.relname) <> ALL($2) AND c.relname <> ALL($3)
 	AND NOT (c.relname LIKE '%\_history' AND EXISTS (
 		SELECT FROM pg_class AS b WHERE b.relnamespace = c.relnamespace AND b.relname = left(c.relname::text, -8)::name))

@@ -66,6 +66,10 @@ func parse(cfg Config) (place, error) {
 		return place{}, errors.New("the S3 URL can't be read: it is http(s)://key:secret@host:port/bucket/prefix, with / + ? # @ : in key and secret percent-encoded")
 	}
 
+	if hasStrayAt(cfg.URL) {
+		return place{}, errors.New("the S3 URL has an @ after the host: percent-encode @ as %40, and / in key and secret as %2F")
+	}
+
 	p := place{endpoint: &url.URL{Scheme: u.Scheme, Host: u.Host}}
 	if err := checkEndpoint(u); err != nil {
 		return place{}, fmt.Errorf("the S3 URL %w", err)
@@ -86,6 +90,14 @@ func parse(cfg Config) (place, error) {
 		return place{}, err
 	}
 	return p, nil
+}
+
+// hasStrayAt reports whether an @ follows the host of a URL. Then a slash in the
+// secret has probably made parts of it the host and the bucket, which errors show.
+func hasStrayAt(rawURL string) bool {
+	_, rest, _ := strings.Cut(rawURL, "://")
+	i := strings.IndexAny(rest, "/?#")
+	return i >= 0 && strings.Contains(rest[i:], "@")
 }
 
 // checkEndpoint wants http or https and a host.

@@ -2,11 +2,14 @@ package storage
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -26,6 +29,13 @@ var (
 	// ErrUnreachable says that no connection to the store came about, or that
 	// it broke.
 	ErrUnreachable = errors.New("the object store can't be reached")
+
+	// ErrFull means that the store has no space left, or that a quota is used up.
+	ErrFull = errors.New("the object store is full")
+
+	// ErrUnavailable means that the store answered, but with an error of its own
+	// or with something that is no answer of S3.
+	ErrUnavailable = errors.New("the object store answers with errors")
 
 	// ErrNoCredentials says that the URL has no key and the usual AWS ways
 	// found none either.
@@ -50,13 +60,27 @@ func explain(err error) error {
 	if errors.As(err, &answer) {
 		return explainAnswer(answer)
 	}
+	var syntax *xml.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
 	var network net.Error
 	var request *url.Error
-	if errors.As(err, &request) || errors.As(err, &network) {
+	if errors.As(err, &request) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return err
 }
+
+// fullCodes are what stores answer that have no space left: MinIO, Ceph, and
+// those that enforce quotas.
+var fullCodes = []string{
+	"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage", "InsufficientCapacity",
+	"QuotaExceeded", "BucketQuotaExceeded", "ExceededQuota",
+}
+
+// busyCodes are what stores answer that are overloaded, whatever the status.
+var busyCodes = []string{"SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "TooManyRequests", "ServiceUnavailable", "InternalError"}
 
 // explainAnswer sorts what the store itself said. Its code is named, since the
 // texts differ from store to store and some are empty.
@@ -72,6 +96,12 @@ func explainAnswer(answer minio.ErrorResponse) error {
 		// Not always with a status of refusal: one object of many that could
 		// not be deleted has none of its own.
 		return fmt.Errorf("%w (%s): %w", ErrAccessDenied, answer.Code, answer)
+	}
+	switch {
+	case answer.StatusCode == http.StatusInsufficientStorage, slices.Contains(fullCodes, answer.Code):
+		return fmt.Errorf("%w (%s): %w", ErrFull, answer.Code, answer)
+	case answer.StatusCode >= http.StatusInternalServerError, answer.StatusCode == http.StatusTooManyRequests, slices.Contains(busyCodes, answer.Code):
+		return fmt.Errorf("%w (%d %s): %w", ErrUnavailable, answer.StatusCode, answer.Code, answer)
 	}
 	if answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized {
 		return fmt.Errorf("%w (%s): %w", ErrAccessDenied, answer.Code, answer)

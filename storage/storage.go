@@ -94,6 +94,31 @@ func (b *Bucket) Check(ctx context.Context) error {
 	return nil
 }
 
+// writeCheckKey is the object that CheckWrite begins.
+const writeCheckKey = "sluice-write-check"
+
+// CheckWrite reports whether these credentials may list the bucket and write to
+// it. It begins an upload and removes it, so that nothing becomes visible. Its
+// errors are those of Check, ErrFull and ErrUnavailable.
+func (b *Bucket) CheckWrite(ctx context.Context) error {
+	if err := b.Check(ctx); err != nil {
+		return err
+	}
+	u := &upload{
+		store:      minio.Core{Client: b.probe},
+		bucket:     b.place.bucket,
+		name:       b.place.prefix + writeCheckKey,
+		encryption: b.place.encryption,
+	}
+	if err := u.begin(ctx); err != nil {
+		return fmt.Errorf("storage: bucket %s: %w", b.place.bucket, err)
+	}
+	if err := u.abort(ctx); err != nil {
+		return fmt.Errorf("storage: bucket %s: %w", b.place.bucket, err)
+	}
+	return nil
+}
+
 // Close drops the idle connections to the store. Running calls go on.
 func (b *Bucket) Close() {
 	b.transport.CloseIdleConnections()

@@ -25,18 +25,26 @@ type Check struct {
 // Readiness runs the checks of a process and caches their results. It is safe
 // for concurrent use.
 type Readiness struct {
-	checks []Check
 	logger *slog.Logger
 
-	mu   sync.Mutex
-	at   time.Time
-	last Report
+	mu     sync.Mutex
+	checks []Check
+	at     time.Time
+	last   Report
 }
 
 // NewReadiness returns a Readiness of these checks, which logs the errors that
 // they return.
 func NewReadiness(logger *slog.Logger, checks ...Check) *Readiness {
 	return &Readiness{checks: checks, logger: logger}
+}
+
+// Add adds a check, for a part that is made after the Readiness.
+func (r *Readiness) Add(check Check) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.checks = append(r.checks, check)
+	r.at = time.Time{} // the last report lacks it
 }
 
 // Report is the result of all checks. It names the ones that fail; the reasons

@@ -24,7 +24,7 @@ func TestCancelWhileRunning(t *testing.T) {
 	f.await(t, id, jobs.Cancelled)
 	f.requireNothing(t, id)
 	f.eventually(t, "no job is left", func() bool { // River writes the ends of jobs down together
-		return f.count(t, `SELECT count(*) FROM river_job WHERE state NOT IN ('cancelled', 'completed')`) == 0
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE state NOT IN ('cancelled', 'completed')`) == 0
 	})
 }
 

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 
 	"github.com/riverqueue/river"
 
@@ -25,7 +26,8 @@ func (w *cleanupWorker) Work(ctx context.Context, job *river.Job[jobs.CleanupArg
 	return ended(ctx, err)
 }
 
-// expireWorker ends the life of exports that were kept long enough.
+// expireWorker ends the life of exports that were kept long enough, and cancels
+// those of clients that have expired.
 type expireWorker struct {
 	river.WorkerDefaults[jobs.ExpireArgs]
 
@@ -33,5 +35,6 @@ type expireWorker struct {
 }
 
 func (w *expireWorker) Work(ctx context.Context, _ *river.Job[jobs.ExpireArgs]) error {
-	return ended(ctx, w.store.Expire(ctx))
+	_, err := w.store.CancelExpired(ctx)
+	return ended(ctx, errors.Join(w.store.Expire(ctx), err))
 }

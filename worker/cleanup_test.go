@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"net/url"
 	"testing"
 	"time"
 
@@ -18,7 +17,7 @@ func TestExpiry(t *testing.T) {
 	f.await(t, old, jobs.Completed)
 	running.stop(t)
 	require.Len(t, f.keys(t, old), 3)
-	f.exec(t, `DELETE FROM river_job WHERE kind = 'expire'`) // it was due a minute ago
+	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_expire'`) // it was due a minute ago
 
 	f.start(t, options{})
 	young := f.accept(t, jobs.Request{})
@@ -44,16 +43,34 @@ func TestCleanupDenied(t *testing.T) {
 	running.stop(t)
 	require.NoError(t, f.store.Cancel(t.Context(), id, client))
 
-	u, err := url.Parse(f.bucketURL)
-	require.NoError(t, err)
-	u.User = url.UserPassword(u.User.Username(), "wrong")
-	running = f.start(t, options{bucketURL: u.String()})
+	store := newWeather(t, f.bucketURL)
+	store.denyDeletes.Store(true)
+	running = f.start(t, options{bucketURL: store.url})
 	f.eventually(t, "it was denied", func() bool {
-		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'cleanup' AND errors IS NOT NULL`) == 1
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_cleanup' AND errors IS NOT NULL`) == 1
 	})
+	require.NoError(t, running.worker.Ready(t.Context()), "it can read and write")
 	running.stop(t)
 	require.Len(t, f.keys(t, id), 3)
 
 	f.start(t, options{})
+	f.requireNothing(t, id)
+}
+
+// The unfinished exports of a client that has expired are cancelled.
+func TestClientExpired(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "encounter")
+	defer open()
+	running := f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 1)
+	f.exec(t, `INSERT INTO sluice.client (id, scopes, expires_at) VALUES ($1, '{system/*.rs}', now())`, client)
+	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_expire'`) // it was due a minute ago
+	running.stop(t)
+
+	f.start(t, options{})
+	f.await(t, id, jobs.Cancelled)
 	f.requireNothing(t, id)
 }

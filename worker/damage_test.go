@@ -187,7 +187,7 @@ func (f *fixture) loseLate(t *testing.T, request jobs.Request) uuid.UUID {
 	f.start(t, options{partBytes: 3 * 8192, slots: 2})
 	id := f.accept(t, request)
 	f.eventually(t, "the export could not be completed", func() bool {
-		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'export' AND errors IS NOT NULL`) == 1
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_export' AND errors IS NOT NULL`) == 1
 	})
 	if request.PartialManifests {
 		export, err := f.store.Get(t.Context(), id)

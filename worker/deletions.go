@@ -50,7 +50,7 @@ func planDeletions(wanted selection, export jobs.Export, tables []source.Table, 
 			Kind:         jobs.Deletions,
 			ResourceType: table.Type,
 			Scan:         scan,
-			ObjectKey:    fmt.Sprintf("%s/deleted/%s.0001%s", export.ID, table.Type, fileSuffix),
+			ObjectKey:    fmt.Sprintf("%s/deleted/%s.deleted.0001%s", export.ID, table.Type, fileSuffix),
 			Bytes:        table.HistoryBytes,
 		})
 	}

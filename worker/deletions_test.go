@@ -79,7 +79,7 @@ func TestDeletions(t *testing.T) {
 	slices.Sort(want)
 	require.Equal(t, want, f.deleted(t, id))
 	require.Equal(t, []jobs.ManifestOutput{
-		f.output(t, "Bundle", id.String()+"/deleted/Patient.0001.ndjson.gz", 2),
+		f.output(t, "Bundle", id.String()+"/deleted/Patient.deleted.0001.ndjson.gz", 2),
 	}, f.manifest(t, id).Deleted)
 	require.Len(t, f.lines(t, id, "Patient"), 16, "as many as without deletions")
 
@@ -202,7 +202,7 @@ func TestDeletionsFail(t *testing.T) {
 	f.start(t, options{})
 	id := f.accept(t, jobs.Request{ChangedAfter: time.Unix(0, 0)})
 	export := f.await(t, id, jobs.Failed)
-	require.Contains(t, export.Failure, "deleted/Patient.0001.ndjson.gz: ")
+	require.Contains(t, export.Failure, "deleted/Patient.deleted.0001.ndjson.gz: ")
 	f.requireNothing(t, id)
 }
 

@@ -28,7 +28,7 @@ type exportWorker struct {
 // Timeout bounds the life of an export and its snapshot, from the kick-off on
 // and over all processes that take it in turn.
 func (w *exportWorker) Timeout(job *river.Job[jobs.ExportArgs]) time.Duration {
-	return max(time.Until(job.CreatedAt.Add(w.config.MaxAge)), time.Second)
+	return max(job.CreatedAt.Add(w.config.MaxAge).Sub(w.config.Clock.Now()), time.Second)
 }
 
 // Work runs the export. One that has ended meanwhile needs no more.
@@ -85,7 +85,11 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 		if err != nil {
 			return err
 		}
-		return w.complete(ctx, read)
+		if err := w.complete(ctx, read); err != nil {
+			return err
+		}
+		endWait(ctx, w.store, w.config.Logger, export.ID, true)
+		return nil
 	})
 }
 
@@ -147,9 +151,10 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	if err != nil {
 		return export, err
 	}
-	if err := w.store.Start(ctx, export.ID, export.Generation, plan); err != nil {
+	if err := w.store.Start(ctx, export, plan); err != nil {
 		return export, err
 	}
+	endWait(ctx, w.store, w.config.Logger, export.ID, false)
 	return w.await(ctx, export, snapshot)
 }
 

@@ -52,7 +52,7 @@ func TestExport(t *testing.T) {
 		Error: []jobs.ManifestOutput{},
 	}, f.manifest(t, id))
 
-	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('export', 'part') AND state <> 'completed'`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND state <> 'completed'`))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
 	require.Zero(t, f.uploads(t))
 }
@@ -61,9 +61,13 @@ func TestExport(t *testing.T) {
 func (f *fixture) output(t *testing.T, resourceType, key string, count int64) jobs.ManifestOutput {
 	t.Helper()
 	stored := f.object(t, key)
+	longest := 0
+	for _, line := range unzip(t, stored) {
+		longest = max(longest, len(line))
+	}
 	return jobs.ManifestOutput{
 		Type: resourceType, URL: key, Count: count, FileSize: int64(len(stored)),
-		Extension: &jobs.FileExtension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored))},
+		Extension: &jobs.FileExtension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored)), MaxLineBytes: int64(longest)},
 	}
 }
 

@@ -2,14 +2,11 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
@@ -62,7 +59,7 @@ func (f *failures) HandleError(ctx context.Context, job *rivertype.JobRow, err e
 	case !carries(job) && job.Attempt >= job.MaxAttempts:
 		logger.ErrorContext(ctx, "job given up")
 		return nil
-	case !carries(job), job.Attempt < job.MaxAttempts && passes(err):
+	case !carries(job), job.Attempt < job.MaxAttempts && classify(err).kind != permanent:
 		logger.WarnContext(ctx, "job failed, to be tried again")
 		return nil
 	case !f.giveUp(ctx, job, publicReason(err)):
@@ -86,44 +83,19 @@ func (f *failures) HandlePanic(ctx context.Context, job *rivertype.JobRow, value
 // giveUpTimeout bounds the writing down of a failure.
 const giveUpTimeout = 10 * time.Second
 
-// giveUp fails the export that the job belongs to, and tells whether it has
-// ended now.
+// giveUp fails the export that the job belongs to, and reports whether nothing is
+// left to do: the export has ended, or the attempt is stale and decides nothing.
 func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason string) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
 	defer cancel()
 
-	var args struct {
-		ExportID uuid.UUID `json:"export_id"`
-	}
-	err := json.Unmarshal(job.EncodedArgs, &args)
+	attempt, err := jobs.NewAttempt(job)
 	if err == nil {
-		err = f.store.Fail(ctx, args.ExportID, reason)
+		err = f.store.FailAttempt(ctx, attempt, reason)
 	}
 	if err != nil && !errors.Is(err, jobs.ErrOver) {
-		f.logger.ErrorContext(ctx, "failure of an export not written down", "export", args.ExportID, "reason", reason, "error", err)
+		f.logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "reason", reason, "error", err)
 		return false
-	}
-	return true
-}
-
-// passes tells whether what went wrong may be better next time.
-func passes(err error) bool {
-	var column *source.ColumnError
-	var unreadable *source.UnreadableError
-	if errors.As(err, &column) || errors.As(err, &unreadable) {
-		return false
-	}
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && isFinal(pgErr.Code) {
-		return false
-	}
-	for _, final := range []error{
-		errTooLong, jobs.ErrDamaged, jobs.ErrShown, source.ErrOldServer, source.ErrNoTable, source.ErrNoAddresses,
-		storage.ErrAccessDenied, storage.ErrNoBucket, storage.ErrNoCredentials, storage.ErrTooLarge,
-	} {
-		if errors.Is(err, final) {
-			return false
-		}
 	}
 	return true
 }
@@ -141,6 +113,9 @@ func publicReason(err error) string {
 		return table.Type + ": " + publicReason(table.Err)
 	}
 
+	if f, ok := classifyStore(err); ok && !errors.Is(err, errTooLong) {
+		return f.reason
+	}
 	var column *source.ColumnError
 	var unreadable *source.UnreadableError
 	var pgErr *pgconn.PgError
@@ -162,11 +137,10 @@ func publicReason(err error) string {
 		return "the database's snapshot was lost"
 	case errors.Is(err, storage.ErrTooLarge):
 		return "the file became larger than the object store allows"
-	case errors.Is(err, storage.ErrAccessDenied), errors.Is(err, storage.ErrNoBucket),
-		errors.Is(err, storage.ErrNoCredentials), errors.Is(err, storage.ErrUnreachable):
-		return "the object store could not be written to"
 	case errors.As(err, &column), errors.Is(err, source.ErrOldServer):
 		return "the source database is not laid out as expected"
+	case source.HidesRows(err):
+		return source.RowSecurityText
 	case errors.As(err, &pgErr):
 		return sourceReason(pgErr)
 	case errors.As(err, &connect):
@@ -185,13 +159,4 @@ func sourceReason(err *pgconn.PgError) string {
 		return "the table was locked too long by another session, such as one that rewrites or alters it"
 	}
 	return fmt.Sprintf("the database reported an error (SQLSTATE %s)", err.Code)
-}
-
-// isFinal tells whether an SQLSTATE stays the same whoever asks, and how often.
-// A password that is wrong is not of these: another process may have the right
-// one.
-func isFinal(code string) bool {
-	return strings.HasPrefix(code, "22") || // data exceptions
-		strings.HasPrefix(code, "42") || // no such table, no right to read it, …
-		code == "XX001" || code == "XX002" // corrupted data, corrupted index
 }

@@ -1,8 +1,8 @@
 package worker_test
 
 import (
+	"fmt"
 	"log/slog"
-	"net/url"
 	"testing"
 	"time"
 
@@ -15,7 +15,7 @@ import (
 // requireNoRetry fails when a job of the exports was tried more than once.
 func (f *fixture) requireNoRetry(t *testing.T) {
 	t.Helper()
-	require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE kind IN ('export', 'part') AND attempt > 1`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND attempt > 1`))
 }
 
 func TestTableDenied(t *testing.T) {
@@ -91,34 +91,23 @@ func TestDataError(t *testing.T) {
 	f.requireNothing(t, id)
 }
 
-// Nothing that the store or the database says of itself reaches the client.
-func TestStoreDenies(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, setup())
-	u, err := url.Parse(f.bucketURL)
-	require.NoError(t, err)
-	u.User = url.UserPassword(u.User.Username(), "wrong")
-	f.start(t, options{bucketURL: u.String()})
-	id := f.accept(t, jobs.Request{})
-	export := f.await(t, id, jobs.Failed)
-
-	require.Regexp(t, `^(Encounter|Patient).0001.ndjson.gz: the object store could not be written to$`, export.Failure)
-	f.requireNoRetry(t)
-}
-
 // A fault that may pass is not tried for ever.
 func TestLastAttempt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	id := f.accept(t, jobs.Request{})
-	f.exec(t, `UPDATE river_job SET max_attempts = 2`)
-	refused := newProxy(t, f.sourceURL)
-	refused.refuse()
-	f.start(t, options{sourceURL: refused.url})
+	f.gate(t, "patient")
+	f.countAttempts(t, 2)
+	f.start(t, options{slots: 1})
+	id := f.accept(t, jobs.Request{Types: []string{"Patient"}})
+	for range 2 {
+		f.awaitReaders(t, 1)
+		require.Equal(t, 1, f.count(t, terminateReadersSQL))
+		f.eventually(t, "the attempt has ended", func() bool {
+			return f.count(t, atGateSQL) == 0
+		})
+	}
 	export := f.await(t, id, jobs.Failed)
-
-	require.Equal(t, "the database could not be reached", export.Failure)
-	require.Equal(t, 2, f.count(t, `SELECT attempt FROM river_job WHERE kind = 'export'`))
+	require.Equal(t, "Patient.0001.ndjson.gz: the database reported an error (SQLSTATE 57P01)", export.Failure)
 }
 
 func TestTooLong(t *testing.T) {
@@ -140,7 +129,7 @@ func TestPanic(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	ids := []uuid.UUID{f.accept(t, jobs.Request{}), f.accept(t, jobs.Request{})}
-	f.exec(t, `UPDATE river_job SET max_attempts = 1`)
+	f.exec(t, `UPDATE sluice.river_job SET max_attempts = 1`)
 	log := &logBuffer{}
 	running := f.start(t, options{noSource: true, logger: slog.New(slog.NewJSONHandler(log, nil))})
 	for _, id := range ids {
@@ -166,4 +155,24 @@ func TestFailureWrittenDownLater(t *testing.T) {
 
 	require.Equal(t, "Encounter: table encounter cannot be read: the database role of the server has no SELECT privilege on it", export.Failure)
 	f.requireNothing(t, id)
+}
+
+// A failure of an attempt whose part was taken over says nothing of the attempt
+// that now reads the part.
+func TestStaleFailure(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	open := f.gate(t, "patient")
+	const gateSQL = `CREATE OR REPLACE FUNCTION gate() RETURNS boolean LANGUAGE plpgsql AS
+		'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN 1 / %s = 1; END'`
+	f.exec(t, fmt.Sprintf(gateSQL, "0"))
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{})
+	f.awaitReaders(t, 1)
+	// As others would leave it that took the part and died an hour ago.
+	f.exec(t, `UPDATE sluice.river_job SET attempted_at = attempted_at - interval '1 hour' WHERE kind = 'sluice_part' AND state = 'running';
+		UPDATE sluice.part SET attempt = attempt + 1, lease_until = now() - interval '1 hour' WHERE state = 'running'`)
+	open()
+	f.exec(t, fmt.Sprintf(gateSQL, "1"))
+	f.requireWhole(t, f.await(t, id, jobs.Completed))
 }

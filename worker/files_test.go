@@ -104,8 +104,8 @@ func (f *fixture) manifest(t *testing.T, id uuid.UUID) (m manifest) {
 func (f *fixture) requireNothing(t *testing.T, id uuid.UUID) {
 	t.Helper()
 	f.eventually(t, "it is cleaned up", func() bool {
-		return f.count(t, `SELECT count(*) FROM river_job WHERE args->>'export_id' = $1
-			AND kind = 'cleanup' AND state = 'completed'`, id.String()) == 1
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE args->>'export_id' = $1
+			AND kind = 'sluice_cleanup' AND state = 'completed'`, id.String()) == 1
 	})
 	f.eventually(t, "no session is left", func() bool {
 		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0

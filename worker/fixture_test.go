@@ -40,7 +40,13 @@ type fixture struct {
 // newFixture makes the FHIR tables by the setup's SQL.
 func newFixture(t *testing.T, setup string) *fixture {
 	t.Helper()
-	f := &fixture{url: sourcetest.Database(t), bucketURL: storagetest.Bucket(t)}
+	return newFixtureOn(t, sourcetest.Database(t), setup)
+}
+
+// newFixtureOn is newFixture in a database of the caller.
+func newFixtureOn(t *testing.T, databaseURL, setup string) *fixture {
+	t.Helper()
+	f := &fixture{url: databaseURL, bucketURL: storagetest.Bucket(t)}
 	f.db = openPool(t, f.url, 0)
 	_, err := migrations.Up(t.Context(), f.db)
 	require.NoError(t, err)
@@ -101,10 +107,13 @@ func (f *fixture) exec(t *testing.T, sql string, args ...any) {
 // reads the fixture's tables into its bucket.
 type options struct {
 	sourceURL, bucketURL string
+	stateURL             string
 	databaseConns        int32
+	fit                  func(context.Context) error
 	giveWay              time.Duration
 	maxAge               time.Duration
 	maxFileBytes         int64
+	outageLimit          time.Duration
 	partBytes            int64
 	retention            time.Duration
 	slots                int
@@ -116,19 +125,23 @@ type options struct {
 // start runs a worker until it is stopped or the test ends.
 func (f *fixture) start(t *testing.T, opts options) *running {
 	t.Helper()
-	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), GiveWay: opts.giveWay})
+	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), GiveWay: opts.giveWay, RowSecurity: true})
 	require.NoError(t, err)
 	t.Cleanup(src.Close)
 
 	if opts.noSource {
 		src = nil
 	}
+	pool := openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns)
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
-		Database:     openPool(t, f.url, opts.databaseConns),
+		Clock:        jobs.NewClock(pool),
+		Database:     pool,
+		Fit:          opts.fit,
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
 		MaxAge:       opts.maxAge,
 		MaxFileBytes: opts.maxFileBytes,
+		OutageLimit:  opts.outageLimit,
 		PartBytes:    opts.partBytes,
 		Retention:    opts.retention,
 		Slots:        opts.slots,
@@ -138,7 +151,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	require.NoError(t, err)
 
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{interrupt: cancel, ended: make(chan struct{})}
+	r := &running{worker: w, interrupt: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		r.err = w.Run(ctx)
@@ -149,6 +162,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 
 // running is a worker at work. interrupt tells it to stop.
 type running struct {
+	worker    *worker.Worker
 	interrupt func()
 	ended     chan struct{}
 	err       error
@@ -190,8 +204,8 @@ func (f *fixture) await(t *testing.T, id uuid.UUID, state jobs.State) jobs.Expor
 	})
 	f.eventually(t, "its jobs have ended", func() bool {
 		return f.count(t, `
-		SELECT count(*) FROM river_job 
-			WHERE args->>'export_id' = $1 AND kind <> 'cleanup' AND finalized_at IS NULL`, id.String()) == 0
+		SELECT count(*) FROM sluice.river_job 
+			WHERE args->>'export_id' = $1 AND kind <> 'sluice_cleanup' AND finalized_at IS NULL`, id.String()) == 0
 	})
 	return export
 }

@@ -32,6 +32,7 @@ type gate struct {
 
 	fit    func(context.Context) error
 	logger *slog.Logger
+	unfit  func(context.Context, error) // stops this process from taking jobs
 
 	mu       sync.Mutex
 	reason   string // logged last
@@ -42,11 +43,11 @@ var _ rivertype.HookWorkBegin = (*gate)(nil)
 
 // WorkBegin is called by River before each job.
 func (g *gate) WorkBegin(ctx context.Context, job *rivertype.JobRow) error {
-	err := g.fit(ctx)
-	if err == nil {
-		err = jobs.CheckRequired(job.EncodedArgs)
+	if err := g.fit(ctx); err != nil {
+		g.unfit(ctx, err)
+		return river.JobSnooze(giveBackTime)
 	}
-	if err != nil {
+	if err := jobs.CheckRequired(job.EncodedArgs); err != nil {
 		return g.giveBack(ctx, job, err)
 	}
 	return nil

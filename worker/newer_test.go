@@ -15,9 +15,9 @@ import (
 func TestNewerWork(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]struct{ newer, known string }{
-		"export job":     {`UPDATE river_job SET args = args || '{"requires": 1000}'`, `UPDATE river_job SET args = args - 'requires'`},
+		"export job":     {`UPDATE sluice.river_job SET args = args || '{"requires": 1000}'`, `UPDATE sluice.river_job SET args = args - 'requires'`},
 		"request":        {`UPDATE sluice.export SET request = request || '{"from_the_future": true}'`, `UPDATE sluice.export SET request = request - 'from_the_future'`},
-		"part job":       {futureParts(`NEW.args = NEW.args || '{"requires": 1000}'`, "river_job", `NEW.kind = 'part'`), pastParts("river_job", `UPDATE river_job SET args = args - 'requires'`)},
+		"part job":       {futureParts(`NEW.args = NEW.args || '{"requires": 1000}'`, "sluice.river_job", `NEW.kind = 'sluice_part'`), pastParts("sluice.river_job", `UPDATE sluice.river_job SET args = args - 'requires'`)},
 		"plan":           {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'resources'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
 		"deletions plan": {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'deletions'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
 		"blocks plan":    {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'blocks'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
@@ -35,16 +35,27 @@ func TestNewerWork(t *testing.T) {
 			f.awaitGivenBack(t, id)
 			f.exec(t, sql.known)
 			f.await(t, id, jobs.Completed)
-			require.Zero(t, f.count(t, `SELECT count(*) FROM river_job WHERE attempt > 1 OR cardinality(errors) > 0`))
+			require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE attempt > 1 OR cardinality(errors) > 0`))
 		})
 	}
+}
+
+// Work that asks for a newer worker does not wait for one for ever.
+func TestNewerWorkBeyondMaxAge(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	id := f.accept(t, jobs.Request{})
+	f.exec(t, `UPDATE river_job SET args = args || '{"requires": 1000}'`)
+	f.exec(t, `UPDATE sluice.export SET created_at = now() - interval '25 hours'`)
+	f.start(t, options{})
+	require.Equal(t, "the export took longer than the server allows", f.await(t, id, jobs.Failed).Failure)
 }
 
 // awaitGivenBack waits until a job of the export was given back, twice.
 func (f *fixture) awaitGivenBack(t *testing.T, id uuid.UUID) {
 	t.Helper()
 	f.eventually(t, "a job is given back", func() bool {
-		return f.count(t, `SELECT count(*) FROM river_job WHERE args->>'export_id' = $1 AND (metadata->>'snoozes')::integer >= 2`, id.String()) > 0
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE args->>'export_id' = $1 AND (metadata->>'snoozes')::integer >= 2`, id.String()) > 0
 	})
 	export, err := f.store.Get(t.Context(), id)
 	require.NoError(t, err)

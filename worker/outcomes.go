@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -26,17 +28,30 @@ type outcomes struct {
 	lines bytes.Buffer
 	count int64
 	more  int64 // those that are too many to tell
+
+	offloaded map[string]int // values stored elsewhere, by resource type
 }
 
 // add takes one issue.
 func (o *outcomes) add(issue dump.Issue) {
+	if issue.Offloaded > 0 {
+		if o.offloaded == nil {
+			o.offloaded = map[string]int{}
+		}
+		o.offloaded[issue.ResourceType] += issue.Offloaded
+		return
+	}
 	if o.count >= maxOutcomes {
 		o.more++
 		return
 	}
+	result := "it is exported as it is stored"
+	if issue.Omitted {
+		result = "it is not exported"
+	}
 	o.write(fhir.OutcomeIssue{
 		Code:        "structure",
-		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; it is exported as it is stored", issue.ResourceType, issue.ID, issue.Path, issue.Reason),
+		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; %s", issue.ResourceType, issue.ID, issue.Path, issue.Reason, result),
 		Expression:  []string{issue.Path},
 	})
 }
@@ -58,6 +73,10 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 		o.write(fhir.OutcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.more)})
 	}
 	plain := int64(o.lines.Len())
+	longest := 0
+	for line := range bytes.Lines(o.lines.Bytes()) {
+		longest = max(longest, len(line)-len("\n"))
+	}
 	packed, err := o.pack()
 	if err != nil {
 		return jobs.File{}, nil, err
@@ -69,6 +88,7 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 		ObjectKey:    key,
 		Resources:    o.count,
 		PlainBytes:   plain,
+		MaxLineBytes: int64(longest),
 		Bytes:        int64(packed.Len()),
 		SHA256:       sum[:],
 	}
@@ -79,6 +99,12 @@ func (o *outcomes) stage(ctx context.Context, bucket *storage.Bucket, key string
 // addTo adds the file of the outcomes, if there are some, to what the part has
 // sent.
 func (o *outcomes) addTo(ctx context.Context, bucket *storage.Bucket, part jobs.Part, sent written) (written, error) {
+	for _, resourceType := range slices.Sorted(maps.Keys(o.offloaded)) {
+		o.write(fhir.OutcomeIssue{
+			Code:        "incomplete",
+			Diagnostics: fmt.Sprintf("%s: values stored outside of the database: %d; they are exported as pointers", resourceType, o.offloaded[resourceType]),
+		})
+	}
 	if o.count == 0 {
 		return sent, nil
 	}
@@ -103,9 +129,11 @@ func (o *outcomes) pack() (*bytes.Buffer, error) {
 	return &packed, nil
 }
 
-// outcomesKey is where the outcomes of a part go: beside its first file, in a
-// folder of their own, since a resource type can be named OperationOutcome too.
+// outcomesKey returns the key of a part's outcomes: error/Patient.errors.0003.ndjson.gz
+// for a part whose first file is Patient.0003.ndjson.gz. Base names are unique
+// within an export, so that a client can save its files to one directory.
 func outcomesKey(objectKey string) string {
 	folder, file := path.Split(objectKey)
-	return folder + "error/" + strings.TrimSuffix(file, fileSuffix) + ".OperationOutcome" + fileSuffix
+	name, number, _ := strings.Cut(file, ".")
+	return folder + "error/" + name + ".errors." + number
 }

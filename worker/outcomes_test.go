@@ -3,7 +3,10 @@ package worker_test
 import (
 	"encoding/json"
 	"fmt"
+	"path"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,7 +65,7 @@ func TestOutcomes(t *testing.T) {
 	require.Equal(t, []string{"Encounter.subject"}, issue.Expression)
 
 	require.Equal(t, []jobs.ManifestOutput{
-		f.output(t, "OperationOutcome", id.String()+"/error/Encounter.0001.OperationOutcome.ndjson.gz", 2),
+		f.output(t, "OperationOutcome", id.String()+"/error/Encounter.errors.0001.ndjson.gz", 2),
 	}, f.manifest(t, id).Error)
 }
 
@@ -98,4 +101,53 @@ func TestAttributes(t *testing.T) {
 	line := f.lines(t, id, "Patient")[0]
 	require.Contains(t, line, `"extension":[{"url":"urn:race","valueCode":"x"}]`)
 	require.Contains(t, line, `"citizenship":"ru"`)
+}
+
+// A row that is not a resource is in no FHIR file, counted nowhere, and reported.
+func TestNotResources(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup()+`INSERT INTO patient (id, txid, resource) VALUES ('number', 9001, '17'), ('array', 9002, '[1, 2]'), ('null', 9003, 'null')`)
+	f.start(t, options{})
+
+	id := f.accept(t, jobs.Request{FHIR: true, Types: []string{"Patient"}})
+	f.await(t, id, jobs.Completed)
+	lines := f.lines(t, id, "Patient")
+	require.Len(t, lines, 200)
+	for _, line := range lines {
+		require.Equal(t, byte('{'), line[0], line)
+	}
+	files, err := f.store.Files(t.Context(), id)
+	require.NoError(t, err)
+	var told []string
+	for _, o := range f.outcomes(t, files.Outcomes) {
+		told = append(told, o.Issue[0].Diagnostics)
+	}
+	require.ElementsMatch(t, []string{
+		"Patient/number: Patient: not an object; it is not exported",
+		"Patient/array: Patient: not an object; it is not exported",
+		"Patient/null: Patient: not an object; it is not exported",
+	}, told)
+	require.EqualValues(t, 200, f.manifest(t, id).Output[0].Count)
+}
+
+// A client that saves all files of a manifest to one directory keeps them all.
+func TestBaseNamesAreDistinct(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup()+fmt.Sprintf(badEncounters, 2)+`
+INSERT INTO encounter_history (id, txid, ts, resource_type, status, resource) VALUES ('gone', 9999, now(), 'Encounter', 'deleted', '{}');
+UPDATE encounter SET ts = now()`)
+	f.start(t, options{})
+
+	id := f.accept(t, jobs.Request{FHIR: true, ChangedAfter: time.Now().Add(-time.Hour), Warnings: []jobs.Warning{{Code: "invalid", Text: "x"}}})
+	f.await(t, id, jobs.Completed)
+	m := f.manifest(t, id)
+	require.NotEmpty(t, m.Output)
+	require.NotEmpty(t, m.Deleted)
+	require.Greater(t, len(m.Error), 1)
+	seen := map[string]string{}
+	for _, file := range slices.Concat(m.Output, m.Deleted, m.Error) {
+		name := path.Base(file.URL)
+		require.Empty(t, seen[name], "%s and %s have one name", seen[name], file.URL)
+		seen[name] = file.URL
+	}
 }

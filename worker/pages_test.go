@@ -52,7 +52,7 @@ func TestPages(t *testing.T) {
 	require.Equal(t, []string{"Patient.0001.ndjson.gz"}, keys)
 	require.True(t, more)
 	keys, more = page(3)
-	require.Equal(t, []string{"error/request.OperationOutcome.ndjson.gz"}, keys)
+	require.Equal(t, []string{"error/request.errors.ndjson.gz"}, keys)
 	require.False(t, more)
 	keys, _ = page(4)
 	require.Empty(t, keys)

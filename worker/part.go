@@ -45,11 +45,15 @@ func (w *partWorker) Timeout(*river.Job[jobs.PartArgs]) time.Duration { return w
 // Work does the part. One that is no longer wanted needs no more.
 func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) error {
 	part, err := w.store.Hold(ctx, job.Args)
+	var wrote bool
 	if err == nil {
-		err = w.run(ctx, job, part)
+		wrote, err = w.run(ctx, job, part)
 	}
 	switch {
 	case err == nil:
+		if part.ExportWaits {
+			endWait(ctx, w.store, w.config.Logger, job.Args.ExportID, wrote)
+		}
 		return nil
 	case errors.Is(err, jobs.ErrOver):
 		w.config.Logger.InfoContext(ctx, "part no longer wanted", "part", part.ObjectKey, "error", err)
@@ -76,11 +80,12 @@ func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone err
 	return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
 }
 
-// run reads the part and keeps it from others meanwhile.
-func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) error {
+// run reads the part and keeps it from others meanwhile. It reports whether the part
+// has files: an empty one has none.
+func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) (wrote bool, err error) {
 	var read atomic.Int64
 	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
-	return leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) error {
+	err = leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) error {
 		files, err := w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
 		if err == nil {
 			err = w.store.Done(ctx, job, part, files.files, files.publish)
@@ -88,8 +93,10 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 		if err != nil {
 			return errors.Join(err, files.discard(ctx))
 		}
+		wrote = len(files.files) > 0
 		return nil
 	})
+	return wrote, err
 }
 
 // stage reads the part into files that nobody can read yet. They are there also

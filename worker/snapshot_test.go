@@ -132,7 +132,7 @@ func TestSnapshotOutOfReach(t *testing.T) {
 		return f.count(t, `SELECT attempt FROM sluice.export WHERE id = $1`, id) > 1
 	})
 	// The job was taken longer ago than a lease lasts.
-	f.exec(t, `UPDATE river_job SET attempted_at = now() - interval '1 min' WHERE kind = 'export'`)
+	f.exec(t, `UPDATE sluice.river_job SET attempted_at = now() - interval '1 min' WHERE kind = 'sluice_export'`)
 	export := f.await(t, id, jobs.Completed)
 	f.requireWhole(t, export)
 	require.Equal(t, 2, export.Generation)

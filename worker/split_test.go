@@ -58,7 +58,7 @@ func TestSeveralFilesOfDeletions(t *testing.T) {
 
 	require.Len(t, f.deleted(t, id), 200)
 	f.requireSmall(t, id, 6<<10)
-	require.Equal(t, []string{"deleted/Patient.0001-2.ndjson.gz", "deleted/Patient.0001.ndjson.gz", "manifest.json"}, f.keys(t, id))
+	require.Equal(t, []string{"deleted/Patient.deleted.0001-2.ndjson.gz", "deleted/Patient.deleted.0001.ndjson.gz", "manifest.json"}, f.keys(t, id))
 }
 
 // An attempt has made many files visible and could not mark its part done; the

@@ -20,9 +20,9 @@ func TestStopInTheMiddle(t *testing.T) {
 	f.awaitReaders(t, 2)
 	running.stop(t)
 
-	require.Equal(t, 0, f.count(t, `SELECT count(*) FROM river_job WHERE state = 'running'`))
-	require.Equal(t, 0, f.count(t, `SELECT max(attempt) FROM river_job WHERE state = 'available'`), "not counted")
-	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'export' AND state = 'available'`))
+	require.Equal(t, 0, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE state = 'running'`))
+	require.Equal(t, 0, f.count(t, `SELECT max(attempt) FROM sluice.river_job WHERE state = 'available'`), "not counted")
+	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_export' AND state = 'available'`))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
 	require.Zero(t, f.uploads(t))
 
@@ -45,7 +45,7 @@ func TestStopWithTime(t *testing.T) {
 	running.stop(t)
 
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
-	require.Equal(t, 1, f.count(t, `SELECT max(attempt) FROM river_job`))
+	require.Equal(t, 1, f.count(t, `SELECT max(attempt) FROM sluice.river_job`))
 }
 
 func TestTwoWorkersShareAnExport(t *testing.T) {
@@ -63,5 +63,5 @@ func TestTwoWorkersShareAnExport(t *testing.T) {
 
 	f.requireWhole(t, export)
 	require.Equal(t, 1, export.Generation)
-	require.Equal(t, 2, f.count(t, `SELECT count(DISTINCT attempted_by) FROM river_job WHERE kind = 'part'`))
+	require.Equal(t, 2, f.count(t, `SELECT count(DISTINCT attempted_by) FROM sluice.river_job WHERE kind = 'sluice_part'`))
 }

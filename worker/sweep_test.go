@@ -56,10 +56,10 @@ func (f *fixture) ended(t *testing.T, state jobs.State, since string) uuid.UUID 
 // sweep returns when a worker has swept.
 func (f *fixture) sweep(t *testing.T) {
 	t.Helper()
-	f.exec(t, `DELETE FROM river_job WHERE kind = 'sweep'`) // it was due an hour ago
+	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_sweep'`) // it was due an hour ago
 	running := f.start(t, options{})
 	f.eventually(t, "it is swept", func() bool {
-		return f.count(t, `SELECT count(*) FROM river_job WHERE kind = 'sweep' AND state = 'completed'`) == 1
+		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_sweep' AND state = 'completed'`) == 1
 	})
 	running.stop(t)
 }
@@ -96,7 +96,7 @@ func TestSweep(t *testing.T) {
 	// Once is enough, until it ends in another way.
 	f.leave(t, cancelled)
 	require.NoError(t, f.store.Cancel(t.Context(), completed, client))
-	f.exec(t, `DELETE FROM river_job WHERE kind = 'cleanup'; UPDATE sluice.export SET finished_at = finished_at - interval '2 hours'`)
+	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_cleanup'; UPDATE sluice.export SET finished_at = finished_at - interval '2 hours'`)
 	f.leave(t, completed)
 	f.sweep(t)
 	require.Equal(t, all, f.remains(t, cancelled))

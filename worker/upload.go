@@ -97,6 +97,7 @@ func (u *uploader) send(ctx context.Context, kind jobs.FileKind, resourceType st
 			ObjectKey:    fileKey(u.objectKey, i+1),
 			Resources:    file.Rows,
 			PlainBytes:   file.PlainBytes,
+			MaxLineBytes: file.MaxLineBytes,
 			Bytes:        file.Bytes,
 			SHA256:       file.SHA256[:],
 			Continues:    file.Continues,

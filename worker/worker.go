@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
@@ -31,6 +33,7 @@ const (
 	DefaultHistory      = 30 * 24 * time.Hour
 	DefaultMaxAge       = 24 * time.Hour
 	DefaultMaxFileBytes = 4 << 30
+	DefaultOutageLimit  = time.Hour
 	DefaultPartBytes    = 256 << 20
 	DefaultRetention    = 24 * time.Hour
 	DefaultStopTimeout  = 10 * time.Second
@@ -41,6 +44,10 @@ type Config struct {
 	// Bucket is where objects go.
 	Bucket *storage.Bucket
 
+	// Clock tells the time of the state database. Run measures it once; after
+	// that its owner keeps it up to date (jobs.Clock.Watch).
+	Clock *jobs.Clock
+
 	// Database is the state database, migrated. Each export takes one
 	// connection more than the pool allows for as long as it runs, each part one
 	// of the pool's now and then.
@@ -50,8 +57,10 @@ type Config struct {
 	// same time. Defaults to DefaultExports.
 	Exports int
 
-	// Fit returns why this process must not take a job now, or nil. It is asked before
-	// each job. Defaults to a process that is always fit.
+	// Fit returns why this process must not take a job now, or nil: jobs.ErrMoved if
+	// its location is not the recorded one, jobs.ErrNewer if it must not even write to
+	// the state database. It is asked before each job. Defaults to a process that is
+	// always fit.
 	Fit func(context.Context) error
 
 	// History is how long an export is remembered after its end, or after that of
@@ -74,9 +83,17 @@ type Config struct {
 	// to DefaultMaxFileBytes.
 	MaxFileBytes int64
 
+	// OutageLimit is how long an export waits for something that is away, or for
+	// a worker that can do its jobs, before it fails. Defaults to
+	// DefaultOutageLimit.
+	OutageLimit time.Duration
+
 	// PartBytes is how much of a table, in bytes on disk, is one part at most.
 	// Defaults to DefaultPartBytes.
 	PartBytes int64
+
+	// Registry gets the worker's metrics, if it is not nil.
+	Registry prometheus.Registerer
 
 	// Retention is how long the files of a completed export stay. Defaults to
 	// DefaultRetention.
@@ -107,6 +124,7 @@ func (c Config) withDefaults() Config {
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
 	c.MaxFileBytes = cmp.Or(c.MaxFileBytes, DefaultMaxFileBytes)
+	c.OutageLimit = cmp.Or(c.OutageLimit, DefaultOutageLimit)
 	c.PartBytes = cmp.Or(c.PartBytes, DefaultPartBytes)
 	c.Retention = cmp.Or(c.Retention, DefaultRetention)
 	c.Slots = cmp.Or(c.Slots, runtime.NumCPU())
@@ -117,10 +135,10 @@ func (c Config) withDefaults() Config {
 
 // Worker does the jobs of exports until it is stopped.
 type Worker struct {
-	client *river.Client[pgx.Tx]
-	fit    func(context.Context) error
-	logger *slog.Logger
-	store  *jobs.Store
+	config  Config
+	fitness *fitness
+	metrics *metrics
+	store   *jobs.Store
 }
 
 // New prepares a Worker. It does nothing before Run.
@@ -131,7 +149,14 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 
-	gate := &gate{fit: cfg.Fit, logger: cfg.Logger}
+	metric := newMetrics(cfg.Registry)
+	return &Worker{config: cfg, fitness: newFitness(cfg, metric, store), metrics: metric, store: store}, nil
+}
+
+// newClient returns a client of River that takes jobs. It can be started once.
+func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
+	cfg, store := w.config, w.store
+	gate := &gate{fit: cfg.Fit, logger: cfg.Logger, unfit: w.fitness.fail}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &exportWorker{config: cfg, gate: gate, store: store})
 	river.AddWorker(workers, &partWorker{config: cfg, gate: gate, store: store})
@@ -140,25 +165,30 @@ func New(cfg Config) (*Worker, error) {
 	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, history: cfg.History, store: store})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
-		ErrorHandler:         &failures{logger: cfg.Logger, store: store},
-		Hooks:                []rivertype.Hook{gate},
-		JobTimeout:           shortJob,
-		Logger:               slog.New(onlyWarnings{cfg.Logger.Handler()}),
+		ErrorHandler: &failures{logger: cfg.Logger, store: store},
+		Hooks:        []rivertype.Hook{gate},
+		JobTimeout:   jobs.ShortJobTimeout,
+		Middleware: []rivertype.Middleware{
+			&patience{limit: cfg.OutageLimit, logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store, unfit: w.fitness.fail},
+		},
+		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
-		RescueStuckJobsAfter: 2 * shortJob,
-		RetryPolicy:          retrySoon{},
+		RescueStuckJobsAfter: never, // jobs.Store.Reclaim does that
+		RetryPolicy:          retrySoon{clock: cfg.Clock},
+		Schema:               jobs.Schema,
 		SoftStopTimeout:      cfg.StopTimeout,
+		Test:                 river.TestConfig{Time: cfg.Clock}, // the only way to give River a clock
 		Workers:              workers,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	return &Worker{client: client, fit: cfg.Fit, logger: cfg.Logger, store: store}, nil
+	return client, nil
 }
 
-// shortJob is the time that jobs get which set none themselves: cleaning up.
-const shortJob = 10 * time.Minute
+// never is longer than any process lives.
+const never = 100 * 365 * 24 * time.Hour
 
 func queues(cfg Config) map[string]river.QueueConfig {
 	// A part of a small table takes milliseconds. River would by default look
@@ -172,15 +202,47 @@ func queues(cfg Config) map[string]river.QueueConfig {
 }
 
 // Run works until ctx ends; then it takes no more jobs, lets the running ones
-// go on for a while, gives back the rest, and returns.
+// go on for a while, gives back the rest, and returns. The same happens when the
+// process turns out to be unfit for its jobs; then it begins again when it is fit.
 func (w *Worker) Run(ctx context.Context) error {
-	if err := w.client.Start(ctx); err != nil {
+	if err := w.config.Clock.Measure(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var reclaiming sync.WaitGroup
+	defer reclaiming.Wait()
+	defer cancel()
+	reclaiming.Go(func() { w.reclaim(ctx) })
+
+	for ctx.Err() == nil {
+		w.fitness.await(ctx)
+		if err := w.work(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// work takes jobs until ctx ends or the process becomes unfit.
+func (w *Worker) work(ctx context.Context) error {
+	client, err := w.newClient()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := client.Start(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it began
 		}
 		return fmt.Errorf("worker: %w", err)
 	}
-	reclaim(ctx, w.store, w.fit, w.logger)
-	<-w.client.Stopped()
+	lost, _ := w.fitness.state()
+	select {
+	case <-ctx.Done():
+	case <-lost:
+		cancel()
+	}
+	<-client.Stopped()
 	return nil
 }

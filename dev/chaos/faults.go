@@ -15,6 +15,9 @@ import (
 const (
 	// storeOutage is how long the object store is away.
 	storeOutage = 20 * time.Second
+	// longOutage is how long something is away that may be for long: a failover
+	// takes 30 to 120 s.
+	longOutage = 120 * time.Second
 	// storeTrouble is how long it refuses, or is slow.
 	storeTrouble = 10 * time.Second
 	// takeover is how long it may take at most until a dead worker's work is
@@ -43,6 +46,10 @@ var faults = []fault{
 	{"S3 answers 503 for 10 s", false, storeWeather(refuse)},
 	{"S3 slow for 10 s", false, storeWeather(slow)},
 	{"S3 loses, replaces and truncates objects", true, damageObjects},
+	{"source away for 120 s: PostgreSQL is stopped", false, stopPostgres},
+	{"source away for 120 s: it has no connections left", false, refuseConnections},
+	{"object store away for 120 s", false, stopStoreForLong},
+	{"a broken worker beside healthy ones", false, addBrokenWorker},
 	{"SIGTERM of each worker in turn", true, rollingRestart},
 	{"SIGSTOP of the holder beyond its lease", false, pauseHolder},
 	{"SIGSTOP of a reader beyond its lease", false, pauseReader},

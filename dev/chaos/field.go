@@ -86,7 +86,7 @@ func (f *field) open(ctx context.Context, opts Options) (err error) {
 	bucket.Host = f.proxy.address
 	env := append(os.Environ(),
 		"SLUICE_DATABASE_URL="+f.stand.DatabaseURL(), "SLUICE_S3_URL="+bucket.String(),
-		"SLUICE_PART_SIZE=64KiB", "SLUICE_MAX_FILE_SIZE=32KiB", "SLUICE_SLOTS=2", "SLUICE_LOG_FORMAT=text")
+		"SLUICE_PART_SIZE=128KiB", "SLUICE_MAX_FILE_SIZE=64KiB", "SLUICE_SLOTS=2", "SLUICE_LOG_FORMAT=text")
 	if err := f.startProduct(ctx, opts, env); err != nil {
 		return err
 	}

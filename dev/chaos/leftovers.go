@@ -21,8 +21,8 @@ SELECT count(*) FROM pg_stat_activity
 WHERE application_name LIKE 'sluice%' AND state LIKE 'idle in transaction%'`
 
 	unfinishedJobsSQL = `
-SELECT count(*) FROM river_job
-WHERE kind IN ('export', 'part', 'cleanup') AND state NOT IN ('completed', 'cancelled', 'discarded')`
+SELECT count(*) FROM sluice.river_job
+WHERE kind IN ('sluice_export', 'sluice_part', 'sluice_cleanup') AND state NOT IN ('completed', 'cancelled', 'discarded')`
 )
 
 // untilClean waits until no work is left, and says what is when that takes too

@@ -12,13 +12,17 @@ import (
 // of a throw-away stand is stopped at once, as by a crash: sessions are cut and
 // nothing is written out.
 func (s *Stand) RestartPostgres(ctx context.Context) error {
-	if err := s.postgres.Stop(); err != nil {
+	if err := s.StopPostgres(); err != nil {
 		return err
 	}
-	return s.startPostgresAgain(ctx)
+	return s.StartPostgres(ctx)
 }
 
-func (s *Stand) startPostgresAgain(ctx context.Context) error {
+// StopPostgres stops PostgreSQL, as RestartPostgres does.
+func (s *Stand) StopPostgres() error { return s.postgres.Stop() }
+
+// StartPostgres starts PostgreSQL where it was, after StopPostgres.
+func (s *Stand) StartPostgres(ctx context.Context) error {
 	installations, err := postgres.FindOrInstall(ctx, s.opts.Log)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ type elements map[string]map[string]*member
 type member struct {
 	many, choice bool
 	types        []string // what its values are; of a backbone element, its path
+	valueSet     string   // that its codes are bound to
 }
 
 // index lists the elements of all types, inherited ones included.
@@ -27,7 +28,7 @@ func index(all []definition) elements {
 				e[parent] = make(map[string]*member)
 			}
 			name, choice := strings.CutSuffix(name, "[x]")
-			e[parent][name] = &member{many: el.Max == "*", choice: choice, types: types(el)}
+			e[parent][name] = &member{many: el.Max == "*", choice: choice, types: types(el), valueSet: el.Binding.ValueSet}
 		}
 	}
 	return e

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -9,8 +8,9 @@ import (
 // A target is what a FHIRPath expression leads to: elements of one type, at one
 // path of the stored document.
 type target struct {
-	path string // as the header of the search tables says
-	typ  string
+	path     string // as the header of the search tables says
+	typ      string
+	valueSet string // that codes there are bound to
 }
 
 // An unsupported expression is one that is no plain path.
@@ -80,7 +80,7 @@ func (e elements) follow(from string, steps []string) ([]target, error) {
 			next = append(next, reached...)
 		}
 		if at = next; len(at) == 0 {
-			return nil, unsupported(fmt.Sprintf("nothing is at %q", step))
+			return nil, unsupported("its FHIRPath expression leads to no element")
 		}
 	}
 	return at, nil
@@ -94,13 +94,13 @@ func (e elements) step(t target, step string) ([]target, error) {
 		return []target{t}, nil
 	}
 	if m := resolves.FindStringSubmatch(step); m != nil && t.typ == "Reference" {
-		return []target{{t.path + "[" + m[1] + "]", t.typ}}, nil
+		return []target{{path: t.path + "[" + m[1] + "]", typ: t.typ}}, nil
 	}
 	if m := equals.FindStringSubmatch(step); m != nil && e.member(t.typ, m[1]) != nil {
-		return []target{{t.path + "[" + m[1] + "=" + m[2] + "]", t.typ}}, nil
+		return []target{{path: t.path + "[" + m[1] + "=" + m[2] + "]", typ: t.typ}}, nil
 	}
 	if !name.MatchString(step) {
-		return nil, unsupported(fmt.Sprintf("%q is no step of a plain path", step))
+		return nil, unsupported("its FHIRPath expression is not supported")
 	}
 	return e.children(t, step), nil
 }
@@ -122,9 +122,9 @@ func (e elements) children(t target, name string) []target {
 	var all []target
 	for _, typ := range m.types {
 		if m.choice {
-			all = append(all, target{path + "." + typ, typ})
+			all = append(all, target{path + "." + typ, typ, m.valueSet})
 		} else {
-			all = append(all, target{path, typ})
+			all = append(all, target{path, typ, m.valueSet})
 		}
 	}
 	return all

@@ -25,11 +25,12 @@ type release struct {
 	types       []file // its StructureDefinitions
 	search      file   // its SearchParameters
 	compartment file   // the CompartmentDefinition of patients
+	valueSets   []file // its ValueSets
 }
 
 // files lists all of them.
 func (r release) files() []file {
-	return append(slices.Clone(r.types), r.search, r.compartment)
+	return append(append(slices.Clone(r.types), r.search, r.compartment), r.valueSets...)
 }
 
 // A file of definitions inside the package.
@@ -48,6 +49,10 @@ var r4 = release{
 	},
 	search:      file{"package/dist/fhir/r4/search-parameters.json", "ce8c4b6856ae7cdfc035eb304aeddd379b6f833d72fdfd4b1d25ec5586b70fe6"},
 	compartment: file{"package/dist/fhir/r4/compartmentdefinition-patient.json", "2e8132fc68513079dbfb23a824292e0d430ef5c7f86d883519de427ddf67bb61"},
+	valueSets: []file{
+		{"package/dist/fhir/r4/valuesets.json", "f0f161c50f232fbf45d92e775aaa30d06c668f07f8e57a201eb54a6fc7b65781"},
+		{"package/dist/fhir/r4/v3-codesystems.json", "e697cae43f2f7866df95b7cb0141ba1dcf2a0e98304dfce5a8879e6f0c8c0f3e"},
+	},
 }
 
 // fetch downloads the release's package into a directory of its own, which is

@@ -54,7 +54,11 @@ func generate(r release, contents [][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	search, err := searchTables(r, index(all), parameters)
+	systems, err := readValueSets(contents[len(r.types)+2:])
+	if err != nil {
+		return nil, err
+	}
+	search, err := searchTables(r, index(all), systems, parameters)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,9 @@ type element struct {
 	Base struct {
 		Path string `json:"path"`
 	} `json:"base"`
+	Binding struct {
+		ValueSet string `json:"valueSet"`
+	} `json:"binding"`
 	ContentReference string `json:"contentReference"`
 	Type             []struct {
 		Code string `json:"code"`

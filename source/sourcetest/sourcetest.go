@@ -7,6 +7,7 @@ package sourcetest
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/url"
 	"os"
 	"testing"
@@ -21,6 +22,17 @@ import (
 // the test is skipped; on CI it fails, since there nothing may be skipped.
 func Database(tb testing.TB) string {
 	tb.Helper()
+	return database(tb, "")
+}
+
+// DatabaseIn is Database with this encoding.
+func DatabaseIn(tb testing.TB, encoding string) string {
+	tb.Helper()
+	return database(tb, " TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING "+encoding)
+}
+
+func database(tb testing.TB, options string) string {
+	tb.Helper()
 
 	server := os.Getenv("TEST_DATABASE_URL")
 	if server == "" {
@@ -31,13 +43,30 @@ func Database(tb testing.TB) string {
 	}
 
 	name := pgx.Identifier{"sluice_test_" + rand.Text()}
-	execute(tb, server, "CREATE DATABASE "+name.Sanitize())
+	execute(tb, server, "CREATE DATABASE "+name.Sanitize()+options)
 	tb.Cleanup(func() { execute(tb, server, "DROP DATABASE "+name.Sanitize()+" WITH (FORCE)") })
 
 	u, err := url.Parse(server)
 	require.NoError(tb, err)
 	u.Path = "/" + name[0]
 	return u.String()
+}
+
+// SkewedDatabase is Database whose clock is ahead of that of the processes by
+// this much: now() and clock_timestamp() return the shifted time. It is exact to
+// the second.
+func SkewedDatabase(tb testing.TB, ahead time.Duration) string {
+	tb.Helper()
+	databaseURL := Database(tb)
+	for _, name := range []string{"now", "clock_timestamp"} {
+		execute(tb, databaseURL, fmt.Sprintf(
+			`CREATE FUNCTION public.%[1]s() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.%[1]s() + interval '%[2]d s' $$`,
+			name, int(ahead.Seconds())))
+	}
+	execute(tb, databaseURL, `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database());
+	END $$`)
+	return databaseURL
 }
 
 // execute runs one statement on a connection of its own: CREATE and DROP

@@ -1,0 +1,169 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// monitorEvery is the interval at which the connections in use are checked for
+// sessions that wait for them.
+const monitorEvery = 5 * time.Second
+
+// blockersSQL returns those of the sessions $2 that block another session which
+// has waited for a lock on a table for $1 or longer.
+const blockersSQL = `
+SELECT DISTINCT blocker
+FROM pg_locks, unnest(pg_blocking_pids(pid)) AS blocker
+WHERE NOT granted AND locktype = 'relation' AND waitstart <= clock_timestamp() - $1::interval
+	AND blocker = ANY ($2::integer[])`
+
+// monitor closes connections that keep another session from a table for
+// Config.GiveWay. A scan is as slow as the consumer of its rows, and it locks its
+// table to the end: without the monitor, a slow client would block every DDL
+// statement on the table, and every session that queues behind that.
+//
+// It uses a connection of its own to each server that is read, outside
+// Config.MaxConns, and only while a connection is in use that can have blocked a
+// session for so long.
+type monitor struct {
+	source *Source
+
+	mu    sync.Mutex
+	inUse map[*connection]session
+}
+
+// session is the session of a connection in use.
+type session struct {
+	pg     *pgconn.PgConn
+	server server
+	pid    int32
+	since  time.Time // when it came into use
+}
+
+func (m *monitor) add(c *connection) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	conn := c.Conn.Conn()
+	m.inUse[c] = session{pg: conn.PgConn(), server: serverOf(conn), pid: sessionPID(conn), since: time.Now()}
+}
+
+func (m *monitor) remove(c *connection) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.inUse, c)
+}
+
+// run checks the connections in use until ctx ends.
+func (m *monitor) run(ctx context.Context) {
+	watched := map[server]*pgx.Conn{}
+	defer func() { closeAll(ctx, slices.Collect(maps.Values(watched))) }()
+	tick := time.NewTicker(monitorEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		held := m.held(m.source.config.GiveWay)
+		for at, conn := range watched {
+			if held[at] == nil {
+				_ = conn.Close(ctx)
+				delete(watched, at)
+			}
+		}
+		for at, sessions := range held {
+			m.check(ctx, watched, at, sessions)
+		}
+	}
+}
+
+// check makes those of the sessions on a server give way that have kept another
+// one waiting. If the server can't be asked, the next tick tries again.
+func (m *monitor) check(ctx context.Context, watched map[server]*pgx.Conn, at server, held sessions) {
+	conn := watched[at]
+	if conn == nil {
+		var err error
+		if conn, err = m.source.connectAt(ctx, at); err != nil {
+			return
+		}
+		watched[at] = conn
+	}
+	if err := giveWay(ctx, conn, m.source.config.GiveWay, held); err != nil {
+		_ = conn.Close(ctx)
+		delete(watched, at)
+	}
+}
+
+// sessions are connections in use on one server, by the process id of their
+// sessions.
+type sessions map[int32]*connection
+
+// held returns the connections that have been in use for at least d, by their
+// servers.
+func (m *monitor) held(d time.Duration) map[server]sessions {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	held := map[server]sessions{}
+	for c, s := range m.inUse {
+		if time.Since(s.since) < d {
+			continue
+		}
+		if held[s.server] == nil {
+			held[s.server] = sessions{}
+		}
+		held[s.server][s.pid] = c
+	}
+	return held
+}
+
+// giveWay closes those of the connections that have kept another session waiting
+// for at least d.
+func giveWay(ctx context.Context, conn *pgx.Conn, d time.Duration, held sessions) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	rows, err := conn.Query(ctx, blockersSQL, d, slices.Collect(maps.Keys(held)))
+	if err != nil {
+		return err
+	}
+	blockers, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return err
+	}
+	for _, pid := range blockers {
+		held[pid].giveWay()
+	}
+	return nil
+}
+
+// giveWay ends the session, and with it its locks, even if the consumer of its
+// rows is not reading.
+func (c *connection) giveWay() {
+	c.monitor.mu.Lock() // until it is closed, it can't be released
+	defer c.monitor.mu.Unlock()
+	if s, inUse := c.monitor.inUse[c]; inUse {
+		c.cancel(ErrInTheWay)
+		_ = s.pg.Conn().Close()
+	}
+}
+
+// explain adds to an error that the connection has given way, if it has.
+func (c *connection) explain(err error) error {
+	if err == nil || errors.Is(err, ErrSnapshotGone) || !errors.Is(context.Cause(c.ctx), ErrInTheWay) {
+		return err
+	}
+	return fmt.Errorf("source: %w: %w: %w", ErrSnapshotGone, ErrInTheWay, err)
+}
+
+// run runs the query on the connection, not faster than the pace.
+func (c *connection) run(ctx context.Context, q query, pace *pace) error {
+	return c.explain(q.run(ctx, c.pg(), pace))
+}
