@@ -30,7 +30,9 @@ type journey struct {
 
 func newJourney(t *testing.T) *journey {
 	t.Helper()
-	return &journey{t: t, database: sourcetest.Database(t), bucket: storagetest.Bucket(t)}
+	j := &journey{t: t, database: sourcetest.Database(t), bucket: storagetest.Bucket(t)}
+	execute(t, j.database, `CREATE TABLE medication (id text, txid bigint, ts timestamptz, resource jsonb)`) // without any table it is not ready
+	return j
 }
 
 // sluice runs a command to its end and returns what it printed.

@@ -91,7 +91,7 @@ func withLocation(ctx context.Context, db *databases, store *storageSettings, do
 	if err := from.Ping(ctx); err != nil {
 		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
 	}
-	own, err := findLocation(ctx, from, bucket)
+	own, err := findLocation(ctx, from, bucket, db.mappings())
 	if err != nil {
 		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
 	}
@@ -120,7 +120,7 @@ func showLocation(ctx context.Context, out *output, state *pgxpool.Pool, own loc
 }
 
 // findLocation returns which database the source is now, and where the bucket is.
-func findLocation(ctx context.Context, from *source.Source, bucket *storage.Bucket) (location.Location, error) {
+func findLocation(ctx context.Context, from *source.Source, bucket *storage.Bucket, mappings []source.Mapping) (location.Location, error) {
 	id, err := from.Identity(ctx)
 	if err != nil {
 		return location.Location{}, err
@@ -130,6 +130,7 @@ func findLocation(ctx context.Context, from *source.Source, bucket *storage.Buck
 		SystemIdentifier: id.SystemIdentifier,
 		Database:         id.Database,
 		Schema:           id.Schema,
+		Tables:           source.MappingText(mappings),
 		Endpoint:         place.Endpoint,
 		Bucket:           place.Bucket,
 		Prefix:           place.Prefix,
@@ -139,7 +140,7 @@ func findLocation(ctx context.Context, from *source.Source, bucket *storage.Buck
 // claimLocation compares the location of the process with the recorded one, and
 // records it if it is the first.
 func (s *service) claimLocation(ctx context.Context) error {
-	own, err := findLocation(ctx, s.source, s.bucket)
+	own, err := findLocation(ctx, s.source, s.bucket, s.mappings)
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func (s *service) claimLocation(ctx context.Context) error {
 
 // checkLocation compares the location, as it is now, with the recorded one.
 func (s *service) checkLocation(ctx context.Context) error {
-	own, err := findLocation(ctx, s.source, s.bucket)
+	own, err := findLocation(ctx, s.source, s.bucket, s.mappings)
 	if err != nil {
 		return err
 	}

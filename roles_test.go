@@ -14,44 +14,48 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-
-	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
 // sqlBlock is a block of SQL in a page.
 var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 
-// documentedRoles makes the roles of docs/security.md, under names of their own
-// since roles belong to the server, and returns the source and the state as
-// they see them.
-func documentedRoles(t *testing.T, sourceURL, stateURL string) (reader, owner string) {
+// documentedRoles makes the roles and the database of docs/security.md, each statement
+// as the role that the page tells to run it, under names of their own since they belong
+// to the server, and returns the source and the state as they see them.
+func documentedRoles(t *testing.T, sourceURL string) (reader, owner string) {
 	t.Helper()
 	page, err := os.ReadFile("docs/security.md")
 	require.NoError(t, err)
 	blocks := sqlBlock.FindAllStringSubmatch(string(page), -1)
-	require.Len(t, blocks, 2)
+	require.Len(t, blocks, 3)
 	suffix := "_" + strings.ToLower(rand.Text())
-	named := func(sql string) string {
-		return strings.NewReplacer("sluice_reader", "sluice_reader"+suffix, "sluice_state", "sluice_state"+suffix).Replace(sql)
+	run := func(sql string) {
+		sql = strings.NewReplacer("sluice_reader", "sluice_reader"+suffix, "sluice_state", "sluice_state"+suffix,
+			"DATABASE sluice ", "DATABASE sluice"+suffix+" ", "tables_owner", "tables_owner"+suffix).Replace(sql)
+		for statement := range strings.SplitSeq(sql, ";\n") {
+			execute(t, sourceURL, statement)
+		}
 	}
-	state, err := url.Parse(stateURL)
-	require.NoError(t, err)
+	run(blocks[0][1])
+	t.Cleanup(func() { run("DROP OWNED BY sluice_reader;\nDROP ROLE sluice_reader") })
+	run(`CREATE ROLE tables_owner;
+ALTER TABLE patient OWNER TO tables_owner; ALTER TABLE patient_history OWNER TO tables_owner;
+ALTER TABLE observation OWNER TO tables_owner; ALTER TABLE observation_history OWNER TO tables_owner`)
+	t.Cleanup(func() { run("REASSIGN OWNED BY tables_owner TO CURRENT_USER;\nDROP ROLE tables_owner") })
+	run("SET ROLE tables_owner; " + strings.ReplaceAll(blocks[1][1], ";\n", "; "))
+	run(blocks[2][1])
+	t.Cleanup(func() { run("DROP DATABASE sluice WITH (FORCE);\nDROP ROLE sluice_state") })
 
-	execute(t, sourceURL, named(blocks[0][1]))
-	t.Cleanup(func() { execute(t, sourceURL, named("DROP OWNED BY sluice_reader; DROP ROLE sluice_reader")) })
-	sql := strings.ReplaceAll(named(blocks[1][1]), "DATABASE sluice ", "DATABASE "+pgx.Identifier{state.Path[1:]}.Sanitize()+" ")
-	sql = strings.Replace(sql, "CREATE DATABASE", "ALTER DATABASE", 1)
-	execute(t, stateURL, strings.Replace(sql, "\" OWNER", "\" OWNER TO", 1))
-	t.Cleanup(func() {
-		execute(t, stateURL, named("REASSIGN OWNED BY sluice_state TO CURRENT_USER; DROP OWNED BY sluice_state; DROP ROLE sluice_state"))
-	})
-	as := func(address, role, password string) string {
-		u, err := url.Parse(address)
+	as := func(database, role, password string) string {
+		u, err := url.Parse(sourceURL)
 		require.NoError(t, err)
 		u.User = url.UserPassword(role+suffix, password)
+		u.Path = database
 		return u.String()
 	}
-	return as(sourceURL, "sluice_reader", "a long one"), as(stateURL, "sluice_state", "another long one")
+	source, err := url.Parse(sourceURL)
+	require.NoError(t, err)
+	return as(source.Path, "sluice_reader", "a long one"), as("/sluice"+suffix, "sluice_state", "another long one")
 }
 
 func execute(t *testing.T, address, sql string) {
@@ -77,8 +81,9 @@ func TestDocumentedRoles(t *testing.T) {
 	for _, name := range []string{"patient", "observation"} {
 		execute(t, sourceURL, "CREATE TABLE IF NOT EXISTS "+name+"_history (LIKE "+name+")")
 	}
-	reader, owner := documentedRoles(t, sourceURL, sourcetest.Database(t))
+	reader, owner := documentedRoles(t, sourceURL)
 
+	execute(t, sourceURL, "CREATE TABLE encounter (LIKE patient); CREATE TABLE condition (LIKE patient); DROP TABLE medication")
 	j.database = owner
 	j.sluice(exitOK, "migrate")
 	j.sluice(exitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs", "--scope=system/Client.rs")
@@ -88,12 +93,26 @@ func TestDocumentedRoles(t *testing.T) {
 	require.Contains(t, dumped.body, `"id": "p1"`)
 	require.NotEqual(t, http.StatusOK, j.ask(http.MethodGet, address+"/Client/$dump").status)
 
-	since := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
-	kicked := j.ask(http.MethodGet, address+"/fhir/$export?_since="+since)
-	require.Equal(t, http.StatusAccepted, kicked.status)
-	done := j.poll(kicked.header.Get("Content-Location"))
-	require.Equal(t, http.StatusOK, done.status, done.body)
-	require.Contains(t, done.body, `"Observation"`)
-	require.NotContains(t, done.body, `"Client"`)
+	// Of a client that may take every type, all tables without a right are named at
+	// once; one with the scopes of the page gets what the role may read.
+	since := "?_since=" + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
+	refused := j.ask(http.MethodGet, address+"/fhir/$export"+since)
+	require.Equal(t, http.StatusBadRequest, refused.status)
+	require.Contains(t, refused.body, "Condition, Encounter can't be exported: table condition, table encounter cannot be read")
+
+	export := func(query string, headers ...string) (done answer) {
+		kicked := j.ask(http.MethodGet, address+"/fhir/$export"+query, headers...)
+		require.Equal(t, http.StatusAccepted, kicked.status, kicked.body)
+		done = j.poll(kicked.header.Get("Content-Location"))
+		require.Equal(t, http.StatusOK, done.status, done.body)
+		require.Contains(t, done.body, `"Observation"`)
+		require.NotContains(t, done.body, `"Client"`)
+		return done
+	}
+	warnings := j.outcomes(export(since, "Prefer", "handling=lenient"))
+	require.Len(t, warnings, 1)
+	require.Contains(t, warnings[0], "Condition, Encounter can't be exported")
+	j.sluice(exitOK, "client", "change", "a", "--scope=system/Patient.rs", "--scope=system/Observation.rs")
+	require.Empty(t, j.outcomes(export(since)), "deletions are known, too")
 	require.Equal(t, exitOK, stop())
 }

@@ -53,6 +53,8 @@ type service struct {
 	source *source.Source
 	bucket *storage.Bucket
 
+	mappings []source.Mapping
+
 	location int // the version of the recorded one, which source and bucket are
 }
 
@@ -75,7 +77,7 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 		state.Close()
 		return nil, err
 	}
-	s := &service{logger: logger, state: state, source: from, bucket: bucket, registry: telemetry.NewRegistry()}
+	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: db.mappings(), registry: telemetry.NewRegistry()}
 	s.clock = jobs.NewClock(state)
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_clock_offset_seconds",
@@ -105,6 +107,7 @@ func (s *service) check(ctx context.Context) error {
 	if err := s.claimLocation(ctx); err != nil {
 		return err
 	}
+	s.reportTables(ctx)
 	if err := s.bucket.Check(ctx); err != nil {
 		s.logger.WarnContext(ctx, "exports will wait for the object store", "error", err)
 	}
@@ -204,6 +207,7 @@ func (s *service) checks() []telemetry.Check {
 		{Name: "migrations", Do: s.checkMigrations},
 		{Name: "location", Do: s.checkLocation},
 		{Name: "source", Do: s.source.Ping},
+		{Name: "tables", Do: s.source.CheckTables},
 		{Name: "bucket", Do: s.bucket.Check},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
 )
@@ -22,12 +23,31 @@ type stateSettings struct {
 }
 
 type sourceSettings struct {
-	SourceURL    string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
-	SourceSchema string `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
-	SourceConns  int32  `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"0" help:"How many connections one process may read the source with; 0 means as many as its dumps and slots need."`
+	SourceURL    string         `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
+	SourceSchema string         `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
+	Tables       []tableMapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"The table of a resource type, and that of its history, where they have other names than the type's: Observation=observation_main,observation_main_history. Without the second name the history is observation_main_history if there is one, with an empty one (a comma at the end) there is none. Repeat it, or separate with semicolons. All processes must have the same."`
+	SourceConns  int32          `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"0" help:"How many connections one process may read the source with; 0 means as many as its dumps and slots need."`
 	rowSecuritySettings
 	ReadRate           size          `env:"SLUICE_READ_RATE" default:"0" help:"How many bytes of resources one process reads from the source a second, in exports and dumps together, such as 20MiB; 0 means as fast as it can."`
 	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"How long a writing transaction lasts at most, where the source does not show when it began (standby, missing pg_read_all_stats)."`
+}
+
+// tableMapping is the setting of the tables of one resource type.
+type tableMapping struct{ source.Mapping }
+
+// UnmarshalText reads a mapping.
+func (m *tableMapping) UnmarshalText(text []byte) (err error) {
+	m.Mapping, err = source.ParseMapping(string(text))
+	return err
+}
+
+// mappings are those of the settings.
+func (s *sourceSettings) mappings() []source.Mapping {
+	mappings := make([]source.Mapping, len(s.Tables))
+	for i, m := range s.Tables {
+		mappings[i] = m.Mapping
+	}
+	return mappings
 }
 
 // rowSecuritySettings are those of commands that use the FHIR tables.
@@ -49,6 +69,9 @@ func (s *databases) Validate() error {
 	}
 	if s.SourceConns < 0 {
 		return errors.New("SLUICE_SOURCE_CONNS (--source-conns) is 0 or more")
+	}
+	if err := source.CheckMappings(s.mappings()); err != nil {
+		return fmt.Errorf("--table (SLUICE_TABLES): %w", err)
 	}
 	return s.stateSettings.Validate()
 }
@@ -167,13 +190,15 @@ func (s *sourceSettings) open(ctx context.Context, readers, wanted int) (*source
 	spares := s.spares(readers, wanted)
 	needed := readers + spares + catalogConns
 	opened, err := source.Open(ctx, source.Config{
-		CommitMargin: cmp.Or(s.SourceCommitMargin, -1), // zero means none here
-		MaxConns:     max(s.SourceConns, int32(min(needed, math.MaxInt32))),
-		ReadRate:     int64(s.ReadRate),
-		RowSecurity:  s.RowSecurity,
-		Schema:       s.SourceSchema,
-		Spares:       spares,
-		URL:          s.SourceURL,
+		CommitMargin:  cmp.Or(s.SourceCommitMargin, -1), // zero means none here
+		MaxConns:      max(s.SourceConns, int32(min(needed, math.MaxInt32))),
+		ReadRate:      int64(s.ReadRate),
+		ResourceTypes: fhir.R4().ResourceTypes(),
+		RowSecurity:   s.RowSecurity,
+		Schema:        s.SourceSchema,
+		Spares:        spares,
+		Tables:        s.mappings(),
+		URL:           s.SourceURL,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("SLUICE_SOURCE_URL: %w", err)

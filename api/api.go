@@ -168,6 +168,7 @@ type API struct {
 	dumps        *shares // that are running
 	groupReads   *shares // that are running
 	capabilities capabilityCache
+	exportable   exportable
 	metrics      *metrics
 	running      *runningRequests
 	started      time.Time

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"slices"
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
 )
 
 const provenanceType = "Provenance"
@@ -17,7 +20,7 @@ var associatedData = map[string]jobs.Associated{
 
 // readAssociated reads includeAssociatedData into the request, whose types and
 // filters are known, and adds the resource type that it asks for.
-func (a *API) readAssociated(params *parameters, client auth.Client, request *jobs.Request) error {
+func (a *API) readAssociated(ctx context.Context, params *parameters, client auth.Client, request *jobs.Request) error {
 	given, _ := params.list("includeAssociatedData")
 	var wanted jobs.Associated
 	for _, name := range given {
@@ -36,7 +39,7 @@ func (a *API) readAssociated(params *parameters, client auth.Client, request *jo
 	if wanted == jobs.NoneAssociated {
 		return nil
 	}
-	if err := a.checkAssociated(client, *request); err != nil {
+	if err := a.checkAssociated(ctx, client, *request); err != nil {
 		return params.forgive(err)
 	}
 	request.Associated = wanted
@@ -46,13 +49,23 @@ func (a *API) readAssociated(params *parameters, client auth.Client, request *jo
 	return nil
 }
 
-// checkAssociated refuses what says two things about the same resources, and what
-// the client may not have.
-func (a *API) checkAssociated(client auth.Client, request jobs.Request) error {
+// checkAssociated refuses what says two things about the same resources, what
+// the client may not have, and what cannot be read.
+func (a *API) checkAssociated(ctx context.Context, client auth.Client, request jobs.Request) error {
 	if len(request.Filters[provenanceType]) > 0 {
 		refused := invalid("includeAssociatedData", "includeAssociatedData is not supported together with a _typeFilter of Provenance")
 		refused.code = "not-supported"
 		return refused
 	}
-	return a.allow(client, "includeAssociatedData", provenanceType)
+	if err := a.allow(client, "includeAssociatedData", provenanceType); err != nil || slices.Contains(request.Types, provenanceType) {
+		return err
+	}
+	types := []string{provenanceType}
+	faults, _ := a.findFaults(ctx, types)
+	if fault := faults[provenanceType]; fault == nil || errors.Is(fault, source.ErrNoTable) {
+		return nil
+	}
+	refused := withoutTables(nil, types, faults, true)
+	refused.parameter = "includeAssociatedData"
+	return refused
 }

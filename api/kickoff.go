@@ -15,7 +15,6 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/search"
-	"github.com/seed-90096f4d/sluice/source"
 )
 
 // outputFormats are the names of ndjson that a client may ask for (Bulk Data
@@ -78,7 +77,7 @@ func (a *API) readExport(ctx context.Context, params *parameters, client auth.Cl
 			return request, err
 		}
 	}
-	err = a.readAssociated(params, client, &request)
+	err = a.readAssociated(ctx, params, client, &request)
 	return request, params.refuse(err)
 }
 
@@ -182,63 +181,12 @@ func (a *API) readTypes(ctx context.Context, params *parameters, client auth.Cli
 		}
 	}
 	if types, err = a.checkTables(ctx, params, types, named); err != nil {
-		return nil, named, err
+		return types, named, err
 	}
 	if len(types) == 0 && len(params.problems) == 0 { // to export everything instead would be more than was asked for
 		return a.config.ResourceTypes, named, invalid("_type", "_type names no resource type that can be exported")
 	}
 	return types, named, nil
-}
-
-// checkTimeout bounds how long a kick-off waits for the source.
-const checkTimeout = 5 * time.Second
-
-// checkTables returns the types without those that have no readable table. A named
-// type without a table, and a table that cannot be read, are errors, unless they
-// are forgiven; an unnamed type without a table just has no resources. If the
-// source does not answer, the export checks its tables itself.
-func (a *API) checkTables(ctx context.Context, params *parameters, types []string, named bool) ([]string, error) {
-	check, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	faults, err := a.config.Source.Faults(check, types)
-	if err != nil {
-		a.config.Logger.WarnContext(ctx, "tables not checked at kick-off", "error", err)
-		return types, nil
-	}
-	kept := make([]string, 0, len(types))
-	for _, resourceType := range types {
-		fault := faults[resourceType]
-		if fault == nil || !named && errors.Is(fault, source.ErrNoTable) {
-			kept = append(kept, resourceType)
-			continue
-		}
-		if err := params.forgive(withoutTable(resourceType, fault)); err != nil {
-			return nil, err
-		}
-	}
-	return kept, nil
-}
-
-// withoutTable is the problem of a type that has no readable table, which fault is
-// the reason of.
-func withoutTable(resourceType string, fault error) *problem {
-	refused := invalid("_type", "%s", noTable(resourceType, fault))
-	refused.code = "not-found"
-	if !errors.Is(fault, source.ErrNoTable) {
-		refused.code, refused.text = "not-supported", fmt.Sprintf("%s can't be exported: %s", resourceType, fault)
-	}
-	return refused
-}
-
-// noTable is the text of a source.ErrNoTable. A table of something else that has
-// the type's name is mentioned.
-func noTable(resourceType string, err error) string {
-	text := "there is no table of the resource type " + resourceType
-	var unreadable *source.UnreadableError
-	if errors.As(err, &unreadable) {
-		text += ": " + unreadable.Error()
-	}
-	return text
 }
 
 // checkType wants a resource type of FHIR that the level has and that the client

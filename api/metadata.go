@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -97,10 +98,14 @@ func (a *API) metadata(c *gin.Context) error {
 	if err := acceptsJSON(c); err != nil {
 		return err
 	}
+	types, err := a.exportableTypes(c.Request.Context())
+	if err != nil {
+		return err
+	}
 	base := a.baseURL(c) + "/fhir"
 	document := a.capabilities.Load()
-	if document == nil || document.base != base {
-		document = &capabilityDocument{base: base, text: a.describeCapabilities(base)}
+	if document == nil || document.base != base || !slices.Equal(document.types, types) {
+		document = &capabilityDocument{base: base, types: types, text: a.describeCapabilities(base, types)}
 		a.capabilities.Store(document)
 	}
 	c.Data(http.StatusOK, fhirType(c), document.text)
@@ -108,17 +113,19 @@ func (a *API) metadata(c *gin.Context) error {
 }
 
 // capabilityDocument is the last CapabilityStatement that was made, which is
-// large: for the address by which it was asked for.
+// large: for the address by which it was asked for, and these types.
 type capabilityDocument struct {
-	base string
-	text []byte
+	base  string
+	types []string
+	text  []byte
 }
 
 // capabilityCache holds one.
 type capabilityCache = atomic.Pointer[capabilityDocument]
 
-// describeCapabilities writes the CapabilityStatement of a FHIR server at base.
-func (a *API) describeCapabilities(base string) []byte {
+// describeCapabilities writes the CapabilityStatement of a FHIR server at base that
+// exports these types.
+func (a *API) describeCapabilities(base string, types []string) []byte {
 	statement := capabilityStatement{
 		ResourceType: "CapabilityStatement",
 		Status:       "active",
@@ -145,7 +152,7 @@ func (a *API) describeCapabilities(base string) []byte {
 			Operation: exportOperation("export"),
 		}},
 	}
-	for _, resourceType := range a.config.ResourceTypes {
+	for _, resourceType := range types {
 		statement.Rest[0].Resource = append(statement.Rest[0].Resource, describeType(resourceType))
 	}
 	text, err := json.Marshal(statement)

@@ -58,7 +58,11 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, "export", rest.Operation[0].Name)
 	require.Equal(t, "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export", rest.Operation[0].Definition)
 	requireParameters(t, b, "/fhir/$export", rest.Operation[0].Documentation)
-	require.Len(t, rest.Resource, len(fhir.R4().ResourceTypes()))
+	var types []string
+	for _, resource := range rest.Resource {
+		types = append(types, resource.Type)
+	}
+	require.Equal(t, []string{"Group", "Observation", "Patient"}, types, "those that have a table")
 	operations := map[string]string{}
 	for _, resource := range rest.Resource {
 		for _, operation := range resource.Operation {
@@ -100,6 +104,36 @@ func TestMetadata(t *testing.T) {
 	request.URL.Host = "localhost:" + base.Port()
 	request.Host = ""
 	require.Contains(t, b.do(t, request).body, `"http://localhost:`+base.Port()+`/fhir"`)
+}
+
+// TestMetadataTypes: the types are those that can be exported here, and those known
+// last while the source is away.
+func TestMetadataTypes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, unusualTables)
+	b.aidbox(t, "Encounter")
+	b.exec(t, `ALTER TABLE encounter RENAME TO visits; INSERT INTO visits (id, txid, status, resource) VALUES ('v', 1, 'created', '{"resourceType": "Encounter"}')`)
+	b.readAs(t, `patient, "group", practitioner, location, device, task, visits`)
+	listed := func() (types []string) {
+		got := b.get(t, "/fhir/metadata")
+		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+		var statement struct {
+			Rest []struct{ Resource []struct{ Type string } }
+		}
+		require.NoError(t, json.Unmarshal([]byte(got.body), &statement))
+		for _, resource := range statement.Rest[0].Resource {
+			types = append(types, resource.Type)
+		}
+		return types
+	}
+	require.Equal(t, []string{"Device", "Encounter", "Group", "Patient", "Practitioner"}, listed())
+	b.exec(t, `ALTER TABLE practitioner RENAME TO elsewhere`)
+	require.Contains(t, listed(), "Practitioner", "the source is not asked each time")
+
+	b.source.Close()
+	b.serve(t, api.New(b.config))
+	require.Equal(t, http.StatusServiceUnavailable, b.get(t, "/fhir/metadata").StatusCode)
 }
 
 // requireParameters holds what an operation says of its parameters against those

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -242,6 +243,28 @@ func (b *testBundle) aidbox(t *testing.T, resourceTypes ...string) {
 				PRIMARY KEY (%s))`, strings.ToLower(resourceType)+suffix, resourceType, key))
 		}
 	}
+}
+
+// readAs starts another server for the tests that follow, whose role may read only
+// these tables.
+func (b *testBundle) readAs(t *testing.T, tables string) {
+	t.Helper()
+	role := "sluice_test_" + strings.ToLower(rand.Text())
+	b.exec(t, `CREATE ROLE `+role+`; GRANT SELECT ON `+tables+` TO `+role)
+	t.Cleanup(func() {
+		_, err := b.db.Exec(context.Background(), `DROP OWNED BY `+role+`; DROP ROLE `+role)
+		require.NoError(t, err)
+	})
+	u, err := url.Parse(b.db.Config().ConnString())
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set("options", "-crole="+role)
+	u.RawQuery = query.Encode()
+	config := b.config
+	config.Source, err = source.Open(t.Context(), source.Config{URL: u.String(), MaxConns: sourceConns, ResourceTypes: config.ResourceTypes})
+	require.NoError(t, err)
+	t.Cleanup(config.Source.Close)
+	b.serve(t, api.New(config))
 }
 
 // requireDiscreet: whatever a test did, the log holds no link, no credentials

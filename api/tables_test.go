@@ -30,6 +30,8 @@ func TestKickOffWithoutTable(t *testing.T) {
 		"?_type=Task,Practitioner":     {"not-found", "there is no table of the resource type Task: table task cannot be read: it has no column txid"},
 		"?_type=Practitioner,Location": {"not-supported", "Location can't be exported: " + locationReason},
 		"":                             {"not-supported", "Location can't be exported: " + locationReason},
+		"?_type=Practitioner,Schedule,Location,Slot": {"not-supported", "there is no table of the resource type Schedule; " +
+			"there is no table of the resource type Slot; Location can't be exported: " + locationReason},
 	} {
 		got := b.get(t, "/fhir/$export"+query)
 		requireRefusal(t, got, http.StatusBadRequest, test.code, "_type")
@@ -44,6 +46,45 @@ func TestKickOffWithoutTable(t *testing.T) {
 	}
 	require.Equal(t, http.StatusBadRequest, b.get(t, "/fhir/$export?_type=Location", "Prefer", "handling=lenient").StatusCode)
 	require.Empty(t, b.kickOff(t, "/fhir/$export?_type=Practitioner,Device").Request.Warnings)
+}
+
+// TestKickOffWithoutPrivileges: all tables that the role may not read are named in one
+// answer. A lenient client gets the rest, and one warning.
+func TestKickOffWithoutPrivileges(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.aidbox(t, "Encounter", "Provenance", "Attribute")
+	b.readAs(t, `patient, "group"`)
+
+	const denied = "Encounter, Observation, Provenance can't be exported: table encounter, table observation, table provenance cannot be read: " +
+		"the database role of the server has no SELECT privilege on it"
+	got := b.get(t, "/fhir/$export")
+	requireRefusal(t, got, http.StatusBadRequest, "not-supported", "_type")
+	require.Contains(t, got.body, denied+"; _type can name other types")
+	got = b.get(t, "/fhir/$export?_type=Patient,Provenance,Observation,Encounter")
+	require.Contains(t, got.body, "Provenance, Observation, Encounter can't be exported")
+	requireRefusal(t, b.get(t, "/fhir/$export?_type=Patient&includeAssociatedData=LatestProvenanceResources"), http.StatusBadRequest, "not-supported", "includeAssociatedData")
+
+	export := b.kickOff(t, "/fhir/$export", "Prefer", "handling=lenient")
+	require.Len(t, export.Request.Warnings, 1)
+	require.Contains(t, export.Request.Warnings[0].Text, denied)
+	require.NotContains(t, export.Request.Types, "Encounter")
+	require.Empty(t, b.kickOff(t, "/fhir/$export?_type=Patient,Group").Request.Warnings)
+
+	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump?fhir=true").StatusCode, "not even attribute can be read")
+}
+
+// TestKickOffWithoutAnyTable: there is nothing to export, and that is not an empty
+// export.
+func TestKickOffWithoutAnyTable(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, `DROP TABLE patient, observation, "group"`)
+	for _, prefer := range []string{"handling=strict", "handling=lenient"} {
+		got := b.get(t, "/fhir/$export", "Prefer", prefer)
+		requireRefusal(t, got, http.StatusBadRequest, "not-found", "_type")
+		require.Contains(t, got.body, "there is no table that can be read of any resource type")
+	}
 }
 
 // TestKickOffWithoutSource: the export waits for the source, the kick-off does not.

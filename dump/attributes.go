@@ -24,11 +24,12 @@ type Tables interface {
 	Scan(ctx context.Context, scan source.Scan, fn func(*source.Row) error) error
 }
 
-// ReadAttributes reads Aidbox's table of attributes. A database without the table
-// has no first-class extensions; a row that does not describe one is passed over.
+// ReadAttributes reads Aidbox's table of attributes. Without a table that can be read,
+// no first-class extensions are known; a row that does not describe one is passed over.
 func ReadAttributes(ctx context.Context, from Tables) (Attributes, error) {
 	table, err := from.Table(ctx, AttributeType)
-	if errors.Is(err, source.ErrNoTable) {
+	var unreadable *source.UnreadableError
+	if errors.Is(err, source.ErrNoTable) || errors.As(err, &unreadable) {
 		return Attributes{}, nil
 	}
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 const (
 	beginSQL = `
 UPDATE sluice.export
-SET state = 'running', attempt = attempt + 1, generation = generation + (generation = 0 OR transaction_time IS NOT NULL)::integer, snapshot = NULL, transaction_time = NULL, members = NULL,
+SET state = 'running', attempt = attempt + 1, generation = generation + (generation = 0 OR transaction_time IS NOT NULL)::integer, snapshot = NULL, transaction_time = NULL, members = NULL, warnings = NULL,
     parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0, lease_until = now() + $2,
     location = $3
 WHERE id = $1`
@@ -106,6 +106,9 @@ type Plan struct {
 	Members []string
 
 	Parts []PlannedPart
+
+	// Warnings say what the export leaves out.
+	Warnings []Warning
 }
 
 // PlannedPart is one part to be. Its number is its place in the plan: parts are
@@ -127,7 +130,7 @@ type PlannedPart struct {
 
 const planSQL = `
 UPDATE sluice.export
-SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_planned = $7, requires = $8
+SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_planned = $7, requires = $8, warnings = $9
 WHERE id = $1 AND attempt = $2 AND state = 'running'`
 
 // Start writes down the plan and queues the first parts; whoever is done with
@@ -140,7 +143,7 @@ func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
 		bytes += part.Bytes
 	}
 	return s.move(ctx, id, "start parts", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, planSQL, id, export.attempt, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes, Format)
+		tag, err := tx.Exec(ctx, planSQL, id, export.attempt, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes, Format, plan.Warnings)
 		if err != nil {
 			return err
 		}

@@ -50,6 +50,9 @@ type Export struct {
 	// that has been read.
 	BytesPlanned, BytesRead int64
 
+	// Warnings say what the export leaves out, as its plan found.
+	Warnings []Warning
+
 	// Failure says why the export failed, in words fit for the client.
 	Failure string
 
@@ -73,7 +76,7 @@ const exportSQL = `
 SELECT id, client_id, request, state, attempt, generation, transaction_time, parts_total, parts_done, bytes_planned,
        bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
                      FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
-       coalesce(failure, ''), waiting_since, coalesce(waiting_reason, ''), created_at, clock_timestamp(), expires_at, coalesce(location, 0)
+       coalesce(failure, ''), waiting_since, coalesce(waiting_reason, ''), created_at, clock_timestamp(), expires_at, coalesce(location, 0), coalesce(warnings, '[]')
 FROM sluice.export e
 WHERE id = $1`
 
@@ -100,7 +103,7 @@ func (s *Store) GetFor(ctx context.Context, id uuid.UUID, clientID string) (Expo
 func scanExport(row pgx.Row) (Export, error) {
 	var e Export
 	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.attempt, &e.Generation, &e.TransactionTime,
-		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.WaitingSince, &e.WaitingReason, &e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location)
+		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.WaitingSince, &e.WaitingReason, &e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location, &e.Warnings)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Export{}, ErrNotFound
 	}

@@ -42,8 +42,8 @@ func (s *Store) Page(ctx context.Context, export Export, number int) (files File
 	if files, err = s.Files(ctx, export.ID); err != nil {
 		return files, false, err
 	}
-	// What the kick-off was carried on without is told last, on a page of its own:
-	// no file of it is written before the export is completed.
+	// The outcomes of the whole export come last, on a page of their own: their file
+	// is written when the export completes.
 	warnings := pages + 1
 	keys := make(map[string]bool, len(shown))
 	for _, key := range shown {
@@ -55,7 +55,7 @@ func (s *Store) Page(ctx context.Context, export Export, number int) (files File
 		}
 		return keys[file.ObjectKey]
 	}
-	if export.State == Completed && len(export.Request.Warnings) > 0 {
+	if export.State == Completed && len(export.Request.Warnings)+len(export.Warnings) > 0 {
 		pages = warnings
 	}
 	if number > max(pages, 1) || pages == 0 && export.State != Completed {

@@ -28,6 +28,7 @@ type Location struct {
 
 	Database string // of the source
 	Schema   string // of the FHIR tables
+	Tables   string // that resource types are mapped to
 
 	Endpoint string // of the object store, as scheme://host[:port]
 	Bucket   string
@@ -53,6 +54,7 @@ func Compare(recorded, own Location) []Value {
 		{systemIdentifier, recorded.SystemIdentifier, own.SystemIdentifier},
 		{"database", recorded.Database, own.Database},
 		{"schema", recorded.Schema, own.Schema},
+		{"tables", recorded.Tables, own.Tables},
 		{"endpoint", recorded.Endpoint, own.Endpoint},
 		{"bucket", recorded.Bucket, own.Bucket},
 		{"prefix", recorded.Prefix, own.Prefix},
@@ -78,21 +80,21 @@ const (
 	// recordFirstSQL does nothing where a location is recorded, but for a system
 	// identifier that no process could read before.
 	recordFirstSQL = `
-INSERT INTO sluice.location AS l (system_identifier, database, schema, endpoint, bucket, prefix)
-VALUES (nullif($1, ''), $2, $3, $4, $5, $6)
+INSERT INTO sluice.location AS l (system_identifier, database, schema, endpoint, bucket, prefix, tables)
+VALUES (nullif($1, ''), $2, $3, $4, $5, $6, $7)
 ON CONFLICT (only_row) DO UPDATE SET system_identifier = excluded.system_identifier
 WHERE l.system_identifier IS NULL AND excluded.system_identifier IS NOT NULL
-  AND (l.database, l.schema, l.endpoint, l.bucket, l.prefix) = ($2, $3, $4, $5, $6)`
+  AND (l.database, l.schema, l.endpoint, l.bucket, l.prefix, l.tables) = ($2, $3, $4, $5, $6, $7)`
 
 	readSQL = `
-SELECT version, coalesce(system_identifier, ''), database, schema, endpoint, bucket, prefix FROM sluice.location`
+SELECT version, coalesce(system_identifier, ''), database, schema, endpoint, bucket, prefix, tables FROM sluice.location`
 
 	replaceSQL = `
-INSERT INTO sluice.location AS l (system_identifier, database, schema, endpoint, bucket, prefix)
-VALUES (nullif($1, ''), $2, $3, $4, $5, $6)
+INSERT INTO sluice.location AS l (system_identifier, database, schema, endpoint, bucket, prefix, tables)
+VALUES (nullif($1, ''), $2, $3, $4, $5, $6, $7)
 ON CONFLICT (only_row) DO UPDATE SET version = l.version + 1, system_identifier = excluded.system_identifier,
-    database = $2, schema = $3, endpoint = $4, bucket = $5, prefix = $6, recorded_at = now()
-WHERE (coalesce(l.system_identifier, ''), l.database, l.schema, l.endpoint, l.bucket, l.prefix) <> ($1, $2, $3, $4, $5, $6)`
+    database = $2, schema = $3, endpoint = $4, bucket = $5, prefix = $6, tables = $7, recorded_at = now()
+WHERE (coalesce(l.system_identifier, ''), l.database, l.schema, l.endpoint, l.bucket, l.prefix, l.tables) <> ($1, $2, $3, $4, $5, $6, $7)`
 )
 
 // Claim records the location of a process that starts if none is recorded, and
@@ -138,7 +140,7 @@ func Record(ctx context.Context, state *pgxpool.Pool, own Location) (moved bool,
 // recorded.
 func Read(ctx context.Context, state *pgxpool.Pool) (recorded Location, version int, err error) {
 	err = state.QueryRow(ctx, readSQL).Scan(&version, &recorded.SystemIdentifier, &recorded.Database, &recorded.Schema,
-		&recorded.Endpoint, &recorded.Bucket, &recorded.Prefix)
+		&recorded.Endpoint, &recorded.Bucket, &recorded.Prefix, &recorded.Tables)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return recorded, 0, fmt.Errorf("location: %w", err)
 	}
@@ -147,5 +149,5 @@ func Read(ctx context.Context, state *pgxpool.Pool) (recorded Location, version 
 
 // values are the parameters of the statements that write a location.
 func (l Location) values() []any {
-	return []any{l.SystemIdentifier, l.Database, l.Schema, l.Endpoint, l.Bucket, l.Prefix}
+	return []any{l.SystemIdentifier, l.Database, l.Schema, l.Endpoint, l.Bucket, l.Prefix, l.Tables}
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,96 +19,212 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// candidatesSQL lists the relations of the schema $1 whose names are $2, in any
-// spelling, with those of their columns that matter and the base types of these,
-// and each with its history where that can be read. Whether a relation is a FHIR
-// table is decided by inspect, which names the reason if it is not. Privileges on a relation
-// that was dropped after the snapshot was taken are unknown: lock reports that. The
-// partitions of a table are read one by one, which its own row-level security does
-// not cover.
+// catalog finds the tables of resource types.
+type catalog struct {
+	schema  string
+	types   []string           // Config.ResourceTypes
+	mapped  map[string]Mapping // by resource type
+	unnamed *unnamed
+	connect func(context.Context) (*pgx.Conn, error)
+}
+
+// candidatesSQL lists the relations of the schema $1 whose names, in any spelling, are
+// $2, or in their own one, $3, with those of their columns that matter and the base
+// types of these, and each with its history: that of the same place in $4, or else the
+// one with the usual name. Whether they can be read, inspect and inspectHistory decide,
+// who name the reason if not. Privileges on a relation that was dropped after the
+// snapshot was taken are unknown: lock reports that. The partitions of a table are read one
+// by one, which its own row-level security does not cover.
 const candidatesSQL = `
-SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, a.names, a.types, coalesce(a.readable, true),
+SELECT c.oid, n.nspname::text, coalesce(has_schema_privilege(n.oid, 'USAGE'), true),
+	c.relname::text, c.relkind::text, a.names, a.types, a.readable,
 	row_security_active(c.oid) AND (current_setting('row_security') = 'off' OR c.relhassubclass),
-	coalesce(h.oid IS NOT NULL, false),
-	(
-		SELECT count(*) = 2 FROM pg_attribute AS k
-		WHERE k.attrelid = h.oid AND NOT k.attisdropped AND has_column_privilege(k.attrelid, k.attnum, 'SELECT')
-			AND (k.attname = 'txid' OR k.attname = 'resource' AND k.atttypid = 'jsonb'::regtype)
-	),
+	h.relname::text, h.relkind::text, k.names, k.types, k.readable,
+	coalesce(row_security_active(h.oid) AND (current_setting('row_security') = 'off' OR h.relhassubclass), false),
 	coalesce((SELECT sum(pg_relation_size(relid))::bigint FROM pg_partition_tree(h.oid) WHERE isleaf), pg_relation_size(h.oid), 0)
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL (
-	SELECT coalesce(array_agg(a.attname::text), '{}') AS names,
-		coalesce(array_agg(format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)), '{}') AS types,
-		bool_and(has_column_privilege(c.oid, a.attnum, 'SELECT')) FILTER (WHERE a.attname <> 'resource_type') AS readable
-	FROM pg_attribute AS a
-	JOIN pg_type AS t ON t.oid = a.atttypid
-	WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-		AND (a.attname IN ('id', 'txid', 'ts', 'cts', 'resource')
-			OR a.attname = 'resource_type' AND has_column_privilege(c.oid, a.attnum, 'SELECT'))
-) AS a
-LEFT JOIN pg_class AS h ON h.relnamespace = c.relnamespace AND h.relname = c.relname || '_history'
-	AND (c.relkind IN ('r', 'p') AND h.relkind IN ('r', 'p') OR c.relkind = 'v' AND h.relkind = 'v')
-	AND (
-		SELECT count(*) FROM pg_attribute AS k
-		WHERE k.attrelid = h.oid AND NOT k.attisdropped AND has_column_privilege(k.attrelid, k.attnum, 'SELECT')
-			AND (k.attname = 'id' OR k.attname = 'ts' AND k.atttypid = 'timestamptz'::regtype)
-	) = 2
+LEFT JOIN pg_class AS h ON h.relnamespace = c.relnamespace AND h.relkind IN ('r', 'p', 'v', 'm', 'f')
+	AND h.relname = coalesce(($4::text[])[array_position($3::text[], c.relname::text)], c.relname || '` + historySuffix + `')
+CROSS JOIN LATERAL (` + columnsSQL + `c.oid) AS a
+CROSS JOIN LATERAL (` + columnsSQL + `h.oid) AS k
 WHERE n.nspname = $1
-	AND lower(c.relname) = ANY($2)
+	AND (lower(c.relname) = ANY($2) OR c.relname = ANY($3))
 	AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY lower(c.relname), c.relname <> lower(c.relname), c.relname`
 
-// candidate is a relation that has the name of a resource type.
+// columnsSQL lists the columns that matter of the relation whose oid follows.
+const columnsSQL = `
+	SELECT coalesce(array_agg(a.attname::text), '{}') AS names,
+		coalesce(array_agg(format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)), '{}') AS types,
+		coalesce(array_agg(coalesce(has_column_privilege(a.attrelid, a.attnum, 'SELECT'), true)), '{}') AS readable
+	FROM pg_attribute AS a
+	JOIN pg_type AS t ON t.oid = a.atttypid
+	WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname IN ('id', 'txid', 'ts', 'cts', 'resource', 'resource_type') AND a.attrelid = `
+
+// candidate is a relation that may be the table of a resource type.
 type candidate struct {
-	oid         uint32
-	hasTypeName bool // there is a column resource_type that may be read
-	table       Table
+	oid      uint32
+	relation relation
+	table    Table
 
 	// fault is why it cannot be read as a FHIR table; nil if it can.
 	fault *UnreadableError
 }
 
-// listCandidates looks for the relations of these types, at most one for each, in
-// the order of their names.
-func listCandidates(ctx context.Context, db querier, schema string, types []string) ([]*candidate, error) {
-	typeOf := tableNames(types)
-	rows, err := db.Query(ctx, candidatesSQL, schema, slices.Collect(maps.Keys(typeOf)))
+// candidates looks for the relations of these types, at most one for each, in the
+// order of their types.
+func (c *catalog) candidates(ctx context.Context, db querier, types []string, by looker) ([]*candidate, error) {
+	others, err := c.findUnnamed(ctx, by)
 	if err != nil {
 		return nil, err
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
-		c := &candidate{}
-		t := &c.table
-		var kind string
-		var names, types []string
-		var readable, hidden bool
-		err := row.Scan(&c.oid, &t.Schema, &t.Name, &kind, &names, &types, &readable, &hidden, &t.HasHistory, &t.HasVersions, &t.HistoryBytes)
-		t.Type = typeOf[strings.ToLower(t.Name)]
-		c.inspect(kind, names, types, readable, hidden)
-		return c, err
-	})
+	all, err := c.list(ctx, db, c.namesOf(types, others))
 	if err != nil {
 		return nil, err
 	}
-	return onePerType(all), nil
-}
-
-// onePerType leaves one relation for each type: the one named as Aidbox names it
-// or, if there is none, the only other one. Several others are a fault.
-func onePerType(all []*candidate) []*candidate {
-	var chosen []*candidate
-	for _, c := range all {
-		last := len(chosen) - 1
-		switch {
-		case last < 0 || chosen[last].table.Type != c.table.Type:
-			chosen = append(chosen, c)
-		case chosen[last].table.Name != strings.ToLower(c.table.Name):
-			chosen[last].fault = chosen[last].unreadable("its name differs from that of table "+c.table.plainName()+" only in case", true)
+	chosen := make([]*candidate, 0, len(all))
+	for _, resourceType := range types {
+		found := slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return c.table.Type != resourceType })
+		if one := c.choose(resourceType, found, others); one != nil {
+			chosen = append(chosen, one)
 		}
 	}
-	return chosen
+	slices.SortFunc(chosen, func(a, b *candidate) int {
+		return strings.Compare(strings.ToLower(a.table.Type), strings.ToLower(b.table.Type))
+	})
+	return slices.CompactFunc(chosen, func(a, b *candidate) bool { return a.table.Type == b.table.Type }), nil
+}
+
+// names are those that relations are looked for by.
+type names struct {
+	types     map[string]string // by their names in lower case
+	exact     map[string]string // by their names as they are written
+	list      []string          // the names of exact
+	histories []string          // of these, in the same order
+}
+
+func (n *names) add(resourceType, name, history string) {
+	n.exact[name] = resourceType
+	n.list, n.histories = append(n.list, name), append(n.histories, history)
+}
+
+// namesOf returns how the tables of these types are named: as settings say or, without
+// them, like their types, or otherwise, if the rows name the type.
+func (c *catalog) namesOf(types []string, others []unnamedTable) names {
+	n := names{types: tableNames(types), exact: map[string]string{}, list: []string{}, histories: []string{}}
+	for _, resourceType := range types {
+		if m, ok := c.mapped[resourceType]; ok {
+			delete(n.types, strings.ToLower(resourceType))
+			n.add(resourceType, m.Table, m.historyName())
+		}
+	}
+	for _, other := range others {
+		resourceType := other.types[0]
+		_, mapped := c.mapped[resourceType]
+		isParent := slices.Contains(other.children, strings.ToLower(resourceType)) // of the table that has the name
+		if !mapped && !isParent && len(other.types) == 1 && slices.Contains(types, resourceType) {
+			n.add(resourceType, other.name, other.name+historySuffix)
+		}
+	}
+	return n
+}
+
+// list returns the relations of these names.
+func (c *catalog) list(ctx context.Context, db querier, n names) ([]*candidate, error) {
+	rows, err := db.Query(ctx, candidatesSQL, c.schema, slices.AppendSeq([]string{}, maps.Keys(n.types)), n.list, n.histories)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*candidate, error) {
+		found := &candidate{}
+		r, t := &found.relation, &found.table
+		var history relation
+		var historyName, historyKind *string
+		err := row.Scan(&found.oid, &t.Schema, &r.usage, &r.name, &r.kind, &r.names, &r.types, &r.readable, &r.hidden,
+			&historyName, &historyKind, &history.names, &history.types, &history.readable, &history.hidden, &t.HistoryBytes)
+		if err != nil {
+			return nil, err
+		}
+		t.Name, t.Type = r.name, n.types[strings.ToLower(r.name)]
+		expected := r.name + historySuffix
+		if resourceType, exact := n.exact[r.name]; exact {
+			t.Type, expected = resourceType, n.histories[slices.Index(n.list, r.name)]
+		}
+		found.inspect()
+		if historyName == nil {
+			found.lackHistory(expected)
+			return found, nil
+		}
+		history.name, history.kind, history.usage = *historyName, *historyKind, r.usage
+		found.inspectHistory(history)
+		return found, nil
+	})
+}
+
+// choose returns the one relation of the type among those found or, if there is none
+// or more than one, a candidate with that fault, or nil if there is nothing to say.
+// Of relations that have the type's name, the one in lower case is it, as Aidbox
+// writes it. One of another name besides is as likely to be the table that is in use.
+func (c *catalog) choose(resourceType string, found []*candidate, others []unnamedTable) *candidate {
+	mapping, mapped := c.mapped[resourceType]
+	switch {
+	case mapped && len(found) == 0:
+		lost := &candidate{table: Table{Type: resourceType}, relation: relation{name: mapping.Table, kind: "r"}}
+		lost.fault = lost.unreadable("there is no such table", true)
+		return lost
+	case len(found) == 0:
+		return c.mixed(resourceType, others)
+	case mapped:
+		return found[0]
+	}
+	isNamed := func(c *candidate) bool { return strings.EqualFold(c.table.Name, resourceType) }
+	named := slices.DeleteFunc(slices.Clone(found), func(c *candidate) bool { return !isNamed(c) })
+	unnamed := slices.DeleteFunc(slices.Clone(found), isNamed)
+	if len(named) > 1 && named[0].table.Name == strings.ToLower(resourceType) {
+		named = named[:1]
+	}
+	if len(unnamed) > 0 {
+		// A table of something else only has the name.
+		named = slices.DeleteFunc(named, func(c *candidate) bool { return c.fault != nil && errors.Is(c.fault, ErrNoTable) })
+	}
+	switch candidates := slices.Concat(named, unnamed); {
+	case len(candidates) == 1:
+		return candidates[0]
+	case len(unnamed) == 0:
+		named[0].fault = named[0].unreadable("its name differs from that of table "+plainName(named[1].table.Name)+" only in case", true)
+		return named[0]
+	default:
+		candidates[0].fault = ambiguous(resourceType, candidates)
+		return candidates[0]
+	}
+}
+
+// ambiguous is the fault of several tables of one type.
+func ambiguous(resourceType string, candidates []*candidate) *UnreadableError {
+	tables := make([]string, len(candidates))
+	for i, c := range candidates {
+		tables[i] = plainName(c.table.Name)
+	}
+	return &UnreadableError{
+		Type:     resourceType,
+		Relation: "tables " + strings.Join(tables, " and "),
+		Reason:   "all have resources of the type " + resourceType + "; the setting --table decides which one is read",
+		alike:    true,
+	}
+}
+
+// mixed returns a candidate for a type that only rows of a table of several types
+// name, or nil.
+func (c *catalog) mixed(resourceType string, others []unnamedTable) *candidate {
+	for _, other := range others {
+		if slices.Contains(other.types, resourceType) {
+			found := &candidate{table: Table{Type: resourceType}, relation: relation{name: other.name, kind: "r"}}
+			found.fault = found.unreadable("its rows have several resource types: "+strings.Join(other.types, ", "), false)
+			return found
+		}
+	}
+	return nil
 }
 
 // lock keeps the table, with its partitions, from being rewritten, truncated or
@@ -117,43 +234,37 @@ func onePerType(all []*candidate) []*candidate {
 func (c *candidate) lock(ctx context.Context, db querier) error {
 	err := pin(ctx, db, false, c.table.Schema, c.table.Name)
 	if err == nil && c.table.HasHistory {
-		err = pin(ctx, db, false, c.table.Schema, c.table.Name+historySuffix)
+		err = pin(ctx, db, false, c.table.Schema, c.table.HistoryName)
 	}
 	return err
 }
 
-// sampleRows is how many rows of a table are asked which resource type they name, if
-// the first row names another than the table.
-const sampleRows = 100
-
-// sampleSQL returns, of the first rows of the relation %[2]s, whether one names the
-// type $1, whether one spells it otherwise, and what else they name. A name that
-// does not begin with a capital letter is that of no type, so it spells none.
-const sampleSQL = `
-SELECT coalesce(bool_or(type = $1), false),
-	coalesce(bool_or(type <> $1 AND lower(type) = lower($1) AND type ~ '^[A-Z]'), false),
-	coalesce(array_agg(DISTINCT left(type, 63)) FILTER (WHERE type <> $1), '{}')
-FROM (SELECT %[1]s AS type FROM %[2]s AS r LIMIT %[3]d) AS sample`
-
-// checkRows fills in OtherTypes, and returns ErrNoTable if the rows spell the type
-// otherwise than the caller.
+// checkRows measures the table, and fills in OtherTypes if the first row names another
+// type than the table. ErrNoTable if the rows spell the type otherwise than the
+// caller: a name that does not begin with a capital letter is that of no type, so it
+// spells none.
 func (c *candidate) checkRows(ctx context.Context, db querier) error {
-	expression := "r.resource->>'resourceType'"
-	if c.hasTypeName {
-		expression = "coalesce(r.resource_type::text, r.resource->>'resourceType')"
+	own := c.table.Type
+	first := []samplePage{{schema: c.table.Schema, name: c.table.Name, whole: true}}
+	types, err := sample(ctx, db, first, c.table.HasTypeName)
+	if err != nil {
+		return err
 	}
-	var named, misspelled bool
-	for _, rows := range []int{1, sampleRows} {
-		sql := fmt.Sprintf(sampleSQL, expression, quote(c.table.Schema, c.table.Name), rows)
-		if err := db.QueryRow(ctx, sql, c.table.Type).Scan(&named, &misspelled, &c.table.OtherTypes); err != nil {
-			return err
-		}
-		if len(c.table.OtherTypes) == 0 {
-			break
-		}
+	if err := measure(ctx, db, []*candidate{c}); err != nil {
+		return err
 	}
-	if misspelled && !named {
-		return fmt.Errorf("%w: %q", ErrNoTable, c.table.Type)
+	if len(types) == 0 || types[0] == own {
+		return nil
+	}
+	if types, err = sample(ctx, db, append(first, sampled(c.table.Members)...), c.table.HasTypeName); err != nil {
+		return err
+	}
+	c.table.OtherTypes = slices.DeleteFunc(slices.Clone(types), func(name string) bool { return name == own })
+	misspells := func(name string) bool {
+		return strings.EqualFold(name, own) && name != "" && name[0] >= 'A' && name[0] <= 'Z'
+	}
+	if !slices.Contains(types, own) && slices.ContainsFunc(types, misspells) {
+		return fmt.Errorf("%w: %q", ErrNoTable, own)
 	}
 	return nil
 }

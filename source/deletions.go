@@ -27,7 +27,7 @@ type Deletions struct {
 	Only Condition
 }
 
-// historySuffix ends the name of a table's history.
+// historySuffix ends the name of a table's history, unless Config.Tables names it.
 const historySuffix = "_history"
 
 // deletionsSQL finds the ids that the history (%[1]s) has a row of after $1 and
@@ -50,7 +50,7 @@ SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM %[2]s AS r WHERE r.id = gone.
 // again is not among them; one that was both created and deleted after the time
 // is. The bytes are valid until fn returns. Otherwise it is as Scan.
 func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
-	for _, name := range []string{deletions.Table.Name, deletions.Table.Name + historySuffix} {
+	for _, name := range []string{deletions.Table.Name, deletions.Table.HistoryName} {
 		if err := r.pin(ctx, false, deletions.Table.Schema, name); err != nil {
 			return fmt.Errorf("source: %w", err)
 		}
@@ -60,7 +60,7 @@ func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id 
 
 func (d Deletions) query(fn func(id []byte) error) query {
 	history := d.Table.History()
-	name := quote(d.Table.Schema, d.Table.Name+historySuffix)
+	name := quote(d.Table.Schema, d.Table.HistoryName)
 	q := query{
 		relation: name,
 		check: func(fields []pgconn.FieldDescription) error {

@@ -13,6 +13,9 @@ var (
 	// Config names another.
 	ErrNoSchema = errors.New("no such schema")
 
+	// ErrNoTables means that the schema has no FHIR table that can be read.
+	ErrNoTables = errors.New("no FHIR table that can be read")
+
 	// ErrNoAddresses means that rows of a table have no lasting place by which to
 	// find them again, as those of a foreign table.
 	ErrNoAddresses = errors.New("rows of the table have no addresses")
@@ -55,10 +58,24 @@ type UnreadableError struct {
 	Reason   string
 
 	alike bool
+	more  []*UnreadableError // of other types
+}
+
+// joinUnreadable returns one error for all of them, of which there is one at least.
+func joinUnreadable(all []*UnreadableError) *UnreadableError {
+	joined := *all[0]
+	joined.more = all[1:]
+	return &joined
 }
 
 // Error names the relation and the reason, without the names of roles or schemas.
-func (e *UnreadableError) Error() string { return e.Relation + " cannot be read: " + e.Reason }
+func (e *UnreadableError) Error() string {
+	text := e.Relation + " cannot be read: " + e.Reason
+	for _, other := range e.more {
+		text += "; " + other.Type + ": " + other.Error()
+	}
+	return text
+}
 
 // Unwrap returns ErrNoTable for a table of something else.
 func (e *UnreadableError) Unwrap() error {

@@ -6,73 +6,152 @@ import (
 	"strings"
 )
 
-// layout lists the columns of a FHIR table.
-var layout = []struct {
+// column is one of those that a FHIR table or its history has.
+type column struct {
 	name     string
 	types    []string // that are read as they are
 	cast     []string // that are read as the first of types
 	optional bool
-}{
-	{name: "id", types: []string{"text", "character varying", "character", "name"}, cast: []string{"uuid", "bigint", "integer"}},
-	{name: "txid", types: []string{"bigint", "integer"}},
-	{name: "ts", types: []string{"timestamp with time zone"}},
-	{name: "cts", types: []string{"timestamp with time zone"}, optional: true},
-	{name: "resource", types: []string{"jsonb"}, cast: []string{"json"}},
 }
+
+var (
+	idColumn       = column{name: "id", types: []string{"text", "character varying", "character", "name"}, cast: []string{"uuid", "bigint", "integer"}}
+	txidColumn     = column{name: "txid", types: []string{"bigint", "integer"}}
+	timeColumn     = column{name: "ts", types: []string{"timestamp with time zone"}}
+	createdColumn  = column{name: "cts", types: []string{"timestamp with time zone"}, optional: true}
+	resourceColumn = column{name: "resource", types: []string{"jsonb"}, cast: []string{"json"}}
+
+	tableColumns   = []column{idColumn, txidColumn, timeColumn, createdColumn, resourceColumn}
+	historyColumns = []column{idColumn, timeColumn}
+	versionColumns = []column{txidColumn, resourceColumn}
+)
 
 // relationKinds names the kinds of relations (pg_class.relkind).
 var relationKinds = map[string]string{"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
 
-// inspect decides whether the relation can be read as a FHIR table, and how. A
-// timestamp without time zone is not read: what instant it means depends on the
-// session that wrote it.
-func (c *candidate) inspect(kind string, names, types []string, readable, hidden bool) {
-	t := &c.table
-	columns := make(map[string]string, len(names))
-	for i, name := range names {
-		columns[name] = types[i]
-	}
-	_, c.hasTypeName = columns["resource_type"]
-	_, t.HasCreated = columns["cts"]
-	t.View = kind == "v"
-	t.kind = relationKinds[kind]
+// relation is what the catalog says of a relation that may be a FHIR table or the
+// history of one.
+type relation struct {
+	name, kind string // the kind as in pg_class.relkind
 
-	alike := columns["id"] != "" && columns["resource"] != ""
-	for _, column := range layout {
-		found := columns[column.name]
+	// names, types and readable are those of the columns that matter, and whether
+	// the role may read each.
+	names, types []string
+	readable     []bool
+
+	usage  bool // the role may use the schema
+	hidden bool // row-level security hides rows from the role, or may do so
+}
+
+func (r relation) find(name string) (columnType string, readable bool) {
+	if i := slices.Index(r.names, name); i >= 0 {
+		return r.types[i], r.readable[i]
+	}
+	return "", false
+}
+
+// describe returns the relation's kind and name, as in "view patient".
+func (r relation) describe() string { return relationKinds[r.kind] + " " + plainName(r.name) }
+
+// fit returns why the relation cannot be read as one with these columns, or "". casts
+// reports whether some are read as another type than they are stored as. A timestamp
+// without time zone is not read: what instant it means depends on the session that
+// wrote it.
+func (r relation) fit(columns []column) (casts bool, reason string) {
+	var denied []string
+	for _, c := range columns {
+		found, readable := r.find(c.name)
 		switch {
-		case found == "" && column.optional:
+		case found == "" && c.optional:
+			continue
 		case found == "":
-			c.fault = c.unreadable("it has no column "+column.name, alike)
-			return
-		case slices.Contains(column.types, found):
-		case slices.Contains(column.cast, found):
-			t.Casts = true
+			return casts, "it has no column " + c.name
+		case slices.Contains(c.types, found):
+		case slices.Contains(c.cast, found):
+			casts = true
 		default:
-			c.fault = c.unreadable(fmt.Sprintf("column %s is of type %s, not %s", column.name, found, column.types[0]), alike)
-			return
+			return casts, fmt.Sprintf("column %s is of type %s, not %s", c.name, found, c.types[0])
+		}
+		if !readable {
+			denied = append(denied, c.name)
 		}
 	}
 	switch {
-	case kind == "f":
-		c.fault = c.unreadable("its rows are in another database, which has other snapshots", alike)
-	case !readable:
-		c.fault = c.unreadable("the database role of the server has no SELECT privilege on it", alike)
-	case hidden:
-		c.fault = c.unreadable(rowSecurityReason, alike)
+	case r.kind == "f":
+		return casts, "its rows are in another database, which has other snapshots"
+	case !r.usage:
+		return casts, "the database role of the server has no USAGE privilege on its schema"
+	case len(denied) > 0 && !slices.Contains(r.readable, true):
+		return casts, "the database role of the server has no SELECT privilege on it"
+	case len(denied) > 0:
+		return casts, "the database role of the server has no SELECT privilege on the columns " + strings.Join(denied, ", ")
+	case r.hidden:
+		return casts, rowSecurityReason
 	}
+	return casts, ""
+}
+
+// inspect decides whether the relation can be read as a FHIR table, and how.
+func (c *candidate) inspect() {
+	t := &c.table
+	hasTypeName, readable := c.relation.find("resource_type")
+	t.HasTypeName = hasTypeName != "" && readable
+	created, _ := c.relation.find("cts")
+	t.HasCreated = created != ""
+	t.View = c.relation.kind == "v"
+
+	var reason string
+	if t.Casts, reason = c.relation.fit(tableColumns); reason != "" {
+		id, _ := c.relation.find("id")
+		resource, _ := c.relation.find("resource")
+		c.fault = c.unreadable(reason, id != "" && resource != "")
+	}
+}
+
+// lackHistory records that the table has no history of this name; an empty name is
+// that of none.
+func (c *candidate) lackHistory(name string) {
+	reason := "there is no table " + plainName(name)
+	if name == "" {
+		reason = "by the setting --table, it has no history"
+	}
+	c.table.HistoryFault, c.table.VersionsFault = reason, reason
+}
+
+// inspectHistory decides what can be read of the table's history.
+func (c *candidate) inspectHistory(history relation) {
+	t := &c.table
+	t.HistoryExists = true
+	deny := func(reason string) string { return history.describe() + " cannot be read: " + reason }
+	if relationKinds[c.relation.kind] != relationKinds[history.kind] { // snapshots keep them in different ways
+		t.HistoryFault = deny(plainName(t.Name) + " is a " + relationKinds[c.relation.kind])
+		t.VersionsFault = t.HistoryFault
+		return
+	}
+	casts, reason := history.fit(historyColumns)
+	if reason != "" {
+		t.HistoryFault = deny(reason)
+		t.VersionsFault = t.HistoryFault
+		return
+	}
+	t.HasHistory, t.HistoryName, t.HistoryCasts = true, history.name, casts
+	if casts, reason = history.fit(versionColumns); reason != "" {
+		t.VersionsFault = deny(reason)
+		return
+	}
+	t.HasVersions, t.HistoryCasts = true, t.HistoryCasts || casts
 }
 
 func (c *candidate) unreadable(reason string, alike bool) *UnreadableError {
-	return &UnreadableError{Type: c.table.Type, Relation: c.table.kind + " " + c.table.plainName(), Reason: reason, alike: alike}
+	return &UnreadableError{Type: c.table.Type, Relation: c.relation.describe(), Reason: reason, alike: alike}
 }
 
-// plainName is the table's name as people write it.
-func (t Table) plainName() string {
-	if t.Name == strings.ToLower(t.Name) {
-		return t.Name
+// plainName is a relation's name as people write it.
+func plainName(name string) string {
+	if name == strings.ToLower(name) {
+		return name
 	}
-	return `"` + t.Name + `"`
+	return `"` + name + `"`
 }
 
 // from returns what SQL reads the rows of a relation of the table from. Where the

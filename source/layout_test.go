@@ -152,6 +152,25 @@ func TestViewOfRewrittenTable(t *testing.T) {
 	require.ErrorIs(t, err, source.ErrRewritten)
 }
 
+// TestUnreadableAtOnce: all tables that cannot be read are named in one error.
+func TestUnreadableAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+aidbox("encounter")+aidbox("device"))
+	name := role(t, f)
+	f.exec(t, `GRANT SELECT ON patient TO `+name+`; GRANT SELECT (id, ts, txid, cts) ON device TO `+name)
+	s := open(t, source.Config{URL: as(t, f.url, name)})
+	sn, err := s.OpenSnapshot(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = sn.Close(t.Context()) }()
+	_, err = sn.Tables(t.Context(), []string{"Patient", "Encounter", "Device"})
+	require.EqualError(t, err, "source: Device: table device cannot be read: the database role of the server has no SELECT privilege on the columns resource; "+
+		"Encounter: table encounter cannot be read: the database role of the server has no SELECT privilege on it")
+
+	f.exec(t, `REVOKE USAGE ON SCHEMA public FROM PUBLIC`)
+	_, err = s.Table(t.Context(), "Patient")
+	require.ErrorContains(t, err, "no USAGE privilege on its schema")
+}
+
 // TestUnreadable: what has the name of a type and the columns of a resource but
 // cannot be read is named with the reason; a table of something else is none.
 func TestUnreadable(t *testing.T) {

@@ -10,13 +10,13 @@ import (
 // hold. It counts against Config.MaxConns, serves one scan at a time, and must
 // be closed.
 type Reader struct {
-	conn   *connection
-	pace   *pace
-	schema string
+	conn    *connection
+	pace    *pace
+	catalog *catalog
 }
 
 func (s *Source) newReader(conn *connection) *Reader {
-	return &Reader{conn: conn, pace: s.pace, schema: s.config.Schema}
+	return &Reader{conn: conn, pace: s.pace, catalog: s.catalog}
 }
 
 // OpenReader opens a Reader of the first of these snapshots that is still held;

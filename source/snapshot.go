@@ -35,7 +35,7 @@ type Snapshot struct {
 
 	mu      sync.Mutex // conn serves one query at a time
 	conn    *pgx.Conn
-	schema  string
+	catalog *catalog
 	giveWay time.Duration
 }
 
@@ -53,7 +53,7 @@ func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
 }
 
 func (s *Source) newSnapshot(conn *pgx.Conn) *Snapshot {
-	return &Snapshot{conn: conn, schema: s.config.Schema, giveWay: s.config.GiveWay}
+	return &Snapshot{conn: conn, catalog: s.catalog, giveWay: s.config.GiveWay}
 }
 
 func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
@@ -74,13 +74,13 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 // now on and as long as the snapshot is held, none of them can be rewritten,
 // truncated or dropped; one that was, since the snapshot was taken, is
 // ErrRewritten. Their sizes are those they have now: no row of the
-// snapshot lies beyond them. A table that can't be read is a *TableError; one of
-// the optional types is left out.
+// snapshot lies beyond them. If tables can't be read, the error is a *TableError
+// that names all of them; those of the optional types are left out.
 func (sn *Snapshot) Tables(ctx context.Context, types []string, optional ...string) ([]Table, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
 
-	tables, err := listTables(ctx, sn.conn, sn.schema, types, optional)
+	tables, err := sn.catalog.tables(ctx, sn.conn, types, optional)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}

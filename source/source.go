@@ -66,6 +66,10 @@ type Config struct {
 	// count. 0 means no limit.
 	ReadRate int64
 
+	// ResourceTypes are those that are known to have tables of their names. Others that
+	// are asked for may have some, too, but their tables' rows are looked into.
+	ResourceTypes []string
+
 	// RowSecurity lets row-level security hide rows from the role. Without it, a table
 	// of which the role does not see all rows cannot be read (*UnreadableError), and
 	// other queries that are affected fail (HidesRows).
@@ -81,6 +85,10 @@ type Config struct {
 	// Spares is how many of MaxConns ScanMany may use for second and further
 	// readers, in all scans together. 0 means that one reader does each scan.
 	Spares int
+
+	// Tables names tables of resource types. The table of any other type is the one
+	// with the type's name or, if there is none, one whose rows name the type.
+	Tables []Mapping
 
 	// URL is the connection string, in any form libpq understands. The role
 	// needs CONNECT, USAGE on the schema and SELECT on the tables. The URL may lead
@@ -101,10 +109,11 @@ func (c Config) withDefaults() Config {
 
 // Source is a database of FHIR tables. It is safe for concurrent use.
 type Source struct {
-	config Config
-	pace   *pace
-	pool   *pgxpool.Pool
-	single *pgx.ConnConfig // for connections outside the pool
+	catalog *catalog
+	config  Config
+	pace    *pace
+	pool    *pgxpool.Pool
+	single  *pgx.ConnConfig // for connections outside the pool
 
 	monitor     *monitor
 	stopMonitor func() // returns when it has stopped
@@ -131,6 +140,10 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	poolConfig.AfterConnect = prepareSession
 	prepareConfig(poolConfig.ConnConfig)
 
+	mapped, err := byType(cfg.Tables)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
@@ -143,6 +156,13 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		places:   make(chan struct{}, cfg.MaxConns),
 		spares:   make(chan struct{}, cfg.Spares),
 		searches: make(chan struct{}, 1),
+	}
+	s.catalog = &catalog{
+		schema:  cfg.Schema,
+		types:   cfg.ResourceTypes,
+		mapped:  mapped,
+		unnamed: &unnamed{known: map[tableFile][]string{}},
+		connect: s.connect,
 	}
 	s.startMonitor(ctx)
 	return s, nil

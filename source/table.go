@@ -20,22 +20,31 @@ type Table struct {
 	// View reports whether the rows are those of a view, which have no addresses.
 	View bool `json:",omitempty"`
 
-	// OtherTypes are the resource types that rows name instead of the table's, if
-	// the first row names one: those of the first sampleRows. Only Source.Table looks
-	// for them.
-	OtherTypes []string `json:",omitempty"`
+	// HasTypeName reports whether there is a column resource_type that can be read.
+	HasTypeName bool `json:",omitempty"`
 
-	kind string // as in relationKinds
+	// OtherTypes are the resource types that rows name instead of the table's, in some
+	// pages of the table, if the first row names one. Only Table looks for them.
+	OtherTypes []string `json:"-"`
 
-	// HasHistory tells whether there is a table Name + "_history" beside it with
-	// the columns id and ts (timestamptz), and the role may read these.
-	HasHistory bool
+	// HasHistory reports whether there is a history, the table HistoryName, of which
+	// the columns id and ts can be read. If not, HistoryFault says why.
+	HasHistory   bool
+	HistoryName  string `json:",omitempty"`
+	HistoryFault string `json:"-"`
 
-	// HasVersions tells whether it has the columns txid and resource (jsonb) as well,
-	// and the role may read these too.
-	HasVersions bool
+	// HistoryExists reports whether there is a history, even one that can't be read.
+	HistoryExists bool `json:"-"`
 
-	// HistoryBytes is the size on disk of that table, without TOAST.
+	// HasVersions reports whether its columns txid and resource can be read, too. If
+	// not, VersionsFault says why.
+	HasVersions   bool
+	VersionsFault string `json:"-"`
+
+	// HistoryCasts is Casts of the history.
+	HistoryCasts bool `json:",omitempty"`
+
+	// HistoryBytes is the size on disk of the history, without TOAST.
 	HistoryBytes int64
 
 	// Bytes is the size on disk, TOAST included: compressed there, so often
@@ -53,14 +62,14 @@ type Table struct {
 // History returns what SQL reads the table's history from, to be followed by an
 // alias: the columns id and ts and, with HasVersions, txid and resource.
 func (t Table) History() string {
-	name := quote(t.Schema, t.Name+historySuffix)
+	name := quote(t.Schema, t.HistoryName)
 	switch {
-	case !t.Casts:
+	case !t.HistoryCasts:
 		return name
 	case !t.HasVersions:
 		return "(SELECT t.id::text AS id, t.ts FROM " + name + " AS t)"
 	}
-	return "(SELECT t.id::text AS id, t.txid, t.ts, t.resource FROM " + name + " AS t)"
+	return "(SELECT t.id::text AS id, t.txid, t.ts, t.resource::jsonb AS resource FROM " + name + " AS t)"
 }
 
 // Quoted returns what SQL reads the table's rows from, to be followed by an alias.

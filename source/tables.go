@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Table finds the table of a resource type: the relation whose name is the lower
@@ -22,7 +23,7 @@ func (s *Source) Table(ctx context.Context, resourceType string) (Table, error) 
 	}
 	defer conn.Release()
 
-	table, err := findTable(ctx, conn, s.config.Schema, resourceType)
+	table, err := s.catalog.find(ctx, conn, resourceType, looker{db: conn})
 	if err != nil {
 		return Table{}, fmt.Errorf("source: %w", err)
 	}
@@ -31,7 +32,7 @@ func (s *Source) Table(ctx context.Context, resourceType string) (Table, error) 
 
 // Table is Source.Table under the Reader's snapshot.
 func (r *Reader) Table(ctx context.Context, resourceType string) (Table, error) {
-	table, err := findTable(ctx, r.conn, r.schema, resourceType)
+	table, err := r.catalog.find(ctx, r.conn, resourceType, looker{maxAge: readerAge})
 	if err != nil {
 		return Table{}, fmt.Errorf("source: %w", err)
 	}
@@ -41,17 +42,27 @@ func (r *Reader) Table(ctx context.Context, resourceType string) (Table, error) 
 // Faults returns, of these types, those without a table that can be read, and why:
 // ErrNoTable or *UnreadableError, as Table returns it.
 func (s *Source) Faults(ctx context.Context, types []string) (map[string]error, error) {
+	_, faults, err := s.Survey(ctx, types)
+	return faults, err
+}
+
+// Survey returns the tables of these types that can be read, without their sizes, and
+// of the other types why not, as Faults does.
+func (s *Source) Survey(ctx context.Context, types []string) (tables []Table, faults map[string]error, err error) {
 	conn, err := s.acquire(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
+		return nil, nil, fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
+	return s.survey(ctx, conn, types)
+}
 
-	candidates, err := listCandidates(ctx, conn, s.config.Schema, types)
+func (s *Source) survey(ctx context.Context, db querier, types []string) (tables []Table, faults map[string]error, err error) {
+	candidates, err := s.catalog.candidates(ctx, db, types, looker{db: db})
 	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
+		return nil, nil, fmt.Errorf("source: %w", err)
 	}
-	faults := make(map[string]error)
+	faults = make(map[string]error)
 	for _, resourceType := range types {
 		faults[resourceType] = ErrNoTable
 	}
@@ -60,13 +71,44 @@ func (s *Source) Faults(ctx context.Context, types []string) (map[string]error, 
 			faults[c.table.Type] = c.fault
 		} else {
 			delete(faults, c.table.Type)
+			tables = append(tables, c.table)
 		}
 	}
-	return faults, nil
+	return tables, faults, nil
 }
 
-func findTable(ctx context.Context, db querier, schema, resourceType string) (Table, error) {
-	candidates, err := listCandidates(ctx, db, schema, []string{resourceType})
+// CheckTables returns ErrNoTables if the schema has no table that can be read, of the
+// known types or of another one. Like Ping, it makes a connection of its own.
+func (s *Source) CheckTables(ctx context.Context) error {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	err = s.checkTables(ctx, conn)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+func (s *Source) checkTables(ctx context.Context, db querier) error {
+	tables, _, err := s.survey(ctx, db, s.config.ResourceTypes)
+	if err != nil || len(tables) > 0 {
+		return err
+	}
+	others, err := s.catalog.listUnnamed(ctx, db)
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if len(others) == 0 {
+		return fmt.Errorf("source: schema %q: %w", s.config.Schema, ErrNoTables)
+	}
+	return nil
+}
+
+// readerAge is how old may be what a Reader knows of tables with other names: those
+// that it reads were found a moment ago, when the export was planned.
+const readerAge = 10 * time.Second
+
+func (c *catalog) find(ctx context.Context, db querier, resourceType string, by looker) (Table, error) {
+	candidates, err := c.candidates(ctx, db, []string{resourceType}, by)
 	if err != nil {
 		return Table{}, err
 	}
@@ -80,39 +122,40 @@ func findTable(ctx context.Context, db querier, schema, resourceType string) (Ta
 	if err := found.checkRows(ctx, db); err != nil {
 		return Table{}, err
 	}
-	if err := measure(ctx, db, candidates); err != nil {
-		return Table{}, err
-	}
 	return found.table, nil
 }
 
-// listTables finds the tables of those types that have one, in the order of
-// their names; of the optional types, those that can be read.
-func listTables(ctx context.Context, db querier, schema string, types, optional []string) ([]Table, error) {
-	candidates, err := listCandidates(ctx, db, schema, slices.Concat(types, optional))
+// tables finds the tables of those types that have one, in the order of their names;
+// of the optional types, those that can be read.
+func (c *catalog) tables(ctx context.Context, db querier, types, optional []string) ([]Table, error) {
+	candidates, err := c.candidates(ctx, db, slices.Concat(types, optional), looker{})
 	if err != nil {
 		return nil, err
 	}
 	readable := candidates[:0]
-	for _, c := range candidates {
+	var required []*UnreadableError
+	for _, found := range candidates {
 		switch {
-		case c.fault == nil:
-			readable = append(readable, c)
-		case slices.Contains(types, c.table.Type) && !errors.Is(c.fault, ErrNoTable):
-			return nil, &TableError{Type: c.table.Type, Err: c.fault}
+		case found.fault == nil:
+			readable = append(readable, found)
+		case slices.Contains(types, found.table.Type) && !errors.Is(found.fault, ErrNoTable):
+			required = append(required, found.fault)
 		}
 	}
-	for _, c := range readable {
-		if err := c.lock(ctx, db); err != nil {
-			return nil, &TableError{Type: c.table.Type, Err: err}
+	if len(required) > 0 {
+		return nil, &TableError{Type: required[0].Type, Err: joinUnreadable(required)}
+	}
+	for _, found := range readable {
+		if err := found.lock(ctx, db); err != nil {
+			return nil, &TableError{Type: found.table.Type, Err: err}
 		}
 	}
 	if err := measure(ctx, db, readable); err != nil {
 		return nil, err
 	}
 	tables := make([]Table, len(readable))
-	for i, c := range readable {
-		tables[i] = c.table
+	for i, found := range readable {
+		tables[i] = found.table
 	}
 	return tables, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -18,18 +19,22 @@ type forgetting struct {
 
 // planDeletions adds, to an export of what changed since a time, what was
 // deleted since then: one part for each table with a history. Nothing is known
-// of deletions from other tables, and the log says so. Nor is it known whose a
+// of deletions from other tables, and a warning says so. Nor is it known whose a
 // deleted resource was, unless the history has its versions: where only some
 // patients' resources are wanted, those decide.
-func (w *exportWorker) planDeletions(ctx context.Context, wanted selection, export jobs.Export, tables []source.Table, targets targets) ([]jobs.PlannedPart, error) {
+func planDeletions(wanted selection, export jobs.Export, tables []source.Table, targets targets) ([]jobs.PlannedPart, []jobs.Warning, error) {
 	if export.Request.ChangedAfter.IsZero() {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var parts []jobs.PlannedPart
-	var unknown []string
+	var unlisted []string
 	for _, table := range tables {
-		if !table.HasHistory || wanted.ofSome() && !table.HasVersions {
-			unknown = append(unknown, table.Type)
+		fault := table.HistoryFault
+		if wanted.ofSome() {
+			fault = table.VersionsFault
+		}
+		if fault != "" {
+			unlisted = append(unlisted, fmt.Sprintf("%s (%s)", table.Type, fault))
 			continue
 		}
 		table.Members = nil // all of them are looked at
@@ -39,7 +44,7 @@ func (w *exportWorker) planDeletions(ctx context.Context, wanted selection, expo
 		}
 		scan, err := json.Marshal(deletions)
 		if err != nil {
-			return nil, fmt.Errorf("plan deletions of %s: %w", table.Type, err)
+			return nil, nil, fmt.Errorf("plan deletions of %s: %w", table.Type, err)
 		}
 		parts = append(parts, jobs.PlannedPart{
 			Kind:         jobs.Deletions,
@@ -49,11 +54,10 @@ func (w *exportWorker) planDeletions(ctx context.Context, wanted selection, expo
 			Bytes:        table.HistoryBytes,
 		})
 	}
-	if len(unknown) > 0 {
-		w.config.Logger.InfoContext(ctx, "deletions not listed: there is no history table that can be read",
-			"export", export.ID, "types", unknown)
+	if len(unlisted) == 0 {
+		return parts, nil, nil
 	}
-	return parts, nil
+	return parts, []jobs.Warning{incomplete("resources that were deleted are not listed of these types: " + strings.Join(unlisted, ", "))}, nil
 }
 
 // stageDeletions is stage for what was deleted from a table.

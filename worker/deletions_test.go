@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -95,6 +96,24 @@ func TestDeletions(t *testing.T) {
 	require.Equal(t, []string{"manifest.json"}, f.keys(t, encounters))
 }
 
+// warnings returns what the export warns of as a whole.
+func (f *fixture) warnings(t *testing.T, id uuid.UUID) (texts []string) {
+	t.Helper()
+	file, err := f.store.File(t.Context(), id, jobs.WarningsKey(id))
+	if errors.Is(err, jobs.ErrNotFound) {
+		return nil
+	}
+	require.NoError(t, err)
+	for _, outcome := range f.outcomes(t, []jobs.File{file}) {
+		require.Equal(t, "warning", outcome.Issue[0].Severity)
+		texts = append(texts, outcome.Issue[0].Code+": "+outcome.Issue[0].Diagnostics)
+	}
+	return texts
+}
+
+// unlisted begins the warning of deletions that are not listed.
+const unlisted = "incomplete: resources that were deleted are not listed of these types: "
+
 // A source that keeps no history can't tell what was deleted, and does not
 // pretend that nothing was.
 func TestDeletionsWithoutHistory(t *testing.T) {
@@ -106,15 +125,80 @@ func TestDeletionsWithoutHistory(t *testing.T) {
 	id := f.accept(t, jobs.Request{ChangedAfter: time.Unix(0, 0), Types: []string{"Encounter", "Patient"}})
 	f.await(t, id, jobs.Completed)
 	require.NotContains(t, f.manifestKeys(t, id), "deleted")
-	require.Contains(t, log.String(), "deletions not listed")
-	require.Contains(t, log.String(), `types="[Encounter Patient]"`)
+	require.Equal(t, []string{unlisted + "Encounter (there is no table encounter_history), Patient (there is no table patient_history)"}, f.warnings(t, id))
+	require.Contains(t, log.String(), "level=WARN msg=\"export incomplete\"")
+
+	full := f.accept(t, jobs.Request{Types: []string{"Encounter", "Patient"}})
+	f.await(t, full, jobs.Completed)
+	require.Empty(t, f.warnings(t, full), "an export without _since lists no deletions")
+}
+
+// Histories that cannot be read are named with the reason, and those of other types
+// are read all the same.
+func TestDeletionsUnreadable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, table("patient")+table("encounter")+table("observation")+table("device")+table("location")+table("task")+`
+		CREATE TABLE slot (LIKE patient); CREATE VIEW slot_history AS SELECT * FROM slot;
+		INSERT INTO patient_history (id, txid, ts, resource) VALUES ('gone', 1, '2024-05-15Z', '{}');
+		INSERT INTO location_history (id, txid, ts, resource) VALUES ('gone', 1, '2024-05-15Z', '{}');
+		ALTER TABLE location_history ALTER resource TYPE json;
+		ALTER TABLE device_history ALTER ts TYPE timestamp;
+		ALTER TABLE task_history DROP COLUMN resource`)
+	f.exec(t, `REVOKE ALL ON encounter_history, observation_history FROM `+f.role+`; GRANT SELECT (id, ts) ON observation_history TO `+f.role)
+	f.start(t, options{})
+	types := []string{"Device", "Encounter", "Location", "Observation", "Patient", "Slot", "Task"}
+
+	request := jobs.Request{ChangedAfter: time.Date(2024, 5, 14, 0, 0, 0, 0, time.UTC), Types: types}
+	id := f.accept(t, request)
+	f.await(t, id, jobs.Completed)
+	require.Equal(t, []string{"Location/gone", "Patient/gone"}, f.deleted(t, id))
+	denied := "the database role of the server has no SELECT privilege on it"
+	require.Equal(t, []string{unlisted +
+		"Device (table device_history cannot be read: column ts is of type timestamp without time zone, not timestamp with time zone), " +
+		"Encounter (table encounter_history cannot be read: " + denied + "), " +
+		"Slot (view slot_history cannot be read: slot is a table)",
+	}, f.warnings(t, id))
+
+	// Whose a deleted resource was is known from its versions only.
+	f.exec(t, `INSERT INTO patient (id, txid, resource) VALUES ('p', 1, '{}');
+		INSERT INTO location_history (id, txid, ts, resource) VALUES ('mine', 2, '2024-05-16Z', '{"subject": {"id": "p", "resourceType": "Patient"}}')`)
+	request.Level, request.Patients, request.Types = jobs.PatientLevel, []string{"p"}, []string{"Encounter", "Observation", "Patient", "Task"}
+	id = f.accept(t, request)
+	f.await(t, id, jobs.Completed)
+	require.Equal(t, []string{unlisted +
+		"Encounter (table encounter_history cannot be read: " + denied + "), " +
+		"Observation (table observation_history cannot be read: the database role of the server has no SELECT privilege on the columns txid, resource), " +
+		"Task (table task_history cannot be read: it has no column resource)",
+	}, f.warnings(t, id))
+}
+
+// A history may have ids and resources of other types than the table.
+func TestDeletionsOfOtherColumns(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, `CREATE TABLE patient (id text, txid bigint, ts timestamptz, resource jsonb);
+		CREATE TABLE patient_history (id integer, txid integer, ts timestamptz, resource json);
+		CREATE TABLE condition (LIKE patient); CREATE TABLE condition_history (LIKE patient_history);
+		INSERT INTO patient VALUES ('1', 1, '2024-05-15Z', '{}');
+		INSERT INTO patient_history VALUES (1, 1, '2024-05-15Z', '{}'), (2, 1, '2024-05-15Z', '{}');
+		INSERT INTO condition_history VALUES (3, 1, '2024-05-15Z', '{"subject": {"id": "1", "resourceType": "Patient"}}'), (4, 1, '2024-05-15Z', '{}')`)
+	f.start(t, options{})
+	request := jobs.Request{ChangedAfter: time.Date(2024, 5, 14, 0, 0, 0, 0, time.UTC), Types: []string{"Condition", "Patient"}}
+	id := f.accept(t, request)
+	f.await(t, id, jobs.Completed)
+	require.Equal(t, []string{"Condition/3", "Condition/4", "Patient/2"}, f.deleted(t, id))
+	request.Level, request.Patients = jobs.PatientLevel, []string{"1"}
+	id = f.accept(t, request)
+	f.await(t, id, jobs.Completed)
+	require.Equal(t, []string{"Condition/3"}, f.deleted(t, id))
+	require.Empty(t, f.warnings(t, id))
 }
 
 // The part of deletions is a part like others: what is wrong with it is told.
 func TestDeletionsFail(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`
-		ALTER TABLE patient_history ALTER id TYPE integer USING 1`)
+		ALTER TABLE patient_history DROP CONSTRAINT patient_history_pkey, ALTER id DROP NOT NULL;
+		INSERT INTO patient_history (txid, ts, resource) VALUES (1, now(), '{}')`)
 	f.start(t, options{})
 	id := f.accept(t, jobs.Request{ChangedAfter: time.Unix(0, 0)})
 	export := f.await(t, id, jobs.Failed)

@@ -153,6 +153,9 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 	}
 	rows := func(ctx context.Context, fn func(*source.Row) error) error { return reader.Scan(ctx, scan, fn) }
 	var issues outcomes
+	if err := issues.reportOtherTypes(ctx, reader, scan); err != nil {
+		return written{}, err
+	}
 	opts := w.dumpOptions(part)
 	opts.Format, opts.Issue, opts.Progress = format, issues.add, progress
 

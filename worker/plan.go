@@ -26,6 +26,10 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 	if err != nil {
 		return jobs.Plan{}, err
 	}
+	warnings, err := w.findOmissions(ctx, export.Request, tables)
+	if err != nil {
+		return jobs.Plan{}, err
+	}
 	exported := exportedTables(request, tables)
 	if err := requireTables(request, tables); err != nil {
 		return jobs.Plan{}, fmt.Errorf("plan: %w", err)
@@ -44,15 +48,20 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 	if err != nil {
 		return jobs.Plan{}, err
 	}
-	deletions, err := w.planDeletions(ctx, wanted, export, exported, targets)
+	deletions, unlisted, err := planDeletions(wanted, export, exported, targets)
 	if err != nil {
 		return jobs.Plan{}, err
+	}
+	warnings = append(warnings, unlisted...)
+	for _, warning := range warnings {
+		w.config.Logger.WarnContext(ctx, "export incomplete", "export", export.ID, "reason", warning.Text)
 	}
 	return jobs.Plan{
 		Snapshot:        snapshot.ID,
 		TransactionTime: snapshot.TransactionTime,
 		Members:         members,
 		Parts:           longestFirst(append(parts, deletions...)),
+		Warnings:        warnings,
 	}, nil
 }
 
@@ -66,16 +75,10 @@ func (w *exportWorker) planTypes(ctx context.Context, export jobs.Export, snapsh
 }
 
 // holdTables finds the tables that the export reads and keeps them as they are,
-// by their types: of the types it exports, of the group, of what Provenance is about,
-// and the one that the conversion reads. Tables that Provenance is about, or of groups,
-// are left out if they cannot be read.
+// by their types: of the types it exports and, if they can be read, those in
+// optionalTypes.
 func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (map[string]source.Table, error) {
-	types := slices.Clone(export.Request.Types)
-	if export.Request.FHIR {
-		types = append(types, dump.AttributeType)
-	}
-	optional := slices.Concat(targetTypes(export.Request), decidingTypes(export.Request))
-	held, err := snapshot.Tables(ctx, types, optional...)
+	held, err := snapshot.Tables(ctx, export.Request.Types, optionalTypes(export.Request)...)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +87,17 @@ func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapsh
 		tables[table.Type] = table
 	}
 	return tables, nil
+}
+
+// optionalTypes are the types of further tables that decide what an export has, or
+// how: what Provenance is about, the group, patients and their versions, and Aidbox's
+// attributes.
+func optionalTypes(request jobs.Request) []string {
+	types := slices.Concat(targetTypes(request), decidingTypes(request))
+	if request.FHIR {
+		types = append(types, dump.AttributeType)
+	}
+	return slices.DeleteFunc(types, func(resourceType string) bool { return slices.Contains(request.Types, resourceType) })
 }
 
 // exportedTables are those of the types that the request names, in an order that
@@ -98,14 +112,20 @@ func exportedTables(request jobs.Request, tables map[string]source.Table) []sour
 	return exported
 }
 
-// requireTables returns an error if a type that the kick-off named has no table.
+// requireTables returns an error if a type that the kick-off named has no table, or
+// if none of all types has one.
 func requireTables(request jobs.Request, tables map[string]source.Table) error {
-	for _, resourceType := range request.Types {
-		_, found := tables[resourceType]
-		associated := resourceType == provenanceType && request.Associated != jobs.NoneAssociated
-		if !found && !associated && request.Existing {
-			return &source.TableError{Type: resourceType, Err: source.ErrNoTable}
+	if request.Existing {
+		for _, resourceType := range request.Types {
+			_, found := tables[resourceType]
+			associated := resourceType == provenanceType && request.Associated != jobs.NoneAssociated
+			if !found && !associated {
+				return &source.TableError{Type: resourceType, Err: source.ErrNoTable}
+			}
 		}
+	}
+	if len(exportedTables(request, tables)) == 0 {
+		return source.ErrNoTable
 	}
 	return nil
 }

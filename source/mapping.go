@@ -1,0 +1,101 @@
+package source
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Mapping names the tables of one resource type (Config.Tables), as the catalog
+// writes them: unquoted, and in their case.
+type Mapping struct {
+	Type, Table string
+
+	// History is the name of the table's history. Nil means that it is named like the
+	// table, with "_history" after it; an empty name that there is none.
+	History *string
+}
+
+// ParseMapping reads a mapping as in Observation=observation_main,observation_main_history.
+// Without the second name, the history has the usual name; with an empty one, as in
+// Observation=observation_main, (with the comma), there is none.
+func ParseMapping(text string) (Mapping, error) {
+	resourceType, tables, _ := strings.Cut(text, "=")
+	table, history, hasHistory := strings.Cut(tables, ",")
+	m := Mapping{Type: resourceType, Table: table}
+	if hasHistory {
+		m.History = &history
+	}
+	if !isTypeName(resourceType) || table == "" || len(table) > maxName || len(history) > maxName || strings.ContainsAny(history, ",;=") || table == history {
+		return Mapping{}, fmt.Errorf("a table must be given as in Observation=observation_main,observation_main_history, got %q", text)
+	}
+	return m, nil
+}
+
+// String returns what ParseMapping reads.
+func (m Mapping) String() string {
+	if m.History == nil {
+		return m.Type + "=" + m.Table
+	}
+	return m.Type + "=" + m.Table + "," + *m.History
+}
+
+// CheckMappings returns an error if two mappings name the same type or table.
+func CheckMappings(mappings []Mapping) error {
+	_, err := byType(mappings)
+	return err
+}
+
+// byType returns the mappings by their types. No two may name the same type or table.
+func byType(mappings []Mapping) (map[string]Mapping, error) {
+	types, tables := map[string]Mapping{}, map[string]string{}
+	for _, m := range mappings {
+		if _, twice := types[m.Type]; twice {
+			return nil, fmt.Errorf("resource type %s is mapped to two tables", m.Type)
+		}
+		types[m.Type] = m
+		for _, name := range m.tables() {
+			if other, twice := tables[name]; twice {
+				return nil, fmt.Errorf("table %s is mapped to %s and %s", name, other, m.Type)
+			}
+			tables[name] = m.Type
+		}
+	}
+	return types, nil
+}
+
+// historyName is the name of the history, or empty if there is none.
+func (m Mapping) historyName() string {
+	if m.History == nil {
+		return m.Table + historySuffix
+	}
+	return *m.History
+}
+
+// tables are the names that the mapping gives.
+func (m Mapping) tables() []string {
+	if m.History == nil || *m.History == "" {
+		return []string{m.Table}
+	}
+	return []string{m.Table, *m.History}
+}
+
+// mappedNames are the names of all tables and histories of mappings, sorted.
+func (c *catalog) mappedNames() []string {
+	names := []string{}
+	for _, m := range c.mapped {
+		names = append(names, m.tables()...)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// MappingText returns the mappings in a form that is equal for equal ones.
+func MappingText(mappings []Mapping) string {
+	texts := map[string]bool{}
+	for _, m := range mappings {
+		texts[m.String()] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(texts)), ";")
+}

@@ -1,0 +1,114 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// samplePages is how many pages of a table, or of a range, are looked at to find the resource
+	// types that its rows name: the first, the last, and others between them.
+	samplePages = 8
+
+	// sampleRows is how many rows of a page are, and sampleDocuments how many if the
+	// type is only in the resource, which may have to be decompressed.
+	sampleRows      = 300
+	sampleDocuments = 20
+)
+
+// sampleSQL returns the resource types that rows of the samples %s name.
+const sampleSQL = `SELECT DISTINCT left(type, 63) FROM (%s) AS sample WHERE type IS NOT NULL`
+
+// samplePage is a page of a relation, or with whole, the first row of it.
+type samplePage struct {
+	schema, name string
+	number       int64
+	whole        bool
+}
+
+// sample returns the resource types that rows of these pages name, sorted.
+func sample(ctx context.Context, db querier, pages []samplePage, hasTypeName bool) ([]string, error) {
+	if len(pages) == 0 {
+		return nil, nil
+	}
+	expression, limit := "r.resource->>'resourceType'", sampleDocuments
+	if hasTypeName {
+		expression, limit = "coalesce(r.resource_type::text, r.resource->>'resourceType')", sampleRows
+	}
+	parts := make([]string, len(pages))
+	for i, page := range pages {
+		from, limit := quote(page.schema, page.name)+" AS r", limit
+		if page.whole {
+			limit = 1
+		} else {
+			from = fmt.Sprintf("ONLY %s WHERE r.ctid >= '(%d,0)' AND r.ctid < '(%d,0)'", from, page.number, page.number+1)
+		}
+		parts[i] = fmt.Sprintf("(SELECT %s AS type FROM %s LIMIT %d)", expression, from, limit)
+	}
+	rows, err := db.Query(ctx, fmt.Sprintf(sampleSQL, strings.Join(parts, " UNION ALL ")))
+	if err != nil {
+		return nil, err
+	}
+	types, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	slices.Sort(types)
+	return types, err
+}
+
+// sampled returns some pages of the members of a table.
+func sampled(members []Member) (pages []samplePage) {
+	filled := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.Whole && m.Blocks == 0 })
+	for _, i := range spread(int64(len(filled)), samplePages) {
+		m := filled[i]
+		if m.Whole {
+			pages = append(pages, samplePage{schema: m.Schema, name: m.Name, whole: true})
+			continue
+		}
+		for _, number := range spread(m.Blocks, max(samplePages/len(filled), 1)) {
+			pages = append(pages, samplePage{schema: m.Schema, name: m.Name, number: number})
+		}
+	}
+	return pages
+}
+
+// spread returns at most so many of the numbers from 0 to n-1: both ends, and others
+// evenly between them.
+func spread(n int64, limit int) (numbers []int64) {
+	if n > int64(limit) && limit == 1 {
+		return []int64{n - 1}
+	}
+	count := min(n, int64(limit))
+	for i := range count {
+		numbers = append(numbers, i*(n-1)/max(count-1, 1))
+	}
+	return numbers
+}
+
+const relationBlocksSQL = `SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int`
+
+// OtherTypes returns the resource types that rows name instead of the table's, in some
+// pages of what the scan reads. Of a view it looks at none.
+func (r *Reader) OtherTypes(ctx context.Context, scan Scan) ([]string, error) {
+	blocks := scan.Blocks
+	if blocks.Name == "" {
+		return nil, nil
+	}
+	end := blocks.To
+	if end == 0 {
+		if err := r.conn.QueryRow(ctx, relationBlocksSQL, quote(blocks.Schema, blocks.Name)).Scan(&end); err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+	}
+	var pages []samplePage
+	for _, number := range spread(end-blocks.From, samplePages) {
+		pages = append(pages, samplePage{schema: blocks.Schema, name: blocks.Name, number: blocks.From + number})
+	}
+	types, err := sample(ctx, r.conn, pages, scan.Table.HasTypeName)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	return slices.DeleteFunc(types, func(name string) bool { return name == scan.Table.Type }), nil
+}

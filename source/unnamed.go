@@ -1,0 +1,166 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// unnamedTable is a table that is laid out as a FHIR table but does not have the name
+// of a resource type. types are those that its rows name, in a sample.
+type unnamedTable struct {
+	name     string
+	types    []string
+	children []string // the names, in lower case, of the tables that inherit from it
+}
+
+// unnamed finds such tables. It looks into the rows of each once: the types that rows
+// name are kept as long as the table is not truncated or rewritten. Only tables
+// without rows are looked into again. It is safe for concurrent use.
+type unnamed struct {
+	mu     sync.Mutex
+	known  map[tableFile][]string
+	found  []unnamedTable
+	listed time.Time
+}
+
+// tableFile identifies a table until it is truncated or rewritten.
+type tableFile struct{ oid, file uint32 }
+
+// unnamedSQL lists the tables of the schema $1 that are laid out as FHIR tables, may
+// be read, have none of the names $2, in any spelling, or $3, and are no history of
+// another. What belongs to a table by inheritance is left to that, and so is the
+// parent of tables with such names. Of a table that is locked now, as by VACUUM FULL,
+// no rows can be read without waiting.
+const unnamedSQL = `
+SELECT c.oid, c.relfilenode, c.relname::text, c.oid = ANY(ARRAY(
+		SELECT l.relation FROM pg_locks AS l WHERE l.relation IS NOT NULL AND l.mode = 'AccessExclusiveLock')),
+	EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'resource_type' AND NOT a.attisdropped
+		AND has_column_privilege(c.oid, a.attnum, 'SELECT')),
+	ARRAY(SELECT lower(k.relname) FROM pg_inherits AS i JOIN pg_class AS k ON k.oid = i.inhrelid WHERE i.inhparent = c.oid)
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND has_schema_privilege(n.oid, 'USAGE')
+	AND c.relkind IN ('r', 'p') AND NOT (row_security_active(c.oid) AND (current_setting('row_security') = 'off' OR c.relhassubclass))
+	AND lower(c.relname) <> ALL($2) AND c.relname <> ALL($3)
+	AND NOT (c.relname LIKE '%\_history' AND EXISTS (
+		SELECT FROM pg_class AS b WHERE b.relnamespace = c.relnamespace AND b.relname = left(c.relname::text, -8)::name))
+	AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+	AND NOT EXISTS (
+		SELECT FROM pg_inherits AS i JOIN pg_class AS k ON k.oid = i.inhrelid
+		WHERE i.inhparent = c.oid AND (lower(k.relname) = ANY($2) OR k.relname = ANY($3)))
+	AND 4 = (
+		SELECT count(*) FROM pg_attribute AS a
+		WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(c.oid, a.attnum, 'SELECT')
+			AND (a.attname = 'id' OR a.attname = 'txid' AND a.atttypid IN ('bigint'::regtype, 'integer'::regtype)
+				OR a.attname = 'ts' AND a.atttypid = 'timestamptz'::regtype
+				OR a.attname = 'resource' AND a.atttypid IN ('jsonb'::regtype, 'json'::regtype)))
+ORDER BY c.relname`
+
+// namesOfTypes are the names of the tables of known types. They are not looked into.
+func (c *catalog) namesOfTypes() []string {
+	names := make([]string, len(c.types))
+	for i, resourceType := range c.types {
+		names[i] = strings.ToLower(resourceType)
+	}
+	return names
+}
+
+// looker is how to look into rows.
+type looker struct {
+	// db is a connection outside of any transaction, which would keep locks on tables
+	// that it has nothing to do with. Nil means that one is opened.
+	db querier
+
+	// maxAge is how old may be what was found before.
+	maxAge time.Duration
+}
+
+// findUnnamed returns the tables whose rows name another type than the table's name.
+func (c *catalog) findUnnamed(ctx context.Context, by looker) ([]unnamedTable, error) {
+	u := c.unnamed
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.listed.IsZero() && time.Since(u.listed) < by.maxAge {
+		return u.found, nil
+	}
+	db := by.db
+	if db == nil {
+		conn, err := c.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+		db = conn
+	}
+	all, err := c.listUnnamed(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.lookInto(ctx, db, all); err != nil {
+		return nil, err
+	}
+	found := []unnamedTable{}
+	for _, l := range all {
+		types := u.known[l.tableFile]
+		if len(types) > 1 || len(types) == 1 && strings.ToLower(types[0]) != l.name {
+			found = append(found, unnamedTable{name: l.name, types: types, children: l.children})
+		}
+	}
+	u.found, u.listed = found, time.Now()
+	return found, nil
+}
+
+// lookInto finds the types that rows of these tables name, unless they are known.
+func (u *unnamed) lookInto(ctx context.Context, db querier, all []listedTable) error {
+	unknown := slices.DeleteFunc(slices.Clone(all), func(l listedTable) bool {
+		_, known := u.known[l.tableFile]
+		return known || l.locked
+	})
+	if len(unknown) == 0 {
+		return nil
+	}
+	measured := make([]*candidate, len(unknown))
+	for i, l := range unknown {
+		measured[i] = &candidate{oid: l.oid}
+	}
+	if err := measure(ctx, db, measured); err != nil {
+		return err
+	}
+	for i, l := range unknown {
+		types, err := sample(ctx, db, sampled(measured[i].table.Members), l.hasTypeName)
+		if err != nil {
+			return fmt.Errorf("look into table %s: %w", l.name, err)
+		}
+		if len(types) > 0 {
+			u.known[l.tableFile] = types
+		}
+	}
+	return nil
+}
+
+// listedTable is a row of unnamedSQL.
+type listedTable struct {
+	tableFile
+
+	schema, name        string
+	locked, hasTypeName bool
+	children            []string
+}
+
+func (c *catalog) listUnnamed(ctx context.Context, db querier) ([]listedTable, error) {
+	rows, err := db.Query(ctx, unnamedSQL, c.schema, c.namesOfTypes(), c.mappedNames())
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (listedTable, error) {
+		l := listedTable{schema: c.schema}
+		err := row.Scan(&l.oid, &l.file, &l.name, &l.locked, &l.hasTypeName, &l.children)
+		return l, err
+	})
+}
