@@ -133,13 +133,15 @@ func TestLocationMovesUnderExport(t *testing.T) {
 	j.sluice(exitOK, "location", "record", "--s3-url="+j.bucket)
 	_, err = conn.Exec(ctx, `DROP TRIGGER hold_up ON sluice.file; SELECT pg_advisory_unlock(4711)`)
 	require.NoError(t, err)
-	require.Equal(t, exitOK, stopAPI())
 	moved, _ := j.start("api")
 	j.start("worker")
 
 	location := moved + strings.TrimPrefix(accepted.header.Get("Content-Location"), address)
 	completed := j.poll(location)
 	require.Equal(t, http.StatusOK, completed.status, completed.body)
+	stale := j.ask(http.MethodGet, accepted.header.Get("Content-Location"))
+	require.Equal(t, http.StatusServiceUnavailable, stale.status, "links to the old location: "+stale.body)
+	require.Equal(t, exitOK, stopAPI())
 	var manifest struct{ Output []struct{ Type, URL string } }
 	require.NoError(t, json.Unmarshal([]byte(completed.body), &manifest))
 	require.Len(t, manifest.Output, 2)
