@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -16,7 +17,7 @@ import (
 )
 
 // refused runs a command that would serve, which must fail at its start, and
-// returns its error.
+// returns the error that it logs last.
 func (j *journey) refused(args ...string) string {
 	j.t.Helper()
 	ctx, cancel := context.WithTimeout(j.t.Context(), patience)
@@ -29,7 +30,12 @@ func (j *journey) refused(args ...string) string {
 	args = append(common, args[1:]...)
 	require.Equal(j.t, exitFailed, run(ctx, args, &stdout, &stderr), "it started: %s", stderr.String())
 	require.NotContains(j.t, stderr.String(), "testsecret")
-	return stderr.String()
+
+	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+	var last struct{ Level, Error string }
+	require.NoError(j.t, json.Unmarshal([]byte(lines[len(lines)-1]), &last), stderr.String())
+	require.Equal(j.t, "ERROR", last.Level)
+	return last.Error
 }
 
 // requireReady waits until the readiness of the server has this status.
