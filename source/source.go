@@ -67,7 +67,8 @@ type Config struct {
 	ReadRate int64
 
 	// ResourceTypes are those that are known to have tables of their names. Others that
-	// are asked for may have some, too, but their tables' rows are looked into.
+	// are asked for may have some, too, but their tables' rows are looked into. Without
+	// any, only tables with the names of their types are found.
 	ResourceTypes []string
 
 	// RowSecurity lets row-level security hide rows from the role. Without it, a table

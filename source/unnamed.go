@@ -83,6 +83,9 @@ type looker struct {
 
 // findUnnamed returns the tables whose rows name another type than the table's name.
 func (c *catalog) findUnnamed(ctx context.Context, by looker) ([]unnamedTable, error) {
+	if len(c.types) == 0 {
+		return nil, nil
+	}
 	u := c.unnamed
 	u.mu.Lock()
 	defer u.mu.Unlock()
