@@ -26,7 +26,7 @@ var checks = map[string]func(*testing.T, *conformance){
 		requireOutcome(t, c.send(t, http.MethodDelete, location, ""), http.StatusNotFound)
 		require.Eventually(t, func() bool {
 			return c.get(t, manifest.Output[0].URL, "Authorization", "none").status == http.StatusNotFound
-		}, 20*time.Second, 50*time.Millisecond, "the files go")
+		}, patience, 50*time.Millisecond, "the files go")
 	},
 	"Deleted": func(t *testing.T, c *conformance) {
 		manifest, _ := c.export(t, c.base+"/fhir/$export?_type=Observation&_since=2000")

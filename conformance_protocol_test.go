@@ -68,7 +68,7 @@ func checkFailed(t *testing.T, _ *conformance) {
 		require.Eventually(t, func() bool {
 			got = c.get(t, accepted.header.Get("Content-Location"))
 			return got.status != http.StatusAccepted && got.header.Get("X-Export-Status") != "202 Accepted"
-		}, 30*time.Second, 50*time.Millisecond)
+		}, patience, 50*time.Millisecond)
 		if prefer == "respond-async" {
 			requireOutcome(t, got, http.StatusInternalServerError)
 			continue
@@ -164,7 +164,7 @@ func checkScopes(t *testing.T, c *conformance) {
 	require.Eventually(t, func() bool {
 		got = c.get(t, accepted.header.Get("Content-Location"), "Authorization", basic("narrow"))
 		return got.status == http.StatusOK
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 	var manifest bulkManifest
 	require.NoError(t, json.Unmarshal([]byte(got.body), &manifest))
 	require.ElementsMatch(t, []string{"Patient/p1", "Patient/p2"}, c.ids(t, manifest))

@@ -167,7 +167,9 @@ func (c *conformance) export(t *testing.T, kickOff string, headers ...string) (b
 func (c *conformance) await(t *testing.T, accepted answer) (manifest bulkManifest, completed answer) {
 	t.Helper()
 	completed = c.get(t, accepted.header.Get("Content-Location"))
+	deadline := time.Now().Add(patience)
 	for completed.status == http.StatusAccepted || completed.header.Get("X-Export-Status") == "202 Accepted" || completed.status == http.StatusTooManyRequests {
+		require.True(t, time.Now().Before(deadline), "the export has not ended in time")
 		time.Sleep(50 * time.Millisecond) // polling is what the protocol offers
 		completed = c.get(t, accepted.header.Get("Content-Location"))
 	}

@@ -91,7 +91,7 @@ func (j *journey) killWorker(lockSQL, farSQL string) {
 		var far bool
 		err := lock.QueryRow(ctx, farSQL).Scan(&far)
 		return err == nil && far
-	}, 20*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	require.NoError(t, victim.Process.Kill())
 	_ = victim.Wait() // killed
 	require.NoError(t, lock.Rollback(ctx))

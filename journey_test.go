@@ -100,10 +100,13 @@ func (b *logBuffer) String() string {
 	return b.buffer.String()
 }
 
+// patience is how long an event may take that is sure to come.
+const patience = 2 * time.Minute
+
 // await returns what the pattern captures, as soon as the log has it.
 func (b *logBuffer) await(t *testing.T, pattern *regexp.Regexp) string {
 	t.Helper()
-	require.Eventually(t, func() bool { return pattern.MatchString(b.String()) }, time.Minute, 10*time.Millisecond, b)
+	require.Eventually(t, func() bool { return pattern.MatchString(b.String()) }, patience, 10*time.Millisecond, b)
 	return pattern.FindStringSubmatch(b.String())[1]
 }
 
@@ -134,7 +137,8 @@ func (j *journey) ask(method, url string, headers ...string) answer {
 // poll asks for the status until the export has ended.
 func (j *journey) poll(location string) answer {
 	j.t.Helper()
-	for {
+	for deadline := time.Now().Add(patience); ; {
+		require.True(j.t, time.Now().Before(deadline), "the export has not ended in time")
 		status := j.ask(http.MethodGet, location)
 		if status.status == http.StatusTooManyRequests { // a slow machine
 			time.Sleep(time.Second)

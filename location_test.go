@@ -127,19 +127,21 @@ func TestLocationMovesUnderExport(t *testing.T) {
 	require.Eventually(t, func() bool {
 		var done int
 		return conn.QueryRow(ctx, `SELECT parts_done FROM sluice.export`).Scan(&done) == nil && done == 1
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 
 	j.bucket = otherPrefix(j.bucket, "moved")
 	j.sluice(exitOK, "location", "record", "--s3-url="+j.bucket)
 	_, err = conn.Exec(ctx, `DROP TRIGGER hold_up ON sluice.file; SELECT pg_advisory_unlock(4711)`)
 	require.NoError(t, err)
-	require.Equal(t, exitOK, stopAPI())
 	moved, _ := j.start("api")
 	j.start("worker")
 
 	location := moved + strings.TrimPrefix(accepted.header.Get("Content-Location"), address)
 	completed := j.poll(location)
 	require.Equal(t, http.StatusOK, completed.status, completed.body)
+	stale := j.ask(http.MethodGet, accepted.header.Get("Content-Location"))
+	require.Equal(t, http.StatusServiceUnavailable, stale.status, "links to the old location: "+stale.body)
+	require.Equal(t, exitOK, stopAPI())
 	var manifest struct{ Output []struct{ Type, URL string } }
 	require.NoError(t, json.Unmarshal([]byte(completed.body), &manifest))
 	require.Len(t, manifest.Output, 2)

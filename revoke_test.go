@@ -70,7 +70,7 @@ func TestAuditOfAKilledProcess(t *testing.T) {
 	victim := exec.CommandContext(t.Context(), os.Args[0], "api", "--database-url="+j.database, "--s3-url="+j.bucket, "--listen=127.0.0.1:0", "--log-format=json")
 	victim.Env, victim.Stderr = append(os.Environ(), asSluice+"=1"), log
 	require.NoError(t, victim.Start())
-	require.Eventually(t, func() bool { return listening.MatchString(log.String()) }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return listening.MatchString(log.String()) }, patience, 10*time.Millisecond)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listening.FindStringSubmatch(log.String())[1]+"/Patient/$dump", http.NoBody)
 	require.NoError(t, err)
 	request.SetBasicAuth("a", "swordfish")

@@ -145,6 +145,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		ClientExports:       settings.ClientExports,
 		ClientStoredBytes:   int64(settings.ClientStoredBytes),
 		ClientStoredExports: settings.ClientStoredExports,
+		Location:            s.location,
 		ReuseRunning:        settings.ReuseExports,
 		TotalExports:        settings.TotalExports,
 	})

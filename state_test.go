@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -16,10 +17,10 @@ import (
 )
 
 // refused runs a command that would serve, which must fail at its start, and
-// returns its error.
+// returns the error that it logs last.
 func (j *journey) refused(args ...string) string {
 	j.t.Helper()
-	ctx, cancel := context.WithTimeout(j.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(j.t.Context(), patience)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	common := []string{args[0], "--database-url=" + j.database, "--s3-url=" + j.bucket}
@@ -29,7 +30,12 @@ func (j *journey) refused(args ...string) string {
 	args = append(common, args[1:]...)
 	require.Equal(j.t, exitFailed, run(ctx, args, &stdout, &stderr), "it started: %s", stderr.String())
 	require.NotContains(j.t, stderr.String(), "testsecret")
-	return stderr.String()
+
+	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+	var last struct{ Level, Error string }
+	require.NoError(j.t, json.Unmarshal([]byte(lines[len(lines)-1]), &last), stderr.String())
+	require.Equal(j.t, "ERROR", last.Level)
+	return last.Error
 }
 
 // requireReady waits until the readiness of the server has this status.
@@ -39,7 +45,7 @@ func (j *journey) requireReady(address string, status int) (body string) {
 		got := j.ask(http.MethodGet, address+"/ready")
 		body = got.body
 		return got.status == status
-	}, 30*time.Second, 100*time.Millisecond)
+	}, patience, 100*time.Millisecond)
 	return body
 }
 
@@ -61,7 +67,7 @@ func (j *journey) requireSQL(sql string) {
 		var met bool
 		require.NoError(j.t, conn.QueryRow(j.t.Context(), sql).Scan(&met))
 		return met
-	}, 30*time.Second, 50*time.Millisecond, sql)
+	}, patience, 50*time.Millisecond, sql)
 }
 
 // withOptions returns the URL with these options of its sessions.

@@ -107,7 +107,7 @@ func (b *testBundle) raw(t *testing.T, request string) string {
 // TestRawRequests: what no client of a library would send.
 func TestRawRequests(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(config *api.Config) { config.RequestTimeout = 100 * time.Millisecond })
+	b := setup(t, func(config *api.Config) { config.RequestTimeout = time.Second })
 	for name, c := range map[string]struct{ request, want string }{
 		"SlowHead":       {"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ", ""},
 		"Nothing":        {"", ""},

@@ -31,7 +31,7 @@ func readFilters(params *parameters, types []string) (map[string][]string, error
 			if count++; count > maxFilters {
 				return nil, tooMany("_typeFilter", maxFilters, "filters")
 			}
-			filter, query, err := readFilter(text, types)
+			filter, query, err := readFilter(params.base, text, types)
 			switch {
 			case err == nil:
 				resourceType := filter.ResourceType()
@@ -65,9 +65,9 @@ func splitFilters(value string) (filters []string) {
 	}
 }
 
-// readFilter reads one filter, and returns what stands behind its question mark
-// as well.
-func readFilter(text string, types []string) (filter search.Filter, query string, err error) {
+// readFilter reads one filter, and returns its query as well, in which references to
+// resources of this server, whose base is given, are relative.
+func readFilter(base, text string, types []string) (filter search.Filter, query string, err error) {
 	resourceType, query, found := strings.Cut(text, "?")
 	if !found || query == "" {
 		return filter, "", invalid("_typeFilter", "_typeFilter is a search such as Observation?status=final, not %s", quote(text))
@@ -75,6 +75,7 @@ func readFilter(text string, types []string) (filter search.Filter, query string
 	if !slices.Contains(types, resourceType) {
 		return filter, "", invalid("_typeFilter", "_typeFilter: %s is not among the resource types to export", quote(resourceType))
 	}
+	query = search.Relative(resourceType, query, base)
 	filter, err = search.Parse(resourceType, query)
 	var refused *search.Error
 	if errors.As(err, &refused) {

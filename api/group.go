@@ -63,6 +63,7 @@ func (a *API) groups(c *gin.Context, client auth.Client) error {
 	if err != nil {
 		return err
 	}
+	params.base = a.baseURL(c) + "/fhir"
 	if err := params.checkCount(maxGroupValues); err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (q *groupQuery) read(params *parameters) error {
 		}
 		q.criteria[name] = values
 	}
-	filter, err := search.Parse("Group", encodeSearch(criteria))
+	filter, err := search.Parse("Group", search.Relative("Group", encodeSearch(criteria), params.base))
 	var refused *search.Error
 	switch {
 	case errors.As(err, &refused):
@@ -159,7 +160,7 @@ func byName(only *source.Condition, names url.Values) error {
 	for name, criteria := range names {
 		for _, values := range criteria {
 			var one []string
-			for value := range strings.SplitSeq(values, ",") {
+			for _, value := range search.Values(values) {
 				if value == "" || !storable(value) {
 					return invalid(name, "%s has an empty value", name)
 				}

@@ -120,10 +120,13 @@ func TestGroups(t *testing.T) {
 	// What a query names is decoded once; case and accents do not count in a name.
 	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES
 		('plus', 31, 'created', '{"name": "Γιώργος", "identifier": [{"value": "AB+1"}]}'), ('blank', 32, 'created', '{"identifier": [{"value": "AB 1"}]}'),
+		('comma', 35, 'created', '{"name": "Ward 7, east", "managingEntity": {"resourceType": "Organization", "id": "o1"}}'),
 		('percent', 33, 'created', '{"identifier": [{"value": "100%"}]}'), ('escape', 34, 'created', '{"identifier": [{"value": "%41&b=c"}]}')`)
 	for query, want := range map[string][]string{
 		"identifier=AB%2B1": {"plus"}, "identifier=AB+1": {"blank"}, "identifier=AB%201": {"blank"}, "identifier=100%25": {"percent"},
 		"identifier=%2541%26b%3Dc": {"escape"}, "name=ΓΙΩΡΓΟΣ": {"plus"}, "name:contains=ΩΡΓΟΣ": {"plus"}, "name:exact=ΓΙΩΡΓΟΣ": nil,
+		`name=ward%207\,`: {"comma"}, `name:exact=Ward%207\,%20east,x`: {"comma"}, "name:exact=Ward%207,%20east": nil,
+		"managing-entity=Organization/o1": {"comma"}, "managing-entity=" + b.url + "/fhir/Organization/o1": {"comma"},
 	} {
 		ids, _ := b.searchGroups(t, "/fhir/Group?"+query)
 		require.Equal(t, want, ids, query)

@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -115,6 +116,8 @@ func TestTypeFilters(t *testing.T) {
 		"_typeFilter=Patient%3Fidentifier%3Durn:x%7CAB%2B1":                                                   {"Patient": {"identifier=urn:x|AB+1"}},
 		"_typeFilter=Patient%3Fidentifier%3D100%25":                                                           {"Patient": {"identifier=100%"}},
 		"_typeFilter=Patient%3Fidentifier%3Da%2526b":                                                          {"Patient": {"identifier=a%26b"}},
+		"_typeFilter=Observation%3Fsubject%3D" + url.QueryEscape(b.url+"/fhir/Patient/p1"):                    {"Observation": {"subject=Patient/p1"}},
+		"_typeFilter=Observation%3Fsubject%3Dhttps://other.example.org/fhir/Patient/p1":                       {"Observation": {"subject=https://other.example.org/fhir/Patient/p1"}},
 		"_type=Patient": nil,
 	} {
 		require.Equal(t, want, b.kickOff(t, "/fhir/$export?"+query).Request.Filters, query)

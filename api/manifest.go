@@ -65,6 +65,9 @@ func handOut(c *gin.Context, export jobs.Export, files jobs.Files) {
 // listFiles returns the files of a page of the manifest, and where the next page
 // is, if there is one. Most exports have one page.
 func (a *API) listFiles(c *gin.Context, export jobs.Export, page int) (files jobs.Files, next string, err error) {
+	if err := a.config.Exports.CheckLocation(c.Request.Context()); err != nil {
+		return files, "", unavailable(err) // the links would lead to the former location
+	}
 	more := false
 	if export.Request.PartialManifests {
 		files, more, err = a.config.Exports.Page(c.Request.Context(), export, page)

@@ -39,7 +39,7 @@ const (
 const (
 	// patience is how long an event may take that is sure to come, tick how
 	// often it is looked for.
-	patience = 20 * time.Second
+	patience = 2 * time.Minute
 	tick     = 20 * time.Millisecond
 
 	// sourceConns is how many connections there are to read FHIR tables with.

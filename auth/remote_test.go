@@ -158,7 +158,7 @@ func TestManyWaitForOneFetch(t *testing.T) {
 		_, err := tokens.remote.get(leaver, server.URL, wanted)
 		left <- err
 	}()
-	require.Eventually(t, func() bool { return server.asked.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return server.asked.Load() == 1 }, 2*time.Minute, time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
 

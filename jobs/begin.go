@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -60,6 +61,19 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 }
 
 const currentLocationSQL = `SELECT coalesce(max(version), 0) FROM sluice.location`
+
+// CheckLocation returns ErrMoved if the recorded location is no longer that of
+// Config.
+func (s *Store) CheckLocation(ctx context.Context) error {
+	var current int
+	if err := s.pool.QueryRow(ctx, currentLocationSQL).Scan(&current); err != nil {
+		return fmt.Errorf("jobs: check location: %w", err)
+	}
+	if current != s.config.Location {
+		return ErrMoved
+	}
+	return nil
+}
 
 // readToWork reads the export for a process that is about to work on it. ErrMoved
 // or ErrNewer if that process must not.

@@ -88,7 +88,7 @@ func (f *fixture) work(t *testing.T, slots int) {
 	}))
 	runner, err := river.NewClient(riverpgxv5.New(f.db), &river.Config{
 		FetchCooldown:   time.Millisecond,
-		JobTimeout:      30 * time.Second,
+		JobTimeout:      patience,
 		Logger:          slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Queues:          map[string]river.QueueConfig{jobs.QueuePart: {MaxWorkers: slots}},
 		Schema:          jobs.Schema,
@@ -105,13 +105,16 @@ func (f *fixture) work(t *testing.T, slots int) {
 	})
 }
 
+// patience is how long an event may take that is sure to come.
+const patience = 2 * time.Minute
+
 // take waits for River's next part job.
 func (f *fixture) take(t *testing.T) *attempt {
 	t.Helper()
 	select {
 	case a := <-f.taken:
 		return a
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		require.Fail(t, "no part job came")
 		return nil
 	}
@@ -187,7 +190,7 @@ func (f *fixture) await(t *testing.T, export jobs.Export) <-chan error {
 	require.Eventually(t, func() bool {
 		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 			AND state = 'idle' AND state_change > $1 AND query LIKE '%FROM sluice.export e%'`, before) > 0
-	}, 20*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	return ended
 }
 
@@ -241,7 +244,7 @@ func (f *fixture) listen(t *testing.T) (next func() string) {
 	_, err = conn.Exec(t.Context(), `LISTEN sluice_export`)
 	require.NoError(t, err)
 	return func() string {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		notification, err := conn.Conn().WaitForNotification(ctx)
 		require.NoError(t, err)

@@ -167,7 +167,7 @@ func TestReclaim(t *testing.T) {
 		// slow store can take longer than a lease.
 		count := 0
 		require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) (err error) {
-			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
 			count, err = f.store.Reclaim(ctx)
 			return err

@@ -81,11 +81,11 @@ func TestPausedInLine(t *testing.T) {
 		return f.count(t, `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = 'paused' AND wait_event_type = 'Lock'`)
 	}
-	require.Eventually(t, func() bool { return waiting() == cap(ended) }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return waiting() == cap(ended) }, patience, 5*time.Millisecond)
 	pause.Lock()
 	begun := time.Now()
 	require.NoError(t, tx.Rollback(t.Context()))
-	require.Eventually(t, func() bool { return waiting() == cap(ended)-1 }, 20*time.Second, time.Millisecond, "one has got the row")
+	require.Eventually(t, func() bool { return waiting() == cap(ended)-1 }, patience, time.Millisecond, "one has got the row")
 
 	_, taken, err := f.store.Resume(t.Context(), export.ID)
 	took := time.Since(begun)
@@ -137,7 +137,7 @@ func TestPausedInPlan(t *testing.T) {
 	go func() { ended <- store.Start(t.Context(), export, plan(export.ID, 100, 200)) }()
 	<-paused
 
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, err = f.store.Begin(ctx, export.ID)
 	close(end)

@@ -111,11 +111,11 @@ SELECT id, coalesce(waiting_reason, ''), coalesce(now() - waiting_since, '0'), n
 FROM sluice.export e
 WHERE state IN ('accepted', 'running') AND (waiting_since IS NOT NULL OR created_at < now() - $1::interval)
   AND NOT EXISTS (
-    SELECT FROM river_job j
+    SELECT FROM sluice.river_job j
     WHERE j.id = e.job_id AND j.state = 'running' AND e.lease_until > now()
       AND (e.transaction_time IS NULL OR e.parts_done = e.parts_total))
   AND NOT EXISTS (
-    SELECT FROM sluice.part p JOIN river_job j ON j.id = p.job_id
+    SELECT FROM sluice.part p JOIN sluice.river_job j ON j.id = p.job_id
     WHERE p.export_id = e.id AND p.state = 'running' AND p.lease_until > now() AND j.state = 'running')`
 )
 

@@ -116,7 +116,7 @@ func TestWindowBesideDrop(t *testing.T) {
 	t.Cleanup(func() { _ = dropping.Rollback(context.Background()) })
 	_, err = dropping.Exec(t.Context(), `DELETE FROM sluice.part WHERE job_id IS NULL`)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(a.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(a.ctx, patience)
 	defer cancel()
 	require.NoError(t, f.store.Done(ctx, a.job, part, nil, nothing))
 	a.end(nil)

@@ -20,23 +20,6 @@ func referencesSQL(resourceType, alias string) string {
 	return "jsonb_array_elements(" + strings.Join(lists, " || ") + ") AS reference (v)"
 }
 
-// nestSQL writes the document that has a value, given as an expression of type
-// jsonb, where the path leads.
-func nestSQL(path fhir.Path, value string) string {
-	if len(path) == 0 {
-		return value
-	}
-	step := path[0]
-	inner := nestSQL(path[1:], value)
-	if step.Member != "" {
-		inner = "jsonb_build_object('" + step.Member + "', '" + step.Value + "') || " + inner
-	}
-	if step.Many {
-		inner = "jsonb_build_array(" + inner + ")"
-	}
-	return "jsonb_build_object('" + step.Name + "', " + inner + ")"
-}
-
 // CompartmentTypes returns the types of resources that can be in the compartment
 // of a patient, sorted.
 func CompartmentTypes() []string { return fhir.R4Search().CompartmentTypes() }

@@ -20,11 +20,6 @@ type Patients struct {
 	// Group, if set, means its members instead. Who is one is seen by the statement
 	// itself, under its own snapshot.
 	Group *Group
-
-	// Versions are tables, as SQL calls them, with the columns id and txid of
-	// versions of patients. References to these are looked up besides those to the
-	// patients.
-	Versions []string
 }
 
 // InCompartment says whether resources of a type can be in the compartment of a
@@ -102,23 +97,14 @@ func isIn(expression, set string) string {
 	return "(" + expression + " IN (SELECT unnest(ARRAY(" + set + ")))) IS TRUE"
 }
 
-// lookup finds the resources of a type by what an index over the documents
-// knows: whole references.
+// lookup finds the resources of a type by indexes over the documents.
 func (p Patients) lookup(resourceType string, args *arguments) string {
 	ids := args.bind(textArray(p.IDs), "text[]")
-	selects := []string{"SELECT unnest(ARRAY[" + strings.Join(formsOfSQL("Patient", "id"), ", ") + "]) AS v FROM unnest(" + ids + ") AS id"}
-	for _, table := range p.Versions {
-		forms := formsSQL("'Patient/' || id || '/_history/' || txid")
-		selects = append(selects, "SELECT unnest(ARRAY["+strings.Join(forms, ", ")+"]) AS v FROM "+table+" WHERE id = ANY ("+ids+")")
-	}
-	var documents []string
-	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
-		documents = append(documents, "SELECT "+nestSQL(path, "v")+" FROM reference")
-	}
-	found := "SELECT r.ctid FROM (" + strings.Join(documents, " UNION ALL ") + ") AS wanted (document)" +
-		" CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE r.resource @> wanted.document OFFSET 0) AS r"
+	found := "SELECT r.ctid FROM unnest(" + ids + ") AS patient (id) CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE " +
+		mayLeadTo("r.resource", fhir.R4Search().PatientPaths(resourceType), "Patient", "patient.id") + " OFFSET 0) AS r" +
+		" UNION ALL SELECT r.ctid FROM {rows} AS r WHERE " + mayNameVersion("r.resource")
 	if resourceType == "Patient" {
 		found += " UNION ALL SELECT r.ctid FROM {rows} AS r WHERE r.id = ANY (" + ids + ")"
 	}
-	return "WITH reference AS (" + strings.Join(selects, " UNION ALL ") + ") " + found
+	return found
 }

@@ -13,9 +13,9 @@ import (
 type wantedReference struct {
 	expression, text string
 
-	// forms writes the forms of such references as an index knows them, given an SQL
-	// expression for the text; nil if it can know none.
-	forms func(text string) []string
+	// resourceTypes are those that the resource can be of, whose id is the text; there
+	// are none if it can be of any, or the text is not an id.
+	resourceTypes []string
 }
 
 // references compiles the values of a reference parameter for a place: of each, Type/id,
@@ -87,7 +87,7 @@ func parseReference(place fhir.Place, resourceType, text string) (wanted wantedR
 		if resourceType != "" {
 			return wanted, false, invalid("a URL does not go with a type: %q", text)
 		}
-		return wantedReference{literal("reference.v"), text, formsSQL}, true, nil
+		return wantedReference{literal("reference.v"), text, nil}, true, nil
 	}
 	kind, id, typed := strings.Cut(text, "/")
 	if !typed {
@@ -105,51 +105,33 @@ func parseReference(place fhir.Place, resourceType, text string) (wanted wantedR
 	case kind != "" && only != "" && only != kind:
 		return wanted, false, nil
 	case versioned:
-		return wantedReference{literal("reference.v"), text, formsSQL}, true, nil
+		return wantedReference{literal("reference.v"), text, nil}, true, nil
 	case kind == "" && only == "":
-		return wantedReference{"(" + target("reference.v") + ")[2]", id, formsOfAny(place.Targets)}, true, nil
+		return wantedReference{targetOfTypes("reference.v", place.Targets), id, place.Targets}, true, nil
 	}
 	kind = cmp.Or(kind, only)
-	forms := func(id string) []string { return formsOfSQL(kind, id) }
-	return wantedReference{targetOfType("reference.v", kind), id, forms}, true, nil
-}
-
-// formsOfAny writes the forms of a reference to a resource of one of the types.
-func formsOfAny(types []string) func(id string) []string {
-	if len(types) == 0 {
-		return nil
-	}
-	return func(id string) []string {
-		forms := []string{"jsonb_build_object('id', " + id + ")"}
-		for _, resourceType := range types {
-			forms = append(forms, formsSQL("'"+resourceType+"/' || "+id)...)
-		}
-		return forms
-	}
+	return wantedReference{targetOfType("reference.v", kind), id, []string{kind}}, true, nil
 }
 
 // referencesTo finds references at the path that are one of those wanted. The texts
-// that one expression is compared with are one argument. An index finds the forms of
-// references as whole values, but not those to a version.
+// that one expression is compared with are one argument.
 func referencesTo(path fhir.Path, wanted []wantedReference) predicate {
-	var expressions []string
+	var expressions []wantedReference
 	texts := make(map[string][]string)
-	forms := make(map[string]func(string) []string)
 	for _, one := range wanted {
 		if texts[one.expression] == nil {
-			expressions = append(expressions, one.expression)
+			expressions = append(expressions, one)
 		}
 		texts[one.expression] = append(texts[one.expression], one.text)
-		forms[one.expression] = one.forms
 	}
 	var found []predicate
-	for _, expression := range expressions {
+	for _, one := range expressions {
 		found = append(found, func(root string, args *arguments) string {
-			list := args.bind(textArray(texts[expression]), "text[]")
-			if args.indexed && forms[expression] != nil {
-				return documentsOf(root, path, list, len(texts[expression]), forms[expression])
+			list := args.bind(textArray(texts[one.expression]), "text[]")
+			if args.indexed && len(one.resourceTypes) > 0 {
+				return referencesByIndex(root, path, one.resourceTypes, list, len(texts[one.expression]))
 			}
-			return "EXISTS (SELECT FROM " + referencesAt(root, []fhir.Path{path}) + " WHERE " + expression + " = ANY (" + list + "))"
+			return "EXISTS (SELECT FROM " + referencesAt(root, []fhir.Path{path}) + " WHERE " + one.expression + " = ANY (" + list + "))"
 		})
 	}
 	if len(found) == 0 {
@@ -158,14 +140,13 @@ func referencesTo(path fhir.Path, wanted []wantedReference) predicate {
 	return either(found)
 }
 
-// documentsOf asks for the forms of references that are in a list of texts.
-func documentsOf(root string, path fhir.Path, list string, count int, forms func(string) []string) string {
-	var found []string
+// referencesByIndex finds what referencesTo does, and some other documents, for the
+// resources of some types whose ids are in a list.
+func referencesByIndex(root string, path fhir.Path, resourceTypes []string, list string, count int) string {
+	found := []string{mayNameVersion(root)}
 	for i := range count {
-		for _, reference := range forms(fmt.Sprintf("(%s)[%d]", list, i+1)) {
-			for _, form := range choiceForms(path) {
-				found = append(found, root+" @> "+nestSQL(form, reference))
-			}
+		for _, resourceType := range resourceTypes {
+			found = append(found, mayLeadTo(root, []fhir.Path{path}, resourceType, fmt.Sprintf("(%s)[%d]", list, i+1)))
 		}
 	}
 	return "(" + strings.Join(found, " OR ") + ")"

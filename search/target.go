@@ -58,6 +58,16 @@ func targetOfType(reference, resourceType string) string {
 
 func target(reference string) string { return strings.ReplaceAll(targetSQL, "%v", reference) }
 
+// targetOfTypes writes the id of the resource that a reference leads to, if it is of
+// one of the types; without types, of any.
+func targetOfTypes(reference string, resourceTypes []string) string {
+	if len(resourceTypes) == 0 {
+		return "(" + target(reference) + ")[2]"
+	}
+	return "(SELECT target.found[2] FROM (SELECT " + target(reference) + " AS found) AS target" +
+		" WHERE target.found[1] IN ('" + strings.Join(resourceTypes, "', '") + "'))"
+}
+
 // referencesAt writes the references v that are at the paths of a document, as
 // items of a FROM, whatever types they lead to.
 func referencesAt(root string, paths []fhir.Path) string {
@@ -92,18 +102,24 @@ func choiceForms(path fhir.Path) []fhir.Path {
 	return forms
 }
 
-// formsSQL writes the forms of a reference whose literal an expression of type text
-// holds, as an index over the documents knows them: whole values.
-func formsSQL(literal string) []string {
-	var forms []string
-	for _, member := range []string{"reference", "uri", "id"} {
-		forms = append(forms, "jsonb_build_object('"+member+"', "+literal+")")
+// mayLeadTo writes a condition that an index over the documents serves. It holds for
+// the documents with a reference at one of the paths that leads to the resource of the
+// type with the id, an expression of type text, unless that reference names a version,
+// and for some others.
+func mayLeadTo(root string, paths []fhir.Path, resourceType, id string) string {
+	const form = ` ? (@."reference" == %1$s || @."uri" == %1$s || @."id" == %1$s || @."resourceType" == "%t" && @."id" == %2$s)`
+	var found []string
+	for _, path := range paths {
+		for _, choice := range choiceForms(path) {
+			found = append(found, "exists("+jsonPath(choice)+strings.ReplaceAll(form, "%t", resourceType)+")")
+		}
 	}
-	return forms
+	literal := "to_json('" + resourceType + "/' || " + id + ")"
+	return root + " @@ format('" + strings.Join(found, " || ") + "', " + literal + ", to_json(" + id + "))::jsonpath"
 }
 
-// formsOfSQL writes the forms of a reference to a resource of a type, whose id an
-// expression of type text holds.
-func formsOfSQL(resourceType, id string) []string {
-	return append(formsSQL("'"+resourceType+"/' || "+id), "jsonb_build_object('resourceType', '"+resourceType+"', 'id', "+id+")")
-}
+// mayNameVersion writes a condition that holds for the documents with a reference to a
+// version of a resource, and for some others. An index over the documents does not know
+// the resource of such a reference; the one that serves this is a partial index with
+// the same condition.
+func mayNameVersion(root string) string { return root + `::text LIKE '%\_history%'` }

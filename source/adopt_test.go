@@ -22,7 +22,7 @@ func (f *fixture) letGo(t *testing.T, gone *source.Snapshot) {
 			reader.Close(t.Context())
 		}
 		return err != nil
-	}, 30*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 // Those who have the snapshot come and go: one that comes late is found, and

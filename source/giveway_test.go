@@ -15,7 +15,7 @@ import (
 func TestGiveWay(t *testing.T) {
 	t.Parallel()
 
-	watch := func(t *testing.T, waiting string) error {
+	watch := func(t *testing.T, waiting string, timeout time.Duration) error {
 		t.Helper()
 		f := newFixture(t, aidbox("patient"))
 		hurried := open(t, source.Config{URL: f.url, GiveWay: time.Millisecond})
@@ -25,7 +25,7 @@ func TestGiveWay(t *testing.T) {
 		_, err = sn.Tables(t.Context(), []string{"Patient"})
 		require.NoError(t, err)
 
-		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		defer cancel()
 		ended := make(chan struct{})
 		go func() {
@@ -40,14 +40,14 @@ func TestGiveWay(t *testing.T) {
 
 	t.Run("Truncate", func(t *testing.T) {
 		t.Parallel()
-		err := watch(t, `TRUNCATE patient`)
+		err := watch(t, `TRUNCATE patient`, patience)
 		require.ErrorIs(t, err, source.ErrSnapshotGone)
 		require.ErrorIs(t, err, source.ErrInTheWay)
 	})
 
 	t.Run("IndexBuiltConcurrently", func(t *testing.T) {
 		t.Parallel()
-		require.ErrorIs(t, watch(t, `CREATE INDEX CONCURRENTLY ON patient (ts)`), context.DeadlineExceeded)
+		require.ErrorIs(t, watch(t, `CREATE INDEX CONCURRENTLY ON patient (ts)`, 12*time.Second), context.DeadlineExceeded)
 	})
 }
 
@@ -59,7 +59,7 @@ func TestScanGivesWay(t *testing.T) {
 	// requireWay checks that a statement that needs the table for itself succeeds.
 	requireWay := func(t *testing.T, f fixture) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		_, err := f.db.Exec(ctx, `ALTER TABLE patient ADD COLUMN note text`)
 		require.NoError(t, err)

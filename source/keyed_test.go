@@ -161,7 +161,7 @@ func TestKeyedOfManyAndManyWanted(t *testing.T) {
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var found []string
 	err = reader.Keyed(ctx, keyed, func(row *source.KeyedRow) error {

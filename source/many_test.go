@@ -13,7 +13,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-const patience = 30 * time.Second
+// patience is how long an event may take that is sure to come.
+const patience = 2 * time.Minute
 
 // many is a Source that reads even a small table by up to four connections.
 func (f fixture) many(t *testing.T, maxConns int32) *source.Source {

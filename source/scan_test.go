@@ -120,19 +120,21 @@ func TestScanCutShort(t *testing.T) {
 		go func() {
 			ended <- f.source.Scan(ctx, scan, func(*source.Row) error { return nil })
 		}()
-		require.Eventually(t, func() bool { return len(f.running(t)) == 1 }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(f.running(t)) == 1 }, patience, time.Millisecond)
 		cancel()
 		require.ErrorIs(t, <-ended, context.Canceled)
 		require.Empty(t, f.running(t))
 	})
 }
 
-// running lists the queries of the Source that the server is working on.
+// running lists the queries of the Source that the server is working on. The session
+// of a reader that had read its range when a scan was cut short is idle in its
+// transaction until the pool has closed it.
 func (f fixture) running(t *testing.T) []string {
 	t.Helper()
 	var queries []string
 	err := f.db.QueryRow(t.Context(), `SELECT array_agg(query) FROM pg_stat_activity
-		WHERE datname = current_database() AND query LIKE 'SELECT r.id, r.txid,%' AND state <> 'idle'`).Scan(&queries)
+		WHERE datname = current_database() AND query LIKE 'SELECT r.id, r.txid,%' AND state = 'active'`).Scan(&queries)
 	require.NoError(t, err)
 	return queries
 }

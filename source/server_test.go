@@ -57,5 +57,5 @@ func TestSearchLeavesNoConnections(t *testing.T) {
 		err := f.db.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name LIKE 'two%'`).Scan(&count)
 		return err == nil && count <= 2
-	}, 30*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 }

@@ -47,7 +47,7 @@ func TestSnapshotGone(t *testing.T) {
 	closed := f.snapshot(t)
 	require.NoError(t, scanAt(closed.ID))
 	require.NoError(t, closed.Close(t.Context()))
-	require.Eventually(t, func() bool { return scanAt(closed.ID) != nil }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return scanAt(closed.ID) != nil }, patience, time.Millisecond)
 	require.ErrorIs(t, scanAt(closed.ID), source.ErrSnapshotGone)
 	require.ErrorIs(t, closed.Watch(t.Context()), source.ErrSnapshotGone)
 

@@ -24,7 +24,7 @@ func TestSkewedClock(t *testing.T) {
 			t.Parallel()
 			f := newFixtureOn(t, sourcetest.SkewedDatabase(t, ahead), setup())
 			open := f.gate(t, "patient")
-			opts := options{partBytes: 8 * 8192, slots: 2, maxAge: 30 * time.Minute, retention: time.Millisecond}
+			opts := options{partBytes: 8 * 8192, slots: 2, maxAge: 30 * time.Minute, retention: time.Hour}
 			running := f.start(t, opts)
 			id := f.accept(t, jobs.Request{})
 			f.awaitReaders(t, 2)
@@ -35,6 +35,7 @@ func TestSkewedClock(t *testing.T) {
 			require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND attempt = 2`))
 			running.stop(t)
 
+			f.exec(t, `UPDATE sluice.export SET expires_at = expires_at - interval '1 hour'`)
 			f.exec(t, `DELETE FROM sluice.river_job WHERE kind IN ('sluice_expire', 'sluice_sweep')`) // they were due a while ago
 			f.start(t, opts)
 			f.eventually(t, "it has expired", func() bool {

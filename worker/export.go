@@ -64,16 +64,16 @@ func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) e
 	return err
 }
 
-// run does what the export still lacks and keeps it from others meanwhile.
+// run does what the export still lacks on a lease and completes it. As with parts,
+// completing needs no lease.
 func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) error {
 	export, snapshot, err := take(ctx, id)
 	if err != nil {
 		return err
 	}
+	read := export
 	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
-	return leased(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) error {
-		var err error
-		read := export
+	err = leased(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
 		switch {
 		case snapshot != nil:
 			read, err = w.goOn(ctx, export, snapshot)
@@ -82,15 +82,16 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 		default:
 			err = w.checkRead(ctx, export)
 		}
-		if err != nil {
-			return err
-		}
-		if err := w.complete(ctx, read); err != nil {
-			return err
-		}
-		endWait(ctx, w.store, w.config.Logger, export.ID, true)
-		return nil
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	if err := w.complete(ctx, read); err != nil {
+		return err
+	}
+	endWait(ctx, w.store, w.config.Logger, export.ID, true)
+	return nil
 }
 
 // take begins the export, or goes on with one whose holder is gone, if a part

@@ -170,8 +170,9 @@ func TestStaleFailure(t *testing.T) {
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 1)
 	// As others would leave it that took the part and died an hour ago.
-	f.exec(t, `UPDATE sluice.river_job SET attempted_at = attempted_at - interval '1 hour' WHERE kind = 'sluice_part' AND state = 'running';
-		UPDATE sluice.part SET attempt = attempt + 1, lease_until = now() - interval '1 hour' WHERE state = 'running'`)
+	// Not in one transaction: parts that end lock these rows in the other order.
+	f.exec(t, `UPDATE sluice.river_job SET attempted_at = attempted_at - interval '1 hour' WHERE kind = 'sluice_part' AND state = 'running'`)
+	f.exec(t, `UPDATE sluice.part SET attempt = attempt + 1, lease_until = now() - interval '1 hour' WHERE state = 'running'`)
 	open()
 	f.exec(t, fmt.Sprintf(gateSQL, "1"))
 	f.requireWhole(t, f.await(t, id, jobs.Completed))

@@ -109,6 +109,7 @@ func (f *fixture) exec(t *testing.T, sql string, args ...any) {
 type options struct {
 	sourceURL, bucketURL string
 	stateURL             string
+	database             *pgxpool.Pool
 	databaseConns        int32
 	fit                  func(context.Context) error
 	giveWay              time.Duration
@@ -133,7 +134,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	if opts.noSource {
 		src = nil
 	}
-	pool := openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns)
+	pool := cmp.Or(opts.database, openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns))
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
 		Clock:        jobs.NewClock(pool),
@@ -218,10 +219,13 @@ func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
 	return n
 }
 
+// patience is how long an event may take that is sure to come.
+const patience = 2 * time.Minute
+
 // eventually waits for what tells nobody when it happens.
 func (f *fixture) eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !happened() {
 		require.True(t, time.Now().Before(deadline), "not in time: "+what)
 		time.Sleep(5 * time.Millisecond)

@@ -54,11 +54,12 @@ func (f *fixture) otherProgram(t *testing.T) {
 func TestOtherRiverProgram(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	running := f.start(t, options{retention: time.Millisecond})
+	running := f.start(t, options{})
 	old := f.accept(t, jobs.Request{})
 	f.await(t, old, jobs.Completed)
 	running.stop(t)
 	f.exec(t, `DELETE FROM sluice.river_job WHERE kind IN ('sluice_expire', 'sluice_sweep')`) // they were due a while ago
+	f.exec(t, `UPDATE sluice.export SET expires_at = now()`)
 	failed := f.ended(t, jobs.Failed, "61 minutes")
 	f.leave(t, failed)
 

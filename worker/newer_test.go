@@ -45,7 +45,7 @@ func TestNewerWorkBeyondMaxAge(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	id := f.accept(t, jobs.Request{})
-	f.exec(t, `UPDATE river_job SET args = args || '{"requires": 1000}'`)
+	f.exec(t, `UPDATE sluice.river_job SET args = args || '{"requires": 1000}'`)
 	f.exec(t, `UPDATE sluice.export SET created_at = now() - interval '25 hours'`)
 	f.start(t, options{})
 	require.Equal(t, "the export took longer than the server allows", f.await(t, id, jobs.Failed).Failure)

@@ -271,3 +271,27 @@ func TestOutageLimitSparesWork(t *testing.T) {
 	require.NoError(t, closed.Close(t.Context()))
 	f.await(t, id, jobs.Completed)
 }
+
+// The wait ends while a long part is read, so that the next outage has its own.
+func TestWaitEndsWithProgress(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	f.exec(t, `
+		INSERT INTO patient (id, txid, resource) SELECT 'slow-' || n, n, jsonb_build_object('x', repeat(md5(n::text), 100)) FROM generate_series(1, 5000) AS n;
+		CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN true; END';
+		ALTER TABLE patient ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY slow ON patient USING (slow())`)
+	f.start(t, options{slots: 1, partBytes: 1 << 30})
+	f.accept(t, jobs.Request{Types: []string{"Patient"}})
+	f.eventually(t, "the part is read", func() bool {
+		return f.count(t, `SELECT count(*) FROM sluice.part WHERE bytes_read > 0`) == 1
+	})
+	f.exec(t, `UPDATE sluice.export SET waiting_since = now(), waiting_reason = 'why'`)
+	f.eventually(t, "the reader is terminated", func() bool {
+		return f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND `+sessions) > 0
+	})
+	f.eventually(t, "the wait ends", func() bool {
+		require.Zero(t, f.count(t, `SELECT parts_done FROM sluice.export`), "it is still read")
+		return f.count(t, `SELECT count(*) FROM sluice.export WHERE waiting_since IS NULL`) == 1
+	})
+}

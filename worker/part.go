@@ -18,6 +18,10 @@ import (
 // it is still worked on.
 const progressEvery = time.Second
 
+// progressAfter is how long a part that still reads shows that its export no longer
+// waits: before that, it may read what is kept in memory while the store is away.
+const progressAfter = 15 * time.Second
+
 // A part whose snapshot is gone waits for the export to be taken over. A holder
 // that lives does that at once; for one that died it takes as long as its lease.
 // After a few minutes of that the snapshot may be held still, but on a server that
@@ -80,23 +84,43 @@ func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone err
 	return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
 }
 
-// run reads the part and keeps it from others meanwhile. It reports whether the part
-// has files: an empty one has none.
+// run reads the part on a lease and ends it. It reports whether the part has files:
+// an empty one has none. Ending needs no lease: the transaction of Done holds the
+// part's row, and a renewal after its commit would find the part done and cancel
+// Done while it waits for the answer.
 func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) (wrote bool, err error) {
 	var read atomic.Int64
 	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
-	err = leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) error {
-		files, err := w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
-		if err == nil {
-			err = w.store.Done(ctx, job, part, files.files, files.publish)
-		}
-		if err != nil {
-			return errors.Join(err, files.discard(ctx))
-		}
-		wrote = len(files.files) > 0
-		return nil
+	if part.ExportWaits {
+		renew = w.endingWait(part, &read, renew)
+	}
+	var files written
+	err = leased(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
+		files, err = w.stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
+		return err
 	})
-	return wrote, err
+	if err == nil {
+		err = w.store.Done(ctx, job, part, files.files, files.publish)
+	}
+	if err != nil {
+		return false, errors.Join(err, files.discard(ctx))
+	}
+	return len(files.files) > 0, nil
+}
+
+// endingWait returns a renewal of the part's lease that also ends the wait of its
+// export, once the part has been reading for a while and still does.
+func (w *partWorker) endingWait(part jobs.Part, read *atomic.Int64, renew func(context.Context) error) func(context.Context) error {
+	begun, before, ended := time.Now(), int64(0), false
+	return func(ctx context.Context) error {
+		bytes := read.Load()
+		if !ended && bytes > before && time.Since(begun) > progressAfter {
+			endWait(ctx, w.store, w.config.Logger, part.ExportID(), false)
+			ended = true
+		}
+		before = bytes
+		return renew(ctx)
+	}
 }
 
 // stage reads the part into files that nobody can read yet. They are there also

@@ -22,7 +22,7 @@ type selection struct {
 
 // newSelection is for a request, of which members are the patients that the plan
 // has found, if any, and at is the transaction time: members of a group are those
-// of that time. tables has those of groups and patients.
+// of that time. tables has that of groups.
 func newSelection(request jobs.Request, members []string, at time.Time, tables map[string]source.Table) selection {
 	s := selection{request: request}
 	switch {
@@ -33,28 +33,19 @@ func newSelection(request jobs.Request, members []string, at time.Time, tables m
 	case request.Level == jobs.GroupLevel:
 		s.patients.Group = groupOf(request, at, tables)
 	}
-	if patients, ok := tables[patientType]; ok {
-		s.patients.Versions = append(s.patients.Versions, patients.Quoted()+" AS version")
-		if patients.HasVersions {
-			s.patients.Versions = append(s.patients.Versions, patients.History()+" AS version")
-		}
-	}
 	return s
 }
 
-// The types of which the tables tell whose resources are wanted.
 const (
 	groupType   = "Group"
 	patientType = "Patient"
 )
 
-// decidingTypes are those of them that matter for a request.
+// decidingTypes returns the types whose tables decide whose resources a request is
+// for.
 func decidingTypes(request jobs.Request) []string {
-	switch {
-	case request.Level == jobs.GroupLevel:
-		return []string{groupType, patientType}
-	case len(request.Patients) > 0:
-		return []string{patientType}
+	if request.Level == jobs.GroupLevel {
+		return []string{groupType}
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func TestAllWorkersHaveMoved(t *testing.T) {
 	f := newFixture(t, setup())
 	f.start(t, options{outageLimit: 3 * time.Second, fit: func(context.Context) error { return jobs.ErrMoved }})
 	id := f.accept(t, jobs.Request{})
-	f.exec(t, `UPDATE river_job SET scheduled_at = now() - interval '1 minute'`)
+	f.exec(t, `UPDATE sluice.river_job SET scheduled_at = now() - interval '1 minute'`)
 	f.awaitWaiting(t, id, "the worker is connected to a different database or object store")
 	export := f.await(t, id, jobs.Failed)
 	require.Equal(t, "the worker is connected to a different database or object store; gave up after 3s", export.Failure)
@@ -138,7 +138,7 @@ func TestNewerStateDatabase(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	id := f.accept(t, jobs.Request{})
-	f.exec(t, `UPDATE river_job SET scheduled_at = now() - interval '1 minute'`)
+	f.exec(t, `UPDATE sluice.river_job SET scheduled_at = now() - interval '1 minute'`)
 	var checks atomic.Int64
 	w := f.start(t, options{fit: func(context.Context) error {
 		checks.Add(1)
