@@ -96,7 +96,7 @@ func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *tes
 
 	b.aidbox(t, "Patient", "Observation", "Group") // what most tests name in _type
 
-	b.source, err = source.Open(t.Context(), source.Config{URL: asReader(t, databaseURL), MaxConns: sourceConns, RowSecurity: true}) // for gate
+	b.source, err = source.Open(t.Context(), source.Config{URL: asReader(t, databaseURL), MaxConns: sourceConns, ResourceTypes: fhir.R4().ResourceTypes(), RowSecurity: true}) // for gate
 	require.NoError(t, err)
 	t.Cleanup(b.source.Close)
 

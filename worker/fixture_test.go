@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
@@ -126,7 +127,7 @@ type options struct {
 // start runs a worker until it is stopped or the test ends.
 func (f *fixture) start(t *testing.T, opts options) *running {
 	t.Helper()
-	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), GiveWay: opts.giveWay, RowSecurity: true})
+	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), ResourceTypes: fhir.R4().ResourceTypes(), GiveWay: opts.giveWay, RowSecurity: true})
 	require.NoError(t, err)
 	t.Cleanup(src.Close)
 
