@@ -116,12 +116,23 @@ var secrets = regexp.MustCompile(`(?i)(postgres(?:ql)?://)\S+|(://)\S*@|(passwor
 // address it tried, often the same twice. A connection string in a wrong place of the
 // command line is quoted by what expected something else, so secrets are masked.
 func sentence(err error) string {
-	text := secrets.ReplaceAllString(err.Error(), "$1$2$3***")
+	text := secrets.ReplaceAllStringFunc(err.Error(), mask)
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimSpace(line)
 	}
 	return strings.Join(slices.Compact(lines), " ")
+}
+
+// examples match what messages and help texts show of a connection string and an S3 URL.
+var examples = regexp.MustCompile(`^(postgres://user:password@host(:port)?/database,?|://key:secret@)$`)
+
+// mask replaces the secrets in a match of secrets. Examples have none.
+func mask(match string) string {
+	if examples.MatchString(match) {
+		return match
+	}
+	return secrets.ReplaceAllString(match, "$1$2$3***")
 }
 
 func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {

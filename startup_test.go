@@ -71,6 +71,24 @@ func TestUnknownVariableWarning(t *testing.T) {
 	require.Contains(t, stderr.String(), `"level":"WARN","msg":"unknown environment variable","name":"SLUICE_RETENTON"`)
 }
 
+// Errors say what a connection string and an S3 URL look like: only secrets are masked.
+func TestExamplesShown(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"migrate", "--database-url="}, "such as postgres://user:password@host/database"},
+		{[]string{"migrate", "--database-url=postgres://u:hunter2@h:port/d"}, "expected postgres://user:password@host:port/database, with"},
+		{[]string{"migrate", "--database-url=postgres://user:password@host:port/database?password=hunter2"}, "expected postgres://user:password@host:port/database, with"},
+		{[]string{"sweep", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=http://k:hunter2@h:port/b"}, "http(s)://key:secret@host:port/bucket/prefix"},
+	} {
+		var stdout, stderr bytes.Buffer
+		require.NotEqual(t, exitOK, run(t.Context(), test.args, &stdout, &stderr))
+		require.Contains(t, stderr.String(), test.want)
+		require.NotContains(t, stderr.String(), "hunter2")
+	}
+}
+
 // Durations are those of Go and days.
 func TestParseDuration(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,7 @@ import (
 // deletions that are not known. The operator may be about to change that, so it is no
 // reason not to start.
 func (s *service) reportTables(ctx context.Context) {
+	s.report(ctx, slog.LevelWarn, "mapped types unknown to FHIR R4", s.unknownMapped())
 	if err := s.source.CheckTables(ctx); err != nil {
 		s.logger.WarnContext(ctx, "nothing to export", "error", err)
 		return
@@ -48,6 +49,17 @@ func (s *service) reportTables(ctx context.Context) {
 	s.report(ctx, slog.LevelWarn, "deletions cannot be listed", deletions)
 	s.report(ctx, slog.LevelWarn, "deletions cannot be listed for Groups and single patients", versions)
 	s.report(ctx, slog.LevelInfo, "deletions are not recorded: no history table", missing)
+}
+
+// unknownMapped returns the mapped types that are not FHIR's: they may be types of
+// Aidbox, or misspelled.
+func (s *service) unknownMapped() (types []string) {
+	for _, m := range s.mappings {
+		if !slices.Contains(fhir.R4().ResourceTypes(), m.Type) {
+			types = append(types, m.Type)
+		}
+	}
+	return types
 }
 
 func (s *service) report(ctx context.Context, level slog.Level, message string, types []string) {

@@ -77,6 +77,17 @@ func TestTablesAtStart(t *testing.T) {
 	}
 }
 
+// A mapping of a type that FHIR does not know gets a warning: if the name is
+// misspelled, the table is taken from the type that it has.
+func TestMappedUnknownType(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	execute(t, j.database, `CREATE TABLE main (id text, txid bigint, ts timestamptz, resource jsonb)`)
+	j.sluice(exitOK, "migrate")
+	log := j.startWorker("--table=Observaton=main", "--table=Observation=medication")
+	require.Contains(t, log.String(), `"level":"WARN","msg":"mapped types unknown to FHIR R4","types":["Observaton"]`)
+}
+
 // A type whose rows are in two tables is exported once a setting says which one is
 // live, and processes without that setting do not start.
 func TestMappedTable(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -79,9 +78,12 @@ func internal(cause error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "exception", text: "an internal error; the server's log has the details", cause: cause}
 }
 
-// notText are PostgreSQL's SQLSTATEs for characters that no text can have. Only a
-// request can bring them: what is stored is text.
-var notText = []string{"22021", "22P05"}
+// PostgreSQL's SQLSTATEs for characters that no text can have, and for those that the
+// encoding of the database lacks. Only a request can bring them: what is stored is text.
+const (
+	invalidCharacter        = "22021"
+	untranslatableCharacter = "22P05"
+)
 
 // unavailable answers for a database or object store that could not do what it
 // was asked to. Only what may go well at the next attempt is transient: a bulk
@@ -99,8 +101,10 @@ func unavailable(cause error) *problem {
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: unreadable.Error(), cause: cause}
 	case source.HidesRows(cause):
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: source.RowSecurityText, cause: cause}
-	case errors.As(cause, &pgErr) && slices.Contains(notText, pgErr.Code):
+	case errors.As(cause, &pgErr) && pgErr.Code == invalidCharacter:
 		return invalid("", "the request has a character that no text can have, such as a zero byte")
+	case errors.As(cause, &pgErr) && pgErr.Code == untranslatableCharacter:
+		return invalid("", "the encoding of the database lacks characters that the request needs; strings can be searched only in UTF8")
 	case errors.As(cause, &encoding):
 		return internal(cause)
 	case source.Permanent(cause):

@@ -39,7 +39,7 @@ func (a *API) checkTables(ctx context.Context, params *parameters, types []strin
 		kept = append(kept, resourceType)
 	}
 	if len(without)+len(unreadable) > 0 {
-		if err := params.forgive(withoutTables(without, unreadable, faults, named)); err != nil {
+		if err := params.forgive(withoutTables(without, unreadable, faults, !named && !params.lenient)); err != nil {
 			return nil, err
 		}
 	}
@@ -64,8 +64,8 @@ func (a *API) findFaults(ctx context.Context, types []string) (faults map[string
 }
 
 // withoutTables is the problem of types without a table, and of those whose table
-// cannot be read.
-func withoutTables(without, unreadable []string, faults map[string]error, named bool) *problem {
+// cannot be read. advise adds how to get the rest.
+func withoutTables(without, unreadable []string, faults map[string]error, advise bool) *problem {
 	refused := invalid("_type", "")
 	refused.code = "not-found"
 	var texts []string
@@ -75,7 +75,7 @@ func withoutTables(without, unreadable []string, faults map[string]error, named 
 	if len(unreadable) > 0 {
 		refused.code = "not-supported"
 		texts = append(texts, unreadableTables(unreadable, faults)...)
-		if !named {
+		if advise {
 			texts = append(texts, "_type can name other types, and with Prefer: handling=lenient these are left out")
 		}
 	}

@@ -67,7 +67,7 @@ func TestKickOffWithoutPrivileges(t *testing.T) {
 
 	export := b.kickOff(t, "/fhir/$export", "Prefer", "handling=lenient")
 	require.Len(t, export.Request.Warnings, 1)
-	require.Contains(t, export.Request.Warnings[0].Text, denied)
+	require.Equal(t, denied, export.Request.Warnings[0].Text, "no advice to ask for what was asked for")
 	require.NotContains(t, export.Request.Types, "Encounter")
 	require.Empty(t, b.kickOff(t, "/fhir/$export?_type=Patient,Group").Request.Warnings)
 

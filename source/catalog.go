@@ -37,9 +37,9 @@ type catalog struct {
 // by one, which its own row-level security does not cover.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, coalesce(has_schema_privilege(n.oid, 'USAGE'), true),
-	c.relname::text, c.relkind::text, a.names, a.types, a.readable,
+	c.relname::text, c.relkind::text, NOT c.relispopulated, a.names, a.types, a.readable,
 	row_security_active(c.oid) AND (current_setting('row_security') = 'off' OR c.relhassubclass),
-	h.relname::text, h.relkind::text, k.names, k.types, k.readable,
+	h.relname::text, h.relkind::text, coalesce(NOT h.relispopulated, false), k.names, k.types, k.readable,
 	coalesce(row_security_active(h.oid) AND (current_setting('row_security') = 'off' OR h.relhassubclass), false),
 	coalesce((SELECT sum(pg_relation_size(relid))::bigint FROM pg_partition_tree(h.oid) WHERE isleaf), pg_relation_size(h.oid), 0)
 FROM pg_class AS c
@@ -141,8 +141,8 @@ func (c *catalog) list(ctx context.Context, db querier, n names) ([]*candidate, 
 		r, t := &found.relation, &found.table
 		var history relation
 		var historyName, historyKind *string
-		err := row.Scan(&found.oid, &t.Schema, &r.usage, &r.name, &r.kind, &r.names, &r.types, &r.readable, &r.hidden,
-			&historyName, &historyKind, &history.names, &history.types, &history.readable, &history.hidden, &t.HistoryBytes)
+		err := row.Scan(&found.oid, &t.Schema, &r.usage, &r.name, &r.kind, &r.unpopulated, &r.names, &r.types, &r.readable, &r.hidden,
+			&historyName, &historyKind, &history.unpopulated, &history.names, &history.types, &history.readable, &history.hidden, &t.HistoryBytes)
 		if err != nil {
 			return nil, err
 		}

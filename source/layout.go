@@ -39,8 +39,9 @@ type relation struct {
 	names, types []string
 	readable     []bool
 
-	usage  bool // the role may use the schema
-	hidden bool // row-level security hides rows from the role, or may do so
+	usage       bool // the role may use the schema
+	hidden      bool // row-level security hides rows from the role, or may do so
+	unpopulated bool // it is a materialized view that was never refreshed
 }
 
 func (r relation) find(name string) (columnType string, readable bool) {
@@ -87,6 +88,8 @@ func (r relation) fit(columns []column) (casts bool, reason string) {
 		return casts, "the database role of the server has no SELECT privilege on the columns " + strings.Join(denied, ", ")
 	case r.hidden:
 		return casts, rowSecurityReason
+	case r.unpopulated:
+		return casts, "it has no data until REFRESH MATERIALIZED VIEW"
 	}
 	return casts, ""
 }

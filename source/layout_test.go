@@ -182,6 +182,7 @@ func TestUnreadable(t *testing.T) {
 		CREATE TABLE "Encounter" (LIKE patient); CREATE TABLE "ENCOUNTER" (LIKE patient);
 		CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER other FOREIGN DATA WRAPPER elsewhere;
 		CREATE FOREIGN TABLE schedule (id text, txid bigint, ts timestamptz, resource jsonb) SERVER other;
+		CREATE MATERIALIZED VIEW flag AS SELECT * FROM patient WITH NO DATA;
 		CREATE TABLE task (id serial, title text);`)
 
 	reasons := map[string]string{
@@ -190,9 +191,10 @@ func TestUnreadable(t *testing.T) {
 		"Location":    "view location cannot be read: it has no column txid",
 		"Encounter":   `table "ENCOUNTER" cannot be read: its name differs from that of table "Encounter" only in case`,
 		"Schedule":    "foreign table schedule cannot be read: its rows are in another database, which has other snapshots",
+		"Flag":        "materialized view flag cannot be read: it has no data until REFRESH MATERIALIZED VIEW",
 		"Task":        "table task cannot be read: it has no column txid",
 	}
-	faults, err := f.source.Faults(t.Context(), []string{"Patient", "Observation", "Device", "Location", "Encounter", "Schedule", "Task", "Missing"})
+	faults, err := f.source.Faults(t.Context(), []string{"Patient", "Observation", "Device", "Location", "Encounter", "Schedule", "Flag", "Task", "Missing"})
 	require.NoError(t, err)
 	require.Len(t, faults, len(reasons)+1)
 	require.Equal(t, source.ErrNoTable, faults["Missing"])

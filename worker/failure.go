@@ -151,6 +151,8 @@ func publicReason(err error) string {
 
 func sourceReason(err *pgconn.PgError) string {
 	switch err.Code {
+	case "22P05": // untranslatable_character
+		return "the encoding of the source database lacks characters that the search needs; strings can be searched only in UTF8"
 	case "42501": // insufficient_privilege
 		return "the source database denies reading the table"
 	case "42P01": // undefined_table

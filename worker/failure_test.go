@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
 // requireNoRetry fails when a job of the exports was tried more than once.
@@ -89,6 +90,25 @@ func TestDataError(t *testing.T) {
 	require.Equal(t, "Encounter.0001.ndjson.gz: the database reported an error (SQLSTATE 22012)", export.Failure)
 	f.requireNoRetry(t)
 	f.requireNothing(t, id)
+}
+
+// A source database that is not in UTF8 is exported, but not searched for strings.
+func TestOtherEncoding(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "")
+	f.sourceURL = sourcetest.DatabaseIn(t, "LATIN1")
+	db := openPool(t, f.sourceURL+"&client_encoding=UTF8", 1)
+	_, err := db.Exec(t.Context(), table("patient")+`INSERT INTO patient (id, txid, resource) VALUES ('p1', 1, '{"name": [{"family": "Jörg"}]}')`)
+	require.NoError(t, err)
+	f.start(t, options{})
+	id := f.accept(t, jobs.Request{FHIR: true})
+	f.await(t, id, jobs.Completed)
+	require.Contains(t, f.lines(t, id, "Patient")[0], "Jörg")
+
+	id = f.accept(t, jobs.Request{Filters: map[string][]string{"Patient": {"name=jo"}}})
+	export := f.await(t, id, jobs.Failed)
+	require.Equal(t, "Patient: the encoding of the source database lacks characters that the search needs; strings can be searched only in UTF8", export.Failure)
+	f.requireNoRetry(t)
 }
 
 // A fault that may pass is not tried for ever.
