@@ -40,7 +40,7 @@ func (b *testBundle) queue(t *testing.T, sql string, position int) (wait func())
 // serveGivingWay serves dumps whose scans give way after three seconds.
 func (b *testBundle) serveGivingWay(t *testing.T, config source.Config) {
 	t.Helper()
-	config.URL, config.GiveWay = asReader(t, b.db.Config().ConnString()), 3*time.Second
+	config.URL, config.GiveWay, config.RowSecurity = asReader(t, b.db.Config().ConnString()), 3*time.Second, true // for gate
 	hurried, err := source.Open(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(hurried.Close)
