@@ -95,7 +95,8 @@ func TestLockedUnnamedTable(t *testing.T) {
 	_, err := other.Exec(t.Context(), `BEGIN; LOCK TABLE logs, patient_new, empty_main`)
 	require.NoError(t, err)
 	f.exec(t, `SET lock_timeout = '1s'`)
-	table, err := open(t, source.Config{URL: f.url, ResourceTypes: []string{"Patient"}}).Table(t.Context(), "Observation")
+	s := open(t, source.Config{URL: f.url, ResourceTypes: []string{"Patient", "Observation"}})
+	table, err := s.Table(t.Context(), "Observation")
 	require.NoError(t, err)
 	require.Equal(t, "observation_main", table.Name)
 }
