@@ -35,6 +35,17 @@ func sample(ctx context.Context, db querier, pages []samplePage, hasTypeName boo
 	if len(pages) == 0 {
 		return nil, nil
 	}
+	rows, err := db.Query(ctx, sampleOf(pages, hasTypeName))
+	if err != nil {
+		return nil, err
+	}
+	types, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	slices.Sort(types)
+	return types, err
+}
+
+// sampleOf returns the statement that reads these pages, one at least.
+func sampleOf(pages []samplePage, hasTypeName bool) string {
 	expression, limit := "r.resource->>'resourceType'", sampleDocuments
 	if hasTypeName {
 		expression, limit = "coalesce(r.resource_type::text, r.resource->>'resourceType')", sampleRows
@@ -49,13 +60,7 @@ func sample(ctx context.Context, db querier, pages []samplePage, hasTypeName boo
 		}
 		parts[i] = fmt.Sprintf("(SELECT %s AS type FROM %s LIMIT %d)", expression, from, limit)
 	}
-	rows, err := db.Query(ctx, fmt.Sprintf(sampleSQL, strings.Join(parts, " UNION ALL ")))
-	if err != nil {
-		return nil, err
-	}
-	types, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	slices.Sort(types)
-	return types, err
+	return fmt.Sprintf(sampleSQL, strings.Join(parts, " UNION ALL "))
 }
 
 // sampled returns some pages of the members of a table.
@@ -106,9 +111,16 @@ func (r *Reader) OtherTypes(ctx context.Context, scan Scan) ([]string, error) {
 	for _, number := range spread(end-blocks.From, samplePages) {
 		pages = append(pages, samplePage{schema: blocks.Schema, name: blocks.Name, number: blocks.From + number})
 	}
-	types, err := sample(ctx, r.conn, pages, scan.Table.HasTypeName)
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
+	if len(pages) == 0 {
+		return nil, nil
 	}
-	return slices.DeleteFunc(types, func(name string) bool { return name == scan.Table.Type }), nil
+	var types []string
+	err := r.Lookup(ctx, Lookup{SQL: sampleOf(pages, scan.Table.HasTypeName)}, func(value []byte) error {
+		if name := string(value); name != scan.Table.Type {
+			types = append(types, name)
+		}
+		return nil
+	})
+	slices.Sort(types)
+	return types, err
 }

@@ -16,8 +16,8 @@ import (
 func incomplete(text string) jobs.Warning { return jobs.Warning{Code: "incomplete", Text: text} }
 
 // findOmissions returns what the export lacks because tables cannot be read that it
-// does not export. tables are those that can be read.
-func (w *exportWorker) findOmissions(ctx context.Context, request jobs.Request, tables map[string]source.Table) (warnings []jobs.Warning, err error) {
+// does not export.
+func (w *exportWorker) findOmissions(ctx context.Context, request jobs.Request) (warnings []jobs.Warning, err error) {
 	optional := optionalTypes(request)
 	faults, err := w.config.Source.Faults(ctx, optional)
 	if err != nil {
@@ -39,26 +39,7 @@ func (w *exportWorker) findOmissions(ctx context.Context, request jobs.Request, 
 	if len(unknown) > 0 {
 		warnings = append(warnings, incomplete("Provenance about resources of these types may be missing: "+strings.Join(unknown, ", ")))
 	}
-	if lost := unknownVersions(request, tables, faults[patientType]); lost != "" {
-		warnings = append(warnings, incomplete("resources that refer to a version of a patient may be missing: "+lost))
-	}
 	return warnings, nil
-}
-
-// unknownVersions returns why versions of patients are not known, where they are
-// wanted, or "". A table without a history has none.
-func unknownVersions(request jobs.Request, tables map[string]source.Table, fault error) string {
-	if !slices.Contains(decidingTypes(request), patientType) {
-		return ""
-	}
-	patients, found := tables[patientType]
-	switch {
-	case !found && fault != nil && !errors.Is(fault, source.ErrNoTable):
-		return fault.Error()
-	case found && !patients.HasVersions && patients.HistoryExists:
-		return patients.VersionsFault
-	}
-	return ""
 }
 
 // reportOtherTypes reports rows that name another resource type than their table, as

@@ -26,7 +26,7 @@ func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *s
 	if err != nil {
 		return jobs.Plan{}, err
 	}
-	warnings, err := w.findOmissions(ctx, export.Request, tables)
+	warnings, err := w.findOmissions(ctx, export.Request)
 	if err != nil {
 		return jobs.Plan{}, err
 	}
@@ -90,8 +90,7 @@ func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapsh
 }
 
 // optionalTypes are the types of further tables that decide what an export has, or
-// how: what Provenance is about, the group, patients and their versions, and Aidbox's
-// attributes.
+// how: what Provenance is about, the group, and Aidbox's attributes.
 func optionalTypes(request jobs.Request) []string {
 	types := slices.Concat(targetTypes(request), decidingTypes(request))
 	if request.FHIR {
