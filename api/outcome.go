@@ -96,9 +96,12 @@ func unavailable(cause error) *problem {
 	var pgErr *pgconn.PgError
 	var encoding *json.MarshalerError
 	var unreadable *source.UnreadableError
+	var column *source.ColumnError
 	switch {
 	case errors.As(cause, &unreadable):
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: unreadable.Error(), cause: cause}
+	case errors.As(cause, &column):
+		return &problem{status: http.StatusInternalServerError, code: "exception", text: column.Error(), cause: cause}
 	case source.HidesRows(cause):
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: source.RowSecurityText, cause: cause}
 	case errors.As(cause, &pgErr) && pgErr.Code == invalidCharacter:

@@ -130,3 +130,13 @@ func TestDumpOfMixedTable(t *testing.T) {
 	require.Contains(t, got.body, `{"id": "p", "meta"`)
 	require.Contains(t, b.logs.String(), `"msg":"rows name another resource type","type":"Patient","found":["patient"]`)
 }
+
+// TestDumpOfNullColumn: a row that lacks what a resource needs is named by its column.
+func TestDumpOfNullColumn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(t, `CREATE TABLE device (id text, txid bigint, ts timestamptz, resource jsonb); INSERT INTO device VALUES ('d', 1, now(), NULL)`)
+	got := b.get(t, "/Device/$dump")
+	require.Equal(t, http.StatusInternalServerError, got.StatusCode)
+	require.Contains(t, got.body, `column resource of table \"public\".\"device\" is null in a row`)
+}

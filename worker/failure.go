@@ -137,7 +137,9 @@ func publicReason(err error) string {
 		return "the database's snapshot was lost"
 	case errors.Is(err, storage.ErrTooLarge):
 		return "the file became larger than the object store allows"
-	case errors.As(err, &column), errors.Is(err, source.ErrOldServer):
+	case errors.As(err, &column):
+		return column.Error()
+	case errors.Is(err, source.ErrOldServer):
 		return "the source database is not laid out as expected"
 	case source.HidesRows(err):
 		return source.RowSecurityText

@@ -111,6 +111,16 @@ func TestOtherEncoding(t *testing.T) {
 	f.requireNoRetry(t)
 }
 
+// A row that lacks what a resource needs is named by its column.
+func TestNullColumn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup()+`ALTER TABLE encounter ALTER resource DROP NOT NULL; UPDATE encounter SET resource = NULL;`)
+	f.start(t, options{})
+	export := f.await(t, f.accept(t, jobs.Request{Types: []string{"Encounter"}}), jobs.Failed)
+	require.Contains(t, export.Failure, `column resource of table "public"."encounter" is null in a row`)
+	f.requireNoRetry(t)
+}
+
 // A fault that may pass is not tried for ever.
 func TestLastAttempt(t *testing.T) {
 	t.Parallel()
