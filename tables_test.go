@@ -84,8 +84,8 @@ func TestMappedUnknownType(t *testing.T) {
 	j := newJourney(t)
 	execute(t, j.database, `CREATE TABLE main (id text, txid bigint, ts timestamptz, resource jsonb)`)
 	j.sluice(exitOK, "migrate")
-	log := j.startWorker("--table=Observatory=main", "--table=Observation=medication")
-	require.Contains(t, log.String(), `"level":"WARN","msg":"mapped types unknown to FHIR R4","types":["Observatory"]`)
+	log := j.startWorker("--table=Observations=main", "--table=Observation=medication")
+	require.Contains(t, log.String(), `"level":"WARN","msg":"mapped types unknown to FHIR R4","types":["Observations"]`)
 }
 
 // A type whose rows are in two tables is exported once a setting says which one is

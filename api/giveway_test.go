@@ -37,6 +37,12 @@ func (b *testBundle) queue(t *testing.T, sql string, position int) (wait func())
 	}
 }
 
+// atGateSQL counts the sessions that read a table and wait at its gate. A session that
+// only prepares to read holds no lock on the table yet.
+const atGateSQL = `
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+
 // serveGivingWay serves dumps whose scans give way after three seconds.
 func (b *testBundle) serveGivingWay(t *testing.T, config source.Config) {
 	t.Helper()
@@ -102,7 +108,7 @@ func TestDumpGivesWayBeforeTheFirstByte(t *testing.T) {
 	b.serveGivingWay(t, source.Config{})
 
 	wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump"))
-	b.requireReader(t)
+	require.Eventually(t, func() bool { return b.count(t, atGateSQL) == 1 }, patience, tick)
 	b.queue(t, `ALTER TABLE patient ADD COLUMN note text`, 1)()
 	got, err := wait()
 	require.NoError(t, err)

@@ -27,7 +27,12 @@ func Permanent(err error) bool {
 	case errors.As(err, &column), errors.As(err, &unreadable):
 		return true
 	case errors.As(err, &pgErr):
-		return len(pgErr.Code) == 5 && slices.Contains(permanentClasses, pgErr.Code[:2]) || slices.Contains(corrupted, pgErr.Code)
+		return isPermanent(pgErr) || slices.Contains(corrupted, pgErr.Code)
 	}
 	return false
+}
+
+// isPermanent reports whether a statement failed with an error of permanentClasses.
+func isPermanent(err *pgconn.PgError) bool {
+	return len(err.Code) == 5 && slices.Contains(permanentClasses, err.Code[:2])
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // unnamedTable is a table that is laid out as a FHIR table but does not have the name
@@ -137,7 +139,11 @@ func (u *unnamed) lookInto(ctx context.Context, db querier, all []listedTable) e
 	}
 	for i, l := range unknown {
 		types, err := sample(ctx, db, sampled(measured[i].table.Members), l.hasTypeName)
-		if err != nil {
+		var pgErr *pgconn.PgError
+		switch {
+		case errors.As(err, &pgErr) && isPermanent(pgErr):
+			continue // it was dropped, or its rows cannot be computed
+		case err != nil:
 			return fmt.Errorf("look into table %s: %w", l.name, err)
 		}
 		if len(types) > 0 {

@@ -143,3 +143,19 @@ func TestMappedTables(t *testing.T) {
 	_, err = source.Open(t.Context(), source.Config{URL: f.url, Tables: []source.Mapping{{Type: "Patient", Table: "a"}, {Type: "Device", Table: "a"}}})
 	require.ErrorContains(t, err, "table a is mapped to Patient and Device")
 }
+
+// TestUnnamedWithError: a table of something else whose rows cannot be computed does
+// not keep the others from being read.
+func TestUnnamedWithError(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+`CREATE TABLE strange (LIKE patient);
+		INSERT INTO strange (id, txid, resource) VALUES ('x', 1, '{}');
+		ALTER TABLE strange ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY divides ON strange USING (1 / (txid - txid) = 0);`)
+	name := role(t, f)
+	f.exec(t, `GRANT SELECT ON patient, strange TO `+name)
+	s := open(t, source.Config{URL: as(t, f.url, name), ResourceTypes: []string{"Patient"}, RowSecurity: true})
+	_, err := s.Table(t.Context(), "Patient")
+	require.NoError(t, err)
+	require.NoError(t, s.CheckTables(t.Context()))
+}
