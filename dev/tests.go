@@ -79,7 +79,8 @@ func (c *testCommand) split() (product, dev []string) {
 func (c *testCommand) arguments(packages []string) []string {
 	// Go would take a former result for tests of dev/, which build the product
 	// and start it as processes that it knows nothing of.
-	args := []string{"test", "-count=1"}
+	// Go gives a package ten minutes, which the race detector on a busy machine needs.
+	args := []string{"test", "-count=1", "-timeout=20m"}
 	// Continuous integration looks for races too, which needs a C compiler
 	// and takes longer.
 	if os.Getenv("CI") != "" {
