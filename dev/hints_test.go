@@ -30,12 +30,11 @@ func TestExportRecipeStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var files atomic.Int32
-			var server *httptest.Server
-			server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				status := http.StatusForbidden
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				base, status := "http://"+r.Host, http.StatusForbidden
 				switch {
 				case strings.HasSuffix(r.URL.Path, "/$export"):
-					w.Header().Set("Content-Location", server.URL+"/status")
+					w.Header().Set("Content-Location", base+"/status")
 					status = statuses[0]
 				case r.URL.Path == "/status":
 					status = statuses[1]
@@ -43,7 +42,7 @@ func TestExportRecipeStops(t *testing.T) {
 					files.Add(1)
 				}
 				w.WriteHeader(status)
-				_, _ = w.Write([]byte(`{"diagnostics": "the reason", "output": [{"url": "` + server.URL + `/a.ndjson.gz"}, {"url": "` + server.URL + `/b.ndjson.gz"}]}`))
+				_, _ = w.Write([]byte(`{"diagnostics": "the reason", "output": [{"url": "` + base + `/a.ndjson.gz"}, {"url": "` + base + `/b.ndjson.gz"}]}`))
 			}))
 			t.Cleanup(server.Close)
 
