@@ -122,5 +122,8 @@ func (cmd *sweepCommand) remove(ctx context.Context, w io.Writer, bucket *storag
 	}
 	_, err := fmt.Fprintf(w, "%s: %d exports, %d files, %d unfinished uploads, %s (%d bytes)\n",
 		verb, removed, total.Objects, total.Uploads, humanize.IBytes(uint64(total.Bytes)), total.Bytes)
+	if err == nil && cmd.OlderThan > 0 {
+		_, err = fmt.Fprintf(w, "Folders with changes in the last %s are kept (--older-than).\n", cmd.OlderThan)
+	}
 	return errors.Join(append(failed, err)...)
 }

@@ -56,7 +56,8 @@ func TestSweepCommand(t *testing.T) {
 	require.Contains(t, sweep(exitFailed, "--older-than=0s"), "prefix: recorded")
 	j.sluice(exitOK, "location", "record", "--s3-url="+j.bucket)
 	execute(t, j.database, `INSERT INTO sluice.export (id, client_id, request, state, job_id) VALUES ('`+known+`', 'a', '{}', 'running', 0)`)
-	require.Equal(t, "to remove (dry run): 0 exports, 0 files, 0 unfinished uploads, 0 B (0 bytes)\n", sweep(exitOK, "--dry-run"), "they are young")
+	require.Equal(t, "to remove (dry run): 0 exports, 0 files, 0 unfinished uploads, 0 B (0 bytes)\n"+
+		"Folders with changes in the last 24h0m0s are kept (--older-than).\n", sweep(exitOK, "--dry-run"), "they are young")
 	found := sweep(exitOK, "--dry-run", "--older-than=0s")
 	require.Contains(t, found, "to remove (dry run): 2 exports, 3 files, 2 unfinished uploads, 15 B (15 bytes)\n")
 	require.Contains(t, found, lost)
