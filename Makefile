@@ -62,7 +62,7 @@ bench: build $(STAND) ## Measure Sluice against COPY (SIZE=1GB ROUNDS=5 ONLY=dum
 # the memory it takes.
 .PHONY: build
 build: ## Build bin/sluice
-	@CGO_ENABLED=0 go build -tags nomsgpack -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/sluice .
+	@CGO_ENABLED=0 go build -tags nomsgpack -trimpath -buildvcs=false -ldflags '-s -w -X github.com/seed-90096f4d/sluice/cli.version=$(VERSION)' -o bin/sluice .
 
 .PHONY: lint
 lint: $(LINT) ## Check style, walls and likely mistakes in both modules

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -106,7 +106,7 @@ func (a *API) auditOf(c *gin.Context, at time.Time) (event auditEvent, ok bool) 
 	event.types = c.GetStringSlice(keyTypes)
 	event.resources = c.GetInt64(keyResources)
 	if dumped, _ := c.Get(keyDumped); dumped != nil {
-		result, _ := dumped.(dump.Result)
+		result, _ := dumped.(ndjson.Result)
 		event.resources = result.Rows
 	}
 	return event, true

@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/auth"
-	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -19,7 +19,7 @@ import (
 type dumpRequest struct {
 	table  source.Table
 	since  time.Time
-	format dump.Format
+	format ndjson.Format
 	gzip   bool
 }
 
@@ -52,7 +52,7 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	}
 	defer giveBack()
 	if request.format.FHIR {
-		if request.format.Attributes, err = dump.ReadAttributes(c.Request.Context(), a.config.Source); err != nil {
+		if request.format.Attributes, err = ndjson.ReadAttributes(c.Request.Context(), a.config.Source); err != nil {
 			return unavailable(err)
 		}
 	}
@@ -87,7 +87,7 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 	if err != nil {
 		return request, err
 	}
-	request.format = dump.Format{VersionIDString: a.config.VersionIDString, CreatedAtURL: a.config.CreatedAtURL}
+	request.format = ndjson.Format{VersionIDString: a.config.VersionIDString, CreatedAtURL: a.config.CreatedAtURL}
 	request.since = params.since()
 	request.format.FHIR, request.gzip = params.boolean("fhir"), params.boolean("gzip")
 	return request, params.end()
@@ -100,7 +100,7 @@ func (a *API) stream(c *gin.Context, request dumpRequest) error {
 	rows := func(ctx context.Context, each source.EachFunc) error {
 		return body.abortOn(a.config.Source.ScanMany(ctx, scan, each))
 	}
-	result, err := dump.WriteMany(c.Request.Context(), body, request.table.Type, rows, dump.Options{Format: request.format, Gzip: request.gzip})
+	result, err := ndjson.WriteMany(c.Request.Context(), body, request.table.Type, rows, ndjson.Options{Format: request.format, Gzip: request.gzip})
 	c.Set(keyDumped, result)
 	a.metrics.count(request.table.Type, result)
 	if err := body.outcome(err); err != nil {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/fhir/search"
 )
 
 // nextFilter is the comma between two filters of version 2.0.0. Others stand

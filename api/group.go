@@ -17,8 +17,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/auth"
-	"github.com/seed-90096f4d/sluice/dump"
-	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -213,11 +213,11 @@ func (a *API) findGroups(ctx context.Context, only source.Condition, after strin
 	}
 	format.Elements = groupElements
 	var lines bytes.Buffer
-	_, err = dump.Write(ctx, &lines, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
+	_, err = ndjson.Write(ctx, &lines, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
 		return found.read(fn, func(fn func(*source.Row) error) error {
 			return a.config.Source.Page(ctx, source.Scan{Table: table, Only: only, Without: []string{"member"}}, after, limit, fn)
 		})
-	}, dump.Options{Format: format})
+	}, ndjson.Options{Format: format})
 	if err != nil {
 		return found, unavailable(err)
 	}

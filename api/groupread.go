@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/auth"
-	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -64,16 +64,16 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 	}
 	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: fhirType(c)}
 	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
-	result, err := dump.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
+	result, err := ndjson.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
 		return body.abortOn(a.config.Source.Scan(ctx, scan, fn))
-	}, dump.Options{Format: format})
+	}, ndjson.Options{Format: format})
 	return result.Rows > 0, body.outcome(err)
 }
 
 // groupFormat is how Groups are shown.
-func (a *API) groupFormat(ctx context.Context) (format dump.Format, err error) {
-	format = dump.Format{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
-	if format.Attributes, err = dump.ReadAttributes(ctx, a.config.Source); err != nil {
+func (a *API) groupFormat(ctx context.Context) (format ndjson.Format, err error) {
+	format = ndjson.Format{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
+	if format.Attributes, err = ndjson.ReadAttributes(ctx, a.config.Source); err != nil {
 		return format, unavailable(err)
 	}
 	return format, nil

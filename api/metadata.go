@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/fhir/search"
 )
 
 // What the CapabilityStatement claims (Bulk Data 3.0.0, "Server Capability

@@ -12,7 +12,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api"
 	"github.com/seed-90096f4d/sluice/fhir"
-	"github.com/seed-90096f4d/sluice/search"
+	"github.com/seed-90096f4d/sluice/fhir/search"
 )
 
 func TestMetadata(t *testing.T) {

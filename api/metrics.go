@@ -3,7 +3,7 @@ package api
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/ndjson"
 )
 
 // metrics count what synchronous dumps give away. They tell numbers alone, so
@@ -30,7 +30,7 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 
 // count adds a dump, whole or broken. Only types that have a table come here,
 // so clients can't make up labels.
-func (m *metrics) count(resourceType string, result dump.Result) {
+func (m *metrics) count(resourceType string, result ndjson.Result) {
 	m.resources.WithLabelValues(resourceType).Add(float64(result.Rows))
 	m.bytes.WithLabelValues(resourceType).Add(float64(result.Bytes))
 	m.issues.WithLabelValues(resourceType).Add(float64(result.Issues))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/ndjson"
 )
 
 const requestIDHeader = "X-Request-Id"
@@ -61,7 +61,7 @@ func (a *API) log(c *gin.Context) {
 			attrs = append(attrs, slog.String("client", client))
 		}
 		dumped, _ := c.Get(keyDumped)
-		if result, ok := dumped.(dump.Result); ok {
+		if result, ok := dumped.(ndjson.Result); ok {
 			attrs = append(attrs, slog.Int64("resources", result.Rows), slog.Int64("issues", result.Issues))
 		}
 		level := slog.LevelInfo

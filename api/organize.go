@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/search"
 )
 
 // organizer is the only resource type by which output can be organized.

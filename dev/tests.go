@@ -17,7 +17,7 @@ type testCommand struct {
 }
 
 // storagePackages are the ones whose tests talk to an S3 server.
-const storagePackages = "./storage/... ./worker/... ./api/... ."
+const storagePackages = "./storage/... ./worker/... ./api/... ./e2e"
 
 // Run runs the tests against the servers the environment names or, where it
 // names none, in a fresh stand.

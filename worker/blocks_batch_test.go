@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-90096f4d/sluice/blockindex"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/worker/patientindex"
 )
 
 // Rows are asked for by the thousand, and what a block takes is told where all of
@@ -17,7 +17,7 @@ import (
 func TestBlockBatch(t *testing.T) {
 	t.Parallel()
 	var index bytes.Buffer
-	writer := blockindex.NewWriter(&index, math.MaxInt64)
+	writer := patientindex.NewWriter(&index, math.MaxInt64)
 	add := func(key string, rows int, size int64) {
 		for i := range rows {
 			require.NoError(t, writer.Add([]byte(key), source.Place{Address: source.Address{Block: uint32(i)}}, size))
@@ -31,7 +31,7 @@ func TestBlockBatch(t *testing.T) {
 	_, err := writer.Finish()
 	require.NoError(t, err)
 
-	batch := blockBatch{index: blockindex.NewReader(&index, 1)}
+	batch := blockBatch{index: patientindex.NewReader(&index, 1)}
 	for _, want := range []string{
 		"10000 rows [a at 0 has 20, b at 2 has 9998]",
 		"10000 rows [c at 0 has 0]",

@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/search"
 	"github.com/seed-90096f4d/sluice/source"
 )
 

@@ -8,11 +8,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/seed-90096f4d/sluice/blockindex"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/worker/patientindex"
 )
 
 // blocksName begins the names of files that hold blocks. No resource type has a
@@ -26,7 +26,7 @@ func indexKey(id uuid.UUID) string { return id.String() + "/blocks.index" }
 // blocksScan is what jobs.Part.Scan holds for a part of blocks.
 type blocksScan struct {
 	// Share is that of the index, in which the rows lie in Relations.
-	Share     blockindex.Share
+	Share     patientindex.Share
 	IndexETag string
 	Relations []source.Relation
 
@@ -50,7 +50,7 @@ func (w *exportWorker) planBlocks(ctx context.Context, export jobs.Export, snaps
 	target := w.partSizes(export.Request, minPartBytes).target(total)
 
 	left := newLeftOut(export.Request, tables, keyed)
-	var shares []blockindex.Share
+	var shares []patientindex.Share
 	var index storage.Object
 	err = watched(ctx, snapshot, func(ctx context.Context) (err error) {
 		index, shares, err = w.indexBlocks(ctx, export.ID, snapshot, keyed, target, left)
@@ -63,16 +63,16 @@ func (w *exportWorker) planBlocks(ctx context.Context, export jobs.Export, snaps
 }
 
 // indexBlocks writes the index of the export and returns it and its shares.
-func (w *exportWorker) indexBlocks(ctx context.Context, id uuid.UUID, snapshot *source.Snapshot, keyed source.Keyed, target int64, left *leftOut) (storage.Object, []blockindex.Share, error) {
+func (w *exportWorker) indexBlocks(ctx context.Context, id uuid.UUID, snapshot *source.Snapshot, keyed source.Keyed, target int64, left *leftOut) (storage.Object, []patientindex.Share, error) {
 	reader, err := w.config.Source.OpenReader(ctx, snapshot.ID)
 	if err != nil {
 		return storage.Object{}, nil, err
 	}
 	defer reader.Close(ctx)
 
-	var shares []blockindex.Share
+	var shares []patientindex.Share
 	err = uploadFrom(ctx, w.config.Bucket, indexKey(id), func(to io.Writer) error {
-		index := blockindex.NewWriter(to, target)
+		index := patientindex.NewWriter(to, target)
 		err := reader.Keyed(ctx, keyed, func(row *source.KeyedRow) error {
 			if row.Key == nil {
 				left.add(row)
@@ -112,9 +112,9 @@ func uploadFrom(ctx context.Context, bucket *storage.Bucket, key string, write f
 }
 
 // blockParts makes a part of each share. The first tells what is in no block.
-func blockParts(id uuid.UUID, index storage.Object, shares []blockindex.Share, keyed source.Keyed, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
+func blockParts(id uuid.UUID, index storage.Object, shares []patientindex.Share, keyed source.Keyed, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
 	if len(shares) == 0 && len(outcomes) > 0 {
-		shares = []blockindex.Share{{}}
+		shares = []patientindex.Share{{}}
 	}
 	scan := blocksScan{IndexETag: index.ETag, Outcomes: outcomes}
 	for _, k := range keyed.Relations {

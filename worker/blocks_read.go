@@ -6,11 +6,11 @@ import (
 	"errors"
 	"io"
 
-	"github.com/seed-90096f4d/sluice/blockindex"
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/worker/patientindex"
 )
 
 // What is asked for at once: so much that the question costs nothing, so little
@@ -38,23 +38,23 @@ func (w *partWorker) stageBlocks(ctx context.Context, part jobs.Part, reader *so
 	for _, issue := range scan.Outcomes {
 		issues.write(issue)
 	}
-	opts := dump.BlockOptions{Options: w.dumpOptions(part), Type: patientType}
+	opts := ndjson.BlockOptions{Options: w.dumpOptions(part), Type: patientType}
 	opts.Format, opts.Issue, opts.Progress = format, issues.add, progress
 	if part.Request.Elements != nil {
 		opts.Elements = func(resourceType string) []string { return elements(part.Request, resourceType) }
 	}
 
-	blocks := func(ctx context.Context, to dump.BlockWriter) error {
+	blocks := func(ctx context.Context, to ndjson.BlockWriter) error {
 		index := storage.Object{Key: indexKey(part.ExportID()), ETag: scan.IndexETag}
 		in := &pieces{ctx: ctx, bucket: w.config.Bucket, object: index, offset: scan.Share.Offset, left: scan.Share.Length}
-		return readBlocks(ctx, blockindex.NewReader(in, len(scan.Relations)), picker, scan.Relations, to)
+		return readBlocks(ctx, patientindex.NewReader(in, len(scan.Relations)), picker, scan.Relations, to)
 	}
 	if scan.Share.Length == 0 {
-		blocks = func(context.Context, dump.BlockWriter) error { return nil }
+		blocks = func(context.Context, ndjson.BlockWriter) error { return nil }
 	}
 	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
-	sent, err := to.send(ctx, jobs.Output, "", func(next dump.NextFunc) ([]dump.File, error) {
-		_, files, err := dump.WriteBlocks(ctx, next, blocks, opts)
+	sent, err := to.send(ctx, jobs.Output, "", func(next ndjson.NextFunc) ([]ndjson.File, error) {
+		_, files, err := ndjson.WriteBlocks(ctx, next, blocks, opts)
 		return files, err
 	})
 	if err != nil {
@@ -64,7 +64,7 @@ func (w *partWorker) stageBlocks(ctx context.Context, part jobs.Part, reader *so
 }
 
 // readBlocks hands the blocks of the index to to, some thousand rows at a time.
-func readBlocks(ctx context.Context, index *blockindex.Reader, picker *source.Picker, relations []source.Relation, to dump.BlockWriter) error {
+func readBlocks(ctx context.Context, index *patientindex.Reader, picker *source.Picker, relations []source.Relation, to ndjson.BlockWriter) error {
 	batch := blockBatch{index: index}
 	for {
 		more, err := batch.fill()
@@ -89,8 +89,8 @@ func readBlocks(ctx context.Context, index *blockindex.Reader, picker *source.Pi
 
 // blockBatch is what is asked for at once.
 type blockBatch struct {
-	index  *blockindex.Reader
-	next   *blockindex.Row // read already
+	index  *patientindex.Reader
+	next   *patientindex.Row // read already
 	places []source.Place
 	begins []blockBegin
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -75,8 +75,8 @@ func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader 
 		return reader.Deletions(ctx, deletions.Deletions, fn)
 	}
 	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
-	return to.send(ctx, jobs.Deleted, "Bundle", func(next dump.NextFunc) ([]dump.File, error) {
-		_, files, err := dump.WriteDeletions(ctx, next, part.ResourceType, ids, w.dumpOptions(part))
+	return to.send(ctx, jobs.Deleted, "Bundle", func(next ndjson.NextFunc) ([]ndjson.File, error) {
+		_, files, err := ndjson.WriteDeletions(ctx, next, part.ResourceType, ids, w.dumpOptions(part))
 		return files, err
 	})
 }

@@ -10,13 +10,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
 // dumped returns the lines of a synchronous dump, sorted.
-func (f *fixture) dumped(t *testing.T, resourceType string, format dump.Format) []string {
+func (f *fixture) dumped(t *testing.T, resourceType string, format ndjson.Format) []string {
 	t.Helper()
 	src, err := source.Open(t.Context(), source.Config{URL: f.url})
 	require.NoError(t, err)
@@ -25,9 +25,9 @@ func (f *fixture) dumped(t *testing.T, resourceType string, format dump.Format) 
 	require.NoError(t, err)
 
 	var out bytes.Buffer
-	_, err = dump.Write(t.Context(), &out, resourceType, func(ctx context.Context, fn func(*source.Row) error) error {
+	_, err = ndjson.Write(t.Context(), &out, resourceType, func(ctx context.Context, fn func(*source.Row) error) error {
 		return src.Scan(ctx, source.Scan{Table: table}, fn)
-	}, dump.Options{Format: format})
+	}, ndjson.Options{Format: format})
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	slices.Sort(lines)
@@ -45,9 +45,9 @@ func TestExportFormats(t *testing.T) {
 	f.await(t, aidbox, jobs.Completed)
 
 	for _, resourceType := range []string{"Encounter", "Patient"} {
-		require.Equal(t, f.dumped(t, resourceType, dump.Format{}), f.lines(t, aidbox, resourceType))
+		require.Equal(t, f.dumped(t, resourceType, ndjson.Format{}), f.lines(t, aidbox, resourceType))
 		require.Equal(t,
-			f.dumped(t, resourceType, dump.Format{FHIR: true, VersionIDString: true, CreatedAtURL: "https://example.org/created"}),
+			f.dumped(t, resourceType, ndjson.Format{FHIR: true, VersionIDString: true, CreatedAtURL: "https://example.org/created"}),
 			f.lines(t, strict, resourceType))
 	}
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/search"
 	"github.com/seed-90096f4d/sluice/source"
 )
 

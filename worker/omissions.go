@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -29,7 +29,7 @@ func (w *exportWorker) findOmissions(ctx context.Context, request jobs.Request) 
 		if fault == nil || errors.Is(fault, source.ErrNoTable) {
 			continue
 		}
-		if resourceType == dump.AttributeType {
+		if resourceType == ndjson.AttributeType {
 			warnings = append(warnings, incomplete(fmt.Sprintf("first-class extensions are exported as they are stored: %s", fault)))
 		}
 		if slices.Contains(targetTypes(request), resourceType) {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -33,7 +33,7 @@ type outcomes struct {
 }
 
 // add takes one issue.
-func (o *outcomes) add(issue dump.Issue) {
+func (o *outcomes) add(issue ndjson.Issue) {
 	if issue.Offloaded > 0 {
 		if o.offloaded == nil {
 			o.offloaded = map[string]int{}

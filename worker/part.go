@@ -9,8 +9,8 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -160,8 +160,8 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 	opts.Format, opts.Issue, opts.Progress = format, issues.add, progress
 
 	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
-	sent, err := to.send(ctx, jobs.Output, part.ResourceType, func(next dump.NextFunc) ([]dump.File, error) {
-		_, files, err := dump.WriteFiles(ctx, next, part.ResourceType, rows, opts)
+	sent, err := to.send(ctx, jobs.Output, part.ResourceType, func(next ndjson.NextFunc) ([]ndjson.File, error) {
+		_, files, err := ndjson.WriteFiles(ctx, next, part.ResourceType, rows, opts)
 		return files, err
 	})
 	if err != nil {
@@ -201,12 +201,12 @@ func selectionOf(ctx context.Context, part jobs.Part, reader *source.Reader) (se
 }
 
 // dumpOptions say how the part's files are written.
-func (w *partWorker) dumpOptions(part jobs.Part) dump.Options {
+func (w *partWorker) dumpOptions(part jobs.Part) ndjson.Options {
 	limit := w.config.MaxFileBytes
 	if wanted := part.Request.MaxFileBytes; wanted > 0 {
 		limit = min(limit, wanted)
 	}
-	return dump.Options{Gzip: true, MaxFileBytes: limit, SHA256: true}
+	return ndjson.Options{Gzip: true, MaxFileBytes: limit, SHA256: true}
 }
 
 // openReader opens the snapshot by any of its names, and gives it one more, so
@@ -229,8 +229,8 @@ func (w *partWorker) openReader(ctx context.Context, part jobs.Part) (*source.Re
 
 // format is what the kick-off asked for, with the first-class extensions as the
 // snapshot has them.
-func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.Reader) (dump.Format, error) {
-	format := dump.Format{
+func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.Reader) (ndjson.Format, error) {
+	format := ndjson.Format{
 		FHIR:            part.Request.FHIR,
 		VersionIDString: part.Request.VersionIDString,
 		CreatedAtURL:    part.Request.CreatedAtURL,
@@ -241,7 +241,7 @@ func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.
 		return format, nil
 	}
 	var err error
-	format.Attributes, err = dump.ReadAttributes(ctx, reader)
+	format.Attributes, err = ndjson.ReadAttributes(ctx, reader)
 	return format, err
 }
 

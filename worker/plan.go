@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -94,7 +94,7 @@ func holdTables(ctx context.Context, export jobs.Export, snapshot *source.Snapsh
 func optionalTypes(request jobs.Request) []string {
 	types := slices.Concat(targetTypes(request), decidingTypes(request))
 	if request.FHIR {
-		types = append(types, dump.AttributeType)
+		types = append(types, ndjson.AttributeType)
 	}
 	return slices.DeleteFunc(types, func(resourceType string) bool { return slices.Contains(request.Types, resourceType) })
 }

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/search"
 	"github.com/seed-90096f4d/sluice/source"
 )
 

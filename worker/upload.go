@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/seed-90096f4d/sluice/dump"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -82,7 +82,7 @@ var errNotRead = errors.New("the upload has ended")
 
 // send uploads what write writes as files of this kind. Files are there also
 // when an error is returned.
-func (u *uploader) send(ctx context.Context, kind jobs.FileKind, resourceType string, write func(dump.NextFunc) ([]dump.File, error)) (written, error) {
+func (u *uploader) send(ctx context.Context, kind jobs.FileKind, resourceType string, write func(ndjson.NextFunc) ([]ndjson.File, error)) (written, error) {
 	files, err := write(func() (io.Writer, error) { return u.next(ctx) })
 	err = cmp.Or(err, u.end(err))
 

@@ -43,8 +43,8 @@ func database(tb testing.TB, options string) string {
 	}
 
 	name := pgx.Identifier{"sluice_test_" + rand.Text()}
-	execute(tb, server, "CREATE DATABASE "+name.Sanitize()+options)
-	tb.Cleanup(func() { execute(tb, server, "DROP DATABASE "+name.Sanitize()+" WITH (FORCE)") })
+	Execute(tb, server, "CREATE DATABASE "+name.Sanitize()+options)
+	tb.Cleanup(func() { Execute(tb, server, "DROP DATABASE "+name.Sanitize()+" WITH (FORCE)") })
 
 	u, err := url.Parse(server)
 	require.NoError(tb, err)
@@ -59,20 +59,20 @@ func SkewedDatabase(tb testing.TB, ahead time.Duration) string {
 	tb.Helper()
 	databaseURL := Database(tb)
 	for _, name := range []string{"now", "clock_timestamp"} {
-		execute(tb, databaseURL, fmt.Sprintf(
+		Execute(tb, databaseURL, fmt.Sprintf(
 			`CREATE FUNCTION public.%[1]s() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.%[1]s() + interval '%[2]d s' $$`,
 			name, int(ahead.Seconds())))
 	}
-	execute(tb, databaseURL, `DO $$ BEGIN
+	Execute(tb, databaseURL, `DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database());
 	END $$`)
 	return databaseURL
 }
 
-// execute runs one statement on a connection of its own: CREATE and DROP
+// Execute runs one statement on a connection of its own: CREATE and DROP
 // DATABASE allow no transaction and no other session. The context is not the
 // test's, which is already cancelled when a cleanup runs.
-func execute(tb testing.TB, databaseURL, sql string) {
+func Execute(tb testing.TB, databaseURL, sql string) {
 	tb.Helper()
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// moment is a time on the command line.
+type moment struct{ time.Time }
+
+// UnmarshalText reads a date, a time, a duration from now, now or never.
+func (m *moment) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "never":
+		m.Time = time.Time{}
+		return nil
+	case "now":
+		m.Time = time.Now()
+		return nil
+	}
+	if d, err := parseDuration(string(text)); err == nil && d >= 0 {
+		m.Time = time.Now().Add(d)
+		return nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, string(text)); err == nil {
+			m.Time = at
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never", text)
+}
+
+type clientRotateCommand struct {
+	stateDatabase
+	clientID
+	secretSettings
+	Keep time.Duration `default:"24h" help:"How long the secret that is replaced goes on to work."`
+}
+
+// Run gives a client a new secret.
+func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output) error {
+	secret, made, err := cmd.take(out)
+	if err != nil {
+		return err
+	}
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
+		if err := clients.Rotate(ctx, cmd.ID, secret, cmd.Keep, cmd.SecretLife); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(out.stdout, "client %s has a new secret\n", cmd.ID); err != nil || !made {
+			return err
+		}
+		return tell(out, secret)
+	})
+}
+
+type clientExpireCommand struct {
+	stateDatabase
+	clientID
+	When moment `arg:"" help:"A date, a time, a duration from now such as 90d, now, or never."`
+}
+
+// Run sets from when on a client is refused.
+func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
+	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
+		if err := clients.Expire(ctx, cmd.ID, cmd.When.Time); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, clock(cmd.When.Time)); err != nil {
+			return err
+		}
+		if cmd.When.IsZero() || cmd.When.After(time.Now()) {
+			return nil
+		}
+		return tellCancelled(out)(exports.CancelUnfinished(ctx, cmd.ID))
+	})
+}
+
+type clientRevokeCommand struct {
+	stateDatabase
+	clientID
+}
+
+// Run refuses a client from now on and removes its exports.
+func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output) error {
+	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
+		if err := clients.Revoke(ctx, cmd.ID); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(out.stdout, "client %s revoked. To re-enable it: sluice client expire %s never\n", cmd.ID, cmd.ID); err != nil {
+			return err
+		}
+		return tellCancelled(out)(exports.CancelAll(ctx, cmd.ID))
+	})
+}
+
+// tellCancelled returns what prints how many exports were cancelled.
+func tellCancelled(out *output) func(count int, err error) error {
+	return func(count int, err error) error {
+		if err != nil {
+			return fmt.Errorf("cancel the client's exports: %w", err)
+		}
+		_, err = fmt.Fprintf(out.stdout, "exports cancelled: %d\n", count)
+		return err
+	}
+}
+
+type clientChangeCommand struct {
+	stateDatabase
+	clientID
+	keyFlags
+	rateFlags
+	Scope    []string `placeholder:"SCOPE" sep:"none" help:"What it may take from now on, such as system/*.rs; repeatable."`
+	Group    []string `placeholder:"ID" sep:"none" xor:"groups" help:"Let it take the data of this Group's members alone; repeatable."`
+	AnyGroup bool     `xor:"groups" help:"Restrict it to no Groups."`
+	NoKeys   bool     `help:"Take its keys away."`
+}
+
+// Validate wants something to change, and one wish about the keys.
+func (cmd *clientChangeCommand) Validate() error {
+	if cmd.NoKeys && cmd.given() {
+		return errors.New("--no-keys and --jwks or --jwks-url can't be used together")
+	}
+	if cmd.Scope == nil && cmd.Group == nil && !cmd.AnyGroup && !cmd.NoKeys && !cmd.given() && cmd.rateFlags == (rateFlags{}) {
+		return errors.New("nothing to change: there are --scope, --group, --any-group, --jwks, --jwks-url, --no-keys, --dumps, --kick-offs and --requests")
+	}
+	return cmd.stateDatabase.Validate()
+}
+
+// Run changes a client.
+func (cmd *clientChangeCommand) Run(ctx context.Context, root *cli, out *output) error {
+	change := auth.Change{Scopes: cmd.Scope, Groups: cmd.Group, Dumps: cmd.Dumps, KickOffs: cmd.KickOffs, Requests: cmd.Requests}
+	if cmd.AnyGroup {
+		change.Groups = []string{}
+	}
+	if cmd.given() || cmd.NoKeys {
+		keys, err := cmd.read()
+		if err != nil {
+			return err
+		}
+		change.Keys = &keys
+	}
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
+		if err := clients.Change(ctx, cmd.ID, change); err != nil {
+			return err
+		}
+		warnScopes(out, cmd.Scope)
+		_, err := fmt.Fprintf(out.stdout, "client %s changed\n", cmd.ID)
+		return err
+	})
+}
+
+type clientRemoveCommand struct {
+	stateDatabase
+	clientID
+}
+
+// Run removes a client with its exports. These go first, so that the command can be
+// repeated if it fails there, and once more for those that were accepted meanwhile.
+func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output) error {
+	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
+		before, err := exports.CancelAll(ctx, cmd.ID)
+		if err != nil {
+			return fmt.Errorf("cancel the client's exports: %w", err)
+		}
+		if err := clients.Remove(ctx, cmd.ID); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(out.stdout, "client %s removed\n", cmd.ID); err != nil {
+			return err
+		}
+		after, err := exports.CancelAll(ctx, cmd.ID)
+		return tellCancelled(out)(before+after, err)
+	})
+}

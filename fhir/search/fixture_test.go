@@ -1,0 +1,217 @@
+package search_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/load"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
+)
+
+// A document is a FHIR resource as encoding/json reads it.
+type document = map[string]any
+
+// store is a database with documents, and the same documents as they were
+// before any of our code saw them.
+type store struct {
+	source    *source.Source
+	documents map[string][]document // by type
+	tables    map[string]source.Table
+}
+
+// newStore loads files of FHIR resources into a database.
+func newStore(t testing.TB, files ...string) store {
+	t.Helper()
+
+	url := sourcetest.Database(t)
+	_, err := load.Files(t.Context(), url, files, load.Options{Format: load.FHIR, KeepTimes: true})
+	require.NoError(t, err)
+	s, err := source.Open(t.Context(), source.Config{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+
+	documents := make(map[string][]document)
+	for _, file := range files {
+		for _, d := range readDocuments(t, file) {
+			resourceType, _ := d["resourceType"].(string)
+			documents[resourceType] = append(documents[resourceType], d)
+		}
+	}
+	tables := make(map[string]source.Table)
+	for resourceType := range documents {
+		tables[resourceType], err = s.Table(t.Context(), resourceType)
+		require.NoError(t, err)
+	}
+	return store{s, documents, tables}
+}
+
+// newStoreOf loads documents given as JSON.
+func newStoreOf(t testing.TB, lines ...string) store {
+	t.Helper()
+
+	var content bytes.Buffer
+	for _, line := range lines {
+		require.NoError(t, json.Compact(&content, []byte(line)))
+		content.WriteByte('\n')
+	}
+	name := filepath.Join(t.TempDir(), "documents.ndjson")
+	require.NoError(t, os.WriteFile(name, content.Bytes(), 0o600))
+	return newStore(t, name)
+}
+
+// readDocuments reads ndjson.
+func readDocuments(t testing.TB, name string) []document {
+	t.Helper()
+
+	var all []document
+	for line := range bytes.Lines(readFile(t, name)) {
+		decoder := json.NewDecoder(bytes.NewReader(line))
+		decoder.UseNumber()
+		var d document
+		require.NoError(t, decoder.Decode(&d))
+		all = append(all, d)
+	}
+	return all
+}
+
+// readFile reads a file, gzipped if its name says so.
+func readFile(t testing.TB, name string) []byte {
+	t.Helper()
+
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	if strings.HasSuffix(name, ".gz") {
+		zr, err := gzip.NewReader(bytes.NewReader(content))
+		require.NoError(t, err)
+		content, err = io.ReadAll(zr)
+		require.NoError(t, err)
+	}
+	return content
+}
+
+// published returns the files of a folder of public FHIR data that lies beside
+// the repository, or where SLUICE_TEST_DATA says. Without it the test is
+// skipped.
+func published(t testing.TB, folder string) []string {
+	t.Helper()
+
+	dir := filepath.Join(cmp.Or(os.Getenv("SLUICE_TEST_DATA"), filepath.Join("..", "..", "shared", "data")), folder)
+	files, err := filepath.Glob(filepath.Join(dir, "*.ndjson.gz"))
+	require.NoError(t, err)
+	if len(files) == 0 {
+		t.Skip("no public FHIR data: set SLUICE_TEST_DATA to its folder")
+	}
+	for i, file := range files {
+		files[i] = sampled(t, file)
+	}
+	return files
+}
+
+// What is searched hundreds of times is of this size at most: the resource, and
+// the file.
+const (
+	longLine  = 100_000
+	manyLines = 1000
+)
+
+// sampled copies lines of a file that are not long: all, or as many spread over
+// it.
+func sampled(t testing.TB, name string) string {
+	t.Helper()
+
+	content := readFile(t, name)
+	step := bytes.Count(content, []byte("\n"))/manyLines + 1
+	var short bytes.Buffer
+	number := 0
+	for line := range bytes.Lines(content) {
+		if number++; number%step == 0 && len(line) < longLine {
+			short.Write(line)
+		}
+	}
+	name = filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(name), ".gz"))
+	require.NoError(t, os.WriteFile(name, short.Bytes(), 0o600))
+	return name
+}
+
+// ids returns the ids of the rows of a type that meet a condition, sorted, by
+// the ways an export reads them.
+func (s store) ids(t testing.TB, resourceType string, condition search.Condition) []string {
+	t.Helper()
+
+	table := s.tables[resourceType]
+	scan := source.Scan{Table: table, Only: source.Condition(condition.SQL())}
+	ids := s.scan(t, scan)
+	if scan.Only.Lookup != "" {
+		scan.Blocks = source.BlockRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+		require.Equal(t, ids, s.scan(t, scan), scan.Only.Lookup)
+	}
+	return ids
+}
+
+func (s store) scan(t testing.TB, scan source.Scan) []string {
+	t.Helper()
+
+	ids := []string{}
+	err := s.source.Scan(t.Context(), scan, func(row *source.Row) error {
+		ids = append(ids, string(row.ID))
+		return nil
+	})
+	require.NoError(t, err, scan.Only)
+	slices.Sort(ids)
+	return ids
+}
+
+// lookup returns what a query returns, sorted.
+func (s store) lookup(t testing.TB, query search.Query) []string {
+	t.Helper()
+
+	ids := []string{}
+	err := s.source.Lookup(t.Context(), source.Lookup(query), func(id []byte) error {
+		ids = append(ids, string(id))
+		return nil
+	})
+	require.NoError(t, err)
+	slices.Sort(ids)
+	return ids
+}
+
+// search parses a query and returns the ids it finds.
+func (s store) search(t testing.TB, resourceType, query string) []string {
+	t.Helper()
+
+	filter, err := search.Parse(resourceType, query)
+	require.NoError(t, err, "%s?%s", resourceType, query)
+	table := s.tables[resourceType]
+	scan := source.Scan{Table: table, Only: source.Condition(filter.Condition().SQL())}
+	ids := s.scan(t, scan)
+	if scan.Only.Lookup != "" {
+		scan.Blocks = source.BlockRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+		require.Equal(t, ids, s.scan(t, scan), query)
+	}
+	return ids
+}
+
+// matching returns the ids of the documents of a type for which ok holds,
+// sorted.
+func (s store) matching(resourceType string, ok func(document) bool) []string {
+	ids := []string{}
+	for _, d := range s.documents[resourceType] {
+		if ok(d) {
+			ids = append(ids, d["id"].(string))
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}

@@ -1,0 +1,51 @@
+package search_test
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/seed-90096f4d/sluice/fhir/search"
+)
+
+var placeholders = regexp.MustCompile(`\$(\d+)::`)
+
+// FuzzParse holds that Parse either fails with an Error or makes a condition
+// whose placeholders are its arguments, each used and none missing, and that its
+// SQL is made of what we wrote alone.
+func FuzzParse(f *testing.F) {
+	for _, query := range []string{
+		"code=http://loinc.org|1&date=ge2020-01-01T00:00:00+02:00,lt1990", "value-quantity=ap1.5e2||mg", "subject:Patient=a&_id:not=b",
+		"combo-code-value-quantity=a$1,b\\$c$2", "_lastUpdated=ne2020-02-29T10:00Z", "status:missing=true&code:not=|x", "identifier:of-type=a|b|c",
+		"value-string:contains=%C3%84", "_profile:below=http://x", "performer:identifier=|x", "a=b", "%=&&=:",
+	} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		filter, err := search.Parse("Observation", query)
+		var e *search.Error
+		if err != nil {
+			if !errors.As(err, &e) || e.Reason == "" {
+				t.Fatalf("%q: %v", query, err)
+			}
+			return
+		}
+		clause := search.Any(filter, filter).SQL()
+		used := make(map[int]bool)
+		for _, m := range placeholders.FindAllStringSubmatch(clause.Where, -1) {
+			n, err := strconv.Atoi(m[1])
+			if err != nil || n < 1 || n > len(clause.Args) {
+				t.Fatalf("%q: no argument %s in %s", query, m[0], clause.Where)
+			}
+			used[n] = true
+		}
+		if len(used) != len(clause.Args) {
+			t.Fatalf("%q: %d of %d arguments are used in %s", query, len(used), len(clause.Args), clause.Where)
+		}
+		if strings.Count(clause.Where, "'")%2 != 0 || strings.Contains(clause.Where, "%") {
+			t.Fatalf("%q: %s", query, clause.Where)
+		}
+	})
+}

@@ -1,0 +1,134 @@
+package ndjson
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// observation is a resource of common size, as PostgreSQL prints it.
+var observation = `{"code": {"text": "Heart rate", "coding": [{"code": "8867-4", "system": "http://loinc.org", "display": "Heart rate"}]}, ` +
+	`"meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/heartrate"]}, "note": [{"text": "` + strings.Repeat(`at rest, \"seated\"; `, 30) + `"}], ` +
+	`"value": {"Quantity": {"code": "/min", "unit": "beats/minute", "value": 71.0, "system": "http://unitsofmeasure.org"}}, ` +
+	`"status": "final", "subject": {"id": "pt-1", "display": "Alice", "resourceType": "Patient"}, ` +
+	`"category": [{"coding": [{"code": "vital-signs", "system": "http://terminology.hl7.org/CodeSystem/observation-category"}]}], ` +
+	`"effective": {"dateTime": "2021-06-10T08:26:10Z"}}`
+
+func observationRow() *source.Row {
+	at := source.Time{Micros: 1623313570707454, Valid: true}
+	return &source.Row{ID: []byte("obs-1"), TxID: 481, Changed: at, Created: at, Resource: []byte(observation)}
+}
+
+// Not parallel: other goroutines' allocations would be counted.
+func TestLinesAllocateNothing(t *testing.T) {
+	for name, format := range map[string]Format{"Aidbox": {}, "FHIR": {FHIR: true}} {
+		t.Run(name, func(t *testing.T) {
+			f := newFormatter("Observation", format, nil)
+			row := observationRow()
+			line := f.appendLine(nil, row)
+			require.Zero(t, testing.AllocsPerRun(1000, func() { line = f.appendLine(line[:0], row) }))
+		})
+	}
+}
+
+// A huge line takes the buffer of the one before: each would else leave garbage of
+// its size, which comes in faster than the collector takes it away.
+func TestHugeLinesShareABuffer(t *testing.T) {
+	const size, count = 5 << 20, 20
+	row := observationRow()
+	row.Resource = []byte(`{"implicitRules": "` + strings.Repeat("x", size) + `"}`)
+	rows := func(_ context.Context, fn func(*source.Row) error) error {
+		for range count {
+			if err := fn(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for name, opts := range map[string]Options{
+		"Plain":    {},
+		"FHIRGzip": {Format: Format{FHIR: true}, Gzip: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := Write(t.Context(), io.Discard, "Observation", rows, opts)
+			require.NoError(t, err)
+			runtime.ReadMemStats(&after)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(3*size))
+		})
+	}
+}
+
+// What a huge meta took is not held to the end of the dump.
+func TestHugeMetaIsLetGo(t *testing.T) {
+	const size = 32 << 20
+	row := observationRow()
+	row.Resource = []byte(`{"meta": {"source": "` + strings.Repeat("x", size) + `"}}`)
+	f := newFormatter("Observation", Format{FHIR: true}, nil)
+	require.Greater(t, len(f.appendLine(nil, row)), size)
+	row.Resource = []byte(`{}`)
+
+	var memory runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
+	require.Less(t, memory.HeapAlloc, uint64(size))
+	require.NotEmpty(t, f.appendLine(nil, row))
+}
+
+// Whatever is no JSON passes as it is; the rows of a table have none.
+func TestBrokenDocuments(t *testing.T) {
+	t.Parallel()
+	f := newFormatter("Observation", Format{FHIR: true}, func(Issue) {})
+	row := observationRow()
+	for n := 1; n < len(observation); n++ {
+		row.Resource = []byte(observation[:n])
+		require.Equal(t, observation[:n]+"\n", string(f.appendLine(nil, row)))
+	}
+}
+
+func BenchmarkSplice(b *testing.B) { benchmarkLine(b, Format{}) }
+
+func BenchmarkFHIR(b *testing.B) { benchmarkLine(b, Format{FHIR: true}) }
+
+func benchmarkLine(b *testing.B, format Format) {
+	f := newFormatter("Observation", format, nil)
+	row := observationRow()
+	var line []byte
+	b.SetBytes(int64(len(observation)))
+	b.ReportAllocs()
+	for b.Loop() {
+		line = f.appendLine(line[:0], row)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	for name, opts := range map[string]Options{
+		"Plain":    {},
+		"Gzip":     {Gzip: true},
+		"FHIR":     {Format: Format{FHIR: true}},
+		"FHIRGzip": {Format: Format{FHIR: true}, Gzip: true, SHA256: true},
+	} {
+		b.Run(name, func(b *testing.B) {
+			row := observationRow()
+			rows := func(_ context.Context, fn func(*source.Row) error) error {
+				for b.Loop() {
+					if err := fn(row); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			b.SetBytes(int64(len(observation)))
+			b.ReportAllocs()
+			_, err := Write(b.Context(), io.Discard, "Observation", rows, opts)
+			require.NoError(b, err)
+		})
+	}
+}

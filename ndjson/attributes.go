@@ -1,0 +1,59 @@
+package ndjson
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// Attributes are the first-class extensions of a database: elements that Aidbox
+// stores under names of their own, and that FHIR knows as extensions.
+type Attributes struct {
+	list []fhir.Attribute
+}
+
+// AttributeType is the resource type whose rows describe them.
+const AttributeType = "Attribute"
+
+// Tables is a source.Source, or a source.Reader for the state of its snapshot.
+type Tables interface {
+	Table(ctx context.Context, resourceType string) (source.Table, error)
+	Scan(ctx context.Context, scan source.Scan, fn func(*source.Row) error) error
+}
+
+// ReadAttributes reads Aidbox's table of attributes. Without a table that can be read,
+// no first-class extensions are known; a row that does not describe one is passed over.
+func ReadAttributes(ctx context.Context, from Tables) (Attributes, error) {
+	table, err := from.Table(ctx, AttributeType)
+	var unreadable *source.UnreadableError
+	if errors.Is(err, source.ErrNoTable) || errors.As(err, &unreadable) {
+		return Attributes{}, nil
+	}
+	if err != nil {
+		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
+	}
+
+	var attributes Attributes
+	collect := func(row *source.Row) error {
+		if attribute, err := fhir.ParseAttribute(row.Resource); err == nil {
+			attributes.list = append(attributes.list, attribute)
+		}
+		return nil
+	}
+	err = from.Scan(ctx, source.Scan{Table: table}, collect)
+	if err != nil {
+		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
+	}
+	return attributes, nil
+}
+
+// tables are FHIR's with the attributes in them.
+func (a Attributes) tables() *fhir.Tables {
+	if len(a.list) == 0 {
+		return fhir.R4()
+	}
+	return fhir.R4().WithAttributes(a.list)
+}

@@ -1,0 +1,125 @@
+package ndjson_test
+
+import (
+	"bytes"
+	stdgzip "compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/ndjson"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+var errBroken = errors.New("broken")
+
+// A broken dump can never be taken for a whole one.
+func TestReadFails(t *testing.T) {
+	t.Parallel()
+	for _, resources := range [][]string{nil, {`{}`}, documents()} {
+		rows := func(ctx context.Context, fn func(*source.Row) error) error {
+			return errors.Join(rowsOf(resources...)(ctx, fn), errBroken)
+		}
+		packed, result, err := write(t, rows, ndjson.Options{Gzip: true})
+		require.ErrorIs(t, err, errBroken)
+		require.ErrorContains(t, err, "dump: read Patient: ")
+		require.EqualValues(t, len(resources), result.Rows)
+
+		reader, err := stdgzip.NewReader(bytes.NewReader([]byte(packed)))
+		if err == nil {
+			_, err = io.Copy(io.Discard, reader)
+		}
+		require.Error(t, err)
+	}
+}
+
+func TestWriteFails(t *testing.T) {
+	t.Parallel()
+	for name, gzipped := range map[string]bool{"Plain": false, "Gzip": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, limit := range []int{0, 1, 100_000} {
+				result, err := ndjson.Write(t.Context(), &brokenWriter{limit}, "Patient", endless, ndjson.Options{Gzip: gzipped})
+				require.ErrorIs(t, err, errBroken)
+				require.ErrorContains(t, err, "dump: write Patient: ")
+				require.EqualValues(t, limit, result.Bytes)
+			}
+		})
+	}
+}
+
+// brokenWriter takes a number of bytes and then no more.
+type brokenWriter struct{ left int }
+
+func (w *brokenWriter) Write(p []byte) (int, error) {
+	n := min(len(p), w.left)
+	w.left -= n
+	if n < len(p) {
+		return n, errBroken
+	}
+	return n, nil
+}
+
+// The one who cancels says why.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	read, written := io.Pipe()
+	go func() {
+		_, _ = io.CopyN(io.Discard, read, 1<<20)
+		cancel(errBroken)
+		_, _ = io.Copy(io.Discard, read)
+	}()
+	rows := func(ctx context.Context, fn func(*source.Row) error) error {
+		for ctx.Err() == nil {
+			if err := fn(row(`{}`)); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	}
+	_, err := ndjson.Write(ctx, written, "Patient", rows, ndjson.Options{})
+	require.ErrorIs(t, err, errBroken)
+	require.NoError(t, written.Close())
+}
+
+// While the writer is stuck, the reader fills the buffers and waits there; the
+// end of ctx frees it.
+func TestStuckWriter(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	stuck := stuckWriter{enter: cancel, leave: make(chan struct{})}
+	rows := func(_ context.Context, fn func(*source.Row) error) error {
+		defer close(stuck.leave)
+		for range 100_000 {
+			if err := fn(row(`{"text": "endless"}`)); err != nil {
+				return err
+			}
+		}
+		return errors.New("the reader was not held back")
+	}
+	_, err := ndjson.Write(ctx, stuck, "Patient", rows, ndjson.Options{})
+	require.ErrorIs(t, err, context.Canceled, "not the error of a reader that was not held back")
+}
+
+// stuckWriter calls enter when it is written to, and then waits for leave.
+type stuckWriter struct {
+	enter func()
+	leave chan struct{}
+}
+
+func (w stuckWriter) Write(p []byte) (int, error) {
+	w.enter()
+	<-w.leave
+	return len(p), nil
+}
+
+// A panic in a row's way reaches the caller and leaves nothing running.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	rows := func(context.Context, func(*source.Row) error) error { panic("row") }
+	require.PanicsWithValue(t, "row", func() { _, _, _ = write(t, rows, ndjson.Options{}) })
+}

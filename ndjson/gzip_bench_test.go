@@ -1,0 +1,58 @@
+package ndjson_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/ndjson"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// BenchmarkGzip is the stage that compresses, by level: documents this long
+// cost nothing to splice. What is left of them is said as well.
+func BenchmarkGzip(b *testing.B) {
+	documents := bundles()
+	for _, level := range []int{1, 2, 3, 5, 6} {
+		b.Run(fmt.Sprintf("Level%d", level), func(b *testing.B) {
+			var plain int64
+			rows := func(_ context.Context, fn func(*source.Row) error) error {
+				for i := 0; b.Loop(); i++ {
+					document := documents[i%len(documents)]
+					plain += int64(len(document))
+					if err := fn(row(document)); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			b.SetBytes(int64(len(documents[0])))
+			b.ReportAllocs()
+			result, err := ndjson.Write(b.Context(), io.Discard, "Bundle", rows, ndjson.Options{Gzip: true, GzipLevel: level})
+			require.NoError(b, err)
+			b.ReportMetric(float64(result.Bytes)/float64(plain), "left/B")
+		})
+	}
+}
+
+// bundles are some documents of 64 kB, all of the same length, in which words
+// come again and again and numbers do not.
+func bundles() []string {
+	const length = 64 << 10
+	random := rand.New(rand.NewPCG(1, 2)) // the same each time
+	words := []string{"system", "http://loinc.org", "valueQuantity", "status", "final", "subject", "Patient", "coding", "display"}
+	all := make([]string, 8)
+	for i := range all {
+		var text strings.Builder
+		for text.Len() < length {
+			fmt.Fprintf(&text, "%s: %s %d, ", words[random.IntN(len(words))], words[random.IntN(len(words))], random.IntN(100_000))
+		}
+		all[i] = `{"text": "` + text.String()[:length] + `"}`
+	}
+	return all
+}

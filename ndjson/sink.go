@@ -1,0 +1,134 @@
+package ndjson
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"hash"
+	"io"
+	"time"
+)
+
+// target is the side that writes, and compresses what nobody has yet.
+type target interface {
+	// write takes whole lines.
+	write(c chunk) error
+
+	// flush makes all lines so far readable at the other end.
+	flush() error
+
+	// finish completes what was written, once all lines are there.
+	finish() error
+
+	// written counts the bytes so far, and hashes them if that was asked for.
+	written() (n int64, sum [sha256.Size]byte)
+}
+
+// sink is a target that writes to one writer.
+type sink struct {
+	gzip *gzipper // nil: no compression
+	out  *output
+}
+
+func newSink(w io.Writer, opts Options) (*sink, error) {
+	s := &sink{out: &output{w: w}}
+	if opts.SHA256 {
+		s.out.hash = sha256.New()
+	}
+	if opts.Gzip {
+		var err error
+		if s.gzip, err = newGzipper(s.out, cmp.Or(opts.GzipLevel, DefaultGzipLevel)); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// drain writes all that comes through the pipe. It ends early, without an
+// error and without completing the output, if the pipe breaks.
+func drain(p *pipe, to target) error {
+	timer := time.NewTimer(lull)
+	defer timer.Stop()
+
+	unflushed, started := false, false
+	for {
+		chunk, state := p.take(timer)
+		if chunk.data != nil {
+			if err := to.write(chunk); err != nil {
+				return err
+			}
+			p.recycle(chunk)
+			unflushed = true
+		}
+		if unflushed && (state == pipeIdle || !started) {
+			if err := to.flush(); err != nil {
+				return err
+			}
+			unflushed, started = false, true
+		}
+		switch state {
+		case pipeOpen, pipeIdle:
+		case pipeDone:
+			return to.finish()
+		case pipeBroken:
+			return nil
+		}
+	}
+}
+
+func (s *sink) write(c chunk) error {
+	if s.gzip == nil {
+		_, err := s.out.Write(c.data)
+		return err
+	}
+	return s.gzip.write(c)
+}
+
+func (s *sink) flush() error {
+	if s.gzip != nil {
+		if err := s.gzip.flush(); err != nil {
+			return err
+		}
+	}
+	return s.out.flush()
+}
+
+func (s *sink) finish() error {
+	if s.gzip == nil {
+		return nil
+	}
+	return s.gzip.close()
+}
+
+func (s *sink) written() (n int64, sum [sha256.Size]byte) {
+	if s.out.hash != nil {
+		s.out.hash.Sum(sum[:0])
+	}
+	return s.out.count, sum
+}
+
+// output counts and hashes what is written to w.
+type output struct {
+	w     io.Writer
+	count int64
+	hash  hash.Hash
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	o.count += int64(n)
+	if o.hash != nil {
+		o.hash.Write(p[:n])
+	}
+	return n, err
+}
+
+// flush passes on what w keeps back, if it is a writer that does.
+func (o *output) flush() error {
+	switch w := o.w.(type) {
+	case interface{ FlushError() error }:
+		return w.FlushError()
+	case interface{ Flush() }:
+		w.Flush()
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package ndjson
+
+import (
+	"strconv"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// splicer merges a row's columns into its resource. It makes what PostgreSQL
+// prints for
+//
+//	resource || {id, resourceType, meta: meta || {createdAt, versionId, lastUpdated}}
+//
+// The columns win over what the resource holds under these names (Fhirbase
+// stores them there as well). A time that the row does not have is left as the
+// resource has it. A meta that is null counts as absent; one that is no object
+// stays as it is, and so does a resource that is none: bad data is passed on,
+// never lost.
+//
+// jsonb keeps the members of an object sorted by the length of their names,
+// then by bytes, so one pass over the members of the root, and of meta, finds
+// each place. Nothing is decoded, and nothing allocated for a row.
+type splicer struct {
+	resourceType    []byte
+	versionIDString bool
+
+	// Filled anew for each row.
+	id, createdAt, versionID, lastUpdated []byte
+	meta, root                            [3]member
+}
+
+func newSplicer(resourceType string, versionIDString bool) *splicer {
+	return &splicer{resourceType: appendString(nil, []byte(resourceType)), versionIDString: versionIDString}
+}
+
+// append appends the merged document, without a line feed.
+func (s *splicer) append(dst []byte, row *source.Row) []byte {
+	s.prepare(row)
+	return merge(dst, row.Resource, s.root[:])
+}
+
+// prepare makes the members for a row, in the order of jsonb, on which merge relies.
+func (s *splicer) prepare(row *source.Row) {
+	s.id = appendString(s.id[:0], row.ID)
+	s.createdAt = appendTime(s.createdAt[:0], row.Created)
+	s.versionID = appendVersion(s.versionID[:0], row.TxID, s.versionIDString)
+	s.lastUpdated = appendTime(s.lastUpdated[:0], row.Changed)
+
+	meta := s.meta[:0]
+	if len(s.createdAt) > 0 {
+		meta = append(meta, member{name: "createdAt", value: s.createdAt})
+	}
+	meta = append(meta, member{name: "versionId", value: s.versionID})
+	if len(s.lastUpdated) > 0 {
+		meta = append(meta, member{name: "lastUpdated", value: s.lastUpdated})
+	}
+	s.root = [...]member{
+		{name: "id", value: s.id},
+		{name: "meta", members: meta},
+		{name: "resourceType", value: s.resourceType},
+	}
+}
+
+// replacements are the members for the row last prepared, for a converter that
+// merges them itself. So a row is not copied once more before it is converted.
+func (s *splicer) replacements() []fhir.Replacement {
+	var all []fhir.Replacement
+	for i, name := range []string{"id", "meta", "resourceType"} {
+		all = append(all, fhir.Replacement{Name: name, Value: func(dst, stored []byte) []byte {
+			return s.root[i].merged(dst, stored)
+		}})
+	}
+	return all
+}
+
+func appendVersion(dst []byte, txid int64, quoted bool) []byte {
+	if quoted {
+		dst = append(dst, '"')
+	}
+	dst = strconv.AppendInt(dst, txid, 10)
+	if quoted {
+		dst = append(dst, '"')
+	}
+	return dst
+}

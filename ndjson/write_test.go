@@ -1,0 +1,171 @@
+package ndjson_test
+
+import (
+	"bufio"
+	"bytes"
+	stdgzip "compress/gzip"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/ndjson"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// row is the documented patient's row.
+func row(resource string) *source.Row {
+	at := source.Time{Micros: 1623313570707454, Valid: true}
+	return &source.Row{ID: []byte("pt-1"), TxID: 481, Changed: at, Created: at, Resource: []byte(resource)}
+}
+
+func rowsOf(resources ...string) ndjson.RowsFunc {
+	return func(_ context.Context, fn func(*source.Row) error) error {
+		for _, resource := range resources {
+			if err := fn(row(resource)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// endless hands out rows until fn fails.
+func endless(_ context.Context, fn func(*source.Row) error) error {
+	for {
+		if err := fn(row(`{"text": "endless"}`)); err != nil {
+			return err
+		}
+	}
+}
+
+func write(t *testing.T, rows ndjson.RowsFunc, opts ndjson.Options) (string, ndjson.Result, error) {
+	t.Helper()
+	var out bytes.Buffer
+	result, err := ndjson.Write(t.Context(), &out, "Patient", rows, opts)
+	return out.String(), result, err
+}
+
+// documents are small ones, some larger than all buffers, and small ones again.
+func documents() []string {
+	var all []string
+	for range 2 {
+		for range 2000 {
+			all = append(all, `{"text": "`+strings.Repeat("é", 300)+`"}`)
+		}
+		all = append(all, `{"text": "`+strings.Repeat("x", 1<<20)+`"}`, `{}`)
+	}
+	return all
+}
+
+func TestWriteAll(t *testing.T) {
+	t.Parallel()
+	all := documents()
+	plain, result, err := write(t, rowsOf(all...), ndjson.Options{SHA256: true})
+	require.NoError(t, err)
+	require.EqualValues(t, len(all), result.Rows)
+	require.EqualValues(t, len(strings.Join(all, "")), result.StoredBytes)
+	require.EqualValues(t, len(plain), result.PlainBytes)
+	require.EqualValues(t, len(plain), result.Bytes)
+	require.Equal(t, sha256.Sum256([]byte(plain)), result.SHA256)
+	require.Equal(t, len(all), strings.Count(plain, "\n"))
+
+	for _, level := range []int{0, 1, 9} {
+		packed, result, err := write(t, rowsOf(all...), ndjson.Options{Gzip: true, GzipLevel: level, SHA256: true})
+		require.NoError(t, err)
+		require.EqualValues(t, len(packed), result.Bytes)
+		require.EqualValues(t, len(plain), result.PlainBytes)
+		require.Equal(t, sha256.Sum256([]byte(packed)), result.SHA256)
+		require.Equal(t, plain, unzip(t, packed))
+	}
+
+	_, _, err = write(t, rowsOf(), ndjson.Options{Gzip: true, GzipLevel: 10})
+	require.EqualError(t, err, "dump: gzip level 10 is not between 1 and 9")
+}
+
+func TestWriteNothing(t *testing.T) {
+	t.Parallel()
+	plain, result, err := write(t, rowsOf(), ndjson.Options{})
+	require.NoError(t, err)
+	require.Empty(t, plain)
+	require.Zero(t, result)
+
+	packed, _, err := write(t, rowsOf(), ndjson.Options{Gzip: true})
+	require.NoError(t, err)
+	require.Empty(t, unzip(t, packed), "an empty file, but a whole one")
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	var rows, stored []int64
+	_, result, err := write(t, rowsOf(documents()...), ndjson.Options{Progress: func(r, s int64) {
+		rows, stored = append(rows, r), append(stored, s)
+	}})
+	require.NoError(t, err)
+	require.Greater(t, len(rows), 10)
+	require.IsIncreasing(t, stored)
+	require.Equal(t, result.Rows, rows[len(rows)-1])
+	require.Equal(t, result.StoredBytes, stored[len(stored)-1])
+}
+
+// A line is readable at the other end though the next never comes: the first
+// one and any later one, and through gzip.
+func TestEachLineArrives(t *testing.T) {
+	t.Parallel()
+	for name, gzipped := range map[string]bool{"Plain": false, "Gzip": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			read, written := io.Pipe()
+			seen := make(chan struct{})
+			rows := func(_ context.Context, fn func(*source.Row) error) error {
+				for range 5 {
+					if err := fn(row(`{}`)); err != nil {
+						return err
+					}
+					<-seen
+				}
+				return nil
+			}
+			ended := make(chan error, 1)
+			go func() {
+				buffered := bufio.NewWriterSize(written, 1<<20)
+				_, err := ndjson.Write(t.Context(), flusher{buffered}, "Patient", rows, ndjson.Options{Gzip: gzipped})
+				ended <- errors.Join(err, buffered.Flush(), written.Close())
+			}()
+
+			var in io.Reader = read
+			if gzipped {
+				var err error
+				in, err = stdgzip.NewReader(read)
+				require.NoError(t, err)
+			}
+			lines := bufio.NewScanner(in)
+			for range 5 {
+				require.True(t, lines.Scan())
+				require.Contains(t, lines.Text(), `"id": "pt-1"`)
+				seen <- struct{}{}
+			}
+			require.False(t, lines.Scan())
+			require.NoError(t, lines.Err())
+			require.NoError(t, <-ended)
+		})
+	}
+}
+
+// flusher has the Flush of an http.ResponseWriter.
+type flusher struct{ *bufio.Writer }
+
+func (f flusher) Flush() { _ = f.Writer.Flush() }
+
+func unzip(t *testing.T, packed string) string {
+	t.Helper()
+	reader, err := stdgzip.NewReader(strings.NewReader(packed))
+	require.NoError(t, err)
+	plain, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	return string(plain)
+}
