@@ -85,7 +85,7 @@ func (f *field) open(ctx context.Context, opts Options) (err error) {
 	}
 	bucket.Host = f.proxy.address
 	env := append(os.Environ(),
-		"SLUICE_DATABASE_URL="+f.stand.DatabaseURL(), "SLUICE_S3_URL="+bucket.String(),
+		"SLUICE_STATE_URL="+f.stand.DatabaseURL(), "SLUICE_S3_URL="+bucket.String(),
 		"SLUICE_PART_SIZE=128KiB", "SLUICE_MAX_FILE_SIZE=64KiB", "SLUICE_SLOTS=2", "SLUICE_LOG_FORMAT=text")
 	if err := f.startProduct(ctx, opts, env); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (f *field) startProduct(ctx context.Context, opts Options, env []string) er
 		f.workers = append(f.workers, &service{
 			name: name, program: opts.Program, command: "worker", log: logFile(opts.LogDir, name),
 			env: append(env[:len(env):len(env)], sourceSetting+from.String(),
-				"SLUICE_DATABASE_URL="+f.stand.DatabaseURL()+"&application_name="+url.PathEscape(statePrefix+name)),
+				"SLUICE_STATE_URL="+f.stand.DatabaseURL()+"&application_name="+url.PathEscape(statePrefix+name)),
 		})
 	}
 	if err := f.revive(); err != nil {

@@ -11,7 +11,7 @@ func (s *Stand) S3URL() string { return s.s3.URL(Bucket) }
 // Settings are the product's settings for this stand, as environment.
 func (s *Stand) Settings() []string {
 	return []string{
-		"SLUICE_DATABASE_URL=" + s.DatabaseURL(),
+		"SLUICE_STATE_URL=" + s.DatabaseURL(),
 		"SLUICE_SOURCE_URL=" + s.DatabaseURL(),
 		"SLUICE_S3_URL=" + s.S3URL(),
 	}
