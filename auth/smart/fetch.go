@@ -1,4 +1,4 @@
-package auth
+package smart
 
 import (
 	"context"
@@ -12,22 +12,25 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/auth"
 )
 
 const (
-	// fetchTimeout bounds fetching a JWK Set, from the name to the last byte.
+	// fetchTimeout bounds the fetch of a JWK Set, from name resolution to the last
+	// byte.
 	fetchTimeout = 5 * time.Second
 
-	maxFetchHeader = 16 << 10
+	maxFetchHeaderBytes = 16 << 10
 )
 
-// newKeyClient returns the HTTP client that JWK Sets are fetched with. It goes
-// where it was told and nowhere else: it follows no redirect, uses no proxy
-// and, unless anywhere is set, connects to no private address.
-func newKeyClient(anywhere bool) *http.Client {
+// newFetchClient returns the HTTP client that fetches JWK Sets. It does not follow
+// redirects, does not use a proxy, and does not connect to private addresses
+// unless allowInsecure is set.
+func newFetchClient(allowInsecure bool) *http.Client {
 	dialer := &net.Dialer{Timeout: fetchTimeout}
-	if !anywhere {
-		dialer.Control = refusePrivate
+	if !allowInsecure {
+		dialer.Control = rejectPrivate
 	}
 	return &http.Client{
 		Timeout: fetchTimeout,
@@ -36,17 +39,17 @@ func newKeyClient(anywhere bool) *http.Client {
 		},
 		Transport: &http.Transport{
 			DialContext:            dialer.DialContext,
-			DisableKeepAlives:      true, // the next fetch is minutes away
-			MaxResponseHeaderBytes: maxFetchHeader,
+			DisableKeepAlives:      true, // the next fetch is minutes later
+			MaxResponseHeaderBytes: maxFetchHeaderBytes,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    fetchTimeout,
 		},
 	}
 }
 
-// fetchKeys gets a JWK Set, and how long it may be kept by what the answer says
-// of that; unsaid is -1.
-func fetchKeys(ctx context.Context, client *http.Client, address string) (keySet, time.Duration, error) {
+// fetchKeys fetches a JWK Set. It returns how long the response may be cached, -1
+// if it does not say.
+func fetchKeys(ctx context.Context, client *http.Client, address string) (auth.KeySet, time.Duration, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, 0, err
@@ -55,7 +58,7 @@ func fetchKeys(ctx context.Context, client *http.Client, address string) (keySet
 	request.Header.Set("User-Agent", "sluice")
 	response, err := client.Do(request)
 	var failed *url.Error
-	if errors.As(err, &failed) { // which tells the whole address
+	if errors.As(err, &failed) { // its text contains the whole URL
 		err = failed.Err
 	}
 	if err != nil {
@@ -64,17 +67,17 @@ func fetchKeys(ctx context.Context, client *http.Client, address string) (keySet
 	defer func() { _ = response.Body.Close() }()
 
 	if response.StatusCode != http.StatusOK {
-		return nil, 0, fmt.Errorf("the answer is %s", response.Status)
+		return nil, 0, fmt.Errorf("the response is %s", response.Status)
 	}
-	document, err := io.ReadAll(io.LimitReader(response.Body, maxJWKS+1))
+	document, err := io.ReadAll(io.LimitReader(response.Body, auth.MaxKeySetBytes+1))
 	if err != nil {
 		return nil, 0, err
 	}
-	keys, err := parseKeys(document)
+	keys, err := auth.ParseKeySet(document)
 	return keys, maxAge(response.Header), err
 }
 
-// maxAge reads how long an answer may be kept (RFC 9111, 5.2.2); -1 if it does
+// maxAge returns how long a response may be cached (RFC 9111, 5.2.2), -1 if it does
 // not say.
 func maxAge(header http.Header) time.Duration {
 	age := time.Duration(-1)
