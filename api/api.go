@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
@@ -41,11 +42,6 @@ type Config struct {
 	// AuditBucket, if set, gets the same as FHIR AuditEvents, under audit/.
 	AuditBucket *storage.Bucket
 
-	// AttachmentBase is the URL of the FHIR server that relative URLs of
-	// attachments belong to. Exports then have them in full. Empty leaves them as
-	// they are.
-	AttachmentBase string
-
 	// BaseURL is the address clients know Sluice by, without a slash at the
 	// end. Empty means the one each request was sent to.
 	BaseURL string
@@ -64,9 +60,6 @@ type Config struct {
 	// CORSOrigins are the origins, such as https://app.example.org, whose scripts
 	// may use the API from a browser; * means all. Empty means none.
 	CORSOrigins []string
-
-	// CreatedAtURL is the URL of the extension for meta.createdAt in FHIR.
-	CreatedAtURL string
 
 	// DrainTimeout is how long running requests may go on when the server
 	// stops; then they are cut.
@@ -120,6 +113,11 @@ type Config struct {
 	// is cut off. Defaults to DefaultStallTimeout.
 	StallTimeout time.Duration
 
+	// Style adjusts the format of resources. Its AttachmentBaseURL applies to
+	// $export only, and its VersionIDAsString to $dump only: $export always
+	// writes a string.
+	Style fhir.Style
+
 	// TLS, if set, is how connections are encrypted. It must not offer HTTP/2,
 	// whose streams end without the last chunk that tells a broken dump from a
 	// whole one.
@@ -132,9 +130,6 @@ type Config struct {
 	// Version is that of the software, for the CapabilityStatement. Defaults to
 	// "unknown".
 	Version string
-
-	// VersionIDString makes meta.versionId of $dump a string.
-	VersionIDString bool
 }
 
 func (c Config) withDefaults() Config {

@@ -87,7 +87,8 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 	if err != nil {
 		return request, err
 	}
-	request.format = ndjson.Format{VersionIDString: a.config.VersionIDString, CreatedAtURL: a.config.CreatedAtURL}
+	request.format.Style = a.config.Style
+	request.format.Style.AttachmentBaseURL = "" // $dump leaves URLs as stored
 	request.since = params.since()
 	request.format.FHIR, request.gzip = params.boolean("fhir"), params.boolean("gzip")
 	return request, params.end()

@@ -72,7 +72,8 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 
 // groupFormat is how Groups are shown.
 func (a *API) groupFormat(ctx context.Context) (format ndjson.Format, err error) {
-	format = ndjson.Format{FHIR: true, VersionIDString: true, CreatedAtURL: a.config.CreatedAtURL}
+	format = ndjson.Format{FHIR: true, Style: a.config.Style}
+	format.Style.VersionIDAsString, format.Style.AttachmentBaseURL = true, ""
 	if format.Attributes, err = ndjson.ReadAttributes(ctx, a.config.Source); err != nil {
 		return format, unavailable(err)
 	}
