@@ -31,10 +31,6 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultDrainTimeout   = 30 * time.Second
-	DefaultDumps          = 8
-	DefaultFailures       = 30
-	DefaultLinkLife       = time.Hour
 	DefaultRequestTimeout = 10 * time.Second
 	DefaultStallTimeout   = time.Minute
 )
@@ -68,26 +64,25 @@ type Config struct {
 	CORSOrigins []string
 
 	// DrainTimeout is how long running requests may go on when the server
-	// stops; then they are cut. Defaults to DefaultDrainTimeout.
+	// stops; then they are cut.
 	DrainTimeout time.Duration
 
 	// Dumps bounds how many synchronous dumps run at the same time, three
 	// quarters of them of one client; each takes a connection to the source.
-	// Defaults to DefaultDumps.
 	Dumps int
 
 	// Exports is where kick-offs are written down.
 	Exports *jobs.Store
 
 	// Failures is the maximum number of failed logins per minute, per address and
-	// per client. Defaults to DefaultFailures; negative means no limit.
+	// per client. 0 means no limit.
 	Failures int
 
 	// GuardFiles gives files through Sluice, to the export's client alone, in
 	// place of links that the object store answers to whoever has them.
 	GuardFiles bool
 
-	// LinkLife is how long a signed link works. Defaults to DefaultLinkLife.
+	// LinkLife is how long a signed link works.
 	LinkLife time.Duration
 
 	// Logger gets a line for each request. Defaults to slog's.
@@ -138,10 +133,6 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
-	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
-	c.Failures = cmp.Or(c.Failures, DefaultFailures)
-	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Audit = cmp.Or(c.Audit, c.Logger)
 	if c.Ready == nil {

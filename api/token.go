@@ -74,7 +74,7 @@ func (a *API) readTokenRequest(c *gin.Context) (smart.Request, error) {
 	case form.Get("grant_type") != grantClientCredentials:
 		return smart.Request{}, &oauthError{status: http.StatusBadRequest, code: "unsupported_grant_type", text: "grant_type must be " + grantClientCredentials}
 	case c.GetHeader("Authorization") != "" || form.Has("client_secret"):
-		return smart.Request{}, &oauthError{status: http.StatusUnauthorized, code: smart.InvalidClient, text: "a token requires a client_assertion; a client with a secret uses HTTP Basic without a token"}
+		return smart.Request{}, &oauthError{status: http.StatusUnauthorized, code: smart.InvalidClient, text: "a token requires a client_assertion; a client with a secret needs no token (HTTP Basic)"}
 	case form.Get("client_assertion_type") != assertionJWT:
 		return smart.Request{}, badTokenRequest("client_assertion_type must be " + assertionJWT)
 	case form.Get("client_assertion") == "":

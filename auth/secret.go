@@ -37,8 +37,11 @@ func NewSecret() string {
 // returns. The checksum keeps out what a person has made up in that form.
 func isGenerated(secret string) bool {
 	encoded, ok := strings.CutPrefix(secret, secretPrefix)
-	decoded, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if !ok || err != nil || len(decoded) != secretRandomBytes+secretChecksumBytes {
+	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(secretRandomBytes+secretChecksumBytes) {
+		return false
+	}
+	decoded, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil || len(decoded) != secretRandomBytes+secretChecksumBytes { // line breaks are ignored
 		return false
 	}
 	random, checksum := decoded[:secretRandomBytes], decoded[secretRandomBytes:]

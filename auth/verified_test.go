@@ -9,62 +9,52 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCacheForgetsAfterAMinute(t *testing.T) {
+func TestVerifiedSecretExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCache()
-		m := c.mark("id", "hash", "secret")
-		require.False(t, c.has(m))
+		v := newVerifiedSecrets()
+		login := v.loginKey("id", []string{"hash"}, "secret")
+		require.False(t, v.contains(login))
 
-		c.add(m)
+		v.add(login)
 		time.Sleep(time.Minute - time.Nanosecond) // the bubble's clock: no time passes
-		require.True(t, c.has(m), "asking does not prolong it")
+		require.True(t, v.contains(login), "use does not prolong it")
 		time.Sleep(time.Nanosecond)
-		require.False(t, c.has(m))
+		require.False(t, v.contains(login))
 	})
 }
 
-func TestCacheIsBounded(t *testing.T) {
+func TestVerifiedSecretsAreBounded(t *testing.T) {
 	t.Parallel()
-	c := newCache()
-	var last mark
-	for i := range 2 * cacheSize {
-		last = c.mark(strconv.Itoa(i), "hash", "secret")
-		c.add(last)
+	v := newVerifiedSecrets()
+	var last loginKey
+	for i := range 2 * maxVerified {
+		last = v.loginKey(strconv.Itoa(i), []string{"hash"}, "secret")
+		v.add(last)
 	}
-	require.Equal(t, cacheSize, len(c.until)) //nolint:testifylint // Len prints the whole map
-	require.True(t, c.has(last), "the newest is known")
+	require.Equal(t, maxVerified, v.expires.Len())
+	require.True(t, v.contains(last), "the newest is kept")
 }
 
-func TestFullCacheDropsTheExpiredFirst(t *testing.T) {
+func TestLoginKeys(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newCache()
-		for i := range cacheSize - 1 {
-			c.add(c.mark(strconv.Itoa(i), "hash", "secret"))
-		}
-		time.Sleep(cacheLife / 2)
-		younger, newest := c.mark("younger", "hash", "secret"), c.mark("newest", "hash", "secret")
-		c.add(younger)
-		time.Sleep(cacheLife / 2)
-		c.add(newest)
-
-		require.True(t, c.has(younger))
-		require.True(t, c.has(newest))
-		require.Equal(t, 2, len(c.until)) //nolint:testifylint // Len prints the whole map
-	})
-}
-
-func TestMarks(t *testing.T) {
-	t.Parallel()
-	c := newCache()
-	m := c.mark("id", "hash", "secret")
-	require.Equal(t, m, c.mark("id", "hash", "secret"))
-	for _, other := range [][3]string{
-		{"id2", "hash", "secret"}, {"id", "hash2", "secret"}, {"id", "hash", "secret2"},
-		{"i", "dhash", "secret"}, {"id", "has", "hsecret"}, {"id", "hash", ""},
+	v := newVerifiedSecrets()
+	key := v.loginKey("id", []string{"hash"}, "secret")
+	require.Equal(t, key, v.loginKey("id", []string{"hash"}, "secret"))
+	for _, other := range []struct {
+		id     string
+		hashes []string
+		secret string
+	}{
+		{"id2", []string{"hash"}, "secret"},
+		{"id", []string{"hash2"}, "secret"},
+		{"id", []string{"hash"}, "secret2"},
+		{"i", []string{"dhash"}, "secret"},
+		{"id", []string{"has"}, "hsecret"},
+		{"id", []string{"hash"}, ""},
+		{"id", []string{"hash", "previous"}, "secret"},
 	} {
-		require.NotEqual(t, m, c.mark(other[0], other[1], other[2]), other)
+		require.NotEqual(t, key, v.loginKey(other.id, other.hashes, other.secret), other)
 	}
-	require.NotEqual(t, m, newCache().mark("id", "hash", "secret"), "each process has its own key")
+	require.NotEqual(t, key, newVerifiedSecrets().loginKey("id", []string{"hash"}, "secret"), "each process has its own key")
 }

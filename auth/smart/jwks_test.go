@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/auth"
 )
 
 // keyServer is where a client keeps its keys.
@@ -57,14 +59,14 @@ func (s *keyServer) publish(document []byte, cacheControl string) {
 // the loopback interface.
 func (s *keyServer) trusting(t *testing.T, b *testBundle) *Tokens {
 	t.Helper()
-	tokens := b.tokens(t, TokenConfig{Anywhere: true})
+	tokens := b.tokens(t, Config{AllowInsecureJWKS: true})
 	s.trust(t, tokens)
 	return tokens
 }
 
 func (s *keyServer) trust(t *testing.T, tokens *Tokens) {
 	t.Helper()
-	ours, ok := tokens.remote.client.Transport.(*http.Transport)
+	ours, ok := tokens.jwks.client.Transport.(*http.Transport)
 	require.True(t, ok)
 	theirs, ok := s.Client().Transport.(*http.Transport)
 	require.True(t, ok)
@@ -73,11 +75,11 @@ func (s *keyServer) trust(t *testing.T, tokens *Tokens) {
 
 // age makes what was fetched look that much older.
 func age(tokens *Tokens, by time.Duration) {
-	tokens.remote.mu.Lock()
-	defer tokens.remote.mu.Unlock()
-	for address, set := range tokens.remote.sets {
-		set.fetched, set.until = set.fetched.Add(-by), set.until.Add(-by)
-		tokens.remote.sets[address] = set
+	tokens.jwks.mu.Lock()
+	defer tokens.jwks.mu.Unlock()
+	for address, set := range tokens.jwks.sets {
+		set.fetchedAt, set.expires = set.fetchedAt.Add(-by), set.expires.Add(-by)
+		tokens.jwks.sets[address] = set
 	}
 }
 
@@ -86,7 +88,7 @@ func TestKeysByURL(t *testing.T) {
 	b, ctx, server := setup(t), t.Context(), newKeyServer(t)
 	tokens := server.trusting(t, b)
 	first, second := newSigner(t, "first", "ES384"), newSigner(t, "second", "RS384")
-	require.NoError(t, b.Register(ctx, Registration{ID: "app", Scopes: []string{"system/*.rs"}, Keys: Keys{URL: server.URL}}))
+	require.NoError(t, b.clients.Register(ctx, auth.Registration{ID: "app", Scopes: []string{"system/*.rs"}, Keys: auth.Keys{URL: server.URL}}))
 	exchange := func(key signer, headers ...map[string]any) error {
 		_, err := tokens.Exchange(ctx, ask(key.sign(t, claims("app"), headers...)))
 		return err
@@ -102,7 +104,7 @@ func TestKeysByURL(t *testing.T) {
 	server.publish(jwks(t, second.jwk()), "max-age=60")
 	requireRefused(t, exchange(second), InvalidClient, unknownKey)
 	require.EqualValues(t, 1, server.asked.Load())
-	age(tokens, fetchPause)
+	age(tokens, fetchInterval)
 	require.NoError(t, exchange(second))
 	requireRefused(t, exchange(first), InvalidClient, unknownKey)
 	require.EqualValues(t, 2, server.asked.Load())
@@ -125,13 +127,13 @@ func TestFailureKeepsGoodKeys(t *testing.T) {
 	t.Parallel()
 	b, ctx, server := setup(t), t.Context(), newKeyServer(t)
 	tokens, key, stranger := server.trusting(t, b), newSigner(t, "k", "ES384"), newSigner(t, "x", "ES384")
-	require.NoError(t, b.Register(ctx, Registration{ID: "app", Scopes: []string{"system/*.rs"}, Keys: Keys{URL: server.URL}}))
+	require.NoError(t, b.clients.Register(ctx, auth.Registration{ID: "app", Scopes: []string{"system/*.rs"}, Keys: auth.Keys{URL: server.URL}}))
 	server.publish(jwks(t, key.jwk()), "")
 	_, err := tokens.Exchange(ctx, ask(key.sign(t, claims("app"))))
 	require.NoError(t, err)
 
 	server.serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	age(tokens, fetchPause)
+	age(tokens, fetchInterval)
 	_, err = tokens.Exchange(ctx, ask(stranger.sign(t, claims("app"))))
 	requireRefused(t, err, InvalidClient, unknownKey)
 	require.EqualValues(t, 2, server.asked.Load())
@@ -148,14 +150,13 @@ func TestManyWaitForOneFetch(t *testing.T) {
 		<-open
 		_, _ = w.Write(document)
 	})
-	tokens := &Tokens{remote: newRemoteKeys(true)}
+	tokens := &Tokens{jwks: newJWKSCache(true)}
 	server.trust(t, tokens)
-	wanted := func(keys keySet) bool { return len(keys.find("k", "ES384")) > 0 }
 
 	leaver, leave := context.WithCancel(t.Context())
 	left := make(chan error, 1)
 	go func() {
-		_, err := tokens.remote.get(leaver, server.URL, wanted)
+		_, err := tokens.jwks.get(leaver, server.URL, "k", "ES384")
 		left <- err
 	}()
 	require.Eventually(t, func() bool { return server.asked.Load() == 1 }, 2*time.Minute, time.Millisecond)
@@ -165,8 +166,8 @@ func TestManyWaitForOneFetch(t *testing.T) {
 	var waiting sync.WaitGroup
 	for range 10 {
 		waiting.Go(func() {
-			keys, err := tokens.remote.get(t.Context(), server.URL, wanted)
-			assert.True(t, err == nil && wanted(keys))
+			keys, err := tokens.jwks.get(t.Context(), server.URL, "k", "ES384")
+			assert.True(t, err == nil && len(keys.Find("k", "ES384")) == 1)
 		})
 	}
 	close(open)
@@ -180,7 +181,7 @@ func TestFetchesRefused(t *testing.T) {
 	server, inside := newKeyServer(t), newKeyServer(t)
 	document := jwks(t, newSigner(t, "k", "ES384").jwk())
 	inside.publish(document, "")
-	tokens := &Tokens{remote: newRemoteKeys(true)}
+	tokens := &Tokens{jwks: newJWKSCache(true)}
 	server.trust(t, tokens)
 	private := newSigner(t, "k", "ES384").jwk()
 	private["d"] = private["x"]
@@ -198,7 +199,7 @@ func TestFetchesRefused(t *testing.T) {
 			}
 		}, "larger"},
 		"HugeHeader": {func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("X", strings.Repeat("x", 2*maxFetchHeader))
+			w.Header().Set("X", strings.Repeat("x", 2*maxFetchHeaderBytes))
 			_, _ = w.Write(document)
 		}, "header"},
 		"NotFound": {http.NotFound, "404"},
@@ -211,7 +212,7 @@ func TestFetchesRefused(t *testing.T) {
 		}, "EOF"},
 	} {
 		server.serve(c.answer)
-		_, _, err := fetchKeys(t.Context(), tokens.remote.client, server.URL)
+		_, _, err := fetchKeys(t.Context(), tokens.jwks.client, server.URL)
 		require.ErrorContains(t, err, c.want, name)
 	}
 	require.Zero(t, inside.asked.Load())
@@ -222,7 +223,7 @@ func TestFetchTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
-		client := newKeyClient(true)
+		client := newFetchClient(true)
 		transport, ok := client.Transport.(*http.Transport)
 		require.True(t, ok)
 		transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return near, nil }
@@ -249,7 +250,7 @@ func TestNoPrivateAddresses(t *testing.T) {
 	t.Parallel()
 	server := newKeyServer(t)
 	server.publish(jwks(t, newSigner(t, "k", "ES384").jwk()), "")
-	tokens := &Tokens{remote: newRemoteKeys(false)}
+	tokens := &Tokens{jwks: newJWKSCache(false)}
 	server.trust(t, tokens)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
@@ -258,7 +259,7 @@ func TestNoPrivateAddresses(t *testing.T) {
 		server.URL, "https://localhost:" + port, "https://[::ffff:127.0.0.1]:" + port, "https://0.0.0.0:" + port,
 		"https://169.254.169.254/latest/meta-data/", "https://10.0.0.1/", "https://[fd00::1]/", "https://[fe80::1]/",
 	} {
-		_, _, err := fetchKeys(t.Context(), tokens.remote.client, address+"?token=hushhush")
+		_, _, err := fetchKeys(t.Context(), tokens.jwks.client, address+"?token=hushhush")
 		require.Error(t, err, address)
 		require.NotContains(t, err.Error(), "hushhush")
 		if !strings.Contains(address, "[f") { // a machine without IPv6 has no way to try
@@ -279,7 +280,7 @@ func TestPublicAddresses(t *testing.T) {
 		"fc00::1": false, "fd12:3456::1": false, "fe80::1%eth0": false, "ff02::1": false, "fec0::1": false,
 		"64:ff9b::a9fe:a9fe": false, "64:ff9b:1::1": false, "2002:7f00:1::": false, "2001::1": false, "2001:db8::1": false,
 	} {
-		require.Equal(t, want, public(netip.MustParseAddr(text)), text)
+		require.Equal(t, want, isPublic(netip.MustParseAddr(text)), text)
 	}
 }
 

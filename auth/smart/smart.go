@@ -6,7 +6,6 @@
 package smart
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -17,30 +16,22 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// DefaultTokenTTL is how long an access token is valid by default; SMART App
-// Launch 2.2, "Backend Services", recommends no more.
-const DefaultTokenTTL = 5 * time.Minute
-
-var (
-	// defaultAlgorithms are those that SMART App Launch requires.
-	defaultAlgorithms = []string{"RS384", "ES384"}
-
-	// supportedAlgorithms can be allowed. None is symmetric: a client's public key
-	// is not a secret.
-	supportedAlgorithms = []string{"RS384", "ES384", "RS256", "ES256"}
-)
+// supportedAlgorithms are the signature algorithms that can be allowed. None is
+// symmetric: a client's public key is not a secret.
+var supportedAlgorithms = []string{"RS384", "ES384", "RS256", "ES256"}
 
 // Config configures Tokens.
 type Config struct {
-	// Algorithms are the signature algorithms that assertions may use: RS384,
-	// ES384, RS256 or ES256. Defaults to the first two.
+	// Algorithms are the signature algorithms that assertions may use: RS384 and
+	// ES384, which SMART App Launch requires, RS256 or ES256.
 	Algorithms []string
 
 	// AllowInsecureJWKS allows the JWKS URLs of clients to be http and to resolve
 	// to private, local and reserved addresses.
 	AllowInsecureJWKS bool
 
-	// TTL is how long an access token is valid. Defaults to DefaultTokenTTL.
+	// TTL is how long an access token is valid. SMART App Launch 2.2, "Backend
+	// Services", recommends at most five minutes.
 	TTL time.Duration
 }
 
@@ -67,15 +58,11 @@ func NewTokens(pool *pgxpool.Pool, clients *auth.Clients, cfg Config) (*Tokens, 
 	t := &Tokens{
 		pool:    pool,
 		clients: clients,
-		ttl:     cmp.Or(cfg.TTL, DefaultTokenTTL),
+		ttl:     cfg.TTL,
 		jwks:    newJWKSCache(cfg.AllowInsecureJWKS),
 		dummy:   dummy,
 	}
-	names := cfg.Algorithms
-	if len(names) == 0 {
-		names = defaultAlgorithms
-	}
-	for _, name := range names {
+	for _, name := range cfg.Algorithms {
 		if !slices.Contains(supportedAlgorithms, name) {
 			return nil, fmt.Errorf("smart: unsupported signature algorithm %q; supported: %v", name, supportedAlgorithms)
 		}

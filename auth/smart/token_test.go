@@ -1,6 +1,7 @@
 package smart
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"sync"
@@ -8,7 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/migrations"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
 // standard says which types FHIR knows, as far as the tests need it.
@@ -16,10 +22,31 @@ func standard(resourceType string) bool {
 	return resourceType == "Patient" || resourceType == "Observation" || resourceType == "*"
 }
 
-// tokens returns tokens as one process over the bundle's database has them.
-func (b *testBundle) tokens(t *testing.T, cfg TokenConfig) *Tokens {
+// testBundle is a state database with clients.
+type testBundle struct {
+	clients *auth.Clients
+	pool    *pgxpool.Pool
+}
+
+func setup(t *testing.T) *testBundle {
 	t.Helper()
-	tokens, err := NewTokens(b.pool, cfg)
+	pool, err := pgxpool.New(t.Context(), sourcetest.Database(t))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	_, err = migrations.Up(t.Context(), pool)
+	require.NoError(t, err)
+	return &testBundle{clients: auth.NewClients(pool), pool: pool}
+}
+
+// tokens returns the tokens of one process. Zero fields of cfg get the defaults of
+// the command.
+func (b *testBundle) tokens(t *testing.T, cfg Config) *Tokens {
+	t.Helper()
+	cfg.TTL = cmp.Or(cfg.TTL, 5*time.Minute)
+	if cfg.Algorithms == nil {
+		cfg.Algorithms = []string{"RS384", "ES384"}
+	}
+	tokens, err := NewTokens(b.pool, b.clients, cfg)
 	require.NoError(t, err)
 	return tokens
 }
@@ -31,14 +58,14 @@ func (b *testBundle) register(t *testing.T, id string, keys ...signer) {
 	for _, key := range keys {
 		all = append(all, key.jwk())
 	}
-	require.NoError(t, b.Register(t.Context(), Registration{
-		ID: id, Scopes: []string{"system/*.rs"}, Keys: Keys{JWKS: jwks(t, all...)},
+	require.NoError(t, b.clients.Register(t.Context(), auth.Registration{
+		ID: id, Scopes: []string{"system/*.rs"}, Keys: auth.Keys{JWKS: jwks(t, all...)},
 	}))
 }
 
 // ask is an exchange of the assertion for all that the client may have.
-func ask(assertion string) Exchange {
-	return Exchange{Assertion: assertion, Audiences: []string{audience}, Scopes: "system/*.rs", Standard: standard}
+func ask(assertion string) Request {
+	return Request{Assertion: assertion, Audiences: []string{audience}, Scopes: "system/*.rs", IsStandard: standard}
 }
 
 func requireRefused(t *testing.T, err error, code, text string) {
@@ -49,7 +76,7 @@ func requireRefused(t *testing.T, err error, code, text string) {
 	require.Contains(t, refused.Text, text)
 }
 
-const unknownKey = "no key of such a client"
+const unknownKey = "no such client, or none of its keys"
 
 func TestAssertionForToken(t *testing.T) {
 	t.Parallel()
@@ -58,12 +85,12 @@ func TestAssertionForToken(t *testing.T) {
 		key := newSigner(t, "k-"+alg, alg)
 		b.register(t, alg, key)
 
-		usual, all := b.tokens(t, TokenConfig{}), b.tokens(t, TokenConfig{Algorithms: knownAlgorithms, Life: time.Minute})
+		usual, all := b.tokens(t, Config{}), b.tokens(t, Config{Algorithms: supportedAlgorithms, TTL: time.Minute})
 		token, err := all.Exchange(ctx, ask(key.sign(t, claims(alg))))
 		require.NoError(t, err, alg)
 		require.Equal(t, alg, token.ClientID)
 		require.Equal(t, "system/*.rs", token.Scopes.String())
-		require.Equal(t, time.Minute, token.Life)
+		require.Equal(t, time.Minute, token.TTL)
 		require.Regexp(t, `^[A-Za-z0-9_-]{43}$`, token.Value)
 
 		client, err := usual.Find(ctx, token.Value)
@@ -79,7 +106,7 @@ func TestAssertionForToken(t *testing.T) {
 			requireRefused(t, err, InvalidClient, "RS384 or ES384")
 		}
 	}
-	_, err := NewTokens(b.pool, TokenConfig{Algorithms: []string{"HS256"}})
+	_, err := NewTokens(b.pool, b.clients, Config{Algorithms: []string{"HS256"}})
 	require.ErrorContains(t, err, "HS256")
 }
 
@@ -92,7 +119,7 @@ func TestKeyOfOneAlgorithm(t *testing.T) {
 	b.register(t, "app", key)
 	other := signer{kid: "k", alg: "RS256", private: key.private}
 
-	tokens := b.tokens(t, TokenConfig{Algorithms: knownAlgorithms})
+	tokens := b.tokens(t, Config{Algorithms: supportedAlgorithms})
 	_, err := tokens.Exchange(ctx, ask(other.sign(t, claims("app"))))
 	requireRefused(t, err, InvalidClient, unknownKey)
 	_, err = tokens.Exchange(ctx, ask(key.sign(t, claims("app"))))
@@ -104,22 +131,22 @@ func TestKeyOfOneAlgorithm(t *testing.T) {
 func TestAssertionsRefused(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	tokens := b.tokens(t, TokenConfig{})
+	tokens := b.tokens(t, Config{})
 	rs, es, foreign := newSigner(t, "rs", "RS384"), newSigner(t, "es", "ES384"), newSigner(t, "es", "ES384")
 	b.register(t, "app", rs, es)
 	b.register(t, "other", newSigner(t, "other", "ES384"))
-	require.NoError(t, b.Add(ctx, "basic", "hushhush", []string{"system/*.rs"}))
+	require.NoError(t, b.clients.Add(ctx, "basic", "hushhush", []string{"system/*.rs"}))
 
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	type fields = map[string]any
 	short := newSigner(t, "es", "ES256")
 	for name, c := range map[string]struct{ assertion, text string }{
-		"Empty":         {"", "no JWT"},
-		"NoJWT":         {"a.b.c", "no JWT"},
-		"None":          {unsigned(t, "es", claims("app")), "no JWT signed with RS384 or ES384"},
-		"Confusion":     {rs.confuse(t, claims("app")), "no JWT signed with RS384 or ES384"},
-		"OtherAlg":      {short.sign(t, claims("app")), "no JWT signed with RS384 or ES384"},
-		"Long":          {es.sign(t, claims("app", fields{"x": string(make([]byte, maxAssertion))})), "too long"},
+		"Empty":         {"", "not a JWT"},
+		"NoJWT":         {"a.b.c", "not a JWT"},
+		"None":          {unsigned(t, "es", claims("app")), "not a JWT signed with RS384 or ES384"},
+		"Confusion":     {rs.confuse(t, claims("app")), "not a JWT signed with RS384 or ES384"},
+		"OtherAlg":      {short.sign(t, claims("app")), "not a JWT signed with RS384 or ES384"},
+		"Long":          {es.sign(t, claims("app", fields{"x": string(make([]byte, maxAssertionBytes))})), "too long"},
 		"NoKid":         {es.sign(t, claims("app"), fields{"kid": nil}), "kid"},
 		"OtherType":     {es.sign(t, claims("app"), fields{"typ": "at+jwt"}), "typ"},
 		"Critical":      {es.sign(t, claims("app"), fields{"crit": []string{"x"}, "x": 1}), unknownKey},
@@ -130,7 +157,7 @@ func TestAssertionsRefused(t *testing.T) {
 		"UnknownKid":    {es.sign(t, claims("app"), fields{"kid": "nonsense"}), unknownKey},
 		"KidOfOther":    {es.sign(t, claims("app"), fields{"kid": "rs"}), unknownKey},
 		"OtherClient":   {es.sign(t, claims("other")), unknownKey},
-		"DecoyKid":      {es.sign(t, claims("nobody"), fields{"kid": decoyKeyID}), unknownKey},
+		"DummyKid":      {es.sign(t, claims("nobody"), fields{"kid": dummyKID}), unknownKey},
 		"NoSuchClient":  {es.sign(t, claims("nobody")), unknownKey},
 		"StrangeClient": {es.sign(t, claims("a\x00b")), unknownKey},
 		"NoKeys":        {es.sign(t, claims("basic")), unknownKey},
@@ -142,12 +169,12 @@ func TestAssertionsRefused(t *testing.T) {
 		"BaseAudience":  {es.sign(t, claims("app", fields{"aud": "https://sluice.example.org"})), "aud"},
 		"NumberAud":     {es.sign(t, claims("app", fields{"aud": 1})), "claims"},
 		"NoExpiry":      {es.sign(t, claims("app", fields{"exp": nil})), "exp"},
-		"Expired":       {es.sign(t, claims("app", fields{"exp": in(-skew - 2*time.Second)})), "expired"},
-		"FarExpiry":     {es.sign(t, claims("app", fields{"exp": in(maxAhead + skew + 5*time.Second)})), "five minutes"},
+		"Expired":       {es.sign(t, claims("app", fields{"exp": in(-clockSkew - 2*time.Second)})), "expired"},
+		"FarExpiry":     {es.sign(t, claims("app", fields{"exp": in(maxExpiry + clockSkew + 5*time.Second)})), "five minutes"},
 		"HugeExpiry":    {es.sign(t, claims("app", fields{"exp": 1e300})), "claims"},
 		"TextExpiry":    {es.sign(t, claims("app", fields{"exp": "tomorrow"})), "claims"},
-		"NotYet":        {es.sign(t, claims("app", fields{"nbf": in(skew + 5*time.Second)})), "future"},
-		"IssuedLater":   {es.sign(t, claims("app", fields{"iat": in(skew + 5*time.Second)})), "future"},
+		"NotYet":        {es.sign(t, claims("app", fields{"nbf": in(clockSkew + 5*time.Second)})), "future"},
+		"IssuedLater":   {es.sign(t, claims("app", fields{"iat": in(clockSkew + 5*time.Second)})), "future"},
 		"NoJTI":         {es.sign(t, claims("app", fields{"jti": nil})), "jti"},
 	} {
 		_, err := tokens.Exchange(ctx, ask(c.assertion))
@@ -162,29 +189,29 @@ func TestAssertionsRefused(t *testing.T) {
 	requireRefused(t, err, InvalidClient, unknownKey)
 
 	for _, good := range []fields{
-		{"aud": []string{"x", audience}}, {"exp": in(-skew / 2)}, {"exp": in(maxAhead)}, {"iat": in(skew / 2)}, {"iat": nil},
+		{"aud": []string{"x", audience}}, {"exp": in(-clockSkew / 2)}, {"exp": in(maxExpiry)}, {"iat": in(clockSkew / 2)}, {"iat": nil},
 	} {
 		_, err := tokens.Exchange(ctx, ask(es.sign(t, claims("app", good))))
 		require.NoError(t, err, good)
 	}
 }
 
-// TestAssertionCost: whoever has no key of the client makes the server verify
-// one signature, whether there is such a client and such a key or not.
+// TestAssertionCost: a rejected assertion costs the verification of one signature,
+// whether the client and the key exist or not.
 func TestAssertionCost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	tokens := b.tokens(t, TokenConfig{Algorithms: knownAlgorithms})
+	tokens := b.tokens(t, Config{Algorithms: supportedAlgorithms})
 	b.register(t, "app", newSigner(t, "k", "ES384"))
-	require.NoError(t, b.Add(t.Context(), "basic", "hushhush", []string{"system/*.rs"}))
-	for _, alg := range knownAlgorithms {
+	require.NoError(t, b.clients.Add(t.Context(), "basic", "hushhush", []string{"system/*.rs"}))
+	for _, alg := range supportedAlgorithms {
 		for _, id := range []string{"app", "basic", "nobody", "no:body"} {
 			foreign := newSigner(t, "k", alg)
 			a, err := parseAssertion(foreign.sign(t, claims(id)), tokens.algorithms, []string{audience}, time.Now())
 			require.NoError(t, err)
-			_, err = tokens.prove(t.Context(), a, time.Now())
+			_, err = tokens.authenticate(t.Context(), a)
 			requireRefused(t, err, InvalidClient, unknownKey)
-			require.True(t, a.tried, alg+id)
+			require.True(t, a.verified, alg+id)
 		}
 	}
 }
@@ -201,7 +228,7 @@ func TestAssertionOnce(t *testing.T) {
 	var given, refused atomic.Int32
 	var running sync.WaitGroup
 	for range 5 {
-		process := b.tokens(t, TokenConfig{})
+		process := b.tokens(t, Config{})
 		running.Go(func() {
 			_, err := process.Exchange(ctx, ask(assertion))
 			var grant *GrantError
@@ -217,14 +244,14 @@ func TestAssertionOnce(t *testing.T) {
 	require.EqualValues(t, 1, given.Load())
 	require.EqualValues(t, 4, refused.Load())
 
-	_, err := b.tokens(t, TokenConfig{}).Exchange(ctx, ask(another.sign(t, claims("other", map[string]any{"jti": "one"}))))
+	_, err := b.tokens(t, Config{}).Exchange(ctx, ask(another.sign(t, claims("other", map[string]any{"jti": "one"}))))
 	require.NoError(t, err, "a jti is its client's own")
 }
 
 func TestTokenScopes(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	tokens, key := b.tokens(t, TokenConfig{}), newSigner(t, "k", "ES384")
+	tokens, key := b.tokens(t, Config{}), newSigner(t, "k", "ES384")
 	b.register(t, "app", key)
 
 	exchange := ask(key.sign(t, claims("app")))
@@ -247,7 +274,7 @@ func TestTokenScopes(t *testing.T) {
 
 	exchange.Assertion = key.sign(t, claims("app"))
 	_, err = tokens.Exchange(ctx, exchange)
-	requireRefused(t, err, InvalidScope, "none of the scopes")
+	requireRefused(t, err, InvalidScope, "none of the requested scopes")
 
 	exchange.ClientID = "other"
 	_, err = tokens.Exchange(ctx, exchange)
@@ -257,7 +284,7 @@ func TestTokenScopes(t *testing.T) {
 func TestTokenEnds(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	tokens, key := b.tokens(t, TokenConfig{}), newSigner(t, "k", "ES384")
+	tokens, key := b.tokens(t, Config{}), newSigner(t, "k", "ES384")
 	give := func() string {
 		token, err := tokens.Exchange(ctx, ask(key.sign(t, claims("app"))))
 		require.NoError(t, err)
@@ -266,7 +293,7 @@ func TestTokenEnds(t *testing.T) {
 	requireGone := func(token string) {
 		t.Helper()
 		_, err := tokens.Find(ctx, token)
-		require.ErrorIs(t, err, ErrBadCredentials)
+		require.ErrorIs(t, err, auth.ErrBadCredentials)
 	}
 	b.register(t, "app", key)
 
@@ -296,6 +323,28 @@ func TestTokenEnds(t *testing.T) {
 	_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET expires_at = NULL`)
 	require.NoError(t, err)
 	token = give()
-	require.NoError(t, b.Remove(ctx, "app"))
+	require.NoError(t, b.clients.Remove(ctx, "app"))
 	requireGone(token)
+}
+
+// TestRevokedTokens: revocation and expiry of a client end its access tokens.
+func TestRevokedTokens(t *testing.T) {
+	t.Parallel()
+	b, ctx := setup(t), t.Context()
+	tokens, key := b.tokens(t, Config{}), newSigner(t, "k", "ES384")
+	b.register(t, "app", key)
+	token, err := tokens.Exchange(ctx, ask(key.sign(t, claims("app"))))
+	require.NoError(t, err)
+	require.NoError(t, b.clients.Expire(ctx, "app", time.Now().Add(-time.Second)))
+	_, err = tokens.Find(ctx, token.Value)
+	require.ErrorIs(t, err, auth.ErrBadCredentials)
+	require.NoError(t, b.clients.Expire(ctx, "app", time.Time{}))
+	_, err = tokens.Find(ctx, token.Value)
+	require.NoError(t, err)
+	require.NoError(t, b.clients.Revoke(ctx, "app"))
+	_, err = tokens.Find(ctx, token.Value)
+	require.ErrorIs(t, err, auth.ErrBadCredentials)
+	require.NoError(t, b.clients.Expire(ctx, "app", time.Time{}))
+	_, err = tokens.Find(ctx, token.Value)
+	require.ErrorIs(t, err, auth.ErrBadCredentials, "a revoked token does not become valid again")
 }
