@@ -243,7 +243,7 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin t
 		Clock:        s.clock,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
-		Fit:          fit.check,
+		Check:        fit.check,
 		History:      settings.History,
 		Location:     s.location,
 		Logger:       s.logger,
