@@ -19,7 +19,7 @@ func TestBatch(t *testing.T) {
 	writer := newIndexWriter(&index, math.MaxInt64)
 	add := func(key string, rows int, size int64) {
 		for i := range rows {
-			require.NoError(t, writer.add([]byte(key), source.Place{Address: source.Address{Block: uint32(i)}}, size))
+			require.NoError(t, writer.add([]byte(key), source.RowAddress{TID: source.TID{Page: uint32(i)}}, size))
 		}
 	}
 	add("a", 2, 10)

@@ -22,9 +22,9 @@ const maxBlocks = 1000
 
 // compartments returns which rows belong to which patients: of the types that can be
 // in a compartment, Patient first, then by name.
-func compartments(ctx context.Context, scope *plan.Scope) (source.Keyed, error) {
+func compartments(ctx context.Context, scope *plan.Scope) (source.KeyScan, error) {
 	selection := scope.Selection
-	keyed := source.Keyed{Most: maxBlocks, OnlyKeyed: selection.Request.Level != jobs.SystemLevel, Wanted: selectedPatients(selection)}
+	keyed := source.KeyScan{MaxKeys: maxBlocks, OnlyKeyed: selection.Request.Level != jobs.SystemLevel, Wanted: selectedPatients(selection)}
 	for _, table := range compartmentTables(scope.Tables) {
 		relations, err := table.Relations()
 		if err != nil {
@@ -34,12 +34,12 @@ func compartments(ctx context.Context, scope *plan.Scope) (source.Keyed, error) 
 		if err != nil {
 			return keyed, err
 		}
-		narrowed, err := scope.Snapshot.Narrow(ctx, k.Scan)
+		narrowed, err := scope.Snapshot.PlanIndexes(ctx, k.Scan)
 		if err != nil {
 			return keyed, &source.TableError{Type: table.Type, Err: err}
 		}
 		for i, relation := range relations {
-			k.Relation, k.Scan.Blocks.ByLookup = relation, narrowed.Members[i].ByLookup
+			k.Relation, k.Scan.Pages.ByLookup = relation, narrowed.Members[i].ByLookup
 			keyed.Relations = append(keyed.Relations, k)
 		}
 	}

@@ -44,7 +44,7 @@ type indexRow struct {
 	// key is that of the row's block, valid until the next block begins.
 	key []byte
 
-	place source.Place
+	place source.RowAddress
 
 	// bytes is the size of the resource on disk.
 	bytes int64

@@ -49,7 +49,7 @@ func (r *indexReader) next() (indexRow, error) {
 	block, err2 := r.number(math.MaxUint32)
 	offset, err3 := r.number(math.MaxUint16)
 	size, err4 := r.number(math.MaxInt64)
-	row.place = source.Place{Relation: int(relation), Address: source.Address{Block: uint32(block), Offset: uint16(offset)}}
+	row.place = source.RowAddress{Relation: int(relation), TID: source.TID{Page: uint32(block), Offset: uint16(offset)}}
 	row.bytes = int64(size)
 	return row, broken(errors.Join(err1, err2, err3, err4))
 }

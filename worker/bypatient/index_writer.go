@@ -28,7 +28,7 @@ func newIndexWriter(w io.Writer, target int64) *indexWriter {
 
 // add adds a row of size bytes to the block of the key. The rows of a key must be
 // added one after the other.
-func (w *indexWriter) add(key []byte, place source.Place, size int64) error {
+func (w *indexWriter) add(key []byte, place source.RowAddress, size int64) error {
 	w.buf = w.buf[:0]
 	if w.section.Rows == 0 || !bytes.Equal(key, w.key) {
 		if w.section.Bytes >= w.target && w.section.Rows > 0 {
@@ -40,8 +40,8 @@ func (w *indexWriter) add(key []byte, place source.Place, size int64) error {
 		w.buf = append(binary.AppendUvarint(append(w.buf, markKey), uint64(len(key))), key...)
 	}
 	w.buf = binary.AppendUvarint(append(w.buf, markRow), uint64(place.Relation))
-	w.buf = binary.AppendUvarint(w.buf, uint64(place.Address.Block))
-	w.buf = binary.AppendUvarint(w.buf, uint64(place.Address.Offset))
+	w.buf = binary.AppendUvarint(w.buf, uint64(place.TID.Page))
+	w.buf = binary.AppendUvarint(w.buf, uint64(place.TID.Offset))
 	w.buf = binary.AppendUvarint(w.buf, uint64(size))
 	w.section.Rows++
 	w.section.Bytes += size

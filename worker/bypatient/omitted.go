@@ -23,13 +23,13 @@ type omitted struct {
 	unlisted  int64               // more of these
 }
 
-func newOmitted(scope *plan.Scope, keyed source.Keyed) *omitted {
+func newOmitted(scope *plan.Scope, keyed source.KeyScan) *omitted {
 	o := &omitted{noPatient: map[string]int64{}}
 	for _, k := range keyed.Relations {
 		o.types = append(o.types, k.Relation.Type)
 	}
 	for _, table := range scope.Tables {
-		if scope.Export.Request.Level == jobs.SystemLevel && !search.InCompartment(table.Type) && table.Blocks > 0 {
+		if scope.Export.Request.Level == jobs.SystemLevel && !search.InCompartment(table.Type) && table.Pages > 0 {
 			o.outside = append(o.outside, table.Type)
 		}
 	}

@@ -70,7 +70,7 @@ func (p *Planner) Plan(ctx context.Context, scope *plan.Scope) ([]jobs.PlannedPa
 }
 
 // writeIndex writes the index of the export.
-func (p *Planner) writeIndex(ctx context.Context, scope *plan.Scope, keyed source.Keyed, omitted *omitted) (storage.Object, []indexSection, error) {
+func (p *Planner) writeIndex(ctx context.Context, scope *plan.Scope, keyed source.KeyScan, omitted *omitted) (storage.Object, []indexSection, error) {
 	reader, err := p.Source.OpenReader(ctx, scope.Snapshot.ID)
 	if err != nil {
 		return storage.Object{}, nil, err
@@ -86,12 +86,12 @@ func (p *Planner) writeIndex(ctx context.Context, scope *plan.Scope, keyed sourc
 	key := indexKey(scope.Export.ID)
 	err = upload(ctx, p.Bucket, key, func(to io.Writer) error {
 		index := newIndexWriter(to, target)
-		err := reader.Keyed(ctx, keyed, func(row *source.KeyedRow) error {
+		err := reader.ScanKeys(ctx, keyed, func(row *source.KeyedRow) error {
 			if row.Key == nil {
 				omitted.add(row)
 				return nil
 			}
-			return index.add(row.Key, source.Place{Relation: row.Relation, Address: row.Address}, row.Bytes)
+			return index.add(row.Key, source.RowAddress{Relation: row.Relation, TID: row.TID}, row.Bytes)
 		})
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func upload(ctx context.Context, bucket *storage.Bucket, key string, write func(
 }
 
 // planParts returns a part for each section. The first has the outcomes.
-func planParts(id uuid.UUID, index storage.Object, sections []indexSection, keyed source.Keyed, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
+func planParts(id uuid.UUID, index storage.Object, sections []indexSection, keyed source.KeyScan, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
 	if len(sections) == 0 && len(outcomes) > 0 {
 		sections = []indexSection{{}}
 	}

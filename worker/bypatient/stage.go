@@ -33,7 +33,7 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 	if t.Part.Request.Elements != nil {
 		opts.Elements = func(resourceType string) []string { return stage.Elements(t.Part.Request, resourceType) }
 	}
-	picker, err := t.Reader.Picker(ctx, planned.Relations)
+	fetcher, err := t.Reader.NewFetcher(ctx, planned.Relations)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 		left:   planned.Section.Length,
 	}
 	blocks := func(ctx context.Context, to ndjson.BlockWriter) error {
-		return readBlocks(ctx, newIndexReader(index, len(planned.Relations)), picker, planned.Relations, to)
+		return readBlocks(ctx, newIndexReader(index, len(planned.Relations)), fetcher, planned.Relations, to)
 	}
 	to := t.NewUploader(ctx)
 	_, files, err := ndjson.WriteBlocks(ctx, to.Next, blocks, opts)
@@ -59,7 +59,7 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 }
 
 // readBlocks reads the rows of the index in batches and writes their blocks.
-func readBlocks(ctx context.Context, index *indexReader, picker *source.Picker, relations []source.Relation, to ndjson.BlockWriter) error {
+func readBlocks(ctx context.Context, index *indexReader, fetcher *source.Fetcher, relations []source.Relation, to ndjson.BlockWriter) error {
 	batch := batch{index: index}
 	for {
 		more, err := batch.fill()
@@ -67,7 +67,7 @@ func readBlocks(ctx context.Context, index *indexReader, picker *source.Picker, 
 			return err
 		}
 		starts := batch.starts
-		err = picker.Pick(ctx, batch.places, func(n int, row *source.Row) error {
+		err = fetcher.Fetch(ctx, batch.places, func(n int, row *source.Row) error {
 			if len(starts) > 0 && starts[0].at == n {
 				if err := to.Begin(starts[0].id, starts[0].bytes); err != nil {
 					return err
@@ -93,7 +93,7 @@ const (
 type batch struct {
 	index  *indexReader
 	next   *indexRow // of the next batch, if it was read
-	places []source.Place
+	places []source.RowAddress
 	starts []blockStart
 }
 

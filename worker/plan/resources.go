@@ -17,7 +17,7 @@ type resources struct{}
 // resourcesPart is the persisted plan of such a part.
 type resourcesPart struct {
 	Table source.Table
-	Pages source.BlockRange
+	Pages source.PageRange
 
 	Referenced Referenced
 }
@@ -48,7 +48,7 @@ func (scope *Scope) narrow(ctx context.Context) ([]source.Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		if tables[i], err = scope.Snapshot.Narrow(ctx, scan); err != nil {
+		if tables[i], err = scope.Snapshot.PlanIndexes(ctx, scan); err != nil {
 			return nil, &source.TableError{Type: table.Type, Err: err}
 		}
 	}
@@ -66,7 +66,7 @@ func divide(exportID uuid.UUID, tables []source.Table, referenced Referenced, si
 
 	var parts []jobs.PlannedPart
 	for _, table := range tables {
-		ranges := source.Plan(table, target)
+		ranges := source.PageRanges(table, target)
 		table.Members = nil // each range names its own
 		for i, pages := range ranges {
 			document, err := json.Marshal(resourcesPart{Table: table, Pages: pages, Referenced: referenced.forType(table.Type)})
@@ -91,6 +91,6 @@ func ResourcesScan(part jobs.Part) (source.Scan, error) {
 		return source.Scan{}, err
 	}
 	scan, err := partSelection(part, planned.Referenced).Scan(planned.Table)
-	scan.Blocks = planned.Pages
+	scan.Pages = planned.Pages
 	return scan, err
 }

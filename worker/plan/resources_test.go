@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	mib   = int64(1) << 20
-	gib   = 1024 * mib
+	mib  = int64(1) << 20
+	gib  = 1024 * mib
 	page = int64(8192)
 )
 
 // aTable is one of a single member, without TOAST.
 func aTable(name string, bytes int64) source.Table {
 	return source.Table{
-		Type: name, Bytes: bytes, Blocks: bytes / page,
-		Members: []source.Member{{Schema: "public", Name: name, Bytes: bytes, Blocks: bytes / page}},
+		Type: name, Bytes: bytes, Pages: bytes / page,
+		Members: []source.Member{{Schema: "public", Name: name, Bytes: bytes, Pages: bytes / page}},
 	}
 }
 
@@ -50,7 +50,7 @@ func TestDivide(t *testing.T) {
 }
 
 // pagesOf decodes the page range of a part.
-func pagesOf(t *testing.T, part jobs.PlannedPart) source.BlockRange {
+func pagesOf(t *testing.T, part jobs.PlannedPart) source.PageRange {
 	t.Helper()
 	var planned resourcesPart
 	require.NoError(t, json.Unmarshal(part.Scan, &planned))
@@ -116,8 +116,8 @@ func randomTables(random *rand.Rand) []source.Table {
 	for i := range tables {
 		table := source.Table{Type: fmt.Sprintf("Type%d", i)}
 		for j := range 1 + random.IntN(3) {
-			blocks := random.Int64N(1 << (1 + random.IntN(15)))
-			m := source.Member{Schema: "public", Name: fmt.Sprintf("table_%d_%d", i, j), Blocks: blocks, Bytes: blocks * page}
+			pages := random.Int64N(1 << (1 + random.IntN(15)))
+			m := source.Member{Schema: "public", Name: fmt.Sprintf("table_%d_%d", i, j), Pages: pages, Bytes: pages * page}
 			table.Members = append(table.Members, m)
 			table.Bytes += m.Bytes
 		}

@@ -13,11 +13,9 @@ import (
 func (t *Task) Format(ctx context.Context) (ndjson.Format, error) {
 	request := t.Part.Request
 	format := ndjson.Format{
-		FHIR:            request.FHIR,
-		VersionIDString: request.VersionIDString,
-		CreatedAtURL:    request.CreatedAtURL,
-		AttachmentBase:  request.AttachmentBase,
-		Elements:        Elements(request, t.Part.ResourceType),
+		FHIR:     request.FHIR,
+		Style:    request.Style,
+		Elements: Elements(request, t.Part.ResourceType),
 	}
 	if !format.FHIR {
 		return format, nil

@@ -102,7 +102,7 @@ func (s *Stager) openReader(ctx context.Context, part jobs.Part) (*source.Reader
 	if err != nil {
 		return nil, err
 	}
-	name, err := reader.Share(ctx)
+	name, err := reader.ExportSnapshot(ctx)
 	if err == nil {
 		err = s.Store.SharePart(ctx, part, name)
 	}
