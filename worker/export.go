@@ -221,12 +221,21 @@ func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
 	if err != nil {
 		return err
 	}
-	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
-		if err := w.writeWarnings(ctx, export); err != nil {
+	warnings, err := w.stageWarnings(ctx, export)
+	if err != nil {
+		return err
+	}
+	files.Add(warnings.files...)
+	err = w.store.Complete(ctx, export, w.config.Retention, warnings.files, func(ctx context.Context) error {
+		if err := w.publishChecked(ctx, warnings); err != nil {
 			return err
 		}
 		return w.writeManifest(ctx, export, files)
 	})
+	if err != nil {
+		return errors.Join(err, warnings.discard(ctx))
+	}
+	return nil
 }
 
 // closeSnapshot lets go of the snapshot though ctx may have ended. If the

@@ -30,8 +30,7 @@ func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files job
 	for _, file := range slices.Concat(files.Output, files.Deleted, files.Outcomes) {
 		recorded[file.ObjectKey] = file
 	}
-	// Complete writes these, and another process may have come this far.
-	delete(recorded, jobs.WarningsKey(export.ID))
+	// Complete publishes these, and another process may have come this far.
 	kept := []string{jobs.WarningsKey(export.ID), folder + jobs.ManifestName}
 	var strays []string
 
@@ -121,6 +120,22 @@ func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, er
 	return true, w.store.Repair(ctx, export, damaged)
 }
 
+// publishChecked publishes files that verify did not see, and checks that the store
+// has them.
+func (w *exportWorker) publishChecked(ctx context.Context, files written) error {
+	if err := files.publish(ctx); err != nil {
+		return err
+	}
+	for i, file := range files.files {
+		etag, err := w.check(ctx, storage.Object{Key: file.ObjectKey, Size: file.Bytes, ETag: file.ETag}, file.SHA256)
+		if err != nil {
+			return err
+		}
+		files.files[i].ETag = etag
+	}
+	return nil
+}
+
 // upload stores an object that no part has written, and checks that the store
 // has it.
 func (w *exportWorker) upload(ctx context.Context, key string, content []byte) error {
@@ -128,22 +143,30 @@ func (w *exportWorker) upload(ctx context.Context, key string, content []byte) e
 	if err != nil {
 		return err
 	}
-	stored, err := w.config.Bucket.Stat(ctx, key)
+	sum := sha256.Sum256(content)
+	_, err = w.check(ctx, written, sum[:])
+	return err
+}
+
+// check returns an error unless the store has the object as it was written. If only
+// its ETag differs, the content decides. It returns the ETag that the store lists.
+func (w *exportWorker) check(ctx context.Context, written storage.Object, sha256 []byte) (etag string, err error) {
+	stored, err := w.config.Bucket.Stat(ctx, written.Key)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if stored.Size != written.Size {
-		return fmt.Errorf("%s has %d bytes in the object store, wrote %d", key, stored.Size, written.Size)
+		return "", fmt.Errorf("%s has %d bytes in the object store, wrote %d", written.Key, stored.Size, written.Size)
 	}
 	if stored.ETag == written.ETag {
-		return nil
+		return stored.ETag, nil
 	}
 	sum, err := w.hash(ctx, stored)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if want := sha256.Sum256(content); !bytes.Equal(sum, want[:]) {
-		return fmt.Errorf("%s has other content in the object store than was written", key)
+	if !bytes.Equal(sum, sha256) {
+		return "", fmt.Errorf("%s has other content in the object store than was written", written.Key)
 	}
-	return nil
+	return stored.ETag, nil
 }

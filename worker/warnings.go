@@ -5,14 +5,15 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// writeWarnings stores what the export lacks, of what the kick-off asked for and of
-// what the source has: an outcome for each (Bulk Data 3.0.0, "Response - Output
-// Manifest", error).
-func (w *exportWorker) writeWarnings(ctx context.Context, export jobs.Export) error {
+// stageWarnings uploads the file of the export's warnings, if there are any: an
+// outcome for each thing that the kick-off asked for or the source has and the
+// export lacks (Bulk Data 3.0.0, "Response - Output Manifest", error).
+func (w *exportWorker) stageWarnings(ctx context.Context, export jobs.Export) (written, error) {
 	if len(export.Request.Warnings)+len(export.Warnings) == 0 {
-		return nil
+		return written{}, nil
 	}
 	var warnings outcomes
 	for _, warning := range export.Request.Warnings {
@@ -22,11 +23,11 @@ func (w *exportWorker) writeWarnings(ctx context.Context, export jobs.Export) er
 	for _, warning := range export.Warnings {
 		warnings.warn(warning)
 	}
-	packed, err := warnings.pack()
+	file, staged, err := warnings.stage(ctx, w.config.Bucket, jobs.WarningsKey(export.ID))
 	if err != nil {
-		return err
+		return written{}, err
 	}
-	return w.upload(ctx, jobs.WarningsKey(export.ID), packed.Bytes())
+	return written{files: []jobs.File{file}, staged: []*storage.Staged{staged}}, nil
 }
 
 // warn adds a warning.
