@@ -182,7 +182,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		DrainTimeout:   settings.DrainTimeout,
 		Dumps:          settings.MaxDumps,
 		Exports:        exports,
-		Failures:       settings.failures(),
+		Failures:       settings.Failures,
 		GuardFiles:     settings.Files == "api",
 		LinkLife:       settings.LinkLife,
 		Logger:         s.logger,

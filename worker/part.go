@@ -216,7 +216,7 @@ func (w *partWorker) openReader(ctx context.Context, part jobs.Part) (*source.Re
 	if err != nil {
 		return nil, err
 	}
-	name, err := reader.Share(ctx)
+	name, err := reader.ExportSnapshot(ctx)
 	if err == nil {
 		err = w.store.SharePart(ctx, part, name)
 	}
