@@ -17,12 +17,38 @@ func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
 	if err != nil {
 		return err
 	}
-	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
-		if err := w.writeWarnings(ctx, export); err != nil {
-			return err
+	warnings, content, err := warningsFile(export)
+	if err != nil {
+		return err
+	}
+	files.Add(warnings...)
+	return w.store.Complete(ctx, export, w.config.Retention, warnings, func(ctx context.Context) (err error) {
+		for i, file := range warnings {
+			if warnings[i].ETag, err = w.upload(ctx, file.ObjectKey, content); err != nil {
+				return err
+			}
 		}
 		return w.writeManifest(ctx, export, files)
 	})
+}
+
+// warningsFile returns the file of the warnings of the kick-off and of the plan, an
+// outcome for each, and its content (Bulk Data 3.0.0, "Response - Output Manifest",
+// error). Without warnings there is no file.
+func warningsFile(export jobs.Export) ([]jobs.File, []byte, error) {
+	if len(export.Request.Warnings)+len(export.Warnings) == 0 {
+		return nil, nil, nil
+	}
+	var outcomes stage.Outcomes
+	for _, warning := range export.Request.Warnings {
+		warning.Text += "; the export continued without it"
+		outcomes.Warn(warning)
+	}
+	for _, warning := range export.Warnings {
+		outcomes.Warn(warning)
+	}
+	file, content, err := outcomes.File(jobs.WarningsKey(export.ID))
+	return []jobs.File{file}, content, err
 }
 
 // writeManifest stores the manifest for readers of the bucket: as the client gets it,
@@ -35,26 +61,6 @@ func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, fi
 	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	return w.upload(ctx, export.ID.String()+"/"+jobs.ManifestName, document.Bytes())
-}
-
-// writeWarnings stores the warnings of the kick-off and of the plan, an outcome for
-// each (Bulk Data 3.0.0, "Response - Output Manifest", error).
-func (w *exportWorker) writeWarnings(ctx context.Context, export jobs.Export) error {
-	if len(export.Request.Warnings)+len(export.Warnings) == 0 {
-		return nil
-	}
-	var outcomes stage.Outcomes
-	for _, warning := range export.Request.Warnings {
-		warning.Text += "; the export continued without it"
-		outcomes.Warn(warning)
-	}
-	for _, warning := range export.Warnings {
-		outcomes.Warn(warning)
-	}
-	files, err := outcomes.Stage(ctx, w.config.Bucket, jobs.WarningsKey(export.ID))
-	if err != nil {
-		return err
-	}
-	return files.Publish(ctx)
+	_, err = w.upload(ctx, export.ID.String()+"/"+jobs.ManifestName, document.Bytes())
+	return err
 }

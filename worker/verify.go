@@ -30,8 +30,7 @@ func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files job
 	for _, file := range slices.Concat(files.Output, files.Deleted, files.Outcomes) {
 		recorded[file.ObjectKey] = file
 	}
-	// Complete writes these, and another process may have come this far.
-	delete(recorded, jobs.WarningsKey(export.ID))
+	// Complete publishes these, and another process may have come this far.
 	kept := []string{jobs.WarningsKey(export.ID), folder + jobs.ManifestName}
 	var strays []string
 
@@ -121,28 +120,29 @@ func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, er
 	return true, w.store.Repair(ctx, export, damaged)
 }
 
-// upload stores an object that belongs to no part, and checks that the store has it.
-func (w *exportWorker) upload(ctx context.Context, key string, content []byte) error {
+// upload stores an object that belongs to no part, and returns its ETag as the store
+// lists it. It returns an error unless the store has the object as it was written.
+func (w *exportWorker) upload(ctx context.Context, key string, content []byte) (etag string, err error) {
 	written, err := w.config.Bucket.Upload(ctx, key, bytes.NewReader(content))
 	if err != nil {
-		return err
+		return "", err
 	}
 	stored, err := w.config.Bucket.Stat(ctx, key)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if stored.Size != written.Size {
-		return fmt.Errorf("%s has %d bytes in the object store, wrote %d", key, stored.Size, written.Size)
+		return "", fmt.Errorf("%s has %d bytes in the object store, wrote %d", key, stored.Size, written.Size)
 	}
 	if stored.ETag == written.ETag {
-		return nil
+		return stored.ETag, nil
 	}
 	sum, err := w.hash(ctx, stored)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if want := sha256.Sum256(content); !bytes.Equal(sum, want[:]) {
-		return fmt.Errorf("%s has other content in the object store than was written", key)
+		return "", fmt.Errorf("%s has other content in the object store than was written", key)
 	}
-	return nil
+	return stored.ETag, nil
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
-	"github.com/seed-90096f4d/sluice/storage"
 )
 
 // MaxOutcomes bounds the outcomes of a part. A defect of the data comes in thousands,
@@ -83,30 +82,30 @@ func (t *Task) stageOutcomes(ctx context.Context) error {
 	if t.Outcomes.count == 0 {
 		return nil
 	}
-	files, err := t.Outcomes.Stage(ctx, t.Bucket, outcomesKey(t.Part.ObjectKey))
+	file, content, err := t.Outcomes.File(outcomesKey(t.Part.ObjectKey))
 	if err != nil {
 		return err
 	}
-	t.files.Files, t.files.staged = append(t.files.Files, files.Files...), append(t.files.staged, files.staged...)
+	staged, err := t.Bucket.Stage(ctx, file.ObjectKey, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	t.files.Files, t.files.staged = append(t.files.Files, file), append(t.files.staged, staged)
 	return nil
 }
 
-// Stage stages the outcomes as one file.
-func (o *Outcomes) Stage(ctx context.Context, bucket *storage.Bucket, key string) (Files, error) {
+// File returns the file of the outcomes and its content.
+func (o *Outcomes) File(key string) (jobs.File, []byte, error) {
 	content, err := o.compress()
 	if err != nil {
-		return Files{}, fmt.Errorf("compress outcomes: %w", err)
-	}
-	staged, err := bucket.Stage(ctx, key, bytes.NewReader(content))
-	if err != nil {
-		return Files{}, err
+		return jobs.File{}, nil, fmt.Errorf("compress outcomes: %w", err)
 	}
 	var maxLine int
 	for line := range bytes.Lines(o.lines.Bytes()) {
 		maxLine = max(maxLine, len(line)-len("\n"))
 	}
 	sum := sha256.Sum256(content)
-	file := jobs.File{
+	return jobs.File{
 		Kind:         jobs.Outcome,
 		ResourceType: "OperationOutcome",
 		ObjectKey:    key,
@@ -115,8 +114,7 @@ func (o *Outcomes) Stage(ctx context.Context, bucket *storage.Bucket, key string
 		MaxLineBytes: int64(maxLine),
 		Bytes:        int64(len(content)),
 		SHA256:       sum[:],
-	}
-	return Files{Files: []jobs.File{file}, staged: []*storage.Staged{staged}}, nil
+	}, content, nil
 }
 
 // compress returns the outcomes as a gzip file.
