@@ -71,9 +71,11 @@ func (w *partWorker) stageDeletions(ctx context.Context, part jobs.Part, reader 
 		return written{}, err
 	}
 	deletions.Only = wanted.ofDeleted(part.ResourceType, deletions.Targets)
-	ids := func(ctx context.Context, fn func(id []byte) error) error {
-		return reader.Deletions(ctx, deletions.Deletions, fn)
+	ids, err := reader.Deletions(ctx, deletions.Deletions)
+	if err != nil {
+		return written{}, err
 	}
+	defer ids.Close()
 	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
 	return to.send(ctx, jobs.Deleted, "Bundle", func(next ndjson.NextFunc) ([]ndjson.File, error) {
 		_, files, err := ndjson.WriteDeletions(ctx, next, part.ResourceType, ids, w.dumpOptions(part))

@@ -151,7 +151,6 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 	if err != nil {
 		return written{}, err
 	}
-	rows := func(ctx context.Context, fn func(*source.Row) error) error { return reader.Scan(ctx, scan, fn) }
 	var issues outcomes
 	if err := issues.reportOtherTypes(ctx, reader, scan); err != nil {
 		return written{}, err
@@ -159,6 +158,11 @@ func (w *partWorker) stageResources(ctx context.Context, part jobs.Part, reader 
 	opts := w.dumpOptions(part)
 	opts.Format, opts.Issue, opts.Progress = format, issues.add, progress
 
+	rows, err := reader.Scan(ctx, scan)
+	if err != nil {
+		return written{}, err
+	}
+	defer rows.Close()
 	to := uploader{bucket: w.config.Bucket, objectKey: part.ObjectKey}
 	sent, err := to.send(ctx, jobs.Output, part.ResourceType, func(next ndjson.NextFunc) ([]ndjson.File, error) {
 		_, files, err := ndjson.WriteFiles(ctx, next, part.ResourceType, rows, opts)
