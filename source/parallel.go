@@ -90,7 +90,7 @@ func (p *ParallelScan) openLead(ctx context.Context, scan *Scan) error {
 		lead.rollback(ctx)
 	}
 	if err == nil && p.source.readers(scan.Table) > 1 {
-		p.snapshot, err = lead.Share(ctx)
+		p.snapshot, err = lead.ExportSnapshot(ctx)
 	}
 	if err != nil {
 		lead.Close(ctx)
@@ -124,8 +124,8 @@ func (p *ParallelScan) share(scan Scan) {
 	if p.snapshot == "" {
 		return
 	}
-	ranges := Plan(scan.Table, p.source.config.ShareBytes/rangesPerReader)
-	queue := make(chan BlockRange, len(ranges))
+	ranges := PageRanges(scan.Table, p.source.config.ShareBytes/rangesPerReader)
+	queue := make(chan PageRange, len(ranges))
 	for _, r := range ranges {
 		queue <- r
 	}

@@ -24,7 +24,7 @@ type Rows struct {
 
 	scan    Scan
 	order   string            // follows the statement
-	ranges  <-chan BlockRange // those to read
+	ranges  <-chan PageRange // those to read
 	limiter *rate.Limiter
 
 	conn     *connection
@@ -40,8 +40,8 @@ type Rows struct {
 
 // newRows returns the rows of a scan that has no connection yet.
 func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
-	one := make(chan BlockRange, 1)
-	one <- scan.Blocks
+	one := make(chan PageRange, 1)
+	one <- scan.Pages
 	close(one)
 	r := &Rows{scan: scan, ranges: one, limiter: limiter}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
@@ -91,14 +91,14 @@ func (r *Rows) begin() bool {
 	if r.parallel != nil && r.conn == nil && !r.parallel.join(r) {
 		return false
 	}
-	blocks, ok := <-r.ranges
+	pages, ok := <-r.ranges
 	if !ok {
 		if r.parallel != nil {
 			r.parallel.stopOpening()
 		}
 		return false
 	}
-	r.scan.Blocks = blocks
+	r.scan.Pages = pages
 	q := r.scan.query()
 	q.sql += r.order
 	r.cursor = q.start(r.ctx, r.conn.pg(), r.limiter)

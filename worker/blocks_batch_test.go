@@ -20,7 +20,7 @@ func TestBlockBatch(t *testing.T) {
 	writer := patientindex.NewWriter(&index, math.MaxInt64)
 	add := func(key string, rows int, size int64) {
 		for i := range rows {
-			require.NoError(t, writer.Add([]byte(key), source.Place{Address: source.Address{Block: uint32(i)}}, size))
+			require.NoError(t, writer.Add([]byte(key), source.RowAddress{TID: source.TID{Page: uint32(i)}}, size))
 		}
 	}
 	add("a", 2, 10)

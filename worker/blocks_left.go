@@ -21,13 +21,13 @@ type leftOut struct {
 	outside []string // resource types
 }
 
-func newLeftOut(request jobs.Request, tables []source.Table, keyed source.Keyed) *leftOut {
+func newLeftOut(request jobs.Request, tables []source.Table, keyed source.KeyScan) *leftOut {
 	left := &leftOut{without: map[string]int64{}}
 	for _, k := range keyed.Relations {
 		left.types = append(left.types, k.Relation.Type)
 	}
 	for _, table := range tables {
-		if request.Level == jobs.SystemLevel && !search.InCompartment(table.Type) && table.Blocks > 0 {
+		if request.Level == jobs.SystemLevel && !search.InCompartment(table.Type) && table.Pages > 0 {
 			left.outside = append(left.outside, table.Type)
 		}
 	}

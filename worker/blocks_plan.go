@@ -63,7 +63,7 @@ func (w *exportWorker) planBlocks(ctx context.Context, export jobs.Export, snaps
 }
 
 // indexBlocks writes the index of the export and returns it and its shares.
-func (w *exportWorker) indexBlocks(ctx context.Context, id uuid.UUID, snapshot *source.Snapshot, keyed source.Keyed, target int64, left *leftOut) (storage.Object, []patientindex.Share, error) {
+func (w *exportWorker) indexBlocks(ctx context.Context, id uuid.UUID, snapshot *source.Snapshot, keyed source.KeyScan, target int64, left *leftOut) (storage.Object, []patientindex.Share, error) {
 	reader, err := w.config.Source.OpenReader(ctx, snapshot.ID)
 	if err != nil {
 		return storage.Object{}, nil, err
@@ -73,12 +73,12 @@ func (w *exportWorker) indexBlocks(ctx context.Context, id uuid.UUID, snapshot *
 	var shares []patientindex.Share
 	err = uploadFrom(ctx, w.config.Bucket, indexKey(id), func(to io.Writer) error {
 		index := patientindex.NewWriter(to, target)
-		err := reader.Keyed(ctx, keyed, func(row *source.KeyedRow) error {
+		err := reader.ScanKeys(ctx, keyed, func(row *source.KeyedRow) error {
 			if row.Key == nil {
 				left.add(row)
 				return nil
 			}
-			return index.Add(row.Key, source.Place{Relation: row.Relation, Address: row.Address}, row.Bytes)
+			return index.Add(row.Key, source.RowAddress{Relation: row.Relation, TID: row.TID}, row.Bytes)
 		})
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func uploadFrom(ctx context.Context, bucket *storage.Bucket, key string, write f
 }
 
 // blockParts makes a part of each share. The first tells what is in no block.
-func blockParts(id uuid.UUID, index storage.Object, shares []patientindex.Share, keyed source.Keyed, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
+func blockParts(id uuid.UUID, index storage.Object, shares []patientindex.Share, keyed source.KeyScan, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
 	if len(shares) == 0 && len(outcomes) > 0 {
 		shares = []patientindex.Share{{}}
 	}

@@ -30,7 +30,7 @@ func (w *partWorker) stageBlocks(ctx context.Context, part jobs.Part, reader *so
 	if err != nil {
 		return written{}, err
 	}
-	picker, err := reader.Picker(ctx, scan.Relations)
+	fetcher, err := reader.NewFetcher(ctx, scan.Relations)
 	if err != nil {
 		return written{}, err
 	}
@@ -47,7 +47,7 @@ func (w *partWorker) stageBlocks(ctx context.Context, part jobs.Part, reader *so
 	blocks := func(ctx context.Context, to ndjson.BlockWriter) error {
 		index := storage.Object{Key: indexKey(part.ExportID()), ETag: scan.IndexETag}
 		in := &pieces{ctx: ctx, bucket: w.config.Bucket, object: index, offset: scan.Share.Offset, left: scan.Share.Length}
-		return readBlocks(ctx, patientindex.NewReader(in, len(scan.Relations)), picker, scan.Relations, to)
+		return readBlocks(ctx, patientindex.NewReader(in, len(scan.Relations)), fetcher, scan.Relations, to)
 	}
 	if scan.Share.Length == 0 {
 		blocks = func(context.Context, ndjson.BlockWriter) error { return nil }
@@ -64,7 +64,7 @@ func (w *partWorker) stageBlocks(ctx context.Context, part jobs.Part, reader *so
 }
 
 // readBlocks hands the blocks of the index to to, some thousand rows at a time.
-func readBlocks(ctx context.Context, index *patientindex.Reader, picker *source.Picker, relations []source.Relation, to ndjson.BlockWriter) error {
+func readBlocks(ctx context.Context, index *patientindex.Reader, fetcher *source.Fetcher, relations []source.Relation, to ndjson.BlockWriter) error {
 	batch := blockBatch{index: index}
 	for {
 		more, err := batch.fill()
@@ -72,7 +72,7 @@ func readBlocks(ctx context.Context, index *patientindex.Reader, picker *source.
 			return err
 		}
 		begins := batch.begins
-		err = picker.Pick(ctx, batch.places, func(n int, row *source.Row) error {
+		err = fetcher.Fetch(ctx, batch.places, func(n int, row *source.Row) error {
 			if len(begins) > 0 && begins[0].at == n {
 				if err := to.Begin(begins[0].id, begins[0].bytes); err != nil {
 					return err
@@ -91,7 +91,7 @@ func readBlocks(ctx context.Context, index *patientindex.Reader, picker *source.
 type blockBatch struct {
 	index  *patientindex.Reader
 	next   *patientindex.Row // read already
-	places []source.Place
+	places []source.RowAddress
 	begins []blockBegin
 }
 

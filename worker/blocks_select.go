@@ -17,8 +17,8 @@ const maxBlocks = 1000
 // compartments says which rows belong to which patients: those that the request
 // asks for, of the types that can be in a compartment; patients first, then by
 // type.
-func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, tables []source.Table, targets targets) (source.Keyed, error) {
-	keyed := source.Keyed{Most: maxBlocks, OnlyKeyed: s.request.Level != jobs.SystemLevel, Wanted: s.wantedPatients()}
+func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, tables []source.Table, targets targets) (source.KeyScan, error) {
+	keyed := source.KeyScan{MaxKeys: maxBlocks, OnlyKeyed: s.request.Level != jobs.SystemLevel, Wanted: s.wantedPatients()}
 	scans, err := s.compartmentScans(tables)
 	if err != nil {
 		return keyed, err
@@ -28,7 +28,7 @@ func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, 
 		if err != nil {
 			return keyed, err
 		}
-		narrowed, err := snapshot.Narrow(ctx, scan)
+		narrowed, err := snapshot.PlanIndexes(ctx, scan)
 		if err != nil {
 			return keyed, &source.TableError{Type: scan.Table.Type, Err: err}
 		}
@@ -42,7 +42,7 @@ func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, 
 			}
 		}
 		for i, relation := range relations {
-			k.Relation, k.Scan.Blocks.ByLookup = relation, narrowed.Members[i].ByLookup
+			k.Relation, k.Scan.Pages.ByLookup = relation, narrowed.Members[i].ByLookup
 			keyed.Relations = append(keyed.Relations, k)
 		}
 	}

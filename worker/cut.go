@@ -69,10 +69,10 @@ func cut(exportID uuid.UUID, scans []reading, sizes partSizes) ([]jobs.PlannedPa
 
 	var parts []jobs.PlannedPart
 	for _, scan := range scans {
-		ranges := source.Plan(scan.Table, target)
+		ranges := source.PageRanges(scan.Table, target)
 		scan.Table.Members = nil // the ranges name them
 		for i, blocks := range ranges {
-			scan.Blocks = blocks
+			scan.Pages = blocks
 			document, err := json.Marshal(scan)
 			if err != nil {
 				return nil, fmt.Errorf("plan %s: %w", scan.Table.Type, err)

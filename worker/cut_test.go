@@ -22,8 +22,8 @@ const (
 // aTable is one of a single member, without TOAST.
 func aTable(name string, bytes int64) reading {
 	return reading{Scan: source.Scan{Table: source.Table{
-		Type: name, Bytes: bytes, Blocks: bytes / block,
-		Members: []source.Member{{Schema: "public", Name: name, Bytes: bytes, Blocks: bytes / block}},
+		Type: name, Bytes: bytes, Pages: bytes / block,
+		Members: []source.Member{{Schema: "public", Name: name, Bytes: bytes, Pages: bytes / block}},
 	}}}
 }
 
@@ -72,7 +72,7 @@ func TestCutProperties(t *testing.T) {
 
 		number, next, total := map[string]int{}, map[string]int64{}, int64(0)
 		for _, part := range parts {
-			blocks := scan(t, part).Blocks
+			blocks := scan(t, part).Pages
 			number[part.ResourceType]++
 			require.Equal(t, fmt.Sprintf("%s/%s.%04d.ndjson.gz", id, part.ResourceType, number[part.ResourceType]), part.ObjectKey)
 			require.Equal(t, next[blocks.Name], blocks.From, "seed %d: after the part before", seed)
@@ -102,7 +102,7 @@ func requireNoShreds(t *testing.T, scans []reading, parts []jobs.PlannedPart, pa
 		}
 	}
 	for _, part := range parts {
-		if size := sizes[scan(t, part).Blocks.Name]; part.Bytes != size {
+		if size := sizes[scan(t, part).Pages.Name]; part.Bytes != size {
 			require.GreaterOrEqual(t, part.Bytes, min(partBytes, minPartBytes)/2-block)
 		}
 	}
@@ -116,7 +116,7 @@ func randomScans(random *rand.Rand) []reading {
 		table := source.Table{Type: fmt.Sprintf("Type%d", i)}
 		for j := range 1 + random.IntN(3) {
 			blocks := random.Int64N(1 << (1 + random.IntN(15)))
-			m := source.Member{Schema: "public", Name: fmt.Sprintf("table_%d_%d", i, j), Blocks: blocks, Bytes: blocks * block}
+			m := source.Member{Schema: "public", Name: fmt.Sprintf("table_%d_%d", i, j), Pages: blocks, Bytes: blocks * block}
 			table.Members = append(table.Members, m)
 			table.Bytes += m.Bytes
 		}

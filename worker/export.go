@@ -105,7 +105,7 @@ func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *so
 		return w.begin(ctx, id)
 	}
 	names := func(ctx context.Context) ([]string, error) { return w.store.Snapshots(ctx, export) }
-	snapshot, err := w.config.Source.AdoptSnapshot(ctx, names)
+	snapshot, err := w.config.Source.ImportSnapshot(ctx, names)
 	if errors.Is(err, source.ErrSnapshotGone) {
 		return w.begin(ctx, id)
 	}

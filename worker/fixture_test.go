@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -141,12 +142,12 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 		Database:     pool,
 		Fit:          opts.fit,
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
-		MaxAge:       opts.maxAge,
-		MaxFileBytes: opts.maxFileBytes,
-		OutageLimit:  opts.outageLimit,
-		PartBytes:    opts.partBytes,
-		Retention:    opts.retention,
-		Slots:        opts.slots,
+		MaxAge:       cmp.Or(opts.maxAge, 24*time.Hour),
+		MaxFileBytes: cmp.Or(opts.maxFileBytes, 4<<30),
+		OutageLimit:  cmp.Or(opts.outageLimit, time.Hour),
+		PartBytes:    cmp.Or(opts.partBytes, 256<<20),
+		Retention:    cmp.Or(opts.retention, 24*time.Hour),
+		Slots:        cmp.Or(opts.slots, runtime.NumCPU()),
 		Source:       src,
 		StopTimeout:  cmp.Or(opts.stopTimeout, time.Millisecond),
 	})

@@ -220,7 +220,7 @@ func (w *partWorker) openReader(ctx context.Context, part jobs.Part) (*source.Re
 	if err != nil {
 		return nil, err
 	}
-	name, err := reader.Share(ctx)
+	name, err := reader.ExportSnapshot(ctx)
 	if err == nil {
 		err = w.store.SharePart(ctx, part, name)
 	}
@@ -235,11 +235,9 @@ func (w *partWorker) openReader(ctx context.Context, part jobs.Part) (*source.Re
 // snapshot has them.
 func (w *partWorker) format(ctx context.Context, part jobs.Part, reader *source.Reader) (ndjson.Format, error) {
 	format := ndjson.Format{
-		FHIR:            part.Request.FHIR,
-		VersionIDString: part.Request.VersionIDString,
-		CreatedAtURL:    part.Request.CreatedAtURL,
-		AttachmentBase:  part.Request.AttachmentBase,
-		Elements:        elements(part.Request, part.ResourceType),
+		FHIR:     part.Request.FHIR,
+		Style:    part.Request.Style,
+		Elements: elements(part.Request, part.ResourceType),
 	}
 	if !format.FHIR {
 		return format, nil

@@ -148,7 +148,7 @@ func planScans(ctx context.Context, wanted selection, snapshot *source.Snapshot,
 		if scan.Only, err = wanted.of(table.Type, targets); err != nil {
 			return nil, err
 		}
-		if scan.Table, err = snapshot.Narrow(ctx, scan); err != nil {
+		if scan.Table, err = snapshot.PlanIndexes(ctx, scan); err != nil {
 			return nil, &source.TableError{Type: table.Type, Err: err}
 		}
 		scan.Only = source.Condition{}

@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
@@ -29,14 +28,9 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultExports      = 16
-	DefaultHistory      = 30 * 24 * time.Hour
-	DefaultMaxAge       = 24 * time.Hour
-	DefaultMaxFileBytes = 4 << 30
-	DefaultOutageLimit  = time.Hour
-	DefaultPartBytes    = 256 << 20
-	DefaultRetention    = 24 * time.Hour
-	DefaultStopTimeout  = 10 * time.Second
+	DefaultExports     = 16
+	DefaultHistory     = 30 * 24 * time.Hour
+	DefaultStopTimeout = 10 * time.Second
 )
 
 // Config is what a Worker works with.
@@ -75,32 +69,27 @@ type Config struct {
 	Logger *slog.Logger
 
 	// MaxAge is how long an export, and with it its snapshot, may live, counted
-	// from the kick-off. Defaults to DefaultMaxAge.
+	// from the kick-off.
 	MaxAge time.Duration
 
 	// MaxFileBytes is how much ndjson, before compression, one file holds at
-	// most. Only a resource that alone is larger makes a file larger. Defaults
-	// to DefaultMaxFileBytes.
+	// most. Only a resource that alone is larger makes a file larger.
 	MaxFileBytes int64
 
 	// OutageLimit is how long an export waits for something that is away, or for
-	// a worker that can do its jobs, before it fails. Defaults to
-	// DefaultOutageLimit.
+	// a worker that can do its jobs, before it fails.
 	OutageLimit time.Duration
 
 	// PartBytes is how much of a table, in bytes on disk, is one part at most.
-	// Defaults to DefaultPartBytes.
 	PartBytes int64
 
 	// Registry gets the worker's metrics, if it is not nil.
 	Registry prometheus.Registerer
 
-	// Retention is how long the files of a completed export stay. Defaults to
-	// DefaultRetention.
+	// Retention is how long the files of a completed export stay.
 	Retention time.Duration
 
-	// Slots bounds how many parts this process reads at the same time. Defaults
-	// to the number of processors.
+	// Slots bounds how many parts this process reads at the same time.
 	Slots int
 
 	// Source is the database of the FHIR tables.
@@ -122,12 +111,6 @@ func (c Config) withDefaults() Config {
 	}
 	c.History = cmp.Or(c.History, DefaultHistory)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
-	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
-	c.MaxFileBytes = cmp.Or(c.MaxFileBytes, DefaultMaxFileBytes)
-	c.OutageLimit = cmp.Or(c.OutageLimit, DefaultOutageLimit)
-	c.PartBytes = cmp.Or(c.PartBytes, DefaultPartBytes)
-	c.Retention = cmp.Or(c.Retention, DefaultRetention)
-	c.Slots = cmp.Or(c.Slots, runtime.NumCPU())
 	c.StopTimeout = cmp.Or(c.StopTimeout, DefaultStopTimeout)
 	c.Window = cmp.Or(c.Window, jobs.DefaultWindow)
 	return c

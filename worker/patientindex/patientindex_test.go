@@ -17,12 +17,12 @@ import (
 
 type row struct {
 	key   string
-	place source.Place
+	place source.RowAddress
 	bytes int64
 }
 
-func at(relation int, block uint32, offset uint16) source.Place {
-	return source.Place{Relation: relation, Address: source.Address{Block: block, Offset: offset}}
+func at(relation int, block uint32, offset uint16) source.RowAddress {
+	return source.RowAddress{Relation: relation, TID: source.TID{Page: block, Offset: offset}}
 }
 
 func write(t testing.TB, target int64, rows ...row) ([]byte, []patientindex.Share) {

@@ -19,7 +19,7 @@ type Row struct {
 	// Key is the key of the row's block. It is valid until the next block begins.
 	Key []byte
 
-	Place source.Place
+	Place source.RowAddress
 
 	// Bytes is what the resource takes on disk.
 	Bytes int64
@@ -63,7 +63,7 @@ func (r *Reader) Next() (Row, error) {
 	block, err2 := r.number(math.MaxUint32)
 	offset, err3 := r.number(math.MaxUint16)
 	size, err4 := r.number(math.MaxInt64)
-	row.Place = source.Place{Relation: int(relation), Address: source.Address{Block: uint32(block), Offset: uint16(offset)}}
+	row.Place = source.RowAddress{Relation: int(relation), TID: source.TID{Page: uint32(block), Offset: uint16(offset)}}
 	row.Bytes = int64(size)
 	return row, broken(errors.Join(err1, err2, err3, err4))
 }

@@ -40,7 +40,7 @@ func NewWriter(w io.Writer, target int64) *Writer {
 
 // Add adds a row of that many bytes to the block of the key. Rows of one key must
 // come one after the other.
-func (w *Writer) Add(key []byte, place source.Place, size int64) error {
+func (w *Writer) Add(key []byte, place source.RowAddress, size int64) error {
 	w.buf = w.buf[:0]
 	if w.share.Rows == 0 || !bytes.Equal(key, w.key) {
 		if w.share.Bytes >= w.target && w.share.Rows > 0 {
@@ -52,8 +52,8 @@ func (w *Writer) Add(key []byte, place source.Place, size int64) error {
 		w.buf = append(binary.AppendUvarint(append(w.buf, markKey), uint64(len(key))), key...)
 	}
 	w.buf = binary.AppendUvarint(append(w.buf, markRow), uint64(place.Relation))
-	w.buf = binary.AppendUvarint(w.buf, uint64(place.Address.Block))
-	w.buf = binary.AppendUvarint(w.buf, uint64(place.Address.Offset))
+	w.buf = binary.AppendUvarint(w.buf, uint64(place.TID.Page))
+	w.buf = binary.AppendUvarint(w.buf, uint64(place.TID.Offset))
 	w.buf = binary.AppendUvarint(w.buf, uint64(size))
 	w.share.Rows++
 	w.share.Bytes += size

@@ -12,29 +12,29 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Picker reads rows by their addresses, under the snapshot of a Reader.
-type Picker struct {
+// Fetcher reads rows by their addresses, under the snapshot of a Reader.
+type Fetcher struct {
 	reader    *Reader
 	relations []Relation
 }
 
-// Place is where a row lies: the place of its relation in the Picker's list, and
+// RowAddress is where a row lies: the place of its relation in the Fetcher's list, and
 // its address there.
-type Place struct {
+type RowAddress struct {
 	Relation int
-	Address  Address
+	TID  TID
 }
 
-// Picker returns one for these relations. ErrRewritten if one of them is no
+// NewFetcher returns one for these relations. ErrRewritten if one of them is no
 // longer as the snapshot shows it; else all are kept so until the Reader is
 // closed.
-func (r *Reader) Picker(ctx context.Context, relations []Relation) (*Picker, error) {
+func (r *Reader) NewFetcher(ctx context.Context, relations []Relation) (*Fetcher, error) {
 	for _, relation := range relations {
 		if err := r.pinRelation(ctx, relation); err != nil {
 			return nil, fmt.Errorf("source: %w", err)
 		}
 	}
-	return &Picker{r, relations}, nil
+	return &Fetcher{r, relations}, nil
 }
 
 const (
@@ -54,10 +54,10 @@ CROSS JOIN LATERAL (
 // errRowGone means that the server has not given each row in its turn.
 var errRowGone = errors.New("a row is not where the snapshot had it")
 
-// Pick hands fn the rows at these places, in this order, each with its place's
+// Fetch hands fn the rows at these places, in this order, each with its place's
 // number. It asks for all of them at once: there should be some thousands. It is
 // otherwise as Scan.
-func (p *Picker) Pick(ctx context.Context, places []Place, fn func(n int, row *Row) error) error {
+func (p *Fetcher) Fetch(ctx context.Context, places []RowAddress, fn func(n int, row *Row) error) error {
 	if len(places) == 0 {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (p *Picker) Pick(ctx context.Context, places []Place, fn func(n int, row *R
 }
 
 // query asks for the places.
-func (p *Picker) query(places []Place) query {
+func (p *Fetcher) query(places []RowAddress) query {
 	used := make([]bool, len(p.relations))
 	addresses, numbers := []byte{'{'}, []byte{'{'}
 	for i, place := range places {
@@ -97,7 +97,7 @@ func (p *Picker) query(places []Place) query {
 			addresses, numbers = append(addresses, ','), append(numbers, ',')
 		}
 		used[place.Relation] = true
-		addresses = place.Address.appendText(addresses)
+		addresses = place.TID.appendText(addresses)
 		numbers = strconv.AppendInt(numbers, int64(place.Relation), 10)
 	}
 	var from []string

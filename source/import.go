@@ -15,14 +15,14 @@ const (
 	adoptPause  = 25 * time.Millisecond
 )
 
-// AdoptSnapshot opens a snapshot that shows the state of others, which are held
+// ImportSnapshot opens a snapshot that shows the state of others, which are held
 // elsewhere and all show the same. It then lives on its own, under an ID of its
 // own, but without TransactionTime, which only the first holder knows.
 //
 // ids lists the IDs of the others as they are at the moment; it is asked again,
 // for new ones, when none of them is there any more. ErrSnapshotGone if that does
 // not help either, or if there is no way to the server that holds them.
-func (s *Source) AdoptSnapshot(ctx context.Context, ids func(context.Context) ([]string, error)) (*Snapshot, error) {
+func (s *Source) ImportSnapshot(ctx context.Context, ids func(context.Context) ([]string, error)) (*Snapshot, error) {
 	sn := s.newSnapshot(nil)
 	if err := s.adopt(ctx, sn, ids); err != nil {
 		err = fmt.Errorf("source: adopt snapshot: %w", err)

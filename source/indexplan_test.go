@@ -25,7 +25,7 @@ const partitions = `CREATE TABLE patient (id text, txid bigint, ts timestamptz, 
 	CREATE TABLE patient_old PARTITION OF patient FOR VALUES FROM (0) TO (2880);
 	CREATE TABLE patient_new PARTITION OF patient FOR VALUES FROM (2880) TO (20000);`
 
-func TestNarrow(t *testing.T) {
+func TestPlanIndexes(t *testing.T) {
 	t.Parallel()
 	lateChange := time.Date(2024, 1, 7, 12, 0, 0, 0, time.UTC) // of which there were 640 or so
 	earlyChange := time.Date(2024, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -51,11 +51,11 @@ func TestNarrow(t *testing.T) {
 			require.NoError(t, err)
 			table := tables[0]
 
-			same, err := sn.Narrow(t.Context(), source.Scan{Table: table})
+			same, err := sn.PlanIndexes(t.Context(), source.Scan{Table: table})
 			require.NoError(t, err)
 			require.Equal(t, table, same, "all is wanted")
 
-			got, err := sn.Narrow(t.Context(), source.Scan{Table: table, ChangedAfter: test.since})
+			got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: table, ChangedAfter: test.since})
 			require.NoError(t, err)
 			require.Len(t, got.Members, len(test.whole))
 			var bytes int64
@@ -75,15 +75,15 @@ func TestNarrow(t *testing.T) {
 			}
 
 			ids := 0
-			for _, blocks := range source.Plan(got, 100<<10) {
-				ids += len(f.ids(t, source.Scan{Table: table, ChangedAfter: test.since, Blocks: blocks}))
+			for _, blocks := range source.PageRanges(got, 100<<10) {
+				ids += len(f.ids(t, source.Scan{Table: table, ChangedAfter: test.since, Pages: blocks}))
 			}
 			require.Len(t, f.ids(t, source.Scan{Table: table, ChangedAfter: test.since}), ids)
 		})
 	}
 }
 
-func TestNarrowCreated(t *testing.T) {
+func TestPlanIndexesCreated(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+changes+`UPDATE patient SET cts = ts; CREATE INDEX ON patient (cts); ANALYZE`)
 	sn := f.snapshot(t)
@@ -91,17 +91,17 @@ func TestNarrowCreated(t *testing.T) {
 	require.NoError(t, err)
 	since := time.Date(2024, 1, 7, 12, 0, 0, 0, time.UTC)
 
-	got, err := sn.Narrow(t.Context(), source.Scan{Table: tables[0], CreatedAfter: since})
+	got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: tables[0], CreatedAfter: since})
 	require.NoError(t, err)
 	require.True(t, got.Members[0].Whole)
-	got, err = sn.Narrow(t.Context(), source.Scan{Table: tables[0], ChangedAfter: since})
+	got, err = sn.PlanIndexes(t.Context(), source.Scan{Table: tables[0], ChangedAfter: since})
 	require.NoError(t, err)
 	require.False(t, got.Members[0].Whole)
 }
 
 // What an index finds of a lookup is read so, if that is little, and nothing is
 // read where there is nothing to find.
-func TestNarrowLookup(t *testing.T) {
+func TestPlanIndexesLookup(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+changes+`CREATE INDEX ON patient USING gin (resource jsonb_path_ops); ANALYZE`)
 	sn := f.snapshot(t)
@@ -110,7 +110,7 @@ func TestNarrowLookup(t *testing.T) {
 	table := tables[0]
 
 	narrow := func(documents string) source.Table {
-		got, err := sn.Narrow(t.Context(), source.Scan{Table: table, Only: source.Condition{
+		got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: table, Only: source.Condition{
 			Where: `EXISTS (SELECT FROM unnest($1::jsonb[]) AS d WHERE r.resource @> d) AND r.id <> $2::text`,
 			Lookup: `SELECT r.ctid FROM unnest($1::jsonb[]) AS d CROSS JOIN LATERAL (
 				SELECT r.ctid FROM {rows} AS r WHERE r.resource @> d OFFSET 0) AS r`,
@@ -124,21 +124,21 @@ func TestNarrowLookup(t *testing.T) {
 	require.True(t, got.Members[0].ByLookup)
 	require.True(t, got.Members[0].Whole)
 	require.Less(t, got.Bytes, table.Bytes/5000)
-	require.Len(t, source.Plan(got, 1), 1)
+	require.Len(t, source.PageRanges(got, 1), 1)
 
-	require.Empty(t, source.Plan(narrow(`{"{\"text\": \"none\"}"}`), 1))
+	require.Empty(t, source.PageRanges(narrow(`{"{\"text\": \"none\"}"}`), 1))
 	require.False(t, narrow(`{"{}"}`).Members[0].ByLookup, "all that there is")
 }
 
 // Without an index, a lookup would read the table for each thing it looks for.
-func TestNarrowLookupWithoutIndex(t *testing.T) {
+func TestPlanIndexesLookupWithoutIndex(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+changes)
 	sn := f.snapshot(t)
 	tables, err := sn.Tables(t.Context(), []string{"Patient"})
 	require.NoError(t, err)
 	only := source.Condition{Where: `r.resource @> $1::jsonb`, Lookup: `SELECT r.ctid FROM {rows} AS r WHERE r.resource @> $1::jsonb`, Args: []string{`{"a":1}`}, LookupArgs: 1}
-	got, err := sn.Narrow(t.Context(), source.Scan{Table: tables[0], Only: only})
+	got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: tables[0], Only: only})
 	require.NoError(t, err)
 	require.Equal(t, tables[0], got)
 }

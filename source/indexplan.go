@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Narrow returns the scan's table as the scan finds it: a member whose rows
+// PlanIndexes returns the scan's table as the scan finds it: a member whose rows
 // PostgreSQL would look up in an index, or that the scan's Lookup finds by one,
 // is to be read in one go, and its Bytes are only those that are expected to be
-// wanted. Cut into block ranges, it would be read whole. One of which a Lookup
+// wanted. Cut into page ranges, it would be read whole. One of which a Lookup
 // finds nothing is empty. A scan without conditions finds the table as it is.
-func (sn *Snapshot) Narrow(ctx context.Context, scan Scan) (Table, error) {
+func (sn *Snapshot) PlanIndexes(ctx context.Context, scan Scan) (Table, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
 	return narrowTable(ctx, sn.conn.PgConn(), scan)
@@ -42,11 +42,11 @@ func narrowTable(ctx context.Context, conn *pgconn.PgConn, scan Scan) (Table, er
 
 // narrow asks the planner how it would read the member.
 func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m Member) (Member, error) {
-	if m.Whole || m.Blocks == 0 {
+	if m.Whole || m.Pages == 0 {
 		return m, nil
 	}
-	scan.Blocks = BlockRange{Schema: m.Schema, Name: m.Name}
-	all, err := explain(ctx, conn, Scan{Table: scan.Table, Blocks: scan.Blocks}.query())
+	scan.Pages = PageRange{Schema: m.Schema, Name: m.Name}
+	all, err := explain(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.query())
 	if err != nil {
 		return m, err
 	}
@@ -93,10 +93,10 @@ const (
 func tryLookup(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows float64) (found int64, few bool, err error) {
 	most := int64(min(max(rows/lookupShare, lookupRows), maxLookupRows))
 	q := scan.countLookup(most + 1)
-	scan.Blocks.ByLookup = true
+	scan.Pages.ByLookup = true
 	for _, asked := range []query{q, scan.query()} {
 		plan, err := explain(ctx, conn, asked)
-		if err != nil || plan.reads(scan.Blocks.Name) {
+		if err != nil || plan.reads(scan.Pages.Name) {
 			return 0, false, err
 		}
 	}

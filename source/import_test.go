@@ -35,7 +35,7 @@ func TestAdoptSnapshot(t *testing.T) {
 	f.exec(t, `DELETE FROM patient`)
 
 	asked := 0
-	adopted, err := f.source.AdoptSnapshot(t.Context(), func(context.Context) ([]string, error) {
+	adopted, err := f.source.ImportSnapshot(t.Context(), func(context.Context) ([]string, error) {
 		asked++
 		return [][]string{{gone.ID}, {}, {gone.ID, first.ID}}[asked-1], nil
 	})
@@ -54,14 +54,14 @@ func TestAdoptSnapshotInVain(t *testing.T) {
 	f := newFixture(t, aidbox("patient"))
 	gone := f.snapshot(t)
 	f.letGo(t, gone)
-	_, err := f.source.AdoptSnapshot(t.Context(), func(context.Context) ([]string, error) { return []string{gone.ID}, nil })
+	_, err := f.source.ImportSnapshot(t.Context(), func(context.Context) ([]string, error) { return []string{gone.ID}, nil })
 	require.ErrorIs(t, err, source.ErrSnapshotGone)
 
 	away := errors.New("the list is not there")
-	_, err = f.source.AdoptSnapshot(t.Context(), func(context.Context) ([]string, error) { return nil, away })
+	_, err = f.source.ImportSnapshot(t.Context(), func(context.Context) ([]string, error) { return nil, away })
 	require.ErrorIs(t, err, away)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = f.source.AdoptSnapshot(ctx, func(context.Context) ([]string, error) { cancel(); return nil, nil })
+	_, err = f.source.ImportSnapshot(ctx, func(context.Context) ([]string, error) { cancel(); return nil, nil })
 	require.ErrorIs(t, err, context.Canceled)
 }
