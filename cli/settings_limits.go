@@ -9,7 +9,7 @@ type limitSettings struct {
 	ClientRequests      int  `env:"SLUICE_CLIENT_REQUESTS" default:"6000" help:"How many requests of any kind one client may send a minute; 0 means no limit."`
 	ClientStoredExports int  `env:"SLUICE_CLIENT_STORED_EXPORTS" default:"1000" help:"Maximum exports of one client that run or have files in the bucket (0 = unlimited). Beyond it, kick-offs are refused."`
 	ClientStoredBytes   size `env:"SLUICE_CLIENT_STORED_BYTES" default:"1TiB" help:"Maximum bytes of files that one client has in the bucket when it kicks off an export (0 = unlimited)."`
-	Failures            int  `env:"SLUICE_FAILURES" default:"30" help:"How many times a minute wrong secrets and assertions are looked at, from one address or in the name of one client from where it is not known; 0 means no limit."`
+	Failures            int  `env:"SLUICE_FAILURES" default:"30" help:"Maximum failed logins per minute, per address and per client (0 = unlimited)."`
 }
 
 // Validate checks what has no meaning below zero.
