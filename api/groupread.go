@@ -11,6 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // How many Groups are read at the same time, and by one client. Each is held in
@@ -63,7 +64,7 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 		return false, err
 	}
 	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: fhirType(c)}
-	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
+	scan := source.Scan{Table: table, Only: sqltext.Condition{Where: sqltext.New("r.id = {id}", sqltext.Values{"id": sqltext.Arg(id, "text")})}}
 	result, err := ndjson.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
 		return body.abortOn(a.config.Source.Scan(ctx, scan, fn))
 	}, ndjson.Options{Format: format})

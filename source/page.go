@@ -3,8 +3,9 @@ package source
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Page hands fn at most limit rows of the scan in the order of their ids: those
@@ -12,13 +13,11 @@ import (
 // serves it. It is otherwise as Source.Scan.
 func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, fn func(*Row) error) error {
 	if after != "" {
-		only := scan.Only
-		args := slices.Concat(only.Args, []string{after})
-		behind := "r.id > $" + strconv.Itoa(len(args)) + "::text"
-		if only.Where != "" {
-			behind = "(" + only.Where + ") AND " + behind
+		next := sqltext.New("r.id > {after}", sqltext.Values{"after": sqltext.Arg(after, "text")})
+		if !scan.Only.Where.IsEmpty() {
+			next = sqltext.New("({where}) AND {next}", sqltext.Values{"where": scan.Only.Where, "next": next})
 		}
-		scan.Only = Condition{Where: behind, Args: args}
+		scan.Only = sqltext.Condition{Where: next}
 	}
 	conn, err := s.acquire(ctx)
 	if err != nil {
@@ -27,6 +26,6 @@ func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, f
 	defer conn.Release()
 
 	q := scan.rows(fn)
-	q.sql += " ORDER BY r.id LIMIT " + strconv.Itoa(limit)
+	q.statement = sqltext.Concat(q.statement, sqltext.Text(" ORDER BY r.id LIMIT "+strconv.Itoa(limit)))
 	return conn.run(ctx, q, s.pace)
 }

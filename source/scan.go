@@ -3,13 +3,12 @@ package source
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // settleTime is how long a scan that was cut short waits at most for the server
@@ -37,8 +36,8 @@ type Scan struct {
 	// Pages limits the scan to a share of the table.
 	Pages PageRange
 
-	// Only, if set, leaves out the rows that do not meet it.
-	Only Condition
+	// Only selects rows. It is not part of the scan's JSON.
+	Only sqltext.Condition `json:"-"`
 
 	// Without names members of the resources that the server leaves out.
 	Without []string
@@ -71,7 +70,7 @@ func (s *Source) scan(ctx context.Context, scan Scan, each EachFunc) error {
 // rows is the statement of a scan that hands its rows to fn.
 func (scan Scan) rows(fn func(*Row) error) query {
 	var row Row
-	q := scan.query()
+	q := query{relation: quote(scan.Table.Schema, scan.Table.Name), statement: scan.statement()}
 	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(scan.Table, fields) }
 	q.each = func(values [][]byte) (size int, err error) {
 		if err := row.decode(scan.Table, values); err != nil {
@@ -84,10 +83,8 @@ func (scan Scan) rows(fn func(*Row) error) query {
 
 // query is a statement whose rows are worked on as they come.
 type query struct {
-	relation string // what it reads, as errors call it
-	sql      string
-	params   [][]byte
-	types    []uint32 // of params
+	relation  string // what it reads, as errors call it
+	statement sqltext.Fragment
 
 	// check looks at the columns of the result.
 	check func(fields []pgconn.FieldDescription) error
@@ -103,7 +100,8 @@ func (q query) run(ctx context.Context, conn *pgconn.PgConn, pace *pace) error {
 	defer stop()
 
 	binary := []int16{pgtype.BinaryFormatCode}
-	result := conn.ExecParams(ctx, q.sql, q.params, q.types, nil, binary)
+	sql, args := q.statement.Statement()
+	result := conn.ExecParams(ctx, sql, args, nil, nil, binary)
 
 	fnErr := q.eachRow(ctx, result, &meter{pace: pace})
 	if fnErr != nil {
@@ -168,83 +166,4 @@ func settle(conn *pgconn.PgConn) {
 			_ = conn.CancelRequest(ctx)
 		}
 	}
-}
-
-// relation names what is read: one relation only, or the table with all that
-// belongs to it.
-func (scan Scan) relation() (schema, name string, only bool) {
-	if scan.Pages.Name != "" {
-		return scan.Pages.Schema, scan.Pages.Name, true
-	}
-	return scan.Table.Schema, scan.Table.Name, false
-}
-
-// query builds the statement of a scan, without what becomes of its rows. It
-// has no ORDER BY and no cursor, so that the first row comes at once.
-func (scan Scan) query() query {
-	q, relation, limits := scan.begin()
-	resource := "r.resource"
-	if len(scan.Without) > 0 {
-		q.params = append(q.params, []byte(strings.Join(scan.Without, ",")))
-		q.types = append(q.types, pgtype.TextOID)
-		resource = "CASE jsonb_typeof(r.resource) WHEN 'object' THEN r.resource - string_to_array($" +
-			strconv.Itoa(len(q.params)) + ", ',') ELSE r.resource END"
-	}
-	conditions := slices.Concat(limits, scan.Only.conditions(relation, limits, scan.Pages.ByLookup))
-	q.sql = "SELECT " + scan.columns(resource) + " FROM " + relation + where(conditions)
-	return q
-}
-
-// countLookup builds the statement that counts what the scan's Lookup finds, up
-// to a limit.
-func (scan Scan) countLookup(limit int64) query {
-	scan.Only = Condition{Lookup: scan.Only.Lookup, Args: scan.Only.Args[:scan.Only.LookupArgs]}
-	q, relation, limits := scan.begin()
-	q.sql = fmt.Sprintf("SELECT count(*) FROM (%s LIMIT %d) AS found", scan.Only.lookup(relation, limits), limit)
-	return q
-}
-
-// begin binds the scan's values and says what it reads: the relation, which it
-// calls r, within limits of time and blocks.
-func (scan Scan) begin() (q query, relation string, limits []string) {
-	q = query{relation: quote(scan.Table.Schema, scan.Table.Name)}
-	limits = scan.limit(&q)
-	schema, name, only := scan.relation()
-	return q, scan.Table.from(schema, name, only) + " AS r", limits
-}
-
-// columns are those that checkColumns knows, of a row r with a resource.
-func (scan Scan) columns(resource string) string {
-	created := "NULL::timestamptz"
-	if scan.Table.HasCreated {
-		created = "r.cts"
-	}
-	return "r.id, r.txid, r.ts, " + created + ", " + resource
-}
-
-// limit binds the arguments of the scan and returns the conditions that limit it
-// by times and blocks. Those of Only come with conditions of its own.
-func (scan Scan) limit(q *query) (limits []string) {
-	q.bind(scan.Only.Args)
-	bound := func(column, operator string, t time.Time) {
-		if !t.IsZero() {
-			q.params = append(q.params, formatTime(t))
-			q.types = append(q.types, pgtype.TimestamptzOID)
-			limits = append(limits, column+" "+operator+" $"+strconv.Itoa(len(q.params)))
-		}
-	}
-	createdColumn := "r.ts"
-	if scan.Table.HasCreated {
-		createdColumn = "r.cts"
-	}
-	bound(createdColumn, ">", scan.CreatedAfter)
-	bound("r.ts", ">", scan.ChangedAfter)
-	bound("r.ts", "<", scan.ChangedBefore)
-	if scan.Pages.From > 0 {
-		limits = append(limits, fmt.Sprintf("r.ctid >= '(%d,0)'", scan.Pages.From))
-	}
-	if scan.Pages.To > 0 {
-		limits = append(limits, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Pages.To))
-	}
-	return limits
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // maxBlocks is how many blocks a resource goes into at the most. A Group that
@@ -35,7 +36,7 @@ func (s selection) compartments(ctx context.Context, snapshot *source.Snapshot, 
 		k := source.KeyedRelation{Scan: scan, References: search.References(scan.Table.Type, "r")}
 		switch scan.Table.Type {
 		case patientType:
-			k.First = "k.id = k.key"
+			k.First = sqltext.Text("k.id = k.key")
 		case provenanceType:
 			if k, err = s.provenanceBlocks(scan, targets); err != nil {
 				return keyed, err
@@ -58,10 +59,10 @@ func (s selection) provenanceBlocks(scan source.Scan, targets targets) (source.K
 	}
 	if s.request.Associated != jobs.NoneAssociated {
 		scan = planProvenance(s.request, scan)
-		scan.Only = source.Condition(about.Condition().SQL())
+		scan.Only = about.Condition()
 	}
 	about.Whose = &search.Patients{} // in how many blocks it would be counts, too
-	return source.KeyedRelation{Scan: scan, Keys: source.KeysByID(about.Keys())}, nil
+	return source.KeyedRelation{Scan: scan, Keys: about.Keys()}, nil
 }
 
 // compartmentScans says what is wanted of the tables by times and filters; whose
@@ -78,7 +79,7 @@ func (s selection) compartmentScans(tables []source.Table) ([]source.Scan, error
 			return nil, err
 		}
 		if s.patients.IDs != nil && table.Type != provenanceType {
-			if whose := search.All(s.whose(table.Type), wanted); whose.SQL().Lookup != "" {
+			if whose := search.All(s.whose(table.Type), wanted); !whose.Lookup.IsEmpty() {
 				wanted = whose
 			}
 		}
@@ -87,7 +88,7 @@ func (s selection) compartmentScans(tables []source.Table) ([]source.Scan, error
 			CreatedAfter:  s.request.CreatedAfter,
 			ChangedAfter:  s.request.ChangedAfter,
 			ChangedBefore: s.request.ChangedBefore,
-			Only:          source.Condition(wanted.SQL()),
+			Only:          wanted,
 		})
 	}
 	slices.SortStableFunc(scans, func(a, b source.Scan) int {
@@ -102,14 +103,14 @@ func (s selection) compartmentScans(tables []source.Table) ([]source.Scan, error
 	return scans, nil
 }
 
-// wantedPatients selects the ids of the patients whose blocks are wanted; without
-// SQL, all are.
-func (s selection) wantedPatients() source.Lookup {
+// wantedPatients returns a SELECT of the ids of the patients whose blocks are wanted. It
+// is empty if all are.
+func (s selection) wantedPatients() sqltext.Fragment {
 	switch {
 	case s.patients.IDs != nil:
-		return source.Lookup(search.IDs(s.patients.IDs))
+		return search.IDs(s.patients.IDs)
 	case s.patients.Group != nil:
-		return source.Lookup(s.patients.Group.Patients(0))
+		return s.patients.Group.Patients(0)
 	}
-	return source.Lookup{}
+	return sqltext.Fragment{}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 )
@@ -27,9 +26,9 @@ func findMembers(ctx context.Context, request jobs.Request, snapshot *source.Sna
 	group := groupOf(request, snapshot.TransactionTime, tables)
 	query := group.Patients(keptMembers + 1)
 	if len(request.Patients) > 0 {
-		query = group.Among(request.Patients)
+		query = group.Members(request.Patients)
 	}
-	ids, err := lookup(ctx, snapshot, query)
+	ids, err := snapshot.Lookup(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("find the members of the group: %w", err)
 	}
@@ -37,14 +36,4 @@ func findMembers(ctx context.Context, request jobs.Request, snapshot *source.Sna
 		return nil, nil
 	}
 	return ids, nil
-}
-
-// lookup returns the ids that a query finds: none are not nil.
-func lookup(ctx context.Context, snapshot *source.Snapshot, query search.Query) ([]string, error) {
-	ids := []string{}
-	err := snapshot.Lookup(ctx, source.Lookup{SQL: query.SQL, Args: query.Args}, func(id []byte) error {
-		ids = append(ids, string(id))
-		return nil
-	})
-	return ids, err
 }

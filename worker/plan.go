@@ -151,7 +151,6 @@ func planScans(ctx context.Context, wanted selection, snapshot *source.Snapshot,
 		if scan.Table, err = snapshot.PlanIndexes(ctx, scan); err != nil {
 			return nil, &source.TableError{Type: table.Type, Err: err}
 		}
-		scan.Only = source.Condition{}
 		scans[i].Scan = scan
 		if table.Type == provenanceType {
 			scans[i].Targets = targets

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // selection says which resources an export has.
@@ -63,50 +64,50 @@ func (s selection) ofSome() bool {
 // of is what is wanted of the resources of a type, apart from when they were
 // changed: whose they are, and what the filters say. The targets are those of
 // Provenance.
-func (s selection) of(resourceType string, targets targets) (source.Condition, error) {
+func (s selection) of(resourceType string, targets targets) (sqltext.Condition, error) {
 	filters, err := s.filters(resourceType)
 	if err != nil {
-		return source.Condition{}, err
+		return sqltext.Condition{}, err
 	}
 	whose := s.whose(resourceType)
 	if resourceType == provenanceType && targets != nil {
 		about, err := s.about(targets)
 		if err != nil {
-			return source.Condition{}, err
+			return sqltext.Condition{}, err
 		}
 		whose = about.Condition()
 	}
-	return source.Condition(search.All(whose, filters).SQL()), nil
+	return search.All(whose, filters), nil
 }
 
 // ofDeleted is what is wanted of the versions of deleted resources of a type: all
 // where all patients' resources are, since to say too much of what is gone does no
 // harm.
-func (s selection) ofDeleted(resourceType string, targets targets) source.Condition {
+func (s selection) ofDeleted(resourceType string, targets targets) sqltext.Condition {
 	switch {
 	case !s.ofSome():
-		return source.Condition{}
+		return sqltext.Condition{}
 	case resourceType == provenanceType:
-		return source.Condition(s.aboutAny(targets).Condition().SQL())
+		return s.aboutAny(targets).Condition()
 	}
-	return source.Condition(s.whose(resourceType).SQL())
+	return s.whose(resourceType)
 }
 
 // whose says whose resources of a type are wanted.
-func (s selection) whose(resourceType string) search.Condition {
+func (s selection) whose(resourceType string) sqltext.Condition {
 	if s.request.Level == jobs.SystemLevel {
-		return search.Condition{}
+		return sqltext.Condition{}
 	}
 	return s.patients.Compartment(resourceType)
 }
 
 // filters are those of the kick-off for a type.
-func (s selection) filters(resourceType string) (search.Condition, error) {
+func (s selection) filters(resourceType string) (sqltext.Condition, error) {
 	var filters []search.Filter
 	for _, query := range s.request.Filters[resourceType] {
 		filter, err := search.Parse(resourceType, query)
 		if err != nil { // the kick-off was checked
-			return search.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
+			return sqltext.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
 		}
 		filters = append(filters, filter)
 	}
