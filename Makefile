@@ -20,7 +20,7 @@ ROWS ?=
 JSON ?=
 
 # They reach the stand as environment, so that no shell reads them twice, and
-# unexpanded, so that RUN='psql "$SLUICE_DATABASE_URL"' means what it says; who
+# unexpanded, so that RUN='psql "$SLUICE_SOURCE_URL"' means what it says; who
 # writes $$ as in a Makefile is understood as well.
 unexport RUN TEST ARGS FAULT ONLY JSON
 export STAND_RUN = $(subst $$$$,$$,$(value RUN))

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/fhir"
 )
 
 // documented puts the resources of Aidbox's documentation of $dump into their
@@ -84,8 +85,7 @@ func TestDocumentedBytes(t *testing.T) {
 func TestFormatSettings(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) {
-		config.VersionIDString = true
-		config.CreatedAtURL = "https://example.org/created-at"
+		config.Style = fhir.Style{VersionIDAsString: true, CreatedAtURL: "https://example.org/created-at"}
 	})
 	b.documented(t)
 

@@ -52,8 +52,8 @@ func (a *API) export(c *gin.Context, client auth.Client, request jobs.Request) e
 
 // readExport adds the parameters of a kick-off to the request.
 func (a *API) readExport(ctx context.Context, params *parameters, client auth.Client, request jobs.Request) (_ jobs.Request, err error) {
-	request.FHIR, request.VersionIDString, request.CreatedAtURL = true, true, a.config.CreatedAtURL
-	request.AttachmentBase = a.config.AttachmentBase
+	request.FHIR, request.Style = true, a.config.Style
+	request.Style.VersionIDAsString = true
 	request.Types, request.Existing, err = a.readTypes(ctx, params, client, request.Level)
 	if err = params.refuse(err); err != nil {
 		return request, err
@@ -94,12 +94,11 @@ func readPeriod(params *parameters) (after, before time.Time) {
 // files.
 func (a *API) acceptDump(c *gin.Context, client auth.Client, request dumpRequest) error {
 	return a.accept(c, client, jobs.Request{
-		Types:           []string{request.table.Type},
-		Existing:        true,
-		CreatedAfter:    request.since,
-		FHIR:            request.format.FHIR,
-		VersionIDString: request.format.VersionIDString,
-		CreatedAtURL:    request.format.CreatedAtURL,
+		Types:        []string{request.table.Type},
+		Existing:     true,
+		CreatedAfter: request.since,
+		FHIR:         request.format.FHIR,
+		Style:        request.format.Style,
 	}, []string{respondAsync})
 }
 
@@ -121,7 +120,7 @@ func limitReached(limit *jobs.LimitError) error {
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success"), and which of its preferences were applied.
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request, preferences []string) error {
-	if wait := a.kickOffs.takeAt(client.ID, client.Rates.KickOffs); wait > 0 {
+	if wait := a.kickOffRate.TakePerMinute(client.ID, client.Rates.KickOffs.Or(a.config.ClientKickOffs)); wait > 0 {
 		return throttled("the client kicks off exports too often", wait)
 	}
 	// A POST keeps its parameters in the body, so its URL has none.

@@ -60,13 +60,12 @@ func TestKickOff(t *testing.T) {
 	require.Equal(t, jobs.Accepted, export.State)
 	require.Equal(t, clientID, export.ClientID)
 	require.Equal(t, jobs.Request{
-		URL:             b.url + "/fhir/$export?_type=Patient&_since=2020",
-		Types:           []string{"Patient"},
-		Existing:        true,
-		ChangedAfter:    time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
-		FHIR:            true,
-		VersionIDString: true,
-		CreatedAtURL:    fhir.DefaultCreatedAtURL,
+		URL:          b.url + "/fhir/$export?_type=Patient&_since=2020",
+		Types:        []string{"Patient"},
+		Existing:     true,
+		ChangedAfter: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
+		FHIR:         true,
+		Style:        fhir.Style{VersionIDAsString: true, CreatedAtURL: fhir.DefaultCreatedAtURL},
 	}, export.Request)
 
 	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM sluice.export`))
@@ -165,7 +164,7 @@ func TestDumpAsExport(t *testing.T) {
 			Types:        []string{"Patient"},
 			Existing:     true,
 			CreatedAfter: time.Date(2021, 6, 10, 8, 26, 10, 0, time.UTC),
-			CreatedAtURL: fhir.DefaultCreatedAtURL,
+			Style:        fhir.Style{CreatedAtURL: fhir.DefaultCreatedAtURL},
 		}, export.Request)
 	}
 	require.True(t, b.kickOff(t, "/Patient/$dump?fhir=true&gzip=true", "Prefer", "respond-async").Request.FHIR)

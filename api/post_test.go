@@ -49,15 +49,14 @@ func TestPost(t *testing.T) {
 	export, err := b.exports.Get(t.Context(), requireAccepted(t, got, b.url))
 	require.NoError(t, err)
 	require.Equal(t, jobs.Request{
-		URL:             b.url + "/fhir/$export",
-		Types:           []string{"Patient", "Observation", "Group"},
-		Existing:        true,
-		ChangedAfter:    time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
-		ChangedBefore:   time.Date(2020, 12, 31, 23, 0, 0, 500_000_000, time.UTC),
-		FHIR:            true,
-		RawGzip:         true,
-		VersionIDString: true,
-		CreatedAtURL:    "ex:createdAt",
+		URL:           b.url + "/fhir/$export",
+		Types:         []string{"Patient", "Observation", "Group"},
+		Existing:      true,
+		ChangedAfter:  time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
+		ChangedBefore: time.Date(2020, 12, 31, 23, 0, 0, 500_000_000, time.UTC),
+		FHIR:          true,
+		RawGzip:       true,
+		Style:         fhir.Style{VersionIDAsString: true, CreatedAtURL: "ex:createdAt"},
 	}, export.Request)
 
 	for _, test := range []struct{ contentType, body string }{

@@ -110,13 +110,14 @@ func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *tes
 	config := api.Config{
 		Bucket:        b.bucket,
 		Clients:       b.clients,
-		CreatedAtURL:  fhir.DefaultCreatedAtURL,
 		DrainTimeout:  patience,
+		Dumps:         8,
 		Exports:       b.exports,
-		Failures:      -1, // many tests fail on purpose
+		LinkLife:      time.Hour,
 		Logger:        slog.New(slog.NewJSONHandler(b.logs, nil)),
 		ResourceTypes: fhir.R4().ResourceTypes(),
 		Source:        b.source,
+		Style:         fhir.Style{CreatedAtURL: fhir.DefaultCreatedAtURL},
 		Tokens:        b.tokens,
 	}
 	for _, change := range adjust {

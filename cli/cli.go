@@ -29,7 +29,7 @@ resource type as ndjson; GET /fhir/$export becomes files in an S3 bucket.
 
 A first run:
 
-  export SLUICE_DATABASE_URL=postgres://user:password@host/database
+  export SLUICE_SOURCE_URL=postgres://user:password@host/database
   export SLUICE_S3_URL=https://key:secret@host/bucket/prefix
   sluice migrate
   sluice client add my-client --scope 'system/*.rs'

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -14,8 +13,7 @@ import (
 type loadCommand struct {
 	Paths []string `arg:"" name:"path" help:"Files of ndjson or pipes, gzipped or not; folders of them; - is standard input."`
 
-	SourceURL    string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database to load into. Defaults to SLUICE_DATABASE_URL."`
-	DatabaseURL  string `name:"database-url" env:"SLUICE_DATABASE_URL" placeholder:"URL" hidden:""`
+	SourceURL    string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"Database to load into: postgres://user:password@host:port/database."`
 	SourceSchema string `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables; made where it is missing."`
 	rowSecuritySettings
 	CreatedAtURL string      `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"ex:createdAt" help:"The URL of the extension that holds meta.createdAt in FHIR."`
@@ -36,10 +34,7 @@ becomes its next version.
 // Validate asks for what has no default.
 func (cmd *loadCommand) Validate() error {
 	if cmd.SourceURL == "" {
-		cmd.SourceURL = cmd.DatabaseURL
-	}
-	if cmd.SourceURL == "" {
-		return errors.New("no database: set SLUICE_SOURCE_URL (--source-url), such as postgres://user:password@host/database")
+		return errNoDatabase
 	}
 	return nil
 }

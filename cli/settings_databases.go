@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,12 +17,14 @@ import (
 )
 
 type stateSettings struct {
-	DatabaseURL   string `name:"database-url" env:"SLUICE_DATABASE_URL" placeholder:"URL" help:"The state database: postgres://user:password@host:port/database. Defaults to the source."`
+	StateURL      string `name:"state-url" env:"SLUICE_STATE_URL" placeholder:"URL" help:"State database: postgres://user:password@host:port/database. Defaults to the source database."`
 	DatabaseConns int32  `name:"database-conns" env:"SLUICE_DATABASE_CONNS" default:"16" help:"How many connections to the state database one process may open."`
+
+	isSource bool // StateURL is the URL of the source
 }
 
 type sourceSettings struct {
-	SourceURL    string         `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"The database with the FHIR tables; a role that may read them is enough. Defaults to the state database."`
+	SourceURL    string         `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"Source database, which has the FHIR tables: postgres://user:password@host:port/database. A role that may read them is sufficient."`
 	SourceSchema string         `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables."`
 	Tables       []tableMapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"The table of a resource type, and that of its history, where they have other names than the type's: Observation=observation_main,observation_main_history. Without the second name the history is observation_main_history if there is one, with an empty one (a comma at the end) there is none. Repeat it, or separate with semicolons. All processes must have the same."`
 	SourceConns  int32          `name:"source-conns" env:"SLUICE_SOURCE_CONNS" default:"0" help:"How many connections one process may read the source with; 0 means as many as its dumps and slots need."`
@@ -55,15 +56,21 @@ type rowSecuritySettings struct {
 	RowSecurity bool `env:"SLUICE_ROW_SECURITY" help:"Accept that row-level security hides rows of the source from the role. Without it, a table of which the role does not see all rows is an error, as with pg_dump."`
 }
 
-// databases are the two databases, each of which can stand in for the other.
+// databases are the two databases, which may be one.
 type databases struct {
 	stateSettings
 	sourceSettings
 }
 
-// Validate fills in the one that is missing.
+// errNoDatabase is the error of a command that needs the source database.
+var errNoDatabase = errors.New("no database: set --source-url (SLUICE_SOURCE_URL), such as postgres://user:password@host/database")
+
+// Validate checks the settings; the state database defaults to the source.
 func (s *databases) Validate() error {
-	s.DatabaseURL, s.SourceURL = cmp.Or(s.DatabaseURL, s.SourceURL), cmp.Or(s.SourceURL, s.DatabaseURL)
+	if s.SourceURL == "" {
+		return errNoDatabase
+	}
+	s.stateSettings.defaultTo(s.SourceURL)
 	if s.SourceCommitMargin < 0 {
 		return errors.New("SLUICE_SOURCE_COMMIT_MARGIN (--source-commit-margin) is 0s or more")
 	}
@@ -76,22 +83,37 @@ func (s *databases) Validate() error {
 	return s.stateSettings.Validate()
 }
 
-// stateDatabase is the state database of a command that reads no source.
+// stateDatabase is the state database of a command that does not use the source.
 type stateDatabase struct {
 	stateSettings
 	SourceURL string `name:"source-url" env:"SLUICE_SOURCE_URL" hidden:""`
 }
 
-// Validate fills in the source for what is missing.
+// Validate checks the settings; the state database defaults to the source.
 func (s *stateDatabase) Validate() error {
-	s.DatabaseURL = cmp.Or(s.DatabaseURL, s.SourceURL)
+	s.stateSettings.defaultTo(s.SourceURL)
 	return s.stateSettings.Validate()
 }
 
-// Validate asks for what has no default.
+// defaultTo makes the source the state database if no other one is set.
+func (s *stateSettings) defaultTo(sourceURL string) {
+	if s.StateURL == "" {
+		s.StateURL, s.isSource = sourceURL, true
+	}
+}
+
+// setting returns the name of the setting that the URL is from.
+func (s *stateSettings) setting() string {
+	if s.isSource {
+		return "SLUICE_SOURCE_URL"
+	}
+	return "SLUICE_STATE_URL"
+}
+
+// Validate requires a URL.
 func (s *stateSettings) Validate() error {
-	if s.DatabaseURL == "" {
-		return errors.New("no database: set SLUICE_DATABASE_URL (--database-url), such as postgres://user:password@host/database")
+	if s.StateURL == "" {
+		return errNoDatabase
 	}
 	if s.DatabaseConns < minDatabaseConns {
 		return fmt.Errorf("SLUICE_DATABASE_CONNS (--database-conns) is %d or more", minDatabaseConns)
@@ -132,15 +154,15 @@ func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 
 // openWith opens the state database with these parameters of its sessions.
 func (s *stateSettings) openWith(ctx context.Context, session map[string]string) (*pgxpool.Pool, error) {
-	config, err := pgsession.Parse(s.DatabaseURL, pgsession.Options{Defaults: session})
+	config, err := pgsession.Parse(s.StateURL, pgsession.Options{Defaults: session})
 	if err != nil {
-		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
+		return nil, fmt.Errorf("%s: %w", s.setting(), err)
 	}
 	config.MaxConns = s.DatabaseConns
 	config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("SLUICE_DATABASE_URL: %w", err)
+		return nil, fmt.Errorf("%s: %w", s.setting(), err)
 	}
 	if err := pingState(ctx, pool); err != nil {
 		pool.Close()
@@ -190,7 +212,7 @@ func (s *sourceSettings) open(ctx context.Context, readers, wanted int) (*source
 	spares := s.spares(readers, wanted)
 	needed := readers + spares + catalogConns
 	opened, err := source.Open(ctx, source.Config{
-		CommitMargin:  cmp.Or(s.SourceCommitMargin, -1), // zero means none here
+		CommitMargin:  s.SourceCommitMargin,
 		MaxConns:      max(s.SourceConns, int32(min(needed, math.MaxInt32))),
 		ReadRate:      int64(s.ReadRate),
 		ResourceTypes: fhir.R4().ResourceTypes(),

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fhir"
 )
 
 type httpSettings struct {
@@ -92,6 +94,14 @@ func (s *formatSettings) Validate() error {
 		return fmt.Errorf("SLUICE_ATTACHMENT_BASE (--attachment-base) is an address such as https://fhir.example.org/fhir, not %q", s.AttachmentBase)
 	}
 	return nil
+}
+
+func (s *formatSettings) style() fhir.Style {
+	return fhir.Style{
+		AttachmentBaseURL: s.AttachmentBase,
+		CreatedAtURL:      s.CreatedAtURL,
+		VersionIDAsString: s.VersionID == "string",
+	}
 }
 
 // isOrigin reports whether a browser can send this as an Origin: a scheme and a host

@@ -76,7 +76,7 @@ func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 
 	serve := func(args ...string) []string {
-		return append([]string{"serve", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=http://k:s@127.0.0.1:1/bucket"}, args...)
+		return append([]string{"serve", "--source-url=postgres://u@127.0.0.1:1/d", "--s3-url=http://k:s@127.0.0.1:1/bucket"}, args...)
 	}
 	for _, test := range []struct {
 		name string
@@ -84,18 +84,21 @@ func TestSettingsRefused(t *testing.T) {
 		code int
 		want string
 	}{
-		{"NoDatabase", []string{"serve", "--s3-url=http://k:s@h/b"}, ExitUsage, "SLUICE_DATABASE_URL"},
-		{"NoBucket", []string{"api", "--database-url=postgres://h/d"}, ExitUsage, "SLUICE_S3_URL"},
-		{"BadDatabase", []string{"migrate", "--database-url=postgres://u:hunter2@h:port/d"}, ExitFailed, "SLUICE_DATABASE_URL"},
-		{"NobodyThere", []string{"migrate", "--database-url=postgres://u:hunter2@127.0.0.1:1/d"}, ExitFailed, "connection refused"},
-		{"BadS3", []string{"serve", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=ftp://k:hunter2@h/b"}, ExitFailed, "SLUICE_S3_URL"},
+		{"NoDatabase", []string{"serve", "--s3-url=http://k:s@h/b"}, ExitUsage, "SLUICE_SOURCE_URL"},
+		{"NoSource", []string{"serve", "--state-url=postgres://h/d", "--s3-url=http://k:s@h/b"}, ExitUsage, "SLUICE_SOURCE_URL"},
+		{"BadState", serve("--state-url=postgres://u:hunter2@h:port/d"), ExitFailed, "SLUICE_STATE_URL"},
+		{"StateOnly", []string{"migrate", "--state-url=postgres://u:hunter2@127.0.0.1:1/d"}, ExitFailed, "connection refused"},
+		{"NoBucket", []string{"api", "--source-url=postgres://h/d"}, ExitUsage, "SLUICE_S3_URL"},
+		{"BadDatabase", []string{"migrate", "--source-url=postgres://u:hunter2@h:port/d"}, ExitFailed, "SLUICE_SOURCE_URL"},
+		{"NobodyThere", []string{"migrate", "--source-url=postgres://u:hunter2@127.0.0.1:1/d"}, ExitFailed, "connection refused"},
+		{"BadS3", []string{"serve", "--source-url=postgres://u@127.0.0.1:1/d", "--s3-url=ftp://k:hunter2@h/b"}, ExitFailed, "SLUICE_S3_URL"},
 		{"BadBaseURL", serve("--base-url=example.org"), ExitUsage, "SLUICE_BASE_URL"},
 		{"NoTime", serve("--stall-timeout=0s"), ExitUsage, "SLUICE_STALL_TIMEOUT"},
 		{"LongLinks", serve("--link-life=200h"), ExitUsage, "SLUICE_LINK_LIFE"},
-		{"SpelledOut", []string{"migrate", "--database-url=host=h password = hunter2 x"}, ExitFailed, "SLUICE_DATABASE_URL"},
+		{"SpelledOut", []string{"migrate", "--source-url=host=h password = hunter2 x"}, ExitFailed, "SLUICE_SOURCE_URL"},
 		{"FewSourceConns", serve("--source-conns=3"), ExitFailed, "SLUICE_SOURCE_CONNS"},
 		{"FewConns", serve("--database-conns=0"), ExitUsage, "SLUICE_DATABASE_CONNS"},
-		{"NoURL", serve("--database-url=garbage"), ExitFailed, "SLUICE_DATABASE_URL"},
+		{"NoURL", serve("--source-url=garbage"), ExitFailed, "SLUICE_SOURCE_URL"},
 		{"ManySlots", serve("--slots=100000"), ExitUsage, "SLUICE_SLOTS"},
 		{"NoDumps", serve("--max-dumps=0"), ExitUsage, "SLUICE_MAX_DUMPS"},
 		{"NoParts", serve("--part-size=0"), ExitUsage, "SLUICE_PART_SIZE"},
@@ -115,7 +118,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"OriginWithOwnPort", serve("--cors-origins=https://app.example.org:443"), ExitUsage, "SLUICE_CORS_ORIGINS"},
 		{"BadChoice", serve("--version-id=uuid"), ExitUsage, "--version-id"},
 		{"BadLevel", []string{"version", "--log-level=loud"}, ExitUsage, "--log-level"},
-		{"NoScope", []string{"client", "add", "a", "--database-url=postgres://h/d"}, ExitUsage, "--scope"},
+		{"NoScope", []string{"client", "add", "a", "--source-url=postgres://h/d"}, ExitUsage, "--scope"},
 		{"NoFile", []string{"load", "--source-url=postgres://u@127.0.0.1:1/d", "missing.ndjson"}, ExitFailed, "missing.ndjson"},
 		{"BadEncryption", serve("--s3-encryption=AES"), ExitFailed, "SSE-KMS"},
 		{"CertAlone", serve("--tls-cert=cert.pem"), ExitUsage, "SLUICE_TLS_KEY"},
@@ -124,8 +127,8 @@ func TestSettingsRefused(t *testing.T) {
 		{"HMAC", serve("--token-algorithms=HS256"), ExitUsage, "--token-algorithms"},
 		{"FewFailures", serve("--failures=-1"), ExitUsage, "SLUICE_FAILURES"},
 		{"BadRates", serve("--client-dumps=-1"), ExitUsage, "SLUICE_CLIENT_DUMPS"},
-		{"NothingToChange", []string{"client", "change", "a", "--database-url=postgres://h/d"}, ExitUsage, "nothing to change"},
-		{"BadMoment", []string{"client", "expire", "a", "soon", "--database-url=postgres://h/d"}, ExitUsage, "soon"},
+		{"NothingToChange", []string{"client", "change", "a", "--source-url=postgres://h/d"}, ExitUsage, "nothing to change"},
+		{"BadMoment", []string{"client", "expire", "a", "soon", "--source-url=postgres://h/d"}, ExitUsage, "soon"},
 		{"UnknownCommand", []string{"bogus"}, ExitUsage, "bogus"},
 		{"NoCommand", nil, ExitUsage, "serve"},
 	} {
@@ -163,13 +166,13 @@ func TestSecretsNotShown(t *testing.T) {
 		"Mode": "postgres://u:hunter2@127.0.0.1:1/d?sslmode=maybe", "OtherScheme": "mysql://u:hunter2@127.0.0.1:1/d?x=y",
 	}
 	for name, url := range urls {
-		add("Migrate"+name, "migrate", "--database-url="+url)
+		add("Migrate"+name, "migrate", "--source-url="+url)
 		add("Load"+name, "load", "--source-url="+url, "settings_test.go")
-		add("Client"+name, "client", "list", "--database-url="+url)
-		add("Serve"+name, "serve", "--database-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
-		add("Worker"+name, "worker", "--database-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
-		add("API"+name, "api", "--database-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
-		add("Flag"+name, "migrate", "--databse-url="+url)
+		add("Client"+name, "client", "list", "--source-url="+url)
+		add("Serve"+name, "serve", "--source-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
+		add("Worker"+name, "worker", "--source-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
+		add("API"+name, "api", "--source-url="+url, "--s3-url=http://k:s@127.0.0.1:1/bucket")
+		add("Flag"+name, "migrate", "--sorce-url="+url)
 		add("Argument"+name, "migrate", url)
 		add("Path"+name, "load", "--source-url="+database, url)
 	}
@@ -178,9 +181,9 @@ func TestSecretsNotShown(t *testing.T) {
 		"SlashBucket": "http://hunter2:1/bucket/x@127.0.0.1:1/bucket", "Hash": "http://k:1#hunter2@127.0.0.1:1/bucket",
 		"Question": "http://k:1?hunter2@127.0.0.1:1/bucket",
 	} {
-		add("S3"+name, "serve", "--database-url="+database, "--s3-url="+url)
-		add("S3Public"+name, "serve", "--database-url="+database, "--s3-url=http://k:s@127.0.0.1:1/bucket", "--s3-public-url="+url)
-		add("BaseURL"+name, "serve", "--database-url="+database, "--s3-url=http://k:s@127.0.0.1:1/bucket", "--base-url=x"+url)
+		add("S3"+name, "serve", "--source-url="+database, "--s3-url="+url)
+		add("S3Public"+name, "serve", "--source-url="+database, "--s3-url=http://k:s@127.0.0.1:1/bucket", "--s3-public-url="+url)
+		add("BaseURL"+name, "serve", "--source-url="+database, "--s3-url=http://k:s@127.0.0.1:1/bucket", "--base-url=x"+url)
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -204,7 +207,7 @@ func TestStateSessionSettings(t *testing.T) {
 		EXECUTE format('ALTER DATABASE %I SET datestyle = German', current_database());
 	END $$`)
 	for _, session := range []map[string]string{stateSession, migrateSession} {
-		settings := stateSettings{DatabaseURL: address, DatabaseConns: 1}
+		settings := stateSettings{StateURL: address, DatabaseConns: 1}
 		pool, err := settings.openWith(t.Context(), session)
 		require.NoError(t, err)
 		var got string
@@ -216,10 +219,10 @@ func TestStateSessionSettings(t *testing.T) {
 	}
 
 	var stdout, stderr bytes.Buffer
-	require.Equal(t, ExitFailed, Run(t.Context(), []string{"migrate", "--database-url=" + sourcetest.DatabaseIn(t, "SQL_ASCII")}, &stdout, &stderr))
+	require.Equal(t, ExitFailed, Run(t.Context(), []string{"migrate", "--source-url=" + sourcetest.DatabaseIn(t, "SQL_ASCII")}, &stdout, &stderr))
 	require.Contains(t, stderr.String(), "SQL_ASCII")
 	stdout.Reset()
-	require.Equal(t, ExitOK, Run(t.Context(), []string{"migrate", "--database-url=" + sourcetest.DatabaseIn(t, "LATIN1")}, &stdout, &stderr))
+	require.Equal(t, ExitOK, Run(t.Context(), []string{"migrate", "--source-url=" + sourcetest.DatabaseIn(t, "LATIN1")}, &stdout, &stderr))
 	require.Contains(t, stdout.String(), "migrations applied")
 }
 
@@ -238,7 +241,7 @@ func TestStateSession(t *testing.T) {
 		{"&idle_in_transaction_session_timeout=5min&statement_timeout=10s", stateSession, [3]string{"5min", "30s", "10s"}},
 		{"", migrateSession, [3]string{"20s", "0", "0"}},
 	} {
-		settings := stateSettings{DatabaseURL: address + c.parameters, DatabaseConns: 1}
+		settings := stateSettings{StateURL: address + c.parameters, DatabaseConns: 1}
 		pool, err := settings.openWith(t.Context(), c.session)
 		require.NoError(t, err)
 		var got [3]string

@@ -14,7 +14,7 @@ import (
 // and every command does if JSON is asked for.
 func TestStartUpErrors(t *testing.T) {
 	t.Parallel()
-	const unreachable = "--database-url=postgres://u:hunter2@127.0.0.1:1/d"
+	const unreachable = "--source-url=postgres://u:hunter2@127.0.0.1:1/d"
 	for _, test := range []struct {
 		name   string
 		args   []string
@@ -57,8 +57,8 @@ func TestUnknownVariables(t *testing.T) {
 	t.Parallel()
 	parser, err := newParser(&cli{}, &bytes.Buffer{}, &bytes.Buffer{}, func(int) {})
 	require.NoError(t, err)
-	require.Equal(t, []string{"SLUICE_DATABSE_URL", "SLUICE_PORTS"}, unknownVariables(parser.Model, []string{
-		"PATH=/bin", "SLUICE_DATABASE_URL=x", "SLUICE_CLIENT_SECRET=x", "SLUICE_LOG_LEVEL=x", "SLUICE_DATABSE_URL=x", "SLUICE_PORTS=1",
+	require.Equal(t, []string{"SLUICE_OURCE_URL", "SLUICE_PORTS"}, unknownVariables(parser.Model, []string{
+		"PATH=/bin", "SLUICE_STATE_URL=x", "SLUICE_CLIENT_SECRET=x", "SLUICE_LOG_LEVEL=x", "SLUICE_OURCE_URL=x", "SLUICE_PORTS=1",
 		"SLUICE_PORT=tcp://10.0.0.1:80", "SLUICE_PORT_80_TCP=tcp://10.0.0.1:80", "SLUICE_PORT_80_TCP_ADDR=10.0.0.1",
 		"SLUICE_API_SERVICE_HOST=10.0.0.1", "SLUICE_SERVICE_PORT_HTTP=80",
 	}))
@@ -77,10 +77,10 @@ func TestExamplesShown(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"migrate", "--database-url="}, "such as postgres://user:password@host/database"},
-		{[]string{"migrate", "--database-url=postgres://u:hunter2@h:port/d"}, "expected postgres://user:password@host:port/database, with"},
-		{[]string{"migrate", "--database-url=postgres://user:password@host:port/database?password=hunter2"}, "expected postgres://user:password@host:port/database, with"},
-		{[]string{"sweep", "--database-url=postgres://u@127.0.0.1:1/d", "--s3-url=http://k:hunter2@h:port/b"}, "http(s)://key:secret@host:port/bucket/prefix"},
+		{[]string{"migrate", "--source-url="}, "such as postgres://user:password@host/database"},
+		{[]string{"migrate", "--source-url=postgres://u:hunter2@h:port/d"}, "expected postgres://user:password@host:port/database, with"},
+		{[]string{"migrate", "--source-url=postgres://user:password@host:port/database?password=hunter2"}, "expected postgres://user:password@host:port/database, with"},
+		{[]string{"sweep", "--source-url=postgres://u@127.0.0.1:1/d", "--s3-url=http://k:hunter2@h:port/b"}, "http(s)://key:secret@host:port/bucket/prefix"},
 	} {
 		var stdout, stderr bytes.Buffer
 		require.NotEqual(t, ExitOK, Run(t.Context(), test.args, &stdout, &stderr))

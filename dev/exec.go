@@ -16,7 +16,7 @@ type execCommand struct {
 // trouble is said, on standard error: the output is the command's.
 func (c *execCommand) Run(ctx context.Context, root repository) (err error) {
 	if c.Command == "" {
-		return errors.New(`say what to run: make stand RUN='bin/sluice migrate && psql "$SLUICE_DATABASE_URL" -c "\dt sluice.*"'`)
+		return errors.New(`say what to run: make stand RUN='bin/sluice migrate && psql "$SLUICE_SOURCE_URL" -c "\dt sluice.*"'`)
 	}
 	fresh, err := stand.Start(ctx, stand.Options{Log: os.Stderr})
 	if err != nil {

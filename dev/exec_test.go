@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // exit code come through as they are, and nothing stays behind.
 func TestExec(t *testing.T) {
 	t.Parallel()
-	script := `pwd; for url in "$SLUICE_DATABASE_URL" "$SLUICE_SOURCE_URL" "$TEST_DATABASE_URL" "$SLUICE_S3_URL" "$TEST_S3_URL"
+	script := `pwd; for url in "$SLUICE_STATE_URL" "$SLUICE_SOURCE_URL" "$TEST_DATABASE_URL" "$SLUICE_S3_URL" "$TEST_S3_URL"
 		do echo "${url%%:*}"; done; ls -d "$TMPDIR"/sluice-stand-*/postgres >/dev/null || exit 1; echo problem >&2; exit 7`
 	cmd, temporary := program(t, "exec", script)
 	var stdout, stderr bytes.Buffer

@@ -86,7 +86,7 @@ func (j *journey) killWorker(lockSQL, farSQL string) {
 	require.NoError(t, err)
 	_, err = lock.Exec(ctx, lockSQL)
 	require.NoError(t, err)
-	victim := exec.CommandContext(ctx, os.Args[0], "worker", "--database-url="+j.database, "--s3-url="+j.bucket)
+	victim := exec.CommandContext(ctx, os.Args[0], "worker", "--source-url="+j.database, "--s3-url="+j.bucket)
 	victim.Env = append(os.Environ(), asSluice+"=1")
 	require.NoError(t, victim.Start())
 	require.Eventually(t, func() bool {

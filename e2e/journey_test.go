@@ -40,7 +40,7 @@ func newJourney(t *testing.T) *journey {
 func (j *journey) sluice(code int, args ...string) (stdout, stderr string) {
 	j.t.Helper()
 	var out, err bytes.Buffer
-	require.Equal(j.t, code, cli.Run(j.t.Context(), append(args, "--database-url="+j.database), &out, &err), err.String())
+	require.Equal(j.t, code, cli.Run(j.t.Context(), append(args, "--source-url="+j.database), &out, &err), err.String())
 	return out.String(), err.String()
 }
 
@@ -63,7 +63,7 @@ func (j *journey) launch(command string, extra ...string) (log *logBuffer, stop 
 	j.t.Helper()
 	ctx, cancel := context.WithCancel(j.t.Context())
 	log = &logBuffer{}
-	args := []string{command, "--database-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json", "--log-level=debug"}
+	args := []string{command, "--state-url=" + j.database, "--source-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json", "--log-level=debug"}
 	if command != "api" {
 		args = append(args, "--stop-timeout=1s")
 	}

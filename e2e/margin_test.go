@@ -32,7 +32,7 @@ func TestBlindRole(t *testing.T) {
 		log := &logBuffer{}
 		ended := make(chan int)
 		go func() {
-			ended <- cli.Run(ctx, []string{"worker", "--database-url=" + j.database, "--source-url=" + from.String(),
+			ended <- cli.Run(ctx, []string{"worker", "--state-url=" + j.database, "--source-url=" + from.String(),
 				"--s3-url=" + j.bucket, "--source-commit-margin=7m", "--log-format=text"}, log, log)
 		}()
 		require.Eventually(t, func() bool { return strings.Contains(log.String(), "working off exports") }, patience, 10*time.Millisecond)

@@ -69,7 +69,7 @@ func TestAuditOfAKilledProcess(t *testing.T) {
 	require.NoError(t, err)
 
 	log := &logBuffer{}
-	victim := exec.CommandContext(t.Context(), os.Args[0], "api", "--database-url="+j.database, "--s3-url="+j.bucket, "--listen=127.0.0.1:0", "--log-format=json")
+	victim := exec.CommandContext(t.Context(), os.Args[0], "api", "--source-url="+j.database, "--s3-url="+j.bucket, "--listen=127.0.0.1:0", "--log-format=json")
 	victim.Env, victim.Stderr = append(os.Environ(), asSluice+"=1"), log
 	require.NoError(t, victim.Start())
 	require.Eventually(t, func() bool { return listening.MatchString(log.String()) }, patience, 10*time.Millisecond)

@@ -26,7 +26,7 @@ func (j *journey) refused(args ...string) string {
 	ctx, cancel := context.WithTimeout(j.t.Context(), patience)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	common := []string{args[0], "--database-url=" + j.database, "--s3-url=" + j.bucket}
+	common := []string{args[0], "--state-url=" + j.database, "--source-url=" + j.database, "--s3-url=" + j.bucket}
 	if args[0] != "worker" {
 		common = append(common, "--listen=127.0.0.1:0")
 	}

@@ -1,8 +1,6 @@
 package fhir
 
-// DefaultCreatedAtURL is the URL of the extension that carries
-// meta.createdAt in FHIR format, unless [Options] names another.
-const DefaultCreatedAtURL = "ex:createdAt"
+import "cmp"
 
 // maxDepth bounds how deep objects are converted inside one another, and
 // maxResources how deep resources are. What is deeper passes as stored.
@@ -13,14 +11,9 @@ const (
 
 // Options adjusts a [Converter]. The zero value is the default.
 type Options struct {
-	// CreatedAtURL is the URL of the extension that meta.createdAt becomes.
-	// Default: DefaultCreatedAtURL.
-	CreatedAtURL string
-
-	// AttachmentBase is the URL of the FHIR server that relative URLs of
-	// attachments belong to, as in https://fhir.example.org/fhir. AppendFHIRType then
-	// writes them in full. Empty leaves them as they are.
-	AttachmentBase string
+	// Style sets the extension for meta.createdAt in both directions, and the base
+	// URL of attachments for AppendFHIRType.
+	Style Style
 
 	// ExtensionValues says that in Aidbox format the values inside of
 	// extensions are written the Aidbox way too, as Aidbox does with
@@ -90,16 +83,14 @@ type step struct {
 // NewConverter returns a converter for documents of the FHIR version that t
 // describes.
 func NewConverter(t *Tables, options Options) *Converter {
-	if options.CreatedAtURL == "" {
-		options.CreatedAtURL = DefaultCreatedAtURL
-	}
-	base, origin := bases(options.AttachmentBase)
+	createdAtURL := quote(cmp.Or(options.Style.CreatedAtURL, DefaultCreatedAtURL))
+	base, origin := bases(options.Style.AttachmentBaseURL)
 	return &Converter{
 		tables:    t,
 		options:   options,
-		createdAt: []byte(`{"url":"` + quote(options.CreatedAtURL) + `"`),
+		createdAt: []byte(`{"url":"` + createdAtURL + `"`),
 
-		createdAtURL: quote(options.CreatedAtURL),
+		createdAtURL: createdAtURL,
 		base:         base,
 		origin:       origin,
 	}

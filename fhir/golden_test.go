@@ -84,7 +84,7 @@ func TestGolden(t *testing.T) {
 func TestEscapes(t *testing.T) {
 	t.Parallel()
 
-	c := fhir.NewConverter(fhir.R4(), fhir.Options{CreatedAtURL: `http://example.org/"é`})
+	c := fhir.NewConverter(fhir.R4(), fhir.Options{Style: fhir.Style{CreatedAtURL: `http://example.org/"é`}})
 	for doc, want := range map[string]string{
 		`{"reference":"Patient\/1"}`:                      `{"id":"1","resourceType":"Patient"}`,
 		`{"reference":"\u0050atient/\u00e9\ud83d\ude00"}`: `{"id":"é😀","resourceType":"Patient"}`,

@@ -17,7 +17,7 @@ func (c *Converter) location(dst []byte, i int) ([]byte, int) {
 // or leads into the document itself (RFC 3986, 4.2).
 func (c *Converter) baseOf(text []byte) string {
 	switch {
-	case c.options.AttachmentBase == "", len(text) == 0, text[0] == '#', text[0] == '?':
+	case c.options.Style.AttachmentBaseURL == "", len(text) == 0, text[0] == '#', text[0] == '?':
 		return ""
 	case text[0] == '/' && at(text, 1) == '/', at(text, 0) == '\\':
 		return ""

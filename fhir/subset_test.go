@@ -110,7 +110,7 @@ func TestAttachments(t *testing.T) {
 		"":                            "",
 	} {
 		for _, base := range []string{"https://fhir.example.org/r4", "https://fhir.example.org/r4/"} {
-			c := fhir.NewConverter(fhir.R4(), fhir.Options{AttachmentBase: base})
+			c := fhir.NewConverter(fhir.R4(), fhir.Options{Style: fhir.Style{AttachmentBaseURL: base}})
 			doc := `{"id": "d", "content": [{"attachment": {"url": "` + stored + `", "title": "Binary/1"}}], "resourceType": "DocumentReference"}`
 			require.Equal(t, `{"id":"d","content":[{"attachment":{"url":"`+want+`","title":"Binary/1"}}],"resourceType":"DocumentReference"}`,
 				string(c.AppendFHIRType(nil, "DocumentReference", []byte(doc))))
@@ -119,7 +119,7 @@ func TestAttachments(t *testing.T) {
 		require.Contains(t, string(c.AppendFHIRType(nil, "Patient", []byte(`{"photo": [{"url": "`+stored+`"}], "resourceType": "Patient"}`))), `"url":"`+stored+`"`)
 	}
 	// In a choice and in an extension, too; what is no string passes.
-	c := fhir.NewConverter(fhir.R4(), fhir.Options{AttachmentBase: "https://h/f"})
+	c := fhir.NewConverter(fhir.R4(), fhir.Options{Style: fhir.Style{AttachmentBaseURL: "https://h/f"}})
 	got := string(c.AppendFHIRType(nil, "Observation", []byte(`{"extension": [{"url": "Binary/1", "valueAttachment": {"url": "Binary/1"}}, {"url": "x", "valueAttachment": {"url": 1}}]}`)))
 	require.Equal(t, `{"extension":[{"url":"Binary/1","valueAttachment":{"url":"https://h/f/Binary/1"}},{"url":"x","valueAttachment":{"url":1}}]}`, got) //nolint:testifylint // byte for byte
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fhir"
 )
 
 // Request is what a kick-off asked for, with everything decided that can be
@@ -57,11 +59,8 @@ type Request struct {
 	// FHIR asks for FHIR format instead of Aidbox's.
 	FHIR bool `json:"fhir"`
 
-	// VersionIDString writes meta.versionId as a string.
-	VersionIDString bool `json:"version_id_string"`
-
-	// CreatedAtURL is the URL of the extension for meta.createdAt.
-	CreatedAtURL string `json:"created_at_url,omitempty"`
+	// Style adjusts either format.
+	Style fhir.Style `json:"style,omitzero"`
 
 	// MaxFileBytes bounds the ndjson of one file, before compression, if that is
 	// less than what the server allows. 0 means that the server decides.
@@ -74,10 +73,6 @@ type Request struct {
 	// OrganizeBy, if set, is Patient: files then hold blocks, one a patient with
 	// what is in the patient's compartment, instead of one resource type each.
 	OrganizeBy string `json:"organize_by,omitempty"`
-
-	// AttachmentBase is the URL of the FHIR server that relative URLs of
-	// attachments belong to.
-	AttachmentBase string `json:"attachment_base,omitempty"`
 
 	// RawGzip makes the links answer with the stored gzip bytes as a file of
 	// that type, where other links let HTTP unpack them (Aidbox's
@@ -123,6 +118,14 @@ func (r *Request) checkKnown() error {
 		return fmt.Errorf("%w: request: %w", ErrNewer, r.unknown)
 	}
 	return nil
+}
+
+// Warning is something that an export lacks: of what the kick-off asked for, or of
+// what the source has.
+type Warning struct {
+	Code      string `json:"code"` // of FHIR's value set issue-type
+	Parameter string `json:"parameter"`
+	Text      string `json:"text"`
 }
 
 // Level is the level of an export (Bulk Data 3.0.0, "Bulk Data Kick-off

@@ -69,7 +69,7 @@ func (l *loader) parser(path string, txid int64, now time.Time) *parser {
 	return &parser{
 		path:       path,
 		opts:       l.opts,
-		conv:       fhir.NewConverter(fhir.R4(), fhir.Options{CreatedAtURL: l.opts.CreatedAtURL}),
+		conv:       fhir.NewConverter(fhir.R4(), fhir.Options{Style: fhir.Style{CreatedAtURL: l.opts.CreatedAtURL}}),
 		ids:        l.ids,
 		txid:       txid,
 		now:        now,

@@ -12,17 +12,8 @@ type Format struct {
 	// FHIR writes FHIR R4 instead, without spaces.
 	FHIR bool
 
-	// VersionIDString makes meta.versionId a string, as FHIR wants it and newer
-	// releases of Aidbox write it; otherwise it is a number.
-	VersionIDString bool
-
-	// CreatedAtURL is the URL of the extension that holds meta.createdAt in
-	// FHIR. Defaults to fhir.DefaultCreatedAtURL.
-	CreatedAtURL string
-
-	// AttachmentBase is the URL of the FHIR server that relative URLs of
-	// attachments belong to; in FHIR they are then written in full.
-	AttachmentBase string
+	// Style adjusts either format.
+	Style fhir.Style
 
 	// Attributes become extensions in FHIR (ReadAttributes).
 	Attributes Attributes
@@ -60,13 +51,13 @@ type formatter struct {
 
 func newFormatter(resourceType string, format Format, report func(Issue)) *formatter {
 	f := &formatter{
-		splicer:      newSplicer(resourceType, format.VersionIDString),
+		splicer:      newSplicer(resourceType, format.Style.VersionIDAsString),
 		resourceType: resourceType,
 		report:       report,
 	}
 	if format.FHIR {
 		tables := format.Attributes.tables()
-		options := fhir.Options{AttachmentBase: format.AttachmentBase, CreatedAtURL: format.CreatedAtURL, Issue: f.note}
+		options := fhir.Options{Style: format.Style, Issue: f.note}
 		options.Replace = f.splicer.replacements()
 		if format.Elements != nil {
 			options.Subset = tables.Subset(resourceType, format.Elements)

@@ -72,7 +72,7 @@ func (o oracle) requireSame(t *testing.T, format ndjson.Format) {
 	require.EqualValues(t, out.Len(), result.Bytes)
 	got := strings.SplitAfter(strings.TrimSuffix(out.String(), "\n"), "\n")
 
-	rows, err := o.db.Query(t.Context(), oracleSQL, "Patient", format.VersionIDString)
+	rows, err := o.db.Query(t.Context(), oracleSQL, "Patient", format.Style.VersionIDAsString)
 	require.NoError(t, err)
 	want, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 )
@@ -47,7 +48,7 @@ func TestNastyDocuments(t *testing.T) {
 	o.insert(t, documents)
 
 	o.requireSame(t, ndjson.Format{})
-	o.requireSame(t, ndjson.Format{VersionIDString: true})
+	o.requireSame(t, ndjson.Format{Style: fhir.Style{VersionIDAsString: true}})
 	o.requireConverted(t)
 }
 
@@ -107,7 +108,7 @@ func TestDocumentedPatient(t *testing.T) {
 	}{
 		"Aidbox": {ndjson.Format{}, `{"id": "pt-1", "meta": {"createdAt": "2021-06-10T08:26:10.707454Z", "versionId": 481, "lastUpdated": "2021-06-10T08:26:10.707454Z"}, "name": [{"given": ["Alice"]}], "resourceType": "Patient"}`},
 		"FHIR":   {ndjson.Format{FHIR: true}, `{"id":"pt-1","meta":{"versionId":481,"lastUpdated":"2021-06-10T08:26:10.707454Z","extension":[{"url":"ex:createdAt","valueInstant":"2021-06-10T08:26:10.707454Z"}]},"name":[{"given":["Alice"]}],"resourceType":"Patient"}`},
-		"Strict": {ndjson.Format{FHIR: true, VersionIDString: true, CreatedAtURL: "http://x/c"}, `{"id":"pt-1","meta":{"versionId":"481","lastUpdated":"2021-06-10T08:26:10.707454Z","extension":[{"url":"http://x/c","valueInstant":"2021-06-10T08:26:10.707454Z"}]},"name":[{"given":["Alice"]}],"resourceType":"Patient"}`},
+		"Strict": {ndjson.Format{FHIR: true, Style: fhir.Style{VersionIDAsString: true, CreatedAtURL: "http://x/c"}}, `{"id":"pt-1","meta":{"versionId":"481","lastUpdated":"2021-06-10T08:26:10.707454Z","extension":[{"url":"http://x/c","valueInstant":"2021-06-10T08:26:10.707454Z"}]},"name":[{"given":["Alice"]}],"resourceType":"Patient"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

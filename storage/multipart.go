@@ -2,16 +2,12 @@ package storage
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -37,77 +33,6 @@ type upload struct {
 	id    string // "" until the store knows of the upload
 	parts []minio.CompletePart
 	size  int64
-}
-
-// run sends r part by part. The upload is begun only when the first part is in
-// hand, so that a source that fails early costs the store nothing. Unless all of
-// r was sent, what was sent is removed.
-func (u *upload) run(ctx context.Context, r io.Reader, buffers *buffers) (err error) {
-	whole := false
-	defer func() {
-		if !whole { // an error, or a panic of r
-			err = errors.Join(err, u.abort(ctx))
-		}
-	}()
-
-	if err := u.sendAll(ctx, r, buffers); err != nil {
-		return err
-	}
-	whole = true
-	return nil
-}
-
-// sendAll reads a part while the one before is sent. A part that can't be sent
-// ends the reading. A source that fails does not end the sending: a part torn in
-// the middle could outlive the upload in some stores.
-func (u *upload) sendAll(ctx context.Context, r io.Reader, buffers *buffers) error {
-	sending, sendCtx := errgroup.WithContext(ctx)
-	sending.SetLimit(1)
-	defer func() { _ = sending.Wait() }() // after an error, or a panic, of r
-
-	for number, last := 1, false; !last; number++ {
-		buf := buffers.forPart(number)
-		var n int
-		var err error
-		n, last, err = fill(sendCtx.Done(), buf, r)
-		if errors.Is(err, errInterrupted) {
-			return cmp.Or(ctx.Err(), sending.Wait())
-		}
-		if err != nil {
-			return err
-		}
-		if n == 0 && number > 1 {
-			break // the part before was full and the last
-		}
-		// This waits for the part before, whose buffer is the next to be filled.
-		sending.Go(func() error { return u.send(sendCtx, number, buf[:n]) })
-	}
-	return sending.Wait()
-}
-
-// errInterrupted says that it makes no sense to read on.
-var errInterrupted = errors.New("interrupted")
-
-// fill reads until buf is full or r ends. It tells an end from an error by
-// io.EOF alone: io.ReadFull would take a source that broke off with
-// io.ErrUnexpectedEOF for one that ended.
-func fill(interrupted <-chan struct{}, buf []byte, r io.Reader) (n int, last bool, err error) {
-	for n < len(buf) {
-		select {
-		case <-interrupted:
-			return n, false, errInterrupted
-		default:
-		}
-		m, err := r.Read(buf[n:])
-		n += m
-		if err == io.EOF {
-			return n, true, nil
-		}
-		if err != nil {
-			return n, false, fmt.Errorf("read the data: %w", err)
-		}
-	}
-	return n, false, nil
 }
 
 // send uploads one part, and begins the upload before the first. Parts come one
@@ -167,6 +92,7 @@ func (u *upload) complete(ctx context.Context) (minio.UploadInfo, error) {
 	if err != nil {
 		return minio.UploadInfo{}, explain(err)
 	}
+	u.id = "" // nothing is left to abort
 	return info, nil
 }
 

@@ -291,35 +291,3 @@ func BenchmarkUpload(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
-
-func TestStaged(t *testing.T) {
-	t.Parallel()
-	bucketURL := storagetest.Bucket(t)
-	b := openURL(t, bucketURL)
-	put(t, b, "a", "old")
-	read := func() string {
-		_, _, body := get(t, link(t, b, "a", storage.LinkOptions{}))
-		return string(body)
-	}
-
-	first, err := b.Stage(t.Context(), "a", strings.NewReader("first"))
-	require.NoError(t, err)
-	second, err := b.Stage(t.Context(), "a", strings.NewReader("second"))
-	require.NoError(t, err)
-	require.Equal(t, "old", read(), "what is staged is not seen")
-	require.Len(t, unfinished(t, bucketURL), 2)
-
-	object, err := second.Publish(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, storage.Object{Key: "a", Size: 6, ETag: object.ETag}, object)
-	require.Equal(t, "second", read())
-
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = first.Publish(ended)
-	require.ErrorIs(t, err, context.Canceled)
-	require.NoError(t, first.Discard(ended), "also when the time is over")
-	require.NoError(t, first.Discard(ended), "and twice")
-	require.Equal(t, "second", read(), "the other one does not care")
-	require.Empty(t, unfinished(t, bucketURL))
-}

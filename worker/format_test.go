@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
@@ -39,7 +40,8 @@ func TestExportFormats(t *testing.T) {
 	f := newFixture(t, setup())
 	f.start(t, options{partBytes: 3 * 8192})
 
-	strict := f.accept(t, jobs.Request{FHIR: true, VersionIDString: true, CreatedAtURL: "https://example.org/created"})
+	style := fhir.Style{VersionIDAsString: true, CreatedAtURL: "https://example.org/created"}
+	strict := f.accept(t, jobs.Request{FHIR: true, Style: style})
 	aidbox := f.accept(t, jobs.Request{})
 	f.await(t, strict, jobs.Completed)
 	f.await(t, aidbox, jobs.Completed)
@@ -47,7 +49,7 @@ func TestExportFormats(t *testing.T) {
 	for _, resourceType := range []string{"Encounter", "Patient"} {
 		require.Equal(t, f.dumped(t, resourceType, ndjson.Format{}), f.lines(t, aidbox, resourceType))
 		require.Equal(t,
-			f.dumped(t, resourceType, ndjson.Format{FHIR: true, VersionIDString: true, CreatedAtURL: "https://example.org/created"}),
+			f.dumped(t, resourceType, ndjson.Format{FHIR: true, Style: style}),
 			f.lines(t, strict, resourceType))
 	}
 

@@ -85,7 +85,7 @@ func (f *field) open(ctx context.Context, opts Options) (err error) {
 	}
 	bucket.Host = f.proxy.address
 	env := append(os.Environ(),
-		"SLUICE_DATABASE_URL="+f.stand.DatabaseURL(), "SLUICE_S3_URL="+bucket.String(),
+		"SLUICE_STATE_URL="+f.stand.DatabaseURL(), "SLUICE_S3_URL="+bucket.String(),
 		"SLUICE_PART_SIZE=128KiB", "SLUICE_MAX_FILE_SIZE=64KiB", "SLUICE_SLOTS=2", "SLUICE_LOG_FORMAT=text")
 	if err := f.startProduct(ctx, opts, env); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (f *field) startProduct(ctx context.Context, opts Options, env []string) er
 		f.workers = append(f.workers, &service{
 			name: name, program: opts.Program, command: "worker", log: logFile(opts.LogDir, name),
 			env: append(env[:len(env):len(env)], sourceSetting+from.String(),
-				"SLUICE_DATABASE_URL="+f.stand.DatabaseURL()+"&application_name="+url.PathEscape(statePrefix+name)),
+				"SLUICE_STATE_URL="+f.stand.DatabaseURL()+"&application_name="+url.PathEscape(statePrefix+name)),
 		})
 	}
 	if err := f.revive(); err != nil {
@@ -152,8 +152,8 @@ func (f *field) untilReady(ctx context.Context) error {
 	})
 }
 
-// revive starts the processes that are not there. The error names those that
-// ended though nobody told them to.
+// revive starts the processes that are not running. The error names those that exited
+// without being stopped.
 func (f *field) revive() error {
 	var errs []error
 	for _, s := range append([]*service{f.api}, f.workers...) {
@@ -225,8 +225,8 @@ func (f *field) ask(ctx context.Context, method, url string) (*http.Response, er
 	return http.DefaultClient.Do(request)
 }
 
-// until asks again and again until the answer is yes. An error counts as no:
-// a server may be away; it is told when patience is at its end.
+// until polls check until it reports true or patience is over. An error counts as false,
+// since a server may be down; the last one is part of the error of until.
 func until(ctx context.Context, patience time.Duration, what string, check func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -11,7 +11,7 @@ func (s *Stand) S3URL() string { return s.s3.URL(Bucket) }
 // Settings are the product's settings for this stand, as environment.
 func (s *Stand) Settings() []string {
 	return []string{
-		"SLUICE_DATABASE_URL=" + s.DatabaseURL(),
+		"SLUICE_STATE_URL=" + s.DatabaseURL(),
 		"SLUICE_SOURCE_URL=" + s.DatabaseURL(),
 		"SLUICE_S3_URL=" + s.S3URL(),
 	}
@@ -26,8 +26,8 @@ func (s *Stand) TestSettings() []string {
 	}
 }
 
-// Sample is the number of resources of the sample data; 0 when there are none
-// or not all.
+// Sample returns the number of resources of the sample data; 0 if there is none or if it
+// is incomplete.
 func (s *Stand) Sample() int { return s.state.Sample }
 
 // SetSample notes that the sample data are whole.

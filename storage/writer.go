@@ -1,0 +1,200 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Writer uploads what is written to it as one object. The object becomes visible
+// when Publish is called, and never in part. Every Writer must be ended by Publish
+// or Abort, or its data stays in the store as an unfinished upload; Abort after
+// Publish does nothing, so that it can be deferred.
+//
+// The size need not be known. Memory is two buffers of 5 MiB, whatever the size:
+// one is filled while the other is sent. A Writer is not safe for concurrent use.
+type Writer struct {
+	ctx     context.Context
+	key     string
+	upload  *upload
+	buffers *buffers
+
+	sending *errgroup.Group // of one part at a time
+	sendCtx context.Context // ends when a part could not be sent
+
+	number int // of the part being filled, counted from 1
+	filled int // its bytes so far
+
+	closed   bool
+	closeErr error
+}
+
+// Create returns a Writer that uploads an object under key. The object replaces an
+// existing one when it is published. Nothing is sent before the first part is full
+// or the Writer is closed; when ctx ends, sending fails.
+//
+// Every object, however small, is a multipart upload. minio-go would send a
+// small one in a single request marked aws-chunked, which some stores keep as
+// the object's Content-Encoding.
+func (b *Bucket) Create(ctx context.Context, key string) (*Writer, error) {
+	name, err := b.name(key)
+	if err != nil {
+		return nil, fmt.Errorf("storage: upload: %w", err)
+	}
+	w := &Writer{
+		ctx:     ctx,
+		key:     key,
+		upload:  &upload{store: b.store, bucket: b.place.bucket, name: name, encryption: b.place.encryption},
+		buffers: &buffers{pool: &b.buffers},
+		number:  1,
+	}
+	w.sending, w.sendCtx = errgroup.WithContext(ctx)
+	w.sending.SetLimit(1)
+	return w, nil
+}
+
+// Write implements io.Writer. It fails as soon as a part could not be sent.
+func (w *Writer) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		room, err := w.room()
+		if err != nil {
+			return n, w.explain(err)
+		}
+		copied := copy(room, p[n:])
+		w.advance(copied)
+		n += copied
+	}
+	return n, nil
+}
+
+// ReadFrom implements io.ReaderFrom. It cannot interrupt a Read that blocks. Its
+// error wraps that of r.
+func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
+	for {
+		room, err := w.room()
+		if err != nil {
+			return n, w.explain(err)
+		}
+		m, err := r.Read(room)
+		w.advance(m)
+		n += int64(m)
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, w.explain(fmt.Errorf("read the data: %w", err))
+		}
+	}
+}
+
+// room returns the free space of the part being filled, which is never empty.
+func (w *Writer) room() ([]byte, error) {
+	if w.closed {
+		return nil, os.ErrClosed
+	}
+	if w.sendCtx.Err() != nil {
+		return nil, cmp.Or(w.ctx.Err(), w.sending.Wait())
+	}
+	return w.buffers.forPart(w.number)[w.filled:], nil
+}
+
+// advance adds n bytes to the part being filled and sends the part if it is full.
+func (w *Writer) advance(n int) {
+	w.filled += n
+	if w.filled == partSize {
+		w.send()
+	}
+}
+
+// send waits until the previous part has been sent, whose buffer is filled next,
+// and starts sending this one.
+func (w *Writer) send() {
+	number, data := w.number, w.buffers.forPart(w.number)[:w.filled]
+	w.sending.Go(func() error { return w.upload.send(w.sendCtx, number, data) })
+	w.number++
+	w.filled = 0
+}
+
+// Close sends the rest of the data and waits until the store has all of it. The
+// object is not visible yet.
+func (w *Writer) Close() error {
+	if w.closed {
+		return w.closeErr
+	}
+	if w.sendCtx.Err() == nil && (w.filled > 0 || w.number == 1) { // an empty object has one empty part
+		w.send()
+	}
+	w.closeErr = w.explain(cmp.Or(w.sending.Wait(), w.ctx.Err()))
+	w.release()
+	return w.closeErr
+}
+
+// Publish makes the object visible under its key, replacing an existing one. It
+// closes the Writer first. When the store's response is lost, the object may be
+// visible although Publish returns an error; it is then complete, and another
+// upload under the key, or deleting the key, removes the doubt.
+func (w *Writer) Publish(ctx context.Context) (Object, error) {
+	if err := w.Close(); err != nil {
+		return Object{}, err
+	}
+	done, err := w.upload.complete(ctx)
+	if err != nil {
+		return Object{}, fmt.Errorf("storage: publish %s: %w", w.key, err)
+	}
+	return Object{Key: w.key, Size: w.upload.size, ETag: done.ETag}, nil
+}
+
+// Abort removes what was sent, even if ctx has ended, unless it was published. The
+// object that was visible under the key before stays.
+//
+// A part that is being sent is sent to its end first: some stores keep a part whose
+// request is interrupted longer than its upload.
+func (w *Writer) Abort(ctx context.Context) error {
+	_ = w.sending.Wait()
+	w.release()
+	w.closeErr = cmp.Or(w.closeErr, error(os.ErrClosed))
+	if err := w.upload.abort(ctx); err != nil {
+		return fmt.Errorf("storage: abort upload %s: %w", w.key, err)
+	}
+	return nil
+}
+
+// release gives the buffers back once no request reads them.
+func (w *Writer) release() {
+	if !w.closed {
+		w.closed = true
+		w.buffers.giveBack()
+	}
+}
+
+func (w *Writer) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("storage: upload %s: %w", w.key, err)
+}
+
+// Upload stores the data of r under key, replacing an existing object, and returns
+// once the object can be read. On error nothing is left behind and the object that
+// was visible before stays, except where Publish says otherwise. The error wraps
+// that of r.
+func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (object Object, err error) {
+	w, err := b.Create(ctx, key)
+	if err != nil {
+		return Object{}, err
+	}
+	defer func() { // after a panic of r, too
+		if abortErr := w.Abort(ctx); abortErr != nil {
+			err = errors.Join(err, abortErr)
+		}
+	}()
+	if _, err := w.ReadFrom(r); err != nil {
+		return Object{}, err
+	}
+	return w.Publish(ctx)
+}
