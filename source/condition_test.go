@@ -54,7 +54,7 @@ func TestWithout(t *testing.T) {
 		('a', 1, '{"kept": 1, "member": [2], "link": 3}'), ('b', 2, '[1]'), ('c', 3, '"member"')`)
 	scan := source.Scan{Table: f.table(t, "Patient"), Without: []string{"member", "link"}, Only: sqltext.Condition{Where: sqltext.New("r.id < {id}", sqltext.Values{"id": sqltext.Arg("x", "text")})}}
 	got := map[string]string{}
-	require.NoError(t, f.source.Page(t.Context(), scan, "", 5, func(row *source.Row) error {
+	require.NoError(t, eachRow(f.source.Page(t.Context(), scan, "", 5))(func(row *source.Row) error {
 		got[string(row.ID)] = string(row.Resource)
 		return nil
 	}))

@@ -20,12 +20,12 @@ func (s *Source) Lookup(ctx context.Context, statement sqltext.Fragment) ([]stri
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
-	return collect(statement, func(q query) error { return conn.run(ctx, q, s.pace) })
+	return collect(statement, func(q query) error { return conn.run(ctx, q, s.limiter) })
 }
 
 // Lookup is Source.Lookup under the Reader's snapshot.
 func (r *Reader) Lookup(ctx context.Context, statement sqltext.Fragment) ([]string, error) {
-	return collect(statement, func(q query) error { return r.conn.run(ctx, q, r.pace) })
+	return collect(statement, func(q query) error { return r.conn.run(ctx, q, r.limiter) })
 }
 
 // Lookup is Source.Lookup under the Snapshot. It should be quick: the Snapshot serves
@@ -33,7 +33,7 @@ func (r *Reader) Lookup(ctx context.Context, statement sqltext.Fragment) ([]stri
 func (sn *Snapshot) Lookup(ctx context.Context, statement sqltext.Fragment) ([]string, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
-	return collect(statement, func(q query) error { return q.run(ctx, sn.conn.PgConn(), newPace(0)) })
+	return collect(statement, func(q query) error { return q.run(ctx, sn.conn.PgConn(), nil) })
 }
 
 // collect returns the strings of a statement that run runs.
