@@ -86,7 +86,7 @@ func (o *overlay) add(a Attribute) {
 	if parent.fields[name] != nil || parent.fields["extension"] == nil {
 		return
 	}
-	e := &extended{head: []byte(`{"url":"` + quote(a.ExtensionURL) + `"`), collection: a.Collection}
+	e := &extended{head: []byte(`{"url":"` + escape(a.ExtensionURL) + `"`), collection: a.Collection}
 	if a.Type != "" {
 		n := o.tables.types[a.Type]
 		e.value = &field{name: "value" + strings.ToUpper(a.Type[:1]) + a.Type[1:], node: n}
@@ -100,7 +100,7 @@ func (o *overlay) add(a Attribute) {
 	if parent.attributes == nil {
 		parent.attributes = make(map[string]*field)
 	}
-	parent.attributes[quote(a.ExtensionURL)] = f
+	parent.attributes[escape(a.ExtensionURL)] = f
 
 	list := *parent.fields["extension"]
 	list.action = [2]action{claim, extract}

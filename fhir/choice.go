@@ -1,35 +1,39 @@
 package fhir
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
 
 // unfold appends a choice element of the Aidbox format, value: {"Quantity":
 // {...}}, under its FHIR name, valueQuantity. A primitive's id and extensions
 // may stand in it, value: {"string": "x", "_string": {...}}. What does not look
 // so passes as it is.
-func (c *Converter) unfold(dst []byte, m member, f *field, claims int) ([]byte, int) {
-	if at(c.src, m.value) != '{' {
+func (c *Converter) unfold(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
+	if jsonscan.At(c.src, m.Value) != '{' {
 		return c.asStored(dst, m, f, reasonChoice)
 	}
 	start := len(dst)
 	var option *field
 	var seen [2]bool // the value, its sibling
-	i := space(c.src, m.value+1)
+	i := jsonscan.SkipSpace(c.src, m.Value+1)
 	for {
-		inner, ok := nextMember(c.src, i)
+		inner, ok := jsonscan.NextMember(c.src, i)
 		if !ok {
 			return c.asStored(dst[:start], m, f, reasonChoice)
 		}
-		o, sibling := f.optionNamed(inner.name(c.src))
+		o, sibling := f.optionNamed(inner.Name(c.src))
 		if o == nil || option != nil && o != option || seen[sibling] {
 			return c.asStored(dst[:start], m, f, reasonChoice)
 		}
 		option, seen[sibling] = o, true
-		dst, i = c.option(dst, inner.value, o, sibling)
-		i = space(c.src, i)
-		if at(c.src, i) == '}' {
+		dst, i = c.option(dst, inner.Value, o, sibling)
+		i = jsonscan.SkipSpace(c.src, i)
+		if jsonscan.At(c.src, i) == '}' {
 			break
 		}
-		i = space(c.src, i+1)
+		i = jsonscan.SkipSpace(c.src, i+1)
 	}
 	if c.claimOf(claims, option) >= 0 {
 		return c.asStored(dst[:start], m, f, reasonTwice)
@@ -40,12 +44,12 @@ func (c *Converter) unfold(dst []byte, m member, f *field, claims int) ([]byte, 
 
 // unfoldSibling appends _value: {"string": {...}}, the id and extensions of a
 // primitive in a choice element, as _valueString.
-func (c *Converter) unfoldSibling(dst []byte, m member, f *field) ([]byte, int) {
-	if inner, ok := nextMember(c.src, space(c.src, m.value+1)); ok && at(c.src, m.value) == '{' {
-		option := f.options.find(inner.name(c.src))
-		end := space(c.src, valueEnd(c.src, inner.value))
-		if option != nil && at(c.src, inner.value) == '{' && at(c.src, end) == '}' {
-			dst, _ = c.option(dst, inner.value, option, 1)
+func (c *Converter) unfoldSibling(dst []byte, m jsonscan.Member, f *field) ([]byte, int) {
+	if inner, ok := jsonscan.NextMember(c.src, jsonscan.SkipSpace(c.src, m.Value+1)); ok && jsonscan.At(c.src, m.Value) == '{' {
+		option := f.options.find(inner.Name(c.src))
+		end := jsonscan.SkipSpace(c.src, jsonscan.ValueEnd(c.src, inner.Value))
+		if option != nil && jsonscan.At(c.src, inner.Value) == '{' && jsonscan.At(c.src, end) == '}' {
+			dst, _ = c.option(dst, inner.Value, option, 1)
 			return dst, end + 1
 		}
 	}
@@ -81,10 +85,10 @@ func (c *Converter) option(dst []byte, i int, option *field, sibling int) ([]byt
 // fold appends an option of a choice element in FHIR format, valueQuantity,
 // under its Aidbox name, value: {"Quantity": {...}}. When that name is taken it
 // passes as it is.
-func (c *Converter) fold(dst []byte, m member, f *field, claims int) ([]byte, int) {
+func (c *Converter) fold(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
 	if c.claimOf(claims, f.choice) >= 0 {
 		c.reportAt(f, reasonTwice)
-		return c.value(c.appendKey(dst, m), m.value, f)
+		return c.value(c.appendKey(dst, m), m.Value, f)
 	}
 	start := len(dst)
 	if dst[start-1] != '{' {
@@ -92,7 +96,7 @@ func (c *Converter) fold(dst []byte, m member, f *field, claims int) ([]byte, in
 	}
 	dst = append(append(append(dst, '"'), f.choice.name...), `":{"`...)
 	dst = append(append(dst, f.option...), '"', ':')
-	dst, i := c.value(dst, m.value, f)
+	dst, i := c.value(dst, m.Value, f)
 	dst = append(dst, '}')
 	c.claims = append(c.claims, claimed{m, f.choice, start, len(dst), true})
 	return dst, i
@@ -100,13 +104,13 @@ func (c *Converter) fold(dst []byte, m member, f *field, claims int) ([]byte, in
 
 // claim appends a member as it is whose name a converted one may have taken.
 // The converted one then goes back to what it was.
-func (c *Converter) claim(dst []byte, m member, f *field, claims int) ([]byte, int) {
+func (c *Converter) claim(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
 	if k := c.claimOf(claims, f); k >= 0 && c.claims[k].converted {
 		c.reportAt(f, reasonTwice)
 		dst = c.restore(dst, k)
 	}
 	start := len(dst)
-	dst, i := c.value(c.appendKey(dst, m), m.value, f)
+	dst, i := c.value(c.appendKey(dst, m), m.Value, f)
 	c.claims = append(c.claims, claimed{m, f, start, len(dst), false})
 	return dst, i
 }
@@ -128,9 +132,9 @@ func (c *Converter) restore(dst []byte, k int) []byte {
 	if dst[comma] == ',' {
 		comma++
 	}
-	c.scratch = append(c.scratch[:0], c.src[old.key:old.keyEnd]...)
+	c.scratch = append(c.scratch[:0], c.src[old.Key:old.KeyEnd]...)
 	c.scratch = append(c.scratch, ':')
-	c.scratch, _ = appendValue(c.scratch, c.src, old.value)
+	c.scratch, _ = jsonscan.AppendCompact(c.scratch, c.src, old.Value)
 
 	before := len(dst)
 	dst = slices.Replace(dst, comma, old.end, c.scratch...)
@@ -147,7 +151,7 @@ func (c *Converter) restore(dst []byte, k int) []byte {
 }
 
 // asStored appends a member as it is and reports why.
-func (c *Converter) asStored(dst []byte, m member, f *field, reason string) ([]byte, int) {
+func (c *Converter) asStored(dst []byte, m jsonscan.Member, f *field, reason string) ([]byte, int) {
 	c.reportAt(f, reason)
-	return appendValue(c.appendKey(dst, m), c.src, m.value)
+	return jsonscan.AppendCompact(c.appendKey(dst, m), c.src, m.Value)
 }

@@ -1,6 +1,11 @@
 package fhir
 
-import "cmp"
+import (
+	"bytes"
+	"cmp"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
 
 // maxDepth bounds how deep objects are converted inside one another, and
 // maxResources how deep resources are. What is deeper passes as stored.
@@ -24,13 +29,6 @@ type Options struct {
 	// Subset, if set, is what AppendFHIRType keeps of a document of the Subset's
 	// type. It marks what it returns as incomplete.
 	Subset *Subset
-
-	// Replace are members that the root gets from elsewhere in AppendFHIRType, in the
-	// order of CompareNames. They stand where the Aidbox format would have them, in
-	// place of those that the document has under these names, if it has any. Their
-	// values are converted, but not their names: it is for members that have the same
-	// name in both formats, as id, meta and resourceType do. A Subset keeps them all.
-	Replace []Replacement
 
 	// Issue is called for each thing that could not be converted and passed as
 	// it was. It may be nil.
@@ -57,7 +55,7 @@ type Converter struct {
 	base, origin string // of relative URLs, as JSON writes them
 
 	followers [256]follower // the members that came last, by the number of the slot before
-	replaced  []byte        // the value of the replacement at hand
+	merged    []byte        // the merged value of a replacement
 
 	// The state of the conversion that runs.
 	src       []byte
@@ -83,7 +81,7 @@ type step struct {
 // NewConverter returns a converter for documents of the FHIR version that t
 // describes.
 func NewConverter(t *Tables, options Options) *Converter {
-	createdAtURL := quote(cmp.Or(options.Style.CreatedAtURL, DefaultCreatedAtURL))
+	createdAtURL := escape(cmp.Or(options.Style.CreatedAtURL, DefaultCreatedAtURL))
 	base, origin := bases(options.Style.AttachmentBaseURL)
 	return &Converter{
 		tables:    t,
@@ -105,20 +103,28 @@ func NewConverter(t *Tables, options Options) *Converter {
 // Options.Issue. What is no JSON document passes as it is. Members keep their
 // order; a reference stands where its id, uri or localRef stood. What dst has room
 // for beyond the slice returned may have been written to.
-func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte) []byte {
+//
+// The replacements, in the order of [jsonscan.CompareNames], stand where jsonb would
+// have them, in place of the members with these names, if there are any. Their values
+// are converted, but not their names: they are for members that have the same name
+// in both formats. A Subset keeps them all.
+func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte, replace ...Replacement) []byte {
 	n, ok := c.tables.resources[resourceType]
 	if !ok {
 		n = c.tables.custom
 	}
-	return c.document(dst, doc, toFHIR, n)
+	c.replacements = replace
+	dst = c.document(dst, doc, toFHIR, n)
+	c.replacements = nil
+	return dst
 }
 
 // AppendAidbox appends the Aidbox form of a FHIR document and returns the
 // extended slice. The document is untrusted input: anything but one JSON object
-// that PostgreSQL can keep as jsonb is a [*SyntaxError], and dst comes back as
+// that PostgreSQL can keep as jsonb is a [*jsonscan.SyntaxError], and dst comes back as
 // it was. What dst has room for beyond the slice returned may have been written to.
 func (c *Converter) AppendAidbox(dst, doc []byte) ([]byte, error) {
-	if err := validate(doc); err != nil {
+	if err := jsonscan.Validate(doc); err != nil {
 		return dst, err
 	}
 	return c.document(dst, doc, toAidbox, c.typeOf(doc)), nil
@@ -126,44 +132,41 @@ func (c *Converter) AppendAidbox(dst, doc []byte) ([]byte, error) {
 
 // typeOf returns the elements of the resource type that a document names.
 func (c *Converter) typeOf(doc []byte) *node {
-	return c.tables.resource(resourceType(doc, space(doc, 0)))
+	return c.tables.resource(resourceType(doc, jsonscan.SkipSpace(doc, 0)))
 }
 
 // resourceType returns the resourceType of the object at src[i], or nil.
 func resourceType(src []byte, i int) []byte {
-	m, ok := findMember(src, i, "resourceType")
+	m, ok := jsonscan.FindMember(src, i, "resourceType")
 	if !ok {
 		return nil
 	}
-	text, _ := stringText(src, m.value)
+	text, _ := jsonscan.StringText(src, m.Value)
 	return text
 }
 
 // document converts one document.
 func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 	c.src, c.direction, c.broken = doc, d, false
-	c.depth, c.resources, c.replacements = 0, 0, nil
-	if d == toFHIR {
-		c.replacements = c.options.Replace
-	}
+	c.depth, c.resources = 0, 0
 	c.path = append(c.path[:0], step{node: n})
 	c.held, c.claims, c.found = c.held[:0], c.claims[:0], c.found[:0]
 
 	start := len(dst)
-	i := space(doc, 0)
-	if at(doc, i) == '{' {
+	i := jsonscan.SkipSpace(doc, 0)
+	if jsonscan.At(doc, i) == '{' {
 		dst, i = c.object(dst, i, n)
 		if c.options.Subset != nil {
 			dst = markSubsetted(dst, start)
 		}
 	} else {
-		dst, i = appendValue(dst, doc, i)
+		dst, i = jsonscan.AppendCompact(dst, doc, i)
 	}
-	if c.broken || space(doc, i) != len(doc) {
+	if c.broken || jsonscan.SkipSpace(doc, i) != len(doc) {
 		dst = append(dst[:start], doc...)
 	}
 	c.src = nil
-	c.replaced, c.scratch = kept(c.replaced), kept(c.scratch)
+	c.merged, c.scratch = kept(c.merged), kept(c.scratch)
 	return dst
 }
 
@@ -175,4 +178,20 @@ func kept(memory []byte) []byte {
 		return nil
 	}
 	return memory
+}
+
+// escape returns the text of a JSON string that stands for text, without quotes.
+func escape(text string) string {
+	quoted := jsonscan.AppendString(nil, []byte(text))
+	return string(quoted[1 : len(quoted)-1])
+}
+
+// simplified returns the text of a string without the escapes that JSON does not
+// require. It is valid until the next call.
+func (c *Converter) simplified(text []byte) []byte {
+	if bytes.IndexByte(text, '\\') < 0 {
+		return text
+	}
+	c.scratch = jsonscan.AppendSimplified(c.scratch[:0], text)
+	return c.scratch
 }

@@ -1,6 +1,10 @@
 package fhir
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
 
 // settleExtensions makes extensions of the members that were held back because
 // that is what they are in FHIR. They follow the extensions that the object
@@ -18,7 +22,7 @@ func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims
 		switch {
 		case !isExtension(h):
 			rest = append(rest, h)
-		case !valid || !c.fits(h.value, h.field.extended):
+		case !valid || !c.fits(h.Value, h.field.extended):
 			c.reportAt(h.field, reasonExtension)
 			rest = append(rest, h)
 		case h.field.extended.head == nil:
@@ -62,15 +66,15 @@ func listEnd(dst []byte, n *node, claims []claimed) (end int, valid bool) {
 // fits says whether the value at src[i] can become extensions: it is what the
 // attribute says, or an array of such.
 func (c *Converter) fits(i int, e *extended) bool {
-	if at(c.src, i) != '[' {
-		return e.fits(at(c.src, i))
+	if jsonscan.At(c.src, i) != '[' {
+		return e.fits(jsonscan.At(c.src, i))
 	}
-	i = space(c.src, i+1)
-	for e.fits(at(c.src, i)) && e.head != nil {
-		if i = space(c.src, valueEnd(c.src, i)); at(c.src, i) != ',' {
+	i = jsonscan.SkipSpace(c.src, i+1)
+	for e.fits(jsonscan.At(c.src, i)) && e.head != nil {
+		if i = jsonscan.SkipSpace(c.src, jsonscan.ValueEnd(c.src, i)); jsonscan.At(c.src, i) != ',' {
 			return true
 		}
-		i = space(c.src, i+1)
+		i = jsonscan.SkipSpace(c.src, i+1)
 	}
 	return false
 }
@@ -90,9 +94,9 @@ func (e *extended) fits(b byte) bool {
 // were appended from mark on.
 func (c *Converter) appendExtensions(dst []byte, h held, mark, end int) []byte {
 	c.path = append(c.path, step{field: h.field})
-	i := h.value
-	if at(c.src, i) == '[' {
-		i = space(c.src, i+1)
+	i := h.Value
+	if jsonscan.At(c.src, i) == '[' {
+		i = jsonscan.SkipSpace(c.src, i+1)
 	}
 	for {
 		first := len(dst) == mark
@@ -105,13 +109,13 @@ func (c *Converter) appendExtensions(dst []byte, h held, mark, end int) []byte {
 		case !first || dst[end-1] != '[':
 			dst = append(dst, ',')
 		}
-		if dst, i = c.appendExtension(dst, i, h.field.extended); at(c.src, h.value) != '[' {
+		if dst, i = c.appendExtension(dst, i, h.field.extended); jsonscan.At(c.src, h.Value) != '[' {
 			break
 		}
-		if i = space(c.src, i); at(c.src, i) != ',' {
+		if i = jsonscan.SkipSpace(c.src, i); jsonscan.At(c.src, i) != ',' {
 			break
 		}
-		i = space(c.src, i+1)
+		i = jsonscan.SkipSpace(c.src, i+1)
 	}
 	c.path = c.path[:len(c.path)-1]
 	return dst

@@ -3,6 +3,8 @@ package fhir
 import (
 	"bytes"
 	"slices"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
 // An extracted extension becomes an element in Aidbox format.
@@ -14,12 +16,12 @@ type extracted struct {
 
 // extract appends the extensions of an object of type n in Aidbox format: those
 // that are elements there become members of that name, unless it is taken.
-func (c *Converter) extract(dst []byte, m member, f *field, n *node, claims int) ([]byte, int) {
+func (c *Converter) extract(dst []byte, m jsonscan.Member, f *field, n *node, claims int) ([]byte, int) {
 	before, claimsBefore := len(c.found), len(c.claims)
-	c.findElements(m.value, n, claims)
+	c.findElements(m.Value, n, claims)
 	found := c.found[before:]
 	if len(found) == 0 {
-		return c.value(c.appendKey(dst, m), m.value, f)
+		return c.value(c.appendKey(dst, m), m.Value, f)
 	}
 	start := len(dst)
 	for k, e := range found {
@@ -43,16 +45,16 @@ func (e extracted) sameField(other extracted) bool { return e.field == other.fie
 // repeat, is left where it is.
 func (c *Converter) findElements(i int, n *node, claims int) {
 	before := len(c.found)
-	if at(c.src, i) != '[' {
+	if jsonscan.At(c.src, i) != '[' {
 		return
 	}
-	for i = space(c.src, i+1); at(c.src, i) == '{'; i = space(c.src, i+1) {
+	for i = jsonscan.SkipSpace(c.src, i+1); jsonscan.At(c.src, i) == '{'; i = jsonscan.SkipSpace(c.src, i+1) {
 		if f := c.elementOf(i, n); f != nil && c.claimOf(claims, f) < 0 {
 			if value, ok := c.valueOf(i, f.extended); ok {
 				c.found = append(c.found, extracted{f, i, value})
 			}
 		}
-		if i = space(c.src, valueEnd(c.src, i)); at(c.src, i) != ',' {
+		if i = jsonscan.SkipSpace(c.src, jsonscan.ValueEnd(c.src, i)); jsonscan.At(c.src, i) != ',' {
 			break
 		}
 	}
@@ -71,15 +73,15 @@ func (c *Converter) findElements(i int, n *node, claims int) {
 // elementOf returns the element of type n that the extension at src[i] is, or
 // nil.
 func (c *Converter) elementOf(i int, n *node) *field {
-	url, ok := findMember(c.src, i, "url")
+	url, ok := jsonscan.FindMember(c.src, i, "url")
 	if !ok {
 		return nil
 	}
-	text, ok := stringText(c.src, url.value)
+	text, ok := jsonscan.StringText(c.src, url.Value)
 	if !ok {
 		return nil
 	}
-	text = c.plainText(text)
+	text = c.simplified(text)
 	if n.shape == metadata && string(text) == c.createdAtURL {
 		return n.members.find([]byte("createdAt"))
 	}
@@ -93,14 +95,14 @@ func (c *Converter) valueOf(i int, e *extended) (value int, ok bool) {
 	if e.value != nil {
 		name = e.value.name
 	}
-	m, ok := findMember(c.src, i, name)
-	if !ok || countMembers(c.src, i) != 2 {
+	m, ok := jsonscan.FindMember(c.src, i, name)
+	if !ok || jsonscan.CountMembers(c.src, i) != 2 {
 		return 0, false
 	}
 	if e.value == nil {
-		return m.key, at(c.src, m.value) == '['
+		return m.Key, jsonscan.At(c.src, m.Value) == '['
 	}
-	return m.value, e.fits(at(c.src, m.value))
+	return m.Value, e.fits(jsonscan.At(c.src, m.Value))
 }
 
 // appendElement appends the element f that the extensions found are.
@@ -138,7 +140,7 @@ func (c *Converter) appendElementValue(dst []byte, e extracted) []byte {
 		return dst
 	}
 	claims := len(c.claims)
-	m, _ := nextMember(c.src, e.value)
+	m, _ := jsonscan.NextMember(c.src, e.value)
 	dst, _ = c.extract(append(dst, '{'), m, inner.members.members.find([]byte("extension")), inner.members, claims)
 	c.claims = c.claims[:claims]
 	return append(dst, '}')
@@ -146,21 +148,21 @@ func (c *Converter) appendElementValue(dst []byte, e extracted) []byte {
 
 // appendOthers appends the extensions that were not found to be elements, if
 // there are any, and returns the index behind all.
-func (c *Converter) appendOthers(dst []byte, m member, f *field, found []extracted) ([]byte, int) {
+func (c *Converter) appendOthers(dst []byte, m jsonscan.Member, f *field, found []extracted) ([]byte, int) {
 	mark := len(dst)
 	dst = append(c.appendKey(dst, m), '[')
-	i := space(c.src, m.value+1)
-	for i < len(c.src) && at(c.src, i) != ']' {
+	i := jsonscan.SkipSpace(c.src, m.Value+1)
+	for i < len(c.src) && jsonscan.At(c.src, i) != ']' {
 		if slices.ContainsFunc(found, func(e extracted) bool { return e.item == i }) {
-			i = valueEnd(c.src, i)
+			i = jsonscan.ValueEnd(c.src, i)
 		} else {
 			if dst[len(dst)-1] != '[' {
 				dst = append(dst, ',')
 			}
 			dst, i = c.value(dst, i, f)
 		}
-		if i = space(c.src, i); at(c.src, i) == ',' {
-			i = space(c.src, i+1)
+		if i = jsonscan.SkipSpace(c.src, i); jsonscan.At(c.src, i) == ',' {
+			i = jsonscan.SkipSpace(c.src, i+1)
 		}
 	}
 	if bytes.HasSuffix(dst[mark:], []byte(":[")) {

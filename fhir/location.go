@@ -1,16 +1,20 @@
 package fhir
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
 
 // location appends the URL at src[i], in full if it is relative, and returns the
 // index behind it.
 func (c *Converter) location(dst []byte, i int) ([]byte, int) {
-	text, ok := stringText(c.src, i)
+	text, ok := jsonscan.StringText(c.src, i)
 	if before := c.baseOf(text); ok && before != "" {
 		dst = append(append(dst, '"'), before...)
-		return append(append(dst, text...), '"'), valueEnd(c.src, i)
+		return append(append(dst, text...), '"'), jsonscan.ValueEnd(c.src, i)
 	}
-	return appendValue(dst, c.src, i)
+	return jsonscan.AppendCompact(dst, c.src, i)
 }
 
 // baseOf returns what a URL lacks, as JSON writes it: nothing if it is absolute,
@@ -19,7 +23,7 @@ func (c *Converter) baseOf(text []byte) string {
 	switch {
 	case c.options.Style.AttachmentBaseURL == "", len(text) == 0, text[0] == '#', text[0] == '?':
 		return ""
-	case text[0] == '/' && at(text, 1) == '/', at(text, 0) == '\\':
+	case text[0] == '/' && jsonscan.At(text, 1) == '/', jsonscan.At(text, 0) == '\\':
 		return ""
 	case text[0] == '/':
 		return c.origin
@@ -43,5 +47,5 @@ func bases(address string) (base, origin string) {
 	base = strings.TrimRight(address, "/") + "/"
 	scheme, rest, _ := strings.Cut(base, "://")
 	host, _, _ := strings.Cut(rest, "/")
-	return quote(base), quote(scheme + "://" + host)
+	return escape(base), escape(scheme + "://" + host)
 }

@@ -1,6 +1,10 @@
 package fhir
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
 
 // The members of a reference that say what it points to, or that are in the
 // way of a member that does.
@@ -13,7 +17,7 @@ type target struct {
 func (t *target) find(src []byte, waiting []held) {
 	for k := range waiting {
 		h := &waiting[k]
-		if at(src, h.value) == 'n' {
+		if jsonscan.At(src, h.Value) == 'n' {
 			continue
 		}
 		switch h.field.name {
@@ -54,8 +58,8 @@ func (c *Converter) settleReference(dst []byte, waiting []held) []byte {
 		case h == from:
 			dst = c.appendReference(dst, &t, from)
 		case h == t.kind && t.stated == nil && (from == nil || from != t.id):
-			dst = append(append(dst, `"type":`...), c.src[h.value:h.end]...)
-		case h == t.stated, h == t.id && t.kind == nil, h.field.extended != nil, h.field.name == "resource" && at(c.src, h.value) != '{':
+			dst = append(append(dst, `"type":`...), c.src[h.Value:h.end]...)
+		case h == t.stated, h == t.id && t.kind == nil, h.field.extended != nil, h.field.name == "resource" && jsonscan.At(c.src, h.Value) != '{':
 			dst, shift = c.putBack(dst, *h, shift)
 			continue
 		default:
@@ -156,7 +160,7 @@ func (c *Converter) settleTarget(dst []byte, waiting []held, claims []claimed) [
 		return c.putBackAll(dst, waiting)
 	}
 	mark := len(dst)
-	text = c.plainText(text)
+	text = c.simplified(text)
 	if kind, id, ok := splitReference(text); ok {
 		dst = append(append(append(dst, `"id":"`...), id...), `","resourceType":"`...)
 		dst = append(append(dst, kind...), '"')

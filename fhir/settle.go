@@ -1,6 +1,10 @@
 package fhir
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
 
 // settle decides about the members that were held back, once the whole object
 // of type n is known. The output is that object without its closing brace.
@@ -20,8 +24,8 @@ func (c *Converter) settle(dst []byte, n *node, waiting []held, claims []claimed
 // returned.
 func (c *Converter) putBack(dst []byte, h held, shift int) ([]byte, int) {
 	mark := len(dst)
-	dst = append(append(dst, c.src[h.key:h.keyEnd]...), ':')
-	dst, _ = appendValue(dst, c.src, h.value)
+	dst = append(append(dst, c.src[h.Key:h.KeyEnd]...), ':')
+	dst, _ = jsonscan.AppendCompact(dst, c.src, h.Value)
 	return c.moveMember(dst, h.dst+shift, mark, shift)
 }
 
@@ -59,8 +63,8 @@ func (c *Converter) moveTail(dst []byte, to, mark int) []byte {
 // heldString returns the text of a held member between its quotes, as it is
 // written, and whether it is a string at all.
 func (c *Converter) heldString(h held) (text []byte, ok bool) {
-	if at(c.src, h.value) != '"' {
+	if jsonscan.At(c.src, h.Value) != '"' {
 		return nil, false
 	}
-	return c.src[h.value+1 : max(h.end-1, h.value+1)], true
+	return c.src[h.Value+1 : max(h.end-1, h.Value+1)], true
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
 // A Subset says which root elements of the resources of one type are kept. It is
@@ -75,19 +77,19 @@ const subsetted = `{"system":"http://terminology.hl7.org/CodeSystem/v3-Observati
 // markSubsetted adds the tag to the resource that stands in dst from start on.
 func markSubsetted(dst []byte, start int) []byte {
 	doc := dst[start:]
-	if at(doc, 0) != '{' {
+	if jsonscan.At(doc, 0) != '{' {
 		return dst
 	}
-	meta, ok := findMember(doc, 0, "meta")
-	if !ok || at(doc, meta.value) != '{' {
+	meta, ok := jsonscan.FindMember(doc, 0, "meta")
+	if !ok || jsonscan.At(doc, meta.Value) != '{' {
 		return dst // the columns of a row always give one
 	}
-	tag, ok := findMember(doc, meta.value, "tag")
-	if !ok || at(doc, tag.value) != '[' {
-		return insertLast(dst, start+valueEnd(doc, meta.value)-1, '{', `"tag":[`+subsetted+`]`)
+	tag, ok := jsonscan.FindMember(doc, meta.Value, "tag")
+	if !ok || jsonscan.At(doc, tag.Value) != '[' {
+		return insertLast(dst, start+jsonscan.ValueEnd(doc, meta.Value)-1, '{', `"tag":[`+subsetted+`]`)
 	}
-	end := valueEnd(doc, tag.value)
-	if bytes.Contains(doc[tag.value:end], []byte(`"SUBSETTED"`)) {
+	end := jsonscan.ValueEnd(doc, tag.Value)
+	if bytes.Contains(doc[tag.Value:end], []byte(`"SUBSETTED"`)) {
 		return dst
 	}
 	return insertLast(dst, start+end-1, '[', subsetted)
