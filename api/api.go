@@ -22,6 +22,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/limit"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
@@ -29,10 +30,6 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultDrainTimeout   = 30 * time.Second
-	DefaultDumps          = 8
-	DefaultFailures       = 30
-	DefaultLinkLife       = time.Hour
 	DefaultRequestTimeout = 10 * time.Second
 	DefaultStallTimeout   = time.Minute
 )
@@ -66,12 +63,11 @@ type Config struct {
 	CORSOrigins []string
 
 	// DrainTimeout is how long running requests may go on when the server
-	// stops; then they are cut. Defaults to DefaultDrainTimeout.
+	// stops; then they are cut.
 	DrainTimeout time.Duration
 
 	// Dumps bounds how many synchronous dumps run at the same time, three
 	// quarters of them of one client; each takes a connection to the source.
-	// Defaults to DefaultDumps.
 	Dumps int
 
 	// Exports is where kick-offs are written down.
@@ -79,14 +75,14 @@ type Config struct {
 
 	// Failures is how many attempts to be let in may fail a minute, from one
 	// address or in the name of one client from where it is not known.
-	// Defaults to DefaultFailures; negative means no limit.
+	// 0 means no limit.
 	Failures int
 
 	// GuardFiles gives files through Sluice, to the export's client alone, in
 	// place of links that the object store answers to whoever has them.
 	GuardFiles bool
 
-	// LinkLife is how long a signed link works. Defaults to DefaultLinkLife.
+	// LinkLife is how long a signed link works.
 	LinkLife time.Duration
 
 	// Logger gets a line for each request. Defaults to slog's.
@@ -138,10 +134,6 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
-	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
-	c.Failures = cmp.Or(c.Failures, DefaultFailures)
-	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Audit = cmp.Or(c.Audit, c.Logger)
 	if c.Ready == nil {
@@ -159,9 +151,9 @@ func (c Config) withDefaults() Config {
 // API answers requests.
 type API struct {
 	config       Config
-	bodies       *shares // large ones that are being read
-	dumps        *shares // that are running
-	groupReads   *shares // that are running
+	bodies       *limit.Semaphore // large ones that are being read
+	dumps        *limit.Semaphore // that are running
+	groupReads   *limit.Semaphore // that are running
 	capabilities capabilityCache
 	exportable   exportable
 	metrics      *metrics
@@ -169,31 +161,32 @@ type API struct {
 	started      time.Time
 	trail        *trail
 
-	// What clients do too often.
 	attempts *attempts
-	begun    *buckets // dumps
-	kickOffs *buckets
-	polls    *polls
-	requests *buckets
+
+	// Rates of requests, by client or, for polls, by export.
+	dumpRate    *limit.RateLimiter
+	kickOffRate *limit.RateLimiter
+	pollRate    *limit.RateLimiter
+	requestRate *limit.RateLimiter
 }
 
 // New returns an API; Handler and Serve put it to work.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	return &API{
-		config:     cfg,
-		bodies:     newShares(maxLargeBodies, maxClientBodies),
-		dumps:      newShares(cfg.Dumps, (3*cfg.Dumps+3)/4),
-		groupReads: newShares(maxGroupReads, maxClientGroupReads),
-		attempts:   newAttempts(cfg.Failures),
-		begun:      newBuckets(cfg.ClientDumps),
-		kickOffs:   newBuckets(cfg.ClientKickOffs),
-		requests:   newBuckets(cfg.ClientRequests),
-		metrics:    newMetrics(cfg.Registry),
-		running:    &runningRequests{all: map[*running]struct{}{}},
-		polls:      newPolls(),
-		started:    time.Now(),
-		trail:      newTrail(cfg.AuditBucket, cfg.Logger),
+		config:      cfg,
+		bodies:      limit.NewSemaphore(maxLargeBodies, maxClientBodies),
+		dumps:       limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
+		groupReads:  limit.NewSemaphore(maxGroupReads, maxClientGroupReads),
+		attempts:    newAttempts(cfg.Failures),
+		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
+		kickOffRate: limit.NewPerMinute(cfg.ClientKickOffs),
+		requestRate: limit.NewPerMinute(cfg.ClientRequests),
+		metrics:     newMetrics(cfg.Registry),
+		running:     &runningRequests{all: map[*running]struct{}{}},
+		pollRate:    limit.New(pollsPerSecond, pollBurst),
+		started:     time.Now(),
+		trail:       newTrail(cfg.AuditBucket, cfg.Logger),
 	}
 }
 

@@ -43,14 +43,14 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	if !c.Request.ProtoAtLeast(1, 1) {
 		return oldProtocol(c)
 	}
-	if wait := a.begun.takeAt(client.ID, client.Rates.Dumps); wait > 0 {
-		return throttled("the client begins dumps too often", wait)
+	if wait := a.dumpRate.TakePerMinute(client.ID, client.Rates.Dumps.Or(a.config.ClientDumps)); wait > 0 {
+		return throttled("the client starts dumps too often", wait)
 	}
-	giveBack, ok := a.dumps.take(client.ID)
+	release, ok := a.dumps.TryAcquire(client.ID)
 	if !ok {
-		return throttled(fmt.Sprintf("as many dumps are running already as may at the same time: %d, and %d of one client", a.dumps.most, a.dumps.mostOfOne), 5*time.Second)
+		return throttled(fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", a.dumps.Max(), a.dumps.MaxPerClient()), 5*time.Second)
 	}
-	defer giveBack()
+	defer release()
 	if request.format.FHIR {
 		if request.format.Attributes, err = ndjson.ReadAttributes(c.Request.Context(), a.config.Source); err != nil {
 			return unavailable(err)

@@ -33,7 +33,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	tokens, err := auth.NewTokens(nil, auth.TokenConfig{})
 	require.NoError(f, err)
-	handler := New(Config{BaseURL: "https://sluice.example.org", Logger: slog.New(slog.DiscardHandler), Tokens: tokens, Failures: -1}).Handler()
+	handler := New(Config{BaseURL: "https://sluice.example.org", Logger: slog.New(slog.DiscardHandler), Tokens: tokens}).Handler()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(text)))
 		if err != nil {

@@ -36,11 +36,11 @@ func (a *API) group(c *gin.Context, client auth.Client) error {
 	if !storable(id) {
 		return unknown
 	}
-	giveBack, ok := a.groupReads.take(client.ID)
+	release, ok := a.groupReads.TryAcquire(client.ID)
 	if !ok {
-		return throttled(fmt.Sprintf("as many Groups are being read already as may at the same time: %d, and %d by one client", maxGroupReads, maxClientGroupReads), time.Second)
+		return throttled(fmt.Sprintf("too many concurrent reads of Groups: at most %d in total and %d per client", maxGroupReads, maxClientGroupReads), time.Second)
 	}
-	defer giveBack()
+	defer release()
 	known, err := a.streamGroup(c, id)
 	if err == nil && !known {
 		return unknown

@@ -111,8 +111,9 @@ func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *tes
 		Bucket:        b.bucket,
 		Clients:       b.clients,
 		DrainTimeout:  patience,
+		Dumps:         8,
 		Exports:       b.exports,
-		Failures:      -1, // many tests fail on purpose
+		LinkLife:      time.Hour,
 		Logger:        slog.New(slog.NewJSONHandler(b.logs, nil)),
 		ResourceTypes: fhir.R4().ResourceTypes(),
 		Source:        b.source,

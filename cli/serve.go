@@ -182,7 +182,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		DrainTimeout:   settings.DrainTimeout,
 		Dumps:          settings.MaxDumps,
 		Exports:        exports,
-		Failures:       settings.failures(),
+		Failures:       settings.Failures,
 		GuardFiles:     settings.Files == "api",
 		LinkLife:       settings.LinkLife,
 		Logger:         s.logger,
@@ -238,10 +238,10 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin t
 	fit := &fitness{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
+		Check:        fit.check,
 		Clock:        s.clock,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
-		Fit:          fit.check,
 		History:      settings.History,
 		Location:     s.location,
 		Logger:       s.logger,

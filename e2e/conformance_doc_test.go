@@ -14,14 +14,14 @@ import (
 var update = flag.Bool("update", false, "rewrite the generated tables of the documents")
 
 const (
-	requirementsBegin = "<!-- requirements: go test ./e2e -run TestBulkDataDoc -update -->\n"
+	requirementsBegin = "<!-- requirements: go test ./e2e -run TestConformanceDoc -update -->\n"
 	requirementsEnd   = "<!-- end of requirements -->\n"
 )
 
-// docs/bulk-data.md has the rows that TestConformance checks.
-func TestBulkDataDoc(t *testing.T) {
+// docs/conformance.md has the rows that TestConformance checks.
+func TestConformanceDoc(t *testing.T) {
 	t.Parallel()
-	const name = "../docs/bulk-data.md"
+	const name = "../docs/conformance.md"
 	before, rest, ok := strings.Cut(readFile(t, name), requirementsBegin)
 	require.True(t, ok)
 	found, after, ok := strings.Cut(rest, requirementsEnd)
@@ -33,7 +33,7 @@ func TestBulkDataDoc(t *testing.T) {
 		require.NoError(t, os.WriteFile(name, []byte(before+requirementsBegin+want+requirementsEnd+after), 0o644))
 		return
 	}
-	require.Equal(t, want, found, "run go test ./e2e -run TestBulkDataDoc -update")
+	require.Equal(t, want, found, "run go test ./e2e -run TestConformanceDoc -update")
 }
 
 // counts tells how many requirements of each level are met.

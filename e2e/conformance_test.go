@@ -21,7 +21,7 @@ import (
 
 // TestConformance holds the whole product against the requirements of the Bulk
 // Data specification on a server: each row that is met has a check, which asks
-// as a client does. docs/bulk-data.md is written from the same rows.
+// as a client does. docs/conformance.md is generated from the same rows.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	c := newConformance(t)

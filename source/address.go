@@ -5,25 +5,25 @@ import (
 	"strconv"
 )
 
-// Address says where a row lies in its relation: the block, and the place in it
+// TID says where a row lies in its relation: the block, and the place in it
 // (PostgreSQL's ctid). It holds for as long as a snapshot that shows the row is
 // held and keeps the table as it is.
-type Address struct {
-	Block  uint32
+type TID struct {
+	Page  uint32
 	Offset uint16
 }
 
 // decodeAddress reads the binary form of a tid.
-func decodeAddress(value []byte) (a Address, ok bool) {
+func decodeAddress(value []byte) (a TID, ok bool) {
 	if len(value) != 6 {
 		return a, false
 	}
-	return Address{binary.BigEndian.Uint32(value), binary.BigEndian.Uint16(value[4:])}, true
+	return TID{binary.BigEndian.Uint32(value), binary.BigEndian.Uint16(value[4:])}, true
 }
 
 // appendText appends the address as PostgreSQL reads one in an array.
-func (a Address) appendText(dst []byte) []byte {
-	dst = strconv.AppendUint(append(dst, `"(`...), uint64(a.Block), 10)
+func (a TID) appendText(dst []byte) []byte {
+	dst = strconv.AppendUint(append(dst, `"(`...), uint64(a.Page), 10)
 	dst = strconv.AppendUint(append(dst, ','), uint64(a.Offset), 10)
 	return append(dst, `)"`...)
 }
@@ -44,7 +44,7 @@ type Relation struct {
 // scan is the scan of the whole relation.
 func (r Relation) scan() Scan {
 	table := Table{Type: r.Type, Schema: r.Schema, Name: r.Name, HasCreated: r.HasCreated, Casts: r.Casts}
-	return Scan{Table: table, Blocks: BlockRange{Schema: r.Schema, Name: r.Name}}
+	return Scan{Table: table, Pages: PageRange{Schema: r.Schema, Name: r.Name}}
 }
 
 // Relations lists those that hold the rows of a table that is not narrowed.

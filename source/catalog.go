@@ -302,12 +302,12 @@ func measure(ctx context.Context, db querier, candidates []*candidate) error {
 	}
 	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m Member, err error) {
 		var oid uint32
-		if err := row.Scan(&oid, &m.Schema, &m.Name, &m.Whole, &m.Blocks, &m.Bytes); err != nil {
+		if err := row.Scan(&oid, &m.Schema, &m.Name, &m.Whole, &m.Pages, &m.Bytes); err != nil {
 			return m, err
 		}
 		table := byOID[oid]
 		table.Members = append(table.Members, m)
-		table.Blocks += m.Blocks
+		table.Pages += m.Pages
 		table.Bytes += m.Bytes
 		return m, nil
 	})
@@ -317,7 +317,7 @@ func measure(ctx context.Context, db querier, candidates []*candidate) error {
 // remeasure fills in the members and sizes of a table anew.
 func remeasure(ctx context.Context, db querier, table Table) (Table, error) {
 	c := &candidate{table: table}
-	c.table.Members, c.table.Blocks, c.table.Bytes = nil, 0, 0
+	c.table.Members, c.table.Pages, c.table.Bytes = nil, 0, 0
 	if err := db.QueryRow(ctx, `SELECT $1::regclass::oid`, quote(table.Schema, table.Name)).Scan(&c.oid); err != nil {
 		return table, err
 	}

@@ -11,7 +11,7 @@ type Condition struct {
 	Where string
 
 	// Lookup, if set, is a SELECT of the ctid of rows among {rows}: of all that
-	// Where holds for, and maybe of others. It is for indexes: Snapshot.Narrow
+	// Where holds for, and maybe of others. It is for indexes: Snapshot.PlanIndexes
 	// finds out whether they serve it.
 	Lookup string
 

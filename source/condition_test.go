@@ -29,21 +29,21 @@ func TestCondition(t *testing.T) {
 		Args:   []string{`{"pt-1","pt-4000","nobody",NULL}`}, LookupArgs: 1,
 	}
 	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among}))
-	found := source.BlockRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
-	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among, Blocks: found}), "each once")
+	found := source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among, Pages: found}), "each once")
 
 	for _, c := range []source.Condition{some, among} {
 		whole := f.ids(t, source.Scan{Table: table, Only: c})
 		var parts []string
-		for _, blocks := range source.Plan(table, table.Bytes/4) {
-			parts = append(parts, f.ids(t, source.Scan{Table: table, Only: c, Blocks: blocks})...)
+		for _, blocks := range source.PageRanges(table, table.Bytes/4) {
+			parts = append(parts, f.ids(t, source.Scan{Table: table, Only: c, Pages: blocks})...)
 		}
 		require.ElementsMatch(t, whole, parts, "each row in one part")
 	}
 	f.exec(t, `UPDATE patient SET ts = '2020-01-01' WHERE id = 'pt-1'`)
 	since := source.Scan{Table: table, Only: among, ChangedAfter: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)}
 	require.Equal(t, []string{"pt-4000"}, f.ids(t, since))
-	since.Blocks = found
+	since.Pages = found
 	require.Equal(t, []string{"pt-4000"}, f.ids(t, since))
 }
 

@@ -13,6 +13,9 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
+// commitMargin is the margin of the fixture's source.
+const commitMargin = 5 * time.Minute
+
 // fixture is a database of its own, a Source that reads it, and a connection
 // that changes it.
 type fixture struct {
@@ -27,7 +30,7 @@ func newFixture(t testing.TB, setup string) fixture {
 	db := connect(t, databaseURL)
 	_, err := db.Exec(t.Context(), setup)
 	require.NoError(t, err)
-	return fixture{url: databaseURL, source: open(t, source.Config{URL: databaseURL}), db: db}
+	return fixture{url: databaseURL, source: open(t, source.Config{URL: databaseURL, CommitMargin: commitMargin}), db: db}
 }
 
 func open(t testing.TB, cfg source.Config) *source.Source {

@@ -14,9 +14,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Keyed says which rows of some relations belong to which keys. A row can belong
+// KeyScan says which rows of some relations belong to which keys. A row can belong
 // to several.
-type Keyed struct {
+type KeyScan struct {
 	Relations []KeyedRelation
 
 	// Wanted, if it has SQL, is a SELECT of one column, the keys that are wanted.
@@ -26,9 +26,9 @@ type Keyed struct {
 	// OnlyKeyed leaves out rows of no key. With Wanted they always are.
 	OnlyKeyed bool
 
-	// Most is how many keys a row may belong to, wanted or not. One of more is
+	// MaxKeys is how many keys a row may belong to, wanted or not. One of more is
 	// handed out once, without a key.
-	Most int
+	MaxKeys int
 }
 
 // KeyedRelation is a relation and how its rows belong to keys.
@@ -74,7 +74,7 @@ type KeyedRow struct {
 	// Relation is the place of its relation in Keyed.Relations.
 	Relation int
 
-	Address Address
+	TID TID
 
 	// Bytes is what the resource takes on disk.
 	Bytes int64
@@ -83,11 +83,11 @@ type KeyedRow struct {
 	ID []byte
 }
 
-// Keyed hands fn the rows in the order of the keys, by their bytes; those of one
+// ScanKeys hands fn the rows in the order of the keys, by their bytes; those of one
 // key in the order of the relations, the first one first. Rows without a key
 // come last. It reads the relations once and sorts what it finds, but not the
 // resources. Otherwise it is as Scan.
-func (r *Reader) Keyed(ctx context.Context, keyed Keyed, fn func(*KeyedRow) error) error {
+func (r *Reader) ScanKeys(ctx context.Context, keyed KeyScan, fn func(*KeyedRow) error) error {
 	if len(keyed.Relations) == 0 {
 		return nil
 	}
@@ -171,7 +171,7 @@ const (
 	keyedCount
 )
 
-func (k Keyed) query(fn func(*KeyedRow) error) query {
+func (k KeyScan) query(fn func(*KeyedRow) error) query {
 	q := query{relation: "keys", check: func(fields []pgconn.FieldDescription) error {
 		if len(fields) != keyedCount || fields[keyedAddress].DataTypeOID != pgtype.TIDOID {
 			return errNoKeys
@@ -185,7 +185,7 @@ func (k Keyed) query(fn func(*KeyedRow) error) query {
 	}
 	branches := make([]string, len(k.Relations))
 	for i, relation := range k.Relations {
-		branches[i] = relation.branch(&q, i, k.Most, k.OnlyKeyed || wanted != "") + wanted
+		branches[i] = relation.branch(&q, i, k.MaxKeys, k.OnlyKeyed || wanted != "") + wanted
 	}
 	q.sql += strings.Join(branches, "\nUNION ALL\n") + "\nORDER BY 1, 2, 3, 4"
 
@@ -204,7 +204,7 @@ func (k Keyed) query(fn func(*KeyedRow) error) query {
 func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string {
 	var own query
 	scan := k.Scan
-	scan.Table, scan.Blocks = k.Relation.scan().Table, BlockRange{}
+	scan.Table, scan.Pages = k.Relation.scan().Table, PageRange{}
 	limits := scan.limit(&own)
 	relation := scan.Table.from(k.Relation.Schema, k.Relation.Name, true)
 	references := fmt.Sprintf(rowReferencesSQL, k.References)
@@ -213,7 +213,7 @@ func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string 
 		own.bind(k.Keys.Args)
 		references = fmt.Sprintf(rowKeysSQL, keys)
 	}
-	limits = append(limits, scan.Only.conditions(relation+" AS r", limits, k.Scan.Blocks.ByLookup)...)
+	limits = append(limits, scan.Only.conditions(relation+" AS r", limits, k.Scan.Pages.ByLookup)...)
 	if onlyKeyed {
 		limits = append(limits, "cardinality(a.keys) > 0")
 	}
@@ -244,7 +244,7 @@ var errNoKeys = errors.New("the rows of keys are not what was asked for")
 // decode reads the binary form of a row.
 func (k *KeyedRow) decode(values [][]byte) error {
 	var ok bool
-	if k.Address, ok = decodeAddress(values[keyedAddress]); !ok {
+	if k.TID, ok = decodeAddress(values[keyedAddress]); !ok {
 		return errNoKeys
 	}
 	numbers := [keyedCount]int{}

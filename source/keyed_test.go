@@ -28,13 +28,13 @@ const owners = `
 		('v6', 1, '2024-01-05Z', '{"of": [{"id": "Z"}, {"id": "Z"}, {"id": "Z"}, {"id": "Z"}]}');`
 
 // keyed asks for the visits and the owners, who come first under their own ids.
-func (f fixture) keyed(t *testing.T, scan source.Scan) source.Keyed {
+func (f fixture) keyed(t *testing.T, scan source.Scan) source.KeyScan {
 	t.Helper()
 	visits, err := f.table(t, "Visit").Relations()
 	require.NoError(t, err)
 	own, err := f.table(t, "Owner").Relations()
 	require.NoError(t, err)
-	keyed := source.Keyed{Most: 3}
+	keyed := source.KeyScan{MaxKeys: 3}
 	for _, relation := range visits {
 		keyed.Relations = append(keyed.Relations, source.KeyedRelation{Relation: relation, Scan: scan, References: `r.resource -> 'of'`})
 	}
@@ -50,23 +50,23 @@ func (f fixture) keyed(t *testing.T, scan source.Scan) source.Keyed {
 
 // blocks reads what belongs to each key as the snapshot shows it: a line a key,
 // then what has none.
-func (f fixture) blocks(t *testing.T, snapshot string, keyed source.Keyed) []string {
+func (f fixture) blocks(t *testing.T, snapshot string, keyed source.KeyScan) []string {
 	t.Helper()
 	reader, err := f.source.OpenReader(t.Context(), snapshot)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
 
 	var keys []string
-	var places []source.Place
+	var places []source.RowAddress
 	var loose []string
-	err = reader.Keyed(t.Context(), keyed, func(row *source.KeyedRow) error {
+	err = reader.ScanKeys(t.Context(), keyed, func(row *source.KeyedRow) error {
 		require.Positive(t, row.Bytes)
 		if row.Key == nil {
 			loose = append(loose, fmt.Sprintf("%s has %d", row.ID, row.Keys))
 			return nil
 		}
 		keys = append(keys, string(row.Key))
-		places = append(places, source.Place{Relation: row.Relation, Address: row.Address})
+		places = append(places, source.RowAddress{Relation: row.Relation, TID: row.TID})
 		return nil
 	})
 	require.NoError(t, err)
@@ -75,11 +75,11 @@ func (f fixture) blocks(t *testing.T, snapshot string, keyed source.Keyed) []str
 	for _, k := range keyed.Relations {
 		relations = append(relations, k.Relation)
 	}
-	picker, err := reader.Picker(t.Context(), relations)
+	fetcher, err := reader.NewFetcher(t.Context(), relations)
 	require.NoError(t, err)
 	var lines []string
 	before := ""
-	err = picker.Pick(t.Context(), places, func(n int, row *source.Row) error {
+	err = fetcher.Fetch(t.Context(), places, func(n int, row *source.Row) error {
 		if n == 0 || keys[n] != before {
 			lines = append(lines, keys[n]+":")
 		}
@@ -144,7 +144,7 @@ func TestKeyedByID(t *testing.T) {
 	require.Equal(t, []string{"a: a v3", "b: b v3 a", "c: v2", "v4 has 0", "v5 has 0"}, f.blocks(t, snapshot, keyed))
 	keyed.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a,c}`}}
 	require.Equal(t, []string{"a: a v3", "c: v2"}, f.blocks(t, snapshot, keyed), "the arguments of all")
-	keyed.Most = 1
+	keyed.MaxKeys = 1
 	require.Equal(t, []string{"c: v2", "a has 2", "v3 has 2"}, f.blocks(t, snapshot, keyed))
 }
 
@@ -164,7 +164,7 @@ func TestKeyedOfManyAndManyWanted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var found []string
-	err = reader.Keyed(ctx, keyed, func(row *source.KeyedRow) error {
+	err = reader.ScanKeys(ctx, keyed, func(row *source.KeyedRow) error {
 		found = append(found, fmt.Sprintf("%s%s", row.Key, row.ID))
 		return nil
 	})
@@ -187,7 +187,7 @@ func TestKeyedOfNothing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, owners+`DELETE FROM visit; DELETE FROM owner`)
 	require.Empty(t, f.blocks(t, f.snapshot(t).ID, f.keyed(t, source.Scan{})))
-	require.Empty(t, f.blocks(t, f.snapshot(t).ID, source.Keyed{}))
+	require.Empty(t, f.blocks(t, f.snapshot(t).ID, source.KeyScan{}))
 }
 
 // Rows come in the order in which they are asked for, however many there are and
@@ -205,14 +205,14 @@ func TestPickInOrder(t *testing.T) {
 		require.NoError(t, err)
 		relations = append(relations, of...)
 	}
-	var places []source.Place
+	var places []source.RowAddress
 	var ids []string
-	keyed := source.Keyed{Most: 1, Relations: []source.KeyedRelation{
+	keyed := source.KeyScan{MaxKeys: 1, Relations: []source.KeyedRelation{
 		{Relation: relations[0], References: `'[]'`},
 		{Relation: relations[1], References: `jsonb_build_array(jsonb_build_object('id', md5(r.id) || r.id))`},
 	}}
-	err = reader.Keyed(t.Context(), keyed, func(row *source.KeyedRow) error {
-		places = append(places, source.Place{Relation: row.Relation, Address: row.Address})
+	err = reader.ScanKeys(t.Context(), keyed, func(row *source.KeyedRow) error {
+		places = append(places, source.RowAddress{Relation: row.Relation, TID: row.TID})
 		ids = append(ids, string(row.Key[32:]))
 		return nil
 	})
@@ -222,10 +222,10 @@ func TestPickInOrder(t *testing.T) {
 		places, ids = append(places, places...), append(ids, ids...)
 	}
 
-	picker, err := reader.Picker(t.Context(), relations)
+	fetcher, err := reader.NewFetcher(t.Context(), relations)
 	require.NoError(t, err)
 	var got []string
-	err = picker.Pick(t.Context(), places, func(n int, row *source.Row) error {
+	err = fetcher.Fetch(t.Context(), places, func(n int, row *source.Row) error {
 		require.Equal(t, len(got), n)
 		got = append(got, string(row.ID))
 		return nil
@@ -233,10 +233,10 @@ func TestPickInOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ids, got)
 
-	require.NoError(t, picker.Pick(t.Context(), nil, nil))
-	gone := append(slices.Clone(places[:3]), source.Place{Relation: 1, Address: source.Address{Block: 1e6, Offset: 1}})
-	require.ErrorContains(t, picker.Pick(t.Context(), gone, func(int, *source.Row) error { return nil }), "not where the snapshot had it")
-	require.ErrorContains(t, picker.Pick(t.Context(), append(gone, places[0]), func(int, *source.Row) error { return nil }), "not where the snapshot had it")
+	require.NoError(t, fetcher.Fetch(t.Context(), nil, nil))
+	gone := append(slices.Clone(places[:3]), source.RowAddress{Relation: 1, TID: source.TID{Page: 1e6, Offset: 1}})
+	require.ErrorContains(t, fetcher.Fetch(t.Context(), gone, func(int, *source.Row) error { return nil }), "not where the snapshot had it")
+	require.ErrorContains(t, fetcher.Fetch(t.Context(), append(gone, places[0]), func(int, *source.Row) error { return nil }), "not where the snapshot had it")
 }
 
 // A table that can't be read by addresses, or as a FHIR table, says so.
@@ -252,7 +252,7 @@ func TestKeyedRefuses(t *testing.T) {
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	var column *source.ColumnError
-	require.ErrorAs(t, reader.Keyed(t.Context(), keyed, nil), &column)
+	require.ErrorAs(t, reader.ScanKeys(t.Context(), keyed, nil), &column)
 	require.Equal(t, "ts", column.Column)
 	reader.Close(t.Context())
 
@@ -260,6 +260,6 @@ func TestKeyedRefuses(t *testing.T) {
 	reader, err = f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
-	_, err = reader.Picker(t.Context(), []source.Relation{keyed.Relations[0].Relation})
+	_, err = reader.NewFetcher(t.Context(), []source.Relation{keyed.Relations[0].Relation})
 	require.ErrorIs(t, err, source.ErrRewritten)
 }

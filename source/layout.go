@@ -101,7 +101,7 @@ func (c *candidate) inspect() {
 	t.HasTypeName = hasTypeName != "" && readable
 	created, _ := c.relation.find("cts")
 	t.HasCreated = created != ""
-	t.View = c.relation.kind == "v"
+	t.IsView = c.relation.kind == "v"
 
 	var reason string
 	if t.Casts, reason = c.relation.fit(tableColumns); reason != "" {
@@ -165,11 +165,11 @@ func (t Table) from(schema, name string, only bool) string {
 	if only {
 		relation = "ONLY " + relation
 	}
-	if !t.Casts && !t.View {
+	if !t.Casts && !t.IsView {
 		return relation
 	}
 	address, created := "t.ctid", ""
-	if t.View {
+	if t.IsView {
 		address = "NULL::tid AS ctid"
 	}
 	if t.HasCreated {

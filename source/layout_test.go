@@ -26,7 +26,7 @@ func TestOtherColumnTypes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, uuidRows)
 	table := f.table(t, "Patient")
-	require.Greater(t, table.Blocks, int64(10))
+	require.Greater(t, table.Pages, int64(10))
 
 	require.Len(t, f.ids(t, source.Scan{Table: table}), 2000)
 	only := source.Condition{Where: "r.id = $1::text AND r.resource ? 'n'", Args: []string{uuid(7)}}
@@ -40,8 +40,8 @@ func TestOtherColumnTypes(t *testing.T) {
 	defer reader.Close(t.Context())
 
 	var ids []string
-	for _, blocks := range source.Plan(tables[0], 64<<10) {
-		require.NoError(t, reader.Scan(t.Context(), source.Scan{Table: tables[0], Blocks: blocks}, func(row *source.Row) error {
+	for _, blocks := range source.PageRanges(tables[0], 64<<10) {
+		require.NoError(t, reader.Scan(t.Context(), source.Scan{Table: tables[0], Pages: blocks}, func(row *source.Row) error {
 			ids = append(ids, string(row.ID))
 			return nil
 		}))
@@ -78,19 +78,19 @@ func TestOtherColumnTypesKeyed(t *testing.T) {
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
 
-	keyed := source.Keyed{Most: 10, OnlyKeyed: true, Relations: []source.KeyedRelation{{
+	keyed := source.KeyScan{MaxKeys: 10, OnlyKeyed: true, Relations: []source.KeyedRelation{{
 		Relation: relations[0], References: `CASE WHEN r.resource ->> 'n' = '7' THEN jsonb_build_array(jsonb_build_object('id', r.id)) ELSE '[]' END`,
 	}}}
-	var places []source.Place
-	require.NoError(t, reader.Keyed(t.Context(), keyed, func(row *source.KeyedRow) error {
+	var places []source.RowAddress
+	require.NoError(t, reader.ScanKeys(t.Context(), keyed, func(row *source.KeyedRow) error {
 		require.Equal(t, uuid(7), string(row.Key))
-		places = append(places, source.Place{Relation: row.Relation, Address: row.Address})
+		places = append(places, source.RowAddress{Relation: row.Relation, TID: row.TID})
 		return nil
 	}))
 	require.Len(t, places, 1)
-	picker, err := reader.Picker(t.Context(), relations)
+	fetcher, err := reader.NewFetcher(t.Context(), relations)
 	require.NoError(t, err)
-	require.NoError(t, picker.Pick(t.Context(), places, func(_ int, row *source.Row) error {
+	require.NoError(t, fetcher.Fetch(t.Context(), places, func(_ int, row *source.Row) error {
 		require.Equal(t, uuid(7), string(row.ID))
 		return nil
 	}))
@@ -126,8 +126,8 @@ func TestOtherRelations(t *testing.T) {
 		require.NoError(t, err, resourceType)
 		require.Len(t, tables, 1, resourceType)
 		var found []string
-		for _, blocks := range source.Plan(tables[0], 1) {
-			require.NoError(t, f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: tables[0], Blocks: blocks}, func(row *source.Row) error {
+		for _, blocks := range source.PageRanges(tables[0], 1) {
+			require.NoError(t, f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: tables[0], Pages: blocks}, func(row *source.Row) error {
 				found = append(found, string(row.ID))
 				return nil
 			}), resourceType)

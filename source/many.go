@@ -72,7 +72,7 @@ func (s *Source) openLead(ctx context.Context, scan *Scan) (*lead, error) {
 		l.rollback(ctx)
 	}
 	if err == nil && s.readers(scan.Table) > 1 {
-		l.snapshot, err = l.Share(ctx)
+		l.snapshot, err = l.ExportSnapshot(ctx)
 	}
 	if err != nil {
 		l.Close(ctx)
@@ -99,8 +99,8 @@ func (l *lead) open(ctx context.Context, scan Scan) (Table, error) {
 // share reads the ranges of the table by as many readers as there are connections
 // for, the lead in this goroutine.
 func (s *Source) share(ctx context.Context, lead *lead, scan Scan, each EachFunc) error {
-	ranges := Plan(scan.Table, s.config.ShareBytes/rangesPerShare)
-	queue := make(chan BlockRange, len(ranges))
+	ranges := PageRanges(scan.Table, s.config.ShareBytes/rangesPerShare)
+	queue := make(chan PageRange, len(ranges))
 	for _, r := range ranges {
 		queue <- r
 	}
@@ -142,8 +142,8 @@ func (s *Source) openHelper(ctx context.Context, snapshotID string) (*Reader, er
 
 // streamRanges reads ranges until there are none. The lead's lock keeps the table
 // as it is, so nobody has to look at it again.
-func (r *Reader) streamRanges(ctx context.Context, scan Scan, ranges <-chan BlockRange, fn func(*Row) error) error {
-	for scan.Blocks = range ranges {
+func (r *Reader) streamRanges(ctx context.Context, scan Scan, ranges <-chan PageRange, fn func(*Row) error) error {
+	for scan.Pages = range ranges {
 		if err := r.stream(ctx, scan, fn); err != nil {
 			return err
 		}

@@ -13,11 +13,11 @@ import (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	member := func(blocks int64) source.Member {
-		return source.Member{Schema: "public", Name: "patient", Blocks: blocks, Bytes: blocks * 8192}
+		return source.Member{Schema: "public", Name: "patient", Pages: blocks, Bytes: blocks * 8192}
 	}
 	plan := func(target int64, members ...source.Member) string {
 		text := ""
-		for _, r := range source.Plan(source.Table{Members: members}, target) {
+		for _, r := range source.PageRanges(source.Table{Members: members}, target) {
 			text += fmt.Sprintf("%s.%s %d-%d;", r.Schema, r.Name, r.From, r.To)
 		}
 		return text
@@ -31,16 +31,16 @@ func TestPlan(t *testing.T) {
 	require.Equal(t, "public.patient 0-0;public.far 0-0;", plan(8192, member(1), source.Member{Schema: "public", Name: "far", Whole: true}))
 
 	var bytes int64
-	uneven := source.Member{Schema: "public", Name: "patient", Blocks: 10, Bytes: 100_001} // with TOAST
-	for _, r := range source.Plan(source.Table{Members: []source.Member{uneven}}, 30_000) {
+	uneven := source.Member{Schema: "public", Name: "patient", Pages: 10, Bytes: 100_001} // with TOAST
+	for _, r := range source.PageRanges(source.Table{Members: []source.Member{uneven}}, 30_000) {
 		require.InDelta(t, 25_000, r.Bytes, 1)
 		bytes += r.Bytes
 	}
 	require.Equal(t, uneven.Bytes, bytes)
-	indexed := source.Member{Schema: "public", Name: "patient", Blocks: 10, Bytes: 500, Whole: true}
-	require.Equal(t, []source.BlockRange{{Schema: "public", Name: "patient", Bytes: 500}}, source.Plan(source.Table{Members: []source.Member{indexed}}, 100))
+	indexed := source.Member{Schema: "public", Name: "patient", Pages: 10, Bytes: 500, Whole: true}
+	require.Equal(t, []source.PageRange{{Schema: "public", Name: "patient", Bytes: 500}}, source.PageRanges(source.Table{Members: []source.Member{indexed}}, 100))
 
-	huge := source.Plan(source.Table{Members: []source.Member{member(1<<32 - 1)}}, 1<<35)
+	huge := source.PageRanges(source.Table{Members: []source.Member{member(1<<32 - 1)}}, 1<<35)
 	require.Len(t, huge, 1<<10)
 	for i := range huge[1:] {
 		require.Equal(t, huge[i].To, huge[i+1].From)
@@ -66,13 +66,13 @@ func TestPlanCoversTable(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, setup)
 			table := f.table(t, "Patient")
-			ranges := source.Plan(table, 200<<10)
+			ranges := source.PageRanges(table, 200<<10)
 			require.Greater(t, len(ranges), 10)
 			f.exec(t, `INSERT INTO patient (id, txid, resource) SELECT 'late-' || n, 8000, '{}' FROM generate_series(1, 2000) AS n`)
 
 			var got []string
 			for _, r := range ranges {
-				got = append(got, f.ids(t, source.Scan{Table: table, Blocks: r})...)
+				got = append(got, f.ids(t, source.Scan{Table: table, Pages: r})...)
 			}
 			want := f.ids(t, source.Scan{Table: table})
 			slices.Sort(got)

@@ -67,9 +67,9 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 	return nil
 }
 
-// Share exports the snapshot once more and returns the new ID, under which it
+// ExportSnapshot exports the snapshot once more and returns the new ID, under which it
 // lives as long as the Reader is open, whatever becomes of the first holder.
-func (r *Reader) Share(ctx context.Context) (snapshotID string, err error) {
+func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err error) {
 	if snapshotID, err = exportSnapshot(ctx, r.conn.Conn.Conn()); err != nil {
 		return "", fmt.Errorf("source: share snapshot: %w", r.conn.explain(err))
 	}

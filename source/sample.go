@@ -65,14 +65,14 @@ func sampleOf(pages []samplePage, hasTypeName bool) string {
 
 // sampled returns some pages of the members of a table.
 func sampled(members []Member) (pages []samplePage) {
-	filled := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.Whole && m.Blocks == 0 })
+	filled := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.Whole && m.Pages == 0 })
 	for _, i := range spread(int64(len(filled)), samplePages) {
 		m := filled[i]
 		if m.Whole {
 			pages = append(pages, samplePage{schema: m.Schema, name: m.Name, whole: true})
 			continue
 		}
-		for _, number := range spread(m.Blocks, max(samplePages/len(filled), 1)) {
+		for _, number := range spread(m.Pages, max(samplePages/len(filled), 1)) {
 			pages = append(pages, samplePage{schema: m.Schema, name: m.Name, number: number})
 		}
 	}
@@ -97,7 +97,7 @@ const relationBlocksSQL = `SELECT pg_relation_size($1::regclass) / current_setti
 // OtherTypes returns the resource types that rows name instead of the table's, in some
 // pages of what the scan reads. Of a view it looks at none.
 func (r *Reader) OtherTypes(ctx context.Context, scan Scan) ([]string, error) {
-	blocks := scan.Blocks
+	blocks := scan.Pages
 	if blocks.Name == "" {
 		return nil, nil
 	}

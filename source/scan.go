@@ -34,8 +34,8 @@ type Scan struct {
 	// and those that do not say when they were changed.
 	ChangedBefore time.Time
 
-	// Blocks limits the scan to a share of the table.
-	Blocks BlockRange
+	// Pages limits the scan to a share of the table.
+	Pages PageRange
 
 	// Only, if set, leaves out the rows that do not meet it.
 	Only Condition
@@ -173,8 +173,8 @@ func settle(conn *pgconn.PgConn) {
 // relation names what is read: one relation only, or the table with all that
 // belongs to it.
 func (scan Scan) relation() (schema, name string, only bool) {
-	if scan.Blocks.Name != "" {
-		return scan.Blocks.Schema, scan.Blocks.Name, true
+	if scan.Pages.Name != "" {
+		return scan.Pages.Schema, scan.Pages.Name, true
 	}
 	return scan.Table.Schema, scan.Table.Name, false
 }
@@ -190,7 +190,7 @@ func (scan Scan) query() query {
 		resource = "CASE jsonb_typeof(r.resource) WHEN 'object' THEN r.resource - string_to_array($" +
 			strconv.Itoa(len(q.params)) + ", ',') ELSE r.resource END"
 	}
-	conditions := slices.Concat(limits, scan.Only.conditions(relation, limits, scan.Blocks.ByLookup))
+	conditions := slices.Concat(limits, scan.Only.conditions(relation, limits, scan.Pages.ByLookup))
 	q.sql = "SELECT " + scan.columns(resource) + " FROM " + relation + where(conditions)
 	return q
 }
@@ -240,11 +240,11 @@ func (scan Scan) limit(q *query) (limits []string) {
 	bound(createdColumn, ">", scan.CreatedAfter)
 	bound("r.ts", ">", scan.ChangedAfter)
 	bound("r.ts", "<", scan.ChangedBefore)
-	if scan.Blocks.From > 0 {
-		limits = append(limits, fmt.Sprintf("r.ctid >= '(%d,0)'", scan.Blocks.From))
+	if scan.Pages.From > 0 {
+		limits = append(limits, fmt.Sprintf("r.ctid >= '(%d,0)'", scan.Pages.From))
 	}
-	if scan.Blocks.To > 0 {
-		limits = append(limits, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Blocks.To))
+	if scan.Pages.To > 0 {
+		limits = append(limits, fmt.Sprintf("r.ctid < '(%d,0)'", scan.Pages.To))
 	}
 	return limits
 }

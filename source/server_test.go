@@ -32,7 +32,7 @@ func TestSnapshotOfTheSameName(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			err := f.source.ScanAt(t.Context(), id, source.Scan{Table: table}, func(*source.Row) error { return nil })
 			require.ErrorIs(t, err, source.ErrSnapshotGone)
-			_, err = f.source.AdoptSnapshot(t.Context(), func(context.Context) ([]string, error) { return []string{id}, nil })
+			_, err = f.source.ImportSnapshot(t.Context(), func(context.Context) ([]string, error) { return []string{id}, nil })
 			require.ErrorIs(t, err, source.ErrSnapshotGone)
 		})
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // minServerVersion is the first version with TID range scans: before it, a
-// block range would cost a scan of the whole table.
+// page range would cost a scan of the whole table.
 const minServerVersion = 14
 
 // readerSuffix ends the application name of every session opened here. The

@@ -123,7 +123,7 @@ func TestTransactionTime(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, sn.Close(t.Context()))
 		require.True(t, sn.Estimated)
-		require.WithinRange(t, sn.TransactionTime, before.Add(-2*source.DefaultCommitMargin), before.Add(-source.DefaultCommitMargin))
+		require.WithinRange(t, sn.TransactionTime, before.Add(-2*commitMargin), before.Add(-commitMargin))
 	})
 
 	t.Run("HiddenSessions", func(t *testing.T) {

@@ -28,7 +28,6 @@ import (
 // Defaults of Config.
 const (
 	DefaultApplicationName = "sluice"
-	DefaultCommitMargin    = 5 * time.Minute
 	DefaultGiveWay         = 15 * time.Second
 	DefaultMaxConns        = 16
 	DefaultSchema          = "public"
@@ -45,8 +44,7 @@ type Config struct {
 	// where PostgreSQL does not show its start: transactions of other roles
 	// when the role lacks pg_read_all_stats, transactions of the primary when
 	// the source is a hot standby, prepared transactions. A snapshot taken
-	// there has a TransactionTime that much earlier. Defaults to
-	// DefaultCommitMargin; negative means no margin.
+	// there has a TransactionTime that much earlier.
 	CommitMargin time.Duration
 
 	// GiveWay is how long another session may wait for a table that a Snapshot or
@@ -100,7 +98,6 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.ApplicationName = cmp.Or(c.ApplicationName, DefaultApplicationName)
-	c.CommitMargin = max(cmp.Or(c.CommitMargin, DefaultCommitMargin), 0)
 	c.GiveWay = cmp.Or(c.GiveWay, DefaultGiveWay)
 	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)

@@ -17,8 +17,8 @@ type Table struct {
 	// an index on id does not serve.
 	Casts bool `json:",omitempty"`
 
-	// View reports whether the rows are those of a view, which have no addresses.
-	View bool `json:",omitempty"`
+	// IsView reports whether the rows are those of a view, which have no addresses.
+	IsView bool `json:",omitempty"`
 
 	// HasTypeName reports whether there is a column resource_type that can be read.
 	HasTypeName bool `json:",omitempty"`
@@ -51,8 +51,8 @@ type Table struct {
 	// less than what a scan hands out.
 	Bytes int64
 
-	// Blocks is the number of blocks of the table itself, without TOAST.
-	Blocks int64
+	// Pages is the number of blocks of the table itself, without TOAST.
+	Pages int64
 
 	// Members are the relations that hold the rows, with their own sizes: the
 	// table alone, or the leaves of its tree of partitions (or heirs).
@@ -78,11 +78,11 @@ func (t Table) Quoted() string { return t.from(t.Schema, t.Name, false) }
 // Member is one relation of those that hold a table's rows.
 type Member struct {
 	Schema, Name  string
-	Bytes, Blocks int64
+	Bytes, Pages int64
 
 	// Whole means that the member is to be read in one go: its rows have no block
 	// addresses, as those of a foreign table, or an index finds those that are
-	// wanted (Snapshot.Narrow).
+	// wanted (Snapshot.PlanIndexes).
 	Whole bool
 
 	// ByLookup means that it is the scan's Lookup that finds them.

@@ -38,8 +38,8 @@ func TestTables(t *testing.T) {
 	require.False(t, byType["Observation"].HasCreated)
 	require.False(t, byType["Observation"].HasHistory)
 	require.Len(t, byType["Encounter"].Members, 2)
-	require.Positive(t, byType["CareNote"].Blocks)
-	require.Zero(t, byType["Patient"].Blocks)
+	require.Positive(t, byType["CareNote"].Pages)
+	require.Zero(t, byType["Patient"].Pages)
 }
 
 func TestTablesUnreadable(t *testing.T) {

@@ -71,14 +71,14 @@ func TestRewritten(t *testing.T) {
 func TestRewrittenPartition(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, partitioned+`INSERT INTO encounter (id, txid, resource) SELECT 'e' || n, n, '{}' FROM generate_series(1, 5000) AS n`)
-	ranges := source.Plan(f.table(t, "Encounter"), 0)
+	ranges := source.PageRanges(f.table(t, "Encounter"), 0)
 	require.Len(t, ranges, 2)
 	sn := f.snapshot(t)
 	f.exec(t, `VACUUM FULL "Encounter 1"`)
 
 	for _, r := range ranges {
 		rows := 0
-		err := f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: f.table(t, "Encounter"), Blocks: r},
+		err := f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: f.table(t, "Encounter"), Pages: r},
 			func(*source.Row) error { rows++; return nil })
 		if r.Name == "Encounter 1" {
 			require.ErrorIs(t, err, source.ErrRewritten)

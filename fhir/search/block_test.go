@@ -24,19 +24,19 @@ func (s store) keys(t *testing.T, resourceType string, keyed source.KeyedRelatio
 	relations, err := s.tables[resourceType].Relations()
 	require.NoError(t, err)
 	keyed.Relation = relations[0]
-	var places []source.Place
+	var places []source.RowAddress
 	var keys []string
-	err = reader.Keyed(t.Context(), source.Keyed{Most: 1000, Relations: []source.KeyedRelation{keyed}}, func(row *source.KeyedRow) error {
+	err = reader.ScanKeys(t.Context(), source.KeyScan{MaxKeys: 1000, Relations: []source.KeyedRelation{keyed}}, func(row *source.KeyedRow) error {
 		if row.Key != nil {
-			keys, places = append(keys, string(row.Key)), append(places, source.Place{Address: row.Address})
+			keys, places = append(keys, string(row.Key)), append(places, source.RowAddress{TID: row.TID})
 		}
 		return nil
 	})
 	require.NoError(t, err)
-	picker, err := reader.Picker(t.Context(), relations)
+	fetcher, err := reader.NewFetcher(t.Context(), relations)
 	require.NoError(t, err)
 	of := map[string][]string{}
-	err = picker.Pick(t.Context(), places, func(n int, row *source.Row) error {
+	err = fetcher.Fetch(t.Context(), places, func(n int, row *source.Row) error {
 		of[string(row.ID)] = append(of[string(row.ID)], keys[n])
 		return nil
 	})

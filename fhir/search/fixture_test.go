@@ -154,7 +154,7 @@ func (s store) ids(t testing.TB, resourceType string, condition search.Condition
 	scan := source.Scan{Table: table, Only: source.Condition(condition.SQL())}
 	ids := s.scan(t, scan)
 	if scan.Only.Lookup != "" {
-		scan.Blocks = source.BlockRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+		scan.Pages = source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), scan.Only.Lookup)
 	}
 	return ids
@@ -197,7 +197,7 @@ func (s store) search(t testing.TB, resourceType, query string) []string {
 	scan := source.Scan{Table: table, Only: source.Condition(filter.Condition().SQL())}
 	ids := s.scan(t, scan)
 	if scan.Only.Lookup != "" {
-		scan.Blocks = source.BlockRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+		scan.Pages = source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), query)
 	}
 	return ids

@@ -154,7 +154,7 @@ func TestFormsOfReferences(t *testing.T) {
 			if scan.Only.Lookup == "" {
 				continue
 			}
-			scan.Blocks = source.BlockRange{Schema: scan.Table.Schema, Name: scan.Table.Name, ByLookup: true}
+			scan.Pages = source.PageRange{Schema: scan.Table.Schema, Name: scan.Table.Name, ByLookup: true}
 			check(query+" by lookup", want, s.scan(t, scan))
 		}
 	}
