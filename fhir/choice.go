@@ -6,10 +6,9 @@ import (
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// unfold appends a choice element of the Aidbox format, value: {"Quantity":
-// {...}}, under its FHIR name, valueQuantity. A primitive's id and extensions
-// may stand in it, value: {"string": "x", "_string": {...}}. What does not look
-// so passes as it is.
+// unfold appends a choice element in Aidbox format, value: {"Quantity": {...}}, under
+// its FHIR name, valueQuantity. It may hold the id and extensions of a primitive,
+// value: {"string": "x", "_string": {...}}. Anything else is written as stored.
 func (c *Converter) unfold(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
 	if jsonscan.At(c.src, m.Value) != '{' {
 		return c.asStored(dst, m, f, reasonChoice)
@@ -35,15 +34,15 @@ func (c *Converter) unfold(dst []byte, m jsonscan.Member, f *field, claims int) 
 		}
 		i = jsonscan.SkipSpace(c.src, i+1)
 	}
-	if c.claimOf(claims, option) >= 0 {
+	if c.findClaim(claims, option) >= 0 {
 		return c.asStored(dst[:start], m, f, reasonTwice)
 	}
 	c.claims = append(c.claims, claimed{m, option, start, len(dst), true})
 	return dst, i + 1
 }
 
-// unfoldSibling appends _value: {"string": {...}}, the id and extensions of a
-// primitive in a choice element, as _valueString.
+// unfoldSibling appends the id and extensions of a primitive in a choice element,
+// _value: {"string": {...}}, as _valueString.
 func (c *Converter) unfoldSibling(dst []byte, m jsonscan.Member, f *field) ([]byte, int) {
 	if inner, ok := jsonscan.NextMember(c.src, jsonscan.SkipSpace(c.src, m.Value+1)); ok && jsonscan.At(c.src, m.Value) == '{' {
 		option := f.options.find(inner.Name(c.src))
@@ -56,8 +55,8 @@ func (c *Converter) unfoldSibling(dst []byte, m jsonscan.Member, f *field) ([]by
 	return c.asStored(dst, m, f, reasonChoice)
 }
 
-// optionNamed returns the option of a choice element that a key in it names,
-// and 1 when the key is that of the primitive's sibling, "_string".
+// optionNamed returns the option of a choice element with this name. sibling is 1 if
+// the name is that of a primitive's sibling, "_string".
 func (f *field) optionNamed(name []byte) (option *field, sibling int) {
 	if len(name) > 1 && name[0] == '_' {
 		if option = f.options.find(name[1:]); option != nil && option.node != nil {
@@ -68,8 +67,8 @@ func (f *field) optionNamed(name []byte) (option *field, sibling int) {
 	return f.options.find(name), 0
 }
 
-// option appends an option of a choice element under its FHIR name, valueString
-// or _valueString, with the value at src[i].
+// option appends the value at src[i] under the FHIR name of an option, valueString or
+// _valueString.
 func (c *Converter) option(dst []byte, i int, option *field, sibling int) ([]byte, int) {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -82,11 +81,11 @@ func (c *Converter) option(dst []byte, i int, option *field, sibling int) ([]byt
 	return c.value(append(append(dst, option.name...), '"', ':'), i, option)
 }
 
-// fold appends an option of a choice element in FHIR format, valueQuantity,
-// under its Aidbox name, value: {"Quantity": {...}}. When that name is taken it
-// passes as it is.
+// fold appends an option of a choice element in FHIR format, valueQuantity, under its
+// Aidbox name, value: {"Quantity": {...}}. If the object has that name already, the
+// option is written as it is.
 func (c *Converter) fold(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
-	if c.claimOf(claims, f.choice) >= 0 {
+	if c.findClaim(claims, f.choice) >= 0 {
 		c.reportAt(f, reasonTwice)
 		return c.value(c.appendKey(dst, m), m.Value, f)
 	}
@@ -102,10 +101,10 @@ func (c *Converter) fold(dst []byte, m jsonscan.Member, f *field, claims int) ([
 	return dst, i
 }
 
-// claim appends a member as it is whose name a converted one may have taken.
-// The converted one then goes back to what it was.
+// claim appends a member whose name may be that of a converted member, too. In that
+// case the converted member is restored.
 func (c *Converter) claim(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
-	if k := c.claimOf(claims, f); k >= 0 && c.claims[k].converted {
+	if k := c.findClaim(claims, f); k >= 0 && c.claims[k].converted {
 		c.reportAt(f, reasonTwice)
 		dst = c.restore(dst, k)
 	}
@@ -115,8 +114,8 @@ func (c *Converter) claim(dst []byte, m jsonscan.Member, f *field, claims int) (
 	return dst, i
 }
 
-// claimOf returns the index of the claim of this object on a field, or -1.
-func (c *Converter) claimOf(claims int, f *field) int {
+// findClaim returns the index of this object's claim on a field, or -1.
+func (c *Converter) findClaim(claims int, f *field) int {
 	k := slices.IndexFunc(c.claims[claims:], func(other claimed) bool { return other.field == f })
 	if k < 0 {
 		return -1
@@ -124,8 +123,8 @@ func (c *Converter) claimOf(claims int, f *field) int {
 	return claims + k
 }
 
-// restore puts a converted member, the k-th claim, back into the output as it
-// was in the document.
+// restore replaces a converted member in the output, the k-th claim, by the member of
+// the document.
 func (c *Converter) restore(dst []byte, k int) []byte {
 	old := c.claims[k]
 	comma := old.start
@@ -150,7 +149,7 @@ func (c *Converter) restore(dst []byte, k int) []byte {
 	return dst
 }
 
-// asStored appends a member as it is and reports why.
+// asStored appends a member as it is and reports the reason.
 func (c *Converter) asStored(dst []byte, m jsonscan.Member, f *field, reason string) ([]byte, int) {
 	c.reportAt(f, reason)
 	return jsonscan.AppendCompact(c.appendKey(dst, m), c.src, m.Value)

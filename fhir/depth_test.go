@@ -49,7 +49,7 @@ func TestDepth(t *testing.T) {
 		doc := strings.Repeat(test.opening, times) + `{}` + strings.Repeat(test.closing, times)
 		require.Equal(t, doc, string(c.AppendFHIR(nil, []byte(doc))))
 		require.Equal(t, []fhir.Issue{{
-			ResourceType: test.resourceType, Path: test.resourceType + test.path, Reason: "nested too deep",
+			ResourceType: test.resourceType, Path: test.resourceType + test.path, Reason: "nested too deeply",
 		}}, issues)
 	}
 }

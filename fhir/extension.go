@@ -6,11 +6,10 @@ import (
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// settleExtensions makes extensions of the members that were held back because
-// that is what they are in FHIR. They follow the extensions that the object
-// has; createdAt is the last. It returns the held members that are none, or
-// cannot become one.
-func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims []claimed) ([]byte, []held) {
+// appendHeldExtensions appends the held members that are extensions in FHIR, after
+// the extensions that the object has; createdAt comes last. It returns the other held
+// members, and those that cannot become extensions.
+func (c *Converter) appendHeldExtensions(dst []byte, n *node, waiting []held, claims []claimed) ([]byte, []held) {
 	if !slices.ContainsFunc(waiting, isExtension) {
 		return dst, waiting
 	}
@@ -48,11 +47,11 @@ func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims
 	return c.moveTail(dst, end, mark), rest
 }
 
-// isExtension tells whether a held member is an extension in FHIR.
+// isExtension reports whether a held member is an extension in FHIR.
 func isExtension(h held) bool { return h.field.extended != nil }
 
-// listEnd returns the place of the bracket that closes the extensions which the
-// object has, or -1 when it has none. valid is false when they are no list.
+// listEnd returns the index of the bracket that closes the object's list of
+// extensions, or -1 if it has none. valid is false if they are not a list.
 func listEnd(dst []byte, n *node, claims []claimed) (end int, valid bool) {
 	list := n.members.find([]byte("extension"))
 	for _, other := range claims {
@@ -63,8 +62,8 @@ func listEnd(dst []byte, n *node, claims []claimed) (end int, valid bool) {
 	return -1, true
 }
 
-// fits says whether the value at src[i] can become extensions: it is what the
-// attribute says, or an array of such.
+// fits reports whether the value at src[i] can become extensions: it is a value of
+// the right kind, or an array of such values.
 func (c *Converter) fits(i int, e *extended) bool {
 	if jsonscan.At(c.src, i) != '[' {
 		return e.fits(jsonscan.At(c.src, i))
@@ -79,7 +78,7 @@ func (c *Converter) fits(i int, e *extended) bool {
 	return false
 }
 
-// fits says whether a value that starts with b is of the right kind.
+// fits reports whether a value that starts with b is of the right kind.
 func (e *extended) fits(b byte) bool {
 	switch {
 	case e.head == nil:
@@ -90,8 +89,8 @@ func (e *extended) fits(b byte) bool {
 	return b != '{' && b != '[' && b != ']' && b != 'n'
 }
 
-// appendExtensions appends the extensions for a held member, behind those that
-// were appended from mark on.
+// appendExtensions appends the extensions for a held member, after those that were
+// appended since mark.
 func (c *Converter) appendExtensions(dst []byte, h held, mark, end int) []byte {
 	c.path = append(c.path, step{field: h.field})
 	i := h.Value

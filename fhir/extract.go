@@ -7,15 +7,15 @@ import (
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// An extracted extension becomes an element in Aidbox format.
+// extracted is an extension that becomes an element in Aidbox format.
 type extracted struct {
 	field *field
-	item  int // where the extension starts
-	value int // where the value in it starts
+	item  int // the start of the extension
+	value int // the start of its value
 }
 
-// extract appends the extensions of an object of type n in Aidbox format: those
-// that are elements there become members of that name, unless it is taken.
+// extract appends the extensions of an object of type n in Aidbox format: those that
+// are elements there become members, unless the object has that member already.
 func (c *Converter) extract(dst []byte, m jsonscan.Member, f *field, n *node, claims int) ([]byte, int) {
 	before, claimsBefore := len(c.found), len(c.claims)
 	c.findElements(m.Value, n, claims)
@@ -40,17 +40,16 @@ func (c *Converter) extract(dst []byte, m jsonscan.Member, f *field, n *node, cl
 
 func (e extracted) sameField(other extracted) bool { return e.field == other.field }
 
-// findElements looks in the array at src[i] for the extensions that are
-// elements of type n in Aidbox format. One that comes twice, but does not
-// repeat, is left where it is.
+// findElements finds the extensions in the array at src[i] that are elements of type
+// n in Aidbox format, except repeated ones of an element that does not repeat.
 func (c *Converter) findElements(i int, n *node, claims int) {
 	before := len(c.found)
 	if jsonscan.At(c.src, i) != '[' {
 		return
 	}
 	for i = jsonscan.SkipSpace(c.src, i+1); jsonscan.At(c.src, i) == '{'; i = jsonscan.SkipSpace(c.src, i+1) {
-		if f := c.elementOf(i, n); f != nil && c.claimOf(claims, f) < 0 {
-			if value, ok := c.valueOf(i, f.extended); ok {
+		if f := c.findElement(i, n); f != nil && c.findClaim(claims, f) < 0 {
+			if value, ok := c.findValue(i, f.extended); ok {
 				c.found = append(c.found, extracted{f, i, value})
 			}
 		}
@@ -70,9 +69,8 @@ func (c *Converter) findElements(i int, n *node, claims int) {
 	c.found = c.found[:before+len(found)]
 }
 
-// elementOf returns the element of type n that the extension at src[i] is, or
-// nil.
-func (c *Converter) elementOf(i int, n *node) *field {
+// findElement returns the element of type n for the extension at src[i], or nil.
+func (c *Converter) findElement(i int, n *node) *field {
 	url, ok := jsonscan.FindMember(c.src, i, "url")
 	if !ok {
 		return nil
@@ -88,9 +86,9 @@ func (c *Converter) elementOf(i int, n *node) *field {
 	return n.attributes[string(text)]
 }
 
-// valueOf returns where the value of the extension at src[i] starts, if there
-// is nothing but its URL and that value.
-func (c *Converter) valueOf(i int, e *extended) (value int, ok bool) {
+// findValue returns the start of the value of the extension at src[i], if it holds
+// only its URL and that value.
+func (c *Converter) findValue(i int, e *extended) (value int, ok bool) {
 	name := "extension"
 	if e.value != nil {
 		name = e.value.name
@@ -105,7 +103,7 @@ func (c *Converter) valueOf(i int, e *extended) (value int, ok bool) {
 	return m.Value, e.fits(jsonscan.At(c.src, m.Value))
 }
 
-// appendElement appends the element f that the extensions found are.
+// appendElement appends the element f with the values of its extensions.
 func (c *Converter) appendElement(dst []byte, found []extracted, f *field) []byte {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -131,7 +129,7 @@ func (c *Converter) appendElement(dst []byte, found []extracted, f *field) []byt
 	return dst
 }
 
-// appendElementValue appends the value of one extension; those in it are its
+// appendElementValue appends the value of one extension; nested extensions become its
 // members.
 func (c *Converter) appendElementValue(dst []byte, e extracted) []byte {
 	inner := e.field.extended
@@ -146,8 +144,8 @@ func (c *Converter) appendElementValue(dst []byte, e extracted) []byte {
 	return append(dst, '}')
 }
 
-// appendOthers appends the extensions that were not found to be elements, if
-// there are any, and returns the index behind all.
+// appendOthers appends the extensions that are not elements, if there are any, and
+// returns the index after the array.
 func (c *Converter) appendOthers(dst []byte, m jsonscan.Member, f *field, found []extracted) ([]byte, int) {
 	mark := len(dst)
 	dst = append(c.appendKey(dst, m), '[')

@@ -2,24 +2,23 @@ package fhir
 
 import "github.com/seed-90096f4d/sluice/jsonscan"
 
-// A held member is one that waits for the end of its object.
+// held is a member that is written at the end of its object.
 type held struct {
 	jsonscan.Member
 	field *field
 	end   int // of its value
-	dst   int // where in the output it would stand
+	dst   int // its position in the output
 }
 
-// A claimed member is one whose name may be taken twice in the output.
+// claimed is a member in the output whose name another member may have, too.
 type claimed struct {
 	jsonscan.Member
 	field      *field
-	start, end int  // where in the output it stands
-	converted  bool // under another name than in the document
+	start, end int  // its position in the output
+	converted  bool // its name differs from that in the document
 }
 
-// object appends the object at src[i], which is of type n, and returns the
-// index behind it.
+// object appends the object at src[i], of type n, and returns the index after it.
 func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	if c.depth >= maxDepth {
 		c.report(reasonDepth)
@@ -56,20 +55,20 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 		dst = c.replaceRest(dst, n)
 	}
 	if len(c.held) > heldBefore {
-		dst = c.settle(dst, n, c.held[heldBefore:], c.claims[claimsBefore:])
+		dst = c.appendHeld(dst, n, c.held[heldBefore:], c.claims[claimsBefore:])
 	}
 	c.held, c.claims = c.held[:heldBefore], c.claims[:claimsBefore]
 	c.depth--
 	return append(dst, '}'), i + 1
 }
 
-// A follower is a member that came last after another one.
+// follower is the slot that last followed another one.
 type follower struct{ after, slot *slot }
 
 // next reads the key at src[i] of an object of type n, as jsonscan.NextMember does, and
-// finds its slot; last is that of the member before. Objects of a type tend to have
-// the same members in the same order, so it looks first whether the member is the
-// one that followed the last time: that is one comparison.
+// finds its slot. last is the slot of the previous member. Objects of a type tend to
+// have the same members in the same order, so next first compares with the member
+// that followed the last time.
 func (c *Converter) next(i int, n *node, last *slot) (m jsonscan.Member, s *slot, ok bool) {
 	expected := &c.followers[last.number%uint32(len(c.followers))]
 	if expected.after == last {
@@ -86,8 +85,8 @@ func (c *Converter) next(i int, n *node, last *slot) (m jsonscan.Member, s *slot
 	return m, s, true
 }
 
-// member appends a member of an object of type n, whose field is f if it has one,
-// and returns the index behind it. The object's claims start at claims.
+// member appends a member of an object of type n and returns the index after it. f is
+// its field, or nil. The claims of the object start at claims.
 func (c *Converter) member(dst []byte, m jsonscan.Member, f *field, n *node, claims int) ([]byte, int) {
 	if f == nil {
 		if name := m.Name(c.src); len(name) > 1 && name[0] == '_' {
@@ -113,15 +112,15 @@ func (c *Converter) member(dst []byte, m jsonscan.Member, f *field, n *node, cla
 	}
 	if f.node == nil {
 		dst = c.appendKey(dst, m)
-		if f.located && c.direction == toFHIR {
-			return c.location(dst, m.Value)
+		if f.isURL && c.direction == toFHIR {
+			return c.appendURL(dst, m.Value)
 		}
 		return jsonscan.AppendCompact(dst, c.src, m.Value)
 	}
 	return c.value(c.appendKey(dst, m), m.Value, f)
 }
 
-// appendKey appends the comma before a member and its key as it is written.
+// appendKey appends the comma before a member and its key as written.
 func (c *Converter) appendKey(dst []byte, m jsonscan.Member) []byte {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -132,8 +131,7 @@ func (c *Converter) appendKey(dst []byte, m jsonscan.Member) []byte {
 	return append(append(dst, c.src[m.Key:m.KeyEnd]...), ':')
 }
 
-// value appends the value at src[i] of a field and returns the index behind
-// it.
+// value appends the value of a field at src[i] and returns the index after it.
 func (c *Converter) value(dst []byte, i int, f *field) ([]byte, int) {
 	if f.node == nil || f.node.shape == extension && c.direction == toAidbox && !c.options.ExtensionValues {
 		return jsonscan.AppendCompact(dst, c.src, i)
@@ -157,8 +155,8 @@ func (c *Converter) value(dst []byte, i int, f *field) ([]byte, int) {
 	return dst, i
 }
 
-// array appends the array at src[i], whose items are of type n, and returns the
-// index behind it.
+// array appends the array at src[i], whose items are of type n, and returns the index
+// after it.
 func (c *Converter) array(dst []byte, i int, n *node) ([]byte, int) {
 	dst = append(dst, '[')
 	for i = jsonscan.SkipSpace(c.src, i+1); jsonscan.At(c.src, i) != ']'; {
@@ -184,8 +182,8 @@ func (c *Converter) array(dst []byte, i int, n *node) ([]byte, int) {
 	return append(dst, ']'), i + 1
 }
 
-// typed appends the object at src[i] where the table says n, which for a
-// resource is not yet its type.
+// typed appends the object at src[i] of an element of type n. If n is any resource,
+// the object states its type.
 func (c *Converter) typed(dst []byte, i int, n *node) ([]byte, int) {
 	if n.shape != resource {
 		return c.object(dst, i, n)
@@ -204,8 +202,8 @@ func (c *Converter) typed(dst []byte, i int, n *node) ([]byte, int) {
 	return dst, i
 }
 
-// sibling appends the member that stands beside a primitive f, under its name
-// with a "_": the primitive's id and extensions.
+// sibling appends the member with the id and extensions of a primitive f, whose name
+// is that of f after a "_".
 func (c *Converter) sibling(dst []byte, m jsonscan.Member, f *field) ([]byte, int) {
 	if f.options != nil && c.direction == toFHIR {
 		return c.unfoldSibling(dst, m, f)
