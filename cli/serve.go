@@ -238,10 +238,10 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin t
 	fit := &fitness{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
+		Check:        fit.check,
 		Clock:        s.clock,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
-		Fit:          fit.check,
 		History:      settings.History,
 		Location:     s.location,
 		Logger:       s.logger,

@@ -1,4 +1,4 @@
-package worker
+package plan
 
 import (
 	"context"
@@ -9,23 +9,25 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// keptMembers is of how many patients an export keeps the ids, so that its parts
-// need not work out who is a member of the group, and can look their resources up.
-// Of more, each part works them out: of a million in about a second.
-const keptMembers = 1000
+// maxStoredMembers is the maximum number of members of a Group whose ids are stored
+// with the export. Its parts then look up the resources of these patients. The
+// members of a larger Group are determined again by each part: a million of them
+// take about a second.
+const maxStoredMembers = 1000
 
-// findMembers returns the ids of the members of the request's group, as the
-// snapshot shows them, if they are few, or of those that the request names; nil
-// where the parts do not need them.
+// findMembers returns the ids of the members of the request's Group as the snapshot
+// shows them: all, or those among the patients that the request names. It returns
+// nil if the parts do not need them.
 func findMembers(ctx context.Context, request jobs.Request, snapshot *source.Snapshot, tables map[string]source.Table) ([]string, error) {
 	if request.Level != jobs.GroupLevel {
 		return nil, nil
 	}
-	if _, ok := tables[groupType]; !ok {
+	table, ok := tables[groupType]
+	if !ok {
 		return nil, fmt.Errorf("find the group: %w", source.ErrNoTable)
 	}
-	group := groupOf(request, snapshot.TransactionTime, tables)
-	query := group.Patients(keptMembers + 1)
+	group := search.Group{ID: request.Group, Table: table.Quoted(), At: snapshot.TransactionTime}
+	query := group.Patients(maxStoredMembers + 1)
 	if len(request.Patients) > 0 {
 		query = group.Among(request.Patients)
 	}
@@ -33,13 +35,13 @@ func findMembers(ctx context.Context, request jobs.Request, snapshot *source.Sna
 	if err != nil {
 		return nil, fmt.Errorf("find the members of the group: %w", err)
 	}
-	if len(request.Patients) == 0 && len(ids) > keptMembers {
+	if len(request.Patients) == 0 && len(ids) > maxStoredMembers {
 		return nil, nil
 	}
 	return ids, nil
 }
 
-// lookup returns the ids that a query finds: none are not nil.
+// lookup returns the ids that a query finds. The result is not nil.
 func lookup(ctx context.Context, snapshot *source.Snapshot, query search.Query) ([]string, error) {
 	ids := []string{}
 	err := snapshot.Lookup(ctx, source.Lookup{SQL: query.SQL, Args: query.Args}, func(id []byte) error {

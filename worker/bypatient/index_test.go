@@ -1,4 +1,4 @@
-package patientindex_test
+package bypatient
 
 import (
 	"bytes"
@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
-	"github.com/seed-90096f4d/sluice/worker/patientindex"
 )
 
 type row struct {
@@ -25,37 +24,37 @@ func at(relation int, block uint32, offset uint16) source.RowAddress {
 	return source.RowAddress{Relation: relation, TID: source.TID{Page: block, Offset: offset}}
 }
 
-func write(t testing.TB, target int64, rows ...row) ([]byte, []patientindex.Share) {
+func write(t testing.TB, target int64, rows ...row) ([]byte, []indexSection) {
 	t.Helper()
 	var out bytes.Buffer
-	w := patientindex.NewWriter(&out, target)
+	w := newIndexWriter(&out, target)
 	for _, r := range rows {
-		require.NoError(t, w.Add([]byte(r.key), r.place, r.bytes))
+		require.NoError(t, w.add([]byte(r.key), r.place, r.bytes))
 	}
-	shares, err := w.Finish()
+	sections, err := w.finish()
 	require.NoError(t, err)
-	return out.Bytes(), shares
+	return out.Bytes(), sections
 }
 
-func read(t testing.TB, share []byte, relations int) (rows []row, err error) {
+func read(t testing.TB, section []byte, relations int) (rows []row, err error) {
 	t.Helper()
-	r := patientindex.NewReader(bytes.NewReader(share), relations)
+	r := newIndexReader(bytes.NewReader(section), relations)
 	before := "\x00none"
 	for {
-		next, err := r.Next()
+		next, err := r.next()
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
 		if err != nil {
 			return rows, err
 		}
-		require.True(t, next.First || string(next.Key) == before)
-		before = string(next.Key)
-		rows = append(rows, row{string(next.Key), next.Place, next.Bytes})
+		require.True(t, next.first || string(next.key) == before)
+		before = string(next.key)
+		rows = append(rows, row{string(next.key), next.place, next.bytes})
 	}
 }
 
-func TestShares(t *testing.T) {
+func TestSections(t *testing.T) {
 	t.Parallel()
 	rows := []row{
 		{"", at(0, 0, 1), 7}, // a key of no length
@@ -64,50 +63,50 @@ func TestShares(t *testing.T) {
 		{"b", at(0, 5, 5), 1},
 	}
 	for target, want := range map[int64][]int{0: {1, 3, 1, 1}, 8: {4, 1, 1}, 208: {5, 1}, math.MaxInt64: {6}} {
-		index, shares := write(t, target, rows...)
-		require.Len(t, shares, len(want), target)
+		index, sections := write(t, target, rows...)
+		require.Len(t, sections, len(want), target)
 		var got []row
 		var end int64
-		for i, share := range shares {
-			require.Equal(t, end, share.Offset)
-			end += share.Length
-			some, err := read(t, index[share.Offset:end], 3)
+		for i, section := range sections {
+			require.Equal(t, end, section.Offset)
+			end += section.Length
+			some, err := read(t, index[section.Offset:end], 3)
 			require.NoError(t, err)
 			require.Len(t, some, want[i])
-			require.EqualValues(t, want[i], share.Rows)
+			require.EqualValues(t, want[i], section.Rows)
 			got = append(got, some...)
 		}
 		require.EqualValues(t, len(index), end)
 		require.Equal(t, rows, got)
 	}
 
-	index, shares := write(t, 0)
+	index, sections := write(t, 0)
 	require.Empty(t, index)
-	require.Empty(t, shares)
+	require.Empty(t, sections)
 }
 
-// A share that lacks its end, or any other byte of it, is no share.
-func TestBroken(t *testing.T) {
+// A section that lacks its end, or any other byte, is rejected.
+func TestBrokenIndex(t *testing.T) {
 	t.Parallel()
 	index, _ := write(t, math.MaxInt64, row{"key", at(1, 300, 2), 1000}, row{"other", at(0, 1, 1), 5})
 	for end := range index {
 		_, err := read(t, index[:end], 2)
-		require.ErrorIs(t, err, patientindex.ErrBroken, end)
+		require.ErrorIs(t, err, errBrokenIndex, end)
 	}
 	_, err := read(t, index, 1)
-	require.ErrorIs(t, err, patientindex.ErrBroken, "there is no such relation")
-	for _, share := range []string{"", "x", "r\x00\x00\x00\x00.", "k\x01a.", "k\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a"} {
-		_, err := read(t, []byte(share), 1)
-		require.ErrorIs(t, err, patientindex.ErrBroken, "%q", share)
+	require.ErrorIs(t, err, errBrokenIndex, "there is no such relation")
+	for _, section := range []string{"", "x", "r\x00\x00\x00\x00.", "k\x01a.", "k\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a"} {
+		_, err := read(t, []byte(section), 1)
+		require.ErrorIs(t, err, errBrokenIndex, "%q", section)
 	}
 }
 
-func TestWriterFails(t *testing.T) {
+func TestIndexWriterFails(t *testing.T) {
 	t.Parallel()
 	full := fmt.Errorf("full")
-	w := patientindex.NewWriter(failing{full}, 1)
-	require.NoError(t, w.Add([]byte("a"), at(0, 0, 1), 1))
-	_, err := w.Finish()
+	w := newIndexWriter(failing{full}, 1)
+	require.NoError(t, w.add([]byte("a"), at(0, 0, 1), 1))
+	_, err := w.finish()
 	require.ErrorIs(t, err, full)
 }
 
@@ -115,13 +114,13 @@ type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
-func FuzzReader(f *testing.F) {
+func FuzzIndexReader(f *testing.F) {
 	index, _ := write(f, math.MaxInt64, row{"key", at(1, 300, 2), 1000}, row{"other", at(0, 1, 1), 5})
 	f.Add(index)
-	f.Fuzz(func(t *testing.T, share []byte) {
-		rows, err := read(t, share, 3)
+	f.Fuzz(func(t *testing.T, section []byte) {
+		rows, err := read(t, section, 3)
 		if err != nil {
-			require.ErrorIs(t, err, patientindex.ErrBroken)
+			require.ErrorIs(t, err, errBrokenIndex)
 			return
 		}
 		if len(rows) == 0 {

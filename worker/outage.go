@@ -16,48 +16,46 @@ import (
 )
 
 const (
-	// minBackoff and maxBackoff bound how long a job waits for something that is
-	// away. In between it is half of the time that its export has waited so far.
+	// minBackoff and maxBackoff bound how long a job is snoozed in an outage. In
+	// between it is half of the time that its export has waited so far.
 	minBackoff = time.Second
 	maxBackoff = 15 * time.Second
 )
 
-// patience is a middleware of River. It makes jobs wait for what is away,
-// without counting an attempt, and takes jobs from a process that cannot do them.
-type patience struct {
+// outageMiddleware is a middleware of River. It snoozes jobs during an outage, without
+// counting an attempt, and stops a process that cannot run its jobs.
+type outageMiddleware struct {
 	river.MiddlewareDefaults
 
-	limit  time.Duration
+	health *health
+	limit  time.Duration // Config.OutageLimit
 	logger *slog.Logger
 	metric *metrics
 	source *source.Source
 	store  *jobs.Store
-
-	// unfit is told of errors that say something about this process.
-	unfit func(context.Context, error)
 }
 
-var _ rivertype.WorkerMiddleware = (*patience)(nil)
+var _ rivertype.WorkerMiddleware = (*outageMiddleware)(nil)
 
-// Work does the job.
-func (p *patience) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
+// Work runs the job.
+func (m *outageMiddleware) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
 	err := doInner(ctx)
-	if err == nil || ctx.Err() != nil || !carries(job) {
+	if err == nil || ctx.Err() != nil || !carriesExport(job) {
 		return err
 	}
-	f := diagnose(ctx, p.source, classify(err))
-	if f.kind == unfit {
-		p.unfit(ctx, err)
+	f := diagnose(ctx, m.source, classify(err))
+	if f.kind == unhealthy {
+		m.health.fail(ctx, err)
 	}
-	if f.kind != outage && f.kind != unfit {
+	if f.kind != outage && f.kind != unhealthy {
 		return err
 	}
-	return p.wait(ctx, job, f.reason, err)
+	return m.wait(ctx, job, f.reason, err)
 }
 
-// wait records that the export waits, and returns what makes River give out the
-// job again later. An export that has waited longer than the limit fails.
-func (p *patience) wait(ctx context.Context, job *rivertype.JobRow, reason string, cause error) error {
+// wait records that the export waits, and returns the error that makes River snooze the
+// job. An export that has waited longer than the limit fails.
+func (m *outageMiddleware) wait(ctx context.Context, job *rivertype.JobRow, reason string, cause error) error {
 	if reason == "" {
 		return river.JobSnooze(backoff(0))
 	}
@@ -65,21 +63,21 @@ func (p *patience) wait(ctx context.Context, job *rivertype.JobRow, reason strin
 	if err != nil {
 		return errors.Join(err, cause)
 	}
-	// A process that is unfit has begun to stop.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	// An unhealthy process has begun to stop.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
-	waited, begins, err := p.store.Wait(ctx, attempt, reason)
+	waited, begins, err := m.store.Wait(ctx, attempt, reason)
 	switch {
 	case errors.Is(err, jobs.ErrOver):
-		return nil // another attempt has the job, or nobody wants it
-	case err != nil: // the state database is away, too: then there is nobody to tell
+		return nil // another attempt has the job, or the export has ended
+	case err != nil: // the state database is unreachable, too
 		return river.JobSnooze(backoff(0))
 	case begins:
-		p.metric.waits.WithLabelValues(reason).Inc()
-		p.logger.WarnContext(ctx, "export waiting", "export", attempt.ExportID, "reason", reason, "error", cause)
+		m.metric.waits.WithLabelValues(reason).Inc()
+		m.logger.WarnContext(ctx, "export waiting", "export", attempt.ExportID, "reason", reason, "error", cause)
 	}
-	if waited > p.limit {
-		err := failWaiting(ctx, p.store, p.logger, attempt.ExportID, reason, p.limit, waited)
+	if waited > m.limit {
+		err := failWaiting(ctx, m.store, m.logger, attempt.ExportID, reason, m.limit, waited)
 		if err == nil || errors.Is(err, jobs.ErrOver) {
 			return nil
 		}
@@ -87,21 +85,20 @@ func (p *patience) wait(ctx context.Context, job *rivertype.JobRow, reason strin
 	return river.JobSnooze(backoff(waited))
 }
 
-// backoff returns for how long to wait next after so long.
+// backoff returns how long to snooze a job of an export that has waited so far.
 func backoff(waited time.Duration) time.Duration {
 	next := min(max(waited/2, minBackoff), maxBackoff)
-	return next + rand.N(next/4) //nolint:gosec // not a secret
+	return next + rand.N(next/4)
 }
 
-// endWait records that the export makes progress. If it has not written anything, it
-// goes on waiting for the object store. An error is only logged: the next progress
-// ends the wait as well.
+// endWait records that the export makes progress. Unless it wrote something, a wait for
+// the object store continues. An error is only logged: the next progress ends the wait.
 func endWait(ctx context.Context, store *jobs.Store, logger *slog.Logger, id uuid.UUID, wrote bool) {
-	lasting := storeReasons
+	continuing := storeReasons
 	if wrote {
-		lasting = []string{}
+		continuing = []string{}
 	}
-	switch waited, ends, err := store.EndWait(ctx, id, lasting); {
+	switch waited, ends, err := store.EndWait(ctx, id, continuing); {
 	case err != nil && ctx.Err() == nil:
 		logger.WarnContext(ctx, "could not record the end of a wait", "export", id, "error", err)
 	case ends:
@@ -119,10 +116,10 @@ func failWaiting(ctx context.Context, store *jobs.Store, logger *slog.Logger, id
 	return err
 }
 
-// failIdle fails the exports that no process works on and that have waited longer than
-// the limit or are older than an export may be.
+// failIdle fails the exports that no process runs and that have waited longer than the
+// limit or are too old.
 func failIdle(ctx context.Context, cfg Config, metric *metrics, store *jobs.Store) error {
-	// The process that works on an export ends it by itself when its time is over.
+	// A process that runs an export fails it itself when it becomes too old.
 	idle, waiting, err := store.Idle(ctx, cfg.MaxAge+jobs.LeaseTime)
 	if err != nil {
 		return err
@@ -143,8 +140,9 @@ func failIdle(ctx context.Context, cfg Config, metric *metrics, store *jobs.Stor
 	return nil
 }
 
+// failOld fails an export that is too old.
 func failOld(ctx context.Context, logger *slog.Logger, store *jobs.Store, export jobs.IdleExport) error {
-	reason := publicReason(errTooLong)
+	reason := publicReason(errJobTimeout)
 	err := store.Fail(ctx, export.ID, reason)
 	if err == nil {
 		logger.ErrorContext(ctx, "export failed", "export", export.ID, "reason", reason, "age", export.Age.Round(time.Second).String())
