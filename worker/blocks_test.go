@@ -328,15 +328,14 @@ func TestBlocksAfterKills(t *testing.T) {
 	f.start(t, options{partBytes: 50_000, slots: 2})
 	id := f.accept(t, jobs.Request{OrganizeBy: "Patient", FHIR: true, Types: []string{"Observation", "Patient"}})
 	f.awaitReaders(t, 2)
-	last := f.count(t, `SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'advisory' AND `+sessions)
-	first := f.count(t, `SELECT min(pid) FROM pg_stat_activity WHERE wait_event = 'advisory' AND `+sessions)
+	last, first := f.count(t, `SELECT max(pid)`+waitsAtGate), f.count(t, `SELECT min(pid)`+waitsAtGate)
 	require.Equal(t, 2, f.count(t, terminateReadersSQL))
 	f.eventually(t, "others read in their place", func() bool {
-		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND pid <> $1 AND pid <> $2 AND `+sessions, first, last) == 2
+		return f.count(t, atGateSQL+` AND pid <> $1 AND pid <> $2`, first, last) == 2
 	})
 	held := f.snapshot(t, id)
 	f.exec(t, `DELETE FROM patient WHERE id = 'x-1'; UPDATE observation SET resource = '{}' WHERE id LIKE 'x-1%'`)
-	require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND `+sessions))
+	require.Equal(t, 1, f.count(t, terminateHolderSQL))
 	f.eventually(t, "another holder has it", func() bool { return f.snapshot(t, id) != held })
 	open()
 	export := f.await(t, id, jobs.Completed)
@@ -356,9 +355,7 @@ func TestBlocksByAnotherWorker(t *testing.T) {
 	f.awaitReaders(t, 1)
 	former.stop(t)
 	require.Zero(t, f.uploads(t))
-	f.eventually(t, "no session is left", func() bool {
-		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0
-	})
+	f.awaitNoSessions(t)
 	f.exec(t, `ALTER POLICY gate ON observation USING (current_query() NOT LIKE '%ORDINALITY%' OR gate())`)
 
 	former = f.start(t, options{partBytes: 50_000, slots: 2})
@@ -402,7 +399,7 @@ func TestPlanOfBlocksGivesWay(t *testing.T) {
 		_, err := f.db.Exec(t.Context(), `ALTER TABLE observation ADD COLUMN more text`)
 		altered <- err
 	}()
-	require.NoError(t, <-altered)
+	require.NoError(t, receive(t, altered))
 	open()
 	f.await(t, id, jobs.Completed)
 	require.Greater(t, f.count(t, `SELECT attempt FROM sluice.export WHERE id = $1`, id), 1, "it was planned again")

@@ -53,7 +53,7 @@ func TestExport(t *testing.T) {
 	}, f.manifest(t, id))
 
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND state <> 'completed'`))
-	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
+	f.awaitNoSessions(t)
 	require.Zero(t, f.uploads(t))
 }
 

@@ -107,9 +107,7 @@ func (f *fixture) requireNothing(t *testing.T, id uuid.UUID) {
 		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE args->>'export_id' = $1
 			AND kind = 'sluice_cleanup' AND state = 'completed'`, id.String()) == 1
 	})
-	f.eventually(t, "no session is left", func() bool {
-		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0
-	})
+	f.awaitNoSessions(t)
 	require.Empty(t, f.keys(t, id))
 	require.Zero(t, f.uploads(t))
 }

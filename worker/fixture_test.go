@@ -223,10 +223,21 @@ func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
 	return n
 }
 
-// patience is how long an event may take that is sure to come.
+// patience is how long a test waits for an event that is certain to come.
 const patience = 2 * time.Minute
 
-// eventually waits for what tells nobody when it happens.
+// receive returns what the channel gets.
+func receive[T any](t *testing.T, from <-chan T) (received T) {
+	t.Helper()
+	select {
+	case received = <-from:
+	case <-time.After(patience):
+		require.Fail(t, "not received in time")
+	}
+	return received
+}
+
+// eventually polls until something has happened.
 func (f *fixture) eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)

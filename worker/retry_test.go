@@ -9,8 +9,6 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-const terminateReadersSQL = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'advisory' AND ` + sessions
-
 // requireWhole fails unless the export holds each resource once.
 func (f *fixture) requireWhole(t *testing.T, export jobs.Export) {
 	t.Helper()
@@ -47,7 +45,7 @@ func TestStoreAwayForAMoment(t *testing.T) {
 	f.awaitReaders(t, 2)
 	proxy.refuse()
 	open()
-	<-proxy.seen
+	receive(t, proxy.seen)
 	proxy.serve()
 	export := f.await(t, id, jobs.Completed)
 
@@ -76,7 +74,7 @@ func TestSourceSilentForAMoment(t *testing.T) {
 	proxy.hush()
 	f.start(t, options{sourceURL: proxy.url + "&connect_timeout=1"})
 	id := f.accept(t, jobs.Request{})
-	<-proxy.seen
+	receive(t, proxy.seen)
 	f.awaitWaiting(t, id, "the source database cannot be reached")
 	proxy.serve()
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
@@ -97,7 +95,7 @@ func TestSnapshotHolderTerminated(t *testing.T) {
 	held := f.snapshot(t, id)
 
 	f.exec(t, `DELETE FROM encounter WHERE id IN ('en-1', 'en-51'); DELETE FROM patient WHERE id = 'pt-200'`)
-	require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND `+sessions))
+	require.Equal(t, 1, f.count(t, terminateHolderSQL))
 	f.eventually(t, "another holder has it", func() bool { return f.snapshot(t, id) != held })
 	open()
 	export := f.await(t, id, jobs.Completed)
@@ -117,8 +115,8 @@ func (f *fixture) snapshot(t *testing.T, id uuid.UUID) (name string) {
 	return name
 }
 
-// Nobody has the snapshot any more: the export is begun anew, and shows none but
-// the new state.
+// No session holds the snapshot any more: the export restarts, and shows only the new
+// state.
 func TestSnapshotLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -133,7 +131,7 @@ func TestSnapshotLost(t *testing.T) {
 	f.exec(t, `DELETE FROM encounter; INSERT INTO patient (id, txid, resource) VALUES ('pt-new', 1, '{}')`)
 	const terminateAll = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE ` + sessions
 	held := f.snapshot(t, id)
-	require.Equal(t, 3, f.count(t, terminateAll))
+	require.GreaterOrEqual(t, f.count(t, terminateAll), 3)
 	f.eventually(t, "the export is restarted", func() bool {
 		var generation int
 		var snapshot string

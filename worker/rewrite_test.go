@@ -18,9 +18,6 @@ const (
 			cts timestamptz DEFAULT current_timestamp, resource_type text, status text, resource jsonb NOT NULL) PARTITION BY RANGE (txid);
 		CREATE TABLE patient_1 PARTITION OF patient FOR VALUES FROM (0) TO (101);
 		CREATE TABLE patient_2 PARTITION OF patient FOR VALUES FROM (101) TO (2000);`
-
-	terminateHolderSQL = `SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
-		WHERE state = 'idle in transaction' AND ` + sessions
 )
 
 // loseHolder ends the session that holds the snapshot, as a crash of its process

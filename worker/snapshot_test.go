@@ -43,12 +43,12 @@ func TestOneSnapshot(t *testing.T) {
 	open := f.gate(t, "patient")
 	paid := f.pay(t)
 	f.start(t, options{partBytes: 8192, slots: 2})
-	<-paid
+	receive(t, paid)
 
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 2)
 	for range 100 {
-		<-paid
+		receive(t, paid)
 	}
 	open()
 	f.await(t, id, jobs.Completed)

@@ -23,7 +23,7 @@ func TestStopInTheMiddle(t *testing.T) {
 	require.Equal(t, 0, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE state = 'running'`))
 	require.Equal(t, 0, f.count(t, `SELECT max(attempt) FROM sluice.river_job WHERE state = 'available'`), "not counted")
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_export' AND state = 'available'`))
-	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
+	f.awaitNoSessions(t)
 	require.Zero(t, f.uploads(t))
 
 	open()
