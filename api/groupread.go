@@ -62,11 +62,14 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	rows, err := a.config.Source.Scan(ctx, source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}})
+	if err != nil {
+		return false, unavailable(err)
+	}
+	defer rows.Close()
 	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: fhirType(c)}
-	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
-	result, err := ndjson.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
-		return body.abortOn(a.config.Source.Scan(ctx, scan, fn))
-	}, ndjson.Options{Format: format})
+	defer body.abortWith(rows.Context())()
+	result, err := ndjson.Write(ctx, body, "Group", rows, ndjson.Options{Format: format})
 	return result.Rows > 0, body.outcome(err)
 }
 

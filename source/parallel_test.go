@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-90096f4d/sluice/source"
 )
@@ -20,6 +21,34 @@ const patience = 2 * time.Minute
 func (f fixture) many(t *testing.T, maxConns int32) *source.Source {
 	t.Helper()
 	return open(t, source.Config{URL: f.url, MaxConns: maxConns, Spares: 3, ShareBytes: 64 << 10})
+}
+
+// eachFunc returns the function that gets the rows of a reader. ctx ends when another
+// reader has failed.
+type eachFunc func(ctx context.Context) func(*source.Row) error
+
+// scanParallel reads each reader's rows in a goroutine of its own, until one fails.
+func scanParallel(ctx context.Context, s *source.Source, scan source.Scan, each eachFunc) error {
+	parallel, err := s.ParallelScan(ctx, scan)
+	if err != nil {
+		return err
+	}
+	defer parallel.Close()
+	group, ctx := errgroup.WithContext(parallel.Context())
+	for _, rows := range parallel.Rows() {
+		group.Go(func() error {
+			stop := context.AfterFunc(ctx, rows.Cancel)
+			defer stop()
+			fn := each(ctx)
+			for rows.Next() {
+				if err := fn(rows.Row()); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+	}
+	return group.Wait()
 }
 
 // gathering takes the rows of a scan by many readers.
@@ -34,7 +63,7 @@ type gathering struct {
 func gather() *gathering { return &gathering{joined: make(chan struct{}), txids: map[string]int64{}} }
 
 // each lets no reader pass its first row alone, if together.
-func (g *gathering) each(together bool) source.EachFunc {
+func (g *gathering) each(together bool) eachFunc {
 	return func(ctx context.Context) func(*source.Row) error {
 		first := true
 		return func(row *source.Row) error {
@@ -65,7 +94,7 @@ func (g *gathering) add(row *source.Row, first bool) {
 
 // All readers see one state, in which each row is there once, while every row is
 // written anew all the time.
-func TestScanMany(t *testing.T) {
+func TestParallelScan(t *testing.T) {
 	t.Parallel()
 	for name, setup := range map[string]string{
 		"Ordinary": aidbox("patient") + manyRows,
@@ -95,7 +124,7 @@ func TestScanMany(t *testing.T) {
 			for range 5 {
 				<-wrote
 				got := gather()
-				require.NoError(t, many.ScanMany(t.Context(), source.Scan{Table: table}, got.each(true)))
+				require.NoError(t, scanParallel(t.Context(), many, source.Scan{Table: table}, got.each(true)))
 				require.Greater(t, got.readers, 1)
 				require.Equal(t, 5000, got.rows)
 				require.Len(t, got.txids, 5000)
@@ -112,14 +141,14 @@ func TestScanMany(t *testing.T) {
 
 // One reader is enough for a small table, an empty one, and rows that an index
 // finds.
-func TestScanManyAlone(t *testing.T) {
+func TestParallelScanAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("encounter")+aidbox("group")+aidbox("patient")+manyRows+`; CREATE INDEX ON patient (cts); ANALYZE patient;
 		INSERT INTO "group" (id, txid, resource) VALUES ('g', 1, '{}')`)
 	many := f.many(t, 8)
 	scan := func(scan source.Scan) *gathering {
 		got := gather()
-		require.NoError(t, many.ScanMany(t.Context(), scan, got.each(false)))
+		require.NoError(t, scanParallel(t.Context(), many, scan, got.each(false)))
 		return got
 	}
 	long, never := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -129,7 +158,7 @@ func TestScanManyAlone(t *testing.T) {
 	for after, readers := range map[time.Time]int{long: 4, never: 1} {
 		called := 0
 		var mu sync.Mutex
-		err := many.ScanMany(t.Context(), source.Scan{Table: f.table(t, "Patient"), CreatedAfter: after}, func(context.Context) func(*source.Row) error {
+		err := scanParallel(t.Context(), many, source.Scan{Table: f.table(t, "Patient"), CreatedAfter: after}, func(context.Context) func(*source.Row) error {
 			mu.Lock()
 			defer mu.Unlock()
 			called++
@@ -143,7 +172,7 @@ func TestScanManyAlone(t *testing.T) {
 
 // Scans that have a connection each and no more to take do not wait for one
 // another.
-func TestScanManyWithoutSpares(t *testing.T) {
+func TestParallelScanWithoutSpares(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows)
 	table := f.table(t, "Patient")
@@ -155,7 +184,7 @@ func TestScanManyWithoutSpares(t *testing.T) {
 	for range 2 {
 		go func() {
 			waited := false
-			ended <- many.ScanMany(t.Context(), source.Scan{Table: table}, func(context.Context) func(*source.Row) error {
+			ended <- scanParallel(t.Context(), many, source.Scan{Table: table}, func(context.Context) func(*source.Row) error {
 				return func(*source.Row) error {
 					if !waited {
 						waited = true
@@ -172,7 +201,7 @@ func TestScanManyWithoutSpares(t *testing.T) {
 }
 
 // What ends one reader ends all, and leaves no query in the server.
-func TestScanManyCutShort(t *testing.T) {
+func TestParallelScanCutShort(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 
@@ -184,7 +213,7 @@ func TestScanManyCutShort(t *testing.T) {
 		joined := make(chan struct{})
 		var mu sync.Mutex
 		readers := 0
-		return f.many(t, 8).ScanMany(ctx, source.Scan{Table: f.table(t, "Patient")}, func(ctx context.Context) func(*source.Row) error {
+		return scanParallel(ctx, f.many(t, 8), source.Scan{Table: f.table(t, "Patient")}, func(ctx context.Context) func(*source.Row) error {
 			number := 0
 			return func(row *source.Row) error {
 				mu.Lock()
@@ -230,15 +259,22 @@ func TestScanManyCutShort(t *testing.T) {
 	t.Run("ByPanic", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, aidbox("patient")+manyRows)
-		require.PanicsWithValue(t, "row", func() { _ = ends(t, f, func(*source.Row) error { panic("row") }) })
-		// The server ends a query that nobody waits for when it finds the connection closed.
-		require.Eventually(t, func() bool { return len(f.running(t)) == 0 }, 2*time.Minute, 10*time.Millisecond)
+		require.PanicsWithValue(t, "row", func() {
+			parallel, err := f.many(t, 8).ParallelScan(t.Context(), source.Scan{Table: f.table(t, "Patient")})
+			require.NoError(t, err)
+			defer parallel.Close()
+			for _, rows := range parallel.Rows() {
+				require.True(t, rows.Next())
+			}
+			panic("row")
+		})
+		require.Empty(t, f.running(t))
 	})
 }
 
 // A table that was emptied and filled again while a dump waited for it shows the
 // one or the other, not ranges of both.
-func TestScanManyAfterRewrite(t *testing.T) {
+func TestParallelScanAfterRewrite(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows)
 	table := f.table(t, "Patient")
@@ -251,7 +287,7 @@ func TestScanManyAfterRewrite(t *testing.T) {
 	many := f.many(t, 8)
 	got, ended := gather(), make(chan error, 1)
 	go func() {
-		ended <- many.ScanMany(t.Context(), source.Scan{Table: table}, got.each(true))
+		ended <- scanParallel(t.Context(), many, source.Scan{Table: table}, got.each(true))
 	}()
 	watcher := connect(t, f.url)
 	require.Eventually(t, func() bool {

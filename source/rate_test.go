@@ -37,10 +37,10 @@ func TestReadRate(t *testing.T) {
 	}
 	var group errgroup.Group
 	group.Go(func() error {
-		return paced.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}, count)
+		return eachRow(paced.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}))(count)
 	})
 	encounters := source.Scan{Table: f.table(t, "Encounter")}
-	group.Go(func() error { return paced.ScanAt(t.Context(), snapshot.ID, encounters, count) })
+	group.Go(func() error { return scanAt(t.Context(), paced, snapshot.ID, encounters, count) })
 
 	total := 0
 	for rows := range 10_000 {
@@ -66,7 +66,7 @@ func TestReadRateCancelled(t *testing.T) {
 	defer cancel()
 	ended, first := make(chan error, 1), make(chan struct{})
 	go func() {
-		ended <- paced.Scan(ctx, scan, func(*source.Row) error {
+		ended <- eachRow(paced.Scan(ctx, scan))(func(*source.Row) error {
 			close(first) // a second row would panic: it is an hour away
 			return nil
 		})

@@ -3,8 +3,6 @@ package ndjson_test
 import (
 	"bytes"
 	stdgzip "compress/gzip"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -13,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
@@ -21,24 +18,23 @@ import (
 
 // manyOf hands each list of resources out in a goroutine of its own. None ends
 // before all have begun.
-func manyOf(lists ...[]string) ndjson.ManyRowsFunc {
-	return func(ctx context.Context, each source.EachFunc) error {
-		group, ctx := errgroup.WithContext(ctx)
-		begun := make(chan struct{}, len(lists))
-		for _, resources := range lists {
-			group.Go(func() error {
-				fn := each(ctx)
+func manyOf(lists ...[]string) []*rows {
+	var all []*rows
+	begun := make(chan struct{}, len(lists))
+	for _, resources := range lists {
+		first, rest := true, rowsOf(resources...)
+		all = append(all, &rows{next: func() *source.Row {
+			if first {
+				first = false
 				begun <- struct{}{}
-				for len(begun) < len(lists) && ctx.Err() == nil {
-					if err := fn(row(`{"waits": true}`)); err != nil {
-						return err
-					}
-				}
-				return rowsOf(resources...)(ctx, fn)
-			})
-		}
-		return group.Wait()
+			}
+			if len(begun) < len(lists) {
+				return row(`{"waits": true}`)
+			}
+			return rest.next()
+		}})
 	}
+	return all
 }
 
 // lists are the resources of four goroutines: small ones, none, and one that is
@@ -73,7 +69,7 @@ func resourcesOf(t *testing.T, plain string) []string {
 }
 
 // Lines of all goroutines come whole, each once, and in the order of their own.
-func TestWriteMany(t *testing.T) {
+func TestWriteParallel(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]ndjson.Options{"Plain": {}, "Gzip": {Gzip: true, GzipLevel: 1}, "Smaller": {Gzip: true, GzipLevel: 7}} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +77,7 @@ func TestWriteMany(t *testing.T) {
 			var out bytes.Buffer
 			var last int64
 			opts.Progress = func(rows, _ int64) { last = rows } // never two at a time: the race detector watches
-			result, err := ndjson.WriteMany(t.Context(), &out, "Patient", manyOf(lists()...), opts)
+			result, err := ndjson.WriteParallel(t.Context(), &out, "Patient", manyOf(lists()...), opts)
 			require.NoError(t, err)
 			require.EqualValues(t, out.Len(), result.Bytes)
 			require.Equal(t, result.Rows, last)
@@ -135,27 +131,13 @@ assert d.eof and not d.unused_data, "more than one member"`},
 }
 
 // What breaks one goroutine breaks the dump, and the others end.
-func TestWriteManyFails(t *testing.T) {
+func TestWriteParallelFails(t *testing.T) {
 	t.Parallel()
-	rows := func(ctx context.Context, each source.EachFunc) error {
-		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error {
-			fn := each(ctx)
-			for ctx.Err() == nil {
-				if err := fn(row(`{}`)); err != nil {
-					return err
-				}
-			}
-			return ctx.Err()
-		})
-		group.Go(func() error { return errors.Join(rowsOf(documents()...)(ctx, each(ctx)), errBroken) })
-		return group.Wait()
-	}
 	for name, opts := range map[string]ndjson.Options{"Plain": {}, "Gzip": {Gzip: true}} {
 		t.Run(name+"Reader", func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			_, err := ndjson.WriteMany(t.Context(), &out, "Patient", rows, opts)
+			_, err := ndjson.WriteParallel(t.Context(), &out, "Patient", []*rows{endless(), failing(errBroken, documents()...)}, opts)
 			require.ErrorIs(t, err, errBroken)
 			if opts.Gzip {
 				reader, err := stdgzip.NewReader(&out)
@@ -166,14 +148,7 @@ func TestWriteManyFails(t *testing.T) {
 		})
 		t.Run(name+"Writer", func(t *testing.T) {
 			t.Parallel()
-			both := func(ctx context.Context, each source.EachFunc) error {
-				group, ctx := errgroup.WithContext(ctx)
-				for range 2 {
-					group.Go(func() error { return endless(ctx, each(ctx)) })
-				}
-				return group.Wait()
-			}
-			result, err := ndjson.WriteMany(t.Context(), &brokenWriter{100_000}, "Patient", both, opts)
+			result, err := ndjson.WriteParallel(t.Context(), &brokenWriter{100_000}, "Patient", []*rows{endless(), endless()}, opts)
 			require.ErrorIs(t, err, errBroken)
 			require.ErrorContains(t, err, "dump: write Patient: ")
 			require.EqualValues(t, 100_000, result.Bytes)
