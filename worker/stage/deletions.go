@@ -24,7 +24,6 @@ func (deletions) Stage(ctx context.Context, t *Task) error {
 	defer ids.Close()
 	opts := t.Options
 	opts.Issue, opts.Progress = nil, nil // the ids of a history are no measure of the part
-	to := t.NewUploader(ctx)
-	_, files, err := ndjson.WriteDeletions(ctx, to.Next, t.Part.ResourceType, ids, opts)
-	return to.Finish(jobs.Deleted, "Bundle", files, err)
+	_, files, err := ndjson.WriteDeletions(ctx, t.NextFile(ctx), t.Part.ResourceType, ids, opts)
+	return t.Finish(jobs.Deleted, "Bundle", files, err)
 }

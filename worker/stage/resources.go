@@ -32,9 +32,8 @@ func (resources) Stage(ctx context.Context, t *Task) error {
 		return err
 	}
 	defer rows.Close()
-	to := t.NewUploader(ctx)
-	_, files, err := ndjson.WriteFiles(ctx, to.Next, t.Part.ResourceType, rows, opts)
-	return to.Finish(jobs.Output, t.Part.ResourceType, files, err)
+	_, files, err := ndjson.WriteFiles(ctx, t.NextFile(ctx), t.Part.ResourceType, rows, opts)
+	return t.Finish(jobs.Output, t.Part.ResourceType, files, err)
 }
 
 // reportOtherTypes reports rows that name another resource type than their table, as
