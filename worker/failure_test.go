@@ -107,7 +107,7 @@ func TestOtherEncoding(t *testing.T) {
 
 	id = f.accept(t, jobs.Request{Filters: map[string][]string{"Patient": {"name=jo"}}})
 	export := f.await(t, id, jobs.Failed)
-	require.Equal(t, "Patient: the encoding of the source database lacks characters that the search needs; strings can be searched only in UTF8", export.Failure)
+	require.Equal(t, "Patient: the encoding of the source database lacks characters that the search needs; searching strings requires UTF8", export.Failure)
 	f.requireNoRetry(t)
 }
 
