@@ -47,3 +47,23 @@ func (t *Task) reportOtherTypes(ctx context.Context, scan source.Scan) error {
 	}
 	return err
 }
+
+// deletions stages parts that list the resources deleted from a table.
+type deletions struct{}
+
+// Stage writes a Bundle for every hundred ids.
+func (deletions) Stage(ctx context.Context, t *Task) error {
+	deletions, err := plan.PartDeletions(t.Part)
+	if err != nil {
+		return err
+	}
+	ids, err := t.Reader.Deletions(ctx, deletions)
+	if err != nil {
+		return err
+	}
+	defer ids.Close()
+	opts := t.Options
+	opts.Issue, opts.Progress = nil, nil // the ids of a history are no measure of the part
+	_, files, err := ndjson.WriteDeletions(ctx, t.NextFile(ctx), t.Part.ResourceType, ids, opts)
+	return t.Finish(jobs.Deleted, "Bundle", files, err)
+}
