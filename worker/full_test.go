@@ -12,8 +12,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// A store that is full can still be listed and read. An export of many parts waits for
-// it with one line in the log, and the worker is not ready meanwhile.
+// A full store can still be listed and read. An export of many parts waits for it with
+// few log messages, and the worker is not ready meanwhile.
 func TestStoreFull(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -67,7 +67,7 @@ func TestStoreFullForLong(t *testing.T) {
 	f.requireNothing(t, id)
 }
 
-// refusesWrite answers in place of a store that has no space left.
+// refusesWrite reports whether a full store would refuse the request.
 func (w *weather) refusesWrite(r *http.Request) bool {
 	return w.full.Load() && (r.Method == http.MethodPut || r.Method == http.MethodPost && !r.URL.Query().Has("delete"))
 }

@@ -49,7 +49,7 @@ func (f *fixture) otherProgram(t *testing.T) {
 }
 
 // Another program that uses River in the same database, even with queues of the same
-// names, keeps Sluice neither from exporting nor from removing files.
+// names, does not keep Sluice from exporting or from deleting files.
 func TestOtherRiverProgram(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

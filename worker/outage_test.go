@@ -20,8 +20,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// countAttempts bounds the attempts of each job to come: one that is counted
-// without need then fails the export.
+// countAttempts limits the attempts of future jobs: one that is wrongly counted then
+// fails the export.
 func (f *fixture) countAttempts(t *testing.T, most int) {
 	t.Helper()
 	f.exec(t, fmt.Sprintf(`
@@ -41,7 +41,7 @@ func (f *fixture) awaitWaiting(t *testing.T, id uuid.UUID, reason string) {
 	})
 }
 
-// awaitSnoozes waits until jobs were put off so often, all together.
+// awaitSnoozes waits until jobs were snoozed n times in total.
 func (f *fixture) awaitSnoozes(t *testing.T, n int) {
 	t.Helper()
 	f.eventually(t, "jobs are put off", func() bool {
@@ -60,13 +60,13 @@ func requireFewWaits(t *testing.T, log *logBuffer) int {
 	return begun
 }
 
-// answer is what a store answers in place of what it should.
+// answer is the error that a store responds with.
 type answer struct {
 	status int
 	code   string
 }
 
-// weather is a proxy before the store, which may answer by itself.
+// weather is a proxy for the store that can respond with errors.
 type weather struct {
 	url    string
 	answer atomic.Pointer[answer] // nil passes requests on
@@ -111,13 +111,15 @@ func newWeather(t *testing.T, bucketURL string) *weather {
 	return w
 }
 
-// Something that all need is away in the middle of an export, for longer than
-// any number of attempts lasts. The export waits, says so, and is whole.
+// A service that all processes need is unavailable during an export, for longer than
+// any number of attempts would last. The export waits, says so, and is complete in the
+// end.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		reason string
-		// prepare returns the options of the worker, and how to break and mend.
+		// prepare returns the options of the worker, and functions that start and end
+		// the outage.
 		prepare func(t *testing.T, f *fixture) (opts options, fail, mend func())
 	}{
 		"SourceRefuses": {"the source database cannot be reached", func(t *testing.T, f *fixture) (options, func(), func()) {
@@ -176,7 +178,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// An export that is accepted while the source is away waits as well.
+// An export that is accepted while the source is unreachable waits, too.
 func TestOutageBeforeTheBegin(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -193,9 +195,9 @@ func TestOutageBeforeTheBegin(t *testing.T) {
 	f.requireWhole(t, export)
 }
 
-// The state database is away for longer than a lease lasts. The processes live on,
-// so no attempt is counted.
-func TestStateDatabaseAway(t *testing.T) {
+// The state database is unreachable for longer than a lease lasts. The processes
+// survive, so no attempt is counted.
+func TestStateDatabaseUnreachable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	f.countAttempts(t, 1)
@@ -222,7 +224,7 @@ func TestStateDatabaseAway(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(log.String(), "Error fetching jobs"), 2, "River repeats itself")
 }
 
-// An export does not wait for ever.
+// An export that has waited for the outage limit fails.
 func TestOutageLimit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -235,7 +237,7 @@ func TestOutageLimit(t *testing.T) {
 	f.requireNothing(t, id)
 }
 
-// Waiting ends with the time of the export, too.
+// An export that waits fails at its maximum age, too.
 func TestOutageBeyondMaxAge(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// requireWhole fails unless the export holds each resource once.
+// requireWhole fails unless the export contains each resource once.
 func (f *fixture) requireWhole(t *testing.T, export jobs.Export) {
 	t.Helper()
 	f.requireFiles(t, export.ID, map[string]int64{"Encounter": 100, "Patient": 200})
@@ -34,8 +34,8 @@ func TestReaderTerminated(t *testing.T) {
 	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND attempt = 2`))
 }
 
-// The store goes away in the middle of the uploads and comes back.
-func TestStoreAwayForAMoment(t *testing.T) {
+// The store is unreachable for a moment during uploads.
+func TestStoreUnreachableForAMoment(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	open := f.gate(t, "patient")
@@ -53,8 +53,8 @@ func TestStoreAwayForAMoment(t *testing.T) {
 	require.Equal(t, 1, export.Generation)
 }
 
-// A part that was sent whole, but could not be marked done, is sent again, and
-// what was sent in vain is removed.
+// A part that was staged but could not be marked done is staged again, and the first
+// attempt's objects are discarded.
 func TestPartNotMarkedDone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -65,8 +65,8 @@ func TestPartNotMarkedDone(t *testing.T) {
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND attempt = 2`))
 }
 
-// A database that takes connections and does not answer, until they time out,
-// has nothing to do with how long the export may take.
+// A database that accepts connections and does not respond until they time out does not
+// make the export time out.
 func TestSourceSilentForAMoment(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -80,8 +80,8 @@ func TestSourceSilentForAMoment(t *testing.T) {
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
 }
 
-// Whoever holds the snapshot is gone, but parts that are being read keep it: the
-// export goes on, and shows none but the one state.
+// The holder of the snapshot is terminated, but parts that are being read still have
+// it: the export continues with the same state.
 func TestSnapshotHolderTerminated(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -108,7 +108,7 @@ func TestSnapshotHolderTerminated(t *testing.T) {
 	require.Zero(t, f.uploads(t))
 }
 
-// snapshot is the name under which the export's snapshot is held.
+// snapshot returns the name of the export's snapshot.
 func (f *fixture) snapshot(t *testing.T, id uuid.UUID) (name string) {
 	t.Helper()
 	require.NoError(t, f.db.QueryRow(t.Context(), `SELECT snapshot FROM sluice.export WHERE id = $1`, id).Scan(&name))

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// A worker told to stop in the middle gives its jobs back, and the next one
-// ends the export. Nothing of the former's unfinished files stays.
+// A worker that is stopped gives its jobs back, and the next one completes the export.
+// Nothing of its unfinished files is left.
 func TestStopInTheMiddle(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -32,7 +32,7 @@ func TestStopInTheMiddle(t *testing.T) {
 	f.requireWhole(t, export)
 }
 
-// With time to end what they are at, parts are not read twice.
+// If the stop timeout suffices, parts are not read twice.
 func TestStopWithTime(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

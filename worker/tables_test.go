@@ -17,7 +17,7 @@ func table(name string) string {
 }
 
 const (
-	// Rows of about 600 bytes, eleven to a block.
+	// Rows of about 600 bytes, eleven on a page.
 	patients = `INSERT INTO patient (id, txid, ts, cts, resource)
 		SELECT 'pt-' || n, n, '2024-05-06 07:08:09.101112Z'::timestamptz + n * interval '1 hour', '2021-02-03 04:05:06Z',
 			jsonb_build_object('name', jsonb_build_array(jsonb_build_object('family', 'Nuñez ' || n)), 'implicitRules', repeat(md5(n::text), 16))
@@ -29,12 +29,12 @@ const (
 		FROM generate_series(1, 100) AS n;`
 )
 
-// setup makes tables of 200 patients, 100 encounters and no observations.
+// setup creates tables of 200 patients, 100 encounters and no observations.
 func setup() string {
 	return table("patient") + table("encounter") + table("observation") + patients + encounters
 }
 
-// oracleSQL lets PostgreSQL itself print what a file of Aidbox's format holds.
+// oracleSQL makes PostgreSQL print the lines of a file in Aidbox's format.
 const oracleSQL = `
 SELECT (resource || jsonb_build_object('id', id, 'resourceType', $1::text, 'meta', jsonb_build_object(
 	'versionId', txid,
@@ -53,8 +53,8 @@ func (f *fixture) oracle(t *testing.T, resourceType, from string) []string {
 	return lines
 }
 
-// gate makes readers of the table wait in the server, in the middle of their
-// scan, until open is called.
+// gate makes readers of the table wait in the server, in the middle of their scan,
+// until open is called.
 func (f *fixture) gate(t *testing.T, name string) (open func()) {
 	t.Helper()
 	f.exec(t, `
