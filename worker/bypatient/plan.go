@@ -31,7 +31,7 @@ func indexKey(id uuid.UUID) string { return id.String() + "/blocks.index" }
 
 // part is the persisted plan of a part.
 type part struct {
-	// Section is that of the index, whose rows lie in Relations.
+	// Section is what the part reads of the index. Its rows are in Relations.
 	Section   indexSection
 	IndexETag string
 	Relations []source.Relation

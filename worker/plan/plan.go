@@ -52,7 +52,7 @@ type Scope struct {
 	Snapshot  *source.Snapshot
 	Selection Selection
 
-	// Tables are those of the exported types, sorted by type and locked.
+	// Tables are the tables of the exported types, sorted by type and locked.
 	Tables []source.Table
 
 	// Sizes bounds the sizes of the parts.

@@ -18,9 +18,9 @@ const (
 )
 
 // LockTables locks the tables that the export reads for as long as the snapshot is
-// held, and returns them by type: those of the exported types and, where they can be
-// read, those of optionalTypes. The error is source.ErrRewritten if one of them has
-// changed since the snapshot was taken.
+// held, and returns them by type. Tables of optionalTypes that cannot be read are left
+// out. The error is source.ErrRewritten if a table was rewritten after the snapshot was
+// taken.
 func LockTables(ctx context.Context, request jobs.Request, snapshot *source.Snapshot) (map[string]source.Table, error) {
 	locked, err := snapshot.Tables(ctx, request.Types, optionalTypes(request)...)
 	if err != nil {
@@ -117,7 +117,7 @@ type Referenced struct {
 	Targets map[string]string `json:",omitempty"`
 }
 
-// referencedTables returns those of the export among its tables.
+// referencedTables returns the referenced tables of the export.
 func referencedTables(request jobs.Request, tables map[string]source.Table) Referenced {
 	var referenced Referenced
 	if table, ok := tables[groupType]; ok && request.Level == jobs.GroupLevel {

@@ -19,8 +19,8 @@ import (
 type Files struct {
 	Files []jobs.File
 
-	// objects are those of the files, in the same order. After an error there can be
-	// more of them.
+	// objects are the uploads of the files, in the same order. After an error there can
+	// be more of them.
 	objects []*storage.Writer
 }
 
@@ -87,7 +87,8 @@ func (t *Task) NextFile(ctx context.Context) ndjson.NextFunc {
 	}
 }
 
-// Finish completes the task's output: files of this kind. err is that of writing them.
+// Finish completes the task's output, which is files of this kind. err is the error of
+// writing them, which it returns.
 func (t *Task) Finish(kind jobs.FileKind, resourceType string, files []ndjson.File, err error) error {
 	if err != nil {
 		return err
