@@ -1,4 +1,4 @@
-package ndjson
+package gzipmember
 
 // joinCRC returns the CRC-32 (IEEE) of two texts, one after the other, from those
 // of each and the length of the second.

@@ -1,12 +1,12 @@
-package fhir
+package jsonscan
 
 import (
 	"encoding/binary"
 	"unicode/utf8"
 )
 
-// text checks the string at src[i] and returns the index behind it.
-func (v *validator) text(i int) int {
+// string checks the string at src[i] and returns the index after it.
+func (v *validator) string(i int) int {
 	for i = plainEnd(v.src, i+1); i < len(v.src); i = plainEnd(v.src, i) {
 		switch b := v.src[i]; {
 		case b == '"':
@@ -16,11 +16,11 @@ func (v *validator) text(i int) int {
 				return i
 			}
 		case b < ' ':
-			return v.fail(i, "a control character in a string")
+			return v.fail(i, "control character in a string")
 		default:
 			_, size := utf8.DecodeRune(v.src[i:])
 			if size == 1 {
-				return v.fail(i, "bytes that are not UTF-8")
+				return v.fail(i, "invalid UTF-8")
 			}
 			i += size
 		}
@@ -28,8 +28,9 @@ func (v *validator) text(i int) int {
 	return v.fail(i, "")
 }
 
-// plainEnd skips the printable ASCII characters of a string that mean
-// themselves, eight at a time.
+// plainEnd returns the index of the first byte at or after i that is not a printable
+// ASCII character that stands for itself in a string. It compares eight bytes at a
+// time.
 func plainEnd(src []byte, i int) int {
 	const (
 		low  = 0x0101010101010101
@@ -49,30 +50,30 @@ func plainEnd(src []byte, i int) int {
 	return i
 }
 
-// escape checks the escape at src[i] and returns the index behind it.
+// escape checks the escape sequence at src[i] and returns the index after it.
 func (v *validator) escape(i int) int {
-	switch at(v.src, i+1) {
+	switch At(v.src, i+1) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return i + 2
 	case 'u':
 	default:
-		return v.fail(i, "an unknown escape in a string")
+		return v.fail(i, "invalid escape sequence")
 	}
-	if _, ok := unit(v.src, i); !ok {
-		return v.fail(i, "an unknown escape in a string")
+	if _, ok := codeUnit(v.src, i); !ok {
+		return v.fail(i, "invalid escape sequence")
 	}
-	r, length := escaped(v.src, i)
+	r, length := escapedRune(v.src, i)
 	switch {
 	case r == 0:
-		return v.fail(i, `\u0000, which PostgreSQL cannot keep`)
+		return v.fail(i, `\u0000, which PostgreSQL cannot store,`)
 	case r == utf8.RuneError && length == 6 && !isReplacement(v.src[i:]):
-		return v.fail(i, "half of a surrogate pair, which PostgreSQL cannot keep")
+		return v.fail(i, "unpaired surrogate, which PostgreSQL cannot store,")
 	}
 	return i + length
 }
 
-// isReplacement says whether an escape is that of U+FFFD itself.
+// isReplacement reports whether an escape sequence is that of U+FFFD itself.
 func isReplacement(escape []byte) bool {
-	r, _ := unit(escape, 0)
+	r, _ := codeUnit(escape, 0)
 	return r == utf8.RuneError
 }

@@ -1,4 +1,4 @@
-package ndjson
+package gzipmember
 
 import (
 	"hash/crc32"

@@ -1,4 +1,4 @@
-package fhir_test
+package jsonscan_test
 
 import (
 	"cmp"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
 // Names are compared as they read, not as they are written.
@@ -22,8 +22,8 @@ func TestCompareNames(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(`"`+written+`"`), &read))
 		for _, name := range []string{"a", "id", "meta", "resourceType"} {
 			want := cmp.Or(cmp.Compare(len(read), len(name)), strings.Compare(read, name))
-			require.Equal(t, want, fhir.CompareNames([]byte(written), name), "%s and %s", written, name)
+			require.Equal(t, want, jsonscan.CompareNames([]byte(written), name), "%s and %s", written, name)
 		}
 	}
-	require.Zero(t, fhir.CompareNames([]byte("meta"), "meta"))
+	require.Zero(t, jsonscan.CompareNames([]byte("meta"), "meta"))
 }
