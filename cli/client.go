@@ -23,11 +23,11 @@ import (
 type clientCommand struct {
 	Add    clientAddCommand    `cmd:"" help:"Add a client."`
 	List   clientListCommand   `cmd:"" help:"List the clients."`
-	Show   clientShowCommand   `cmd:"" help:"Show a client and what was done to it."`
-	Change clientChangeCommand `cmd:"" help:"Change what a client may take and the keys it signs with."`
-	Rotate clientRotateCommand `cmd:"" help:"Give a client a new secret; the old one goes on to work for a while."`
-	Expire clientExpireCommand `cmd:"" help:"Set when a client expires. It is refused from then on, and its unfinished exports are cancelled."`
-	Revoke clientRevokeCommand `cmd:"" help:"Refuse a client from now on, cancel its exports and delete their files."`
+	Show   clientShowCommand   `cmd:"" help:"Show a client and the history of its changes."`
+	Change clientChangeCommand `cmd:"" help:"Change the scopes, Groups, keys and limits of a client."`
+	Rotate clientRotateCommand `cmd:"" help:"Rotate a client's secret; the old one stays valid for a grace period."`
+	Expire clientExpireCommand `cmd:"" help:"Set when a client expires. It has no access from then on, and its unfinished exports are cancelled."`
+	Revoke clientRevokeCommand `cmd:"" help:"Revoke a client's access at once, cancel its exports and delete their files."`
 	Remove clientRemoveCommand `cmd:"" help:"Remove a client, cancel its exports and delete their files."`
 }
 
@@ -49,15 +49,14 @@ func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool)
 	return do(pool)
 }
 
-// changeClient is withClients for a command that changes a client, which is
-// audited: in the client's history, where a process of the API finds it for the
-// bucket, and in a log line as the API writes them.
+// changeClient is withClients for a command that changes a client. The change is
+// audited in the client's history, from which the API writes it to the bucket, and in a
+// log line.
 func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients) error) error {
 	return withClients(ctx, state, func(clients *auth.Clients) error { return do(audited(ctx, clients, root, out)) })
 }
 
-// endClient is changeClient for a command that ends a client's rights, and with
-// them exports.
+// endClient is changeClient for a command that ends a client's access and its exports.
 func endClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients, *jobs.Store) error) error {
 	return withState(ctx, state, func(pool *pgxpool.Pool) error {
 		exports, err := jobs.New(pool, jobs.Config{})
@@ -83,7 +82,7 @@ func audited(ctx context.Context, clients *auth.Clients, root *cli, out *output)
 	})
 }
 
-// actor is who runs the command, as far as the machine knows.
+// actor returns the user and host that run the command.
 func actor() string {
 	name := "unknown"
 	if who, err := user.Current(); err == nil {
@@ -95,9 +94,9 @@ func actor() string {
 	return name
 }
 
-// clientID is the client that a command is about.
+// clientID is the argument of commands for one client.
 type clientID struct {
-	ID string `arg:"" name:"id" help:"The client's id."`
+	ID string `arg:"" name:"id" help:"Id of the client."`
 }
 
 type clientListCommand struct{ stateDatabase }
@@ -118,7 +117,7 @@ func (cmd *clientListCommand) Run(ctx context.Context, out *output) error {
 	})
 }
 
-// clock writes a time; zero means that it never comes.
+// clock formats a time; zero means never.
 func clock(at time.Time) string {
 	if at.IsZero() {
 		return "never"
@@ -153,7 +152,7 @@ func (cmd *clientShowCommand) Run(ctx context.Context, out *output) error {
 	})
 }
 
-// describeDetails lists what a change has changed.
+// describeDetails formats the details of a change.
 func describeDetails(details map[string]string) string {
 	var text strings.Builder
 	for i, name := range slices.Sorted(maps.Keys(details)) {
@@ -162,7 +161,7 @@ func describeDetails(details map[string]string) string {
 	return text.String()
 }
 
-// describeClient lists what there is to say of a client, by name and value.
+// describeClient returns the properties of a client as names and values.
 func describeClient(client auth.Client) [][2]string {
 	lines := [][2]string{
 		{"id", client.ID},
@@ -183,14 +182,14 @@ func describeClient(client auth.Client) [][2]string {
 		lines = append(lines, [2]string{"keys", strings.Join(client.KeyIDs, " ")})
 	}
 	if client.KeysURL != "" {
-		lines = append(lines, [2]string{"keys at", client.KeysURL})
+		lines = append(lines, [2]string{"keys URL", client.KeysURL})
 	}
 	for _, rate := range []struct {
 		name string
 		auth.Rate
 	}{{"dumps", client.Rates.Dumps}, {"kick-offs", client.Rates.KickOffs}, {"requests", client.Rates.Requests}} {
 		if rate.Own {
-			lines = append(lines, [2]string{rate.name + " a minute", rate.String()})
+			lines = append(lines, [2]string{rate.name + " per minute", rate.String()})
 		}
 	}
 	return lines

@@ -17,16 +17,16 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// secretSettings say which secret a client gets.
+// secretSettings are the settings of a client's new secret.
 type secretSettings struct {
-	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"The client's secret; - reads it from standard input, and without it one is made and shown once. Others on this machine can see flags: the environment or - is safer."`
-	SecretLife time.Duration `placeholder:"DURATION" help:"How long the secret works, such as 90d; without it, it does not end."`
+	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of the client (- = read it from standard input). By default one is generated and shown once, which is the safest. Other users of the machine can see flags: prefer - or the environment variable."`
+	SecretLife time.Duration `placeholder:"DURATION" help:"Validity of the secret, such as 90d. By default it does not expire."`
 }
 
-// fromInput is the secret that stands for standard input.
+// fromInput is the value of --secret that stands for standard input.
 const fromInput = "-"
 
-// take returns the secret, and whether it was made here.
+// take returns the secret, and reports whether it was generated.
 func (s *secretSettings) take(out *output) (secret string, made bool, err error) {
 	switch s.Secret {
 	case "":
@@ -38,8 +38,8 @@ func (s *secretSettings) take(out *output) (secret string, made bool, err error)
 	return s.Secret, false, nil
 }
 
-// readSecret reads the first line of standard input. On a terminal it asks, and
-// nobody sees the answer.
+// readSecret reads the first line of standard input. On a terminal it prompts and does
+// not echo.
 func readSecret(out *output) (string, error) {
 	if file, ok := out.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		_, _ = fmt.Fprint(out.stderr, "Secret: ")
@@ -52,27 +52,27 @@ func readSecret(out *output) (string, error) {
 		return "", fmt.Errorf("read the secret: %w", err)
 	}
 	if line = strings.TrimRight(line, "\r\n"); line == "" {
-		return "", errors.New("standard input holds no secret")
+		return "", errors.New("standard input has no secret")
 	}
 	return line, nil
 }
 
-// tell shows a secret that nobody knows yet.
+// tell prints a generated secret.
 func tell(out *output, secret string) error {
-	_, err := fmt.Fprintf(out.stdout, "secret: %s\nKeep it now: it is stored hashed and can't be shown again.\n", secret)
+	_, err := fmt.Fprintf(out.stdout, "secret: %s\nKeep it now: only its hash is stored, so it cannot be shown again.\n", secret)
 	return err
 }
 
-// keyFlags are the keys of a client of SMART Backend Services.
+// keyFlags are the flags of the keys of a SMART Backend Services client.
 type keyFlags struct {
 	keySettings
-	JWKS    string `name:"jwks" placeholder:"FILE" type:"path" help:"A file with the client's public keys, a JWK Set."`
-	JWKSURL string `name:"jwks-url" placeholder:"URL" help:"Where the client's public keys are, a JWK Set."`
+	JWKS    string `name:"jwks" placeholder:"FILE" type:"path" help:"File with the client's public keys as a JWK Set."`
+	JWKSURL string `name:"jwks-url" placeholder:"URL" help:"URL of the client's public keys as a JWK Set."`
 }
 
 // read reads the keys. Without any it returns zero.
 func (f *keyFlags) read() (auth.Keys, error) {
-	keys := auth.Keys{URL: f.JWKSURL, Anywhere: f.KeysAnywhere}
+	keys := auth.Keys{URL: f.JWKSURL, Anywhere: f.JWKSAllowInsecure}
 	if f.JWKS == "" {
 		return keys, nil
 	}
@@ -84,17 +84,17 @@ func (f *keyFlags) read() (auth.Keys, error) {
 	return keys, nil
 }
 
-// given tells whether there are any.
+// given reports whether there are any.
 func (f *keyFlags) given() bool { return f.JWKS != "" || f.JWKSURL != "" }
 
-// rateFlags are the client's own rates; nil is the one of the server.
+// rateFlags are the flags of the client's own rate limits; nil is the default.
 type rateFlags struct {
-	Dumps    *auth.Rate `placeholder:"N" help:"How many dumps it may begin a minute, in place of SLUICE_CLIENT_DUMPS; 0 means no limit, default the server's."`
-	KickOffs *auth.Rate `placeholder:"N" help:"How many exports it may kick off a minute, in place of SLUICE_CLIENT_KICK_OFFS."`
-	Requests *auth.Rate `placeholder:"N" help:"How many requests of any kind it may send a minute, in place of SLUICE_CLIENT_REQUESTS."`
+	Dumps    *auth.Rate `placeholder:"N" help:"Maximum dumps of the client per minute (0 = unlimited, default = ${dumps_per_minute})."`
+	KickOffs *auth.Rate `placeholder:"N" help:"Maximum kick-offs of the client per minute (0 = unlimited, default = ${kick_offs_per_minute})."`
+	Requests *auth.Rate `placeholder:"N" help:"Maximum requests of the client per minute (0 = unlimited, default = SLUICE_CLIENT_REQUESTS_PER_MINUTE of the API)."`
 }
 
-// rates are those of a new client.
+// rates returns the rate limits of a new client.
 func (f *rateFlags) rates() auth.Rates {
 	given := func(flag *auth.Rate) (rate auth.Rate) {
 		if flag != nil {
@@ -110,14 +110,14 @@ type clientAddCommand struct {
 	secretSettings
 	keyFlags
 	rateFlags
-	ID      string   `arg:"" name:"id" help:"The client's id, its user name in HTTP Basic."`
-	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"What it may take, such as system/*.rs for all of FHIR or system/Patient.rs; repeatable."`
-	Group   []string `placeholder:"ID" sep:"none" help:"Let it take the data of this Group's members alone; repeatable."`
-	Expires moment   `placeholder:"WHEN" help:"From when on it is refused: a date, a time, or a duration from now such as 90d."`
+	ID      string   `arg:"" name:"id" help:"Id of the client, its user name in HTTP Basic."`
+	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"Scope of the client, such as system/*.rs for all resource types or system/Patient.rs. Repeatable."`
+	Group   []string `placeholder:"ID" sep:"none" help:"Restrict the client to the members of this Group. Repeatable."`
+	Expires moment   `placeholder:"WHEN" help:"When the client expires: a date, a time, or a duration from now such as 90d."`
 }
 
-// warnScopes warns of scopes whose types are not FHIR's: they may be types of Aidbox,
-// or misspelled.
+// warnScopes warns of scopes whose types FHIR R4 does not define: types of Aidbox, or
+// misspelled ones.
 func warnScopes(out *output, scopes []string) {
 	for _, text := range scopes {
 		name, _, _ := strings.Cut(strings.TrimPrefix(text, "system/"), ".")
@@ -127,7 +127,7 @@ func warnScopes(out *output, scopes []string) {
 	}
 }
 
-// Run adds a client. One with keys gets a secret only if it is given one.
+// Run adds a client. A client with keys gets a secret only if --secret is given.
 func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) error {
 	keys, err := cmd.read()
 	if err != nil {

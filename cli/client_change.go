@@ -13,7 +13,7 @@ import (
 // moment is a time on the command line.
 type moment struct{ time.Time }
 
-// UnmarshalText reads a date, a time, a duration from now, now or never.
+// UnmarshalText parses a date, a time, a duration from now, now or never.
 func (m *moment) UnmarshalText(text []byte) error {
 	switch string(text) {
 	case "never":
@@ -33,17 +33,17 @@ func (m *moment) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is not a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never", text)
+	return fmt.Errorf("must be a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never, got %q", text)
 }
 
 type clientRotateCommand struct {
 	stateDatabase
 	clientID
 	secretSettings
-	Keep time.Duration `default:"24h" help:"How long the secret that is replaced goes on to work."`
+	Keep time.Duration `default:"24h" help:"How long the replaced secret stays valid."`
 }
 
-// Run gives a client a new secret.
+// Run rotates a client's secret.
 func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output) error {
 	secret, made, err := cmd.take(out)
 	if err != nil {
@@ -66,7 +66,7 @@ type clientExpireCommand struct {
 	When moment `arg:"" help:"A date, a time, a duration from now such as 90d, now, or never."`
 }
 
-// Run sets from when on a client is refused.
+// Run sets when a client expires.
 func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
 	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		if err := clients.Expire(ctx, cmd.ID, cmd.When.Time); err != nil {
@@ -87,7 +87,7 @@ type clientRevokeCommand struct {
 	clientID
 }
 
-// Run refuses a client from now on and removes its exports.
+// Run revokes a client's access and removes its exports.
 func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output) error {
 	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		if err := clients.Revoke(ctx, cmd.ID); err != nil {
@@ -100,7 +100,7 @@ func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output)
 	})
 }
 
-// tellCancelled returns what prints how many exports were cancelled.
+// tellCancelled returns a function that prints how many exports were cancelled.
 func tellCancelled(out *output) func(count int, err error) error {
 	return func(count int, err error) error {
 		if err != nil {
@@ -116,19 +116,19 @@ type clientChangeCommand struct {
 	clientID
 	keyFlags
 	rateFlags
-	Scope    []string `placeholder:"SCOPE" sep:"none" help:"What it may take from now on, such as system/*.rs; repeatable."`
-	Group    []string `placeholder:"ID" sep:"none" xor:"groups" help:"Let it take the data of this Group's members alone; repeatable."`
-	AnyGroup bool     `xor:"groups" help:"Restrict it to no Groups."`
-	NoKeys   bool     `help:"Take its keys away."`
+	Scope    []string `placeholder:"SCOPE" sep:"none" help:"New scope of the client, such as system/*.rs; replaces all present ones. Repeatable."`
+	Group    []string `placeholder:"ID" sep:"none" xor:"groups" help:"Restrict the client to the members of this Group; replaces present restrictions. Repeatable."`
+	AnyGroup bool     `xor:"groups" help:"Remove the restriction to Groups."`
+	NoKeys   bool     `help:"Remove the client's keys."`
 }
 
-// Validate wants something to change, and one wish about the keys.
+// Validate requires a change, and rejects contradictory ones.
 func (cmd *clientChangeCommand) Validate() error {
 	if cmd.NoKeys && cmd.given() {
-		return errors.New("--no-keys and --jwks or --jwks-url can't be used together")
+		return errors.New("--no-keys cannot be combined with --jwks or --jwks-url")
 	}
 	if cmd.Scope == nil && cmd.Group == nil && !cmd.AnyGroup && !cmd.NoKeys && !cmd.given() && cmd.rateFlags == (rateFlags{}) {
-		return errors.New("nothing to change: there are --scope, --group, --any-group, --jwks, --jwks-url, --no-keys, --dumps, --kick-offs and --requests")
+		return errors.New("nothing to change: set at least one of --scope, --group, --any-group, --jwks, --jwks-url, --no-keys, --dumps, --kick-offs or --requests")
 	}
 	return cmd.stateDatabase.Validate()
 }
@@ -161,8 +161,8 @@ type clientRemoveCommand struct {
 	clientID
 }
 
-// Run removes a client with its exports. These go first, so that the command can be
-// repeated if it fails there, and once more for those that were accepted meanwhile.
+// Run removes a client with its exports. They are cancelled first, so that a failed
+// command can be repeated, and again afterwards for those accepted in the meantime.
 func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output) error {
 	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		before, err := exports.CancelAll(ctx, cmd.ID)
