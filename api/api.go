@@ -22,6 +22,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/limit"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
@@ -150,9 +151,9 @@ func (c Config) withDefaults() Config {
 // API answers requests.
 type API struct {
 	config       Config
-	bodies       *shares // large ones that are being read
-	dumps        *shares // that are running
-	groupReads   *shares // that are running
+	bodies       *limit.Semaphore // large ones that are being read
+	dumps        *limit.Semaphore // that are running
+	groupReads   *limit.Semaphore // that are running
 	capabilities capabilityCache
 	exportable   exportable
 	metrics      *metrics
@@ -160,31 +161,32 @@ type API struct {
 	started      time.Time
 	trail        *trail
 
-	// What clients do too often.
 	attempts *attempts
-	begun    *buckets // dumps
-	kickOffs *buckets
-	polls    *polls
-	requests *buckets
+
+	// Rates of requests, by client or, for polls, by export.
+	dumpRate    *limit.RateLimiter
+	kickOffRate *limit.RateLimiter
+	pollRate    *limit.RateLimiter
+	requestRate *limit.RateLimiter
 }
 
 // New returns an API; Handler and Serve put it to work.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	return &API{
-		config:     cfg,
-		bodies:     newShares(maxLargeBodies, maxClientBodies),
-		dumps:      newShares(cfg.Dumps, (3*cfg.Dumps+3)/4),
-		groupReads: newShares(maxGroupReads, maxClientGroupReads),
-		attempts:   newAttempts(cfg.Failures),
-		begun:      newBuckets(cfg.ClientDumps),
-		kickOffs:   newBuckets(cfg.ClientKickOffs),
-		requests:   newBuckets(cfg.ClientRequests),
-		metrics:    newMetrics(cfg.Registry),
-		running:    &runningRequests{all: map[*running]struct{}{}},
-		polls:      newPolls(),
-		started:    time.Now(),
-		trail:      newTrail(cfg.AuditBucket, cfg.Logger),
+		config:      cfg,
+		bodies:      limit.NewSemaphore(maxLargeBodies, maxClientBodies),
+		dumps:       limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
+		groupReads:  limit.NewSemaphore(maxGroupReads, maxClientGroupReads),
+		attempts:    newAttempts(cfg.Failures),
+		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
+		kickOffRate: limit.NewPerMinute(cfg.ClientKickOffs),
+		requestRate: limit.NewPerMinute(cfg.ClientRequests),
+		metrics:     newMetrics(cfg.Registry),
+		running:     &runningRequests{all: map[*running]struct{}{}},
+		pollRate:    limit.New(pollsPerSecond, pollBurst),
+		started:     time.Now(),
+		trail:       newTrail(cfg.AuditBucket, cfg.Logger),
 	}
 }
 

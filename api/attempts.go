@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/limit"
 )
 
 // attempts slow down who guesses secrets, without locking out the client whose
@@ -16,9 +17,9 @@ import (
 // elsewhere does not slow it down, nor does one who fails in other names from
 // behind the same proxy.
 type attempts struct {
-	byAddress *buckets
-	byClient  *buckets
-	byPair    *buckets
+	byAddress *limit.RateLimiter
+	byClient  *limit.RateLimiter
+	byPair    *limit.RateLimiter
 	seed      maphash.Seed
 
 	places *places
@@ -29,9 +30,9 @@ type attempts struct {
 
 func newAttempts(perMinute int) *attempts {
 	return &attempts{
-		byAddress: newBuckets(perMinute),
-		byClient:  newBuckets(perMinute),
-		byPair:    newBuckets(perMinute),
+		byAddress: limit.NewPerMinute(perMinute),
+		byClient:  limit.NewPerMinute(perMinute),
+		byPair:    limit.NewPerMinute(perMinute),
 		seed:      maphash.MakeSeed(),
 		places:    newPlaces(),
 		running:   map[uint64]int{},
@@ -59,11 +60,11 @@ func (a *attempts) begin(client, address, proof string) (begun *attempt, wait ti
 		begun.running = maphash.String(a.seed, begun.pair.key()+"\x00"+proof)
 		return begun, a.join(begun)
 	}
-	if wait = a.byAddress.take(begun.pair.address); wait > 0 {
+	if wait = a.byAddress.Take(begun.pair.address); wait > 0 {
 		return begun, wait
 	}
-	if wait = a.byClient.take(client); wait > 0 {
-		a.byAddress.give(begun.pair.address)
+	if wait = a.byClient.Take(client); wait > 0 {
+		a.byAddress.Refund(begun.pair.address)
 	}
 	return begun, wait
 }
@@ -75,7 +76,7 @@ func (a *attempts) join(begun *attempt) (wait time.Duration) {
 	defer a.mu.Unlock()
 	begun.joined = a.running[begun.running] > 0
 	if !begun.joined {
-		if wait = a.byPair.take(begun.pair.key()); wait > 0 {
+		if wait = a.byPair.Take(begun.pair.key()); wait > 0 {
 			return wait
 		}
 	}
@@ -99,7 +100,7 @@ func (b *attempt) failed() {
 	}
 	b.attempts.leave(b)
 	if b.joined {
-		b.attempts.byPair.take(b.pair.key())
+		b.attempts.byPair.Take(b.pair.key())
 	}
 }
 
@@ -117,13 +118,13 @@ func (b *attempt) succeeded() {
 // undecided ends the attempt: whether the credentials were right is not known.
 func (b *attempt) undecided() {
 	if !b.own {
-		b.attempts.byAddress.give(b.pair.address)
-		b.attempts.byClient.give(b.pair.client)
+		b.attempts.byAddress.Refund(b.pair.address)
+		b.attempts.byClient.Refund(b.pair.client)
 		return
 	}
 	b.attempts.leave(b)
 	if !b.joined {
-		b.attempts.byPair.give(b.pair.key())
+		b.attempts.byPair.Refund(b.pair.key())
 	}
 }
 

@@ -11,49 +11,6 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-func TestBuckets(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBuckets(60)
-		for range 60 {
-			require.Zero(t, b.take("a"))
-		}
-		require.Equal(t, time.Second, b.take("a").Round(time.Millisecond))
-		require.Positive(t, b.look("a"))
-		require.Zero(t, b.take("b"), "each key has its own")
-		time.Sleep(time.Second) // the bubble's clock: no time passes
-		require.Zero(t, b.take("a"))
-		require.Positive(t, b.take("a"))
-		b.give("a")
-		require.Zero(t, b.take("a"))
-		time.Sleep(time.Hour)
-		for range 60 {
-			require.Zero(t, b.take("a"), "a bucket holds no more than fits in")
-		}
-		require.Positive(t, b.take("a"))
-		b.give("b")
-		b.give("b")
-		require.Zero(t, b.take("b"))
-	})
-	everything := newBuckets(0)
-	for range 1000 {
-		require.Zero(t, everything.take("a"))
-	}
-}
-
-func TestBucketsAreBounded(t *testing.T) {
-	t.Parallel()
-	b := newBuckets(1)
-	require.Zero(t, b.take("used often"))
-	for i := range 2 * maxBuckets {
-		b.take(fmt.Sprint(i))
-		require.Positive(t, b.look("used often"), "what is in use is not forgotten")
-	}
-	require.Equal(t, maxBuckets, len(b.known)) //nolint:testifylint // Len prints the whole map
-	require.Equal(t, maxBuckets, b.order.Len())
-	require.Zero(t, b.take("0"), "forgotten")
-}
-
 // guess fails until it has to wait, and returns how often it could.
 func guess(a *attempts, client, address string) (failed int) {
 	for ; failed < 1000; failed++ {
@@ -176,6 +133,3 @@ func TestGuessingAtOnceWhereKnown(t *testing.T) {
 		require.Empty(t, a.running)
 	})
 }
-
-// look tells how long it will be until there is one to take.
-func (b *buckets) look(key string) (wait time.Duration) { return b.draw(key, 0, b.perMinute) }

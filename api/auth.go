@@ -21,7 +21,7 @@ func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.
 			return err
 		}
 		c.Set(keyClient, client.ID)
-		if wait := a.requests.takeAt(client.ID, client.Rates.Requests); wait > 0 {
+		if wait := a.requestRate.TakePerMinute(client.ID, client.Rates.Requests.Or(a.config.ClientRequests)); wait > 0 {
 			return throttled("the client asks too often", wait)
 		}
 		return a.revocable(c, client, do)

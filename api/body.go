@@ -42,11 +42,11 @@ func (a *API) readRequest(c *gin.Context, client auth.Client) (*parameters, erro
 		return readParameters(c)
 	}
 	if size := c.Request.ContentLength; size < 0 || size >= largeBody { // -1 is one that is not told
-		giveBack, ok := a.bodies.take(client.ID)
+		release, ok := a.bodies.TryAcquire(client.ID)
 		if !ok {
 			return nil, throttled("too many large requests are being read", largeBodyPause)
 		}
-		defer giveBack()
+		defer release()
 	}
 	return readBody(c)
 }

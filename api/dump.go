@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -43,14 +42,14 @@ func (a *API) dump(c *gin.Context, client auth.Client) error {
 	if !c.Request.ProtoAtLeast(1, 1) {
 		return oldProtocol(c)
 	}
-	if wait := a.begun.takeAt(client.ID, client.Rates.Dumps); wait > 0 {
-		return throttled("the client begins dumps too often", wait)
+	if wait := a.dumpRate.TakePerMinute(client.ID, client.Rates.Dumps.Or(a.config.ClientDumps)); wait > 0 {
+		return throttled("the client starts dumps too often", wait)
 	}
-	giveBack, ok := a.dumps.take(client.ID)
+	release, ok := a.dumps.TryAcquire(client.ID)
 	if !ok {
-		return throttled(fmt.Sprintf("as many dumps are running already as may at the same time: %d, and %d of one client", a.dumps.most, a.dumps.mostOfOne), 5*time.Second)
+		return throttled(fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", a.dumps.Max(), a.dumps.MaxPerClient()), 5*time.Second)
 	}
-	defer giveBack()
+	defer release()
 	if request.format.FHIR {
 		if request.format.Attributes, err = ndjson.ReadAttributes(c.Request.Context(), a.config.Source); err != nil {
 			return unavailable(err)
@@ -96,12 +95,14 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 
 // stream writes the dump into the answer.
 func (a *API) stream(c *gin.Context, request dumpRequest) error {
-	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: "application/ndjson", gzip: request.gzip}
-	scan := source.Scan{Table: request.table, CreatedAfter: request.since}
-	rows := func(ctx context.Context, each source.EachFunc) error {
-		return body.abortOn(a.config.Source.ScanMany(ctx, scan, each))
+	scan, err := a.config.Source.ParallelScan(c.Request.Context(), source.Scan{Table: request.table, CreatedAfter: request.since})
+	if err != nil {
+		return unavailable(err)
 	}
-	result, err := ndjson.WriteMany(c.Request.Context(), body, request.table.Type, rows, ndjson.Options{Format: request.format, Gzip: request.gzip})
+	defer scan.Close()
+	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: "application/ndjson", gzip: request.gzip}
+	defer body.abortWith(scan.Context())()
+	result, err := ndjson.WriteParallel(c.Request.Context(), body, request.table.Type, scan.Rows(), ndjson.Options{Format: request.format, Gzip: request.gzip})
 	c.Set(keyDumped, result)
 	a.metrics.count(request.table.Type, result)
 	if err := body.outcome(err); err != nil {

@@ -212,12 +212,13 @@ func (a *API) findGroups(ctx context.Context, only source.Condition, after strin
 		return found, err
 	}
 	format.Elements = groupElements
+	rows, err := a.config.Source.Page(ctx, source.Scan{Table: table, Only: only, Without: []string{"member"}}, after, limit)
+	if err != nil {
+		return found, unavailable(err)
+	}
+	defer rows.Close()
 	var lines bytes.Buffer
-	_, err = ndjson.Write(ctx, &lines, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
-		return found.read(fn, func(fn func(*source.Row) error) error {
-			return a.config.Source.Page(ctx, source.Scan{Table: table, Only: only, Without: []string{"member"}}, after, limit, fn)
-		})
-	}, ndjson.Options{Format: format})
+	_, err = ndjson.Write(ctx, &lines, "Group", &groupRows{Rows: rows, found: &found}, ndjson.Options{Format: format})
 	if err != nil {
 		return found, unavailable(err)
 	}
@@ -227,22 +228,24 @@ func (a *API) findGroups(ctx context.Context, only source.Condition, after strin
 	return found, nil
 }
 
-// errFull ends a page before its time.
-var errFull = errors.New("the page is full")
+// groupRows are the rows of a page, up to maxGroupBytes. It adds their ids to found.
+type groupRows struct {
+	*source.Rows
 
-// read passes the rows of a page on, as long as there is room for them.
-func (f *foundGroups) read(fn func(*source.Row) error, page func(func(*source.Row) error) error) error {
-	size := 0
-	err := page(func(row *source.Row) error {
-		if size += len(row.Resource); size > maxGroupBytes && len(f.ids) > 0 {
-			return errFull
-		}
-		f.ids = append(f.ids, string(row.ID))
-		return fn(row)
-	})
-	if errors.Is(err, errFull) {
-		f.more = true
-		return nil
+	found *foundGroups
+	size  int
+}
+
+// Next is that of source.Rows. It returns false when there is no room for the row.
+func (r *groupRows) Next() bool {
+	if r.found.more || !r.Rows.Next() {
+		return false
 	}
-	return err
+	row := r.Row()
+	if r.size += len(row.Resource); r.size > maxGroupBytes && len(r.found.ids) > 0 {
+		r.found.more = true
+		return false
+	}
+	r.found.ids = append(r.found.ids, string(row.ID))
+	return true
 }

@@ -36,11 +36,11 @@ func (a *API) group(c *gin.Context, client auth.Client) error {
 	if !storable(id) {
 		return unknown
 	}
-	giveBack, ok := a.groupReads.take(client.ID)
+	release, ok := a.groupReads.TryAcquire(client.ID)
 	if !ok {
-		return throttled(fmt.Sprintf("as many Groups are being read already as may at the same time: %d, and %d by one client", maxGroupReads, maxClientGroupReads), time.Second)
+		return throttled(fmt.Sprintf("too many concurrent reads of Groups: at most %d in total and %d per client", maxGroupReads, maxClientGroupReads), time.Second)
 	}
-	defer giveBack()
+	defer release()
 	known, err := a.streamGroup(c, id)
 	if err == nil && !known {
 		return unknown
@@ -62,11 +62,14 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	rows, err := a.config.Source.Scan(ctx, source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}})
+	if err != nil {
+		return false, unavailable(err)
+	}
+	defer rows.Close()
 	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: fhirType(c)}
-	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
-	result, err := ndjson.Write(ctx, body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
-		return body.abortOn(a.config.Source.Scan(ctx, scan, fn))
-	}, ndjson.Options{Format: format})
+	defer body.abortWith(rows.Context())()
+	result, err := ndjson.Write(ctx, body, "Group", rows, ndjson.Options{Format: format})
 	return result.Rows > 0, body.outcome(err)
 }
 

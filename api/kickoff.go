@@ -120,7 +120,7 @@ func limitReached(limit *jobs.LimitError) error {
 // accept writes the kick-off down and answers where to ask for its status (Bulk
 // Data 3.0.0, "Response - Success"), and which of its preferences were applied.
 func (a *API) accept(c *gin.Context, client auth.Client, request jobs.Request, preferences []string) error {
-	if wait := a.kickOffs.takeAt(client.ID, client.Rates.KickOffs); wait > 0 {
+	if wait := a.kickOffRate.TakePerMinute(client.ID, client.Rates.KickOffs.Or(a.config.ClientKickOffs)); wait > 0 {
 		return throttled("the client kicks off exports too often", wait)
 	}
 	// A POST keeps its parameters in the body, so its URL has none.

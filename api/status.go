@@ -27,7 +27,7 @@ func (a *API) status(c *gin.Context, client auth.Client) error {
 		return err
 	}
 	wait := pollAfter(export.ReadAt.Sub(export.CreatedAt))
-	if !a.polls.allow(export.ID, time.Now()) {
+	if a.pollRate.Take(export.ID.String()) > 0 {
 		return throttled("the status is asked for too often", wait)
 	}
 	page, err := readPage(c, export)
@@ -155,6 +155,14 @@ func progress(export jobs.Export) string {
 	}
 	return fmt.Sprintf("%d%% (%s)", percent, strings.Join(notes, "; "))
 }
+
+// The status of an export may be requested pollBurst times at once, as clients do
+// that wait for a small export, and then pollsPerSecond times per second. Clients
+// are told to come far less often (Retry-After).
+const (
+	pollBurst      = 300
+	pollsPerSecond = 5
+)
 
 // pollAfter asks clients of long exports to come less often: after a tenth of
 // the time it has taken so far.

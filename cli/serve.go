@@ -177,12 +177,14 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin, 
 	if err := s.reportCommitMargin(ctx, margin); err != nil {
 		return nil, err
 	}
-	fit := &preflight{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
+	before := &preflight{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
+		Check:        before.check,
 		Clock:        s.clock,
 		Database:     s.state,
-		Fit:          fit.check,
+		Exports:      maxSnapshots,
+		History:      recordRetention,
 		Location:     s.location,
 		Logger:       s.logger,
 		MaxAge:       settings.ExportTimeout,
@@ -193,7 +195,7 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin, 
 		Retention:    settings.FileRetention,
 		Slots:        settings.slots(),
 		Source:       s.source,
-		StopTimeout:  min(shutdownTimeout, worker.DefaultStopTimeout),
+		StopTimeout:  min(shutdownTimeout, partShutdownTimeout),
 		Window:       settings.ExportWindow,
 	})
 	if err != nil {

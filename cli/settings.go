@@ -48,11 +48,12 @@ const (
 
 // variables are the values that tags refer to.
 var variables = kong.Vars{
-	"created_at_url":       fhir.DefaultCreatedAtURL,
-	"dumps_per_minute":     strconv.Itoa(dumpsPerMinute),
-	"export_window":        strconv.Itoa(jobs.DefaultWindow),
-	"kick_offs_per_minute": strconv.Itoa(kickOffsPerMinute),
-	"source_schema":        source.DefaultSchema,
+	"created_at_url":        fhir.DefaultCreatedAtURL,
+	"dumps_per_minute":      strconv.Itoa(dumpsPerMinute),
+	"export_window":         strconv.Itoa(jobs.DefaultWindow),
+	"kick_offs_per_minute":  strconv.Itoa(kickOffsPerMinute),
+	"part_shutdown_timeout": partShutdownTimeout.String(),
+	"source_schema":         source.DefaultSchema,
 }
 
 // validate validates each group in turn; kong validates only the command.

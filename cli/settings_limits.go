@@ -59,6 +59,13 @@ type workSettings struct {
 	PartSize      size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"Maximum size of a part of a table, in bytes on disk (at least 64KiB). Parts of a small export are smaller, so that all slots have work."`
 }
 
+// Limits of workers that are no settings.
+const (
+	maxSnapshots        = 16               // exports that a process holds a snapshot for
+	partShutdownTimeout = 10 * time.Second // or SLUICE_SHUTDOWN_TIMEOUT, if that is shorter
+	recordRetention     = 30 * day         // how long exports that have ended are known
+)
+
 // Validate checks the ranges.
 func (s *workSettings) Validate() error {
 	return cmp.Or(

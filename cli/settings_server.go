@@ -95,7 +95,7 @@ func (p *proxyAddress) UnmarshalText(text []byte) error {
 // processSettings are the settings of every process that runs until it is stopped.
 type processSettings struct {
 	adminSettings   `group:"http"`
-	ShutdownTimeout time.Duration `group:"http" env:"SLUICE_SHUTDOWN_TIMEOUT" default:"30s" help:"Time that running requests get to finish after SIGTERM. Parts of exports get 10s of it; other workers redo the rest."`
+	ShutdownTimeout time.Duration `group:"http" env:"SLUICE_SHUTDOWN_TIMEOUT" default:"30s" help:"Time that running requests get to finish after SIGTERM. Parts of exports get ${part_shutdown_timeout} of it; other workers redo the rest."`
 }
 
 // Validate checks the timeout.

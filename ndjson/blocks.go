@@ -39,9 +39,10 @@ type BlockOptions struct {
 func WriteBlocks(ctx context.Context, next NextFunc, blocks BlocksFunc, opts BlockOptions) (Result, []File, error) {
 	begins := &beginnings{}
 	target := newBlockSplitter(next, begins, opts.Options)
-	result, err := transfer(ctx, target, "blocks", opts.Options, func(ctx context.Context, lines *lines) error {
-		return blocks(ctx, &blockMaker{ctx: ctx, opts: opts, lines: lines, maker: lines.maker(), begins: begins})
-	})
+	t := startTransfer(ctx, target, opts.Options)
+	defer t.abort()
+	to := &blockMaker{ctx: t.ctx, opts: opts, lines: t.lines, maker: t.lines.maker(), begins: begins}
+	result, err := t.finish("blocks", blocks(t.ctx, to))
 	return result, target.files.files, err
 }
 

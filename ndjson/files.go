@@ -30,9 +30,11 @@ type NextFunc func() (io.Writer, error)
 // WriteFiles is Write into as many files as Options.MaxFileBytes makes
 // necessary. Each holds whole lines and is complete in itself, with a gzip
 // member and a hash of its own. After an error the last one is broken.
-func WriteFiles(ctx context.Context, next NextFunc, resourceType string, rows RowsFunc, opts Options) (Result, []File, error) {
+func WriteFiles(ctx context.Context, next NextFunc, resourceType string, rows Rows, opts Options) (Result, []File, error) {
 	sink := newSplitter(next, opts)
-	result, err := writeRows(ctx, sink, resourceType, rows.alone, opts)
+	t := startTransfer(ctx, sink, opts)
+	defer t.abort()
+	result, err := t.finish(resourceType, t.copyRows(t.ctx, resourceType, rows, opts.Format))
 	return result, sink.files, err
 }
 

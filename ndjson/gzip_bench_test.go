@@ -1,7 +1,6 @@
 package ndjson_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,16 +20,16 @@ func BenchmarkGzip(b *testing.B) {
 	for _, level := range []int{1, 2, 3, 5, 6} {
 		b.Run(fmt.Sprintf("Level%d", level), func(b *testing.B) {
 			var plain int64
-			rows := func(_ context.Context, fn func(*source.Row) error) error {
-				for i := 0; b.Loop(); i++ {
-					document := documents[i%len(documents)]
-					plain += int64(len(document))
-					if err := fn(row(document)); err != nil {
-						return err
-					}
+			read := 0
+			rows := &rows{next: func() *source.Row {
+				if !b.Loop() {
+					return nil
 				}
-				return nil
-			}
+				document := documents[read%len(documents)]
+				read++
+				plain += int64(len(document))
+				return row(document)
+			}}
 			b.SetBytes(int64(len(documents[0])))
 			b.ReportAllocs()
 			result, err := ndjson.Write(b.Context(), io.Discard, "Bundle", rows, ndjson.Options{Gzip: true, GzipLevel: level})

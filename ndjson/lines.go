@@ -26,19 +26,6 @@ func newLines(p *pipe, opts Options) *lines {
 	return l
 }
 
-// read lets lines come and closes the pipe after them, whatever happens: a panic
-// must not leave the other side waiting.
-func (l *lines) read(ctx context.Context, read func(context.Context, *lines) error) error {
-	complete := false
-	defer func() { l.pipe.close(complete) }()
-
-	if err := read(ctx, l); err != nil {
-		return err
-	}
-	complete = true
-	return nil
-}
-
 // result counts what the makers have done, which must have ended.
 func (l *lines) result(whole bool) Result {
 	l.mu.Lock()

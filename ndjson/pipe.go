@@ -149,7 +149,7 @@ func (p *pipe) reuse(buf []byte) {
 }
 
 // close says that no more lines will come; complete tells whether the last one
-// was the last of the table, or something went wrong.
+// was the last of the table, or something went wrong. Only the first call counts.
 func (p *pipe) close(complete bool) {
 	if complete {
 		p.collect()
@@ -157,6 +157,9 @@ func (p *pipe) close(complete bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	if p.closed {
+		return
+	}
 	p.closed, p.complete = true, complete
 	signal(p.data)
 }

@@ -55,7 +55,7 @@ func TestWithout(t *testing.T) {
 		('a', 1, '{"kept": 1, "member": [2], "link": 3}'), ('b', 2, '[1]'), ('c', 3, '"member"')`)
 	scan := source.Scan{Table: f.table(t, "Patient"), Without: []string{"member", "link"}, Only: source.Condition{Where: "r.id < $1::text", Args: []string{"x"}}}
 	got := map[string]string{}
-	require.NoError(t, f.source.Page(t.Context(), scan, "", 5, func(row *source.Row) error {
+	require.NoError(t, eachRow(f.source.Page(t.Context(), scan, "", 5))(func(row *source.Row) error {
 		got[string(row.ID)] = string(row.Resource)
 		return nil
 	}))

@@ -45,37 +45,73 @@ WHERE h.ts > %[3]s AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
 const versionsSQL = `WITH gone AS MATERIALIZED (%[1]s)
 SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM %[2]s AS r WHERE r.id = gone.id AND (%[3]s))`
 
-// Deletions hands fn the id of each resource that was deleted, once and in no
-// order that is promised, as the Reader's snapshot shows it. One that was created
-// again is not among them; one that was both created and deleted after the time
-// is. The bytes are valid until fn returns. Otherwise it is as Scan.
-func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
-	for _, name := range []string{deletions.Table.Name, deletions.Table.HistoryName} {
-		if err := r.pin(ctx, false, deletions.Table.Schema, name); err != nil {
-			return fmt.Errorf("source: %w", err)
-		}
-	}
-	return r.conn.run(ctx, deletions.query(fn), r.pace)
+// IDs are the ids of deleted resources. They are used, and must be closed, as Rows.
+type IDs struct {
+	conn   *connection
+	cursor *cursor
+	cancel context.CancelFunc
+	id     []byte
+	err    error
 }
 
-func (d Deletions) query(fn func(id []byte) error) query {
+// Deletions returns the id of each resource that was deleted, once and in no
+// particular order, as the Reader's snapshot shows it. A resource that was created
+// again is not among them; one that was both created and deleted after the time
+// is. It fails with ErrRewritten if the table or its history is no longer as the
+// snapshot shows it.
+func (r *Reader) Deletions(ctx context.Context, deletions Deletions) (*IDs, error) {
+	for _, name := range []string{deletions.Table.Name, deletions.Table.HistoryName} {
+		if err := r.pin(ctx, false, deletions.Table.Schema, name); err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+	}
+	cursor := deletions.query().start(ctx, r.conn.pg(), r.limiter)
+	return &IDs{conn: r.conn, cursor: cursor, cancel: cursor.cancel}, nil
+}
+
+// Next advances to the next id and reports whether there is one.
+func (d *IDs) Next() bool {
+	if d.cursor == nil {
+		return false
+	}
+	if d.cursor.next() {
+		if d.id = d.cursor.values()[0]; d.id != nil {
+			d.cursor.meter.add(len(d.id))
+			return true
+		}
+		d.cursor.err = fmt.Errorf("source: %w", &ColumnError{Table: d.cursor.query.relation, Column: "id", Reason: "is null in a row"})
+	}
+	d.err = d.conn.explain(d.cursor.close())
+	d.cursor = nil
+	return false
+}
+
+// ID returns the current id. It is valid until the next call of Next or Close.
+func (d *IDs) ID() []byte { return d.id }
+
+// Err returns the error that ended the ids, if any.
+func (d *IDs) Err() error { return d.err }
+
+// Cancel makes Next return false soon.
+func (d *IDs) Cancel() { d.cancel() }
+
+// Close ends the query.
+func (d *IDs) Close() {
+	if d.cursor != nil {
+		_ = d.cursor.close() // ended before its end
+		d.cursor = nil
+	}
+}
+
+func (d Deletions) query() query {
 	history := d.Table.History()
 	name := quote(d.Table.Schema, d.Table.HistoryName)
-	q := query{
-		relation: name,
-		check: func(fields []pgconn.FieldDescription) error {
-			if !slices.Contains(textTypes, fields[0].DataTypeOID) {
-				return &ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
-			}
-			return nil
-		},
-		each: func(values [][]byte) (size int, err error) {
-			if values[0] == nil {
-				return 0, fmt.Errorf("source: %w", &ColumnError{Table: name, Column: "id", Reason: "is null in a row"})
-			}
-			return len(values[0]), fn(values[0])
-		},
-	}
+	q := query{relation: name, check: func(fields []pgconn.FieldDescription) error {
+		if !slices.Contains(textTypes, fields[0].DataTypeOID) {
+			return &ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
+		}
+		return nil
+	}}
 	q.bind(d.Only.Args)
 	q.params = append(q.params, formatTime(d.After))
 	q.types = append(q.types, pgtype.TimestamptzOID)

@@ -74,13 +74,14 @@ func (p *Fetcher) Fetch(ctx context.Context, places []RowAddress, fn func(n int,
 		if binary.BigEndian.Uint64(values[0]) != uint64(next)+1 {
 			return 0, fmt.Errorf("source: %w", errRowGone)
 		}
-		if err := row.decode(p.relations[places[next].Relation].scan().Table, values[1:]); err != nil {
+		table := p.relations[places[next].Relation].scan().Table
+		if err := row.decode(&table, values[1:]); err != nil {
 			return 0, fmt.Errorf("source: %w", err)
 		}
 		next++
 		return len(row.Resource), fn(next-1, &row)
 	}
-	err := p.reader.conn.run(ctx, q, p.reader.pace)
+	err := p.reader.conn.run(ctx, q, p.reader.limiter)
 	if err == nil && next < len(places) {
 		err = fmt.Errorf("source: %w", errRowGone)
 	}

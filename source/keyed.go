@@ -96,7 +96,7 @@ func (r *Reader) ScanKeys(ctx context.Context, keyed KeyScan, fn func(*KeyedRow)
 			return fmt.Errorf("source: %w", err)
 		}
 	}
-	return r.conn.run(ctx, keyed.query(fn), r.pace)
+	return r.conn.run(ctx, keyed.query(fn), r.limiter)
 }
 
 // pinRelation keeps the relation as the snapshot shows it and makes sure that it

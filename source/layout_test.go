@@ -41,7 +41,7 @@ func TestOtherColumnTypes(t *testing.T) {
 
 	var ids []string
 	for _, blocks := range source.PageRanges(tables[0], 64<<10) {
-		require.NoError(t, reader.Scan(t.Context(), source.Scan{Table: tables[0], Pages: blocks}, func(row *source.Row) error {
+		require.NoError(t, eachRow(reader.Scan(t.Context(), source.Scan{Table: tables[0], Pages: blocks}))(func(row *source.Row) error {
 			ids = append(ids, string(row.ID))
 			return nil
 		}))
@@ -50,14 +50,14 @@ func TestOtherColumnTypes(t *testing.T) {
 	require.Len(t, slices.Compact(ids), 2000)
 
 	var gone []string
-	require.NoError(t, reader.Deletions(t.Context(), source.Deletions{Table: tables[0]}, func(id []byte) error {
+	require.NoError(t, eachID(reader.Deletions(t.Context(), source.Deletions{Table: tables[0]}))(func(id []byte) error {
 		gone = append(gone, string(id))
 		return nil
 	}))
 	require.Equal(t, []string{"00000000-0000-0000-0000-ffffffffffff"}, gone)
 
 	var page []string
-	require.NoError(t, f.source.Page(t.Context(), source.Scan{Table: table}, uuid(10), 2, func(row *source.Row) error {
+	require.NoError(t, eachRow(f.source.Page(t.Context(), source.Scan{Table: table}, uuid(10), 2))(func(row *source.Row) error {
 		page = append(page, string(row.ID))
 		return nil
 	}))
@@ -127,7 +127,7 @@ func TestOtherRelations(t *testing.T) {
 		require.Len(t, tables, 1, resourceType)
 		var found []string
 		for _, blocks := range source.PageRanges(tables[0], 1) {
-			require.NoError(t, f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: tables[0], Pages: blocks}, func(row *source.Row) error {
+			require.NoError(t, scanAt(t.Context(), f.source, sn.ID, source.Scan{Table: tables[0], Pages: blocks}, func(row *source.Row) error {
 				found = append(found, string(row.ID))
 				return nil
 			}), resourceType)

@@ -27,12 +27,12 @@ func (s *Source) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte
 		return fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
-	return conn.run(ctx, lookup.query(fn), s.pace)
+	return conn.run(ctx, lookup.query(fn), s.limiter)
 }
 
 // Lookup is Source.Lookup under the Reader's snapshot.
 func (r *Reader) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
-	return r.conn.run(ctx, lookup.query(fn), r.pace)
+	return r.conn.run(ctx, lookup.query(fn), r.limiter)
 }
 
 // Lookup is Source.Lookup under the Snapshot. It should be quick: meanwhile the
@@ -40,7 +40,7 @@ func (r *Reader) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte
 func (sn *Snapshot) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
-	return lookup.query(fn).run(ctx, sn.conn.PgConn(), newPace(0))
+	return lookup.query(fn).run(ctx, sn.conn.PgConn(), nil)
 }
 
 func (l Lookup) query(fn func(value []byte) error) query {

@@ -164,11 +164,13 @@ func (s store) scan(t testing.TB, scan source.Scan) []string {
 	t.Helper()
 
 	ids := []string{}
-	err := s.source.Scan(t.Context(), scan, func(row *source.Row) error {
-		ids = append(ids, string(row.ID))
-		return nil
-	})
-	require.NoError(t, err, scan.Only)
+	rows, err := s.source.Scan(t.Context(), scan)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		ids = append(ids, string(rows.Row().ID))
+	}
+	require.NoError(t, rows.Err(), scan.Only)
 	slices.Sort(ids)
 	return ids
 }
