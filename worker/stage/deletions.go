@@ -17,9 +17,11 @@ func (deletions) Stage(ctx context.Context, t *Task) error {
 	if err != nil {
 		return err
 	}
-	ids := func(ctx context.Context, fn func(id []byte) error) error {
-		return t.Reader.Deletions(ctx, deletions, fn)
+	ids, err := t.Reader.Deletions(ctx, deletions)
+	if err != nil {
+		return err
 	}
+	defer ids.Close()
 	opts := t.Options
 	opts.Issue, opts.Progress = nil, nil // the ids of a history are no measure of the part
 	to := t.NewUploader(ctx)

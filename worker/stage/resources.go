@@ -27,7 +27,11 @@ func (resources) Stage(ctx context.Context, t *Task) error {
 	if err := t.reportOtherTypes(ctx, scan); err != nil {
 		return err
 	}
-	rows := func(ctx context.Context, fn func(*source.Row) error) error { return t.Reader.Scan(ctx, scan, fn) }
+	rows, err := t.Reader.Scan(ctx, scan)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
 	to := t.NewUploader(ctx)
 	_, files, err := ndjson.WriteFiles(ctx, to.Next, t.Part.ResourceType, rows, opts)
 	return to.Finish(jobs.Output, t.Part.ResourceType, files, err)
