@@ -19,7 +19,7 @@ import (
 
 // secretSettings are the flags of commands that set a secret.
 type secretSettings struct {
-	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Use this secret instead of generating one (recommended); - reads it from standard input. Other users of this machine can see flags: the environment or - is safer."`
+	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of your own; - reads it from standard input. Default and recommended: a generated one, shown once. Other users of this machine can see flags, so prefer the environment or -."`
 	SecretLife time.Duration `placeholder:"DURATION" help:"Validity of the secret, such as 90d. Default: unlimited."`
 }
 
