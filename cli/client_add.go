@@ -72,7 +72,7 @@ type keyFlags struct {
 
 // read returns the keys; zero if there are none.
 func (f *keyFlags) read() (auth.Keys, error) {
-	keys := auth.Keys{URL: f.JWKSURL, AllowInsecureURL: f.KeysAnywhere}
+	keys := auth.Keys{URL: f.JWKSURL, AllowInsecureURL: f.JWKSAllowInsecure}
 	if f.JWKS == "" {
 		return keys, nil
 	}
@@ -89,9 +89,9 @@ func (f *keyFlags) given() bool { return f.JWKS != "" || f.JWKSURL != "" }
 
 // rateFlags are the client's own rate limits; nil if not given.
 type rateFlags struct {
-	Dumps    *auth.Rate `placeholder:"N" help:"Maximum dumps that the client may start per minute (0 = unlimited, default = the limit of the server)."`
-	KickOffs *auth.Rate `placeholder:"N" help:"Maximum exports that the client may kick off per minute (0 = unlimited, default = the limit of the server)."`
-	Requests *auth.Rate `placeholder:"N" help:"Maximum requests of any kind per minute (0 = unlimited, default = the limit of the server)."`
+	Dumps    *auth.Rate `placeholder:"N" help:"Maximum dumps that the client may start per minute (0 = unlimited, default = ${dumps_per_minute})."`
+	KickOffs *auth.Rate `placeholder:"N" help:"Maximum exports that the client may kick off per minute (0 = unlimited, default = ${kick_offs_per_minute})."`
+	Requests *auth.Rate `placeholder:"N" help:"Maximum requests of any kind per minute (0 = unlimited, default = SLUICE_CLIENT_REQUESTS_PER_MINUTE of the API)."`
 }
 
 // rates returns the rate limits of a new client.
