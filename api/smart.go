@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/auth/smart"
 )
 
 // servesTokens reports whether clients can get access tokens here. An assertion
@@ -25,7 +27,7 @@ func (a *API) smartConfiguration(c *gin.Context) error {
 		"token_endpoint":                                   a.tokenURL(),
 		"grant_types_supported":                            []string{grantClientCredentials},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
-		"token_endpoint_auth_signing_alg_values_supported": a.config.Tokens.Algorithms(),
+		"token_endpoint_auth_signing_alg_values_supported": smart.Algorithms(),
 		"scopes_supported":                                 scopesSupported,
 		"capabilities":                                     []string{"client-confidential-asymmetric", "permission-v1", "permission-v2"},
 	})
