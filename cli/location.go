@@ -197,7 +197,7 @@ func (f *fitness) check(ctx context.Context) error {
 	for _, check := range f.checks {
 		err := check(ctx)
 		if errors.Is(err, location.ErrDiffers) {
-			f.last = fmt.Errorf("%w: %w", jobs.ErrMoved, err)
+			f.last = fmt.Errorf("%w: %w", jobs.ErrLocationMoved, err)
 		} else if errors.Is(err, migrations.ErrNewer) {
 			f.last = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
 		}

@@ -45,25 +45,25 @@ SELECT EXISTS (
       AND (EXISTS (SELECT FROM sluice.export WHERE id = $1 AND job_id = j.id)
         OR EXISTS (SELECT FROM sluice.part WHERE export_id = $1 AND job_id = j.id AND state <> 'done')))`
 
-// check returns ErrOver if the attempt is stale.
+// check returns ErrStale if the attempt is stale.
 func (a Attempt) check(ctx context.Context, tx pgx.Tx) error {
 	var current bool
 	if err := tx.QueryRow(ctx, currentSQL, a.ExportID, a.jobID, a.at).Scan(&current); err != nil {
 		return err
 	}
 	if !current {
-		return ErrOver
+		return ErrStale
 	}
 	return nil
 }
 
-// FailAttempt is Fail for a permanent failure of an attempt. ErrOver if the
+// FailAttempt is Fail for a permanent failure of an attempt. ErrStale if the
 // attempt is stale; then the export stays as it is.
 func (s *Store) FailAttempt(ctx context.Context, attempt Attempt, reason string) error {
 	return s.move(ctx, attempt.ExportID, "fail export", func(tx pgx.Tx) error {
 		if err := attempt.check(ctx, tx); err != nil {
 			return err
 		}
-		return s.abandon(ctx, tx, attempt.ExportID, ErrOver, failSQL, attempt.ExportID, reason)
+		return s.abandon(ctx, tx, attempt.ExportID, ErrStale, failSQL, attempt.ExportID, reason)
 	})
 }

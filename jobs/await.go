@@ -18,15 +18,15 @@ const awaitEvery = 5 * time.Second
 // reconnectEvery is how long Await pauses before it connects again.
 const reconnectEvery = time.Second
 
-// Await returns when all parts of this generation are done. While it waits it
+// AwaitParts returns when all parts of this generation are done. While it waits it
 // uses one connection, outside the bound of the pool: those who wait must not
 // keep the parts from being done. It survives an outage of the database for the
-// time of a lease. ErrOver if the export ended otherwise or was begun anew.
-func (s *Store) Await(ctx context.Context, holding Export) (Export, error) {
+// time of a lease. ErrStale if the export ended otherwise or was begun anew.
+func (s *Store) AwaitParts(ctx context.Context, holding Export) (Export, error) {
 	answered := time.Now()
 	for {
-		export, err := s.awaitParts(ctx, holding, func() { answered = time.Now() })
-		if err == nil || errors.Is(err, ErrOver) || errors.Is(err, ErrNotFound) || time.Since(answered) > LeaseTime {
+		export, err := s.awaitOnce(ctx, holding, func() { answered = time.Now() })
+		if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound) || time.Since(answered) > LeaseTime {
 			return export, err
 		}
 		select {
@@ -37,8 +37,8 @@ func (s *Store) Await(ctx context.Context, holding Export) (Export, error) {
 	}
 }
 
-// awaitParts is Await for as long as the database answers. It reports each answer.
-func (s *Store) awaitParts(ctx context.Context, holding Export, answers func()) (Export, error) {
+// awaitOnce is Await for as long as the database answers. It reports each answer.
+func (s *Store) awaitOnce(ctx context.Context, holding Export, answers func()) (Export, error) {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
@@ -55,8 +55,8 @@ func (s *Store) awaitParts(ctx context.Context, holding Export, answers func()) 
 		case err != nil:
 			return Export{}, fmt.Errorf("jobs: await parts: %w", err)
 		case export.State != Running || export.attempt != holding.attempt:
-			return export, ErrOver
-		case export.AllRead():
+			return export, ErrStale
+		case export.AllPartsDone():
 			return export, nil
 		}
 		answers()

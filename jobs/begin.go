@@ -29,8 +29,8 @@ SELECT job_id FROM dropped WHERE job_id IS NOT NULL`
 // parts of the former one, whose snapshot is gone. A generation that was never
 // planned is used again, as after an outage of the source. An export that has all
 // its parts done stays as it is and only lacks its end, unless the location has
-// moved since. Renew keeps the export from others. ErrOver if it has ended or was
-// cancelled, ErrShown if what was done must not be dropped, ErrMoved or ErrNewer if
+// moved since. Renew keeps the export from others. ErrStale if it has ended or was
+// cancelled, ErrFilesShown if what was done must not be dropped, ErrLocationMoved or ErrNewer if
 // another process has to do it.
 func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 	var export Export
@@ -39,10 +39,10 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 			return err
 		}
 		if export.State != Accepted && export.State != Running {
-			return ErrOver
+			return ErrStale
 		}
 		sql := takeSQL
-		if !export.AllRead() || export.location != s.config.Location {
+		if !export.AllPartsDone() || export.location != s.config.Location {
 			sql = beginSQL
 			if err := checkNotShown(ctx, tx, id); err != nil {
 				return err
@@ -62,7 +62,7 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 
 const currentLocationSQL = `SELECT coalesce(max(version), 0) FROM sluice.location`
 
-// CheckLocation returns ErrMoved if the recorded location is no longer that of
+// CheckLocation returns ErrLocationMoved if the recorded location is no longer that of
 // Config.
 func (s *Store) CheckLocation(ctx context.Context) error {
 	var current int
@@ -70,12 +70,12 @@ func (s *Store) CheckLocation(ctx context.Context) error {
 		return fmt.Errorf("jobs: check location: %w", err)
 	}
 	if current != s.config.Location {
-		return ErrMoved
+		return ErrLocationMoved
 	}
 	return nil
 }
 
-// readToWork reads the export for a process that is about to work on it. ErrMoved
+// readToWork reads the export for a process that is about to work on it. ErrLocationMoved
 // or ErrNewer if that process must not.
 func (s *Store) readToWork(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Export, error) {
 	var current int
@@ -83,7 +83,7 @@ func (s *Store) readToWork(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Export
 		return Export{}, err
 	}
 	if current != s.config.Location {
-		return Export{}, ErrMoved
+		return Export{}, ErrLocationMoved
 	}
 	export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
 	if err != nil {
@@ -92,8 +92,8 @@ func (s *Store) readToWork(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Export
 	return export, export.Request.checkKnown()
 }
 
-// AllRead tells whether the export was planned and every part of it is done.
-func (e Export) AllRead() bool { return e.TransactionTime != nil && e.PartsDone == e.PartsTotal }
+// AllPartsDone tells whether the export was planned and every part of it is done.
+func (e Export) AllPartsDone() bool { return e.TransactionTime != nil && e.PartsDone == e.PartsTotal }
 
 // dropParts forgets all parts and cancels the jobs that would have done them.
 // An attempt that is at one finds it gone.
@@ -148,7 +148,7 @@ SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_
 WHERE id = $1 AND attempt = $2 AND state = 'running'`
 
 // Start writes down the plan and queues the first parts; whoever is done with
-// one queues the next. ErrOver if the export was cancelled or taken by another
+// one queues the next. ErrStale if the export was cancelled or taken by another
 // process meanwhile.
 func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
 	id := export.ID
@@ -162,7 +162,7 @@ func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			return ErrOver
+			return ErrStale
 		}
 		if err := insertParts(ctx, tx, id, export.Generation, plan.Parts); err != nil {
 			return err

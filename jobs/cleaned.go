@@ -21,9 +21,9 @@ UPDATE sluice.export SET cleaned_at = now(), bytes_stored = 0
 WHERE id = $1 AND state IN ('failed', 'cancelled', 'expired') AND cleaned_at IS NULL`
 )
 
-// Cleaned records that the objects of an export that has ended were removed, and
+// MarkObjectsDeleted records that the objects of an export that has ended were removed, and
 // deletes what is known of them.
-func (s *Store) Cleaned(ctx context.Context, id uuid.UUID) error {
+func (s *Store) MarkObjectsDeleted(ctx context.Context, id uuid.UUID) error {
 	return s.move(ctx, id, "record cleanup", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, dropCleanedPartsSQL, id); err != nil {
 			return err

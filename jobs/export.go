@@ -90,9 +90,9 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (Export, error) {
 	return export, nil
 }
 
-// GetFor is Get for a client: another's export, or a cancelled one, is
+// GetForClient is Get for a client: another's export, or a cancelled one, is
 // ErrNotFound like one that never was.
-func (s *Store) GetFor(ctx context.Context, id uuid.UUID, clientID string) (Export, error) {
+func (s *Store) GetForClient(ctx context.Context, id uuid.UUID, clientID string) (Export, error) {
 	export, err := s.Get(ctx, id)
 	if err == nil && (export.ClientID != clientID || export.State == Cancelled) {
 		return Export{}, ErrNotFound

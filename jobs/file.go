@@ -159,7 +159,7 @@ FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::
 ON CONFLICT (export_id, object_key) DO UPDATE SET etag = excluded.etag WHERE file.sha256 = excluded.sha256`
 
 // addFiles records files of a part, or of the export itself if part is nil. It returns
-// ErrShown if one of the files is recorded with other bytes.
+// ErrFilesShown if one of the files is recorded with other bytes.
 func addFiles(ctx context.Context, tx pgx.Tx, id uuid.UUID, part *int, files []File) error {
 	if len(files) == 0 {
 		return nil
@@ -182,7 +182,7 @@ func addFiles(ctx context.Context, tx pgx.Tx, id uuid.UUID, part *int, files []F
 	}
 	tag, err := tx.Exec(ctx, addFilesSQL, id, part, kinds, types, keys, resources, plain, longest, stored, sums, continues, etags)
 	if err == nil && int(tag.RowsAffected()) < len(files) {
-		err = ErrShown
+		err = ErrFilesShown
 	}
 	return err
 }

@@ -17,7 +17,7 @@ WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_tota
 // Complete ends an export whose parts are all done and records the files that belong
 // to no part. Files stay for the retention time. publish makes these files visible,
 // sets their ETags and marks the export complete for readers of the bucket; it runs
-// while nothing can change the export. ErrOver if the export was cancelled or taken
+// while nothing can change the export. ErrStale if the export was cancelled or taken
 // by another process, or the location has moved, meanwhile.
 func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, files []File, publish func(context.Context) error) error {
 	return s.move(ctx, export.ID, "complete export", func(tx pgx.Tx) error {
@@ -26,7 +26,7 @@ func (s *Store) Complete(ctx context.Context, export Export, retention time.Dura
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			return ErrOver
+			return ErrStale
 		}
 		if err := awake(ctx, tx, publish); err != nil {
 			return err
@@ -47,10 +47,10 @@ WHERE id = $1 AND state IN ('accepted', 'running')
 RETURNING job_id`
 
 // Fail ends an export with the reason the client will read, and removes what it
-// has stored. ErrOver if it has ended already, which then stays as it is.
+// has stored. ErrStale if it has ended already, which then stays as it is.
 func (s *Store) Fail(ctx context.Context, id uuid.UUID, reason string) error {
 	return s.move(ctx, id, "fail export", func(tx pgx.Tx) error {
-		return s.abandon(ctx, tx, id, ErrOver, failSQL, id, reason)
+		return s.abandon(ctx, tx, id, ErrStale, failSQL, id, reason)
 	})
 }
 
@@ -62,7 +62,7 @@ RETURNING job_id`
 // Cancel ends an export in whatever state it is and removes what it has stored.
 // ErrNotFound if the client has no such export.
 func (s *Store) Cancel(ctx context.Context, id uuid.UUID, clientID string) error {
-	if _, err := s.GetFor(ctx, id, clientID); err != nil {
+	if _, err := s.GetForClient(ctx, id, clientID); err != nil {
 		return err // before anything of another's export is locked
 	}
 	return s.move(ctx, id, "cancel export", func(tx pgx.Tx) error {

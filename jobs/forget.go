@@ -26,11 +26,11 @@ DELETE FROM sluice.export WHERE id IN (
     WHERE state = 'cancelled' OR number > $3 OR greatest(finished_at, expires_at) < now() - $1::interval
     LIMIT $2)`
 
-// Forget deletes what is known of exports whose files are gone: of those that
+// DeleteOld deletes what is known of exports whose files are gone: of those that
 // ended at least this long ago, of those that were cancelled, and of the oldest
 // of a client that has too many. Their status is then that of unknown exports.
 // It returns how many it deleted, which need not be all.
-func (s *Store) Forget(ctx context.Context, after time.Duration) (count int64, err error) {
+func (s *Store) DeleteOld(ctx context.Context, after time.Duration) (count int64, err error) {
 	tag, err := s.pool.Exec(ctx, forgetSQL, after, forgetBatch, maxRemembered)
 	if err != nil {
 		return 0, fmt.Errorf("jobs: forget old exports: %w", err)

@@ -10,9 +10,9 @@ import (
 
 const knownSQL = `SELECT id FROM sluice.export WHERE id = ANY($1)`
 
-// Known returns those of the ids that are exports of the state database, in any
+// FilterExisting returns those of the ids that are exports of the state database, in any
 // state.
-func (s *Store) Known(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+func (s *Store) FilterExisting(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
 	rows, err := s.pool.Query(ctx, knownSQL, ids)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: look for exports: %w", err)

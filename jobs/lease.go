@@ -29,7 +29,7 @@ UPDATE sluice.export SET lease_until = now() + $3
 WHERE id = $1 AND attempt = $2 AND state = 'running' AND location = (` + currentLocationSQL + `)`
 
 // Renew says that the export is still worked on. It is to be called every few
-// seconds. ErrOver if it has ended, another process has taken it, or the location
+// seconds. ErrStale if it has ended, another process has taken it, or the location
 // has moved: then it begins again, in a process of the new one.
 func (s *Store) Renew(ctx context.Context, export Export) error {
 	return s.renew(ctx, renewExportSQL, export.ID, export.attempt, LeaseTime)
@@ -41,7 +41,7 @@ func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
 		return fmt.Errorf("jobs: renew lease: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return ErrOver
+		return ErrStale
 	}
 	return nil
 }
@@ -111,9 +111,9 @@ type lostWork struct {
 // reason is why the export fails that has lost this too often.
 func (l lostWork) reason() string {
 	if l.file == "" {
-		return "the processes that worked on the export died, again and again"
+		return "the export was abandoned after repeated worker crashes"
 	}
-	return l.file + ": the processes that read this part died, again and again"
+	return l.file + ": abandoned after repeated worker crashes"
 }
 
 // Reclaim gives the work of processes that have died, or can't reach the
@@ -130,7 +130,7 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	for _, lost := range all {
 		if !lost.exhausted {
 			jobIDs = append(jobIDs, lost.jobID)
-		} else if err := s.Fail(ctx, lost.exportID, lost.reason()); err != nil && !errors.Is(err, ErrOver) {
+		} else if err := s.Fail(ctx, lost.exportID, lost.reason()); err != nil && !errors.Is(err, ErrStale) {
 			return 0, err
 		}
 	}

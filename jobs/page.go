@@ -61,14 +61,14 @@ func (f Files) only(keep func(File) bool) Files {
 	return f
 }
 
-// checkNotShown is ErrShown if a client has seen files of the export already.
+// checkNotShown is ErrFilesShown if a client has seen files of the export already.
 func checkNotShown(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	var shown bool
 	if err := tx.QueryRow(ctx, shownSQL, id).Scan(&shown); err != nil {
 		return err
 	}
 	if shown {
-		return ErrShown
+		return ErrFilesShown
 	}
 	return nil
 }

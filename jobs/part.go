@@ -25,8 +25,8 @@ const (
 	// Deletions is what was deleted from it.
 	Deletions PartKind = "deletions"
 
-	// Blocks is a share of the patients, with what belongs to each.
-	Blocks PartKind = "blocks"
+	// PatientBlocks is a share of the patients, with what belongs to each.
+	PatientBlocks PartKind = "blocks"
 )
 
 // Part is a part of an export, held by one attempt to do it.
@@ -70,16 +70,16 @@ RETURNING p.attempt, e.waiting_since IS NOT NULL, e.request, e.transaction_time,
     WHERE o.export_id = e.id AND o.number <> p.number AND o.state = 'running'), NULL),
   p.kind, p.resource_type, p.scan, p.object_key`
 
-// Hold takes the part for this attempt; from now on, former ones change
-// nothing. RenewPart keeps it. ErrOver if the part is done, its export no longer
+// TakePart takes the part for this attempt; from now on, former ones change
+// nothing. RenewPart keeps it. ErrStale if the part is done, its export no longer
 // wants it, or the export was begun at another location. ErrNewer if a newer process
 // has to do it.
-func (s *Store) Hold(ctx context.Context, args PartArgs) (Part, error) {
+func (s *Store) TakePart(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, holdPartSQL, args.ExportID, args.Generation, args.Number, LeaseTime, s.config.Location).
 		Scan(&part.attempt, &part.ExportWaits, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrOver
+		err = ErrStale
 	}
 	if err == nil {
 		err = part.Request.checkKnown()
@@ -95,7 +95,7 @@ UPDATE sluice.part SET bytes_read = greatest(bytes_read, $5), lease_until = now(
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'`
 
 // RenewPart says that the part is still worked on, and how many bytes of it
-// have been read. It is to be called every few seconds. ErrOver if this attempt
+// have been read. It is to be called every few seconds. ErrStale if this attempt
 // no longer holds the part.
 func (s *Store) RenewPart(ctx context.Context, part Part, bytesRead int64) error {
 	args := part.args
@@ -106,9 +106,9 @@ const sharePartSQL = `
 UPDATE sluice.part SET snapshot = $5
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'`
 
-// SharePart says that the part has exported the snapshot under this name and
-// keeps it while it runs. ErrOver if this attempt no longer holds the part.
-func (s *Store) SharePart(ctx context.Context, part Part, snapshotID string) error {
+// SetPartSnapshot says that the part has exported the snapshot under this name and
+// keeps it while it runs. ErrStale if this attempt no longer holds the part.
+func (s *Store) SetPartSnapshot(ctx context.Context, part Part, snapshotID string) error {
 	args := part.args
 	return s.renew(ctx, sharePartSQL, args.ExportID, args.Generation, args.Number, part.attempt, snapshotID)
 }
@@ -131,13 +131,13 @@ WHERE id = $1
 RETURNING parts_done = parts_total`
 )
 
-// Done ends the part, records its files, counts it in its export, completes its
+// CompletePart ends the part, records its files, counts it in its export, completes its
 // job and queues the export's next part, all at once. publish makes the files
 // visible and sets their ETags. It runs when it is certain that this attempt still holds the
-// part, and while it runs nobody can take the part or end the export. ErrOver,
+// part, and while it runs nobody can take the part or end the export. ErrStale,
 // with nothing changed and publish not run, if this attempt no longer holds the
 // part.
-func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, files []File, publish func(context.Context) error) error {
+func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part Part, files []File, publish func(context.Context) error) error {
 	return s.transact(ctx, "finish part", func(tx pgx.Tx) error {
 		bytes, err := part.finish(ctx, tx)
 		if err != nil {
@@ -148,7 +148,7 @@ func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, f
 			return err
 		}
 		if completed.State != rivertype.JobStateCompleted {
-			return ErrOver // rescued: River answers with the job as another attempt left it
+			return ErrStale // rescued: River answers with the job as another attempt left it
 		}
 		if err := awake(ctx, tx, publish); err != nil {
 			return err
@@ -170,7 +170,7 @@ func (part Part) finish(ctx context.Context, tx pgx.Tx) (bytes int64, err error)
 	args := part.args
 	err = tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.attempt).Scan(&bytes)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrOver
+		err = ErrStale
 	}
 	return bytes, err
 }

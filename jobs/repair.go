@@ -41,7 +41,7 @@ FROM sums WHERE e.id = $1`
 
 // Repair puts back the parts whose files have these object keys, so that they
 // are read again, and queues the first of them. All parts of the export must be
-// done. ErrOver if another process has taken the export. ErrDamaged, with
+// done. ErrStale if another process has taken the export. ErrDamaged, with
 // nothing changed, if the export has been repaired too often.
 func (s *Store) Repair(ctx context.Context, export Export, objectKeys []string) error {
 	return s.move(ctx, export.ID, "repair export", func(tx pgx.Tx) error {
@@ -49,7 +49,7 @@ func (s *Store) Repair(ctx context.Context, export Export, objectKeys []string) 
 		err := tx.QueryRow(ctx, repairsSQL, export.ID, export.attempt).Scan(&repairs)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
-			return ErrOver
+			return ErrStale
 		case err != nil:
 			return err
 		case repairs >= maxRepairs:

@@ -166,9 +166,9 @@ const (
 	GzipNDJSON = "application/fhir+ndjson+gzip" // Aidbox's, for files that stay compressed
 )
 
-// LeastMaxFileBytes is the least that Request.MaxFileBytes, or the server's own
+// MinMaxFileBytes is the least that Request.MaxFileBytes, or the server's own
 // bound, may be: smaller files would make an export of millions of objects.
-const LeastMaxFileBytes = 64 << 10
+const MinMaxFileBytes = 64 << 10
 
 // OutputFormat is the media type of the files that the request asks for.
 func (r Request) OutputFormat() string {

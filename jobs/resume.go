@@ -23,7 +23,7 @@ SELECT snapshot FROM sluice.part WHERE export_id = $1 AND generation = $3 AND st
 // Resume takes an export that another process has begun and left, if there is
 // a snapshot that may still be there. If the caller can hold it by one of its
 // names (Snapshots), it says so by Adopt and goes on. If not, or if the export
-// was not taken, it has to Begin. ErrMoved or ErrNewer if another process has to do
+// was not taken, it has to Begin. ErrLocationMoved or ErrNewer if another process has to do
 // it.
 func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, taken bool, err error) {
 	err = s.move(ctx, id, "resume export", func(tx pgx.Tx) error {
@@ -58,32 +58,32 @@ func (s *Store) Snapshots(ctx context.Context, export Export) ([]string, error) 
 const adoptSQL = `
 UPDATE sluice.export SET snapshot = $3 WHERE id = $1 AND attempt = $2 AND state = 'running'`
 
-// Adopt says that the caller holds the export's snapshot under this name.
-// ErrOver if another process has taken the export meanwhile.
-func (s *Store) Adopt(ctx context.Context, export Export, snapshotID string) error {
+// SetSnapshot says that the caller holds the export's snapshot under this name.
+// ErrStale if another process has taken the export meanwhile.
+func (s *Store) SetSnapshot(ctx context.Context, export Export, snapshotID string) error {
 	tag, err := s.pool.Exec(ctx, adoptSQL, export.ID, export.attempt, snapshotID)
 	if err != nil {
 		return fmt.Errorf("jobs: adopt snapshot: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return ErrOver
+		return ErrStale
 	}
 	return nil
 }
 
 const holdsSQL = `SELECT EXISTS (SELECT FROM sluice.export WHERE id = $1 AND attempt = $2 AND state = 'running')`
 
-// Exclusively runs do while it is certain that the caller holds the export, and
-// nobody can take, cancel or fail it. ErrOver, with do not run, if the caller
+// WhileHeld runs do while it is certain that the caller holds the export, and
+// nobody can take, cancel or fail it. ErrStale, with do not run, if the caller
 // no longer does.
-func (s *Store) Exclusively(ctx context.Context, export Export, do func(context.Context) error) error {
+func (s *Store) WhileHeld(ctx context.Context, export Export, do func(context.Context) error) error {
 	return s.move(ctx, export.ID, "hold export", func(tx pgx.Tx) error {
 		var holds bool
 		if err := tx.QueryRow(ctx, holdsSQL, export.ID, export.attempt).Scan(&holds); err != nil {
 			return err
 		}
 		if !holds {
-			return ErrOver
+			return ErrStale
 		}
 		return awake(ctx, tx, do)
 	})
@@ -94,7 +94,7 @@ UPDATE sluice.export SET attempt = attempt + 1, lease_until = now()
 WHERE id = $1 AND generation = $2 AND state = 'running'`
 
 // Reassign takes the export of a part from the process that holds it, and lets any
-// process take it. ErrOver if the export no longer wants the part.
+// process take it. ErrStale if the export no longer wants the part.
 func (s *Store) Reassign(ctx context.Context, part Part) error {
 	id := part.args.ExportID
 	return s.move(ctx, id, "reassign export", func(tx pgx.Tx) error {
@@ -103,7 +103,7 @@ func (s *Store) Reassign(ctx context.Context, part Part) error {
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			return ErrOver
+			return ErrStale
 		}
 		return notify(ctx, tx, id)
 	})

@@ -38,9 +38,9 @@ func (SweepArgs) InsertOpts() river.InsertOpts {
 	}
 }
 
-// Leftover is an export that has ended and of which something may be left that
+// UnsweptExport is an export that has ended and of which something may be left that
 // nobody wants.
-type Leftover struct {
+type UnsweptExport struct {
 	ID uuid.UUID
 
 	// Completed means that its objects are wanted. What else there is, such as
@@ -55,13 +55,13 @@ SELECT id, state FROM sluice.export
 WHERE swept_at IS NULL AND finished_at < now() - $1::interval
 ORDER BY finished_at LIMIT $2`
 
-// Leftovers lists exports that ended a while ago and were not swept since.
-func (s *Store) Leftovers(ctx context.Context) ([]Leftover, error) {
+// Unswept lists exports that ended a while ago and were not swept since.
+func (s *Store) Unswept(ctx context.Context) ([]UnsweptExport, error) {
 	rows, err := s.pool.Query(ctx, leftoversSQL, sweepAfter, sweepBatch)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: list leftovers: %w", err)
 	}
-	leftovers, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l Leftover, err error) {
+	leftovers, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l UnsweptExport, err error) {
 		err = row.Scan(&l.ID, &l.state)
 		l.Completed = l.state == Completed
 		return l, err
@@ -74,11 +74,11 @@ func (s *Store) Leftovers(ctx context.Context) ([]Leftover, error) {
 
 const sweptSQL = `UPDATE sluice.export SET swept_at = now() WHERE id = $1 AND state = $2`
 
-// Swept says that nothing is left. An export that ended in another way meanwhile
+// MarkSwept says that nothing is left. An export that ended in another way meanwhile
 // has to be swept again.
-func (s *Store) Swept(ctx context.Context, leftover Leftover) error {
+func (s *Store) MarkSwept(ctx context.Context, leftover UnsweptExport) error {
 	if !leftover.Completed {
-		if err := s.Cleaned(ctx, leftover.ID); err != nil {
+		if err := s.MarkObjectsDeleted(ctx, leftover.ID); err != nil {
 			return err
 		}
 	}

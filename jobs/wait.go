@@ -30,17 +30,17 @@ FROM former WHERE e.id = former.id
 RETURNING now() - former.waiting_since`
 )
 
-// Wait records that the export waits for something that is away. It returns how
+// RecordWait records that the export waits for something that is away. It returns how
 // long the export has waited so far, and whether the wait begins with this call.
-// ErrOver if the attempt is stale or the export has ended.
-func (s *Store) Wait(ctx context.Context, attempt Attempt, reason string) (waited time.Duration, begins bool, err error) {
+// ErrStale if the attempt is stale or the export has ended.
+func (s *Store) RecordWait(ctx context.Context, attempt Attempt, reason string) (waited time.Duration, begins bool, err error) {
 	err = s.transact(ctx, "record wait", func(tx pgx.Tx) error {
 		if err := attempt.check(ctx, tx); err != nil {
 			return err
 		}
 		err := tx.QueryRow(ctx, waitSQL, attempt.ExportID, reason).Scan(&begins, &waited)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrOver
+			return ErrStale
 		}
 		return err
 	})
@@ -76,10 +76,10 @@ WHERE e.state IN ('accepted', 'running') AND e.waiting_since IS NULL
       AND (j.id = e.job_id OR j.id IN (SELECT p.job_id FROM sluice.part p WHERE p.export_id = e.id AND p.state <> 'done')))
 RETURNING id`
 
-// Strand records that exports wait for a worker, for a process that takes no jobs
+// MarkStranded records that exports wait for a worker, for a process that takes no jobs
 // itself: those whose jobs nobody takes. It returns the exports whose wait begins
 // with this call.
-func (s *Store) Strand(ctx context.Context, reason string) ([]uuid.UUID, error) {
+func (s *Store) MarkStranded(ctx context.Context, reason string) ([]uuid.UUID, error) {
 	rows, err := s.pool.Query(ctx, strandSQL, reason, strandedAfter)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: record stranded exports: %w", err)
@@ -119,9 +119,9 @@ WHERE state IN ('accepted', 'running') AND (waiting_since IS NOT NULL OR created
     WHERE p.export_id = e.id AND p.state = 'running' AND p.lease_until > now() AND j.state = 'running')`
 )
 
-// Idle lists the exports that no process works on, of those that wait or are older
+// IdleExports lists the exports that no process works on, of those that wait or are older
 // than maxAge. It also returns the number of all exports that wait.
-func (s *Store) Idle(ctx context.Context, maxAge time.Duration) (idle []IdleExport, waiting int, err error) {
+func (s *Store) IdleExports(ctx context.Context, maxAge time.Duration) (idle []IdleExport, waiting int, err error) {
 	if err := s.pool.QueryRow(ctx, countWaitingSQL).Scan(&waiting); err != nil {
 		return nil, 0, fmt.Errorf("jobs: count waiting exports: %w", err)
 	}
@@ -138,8 +138,8 @@ func (s *Store) Idle(ctx context.Context, maxAge time.Duration) (idle []IdleExpo
 const waitsForSQL = `SELECT EXISTS (SELECT FROM sluice.export
 WHERE state IN ('accepted', 'running') AND waiting_since IS NOT NULL AND waiting_reason = $1)`
 
-// WaitsFor reports whether an export waits for this reason.
-func (s *Store) WaitsFor(ctx context.Context, reason string) (waits bool, err error) {
+// HasWaiting reports whether an export waits for this reason.
+func (s *Store) HasWaiting(ctx context.Context, reason string) (waits bool, err error) {
 	if err := s.pool.QueryRow(ctx, waitsForSQL, reason).Scan(&waits); err != nil {
 		return false, fmt.Errorf("jobs: find waiting exports: %w", err)
 	}
@@ -152,10 +152,10 @@ UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` 
 WHERE id = $1 AND state IN ('accepted', 'running') AND waiting_since IS NOT NULL
 RETURNING job_id`
 
-// FailWaiting is Fail for an export that has waited too long. ErrOver if it no
+// FailWaiting is Fail for an export that has waited too long. ErrStale if it no
 // longer waits.
 func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) error {
 	return s.move(ctx, id, "fail export", func(tx pgx.Tx) error {
-		return s.abandon(ctx, tx, id, ErrOver, failWaitingSQL, id, reason)
+		return s.abandon(ctx, tx, id, ErrStale, failWaitingSQL, id, reason)
 	})
 }

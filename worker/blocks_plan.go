@@ -129,7 +129,7 @@ func blockParts(id uuid.UUID, index storage.Object, shares []patientindex.Share,
 		}
 		scan.Outcomes = nil
 		parts[i] = jobs.PlannedPart{
-			Kind:      jobs.Blocks,
+			Kind:      jobs.PatientBlocks,
 			Scan:      document,
 			ObjectKey: fmt.Sprintf("%s/%s.%04d%s", id, blocksName, i+1, fileSuffix),
 			Bytes:     share.Bytes,

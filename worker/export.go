@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -37,7 +38,7 @@ func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]
 	if errors.Is(err, source.ErrSnapshotGone) && ctx.Err() == nil {
 		err = w.runAgain(ctx, job.Args.ExportID, err)
 	}
-	if errors.Is(err, jobs.ErrOver) || errors.Is(err, jobs.ErrNotFound) {
+	if errors.Is(err, jobs.ErrStale) || errors.Is(err, jobs.ErrNotFound) {
 		return nil
 	}
 	if isForOthers(err) {
@@ -58,7 +59,7 @@ func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) e
 		take = w.begin // what the parts have is of no use, or in the way too
 	}
 	err := w.run(ctx, id, take)
-	if errors.Is(err, jobs.ErrShown) {
+	if errors.Is(err, jobs.ErrFilesShown) {
 		return fmt.Errorf("%w: %w", err, lost) // which says what the snapshot was needed for
 	}
 	return err
@@ -77,7 +78,7 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 		switch {
 		case snapshot != nil:
 			read, err = w.goOn(ctx, export, snapshot)
-		case !export.AllRead():
+		case !export.AllPartsDone():
 			read, err = w.read(ctx, export)
 		default:
 			err = w.checkRead(ctx, export)
@@ -127,7 +128,7 @@ func (w *exportWorker) goOn(ctx context.Context, export jobs.Export, snapshot *s
 	if _, err := holdTables(ctx, export, snapshot); err != nil {
 		return export, err
 	}
-	if err := w.store.Adopt(ctx, export, snapshot.ID); err != nil {
+	if err := w.store.SetSnapshot(ctx, export, snapshot.ID); err != nil {
 		return export, err
 	}
 	return w.await(ctx, export, snapshot)
@@ -166,7 +167,7 @@ func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 	if export.Generation == 1 {
 		return nil
 	}
-	return w.store.Exclusively(ctx, export, func(ctx context.Context) error {
+	return w.store.WhileHeld(ctx, export, func(ctx context.Context) error {
 		return w.config.Bucket.DeleteUnder(ctx, export.ID.String()+"/")
 	})
 }
@@ -178,7 +179,7 @@ func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *
 	for {
 		read := export
 		err := watched(ctx, snapshot, func(ctx context.Context) (err error) {
-			read, err = w.store.Await(ctx, export)
+			read, err = w.store.AwaitParts(ctx, export)
 			return err
 		})
 		if err != nil {
@@ -250,11 +251,11 @@ func closeSnapshot(ctx context.Context, snapshot *source.Snapshot) {
 // client gets it, with object keys instead of links.
 func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, files jobs.Files) error {
 	var document bytes.Buffer
-	err := export.WriteManifest(&document, files, jobs.ManifestOptions{
+	err := manifest.Write(&document, export, files, manifest.Options{
 		URL: func(file jobs.File) (string, error) { return file.ObjectKey, nil },
 	})
 	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	return w.upload(ctx, export.ID.String()+"/"+jobs.ManifestName, document.Bytes())
+	return w.upload(ctx, export.ID.String()+"/"+manifest.Name, document.Bytes())
 }

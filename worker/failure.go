@@ -93,7 +93,7 @@ func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason str
 	if err == nil {
 		err = f.store.FailAttempt(ctx, attempt, reason)
 	}
-	if err != nil && !errors.Is(err, jobs.ErrOver) {
+	if err != nil && !errors.Is(err, jobs.ErrStale) {
 		f.logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "reason", reason, "error", err)
 		return false
 	}
@@ -127,7 +127,7 @@ func publicReason(err error) string {
 		return "the export took longer than the server allows"
 	case errors.Is(err, jobs.ErrDamaged), errors.Is(err, storage.ErrNoObject):
 		return jobs.ErrDamaged.Error()
-	case errors.Is(err, jobs.ErrShown):
+	case errors.Is(err, jobs.ErrFilesShown):
 		return "the database's snapshot was lost, and files of it were given away already"
 	case errors.Is(err, source.ErrNoTable):
 		return "there is no such table"

@@ -76,7 +76,7 @@ var errLeaseExpired = errors.New("the lease could not be renewed")
 
 // permanentErrors stay the same whoever tries, and how often.
 var permanentErrors = []error{
-	errTooLong, jobs.ErrDamaged, jobs.ErrShown, source.ErrNoTable, source.ErrNoAddresses, storage.ErrTooLarge,
+	errTooLong, jobs.ErrDamaged, jobs.ErrFilesShown, source.ErrNoTable, source.ErrNoAddresses, storage.ErrTooLarge,
 }
 
 // classify returns what an error of a job means.
@@ -92,7 +92,7 @@ func classify(err error) fault {
 	if f, ok := classifyStore(err); ok {
 		return f
 	}
-	if errors.Is(err, jobs.ErrMoved) {
+	if errors.Is(err, jobs.ErrLocationMoved) {
 		return fault{kind: unfit, reason: reasonElsewhere}
 	}
 	if errors.Is(err, errLeaseExpired) {

@@ -147,7 +147,7 @@ func (f *fitness) strand(ctx context.Context) {
 	if reason == "" {
 		reason = reasonUnfit
 	}
-	stranded, strandErr := f.store.Strand(ctx, reason)
+	stranded, strandErr := f.store.MarkStranded(ctx, reason)
 	if strandErr != nil && ctx.Err() == nil {
 		f.logger.WarnContext(ctx, "could not look for stranded exports", "error", strandErr)
 	}
@@ -164,7 +164,7 @@ func (w *Worker) Ready(ctx context.Context) error {
 	if _, err := w.fitness.state(); err != nil {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
-	waits, err := w.store.WaitsFor(ctx, reasonStoreFull)
+	waits, err := w.store.HasWaiting(ctx, reasonStoreFull)
 	if err == nil && waits {
 		err = fmt.Errorf("exports wait: %w", storage.ErrFull)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
@@ -138,7 +139,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	pool := cmp.Or(opts.database, openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns))
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
-		Clock:        jobs.NewClock(pool),
+		Clock:        stateclock.New(pool),
 		Database:     pool,
 		Fit:          opts.fit,
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),

@@ -67,7 +67,7 @@ func (g *gate) giveBack(ctx context.Context, job *rivertype.JobRow, reason error
 // isForOthers reports whether the error means that another process has to do the
 // job.
 func isForOthers(err error) bool {
-	return errors.Is(err, jobs.ErrMoved) || errors.Is(err, jobs.ErrNewer)
+	return errors.Is(err, jobs.ErrLocationMoved) || errors.Is(err, jobs.ErrNewer)
 }
 
 // decodePlan reads what the plan says of a part. jobs.ErrNewer if it says more than

@@ -11,7 +11,7 @@ import (
 )
 
 // leased does work on a lease that it renews at every tick. When the lease is
-// lost, the context of work ends, and the error is jobs.ErrOver. A renewal that
+// lost, the context of work ends, and the error is jobs.ErrStale. A renewal that
 // fails otherwise is tried again at the next tick, until others may have taken
 // the lease; then the error is errLeaseExpired.
 func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew, work func(context.Context) error) error {
@@ -34,8 +34,8 @@ func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew
 			switch err := renew(ctx); {
 			case err == nil:
 				renewed = begin
-			case errors.Is(err, jobs.ErrOver):
-				cancel(jobs.ErrOver)
+			case errors.Is(err, jobs.ErrStale):
+				cancel(jobs.ErrStale)
 			case time.Since(renewed) > jobs.LeaseTime:
 				cancel(errLeaseExpired)
 			case ctx.Err() == nil:

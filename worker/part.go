@@ -48,7 +48,7 @@ func (w *partWorker) Timeout(*river.Job[jobs.PartArgs]) time.Duration { return w
 
 // Work does the part. One that is no longer wanted needs no more.
 func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) error {
-	part, err := w.store.Hold(ctx, job.Args)
+	part, err := w.store.TakePart(ctx, job.Args)
 	var wrote bool
 	if err == nil {
 		wrote, err = w.run(ctx, job, part)
@@ -59,7 +59,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 			endWait(ctx, w.store, w.config.Logger, job.Args.ExportID, wrote)
 		}
 		return nil
-	case errors.Is(err, jobs.ErrOver):
+	case errors.Is(err, jobs.ErrStale):
 		w.config.Logger.InfoContext(ctx, "part no longer wanted", "part", part.ObjectKey, "error", err)
 		return nil
 	case isForOthers(err):
@@ -77,7 +77,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone error) error {
 	if part.Attempt()%maxSnapshotWaits == 0 {
 		w.config.Logger.WarnContext(ctx, "export reassigned: snapshot not reachable", "part", part.ObjectKey, "attempt", part.Attempt(), "error", gone)
-		if err := w.store.Reassign(ctx, part); err != nil && !errors.Is(err, jobs.ErrOver) {
+		if err := w.store.Reassign(ctx, part); err != nil && !errors.Is(err, jobs.ErrStale) {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 		return err
 	})
 	if err == nil {
-		err = w.store.Done(ctx, job, part, files.files, files.publish)
+		err = w.store.CompletePart(ctx, job, part, files.files, files.publish)
 	}
 	if err != nil {
 		return false, errors.Join(err, files.discard(ctx))
@@ -135,7 +135,7 @@ func (w *partWorker) stage(ctx context.Context, part jobs.Part, progress func(ro
 	switch part.Kind {
 	case jobs.Deletions:
 		return w.stageDeletions(ctx, part, reader)
-	case jobs.Blocks:
+	case jobs.PatientBlocks:
 		return w.stageBlocks(ctx, part, reader, progress)
 	}
 	return w.stageResources(ctx, part, reader, progress)
@@ -218,7 +218,7 @@ func (w *partWorker) openReader(ctx context.Context, part jobs.Part) (*source.Re
 	}
 	name, err := reader.ExportSnapshot(ctx)
 	if err == nil {
-		err = w.store.SharePart(ctx, part, name)
+		err = w.store.SetPartSnapshot(ctx, part, name)
 	}
 	if err != nil {
 		reader.Close(ctx)

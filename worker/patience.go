@@ -68,9 +68,9 @@ func (p *patience) wait(ctx context.Context, job *rivertype.JobRow, reason strin
 	// A process that is unfit has begun to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	waited, begins, err := p.store.Wait(ctx, attempt, reason)
+	waited, begins, err := p.store.RecordWait(ctx, attempt, reason)
 	switch {
-	case errors.Is(err, jobs.ErrOver):
+	case errors.Is(err, jobs.ErrStale):
 		return nil // another attempt has the job, or nobody wants it
 	case err != nil: // the state database is away, too: then there is nobody to tell
 		return river.JobSnooze(backoff(0))
@@ -80,7 +80,7 @@ func (p *patience) wait(ctx context.Context, job *rivertype.JobRow, reason strin
 	}
 	if waited > p.limit {
 		err := failWaiting(ctx, p.store, p.logger, attempt.ExportID, reason, p.limit, waited)
-		if err == nil || errors.Is(err, jobs.ErrOver) {
+		if err == nil || errors.Is(err, jobs.ErrStale) {
 			return nil
 		}
 	}
@@ -123,7 +123,7 @@ func failWaiting(ctx context.Context, store *jobs.Store, logger *slog.Logger, id
 // the limit or are older than an export may be.
 func failIdle(ctx context.Context, cfg Config, metric *metrics, store *jobs.Store) error {
 	// The process that works on an export ends it by itself when its time is over.
-	idle, waiting, err := store.Idle(ctx, cfg.MaxAge+jobs.LeaseTime)
+	idle, waiting, err := store.IdleExports(ctx, cfg.MaxAge+jobs.LeaseTime)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func failIdle(ctx context.Context, cfg Config, metric *metrics, store *jobs.Stor
 		case export.Waited > cfg.OutageLimit:
 			err = failWaiting(ctx, store, cfg.Logger, export.ID, export.Reason, cfg.OutageLimit, export.Waited)
 		}
-		if err != nil && !errors.Is(err, jobs.ErrOver) {
+		if err != nil && !errors.Is(err, jobs.ErrStale) {
 			return err
 		}
 	}

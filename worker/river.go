@@ -11,10 +11,11 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 )
 
 // retrySoon tries a failed job again after seconds: a client is waiting.
-type retrySoon struct{ clock *jobs.Clock }
+type retrySoon struct{ clock *stateclock.Clock }
 
 func (r retrySoon) NextRetry(job *rivertype.JobRow) time.Time {
 	longest := time.Minute

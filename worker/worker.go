@@ -22,6 +22,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
 )
@@ -38,9 +39,9 @@ type Config struct {
 	// Bucket is where objects go.
 	Bucket *storage.Bucket
 
-	// Clock tells the time of the state database. Run measures it once; after
-	// that its owner keeps it up to date (jobs.Clock.Watch).
-	Clock *jobs.Clock
+	// Clock shows the time of the state database. Run measures it once; after
+	// that its owner keeps it up to date (stateclock.Clock.Watch).
+	Clock *stateclock.Clock
 
 	// Database is the state database, migrated. Each export takes one
 	// connection more than the pool allows for as long as it runs, each part one
@@ -51,7 +52,7 @@ type Config struct {
 	// same time. Defaults to DefaultExports.
 	Exports int
 
-	// Fit returns why this process must not take a job now, or nil: jobs.ErrMoved if
+	// Fit returns why this process must not take a job now, or nil: jobs.ErrLocationMoved if
 	// its location is not the recorded one, jobs.ErrNewer if it must not even write to
 	// the state database. It is asked before each job. Defaults to a process that is
 	// always fit.
