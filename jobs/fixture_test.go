@@ -164,7 +164,7 @@ func (f *fixture) readAll(t *testing.T, export jobs.Export) jobs.Export {
 
 // wrote is the file of a part with so many resources.
 func wrote(part jobs.Part, resources int64) []jobs.File {
-	return []jobs.File{{Kind: jobs.Output, ResourceType: part.ResourceType, ObjectKey: part.ObjectKey, Resources: resources}}
+	return []jobs.File{{Kind: jobs.Output, ResourceType: part.ResourceType, ObjectKey: part.ObjectKey, Resources: resources, SHA256: []byte("hash")}}
 }
 
 // completed brings an export to its end.

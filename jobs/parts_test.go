@@ -67,7 +67,7 @@ func TestParts(t *testing.T) {
 	files, err := f.store.Files(t.Context(), export.ID)
 	require.NoError(t, err)
 	require.Equal(t, []jobs.File{
-		{Kind: jobs.Output, ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz", Resources: 7},
+		{Kind: jobs.Output, ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz", Resources: 7, SHA256: []byte("hash")},
 		{
 			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
 			Resources: 1, PlainBytes: 100, MaxLineBytes: 60, Bytes: 42, SHA256: []byte("hash"),

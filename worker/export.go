@@ -74,7 +74,7 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 	}
 	read := export
 	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
-	err = leased(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
+	err = leased(ctx, jobs.RenewInterval, w.config.Logger, renew, func(ctx context.Context) (err error) {
 		switch {
 		case snapshot != nil:
 			read, err = w.goOn(ctx, export, snapshot)

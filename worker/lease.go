@@ -51,7 +51,7 @@ func leased(ctx context.Context, every time.Duration, logger *slog.Logger, renew
 // recorded one does so, too: it may be that there is no other. Only a state database
 // that is newer than the process is left alone.
 func (w *Worker) reclaim(ctx context.Context) {
-	ticker := time.NewTicker(jobs.ReclaimEvery)
+	ticker := time.NewTicker(jobs.ReclaimInterval)
 	defer ticker.Stop()
 	var outage stateOutage
 	for {

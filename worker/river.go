@@ -30,12 +30,12 @@ func (r retrySoon) NextRetry(job *rivertype.JobRow) time.Time {
 func periodicJobs() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		river.NewPeriodicJob(
-			river.PeriodicInterval(jobs.ExpireEvery),
+			river.PeriodicInterval(jobs.ExpireInterval),
 			func() (river.JobArgs, *river.InsertOpts) { return jobs.ExpireArgs{}, nil },
 			&river.PeriodicJobOpts{ID: jobs.ExpireArgs{}.Kind(), RunOnStart: true},
 		),
 		river.NewPeriodicJob(
-			river.PeriodicInterval(jobs.SweepEvery),
+			river.PeriodicInterval(jobs.SweepInterval),
 			func() (river.JobArgs, *river.InsertOpts) { return jobs.SweepArgs{}, nil },
 			&river.PeriodicJobOpts{ID: jobs.SweepArgs{}.Kind(), RunOnStart: true},
 		),
