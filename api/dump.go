@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -96,12 +95,14 @@ func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error
 
 // stream writes the dump into the answer.
 func (a *API) stream(c *gin.Context, request dumpRequest) error {
-	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: "application/ndjson", gzip: request.gzip}
-	scan := source.Scan{Table: request.table, CreatedAfter: request.since}
-	rows := func(ctx context.Context, each source.EachFunc) error {
-		return body.abortOn(a.config.Source.ScanMany(ctx, scan, each))
+	scan, err := a.config.Source.ParallelScan(c.Request.Context(), source.Scan{Table: request.table, CreatedAfter: request.since})
+	if err != nil {
+		return unavailable(err)
 	}
-	result, err := ndjson.WriteMany(c.Request.Context(), body, request.table.Type, rows, ndjson.Options{Format: request.format, Gzip: request.gzip})
+	defer scan.Close()
+	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: "application/ndjson", gzip: request.gzip}
+	defer body.abortWith(scan.Context())()
+	result, err := ndjson.WriteParallel(c.Request.Context(), body, request.table.Type, scan.Rows(), ndjson.Options{Format: request.format, Gzip: request.gzip})
 	c.Set(keyDumped, result)
 	a.metrics.count(request.table.Type, result)
 	if err := body.outcome(err); err != nil {

@@ -62,32 +62,37 @@ func (p *pieces) fail(err error) error {
 	return err
 }
 
-// abortOn ends the answer if reading for it had to give way: what is being written
-// fails at once, however slowly the client reads. It returns err.
-func (p *pieces) abortOn(err error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !errors.Is(err, source.ErrInTheWay) || p.failed != nil {
-		return err
-	}
-	p.aborted = err
-	if p.begun {
-		expireWrites(p.context)
-	}
-	return err
+// abortWith ends the answer when ctx, that of the scan for it, ends because the scan
+// has to give way: what is being written fails at once, however slowly the client
+// reads. stop ends the watch.
+func (p *pieces) abortWith(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		cause := context.Cause(ctx)
+		if !errors.Is(cause, source.ErrInTheWay) || p.failed != nil {
+			return
+		}
+		p.aborted = cause
+		if p.begun {
+			expireWrites(p.context)
+		}
+	})
 }
 
 // outcome returns the error of an answer whose writing has ended with err.
 func (p *pieces) outcome(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	switch {
+	case err == nil:
+		return nil
 	case p.aborted != nil:
 		return unavailable(p.aborted)
 	case p.failed != nil:
 		return broken(p.context.Request.Context(), p.failed)
-	case err != nil:
-		return unavailable(err)
 	}
-	return nil
+	return unavailable(err)
 }
 
 // pastDeadline is a deadline that has passed.

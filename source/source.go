@@ -21,6 +21,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/pgsession"
 )
@@ -78,10 +79,10 @@ type Config struct {
 	Schema string
 
 	// ShareBytes is how much of a table, as it lies on disk, is worth a connection
-	// of its own to ScanMany. Defaults to DefaultShareBytes.
+	// of its own to ParallelScan. Defaults to DefaultShareBytes.
 	ShareBytes int64
 
-	// Spares is how many of MaxConns ScanMany may use for second and further
+	// Spares is how many of MaxConns ParallelScan may use for second and further
 	// readers, in all scans together. 0 means that one reader does each scan.
 	Spares int
 
@@ -109,7 +110,7 @@ func (c Config) withDefaults() Config {
 type Source struct {
 	catalog *catalog
 	config  Config
-	pace    *pace
+	limiter *rate.Limiter
 	pool    *pgxpool.Pool
 	single  *pgx.ConnConfig // for connections outside the pool
 
@@ -148,7 +149,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	}
 	s := &Source{
 		config:   cfg,
-		pace:     newPace(cfg.ReadRate),
+		limiter:  newRateLimiter(cfg.ReadRate),
 		pool:     pool,
 		single:   poolConfig.ConnConfig,
 		places:   make(chan struct{}, cfg.MaxConns),

@@ -113,7 +113,7 @@ type options struct {
 	stateURL             string
 	database             *pgxpool.Pool
 	databaseConns        int32
-	fit                  func(context.Context) error
+	check                func(context.Context) error
 	giveWay              time.Duration
 	maxAge               time.Duration
 	maxFileBytes         int64
@@ -139,9 +139,11 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	pool := cmp.Or(opts.database, openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns))
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
+		Check:        opts.check,
 		Clock:        stateclock.New(pool),
 		Database:     pool,
-		Fit:          opts.fit,
+		Exports:      16,
+		History:      30 * 24 * time.Hour,
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
 		MaxAge:       cmp.Or(opts.maxAge, 24*time.Hour),
 		MaxFileBytes: cmp.Or(opts.maxFileBytes, 4<<30),
@@ -151,6 +153,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 		Slots:        cmp.Or(opts.slots, runtime.NumCPU()),
 		Source:       src,
 		StopTimeout:  cmp.Or(opts.stopTimeout, time.Millisecond),
+		Window:       jobs.DefaultWindow,
 	})
 	require.NoError(t, err)
 

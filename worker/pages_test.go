@@ -73,5 +73,5 @@ func TestShownFilesStay(t *testing.T) {
 
 	f.start(t, options{slots: 2})
 	export := f.await(t, id, jobs.Failed)
-	require.Contains(t, export.Failure, "given away already")
+	require.Contains(t, export.Failure, "the snapshot was lost after some files had been published")
 }

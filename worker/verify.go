@@ -16,12 +16,12 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// verify compares the bucket with the files of the export, whose parts are all
-// done, and returns the object keys of the files that are missing or not as
-// recorded. If there are none, it deletes what is no file of the export: the
-// index of blocks, and what was left by attempts that came to nothing.
+// verify compares the bucket with the files of the export, whose parts are all done,
+// and returns the keys of the files that are missing or not as recorded. If there are
+// none, it deletes the objects that are not files of the export: the index of patient
+// blocks, and what failed attempts have left.
 //
-// Unfinished uploads go first: none of them can become a file later.
+// It deletes unfinished uploads first, so that none can become a file later.
 func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files jobs.Files) (damaged []string, err error) {
 	folder := export.ID.String() + "/"
 	if err := w.config.Bucket.DeleteUploadsUnder(ctx, folder); err != nil {
@@ -65,9 +65,9 @@ func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files job
 	return nil, nil
 }
 
-// isIntact reports whether the object is the file as it was written. If only its
-// ETag differs, the content decides: there are stores that list another ETag
-// than they return at the end of an upload. The listed one is then recorded.
+// isIntact reports whether the object is the file as it was written. If only its ETag
+// differs, the content decides: some stores list another ETag than they return at the
+// end of an upload. The listed one is then recorded.
 func (w *exportWorker) isIntact(ctx context.Context, export jobs.Export, file jobs.File, object storage.Object) (bool, error) {
 	if object.Size != file.Bytes {
 		return false, nil
@@ -99,11 +99,11 @@ func (w *exportWorker) hash(ctx context.Context, object storage.Object) ([]byte,
 	return hash.Sum(nil), nil
 }
 
-// maxNamed is how many damaged files a log line names.
-const maxNamed = 20
+// maxListed is how many damaged files a log message lists.
+const maxListed = 20
 
-// repair puts back the parts of files that the object store lost or changed, and
-// reports whether there were any. The parts must be done.
+// repair requeues the parts whose files the object store lost or changed, and reports
+// whether there were any. All parts must be done.
 func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, error) {
 	files, err := w.store.Files(ctx, export.ID)
 	if err != nil {
@@ -113,7 +113,7 @@ func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, er
 	if err != nil || len(damaged) == 0 {
 		return false, err
 	}
-	names := make([]string, min(len(damaged), maxNamed))
+	names := make([]string, min(len(damaged), maxListed))
 	for i := range names {
 		names[i] = strings.TrimPrefix(damaged[i], export.ID.String()+"/")
 	}
@@ -121,43 +121,19 @@ func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, er
 	return true, w.store.Repair(ctx, export, damaged)
 }
 
-// publishChecked publishes files that verify did not see, and checks that the store
-// has them.
-func (w *exportWorker) publishChecked(ctx context.Context, files written) error {
-	if err := files.publish(ctx); err != nil {
-		return err
-	}
-	for i, file := range files.files {
-		etag, err := w.check(ctx, storage.Object{Key: file.ObjectKey, Size: file.Bytes, ETag: file.ETag}, file.SHA256)
-		if err != nil {
-			return err
-		}
-		files.files[i].ETag = etag
-	}
-	return nil
-}
-
-// upload stores an object that no part has written, and checks that the store
-// has it.
-func (w *exportWorker) upload(ctx context.Context, key string, content []byte) error {
+// upload stores an object that belongs to no part, and returns its ETag as the store
+// lists it. It returns an error unless the store has the object as it was written.
+func (w *exportWorker) upload(ctx context.Context, key string, content []byte) (etag string, err error) {
 	written, err := w.config.Bucket.Upload(ctx, key, bytes.NewReader(content))
 	if err != nil {
-		return err
+		return "", err
 	}
-	sum := sha256.Sum256(content)
-	_, err = w.check(ctx, written, sum[:])
-	return err
-}
-
-// check returns an error unless the store has the object as it was written. If only
-// its ETag differs, the content decides. It returns the ETag that the store lists.
-func (w *exportWorker) check(ctx context.Context, written storage.Object, sha256 []byte) (etag string, err error) {
-	stored, err := w.config.Bucket.Stat(ctx, written.Key)
+	stored, err := w.config.Bucket.Stat(ctx, key)
 	if err != nil {
 		return "", err
 	}
 	if stored.Size != written.Size {
-		return "", fmt.Errorf("%s has %d bytes in the object store, wrote %d", written.Key, stored.Size, written.Size)
+		return "", fmt.Errorf("%s has %d bytes in the object store, wrote %d", key, stored.Size, written.Size)
 	}
 	if stored.ETag == written.ETag {
 		return stored.ETag, nil
@@ -166,8 +142,8 @@ func (w *exportWorker) check(ctx context.Context, written storage.Object, sha256
 	if err != nil {
 		return "", err
 	}
-	if !bytes.Equal(sum, sha256) {
-		return "", fmt.Errorf("%s has other content in the object store than was written", written.Key)
+	if want := sha256.Sum256(content); !bytes.Equal(sum, want[:]) {
+		return "", fmt.Errorf("%s has other content in the object store than was written", key)
 	}
 	return stored.ETag, nil
 }
