@@ -238,10 +238,10 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin t
 	if err := s.tellMargin(ctx, margin); err != nil {
 		return nil, err
 	}
-	fit := &fitness{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
+	check := &jobCheck{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
-		Check:        fit.check,
+		Check:        check.check,
 		Clock:        s.clock,
 		Database:     s.state,
 		Exports:      settings.MaxExports,
