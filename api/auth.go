@@ -3,40 +3,42 @@ package api
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// authenticated lets only clients through, by HTTP Basic (RFC 7617) or with an
-// access token (RFC 6750), each as often as it may ask.
-func (a *API) authenticated(do func(*gin.Context, auth.Client) error) func(*gin.Context) error {
-	return func(c *gin.Context) error {
-		client, err := a.authenticate(c)
+// authenticated returns a handler for authenticated clients, by HTTP Basic (RFC
+// 7617) or access token (RFC 6750), within the client's rate limit.
+func (a *API) authenticated(do endpoint.Handler) auditedHandler {
+	return func(c *gin.Context, event *audit.Event) error {
+		client, err := a.authenticate(c, event)
 		if err != nil {
 			return err
 		}
-		c.Set(keyClient, client.ID)
+		event.Client = client.ID
 		if wait := a.requestRate.TakePerMinute(client.ID, client.Rates.Requests.Or(a.config.ClientRequests)); wait > 0 {
-			return throttled("the client asks too often", wait)
+			return problem.Throttled("too many requests by this client", wait)
 		}
-		return a.revocable(c, client, do)
+		return a.revocable(&endpoint.Call{Context: c, Client: client, Event: event, Recorder: a.audit, BaseURL: a.baseURL(c)}, do)
 	}
 }
 
-// authenticate finds out who asks. Without credentials that is nobody.
-func (a *API) authenticate(c *gin.Context) (auth.Client, error) {
+// authenticate returns the client of the request.
+func (a *API) authenticate(c *gin.Context, event *audit.Event) (auth.Client, error) {
 	if token, ok := bearer(c); ok && a.config.Tokens != nil {
 		return a.findToken(c, token)
 	}
 	if id, secret, ok := basic(c); ok {
-		return a.trySecret(c, id, secret)
+		return a.trySecret(c, event, id, secret)
 	}
-	return auth.Client{}, unauthorized()
+	return auth.Client{}, problem.Unauthorized()
 }
 
 // findToken finds the client of an access token. Wrong ones are not counted:
@@ -46,18 +48,18 @@ func (a *API) findToken(c *gin.Context, token string) (auth.Client, error) {
 	client, err := a.config.Tokens.Find(c.Request.Context(), token)
 	switch {
 	case errors.Is(err, auth.ErrBadCredentials):
-		return auth.Client{}, unauthorized()
+		return auth.Client{}, problem.Unauthorized()
 	case err != nil:
-		return auth.Client{}, unavailable(err)
+		return auth.Client{}, problem.Unavailable(err)
 	}
 	return client, nil
 }
 
 // trySecret lets a client try its secret, unless there were too many failures.
-func (a *API) trySecret(c *gin.Context, id, secret string) (auth.Client, error) {
+func (a *API) trySecret(c *gin.Context, event *audit.Event, id, secret string) (auth.Client, error) {
 	begun, wait := a.attempts.begin(id, c.ClientIP(), secret)
 	if wait > 0 {
-		return auth.Client{}, throttled("there were too many wrong credentials", wait)
+		return auth.Client{}, problem.Throttled("there were too many wrong credentials", wait)
 	}
 	client, err := a.config.Clients.Authenticate(c.Request.Context(), id, secret, begun.origin())
 	switch {
@@ -66,17 +68,17 @@ func (a *API) trySecret(c *gin.Context, id, secret string) (auth.Client, error) 
 		return client, nil
 	case errors.Is(err, auth.ErrBadCredentials):
 		begun.failed()
-		c.Set(keyClient, client.ID) // in whose name it was; what else was said may be a secret
-		return auth.Client{}, unauthorized()
+		event.Client = client.ID // only of a known client; another id may be a secret
+		return auth.Client{}, problem.Unauthorized()
 	case c.Request.Context().Err() != nil: // who goes away has made the server hash all the same
 		begun.failed()
-		return auth.Client{}, unavailable(err)
+		return auth.Client{}, problem.Unavailable(err)
 	}
 	begun.undecided()
 	if errors.Is(err, auth.ErrBusy) {
-		return auth.Client{}, throttled("too many credentials are being checked", busyPause)
+		return auth.Client{}, problem.Throttled("too many credentials are being checked", busyPause)
 	}
-	return auth.Client{}, unavailable(err)
+	return auth.Client{}, problem.Unavailable(err)
 }
 
 // busyPause is when to come back if too many secrets are being checked: a
@@ -108,24 +110,4 @@ func bearer(c *gin.Context) (token string, ok bool) {
 func authorization(c *gin.Context) (scheme, credentials string) {
 	scheme, credentials, _ = strings.Cut(strings.TrimSpace(c.GetHeader("Authorization")), " ")
 	return strings.ToLower(scheme), strings.TrimSpace(credentials)
-}
-
-// allow refuses a resource type that the client's scopes do not cover.
-func (a *API) allow(client auth.Client, parameter, resourceType string) error {
-	if client.Scopes.AllowsType(resourceType, a.isStandard(resourceType)) {
-		return nil
-	}
-	return forbidden(parameter, fmt.Sprintf("the client's scopes do not cover %s", resourceType))
-}
-
-// allowGroup refuses a client that may take the data of some Groups' members
-// alone, unless one of them is meant; "" is everybody.
-func allowGroup(client auth.Client, group string) error {
-	switch {
-	case client.Groups == nil || group != "" && client.AllowsGroup(group):
-		return nil
-	case group == "":
-		return forbidden("", "the client may take the data of some Groups alone, by an export of the Group")
-	}
-	return forbidden("", "the client may not take the data of this Group")
 }

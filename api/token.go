@@ -12,6 +12,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
@@ -41,20 +43,21 @@ func badTokenRequest(text string) *oauthError {
 
 // token answers POST /auth/token: an access token for a signed assertion (SMART
 // App Launch 2.2, "Backend Services").
-func (a *API) token(c *gin.Context) {
+func (a *API) token(c *gin.Context, event *audit.Event) error {
 	given, err := a.exchange(c)
 	c.Header("Pragma", "no-cache") // beside the Cache-Control of all answers
 	if err != nil {
-		a.refuseToken(c, err)
-		return
+		refuseToken(c, event, err)
+		return nil
 	}
-	c.Set(keyClient, given.ClientID)
-	a.writeJSON(c, http.StatusOK, "application/json", gin.H{
+	event.Client = given.ClientID
+	endpoint.WriteJSON(c, http.StatusOK, "application/json", gin.H{
 		"access_token": given.Value,
 		"token_type":   "bearer",
 		"expires_in":   int(given.Life.Seconds()),
 		"scope":        given.Scopes.String(),
 	})
+	return nil
 }
 
 // exchange reads the request and asks for the token.
@@ -82,7 +85,7 @@ func (a *API) exchange(c *gin.Context) (auth.Token, error) {
 		Audiences: []string{a.tokenURL()},
 		ClientID:  form.Get("client_id"),
 		Scopes:    form.Get("scope"),
-		Standard:  a.isStandard,
+		Standard:  a.types.Has,
 	})
 }
 
@@ -133,13 +136,13 @@ func readForm(c *gin.Context) (url.Values, error) {
 }
 
 // refuseToken answers with the error.
-func (a *API) refuseToken(c *gin.Context, err error) {
+func refuseToken(c *gin.Context, event *audit.Event, err error) {
 	var refused *oauthError
 	var grant *auth.GrantError
 	switch {
 	case errors.As(err, &refused):
 	case errors.As(err, &grant):
-		c.Set(keyClient, grant.ClientID)
+		event.Client = grant.ClientID
 		refused = &oauthError{status: http.StatusBadRequest, code: grant.Code, text: grant.Text, cause: grant.Cause}
 		if grant.Code == auth.InvalidClient {
 			refused.status = http.StatusUnauthorized
@@ -152,7 +155,7 @@ func (a *API) refuseToken(c *gin.Context, err error) {
 	}
 	_ = c.Error(cmp.Or[error](refused.cause, refused)) // for the log
 	if refused.retryAfter > 0 {
-		c.Header("Retry-After", strconv.Itoa(seconds(refused.retryAfter)))
+		c.Header("Retry-After", strconv.Itoa(endpoint.Seconds(refused.retryAfter)))
 	}
-	a.writeJSON(c, refused.status, "application/json", gin.H{"error": refused.code, "error_description": refused.text})
+	endpoint.WriteJSON(c, refused.status, "application/json", gin.H{"error": refused.code, "error_description": refused.text})
 }
