@@ -24,7 +24,7 @@ type API struct {
 	exports *bulk.Exports
 	groups  *group.Groups
 
-	attempts    *attempts
+	logins      *limit.Logins      // failed ones
 	requestRate *limit.RateLimiter // by client
 	dumpRate    *limit.RateLimiter // by client
 	dumps       *limit.Semaphore   // running dumps
@@ -55,7 +55,7 @@ func New(cfg Config) *API {
 			Types:             types,
 		}),
 		groups:      group.New(cfg.Source, cfg.Style, types),
-		attempts:    newAttempts(cfg.Failures),
+		logins:      limit.NewLogins(cfg.Failures),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),
 		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
 		dumps:       limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
@@ -19,10 +20,6 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultDrainTimeout   = 30 * time.Second
-	DefaultDumps          = 8
-	DefaultFailures       = 30
-	DefaultLinkLife       = time.Hour
 	DefaultRequestTimeout = 10 * time.Second
 	DefaultStallTimeout   = time.Minute
 )
@@ -56,25 +53,25 @@ type Config struct {
 	CORSOrigins []string
 
 	// DrainTimeout is how long running requests may continue when the server
-	// stops. Then they are cut off. Defaults to DefaultDrainTimeout.
+	// stops. Then they are cut off.
 	DrainTimeout time.Duration
 
 	// Dumps is the maximum number of concurrent dumps, three quarters of them of
-	// one client. Each uses a connection to the source. Defaults to DefaultDumps.
+	// one client. Each uses a connection to the source.Defaults to DefaultDumps.
 	Dumps int
 
 	// Exports records exports.
 	Exports *jobs.Store
 
 	// Failures is the maximum number of failed logins per minute, per address and
-	// per client. Defaults to DefaultFailures; a negative value means no limit.
+	// per client. 0 means no limit.
 	Failures int
 
 	// GuardFiles serves files through Sluice, to the export's client only, instead
 	// of signed links to the object store, which anyone can use.
 	GuardFiles bool
 
-	// LinkLife is how long a signed link is valid. Defaults to DefaultLinkLife.
+	// LinkLife is how long a signed link is valid.
 	LinkLife time.Duration
 
 	// Logger gets a line for each request. Defaults to slog's.
@@ -117,7 +114,7 @@ type Config struct {
 	TLS *tls.Config
 
 	// Tokens issues access tokens. Nil means HTTP Basic only.
-	Tokens *auth.Tokens
+	Tokens *smart.Tokens
 
 	// Version is the version of the software, for the CapabilityStatement. Defaults
 	// to "unknown".
@@ -125,10 +122,6 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
-	c.Dumps = cmp.Or(c.Dumps, DefaultDumps)
-	c.Failures = cmp.Or(c.Failures, DefaultFailures)
-	c.LinkLife = cmp.Or(c.LinkLife, DefaultLinkLife)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Audit = cmp.Or(c.Audit, c.Logger)
 	if c.Ready == nil {

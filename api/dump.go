@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -132,12 +131,14 @@ func (a *API) streamDump(call *endpoint.Call, table source.Table, options dumpOp
 	if options.gzip {
 		header.Set("Content-Encoding", "gzip")
 	}
-	body := endpoint.NewChunkedStream(call, header)
-	scan := source.Scan{Table: table, CreatedAfter: options.since}
-	rows := func(ctx context.Context, each source.EachFunc) error {
-		return body.AbortOn(a.config.Source.ScanMany(ctx, scan, each))
+	scan, err := a.config.Source.ParallelScan(call.Ctx(), source.Scan{Table: table, CreatedAfter: options.since})
+	if err != nil {
+		return problem.Unavailable(err)
 	}
-	result, err := ndjson.WriteMany(call.Ctx(), body, table.Type, rows, ndjson.Options{Format: options.format, Gzip: options.gzip})
+	defer scan.Close()
+	body := endpoint.NewChunkedStream(call, header)
+	defer body.AbortWith(scan.Context())()
+	result, err := ndjson.WriteParallel(call.Ctx(), body, table.Type, scan.Rows(), ndjson.Options{Format: options.format, Gzip: options.gzip})
 	call.Event.Resources, call.Event.Issues = result.Rows, result.Issues
 	a.metrics.count(table.Type, result)
 	if err := body.Result(err); err != nil {

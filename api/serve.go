@@ -36,14 +36,10 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ReadHeaderTimeout: a.config.RequestTimeout,
 	}
-	if err := a.attempts.places.exchange(ctx, a.config.Clients); err != nil {
-		a.config.Logger.WarnContext(ctx, "the addresses that clients are known at can't be read yet", "error", err)
-	}
 	var background sync.WaitGroup
 	backgroundCtx, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.audit.Run(backgroundCtx) })
 	background.Go(func() { a.audit.RunClientChanges(backgroundCtx, a.config.Clients) })
-	background.Go(func() { a.tend(backgroundCtx) })
 	background.Go(func() { a.watchRevocations(backgroundCtx) })
 	defer background.Wait() // stores the events of the last requests, too
 	defer stopBackground()

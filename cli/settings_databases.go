@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -213,7 +212,7 @@ func (s *sourceSettings) open(ctx context.Context, readers, wanted int) (*source
 	spares := s.spares(readers, wanted)
 	needed := readers + spares + catalogConns
 	opened, err := source.Open(ctx, source.Config{
-		CommitMargin:  cmp.Or(s.SourceCommitMargin, -1), // zero means none here
+		CommitMargin:  s.SourceCommitMargin,
 		MaxConns:      max(s.SourceConns, int32(min(needed, math.MaxInt32))),
 		ReadRate:      int64(s.ReadRate),
 		ResourceTypes: fhir.R4().ResourceTypes(),

@@ -1,9 +1,6 @@
 package cli
 
-import (
-	"cmp"
-	"fmt"
-)
+import "fmt"
 
 // limitSettings bound what one client, or who claims to be one, may ask for.
 type limitSettings struct {
@@ -30,7 +27,3 @@ func (s *limitSettings) Validate() error {
 	}
 	return nil
 }
-
-// failures is the number as the API takes it, which knows no limit by a
-// negative one.
-func (s *limitSettings) failures() int { return cmp.Or(s.Failures, -1) }

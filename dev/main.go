@@ -1,9 +1,9 @@
 // Command dev runs Sluice's local stand: a private PostgreSQL and a private S3
 // server, and in it the product with sample data, the tests, or any command.
-// The Makefile at the repository's root calls it.
+// The Makefile in the root of the repository calls it.
 //
-// It is a module of its own so that none of what it needs reaches the product,
-// and it knows the product by its command line and its settings alone.
+// It is a Go module of its own, so that its dependencies never reach the product,
+// and it knows the product only by its command line and its settings.
 package main
 
 import (

@@ -55,8 +55,8 @@ func unlessInterrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// prepare brings the schema up to date, adds the client, and makes the sample
-// data when there are none, or another number was asked for.
+// prepare migrates the state database, adds the client, and installs sample data if
+// there is none or if another number of resources was requested.
 func (c *runCommand) prepare(ctx context.Context, place *stand.Stand, product *product) error {
 	wanted := cmp.Or(c.Size, place.Sample(), defaultSample)
 	anew := wanted != place.Sample()

@@ -36,8 +36,8 @@ func (c *testCommand) Run(ctx context.Context, root repository) (err error) {
 	return c.test(ctx, root, fresh.TestSettings())
 }
 
-// test runs the product's tests and then those of dev/, the second also when
-// the first fail, whose exit code counts.
+// test runs the tests of the product and then those of dev/, also if the former fail.
+// The error is that of the first failure.
 func (c *testCommand) test(ctx context.Context, root repository, env []string) error {
 	product, dev := c.split()
 	var first error
@@ -59,8 +59,8 @@ func (c *testCommand) test(ctx context.Context, root repository, env []string) e
 	return first
 }
 
-// split tells the packages of the product from those of dev/, whose paths it
-// turns into ones of that module.
+// split separates the packages of the product from those of dev/, and makes the paths
+// of the latter relative to that module.
 func (c *testCommand) split() (product, dev []string) {
 	if c.Packages == "" {
 		return []string{"./..."}, []string{"./..."}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -22,6 +23,10 @@ const (
 	// Outcome holds OperationOutcomes that say what could not be converted.
 	Outcome FileKind = "outcome"
 )
+
+// WarningsKey returns the object key of the file of Request.Warnings and
+// Export.Warnings, which belongs to no part.
+func WarningsKey(id uuid.UUID) string { return id.String() + "/error/request.errors.ndjson.gz" }
 
 // File is an object that an export has written. What is 0 or nil of Bytes,
 // PlainBytes, MaxLineBytes and SHA256 is not known.
@@ -71,12 +76,13 @@ SELECT f.kind, f.resource_type, f.object_key, f.resources,
        coalesce(f.plain_bytes, 0), coalesce(f.max_line_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256, f.continues, f.etag
 FROM sluice.file f `
 
-	// filesSQL sorts by the names of the parts' first files, of which the longer
-	// has the higher number.
+	// filesSQL sorts files by the keys
+	// of their parts' first files, of which the longer has the higher number. Files
+	// that belong to no part are last.
 	filesSQL = fileColumns + `
-JOIN sluice.part p ON p.export_id = f.export_id AND p.number = f.part_number
+LEFT JOIN sluice.part p ON p.export_id = f.export_id AND p.number = f.part_number
 WHERE f.export_id = $1
-ORDER BY p.resource_type COLLATE "C", length(p.object_key), p.object_key COLLATE "C", f.place`
+ORDER BY p.resource_type COLLATE "C" NULLS LAST, length(p.object_key), p.object_key COLLATE "C", f.place`
 
 	// A part that has found no deletions has no file, and yet it tells something.
 	knowsDeletionsSQL = `SELECT EXISTS (SELECT FROM sluice.part WHERE export_id = $1 AND kind = 'deletions')`
@@ -104,36 +110,57 @@ func (s *Store) listFiles(ctx context.Context, id uuid.UUID) (files Files, err e
 		return files, err
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[File])
-	if err != nil {
-		return files, err
-	}
-	warnings, err := s.warningsFile(ctx, id)
-	all = append(warnings, all...)
-	for _, file := range all {
-		switch file.Kind {
-		case Output:
-			files.Output = append(files.Output, file)
-		case Deleted:
-			files.Deleted = append(files.Deleted, file)
-		case Outcome:
-			files.Outcomes = append(files.Outcomes, file)
-		}
-	}
+	files.Add(all...)
 	return files, err
 }
 
-// addFilesSQL leaves a file that was shown as it is, if it has been written again
-// with the same bytes.
+const fileSQL = fileColumns + `
+JOIN sluice.export e ON e.id = f.export_id
+WHERE f.export_id = $1 AND f.object_key = $2 AND (e.state = 'completed' OR e.state = 'running' AND f.page IS NOT NULL)`
+
+// File returns the file with the object key if its export is completed or the file
+// was shown by Page, or ErrNotFound.
+func (s *Store) File(ctx context.Context, id uuid.UUID, key string) (File, error) {
+	rows, err := s.pool.Query(ctx, fileSQL, id, key)
+	if err != nil {
+		return File{}, fmt.Errorf("jobs: get file: %w", err)
+	}
+	file, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[File])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return File{}, ErrNotFound
+	}
+	if err != nil {
+		return File{}, fmt.Errorf("jobs: get file: %w", err)
+	}
+	return file, nil
+}
+
+// Add appends files to the lists of their kinds.
+func (f *Files) Add(files ...File) {
+	for _, file := range files {
+		switch file.Kind {
+		case Output:
+			f.Output = append(f.Output, file)
+		case Deleted:
+			f.Deleted = append(f.Deleted, file)
+		case Outcome:
+			f.Outcomes = append(f.Outcomes, file)
+		}
+	}
+}
+
+// addFilesSQL accepts a file that is recorded already, and may have been shown, if it
+// was written again with the same bytes.
 const addFilesSQL = `
 INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag)
 SELECT $1, $2, f.place, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
 FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::boolean[], $12::text[])
   WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag, place)
-ON CONFLICT (export_id, part_number, place) DO UPDATE SET etag = excluded.etag WHERE file.sha256 = excluded.sha256`
+ON CONFLICT (export_id, object_key) DO UPDATE SET etag = excluded.etag WHERE file.sha256 = excluded.sha256`
 
-// addFiles records what the part has written. ErrShown if the client has been
-// shown other bytes as one of the files.
-func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
+// addFiles records files of a part, or of the export itself if part is nil. It returns
+// ErrShown if one of the files is recorded with other bytes.
+func addFiles(ctx context.Context, tx pgx.Tx, id uuid.UUID, part *int, files []File) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -153,9 +180,17 @@ func (part Part) addFiles(ctx context.Context, tx pgx.Tx, files []File) error {
 		continues = append(continues, file.Continues)
 		etags = append(etags, file.ETag)
 	}
-	tag, err := tx.Exec(ctx, addFilesSQL, part.args.ExportID, part.args.Number, kinds, types, keys, resources, plain, longest, stored, sums, continues, etags)
+	tag, err := tx.Exec(ctx, addFilesSQL, id, part, kinds, types, keys, resources, plain, longest, stored, sums, continues, etags)
 	if err == nil && int(tag.RowsAffected()) < len(files) {
 		err = ErrShown
 	}
 	return err
+}
+
+// storedBytes returns the size of the files in the bucket.
+func storedBytes(files []File) (sum int64) {
+	for _, file := range files {
+		sum += file.Bytes
+	}
+	return sum
 }

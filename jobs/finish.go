@@ -11,24 +11,27 @@ import (
 )
 
 const completeSQL = `
-UPDATE sluice.export SET state = 'completed', finished_at = now(), expires_at = now() + $3
+UPDATE sluice.export SET state = 'completed', finished_at = now(), expires_at = now() + $3, bytes_stored = bytes_stored + $4
 WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_total AND location = (` + currentLocationSQL + `)`
 
-// Complete ends an export whose parts are all done; its files stay for the
-// retention time. publish marks the export complete for those who read the
-// store; it runs when nothing can change the export any more. ErrOver if the
-// export was cancelled or taken by another process, or the location has moved,
-// meanwhile.
-func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, publish func(context.Context) error) error {
+// Complete ends an export whose parts are all done and records the files that belong
+// to no part. Files stay for the retention time. publish makes these files visible,
+// sets their ETags and marks the export complete for readers of the bucket; it runs
+// while nothing can change the export. ErrOver if the export was cancelled or taken
+// by another process, or the location has moved, meanwhile.
+func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, files []File, publish func(context.Context) error) error {
 	return s.move(ctx, export.ID, "complete export", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention)
+		tag, err := tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files))
 		if err != nil {
 			return err
 		}
 		if tag.RowsAffected() == 0 {
 			return ErrOver
 		}
-		return awake(ctx, tx, publish)
+		if err := awake(ctx, tx, publish); err != nil {
+			return err
+		}
+		return addFiles(ctx, tx, export.ID, nil, files)
 	})
 }
 

@@ -171,7 +171,7 @@ func wrote(part jobs.Part, resources int64) []jobs.File {
 func (f *fixture) completed(t *testing.T, retention time.Duration) jobs.Export {
 	t.Helper()
 	export := f.readAll(t, f.begun(t, 100))
-	require.NoError(t, f.store.Complete(t.Context(), export, retention, nothing))
+	require.NoError(t, f.store.Complete(t.Context(), export, retention, nil, nothing))
 	return f.get(t, export.ID)
 }
 

@@ -42,26 +42,14 @@ func (s *Store) Page(ctx context.Context, export Export, number int) (files File
 	if files, err = s.Files(ctx, export.ID); err != nil {
 		return files, false, err
 	}
-	// The outcomes of the whole export come last, on a page of their own: their file
-	// is written when the export completes.
-	warnings := pages + 1
 	keys := make(map[string]bool, len(shown))
 	for _, key := range shown {
 		keys[key] = true
 	}
-	isShown := func(file File) bool {
-		if file.ObjectKey == WarningsKey(export.ID) {
-			return export.State == Completed && number == warnings
-		}
-		return keys[file.ObjectKey]
-	}
-	if export.State == Completed && len(export.Request.Warnings)+len(export.Warnings) > 0 {
-		pages = warnings
-	}
 	if number > max(pages, 1) || pages == 0 && export.State != Completed {
 		return Files{}, false, ErrNotFound
 	}
-	return files.only(isShown), number < pages, nil
+	return files.only(func(file File) bool { return keys[file.ObjectKey] }), number < pages, nil
 }
 
 // only leaves those files that keep holds for.

@@ -153,7 +153,7 @@ func (s *Store) Done(ctx context.Context, job *river.Job[PartArgs], part Part, f
 		if err := awake(ctx, tx, publish); err != nil {
 			return err
 		}
-		if err := part.addFiles(ctx, tx, files); err != nil {
+		if err := addFiles(ctx, tx, part.args.ExportID, &part.args.Number, files); err != nil {
 			return err
 		}
 		// Last, since all parts of the export meet at this row.
@@ -177,12 +177,8 @@ func (part Part) finish(ctx context.Context, tx pgx.Tx) (bytes int64, err error)
 
 // count adds the part to its export, and wakes up who waits for the last.
 func (part Part) count(ctx context.Context, tx pgx.Tx, bytes int64, files []File) error {
-	var stored int64
-	for _, file := range files {
-		stored += file.Bytes
-	}
 	var last bool
-	if err := tx.QueryRow(ctx, countPartSQL, part.args.ExportID, bytes, stored).Scan(&last); err != nil || !last {
+	if err := tx.QueryRow(ctx, countPartSQL, part.args.ExportID, bytes, storedBytes(files)).Scan(&last); err != nil || !last {
 		return err
 	}
 	return notify(ctx, tx, part.args.ExportID)

@@ -167,11 +167,11 @@ func TestGenerations(t *testing.T) {
 	require.ErrorIs(t, err, jobs.ErrOver)
 	_, err = f.store.Await(t.Context(), export)
 	require.ErrorIs(t, err, jobs.ErrOver)
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, mustNotPublish(t)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrOver)
 
 	read := f.readAll(t, f.get(t, export.ID))
 	require.True(t, read.AllRead())
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, mustNotPublish(t)), jobs.ErrOver, "the former generation's")
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrOver, "the former generation's")
 }
 
 // Progress is a share of the plan that never shrinks, also when a part has to

@@ -120,6 +120,14 @@ func (r *Request) checkKnown() error {
 	return nil
 }
 
+// Warning is something that an export lacks: of what the kick-off asked for, or of
+// what the source has.
+type Warning struct {
+	Code      string `json:"code"` // of FHIR's value set issue-type
+	Parameter string `json:"parameter"`
+	Text      string `json:"text"`
+}
+
 // Level is the level of an export (Bulk Data 3.0.0, "Bulk Data Kick-off
 // Request").
 type Level string

@@ -21,7 +21,7 @@ const AttributeType = "Attribute"
 // Tables is a source.Source, or a source.Reader for the state of its snapshot.
 type Tables interface {
 	Table(ctx context.Context, resourceType string) (source.Table, error)
-	Scan(ctx context.Context, scan source.Scan, fn func(*source.Row) error) error
+	Scan(ctx context.Context, scan source.Scan) (*source.Rows, error)
 }
 
 // ReadAttributes reads Aidbox's table of attributes. Without a table that can be read,
@@ -36,15 +36,18 @@ func ReadAttributes(ctx context.Context, from Tables) (Attributes, error) {
 		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
 	}
 
+	rows, err := from.Scan(ctx, source.Scan{Table: table})
+	if err != nil {
+		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
+	}
+	defer rows.Close()
 	var attributes Attributes
-	collect := func(row *source.Row) error {
-		if attribute, err := fhir.ParseAttribute(row.Resource); err == nil {
+	for rows.Next() {
+		if attribute, err := fhir.ParseAttribute(rows.Row().Resource); err == nil {
 			attributes.list = append(attributes.list, attribute)
 		}
-		return nil
 	}
-	err = from.Scan(ctx, source.Scan{Table: table}, collect)
-	if err != nil {
+	if err := rows.Err(); err != nil {
 		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
 	}
 	return attributes, nil

@@ -9,32 +9,47 @@ import (
 // out does so in one transaction.
 const maxEntries = 100
 
-// IDsFunc hands ids to fn as RowsFunc does rows. Reader.Deletions becomes one when
-// wrapped in a function literal.
-type IDsFunc func(ctx context.Context, fn func(id []byte) error) error
+// IDs are the ids of deleted resources, such as *source.IDs. They are not closed
+// here.
+type IDs interface {
+	Next() bool
+	ID() []byte
+	Err() error
+	Cancel()
+}
 
 // WriteDeletions writes what was deleted: a line for every hundred ids, each a
 // Bundle of type transaction whose entries ask for DELETE of Type/id (Bulk Data
 // 3.0.0, "Response - Output Manifest", deleted). What an id has that a URL has
 // not is percent-encoded. Otherwise it is as WriteFiles; no bytes count as
 // stored.
-func WriteDeletions(ctx context.Context, next NextFunc, resourceType string, ids IDsFunc, opts Options) (Result, []File, error) {
+func WriteDeletions(ctx context.Context, next NextFunc, resourceType string, ids IDs, opts Options) (Result, []File, error) {
 	sink := newSplitter(next, opts)
-	result, err := transfer(ctx, sink, resourceType, opts, func(ctx context.Context, lines *lines) error {
-		maker, b := lines.maker(), bundle{resourceType: resourceType}
-		err := ids(ctx, func(id []byte) error {
-			b.add(id)
-			if b.entries < maxEntries {
-				return nil
-			}
-			return b.write(ctx, maker)
-		})
-		if err != nil || b.entries == 0 {
+	t := startTransfer(ctx, sink, opts)
+	defer t.abort()
+	result, err := t.finish(resourceType, t.copyDeletions(resourceType, ids))
+	return result, sink.files, err
+}
+
+// copyDeletions makes a line of every hundred ids. It cancels the ids when writing
+// fails.
+func (t *transfer) copyDeletions(resourceType string, ids IDs) error {
+	stop := context.AfterFunc(t.ctx, ids.Cancel)
+	defer stop()
+	to, b := t.pipe.producer(t.tally, false), bundle{resourceType: resourceType}
+	for ids.Next() {
+		b.add(ids.ID())
+		if b.entries < maxEntries {
+			continue
+		}
+		if err := b.write(t.ctx, to); err != nil {
 			return err
 		}
-		return b.write(ctx, maker)
-	})
-	return result, sink.files, err
+	}
+	if err := ids.Err(); err != nil || b.entries == 0 {
+		return err
+	}
+	return b.write(t.ctx, to)
 }
 
 // bundle gathers the deletions of one line.
@@ -60,7 +75,7 @@ func (b *bundle) add(id []byte) {
 }
 
 // write puts the Bundle into the pipe and begins another.
-func (b *bundle) write(ctx context.Context, m *maker) error {
+func (b *bundle) write(ctx context.Context, to *producer) error {
 	b.entries = 0
-	return m.line(ctx, len(b.text), 0, func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+	return to.line(ctx, len(b.text), 0, func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
 }

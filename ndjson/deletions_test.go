@@ -2,7 +2,6 @@ package ndjson_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,18 +14,28 @@ import (
 	"github.com/seed-90096f4d/sluice/ndjson"
 )
 
-// idsOf hands out ids, and then fails with err if that is not nil.
-func idsOf(err error, ids ...string) ndjson.IDsFunc {
-	return func(_ context.Context, fn func(id []byte) error) error {
-		buffer := make([]byte, 64) // as the wire's, it is used again
-		for _, id := range ids {
-			if err := fn(buffer[:copy(buffer, id)]); err != nil {
-				return err
-			}
-		}
-		return err
-	}
+// deletedIDs are ids of the test's own.
+type deletedIDs struct {
+	ids    []string
+	err    error  // after the last one
+	buffer []byte // as the wire's, it is used again
 }
+
+func (d *deletedIDs) Next() bool {
+	if len(d.ids) == 0 {
+		return false
+	}
+	d.buffer = append(d.buffer[:0], d.ids[0]...)
+	d.ids = d.ids[1:]
+	return true
+}
+
+func (d *deletedIDs) ID() []byte { return d.buffer }
+func (d *deletedIDs) Err() error { return d.err }
+func (d *deletedIDs) Cancel()    {}
+
+// idsOf returns the ids, and then the error.
+func idsOf(err error, ids ...string) *deletedIDs { return &deletedIDs{ids: ids, err: err} }
 
 // transaction is what a client reads of a Bundle.
 type transaction struct {

@@ -20,10 +20,7 @@ var errBroken = errors.New("broken")
 func TestReadFails(t *testing.T) {
 	t.Parallel()
 	for _, resources := range [][]string{nil, {`{}`}, documents()} {
-		rows := func(ctx context.Context, fn func(*source.Row) error) error {
-			return errors.Join(rowsOf(resources...)(ctx, fn), errBroken)
-		}
-		packed, result, err := write(t, rows, ndjson.Options{Gzip: true})
+		packed, result, err := write(t, failing(errBroken, resources...), ndjson.Options{Gzip: true})
 		require.ErrorIs(t, err, errBroken)
 		require.ErrorContains(t, err, "dump: read Patient: ")
 		require.EqualValues(t, len(resources), result.Rows)
@@ -42,7 +39,7 @@ func TestWriteFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, limit := range []int{0, 1, 100_000} {
-				result, err := ndjson.Write(t.Context(), &brokenWriter{limit}, "Patient", endless, ndjson.Options{Gzip: gzipped})
+				result, err := ndjson.Write(t.Context(), &brokenWriter{limit}, "Patient", endless(), ndjson.Options{Gzip: gzipped})
 				require.ErrorIs(t, err, errBroken)
 				require.ErrorContains(t, err, "dump: write Patient: ")
 				require.EqualValues(t, limit, result.Bytes)
@@ -73,15 +70,7 @@ func TestCancelled(t *testing.T) {
 		cancel(errBroken)
 		_, _ = io.Copy(io.Discard, read)
 	}()
-	rows := func(ctx context.Context, fn func(*source.Row) error) error {
-		for ctx.Err() == nil {
-			if err := fn(row(`{}`)); err != nil {
-				return err
-			}
-		}
-		return ctx.Err()
-	}
-	_, err := ndjson.Write(ctx, written, "Patient", rows, ndjson.Options{})
+	_, err := ndjson.Write(ctx, written, "Patient", endless(), ndjson.Options{})
 	require.ErrorIs(t, err, errBroken)
 	require.NoError(t, written.Close())
 }
@@ -92,15 +81,17 @@ func TestStuckWriter(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	stuck := stuckWriter{enter: cancel, leave: make(chan struct{})}
-	rows := func(_ context.Context, fn func(*source.Row) error) error {
-		defer close(stuck.leave)
-		for range 100_000 {
-			if err := fn(row(`{"text": "endless"}`)); err != nil {
-				return err
-			}
+	read := 0
+	rows := &rows{next: func() *source.Row {
+		if read++; read > 100_000 {
+			return nil
 		}
-		return errors.New("the reader was not held back")
-	}
+		return row(`{"text": "endless"}`)
+	}, err: errors.New("the reader was not held back")}
+	go func() {
+		<-ctx.Done()
+		close(stuck.leave)
+	}()
 	_, err := ndjson.Write(ctx, stuck, "Patient", rows, ndjson.Options{})
 	require.ErrorIs(t, err, context.Canceled, "not the error of a reader that was not held back")
 }
@@ -120,6 +111,9 @@ func (w stuckWriter) Write(p []byte) (int, error) {
 // A panic in a row's way reaches the caller and leaves nothing running.
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	rows := func(context.Context, func(*source.Row) error) error { panic("row") }
-	require.PanicsWithValue(t, "row", func() { _, _, _ = write(t, rows, ndjson.Options{}) })
+	panics := func() *rows { return &rows{next: func() *source.Row { panic("row") }} }
+	require.PanicsWithValue(t, "row", func() { _, _, _ = write(t, panics(), ndjson.Options{}) })
+	require.PanicsWithValue(t, "row", func() {
+		_, _ = ndjson.WriteParallel(t.Context(), io.Discard, "Patient", []*rows{endless(), panics()}, ndjson.Options{})
+	})
 }

@@ -3,7 +3,6 @@ package ndjson_test
 import (
 	"bytes"
 	stdgzip "compress/gzip"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/ndjson"
-	"github.com/seed-90096f4d/sluice/source"
 )
 
 // one writes the first file to w and wants no other.
@@ -119,9 +117,7 @@ func TestWriteFilesFails(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("connection lost")
 	var out many
-	rows := func(ctx context.Context, fn func(row *source.Row) error) error {
-		return errors.Join(rowsOf(documents()...)(ctx, fn), lost)
-	}
+	rows := failing(lost, documents()...)
 	_, files, err := ndjson.WriteFiles(t.Context(), out.next, "Patient", rows, ndjson.Options{Gzip: true, MaxFileBytes: 100 << 10})
 	require.ErrorIs(t, err, lost)
 	require.Len(t, out.files, len(files)+1)
@@ -130,7 +126,7 @@ func TestWriteFilesFails(t *testing.T) {
 	}
 
 	full := errors.New("no room for another file")
-	_, files, err = ndjson.WriteFiles(t.Context(), func() (io.Writer, error) { return nil, full }, "Patient", endless, ndjson.Options{})
+	_, files, err = ndjson.WriteFiles(t.Context(), func() (io.Writer, error) { return nil, full }, "Patient", endless(), ndjson.Options{})
 	require.ErrorIs(t, err, full)
 	require.Empty(t, files)
 }

@@ -12,22 +12,19 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// DefaultGzipLevel is the level that keeps up with PostgreSQL on one core.
-const DefaultGzipLevel = 1
-
-// RowsFunc hands rows to fn until there are no more, ctx is done or fn fails;
-// then it returns that error. Source.Scan and Source.ScanAt become one when
-// wrapped in a function literal.
-type RowsFunc func(ctx context.Context, fn func(*source.Row) error) error
-
-// ManyRowsFunc hands out rows in several goroutines at the same time. Each of them
-// calls each once, with a context that ends when another fails, and hands its
-// rows to what it got. All have ended when the function returns, with the first
-// error. Source.ScanMany becomes one when wrapped in a function literal.
-type ManyRowsFunc func(ctx context.Context, each source.EachFunc) error
+// Rows are rows to write, such as *source.Rows, which documents these methods.
+// They are not closed here.
+type Rows interface {
+	Next() bool
+	Row() *source.Row
+	Err() error
+	Cancel()
+}
 
 // Options says how lines look and are written. The zero value gives plain
 // lines in Aidbox's format.
@@ -38,11 +35,8 @@ type Options struct {
 	// Gzip compresses what is written, as one gzip member.
 	Gzip bool
 
-	// GzipLevel is from 1 (fast) to 9 (small). Defaults to DefaultGzipLevel.
-	GzipLevel int
-
 	// Issue, if set, is called for each thing that could not be converted to FHIR,
-	// by the goroutine that called Write. WriteMany calls it in any goroutine, but
+	// by the goroutine that called Write. WriteParallel calls it in any goroutine, but
 	// never twice at the same time.
 	Issue func(Issue)
 
@@ -74,8 +68,8 @@ type Result struct {
 // Write writes a line for each row to w, in the order of the rows. FHIR format
 // omits rows whose document is not an object, and reports each as an Issue.
 //
-// Rows are read and formatted in the caller's goroutine, compression and
-// writing go on beside it. w gets large pieces, but the first line at once, and
+// Rows are read and formatted in the caller's goroutine; compression and writing
+// go on in another one. w gets large pieces, but the first line at once, and
 // what there is when no more comes for a moment; if w has a method Flush (or
 // FlushError), it is called then.
 //
@@ -86,76 +80,47 @@ type Result struct {
 //
 // Write returns only when no goroutine of its own is left. So a w that may
 // block for ever must be made to fail from outside when ctx ends.
-func Write(ctx context.Context, w io.Writer, resourceType string, rows RowsFunc, opts Options) (Result, error) {
-	return WriteMany(ctx, w, resourceType, rows.alone, opts)
+func Write(ctx context.Context, w io.Writer, resourceType string, rows Rows, opts Options) (Result, error) {
+	return WriteParallel(ctx, w, resourceType, []Rows{rows}, opts)
 }
 
-// alone hands the rows out in the goroutine of the caller.
-func (rows RowsFunc) alone(ctx context.Context, each source.EachFunc) error {
-	return rows(ctx, each(ctx))
+// WriteParallel is Write for rows of several readers: one goroutine for each reads,
+// formats and compresses its rows. Lines are in the order of the rows within one
+// reader, and whole lines of all readers alternate.
+func WriteParallel[R Rows](ctx context.Context, w io.Writer, resourceType string, readers []R, opts Options) (Result, error) {
+	t := startTransfer(ctx, newSink(w, opts), opts)
+	defer t.abort()
+	return t.finish(resourceType, copyParallel(t, resourceType, readers, opts))
 }
 
-// WriteMany is Write for rows that come in several goroutines: each formats its
-// own, and compresses them too. Lines are in the order of the rows within
-// one goroutine, and whole lines of all of them alternate.
-func WriteMany(ctx context.Context, w io.Writer, resourceType string, rows ManyRowsFunc, opts Options) (Result, error) {
-	sink, err := newSink(w, opts)
-	if err != nil {
-		return Result{}, fmt.Errorf("dump: %w", err)
+// copyParallel makes a line of each row of all readers.
+func copyParallel[R Rows](t *transfer, resourceType string, readers []R, opts Options) error {
+	if len(readers) == 1 {
+		return t.copyRows(t.ctx, t.pipe.producer(t.tally, opts.Gzip), resourceType, readers[0], opts.Format)
 	}
-	return writeRows(ctx, sink, resourceType, rows, opts)
-}
-
-// writeRows writes a line for each row to the target.
-func writeRows(ctx context.Context, to target, resourceType string, rows ManyRowsFunc, opts Options) (Result, error) {
-	return transfer(ctx, to, resourceType, opts, func(ctx context.Context, lines *lines) error {
-		return rows(ctx, func(ctx context.Context) func(*source.Row) error {
-			maker, formatter := lines.maker(), newFormatter(resourceType, opts.Format, lines.issue)
-			return func(row *source.Row) error {
-				if formatter.omits(row) {
-					maker.skip(len(row.Resource))
-					return nil
-				}
-				return maker.line(ctx, len(row.Resource), len(row.Resource), func(dst []byte) []byte { return formatter.appendLine(dst, row) })
-			}
+	group, ctx := errgroup.WithContext(t.ctx)
+	for _, rows := range readers {
+		group.Go(func() (err error) {
+			defer catch(&err)
+			return t.copyRows(ctx, t.pipe.producer(t.tally, opts.Gzip), resourceType, rows, opts.Format)
 		})
-	})
-}
-
-// transfer writes the lines that read makes to the target.
-func transfer(ctx context.Context, to target, resourceType string, opts Options, read func(context.Context, *lines) error) (Result, error) {
-	readCtx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-
-	pipe := newPipe()
-	written := make(chan error, 1)
-	go func() {
-		err := drain(pipe, to)
-		if err != nil {
-			cancel(err)
-		}
-		written <- err
-	}()
-
-	lines := newLines(pipe, opts)
-	readErr := lines.read(readCtx, read)
-	writeErr := <-written
-
-	result := lines.result(readErr == nil)
-	result.Bytes, result.SHA256 = to.written()
-	switch {
-	case writeErr != nil:
-		return result, fmt.Errorf("dump: write %s: %w", resourceType, writeErr)
-	case readErr != nil:
-		return result, fmt.Errorf("dump: read %s: %w", resourceType, cause(ctx, readErr))
 	}
-	return result, nil
-}
-
-// cause is the reason why ctx was cancelled, if that is what err is about.
-func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return context.Cause(ctx)
+	err := group.Wait()
+	if p := (*panicError)(nil); errors.As(err, &p) {
+		panic(p.value)
 	}
 	return err
+}
+
+// panicError carries a panic to the goroutine of the caller, who may recover from
+// it; in any other goroutine it would end the process.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// catch turns a panic into an error.
+func catch(err *error) {
+	if value := recover(); value != nil {
+		*err = &panicError{value}
+	}
 }

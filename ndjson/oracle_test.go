@@ -54,13 +54,14 @@ func newOracle(t *testing.T) oracle {
 	return oracle{db: db, source: src}
 }
 
-func (o oracle) rows(t *testing.T) ndjson.RowsFunc {
+func (o oracle) rows(t *testing.T) *source.Rows {
 	t.Helper()
 	table, err := o.source.Table(t.Context(), "Patient")
 	require.NoError(t, err)
-	return func(ctx context.Context, fn func(*source.Row) error) error {
-		return o.source.Scan(ctx, source.Scan{Table: table}, fn)
-	}
+	rows, err := o.source.Scan(t.Context(), source.Scan{Table: table})
+	require.NoError(t, err)
+	t.Cleanup(rows.Close)
+	return rows
 }
 
 // requireSame compares a dump of the table with PostgreSQL's own text.

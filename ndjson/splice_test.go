@@ -1,7 +1,6 @@
 package ndjson_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -126,7 +125,7 @@ func TestYearsBeyondFHIR(t *testing.T) {
 		patient := row(`{"meta": {"lastUpdated": "stored"}}`)
 		at := source.Time{Micros: time.Date(year, 12, 31, 23, 59, 59, 999999000, time.UTC).UnixMicro(), Valid: true}
 		patient.Created, patient.Changed = at, at
-		out, _, err := write(t, func(_ context.Context, fn func(*source.Row) error) error { return fn(patient) }, ndjson.Options{})
+		out, _, err := write(t, &rows{next: once(patient)}, ndjson.Options{})
 		require.NoError(t, err)
 		want := `{"id": "pt-1", "meta": {"versionId": 481, "lastUpdated": "stored"}, "resourceType": "Patient"}` + "\n"
 		require.Equal(t, want, out)

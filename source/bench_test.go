@@ -16,7 +16,7 @@ func BenchmarkScan(b *testing.B) {
 	var rows, text int64
 	read := func() {
 		rows, text = 0, 0
-		require.NoError(b, f.source.Scan(b.Context(), scan, func(row *source.Row) error {
+		require.NoError(b, eachRow(f.source.Scan(b.Context(), scan))(func(row *source.Row) error {
 			rows++
 			text += int64(len(row.Resource))
 			return nil

@@ -11,8 +11,8 @@ import (
 type connection struct {
 	*pgxpool.Conn
 
-	// ctx ends when the connection is released or, with the cause ErrInTheWay,
-	// when it has given way.
+	// ctx ends when the connection is released or, with the cause ErrInTheWay, when
+	// it has to give way.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -56,7 +56,7 @@ func (s *Source) pooled(ctx context.Context, places ...chan struct{}) (*connecti
 		return nil, err
 	}
 	c := &connection{Conn: conn, monitor: s.monitor, places: places}
-	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	s.monitor.add(c)
 	return c, nil
 }

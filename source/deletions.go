@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Deletions says which deleted resources to read: those of a table that have
@@ -24,65 +23,111 @@ type Deletions struct {
 	// Only, if set, leaves out resources that did not meet it in any version that
 	// the history has. The table must have HasVersions. {rows} are the versions of
 	// what was deleted.
-	Only Condition
+	Only sqltext.Condition `json:"-"`
 }
 
 // historySuffix ends the name of a table's history, unless Config.Tables names it.
 const historySuffix = "_history"
 
-// deletionsSQL finds the ids that the history (%[1]s) has a row of after $1 and
-// the table (%[2]s) has no longer. Whoever deletes a resource leaves a row with
+// deletionsSQL finds the ids that the history {history} has a row of after {after}
+// and the table has no longer. Whoever deletes a resource leaves a row with
 // the time of that in the history: Aidbox one of status deleted, Fhirbase one
 // with the status the resource had. So the status says nothing that the absence
 // of the resource does not, and the columns id and ts are enough.
 const deletionsSQL = `
-SELECT DISTINCT h.id FROM %[1]s AS h
-WHERE h.ts > %[3]s AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
+SELECT DISTINCT h.id FROM {history} AS h
+WHERE h.ts > {after} AND NOT EXISTS (SELECT FROM {table} AS r WHERE r.id = h.id)`
 
-// versionsSQL leaves of these (%[1]s) the ones of which a version in the history
-// (%[2]s) meets a condition (%[3]s). The versions are few beside all that the
+// versionsSQL leaves of these, {deleted}, the ones of which a version in the history
+// meets a condition. The versions are few beside all that the
 // history has, and found by its primary key.
-const versionsSQL = `WITH gone AS MATERIALIZED (%[1]s)
-SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM %[2]s AS r WHERE r.id = gone.id AND (%[3]s))`
+const versionsSQL = `WITH gone AS MATERIALIZED ({deleted})
+SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM {history} AS r WHERE r.id = gone.id AND ({condition}))`
 
-// Deletions hands fn the id of each resource that was deleted, once and in no
-// order that is promised, as the Reader's snapshot shows it. One that was created
-// again is not among them; one that was both created and deleted after the time
-// is. The bytes are valid until fn returns. Otherwise it is as Scan.
-func (r *Reader) Deletions(ctx context.Context, deletions Deletions, fn func(id []byte) error) error {
-	for _, name := range []string{deletions.Table.Name, deletions.Table.HistoryName} {
-		if err := r.pin(ctx, false, deletions.Table.Schema, name); err != nil {
-			return fmt.Errorf("source: %w", err)
-		}
-	}
-	return r.conn.run(ctx, deletions.query(fn), r.pace)
+// versionRowsSQL is what {rows} of the condition stands for.
+const versionRowsSQL = `(SELECT r.id, r.ts, r.resource FROM gone JOIN {history} AS r ON r.id = gone.id)`
+
+// IDs are the ids of deleted resources. They are used, and must be closed, as Rows.
+type IDs struct {
+	conn   *connection
+	cursor *cursor
+	cancel context.CancelFunc
+	id     []byte
+	err    error
 }
 
-func (d Deletions) query(fn func(id []byte) error) query {
-	history := d.Table.History()
+// Deletions returns the id of each resource that was deleted, once and in no
+// particular order, as the Reader's snapshot shows it. A resource that was created
+// again is not among them; one that was both created and deleted after the time
+// is. It fails with ErrRewritten if the table or its history is no longer as the
+// snapshot shows it.
+func (r *Reader) Deletions(ctx context.Context, deletions Deletions) (*IDs, error) {
+	for _, name := range []string{deletions.Table.Name, deletions.Table.HistoryName} {
+		if err := r.pin(ctx, false, deletions.Table.Schema, name); err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+	}
+	cursor := deletions.query().start(ctx, r.conn.pg(), r.limiter)
+	return &IDs{conn: r.conn, cursor: cursor, cancel: cursor.cancel}, nil
+}
+
+// Next advances to the next id and reports whether there is one.
+func (d *IDs) Next() bool {
+	if d.cursor == nil {
+		return false
+	}
+	if d.cursor.next() {
+		if d.id = d.cursor.values()[0]; d.id != nil {
+			d.cursor.meter.add(len(d.id))
+			return true
+		}
+		d.cursor.err = fmt.Errorf("source: %w", &ColumnError{Table: d.cursor.query.relation, Column: "id", Reason: "is null in a row"})
+	}
+	d.err = d.conn.explain(d.cursor.close())
+	d.cursor = nil
+	return false
+}
+
+// ID returns the current id. It is valid until the next call of Next or Close.
+func (d *IDs) ID() []byte { return d.id }
+
+// Err returns the error that ended the ids, if any.
+func (d *IDs) Err() error { return d.err }
+
+// Cancel makes Next return false soon.
+func (d *IDs) Cancel() { d.cancel() }
+
+// Close ends the query.
+func (d *IDs) Close() {
+	if d.cursor != nil {
+		_ = d.cursor.close() // ended before its end
+		d.cursor = nil
+	}
+}
+
+func (d Deletions) query() query {
 	name := quote(d.Table.Schema, d.Table.HistoryName)
-	q := query{
-		relation: name,
-		check: func(fields []pgconn.FieldDescription) error {
-			if !slices.Contains(textTypes, fields[0].DataTypeOID) {
-				return &ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
-			}
-			return nil
-		},
-		each: func(values [][]byte) (size int, err error) {
-			if values[0] == nil {
-				return 0, fmt.Errorf("source: %w", &ColumnError{Table: name, Column: "id", Reason: "is null in a row"})
-			}
-			return len(values[0]), fn(values[0])
-		},
-	}
-	q.bind(d.Only.Args)
-	q.params = append(q.params, formatTime(d.After))
-	q.types = append(q.types, pgtype.TimestamptzOID)
-	q.sql = fmt.Sprintf(deletionsSQL, history, d.Table.Quoted(), "$"+strconv.Itoa(len(q.params)))
-	if d.Only.Where != "" {
-		versions := "(SELECT " + rowColumns + " FROM gone JOIN " + history + " AS r ON r.id = gone.id)"
-		q.sql = fmt.Sprintf(versionsSQL, q.sql, history, strings.ReplaceAll(d.Only.Where, rowsMark, versions))
-	}
+	q := query{relation: name, check: func(fields []pgconn.FieldDescription) error {
+		if !slices.Contains(textTypes, fields[0].DataTypeOID) {
+			return &ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
+		}
+		return nil
+	}}
+	q.statement = d.statement()
 	return q
+}
+
+func (d Deletions) statement() sqltext.Fragment {
+	values := sqltext.Values{
+		"history": sqltext.Text(d.Table.History()),
+		"table":   sqltext.Text(d.Table.Quoted()),
+		"after":   timeArg(d.After),
+	}
+	deleted := sqltext.New(deletionsSQL, values)
+	if d.Only.Where.IsEmpty() {
+		return deleted
+	}
+	values["deleted"] = deleted
+	values["condition"] = d.Only.Where.Fill(sqltext.Values{sqltext.Rows: sqltext.New(versionRowsSQL, values)})
+	return sqltext.New(versionsSQL, values)
 }

@@ -22,7 +22,7 @@ func (f fixture) deleted(t *testing.T, sn *source.Snapshot, resourceType string)
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
-	err = reader.Deletions(t.Context(), deletions, func(id []byte) error {
+	err = eachID(reader.Deletions(t.Context(), deletions))(func(id []byte) error {
 		ids = append(ids, string(id))
 		return nil
 	})
@@ -75,7 +75,7 @@ func TestDeletionsEndEarly(t *testing.T) {
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	full := errors.New("full")
-	err = reader.Deletions(t.Context(), source.Deletions{Table: f.table(t, "Group")}, func([]byte) error { return full })
+	err = eachID(reader.Deletions(t.Context(), source.Deletions{Table: f.table(t, "Group")}))(func([]byte) error { return full })
 	reader.Close(t.Context())
 	require.Equal(t, full, err)
 	require.Equal(t, []string{"deleted", "short-lived"}, f.deleted(t, sn, "Group"), "the next one reads")

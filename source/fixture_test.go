@@ -13,6 +13,9 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
+// commitMargin is the margin of the fixture's source.
+const commitMargin = 5 * time.Minute
+
 // fixture is a database of its own, a Source that reads it, and a connection
 // that changes it.
 type fixture struct {
@@ -27,7 +30,7 @@ func newFixture(t testing.TB, setup string) fixture {
 	db := connect(t, databaseURL)
 	_, err := db.Exec(t.Context(), setup)
 	require.NoError(t, err)
-	return fixture{url: databaseURL, source: open(t, source.Config{URL: databaseURL}), db: db}
+	return fixture{url: databaseURL, source: open(t, source.Config{URL: databaseURL, CommitMargin: commitMargin}), db: db}
 }
 
 func open(t testing.TB, cfg source.Config) *source.Source {
@@ -80,7 +83,7 @@ func (f fixture) snapshot(t *testing.T) *source.Snapshot {
 func (f fixture) ids(t *testing.T, scan source.Scan) []string {
 	t.Helper()
 	var ids []string
-	err := f.source.Scan(t.Context(), scan, func(row *source.Row) error {
+	err := eachRow(f.source.Scan(t.Context(), scan))(func(row *source.Row) error {
 		ids = append(ids, string(row.ID))
 		return nil
 	})
@@ -110,4 +113,46 @@ func execute(t *testing.T, databaseURL, sql string) {
 	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.Exec(ctx, sql)
 	require.NoError(t, err)
+}
+
+// eachRow calls fn for each row until it fails, and closes the rows.
+func eachRow(rows *source.Rows, err error) func(fn func(*source.Row) error) error {
+	return func(fn func(*source.Row) error) error {
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := fn(rows.Row()); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+}
+
+// eachID calls fn for each id until it fails, and closes the ids.
+func eachID(ids *source.IDs, err error) func(fn func(id []byte) error) error {
+	return func(fn func(id []byte) error) error {
+		if err != nil {
+			return err
+		}
+		defer ids.Close()
+		for ids.Next() {
+			if err := fn(ids.ID()); err != nil {
+				return err
+			}
+		}
+		return ids.Err()
+	}
+}
+
+// scanAt scans under the snapshot with this ID.
+func scanAt(ctx context.Context, s *source.Source, snapshotID string, scan source.Scan, fn func(*source.Row) error) error {
+	reader, err := s.OpenReader(ctx, snapshotID)
+	if err != nil {
+		return err
+	}
+	defer reader.Close(ctx)
+	return eachRow(reader.Scan(ctx, scan))(fn)
 }

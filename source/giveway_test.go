@@ -78,7 +78,7 @@ func TestScanGivesWay(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() {
 			first := true
-			ended <- hurried.Scan(t.Context(), scan, func(*source.Row) error {
+			ended <- eachRow(hurried.Scan(t.Context(), scan))(func(*source.Row) error {
 				if first {
 					first = false
 					close(reading)
@@ -91,7 +91,7 @@ func TestScanGivesWay(t *testing.T) {
 		requireWay(t, f)
 		close(proceed)
 		require.ErrorIs(t, <-ended, source.ErrInTheWay)
-		require.NoError(t, hurried.Scan(t.Context(), scan, func(*source.Row) error { return nil }))
+		require.NoError(t, eachRow(hurried.Scan(t.Context(), scan))(func(*source.Row) error { return nil }))
 	})
 
 	t.Run("Reader", func(t *testing.T) {
@@ -104,9 +104,9 @@ func TestScanGivesWay(t *testing.T) {
 		defer reader.Close(t.Context())
 		scan := source.Scan{Table: f.table(t, "Patient")}
 		none := func(*source.Row) error { return nil }
-		require.NoError(t, reader.Scan(t.Context(), scan, none))
+		require.NoError(t, eachRow(reader.Scan(t.Context(), scan))(none))
 		requireWay(t, f)
-		err = reader.Scan(t.Context(), scan, none)
+		err = eachRow(reader.Scan(t.Context(), scan))(none)
 		require.ErrorIs(t, err, source.ErrSnapshotGone, "a part waits for what becomes of its export")
 		require.ErrorIs(t, err, source.ErrInTheWay)
 	})

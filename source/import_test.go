@@ -45,8 +45,7 @@ func TestAdoptSnapshot(t *testing.T) {
 	require.NoError(t, first.Close(t.Context()))
 
 	rows := 0
-	require.NoError(t, f.source.ScanAt(t.Context(), adopted.ID, source.Scan{Table: f.table(t, "Patient")},
-		func(*source.Row) error { rows++; return nil }))
+	require.NoError(t, scanAt(t.Context(), f.source, adopted.ID, source.Scan{Table: f.table(t, "Patient")}, func(*source.Row) error { rows++; return nil }))
 	require.Equal(t, 1, rows)
 }
 

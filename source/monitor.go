@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/time/rate"
 )
 
 // monitorEvery is the interval at which the connections in use are checked for
@@ -156,14 +157,18 @@ func (c *connection) giveWay() {
 }
 
 // explain adds to an error that the connection has given way, if it has.
-func (c *connection) explain(err error) error {
-	if err == nil || errors.Is(err, ErrSnapshotGone) || !errors.Is(context.Cause(c.ctx), ErrInTheWay) {
+func (c *connection) explain(err error) error { return explainGiveWay(c.ctx, err) }
+
+// explainGiveWay adds to an error that what ctx belongs to has given way, if it
+// has.
+func explainGiveWay(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, ErrSnapshotGone) || !errors.Is(context.Cause(ctx), ErrInTheWay) {
 		return err
 	}
 	return fmt.Errorf("source: %w: %w: %w", ErrSnapshotGone, ErrInTheWay, err)
 }
 
-// run runs the query on the connection, not faster than the pace.
-func (c *connection) run(ctx context.Context, q query, pace *pace) error {
-	return c.explain(q.run(ctx, c.pg(), pace))
+// run runs the query on the connection, not faster than the limiter allows.
+func (c *connection) run(ctx context.Context, q query, limiter *rate.Limiter) error {
+	return c.explain(q.run(ctx, c.pg(), limiter))
 }

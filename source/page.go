@@ -2,31 +2,23 @@ package source
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strconv"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// Page hands fn at most limit rows of the scan in the order of their ids: those
-// whose id comes behind after, or the first if that is empty. The primary key
-// serves it. It is otherwise as Source.Scan.
-func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int, fn func(*Row) error) error {
+// Page returns at most limit rows of the scan in the order of their ids: those
+// with an id after the given one, or the first if that is empty. The primary key
+// serves it. Otherwise it is as Scan.
+func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int) (*Rows, error) {
 	if after != "" {
-		only := scan.Only
-		args := slices.Concat(only.Args, []string{after})
-		behind := "r.id > $" + strconv.Itoa(len(args)) + "::text"
-		if only.Where != "" {
-			behind = "(" + only.Where + ") AND " + behind
+		next := sqltext.New("r.id > {after}", sqltext.Values{"after": sqltext.Arg(after, "text")})
+		if !scan.Only.Where.IsEmpty() {
+			next = sqltext.New("({where}) AND {next}", sqltext.Values{"where": scan.Only.Where, "next": next})
 		}
-		scan.Only = Condition{Where: behind, Args: args}
+		scan.Only = sqltext.Condition{Where: next}
 	}
-	conn, err := s.acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("source: %w", err)
-	}
-	defer conn.Release()
-
-	q := scan.rows(fn)
-	q.sql += " ORDER BY r.id LIMIT " + strconv.Itoa(limit)
-	return conn.run(ctx, q, s.pace)
+	rows := newRows(ctx, scan, s.limiter)
+	rows.suffix = sqltext.Text(" ORDER BY r.id LIMIT " + strconv.Itoa(limit))
+	return s.scan(ctx, rows)
 }

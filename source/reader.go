@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"golang.org/x/time/rate"
 )
 
 // Reader is a connection on which every scan sees one snapshot, which others
@@ -11,12 +13,12 @@ import (
 // be closed.
 type Reader struct {
 	conn    *connection
-	pace    *pace
+	limiter *rate.Limiter
 	catalog *catalog
 }
 
 func (s *Source) newReader(conn *connection) *Reader {
-	return &Reader{conn: conn, pace: s.pace, catalog: s.catalog}
+	return &Reader{conn: conn, limiter: s.limiter, catalog: s.catalog}
 }
 
 // OpenReader opens a Reader of the first of these snapshots that is still held;
@@ -76,26 +78,22 @@ func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err err
 	return snapshotID, nil
 }
 
-// Scan is Source.Scan under the Reader's snapshot. ErrRewritten, before the
-// first row, if the table is no longer as the snapshot shows it; else it is
-// kept so until the Reader is closed. After an error the Reader is of no more
-// use.
-func (r *Reader) Scan(ctx context.Context, scan Scan, fn func(*Row) error) error {
+// Scan is Source.Scan under the Reader's snapshot. It fails with ErrRewritten if
+// the table is no longer as the snapshot shows it; otherwise the table is locked
+// until the Reader is closed. After an error the Reader can only be closed.
+func (r *Reader) Scan(ctx context.Context, scan Scan) (*Rows, error) {
 	schema, name, only := scan.relation()
 	if err := r.pin(ctx, only, schema, name); err != nil {
-		return fmt.Errorf("source: %w", err)
+		return nil, fmt.Errorf("source: %w", err)
 	}
-	return r.stream(ctx, scan, fn)
+	rows := newRows(ctx, scan, r.limiter)
+	rows.attach(r.conn, nil)
+	return rows, nil
 }
 
 // pin is pin on the connection of the Reader.
 func (r *Reader) pin(ctx context.Context, only bool, schema, name string) error {
 	return r.conn.explain(pin(ctx, r.conn, only, schema, name))
-}
-
-// stream is Scan of a table that is known to be as the snapshot shows it.
-func (r *Reader) stream(ctx context.Context, scan Scan, fn func(*Row) error) error {
-	return r.conn.run(ctx, scan.rows(fn), r.pace)
 }
 
 // Close gives the connection back.
@@ -110,15 +108,4 @@ func (r *Reader) rollback(ctx context.Context) {
 	if conn := r.conn.pg(); !conn.IsClosed() {
 		_, _ = conn.Exec(ctx, `ROLLBACK`).ReadAll()
 	}
-}
-
-// ScanAt is Scan under the snapshot with this ID, which may be held by another
-// process. ErrSnapshotGone if nobody holds it any more.
-func (s *Source) ScanAt(ctx context.Context, snapshotID string, scan Scan, fn func(*Row) error) error {
-	r, err := s.OpenReader(ctx, snapshotID)
-	if err != nil {
-		return err
-	}
-	defer r.Close(ctx)
-	return r.Scan(ctx, scan, fn)
 }

@@ -4,14 +4,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Row is one resource as its table holds it. Its bytes are valid until the
-// callback that got it returns.
+// next one is read.
 type Row struct {
 	// ID is the resource's id.
 	ID []byte
@@ -74,14 +73,14 @@ func checkColumns(table Table, fields []pgconn.FieldDescription) error {
 			fits = fits || oid == field.DataTypeOID
 		}
 		if !fits {
-			return columnError(table, i, "is not of type "+names[i])
+			return columnError(&table, i, "is not of type "+names[i])
 		}
 	}
 	return nil
 }
 
 // decode reads the binary form of a row. The bytes stay where they are.
-func (r *Row) decode(table Table, values [][]byte) error {
+func (r *Row) decode(table *Table, values [][]byte) error {
 	if values[columnID] == nil {
 		return columnError(table, columnID, "is null in a row")
 	}
@@ -121,12 +120,7 @@ func decodeTime(value []byte) Time {
 	return Time{Micros: micros + postgresEpoch, Valid: true}
 }
 
-// formatTime writes a bound for a timestamptz parameter.
-func formatTime(t time.Time) []byte {
-	return t.UTC().AppendFormat(nil, "2006-01-02 15:04:05.999999Z07:00")
-}
-
-func columnError(table Table, column int, reason string) error {
+func columnError(table *Table, column int, reason string) error {
 	names := [columnCount]string{"id", "txid", "ts", "cts", "resource"}
 	return &ColumnError{Table: quote(table.Schema, table.Name), Column: names[column], Reason: reason}
 }

@@ -19,7 +19,7 @@ func TestScanRows(t *testing.T) {
 		('c', 1, '-infinity', '0044-03-15 12:00:00+00 BC', '{}')`)
 
 	var rows []source.Row
-	err := f.source.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}, func(row *source.Row) error {
+	err := eachRow(f.source.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}))(func(row *source.Row) error {
 		copied := *row
 		copied.ID, copied.Resource = append([]byte{}, row.ID...), append([]byte{}, row.Resource...)
 		rows = append(rows, copied)
@@ -68,7 +68,7 @@ func TestScanWrongColumn(t *testing.T) {
 		`column id of table "public"."patient" is not of type text`:  patient,
 		`column txid of table "public"."encounter" is null in a row`: encounter,
 	} {
-		err := f.source.Scan(t.Context(), source.Scan{Table: table}, func(*source.Row) error { return nil })
+		err := eachRow(f.source.Scan(t.Context(), source.Scan{Table: table}))(func(*source.Row) error { return nil })
 		var columnErr *source.ColumnError
 		require.ErrorAs(t, err, &columnErr)
 		require.EqualError(t, columnErr, want)
@@ -90,7 +90,7 @@ func TestScanCutShort(t *testing.T) {
 		f := newFixture(t, endless)
 		ctx, cancel := context.WithCancel(t.Context())
 		rows := 0
-		err := f.source.Scan(ctx, scan, func(*source.Row) error {
+		err := eachRow(f.source.Scan(ctx, scan))(func(*source.Row) error {
 			rows++
 			cancel()
 			return nil
@@ -104,7 +104,7 @@ func TestScanCutShort(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, endless)
 		full := errors.New("full")
-		err := f.source.Scan(t.Context(), scan, func(*source.Row) error { return full })
+		err := eachRow(f.source.Scan(t.Context(), scan))(func(*source.Row) error { return full })
 		require.Equal(t, full, err, "as it is")
 		require.Empty(t, f.running(t))
 	})
@@ -118,7 +118,7 @@ func TestScanCutShort(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			ended <- f.source.Scan(ctx, scan, func(*source.Row) error { return nil })
+			ended <- eachRow(f.source.Scan(ctx, scan))(func(*source.Row) error { return nil })
 		}()
 		require.Eventually(t, func() bool { return len(f.running(t)) == 1 }, patience, time.Millisecond)
 		cancel()

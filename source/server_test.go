@@ -30,14 +30,14 @@ func TestSnapshotOfTheSameName(t *testing.T) {
 		"on another server":           regexp.MustCompile(`@\d+`).ReplaceAllString(sn.ID, "@1"),
 	} {
 		t.Run(what, func(t *testing.T) {
-			err := f.source.ScanAt(t.Context(), id, source.Scan{Table: table}, func(*source.Row) error { return nil })
+			err := scanAt(t.Context(), f.source, id, source.Scan{Table: table}, func(*source.Row) error { return nil })
 			require.ErrorIs(t, err, source.ErrSnapshotGone)
 			_, err = f.source.ImportSnapshot(t.Context(), func(context.Context) ([]string, error) { return []string{id}, nil })
 			require.ErrorIs(t, err, source.ErrSnapshotGone)
 		})
 	}
 	// The connections that were looked at are fit for use.
-	require.NoError(t, f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: table}, func(*source.Row) error { return nil }))
+	require.NoError(t, scanAt(t.Context(), f.source, sn.ID, source.Scan{Table: table}, func(*source.Row) error { return nil }))
 }
 
 // A search for a server makes more connections than are allowed for a moment, and

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // oddSettings changes what the sessions of a database have.
@@ -53,15 +54,15 @@ func TestSessionSettings(t *testing.T) {
 		sn := f.snapshot(t)
 		scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
 		for _, run := range []func(fn func(*source.Row) error) error{
-			func(fn func(*source.Row) error) error { return f.source.Scan(t.Context(), scan, fn) },
-			func(fn func(*source.Row) error) error { return f.source.ScanAt(t.Context(), sn.ID, scan, fn) },
+			func(fn func(*source.Row) error) error { return eachRow(f.source.Scan(t.Context(), scan))(fn) },
+			func(fn func(*source.Row) error) error { return scanAt(t.Context(), f.source, sn.ID, scan, fn) },
 		} {
 			require.NoError(t, run(func(row *source.Row) error {
 				require.JSONEq(t, want, string(row.Resource))
 				return nil
 			}))
 		}
-		require.NoError(t, f.source.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}, func(row *source.Row) error {
+		require.NoError(t, eachRow(f.source.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}))(func(row *source.Row) error {
 			require.Equal(t, "Jörg", string(row.ID))
 			require.JSONEq(t, `{"name": "Jörg €"}`, string(row.Resource))
 			return nil
@@ -79,7 +80,7 @@ func TestEncodings(t *testing.T) {
 		s := open(t, source.Config{URL: address})
 		table, err := s.Table(t.Context(), "Patient")
 		require.NoError(t, err)
-		require.NoError(t, s.Scan(t.Context(), source.Scan{Table: table}, func(row *source.Row) error {
+		require.NoError(t, eachRow(s.Scan(t.Context(), source.Scan{Table: table}))(func(row *source.Row) error {
 			require.JSONEq(t, `{"name": "Jörg"}`, string(row.Resource), encoding)
 			return nil
 		}))
@@ -124,7 +125,7 @@ func TestRowSecurity(t *testing.T) {
 	require.NoError(t, err)
 	_, err = strict.Table(t.Context(), "Device")
 	require.True(t, source.HidesRows(err), "%v", err)
-	err = strict.Lookup(t.Context(), source.Lookup{SQL: `SELECT id FROM observation_history`}, func([]byte) error { return nil })
+	_, err = strict.Lookup(t.Context(), sqltext.Text(`SELECT id FROM observation_history`))
 	require.True(t, source.HidesRows(err), "%v", err)
 
 	f.source = open(t, source.Config{URL: address, RowSecurity: true})

@@ -13,13 +13,13 @@ import (
 const beginSQL = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 
 // Snapshot is one state of the database, held open for scans on other
-// connections and in other processes (ScanAt). It lives as long as the
+// connections and in other processes (OpenReader). It lives as long as the
 // connection that holds it, which is one of its own outside Config.MaxConns,
 // and it must be closed: until then it keeps VACUUM from removing old rows.
 //
 // It is safe for concurrent use.
 type Snapshot struct {
-	// ID is what ScanAt takes. It identifies the snapshot among all of all servers.
+	// ID is what OpenReader takes. It identifies the snapshot among all of all servers.
 	ID string
 
 	// TransactionTime is, in UTC and whole microseconds, a time up to which

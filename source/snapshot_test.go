@@ -26,7 +26,7 @@ func TestSnapshotShowsOneState(t *testing.T) {
 	elsewhere := open(t, source.Config{URL: f.url})
 	for range 2 { // the connection comes back from the first scan as it was
 		var ids []string
-		err = elsewhere.ScanAt(t.Context(), sn.ID, source.Scan{Table: tables[0]}, func(row *source.Row) error {
+		err = scanAt(t.Context(), elsewhere, sn.ID, source.Scan{Table: tables[0]}, func(row *source.Row) error {
 			ids = append(ids, string(row.ID))
 			return nil
 		})
@@ -40,25 +40,25 @@ func TestSnapshotGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient"))
 	table := f.table(t, "Patient")
-	scanAt := func(id string) error {
-		return f.source.ScanAt(t.Context(), id, source.Scan{Table: table}, func(*source.Row) error { return nil })
+	read := func(id string) error {
+		return scanAt(t.Context(), f.source, id, source.Scan{Table: table}, func(*source.Row) error { return nil })
 	}
 
 	closed := f.snapshot(t)
-	require.NoError(t, scanAt(closed.ID))
+	require.NoError(t, read(closed.ID))
 	require.NoError(t, closed.Close(t.Context()))
-	require.Eventually(t, func() bool { return scanAt(closed.ID) != nil }, patience, time.Millisecond)
-	require.ErrorIs(t, scanAt(closed.ID), source.ErrSnapshotGone)
+	require.Eventually(t, func() bool { return read(closed.ID) != nil }, patience, time.Millisecond)
+	require.ErrorIs(t, read(closed.ID), source.ErrSnapshotGone)
 	require.ErrorIs(t, closed.Watch(t.Context()), source.ErrSnapshotGone)
 
 	killed := f.snapshot(t)
 	f.exec(t, `SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
 		WHERE datname = current_database() AND state = 'idle in transaction'`)
 	require.ErrorIs(t, killed.Watch(t.Context()), source.ErrSnapshotGone)
-	require.ErrorIs(t, scanAt(killed.ID), source.ErrSnapshotGone)
+	require.ErrorIs(t, read(killed.ID), source.ErrSnapshotGone)
 
 	for _, id := range []string{"", "nonsense", "00000003-0000001B-1'; DROP TABLE patient; --"} {
-		require.ErrorIs(t, scanAt(id), source.ErrSnapshotGone)
+		require.ErrorIs(t, read(id), source.ErrSnapshotGone)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestTransactionTime(t *testing.T) {
 		require.False(t, sn.Estimated)
 		table := f.table(t, "Patient")
 		var seen []string
-		require.NoError(t, f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: table}, func(row *source.Row) error {
+		require.NoError(t, scanAt(t.Context(), f.source, sn.ID, source.Scan{Table: table}, func(row *source.Row) error {
 			seen = append(seen, string(row.ID))
 			return nil
 		}))
@@ -123,7 +123,7 @@ func TestTransactionTime(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, sn.Close(t.Context()))
 		require.True(t, sn.Estimated)
-		require.WithinRange(t, sn.TransactionTime, before.Add(-2*source.DefaultCommitMargin), before.Add(-source.DefaultCommitMargin))
+		require.WithinRange(t, sn.TransactionTime, before.Add(-2*commitMargin), before.Add(-commitMargin))
 	})
 
 	t.Run("HiddenSessions", func(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/pgsession"
 )
@@ -28,7 +29,6 @@ import (
 // Defaults of Config.
 const (
 	DefaultApplicationName = "sluice"
-	DefaultCommitMargin    = 5 * time.Minute
 	DefaultGiveWay         = 15 * time.Second
 	DefaultMaxConns        = 16
 	DefaultSchema          = "public"
@@ -45,8 +45,7 @@ type Config struct {
 	// where PostgreSQL does not show its start: transactions of other roles
 	// when the role lacks pg_read_all_stats, transactions of the primary when
 	// the source is a hot standby, prepared transactions. A snapshot taken
-	// there has a TransactionTime that much earlier. Defaults to
-	// DefaultCommitMargin; negative means no margin.
+	// there has a TransactionTime that much earlier.
 	CommitMargin time.Duration
 
 	// GiveWay is how long another session may wait for a table that a Snapshot or
@@ -80,10 +79,10 @@ type Config struct {
 	Schema string
 
 	// ShareBytes is how much of a table, as it lies on disk, is worth a connection
-	// of its own to ScanMany. Defaults to DefaultShareBytes.
+	// of its own to ParallelScan. Defaults to DefaultShareBytes.
 	ShareBytes int64
 
-	// Spares is how many of MaxConns ScanMany may use for second and further
+	// Spares is how many of MaxConns ParallelScan may use for second and further
 	// readers, in all scans together. 0 means that one reader does each scan.
 	Spares int
 
@@ -100,7 +99,6 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.ApplicationName = cmp.Or(c.ApplicationName, DefaultApplicationName)
-	c.CommitMargin = max(cmp.Or(c.CommitMargin, DefaultCommitMargin), 0)
 	c.GiveWay = cmp.Or(c.GiveWay, DefaultGiveWay)
 	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)
@@ -112,7 +110,7 @@ func (c Config) withDefaults() Config {
 type Source struct {
 	catalog *catalog
 	config  Config
-	pace    *pace
+	limiter *rate.Limiter
 	pool    *pgxpool.Pool
 	single  *pgx.ConnConfig // for connections outside the pool
 
@@ -151,7 +149,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	}
 	s := &Source{
 		config:   cfg,
-		pace:     newPace(cfg.ReadRate),
+		limiter:  newRateLimiter(cfg.ReadRate),
 		pool:     pool,
 		single:   poolConfig.ConnConfig,
 		places:   make(chan struct{}, cfg.MaxConns),

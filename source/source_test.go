@@ -26,7 +26,7 @@ func TestPing(t *testing.T) {
 
 	busy := open(t, source.Config{URL: f.url, MaxConns: 1})
 	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
-	err := busy.Scan(t.Context(), scan, func(*source.Row) error { return busy.Ping(t.Context()) })
+	err := eachRow(busy.Scan(t.Context(), scan))(func(*source.Row) error { return busy.Ping(t.Context()) })
 	require.NoError(t, err)
 }
 
@@ -37,7 +37,7 @@ func TestSessionsReadOnly(t *testing.T) {
 		CREATE FUNCTION sneak() RETURNS timestamptz LANGUAGE sql AS 'DELETE FROM patient; SELECT now()';
 		CREATE VIEW v AS SELECT ''::text AS id, 1::bigint AS txid, sneak() AS ts, now() AS cts, '{}'::jsonb AS resource`)
 	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
-	err := f.source.Scan(t.Context(), scan, func(*source.Row) error { return nil })
+	err := eachRow(f.source.Scan(t.Context(), scan))(func(*source.Row) error { return nil })
 	require.ErrorContains(t, err, "read-only transaction")
 }
 
@@ -58,8 +58,8 @@ func TestSessionsWithoutTimeouts(t *testing.T) {
 
 	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
 	for _, run := range []func(fn func(*source.Row) error) error{
-		func(fn func(*source.Row) error) error { return f.source.Scan(t.Context(), scan, fn) },
-		func(fn func(*source.Row) error) error { return f.source.ScanAt(t.Context(), sn.ID, scan, fn) },
+		func(fn func(*source.Row) error) error { return eachRow(f.source.Scan(t.Context(), scan))(fn) },
+		func(fn func(*source.Row) error) error { return scanAt(t.Context(), f.source, sn.ID, scan, fn) },
 	} {
 		err := run(func(row *source.Row) error {
 			require.JSONEq(t, `["0", "0", "0", "off", "1s"]`, string(row.Resource))

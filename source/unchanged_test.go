@@ -38,7 +38,7 @@ func TestRewritten(t *testing.T) {
 			tables := []source.Table{f.table(t, "Patient"), f.table(t, "Encounter")}
 			sn := f.snapshot(t)
 			read := func(scan source.Scan) (rows int, err error) {
-				err = f.source.ScanAt(t.Context(), sn.ID, scan, func(*source.Row) error { rows++; return nil })
+				err = scanAt(t.Context(), f.source, sn.ID, scan, func(*source.Row) error { rows++; return nil })
 				return rows, err
 			}
 			for _, table := range tables {
@@ -78,8 +78,7 @@ func TestRewrittenPartition(t *testing.T) {
 
 	for _, r := range ranges {
 		rows := 0
-		err := f.source.ScanAt(t.Context(), sn.ID, source.Scan{Table: f.table(t, "Encounter"), Pages: r},
-			func(*source.Row) error { rows++; return nil })
+		err := scanAt(t.Context(), f.source, sn.ID, source.Scan{Table: f.table(t, "Encounter"), Pages: r}, func(*source.Row) error { rows++; return nil })
 		if r.Name == "Encounter 1" {
 			require.ErrorIs(t, err, source.ErrRewritten)
 		} else {
@@ -99,7 +98,7 @@ func TestRewrittenDeletions(t *testing.T) {
 		f.exec(t, `TRUNCATE `+rewritten)
 		reader, err := f.source.OpenReader(t.Context(), sn.ID)
 		require.NoError(t, err)
-		err = reader.Deletions(t.Context(), deletions, func([]byte) error { return nil })
+		err = eachID(reader.Deletions(t.Context(), deletions))(func([]byte) error { return nil })
 		reader.Close(t.Context())
 		require.ErrorIs(t, err, source.ErrRewritten)
 	}
@@ -112,7 +111,7 @@ func TestReaderKeepsTable(t *testing.T) {
 	reader, err := f.source.OpenReader(t.Context(), f.snapshot(t).ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
-	require.NoError(t, reader.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}, func(*source.Row) error { return nil }))
+	require.NoError(t, eachRow(reader.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}))(func(*source.Row) error { return nil }))
 	_, err = f.db.Exec(t.Context(), `SET lock_timeout = '10ms'; TRUNCATE patient`)
 	require.ErrorContains(t, err, "lock timeout")
 }

@@ -124,7 +124,7 @@ func TestBlocksWithoutProvenance(t *testing.T) {
 	f := newFixture(t, trails)
 	f.start(t, options{})
 	types := []string{"Observation", "Provenance"}
-	const told = "Provenance: %d resources are in no patient's compartment, and so in no block"
+	const told = "Provenance: %d resources are in no patient's compartment, and so in no patient block"
 	id := f.organized(t, jobs.Request{Types: types})
 	require.Contains(t, f.told(t, id), fmt.Sprintf(told, 2))
 	id = f.organized(t, jobs.Request{Types: types, Associated: jobs.RelevantAssociated})

@@ -164,8 +164,8 @@ func TestBlocks(t *testing.T) {
 		told    []string
 	}{
 		{"System", jobs.Request{}, everything, []string{
-			"Observation: 2 resources are in no patient's compartment, and so in no block",
-			"Practitioner: resources of this type are in no patient's compartment, and so in no block",
+			"Observation: 2 resources are in no patient's compartment, and so in no patient block",
+			"Practitioner: resources of this type are in no patient's compartment, and so in no patient block",
 		}},
 		{"Patient", jobs.Request{Level: jobs.PatientLevel}, everything, nil},
 		{
@@ -263,7 +263,7 @@ func TestCrowd(t *testing.T) {
 	f.start(t, options{})
 	id := f.organized(t, jobs.Request{Level: jobs.PatientLevel, Types: []string{"Patient", "Group"}})
 	require.Equal(t, []string{"Patient/pt-1", "Group/ward"}, f.blockIDs(t, id)["pt-1"])
-	told := []string{"Group/crowd is in the compartments of 1001 patients, more than 1000: it is in no block"}
+	told := []string{"Group/crowd is in the compartments of 1001 patients, more than 1000: it is in no patient block"}
 	require.Equal(t, told, f.told(t, id))
 
 	id = f.organized(t, jobs.Request{Level: jobs.GroupLevel, Group: "ward", Types: []string{"Patient", "Group"}})

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// cleanupWorker removes what an export has stored.
+// cleanupWorker deletes the objects of an export.
 type cleanupWorker struct {
 	river.WorkerDefaults[jobs.CleanupArgs]
 
@@ -18,23 +18,25 @@ type cleanupWorker struct {
 	store  *jobs.Store
 }
 
+// Work deletes the objects and records it.
 func (w *cleanupWorker) Work(ctx context.Context, job *river.Job[jobs.CleanupArgs]) error {
 	err := w.bucket.DeleteUnder(ctx, job.Args.ExportID.String()+"/")
 	if err == nil {
 		err = w.store.Cleaned(ctx, job.Args.ExportID)
 	}
-	return ended(ctx, err)
+	return withCause(ctx, err)
 }
 
-// expireWorker ends the life of exports that were kept long enough, and cancels
-// those of clients that have expired.
+// expireWorker expires completed exports after their retention, and cancels exports of
+// expired clients.
 type expireWorker struct {
 	river.WorkerDefaults[jobs.ExpireArgs]
 
 	store *jobs.Store
 }
 
+// Work expires and cancels exports.
 func (w *expireWorker) Work(ctx context.Context, _ *river.Job[jobs.ExpireArgs]) error {
 	_, err := w.store.CancelExpired(ctx)
-	return ended(ctx, errors.Join(w.store.Expire(ctx), err))
+	return withCause(ctx, errors.Join(w.store.Expire(ctx), err))
 }

@@ -112,7 +112,7 @@ func (f *fixture) warnings(t *testing.T, id uuid.UUID) (texts []string) {
 }
 
 // unlisted begins the warning of deletions that are not listed.
-const unlisted = "incomplete: resources that were deleted are not listed of these types: "
+const unlisted = "incomplete: deleted resources of these types are not listed: "
 
 // A source that keeps no history can't tell what was deleted, and does not
 // pretend that nothing was.

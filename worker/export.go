@@ -1,11 +1,9 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,25 +11,27 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
-// exportWorker carries an export from its snapshot to its manifest. It holds
-// the snapshot while parts are read, here or in other processes.
+// exportWorker runs an export from its snapshot to its manifest. It holds the
+// snapshot while this process or others read the parts.
 type exportWorker struct {
 	river.WorkerDefaults[jobs.ExportArgs]
 
-	config Config
-	gate   *gate
-	store  *jobs.Store
+	config  Config
+	gate    *gate
+	planner *plan.Planner
+	store   *jobs.Store
 }
 
-// Timeout bounds the life of an export and its snapshot, from the kick-off on
-// and over all processes that take it in turn.
+// Timeout bounds the age of an export, and with it of its snapshot, from the kick-off
+// on and over all processes that run it.
 func (w *exportWorker) Timeout(job *river.Job[jobs.ExportArgs]) time.Duration {
 	return max(job.CreatedAt.Add(w.config.MaxAge).Sub(w.config.Clock.Now()), time.Second)
 }
 
-// Work runs the export. One that has ended meanwhile needs no more.
+// Work runs the export. It is not an error if the export has ended.
 func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]) error {
 	err := w.run(ctx, job.Args.ExportID, w.take)
 	if errors.Is(err, source.ErrSnapshotGone) && ctx.Err() == nil {
@@ -43,29 +43,29 @@ func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]
 	if isForOthers(err) {
 		return w.gate.giveBack(ctx, job.JobRow, err)
 	}
-	return ended(ctx, err)
+	return withCause(ctx, err)
 }
 
-// takeFunc makes this process the one that carries the export.
+// takeFunc makes this process the holder of the export.
 type takeFunc func(context.Context, uuid.UUID) (jobs.Export, *source.Snapshot, error)
 
-// runAgain runs an export whose snapshot was lost. This is done at once: the
-// parts that are being read have the snapshot, but not for long.
+// runAgain runs an export whose snapshot was lost. It does so at once: running parts
+// still hold the snapshot, but not for long.
 func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) error {
 	w.config.Logger.WarnContext(ctx, "snapshot lost", "export", id, "error", lost)
 	take := w.take
 	if errors.Is(lost, source.ErrRewritten) || errors.Is(lost, source.ErrInTheWay) {
-		take = w.begin // what the parts have is of no use, or in the way too
+		take = w.begin // importing it from a part would not help
 	}
 	err := w.run(ctx, id, take)
 	if errors.Is(err, jobs.ErrShown) {
-		return fmt.Errorf("%w: %w", err, lost) // which says what the snapshot was needed for
+		return fmt.Errorf("%w: %w", err, lost) // lost says why the snapshot was needed
 	}
 	return err
 }
 
-// run does what the export still lacks on a lease and completes it. As with parts,
-// completing needs no lease.
+// run reads what is left of the export under a lease, and completes it. As with
+// parts, completing needs no lease.
 func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) error {
 	export, snapshot, err := take(ctx, id)
 	if err != nil {
@@ -73,10 +73,10 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 	}
 	read := export
 	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
-	err = leased(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
+	err = withLease(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
 		switch {
 		case snapshot != nil:
-			read, err = w.goOn(ctx, export, snapshot)
+			read, err = w.resume(ctx, export, snapshot)
 		case !export.AllRead():
 			read, err = w.read(ctx, export)
 		default:
@@ -94,8 +94,8 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 	return nil
 }
 
-// take begins the export, or goes on with one whose holder is gone, if a part
-// of it still keeps the snapshot alive. Only then the snapshot is not nil.
+// take resumes the export if a running part still holds its snapshot, which it then
+// returns. Otherwise it begins the export.
 func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
 	export, taken, err := w.store.Resume(ctx, id)
 	if err != nil {
@@ -112,19 +112,17 @@ func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *so
 	return export, snapshot, err
 }
 
-// begin begins the export, or begins it anew.
+// begin begins or restarts the export.
 func (w *exportWorker) begin(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
 	export, err := w.store.Begin(ctx, id)
 	return export, nil, err
 }
 
-// goOn holds an adopted snapshot until the remaining parts have been read, and
-// no longer.
-// source.ErrRewritten if they can't be: from the death of the former holder to
-// now, nobody kept the tables as they are.
-func (w *exportWorker) goOn(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
+// resume holds an imported snapshot until all parts have been read. The error is
+// source.ErrRewritten if a table was changed while no process held the snapshot.
+func (w *exportWorker) resume(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
 	defer closeSnapshot(ctx, snapshot)
-	if _, err := holdTables(ctx, export, snapshot); err != nil {
+	if _, err := plan.LockTables(ctx, export.Request, snapshot); err != nil {
 		return export, err
 	}
 	if err := w.store.Adopt(ctx, export, snapshot.ID); err != nil {
@@ -133,7 +131,8 @@ func (w *exportWorker) goOn(ctx context.Context, export jobs.Export, snapshot *s
 	return w.await(ctx, export, snapshot)
 }
 
-// read holds a snapshot until all parts of the export have been read from it.
+// read takes a snapshot, plans the export and holds the snapshot until all parts have
+// been read.
 func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Export, error) {
 	if err := w.clear(ctx, export); err != nil {
 		return export, err
@@ -145,23 +144,21 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	defer closeSnapshot(ctx, snapshot)
 
 	if snapshot.Estimated {
-		w.config.Logger.InfoContext(ctx, "transactionTime is earlier by the commit margin: not every open transaction can be seen",
-			"export", export.ID, "transactionTime", snapshot.TransactionTime)
+		w.config.Logger.InfoContext(ctx, "commit margin applied to transactionTime", "export", export.ID, "transactionTime", snapshot.TransactionTime)
 	}
-	plan, err := w.plan(ctx, export, snapshot)
+	planned, err := w.planner.Plan(ctx, export, snapshot)
 	if err != nil {
 		return export, err
 	}
-	if err := w.store.Start(ctx, export, plan); err != nil {
+	if err := w.store.Start(ctx, export, planned); err != nil {
 		return export, err
 	}
 	endWait(ctx, w.store, w.config.Logger, export.ID, false)
 	return w.await(ctx, export, snapshot)
 }
 
-// clear removes what an earlier generation has stored: it shows another
-// snapshot. A process that comes here late, when another has taken the export,
-// must not remove what that one has stored.
+// clear deletes the objects of an earlier generation, which show another snapshot. If
+// another process has taken the export meanwhile, its objects are left alone.
 func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 	if export.Generation == 1 {
 		return nil
@@ -171,13 +168,13 @@ func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 	})
 }
 
-// await returns when all parts have been read and the bucket holds their files.
-// Files that the bucket does not hold are read again while the snapshot lasts.
-// It fails when the snapshot is gone.
+// await returns when all parts have been read and the bucket holds their files. Files
+// that it does not hold are read again. The error is source.ErrSnapshotGone if the
+// snapshot is lost before.
 func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
 	for {
 		read := export
-		err := watched(ctx, snapshot, func(ctx context.Context) (err error) {
+		err := snapshot.While(ctx, func(ctx context.Context) (err error) {
 			read, err = w.store.Await(ctx, export)
 			return err
 		})
@@ -191,8 +188,8 @@ func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *
 	}
 }
 
-// checkRead checks the files of an export that was read by a process that died.
-// Nobody holds the snapshot any more, so that damaged files need another.
+// checkRead checks the files of an export whose parts were all read before its former
+// process died. The snapshot is lost, so that damaged files require another.
 func (w *exportWorker) checkRead(ctx context.Context, export jobs.Export) error {
 	repaired, err := w.repair(ctx, export)
 	if err == nil && repaired {
@@ -201,51 +198,10 @@ func (w *exportWorker) checkRead(ctx context.Context, export jobs.Export) error 
 	return err
 }
 
-// watched does work for which the snapshot must be there; it ends when that is
-// gone.
-func watched(ctx context.Context, snapshot *source.Snapshot, work func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer cancel(nil)
-
-	watching.Go(func() { cancel(snapshot.Watch(ctx)) })
-	return ended(ctx, work(ctx))
-}
-
-// complete ends an export whose parts are all done and whose files the bucket
-// holds.
-func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
-	// Before Complete, whose transaction should need no second connection.
-	files, err := w.store.Files(ctx, export.ID)
-	if err != nil {
-		return err
-	}
-	return w.store.Complete(ctx, export, w.config.Retention, func(ctx context.Context) error {
-		if err := w.writeWarnings(ctx, export); err != nil {
-			return err
-		}
-		return w.writeManifest(ctx, export, files)
-	})
-}
-
-// closeSnapshot lets go of the snapshot though ctx may have ended. If the
-// server can't be told, the broken connection tells it.
+// closeSnapshot releases the snapshot, also when ctx has ended. If the server does not
+// answer, the broken connection releases it.
 func closeSnapshot(ctx context.Context, snapshot *source.Snapshot) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_ = snapshot.Close(ctx)
-}
-
-// writeManifest stores the manifest for those who read the bucket: as the
-// client gets it, with object keys instead of links.
-func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, files jobs.Files) error {
-	var document bytes.Buffer
-	err := export.WriteManifest(&document, files, jobs.ManifestOptions{
-		URL: func(file jobs.File) (string, error) { return file.ObjectKey, nil },
-	})
-	if err != nil {
-		return fmt.Errorf("write manifest: %w", err)
-	}
-	return w.upload(ctx, export.ID.String()+"/"+jobs.ManifestName, document.Bytes())
 }

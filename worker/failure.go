@@ -25,17 +25,16 @@ type fileError struct {
 func (e *fileError) Error() string { return e.file + ": " + e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-// errTooLong means that a job's own time is over. context.DeadlineExceeded does
-// not say so: it also stands for a server that did not answer in time.
-var errTooLong = errors.New("the job took too long")
+// errJobTimeout means that the time of the job itself is over. context.DeadlineExceeded
+// can also mean that a server did not answer in time.
+var errJobTimeout = errors.New("the job timed out")
 
-// ended returns a job's error with the reason why its context has ended, if it
-// has: River tells by it a job that was stopped or cancelled from one that
-// failed.
-func ended(ctx context.Context, err error) error {
+// withCause returns the error of a job with the cause of the end of its context, if it
+// has ended: from that, River distinguishes stopped and cancelled jobs from failed ones.
+func withCause(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, context.DeadlineExceeded) {
-		cause = errTooLong
+		cause = errJobTimeout
 	}
 	if err != nil && cause != nil && !errors.Is(err, cause) {
 		return errors.Join(cause, err)
@@ -43,65 +42,65 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// failures is told of each job that failed. If trying again can't help, or has
-// been tried enough, the job's export fails.
-type failures struct {
+// errorHandler handles the errors of jobs for River. The export of a job fails if a
+// retry cannot help or no attempt is left.
+type errorHandler struct {
 	logger *slog.Logger
 	store  *jobs.Store
 }
 
-var _ river.ErrorHandler = (*failures)(nil)
+var _ river.ErrorHandler = (*errorHandler)(nil)
 
-// HandleError is told of an error that a job has returned.
-func (f *failures) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	logger := f.logger.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "args", string(job.EncodedArgs), "error", err)
+// HandleError handles the error that a job has returned.
+func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	logger := h.logger.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "args", string(job.EncodedArgs), "error", err)
 	switch {
-	case !carries(job) && job.Attempt >= job.MaxAttempts:
-		logger.ErrorContext(ctx, "job given up")
+	case !carriesExport(job) && job.Attempt >= job.MaxAttempts:
+		logger.ErrorContext(ctx, "job discarded")
 		return nil
-	case !carries(job), job.Attempt < job.MaxAttempts && classify(err).kind != permanent:
-		logger.WarnContext(ctx, "job failed, to be tried again")
+	case !carriesExport(job), job.Attempt < job.MaxAttempts && classify(err).kind != permanent:
+		logger.WarnContext(ctx, "job failed and will be retried")
 		return nil
-	case !f.giveUp(ctx, job, publicReason(err)):
-		return nil // the next attempt, if there is one, fails for good
+	case !h.failExport(ctx, job, publicReason(err)):
+		return nil // the next attempt, if there is one, fails the export
 	}
 	logger.ErrorContext(ctx, "job failed")
 	return &river.ErrorHandlerResult{SetCancelled: true}
 }
 
-// carries tells whether an export waits for the job. Others, such as cleaning
-// up, are not given up before River gives them up.
-func carries(job *rivertype.JobRow) bool {
+// carriesExport reports whether an export depends on the job. River alone decides about
+// the retries of other jobs, such as cleanup.
+func carriesExport(job *rivertype.JobRow) bool {
 	return job.Kind == (jobs.ExportArgs{}).Kind() || job.Kind == (jobs.PartArgs{}).Kind()
 }
 
-// HandlePanic is told of a panic in a job: a defect, and likely to come again.
-func (f *failures) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
-	return f.HandleError(ctx, job, fmt.Errorf("panic: %v\n%s", value, trace))
+// HandlePanic handles a panic in a job: a defect, which a retry is likely to repeat.
+func (h *errorHandler) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	return h.HandleError(ctx, job, fmt.Errorf("panic: %v\n%s", value, trace))
 }
 
-// giveUpTimeout bounds the writing down of a failure.
-const giveUpTimeout = 10 * time.Second
+// failTimeout bounds the recording of a failure.
+const failTimeout = 10 * time.Second
 
-// giveUp fails the export that the job belongs to, and reports whether nothing is
-// left to do: the export has ended, or the attempt is stale and decides nothing.
-func (f *failures) giveUp(ctx context.Context, job *rivertype.JobRow, reason string) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveUpTimeout)
+// failExport fails the export that the job belongs to. It reports whether the job is
+// over: the export has ended, or another attempt holds the job.
+func (h *errorHandler) failExport(ctx context.Context, job *rivertype.JobRow, reason string) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
 
 	attempt, err := jobs.NewAttempt(job)
 	if err == nil {
-		err = f.store.FailAttempt(ctx, attempt, reason)
+		err = h.store.FailAttempt(ctx, attempt, reason)
 	}
 	if err != nil && !errors.Is(err, jobs.ErrOver) {
-		f.logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "reason", reason, "error", err)
+		h.logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "reason", reason, "error", err)
 		return false
 	}
 	return true
 }
 
-// publicReason says what went wrong in words fit for a client: no SQL, no
-// address, nothing of a resource. The log has the rest.
+// publicReason describes an error for clients: without SQL, addresses or content of
+// resources. The log has the whole error.
 func publicReason(err error) string {
 	var file *fileError
 	if errors.As(err, &file) {
@@ -113,7 +112,7 @@ func publicReason(err error) string {
 		return table.Type + ": " + publicReason(table.Err)
 	}
 
-	if f, ok := classifyStore(err); ok && !errors.Is(err, errTooLong) {
+	if f, ok := classifyStore(err); ok && !errors.Is(err, errJobTimeout) {
 		return f.reason
 	}
 	var column *source.ColumnError
@@ -123,24 +122,24 @@ func publicReason(err error) string {
 	switch {
 	case errors.As(err, &unreadable):
 		return unreadable.Error()
-	case errors.Is(err, errTooLong):
+	case errors.Is(err, errJobTimeout):
 		return "the export took longer than the server allows"
 	case errors.Is(err, jobs.ErrDamaged), errors.Is(err, storage.ErrNoObject):
 		return jobs.ErrDamaged.Error()
 	case errors.Is(err, jobs.ErrShown):
-		return "the database's snapshot was lost, and files of it were given away already"
+		return "the snapshot was lost after some files had been published (allowPartialManifests); start a new export"
 	case errors.Is(err, source.ErrNoTable):
-		return "there is no such table"
+		return "the table does not exist"
 	case errors.Is(err, source.ErrNoAddresses):
-		return "rows of a view or of another database can't be organized by patient"
+		return "rows of a view or of a foreign table cannot be organized by patient"
 	case errors.Is(err, source.ErrSnapshotGone):
-		return "the database's snapshot was lost"
+		return "the database snapshot was lost"
 	case errors.Is(err, storage.ErrTooLarge):
-		return "the file became larger than the object store allows"
+		return "the file is larger than the object store allows"
 	case errors.As(err, &column):
 		return column.Error()
 	case errors.Is(err, source.ErrOldServer):
-		return "the source database is not laid out as expected"
+		return unexpectedLayout
 	case source.HidesRows(err):
 		return source.RowSecurityText
 	case errors.As(err, &pgErr):
@@ -148,19 +147,20 @@ func publicReason(err error) string {
 	case errors.As(err, &connect):
 		return "the database could not be reached"
 	}
-	return "an internal error; the server's log has the details"
+	return "internal error; the server log has the details"
 }
 
+// sourceReason is publicReason for an error of the source database.
 func sourceReason(err *pgconn.PgError) string {
 	switch err.Code {
 	case "22P05": // untranslatable_character
-		return "the encoding of the source database lacks characters that the search needs; strings can be searched only in UTF8"
+		return "the encoding of the source database lacks characters that the search needs; searching strings requires UTF8"
 	case "42501": // insufficient_privilege
-		return "the source database denies reading the table"
+		return "permission to read the table was denied by the source database"
 	case "42P01": // undefined_table
-		return "the table is no longer there"
+		return "the table no longer exists"
 	case "55P03": // lock_not_available
-		return "the table was locked too long by another session, such as one that rewrites or alters it"
+		return "timed out waiting for a lock on the table; another session is changing its definition or rewriting it"
 	}
 	return fmt.Sprintf("the database reported an error (SQLSTATE %s)", err.Code)
 }

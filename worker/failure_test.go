@@ -45,7 +45,7 @@ func TestTableGone(t *testing.T) {
 	f.start(t, options{})
 	export := f.await(t, id, jobs.Failed)
 
-	require.Equal(t, "Patient: there is no such table", export.Failure)
+	require.Equal(t, "Patient: the table does not exist", export.Failure)
 	f.requireNoRetry(t)
 	f.requireNothing(t, id)
 }
@@ -164,7 +164,7 @@ func TestPanic(t *testing.T) {
 	running := f.start(t, options{noSource: true, logger: slog.New(slog.NewJSONHandler(log, nil))})
 	for _, id := range ids {
 		export := f.await(t, id, jobs.Failed)
-		require.Equal(t, "an internal error; the server's log has the details", export.Failure)
+		require.Equal(t, "internal error; the server log has the details", export.Failure)
 		f.requireNothing(t, id)
 	}
 	running.stop(t)

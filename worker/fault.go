@@ -15,42 +15,42 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// faultKind says what an error calls for.
+// faultKind is how to react to an error.
 type faultKind int
 
 const (
-	// transient errors may be gone at the next attempt; the attempts are counted.
+	// transient errors may not occur at the next attempt. Attempts are counted.
 	transient faultKind = iota
 
-	// permanent errors come again whoever tries: the export fails.
+	// permanent errors occur at every attempt in every process: the export fails.
 	permanent
 
-	// outage errors last until something comes back that all processes need. The
-	// job waits without an attempt being counted.
+	// outage errors last until a service that all processes need is available again.
+	// The job is snoozed and no attempt is counted.
 	outage
 
-	// unfit errors say something about this process, such as its credentials.
-	// Another process may do the job.
-	unfit
+	// unhealthy errors concern this process, such as its credentials. Another process
+	// may be able to run the job.
+	unhealthy
 )
 
-// fault is what an error means.
+// fault is a classified error.
 type fault struct {
 	kind faultKind
 
-	// reason says what is away or refused, in words fit for a client.
+	// reason describes the outage for clients.
 	reason string
 
-	// database means that the error is that of a database: of which one, and
-	// whether it is still away, is for diagnose to find out.
+	// database means that the error is one of a database. diagnose determines which
+	// one it is and whether it is still unreachable.
 	database bool
 
-	// dropped means that a connection broke. It is an outage if the database does
-	// not answer, and else transient: a query may itself end its session.
+	// dropped means that a connection broke. It is an outage if the database does not
+	// answer, otherwise transient: a query can end its own session.
 	dropped bool
 }
 
-// Reasons fit for clients.
+// Reasons for clients.
 const (
 	reasonDatabaseAway  = "a database cannot be reached"
 	reasonDatabaseBusy  = "a database has no resources left"
@@ -64,22 +64,24 @@ const (
 	reasonStoreFull     = "the object store is full"
 	reasonNoBucket      = "the object store does not have the bucket"
 	reasonElsewhere     = "the worker is connected to a different database or object store"
-	reasonUnfit         = "no worker is able to do the work"
+	reasonNoWorker      = "no worker is able to run the export"
+
+	unexpectedLayout = "the source database does not have the expected version or schema"
 )
 
-// storeReasons are the reasons that only a write to the object store disproves.
+// storeReasons are the reasons that only a write to the object store ends.
 var storeReasons = []string{reasonStoreAway, reasonStoreDenies, reasonStoreErrors, reasonStoreFull, reasonNoBucket}
 
-// errLeaseExpired means that the state database could not be told for the time of
-// a lease that the work goes on. Another process may have it.
+// errLeaseExpired means that a lease could not be renewed in time. Another process may
+// have taken it over.
 var errLeaseExpired = errors.New("the lease could not be renewed")
 
-// permanentErrors stay the same whoever tries, and how often.
+// permanentErrors occur at every attempt.
 var permanentErrors = []error{
-	errTooLong, jobs.ErrDamaged, jobs.ErrShown, source.ErrNoTable, source.ErrNoAddresses, storage.ErrTooLarge,
+	errJobTimeout, jobs.ErrDamaged, jobs.ErrShown, source.ErrNoTable, source.ErrNoAddresses, storage.ErrTooLarge,
 }
 
-// classify returns what an error of a job means.
+// classify classifies an error of a job.
 func classify(err error) fault {
 	if source.Permanent(err) {
 		return fault{kind: permanent}
@@ -93,7 +95,7 @@ func classify(err error) fault {
 		return f
 	}
 	if errors.Is(err, jobs.ErrMoved) {
-		return fault{kind: unfit, reason: reasonElsewhere}
+		return fault{kind: unhealthy, reason: reasonElsewhere}
 	}
 	if errors.Is(err, errLeaseExpired) {
 		return fault{kind: outage}
@@ -101,15 +103,16 @@ func classify(err error) fault {
 	return classifyDatabase(err)
 }
 
+// classifyStore classifies an error of the object store. It reports whether it is one.
 func classifyStore(err error) (fault, bool) {
 	for _, known := range []struct {
 		err    error
 		kind   faultKind
 		reason string
 	}{
-		{storage.ErrAccessDenied, unfit, reasonStoreDenies},
-		{storage.ErrNoCredentials, unfit, reasonStoreDenies},
-		{storage.ErrNoBucket, unfit, reasonNoBucket},
+		{storage.ErrAccessDenied, unhealthy, reasonStoreDenies},
+		{storage.ErrNoCredentials, unhealthy, reasonStoreDenies},
+		{storage.ErrNoBucket, unhealthy, reasonNoBucket},
 		{storage.ErrFull, outage, reasonStoreFull},
 		{storage.ErrUnavailable, outage, reasonStoreErrors},
 		{storage.ErrUnreachable, outage, reasonStoreAway},
@@ -121,12 +124,13 @@ func classifyStore(err error) (fault, bool) {
 	return fault{}, false
 }
 
-// classifyDatabase knows the SQLSTATEs of PostgreSQL's Appendix A.
+// classifyDatabase classifies an error of a database by its SQLSTATE (PostgreSQL,
+// Appendix A).
 func classifyDatabase(err error) fault {
 	if errors.Is(err, source.ErrOldServer) || errors.Is(err, source.ErrNoSchema) {
-		return fault{kind: unfit, reason: "the source database is not laid out as expected"}
+		return fault{kind: unhealthy, reason: unexpectedLayout}
 	}
-	away := fault{kind: outage, reason: reasonDatabaseAway, database: true}
+	unreachable := fault{kind: outage, reason: reasonDatabaseAway, database: true}
 	dropped := fault{kind: outage, reason: reasonDatabaseAway, database: true, dropped: true}
 
 	var pgErr *pgconn.PgError
@@ -134,12 +138,12 @@ func classifyDatabase(err error) fault {
 		switch code := pgErr.Code; {
 		case strings.HasPrefix(code, "28"), // invalid authorization
 			code == "3D000": // no such database
-			return fault{kind: unfit, reason: reasonLoginRefused, database: true}
+			return fault{kind: unhealthy, reason: reasonLoginRefused, database: true}
 		case strings.HasPrefix(code, "53"): // too many connections, disk full, out of memory
 			return fault{kind: outage, reason: reasonDatabaseBusy, database: true}
 		case code == "57P03", // starting up or shutting down
 			code == "25006": // read only, as a former primary is after a failover
-			return away
+			return unreachable
 		case strings.HasPrefix(code, "08"), // connection exceptions
 			strings.HasPrefix(code, "57P"): // session ended by an administrator or a crash
 			return dropped
@@ -148,7 +152,7 @@ func classifyDatabase(err error) fault {
 	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
-		return away
+		return unreachable
 	}
 	var network net.Error
 	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
@@ -157,22 +161,22 @@ func classifyDatabase(err error) fault {
 	return fault{}
 }
 
-// askTimeout bounds a question to a server that may be away.
-const askTimeout = 5 * time.Second
+// diagnoseTimeout bounds a query to a server that may be unreachable.
+const diagnoseTimeout = 5 * time.Second
 
-// diagnose finds out more about a fault of a database by asking the source.
+// diagnose refines a fault of a database by a ping of the source.
 func diagnose(ctx context.Context, from *source.Source, f fault) fault {
 	if !f.database {
 		return f
 	}
-	// A process that begins to stop must not take that for an answer.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	// The end of ctx, when the process stops, must not look like an outage.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
 	err := from.Ping(ctx)
 	switch {
 	case err != nil && classify(err).reason == reasonLoginRefused:
-		return fault{kind: unfit, reason: reasonSourceRefuses}
-	case err != nil && classify(err).kind == unfit:
+		return fault{kind: unhealthy, reason: reasonSourceRefuses}
+	case err != nil && classify(err).kind == unhealthy:
 		return classify(err)
 	case err != nil && classify(err).reason == reasonDatabaseBusy:
 		return fault{kind: outage, reason: reasonSourceBusy}

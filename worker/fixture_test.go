@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -111,7 +112,7 @@ type options struct {
 	stateURL             string
 	database             *pgxpool.Pool
 	databaseConns        int32
-	fit                  func(context.Context) error
+	check                func(context.Context) error
 	giveWay              time.Duration
 	maxAge               time.Duration
 	maxFileBytes         int64
@@ -137,18 +138,21 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	pool := cmp.Or(opts.database, openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns))
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
+		Check:        opts.check,
 		Clock:        jobs.NewClock(pool),
 		Database:     pool,
-		Fit:          opts.fit,
+		Exports:      16,
+		History:      30 * 24 * time.Hour,
 		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
-		MaxAge:       opts.maxAge,
-		MaxFileBytes: opts.maxFileBytes,
-		OutageLimit:  opts.outageLimit,
-		PartBytes:    opts.partBytes,
-		Retention:    opts.retention,
-		Slots:        opts.slots,
+		MaxAge:       cmp.Or(opts.maxAge, 24*time.Hour),
+		MaxFileBytes: cmp.Or(opts.maxFileBytes, 4<<30),
+		OutageLimit:  cmp.Or(opts.outageLimit, time.Hour),
+		PartBytes:    cmp.Or(opts.partBytes, 256<<20),
+		Retention:    cmp.Or(opts.retention, 24*time.Hour),
+		Slots:        cmp.Or(opts.slots, runtime.NumCPU()),
 		Source:       src,
 		StopTimeout:  cmp.Or(opts.stopTimeout, time.Millisecond),
+		Window:       jobs.DefaultWindow,
 	})
 	require.NoError(t, err)
 

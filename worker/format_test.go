@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -25,10 +24,11 @@ func (f *fixture) dumped(t *testing.T, resourceType string, format ndjson.Format
 	table, err := src.Table(t.Context(), resourceType)
 	require.NoError(t, err)
 
+	rows, err := src.Scan(t.Context(), source.Scan{Table: table})
+	require.NoError(t, err)
+	defer rows.Close()
 	var out bytes.Buffer
-	_, err = ndjson.Write(t.Context(), &out, resourceType, func(ctx context.Context, fn func(*source.Row) error) error {
-		return src.Scan(ctx, source.Scan{Table: table}, fn)
-	}, ndjson.Options{Format: format})
+	_, err = ndjson.Write(t.Context(), &out, resourceType, rows, ndjson.Options{Format: format})
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	slices.Sort(lines)

@@ -110,7 +110,7 @@ func TestCommitOutlastsRenewal(t *testing.T) {
 			<-delay.ended
 			w.stop(t)
 			require.False(t, delay.aborted, log)
-			require.NotContains(t, log.String(), "part no longer wanted")
+			require.NotContains(t, log.String(), "part dropped")
 			f.requireFiles(t, id, map[string]int64{"Patient": 200})
 		})
 	}

@@ -1,7 +1,9 @@
 package worker_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -224,6 +226,16 @@ func TestWarnings(t *testing.T) {
 	file, err := f.store.File(t.Context(), id, jobs.WarningsKey(id))
 	require.NoError(t, err)
 	require.Equal(t, int64(2), file.Resources)
+	stored := f.object(t, file.ObjectKey)
+	require.Equal(t, int64(len(stored)), file.Bytes)
+	require.Equal(t, sum256(stored), file.SHA256)
+	require.NotEmpty(t, file.ETag)
+	require.Contains(t, string(f.object(t, id.String()+"/manifest.json")), fmt.Sprintf("%x", file.SHA256))
+}
+
+func sum256(content []byte) []byte {
+	sum := sha256.Sum256(content)
+	return sum[:]
 }
 
 // Elements that are not asked for are left out, by type or for all.

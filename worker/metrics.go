@@ -2,27 +2,27 @@ package worker
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// metrics are what a worker measures.
+// metrics are the metrics of a worker.
 type metrics struct {
 	fit     prometheus.Gauge
 	waiting prometheus.Gauge
 	waits   *prometheus.CounterVec
 }
 
-// newMetrics registers the metrics where there is a registry.
+// newMetrics returns the metrics, registered if registry is not nil.
 func newMetrics(registry prometheus.Registerer) *metrics {
 	m := &metrics{
 		fit: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "sluice_worker_fit",
-			Help: "1 while the worker takes jobs, 0 while its own checks fail.",
+			Help: "1 while the worker takes jobs, 0 while its health check fails.",
 		}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "sluice_waiting_exports",
-			Help: "Exports, of all processes, that wait for something that is away.",
+			Help: "Exports of all processes that wait because of an outage or for a worker.",
 		}),
 		waits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_export_waits_total",
-			Help: "Waits of exports that this process has begun, by reason.",
+			Help: "Waits of exports that this process has recorded, by reason.",
 		}, []string{"reason"}),
 	}
 	if registry != nil {

@@ -24,7 +24,7 @@ func TestOmissions(t *testing.T) {
 	f.await(t, id, jobs.Completed)
 	require.Equal(t, []string{
 		"incomplete: first-class extensions are exported as they are stored: table attribute" + denied,
-		"incomplete: Provenance about resources of these types may be missing: Observation (table observation" + denied + ")",
+		"incomplete: Provenance of resources of these types may be missing: Observation (table observation" + denied + ")",
 	}, f.warnings(t, id))
 	require.Contains(t, f.lines(t, id, "Patient")[0], `"race":"x"`)
 
@@ -41,7 +41,7 @@ func TestNothingToExport(t *testing.T) {
 	f := newFixture(t, ``)
 	f.start(t, options{})
 	export := f.await(t, f.accept(t, jobs.Request{}), jobs.Failed)
-	require.Contains(t, export.Failure, "there is no such table")
+	require.Contains(t, export.Failure, "the table does not exist")
 }
 
 // TestRowsOfOtherTypes: rows that name another type than their table are exported as

@@ -12,11 +12,12 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// Orphans returns the folders of the bucket that belong to exports which the state
-// database does not have, and in which nothing was written since the time before,
-// the oldest first.
+// Orphans returns the folders of exports that the state database does not have and in
+// which nothing was written since the time before, sorted by the time of their last
+// change.
 //
-// The bucket is listed first: the row of an export is there before its files are.
+// It lists the bucket before the exports, because the record of an export is older than
+// its files.
 func Orphans(ctx context.Context, bucket *storage.Bucket, store *jobs.Store, before time.Time) ([]storage.Folder, error) {
 	folders, err := bucket.Folders(ctx, func(name string) bool {
 		_, ok := exportFolder(name)
@@ -46,8 +47,8 @@ func Orphans(ctx context.Context, bucket *storage.Bucket, store *jobs.Store, bef
 	return orphans, nil
 }
 
-// exportFolder returns the export that a folder of this name belongs to, if it can be
-// one's: the name is a random UUID as jobs writes it.
+// exportFolder returns the id of the export that a folder belongs to. It reports whether
+// the name is one: a random UUID as jobs writes it.
 func exportFolder(name string) (uuid.UUID, bool) {
 	id, err := uuid.Parse(name)
 	return id, err == nil && id.Version() == 4 && id.String() == name

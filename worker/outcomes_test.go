@@ -14,7 +14,7 @@ import (
 )
 
 // badEncounters are stored as nobody should store them: a choice with two types
-// in some place, a reference with an id only in another.
+// in some place, a reference with only an id in another.
 const badEncounters = `INSERT INTO encounter (id, txid, resource)
 	SELECT 'bad-' || n, 2000 + n, '{"subject": {"id": "pt-1"}, "status": "planned"}'
 	FROM generate_series(1, %d) AS n;`
@@ -61,7 +61,7 @@ func TestOutcomes(t *testing.T) {
 	require.Equal(t, "OperationOutcome", outcomes[0].ResourceType)
 	issue := outcomes[0].Issue[0]
 	require.Equal(t, "warning", issue.Severity)
-	require.Contains(t, issue.Diagnostics, "Encounter/bad-1: Encounter.subject: a reference with an id only")
+	require.Contains(t, issue.Diagnostics, "Encounter/bad-1: Encounter.subject: a reference with only an id")
 	require.Equal(t, []string{"Encounter.subject"}, issue.Expression)
 
 	require.Equal(t, []jobs.ManifestOutput{

@@ -13,17 +13,18 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// retrySoon tries a failed job again after seconds: a client is waiting.
-type retrySoon struct{ clock *jobs.Clock }
+// retryPolicy retries a failed job after seconds, because a client waits for it.
+type retryPolicy struct{ clock *jobs.Clock }
 
-func (r retrySoon) NextRetry(job *rivertype.JobRow) time.Time {
-	longest := time.Minute
+// NextRetry returns the time of the next attempt.
+func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
+	maxWait := time.Minute
 	if job.Kind == (jobs.CleanupArgs{}).Kind() {
-		longest = time.Hour // nobody waits, and the store may be down for days
+		maxWait = time.Hour // no client waits, and the store may be unreachable for days
 	}
-	wait := min(time.Duration(len(job.Errors)*len(job.Errors)+1)*time.Second, longest)
-	// Parts that failed together should not come back together.
-	return r.clock.Now().Add(wait + rand.N(wait/2)) //nolint:gosec // not a secret
+	wait := min(time.Duration(len(job.Errors)*len(job.Errors)+1)*time.Second, maxWait)
+	// Jitter, so that parts that failed together are not retried together.
+	return p.clock.Now().Add(wait + rand.N(wait/2))
 }
 
 func periodicJobs() []*river.PeriodicJob {
@@ -41,13 +42,12 @@ func periodicJobs() []*river.PeriodicJob {
 	}
 }
 
-// repeatEvery is how often River may repeat a message: while the state database is
-// away, its parts report that several times a second.
+// repeatEvery is how often the same message of River is logged: while the state
+// database is unreachable, River's services report that several times a second.
 const repeatEvery = time.Minute
 
-// riverLog is the log of River. It passes on warnings and worse, and each message
-// once in repeatEvery. What River says of single jobs below that is said better by
-// failures.
+// riverLog is the slog.Handler of River. It passes on warnings and errors, and each
+// message once in repeatEvery. errorHandler logs the errors of single jobs.
 type riverLog struct {
 	slog.Handler
 
@@ -58,12 +58,12 @@ func newRiverLog(logger *slog.Logger) *slog.Logger {
 	return slog.New(riverLog{logger.Handler(), &messages{logged: map[string]time.Time{}}})
 }
 
-// Enabled is that of slog.Handler.
+// Enabled implements slog.Handler.
 func (h riverLog) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
 }
 
-// Handle is that of slog.Handler.
+// Handle implements slog.Handler.
 func (h riverLog) Handle(ctx context.Context, record slog.Record) error {
 	if !h.messages.due(record.Message) {
 		return nil
@@ -71,23 +71,23 @@ func (h riverLog) Handle(ctx context.Context, record slog.Record) error {
 	return h.Handler.Handle(ctx, record)
 }
 
-// WithAttrs is that of slog.Handler.
+// WithAttrs implements slog.Handler.
 func (h riverLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return riverLog{h.Handler.WithAttrs(attrs), h.messages}
 }
 
-// WithGroup is that of slog.Handler.
+// WithGroup implements slog.Handler.
 func (h riverLog) WithGroup(name string) slog.Handler {
 	return riverLog{h.Handler.WithGroup(name), h.messages}
 }
 
-// messages are those of River's that were logged: a few dozen at most.
+// messages records when each message of River was last logged: a few dozen at most.
 type messages struct {
 	mu     sync.Mutex
 	logged map[string]time.Time
 }
 
-// due reports whether the message is to be logged now.
+// due reports whether to log the message now.
 func (m *messages) due(message string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -12,10 +12,10 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// sweepWorker removes from the bucket what crashes have left there: the objects
-// and unfinished uploads of exports that have ended. It goes by the exports that
-// the state database knows, so that what others keep in the bucket is safe, and
-// forgets those that are long over.
+// sweepWorker deletes the objects and unfinished uploads that crashes have left in the
+// bucket: those of exports that have ended. It looks only at exports of the state
+// database, so that other content of the bucket is safe. Afterwards it deletes the
+// records of exports that are older than the history.
 type sweepWorker struct {
 	river.WorkerDefaults[jobs.SweepArgs]
 
@@ -24,13 +24,13 @@ type sweepWorker struct {
 	store   *jobs.Store
 }
 
-// Work sweeps first, so that cancelled exports are forgotten at once.
+// Work sweeps first, because the record of a cancelled export is then deleted at once.
 func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[jobs.SweepArgs]) error {
-	return ended(ctx, errors.Join(w.sweepAll(ctx), w.forgetAll(ctx)))
+	return withCause(ctx, errors.Join(w.sweepAll(ctx), w.forgetAll(ctx)))
 }
 
-// sweepAll sweeps batch by batch until nothing is left, or something could not be
-// swept: that would be in the next batch too.
+// sweepAll sweeps batch by batch until nothing is left, or an export could not be swept:
+// it would be in the next batch, too.
 func (w *sweepWorker) sweepAll(ctx context.Context) error {
 	var failed []error
 	for len(failed) == 0 {
@@ -42,7 +42,7 @@ func (w *sweepWorker) sweepAll(ctx context.Context) error {
 			if err := w.sweep(ctx, leftover); err != nil {
 				failed = append(failed, fmt.Errorf("sweep %s: %w", leftover.ID, err))
 				if ctx.Err() != nil || errors.Is(err, storage.ErrUnreachable) {
-					break // for all that follow too
+					break // the others would fail, too
 				}
 			}
 		}
@@ -50,6 +50,7 @@ func (w *sweepWorker) sweepAll(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
+// forgetAll deletes the records of old exports.
 func (w *sweepWorker) forgetAll(ctx context.Context) error {
 	for {
 		if count, err := w.store.Forget(ctx, w.history); err != nil || count == 0 {
@@ -58,6 +59,7 @@ func (w *sweepWorker) forgetAll(ctx context.Context) error {
 	}
 }
 
+// sweep deletes what is left of one export.
 func (w *sweepWorker) sweep(ctx context.Context, leftover jobs.Leftover) error {
 	remove := w.bucket.DeleteUnder
 	if leftover.Completed {

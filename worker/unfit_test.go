@@ -125,7 +125,7 @@ func TestNoWorkerIsFit(t *testing.T) {
 func TestAllWorkersHaveMoved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	f.start(t, options{outageLimit: 3 * time.Second, fit: func(context.Context) error { return jobs.ErrMoved }})
+	f.start(t, options{outageLimit: 3 * time.Second, check: func(context.Context) error { return jobs.ErrMoved }})
 	id := f.accept(t, jobs.Request{})
 	f.exec(t, `UPDATE sluice.river_job SET scheduled_at = now() - interval '1 minute'`)
 	f.awaitWaiting(t, id, "the worker is connected to a different database or object store")
@@ -140,7 +140,7 @@ func TestNewerStateDatabase(t *testing.T) {
 	id := f.accept(t, jobs.Request{})
 	f.exec(t, `UPDATE sluice.river_job SET scheduled_at = now() - interval '1 minute'`)
 	var checks atomic.Int64
-	w := f.start(t, options{fit: func(context.Context) error {
+	w := f.start(t, options{check: func(context.Context) error {
 		checks.Add(1)
 		return jobs.ErrNewer
 	}})

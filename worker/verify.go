@@ -15,12 +15,12 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// verify compares the bucket with the files of the export, whose parts are all
-// done, and returns the object keys of the files that are missing or not as
-// recorded. If there are none, it deletes what is no file of the export: the
-// index of blocks, and what was left by attempts that came to nothing.
+// verify compares the bucket with the files of the export, whose parts are all done,
+// and returns the keys of the files that are missing or not as recorded. If there are
+// none, it deletes the objects that are not files of the export: the index of patient
+// blocks, and what failed attempts have left.
 //
-// Unfinished uploads go first: none of them can become a file later.
+// It deletes unfinished uploads first, so that none can become a file later.
 func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files jobs.Files) (damaged []string, err error) {
 	folder := export.ID.String() + "/"
 	if err := w.config.Bucket.DeleteUploadsUnder(ctx, folder); err != nil {
@@ -30,8 +30,7 @@ func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files job
 	for _, file := range slices.Concat(files.Output, files.Deleted, files.Outcomes) {
 		recorded[file.ObjectKey] = file
 	}
-	// Complete writes these, and another process may have come this far.
-	delete(recorded, jobs.WarningsKey(export.ID))
+	// Complete publishes these, and another process may have come this far.
 	kept := []string{jobs.WarningsKey(export.ID), folder + jobs.ManifestName}
 	var strays []string
 
@@ -65,9 +64,9 @@ func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files job
 	return nil, nil
 }
 
-// isIntact reports whether the object is the file as it was written. If only its
-// ETag differs, the content decides: there are stores that list another ETag
-// than they return at the end of an upload. The listed one is then recorded.
+// isIntact reports whether the object is the file as it was written. If only its ETag
+// differs, the content decides: some stores list another ETag than they return at the
+// end of an upload. The listed one is then recorded.
 func (w *exportWorker) isIntact(ctx context.Context, export jobs.Export, file jobs.File, object storage.Object) (bool, error) {
 	if object.Size != file.Bytes {
 		return false, nil
@@ -99,11 +98,11 @@ func (w *exportWorker) hash(ctx context.Context, object storage.Object) ([]byte,
 	return hash.Sum(nil), nil
 }
 
-// maxNamed is how many damaged files a log line names.
-const maxNamed = 20
+// maxListed is how many damaged files a log message lists.
+const maxListed = 20
 
-// repair puts back the parts of files that the object store lost or changed, and
-// reports whether there were any. The parts must be done.
+// repair requeues the parts whose files the object store lost or changed, and reports
+// whether there were any. All parts must be done.
 func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, error) {
 	files, err := w.store.Files(ctx, export.ID)
 	if err != nil {
@@ -113,7 +112,7 @@ func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, er
 	if err != nil || len(damaged) == 0 {
 		return false, err
 	}
-	names := make([]string, min(len(damaged), maxNamed))
+	names := make([]string, min(len(damaged), maxListed))
 	for i := range names {
 		names[i] = strings.TrimPrefix(damaged[i], export.ID.String()+"/")
 	}
@@ -121,29 +120,29 @@ func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, er
 	return true, w.store.Repair(ctx, export, damaged)
 }
 
-// upload stores an object that no part has written, and checks that the store
-// has it.
-func (w *exportWorker) upload(ctx context.Context, key string, content []byte) error {
+// upload stores an object that belongs to no part, and returns its ETag as the store
+// lists it. It returns an error unless the store has the object as it was written.
+func (w *exportWorker) upload(ctx context.Context, key string, content []byte) (etag string, err error) {
 	written, err := w.config.Bucket.Upload(ctx, key, bytes.NewReader(content))
 	if err != nil {
-		return err
+		return "", err
 	}
 	stored, err := w.config.Bucket.Stat(ctx, key)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if stored.Size != written.Size {
-		return fmt.Errorf("%s has %d bytes in the object store, wrote %d", key, stored.Size, written.Size)
+		return "", fmt.Errorf("%s has %d bytes in the object store, wrote %d", key, stored.Size, written.Size)
 	}
 	if stored.ETag == written.ETag {
-		return nil
+		return stored.ETag, nil
 	}
 	sum, err := w.hash(ctx, stored)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if want := sha256.Sum256(content); !bytes.Equal(sum, want[:]) {
-		return fmt.Errorf("%s has other content in the object store than was written", key)
+		return "", fmt.Errorf("%s has other content in the object store than was written", key)
 	}
-	return nil
+	return stored.ETag, nil
 }

@@ -1,17 +1,17 @@
-// Package worker does the jobs of exports: it plans an export under one
-// database snapshot, reads its parts into objects, writes the manifest, and
-// removes what is no longer wanted.
+// Package worker runs exports as River jobs: it holds the snapshot of an export while
+// its parts are read, renews leases, takes over the work of dead processes, classifies
+// failures, completes exports, and deletes what is no longer needed.
 //
-// What an export is and how its states move stands in jobs, how rows become
-// lines in dump. The worker must not know of HTTP or of clients.
+// Package plan turns a request into parts, package stage turns a part into objects, and
+// package bypatient does both for exports organized by patient. The states of exports
+// and the SQL that changes them are in package jobs. It must not know of HTTP or of
+// clients.
 package worker
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
@@ -25,157 +25,123 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/worker/bypatient"
+	"github.com/seed-90096f4d/sluice/worker/plan"
+	"github.com/seed-90096f4d/sluice/worker/stage"
 )
 
-// Defaults of Config.
-const (
-	DefaultExports      = 16
-	DefaultHistory      = 30 * 24 * time.Hour
-	DefaultMaxAge       = 24 * time.Hour
-	DefaultMaxFileBytes = 4 << 30
-	DefaultOutageLimit  = time.Hour
-	DefaultPartBytes    = 256 << 20
-	DefaultRetention    = 24 * time.Hour
-	DefaultStopTimeout  = 10 * time.Second
-)
-
-// Config is what a Worker works with.
+// Config configures a Worker. Unless they say otherwise, fields must be set.
 type Config struct {
-	// Bucket is where objects go.
+	// Bucket is where objects are stored.
 	Bucket *storage.Bucket
 
-	// Clock tells the time of the state database. Run measures it once; after
-	// that its owner keeps it up to date (jobs.Clock.Watch).
+	// Check returns why this process must not take a job, or nil: jobs.ErrMoved if its
+	// location is not the recorded one, jobs.ErrNewer if it must not even write to the
+	// state database. It is called before each job. It may be nil.
+	Check func(context.Context) error
+
+	// Clock shows the time of the state database. Run measures it once; after that its
+	// owner keeps it up to date (jobs.Clock.Watch).
 	Clock *jobs.Clock
 
-	// Database is the state database, migrated. Each export takes one
-	// connection more than the pool allows for as long as it runs, each part one
-	// of the pool's now and then.
+	// Database is the state database, migrated. A running export uses one connection
+	// that is not of the pool, each part one of the pool now and then.
 	Database *pgxpool.Pool
 
-	// Exports bounds how many exports this process keeps snapshots for at the
-	// same time. Defaults to DefaultExports.
+	// Exports is the maximum number of exports that this process holds snapshots for.
 	Exports int
 
-	// Fit returns why this process must not take a job now, or nil: jobs.ErrMoved if
-	// its location is not the recorded one, jobs.ErrNewer if it must not even write to
-	// the state database. It is asked before each job. Defaults to a process that is
-	// always fit.
-	Fit func(context.Context) error
-
-	// History is how long an export is remembered after its end, or after that of
-	// its files. Defaults to DefaultHistory.
+	// History is how long the record of an export is kept after its end, or after its
+	// files have expired.
 	History time.Duration
 
 	// Location is the version of the recorded location that Bucket and Source belong
 	// to, or 0 if none is recorded.
 	Location int
 
-	// Logger gets what an operator should know. Defaults to slog's.
+	// Logger logs what an operator should know.
 	Logger *slog.Logger
 
-	// MaxAge is how long an export, and with it its snapshot, may live, counted
-	// from the kick-off. Defaults to DefaultMaxAge.
+	// MaxAge is the maximum age of an export, and with it of its snapshot, from the
+	// kick-off on.
 	MaxAge time.Duration
 
-	// MaxFileBytes is how much ndjson, before compression, one file holds at
-	// most. Only a resource that alone is larger makes a file larger. Defaults
-	// to DefaultMaxFileBytes.
+	// MaxFileBytes is the maximum size of a file, in bytes of ndjson before
+	// compression. Only a larger resource makes a file larger.
 	MaxFileBytes int64
 
-	// OutageLimit is how long an export waits for something that is away, or for
-	// a worker that can do its jobs, before it fails. Defaults to
-	// DefaultOutageLimit.
+	// OutageLimit is how long an export waits in an outage, or for a worker that can
+	// run its jobs, before it fails.
 	OutageLimit time.Duration
 
-	// PartBytes is how much of a table, in bytes on disk, is one part at most.
-	// Defaults to DefaultPartBytes.
+	// PartBytes is the maximum size of a part, in bytes of a table on disk.
 	PartBytes int64
 
-	// Registry gets the worker's metrics, if it is not nil.
+	// Registry registers the worker's metrics. It may be nil.
 	Registry prometheus.Registerer
 
-	// Retention is how long the files of a completed export stay. Defaults to
-	// DefaultRetention.
+	// Retention is how long the files of a completed export are kept.
 	Retention time.Duration
 
-	// Slots bounds how many parts this process reads at the same time. Defaults
-	// to the number of processors.
+	// Slots is the maximum number of parts that this process reads at the same time.
 	Slots int
 
 	// Source is the database of the FHIR tables.
 	Source *source.Source
 
-	// StopTimeout is how long running parts may go on when the worker stops.
-	// What is not done by then is given back. Defaults to DefaultStopTimeout.
+	// StopTimeout is how long running parts may continue when the worker stops. Parts
+	// that are not done by then are requeued.
 	StopTimeout time.Duration
 
-	// Window bounds the parts of one export that are queued or running. Defaults
-	// to jobs.DefaultWindow.
+	// Window is the maximum number of parts of one export that are queued or running.
 	Window int
 }
 
-func (c Config) withDefaults() Config {
-	c.Exports = cmp.Or(c.Exports, DefaultExports)
-	if c.Fit == nil {
-		c.Fit = func(context.Context) error { return nil }
-	}
-	c.History = cmp.Or(c.History, DefaultHistory)
-	c.Logger = cmp.Or(c.Logger, slog.Default())
-	c.MaxAge = cmp.Or(c.MaxAge, DefaultMaxAge)
-	c.MaxFileBytes = cmp.Or(c.MaxFileBytes, DefaultMaxFileBytes)
-	c.OutageLimit = cmp.Or(c.OutageLimit, DefaultOutageLimit)
-	c.PartBytes = cmp.Or(c.PartBytes, DefaultPartBytes)
-	c.Retention = cmp.Or(c.Retention, DefaultRetention)
-	c.Slots = cmp.Or(c.Slots, runtime.NumCPU())
-	c.StopTimeout = cmp.Or(c.StopTimeout, DefaultStopTimeout)
-	c.Window = cmp.Or(c.Window, jobs.DefaultWindow)
-	return c
-}
-
-// Worker does the jobs of exports until it is stopped.
+// Worker runs the jobs of exports.
 type Worker struct {
 	config  Config
-	fitness *fitness
+	health  *health
 	metrics *metrics
 	store   *jobs.Store
 }
 
-// New prepares a Worker. It does nothing before Run.
+// New returns a Worker, which does nothing before Run.
 func New(cfg Config) (*Worker, error) {
-	cfg = cfg.withDefaults()
+	if cfg.Check == nil {
+		cfg.Check = func(context.Context) error { return nil }
+	}
 	store, err := jobs.New(cfg.Database, jobs.Config{Location: cfg.Location, Window: cfg.Window})
 	if err != nil {
 		return nil, err
 	}
 
 	metric := newMetrics(cfg.Registry)
-	return &Worker{config: cfg, fitness: newFitness(cfg, metric, store), metrics: metric, store: store}, nil
+	return &Worker{config: cfg, health: newHealth(cfg, metric, store), metrics: metric, store: store}, nil
 }
 
-// newClient returns a client of River that takes jobs. It can be started once.
+// newClient returns a River client that takes jobs. It can be started once.
 func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 	cfg, store := w.config, w.store
-	gate := &gate{fit: cfg.Fit, logger: cfg.Logger, unfit: w.fitness.fail}
+	gate := &gate{health: w.health, logger: cfg.Logger}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &exportWorker{config: cfg, gate: gate, store: store})
-	river.AddWorker(workers, &partWorker{config: cfg, gate: gate, store: store})
+	river.AddWorker(workers, &exportWorker{config: cfg, gate: gate, planner: newPlanner(cfg), store: store})
+	river.AddWorker(workers, &partWorker{config: cfg, gate: gate, stager: newStager(cfg, store), store: store})
 	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket, store: store})
 	river.AddWorker(workers, &expireWorker{store: store})
 	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, history: cfg.History, store: store})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
-		ErrorHandler: &failures{logger: cfg.Logger, store: store},
+		ErrorHandler: &errorHandler{logger: cfg.Logger, store: store},
 		Hooks:        []rivertype.Hook{gate},
 		JobTimeout:   jobs.ShortJobTimeout,
 		Middleware: []rivertype.Middleware{
-			&patience{limit: cfg.OutageLimit, logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store, unfit: w.fitness.fail},
+			&outageMiddleware{health: w.health, limit: cfg.OutageLimit, logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store},
 		},
 		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
 		RescueStuckJobsAfter: never, // jobs.Store.Reclaim does that
-		RetryPolicy:          retrySoon{clock: cfg.Clock},
+		RetryPolicy:          retryPolicy{clock: cfg.Clock},
 		Schema:               jobs.Schema,
 		SoftStopTimeout:      cfg.StopTimeout,
 		Test:                 river.TestConfig{Time: cfg.Clock}, // the only way to give River a clock
@@ -187,12 +153,33 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 	return client, nil
 }
 
-// never is longer than any process lives.
+// never is longer than any process runs.
 const never = 100 * 365 * 24 * time.Hour
 
+func newPlanner(cfg Config) *plan.Planner {
+	return &plan.Planner{
+		Source:       cfg.Source,
+		Logger:       cfg.Logger,
+		ByPatient:    &bypatient.Planner{Bucket: cfg.Bucket, Source: cfg.Source},
+		PartBytes:    cfg.PartBytes,
+		MaxFileBytes: cfg.MaxFileBytes,
+		Window:       cfg.Window,
+	}
+}
+
+func newStager(cfg Config, store *jobs.Store) *stage.Stager {
+	return &stage.Stager{
+		Bucket:       cfg.Bucket,
+		Source:       cfg.Source,
+		Store:        store,
+		ByPatient:    bypatient.Stager{},
+		MaxFileBytes: cfg.MaxFileBytes,
+	}
+}
+
 func queues(cfg Config) map[string]river.QueueConfig {
-	// A part of a small table takes milliseconds. River would by default look
-	// for the next one only ten times a second.
+	// A part of a small table takes milliseconds. By default, River would fetch only
+	// ten times a second.
 	const cooldown = 5 * time.Millisecond
 	return map[string]river.QueueConfig{
 		jobs.QueueExport:  {MaxWorkers: cfg.Exports, FetchCooldown: cooldown},
@@ -201,9 +188,9 @@ func queues(cfg Config) map[string]river.QueueConfig {
 	}
 }
 
-// Run works until ctx ends; then it takes no more jobs, lets the running ones
-// go on for a while, gives back the rest, and returns. The same happens when the
-// process turns out to be unfit for its jobs; then it begins again when it is fit.
+// Run runs jobs until ctx ends. Then it takes no more jobs, lets the running ones
+// continue for Config.StopTimeout, and returns. It does the same when the process
+// becomes unhealthy, and starts again when it is healthy.
 func (w *Worker) Run(ctx context.Context) error {
 	if err := w.config.Clock.Measure(ctx); err != nil && ctx.Err() == nil {
 		return err
@@ -215,7 +202,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	reclaiming.Go(func() { w.reclaim(ctx) })
 
 	for ctx.Err() == nil {
-		w.fitness.await(ctx)
+		w.health.await(ctx)
 		if err := w.work(ctx); err != nil {
 			return err
 		}
@@ -223,7 +210,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// work takes jobs until ctx ends or the process becomes unfit.
+// work runs jobs until ctx ends or the process becomes unhealthy.
 func (w *Worker) work(ctx context.Context) error {
 	client, err := w.newClient()
 	if err != nil {
@@ -233,14 +220,14 @@ func (w *Worker) work(ctx context.Context) error {
 	defer cancel()
 	if err := client.Start(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil // stopped before it began
+			return nil // stopped before it started
 		}
 		return fmt.Errorf("worker: %w", err)
 	}
-	lost, _ := w.fitness.state()
+	failed, _ := w.health.state()
 	select {
 	case <-ctx.Done():
-	case <-lost:
+	case <-failed:
 		cancel()
 	}
 	<-client.Stopped()

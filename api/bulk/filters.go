@@ -45,7 +45,7 @@ func (k *kickOff) parseFilters() error {
 		}
 	}
 	for resourceType, filters := range filters {
-		if len(search.Any(filters...).SQL().Args) > maxFilterArgs {
+		if _, args := search.Any(filters...).Where.Statement(); len(args) > maxFilterArgs {
 			return k.params.Refuse(problem.TooMany("_typeFilter", maxFilterArgs, "values for "+resourceType))
 		}
 	}

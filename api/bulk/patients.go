@@ -31,26 +31,14 @@ func (k *kickOff) checkGroup(ctx context.Context) error {
 	if err != nil {
 		return problem.Unavailable(err)
 	}
-	missing, err := k.lookup(ctx, search.Unknown(table.Quoted(), []string{id}))
+	missing, err := k.exports.config.Source.Lookup(ctx, search.Unknown(table.Quoted(), []string{id}))
 	if err != nil {
-		return err
+		return problem.Unavailable(err)
 	}
 	if len(missing) > 0 {
 		return unknown
 	}
 	return nil
-}
-
-// lookup returns the ids that a query finds.
-func (k *kickOff) lookup(ctx context.Context, query search.Query) (ids []string, err error) {
-	err = k.exports.config.Source.Lookup(ctx, source.Lookup{SQL: query.SQL, Args: query.Args}, func(id []byte) error {
-		ids = append(ids, string(id))
-		return nil
-	})
-	if err != nil {
-		return nil, problem.Unavailable(err)
-	}
-	return ids, nil
 }
 
 // parsePatients parses patient, which contains references to patients or their ids,
@@ -148,9 +136,11 @@ func (k *kickOff) missingPatients(ctx context.Context) (ids []string, reason str
 	}
 	query, reason := search.Unknown(table.Quoted(), k.request.Patients), "does not exist"
 	if k.request.Level == jobs.GroupLevel {
-		query = search.Group{ID: k.request.Group, Table: table.Quoted(), At: time.Now()}.Strangers(k.request.Patients)
+		query = search.Group{ID: k.request.Group, Table: table.Quoted(), At: time.Now()}.NotMembers(k.request.Patients)
 		reason = "is not a member of the Group"
 	}
-	ids, err = k.lookup(ctx, query)
-	return ids, reason, err
+	if ids, err = k.exports.config.Source.Lookup(ctx, query); err != nil {
+		return nil, "", problem.Unavailable(err)
+	}
+	return ids, reason, nil
 }

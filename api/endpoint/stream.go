@@ -103,33 +103,37 @@ func (s *Stream) fail(err error) error {
 	return err
 }
 
-// AbortOn ends the response if err says that reading its data had to release a
-// lock that another session waits for: a pending write fails at once, however
-// slowly the client reads. It returns err.
-func (s *Stream) AbortOn(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !errors.Is(err, source.ErrInTheWay) || s.failed != nil {
-		return err
-	}
-	s.aborted = err
-	if s.begun {
-		ExpireWrites(s.call.Writer)
-	}
-	return err
+// AbortWith ends the response when ctx, the context of the scan for it, ends because
+// another session waits for a lock of the scan: a pending write fails at once, however
+// slowly the client reads. stop ends the watch.
+func (s *Stream) AbortWith(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		cause := context.Cause(ctx)
+		if !errors.Is(cause, source.ErrInTheWay) || s.failed != nil {
+			return
+		}
+		s.aborted = cause
+		if s.begun {
+			ExpireWrites(s.call.Writer)
+		}
+	})
 }
 
 // Result returns the error of a response whose production has ended with err.
 func (s *Stream) Result(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
+	case err == nil:
+		return nil
 	case s.aborted != nil:
 		return problem.Unavailable(s.aborted)
 	case s.failed != nil:
 		return writeError(s.call.Ctx(), s.failed)
-	case err != nil:
-		return problem.Unavailable(err)
 	}
-	return nil
+	return problem.Unavailable(err)
 }
 
 // pastDeadline is a deadline that has passed.

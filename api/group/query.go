@@ -2,7 +2,6 @@ package group
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -12,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/fhir/search"
-	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 const (
@@ -27,7 +26,7 @@ const (
 // query is a search for Groups.
 type query struct {
 	criteria url.Values // without the parameters about pages
-	only     source.Condition
+	only     sqltext.Condition
 	after    string // the last id of the previous page
 	count    int
 }
@@ -60,13 +59,15 @@ func parseQuery(params *endpoint.Parameters) (query, error) {
 	case err != nil:
 		return query{}, problem.Internal(err)
 	default:
-		q.only = source.Condition(filter.Condition().SQL())
+		q.only = filter.Condition()
 	}
-	if err := params.Refuse(addNames(&q.only, names)); err != nil {
+	named, err := nameCondition(names)
+	if err := params.Refuse(err); err != nil {
 		return query{}, err
 	}
 	// A document that is not a resource has no members that could be left out.
-	q.only.Where = strings.TrimPrefix("("+q.only.Where+") AND ", "() AND ") + "jsonb_typeof(r.resource) = 'object'"
+	isResource := sqltext.Condition{Where: sqltext.Text("jsonb_typeof(r.resource) = 'object'")}
+	q.only = search.All(q.only, named, isResource)
 	return q, params.Verdict()
 }
 
@@ -95,39 +96,44 @@ func encodeSearch(parameters url.Values) string {
 	return strings.Join(pairs, "&")
 }
 
-// addNames adds the criteria name, name:exact and name:contains to the condition.
-// Commas separate alternatives. Without a modifier, a value matches the beginning
-// of the name; case and accents matter only for exact.
-func addNames(only *source.Condition, names url.Values) error {
-	const stored = "r.resource->>'name'"
-	for name, criteria := range names {
-		for _, values := range criteria {
-			var alternatives []string
+// nameConditions are the conditions of a search by name, by parameter: a text is
+// compared with the name of the Group.
+var nameConditions = map[string]func(text sqltext.Fragment) sqltext.Fragment{
+	"name": func(text sqltext.Fragment) sqltext.Fragment {
+		return sqltext.New("starts_with({stored}, {text})", sqltext.Values{"stored": search.Fold(storedName), "text": search.Fold(text)})
+	},
+	"name:contains": func(text sqltext.Fragment) sqltext.Fragment {
+		return sqltext.New("strpos({stored}, {text}) > 0", sqltext.Values{"stored": search.Fold(storedName), "text": search.Fold(text)})
+	},
+	"name:exact": func(text sqltext.Fragment) sqltext.Fragment {
+		return sqltext.New("{stored} = {text}", sqltext.Values{"stored": storedName, "text": text})
+	},
+}
+
+var storedName = sqltext.Text("r.resource->>'name'")
+
+// nameCondition returns the condition of the criteria name, name:exact and
+// name:contains. Commas separate alternatives. Without a modifier, a value matches
+// the beginning of the name; case and accents matter only for exact.
+func nameCondition(names url.Values) (sqltext.Condition, error) {
+	var all []sqltext.Condition
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		condition, ok := nameConditions[name]
+		if !ok {
+			return sqltext.Condition{}, problem.NotSupported(name, "%s: modifier not supported; supported: exact, contains", name)
+		}
+		for _, values := range names[name] {
+			var alternatives []sqltext.Fragment
 			for _, value := range search.Values(values) {
 				if value == "" || !endpoint.Storable(value) {
-					return problem.Invalid(name, "%s has an empty value", name)
+					return sqltext.Condition{}, problem.Invalid(name, "%s has an empty value", name)
 				}
-				only.Args = append(only.Args, value)
-				given := fmt.Sprintf("$%d::text", len(only.Args))
-				switch name {
-				case "name":
-					alternatives = append(alternatives, "starts_with("+search.Fold(stored)+", "+search.Fold(given)+")")
-				case "name:contains":
-					alternatives = append(alternatives, "strpos("+search.Fold(stored)+", "+search.Fold(given)+") > 0")
-				case "name:exact":
-					alternatives = append(alternatives, stored+" = "+given)
-				default:
-					return problem.NotSupported(name, "%s: modifier not supported; supported: exact, contains", name)
-				}
+				alternatives = append(alternatives, condition(sqltext.Arg(value, "text")))
 			}
-			where := "(" + strings.Join(alternatives, " OR ") + ")"
-			if only.Where != "" {
-				where = "(" + only.Where + ") AND " + where
-			}
-			only.Where = where
+			all = append(all, sqltext.Condition{Where: sqltext.Join(alternatives, " OR ")})
 		}
 	}
-	return nil
+	return search.All(all...), nil
 }
 
 // encode returns the query of the page after an id.

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Read answers GET /fhir/Group/<id> (FHIR R4, "read"). The response is streamed,
@@ -53,11 +53,15 @@ func (g *Groups) stream(call *endpoint.Call, id string) (found bool, err error) 
 	if err != nil {
 		return false, err
 	}
+	only := sqltext.Condition{Where: sqltext.New("r.id = {id}", sqltext.Values{"id": sqltext.Arg(id, "text")})}
+	rows, err := g.source.Scan(call.Ctx(), source.Scan{Table: table, Only: only})
+	if err != nil {
+		return false, problem.Unavailable(err)
+	}
+	defer rows.Close()
 	body := endpoint.NewChunkedStream(call, http.Header{"Content-Type": {endpoint.FHIRType(call.Context)}})
-	scan := source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}}
-	result, err := ndjson.Write(call.Ctx(), body, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
-		return body.AbortOn(g.source.Scan(ctx, scan, fn))
-	}, ndjson.Options{Format: format})
+	defer body.AbortWith(rows.Context())()
+	result, err := ndjson.Write(call.Ctx(), body, "Group", rows, ndjson.Options{Format: format})
 	call.Event.Resources = result.Rows
 	return result.Rows > 0, body.Result(err)
 }

@@ -86,10 +86,13 @@ func (g *Groups) find(ctx context.Context, query query) (found page, err error) 
 	}
 	format.Elements = summaryElements
 	scan := source.Scan{Table: table, Only: query.only, Without: []string{"member"}}
+	rows, err := g.source.Page(ctx, scan, query.after, query.count+1)
+	if err != nil {
+		return found, problem.Unavailable(err)
+	}
+	defer rows.Close()
 	var lines bytes.Buffer
-	_, err = ndjson.Write(ctx, &lines, "Group", func(ctx context.Context, fn func(*source.Row) error) error {
-		return found.limit(g.source.Page(ctx, scan, query.after, query.count+1, found.add(fn)))
-	}, ndjson.Options{Format: format})
+	_, err = ndjson.Write(ctx, &lines, "Group", &pageRows{Rows: rows, page: &found}, ndjson.Options{Format: format})
 	if err != nil {
 		return found, problem.Unavailable(err)
 	}
@@ -99,26 +102,24 @@ func (g *Groups) find(ctx context.Context, query query) (found page, err error) 
 	return found, nil
 }
 
-// errFull ends the reading of a page at maxPageBytes.
-var errFull = errors.New("page full")
+// pageRows are the rows of a page, up to maxPageBytes. It adds their ids to the page.
+type pageRows struct {
+	*source.Rows
 
-// add returns a function that passes rows to fn until the page is full.
-func (p *page) add(fn func(*source.Row) error) func(*source.Row) error {
-	size := 0
-	return func(row *source.Row) error {
-		if size += len(row.Resource); size > maxPageBytes && len(p.ids) > 0 {
-			return errFull
-		}
-		p.ids = append(p.ids, string(row.ID))
-		return fn(row)
-	}
+	page *page
+	size int
 }
 
-// limit notes that the page was cut, which is not an error.
-func (p *page) limit(err error) error {
-	if errors.Is(err, errFull) {
-		p.cut = true
-		return nil
+// Next advances to the next row. It returns false if the page is full.
+func (r *pageRows) Next() bool {
+	if r.page.cut || !r.Rows.Next() {
+		return false
 	}
-	return err
+	row := r.Row()
+	if r.size += len(row.Resource); r.size > maxPageBytes && len(r.page.ids) > 0 {
+		r.page.cut = true
+		return false
+	}
+	r.page.ids = append(r.page.ids, string(row.ID))
+	return true
 }

@@ -1,11 +1,10 @@
-// Package bench measures the product: against PostgreSQL's own COPY, which is
-// the limit, and against what one would do without it.
+// Package bench measures the product, compared with PostgreSQL's own COPY, which is the
+// limit, and with psql and gzip, which is what a user without Sluice has.
 //
-// It runs the built program, an API and a worker, as real processes beside
-// servers of its own, and reads from the kernel what each of them takes. It
-// knows the product by its command line and its HTTP answers, and shares no
-// code with it. It only measures: a target that is missed is a figure, and
-// wrong data an error.
+// It runs the built program (an API and a worker) as processes, with a PostgreSQL and an
+// S3 server of its own, and reads from the kernel what each of them uses. It knows the
+// product by its command line and its HTTP answers, and shares no code with it. A missed
+// target is reported; wrong data is an error.
 package bench
 
 import (
@@ -146,7 +145,7 @@ func (f *field) rounds(ctx context.Context, all []*measure) error {
 }
 
 func (f *field) say(format string, args ...any) {
-	// Nobody to tell that nobody can be told.
+	// There is no better place to report that reporting failed.
 	_, _ = fmt.Fprintf(f.opts.Log, format+"\n", args...)
 }
 

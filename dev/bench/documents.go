@@ -3,9 +3,9 @@ package bench
 // The documents of the data set are made by the server: all by arithmetic on
 // the row's number i, so that the same size gives the same data.
 
-// toolsSQL makes what documents are made of. prose is text of a vocabulary as
-// narrow as that of clinical notes, noise stands for what is compressed
-// already. Both are stored so that a slice costs no more than its length.
+// toolsSQL creates the building blocks of documents. prose is text with a vocabulary as
+// narrow as that of clinical notes, noise is data that cannot be compressed. Both are
+// stored uncompressed and out of line, so that reading a slice costs its length.
 const toolsSQL = `
 CREATE TYPE resource_status AS ENUM ('created', 'updated', 'deleted', 'recreated');
 
@@ -108,7 +108,7 @@ const patientSQL = `format('{"active": true, "gender": "%s", "birthDate": "%s", 
   pick('{Vienna,Graz,Linz,Salzburg,Innsbruck}', i, 60), 1000 + below(9000, i, 61), below(3, i, 62), pick('{M,S,D,W}', i, 63), uid('Organization', below(100, i, 64)), uid('Practitioner', below(1000, i, 65)),
   pick('{Adler,Berg,Costa,Dvorak}', i, 66), below(9999999999, i, 67), prose(below(400, i, 68), i))::jsonb`
 
-// Of 1 to 40 results, so that most are stored beside their table.
+// Reports have 1 to 40 results, so most are stored out of line.
 const reportSQL = `format('{"status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": "58410-2", "display": "CBC panel - Blood by Automated count"}]},
   "subject": {"resourceType": "Patient", "id": "%s"}, "effective": {"dateTime": "%s"}, "issued": "%s", "result": [%s], "conclusion": %s}',
   uid('Patient', below(50000, i, 70)), moment(i, 71), moment(i, 72),

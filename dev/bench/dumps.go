@@ -10,7 +10,7 @@ import (
 // dumps.
 const dumpPeak = 64 << 20
 
-// The dumps of a table and of its first tenth tell how the costs grow.
+// The dumps of a table and of its first tenth show how the costs grow.
 const (
 	wholeDump = "$dump"
 	tenthDump = "$dump of a tenth"

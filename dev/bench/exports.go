@@ -116,8 +116,7 @@ type export struct {
 	url   string
 }
 
-// everything names the types of the data set; there are tables beside them that
-// only serve dumps.
+// everything names the types of the data set, without the tables that only serve dumps.
 func everything() string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {

@@ -45,8 +45,7 @@ func openField(ctx context.Context, opts Options) (*field, error) {
 	return f, nil
 }
 
-// The buffers hold the data if the data are not too many, as those of a server
-// made for them would.
+// The shared buffers hold the data up to a limit, as an operator would configure it.
 const (
 	leastBuffers = 128 << 20
 	mostBuffers  = 2 << 30

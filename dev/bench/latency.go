@@ -84,7 +84,7 @@ func (f *field) firstByte(ctx context.Context) (float64, error) {
 	return milliseconds(time.Since(begun)), nil
 }
 
-// A dump that nobody reads ends its query.
+// readersSQL reports whether no query of a dump runs: one whose client is gone ends.
 const readersSQL = `
 SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name LIKE 'sluice%reader%' AND state <> 'idle'`
 

@@ -66,7 +66,7 @@ func version(ctx context.Context, program string, args ...string) string {
 	return string(line)
 }
 
-// lineOf is what a file of /proc says of something; "" where there is none.
+// lineOf returns the value of a name in a file of /proc, or "" if it has none.
 func lineOf(path, name string) string {
 	content, err := os.ReadFile(path)
 	if err != nil {

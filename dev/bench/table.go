@@ -38,10 +38,9 @@ func (r *Report) writeHead(out *strings.Builder) {
 	fmt.Fprintf(out, "jsonb text: %s\n\n", strings.Join(data, "; "))
 }
 
-// writeMeasures writes a line for each measure. Speeds are of jsonb text;
-// processor time is that of Sluice's process, PostgreSQL, the S3 server and the
-// command line, and of all for a GB of jsonb text: where others are at work on
-// the machine it says more than the clock.
+// writeMeasures writes one line per measure. Speeds refer to jsonb text. Processor time
+// is that of Sluice's process, PostgreSQL, the S3 server and the client, and their sum
+// per GB of jsonb text; on a busy machine it is more reliable than elapsed time.
 func (r *Report) writeMeasures(out *strings.Builder) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "measure\truns\tseconds\t±\tMB/s\trows/s\tratio (target)\tCPU s: sluice\tpostgres\ts3\tclient\tall/GB\tpeak MiB (below)")
@@ -98,7 +97,7 @@ func peak(m *Measure) string {
 	return fmt.Sprintf("%.0f (%d)", float64(m.peak())/(1<<20), m.PeakTarget>>20)
 }
 
-// number is "-" for what is none.
+// number formats a value, or "-" if there is none.
 func number(format string, value float64) string {
 	if math.IsNaN(value) {
 		return "-"
@@ -106,7 +105,7 @@ func number(format string, value float64) string {
 	return fmt.Sprintf(format, value)
 }
 
-// writeGrowth compares the dump of a table with that of its tenth.
+// writeGrowth compares the dump of a table with the dump of its first tenth.
 func (r *Report) writeGrowth(out *strings.Builder) {
 	large, little := r.find(wholeDump), r.find(tenthDump)
 	if large == nil || little == nil || little.Rows == 0 {

@@ -19,8 +19,8 @@ const (
 	statChildren = 13 // and 14: the times of children that have ended
 )
 
-// cpuSeconds is the processor time a process has taken, with that of its
-// children, whether they live or have ended.
+// cpuSeconds returns the processor time of a process and all its children, including
+// those that have exited.
 func cpuSeconds(pid int) (float64, error) {
 	own, err := stat(pid)
 	if err != nil {

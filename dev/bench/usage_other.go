@@ -2,8 +2,8 @@
 
 package bench
 
-// Only Linux tells of other processes what a benchmark wants to know. Elsewhere
-// it is left out of the figures.
+// Only Linux reports the resource usage of other processes. Elsewhere the figures lack
+// it.
 
 func cpuSeconds(int) (float64, error) { return 0, nil }
 

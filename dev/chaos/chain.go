@@ -82,9 +82,9 @@ func (f *field) second(ctx context.Context, since string, files map[version]int)
 	return judgeChain(e, end, files, changed, state)
 }
 
-// judgeChain compares: all that the second snapshot showed is in the first files
-// or the second, once in either; the second hold nothing else. That both have a
-// version is no error: who changed while the first began is told twice.
+// judgeChain compares both exports of a chain with the second snapshot: a version that
+// is in neither is lost. A version in both is no error: a resource that changed while
+// the first export began is exported by both.
 func judgeChain(e *export, end stage, first, second map[version]int, state map[version]bool) (o outcome, err error) {
 	o.took, o.generations, o.attempts = time.Since(e.begun), end.generation, end.attempts
 	for v := range state {

@@ -1,11 +1,10 @@
-// Package chaos lets things go wrong while the product exports, and sees whether
-// the files are right all the same.
+// Package chaos injects faults while the product exports, and checks that the files
+// are correct.
 //
-// It runs the built program, an API and some workers, as real processes beside
-// servers of its own, while writers change the data all the time. What the files
-// should hold it asks PostgreSQL, under the same snapshot. It knows the product
-// by its command line, its HTTP answers and its tables, and shares no code with
-// it.
+// It runs the built program (an API and some workers) as processes, with a PostgreSQL
+// and an S3 server of its own, while writers change the data. The expected files come
+// from PostgreSQL under the same snapshot. It knows the product by its command line, its
+// HTTP answers and its tables, and shares no code with it.
 package chaos
 
 import (

@@ -115,8 +115,8 @@ const holderSQL = `
 SELECT a.pid, a.usename FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'virtualxid' AND l.virtualxid = $1`
 
-// holder returns the session that holds the export's snapshot and its worker.
-// The name of a snapshot begins with that of the transaction that exported it.
+// holder returns the session that holds the export's snapshot, and the worker of that
+// session. The name of a snapshot begins with the transaction that exported it.
 func (e *export) holder(ctx context.Context) (pid int, worker *service, err error) {
 	var name string
 	err = until(ctx, readyPatience, "the snapshot's holder", func(ctx context.Context) (bool, error) {

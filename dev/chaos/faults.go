@@ -167,8 +167,8 @@ func pauseReader(ctx context.Context, e *export) error {
 	return e.pause(ctx, worker)
 }
 
-// pause stops a worker until others have taken over what it held, and wakes it
-// up then. That nobody takes over is an error.
+// pause stops a worker until others have taken over its work, and then resumes it. It
+// fails if no worker takes over.
 func (e *export) pause(ctx context.Context, worker *service) error {
 	before, err := e.stage(ctx)
 	if err != nil {

@@ -152,8 +152,8 @@ func (f *field) untilReady(ctx context.Context) error {
 	})
 }
 
-// revive starts the processes that are not there. The error names those that
-// ended though nobody told them to.
+// revive starts the processes that are not running. The error names those that exited
+// without being stopped.
 func (f *field) revive() error {
 	var errs []error
 	for _, s := range append([]*service{f.api}, f.workers...) {
@@ -225,8 +225,8 @@ func (f *field) ask(ctx context.Context, method, url string) (*http.Response, er
 	return http.DefaultClient.Do(request)
 }
 
-// until asks again and again until the answer is yes. An error counts as no:
-// a server may be away; it is told when patience is at its end.
+// until polls check until it reports true or patience is over. An error counts as false,
+// since a server may be down; the last one is part of the error of until.
 func until(ctx context.Context, patience time.Duration, what string, check func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -31,9 +31,9 @@ type manifest struct {
 	Error   []json.RawMessage `json:"error"`
 }
 
-// readFiles reads an export as its client would: the manifest, then all files.
-// It returns how often each version is there. Counts and checksums that are not
-// as told are errors, and so is an object that the manifest does not name.
+// readFiles reads an export as a client does: the manifest, then all files. It returns
+// how often each version occurs. A count or checksum that differs from the manifest is
+// an error, and so is an object that the manifest does not name.
 func (f *field) readFiles(ctx context.Context, id string) (manifest, map[version]int, error) {
 	var m manifest
 	answer, err := f.ask(ctx, http.MethodGet, f.statusURL(id))

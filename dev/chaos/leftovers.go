@@ -42,8 +42,8 @@ func (f *field) untilClean(ctx context.Context) error {
 	return err
 }
 
-// sweep removes what was left in the bucket, so that it is not told again of the
-// next run.
+// sweep removes what a run has left in the bucket, so that the next run does not report
+// it again.
 func (f *field) sweep(ctx context.Context) error {
 	for upload := range f.objects.ListIncompleteUploads(ctx, stand.Bucket, "", true) {
 		if upload.Err != nil {

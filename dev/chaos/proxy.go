@@ -13,8 +13,8 @@ import (
 
 // weather is how the object store behaves towards the product.
 type weather struct {
-	// delay comes before each answer. It also gives an export a middle: on one
-	// machine the store would else answer before a fault can strike.
+	// delay precedes each answer. It also makes exports last long enough for a fault to
+	// strike while they run.
 	delay time.Duration
 	// refuse answers every request with 503 SlowDown, as an overloaded store.
 	refuse bool
@@ -52,7 +52,7 @@ func startProxy(ctx context.Context, target string) (*proxy, error) {
 			r.Out.Host = r.In.Host // it is signed
 		},
 		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
-		// A store that is down does not answer 502: there is nobody.
+		// A store that is down resets connections; it does not answer 502.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	p.server = &http.Server{Handler: p.handler(pass), ReadHeaderTimeout: time.Minute}

@@ -23,7 +23,7 @@ type service struct {
 	ended   bool // by kill or stop
 }
 
-// start starts the process, which must not run. Its log goes on.
+// start starts the process, which must not be running, and appends to its log.
 func (s *service) start() error {
 	log, err := process.OpenLog(s.log)
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *service) start() error {
 	return err
 }
 
-// runs tells whether the process is there.
+// runs reports whether the process is running.
 func (s *service) runs() bool {
 	if s.child == nil {
 		return false
@@ -69,7 +69,7 @@ func (s *service) stop() error {
 	return nil
 }
 
-// restart ends the process by SIGTERM and starts it anew.
+// restart ends the process by SIGTERM and starts it again.
 func (s *service) restart() error {
 	if s.runs() {
 		if err := s.stop(); err != nil {

@@ -16,9 +16,9 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/stand"
 )
 
-// standbyMargin is what the product is told that a transaction lasts at most:
-// longer than those of the writers and the late one, and shorter than the data
-// are old, so that a chained export has not all of them.
+// standbyMargin is the longest duration of a transaction that the product assumes:
+// longer than those of the writers and of the late one, and shorter than the age of the
+// data, so that a chained export does not contain everything.
 const standbyMargin = "SLUICE_SOURCE_COMMIT_MARGIN=20s"
 
 // An export dates back by the margin at least, counted from when its snapshot
@@ -47,9 +47,8 @@ func (f *field) chainOnStandby(ctx context.Context) (outcome, error) {
 	})
 }
 
-// conflictOnStandby has the standby end all sessions that still see what the
-// primary has removed, once, in the middle of an export. The product has to
-// begin it anew.
+// conflictOnStandby makes the standby end all sessions that still see rows removed on
+// the primary, once, in the middle of an export. The export has to restart.
 func (f *field) conflictOnStandby(ctx context.Context) (o outcome, err error) {
 	// Slow, so that there is a middle.
 	settings := []string{standbyMargin, "SLUICE_READ_RATE=256KiB"}

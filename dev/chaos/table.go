@@ -14,7 +14,7 @@ type Table []Row
 // Row sums up the runs under one fault.
 type Row struct {
 	Name string
-	// Runs is their number; Broken that of those in which anything was wrong.
+	// Runs is the number of runs; Broken is the number of runs with an error.
 	Runs, Broken int
 	// Lost, Doubled and Foreign count the versions that are missing in the
 	// files, there more than once, and there though the snapshot has them not.

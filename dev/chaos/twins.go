@@ -30,7 +30,7 @@ INSERT INTO device (id, txid, status, resource)
 SELECT 'a-' || n, nextval('transaction_id_seq'), 'created', jsonb_build_object('implicitRules', 'urn:x:' || repeat(md5(n::text), 25))
 FROM generate_series(1, %d) n`
 
-	// exchangeSQL exchanges those of some pairs.
+	// exchangeSQL exchanges the values of some pairs.
 	exchangeSQL = `
 WITH gone AS (DELETE FROM device WHERE id = ANY ($1) RETURNING *)
 INSERT INTO device SELECT translate(left(id, 1), 'ab', 'ba') || substr(id, 2), nextval('transaction_id_seq'), now(), cts, resource_type, 'updated', resource FROM gone`
@@ -87,7 +87,7 @@ func (f *field) dumpTwins(ctx context.Context) (o outcome, err error) {
 	return o, err
 }
 
-// makeTwins makes the table, anew if it is there.
+// makeTwins creates the table, and replaces it if it exists.
 func (f *field) makeTwins(ctx context.Context) error {
 	if _, err := f.db.Exec(ctx, fmt.Sprintf(twinsSQL, twinCount), pgx.QueryExecModeSimpleProtocol); err != nil {
 		return fmt.Errorf("make pairs: %w", err)

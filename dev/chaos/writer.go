@@ -55,8 +55,8 @@ func write(ctx context.Context, db *pgxpool.Pool) {
 	}
 }
 
-// writeSome changes some resources that no other writer touches, so that a late
-// one holds up nobody.
+// writeSome changes some resources that no other writer touches, so that a late writer
+// blocks no other.
 func writeSome(ctx context.Context, tx pgx.Tx, writer int) error {
 	for range 1 + rand.N(5) {
 		kind := kinds[rand.N(len(kinds))]

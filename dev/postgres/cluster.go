@@ -28,8 +28,8 @@ func Major(dataDir string) int {
 	return major
 }
 
-// initialize makes a cluster in dataDir. An interrupted attempt leaves nothing
-// that looks like a cluster: it is made beside and renamed when it is whole.
+// initialize creates a cluster in dataDir. It is created in another directory and renamed
+// when it is complete, so that an interrupted attempt leaves no partial cluster.
 func initialize(ctx context.Context, opts Options, log *os.File) error {
 	fresh := opts.DataDir + ".new"
 	if err := os.RemoveAll(fresh); err != nil {

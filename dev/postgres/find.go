@@ -44,8 +44,8 @@ var usualPlaces = []string{
 	"/home/linuxbrew/.linuxbrew/opt/postgresql*/bin", // Homebrew on Linux
 }
 
-// Find lists the usable installations: the one PG_BINDIR names alone, when it
-// is set, else all it can find, the newest first. None is ErrNotFound.
+// Find lists the usable installations, the newest first; if PG_BINDIR is set, only that
+// one. ErrNotFound if there is none.
 func Find(ctx context.Context) ([]Installation, error) {
 	if dir := os.Getenv("PG_BINDIR"); dir != "" {
 		found, err := inspect(ctx, dir)
@@ -72,7 +72,7 @@ func Find(ctx context.Context) ([]Installation, error) {
 func candidates(ctx context.Context) []string {
 	var dirs []string
 	if path, err := exec.LookPath("postgres"); err == nil {
-		// A link on PATH stands for the folder it leads to.
+		// Resolve links on PATH.
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			dirs = append(dirs, filepath.Dir(real))
 		}

@@ -11,9 +11,8 @@ import (
 	"strings"
 )
 
-// FindOrInstall finds PostgreSQL and, where there is none, installs it with
-// apt-get if this process is root and apt-get exists. It says on log that it
-// does so.
+// FindOrInstall finds PostgreSQL. If there is none, this process is root and apt-get
+// exists, it installs PostgreSQL and writes that to log.
 func FindOrInstall(ctx context.Context, log io.Writer) ([]Installation, error) {
 	found, err := Find(ctx)
 	if !errors.Is(err, ErrNotFound) {
@@ -30,8 +29,8 @@ func FindOrInstall(ctx context.Context, log io.Writer) ([]Installation, error) {
 	return Find(ctx)
 }
 
-// install asks Debian's packages for the server alone: without this setting
-// they would also make and start a cluster on port 5432.
+// install installs the server from Debian's packages. The setting keeps them from
+// creating and starting a cluster on port 5432.
 func install(ctx context.Context, apt string) error {
 	const settings = "/etc/postgresql-common/createcluster.d/sluice-stand.conf"
 	if err := os.MkdirAll(filepath.Dir(settings), 0o755); err != nil {

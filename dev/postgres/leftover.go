@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// removeLeftover ends the server that a killed stand may have left running on
-// this data directory, and removes the pid file of one that is gone. The
-// caller holds the stand's lock, so nobody else's server can be meant.
+// removeLeftover stops a server on this data directory that a killed stand has left
+// running, and removes the pid file of one that has exited. The caller holds the stand's
+// lock, so it cannot be the server of another stand.
 //
-// PostgreSQL itself only looks whether some process has the old number, and in
-// a container, where numbers are few, the wrong one often has it.
+// PostgreSQL itself only checks whether some process has the recorded pid; in a
+// container, where pids are small, an unrelated process often has it.
 func removeLeftover(ctx context.Context, opts Options) error {
 	path := filepath.Join(opts.DataDir, "postmaster.pid")
 	content, err := os.ReadFile(path)
@@ -67,8 +67,8 @@ func remove(path string) error {
 	return nil
 }
 
-// end asks for a fast shutdown and waits for it. The process is no child of
-// ours, so nothing tells us of its end.
+// end requests a fast shutdown and polls until the process has exited: it is not a child
+// of this process.
 func end(ctx context.Context, pid int, dataDir string) error {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/process"
 )
 
-// Owner is the account the server has to run under: nil, for the own one, or,
-// for root, whom PostgreSQL refuses, the user postgres, else nobody.
+// Owner returns the account that the server has to run under: nil for the current one
+// or, since PostgreSQL refuses to run as root, postgres or nobody.
 func Owner() (*process.User, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -20,8 +20,8 @@ const (
 	// startPatience is how long a server may take until it answers: after a
 	// crash it first replays its log.
 	startPatience = 2 * time.Minute
-	// retryPatience is how long the remains of a killed server, or a port that
-	// somebody took in the meantime, may stand in the way.
+	// retryPatience is how long Start retries while a killed server still shuts down or
+	// another process has the port.
 	retryPatience = 20 * time.Second
 	retryPause    = 200 * time.Millisecond
 	stopPatience  = 30 * time.Second
@@ -45,8 +45,8 @@ type Options struct {
 	Owner *process.User
 	// Throwaway trades the safety of the data for speed.
 	Throwaway bool
-	// Settings are more of the server's settings, name=value; they win over
-	// those of this package.
+	// Settings are additional server settings (name=value). They override those of this
+	// package.
 	Settings []string
 }
 
@@ -59,9 +59,9 @@ type Server struct {
 	opts  Options
 }
 
-// Start makes the cluster when there is none, starts the server and returns
-// when it has answered a query. The error of a server that did not start ends
-// with the last lines of its log.
+// Start creates the cluster if there is none, starts the server and returns when it has
+// answered a query. If the server does not start, the error ends with the last lines of
+// its log.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	log, err := process.OpenLog(opts.LogFile)
 	if err != nil {
@@ -89,7 +89,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		if !passing(last) || time.Now().After(deadline) {
 			return nil, fmt.Errorf("PostgreSQL did not start: %w; its last words in %s:\n%s", err, opts.LogFile, last)
 		}
-		// What stands in the way ends without telling anybody.
+		// Poll: the end of the other process causes no event.
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/process"
 )
 
-// standbySettings are what an operator sets who reads from a standby: what its
-// readers see is kept on the primary.
+// standbySettings are what an operator of a standby for reading sets: the primary keeps
+// the rows that its readers see.
 const standbySettings = `
 hot_standby_feedback = on
 wal_receiver_status_interval = 1s

@@ -4,8 +4,8 @@ package process
 
 import "syscall"
 
-// Only Linux tells a child of its parent's death. Elsewhere the next start
-// finds what a killed stand left behind and stops it.
+// Only Linux signals a child when its parent dies. On other systems the next start finds
+// the processes of a killed stand and stops them.
 func setDeathSignal(*syscall.SysProcAttr, syscall.Signal) {}
 
 // EndWithParent does nothing where the kernel has no such service.

@@ -18,8 +18,8 @@ func OpenLog(path string) (*os.File, error) {
 	return file, nil
 }
 
-// Tail returns the last lines of the part of a log file that begins at byte
-// from, indented for showing them below a sentence; "" when there are none.
+// Tail returns the last lines of a log file, starting at byte offset from, indented so
+// that they can be shown below a message; "" if there are none.
 func Tail(path string, from int64, lines int) string {
 	file, err := os.Open(path)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// FreePort returns a port of 127.0.0.1 nobody listens on: the wanted one when
-// it is free, else another. It may be taken again before the caller uses it.
+// FreePort returns a free port of 127.0.0.1: the wanted one if possible. Another process
+// may take it before the caller uses it.
 func FreePort(wanted int) (int, error) {
 	if wanted != 0 {
 		if port, err := listen(wanted); err == nil {

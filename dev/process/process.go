@@ -119,7 +119,7 @@ func (c *Child) CPU() time.Duration {
 // Signal sends the child, not its group, a signal; a child that has ended
 // takes none.
 func (c *Child) Signal(signal syscall.Signal) {
-	// The only error is that the child is gone, which Done tells.
+	// The only possible error is that the child has exited, which Done reports.
 	_ = c.cmd.Process.Signal(signal)
 }
 

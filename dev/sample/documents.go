@@ -29,7 +29,7 @@ func documentReference(g *gen, res object) {
 	res["context"] = context
 }
 
-// provenance tells who made one of the patient's records.
+// provenance names the author of one of the patient's records.
 func provenance(g *gen, res object) {
 	about := pick(g, "Observation", "Condition", "Procedure", "Patient")
 	target := g.ref("Patient", g.patient)

@@ -34,8 +34,8 @@ func (g *gen) visit(resourceType string) (int, time.Time) {
 	return -1, encounterStart(g.i)
 }
 
-// ofPatient chooses a resource of a type that belongs to the same patient; -1
-// when there is none.
+// ofPatient chooses a resource of a type of the same patient, or returns -1 if the
+// patient has none.
 func (g *gen) ofPatient(resourceType string) int {
 	patients := g.counts["Patient"]
 	owned := (g.counts[resourceType] - g.patient + patients - 1) / patients

@@ -85,8 +85,8 @@ func (g *gen) bloodPressure(res object) {
 	}
 }
 
-// otherValue gives the observation a value of one of the ten types beside
-// Quantity, or none with a reason.
+// otherValue gives the observation a value of one of the ten types other than Quantity,
+// or a reason for its absence.
 func (g *gen) otherValue(res object) {
 	res["code"] = code{loinc, "8716-3", "Vital signs"}.concept()
 	switch g.IntN(11) {

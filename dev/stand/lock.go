@@ -28,7 +28,8 @@ func (e *RunningError) Error() string {
 	return fmt.Sprintf("the stand of this folder is already running (process %d): stop that one first", e.PID)
 }
 
-// takeLock locks a folder, or says with a RunningError who has it.
+// takeLock locks a directory. If another stand has locked it, the error is a
+// RunningError.
 func takeLock(dir string) (*lock, error) {
 	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

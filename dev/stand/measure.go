@@ -2,7 +2,7 @@ package stand
 
 import "context"
 
-// What one wants of a stand to measure in it.
+// Accessors for benchmarks.
 
 // PostgresPID is the process id of PostgreSQL, the parent of its sessions.
 func (s *Stand) PostgresPID() int { return s.postgres.PID() }

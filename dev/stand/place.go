@@ -65,8 +65,8 @@ func makeOwn(dir string) error {
 	return nil
 }
 
-// temporaryPlace makes the folder of a throw-away stand in the first place for
-// temporary files that PostgreSQL can reach.
+// temporaryPlace creates the directory of a temporary stand in the first directory for
+// temporary files that PostgreSQL can access.
 func temporaryPlace(owner *process.User) (string, error) {
 	for _, parent := range temporaryParents() {
 		if !postgres.Passable(parent, owner) {
@@ -86,8 +86,8 @@ func temporaryPlace(owner *process.User) (string, error) {
 
 func temporaryParents() []string { return []string{os.TempDir(), "/tmp", "/var/tmp"} }
 
-// sweep removes the folders of throw-away stands that were killed: the ones
-// whose lock nobody holds. Another user's are left to that user.
+// sweep removes the directories of temporary stands that were killed, recognized by
+// their free lock. It leaves those of other users.
 func sweep() {
 	for _, parent := range temporaryParents() {
 		dirs, err := filepath.Glob(filepath.Join(parent, temporaryPattern+"*"))

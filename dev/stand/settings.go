@@ -26,8 +26,8 @@ func (s *Stand) TestSettings() []string {
 	}
 }
 
-// Sample is the number of resources of the sample data; 0 when there are none
-// or not all.
+// Sample returns the number of resources of the sample data; 0 if there is none or if it
+// is incomplete.
 func (s *Stand) Sample() int { return s.state.Sample }
 
 // SetSample notes that the sample data are whole.

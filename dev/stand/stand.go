@@ -39,7 +39,7 @@ type Options struct {
 	Log io.Writer
 }
 
-// Stand is a running stand. Nobody else runs one on its folder.
+// Stand is a running stand. It has its directory locked.
 type Stand struct {
 	// Dir is its folder.
 	Dir string
@@ -104,7 +104,7 @@ func (s *Stand) start(ctx context.Context, installations []postgres.Installation
 		return err
 	}
 	for _, server := range []string{"postgres", "s3"} {
-		// A log tells of this start alone. That there is none yet is fine.
+		// A log is of one start only. The file may not exist yet.
 		_ = os.Remove(s.LogFile(server))
 	}
 	if s.postgres, err = s.startPostgres(ctx, installation, owner); err != nil {
@@ -150,9 +150,9 @@ func (s *Stand) startPostgres(ctx context.Context, installation postgres.Install
 	return server, nil
 }
 
-// choose picks the installation that made the cluster, which no other major
-// version can read, or the newest. A cluster without its PostgreSQL is made
-// anew.
+// choose returns the installation that created the cluster, since no other major version
+// can read it, or the newest for a new cluster. If that installation is gone, the cluster
+// is created again.
 func (s *Stand) choose(installations []postgres.Installation) (postgres.Installation, error) {
 	major := postgres.Major(s.dataDir())
 	if major == 0 {
@@ -180,7 +180,7 @@ func (s *Stand) dataDir() string { return filepath.Join(s.Dir, "postgres") }
 // LogFile is where the output of a part of the stand goes.
 func (s *Stand) LogFile(part string) string { return filepath.Join(s.Dir, part+".log") }
 
-// Broken is closed when a server has ended though nobody stopped it.
+// Broken is closed when a server has exited without being stopped.
 func (s *Stand) Broken() <-chan struct{} {
 	broken := make(chan struct{})
 	go func() {

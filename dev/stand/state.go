@@ -14,8 +14,8 @@ const stateName = "state.json"
 
 // state is what a stand remembers from one start to the next.
 type state struct {
-	// PostgresPort and S3Port are kept while they are free, so that what a
-	// user wrote down goes on working.
+	// PostgresPort and S3Port are used again as long as they are free, so that URLs that a
+	// user has copied stay valid.
 	PostgresPort int `json:"postgresPort"`
 	S3Port       int `json:"s3Port"`
 	// The credentials are made once, at random.
@@ -43,7 +43,7 @@ func readState(dir string) (state, error) {
 	return known, nil
 }
 
-// write puts the state beside and renames it, so that it is never half there.
+// write replaces the state file atomically, by renaming a temporary file.
 func (s state) write(dir string) error {
 	content, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

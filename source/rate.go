@@ -1,0 +1,58 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// rateBurst is how much unused time all scans together may make up for.
+	rateBurst = 100 * time.Millisecond
+
+	// rateGrain is how much time's worth of bytes a scan takes from the limiter at
+	// once: short enough to be smooth, long enough that small rows cost nothing.
+	rateGrain = 20 * time.Millisecond
+)
+
+// newRateLimiter returns a limiter of bytes per second, or nil for no limit. It
+// slows the server down, too: the server cannot send what is not received.
+func newRateLimiter(perSecond int64) *rate.Limiter {
+	if perSecond <= 0 {
+		return nil
+	}
+	burst := max(int(rateBurst.Seconds()*float64(perSecond)), 1)
+	return rate.NewLimiter(rate.Limit(perSecond), burst)
+}
+
+// meter counts the bytes that a scan has read and not yet taken from the limiter.
+type meter struct {
+	limiter *rate.Limiter // nil: no limit
+	bytes   int
+}
+
+// add counts the bytes of a row.
+func (m *meter) add(bytes int) {
+	if m.limiter != nil {
+		m.bytes += bytes
+	}
+}
+
+// isDue reports whether the scan has to wait before it reads on.
+func (m *meter) isDue() bool {
+	return m.limiter != nil && float64(m.bytes) > rateGrain.Seconds()*float64(m.limiter.Limit())
+}
+
+// wait waits until the bytes counted so far are within the limit.
+func (m *meter) wait(ctx context.Context) error {
+	for m.bytes > 0 {
+		step := min(m.bytes, m.limiter.Burst())
+		if err := m.limiter.WaitN(ctx, step); err != nil {
+			return fmt.Errorf("source: wait for the read rate: %w", err)
+		}
+		m.bytes -= step
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/time/rate"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
+)
+
+// Rows are the rows of a scan, in no particular order, as the server sends them:
+//
+//	for rows.Next() {
+//		row := rows.Row()
+//	}
+//	return rows.Err()
+//
+// Memory does not grow with their number. Rows must be closed; they close
+// themselves when Next returns false. Only Cancel and Context are safe for
+// concurrent use.
+type Rows struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	scan    Scan
+	suffix  sqltext.Fragment // of the statement
+	ranges  <-chan PageRange // those to read
+	limiter *rate.Limiter
+
+	conn     *connection
+	release  func()        // releases the connection, if the Rows own it
+	detach   func() bool   // ends the watch of the connection
+	parallel *ParallelScan // to join at the first Next, if it is not nil
+
+	cursor *cursor
+	row    Row
+	err    error
+	closed bool
+}
+
+// newRows returns the rows of a scan that has no connection yet.
+func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
+	one := make(chan PageRange, 1)
+	one <- scan.Pages
+	close(one)
+	r := &Rows{scan: scan, ranges: one, limiter: limiter}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	return r
+}
+
+// attach sets the connection to read on. When the connection has to give way, the
+// scan is cancelled.
+func (r *Rows) attach(conn *connection, release func()) {
+	r.conn, r.release = conn, release
+	r.detach = context.AfterFunc(conn.ctx, func() {
+		if cause := context.Cause(conn.ctx); errors.Is(cause, ErrInTheWay) {
+			r.cancel(cause)
+		}
+	})
+}
+
+// Next advances to the next row and reports whether there is one. It returns
+// false at the end of the rows and after an error.
+func (r *Rows) Next() bool {
+	for !r.closed {
+		if r.cursor == nil && !r.begin() {
+			r.close()
+			return false
+		}
+		if r.cursor.next() {
+			if r.err = r.row.decode(&r.scan.Table, r.cursor.values()); r.err != nil {
+				r.err = fmt.Errorf("source: %w", r.err)
+				r.close()
+				return false
+			}
+			r.cursor.meter.add(len(r.row.Resource))
+			return true
+		}
+		err := r.cursor.close()
+		r.cursor = nil
+		if err != nil {
+			r.err = r.explain(err)
+			r.close()
+		}
+	}
+	return false
+}
+
+// begin starts to read the next range, if there is one.
+func (r *Rows) begin() bool {
+	if r.parallel != nil && r.conn == nil && !r.parallel.join(r) {
+		return false
+	}
+	pages, ok := <-r.ranges
+	if !ok {
+		if r.parallel != nil {
+			r.parallel.stopOpening()
+		}
+		return false
+	}
+	r.scan.Pages = pages
+	q := query{relation: quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(), r.suffix)}
+	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(r.scan.Table, fields) }
+	r.cursor = q.start(r.ctx, r.conn.pg(), r.limiter)
+	return true
+}
+
+// Row returns the current row. It and its bytes are valid until the next call of
+// Next or Close.
+func (r *Rows) Row() *Row { return &r.row }
+
+// Err returns the error that ended the rows, if any. It is ErrInTheWay if the scan
+// blocked another session for Config.GiveWay.
+func (r *Rows) Err() error { return r.err }
+
+// Context returns the context of the scan. It ends when the scan is cancelled, and
+// with the cause ErrInTheWay when the scan blocked another session for
+// Config.GiveWay, even while the consumer is not in Next.
+func (r *Rows) Context() context.Context { return r.ctx }
+
+// Cancel makes Next return false soon, by cancelling the query in the server; if
+// the rows had not ended, Err then returns an error. It cancels all readers of a
+// ParallelScan.
+func (r *Rows) Cancel() { r.cancel(nil) }
+
+// Close ends the scan. If there are more rows, the query in the server is
+// cancelled and the connection closed, for which Close waits some seconds at most.
+func (r *Rows) Close() {
+	r.cancel(nil)
+	if !r.closed {
+		r.close()
+	}
+}
+
+func (r *Rows) close() {
+	r.closed = true
+	if r.cursor != nil {
+		_ = r.cursor.close() // ended before its end
+		r.cursor = nil
+	}
+	if r.detach != nil {
+		r.detach()
+	}
+	if r.release != nil {
+		r.release()
+	}
+}
+
+// explain adds to an error that the scan has given way, if it has.
+func (r *Rows) explain(err error) error {
+	return explainGiveWay(r.ctx, r.conn.explain(err))
+}

@@ -1,0 +1,97 @@
+package bypatient
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// indexReader reads a section of an index.
+type indexReader struct {
+	in        *bufio.Reader
+	relations int
+	key       []byte
+	hasKey    bool
+}
+
+// newIndexReader returns an indexReader of the section that r reads, whose rows lie
+// in so many relations.
+func newIndexReader(r io.Reader, relations int) *indexReader {
+	return &indexReader{in: bufio.NewReaderSize(r, 64<<10), relations: relations}
+}
+
+// next returns the next row, or io.EOF after the last. The error is errBrokenIndex if
+// r is not a section, or ends too early.
+func (r *indexReader) next() (indexRow, error) {
+	mark, err := r.in.ReadByte()
+	if err != nil {
+		return indexRow{}, broken(err)
+	}
+	first := mark == markKey
+	if first {
+		if mark, err = r.readKey(); err != nil {
+			return indexRow{}, broken(err)
+		}
+	}
+	switch {
+	case mark == markEnd && !first:
+		return indexRow{}, io.EOF
+	case mark != markRow || !r.hasKey || r.relations < 1:
+		return indexRow{}, errBrokenIndex
+	}
+	row := indexRow{first: first, key: r.key}
+	relation, err1 := r.number(uint64(r.relations) - 1)
+	block, err2 := r.number(math.MaxUint32)
+	offset, err3 := r.number(math.MaxUint16)
+	size, err4 := r.number(math.MaxInt64)
+	row.place = source.RowAddress{Relation: int(relation), TID: source.TID{Page: uint32(block), Offset: uint16(offset)}}
+	row.bytes = int64(size)
+	return row, broken(errors.Join(err1, err2, err3, err4))
+}
+
+// readKey reads a key and the mark after it.
+func (r *indexReader) readKey() (mark byte, err error) {
+	length, err := r.number(maxKeyBytes)
+	if err != nil {
+		return 0, err
+	}
+	r.key, r.hasKey = r.key[:0], true
+	for left := int(length); left > 0; { // a wrong length must not allocate memory
+		n := min(left, r.in.Size())
+		bytes, err := r.in.Peek(n)
+		if err != nil {
+			return 0, err
+		}
+		r.key = append(r.key, bytes...)
+		if _, err := r.in.Discard(n); err != nil {
+			return 0, err
+		}
+		left -= n
+	}
+	return r.in.ReadByte()
+}
+
+// number reads a number of at most max.
+func (r *indexReader) number(max uint64) (uint64, error) {
+	n, err := binary.ReadUvarint(r.in)
+	if err == nil && n > max {
+		err = errBrokenIndex
+	}
+	return n, err
+}
+
+// broken returns errBrokenIndex for the error of a section that is cut short.
+func broken(err error) error {
+	switch {
+	case err == nil || errors.Is(err, errBrokenIndex):
+		return err
+	case errors.Is(err, io.EOF): // which would mean that the section is complete
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%w: %w", errBrokenIndex, err)
+}

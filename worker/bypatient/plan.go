@@ -1,0 +1,155 @@
+// Package bypatient is exports organized by patient: files that hold patient blocks,
+// one for each patient with the resources in its compartment (Bulk Data 3.0.0, "Bulk
+// Data Output File Organization").
+//
+// The plan finds the rows of all patients in one pass over the tables, in which
+// PostgreSQL sorts their addresses, and writes them to an index in the object store.
+// Each part reads a section of the index, and only its own rows.
+package bypatient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/google/uuid"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/worker/plan"
+)
+
+// fileName begins the names of files of patient blocks. No resource type has a
+// hyphen.
+const fileName = "Patient-organized"
+
+// indexKey returns the key of the export's index. It is deleted when the export ends.
+func indexKey(id uuid.UUID) string { return id.String() + "/blocks.index" }
+
+// part is the persisted plan of a part.
+type part struct {
+	// Section is that of the index, whose rows lie in Relations.
+	Section   indexSection
+	IndexETag string
+	Relations []source.Relation
+
+	// Outcomes say what is in no patient block. They are stored with the first part.
+	Outcomes []fhir.OutcomeIssue `json:",omitempty"`
+}
+
+// Planner plans the parts.
+type Planner struct {
+	Bucket *storage.Bucket
+	Source *source.Source
+}
+
+var _ plan.Kind = (*Planner)(nil)
+
+// Plan writes the index and returns a part for each of its sections.
+func (p *Planner) Plan(ctx context.Context, scope *plan.Scope) ([]jobs.PlannedPart, []jobs.Warning, error) {
+	keyed, err := compartments(ctx, scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	omitted := newOmitted(scope, keyed)
+	var index storage.Object
+	var sections []indexSection
+	err = scope.Snapshot.While(ctx, func(ctx context.Context) (err error) {
+		index, sections, err = p.writeIndex(ctx, scope, keyed, omitted)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	parts, err := planParts(scope.Export.ID, index, sections, keyed, omitted.outcomes())
+	return parts, nil, err
+}
+
+// writeIndex writes the index of the export.
+func (p *Planner) writeIndex(ctx context.Context, scope *plan.Scope, keyed source.KeyScan, omitted *omitted) (storage.Object, []indexSection, error) {
+	reader, err := p.Source.OpenReader(ctx, scope.Snapshot.ID)
+	if err != nil {
+		return storage.Object{}, nil, err
+	}
+	defer reader.Close(ctx)
+
+	var total int64
+	for _, table := range scope.Tables {
+		total += table.Bytes
+	}
+	target := scope.Sizes.Target(total)
+	var sections []indexSection
+	key := indexKey(scope.Export.ID)
+	err = upload(ctx, p.Bucket, key, func(to io.Writer) error {
+		index := newIndexWriter(to, target)
+		err := reader.ScanKeys(ctx, keyed, func(row *source.KeyedRow) error {
+			if row.Key == nil {
+				omitted.add(row)
+				return nil
+			}
+			return index.add(row.Key, source.RowAddress{Relation: row.Relation, TID: row.TID}, row.Bytes)
+		})
+		if err != nil {
+			return err
+		}
+		sections, err = index.finish()
+		return err
+	})
+	if err != nil {
+		return storage.Object{}, nil, err
+	}
+	index, err := p.Bucket.Stat(ctx, key)
+	return index, sections, err
+}
+
+// errUploadEnded ends writing to an upload that has ended.
+var errUploadEnded = errors.New("the upload has ended")
+
+// upload stores what write writes.
+func upload(ctx context.Context, bucket *storage.Bucket, key string, write func(io.Writer) error) error {
+	reader, writer := io.Pipe()
+	uploaded := make(chan error, 1)
+	go func() {
+		_, err := bucket.Upload(ctx, key, reader)
+		_ = reader.CloseWithError(err)
+		uploaded <- err
+	}()
+	defer func() { _ = writer.CloseWithError(errUploadEnded) }() // if write panics
+	err := write(writer)
+	_ = writer.CloseWithError(err) // nil is the end
+	if uploadErr := <-uploaded; uploadErr != nil {
+		return uploadErr // which wraps err, or is its cause
+	}
+	return err
+}
+
+// planParts returns a part for each section. The first has the outcomes.
+func planParts(id uuid.UUID, index storage.Object, sections []indexSection, keyed source.KeyScan, outcomes []fhir.OutcomeIssue) ([]jobs.PlannedPart, error) {
+	if len(sections) == 0 && len(outcomes) > 0 {
+		sections = []indexSection{{}}
+	}
+	planned := part{IndexETag: index.ETag, Outcomes: outcomes}
+	for _, k := range keyed.Relations {
+		planned.Relations = append(planned.Relations, k.Relation)
+	}
+	parts := make([]jobs.PlannedPart, len(sections))
+	for i, section := range sections {
+		planned.Section = section
+		document, err := json.Marshal(planned)
+		if err != nil {
+			return nil, fmt.Errorf("plan patient blocks: %w", err)
+		}
+		planned.Outcomes = nil
+		parts[i] = jobs.PlannedPart{
+			Kind:      jobs.Blocks,
+			Scan:      document,
+			ObjectKey: plan.ObjectKey(id, fileName, i+1),
+			Bytes:     section.Bytes,
+		}
+	}
+	return parts, nil
+}

@@ -1,0 +1,96 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// resources plans parts that read a page range of a table each.
+type resources struct{}
+
+// resourcesPart is the persisted plan of such a part.
+type resourcesPart struct {
+	Table source.Table
+	Pages source.PageRange
+
+	Referenced Referenced
+}
+
+// Plan returns the parts of every table.
+func (resources) Plan(ctx context.Context, scope *Scope) ([]jobs.PlannedPart, []jobs.Warning, error) {
+	tables, err := scope.narrow(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	sizes := scope.Sizes
+	if scope.Selection.Patients.Group != nil {
+		sizes.floor = minGroupBytes
+	}
+	parts, err := divide(scope.Export.ID, tables, scope.Selection.referenced, sizes)
+	return parts, nil, err
+}
+
+// narrow returns the tables with the members and sizes that the selection's scans
+// will read.
+func (scope *Scope) narrow(ctx context.Context) ([]source.Table, error) {
+	tables := make([]source.Table, len(scope.Tables))
+	for i, table := range scope.Tables {
+		if table.Type == provenanceType && scope.Export.Request.Associated == jobs.LatestAssociated {
+			table = readWhole(table)
+		}
+		scan, err := scope.Selection.Scan(table)
+		if err != nil {
+			return nil, err
+		}
+		if tables[i], err = scope.Snapshot.PlanIndexes(ctx, scan); err != nil {
+			return nil, &source.TableError{Type: table.Type, Err: err}
+		}
+	}
+	return tables, nil
+}
+
+// divide divides tables into parts. Where the client wants files of a minimum size,
+// no part is smaller than that takes, unless its table is.
+func divide(exportID uuid.UUID, tables []source.Table, referenced Referenced, sizes Sizes) ([]jobs.PlannedPart, error) {
+	var total int64
+	for _, table := range tables {
+		total += table.Bytes
+	}
+	target := max(sizes.Target(total), 2*sizes.min) // a range has at least half of the target
+
+	var parts []jobs.PlannedPart
+	for _, table := range tables {
+		ranges := source.PageRanges(table, target)
+		table.Members = nil // each range names its own
+		for i, pages := range ranges {
+			document, err := json.Marshal(resourcesPart{Table: table, Pages: pages, Referenced: referenced.forType(table.Type)})
+			if err != nil {
+				return nil, fmt.Errorf("plan %s: %w", table.Type, err)
+			}
+			parts = append(parts, jobs.PlannedPart{
+				ResourceType: table.Type,
+				Scan:         document,
+				ObjectKey:    ObjectKey(exportID, table.Type, i+1),
+				Bytes:        pages.Bytes,
+			})
+		}
+	}
+	return parts, nil
+}
+
+// ResourcesScan returns the scan of a part of resources.
+func ResourcesScan(part jobs.Part) (source.Scan, error) {
+	var planned resourcesPart
+	if err := Decode(part.Scan, &planned); err != nil {
+		return source.Scan{}, err
+	}
+	scan, err := partSelection(part, planned.Referenced).Scan(planned.Table)
+	scan.Pages = planned.Pages
+	return scan, err
+}

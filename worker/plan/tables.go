@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"context"
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+const (
+	groupType      = "Group"
+	provenanceType = "Provenance"
+)
+
+// LockTables locks the tables that the export reads for as long as the snapshot is
+// held, and returns them by type: those of the exported types and, where they can be
+// read, those of optionalTypes. The error is source.ErrRewritten if one of them has
+// changed since the snapshot was taken.
+func LockTables(ctx context.Context, request jobs.Request, snapshot *source.Snapshot) (map[string]source.Table, error) {
+	locked, err := snapshot.Tables(ctx, request.Types, optionalTypes(request)...)
+	if err != nil {
+		return nil, err
+	}
+	tables := make(map[string]source.Table, len(locked))
+	for _, table := range locked {
+		tables[table.Type] = table
+	}
+	return tables, nil
+}
+
+// optionalTypes returns the types whose tables are not exported but affect what is:
+// the targets of Provenance, Group, and Aidbox's attributes.
+func optionalTypes(request jobs.Request) []string {
+	types := slices.Clone(targetTypes(request))
+	if request.Level == jobs.GroupLevel {
+		types = append(types, groupType)
+	}
+	if request.FHIR {
+		types = append(types, ndjson.AttributeType)
+	}
+	return slices.DeleteFunc(types, func(resourceType string) bool { return slices.Contains(request.Types, resourceType) })
+}
+
+// exportedTables returns the tables of the exported types, sorted by type.
+func exportedTables(request jobs.Request, tables map[string]source.Table) []source.Table {
+	var exported []source.Table
+	for _, resourceType := range slices.Compact(slices.Sorted(slices.Values(request.Types))) {
+		if table, ok := tables[resourceType]; ok {
+			exported = append(exported, table)
+		}
+	}
+	return exported
+}
+
+// requireTables returns an error if a type that the kick-off names has no table, or
+// if no type has one.
+func requireTables(request jobs.Request, tables map[string]source.Table) error {
+	if request.Existing {
+		for _, resourceType := range request.Types {
+			_, found := tables[resourceType]
+			associated := resourceType == provenanceType && request.Associated != jobs.NoneAssociated
+			if !found && !associated {
+				return &source.TableError{Type: resourceType, Err: source.ErrNoTable}
+			}
+		}
+	}
+	if len(exportedTables(request, tables)) == 0 {
+		return source.ErrNoTable
+	}
+	return nil
+}
+
+// Referenced names tables that the conditions of a part refer to, apart from the
+// table that it reads, as SQL reads from them. It is stored with the part.
+type Referenced struct {
+	// Group is the table of Group, in an export at group level.
+	Group string `json:",omitempty"`
+
+	// Targets are the tables of the resources that Provenance can refer to, and that
+	// of Provenance, by type. It is nil where Provenance is exported like any other
+	// type.
+	Targets map[string]string `json:",omitempty"`
+}
+
+// referencedTables returns those of the export among its tables.
+func referencedTables(request jobs.Request, tables map[string]source.Table) Referenced {
+	var referenced Referenced
+	if table, ok := tables[groupType]; ok && request.Level == jobs.GroupLevel {
+		referenced.Group = table.Quoted()
+	}
+	for _, resourceType := range targetTypes(request) {
+		if referenced.Targets == nil {
+			referenced.Targets = map[string]string{}
+		}
+		if table, ok := tables[resourceType]; ok {
+			referenced.Targets[resourceType] = table.Quoted()
+		}
+	}
+	return referenced
+}
+
+// forType returns the tables that the condition of one type refers to.
+func (r Referenced) forType(resourceType string) Referenced {
+	if resourceType != provenanceType {
+		r.Targets = nil
+	}
+	return r
+}

@@ -1,0 +1,59 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+)
+
+// reclaim requeues the jobs of dead processes and fails exports that have waited too
+// long, until ctx ends. A process whose location is no longer the recorded one does so,
+// too: there may be no other. Only a state database that is newer than the process is
+// left alone.
+func (w *Worker) reclaim(ctx context.Context) {
+	ticker := time.NewTicker(jobs.ReclaimEvery)
+	defer ticker.Stop()
+	var outage stateOutage
+	for {
+		if err := w.health.recheck(ctx); !errors.Is(err, jobs.ErrNewer) {
+			w.reclaimOnce(ctx, &outage)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// stateOutage is what reclaim knows about an outage of the state database.
+type stateOutage struct {
+	unreachable bool // at the last tick
+
+	// graceEnd is until when living processes may renew leases that expired during
+	// the outage. Otherwise an attempt would be counted for each of them.
+	graceEnd time.Time
+}
+
+// reclaimOnce is one tick of reclaim.
+func (w *Worker) reclaimOnce(ctx context.Context, outage *stateOutage) {
+	logger := w.config.Logger
+	err := failIdle(ctx, w.config, w.metrics, w.store)
+	if err == nil && outage.unreachable {
+		*outage = stateOutage{graceEnd: time.Now().Add(jobs.LeaseTime)}
+		logger.InfoContext(ctx, "state database reachable again")
+	}
+	count := 0
+	if err == nil && time.Now().After(outage.graceEnd) {
+		count, err = w.store.Reclaim(ctx)
+	}
+	if count > 0 {
+		logger.WarnContext(ctx, "requeued jobs of a dead worker", "jobs", count)
+	}
+	if err != nil && !outage.unreachable && ctx.Err() == nil {
+		outage.unreachable = true
+		logger.WarnContext(ctx, "could not check for abandoned jobs", "error", err)
+	}
+}

@@ -1,0 +1,151 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
+)
+
+// MaxOutcomes bounds the outcomes of a part. A defect of the data comes in thousands,
+// and a thousand are enough to find it.
+const MaxOutcomes = 1000
+
+// Outcomes collects OperationOutcomes. The zero value is empty.
+type Outcomes struct {
+	lines    bytes.Buffer
+	count    int64
+	unlisted int64 // beyond MaxOutcomes
+
+	offloaded map[string]int // values stored outside of the database, by resource type
+}
+
+// Add adds an issue of the conversion, up to MaxOutcomes.
+func (o *Outcomes) Add(issue ndjson.Issue) {
+	if issue.Offloaded > 0 {
+		if o.offloaded == nil {
+			o.offloaded = map[string]int{}
+		}
+		o.offloaded[issue.ResourceType] += issue.Offloaded
+		return
+	}
+	if o.count >= MaxOutcomes {
+		o.unlisted++
+		return
+	}
+	result := "it is exported as it is stored"
+	if issue.Omitted {
+		result = "it is not exported"
+	}
+	o.Write(fhir.OutcomeIssue{
+		Code:        "structure",
+		Diagnostics: fmt.Sprintf("%s/%s: %s: %s; %s", issue.ResourceType, issue.ID, issue.Path, issue.Reason, result),
+		Expression:  []string{issue.Path},
+	})
+}
+
+// Warn adds a warning of the kick-off or the plan.
+func (o *Outcomes) Warn(warning jobs.Warning) {
+	issue := fhir.OutcomeIssue{Code: warning.Code, Diagnostics: warning.Text}
+	if warning.Parameter != "" {
+		issue.Expression = []string{warning.Parameter}
+	}
+	o.Write(issue)
+}
+
+// Write adds an issue as an outcome of severity warning.
+func (o *Outcomes) Write(issue fhir.OutcomeIssue) {
+	issue.Severity = "warning"
+	encoder := json.NewEncoder(&o.lines)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(fhir.NewOutcome(issue)); err != nil {
+		panic(err) // cannot happen: it has only strings
+	}
+	o.count++
+}
+
+// stageOutcomes adds the file of the outcomes, if there are any. It is one file,
+// whatever the maximum size of the others.
+func (t *Task) stageOutcomes(ctx context.Context) error {
+	t.Outcomes.summarize()
+	if t.Outcomes.count == 0 {
+		return nil
+	}
+	file, content, err := t.Outcomes.File(outcomesKey(t.Part.ObjectKey))
+	if err != nil {
+		return err
+	}
+	staged, err := t.Bucket.Stage(ctx, file.ObjectKey, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	t.files.Files, t.files.staged = append(t.files.Files, file), append(t.files.staged, staged)
+	return nil
+}
+
+// File returns the file of the outcomes and its content.
+func (o *Outcomes) File(key string) (jobs.File, []byte, error) {
+	content, err := o.compress()
+	if err != nil {
+		return jobs.File{}, nil, fmt.Errorf("compress outcomes: %w", err)
+	}
+	var maxLine int
+	for line := range bytes.Lines(o.lines.Bytes()) {
+		maxLine = max(maxLine, len(line)-len("\n"))
+	}
+	sum := sha256.Sum256(content)
+	return jobs.File{
+		Kind:         jobs.Outcome,
+		ResourceType: "OperationOutcome",
+		ObjectKey:    key,
+		Resources:    o.count,
+		PlainBytes:   int64(o.lines.Len()),
+		MaxLineBytes: int64(maxLine),
+		Bytes:        int64(len(content)),
+		SHA256:       sum[:],
+	}, content, nil
+}
+
+// compress returns the outcomes as a gzip file.
+func (o *Outcomes) compress() ([]byte, error) {
+	var compressed bytes.Buffer
+	writer := gzip.NewWriter(&compressed)
+	if _, err := writer.Write(o.lines.Bytes()); err != nil {
+		return nil, err
+	}
+	err := writer.Close()
+	return compressed.Bytes(), err
+}
+
+// summarize adds an outcome for each group of issues that are not listed one by one.
+func (o *Outcomes) summarize() {
+	for _, resourceType := range slices.Sorted(maps.Keys(o.offloaded)) {
+		o.Write(fhir.OutcomeIssue{
+			Code:        "incomplete",
+			Diagnostics: fmt.Sprintf("%s: values stored outside of the database: %d; they are exported as pointers", resourceType, o.offloaded[resourceType]),
+		})
+	}
+	if o.unlisted > 0 {
+		o.Write(fhir.OutcomeIssue{Code: "structure", Diagnostics: fmt.Sprintf("%d more issues in this part are not listed", o.unlisted)})
+	}
+}
+
+// outcomesKey returns the key of a part's outcomes: error/Patient.errors.0003.ndjson.gz
+// for a part whose first file is Patient.0003.ndjson.gz. Base names are unique
+// within an export, so that a client can save its files to one directory.
+func outcomesKey(objectKey string) string {
+	folder, file := path.Split(objectKey)
+	name, number, _ := strings.Cut(file, ".")
+	return folder + "error/" + name + ".errors." + number
+}

@@ -1,0 +1,114 @@
+// Package stage reads a part of an export into objects that wait in the object store
+// to be published.
+//
+// It must not know how parts are planned, apart from the persisted plan of each, nor
+// how jobs run.
+package stage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/ndjson"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// Stager stages parts.
+type Stager struct {
+	Bucket *storage.Bucket
+	Source *source.Source
+	Store  *jobs.Store
+
+	// ByPatient stages the parts of exports that are organized by patient.
+	ByPatient Kind
+
+	// MaxFileBytes is the maximum size of a file, in bytes of ndjson before
+	// compression. A request can ask for less.
+	MaxFileBytes int64
+}
+
+// Kind stages the parts of one kind.
+type Kind interface {
+	// Stage reads the part and adds its files to the task.
+	Stage(ctx context.Context, task *Task) error
+}
+
+// Task is a part that is being staged.
+type Task struct {
+	Part   jobs.Part
+	Reader *source.Reader
+
+	// Bucket is where the part's files go.
+	Bucket *storage.Bucket
+
+	// Options are those of the part's files, without a Format.
+	Options ndjson.Options
+
+	// Outcomes collects what the client should know about the part. The Stager adds
+	// them as a file of their own.
+	Outcomes Outcomes
+
+	files Files
+}
+
+// Stage stages the part. The files that it returns must be published or discarded,
+// also after an error. progress is called with the rows and bytes read so far.
+func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, storedBytes int64)) (Files, error) {
+	reader, err := s.openReader(ctx, part)
+	if err != nil {
+		return Files{}, err
+	}
+	defer reader.Close(ctx)
+
+	task := &Task{Part: part, Reader: reader, Bucket: s.Bucket}
+	task.Options = ndjson.Options{Gzip: true, MaxFileBytes: s.maxFileBytes(part.Request), SHA256: true, Issue: task.Outcomes.Add, Progress: progress}
+	kind, err := s.kind(part.Kind)
+	if err == nil {
+		err = kind.Stage(ctx, task)
+	}
+	if err == nil {
+		err = task.stageOutcomes(ctx)
+	}
+	return task.files, err
+}
+
+// kind returns what stages parts of that kind.
+func (s *Stager) kind(of jobs.PartKind) (Kind, error) {
+	switch of {
+	case jobs.Resources:
+		return resources{}, nil
+	case jobs.Deletions:
+		return deletions{}, nil
+	case jobs.Blocks:
+		return s.ByPatient, nil
+	}
+	return nil, fmt.Errorf("%w: part of kind %q", jobs.ErrNewer, of)
+}
+
+// maxFileBytes returns the maximum size of the files of a request.
+func (s *Stager) maxFileBytes(request jobs.Request) int64 {
+	if request.MaxFileBytes > 0 {
+		return min(s.MaxFileBytes, request.MaxFileBytes)
+	}
+	return s.MaxFileBytes
+}
+
+// openReader imports the part's snapshot by any of its names, and exports it under
+// another, so that it is held at least as long as this part runs.
+func (s *Stager) openReader(ctx context.Context, part jobs.Part) (*source.Reader, error) {
+	reader, err := s.Source.OpenReader(ctx, part.Snapshots...)
+	if err != nil {
+		return nil, err
+	}
+	name, err := reader.ExportSnapshot(ctx)
+	if err == nil {
+		err = s.Store.SharePart(ctx, part, name)
+	}
+	if err != nil {
+		reader.Close(ctx)
+		return nil, err
+	}
+	return reader, nil
+}
