@@ -18,8 +18,8 @@ const (
 	dummyRSABytes = 2048 / 8
 )
 
-// dummyClient stands in for a client that does not exist, and its keys for a key
-// that a client does not have. A rejected assertion then always costs the
+// dummyClient replaces a client that does not exist, and its keys replace a key that
+// a client does not have. A rejected assertion then always costs the
 // verification of one signature, so that the response time hardly reveals which
 // clients exist.
 type dummyClient struct {
@@ -27,7 +27,7 @@ type dummyClient struct {
 	keys auth.KeySet
 }
 
-// newDummyClient returns a dummy whose private keys nobody has.
+// newDummyClient returns a dummy whose private keys are not kept.
 func newDummyClient() (dummyClient, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {

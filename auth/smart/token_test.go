@@ -17,7 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// standard says which types FHIR knows, as far as the tests need it.
+// standard reports which types FHIR has, as far as the tests need it.
 func standard(resourceType string) bool {
 	return resourceType == "Patient" || resourceType == "Observation" || resourceType == "*"
 }
@@ -48,7 +48,7 @@ func (b *testBundle) tokens(t *testing.T, cfg Config) *Tokens {
 	return tokens
 }
 
-// register adds a client of one inline key and all of FHIR.
+// register adds a client with these keys and all types of FHIR.
 func (b *testBundle) register(t *testing.T, id string, keys ...signer) {
 	t.Helper()
 	var all []map[string]any
@@ -60,7 +60,7 @@ func (b *testBundle) register(t *testing.T, id string, keys ...signer) {
 	}))
 }
 
-// ask is an exchange of the assertion for all that the client may have.
+// ask returns a request for all scopes of the client.
 func ask(assertion string) Request {
 	return Request{Assertion: assertion, Audiences: []string{audience}, Scopes: "system/*.rs", IsStandard: standard}
 }
@@ -113,8 +113,8 @@ func TestKeyOfOneAlgorithm(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestAssertionsRefused: nothing but a fresh assertion for this endpoint that
-// the client's own key has signed.
+// TestAssertionsRefused: only an assertion for this endpoint that has not expired and
+// is signed by a key of the client is accepted.
 func TestAssertionsRefused(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
@@ -210,7 +210,7 @@ func TestAssertionOnce(t *testing.T) {
 	b.register(t, "app", key)
 	b.register(t, "other", another)
 
-	// Many processes are sent the same assertion at the same time.
+	// Several processes receive the same assertion at the same time.
 	assertion := key.sign(t, claims("app", map[string]any{"jti": "one"}))
 	var given, refused atomic.Int32
 	var running sync.WaitGroup
@@ -232,7 +232,7 @@ func TestAssertionOnce(t *testing.T) {
 	require.EqualValues(t, 4, refused.Load())
 
 	_, err := b.tokens(t, Config{}).Exchange(ctx, ask(another.sign(t, claims("other", map[string]any{"jti": "one"}))))
-	require.NoError(t, err, "a jti is its client's own")
+	require.NoError(t, err, "a jti is unique per client")
 }
 
 func TestTokenScopes(t *testing.T) {
@@ -251,7 +251,7 @@ func TestTokenScopes(t *testing.T) {
 	require.True(t, client.Scopes.AllowsType("Patient", true))
 	require.False(t, client.Scopes.AllowsType("Observation", true))
 
-	// What the client may not do any more, its token does not allow either.
+	// A token does not allow what its client has lost.
 	_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET scopes = '{system/Observation.rs}'`)
 	require.NoError(t, err)
 	client, err = tokens.Find(ctx, token.Value)
@@ -299,7 +299,7 @@ func TestTokenEnds(t *testing.T) {
 	token = give()
 	var left int
 	require.NoError(t, b.pool.QueryRow(ctx, `SELECT count(*) FROM sluice.token`).Scan(&left))
-	require.Equal(t, 1, left, "a new token takes expired ones away")
+	require.Equal(t, 1, left, "a new token deletes expired ones")
 
 	_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET expires_at = now()`)
 	require.NoError(t, err)
