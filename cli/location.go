@@ -197,7 +197,7 @@ func (c *jobCheck) check(ctx context.Context) error {
 	for _, check := range c.checks {
 		err := check(ctx)
 		if errors.Is(err, location.ErrDiffers) {
-			c.last = fmt.Errorf("%w: %w", jobs.ErrMoved, err)
+			c.last = fmt.Errorf("%w: %w", jobs.ErrLocationMoved, err)
 		} else if errors.Is(err, migrations.ErrNewer) {
 			c.last = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
@@ -50,7 +51,7 @@ type service struct {
 	registry *prometheus.Registry
 
 	state  *pgxpool.Pool
-	clock  *jobs.Clock // of the state database
+	clock  *stateclock.Clock // of the state database
 	source *source.Source
 	bucket *storage.Bucket
 
@@ -79,7 +80,7 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: db.mappings(), registry: telemetry.NewRegistry()}
-	s.clock = jobs.NewClock(state)
+	s.clock = stateclock.New(state)
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_clock_offset_seconds",
 		Help: "How far the clock of the state database is ahead of this process's.",

@@ -33,10 +33,10 @@ func (s *workSettings) Validate() error {
 	if s.Slots < 0 || s.Slots > maxSlots {
 		return fmt.Errorf("SLUICE_SLOTS (--slots) is from 0 to %d", maxSlots)
 	}
-	if s.MaxFileSize < jobs.LeastMaxFileBytes {
+	if s.MaxFileSize < jobs.MinMaxFileBytes {
 		return fmt.Errorf("SLUICE_MAX_FILE_SIZE (--max-file-size) must be at least 64KiB, got %d bytes", s.MaxFileSize)
 	}
-	if s.PartSize < jobs.LeastMaxFileBytes {
+	if s.PartSize < jobs.MinMaxFileBytes {
 		return fmt.Errorf("SLUICE_PART_SIZE (--part-size) must be at least 64KiB, got %d bytes", s.PartSize)
 	}
 	return positive(map[string]time.Duration{
