@@ -77,5 +77,6 @@ func (b *bundle) add(id []byte) {
 // write puts the Bundle into the pipe and begins another.
 func (b *bundle) write(ctx context.Context, to *producer) error {
 	b.entries = 0
-	return to.line(ctx, len(b.text), 0, func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+	_, err := to.line(ctx, len(b.text), func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/seed-90096f4d/sluice/ndjson/gzipmember"
+	"github.com/seed-90096f4d/sluice/source"
 )
 
 // producer is the side of the pipe into which one goroutine puts lines. It also
@@ -24,29 +25,38 @@ type producer struct {
 	filling []byte
 }
 
-// line makes one line of about this size, out of that many stored bytes.
-func (p *producer) line(ctx context.Context, size, stored int, format func(dst []byte) []byte) error {
-	if _, err := p.header(ctx, size, format); err != nil {
-		return err
+// row writes the line of a row and returns its length, which is 0 if the formatter
+// omits the row.
+func (p *producer) row(ctx context.Context, f *formatter, row *source.Row) (n int, err error) {
+	stored := len(row.Resource)
+	if !f.omits(row) {
+		n, err = p.line(ctx, stored, func(dst []byte) []byte { return f.appendLine(dst, row) })
+		if err != nil {
+			return n, err
+		}
 	}
-	p.made.Rows++
-	p.skip(stored)
-	return nil
-}
-
-// header makes a line that does not count as a row, and returns its length.
-func (p *producer) header(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
-	n, err := p.put(ctx, size, format)
-	p.made.PlainBytes += int64(n)
-	return n, err
-}
-
-// skip counts the stored bytes of a row that has no further line.
-func (p *producer) skip(stored int) {
 	p.made.StoredBytes += int64(stored)
 	if p.made.StoredBytes >= chunkSize {
 		p.tally.report(p)
 	}
+	return n, nil
+}
+
+// line writes the line that format appends, of about this size, and returns its
+// length.
+func (p *producer) line(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
+	n, err := p.header(ctx, size, format)
+	if err == nil {
+		p.made.Rows++
+	}
+	return n, err
+}
+
+// header is line for a line that does not count as a row.
+func (p *producer) header(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
+	n, err := p.put(ctx, size, format)
+	p.made.PlainBytes += int64(n)
+	return n, err
 }
 
 // put appends the line that format makes to the chunk being filled and returns its

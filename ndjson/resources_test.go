@@ -1,7 +1,6 @@
 package ndjson_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -52,7 +51,7 @@ func TestNoResources(t *testing.T) {
 	require.Positive(t, result.StoredBytes, "progress counts what was read")
 
 	for _, limit := range []int64{0, 1, 100, 200} {
-		blocks := func(_ context.Context, to ndjson.BlockWriter) error {
+		blocks := func(to *ndjson.PatientBlockWriter) error {
 			for _, id := range []string{"a", "b", "c"} {
 				if err := to.Begin([]byte(id), 1<<30); err != nil {
 					return err
@@ -68,7 +67,7 @@ func TestNoResources(t *testing.T) {
 			return nil
 		}
 		var out many
-		_, files, err := ndjson.WriteBlocks(t.Context(), out.next, blocks, ndjson.BlockOptions{Type: "Patient", Options: ndjson.Options{MaxFileBytes: limit, Format: ndjson.Format{FHIR: true}}})
+		_, files, err := writePatientBlocks(t, out.next, blocks, ndjson.PatientBlockOptions{Type: "Patient", Options: ndjson.Options{MaxFileBytes: limit, Format: ndjson.Format{FHIR: true}}})
 		require.NoError(t, err)
 		require.Len(t, files, 1)
 		require.EqualValues(t, 1, files[0].Rows)

@@ -41,13 +41,7 @@ func (t *transfer) copyRows(ctx context.Context, to *producer, resourceType stri
 	defer stop()
 	formatter := newFormatter(resourceType, format, t.tally.issue)
 	for rows.Next() {
-		row := rows.Row()
-		size := len(row.Resource)
-		if formatter.omits(row) {
-			to.skip(size)
-			continue
-		}
-		if err := to.line(ctx, size, size, func(dst []byte) []byte { return formatter.appendLine(dst, row) }); err != nil {
+		if _, err := to.row(ctx, formatter, rows.Row()); err != nil {
 			return err
 		}
 	}

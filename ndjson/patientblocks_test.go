@@ -1,7 +1,6 @@
 package ndjson_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +20,8 @@ type block struct {
 	texts []string
 }
 
-func blocksOf(blocks ...block) ndjson.BlocksFunc {
-	return func(_ context.Context, to ndjson.BlockWriter) error {
+func blocksOf(blocks ...block) func(to *ndjson.PatientBlockWriter) error {
+	return func(to *ndjson.PatientBlockWriter) error {
 		for _, b := range blocks {
 			if err := to.Begin([]byte(b.id), b.size); err != nil {
 				return err
@@ -38,11 +37,19 @@ func blocksOf(blocks ...block) ndjson.BlocksFunc {
 	}
 }
 
+// writePatientBlocks writes what blocks passes to the writer.
+func writePatientBlocks(t *testing.T, next ndjson.NextFunc, blocks func(to *ndjson.PatientBlockWriter) error, opts ndjson.PatientBlockOptions) (ndjson.Result, []ndjson.File, error) {
+	t.Helper()
+	to := ndjson.NewPatientBlockWriter(t.Context(), next, opts)
+	defer to.Close()
+	return to.Finish(blocks(to))
+}
+
 func writeBlocks(t *testing.T, limit int64, blocks ...block) ([]string, []ndjson.File) {
 	t.Helper()
 	var out many
-	opts := ndjson.BlockOptions{Type: "Patient", Options: ndjson.Options{MaxFileBytes: limit, Format: ndjson.Format{FHIR: true}}}
-	result, files, err := ndjson.WriteBlocks(t.Context(), out.next, blocksOf(blocks...), opts)
+	opts := ndjson.PatientBlockOptions{Type: "Patient", Options: ndjson.Options{MaxFileBytes: limit, Format: ndjson.Format{FHIR: true}}}
+	result, files, err := writePatientBlocks(t, out.next, blocksOf(blocks...), opts)
 	require.NoError(t, err)
 	require.Len(t, files, len(out.files))
 	var texts []string
@@ -99,7 +106,7 @@ func reassemble(t *testing.T, texts []string, files []ndjson.File) map[string]st
 
 // Whatever the bound, the blocks are whole, no file is larger than it may be, and
 // no block is cut that would go into one file.
-func TestWriteBlocks(t *testing.T) {
+func TestPatientBlocks(t *testing.T) {
 	t.Parallel()
 	blocks := []block{
 		{"a", 100, []string{"1", "2"}},
@@ -172,8 +179,8 @@ func TestLongBlocks(t *testing.T) {
 func TestBlocksInFormats(t *testing.T) {
 	t.Parallel()
 	var out many
-	opts := ndjson.BlockOptions{Type: "Patient"}
-	_, _, err := ndjson.WriteBlocks(t.Context(), out.next, blocksOf(block{"a\"\n", 0, []string{"1"}}), opts)
+	opts := ndjson.PatientBlockOptions{Type: "Patient"}
+	_, _, err := writePatientBlocks(t, out.next, blocksOf(block{"a\"\n", 0, []string{"1"}}), opts)
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(out.files[0].String(),
 		`{"parameter": [{"name": "header", "value": {"Reference": {"id": "a\"\n", "resourceType": "Patient"}}}], "resourceType": "Parameters"}`+"\n"))
@@ -183,7 +190,7 @@ func TestBlocksInFormats(t *testing.T) {
 	opts.Format.FHIR = true
 	opts.Issue = func(issue ndjson.Issue) { issues = append(issues, issue) }
 	opts.Elements = func(resourceType string) []string { return []string{"text" + resourceType} }
-	_, _, err = ndjson.WriteBlocks(t.Context(), out.next, blocksOf(block{"a\"\n", 0, []string{"1"}}), opts)
+	_, _, err = writePatientBlocks(t, out.next, blocksOf(block{"a\"\n", 0, []string{"1"}}), opts)
 	require.NoError(t, err)
 	lines := strings.Split(out.files[0].String(), "\n")
 	require.Equal(t, strings.TrimSuffix(header(`a\"\n`), "\n"), lines[0])
@@ -191,20 +198,20 @@ func TestBlocksInFormats(t *testing.T) {
 	require.Contains(t, lines[1], "SUBSETTED")
 }
 
-func TestWriteBlocksFails(t *testing.T) {
+func TestPatientBlocksFail(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("lost")
-	failing := func(ctx context.Context, to ndjson.BlockWriter) error {
-		return errors.Join(blocksOf(block{"a", 0, []string{"1"}})(ctx, to), lost)
+	failing := func(to *ndjson.PatientBlockWriter) error {
+		return errors.Join(blocksOf(block{"a", 0, []string{"1"}})(to), lost)
 	}
-	_, files, err := ndjson.WriteBlocks(t.Context(), func() (io.Writer, error) { return io.Discard, nil }, failing, ndjson.BlockOptions{Type: "Patient"})
+	_, files, err := writePatientBlocks(t, func() (io.Writer, error) { return io.Discard, nil }, failing, ndjson.PatientBlockOptions{Type: "Patient"})
 	require.ErrorIs(t, err, lost)
 	require.Empty(t, files, "none is whole")
 
 	full := errors.New("full")
-	_, _, err = ndjson.WriteBlocks(t.Context(), func() (io.Writer, error) { return nil, full }, blocksOf(block{"a", 0, []string{"1"}}), ndjson.BlockOptions{Type: "Patient"})
+	_, _, err = writePatientBlocks(t, func() (io.Writer, error) { return nil, full }, blocksOf(block{"a", 0, []string{"1"}}), ndjson.PatientBlockOptions{Type: "Patient"})
 	require.ErrorIs(t, err, full)
-	_, files, err = ndjson.WriteBlocks(t.Context(), func() (io.Writer, error) { return nil, full }, blocksOf(), ndjson.BlockOptions{Type: "Patient"})
+	_, files, err = writePatientBlocks(t, func() (io.Writer, error) { return nil, full }, blocksOf(), ndjson.PatientBlockOptions{Type: "Patient"})
 	require.NoError(t, err)
 	require.Empty(t, files)
 }
