@@ -13,7 +13,7 @@ import (
 // moment is a time on the command line.
 type moment struct{ time.Time }
 
-// UnmarshalText reads a date, a time, a duration from now, now or never.
+// UnmarshalText parses a date, a time, a duration from now, now or never.
 func (m *moment) UnmarshalText(text []byte) error {
 	switch string(text) {
 	case "never":
@@ -33,19 +33,19 @@ func (m *moment) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is not a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never", text)
+	return fmt.Errorf("must be a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never, got %q", text)
 }
 
 type clientRotateCommand struct {
 	stateDatabase
 	clientID
 	secretSettings
-	Keep time.Duration `default:"24h" help:"How long the secret that is replaced goes on to work."`
+	Keep time.Duration `default:"24h" help:"Grace period of the old secret (0s = it becomes invalid at once)."`
 }
 
-// Run gives a client a new secret.
+// Run rotates the secret of a client.
 func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output) error {
-	secret, made, err := cmd.take(out)
+	secret, generated, err := cmd.secret(out)
 	if err != nil {
 		return err
 	}
@@ -53,10 +53,10 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 		if err := clients.Rotate(ctx, cmd.ID, secret, cmd.Keep, cmd.SecretLife); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(out.stdout, "client %s has a new secret\n", cmd.ID); err != nil || !made {
+		if _, err := fmt.Fprintf(out.stdout, "client %s has a new secret\n", cmd.ID); err != nil || !generated {
 			return err
 		}
-		return tell(out, secret)
+		return printSecret(out, secret)
 	})
 }
 
@@ -66,19 +66,19 @@ type clientExpireCommand struct {
 	When moment `arg:"" help:"A date, a time, a duration from now such as 90d, now, or never."`
 }
 
-// Run sets from when on a client is refused.
+// Run sets when a client expires.
 func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
 	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		if err := clients.Expire(ctx, cmd.ID, cmd.When.Time); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, clock(cmd.When.Time)); err != nil {
+		if _, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, formatTime(cmd.When.Time)); err != nil {
 			return err
 		}
 		if cmd.When.IsZero() || cmd.When.After(time.Now()) {
 			return nil
 		}
-		return tellCancelled(out)(exports.CancelUnfinished(ctx, cmd.ID))
+		return printCancelled(out)(exports.CancelUnfinished(ctx, cmd.ID))
 	})
 }
 
@@ -87,7 +87,7 @@ type clientRevokeCommand struct {
 	clientID
 }
 
-// Run refuses a client from now on and removes its exports.
+// Run makes a client expire now and cancels its exports.
 func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output) error {
 	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		if err := clients.Revoke(ctx, cmd.ID); err != nil {
@@ -96,12 +96,12 @@ func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output)
 		if _, err := fmt.Fprintf(out.stdout, "client %s revoked. To re-enable it: sluice client expire %s never\n", cmd.ID, cmd.ID); err != nil {
 			return err
 		}
-		return tellCancelled(out)(exports.CancelAll(ctx, cmd.ID))
+		return printCancelled(out)(exports.CancelAll(ctx, cmd.ID))
 	})
 }
 
-// tellCancelled returns what prints how many exports were cancelled.
-func tellCancelled(out *output) func(count int, err error) error {
+// printCancelled returns a function that prints how many exports were cancelled.
+func printCancelled(out *output) func(count int, err error) error {
 	return func(count int, err error) error {
 		if err != nil {
 			return fmt.Errorf("cancel the client's exports: %w", err)
@@ -116,19 +116,19 @@ type clientChangeCommand struct {
 	clientID
 	keyFlags
 	rateFlags
-	Scope    []string `placeholder:"SCOPE" sep:"none" help:"What it may take from now on, such as system/*.rs; repeatable."`
-	Group    []string `placeholder:"ID" sep:"none" xor:"groups" help:"Let it take the data of this Group's members alone; repeatable."`
-	AnyGroup bool     `xor:"groups" help:"Restrict it to no Groups."`
-	NoKeys   bool     `help:"Take its keys away."`
+	Scope    []string `placeholder:"SCOPE" sep:"none" help:"Replace the scopes, for example with system/*.rs; repeatable."`
+	Group    []string `placeholder:"ID" sep:"none" xor:"groups" help:"Restrict the client to the data of this Group's members; repeatable."`
+	AnyGroup bool     `xor:"groups" help:"Remove the restriction to Groups."`
+	NoKeys   bool     `help:"Remove all keys, stored ones and the URL."`
 }
 
-// Validate wants something to change, and one wish about the keys.
+// Validate requires at least one change, and no contradiction about the keys.
 func (cmd *clientChangeCommand) Validate() error {
 	if cmd.NoKeys && cmd.given() {
-		return errors.New("--no-keys and --jwks or --jwks-url can't be used together")
+		return errors.New("--no-keys cannot be used with --jwks or --jwks-url")
 	}
 	if cmd.Scope == nil && cmd.Group == nil && !cmd.AnyGroup && !cmd.NoKeys && !cmd.given() && cmd.rateFlags == (rateFlags{}) {
-		return errors.New("nothing to change: there are --scope, --group, --any-group, --jwks, --jwks-url, --no-keys, --dumps, --kick-offs and --requests")
+		return errors.New("nothing to change: use --scope, --group, --any-group, --jwks, --jwks-url, --no-keys, --dumps, --kick-offs or --requests")
 	}
 	return cmd.stateDatabase.Validate()
 }
@@ -161,8 +161,9 @@ type clientRemoveCommand struct {
 	clientID
 }
 
-// Run removes a client with its exports. These go first, so that the command can be
-// repeated if it fails there, and once more for those that were accepted meanwhile.
+// Run removes a client and cancels its exports. It cancels them first, so that the
+// command can be repeated if that fails, and again afterwards for those that were
+// accepted in between.
 func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output) error {
 	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		before, err := exports.CancelAll(ctx, cmd.ID)
@@ -176,6 +177,6 @@ func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output)
 			return err
 		}
 		after, err := exports.CancelAll(ctx, cmd.ID)
-		return tellCancelled(out)(before+after, err)
+		return printCancelled(out)(before+after, err)
 	})
 }

@@ -166,16 +166,16 @@ func (s *service) checkLocation(ctx context.Context) error {
 func (s *service) checkMigrations(ctx context.Context) error { return migrations.Check(ctx, s.state) }
 
 const (
-	// fitCache is how long a result of fitness is reused: it is asked before each
-	// job, of which there can be hundreds a second.
-	fitCache = time.Second
+	// jobCheckCache is how long a result of jobCheck is reused: it is called before each
+	// job, of which there can be hundreds per second.
+	jobCheckCache = time.Second
 
-	// fitTimeout bounds the check.
-	fitTimeout = 5 * time.Second
+	// jobCheckTimeout bounds the check.
+	jobCheckTimeout = 5 * time.Second
 )
 
-// fitness reports whether a process may take jobs. It is safe for concurrent use.
-type fitness struct {
+// jobCheck checks whether a process may take jobs. It is safe for concurrent use.
+type jobCheck struct {
 	checks []func(context.Context) error
 
 	mu   sync.Mutex
@@ -185,26 +185,26 @@ type fitness struct {
 
 // check returns why the process must not take jobs, as found within the last second,
 // or nil. That a database can't be reached is no such reason: a job finds it out.
-func (f *fitness) check(ctx context.Context) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.at.IsZero() && time.Since(f.at) < fitCache {
-		return f.last
+func (c *jobCheck) check(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.at.IsZero() && time.Since(c.at) < jobCheckCache {
+		return c.last
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fitTimeout) // the result is for other jobs, too
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobCheckTimeout) // the result is for other jobs, too
 	defer cancel()
-	f.last = nil
-	for _, check := range f.checks {
+	c.last = nil
+	for _, check := range c.checks {
 		err := check(ctx)
 		if errors.Is(err, location.ErrDiffers) {
-			f.last = fmt.Errorf("%w: %w", jobs.ErrMoved, err)
+			c.last = fmt.Errorf("%w: %w", jobs.ErrMoved, err)
 		} else if errors.Is(err, migrations.ErrNewer) {
-			f.last = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
+			c.last = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
 		}
-		if f.last != nil {
+		if c.last != nil {
 			break
 		}
 	}
-	f.at = time.Now()
-	return f.last
+	c.at = time.Now()
+	return c.last
 }

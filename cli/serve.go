@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api"
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/migrations"
@@ -152,10 +153,11 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	if err != nil {
 		return err
 	}
-	tokens, err := auth.NewTokens(s.state, auth.TokenConfig{
-		Algorithms: settings.TokenAlgorithms,
-		Anywhere:   settings.KeysAnywhere,
-		Life:       settings.TokenLife,
+	clients := auth.NewClients(s.state)
+	tokens, err := smart.NewTokens(s.state, clients, smart.Config{
+		Algorithms:        settings.TokenAlgorithms,
+		AllowInsecureJWKS: settings.KeysAnywhere,
+		TTL:               settings.TokenLife,
 	})
 	if err != nil {
 		return err
@@ -177,7 +179,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		ClientDumps:    settings.ClientDumps,
 		ClientKickOffs: settings.ClientKickOffs,
 		ClientRequests: settings.ClientRequests,
-		Clients:        auth.NewClients(s.state),
+		Clients:        clients,
 		CORSOrigins:    settings.CORSOrigins,
 		DrainTimeout:   settings.DrainTimeout,
 		Dumps:          settings.MaxDumps,
@@ -235,10 +237,10 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin t
 	if err := s.tellMargin(ctx, margin); err != nil {
 		return nil, err
 	}
-	fit := &fitness{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
+	check := &jobCheck{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
-		Check:        fit.check,
+		Check:        check.check,
 		Clock:        s.clock,
 		Database:     s.state,
 		Exports:      settings.MaxExports,

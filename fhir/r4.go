@@ -33,6 +33,5 @@ var r4Search = sync.OnceValue(func() *SearchTables {
 // R4Search returns the search tables of FHIR R4 (4.0.1), as R4 does the others.
 func R4Search() *SearchTables { return r4Search() }
 
-// R4 returns the tables of FHIR R4 (4.0.1). They are read once, never change,
-// and are safe for concurrent use.
+// R4 returns the tables of FHIR R4 (4.0.1). They are parsed once and shared.
 func R4() *Tables { return r4() }

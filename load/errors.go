@@ -22,6 +22,6 @@ var (
 	errNoPaths   = errors.New("no file, folder or - given")
 	errNotObject = errors.New("not a JSON object: each line must hold one resource")
 	errTooLong   = errors.New("the line is longer than the maximum")
-	errTwice     = errors.New("the resource has an element twice")
+	errRepeated  = errors.New("repeated element")
 	errSyntax    = errors.New("not valid JSON")
 )

@@ -55,7 +55,7 @@ func (s store) byTargets(types ...string) source.KeyedRelation {
 	for _, resourceType := range types {
 		about.Targets = append(about.Targets, search.Target{Type: resourceType, Table: s.tables[resourceType].Quoted()})
 	}
-	return source.KeyedRelation{Keys: source.KeysByID(about.Keys())}
+	return source.KeyedRelation{Keys: about.Keys()}
 }
 
 // checkReferences compares whose compartments the resources are in with the
@@ -119,10 +119,11 @@ func TestReferences(t *testing.T) {
 	require.Equal(t, map[string][]string{"a": {"a", "b"}}, s.keys(t, "Patient", byReferences("Patient")))
 	require.Equal(t, map[string][]string{"both": {"a", "b"}}, s.keys(t, "Observation", byReferences("Observation")))
 	require.Empty(t, s.keys(t, "Organization", byReferences("Organization")))
-	require.NotContains(t, search.References("Observation", "q"), "r.resource")
+	sql, _ := search.References("Observation", "q").Statement()
+	require.NotContains(t, sql, "r.resource")
 
 	require.Equal(t, map[string][]string{"p": {"z"}, "q": {"y"}}, s.keys(t, "Provenance", s.byTargets("Organization")))
 	require.Equal(t, map[string][]string{"p": {"a", "b", "z"}, "q": {"a", "b", "y", "z"}}, s.keys(t, "Provenance", s.byTargets("Observation", "Organization", "Provenance")))
 	nothing := search.Provenance{Whose: &search.Patients{}, Targets: []search.Target{{Type: "Organization", Table: s.tables["Organization"].Quoted()}}}
-	require.Empty(t, s.keys(t, "Provenance", source.KeyedRelation{Keys: source.KeysByID(nothing.Keys())}))
+	require.Empty(t, s.keys(t, "Provenance", source.KeyedRelation{Keys: nothing.Keys()}))
 }

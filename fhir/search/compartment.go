@@ -1,25 +1,38 @@
 package search
 
 import (
-	"strings"
-
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // patientSQL is the id of the patient that the reference v leads to, or null.
 var patientSQL = targetOfType("reference.v", "Patient")
 
-// referencesSQL are the references v of a resource, whose row the SQL calls by the
-// alias, that can lead to the patients in whose compartments it is; of a patient,
-// there is one to itself.
-func referencesSQL(resourceType, alias string) string {
-	lists := referenceLists(alias+".resource", fhir.R4Search().PatientPaths(resourceType))
+// patientReferences returns, as an item of a FROM, the references v of a resource that
+// can lead to the patients in whose compartments it is. alias is what the SQL calls its
+// row. A patient has one to itself.
+func patientReferences(resourceType, alias string) sqltext.Fragment {
+	lists := referenceLists(fhir.R4Search().PatientPaths(resourceType))
 	if resourceType == "Patient" {
-		lists = append(lists, "jsonb_build_array(jsonb_build_object('resourceType', 'Patient', 'id', "+alias+".id))")
+		self := sqltext.Text("jsonb_build_array(jsonb_build_object('resourceType', 'Patient', 'id', " + alias + ".id))")
+		lists = append(lists, self)
 	}
-	return "jsonb_array_elements(" + strings.Join(lists, " || ") + ") AS reference (v)"
+	return rootAt(referencesIn(lists), alias+".resource")
 }
 
 // CompartmentTypes returns the types of resources that can be in the compartment
 // of a patient, sorted.
 func CompartmentTypes() []string { return fhir.R4Search().CompartmentTypes() }
+
+const compartmentsSQL = `(SELECT coalesce(jsonb_agg(jsonb_build_object('id', patient.id)), '[]') FROM {references}
+	CROSS JOIN LATERAL (SELECT {patient}) AS patient (id) WHERE patient.id IS NOT NULL)`
+
+// References returns the patients in whose compartments a resource of a type is: an
+// array of jsonb objects whose members id are those of the patients. alias is what the
+// SQL calls its row. A patient is in its own compartment.
+func References(resourceType, alias string) sqltext.Fragment {
+	if !InCompartment(resourceType) {
+		return sqltext.Text("'[]'::jsonb")
+	}
+	return sqltext.New(compartmentsSQL, sqltext.Values{"references": patientReferences(resourceType, alias), "patient": patientSQL})
+}

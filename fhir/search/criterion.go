@@ -14,6 +14,10 @@ type criterion struct {
 	name, modifier string
 	modified       bool // there is a colon
 	values         []string
+
+	// indexed makes compile return an expression that an index over the documents
+	// serves. It can hold for other documents, too.
+	indexed bool
 }
 
 // resultParameters say how the results of a search are shown, not which they
@@ -27,13 +31,13 @@ var resultParameters = []string{
 func (c criterion) compile() (predicate, error) {
 	switch {
 	case slices.Contains(resultParameters, c.name):
-		return nil, invalid("it says how results are shown, not which they are")
+		return predicate{}, invalid("it says how results are shown, not which they are")
 	case c.name == "_has", strings.Contains(c.name, "."), strings.Contains(c.modifier, "."):
-		return nil, unsupported("a search through other resources is not supported")
+		return predicate{}, unsupported("a search through other resources is not supported")
 	case c.modified && c.modifier == "":
-		return nil, invalid("there is no modifier behind the colon")
+		return predicate{}, invalid("there is no modifier behind the colon")
 	case slices.Contains(c.values, ""):
-		return nil, invalid("it has an empty value")
+		return predicate{}, invalid("it has an empty value")
 	}
 	switch c.name {
 	case "_id":
@@ -44,9 +48,9 @@ func (c criterion) compile() (predicate, error) {
 	p, ok := fhir.R4Search().Parameter(c.resourceType, c.name)
 	switch {
 	case !ok:
-		return nil, invalid("%s has no such search parameter", c.resourceType)
+		return predicate{}, invalid("%s has no such search parameter", c.resourceType)
 	case p.Unsupported != "":
-		return nil, unsupported("the parameter is not supported: %s", p.Unsupported)
+		return predicate{}, unsupported("the parameter is not supported: %s", p.Unsupported)
 	case c.modifier == "missing":
 		return c.compileMissing(p)
 	}
@@ -62,11 +66,11 @@ func (c criterion) isReference() bool {
 // compileMissing asks whether there is anything where the parameter looks.
 func (c criterion) compileMissing(p fhir.SearchParameter) (predicate, error) {
 	if p.Type == "composite" {
-		return nil, unsupported("a composite is not missing as such")
+		return predicate{}, unsupported("a composite is not missing as such")
 	}
 	missing, err := c.isMissing()
 	if err != nil {
-		return nil, err
+		return predicate{}, err
 	}
 	var found []predicate
 	for _, place := range p.Places {
@@ -93,13 +97,13 @@ func (c criterion) isMissing() (bool, error) {
 // compileValues asks for any of the values at any of the parameter's places.
 func (c criterion) compileValues(p fhir.SearchParameter) (predicate, error) {
 	if p.Type == "reference" {
-		return compilePlaces(p, func(place fhir.Place) (predicate, error) { return references(place, c.modifier, c.values) })
+		return compilePlaces(p, func(place fhir.Place) (predicate, error) { return references(place, c.modifier, c.values, c.indexed) })
 	}
 	var found []predicate
 	for _, value := range c.values {
 		here, err := c.compileValue(p, value)
 		if err != nil {
-			return nil, err
+			return predicate{}, err
 		}
 		found = append(found, here)
 	}
@@ -132,7 +136,7 @@ func compilePlaces(p fhir.SearchParameter, compile func(fhir.Place) (predicate, 
 		found = append(found, here)
 	}
 	if len(found) == 0 {
-		return nil, failure
+		return predicate{}, failure
 	}
 	return either(found), nil
 }
@@ -149,7 +153,7 @@ func placeValue(parameterType string, place fhir.Place, modifier, value string) 
 	case "quantity":
 		return quantityValue(place, modifier, value)
 	case "reference":
-		return references(place, modifier, []string{value})
+		return references(place, modifier, []string{value}, false)
 	case "string":
 		return stringValue(place, modifier, value)
 	case "token":
@@ -157,7 +161,7 @@ func placeValue(parameterType string, place fhir.Place, modifier, value string) 
 	case "uri":
 		return uriValue(place, modifier, value)
 	}
-	return nil, unsupported("parameters of type %s are not supported", parameterType)
+	return predicate{}, unsupported("parameters of type %s are not supported", parameterType)
 }
 
 // named puts a parameter's name into an error that has none.

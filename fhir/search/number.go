@@ -104,12 +104,12 @@ func (i interval) condition(valueType, member string) string {
 // numberValue compiles one value of a number parameter.
 func numberValue(place fhir.Place, modifier, text string) (predicate, error) {
 	if modifier != "" {
-		return nil, unsupportedModifier(modifier, "missing")
+		return predicate{}, unsupportedModifier(modifier, "missing")
 	}
 	comparison, rest := prefixed(text)
 	n, err := parseNumber(rest)
 	if err != nil {
-		return nil, err
+		return predicate{}, err
 	}
 	wanted := n.bounds(comparison)
 	return matches(place.Path, wanted.condition(place.Type, "@"), wanted.values), nil

@@ -1,9 +1,8 @@
 package search
 
 import (
-	"strings"
-
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // maxLookups is of how many patients resources are looked up one by one, where an
@@ -28,83 +27,91 @@ func InCompartment(resourceType string) bool {
 	return len(fhir.R4Search().PatientPaths(resourceType)) > 0
 }
 
-// Compartment wants the resources of a type that are in the compartment of one of
-// the patients; none of a type that can't be in one.
-func (p Patients) Compartment(resourceType string) Condition {
+// Compartment returns the condition that holds for the resources of a type that are in
+// the compartment of one of the patients.
+func (p Patients) Compartment(resourceType string) sqltext.Condition {
 	switch {
 	case !InCompartment(resourceType):
 		return none
 	case p.Group != nil:
-		return Condition{where: p.where(resourceType)}
+		return sqltext.Condition{Where: p.where(resourceType)}
 	case p.IDs == nil:
 		return anyPatient(resourceType)
 	case len(p.IDs) == 0:
 		return none
 	}
-	found := Condition{where: p.where(resourceType)}
+	found := sqltext.Condition{Where: p.where(resourceType)}
 	if len(p.IDs) <= maxLookups {
-		found.lookup = func(args *arguments) string { return p.lookup(resourceType, args) }
+		found.Lookup = p.lookup(resourceType)
 	}
 	return found
 }
 
-// none wants no row, and finds that by itself.
-var none = Condition{
-	where:  func(*arguments) string { return "false" },
-	lookup: func(*arguments) string { return "SELECT r.ctid FROM {rows} AS r WHERE false" },
-}
+// none matches no rows.
+var none = sqltext.Condition{Where: never, Lookup: lookupBy(never)}
 
-// anyPatient wants the resources that refer to any patient. Nearly every row does,
-// and mostly in the same form, which is looked for first. No lookup is offered.
-func anyPatient(resourceType string) Condition {
+// anyPatient matches the resources that refer to any patient. Nearly every row does,
+// and mostly in the same form, which is tried first. It has no lookup.
+func anyPatient(resourceType string) sqltext.Condition {
 	if resourceType == "Patient" {
-		return Condition{}
+		return sqltext.Condition{}
 	}
 	var usual []predicate
 	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
-		usual = append(usual, matches(path, strings.ReplaceAll(usualOfType, "%t", "Patient"), nil))
+		usual = append(usual, matches(path, usualPatient, nil))
 	}
-	others := Patients{}.where(resourceType)
-	return Condition{where: func(args *arguments) string {
-		return either(usual)("r.resource", args) + " OR " + others(args)
-	}}
+	return sqltext.Condition{Where: sqltext.New("{usual} OR {others}", sqltext.Values{
+		"usual":  rootAt(either(usual), "r.resource"),
+		"others": Patients{}.where(resourceType),
+	})}
 }
 
 // where holds for the resources that refer to one of the patients. The set of
-// them is worked out once, and hashed, before the first row.
-func (p Patients) where(resourceType string) func(*arguments) string {
-	return func(args *arguments) string {
-		return "EXISTS (SELECT FROM " + referencesSQL(resourceType, "r") + " WHERE " + p.among(patientSQL, args) + ")"
-	}
+// patients is evaluated once, and hashed, before the first row.
+func (p Patients) where(resourceType string) sqltext.Fragment {
+	return sqltext.New("EXISTS (SELECT FROM {references} WHERE {matches})", sqltext.Values{
+		"references": patientReferences(resourceType, "r"),
+		"matches":    p.contain(patientSQL),
+	})
 }
 
-// among tells whether the id that an expression gives is that of one of the
-// patients.
-func (p Patients) among(id string, args *arguments) string {
+// contain holds if the id that an expression gives is that of one of the patients.
+func (p Patients) contain(id sqltext.Fragment) sqltext.Fragment {
 	switch {
 	case p.Group != nil:
-		return isIn(id, p.Group.patients(args))
+		return isIn(id, p.Group.patients())
 	case p.IDs == nil:
-		return id + " IS NOT NULL"
+		return sqltext.New("{id} IS NOT NULL", sqltext.Values{"id": id})
 	}
-	return id + " = ANY (" + args.bind(textArray(p.IDs), "text[]") + ")"
+	return sqltext.New("{id} = ANY ({ids})", sqltext.Values{"id": id, "ids": textArray(p.IDs)})
 }
 
-// isIn tells whether an expression is in the set of texts that a SELECT returns.
-// As a list, the set looks small to the planner, however large it is, so that it
-// is always hashed; and IS TRUE keeps it from being joined instead, row by row.
-func isIn(expression, set string) string {
-	return "(" + expression + " IN (SELECT unnest(ARRAY(" + set + ")))) IS TRUE"
+// isIn holds if an expression is in the set of texts that a SELECT returns. As a list,
+// the set looks small to the planner, however large it is, so that it is always hashed;
+// and IS TRUE keeps it from being joined instead, row by row.
+func isIn(expression, set sqltext.Fragment) sqltext.Fragment {
+	return sqltext.New("({expression} IN (SELECT unnest(ARRAY({set})))) IS TRUE", sqltext.Values{"expression": expression, "set": set})
 }
+
+const (
+	lookupSQL = `SELECT r.ctid FROM unnest({ids}) AS patient (id)
+CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE {leads} OFFSET 0) AS r
+UNION ALL SELECT r.ctid FROM {rows} AS r WHERE {versions}`
+
+	lookupPatientsSQL = `
+UNION ALL SELECT r.ctid FROM {rows} AS r WHERE r.id = ANY ({ids})`
+)
 
 // lookup finds the resources of a type by indexes over the documents.
-func (p Patients) lookup(resourceType string, args *arguments) string {
-	ids := args.bind(textArray(p.IDs), "text[]")
-	found := "SELECT r.ctid FROM unnest(" + ids + ") AS patient (id) CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE " +
-		mayLeadTo("r.resource", fhir.R4Search().PatientPaths(resourceType), "Patient", "patient.id") + " OFFSET 0) AS r" +
-		" UNION ALL SELECT r.ctid FROM {rows} AS r WHERE " + mayNameVersion("r.resource")
+func (p Patients) lookup(resourceType string) sqltext.Fragment {
+	template := lookupSQL
 	if resourceType == "Patient" {
-		found += " UNION ALL SELECT r.ctid FROM {rows} AS r WHERE r.id = ANY (" + ids + ")"
+		template += lookupPatientsSQL
 	}
-	return found
+	leads := mayLeadTo(fhir.R4Search().PatientPaths(resourceType), "Patient", sqltext.Text("patient.id"))
+	return sqltext.New(template, sqltext.Values{
+		"ids":      textArray(p.IDs),
+		"leads":    rootAt(leads, "r.resource"),
+		"versions": rootAt(mayNameVersion, "r.resource"),
+	})
 }

@@ -14,16 +14,16 @@ const currencySystem = "urn:iso:std:iso:4217"
 // may also be written so. A stored comparator, as in "< 5 mg", is passed by.
 func quantityValue(place fhir.Place, modifier, text string) (predicate, error) {
 	if modifier != "" {
-		return nil, unsupportedModifier(modifier, "missing")
+		return predicate{}, unsupportedModifier(modifier, "missing")
 	}
 	comparison, rest := prefixed(text)
 	parts := splitValues(rest, '|')
 	if len(parts) != 1 && len(parts) != 3 {
-		return nil, invalid("%q is not number|system|code", text)
+		return predicate{}, invalid("%q is not number|system|code", text)
 	}
 	n, err := parseNumber(parts[0])
 	if err != nil {
-		return nil, err
+		return predicate{}, err
 	}
 	var system, code string
 	if len(parts) == 3 {

@@ -142,7 +142,7 @@ func sampleOf(resourceType string, p search.Parameter) string {
 // hostile are values that would do harm if they stood in a statement.
 var hostile = []string{
 	`'`, `''`, `' OR '1'='1`, `'; DROP TABLE patient; --`, `") || true || ("`, `"`, `\`, `\'`, `$1`, `$$`, `$id`, `%s`, `%l`, `E'\x27'`,
-	`{"a":1}`, `}`, `"}]}`, "\u2028", "\r\n", `?`, `@`, `* / --`, `) UNION SELECT`, `1); SELECT pg_sleep(9)`, `]`, `[*]`, `{}`, `{a,b}`, `NULL`,
+	`{"a":1}`, `}`, `"}]}`, "\u2028", "\r\n", `?`, `@`, `* / --`, `) UNION SELECT`, `1); SELECT pg_sleep(9)`, `]`, `[*]`, `{}`, `{a,b}`, `{rows}`, `{root}`, `NULL`,
 }
 
 // TestHostileValues puts them wherever a request has a say: nothing is found and
@@ -160,9 +160,9 @@ func TestHostileValues(t *testing.T) {
 			refused++
 			return
 		}
-		clause := filter.Condition().SQL()
+		sql, _ := filter.Condition().Where.Statement()
 		if len(value) > 3 && value != "NULL" { // which our own SQL has
-			require.NotContains(t, clause.Where, value)
+			require.NotContains(t, sql, value)
 		}
 		got := s.ids(t, resourceType, filter.Condition())
 		if !strings.Contains(name, ":not") && strings.ContainsAny(value, `'"{`) {

@@ -41,7 +41,7 @@ func tokenPredicate(place fhir.Place, t token) (predicate, error) {
 		systems := implicitSystems(place)
 		switch {
 		case len(systems) == 0:
-			return nil, unsupported("the data does not tell the system of the code")
+			return predicate{}, unsupported("the data does not tell the system of the code")
 		case !slices.Contains(systems, t.system):
 			return never, nil
 		case t.code == "":
@@ -55,21 +55,21 @@ func tokenPredicate(place fhir.Place, t token) (predicate, error) {
 	case "true", "false":
 		return contains(place.Path, t.code == "true"), nil
 	}
-	return nil, invalid("%q is neither true nor false", t.code)
+	return predicate{}, invalid("%q is neither true nor false", t.code)
 }
 
 // existenceValue compiles one value of a parameter that is true if there is a value
 // other than false at one of the places, as Patient.deceased, and false else.
 func existenceValue(places []fhir.Place, modifier, text string) (predicate, error) {
 	if modifier != "" && modifier != "not" {
-		return nil, unsupportedModifier(modifier, "missing, not")
+		return predicate{}, unsupportedModifier(modifier, "missing, not")
 	}
 	t, err := parseToken(text)
 	if err != nil {
-		return nil, err
+		return predicate{}, err
 	}
 	if t.code != "true" && t.code != "false" {
-		return nil, invalid("%q is neither true nor false", t.code)
+		return predicate{}, invalid("%q is neither true nor false", t.code)
 	}
 	if t.system != "" && !slices.Contains(booleanSystems, t.system) {
 		return never, nil
@@ -122,11 +122,11 @@ func coded(path fhir.Path, t token, name string) predicate {
 // the code of its type, and its value.
 func typedPredicate(place fhir.Place, text string) (predicate, error) {
 	if place.Type != "Identifier" {
-		return nil, unsupported("only identifiers have a type")
+		return predicate{}, unsupported("only identifiers have a type")
 	}
 	parts := splitValues(text, '|')
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
-		return nil, invalid("%q is not system|code|value", text)
+		return predicate{}, invalid("%q is not system|code|value", text)
 	}
 	return contains(place.Path, map[string]any{
 		"value": unescape(parts[2]),
@@ -142,11 +142,11 @@ func tokenValue(place fhir.Place, modifier, text string) (predicate, error) {
 	case "", "not":
 		t, err := parseToken(text)
 		if err != nil {
-			return nil, err
+			return predicate{}, err
 		}
 		return tokenPredicate(place, t)
 	case "of-type":
 		return typedPredicate(place, text)
 	}
-	return nil, unsupportedModifier(modifier, "missing, not, of-type")
+	return predicate{}, unsupportedModifier(modifier, "missing, not, of-type")
 }

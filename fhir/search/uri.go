@@ -14,14 +14,14 @@ func uriValue(place fhir.Place, modifier, text string) (predicate, error) {
 		return contains(place.Path, text), nil
 	}
 	if strings.HasPrefix(text, "urn:") {
-		return nil, invalid("%q has no path to be above or below", text)
+		return predicate{}, invalid("%q has no path to be above or below", text)
 	}
 	switch modifier {
 	case "below":
 		return matches(place.Path, `@ == $uri || @ starts with $below`,
 			map[string]any{"uri": text, "below": strings.TrimSuffix(text, "/") + "/"}), nil
 	case "above":
-		return anyText([]fhir.Path{place.Path}, `(t.v = %s OR starts_with(%s, rtrim(t.v, '/') || '/'))`, text), nil
+		return anyText([]fhir.Path{place.Path}, `(t.v = {text} OR starts_with({text}, rtrim(t.v, '/') || '/'))`, text), nil
 	}
-	return nil, unsupportedModifier(modifier, "missing, above, below")
+	return predicate{}, unsupportedModifier(modifier, "missing, above, below")
 }

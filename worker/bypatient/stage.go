@@ -50,12 +50,11 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 		offset: planned.Section.Offset,
 		left:   planned.Section.Length,
 	}
-	to := t.NewUploader(ctx)
-	blocks := ndjson.NewPatientBlockWriter(ctx, to.Next, opts)
+	blocks := ndjson.NewPatientBlockWriter(ctx, t.NextFile(ctx), opts)
 	defer blocks.Close()
 	err = readBlocks(blocks.Context(), newIndexReader(index, len(planned.Relations)), fetcher, planned.Relations, blocks)
 	_, files, err := blocks.Finish(err)
-	return to.Finish(jobs.Output, "", files, err)
+	return t.Finish(jobs.Output, "", files, err)
 }
 
 // readBlocks reads the rows of the index in batches and writes their blocks.
