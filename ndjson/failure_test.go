@@ -22,7 +22,7 @@ func TestReadFails(t *testing.T) {
 	for _, resources := range [][]string{nil, {`{}`}, documents()} {
 		packed, result, err := write(t, failing(errBroken, resources...), ndjson.Options{Gzip: true})
 		require.ErrorIs(t, err, errBroken)
-		require.ErrorContains(t, err, "dump: read Patient: ")
+		require.ErrorContains(t, err, "ndjson: read Patient: ")
 		require.EqualValues(t, len(resources), result.Rows)
 
 		reader, err := stdgzip.NewReader(bytes.NewReader([]byte(packed)))
@@ -41,7 +41,7 @@ func TestWriteFails(t *testing.T) {
 			for _, limit := range []int{0, 1, 100_000} {
 				result, err := ndjson.Write(t.Context(), &brokenWriter{limit}, "Patient", endless(), ndjson.Options{Gzip: gzipped})
 				require.ErrorIs(t, err, errBroken)
-				require.ErrorContains(t, err, "dump: write Patient: ")
+				require.ErrorContains(t, err, "ndjson: write Patient: ")
 				require.EqualValues(t, limit, result.Bytes)
 			}
 		})

@@ -3,6 +3,7 @@ package ndjson_test
 import (
 	"bytes"
 	stdgzip "compress/gzip"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 
 // one writes the first file to w and wants no other.
 func one(w io.Writer) ndjson.NextFunc {
-	return func() (io.Writer, error) {
+	return func(context.Context) (io.Writer, error) {
 		next := w
 		w = nil
 		if next == nil {
@@ -30,7 +31,7 @@ func one(w io.Writer) ndjson.NextFunc {
 // many collects the files.
 type many struct{ files []*bytes.Buffer }
 
-func (m *many) next() (io.Writer, error) {
+func (m *many) next(context.Context) (io.Writer, error) {
 	m.files = append(m.files, &bytes.Buffer{})
 	return m.files[len(m.files)-1], nil
 }
@@ -126,7 +127,7 @@ func TestWriteFilesFails(t *testing.T) {
 	}
 
 	full := errors.New("no room for another file")
-	_, files, err = ndjson.WriteFiles(t.Context(), func() (io.Writer, error) { return nil, full }, "Patient", endless(), ndjson.Options{})
+	_, files, err = ndjson.WriteFiles(t.Context(), func(context.Context) (io.Writer, error) { return nil, full }, "Patient", endless(), ndjson.Options{})
 	require.ErrorIs(t, err, full)
 	require.Empty(t, files)
 }

@@ -150,7 +150,7 @@ func TestWriteParallelFails(t *testing.T) {
 			t.Parallel()
 			result, err := ndjson.WriteParallel(t.Context(), &brokenWriter{100_000}, "Patient", []*rows{endless(), endless()}, opts)
 			require.ErrorIs(t, err, errBroken)
-			require.ErrorContains(t, err, "dump: write Patient: ")
+			require.ErrorContains(t, err, "ndjson: write Patient: ")
 			require.EqualValues(t, 100_000, result.Bytes)
 		})
 	}

@@ -39,7 +39,7 @@ type PatientBlockWriter struct {
 // NewPatientBlockWriter returns a writer. It must be closed.
 func NewPatientBlockWriter(ctx context.Context, next NextFunc, opts PatientBlockOptions) *PatientBlockWriter {
 	starts := &blockStarts{}
-	target := newPatientBlockSplitter(next, starts, opts.Options)
+	target := newPatientBlockSplitter(ctx, next, starts, opts.Options)
 	t := startTransfer(ctx, target, opts.Options)
 	return &PatientBlockWriter{
 		transfer:   t,

@@ -2,6 +2,7 @@ package ndjson
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"sync"
 )
@@ -64,8 +65,8 @@ type patientBlockSplitter struct {
 	held    []byte // lines of the block, none of which is in a file
 }
 
-func newPatientBlockSplitter(next NextFunc, starts *blockStarts, opts Options) *patientBlockSplitter {
-	return &patientBlockSplitter{files: newSplitter(next, opts), starts: starts}
+func newPatientBlockSplitter(ctx context.Context, next NextFunc, starts *blockStarts, opts Options) *patientBlockSplitter {
+	return &patientBlockSplitter{files: newSplitter(ctx, next, opts), starts: starts}
 }
 
 func (s *patientBlockSplitter) write(c chunk) error {

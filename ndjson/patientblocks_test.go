@@ -1,6 +1,7 @@
 package ndjson_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -204,14 +205,14 @@ func TestPatientBlocksFail(t *testing.T) {
 	failing := func(to *ndjson.PatientBlockWriter) error {
 		return errors.Join(blocksOf(block{"a", 0, []string{"1"}})(to), lost)
 	}
-	_, files, err := writePatientBlocks(t, func() (io.Writer, error) { return io.Discard, nil }, failing, ndjson.PatientBlockOptions{Type: "Patient"})
+	_, files, err := writePatientBlocks(t, func(context.Context) (io.Writer, error) { return io.Discard, nil }, failing, ndjson.PatientBlockOptions{Type: "Patient"})
 	require.ErrorIs(t, err, lost)
 	require.Empty(t, files, "none is whole")
 
 	full := errors.New("full")
-	_, _, err = writePatientBlocks(t, func() (io.Writer, error) { return nil, full }, blocksOf(block{"a", 0, []string{"1"}}), ndjson.PatientBlockOptions{Type: "Patient"})
+	_, _, err = writePatientBlocks(t, func(context.Context) (io.Writer, error) { return nil, full }, blocksOf(block{"a", 0, []string{"1"}}), ndjson.PatientBlockOptions{Type: "Patient"})
 	require.ErrorIs(t, err, full)
-	_, files, err = writePatientBlocks(t, func() (io.Writer, error) { return nil, full }, blocksOf(), ndjson.PatientBlockOptions{Type: "Patient"})
+	_, files, err = writePatientBlocks(t, func(context.Context) (io.Writer, error) { return nil, full }, blocksOf(), ndjson.PatientBlockOptions{Type: "Patient"})
 	require.NoError(t, err)
 	require.Empty(t, files)
 }

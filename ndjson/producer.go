@@ -9,16 +9,16 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// producer is the side of the pipe into which one goroutine puts lines. It also
-// counts them.
+// producer appends the lines of one goroutine to chunks, compresses full chunks and
+// sends them to the writer. It also counts.
 //
-// A line is appended under the producer's lock, so that the writer can take the
+// A line is appended under the producer's lock, so that the writer can collect the
 // chunk being filled while the goroutine waits for the database.
 type producer struct {
 	pipe       *pipe
 	tally      *tally
 	made       Result                 // since the last report to tally
-	room       chan struct{}          // there may be space again
+	room       chan struct{}          // signals that the pipe may have room
 	compressor *gzipmember.Compressor // nil: chunks are not compressed
 
 	mu      sync.Mutex
@@ -42,8 +42,8 @@ func (p *producer) row(ctx context.Context, f *formatter, row *source.Row) (n in
 	return n, nil
 }
 
-// line writes the line that format appends, of about this size, and returns its
-// length.
+// line writes the line that format appends and returns its length. size is the
+// approximate length.
 func (p *producer) line(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
 	n, err := p.header(ctx, size, format)
 	if err == nil {
@@ -59,9 +59,8 @@ func (p *producer) header(ctx context.Context, size int, format func(dst []byte)
 	return n, err
 }
 
-// put appends the line that format makes to the chunk being filled and returns its
-// length. size is about how long the line will be. put waits for room until ctx is
-// done; the error is then the cause of that.
+// put appends a line to the chunk being filled and returns its length. size is the
+// approximate length. put waits for room until ctx is done and then returns its cause.
 func (p *producer) put(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
 	if !p.makeRoom(size) {
 		if err := p.await(ctx, size); err != nil {
@@ -89,7 +88,7 @@ func (p *producer) makeRoom(size int) bool {
 	return false
 }
 
-// await waits until a chunk for a line of this size may be begun.
+// await waits until the pipe has room for a line of this size.
 func (p *producer) await(ctx context.Context, size int) error {
 	for !p.pipe.hasRoom(size) {
 		select {
@@ -137,7 +136,7 @@ func (p *producer) sendLocked(huge bool) bool {
 		p.pipe.push(chunk{lines: lines, huge: huge})
 		return true
 	}
-	p.compressor.Reset() // chunks of other producers may come before this one
+	p.compressor.Reset() // chunks of other producers may come between
 	p.pipe.push(chunk{piece: p.compressor.Replace(lines), huge: huge})
 	return true
 }

@@ -50,7 +50,7 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 		offset: planned.Section.Offset,
 		left:   planned.Section.Length,
 	}
-	blocks := ndjson.NewPatientBlockWriter(ctx, t.NextFile(ctx), opts)
+	blocks := ndjson.NewPatientBlockWriter(ctx, t.NextFile, opts)
 	defer blocks.Close()
 	err = readBlocks(blocks.Context(), newIndexReader(index, len(planned.Relations)), fetcher, planned.Relations, blocks)
 	_, files, err := blocks.Finish(err)
