@@ -16,7 +16,7 @@ import (
 	"github.com/seed-90096f4d/sluice/ndjson"
 )
 
-// one writes the first file to w and wants no other.
+// one returns w for the first file and fails for a second one.
 func one(w io.Writer) ndjson.NextFunc {
 	return func(context.Context) (io.Writer, error) {
 		next := w
@@ -36,8 +36,8 @@ func (m *many) next(context.Context) (io.Writer, error) {
 	return m.files[len(m.files)-1], nil
 }
 
-// Whatever the bound, the files hold the lines of one, in their order; each is as
-// full as can be, and larger only if its one line is.
+// With any limit, the files contain all lines in order. Each is as full as possible,
+// and exceeds the limit only with a single line.
 func TestWriteFiles(t *testing.T) {
 	t.Parallel()
 	all := documents()
@@ -92,7 +92,7 @@ func longestLine(text string) (length int) {
 	return length
 }
 
-// unpack reads a file as one gzip member.
+// unpack decompresses a file of one gzip member.
 func unpack(t *testing.T, packed []byte) string {
 	t.Helper()
 	reader, err := stdgzip.NewReader(bytes.NewReader(packed))
@@ -112,8 +112,8 @@ func TestWriteFilesOfNothing(t *testing.T) {
 	require.Empty(t, out.files)
 }
 
-// A dump that breaks leaves whole files but for the last, which nobody can take
-// for one.
+// After a failure all files are complete except the last, which cannot be mistaken
+// for a complete one.
 func TestWriteFilesFails(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("connection lost")

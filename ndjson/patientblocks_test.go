@@ -14,7 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// block is what belongs to a patient: texts of observations.
+// block is the data of a patient: texts of observations.
 type block struct {
 	id    string
 	size  int64
@@ -38,7 +38,7 @@ func blocksOf(blocks ...block) func(to *ndjson.PatientBlockWriter) error {
 	}
 }
 
-// writePatientBlocks writes what blocks passes to the writer.
+// writePatientBlocks calls blocks with a writer and finishes it.
 func writePatientBlocks(t *testing.T, next ndjson.NextFunc, blocks func(to *ndjson.PatientBlockWriter) error, opts ndjson.PatientBlockOptions) (ndjson.Result, []ndjson.File, error) {
 	t.Helper()
 	to := ndjson.NewPatientBlockWriter(t.Context(), next, opts)
@@ -74,8 +74,7 @@ func header(id string) string {
 	return `{"resourceType":"Parameters","parameter":[{"name":"header","valueReference":{"reference":"Patient/` + id + `"}}]}` + "\n"
 }
 
-// reassemble puts blocks together as a client does: by the headers, and by what
-// is said of cut ones.
+// reassemble joins blocks as a client does: by their headers, and by Continues.
 func reassemble(t *testing.T, texts []string, files []ndjson.File) map[string]string {
 	t.Helper()
 	blocks := map[string]string{}
@@ -105,8 +104,8 @@ func reassemble(t *testing.T, texts []string, files []ndjson.File) map[string]st
 	return blocks
 }
 
-// Whatever the bound, the blocks are whole, no file is larger than it may be, and
-// no block is cut that would go into one file.
+// With any limit, the blocks are complete, no file exceeds the limit, and no block
+// is split that fits into one file.
 func TestPatientBlocks(t *testing.T) {
 	t.Parallel()
 	blocks := []block{
@@ -147,8 +146,8 @@ func TestPatientBlocks(t *testing.T) {
 	}
 }
 
-// A block that is too long to be held back is not cut either, where its size is
-// known or it can have a file of its own.
+// A block that is too long to be held back is not split either if its size is known
+// or it can have a file of its own.
 func TestLongBlocks(t *testing.T) {
 	t.Parallel()
 	long := make([]string, 60)
@@ -175,8 +174,8 @@ func TestLongBlocks(t *testing.T) {
 	reassemble(t, texts, files)
 }
 
-// Aidbox's format has headers of its own, elements depend on the type, and what
-// could not be converted is told.
+// Aidbox's format has its own headers, elements depend on the type, and values that
+// could not be converted are reported.
 func TestBlocksInFormats(t *testing.T) {
 	t.Parallel()
 	var out many

@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// While nothing is written, lines fill the buffers and then wait; the end of ctx
-// ends that.
+// While nothing is written, lines fill the buffers and then wait until ctx ends.
 func TestPipeIsBounded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -25,8 +24,8 @@ func TestPipeIsBounded(t *testing.T) {
 	require.Greater(t, lines, 1000)
 }
 
-// A writer that lost patience just when a full chunk came must take that one
-// first, or lines would change places.
+// If lull passes just when a full chunk is sent, the writer must take that chunk
+// first, or the order of lines would change.
 func TestPipeKeepsOrder(t *testing.T) {
 	t.Parallel()
 	p := newPipe()

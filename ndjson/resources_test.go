@@ -11,14 +11,14 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// notResources are jsonb documents that are not objects, two of them larger than
-// any buffer.
+// notResources are jsonb documents that are not objects, two of them larger than any
+// buffer.
 var notResources = []string{
 	`17`, `[1, 2]`, `[]`, `null`, `true`, `"text"`, `[{"id": "x", "resourceType": "Patient"}]`,
 	`"` + strings.Repeat("x", 1<<20) + `"`, `[` + strings.Repeat("1, ", 1<<20) + `1]`,
 }
 
-// FHIR ndjson has resources only. Rows that hold something else are reported.
+// FHIR ndjson contains only resources. Other rows are reported.
 func TestNotResources(t *testing.T) {
 	t.Parallel()
 	rows := rowsOf(slices.Concat(notResources, []string{`{"active": true}`}, notResources)...)
@@ -40,7 +40,8 @@ func TestNotResources(t *testing.T) {
 	require.Equal(t, strings.Join(notResources, "\n")+"\n", text, "Aidbox's format has them as stored")
 }
 
-// A dump of nothing else has no file, and a block of nothing else no header.
+// A dump without resources has no file, and a patient block without resources no
+// header.
 func TestNoResources(t *testing.T) {
 	t.Parallel()
 	var out many

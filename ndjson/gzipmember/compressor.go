@@ -44,6 +44,7 @@ func (c *Compressor) Replace(text []byte) Piece {
 		c.ahead = c.ahead[:copy(c.ahead, c.ahead[n:])]
 	}
 	c.ahead = c.encoder.Flush(c.ahead)
-	piece.Data = append(text[:written], c.ahead...)
+	text = append(text[:written], c.ahead...)
+	piece.Data = text
 	return piece
 }
