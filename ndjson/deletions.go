@@ -36,7 +36,7 @@ func WriteDeletions(ctx context.Context, next NextFunc, resourceType string, ids
 func (t *transfer) copyDeletions(resourceType string, ids IDs) error {
 	stop := context.AfterFunc(t.ctx, ids.Cancel)
 	defer stop()
-	to, b := t.pipe.producer(t.tally, false), bundle{resourceType: resourceType}
+	to, b := t.pipe.add(t.tally, compressNothing), bundle{resourceType: resourceType}
 	for ids.Next() {
 		b.add(ids.ID())
 		if b.entries < maxEntries {

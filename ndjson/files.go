@@ -36,7 +36,7 @@ func WriteFiles(ctx context.Context, next NextFunc, resourceType string, rows Ro
 	sink := newSplitter(ctx, next, opts)
 	t := startTransfer(ctx, sink, opts)
 	defer t.abort()
-	result, err := t.finish(resourceType, t.copyRows(t.ctx, t.pipe.producer(t.tally, false), resourceType, rows, opts.Format))
+	result, err := t.finish(resourceType, t.copyRows(t.ctx, resourceType, rows, opts.Format, compressNothing))
 	return result, sink.files, err
 }
 

@@ -96,14 +96,15 @@ func WriteParallel[R Rows](ctx context.Context, w io.Writer, resourceType string
 
 // copyParallel writes a line for each row of all readers.
 func copyParallel[R Rows](t *transfer, resourceType string, readers []R, opts Options) error {
+	compression := opts.compression(len(readers))
 	if len(readers) == 1 {
-		return t.copyRows(t.ctx, t.pipe.producer(t.tally, opts.Gzip), resourceType, readers[0], opts.Format)
+		return t.copyRows(t.ctx, resourceType, readers[0], opts.Format, compression)
 	}
 	group, ctx := errgroup.WithContext(t.ctx)
 	for _, rows := range readers {
 		group.Go(func() (err error) {
 			defer catch(&err)
-			return t.copyRows(ctx, t.pipe.producer(t.tally, opts.Gzip), resourceType, rows, opts.Format)
+			return t.copyRows(ctx, resourceType, rows, opts.Format, compression)
 		})
 	}
 	err := group.Wait()

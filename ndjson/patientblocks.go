@@ -45,7 +45,7 @@ func NewPatientBlockWriter(ctx context.Context, next NextFunc, opts PatientBlock
 		transfer:   t,
 		files:      target.files,
 		opts:       opts,
-		producer:   t.pipe.producer(t.tally, false),
+		producer:   t.pipe.add(t.tally, compressNothing),
 		starts:     starts,
 		formatters: map[string]*formatter{},
 	}

@@ -76,17 +76,17 @@ func (c chunk) data() []byte {
 
 func newPipe() *pipe { return &pipe{data: make(chan struct{}, 1), hugeSlot: make(chan struct{}, 1)} }
 
-// producer adds a producer. If compress is true, it compresses its chunks.
-func (p *pipe) producer(t *tally, compress bool) *producer {
+// add adds a producer.
+func (p *pipe) add(t *tally, c compression) *producer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	made := &producer{pipe: p, tally: t, room: make(chan struct{}, 1)}
-	if compress {
-		made.compressor = gzipmember.NewCompressor()
+	added := &producer{pipe: p, tally: t, room: make(chan struct{}, 1), compression: c}
+	if c != compressNothing {
+		added.compressor = gzipmember.NewCompressor()
 	}
-	p.producers = append(p.producers, made)
-	return made
+	p.producers = append(p.producers, added)
+	return added
 }
 
 // hasRoom reports whether there is room for a chunk with a line of this size.

@@ -14,7 +14,7 @@ func TestPipeIsBounded(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped")
 	cancel(stopped)
-	l := newPipe().producer(&tally{}, false)
+	l := newPipe().add(&tally{}, compressNothing)
 	var err error
 	lines := 0
 	for ; err == nil && lines < 100_000; lines++ {
@@ -29,7 +29,7 @@ func TestPipeIsBounded(t *testing.T) {
 func TestPipeKeepsOrder(t *testing.T) {
 	t.Parallel()
 	p := newPipe()
-	l := p.producer(&tally{}, false)
+	l := p.add(&tally{}, compressNothing)
 	for _, line := range []string{"first", "second"} {
 		_, err := l.put(t.Context(), len(line), func(dst []byte) []byte { return append(dst, line...) })
 		require.NoError(t, err)

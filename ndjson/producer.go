@@ -9,17 +9,38 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
+// compression is how a producer compresses its chunks.
+type compression int
+
+const (
+	compressNothing     compression = iota
+	compressStream                  // each with the window of the one before: there is only one producer
+	compressIndependent             // each by itself: chunks of other producers may come between
+)
+
+// compression returns how so many producers of one output compress.
+func (o Options) compression(producers int) compression {
+	switch {
+	case !o.Gzip:
+		return compressNothing
+	case producers == 1:
+		return compressStream
+	}
+	return compressIndependent
+}
+
 // producer appends the lines of one goroutine to chunks, compresses full chunks and
 // sends them to the writer. It also counts.
 //
 // A line is appended under the producer's lock, so that the writer can collect the
 // chunk being filled while the goroutine waits for the database.
 type producer struct {
-	pipe       *pipe
-	tally      *tally
-	made       Result                 // since the last report to tally
-	room       chan struct{}          // signals that the pipe may have room
-	compressor *gzipmember.Compressor // nil: chunks are not compressed
+	pipe        *pipe
+	tally       *tally
+	made        Result        // since the last report to tally
+	room        chan struct{} // signals that the pipe may have room
+	compression compression
+	compressor  *gzipmember.Compressor // nil if there is no compression
 
 	mu      sync.Mutex
 	filling []byte
@@ -132,11 +153,13 @@ func (p *producer) sendLocked(huge bool) bool {
 	if len(lines) == 0 {
 		return false
 	}
-	if p.compressor == nil {
+	if p.compression == compressNothing {
 		p.pipe.push(chunk{lines: lines, huge: huge})
 		return true
 	}
-	p.compressor.Reset() // chunks of other producers may come between
+	if p.compression == compressIndependent {
+		p.compressor.Reset()
+	}
 	p.pipe.push(chunk{piece: p.compressor.Replace(lines), huge: huge})
 	return true
 }

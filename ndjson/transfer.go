@@ -36,11 +36,14 @@ func startTransfer(ctx context.Context, to target, opts Options) *transfer {
 
 // copyRows writes a line for each row, in the order of the rows. It cancels the rows
 // when ctx ends.
-func (t *transfer) copyRows(ctx context.Context, to *producer, resourceType string, rows Rows, format Format) error {
+func (t *transfer) copyRows(ctx context.Context, resourceType string, rows Rows, format Format, c compression) error {
 	stop := context.AfterFunc(ctx, rows.Cancel)
 	defer stop()
-	formatter := newFormatter(resourceType, format, t.tally.issue)
-	for rows.Next() {
+	if !rows.Next() { // a reader without rows needs no buffers
+		return rows.Err()
+	}
+	to, formatter := t.pipe.add(t.tally, c), newFormatter(resourceType, format, t.tally.issue)
+	for more := true; more; more = rows.Next() {
 		if _, err := to.row(ctx, formatter, rows.Row()); err != nil {
 			return err
 		}
