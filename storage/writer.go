@@ -49,7 +49,7 @@ func (b *Bucket) Create(ctx context.Context, key string) (*Writer, error) {
 	w := &Writer{
 		ctx:     ctx,
 		key:     key,
-		upload:  &upload{store: b.store, bucket: b.place.bucket, name: name, encryption: b.place.encryption},
+		upload:  &upload{store: b.store, bucket: b.config.bucket, name: name, encryption: b.config.encryption},
 		buffers: &buffers{pool: &b.buffers},
 		number:  1,
 	}
