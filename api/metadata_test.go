@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
-	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 func TestMetadata(t *testing.T) {
@@ -78,7 +78,7 @@ func TestMetadata(t *testing.T) {
 		}
 		// What _typeFilter does not know is marked.
 		for _, parameter := range resource.SearchParam {
-			_, known := fhir.R4Search().Parameter(resource.Type, parameter.Name)
+			_, known := params.R4().Parameter(resource.Type, parameter.Name)
 			require.Equal(t, known, len(parameter.Extension) == 0, "%s %s", resource.Type, parameter.Name)
 			for _, extension := range parameter.Extension {
 				require.Equal(t, "http://hl7.org/fhir/uv/bulkdata/Extension/operation-not-supported", extension.URL)
@@ -143,7 +143,7 @@ func requireParameters(t *testing.T, b *testBundle, target, documentation string
 	names := regexp.MustCompile(`_?[a-z][A-Za-z]+`)
 	_, listed, ok := strings.Cut(documentation, "Parameters: ")
 	require.True(t, ok)
-	_, known, ok := strings.Cut(b.get(t, target+"?x=y").body, "there are ")
+	_, known, ok := strings.Cut(b.get(t, target+"?x=y").body, "supported: ")
 	require.True(t, ok)
 	known, _, _ = strings.Cut(known, `"`)
 	listed = "_format " + strings.ReplaceAll(listed, "(Patient)", "") // which every request may have
