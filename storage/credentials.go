@@ -11,7 +11,7 @@ import (
 // never responds on a machine outside a cloud.
 const metadataTimeout = 10 * time.Second
 
-// credentials returns the credentials of the URL or, if it has none, those of AWS's
+// credentials returns the credentials of the URL or else of AWS's
 // credential chain, which are cached until they expire.
 func (p *parsedConfig) credentials() *credentials.Credentials {
 	if p.key != "" {

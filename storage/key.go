@@ -22,7 +22,7 @@ func checkKey(key string) error {
 	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "" || segment == "." || segment == ".." {
-			return fmt.Errorf("%w %q: it must not have empty segments, . or ..", ErrInvalidKey, key)
+			return fmt.Errorf("%w %q: empty segments and the segments . and .. are not allowed", ErrInvalidKey, key)
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ type LinkOptions struct {
 
 // Link returns a URL by which the object can be read without credentials until the link
 // expires. It does not check that the object exists. Its endpoint is Config.PublicURL
-// or else that of Config.URL.
+// or else the endpoint of Config.URL.
 //
 // Signing needs no network unless temporary credentials must be fetched.
 func (b *Bucket) Link(ctx context.Context, key string, opts LinkOptions) (string, error) {

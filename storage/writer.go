@@ -79,22 +79,22 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// ReadFrom implements io.ReaderFrom. It cannot interrupt a Read that blocks. Its
-// error wraps that of r.
+// ReadFrom implements io.ReaderFrom. It cannot interrupt a Read that blocks. It
+// wraps the error of r.
 func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 	for {
 		room, err := w.room()
 		if err != nil {
 			return n, w.explain(err)
 		}
-		m, err := r.Read(room)
+		m, readErr := r.Read(room)
 		w.advance(m)
 		n += int64(m)
-		if err == io.EOF {
+		if readErr == io.EOF { // not a wrapped one, nor io.ErrUnexpectedEOF: those mean a broken source
 			return n, nil
 		}
-		if err != nil {
-			return n, w.explain(fmt.Errorf("read the data: %w", err))
+		if readErr != nil {
+			return n, w.explain(fmt.Errorf("read the data: %w", readErr))
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (w *Writer) Publish(ctx context.Context) (Object, error) {
 func (w *Writer) Abort(ctx context.Context) error {
 	_ = w.sending.Wait()
 	w.release()
-	w.closeErr = cmp.Or(w.closeErr, error(os.ErrClosed))
+	w.closeErr = cmp.Or(w.closeErr, os.ErrClosed)
 	if err := w.upload.abort(ctx); err != nil {
 		return fmt.Errorf("storage: abort upload %s: %w", w.key, err)
 	}
@@ -188,7 +188,7 @@ func (w *Writer) explain(err error) error {
 
 // Upload stores the data of r under key, replacing an existing object. On error, the
 // existing object stays and nothing else remains, with the exception described at
-// Publish. The error wraps that of r.
+// Publish. It wraps the error of r.
 func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (object Object, err error) {
 	w, err := b.Create(ctx, key)
 	if err != nil {
