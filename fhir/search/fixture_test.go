@@ -21,7 +21,7 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// A document is a FHIR resource as encoding/json reads it.
+// document is a FHIR resource as encoding/json reads it.
 type document = map[string]any
 
 // store is a database with documents, and the same documents as they were

@@ -137,7 +137,7 @@ func TestFormsOfReferences(t *testing.T) {
 		p1 := search.Patients{IDs: []string{"p1"}}
 		check("patient", is["p1"], s.ids(t, "Observation", p1.Compartment("Observation")))
 		check("any patient", is["p1"], s.ids(t, "Observation", search.Patients{}.Compartment("Observation")))
-		about := search.Provenance{Whose: &search.Patients{IDs: []string{"p1"}}, Referred: true}
+		about := search.Provenance{Patients: &search.Patients{IDs: []string{"p1"}}, Referred: true}
 		check("provenance", is["p1"], s.ids(t, "Provenance", about.Condition()))
 		for query, want := range map[string][]string{
 			"subject=Patient/p1": is["p1"], "subject:Patient=p1": is["p1"], "patient=p1": is["p1"], "patient=Patient/p1": is["p1"],

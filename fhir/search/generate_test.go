@@ -12,8 +12,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// A wish is a value of a search, and what the oracle makes of it: whether what
-// is found at a element of the parameter fits.
+// wish is a value of a search, and what the oracle makes of it: whether what
+// is found at an element of the parameter fits.
 type wish struct {
 	modifier string
 	text     string
@@ -24,7 +24,7 @@ var escapes = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`)
 
 func escape(s string) string { return escapes.Replace(s) }
 
-// A generator makes searches out of what documents hold.
+// generator makes searches out of what documents hold.
 type generator struct{ *rand.Rand }
 
 func (g generator) pick(all ...string) string { return all[g.IntN(len(all))] }
@@ -261,7 +261,7 @@ func (g generator) number(parameterType string, element params.Element, value an
 	return w, true
 }
 
-// A query is a search by one parameter, and what the oracle makes of it.
+// query is a search by one parameter, and what the oracle makes of it.
 type query struct {
 	text string
 	fits func(document) bool

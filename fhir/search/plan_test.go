@@ -138,7 +138,7 @@ func TestProvenanceBySet(t *testing.T) {
 		"few":   {IDs: []string{"p5", "p10", "p15"}},
 		"group": members(search.Group{ID: "g", Table: `"group"`, At: noon}),
 	} {
-		about := search.Provenance{Whose: &whose, Referred: true, Targets: []search.Target{
+		about := search.Provenance{Patients: &whose, Referred: true, Targets: []search.Target{
 			{Type: "Observation", Table: "observation"}, {Type: "Provenance", Table: "provenance"},
 		}}.Condition()
 		plan := m.explainWhere(t, "provenance", about)

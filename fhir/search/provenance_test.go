@@ -142,12 +142,12 @@ func checkProvenance(t *testing.T, s store) {
 		}
 		isOfHalf := func(target string) bool { return target < "M" && isTheirs(target) }
 
-		got := s.ids(t, "Provenance", search.Provenance{Whose: &whose, Targets: inCompartments, Referred: true}.Condition())
+		got := s.ids(t, "Provenance", search.Provenance{Patients: &whose, Targets: inCompartments, Referred: true}.Condition())
 		require.Equal(t, s.about(refersToOne), got, name)
 		t.Logf("%s: %d of %d", name, len(got), len(s.documents["Provenance"]))
-		require.Equal(t, s.about(isOfHalf), s.ids(t, "Provenance", search.Provenance{Whose: &whose, Targets: half}.Condition()), name)
+		require.Equal(t, s.about(isOfHalf), s.ids(t, "Provenance", search.Provenance{Patients: &whose, Targets: half}.Condition()), name)
 		require.Equal(t, s.latest(isOfHalf), s.ids(t, "Provenance", search.Provenance{
-			Whose: &whose, Targets: half, Latest: s.tables["Provenance"].Quoted(),
+			Patients: &whose, Targets: half, Latest: s.tables["Provenance"].Quoted(),
 		}.Condition()), name)
 	}
 	isThere := func(target string) bool { return there[target] != nil && target < "M" }

@@ -51,7 +51,7 @@ func byReferences(resourceType string) source.KeyedRelation {
 
 // byTargets are those of Provenance about resources of these types.
 func (s store) byTargets(types ...string) source.KeyedRelation {
-	about := search.Provenance{Whose: &search.Patients{}, Referred: true}
+	about := search.Provenance{Patients: &search.Patients{}, Referred: true}
 	for _, resourceType := range types {
 		about.Targets = append(about.Targets, search.Target{Type: resourceType, Table: s.tables[resourceType].Quoted()})
 	}
@@ -124,6 +124,6 @@ func TestReferences(t *testing.T) {
 
 	require.Equal(t, map[string][]string{"p": {"z"}, "q": {"y"}}, s.keys(t, "Provenance", s.byTargets("Organization")))
 	require.Equal(t, map[string][]string{"p": {"a", "b", "z"}, "q": {"a", "b", "y", "z"}}, s.keys(t, "Provenance", s.byTargets("Observation", "Organization", "Provenance")))
-	nothing := search.Provenance{Whose: &search.Patients{}, Targets: []search.Target{{Type: "Organization", Table: s.tables["Organization"].Quoted()}}}
+	nothing := search.Provenance{Patients: &search.Patients{}, Targets: []search.Target{{Type: "Organization", Table: s.tables["Organization"].Quoted()}}}
 	require.Empty(t, s.keys(t, "Provenance", source.KeyedRelation{Keys: nothing.Keys()}))
 }
