@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A compartmentDefinition is a CompartmentDefinition, as far as its table needs
-// it.
+// compartmentDefinition holds the members of a CompartmentDefinition that the table
+// needs.
 type compartmentDefinition struct {
 	Code     string `json:"code"`
 	Version  string `json:"version"`
@@ -18,15 +18,15 @@ type compartmentDefinition struct {
 	} `json:"resource"`
 }
 
-// compartmentTable renders the definition of a compartment as the text that
-// package fhir embeds.
+// compartmentTable returns the definition of a compartment as the text that package
+// fhir/search/params embeds.
 func compartmentTable(r release, content []byte) ([]byte, error) {
 	var d compartmentDefinition
 	if err := json.Unmarshal(content, &d); err != nil {
 		return nil, err
 	}
 	if d.Version != r.version || d.Code != "Patient" {
-		return nil, fmt.Errorf("a compartment of %s in version %s", d.Code, d.Version)
+		return nil, fmt.Errorf("unexpected compartment of %s in version %s", d.Code, d.Version)
 	}
 
 	var out bytes.Buffer

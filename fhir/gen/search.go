@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// definitionURL is where HL7's own search parameters are defined. The package
+// definitionURL is the base URL of HL7's search parameters. The package
 // also contains some of its vendor.
 const definitionURL = "http://hl7.org/fhir/SearchParameter/"
 
-// A searchParameter is a SearchParameter, as far as the tables need it.
+// searchParameter holds the members of a SearchParameter that the tables need.
 type searchParameter struct {
 	URL        string   `json:"url"`
 	Version    string   `json:"version"`
@@ -30,9 +30,8 @@ type searchParameter struct {
 	} `json:"component"`
 }
 
-// suitable says which types a parameter can look at. What else an expression
-// leads to is left out: a parameter of type date does not see the Age in
-// Condition.onset.
+// suitable are the types of elements that a parameter can search. Other targets of its
+// expression are ignored: a parameter of type date ignores the Age in Condition.onset.
 var suitable = map[string][]string{
 	"date":      {"date", "dateTime", "instant", "Period", "Timing"},
 	"number":    {"decimal", "integer", "positiveInt", "unsignedInt", "Range"},
@@ -43,8 +42,8 @@ var suitable = map[string][]string{
 	"uri":       {"canonical", "oid", "uri", "url", "uuid"},
 }
 
-// searchTables renders search parameters as the text that package fhir embeds:
-// see the header it starts with for the format.
+// searchTables returns the search parameters as the text that package fhir/search/params
+// embeds. Its header describes the format.
 func searchTables(r release, e elements, sets valueSets, content []byte) ([]byte, error) {
 	all, err := searchParameters(r, content)
 	if err != nil {
@@ -78,7 +77,7 @@ func searchTables(r release, e elements, sets valueSets, content []byte) ([]byte
 	return out.Bytes(), nil
 }
 
-// searchParameters reads HL7's own ones out of a bundle.
+// searchParameters returns HL7's search parameters in a bundle.
 func searchParameters(r release, content []byte) ([]searchParameter, error) {
 	var b bundle
 	if err := json.Unmarshal(content, &b); err != nil {
@@ -124,17 +123,17 @@ func searchHeader(out *bytes.Buffer, r release) {
 `, r.name, r.version, r.pkg, r.search.path, r.search.sha256, r.valueSets[0].path, r.valueSets[0].sha256, r.valueSets[1].path, r.valueSets[1].sha256)
 }
 
-// A searchWriter renders search parameters.
+// searchWriter writes search parameters.
 type searchWriter struct {
 	elements
 	sets  valueSets
 	byURL map[string]searchParameter
 }
 
-// writeParameter renders one parameter as it is for one type.
+// writeParameter writes a parameter of a type.
 func (w searchWriter) writeParameter(out *bytes.Buffer, base string, p searchParameter) error {
 	fmt.Fprintf(out, "  %s %s %s\n", p.Code, p.Type, strings.TrimPrefix(p.URL, definitionURL))
-	lines, err := w.places(base, p)
+	lines, err := w.elementLines(base, p)
 	var reason unsupported
 	if errors.As(err, &reason) {
 		fmt.Fprintf(out, "    ! %s\n", reason)
@@ -146,21 +145,21 @@ func (w searchWriter) writeParameter(out *bytes.Buffer, base string, p searchPar
 	return err
 }
 
-// exists matches an expression that asks whether there is a value other than false.
+// exists matches an expression that is true if there is a value other than false.
 var exists = regexp.MustCompile(`^([\w.]+)\.exists\(\) and ([\w.]+) != false$`)
 
-// places returns the lines of where a parameter looks.
-func (w searchWriter) places(base string, p searchParameter) ([]string, error) {
+// elementLines returns the lines of the elements of a parameter.
+func (w searchWriter) elementLines(base string, p searchParameter) ([]string, error) {
 	switch {
 	case p.Type == "special" || p.Expression == "":
 		return nil, unsupported("no generic rule defines its search")
 	case p.Code == "phonetic":
 		return nil, unsupported("phonetic matching is not defined")
 	case p.Type == "composite":
-		return w.compositePlaces(base, p)
+		return w.compositeLines(base, p)
 	}
 	if m := exists.FindStringSubmatch(p.Expression); m != nil && m[1] == m[2] {
-		return w.existencePlaces(base, m[1])
+		return w.existenceLines(base, m[1])
 	}
 	targets, err := w.resolve(base, p.Expression)
 	if err != nil {
@@ -169,9 +168,9 @@ func (w searchWriter) places(base string, p searchParameter) ([]string, error) {
 	return w.lines(p, targets)
 }
 
-// existencePlaces renders the places of a parameter that asks whether there is a
-// value.
-func (w searchWriter) existencePlaces(base, expression string) ([]string, error) {
+// existenceLines returns the lines of the elements of a parameter that is true if there
+// is a value.
+func (w searchWriter) existenceLines(base, expression string) ([]string, error) {
 	targets, err := w.resolve(base, expression)
 	if err != nil {
 		return nil, err
@@ -183,10 +182,11 @@ func (w searchWriter) existencePlaces(base, expression string) ([]string, error)
 	return lines, nil
 }
 
-// anyTarget is more types than a parameter lists that is not for all.
+// anyTarget is more than the number of target types of a parameter that does not allow
+// all.
 const anyTarget = 100
 
-// lines renders those targets that a parameter can look at.
+// lines returns the lines of the targets that a parameter can search.
 func (w searchWriter) lines(p searchParameter, targets []target) ([]string, error) {
 	var lines []string
 	for _, t := range targets {
@@ -210,8 +210,9 @@ func (w searchWriter) lines(p searchParameter, targets []target) ([]string, erro
 	return lines, nil
 }
 
-// compositePlaces renders, for each place where the parts are together, those.
-func (w searchWriter) compositePlaces(base string, p searchParameter) ([]string, error) {
+// compositeLines returns the lines of the elements of a composite parameter and of their
+// components.
+func (w searchWriter) compositeLines(base string, p searchParameter) ([]string, error) {
 	targets, err := w.resolve(base, p.Expression)
 	if err != nil {
 		return nil, err
