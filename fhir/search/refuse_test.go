@@ -13,8 +13,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// TestRefused holds that what can't be done is refused by its name, and whether
-// that is FHIR's fault or ours.
+// TestRefused checks that a query that cannot be executed is rejected with the name of
+// the parameter, and whether it is invalid or unsupported.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 
@@ -89,13 +89,13 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// samples are values that are right for a type of parameter.
+// samples are valid values for each type of parameter.
 var samples = map[string]string{
 	"token": "true", "reference": "a", "string": "a", "uri": "http://a", "date": "2020", "number": "1", "quantity": "1",
 }
 
-// TestSupported holds that exactly what is listed works: Parse takes each such
-// parameter, PostgreSQL what comes of it, and Parse nothing else.
+// TestSupported checks that Parse accepts exactly the parameters that are listed, and
+// PostgreSQL the SQL for each.
 func TestSupported(t *testing.T) {
 	t.Parallel()
 
@@ -140,14 +140,14 @@ func sampleOf(resourceType string, p params.Parameter) string {
 	return strings.Join(values, "$")
 }
 
-// hostile are values that would do harm if they stood in a statement.
+// hostile are values that would cause damage as part of a statement.
 var hostile = []string{
 	`'`, `''`, `' OR '1'='1`, `'; DROP TABLE patient; --`, `") || true || ("`, `"`, `\`, `\'`, `$1`, `$$`, `$id`, `%s`, `%l`, `E'\x27'`,
 	`{"a":1}`, `}`, `"}]}`, "\u2028", "\r\n", `?`, `@`, `* / --`, `) UNION SELECT`, `1); SELECT pg_sleep(9)`, `]`, `[*]`, `{}`, `{a,b}`, `{rows}`, `{root}`, `NULL`,
 }
 
-// TestHostileValues puts them wherever a request has a say: nothing is found and
-// nothing breaks.
+// TestHostileValues uses them in every part of a request: nothing is found and nothing
+// fails.
 func TestHostileValues(t *testing.T) {
 	t.Parallel()
 
