@@ -95,7 +95,7 @@ func keyedProvenance(selection plan.Selection, table source.Table) (source.Keyed
 			return source.KeyedRelation{}, err
 		}
 	}
-	provenance.Whose = &search.Patients{} // all of them count towards maxBlocks
+	provenance.Patients = &search.Patients{} // all of them count towards maxBlocks
 	return source.KeyedRelation{Scan: selection.ScanOnly(table, condition), Keys: provenance.Keys()}, nil
 }
 
