@@ -23,7 +23,7 @@ type secretSettings struct {
 	SecretLife time.Duration `placeholder:"DURATION" help:"Validity of the secret, such as 90d. By default it does not expire."`
 }
 
-// fromInput is the value of --secret that stands for standard input.
+// fromInput is the value of --secret for standard input.
 const fromInput = "-"
 
 // take returns the secret, and reports whether it was generated.
@@ -57,8 +57,8 @@ func readSecret(out *output) (string, error) {
 	return line, nil
 }
 
-// tell prints a generated secret.
-func tell(out *output, secret string) error {
+// printSecret prints a generated secret.
+func printSecret(out *output, secret string) error {
 	_, err := fmt.Fprintf(out.stdout, "secret: %s\nKeep it now: only its hash is stored, so it cannot be shown again.\n", secret)
 	return err
 }
@@ -152,6 +152,6 @@ func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) er
 		if _, err := fmt.Fprintf(out.stdout, "client %s added\n", cmd.ID); err != nil || !made {
 			return err
 		}
-		return tell(out, secret)
+		return printSecret(out, secret)
 	})
 }

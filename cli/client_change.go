@@ -56,7 +56,7 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 		if _, err := fmt.Fprintf(out.stdout, "client %s has a new secret\n", cmd.ID); err != nil || !made {
 			return err
 		}
-		return tell(out, secret)
+		return printSecret(out, secret)
 	})
 }
 
@@ -78,7 +78,7 @@ func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output)
 		if cmd.When.IsZero() || cmd.When.After(time.Now()) {
 			return nil
 		}
-		return tellCancelled(out)(exports.CancelUnfinished(ctx, cmd.ID))
+		return printCancelled(out)(exports.CancelUnfinished(ctx, cmd.ID))
 	})
 }
 
@@ -96,12 +96,12 @@ func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output)
 		if _, err := fmt.Fprintf(out.stdout, "client %s revoked. To re-enable it: sluice client expire %s never\n", cmd.ID, cmd.ID); err != nil {
 			return err
 		}
-		return tellCancelled(out)(exports.CancelAll(ctx, cmd.ID))
+		return printCancelled(out)(exports.CancelAll(ctx, cmd.ID))
 	})
 }
 
-// tellCancelled returns a function that prints how many exports were cancelled.
-func tellCancelled(out *output) func(count int, err error) error {
+// printCancelled returns a function that prints how many exports were cancelled.
+func printCancelled(out *output) func(count int, err error) error {
 	return func(count int, err error) error {
 		if err != nil {
 			return fmt.Errorf("cancel the client's exports: %w", err)
@@ -176,6 +176,6 @@ func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output)
 			return err
 		}
 		after, err := exports.CancelAll(ctx, cmd.ID)
-		return tellCancelled(out)(before+after, err)
+		return printCancelled(out)(before+after, err)
 	})
 }

@@ -174,9 +174,8 @@ func TestSettingsRefused(t *testing.T) {
 	}
 }
 
-// A password or secret whose reserved characters are not percent-encoded moves parts
-// of it into the host, the port, the database or the parameters of the URL. No command
-// shows any of them.
+// If reserved characters of a password are not percent-encoded, parts of it are parsed as
+// host, port, database or parameters of the URL. No command shows them.
 func TestSecretsNotShown(t *testing.T) {
 	t.Parallel()
 
@@ -227,8 +226,8 @@ func TestSecretsNotShown(t *testing.T) {
 	}
 }
 
-// Sessions of the state database have the settings that Sluice relies on, and
-// migrations make the state database where it is.
+// Sessions of the state database have the settings that Sluice relies on, whatever the
+// database sets.
 func TestStateSessionSettings(t *testing.T) {
 	t.Parallel()
 	address := sourcetest.Database(t)
@@ -257,9 +256,8 @@ func TestStateSessionSettings(t *testing.T) {
 	require.Contains(t, stdout.String(), "migrations applied")
 }
 
-// The server ends the transaction of a process that is paused in its middle,
-// and a statement that goes on for too long, unless the operator knows better
-// or it is a migration.
+// The server ends idle transactions and long statements of the state database, unless the
+// URL has other limits or it is a migration.
 func TestStateSession(t *testing.T) {
 	t.Parallel()
 	address := sourcetest.Database(t)
