@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/limit"
@@ -73,9 +74,8 @@ type Config struct {
 	// Exports is where kick-offs are written down.
 	Exports *jobs.Store
 
-	// Failures is how many attempts to be let in may fail a minute, from one
-	// address or in the name of one client from where it is not known.
-	// 0 means no limit.
+	// Failures is the maximum number of failed logins per minute, per address and
+	// per client. 0 means no limit.
 	Failures int
 
 	// GuardFiles gives files through Sluice, to the export's client alone, in
@@ -124,9 +124,8 @@ type Config struct {
 	// whole one.
 	TLS *tls.Config
 
-	// Tokens gives out access tokens. Nil means that there are none, and HTTP
-	// Basic alone.
-	Tokens *auth.Tokens
+	// Tokens issues access tokens. Nil means that there are none, only HTTP Basic.
+	Tokens *smart.Tokens
 
 	// Version is that of the software, for the CapabilityStatement. Defaults to
 	// "unknown".
@@ -161,7 +160,7 @@ type API struct {
 	started      time.Time
 	trail        *trail
 
-	attempts *attempts
+	logins *limit.Logins // failed ones
 
 	// Rates of requests, by client or, for polls, by export.
 	dumpRate    *limit.RateLimiter
@@ -178,7 +177,7 @@ func New(cfg Config) *API {
 		bodies:      limit.NewSemaphore(maxLargeBodies, maxClientBodies),
 		dumps:       limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
 		groupReads:  limit.NewSemaphore(maxGroupReads, maxClientGroupReads),
-		attempts:    newAttempts(cfg.Failures),
+		logins:      limit.NewLogins(cfg.Failures),
 		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
 		kickOffRate: limit.NewPerMinute(cfg.ClientKickOffs),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),

@@ -43,7 +43,7 @@ func readFilters(params *parameters, types []string) (map[string][]string, error
 		}
 	}
 	for resourceType, filters := range parsed {
-		if len(search.Any(filters...).SQL().Args) > maxFilterArgs {
+		if _, args := search.Any(filters...).Where.Statement(); len(args) > maxFilterArgs {
 			return nil, tooMany("_typeFilter", maxFilterArgs, "values for "+resourceType)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -120,11 +119,11 @@ func FuzzHeaders(f *testing.F) {
 	})
 }
 
-// FuzzValues: what stands for a time, a patient and an address is one.
+// FuzzValues: a time or a patient that is accepted is one.
 func FuzzValues(f *testing.F) {
-	f.Add("2024-02-30T10:00:00+25:00", "https://x/Patient/a b", "fe80::1%eth0")
-	f.Add("0000-01-01", "Patient/Patient/1", "::ffff:192.0.2.1")
-	f.Fuzz(func(t *testing.T, when, who, where string) {
+	f.Add("2024-02-30T10:00:00+25:00", "https://x/Patient/a b")
+	f.Add("0000-01-01", "Patient/Patient/1")
+	f.Fuzz(func(t *testing.T, when, who string) {
 		if at, ok := parseTime(when); ok {
 			require.Positive(t, at.Year())
 			require.False(t, at.IsZero())
@@ -134,9 +133,6 @@ func FuzzValues(f *testing.F) {
 			require.True(t, storable(id))
 			require.NotContains(t, id, "/")
 			require.NotContains(t, id, " ")
-		}
-		if prefix, err := netip.ParsePrefix(network(where)); err == nil {
-			require.Equal(t, 64, prefix.Bits())
 		}
 		require.LessOrEqual(t, len(quote(who)), 450)
 	})

@@ -16,7 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/auth/smart"
 )
 
 // FuzzRequest: whatever a stranger sends, it is answered as a stranger's
@@ -31,7 +31,7 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	tokens, err := auth.NewTokens(nil, auth.TokenConfig{})
+	tokens, err := smart.NewTokens(nil, nil, smart.Config{})
 	require.NoError(f, err)
 	handler := New(Config{BaseURL: "https://sluice.example.org", Logger: slog.New(slog.DiscardHandler), Tokens: tokens}).Handler()
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -68,7 +68,7 @@ func FuzzForm(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.LessOrEqual(t, len(body), maxTokenRequest)
+		require.LessOrEqual(t, len(body), maxTokenRequestBytes)
 		for _, values := range form {
 			require.Len(t, values, 1)
 		}

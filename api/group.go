@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -20,6 +19,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 const (
@@ -92,7 +92,7 @@ func (a *API) mayReadGroups(client auth.Client, id string) error {
 // groupQuery is a search for Groups.
 type groupQuery struct {
 	criteria url.Values // without what is about pages
-	only     source.Condition
+	only     sqltext.Condition
 	after    string // the last id of the page before
 	count    int
 }
@@ -131,13 +131,15 @@ func (q *groupQuery) read(params *parameters) error {
 	case err != nil:
 		return internal(err)
 	default:
-		q.only = source.Condition(filter.Condition().SQL())
+		q.only = filter.Condition()
 	}
-	if err := params.refuse(byName(&q.only, names)); err != nil {
+	named, err := byName(names)
+	if err := params.refuse(err); err != nil {
 		return err
 	}
 	// A document that is not a resource has no members to leave out.
-	q.only.Where = strings.TrimPrefix("("+q.only.Where+") AND ", "() AND ") + "jsonb_typeof(r.resource) = 'object'"
+	isResource := sqltext.Condition{Where: sqltext.Text("jsonb_typeof(r.resource) = 'object'")}
+	q.only = search.All(q.only, named, isResource)
 	return params.verdict()
 }
 
@@ -152,39 +154,44 @@ func encodeSearch(parameters url.Values) string {
 	return strings.Join(pairs, "&")
 }
 
-// byName adds the criteria name, name:exact and name:contains: of the values of
-// one, separated by commas, any. Without a modifier, the beginning counts; case and
-// accents count only for exact.
-func byName(only *source.Condition, names url.Values) error {
-	const stored = "r.resource->>'name'"
-	for name, criteria := range names {
-		for _, values := range criteria {
-			var one []string
+// nameConditions are what a search by name means, by the parameter: a text compared with
+// the {stored} name of the Group.
+var nameConditions = map[string]func(text sqltext.Fragment) sqltext.Fragment{
+	"name": func(text sqltext.Fragment) sqltext.Fragment {
+		return sqltext.New("starts_with({stored}, {text})", sqltext.Values{"stored": search.Fold(storedName), "text": search.Fold(text)})
+	},
+	"name:contains": func(text sqltext.Fragment) sqltext.Fragment {
+		return sqltext.New("strpos({stored}, {text}) > 0", sqltext.Values{"stored": search.Fold(storedName), "text": search.Fold(text)})
+	},
+	"name:exact": func(text sqltext.Fragment) sqltext.Fragment {
+		return sqltext.New("{stored} = {text}", sqltext.Values{"stored": storedName, "text": text})
+	},
+}
+
+var storedName = sqltext.Text("r.resource->>'name'")
+
+// byName returns the condition of the criteria name, name:exact and name:contains: of
+// the values of one, separated by commas, any. Without a modifier, the beginning counts;
+// case and accents count only for exact.
+func byName(names url.Values) (sqltext.Condition, error) {
+	var all []sqltext.Condition
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		condition, ok := nameConditions[name]
+		if !ok {
+			return sqltext.Condition{}, &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + ": the modifier is not supported here; exact and contains are"}
+		}
+		for _, values := range names[name] {
+			var one []sqltext.Fragment
 			for _, value := range search.Values(values) {
 				if value == "" || !storable(value) {
-					return invalid(name, "%s has an empty value", name)
+					return sqltext.Condition{}, invalid(name, "%s has an empty value", name)
 				}
-				only.Args = append(only.Args, value)
-				wanted := fmt.Sprintf("$%d::text", len(only.Args))
-				switch name {
-				case "name":
-					one = append(one, "starts_with("+search.Fold(stored)+", "+search.Fold(wanted)+")")
-				case "name:contains":
-					one = append(one, "strpos("+search.Fold(stored)+", "+search.Fold(wanted)+") > 0")
-				case "name:exact":
-					one = append(one, stored+" = "+wanted)
-				default:
-					return &problem{status: http.StatusBadRequest, code: "not-supported", parameter: name, text: name + ": the modifier is not supported here; exact and contains are"}
-				}
+				one = append(one, condition(sqltext.Arg(value, "text")))
 			}
-			where := "(" + strings.Join(one, " OR ") + ")"
-			if only.Where != "" {
-				where = "(" + only.Where + ") AND " + where
-			}
-			only.Where = where
+			all = append(all, sqltext.Condition{Where: sqltext.Join(one, " OR ")})
 		}
 	}
-	return nil
+	return search.All(all...), nil
 }
 
 // foundGroups are Groups in FHIR, with their ids.
@@ -196,7 +203,7 @@ type foundGroups struct {
 
 // findGroups returns the Groups that meet the condition, without their members, at
 // most limit, whose ids come behind after.
-func (a *API) findGroups(ctx context.Context, only source.Condition, after string, limit int) (found foundGroups, err error) {
+func (a *API) findGroups(ctx context.Context, only sqltext.Condition, after string, limit int) (found foundGroups, err error) {
 	ctx, cancel := context.WithTimeout(ctx, groupTimeout)
 	defer cancel()
 

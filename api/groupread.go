@@ -11,6 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // How many Groups are read at the same time, and by one client. Each is held in
@@ -62,7 +63,7 @@ func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	rows, err := a.config.Source.Scan(ctx, source.Scan{Table: table, Only: source.Condition{Where: "r.id = $1::text", Args: []string{id}}})
+	rows, err := a.config.Source.Scan(ctx, source.Scan{Table: table, Only: sqltext.Condition{Where: sqltext.New("r.id = {id}", sqltext.Values{"id": sqltext.Arg(id, "text")})}})
 	if err != nil {
 		return false, unavailable(err)
 	}

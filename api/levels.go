@@ -14,6 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // exportSystem answers GET and POST /fhir/$export: every resource.
@@ -40,7 +41,7 @@ func (a *API) exportGroup(c *gin.Context, client auth.Client) error {
 	}
 	known := err == nil && storable(id)
 	if known {
-		unknown, err := a.lookup(c.Request.Context(), search.Unknown(table.Quoted(), []string{id}))
+		unknown, err := a.config.Source.Lookup(c.Request.Context(), search.Unknown(table.Quoted(), []string{id}))
 		if err != nil {
 			return unavailable(err)
 		}
@@ -50,15 +51,6 @@ func (a *API) exportGroup(c *gin.Context, client auth.Client) error {
 		return notFound("there is no Group with this id")
 	}
 	return a.export(c, client, jobs.Request{Level: jobs.GroupLevel, Group: id})
-}
-
-// lookup returns the ids that a query finds.
-func (a *API) lookup(ctx context.Context, query search.Query) (ids []string, err error) {
-	err = a.config.Source.Lookup(ctx, source.Lookup{SQL: query.SQL, Args: query.Args}, func(id []byte) error {
-		ids = append(ids, string(id))
-		return nil
-	})
-	return ids, err
 }
 
 // readPatients reads the parameter patient: references to patients, or their
@@ -128,7 +120,7 @@ func patientID(base, reference string) (id string, ok bool) {
 // knownPatients leaves out who is not there or not a member of the group, if
 // that is forgiven.
 func (a *API) knownPatients(ctx context.Context, params *parameters, request jobs.Request, ids []string) ([]string, error) {
-	var query search.Query
+	var query sqltext.Fragment
 	why := "there is no Patient/%s"
 	switch request.Level {
 	case jobs.GroupLevel:
@@ -136,7 +128,7 @@ func (a *API) knownPatients(ctx context.Context, params *parameters, request job
 		if err != nil {
 			return nil, unavailable(err)
 		}
-		query = search.Group{ID: request.Group, Table: table.Quoted(), At: time.Now()}.Strangers(ids)
+		query = search.Group{ID: request.Group, Table: table.Quoted(), At: time.Now()}.NotMembers(ids)
 		why = "Patient/%s is not a member of the group"
 	default:
 		table, err := a.config.Source.Table(ctx, "Patient")
@@ -148,7 +140,7 @@ func (a *API) knownPatients(ctx context.Context, params *parameters, request job
 		}
 		query = search.Unknown(table.Quoted(), ids)
 	}
-	missing, err := a.lookup(ctx, query)
+	missing, err := a.config.Source.Lookup(ctx, query)
 	if err != nil {
 		return nil, unavailable(err)
 	}

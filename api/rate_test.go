@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,12 +23,16 @@ func requireThrottled(t *testing.T, got answer) {
 	require.Positive(t, wait)
 }
 
-// TestGuessedSecrets: who fails too often waits, and who was let in does not.
+// TestGuessedSecrets: after too many failed logins, chosen secrets and assertions
+// are rejected until later, but neither a generated secret nor one that was verified
+// a moment ago.
 func TestGuessedSecrets(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase, func(config *api.Config) { config.Failures = 5 })
 	app := b.newApp(t, "app", "system/*.rs")
+	generated := auth.NewSecret()
 	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	require.NoError(t, b.clients.Add(t.Context(), "generated", generated, []string{"system/*.rs"}))
 	ask := func(id, secret string) answer {
 		request := b.request(t, http.MethodGet, "/Slot/$dump")
 		request.SetBasicAuth(id, secret)
@@ -44,7 +49,11 @@ func TestGuessedSecrets(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, got.StatusCode)
 	require.Equal(t, "temporarily_unavailable", readToken(t, got).Error)
 	require.NotEmpty(t, got.Header.Get("Retry-After"))
-	require.Equal(t, http.StatusNotFound, ask(clientID, clientSecret).StatusCode, "it was here before")
+	require.Equal(t, http.StatusNotFound, ask("generated", generated).StatusCode)
+	requireThrottled(t, ask("generated", auth.NewSecret()))
+	requireThrottled(t, ask("generated", "wrong"))
+	require.Equal(t, http.StatusNotFound, ask("generated", generated).StatusCode)
+	require.Equal(t, http.StatusNotFound, ask(clientID, clientSecret).StatusCode, "verified a moment ago")
 }
 
 // TestWrongTokens: tokens that have expired keep out neither their client nor
@@ -56,7 +65,7 @@ func TestWrongTokens(t *testing.T) {
 	ask := func(token string) int { return b.withToken(t, http.MethodGet, "/Slot/$dump", token).StatusCode }
 	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
 	for range 10 {
-		require.Equal(t, http.StatusUnauthorized, ask(auth.NewSecret()))
+		require.Equal(t, http.StatusUnauthorized, ask(token[1:]+swap(token[:1])))
 	}
 	require.Equal(t, http.StatusNotFound, ask(token))
 	require.Equal(t, http.StatusOK, b.postToken(t, other.form(t, "system/*.rs").Encode()).StatusCode)
@@ -67,7 +76,29 @@ func TestWrongTokens(t *testing.T) {
 		b.postToken(t, form.Encode())
 	}
 	require.Equal(t, http.StatusTooManyRequests, b.postToken(t, other.form(t, "system/*.rs").Encode()).StatusCode)
-	require.Equal(t, http.StatusOK, b.postToken(t, app.form(t, "system/*.rs").Encode()).StatusCode, "assertions in another's name")
+}
+
+// TestGuessedAssertions: failed assertions count for their address only, so nobody
+// keeps a client from its tokens by sending some in its name from elsewhere.
+func TestGuessedAssertions(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withBase, func(config *api.Config) {
+		config.Failures = 3
+		config.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	app := b.newApp(t, "app", "system/*.rs")
+	post := func(form url.Values, address string) int {
+		return b.postToken(t, form.Encode(), "X-Forwarded-For", address).StatusCode
+	}
+	wrong := app.form(t, "system/*.rs")
+	wrong.Set("client_assertion", wrong.Get("client_assertion")+"x")
+	for range 3 {
+		require.Equal(t, http.StatusUnauthorized, post(wrong, "198.51.100.1"))
+	}
+	require.Equal(t, http.StatusTooManyRequests, post(app.form(t, "system/*.rs"), "198.51.100.1"))
+	for range 10 {
+		require.Equal(t, http.StatusOK, post(app.form(t, "system/*.rs"), "192.0.2.1"), "success does not count")
+	}
 }
 
 func TestClientRates(t *testing.T) {

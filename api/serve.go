@@ -34,13 +34,10 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ReadHeaderTimeout: a.config.RequestTimeout,
 	}
-	if err := a.attempts.places.exchange(ctx, a.config.Clients); err != nil {
-		a.config.Logger.WarnContext(ctx, "the addresses that clients are known at can't be read yet", "error", err)
-	}
 	var stored sync.WaitGroup
 	storing, stopStoring := context.WithCancel(context.WithoutCancel(ctx))
 	stored.Go(func() { a.trail.run(storing) })
-	stored.Go(func() { a.tend(storing) })
+	stored.Go(func() { a.storeClientChanges(storing) })
 	stored.Go(func() { a.watchRevocations(storing) })
 	defer stored.Wait() // what the last requests did is stored, too
 	defer stopStoring()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api"
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/migrations"
@@ -56,7 +57,7 @@ type testBundle struct {
 	db      *pgxpool.Pool // state and FHIR tables
 	source  *source.Source
 	clients *auth.Clients
-	tokens  *auth.Tokens
+	tokens  *smart.Tokens
 	exports *jobs.Store
 	bucket  *storage.Bucket
 	http    *http.Client // sends what it is told to, and unpacks nothing
@@ -102,7 +103,7 @@ func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *tes
 
 	b.clients = auth.NewClients(b.db)
 	require.NoError(t, b.clients.Add(t.Context(), clientID, clientSecret, []string{"system/*.rs"}))
-	b.tokens, err = auth.NewTokens(b.db, auth.TokenConfig{})
+	b.tokens, err = smart.NewTokens(b.db, b.clients, smart.Config{Algorithms: []string{"RS384", "ES384"}, TTL: 5 * time.Minute})
 	require.NoError(t, err)
 	b.exports, err = jobs.New(b.db, jobs.Config{ClientExports: clientExports, TotalExports: totalExports})
 	require.NoError(t, err)

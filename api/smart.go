@@ -6,17 +6,16 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// servesTokens tells whether clients can get access tokens here. An assertion
-// is meant for one address; an API that took its own from the Host header of
-// each request would take assertions that were meant for others.
+// servesTokens reports whether clients can get access tokens here. An assertion
+// has this server as its audience; a server that took its own name from the Host
+// header would accept assertions for other servers.
 func (a *API) servesTokens() bool { return a.config.Tokens != nil && a.config.BaseURL != "" }
 
-// tokenURL is the address of the token endpoint, which assertions are meant
-// for.
+// tokenURL returns the URL of the token endpoint, the audience of assertions.
 func (a *API) tokenURL() string { return a.config.BaseURL + "/auth/token" }
 
-// scopesSupported are those that every installation knows; those of one type
-// are understood, too.
+// scopesSupported are examples for discovery; scopes of single types are supported
+// too.
 var scopesSupported = []string{"system/*.rs", "system/*.read"}
 
 // smartConfiguration answers GET [base]/.well-known/smart-configuration (SMART
@@ -33,7 +32,7 @@ func (a *API) smartConfiguration(c *gin.Context) error {
 	return nil
 }
 
-// challenge names the ways to say who one is (RFC 9110, 11.6.1).
+// challenge sets WWW-Authenticate to the supported schemes (RFC 9110, 11.6.1).
 func (a *API) challenge(c *gin.Context) {
 	c.Header("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
 	if a.config.Tokens == nil {
@@ -46,7 +45,7 @@ func (a *API) challenge(c *gin.Context) {
 	c.Writer.Header().Add("WWW-Authenticate", bearerChallenge)
 }
 
-// oauthExtension is where SMART App Launch 1 looks for the token endpoint
+// oauthExtension has the token endpoint for clients of SMART App Launch 1
 // ("Conformance", "Using CapabilityStatement").
 type oauthExtension struct {
 	URL       string           `json:"url"`
@@ -54,12 +53,12 @@ type oauthExtension struct {
 	Extension []oauthExtension `json:"extension,omitempty"`
 }
 
-// securityConcept is a way to prove who one is, as FHIR names it.
+// securityConcept is an authentication scheme in a CapabilityStatement.
 type securityConcept struct {
 	Coding []coding `json:"coding"`
 }
 
-// oauthAddresses names the token endpoint, if there is one.
+// oauthAddresses returns the token endpoint, if there is one.
 func (a *API) oauthAddresses() []oauthExtension {
 	if !a.servesTokens() {
 		return nil
@@ -70,12 +69,12 @@ func (a *API) oauthAddresses() []oauthExtension {
 	}}
 }
 
-// securityServices names the ways there are.
+// securityServices returns the supported authentication schemes.
 func (a *API) securityServices() []securityConcept {
 	const system = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-	ways := []securityConcept{{[]coding{{System: system, Code: "Basic"}}}}
+	services := []securityConcept{{[]coding{{System: system, Code: "Basic"}}}}
 	if a.servesTokens() {
-		ways = append(ways, securityConcept{[]coding{{System: system, Code: "SMART-on-FHIR"}}})
+		services = append(services, securityConcept{[]coding{{System: system, Code: "SMART-on-FHIR"}}})
 	}
-	return ways
+	return services
 }

@@ -12,18 +12,18 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/auth/smart"
 )
 
 const (
 	grantClientCredentials = "client_credentials"
 	assertionJWT           = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-	// maxTokenRequest bounds the body of a token request, in bytes.
-	maxTokenRequest = 16 << 10
+	// maxTokenRequestBytes is the maximum size of the body of a token request.
+	maxTokenRequestBytes = 16 << 10
 )
 
-// oauthError is an answer of the token endpoint that refuses (RFC 6749, 5.2).
+// oauthError is an error response of the token endpoint (RFC 6749, 5.2).
 type oauthError struct {
 	status     int
 	code       string
@@ -36,123 +36,124 @@ func (e *oauthError) Error() string { return e.text }
 func (e *oauthError) Unwrap() error { return e.cause }
 
 func badTokenRequest(text string) *oauthError {
-	return &oauthError{status: http.StatusBadRequest, code: auth.InvalidRequest, text: text}
+	return &oauthError{status: http.StatusBadRequest, code: smart.InvalidRequest, text: text}
 }
 
-// token answers POST /auth/token: an access token for a signed assertion (SMART
+// token answers POST /auth/token with an access token for a signed assertion (SMART
 // App Launch 2.2, "Backend Services").
 func (a *API) token(c *gin.Context) {
-	given, err := a.exchange(c)
-	c.Header("Pragma", "no-cache") // beside the Cache-Control of all answers
+	c.Header("Pragma", "no-cache") // in addition to the Cache-Control of all responses
+	request, err := a.readTokenRequest(c)
 	if err != nil {
-		a.refuseToken(c, err)
+		a.rejectTokenRequest(c, err)
 		return
 	}
-	c.Set(keyClient, given.ClientID)
+	token, err := a.exchange(c, request)
+	if err != nil {
+		a.rejectTokenRequest(c, err)
+		return
+	}
+	c.Set(keyClient, token.ClientID)
 	a.writeJSON(c, http.StatusOK, "application/json", gin.H{
-		"access_token": given.Value,
+		"access_token": token.Value,
 		"token_type":   "bearer",
-		"expires_in":   int(given.Life.Seconds()),
-		"scope":        given.Scopes.String(),
+		"expires_in":   int(token.TTL.Seconds()),
+		"scope":        token.Scopes.String(),
 	})
 }
 
-// exchange reads the request and asks for the token.
-func (a *API) exchange(c *gin.Context) (auth.Token, error) {
+// readTokenRequest reads and checks the parameters of a token request.
+func (a *API) readTokenRequest(c *gin.Context) (smart.Request, error) {
 	form, err := readForm(c)
 	if err != nil {
-		return auth.Token{}, err
+		return smart.Request{}, err
 	}
 	switch {
 	case form.Get("grant_type") == "":
-		return auth.Token{}, badTokenRequest("grant_type is missing")
+		return smart.Request{}, badTokenRequest("grant_type is missing")
 	case form.Get("grant_type") != grantClientCredentials:
-		return auth.Token{}, &oauthError{status: http.StatusBadRequest, code: "unsupported_grant_type", text: "grant_type is " + grantClientCredentials}
+		return smart.Request{}, &oauthError{status: http.StatusBadRequest, code: "unsupported_grant_type", text: "grant_type must be " + grantClientCredentials}
 	case c.GetHeader("Authorization") != "" || form.Has("client_secret"):
-		return auth.Token{}, &oauthError{status: http.StatusUnauthorized, code: auth.InvalidClient, text: "a token is given for a client_assertion alone; a secret needs none, by HTTP Basic"}
+		return smart.Request{}, &oauthError{status: http.StatusUnauthorized, code: smart.InvalidClient, text: "a token requires a client_assertion; a client with a secret needs no token (HTTP Basic)"}
 	case form.Get("client_assertion_type") != assertionJWT:
-		return auth.Token{}, badTokenRequest("client_assertion_type is " + assertionJWT)
+		return smart.Request{}, badTokenRequest("client_assertion_type must be " + assertionJWT)
 	case form.Get("client_assertion") == "":
-		return auth.Token{}, badTokenRequest("client_assertion is missing")
+		return smart.Request{}, badTokenRequest("client_assertion is missing")
 	case form.Get("scope") == "":
-		return auth.Token{}, &oauthError{status: http.StatusBadRequest, code: auth.InvalidScope, text: "scope is missing, such as system/*.rs"}
+		return smart.Request{}, &oauthError{status: http.StatusBadRequest, code: smart.InvalidScope, text: "scope is missing, for example system/*.rs"}
 	}
-	return a.tryAssertion(c, auth.Exchange{
-		Assertion: form.Get("client_assertion"),
-		Audiences: []string{a.tokenURL()},
-		ClientID:  form.Get("client_id"),
-		Scopes:    form.Get("scope"),
-		Standard:  a.isStandard,
-	})
+	return smart.Request{
+		Assertion:  form.Get("client_assertion"),
+		Audiences:  []string{a.tokenURL()},
+		ClientID:   form.Get("client_id"),
+		Scopes:     form.Get("scope"),
+		IsStandard: a.isStandard,
+	}, nil
 }
 
-// tryAssertion asks for the token, unless there were too many assertions that
-// were not believed: from the address, or in the name of the client.
-func (a *API) tryAssertion(c *gin.Context, exchange auth.Exchange) (auth.Token, error) {
-	begun, wait := a.attempts.begin(auth.ClaimedBy(exchange.Assertion), c.ClientIP(), exchange.Assertion)
-	if wait > 0 {
-		return auth.Token{}, &oauthError{
+// exchange issues a token for an assertion. Failures are limited per address only:
+// a signature cannot be guessed, and anyone can send assertions that name a client,
+// which must not lock it out.
+func (a *API) exchange(c *gin.Context, request smart.Request) (smart.Token, error) {
+	address := c.ClientIP()
+	if wait := a.logins.Take("", address); wait > 0 {
+		return smart.Token{}, &oauthError{
 			status: http.StatusTooManyRequests, code: "temporarily_unavailable",
-			text: "there were too many wrong credentials", retryAfter: wait,
+			text: "too many failed logins", retryAfter: wait,
 		}
 	}
-	given, err := a.config.Tokens.Exchange(c.Request.Context(), exchange)
-	var refused *auth.GrantError
-	switch {
-	case err == nil:
-		begun.succeeded()
-	case errors.As(err, &refused) && refused.Code == auth.InvalidClient:
-		begun.failed()
-	default:
-		begun.undecided()
+	token, err := a.config.Tokens.Exchange(c.Request.Context(), request)
+	var rejected *smart.GrantError
+	if !errors.As(err, &rejected) || rejected.Code != smart.InvalidClient {
+		a.logins.Refund("", address)
 	}
-	return given, err
+	return token, err
 }
 
-// readForm reads the parameters of the body. None may stand twice (RFC 6749,
-// 3.2), and none is taken from the address, which ends up in logs.
+// readForm reads the parameters in the body. None may be repeated (RFC 6749, 3.2),
+// and none is read from the URL, which ends up in logs.
 func readForm(c *gin.Context) (url.Values, error) {
 	contentType, _, _ := mime.ParseMediaType(c.ContentType())
 	if contentType != "application/x-www-form-urlencoded" {
-		return nil, badTokenRequest("the body is application/x-www-form-urlencoded")
+		return nil, badTokenRequest("the content type must be application/x-www-form-urlencoded")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxTokenRequest))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxTokenRequestBytes))
 	if err != nil {
-		return nil, badTokenRequest("the body did not come whole and in time, or is too long")
+		return nil, badTokenRequest("the body is incomplete, too slow or too long")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, badTokenRequest("the body can't be read: it is not percent-encoded as a form wants it")
+		return nil, badTokenRequest("the body is not a valid form: invalid percent-encoding")
 	}
 	for _, values := range form {
 		if len(values) > 1 {
-			return nil, badTokenRequest("a parameter is given more than once")
+			return nil, badTokenRequest("repeated parameter")
 		}
 	}
 	return form, nil
 }
 
-// refuseToken answers with the error.
-func (a *API) refuseToken(c *gin.Context, err error) {
-	var refused *oauthError
-	var grant *auth.GrantError
+// rejectTokenRequest answers with the error.
+func (a *API) rejectTokenRequest(c *gin.Context, err error) {
+	var response *oauthError
+	var grant *smart.GrantError
 	switch {
-	case errors.As(err, &refused):
+	case errors.As(err, &response):
 	case errors.As(err, &grant):
 		c.Set(keyClient, grant.ClientID)
-		refused = &oauthError{status: http.StatusBadRequest, code: grant.Code, text: grant.Text, cause: grant.Cause}
-		if grant.Code == auth.InvalidClient {
-			refused.status = http.StatusUnauthorized
+		response = &oauthError{status: http.StatusBadRequest, code: grant.Code, text: grant.Text, cause: grant.Cause}
+		if grant.Code == smart.InvalidClient {
+			response.status = http.StatusUnauthorized
 		}
 	default:
-		refused = &oauthError{
+		response = &oauthError{
 			status: http.StatusServiceUnavailable, code: "temporarily_unavailable",
-			text: "the server can't give tokens now; its log has the details", retryAfter: 10 * time.Second, cause: err,
+			text: "the server cannot issue tokens at the moment; its log has the details", retryAfter: 10 * time.Second, cause: err,
 		}
 	}
-	_ = c.Error(cmp.Or[error](refused.cause, refused)) // for the log
-	if refused.retryAfter > 0 {
-		c.Header("Retry-After", strconv.Itoa(seconds(refused.retryAfter)))
+	_ = c.Error(cmp.Or[error](response.cause, response)) // for the log
+	if response.retryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(seconds(response.retryAfter)))
 	}
-	a.writeJSON(c, refused.status, "application/json", gin.H{"error": refused.code, "error_description": refused.text})
+	a.writeJSON(c, response.status, "application/json", gin.H{"error": response.code, "error_description": response.text})
 }

@@ -4,31 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Authenticate returns the client that id and secret belong to, or
-// ErrBadCredentials; with that, for the log alone, the ID of a client that does
-// exist. An unknown id costs as much as a wrong secret, so that the
-// time tells nobody which ids exist. Any other error is the database's, or that
-// ctx ended while others were hashing, or ErrBusy: the credentials may well be
-// right.
+// Login is an attempt to authenticate with a client id and a secret.
+type Login struct {
+	ID, Secret string
+
+	// Address is the network address it comes from, for the limiter.
+	Address string
+}
+
+// LoginLimiter limits failed logins.
+type LoginLimiter interface {
+	// Take counts a failed login, or returns how long to wait before the next
+	// attempt.
+	Take(client, address string) (wait time.Duration)
+
+	// Refund takes back what Take has counted.
+	Refund(client, address string)
+}
+
+// Authenticate returns the client that the id and secret belong to.
 //
-// The row is read at each call: a client that was removed or has expired, or
-// whose secret or scopes changed, is seen at once. Within a minute after a
-// secret was verified, the hashing is saved.
-func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Origin) (Client, error) {
-	found, err := findClient(ctx, c.pool, id)
+// The error is ErrBadCredentials for an unknown id and for a wrong secret; the
+// returned client then has the ID of the client if it exists, for the log only.
+// It is a LimitError if too many logins have failed or are being verified. Any
+// other error is about the database or ctx, and the credentials may be right.
+//
+// The cost depends on the form of the secret, not on the client. A secret of the
+// form of NewSecret costs one SHA-256, and a right one is accepted whatever the
+// limiter says. Any other secret costs one argon2id hash, unless it was verified
+// within the last minute.
+//
+// The client is read from the database at each call: removal, expiry, rotation
+// and changed scopes take effect at once.
+func (c *Clients) Authenticate(ctx context.Context, login Login, limiter LoginLimiter) (Client, error) {
+	found, err := findClient(ctx, c.pool, login.ID)
 	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("auth: authenticate: %w", err)
 	}
-	right, err := c.verify(ctx, id, found, secret, from)
-	if err != nil {
-		return Client{}, fmt.Errorf("auth: authenticate %q: %w", id, err)
+	verify := c.verifyChosen
+	if isGenerated(login.Secret) {
+		verify = c.verifyGenerated
 	}
-	if !right || found.ID != id {
+	valid, err := verify(ctx, login, found.validHashes(), limiter)
+	if err != nil {
+		return Client{}, fmt.Errorf("auth: authenticate %q: %w", login.ID, err)
+	}
+	if !valid || found.ID != login.ID {
 		return Client{ID: found.ID}, ErrBadCredentials
 	}
 
@@ -39,68 +64,84 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Orig
 	return client, nil
 }
 
-// hashes are those that a secret may fit now. They are none for a client that
-// does not exist, has expired or has keys alone.
-func (r row) hashes(now time.Time) []string {
+// validHashes returns the stored hashes of the secrets that are valid now: none
+// for a client that does not exist, has expired or has only keys, and two while
+// a secret is being rotated.
+func (r row) validHashes() []string {
 	var hashes []string
-	if r.ExpiresAt != nil && !now.Before(*r.ExpiresAt) {
+	if r.expired() {
 		return nil
 	}
-	if r.Hash != nil && (r.SecretExpiresAt == nil || now.Before(*r.SecretExpiresAt)) {
+	if r.Hash != nil && (r.SecretExpiresAt == nil || r.ReadAt.Before(*r.SecretExpiresAt)) {
 		hashes = append(hashes, *r.Hash)
 	}
-	if r.PreviousHash != nil && r.PreviousExpiresAt != nil && now.Before(*r.PreviousExpiresAt) {
+	if r.PreviousHash != nil && r.PreviousExpiresAt != nil && r.ReadAt.Before(*r.PreviousExpiresAt) {
 		hashes = append(hashes, *r.PreviousHash)
 	}
 	return hashes
 }
 
-// verify checks the secret against the row's hashes, or against what is known
-// of it from the last minute. Requests that come together with the same id and
-// secret cost one hash, whether it is the right one or not: id is the one that
-// was asked for, so that one that does not exist costs the same.
-func (c *Clients) verify(ctx context.Context, id string, found row, secret string, from Origin) (bool, error) {
-	hashes := found.hashes(time.Now())
-	if len(hashes) == 0 {
-		hashes = []string{c.hasher.decoy}
-	}
-	if c.remembered(id, hashes, secret) {
+// verifyGenerated verifies a secret of the form of NewSecret. Only wrong ones
+// count: nobody guesses 256 bits, so a right one need not wait for those who try.
+func (c *Clients) verifyGenerated(_ context.Context, login Login, hashes []string, limiter LoginLimiter) (bool, error) {
+	if matchesGenerated(hashes, login.Secret) {
 		return true, nil
 	}
-	question := c.cache.mark(id, strings.Join(hashes, " "), secret)
-	line := strconv.FormatBool(from.Known) // who is known does not wait with strangers
-	answer := c.flight.DoChan(line+string(question[:]), func() (any, error) {
-		return c.derive(context.WithoutCancel(ctx), id, hashes, secret, from)
+	return false, limitFailure(limiter, login)
+}
+
+// verifyChosen verifies a secret that a person has chosen. Concurrent logins
+// with the same secret share one hash, right or wrong.
+func (c *Clients) verifyChosen(ctx context.Context, login Login, hashes []string, limiter LoginLimiter) (bool, error) {
+	var chosen []string
+	for _, hash := range hashes {
+		if !strings.HasPrefix(hash, sha256Prefix) {
+			chosen = append(chosen, hash)
+		}
+	}
+	if len(chosen) == 0 {
+		chosen = []string{dummyHash}
+	}
+	key := c.verified.loginKey(login.ID, chosen, login.Secret)
+	if c.verified.contains(key) {
+		return true, nil
+	}
+	// The hashing and its account do not end when the client leaves.
+	result := c.inFlight.DoChan(string(key[:])+login.Address, func() (any, error) {
+		return c.hashChosen(context.WithoutCancel(ctx), login, chosen, key, limiter)
 	})
 	select {
 	case <-ctx.Done():
 		return false, ctx.Err()
-	case got := <-answer:
-		right, _ := got.Val.(bool)
-		return right, got.Err
+	case got := <-result:
+		valid, _ := got.Val.(bool)
+		return valid, got.Err
 	}
 }
 
-// derive finds out by hashing whether the secret fits one of the hashes.
-func (c *Clients) derive(ctx context.Context, id string, hashes []string, secret string, from Origin) (bool, error) {
-	if err := c.hasher.queue.enter(ctx, id, from); err != nil {
+// hashChosen verifies a chosen secret by hashing it. The login counts as failed
+// while it is being verified.
+func (c *Clients) hashChosen(ctx context.Context, login Login, hashes []string, key loginKey, limiter LoginLimiter) (bool, error) {
+	if c.verified.contains(key) { // by a login that ended a moment ago
+		return true, nil
+	}
+	if err := limitFailure(limiter, login); err != nil {
 		return false, err
 	}
-	defer c.hasher.queue.leave()
-	fits, err := c.hasher.verifyAny(hashes, secret)
-	if err != nil || fits < 0 {
-		return false, err
+	valid, err := c.hasher.verify(ctx, hashes, login.Secret)
+	if valid || err != nil {
+		limiter.Refund(login.ID, login.Address)
 	}
-	c.cache.add(c.cache.mark(id, hashes[fits], secret))
-	return true, nil
+	if valid {
+		c.verified.add(key)
+	}
+	return valid, err
 }
 
-// remembered tells whether the secret was found to fit one of the hashes.
-func (c *Clients) remembered(id string, hashes []string, secret string) bool {
-	for _, hash := range hashes {
-		if c.cache.has(c.cache.mark(id, hash, secret)) {
-			return true
-		}
+// limitFailure counts a failed login, or returns a LimitError.
+func limitFailure(limiter LoginLimiter, login Login) error {
+	if wait := limiter.Take(login.ID, login.Address); wait > 0 {
+		return &LimitError{Text: "too many failed logins", RetryAfter: wait}
 	}
-	return false
+	return nil
 }

@@ -8,36 +8,35 @@ import (
 
 const expireClient = `UPDATE sluice.client SET expires_at = $2 WHERE id = $1`
 
-// Expire makes the client be refused from that time on, its access tokens
-// included; zero means never. Its exports stay its own.
+// Expire sets when the client and its access tokens expire; zero means never.
+// The client keeps its exports.
 func (c *Clients) Expire(ctx context.Context, id string, at time.Time) error {
-	return c.run(ctx, "expire", id, expireClient, column(at))
+	return c.update(ctx, "expire", id, expireClient, column(at))
 }
 
 const revokeClient = `
-WITH gone AS (DELETE FROM sluice.token WHERE client_id = $1)
+WITH revoked AS (DELETE FROM sluice.token WHERE client_id = $1)
 UPDATE sluice.client SET expires_at = least(expires_at, now()), previous_hash = NULL, previous_expires_at = NULL WHERE id = $1`
 
-// Revoke refuses the client from now on and forgets its access tokens and the
-// secret that was replaced. Expire with a later time lets it in again.
+// Revoke makes the client expire now and deletes its access tokens and the
+// secret that was replaced. Expire with a later time re-enables it.
 func (c *Clients) Revoke(ctx context.Context, id string) error {
-	return c.run(ctx, "revoke", id, revokeClient)
+	return c.update(ctx, "revoke", id, revokeClient)
 }
 
-// Change is what is changed of a client; nil leaves it as it is.
+// Change describes a change of a client. Fields that are nil change nothing.
 type Change struct {
-	// Scopes are what the client may take from now on.
+	// Scopes replace the scopes of the client.
 	Scopes []string
 
-	// Groups are the only Groups whose data the client may take from now on;
-	// one that is empty, but not nil, lifts the restriction.
+	// Groups replace the Groups that the client is restricted to. Empty but not
+	// nil removes the restriction.
 	Groups []string
 
-	// Keys are the client's from now on. Neither a set nor an address takes
-	// its keys away.
+	// Keys replace the keys of the client. Zero removes them.
 	Keys *Keys
 
-	// Dumps, KickOffs and Requests are how often it may ask from now on.
+	// Dumps, KickOffs and Requests replace the client's own rate limits.
 	Dumps, KickOffs, Requests *Rate
 }
 
@@ -52,24 +51,21 @@ UPDATE sluice.client SET
 	requests = CASE WHEN $11 THEN $12 ELSE requests END
 WHERE id = $1`
 
-// Change changes what the client may take and how it signs. Requests see it at
-// once; an access token that was given for a key that is gone lasts to its end.
+// Change changes a client. It takes effect at the next request, but an access
+// token that was issued for a removed key is valid until it expires.
 func (c *Clients) Change(ctx context.Context, id string, change Change) error {
-	keys := Keys{}
-	if change.Keys != nil {
-		keys = *change.Keys
-	}
-	err := keys.check()
+	keys := value(change.Keys)
+	err := keys.validate()
 	if err == nil {
-		err = checkGroups(change.Groups)
+		err = validateGroups(change.Groups)
 	}
 	if err == nil && change.Scopes != nil {
-		_, err = checkScopes(change.Scopes)
+		_, err = validateScopes(change.Scopes)
 	}
 	if err != nil {
 		return fmt.Errorf("auth: change client %q: %w", id, err)
 	}
-	return c.run(ctx, "change", id, changeClient,
+	return c.update(ctx, "change", id, changeClient,
 		change.Scopes, change.Groups, change.Keys != nil, column(string(keys.JWKS)), column(keys.URL),
 		change.Dumps != nil, value(change.Dumps).column(), change.KickOffs != nil, value(change.KickOffs).column(),
 		change.Requests != nil, value(change.Requests).column())

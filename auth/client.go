@@ -1,9 +1,8 @@
-// Package auth says who a client is and what it may take: clients with hashed
-// secrets or public keys in Sluice's own schema, the access tokens given to
-// them, and the SMART scopes granted to them.
+// Package auth knows the clients of Sluice: their secrets and public keys, their
+// scopes, and the history of changes to them. It authenticates a client by its
+// secret; package smart does so by its keys.
 //
-// It knows nothing of serving HTTP, of exports, or of which resource types
-// exist.
+// It knows nothing of serving HTTP, of exports, or of which resource types exist.
 package auth
 
 import (
@@ -18,61 +17,60 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Client is a program that may ask Sluice for data.
+// Client is a program that may request data.
 type Client struct {
 	ID     string
 	Scopes Scopes
 
-	// Groups are the only Groups whose members' data the client may take; nil
-	// means that it may take everybody's.
+	// Groups are the only Groups whose members' data the client may export; nil
+	// means no restriction.
 	Groups []string
 
 	CreatedAt time.Time
 
-	// ExpiresAt is when the client is refused from; zero means never.
+	// ExpiresAt is when the client expires; zero means never. Expired reports
+	// whether it had, by the clock of the database, when it was read.
 	ExpiresAt time.Time
+	Expired   bool
 
-	// HasSecret tells whether there is a secret. SecretExpiresAt is when it
-	// stops to work, zero means never; PreviousExpiresAt is the same of the
-	// secret it has replaced, zero means that there is none.
+	// HasSecret reports whether there is a secret. SecretExpiresAt is when it
+	// expires, zero means never; PreviousExpiresAt is when the secret that it has
+	// replaced expires, zero means that there is none.
 	HasSecret         bool
 	SecretExpiresAt   time.Time
 	PreviousExpiresAt time.Time
 
-	// KeyIDs are the kids of the keys that are known inline, KeysURL is where
-	// others are.
-	KeyIDs  []string
+	// Keys are the public keys that are stored; KeysURL is the URL of others.
+	Keys    KeySet
 	KeysURL string
 
-	// Rates are how often it may ask.
+	// Rates are the client's own rate limits.
 	Rates Rates
 }
 
-// Expired tells whether the client is refused at that time.
-func (c Client) Expired(now time.Time) bool {
-	return !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt)
-}
-
-// AllowsGroup tells whether the client may take the data of a Group's members,
-// as far as the Group is concerned.
+// AllowsGroup reports whether the client's restriction to Groups allows exports
+// of this Group.
 func (c Client) AllowsGroup(id string) bool {
 	return c.Groups == nil || slices.Contains(c.Groups, id)
 }
 
-// Clients are the clients in the table sluice.client. It is safe for
+// Clients gives access to the clients in the table sluice.client. It is safe for
 // concurrent use.
 type Clients struct {
-	pool   *pgxpool.Pool
-	hasher *hasher
-	cache  *cache
-	flight *singleflight.Group // of secrets that are being hashed
-	actor  string              // who changes them
-	told   func(Entry)         // of each change; may be nil
+	pool *pgxpool.Pool
+
+	hasher   *hasher
+	verified *verifiedSecrets
+	inFlight *singleflight.Group // of chosen secrets that are being verified
+
+	actor    string      // who changes clients
+	onChange func(Entry) // may be nil
 }
 
-// NewClients returns the clients of the state database. The table must exist.
+// NewClients returns the clients of the state database, which must have been
+// migrated.
 func NewClients(pool *pgxpool.Pool) *Clients {
-	return &Clients{pool: pool, hasher: newHasher(), cache: newCache(), flight: &singleflight.Group{}}
+	return &Clients{pool: pool, hasher: newHasher(), verified: newVerifiedSecrets(), inFlight: &singleflight.Group{}}
 }
 
 // row is a row of sluice.client.
@@ -91,14 +89,18 @@ type row struct {
 	Dumps             *int
 	KickOffs          *int
 	Requests          *int
+	ReadAt            time.Time // by the clock of the database
 }
 
-// columns are those of a row, in its order.
+// columns are the columns of a row, in its order.
 const columns = `c.id, c.scopes, c.created_at, c.expires_at, c.secret_hash, c.secret_expires_at,
 	c.previous_hash, c.previous_expires_at, c.jwks, c.jwks_url, c.groups,
-	c.dumps, c.kick_offs, c.requests`
+	c.dumps, c.kick_offs, c.requests, now()`
 
-// client returns what others may know of the row.
+// expired reports whether the client had expired when the row was read.
+func (r row) expired() bool { return r.ExpiresAt != nil && !r.ReadAt.Before(*r.ExpiresAt) }
+
+// client returns the row without its secrets.
 func (r row) client() (Client, error) {
 	scopes, err := ParseScopes(r.Scopes)
 	if err != nil {
@@ -114,28 +116,29 @@ func (r row) client() (Client, error) {
 		Groups:            r.Groups,
 		CreatedAt:         r.CreatedAt,
 		ExpiresAt:         value(r.ExpiresAt),
+		Expired:           r.expired(),
 		HasSecret:         r.Hash != nil,
 		SecretExpiresAt:   value(r.SecretExpiresAt),
 		PreviousExpiresAt: value(r.PreviousExpiresAt),
-		KeyIDs:            keys.ids(),
+		Keys:              keys,
 		KeysURL:           value(r.KeysURL),
-		Rates:             Rates{Dumps: rateOf(r.Dumps), KickOffs: rateOf(r.KickOffs), Requests: rateOf(r.Requests)},
+		Rates:             Rates{Dumps: newRate(r.Dumps), KickOffs: newRate(r.KickOffs), Requests: newRate(r.Requests)},
 	}, nil
 }
 
-// keys returns the keys that are known inline.
-func (r row) keys() (keySet, error) {
+// keys returns the public keys that are stored.
+func (r row) keys() (KeySet, error) {
 	if r.JWKS == nil {
 		return nil, nil
 	}
-	keys, err := parseKeys([]byte(*r.JWKS))
+	keys, err := ParseKeySet([]byte(*r.JWKS))
 	if err != nil {
 		return nil, fmt.Errorf("client %q: the stored JWK Set: %w", r.ID, err)
 	}
 	return keys, nil
 }
 
-// value is what a column holds, or zero for NULL.
+// value returns the value of a column, or zero for NULL.
 func value[T any](column *T) (v T) {
 	if column != nil {
 		v = *column
@@ -145,7 +148,7 @@ func value[T any](column *T) (v T) {
 
 const selectClients = `SELECT ` + columns + ` FROM sluice.client c ORDER BY id COLLATE "C"`
 
-// List returns all clients in the order of their ids.
+// List returns all clients ordered by id.
 func (c *Clients) List(ctx context.Context) ([]Client, error) {
 	rows, err := c.pool.Query(ctx, selectClients)
 	if err != nil {
@@ -164,9 +167,7 @@ func (c *Clients) List(ctx context.Context) ([]Client, error) {
 	return clients, nil
 }
 
-const selectClient = `SELECT ` + columns + ` FROM sluice.client c WHERE id = $1`
-
-// Get returns the client of that id, or ErrNoClient.
+// Get returns the client with this id, or ErrNoClient.
 func (c *Clients) Get(ctx context.Context, id string) (Client, error) {
 	found, err := findClient(ctx, c.pool, id)
 	if err != nil {
@@ -182,8 +183,8 @@ func (c *Clients) Get(ctx context.Context, id string) (Client, error) {
 const selectValid = `SELECT ` + columns + ` FROM sluice.client c
 WHERE id = ANY ($1) AND (expires_at IS NULL OR expires_at > now())`
 
-// Valid returns those of the clients with these ids that exist and have not
-// expired, by id.
+// Valid returns the clients with these ids that exist and have not expired, by
+// id.
 func (c *Clients) Valid(ctx context.Context, ids []string) (map[string]Client, error) {
 	rows, err := c.pool.Query(ctx, selectValid, ids)
 	if err != nil {
@@ -202,7 +203,14 @@ func (c *Clients) Valid(ctx context.Context, ids []string) (map[string]Client, e
 	return valid, nil
 }
 
-// findClient reads the row of a client, or returns ErrNoClient.
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+const selectClient = `SELECT ` + columns + ` FROM sluice.client c WHERE id = $1`
+
+// findClient returns the row of a client, or ErrNoClient.
 func findClient(ctx context.Context, db querier, id string) (row, error) {
 	if !validID(id) {
 		return row{}, ErrNoClient
@@ -216,9 +224,4 @@ func findClient(ctx context.Context, db querier, id string) (row, error) {
 		return row{}, ErrNoClient
 	}
 	return found, err
-}
-
-// querier is the pool, or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }

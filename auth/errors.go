@@ -1,52 +1,35 @@
 package auth
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 var (
-	// ErrBadCredentials says that a client id and secret do not go together,
-	// or that a token is none or no longer one. It is the same for an id that
-	// does not exist.
+	// ErrBadCredentials is returned for a client id and secret that do not belong
+	// together, including an id that does not exist, and for an access token that
+	// is unknown or has expired.
 	ErrBadCredentials = errors.New("wrong client id or secret")
 
-	// ErrBusy says that too many secrets wait to be hashed.
-	ErrBusy = errors.New("too many secrets are being checked")
+	// ErrClientExists is returned when the id of a new client is taken.
+	ErrClientExists = errors.New("a client with this id already exists")
 
-	// ErrClientExists says that the id is taken.
-	ErrClientExists = errors.New("there is already a client of this id")
+	// ErrNoClient is returned when no client has the id.
+	ErrNoClient = errors.New("no client with this id")
 
-	// ErrNoClient says that there is no client of this id.
-	ErrNoClient = errors.New("there is no client of this id")
-
-	// ErrInvalidClient says that a client can't be made with this id, secret,
-	// keys or set of scopes; the text says why.
+	// ErrInvalidClient is returned for an id, secret, keys or scopes that a client
+	// cannot have; the text says why.
 	ErrInvalidClient = errors.New("invalid client")
 
-	// ErrInvalidScope says that a scope is not one Sluice understands.
+	// ErrInvalidScope is returned for a scope that Sluice does not support.
 	ErrInvalidScope = errors.New("invalid scope")
 )
 
-// The codes of a GrantError (RFC 6749, 5.2).
-const (
-	InvalidClient  = "invalid_client"
-	InvalidRequest = "invalid_request"
-	InvalidScope   = "invalid_scope"
-)
-
-// GrantError says why no access token is given.
-type GrantError struct {
-	// Code is one of OAuth's.
-	Code string
-
-	// Text is for who wrote the client. It tells nobody else which clients
-	// there are.
-	Text string
-
-	// ClientID is the client that was named, if there is one of that id.
-	ClientID string
-
-	// Cause is for the operator's log; it may be nil.
-	Cause error
+// LimitError is returned for a login that was not verified: too many logins have
+// failed, or too many are being verified.
+type LimitError struct {
+	Text       string
+	RetryAfter time.Duration
 }
 
-func (e *GrantError) Error() string { return e.Text }
-func (e *GrantError) Unwrap() error { return e.Cause }
+func (e *LimitError) Error() string { return e.Text }

@@ -9,15 +9,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// By returns the same clients with the name of who changes them, for the
-// history. told, unless nil, gets each change when it is done.
-func (c *Clients) By(actor string, told func(Entry)) *Clients {
-	named := *c
-	named.actor, named.told = actor, told
-	return &named
+// By returns the same clients with an actor for the history. onChange, unless
+// nil, is called after each change.
+func (c *Clients) By(actor string, onChange func(Entry)) *Clients {
+	clients := *c
+	clients.actor, clients.onChange = actor, onChange
+	return &clients
 }
 
-// Entry is one change of a client.
+// Entry is one change of a client in its history.
 type Entry struct {
 	ID       int64
 	At       time.Time
@@ -26,14 +26,14 @@ type Entry struct {
 	Actor    string
 	Role     string // of the database
 
-	// Details are what is different by it, by name. They hold no secret.
+	// Details are the properties that differ, by name. They contain no secret.
 	Details map[string]string
 }
 
 const lockClient = `SELECT ` + columns + ` FROM sluice.client c WHERE id = $1 FOR UPDATE`
 
-// change runs what changes one client and writes down what is different by it,
-// in one transaction. do is given the client as it was, zero if it was not there.
+// change runs do, which changes one client, and records the differences, in one
+// transaction. do receives the client as it was, zero if it did not exist.
 func (c *Clients) change(ctx context.Context, action, id string, do func(pgx.Tx, row) error) error {
 	if !validID(id) {
 		return ErrNoClient
@@ -54,14 +54,14 @@ func (c *Clients) change(ctx context.Context, action, id string, do func(pgx.Tx,
 		entry, err = c.record(ctx, tx, id, action, differences(before, after))
 		return err
 	})
-	if err == nil && c.told != nil {
-		c.told(entry)
+	if err == nil && c.onChange != nil {
+		c.onChange(entry)
 	}
 	return err
 }
 
-// lockedClient returns the client that nobody else changes until the
-// transaction ends; zero if there is none.
+// lockedClient locks the client until the transaction ends and returns it; zero if
+// it does not exist.
 func lockedClient(ctx context.Context, tx pgx.Tx, id string) (row, error) {
 	rows, err := tx.Query(ctx, lockClient, id)
 	if err != nil {
@@ -93,7 +93,7 @@ WHERE stored_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED`
 	markStored = `UPDATE sluice.client_change SET stored_at = now() WHERE id = ANY($1)`
 )
 
-// record writes down what was done to a client.
+// record inserts an entry into the history of a client.
 func (c *Clients) record(ctx context.Context, tx pgx.Tx, id, action string, details map[string]string) (Entry, error) {
 	rows, err := tx.Query(ctx, insertChange, id, action, c.actor, details)
 	if err != nil {
@@ -102,14 +102,13 @@ func (c *Clients) record(ctx context.Context, tx pgx.Tx, id, action string, deta
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Entry])
 }
 
-// maxHistory bounds what History returns, and what StoreChanges hands over at
-// once.
-const maxHistory = 100
+// maxEntries bounds what History returns, and the batches of StoreChanges.
+const maxEntries = 100
 
-// History returns the latest changes of a client, the oldest first. It outlives
-// the client.
+// History returns the latest changes of a client, the oldest first, also after
+// the client was removed.
 func (c *Clients) History(ctx context.Context, id string) ([]Entry, error) {
-	rows, err := c.pool.Query(ctx, selectChanges, id, maxHistory)
+	rows, err := c.pool.Query(ctx, selectChanges, id, maxEntries)
 	if err != nil {
 		return nil, fmt.Errorf("auth: history of client %q: %w", id, err)
 	}
@@ -120,13 +119,13 @@ func (c *Clients) History(ctx context.Context, id string) ([]Entry, error) {
 	return entries, nil
 }
 
-// StoreChanges hands over the oldest changes of clients that were not stored
-// elsewhere yet, and marks them when store has done so. It returns how many. Of
-// several processes, each change is handed to one at a time; one that ends in
-// between lets the next have it again.
+// StoreChanges passes the oldest changes of clients that have not been stored
+// elsewhere to store, marks them as stored if it succeeds, and returns their
+// number. Each change is passed to one process at a time, and again if that one
+// fails.
 func (c *Clients) StoreChanges(ctx context.Context, store func([]Entry) error) (count int, err error) {
 	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, selectUnstored, maxHistory)
+		rows, err := tx.Query(ctx, selectUnstored, maxEntries)
 		if err != nil {
 			return err
 		}

@@ -16,13 +16,13 @@ func TestHistory(t *testing.T) {
 	b, ctx := setup(t), t.Context()
 	var told []Entry
 	clients := b.By("root@example", func(entry Entry) { told = append(told, entry) })
-	key := newSigner(t, "k", "ES384")
+	key := newJWK(t, "k")
 	at := time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)
 	require.NoError(t, clients.Add(ctx, "a", "hushhush-1", []string{"system/*.rs"}))
 	require.NoError(t, clients.Rotate(ctx, "a", "hushhush-2", 0, 0))
 	require.NoError(t, clients.Change(ctx, "a", Change{
 		Scopes: []string{"system/Patient.rs"}, Groups: []string{"g1", "g2"}, Dumps: &Rate{Own: true, PerMinute: 5}, Requests: &Rate{},
-		Keys: &Keys{JWKS: jwks(t, key.jwk()), URL: "https://app.example.org/jwks?token=hush"},
+		Keys: &Keys{JWKS: jwks(t, key), URL: "https://app.example.org/jwks?token=hush"},
 	}))
 	require.NoError(t, clients.Change(ctx, "a", Change{Keys: &Keys{}, Groups: []string{}}))
 	require.NoError(t, clients.Expire(ctx, "a", at))
@@ -52,7 +52,7 @@ func TestHistory(t *testing.T) {
 	require.Equal(t, "system/*.rs → system/Patient.rs", changed["scopes"])
 	require.Equal(t, "any → g1 g2", changed["groups"])
 	require.Equal(t, "default → 5", changed["dumps"])
-	require.Equal(t, "nowhere → https://app.example.org/jwks", changed["keys at"])
+	require.Equal(t, "none → https://app.example.org/jwks", changed["jwks url"])
 	require.Regexp(t, `^none → k=[A-Za-z0-9_-]{43}$`, changed["keys"])
 	require.Len(t, changed, 5)
 
@@ -101,7 +101,7 @@ func TestRates(t *testing.T) {
 	own := func(n int) Rate { return Rate{Own: true, PerMinute: n} }
 	require.NoError(t, b.Register(ctx, Registration{ID: "a", Secret: "secret-1", Scopes: []string{"system/*.rs"}, Rates: Rates{Dumps: own(0), KickOffs: own(2)}}))
 	rates := func() Rates {
-		client, err := b.Authenticate(ctx, "a", "secret-1", Origin{})
+		client, err := b.login(ctx, "a", "secret-1")
 		require.NoError(t, err)
 		return client.Rates
 	}

@@ -7,55 +7,67 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/go-jose/go-jose/v4"
 )
 
 const (
-	// maxJWKS bounds a JWK Set, in bytes.
-	maxJWKS = 256 << 10
+	// MaxKeySetBytes is the maximum size of a JWK Set.
+	MaxKeySetBytes = 256 << 10
 
-	// maxKeys bounds the keys of a JWK Set: a client needs two while it
-	// replaces one by another.
+	// maxKeys is the maximum number of keys of a JWK Set; a client needs two
+	// while it rotates its key.
 	maxKeys = 64
 
-	// Bounds on RSA keys, in bits: weaker ones can be broken, and much longer
-	// ones only cost the server time (RFC 7518, 3.3, asks for 2048).
-	minRSA = 2048
-	maxRSA = 8192
+	// minRSABits and maxRSABits bound RSA keys: weaker ones can be broken (RFC
+	// 7518, 3.3, requires 2048), and much longer ones only cost time.
+	minRSABits = 2048
+	maxRSABits = 8192
+
+	maxURLBytes = 2048
 )
 
-// keySet is the public keys of a client that can sign an assertion.
-type keySet []jose.JSONWebKey
+// Keys are the public keys of a client: a JWK Set, or the URL of one.
+type Keys struct {
+	JWKS []byte
+	URL  string
 
-// errNoKeys says that a JWK Set is none, or has nothing that could be used.
-var errNoKeys = errors.New("it has no public key with a kid for RS384, ES384, RS256 or ES256")
+	// AllowInsecureURL allows URL to be http.
+	AllowInsecureURL bool
+}
 
-// parseKeys reads a JWK Set (RFC 7517, 5). Keys that can't sign an assertion
-// are left out, as that RFC wants; a private key is an error, since whoever
-// reads the set could act as the client.
-func parseKeys(document []byte) (keySet, error) {
-	if len(document) > maxJWKS {
-		return nil, fmt.Errorf("it is larger than %d bytes", maxJWKS)
+// KeySet is a set of public keys that can verify an assertion.
+type KeySet []jose.JSONWebKey
+
+// errNoKeys is returned for a JWK Set without any usable key.
+var errNoKeys = errors.New("no public key with a kid for RS384, ES384, RS256 or ES256")
+
+// ParseKeySet parses a JWK Set (RFC 7517, 5). It leaves out keys that cannot
+// verify an assertion, as the RFC requires. A private key is an error, since
+// everyone who can read the set could act as the client.
+func ParseKeySet(document []byte) (KeySet, error) {
+	if len(document) > MaxKeySetBytes {
+		return nil, fmt.Errorf("larger than %d bytes", MaxKeySetBytes)
 	}
 	var raw struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(document, &raw); err != nil {
-		return nil, errors.New("it is not a JWK Set: a JSON object with an array keys")
+		return nil, errors.New("not a JWK Set: a JSON object with an array keys")
 	}
 	if len(raw.Keys) > maxKeys {
-		return nil, fmt.Errorf("it has more than %d keys", maxKeys)
+		return nil, fmt.Errorf("more than %d keys", maxKeys)
 	}
 
-	var keys keySet
+	var keys KeySet
 	for _, text := range raw.Keys {
 		var key jose.JSONWebKey
 		if key.UnmarshalJSON(text) != nil {
 			continue
 		}
 		if !key.IsPublic() {
-			return nil, errors.New("it holds a private or symmetric key; Sluice needs the public ones and must not know others")
+			return nil, errors.New("contains a private or symmetric key; Sluice needs the public keys only")
 		}
 		if usable(key) {
 			keys = append(keys, key)
@@ -67,7 +79,7 @@ func parseKeys(document []byte) (keySet, error) {
 	return keys, nil
 }
 
-// usable tells whether the key can sign assertions, by what it is.
+// usable reports whether the key can verify assertions with any algorithm.
 func usable(key jose.JSONWebKey) bool {
 	if key.KeyID == "" || key.Use != "" && key.Use != "sig" {
 		return false
@@ -75,17 +87,17 @@ func usable(key jose.JSONWebKey) bool {
 	switch public := key.Key.(type) {
 	case *rsa.PublicKey:
 		bits := public.N.BitLen()
-		return bits >= minRSA && bits <= maxRSA
+		return bits >= minRSABits && bits <= maxRSABits
 	case *ecdsa.PublicKey:
 		return public.Curve == elliptic.P256() || public.Curve == elliptic.P384()
 	}
 	return false
 }
 
-// fits tells whether the key is one for the algorithm. A key must not be used
-// with an algorithm that is not its own: that is how a public key was once
-// taken for the secret of an HMAC.
-func fits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
+// suits reports whether the key is for the algorithm. A key must not be used
+// with any other algorithm: public keys have been accepted as HMAC secrets that
+// way.
+func suits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	if key.Algorithm != "" && key.Algorithm != string(algorithm) {
 		return false
 	}
@@ -99,23 +111,49 @@ func fits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	return false
 }
 
-// find returns the keys of that id that are for the algorithm. A set should
-// have one, but may have more (RFC 7517, 4.5).
-func (s keySet) find(id string, algorithm jose.SignatureAlgorithm) []jose.JSONWebKey {
+// Find returns the keys with this kid for the algorithm. A set should have at
+// most one, but may have more (RFC 7517, 4.5).
+func (s KeySet) Find(kid string, algorithm jose.SignatureAlgorithm) []jose.JSONWebKey {
 	var found []jose.JSONWebKey
 	for _, key := range s {
-		if key.KeyID == id && fits(key, algorithm) {
+		if key.KeyID == kid && suits(key, algorithm) {
 			found = append(found, key)
 		}
 	}
 	return found
 }
 
-// ids are the kids of the keys.
-func (s keySet) ids() []string {
+// IDs returns the kids of the keys.
+func (s KeySet) IDs() []string {
 	var ids []string
 	for _, key := range s {
 		ids = append(ids, key.KeyID)
 	}
 	return ids
+}
+
+// checkKeysURL checks the URL of a client's keys: https, unless allowInsecure is
+// set, and without credentials.
+func checkKeysURL(text string, allowInsecure bool) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || len(text) > maxURLBytes || u.Hostname() == "":
+		return errors.New("not a URL such as https://client.example.org/jwks.json")
+	case u.Scheme != "https" && !(allowInsecure && u.Scheme == "http"):
+		return errors.New("must start with https://")
+	case u.User != nil || u.Fragment != "":
+		return errors.New("must not have credentials or a fragment")
+	}
+	return nil
+}
+
+// RedactURL returns a URL without its credentials and query, which may be
+// secrets.
+func RedactURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "unreadable"
+	}
+	u.RawQuery, u.User = "", nil
+	return u.String()
 }

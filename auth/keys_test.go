@@ -1,12 +1,14 @@
 package auth
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"encoding/json"
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 )
 
@@ -17,44 +19,66 @@ const publishedKey = `{"keys":[{"kty":"EC","crv":"P-384",
 	"y":"mLRgz8Giu6XA_AqG8bywqbygShmd8jowflrdx0KQtM5X4s4aqDeCRfcpexykp3aI",
 	"kid":"afb27c284f2d93959c18fa0320e32060","alg":"ES384"}]}`
 
+// newJWK returns a new public key.
+func newJWK(t *testing.T, kid string) map[string]any {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	document, err := json.Marshal(jose.JSONWebKey{Key: private.Public(), KeyID: kid})
+	require.NoError(t, err)
+	var key map[string]any
+	require.NoError(t, json.Unmarshal(document, &key))
+	return key
+}
+
+// jwks returns a JWK Set of these keys.
+func jwks(t *testing.T, keys ...map[string]any) []byte {
+	t.Helper()
+	document, err := json.Marshal(map[string]any{"keys": keys})
+	require.NoError(t, err)
+	return document
+}
+
 func TestParseKeys(t *testing.T) {
 	t.Parallel()
-	keys, err := parseKeys([]byte(publishedKey))
+	keys, err := ParseKeySet([]byte(publishedKey))
 	require.NoError(t, err)
-	require.Equal(t, []string{"afb27c284f2d93959c18fa0320e32060"}, keys.ids())
-	require.Len(t, keys.find("afb27c284f2d93959c18fa0320e32060", "ES384"), 1)
-	require.Empty(t, keys.find("afb27c284f2d93959c18fa0320e32060", "RS384"))
-	require.Empty(t, keys.find("afb27c284f2d93959c18fa0320e32060", "ES256"))
-	require.Empty(t, keys.find("", "ES384"))
+	require.Equal(t, []string{"afb27c284f2d93959c18fa0320e32060"}, keys.IDs())
+	require.Len(t, keys.Find("afb27c284f2d93959c18fa0320e32060", "ES384"), 1)
+	require.Empty(t, keys.Find("afb27c284f2d93959c18fa0320e32060", "RS384"))
+	require.Empty(t, keys.Find("afb27c284f2d93959c18fa0320e32060", "ES256"))
+	require.Empty(t, keys.Find("", "ES384"))
 }
 
 func TestKeysRefused(t *testing.T) {
 	t.Parallel()
-	es, rs := newSigner(t, "es", "ES384"), newSigner(t, "rs", "RS384")
-	weak, err := rsa.GenerateKey(rand.Reader, 1024)
-	require.NoError(t, err)
+	es := func() map[string]any { return newJWK(t, "es") }
+	rs := func(modulus string) map[string]any {
+		return map[string]any{"kty": "RSA", "kid": "rs", "n": modulus, "e": "AQAB"}
+	}
 	change := func(key map[string]any, name string, value any) string {
-		return string(jwks(t, with(key, map[string]any{name: value})))
+		key[name] = value
+		return string(jwks(t, key))
 	}
 	many := make([]map[string]any, maxKeys+1)
 	for i := range many {
-		many[i] = es.jwk()
+		many[i] = es()
 	}
 	for name, c := range map[string]struct{ document, want string }{
 		"Nothing":    {"", "JWK Set"},
 		"Array":      {"[]", "JWK Set"},
 		"NoKeys":     {"{}", errNoKeys.Error()},
-		"Private":    {change(es.jwk(), "d", es.jwk()["x"]), "private"},
+		"Private":    {change(es(), "d", es()["x"]), "private"},
 		"Symmetric":  {`{"keys":[{"kty":"oct","kid":"o","k":"AAAA"}]}`, "private"},
-		"NoKid":      {change(es.jwk(), "kid", nil), errNoKeys.Error()},
-		"Encryption": {change(es.jwk(), "use", "enc"), errNoKeys.Error()},
-		"OffCurve":   {change(es.jwk(), "x", newSigner(t, "x", "ES384").jwk()["x"]), errNoKeys.Error()},
-		"Weak":       {string(jwks(t, signer{kid: "w", alg: "RS384", private: weak}.jwk())), errNoKeys.Error()},
-		"LongRSA":    {change(rs.jwk(), "n", strings.Repeat("_", maxRSA/6+100)), errNoKeys.Error()},
+		"NoKid":      {change(es(), "kid", nil), errNoKeys.Error()},
+		"Encryption": {change(es(), "use", "enc"), errNoKeys.Error()},
+		"OffCurve":   {change(es(), "x", es()["x"]), errNoKeys.Error()},
+		"Weak":       {string(jwks(t, rs(strings.Repeat("_", 1024/6)))), errNoKeys.Error()},
+		"LongRSA":    {string(jwks(t, rs(strings.Repeat("_", maxRSABits/6+100)))), errNoKeys.Error()},
 		"Many":       {string(jwks(t, many...)), "more than"},
-		"Large":      {strings.Repeat(" ", maxJWKS) + publishedKey, "larger"},
+		"Large":      {strings.Repeat(" ", MaxKeySetBytes) + publishedKey, "larger"},
 	} {
-		_, err := parseKeys([]byte(c.document))
+		_, err := ParseKeySet([]byte(c.document))
 		require.ErrorContains(t, err, c.want, name)
 	}
 }
@@ -64,7 +88,7 @@ func FuzzParseKeys(f *testing.F) {
 	f.Add([]byte(publishedKey))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"r","n":"AQAB","e":"AQAB"},{"kty":"oct","k":"AA"},null,{}]}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
-		keys, err := parseKeys(document)
+		keys, err := ParseKeySet(document)
 		if err != nil {
 			require.Empty(t, keys)
 			return

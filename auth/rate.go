@@ -5,27 +5,31 @@ import (
 	"strconv"
 )
 
-// Rate is how often a minute a client may do something. The zero value is what
-// the server is set to.
+// Rates are the rate limits of a client: of starting dumps, of kicking off
+// exports, and of requests of any kind.
+type Rates struct{ Dumps, KickOffs, Requests Rate }
+
+// Rate is a rate limit per minute that a client may have of its own. The zero
+// value is the server's default.
 type Rate struct {
-	// Own tells that the client has a rate of its own: PerMinute, where 0 means
-	// no limit.
+	// Own reports whether the client has its own limit, PerMinute; 0 means
+	// unlimited.
 	Own       bool
 	PerMinute int
 }
 
-// maxRate is more than a minute has microseconds.
+// maxRate is more than the microseconds of a minute.
 const maxRate = 100_000_000
 
-// Or returns the client's own rate, or else the usual one.
-func (r Rate) Or(usual int) int {
+// Or returns the client's own limit, or else the default.
+func (r Rate) Or(perMinute int) int {
 	if r.Own {
 		return r.PerMinute
 	}
-	return usual
+	return perMinute
 }
 
-// UnmarshalText reads a number, or the word default.
+// UnmarshalText parses a number, or the word default.
 func (r *Rate) UnmarshalText(text []byte) error {
 	if string(text) == "default" {
 		*r = Rate{}
@@ -33,13 +37,13 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.Atoi(string(text))
 	if err != nil || n < 0 || n > maxRate {
-		return fmt.Errorf("%q is neither default nor a number of times a minute, with 0 for no limit", text)
+		return fmt.Errorf("must be a number per minute (0 = unlimited) or default, got %q", text)
 	}
 	*r = Rate{Own: true, PerMinute: n}
 	return nil
 }
 
-// String writes what UnmarshalText reads.
+// String returns the text that UnmarshalText parses.
 func (r Rate) String() string {
 	if r.Own {
 		return strconv.Itoa(r.PerMinute)
@@ -47,19 +51,15 @@ func (r Rate) String() string {
 	return "default"
 }
 
-// Rates are what a client may do how often: begin dumps, kick off exports, and
-// send requests of any kind.
-type Rates struct{ Dumps, KickOffs, Requests Rate }
-
-// rateOf reads a column.
-func rateOf(perMinute *int) Rate {
+// newRate returns the rate of a column.
+func newRate(perMinute *int) Rate {
 	if perMinute == nil {
 		return Rate{}
 	}
 	return Rate{Own: true, PerMinute: *perMinute}
 }
 
-// column is what is stored of the rate.
+// column returns the value for the column of the rate.
 func (r Rate) column() *int {
 	if !r.Own {
 		return nil

@@ -10,85 +10,74 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// uniqueViolation is PostgreSQL's SQLSTATE for a key that is taken.
+// uniqueViolation is PostgreSQL's SQLSTATE unique_violation.
 const uniqueViolation = "23505"
 
-// Registration is what a new client is made of. It has a secret, keys, or both.
+// Registration describes a new client. It has a secret, keys, or both.
 type Registration struct {
-	// ID is 1 to 128 visible ASCII characters but the colon.
+	// ID is 1 to 128 visible ASCII characters without a colon.
 	ID string
 
-	// Scopes are what the client may take. Together they must allow at least
-	// one resource type.
+	// Scopes are the scopes of the client. Together they must allow the export of
+	// at least one resource type.
 	Scopes []string
 
-	// Secret is 6 to 1024 bytes of UTF-8 without control characters. Empty
-	// means that the client has none: it signs assertions by its keys.
+	// Secret is the result of NewSecret, or 6 to 1024 bytes of UTF-8 without
+	// control characters. Empty means that the client has none and signs
+	// assertions with its keys.
 	Secret string
 
-	// SecretLife is how long the secret works; zero means without end.
-	SecretLife time.Duration
+	// SecretTTL is how long the secret is valid; zero means without end.
+	SecretTTL time.Duration
 
-	// Keys are the public keys of SMART Backend Services.
+	// Keys are the public keys of a client of SMART Backend Services.
 	Keys Keys
 
-	// Groups, unless nil, are the only Groups whose data the client may take.
+	// Groups, unless nil, are the only Groups whose members' data the client may
+	// export.
 	Groups []string
 
-	// ExpiresAt is when the client is refused from; zero means never.
+	// ExpiresAt is when the client expires; zero means never.
 	ExpiresAt time.Time
 
-	// Rates are how often it may ask.
+	// Rates are the client's own rate limits.
 	Rates Rates
-}
-
-// Keys are the public keys of a client: a JWK Set, or where one is.
-type Keys struct {
-	JWKS []byte
-	URL  string
-
-	// Anywhere lets URL be http and lead to private addresses.
-	Anywhere bool
 }
 
 const insertClient = `
 INSERT INTO sluice.client (id, scopes, secret_hash, secret_expires_at, jwks, jwks_url, groups, expires_at, dumps, kick_offs, requests)
 VALUES ($1, $2, $3, now() + $4::bigint * interval '1 microsecond', $5, $6, $7, $8, $9, $10, $11)`
 
-// Add registers a client of HTTP Basic that may take what the scopes say.
+// Add registers a client with a secret and these scopes.
 func (c *Clients) Add(ctx context.Context, id, secret string, scopes []string) error {
 	return c.Register(ctx, Registration{ID: id, Secret: secret, Scopes: scopes})
 }
 
-// Register stores a new client, its secret as an argon2id hash only.
+// Register stores a new client. Of the secret it stores a hash only.
 //
-// The error is ErrClientExists for an id that is taken, ErrInvalidScope for a
-// scope that is not understood, and ErrInvalidClient for the rest.
+// The error is ErrClientExists if the id is taken, ErrInvalidScope for a scope
+// that is not supported, and ErrInvalidClient for anything else that is invalid.
 func (c *Clients) Register(ctx context.Context, r Registration) error {
-	granted, err := r.check()
+	scopes, err := r.validate()
 	if err != nil {
 		return fmt.Errorf("auth: add client %q: %w", r.ID, err)
 	}
 	var hash *string
 	if r.Secret != "" {
-		made, err := c.hasher.hash(ctx, r.Secret)
-		if err != nil {
-			return fmt.Errorf("auth: add client %q: %w", r.ID, err)
-		}
-		hash = &made
+		hash = new(c.hashSecret(r.Secret))
 	}
 
 	err = c.change(ctx, "add", r.ID, func(tx pgx.Tx, before row) error {
 		if before.ID != "" {
 			return ErrClientExists
 		}
-		_, err := tx.Exec(ctx, insertClient, r.ID, granted.Strings(), hash, microseconds(r.SecretLife),
+		_, err := tx.Exec(ctx, insertClient, r.ID, scopes.Strings(), hash, microseconds(r.SecretTTL),
 			column(string(r.Keys.JWKS)), column(r.Keys.URL), r.Groups, column(r.ExpiresAt),
 			r.Rates.Dumps.column(), r.Rates.KickOffs.column(), r.Rates.Requests.column())
 		return err
 	})
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code == uniqueViolation {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == uniqueViolation {
 		err = ErrClientExists
 	}
 	if err != nil {
@@ -97,7 +86,15 @@ func (c *Clients) Register(ctx context.Context, r Registration) error {
 	return nil
 }
 
-// column is what a column is set to: NULL for zero.
+// hashSecret returns the hash of a secret that is stored.
+func (c *Clients) hashSecret(secret string) string {
+	if isGenerated(secret) {
+		return hashGenerated(secret)
+	}
+	return c.hasher.hash(secret)
+}
+
+// column returns the value for a column: NULL for zero.
 func column[T comparable](v T) *T {
 	var zero T
 	if v == zero {
@@ -106,20 +103,20 @@ func column[T comparable](v T) *T {
 	return &v
 }
 
-// microseconds is a duration as PostgreSQL counts it; nil for none.
+// microseconds returns a duration in PostgreSQL's unit; nil for zero.
 func microseconds(d time.Duration) *int64 { return column(d.Microseconds()) }
 
 const deleteClient = `DELETE FROM sluice.client WHERE id = $1`
 
-// Remove deletes a client with its tokens, who is refused from then on by every
-// process. The error is ErrNoClient when there is none. Whoever is given its id
-// afterwards is taken for the owner of its exports: Expire only refuses it.
+// Remove deletes a client and its access tokens, or returns ErrNoClient. Every
+// process rejects the client from then on. A new client with the same id owns
+// the exports of this one; Expire keeps the id.
 func (c *Clients) Remove(ctx context.Context, id string) error {
-	return c.run(ctx, "remove", id, deleteClient)
+	return c.update(ctx, "remove", id, deleteClient)
 }
 
-// run runs a statement that changes one client ($1), or returns ErrNoClient.
-func (c *Clients) run(ctx context.Context, action, id, sql string, args ...any) error {
+// update runs a statement that changes one client ($1), or returns ErrNoClient.
+func (c *Clients) update(ctx context.Context, action, id, sql string, args ...any) error {
 	err := c.change(ctx, action, id, func(tx pgx.Tx, before row) error {
 		if before.ID == "" {
 			return ErrNoClient

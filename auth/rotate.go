@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// The one that is replaced works as long as it would have at most.
+// The replaced secret is valid no longer than it would have been.
 const rotateSecret = `
 UPDATE sluice.client SET
 	previous_hash = CASE WHEN $3::bigint > 0 THEN secret_hash END,
@@ -18,33 +16,17 @@ UPDATE sluice.client SET
 	secret_expires_at = now() + $4::bigint * interval '1 microsecond'
 WHERE id = $1`
 
-// Rotate gives the client a new secret. The one it had goes on to work for the
-// time keep, so that its programs can be told the new one; whatever was left of
-// an earlier one ends now. life is how long the new one works; zero means
-// without end.
-func (c *Clients) Rotate(ctx context.Context, id, secret string, keep, life time.Duration) error {
-	if err := c.rotate(ctx, id, secret, keep, life); err != nil {
-		return fmt.Errorf("auth: rotate the secret of client %q: %w", id, err)
+// Rotate gives the client a new secret. The replaced one stays valid for the
+// grace period, so that programs can be updated; one that was replaced earlier
+// becomes invalid. ttl is how long the new secret is valid; zero means without
+// end.
+func (c *Clients) Rotate(ctx context.Context, id, secret string, grace, ttl time.Duration) error {
+	err := validateSecret(secret)
+	if err == nil && (grace < 0 || ttl < 0) {
+		err = fmt.Errorf("%w: a duration must not be negative", ErrInvalidClient)
 	}
-	return nil
-}
-
-func (c *Clients) rotate(ctx context.Context, id, secret string, keep, life time.Duration) error {
-	if err := checkSecret(secret); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("auth: rotate client %q: %w", id, err)
 	}
-	if keep < 0 || life < 0 {
-		return fmt.Errorf("%w: a time can't be less than nothing", ErrInvalidClient)
-	}
-	return c.change(ctx, "rotate", id, func(tx pgx.Tx, before row) error {
-		if before.ID == "" {
-			return ErrNoClient
-		}
-		hash, err := c.hasher.hashBeside(ctx, value(before.Hash), secret)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, rotateSecret, id, hash, keep.Microseconds(), microseconds(life))
-		return err
-	})
+	return c.update(ctx, "rotate", id, rotateSecret, c.hashSecret(secret), grace.Microseconds(), microseconds(ttl))
 }

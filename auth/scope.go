@@ -7,29 +7,28 @@ import (
 	"strings"
 )
 
-// Scopes is what a client may take: SMART scopes of the context system
-// (SMART App Launch 2.0, "Scopes for requesting FHIR Resources"). The zero
-// value allows nothing.
+// Scopes are SMART scopes of the context system (SMART App Launch 2.0, "Scopes
+// for requesting FHIR Resources"). The zero value allows nothing.
 type Scopes struct {
-	texts []string          // as they were given, each once
+	texts []string          // as given, without duplicates
 	all   rights            // of the wildcard
-	types map[string]rights // of each type that is named
-	bound *Scopes           // what these can't go beyond, if set
+	types map[string]rights // by resource type
+	bound *Scopes           // unless nil, these must allow a type too
 }
 
-// rights are the permissions of a scope that matter to an export.
+// rights are the permissions of a scope that are relevant to exports.
 type rights uint8
 
 const (
 	read   rights = 1 << iota // r
 	search                    // s
 
-	// export is what taking a whole type needs: it is both a search over the
-	// type and a read of all it finds.
+	// export is required to export a type: that is a search over the type and a
+	// read of everything it finds.
 	export = read | search
 )
 
-// wildcard stands for any resource type in a scope.
+// wildcard is any resource type of FHIR in a scope.
 const wildcard = "*"
 
 // permissions maps the permissions of SMART 1 to those of SMART 2 (SMART App
@@ -39,18 +38,18 @@ var permissions = map[string]string{"read": "rs", "write": "cud", "*": "cruds"}
 var (
 	scopePattern = regexp.MustCompile(`^system/(\*|[A-Z][A-Za-z0-9_]{0,63})\.([a-z*]+)$`)
 
-	// interactions is SMART 2's rule: each letter at most once, in this order.
+	// interactions is the rule of SMART 2: each letter at most once, in this order.
 	interactions = regexp.MustCompile(`^c?r?u?d?s?$`)
 )
 
-// ParseScopes reads scopes such as system/*.rs, system/Patient.rs and
+// ParseScopes parses scopes such as system/*.rs, system/Patient.rs and
 // system/Patient.cruds (SMART 2), system/Patient.read and system/*.* (SMART 1).
-// Scopes add up: r in one and s in another are both.
+// Scopes are cumulative: r in one scope and s in another grant both.
 //
-// A scope of another context (patient/, user/, launch), with an unknown
-// permission, or narrowed by a search (system/Observation.rs?category=…) is
-// refused with ErrInvalidScope and its name: to grant less than it says would
-// be wrong for the client, to grant more wrong for the patient.
+// The error is ErrInvalidScope for a scope of another context (patient/, user/,
+// launch), with an unknown permission, or with search parameters
+// (system/Observation.rs?category=…): granting less than it says would be wrong
+// for the client, granting more wrong for the patient.
 func ParseScopes(texts []string) (Scopes, error) {
 	scopes := Scopes{types: map[string]rights{}}
 	for _, text := range texts {
@@ -70,14 +69,14 @@ func ParseScopes(texts []string) (Scopes, error) {
 	return scopes, nil
 }
 
-// parseScope reads one scope.
+// parseScope parses one scope.
 func parseScope(text string) (resourceType string, granted rights, err error) {
 	if strings.Contains(text, "?") {
-		return "", 0, fmt.Errorf("%w %q: scopes narrowed by a search are not supported", ErrInvalidScope, text)
+		return "", 0, fmt.Errorf("%w %q: scopes with search parameters are not supported", ErrInvalidScope, text)
 	}
 	match := scopePattern.FindStringSubmatch(text)
 	if match == nil {
-		return "", 0, fmt.Errorf("%w %q: a scope looks like system/*.rs or system/Patient.rs", ErrInvalidScope, text)
+		return "", 0, fmt.Errorf("%w %q: must have the form system/*.rs or system/Patient.rs", ErrInvalidScope, text)
 	}
 
 	letters, v1 := permissions[match[2]]
@@ -85,7 +84,7 @@ func parseScope(text string) (resourceType string, granted rights, err error) {
 		letters = match[2]
 	}
 	if !interactions.MatchString(letters) {
-		return "", 0, fmt.Errorf("%w %q: permissions are letters of cruds in this order, or read, write, *", ErrInvalidScope, text)
+		return "", 0, fmt.Errorf("%w %q: permissions must be letters of cruds in this order, or read, write, *", ErrInvalidScope, text)
 	}
 	if strings.Contains(letters, "r") {
 		granted |= read
@@ -96,11 +95,11 @@ func parseScope(text string) (resourceType string, granted rights, err error) {
 	return match[1], granted, nil
 }
 
-// AllowsType reports whether the whole of a resource type may be taken, for
-// which r and s are needed. The wildcard covers the resource types of FHIR,
-// that is those with standard true. A type that is not FHIR's must be named:
-// Aidbox keeps its own clients, users and sessions in tables of the same kind,
-// secrets included, and "all FHIR data" does not mean those.
+// AllowsType reports whether all resources of a type may be exported, which
+// requires r and s. The wildcard covers the resource types of FHIR, those with
+// standard true. Other types must be named: Aidbox keeps its own clients, users
+// and sessions in tables of the same kind, secrets included, and "all FHIR data"
+// does not mean those.
 func (s Scopes) AllowsType(resourceType string, standard bool) bool {
 	if s.bound != nil && !s.bound.AllowsType(resourceType, standard) {
 		return false
@@ -117,8 +116,8 @@ func (s Scopes) granted(resourceType string, standard bool) rights {
 	return granted
 }
 
-// allowsAny reports whether there is a type that may be taken.
-func (s Scopes) allowsAny() bool {
+// AllowsAny reports whether any type may be exported.
+func (s Scopes) AllowsAny() bool {
 	for resourceType := range s.types {
 		if s.AllowsType(resourceType, true) {
 			return true
@@ -127,12 +126,12 @@ func (s Scopes) allowsAny() bool {
 	return s.all&export == export
 }
 
-// Strings returns the scopes as they were given, each once, in their order.
+// Strings returns the scopes as they were given, in order and without duplicates.
 func (s Scopes) Strings() []string {
 	return slices.Clone(s.texts)
 }
 
-// String returns the scopes as OAuth writes them: with a space between.
+// String returns the scopes separated by spaces, as in OAuth.
 func (s Scopes) String() string {
 	return strings.Join(s.texts, " ")
 }

@@ -76,7 +76,7 @@ func TestParseScopesRefuses(t *testing.T) {
 	_, err := auth.ParseScopes([]string{"patient/*.rs"})
 	require.ErrorContains(t, err, `"patient/*.rs"`, "the error names the scope")
 	_, err = auth.ParseScopes([]string{"system/Observation.rs?category=laboratory"})
-	require.ErrorContains(t, err, "narrowed by a search")
+	require.ErrorContains(t, err, "search parameters")
 }
 
 func TestScopesStrings(t *testing.T) {

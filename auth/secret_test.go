@@ -1,14 +1,11 @@
 package auth
 
 import (
+	"encoding/base64"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/argon2"
 )
 
 func TestNewSecret(t *testing.T) {
@@ -16,96 +13,46 @@ func TestNewSecret(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
 		secret := NewSecret()
-		require.Regexp(t, `^[A-Za-z0-9_-]{43}$`, secret)
+		require.Regexp(t, `^sluice_[A-Za-z0-9_-]{48}$`, secret)
 		require.False(t, seen[secret])
 		seen[secret] = true
+		require.True(t, isGenerated(secret))
 	}
 }
 
-// TestVerifyKnownHash uses a hash of argon2's reference implementation.
-func TestVerifyKnownHash(t *testing.T) {
+// TestIsGenerated: what a person makes up in the form of a generated secret is not
+// taken for one.
+func TestIsGenerated(t *testing.T) {
 	t.Parallel()
-	const known = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
-	h := newHasher()
-
-	right, err := h.verify(known, "password")
-	require.NoError(t, err)
-	require.True(t, right)
-	right, err = h.verify(known, "passwore")
-	require.NoError(t, err)
-	require.False(t, right)
-}
-
-func TestHash(t *testing.T) {
-	t.Parallel()
-	h := newHasher()
-	first, err := h.hash(t.Context(), "correct horse")
-	require.NoError(t, err)
-	second, err := h.hash(t.Context(), "correct horse")
-	require.NoError(t, err)
-
-	require.Regexp(t, `^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`, first)
-	require.NotEqual(t, first, second, "each has a salt of its own")
-	right, err := h.verify(second, "correct horse")
-	require.NoError(t, err)
-	require.True(t, right)
-}
-
-func TestVerifyRefusesStrangeHashes(t *testing.T) {
-	t.Parallel()
-	h := newHasher()
-	h.derive = func([]byte, []byte, uint32, uint32, uint8, uint32) []byte {
-		t.Error("a strange hash must not be computed")
-		return nil
-	}
-	const good = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
-	for _, change := range [][2]string{
-		{good, ""}, {good, "secret"}, {good, "$2b$12$abcdefghijklmnopqrstuv"},
-		{"argon2id", "argon2i"}, {"v=19", "v=16"}, {"m=65536", "m=4194304"}, {"t=2", "t=0"}, {"t=2", "t=1000000"},
-		{"p=1", "p=0"}, {"p=1", "p=255"}, {"p=1", "p=1,x"}, {"m=65536,", "m=65536, "}, {"m=65536", "m=-1"},
-		{"CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "CTFh"}, {"c29tZXNhbHQ", "%%%"}, {"PPc", "PPc$"}, {"PPc", "PPc="},
+	secret := NewSecret()
+	for _, other := range []string{
+		"", "secret", secretPrefix, secret[1:], secret[:len(secret)-1], secret + "A", secret + "\n", "Sluice_" + secret[len(secretPrefix):],
+		secretPrefix + strings.Repeat("a", 48), secretPrefix + strings.Repeat("a", 43),
+		secretPrefix + base64.RawURLEncoding.EncodeToString(make([]byte, secretRandomBytes)),
+		strings.Replace(secret, secret[20:21], "!", 1),
 	} {
-		right, err := h.verify(strings.Replace(good, change[0], change[1], 1), "password")
-		require.ErrorIs(t, err, errHash, change)
-		require.False(t, right, change)
+		require.False(t, isGenerated(other), other)
 	}
 }
 
-func TestHashingIsBounded(t *testing.T) {
+func TestMatchesGenerated(t *testing.T) {
 	t.Parallel()
-	h := newHasher()
-	var running, most atomic.Int32
-	both := make(chan struct{})
-	h.derive = func(secret, salt []byte, passes, _ uint32, threads uint8, length uint32) []byte {
-		now := running.Add(1)
-		defer running.Add(-1)
-		for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
-		}
-		if now == hashesAtOnce {
-			select {
-			case <-both:
-			default:
-				close(both)
-			}
-		}
-		<-both // until as many run as may
-		return argon2.IDKey(secret, salt, passes, 64, threads, length)
-	}
-
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			_, err := h.hash(t.Context(), "secret")
-			assert.NoError(t, err)
-		})
-	}
-	wg.Wait()
-	require.EqualValues(t, hashesAtOnce, most.Load())
+	secret, other := NewSecret(), NewSecret()
+	require.True(t, matchesGenerated([]string{hashGenerated(secret)}, secret))
+	require.True(t, matchesGenerated([]string{hashGenerated(other), hashGenerated(secret)}, secret))
+	require.True(t, matchesGenerated([]string{"$argon2id$", hashGenerated(secret)}, secret))
+	require.False(t, matchesGenerated([]string{hashGenerated(other)}, secret))
+	require.False(t, matchesGenerated(nil, secret))
+	require.Equal(t, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", hashGenerated("abc"))
 }
 
-// verify reports whether secret belongs to the stored hash. The caller has
-// its turn.
-func (h *hasher) verify(stored, secret string) (bool, error) {
-	fits, err := h.verifyAny([]string{stored}, secret)
-	return fits == 0, err
+// FuzzIsGenerated: a secret of the form is what NewSecret could have returned.
+func FuzzIsGenerated(f *testing.F) {
+	f.Add(NewSecret())
+	f.Add(secretPrefix)
+	f.Fuzz(func(t *testing.T, secret string) {
+		if isGenerated(secret) {
+			require.Regexp(t, `^sluice_[A-Za-z0-9_-]{48}$`, secret)
+		}
+	})
 }

@@ -23,20 +23,20 @@ import (
 type clientCommand struct {
 	Add    clientAddCommand    `cmd:"" help:"Add a client."`
 	List   clientListCommand   `cmd:"" help:"List the clients."`
-	Show   clientShowCommand   `cmd:"" help:"Show a client and the history of its changes."`
-	Change clientChangeCommand `cmd:"" help:"Change the scopes, Groups, keys and limits of a client."`
+	Show   clientShowCommand   `cmd:"" help:"Show a client and its history."`
+	Change clientChangeCommand `cmd:"" help:"Change the scopes, Groups, keys and rate limits of a client."`
 	Rotate clientRotateCommand `cmd:"" help:"Rotate a client's secret; the old one stays valid for a grace period."`
-	Expire clientExpireCommand `cmd:"" help:"Set when a client expires. It has no access from then on, and its unfinished exports are cancelled."`
-	Revoke clientRevokeCommand `cmd:"" help:"Revoke a client's access at once, cancel its exports and delete their files."`
-	Remove clientRemoveCommand `cmd:"" help:"Remove a client, cancel its exports and delete their files."`
+	Expire clientExpireCommand `cmd:"" help:"Set when a client expires. It is then rejected and its unfinished exports are cancelled."`
+	Revoke clientRevokeCommand `cmd:"" help:"Make a client expire now, cancel its exports and delete their files."`
+	Remove clientRemoveCommand `cmd:"" help:"Remove a client, cancel its exports and delete their files. Its id can be used again."`
 }
 
-// withClients opens the clients of the state database for a command.
+// withClients runs do with the clients of the state database.
 func withClients(ctx context.Context, state *stateSettings, do func(*auth.Clients) error) error {
 	return withState(ctx, state, func(pool *pgxpool.Pool) error { return do(auth.NewClients(pool)) })
 }
 
-// withState opens the state database for a command.
+// withState runs do with the state database.
 func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool) error) error {
 	pool, err := state.open(ctx)
 	if err != nil {
@@ -50,13 +50,13 @@ func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool)
 }
 
 // changeClient is withClients for a command that changes a client. The change is
-// audited in the client's history, from which the API writes it to the bucket, and in a
-// log line.
+// audited in the client's history, which a process of the API stores in the
+// bucket, and by a log line as the API writes them.
 func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients) error) error {
 	return withClients(ctx, state, func(clients *auth.Clients) error { return do(audited(ctx, clients, root, out)) })
 }
 
-// endClient is changeClient for a command that ends a client's access and its exports.
+// endClient is changeClient for a command that also cancels exports.
 func endClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients, *jobs.Store) error) error {
 	return withState(ctx, state, func(pool *pgxpool.Pool) error {
 		exports, err := jobs.New(pool, jobs.Config{})
@@ -67,7 +67,7 @@ func endClient(ctx context.Context, root *cli, out *output, state *stateSettings
 	})
 }
 
-// audited returns the clients with an audit line for each change.
+// audited returns the clients with an audit log line for each change.
 func audited(ctx context.Context, clients *auth.Clients, root *cli, out *output) *auth.Clients {
 	return clients.By(actor(), func(entry auth.Entry) {
 		root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
@@ -94,9 +94,9 @@ func actor() string {
 	return name
 }
 
-// clientID is the argument of commands for one client.
+// clientID is the argument of a command for one client.
 type clientID struct {
-	ID string `arg:"" name:"id" help:"Id of the client."`
+	ID string `arg:"" name:"id" help:"The client's id."`
 }
 
 type clientListCommand struct{ stateDatabase }
@@ -111,14 +111,14 @@ func (cmd *clientListCommand) Run(ctx context.Context, out *output) error {
 		table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(table, "ID\tSCOPES\tCREATED\tEXPIRES")
 		for _, client := range list {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", client.ID, client.Scopes, clock(client.CreatedAt), clock(client.ExpiresAt))
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", client.ID, client.Scopes, formatTime(client.CreatedAt), formatTime(client.ExpiresAt))
 		}
 		return table.Flush()
 	})
 }
 
-// clock formats a time; zero means never.
-func clock(at time.Time) string {
+// formatTime formats the time of an expiry; zero is never.
+func formatTime(at time.Time) string {
 	if at.IsZero() {
 		return "never"
 	}
@@ -146,13 +146,13 @@ func (cmd *clientShowCommand) Run(ctx context.Context, out *output) error {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
 		}
 		for _, entry := range history {
-			_, _ = fmt.Fprintf(table, "%s\t%s by %s (role %s)%s\n", clock(entry.At), entry.Action, entry.Actor, entry.Role, describeDetails(entry.Details))
+			_, _ = fmt.Fprintf(table, "%s\t%s by %s (role %s)%s\n", formatTime(entry.At), entry.Action, entry.Actor, entry.Role, describeDetails(entry.Details))
 		}
 		return table.Flush()
 	})
 }
 
-// describeDetails formats the details of a change.
+// describeDetails formats the details of a history entry.
 func describeDetails(details map[string]string) string {
 	var text strings.Builder
 	for i, name := range slices.Sorted(maps.Keys(details)) {
@@ -166,23 +166,23 @@ func describeClient(client auth.Client) [][2]string {
 	lines := [][2]string{
 		{"id", client.ID},
 		{"scopes", client.Scopes.String()},
-		{"created", clock(client.CreatedAt)},
-		{"expires", clock(client.ExpiresAt)},
+		{"created", formatTime(client.CreatedAt)},
+		{"expires", formatTime(client.ExpiresAt)},
 	}
 	if client.Groups != nil {
 		lines = append(lines, [2]string{"groups", strings.Join(client.Groups, " ")})
 	}
 	if client.HasSecret {
-		lines = append(lines, [2]string{"secret expires", clock(client.SecretExpiresAt)})
+		lines = append(lines, [2]string{"secret expires", formatTime(client.SecretExpiresAt)})
 	}
 	if !client.PreviousExpiresAt.IsZero() {
-		lines = append(lines, [2]string{"previous secret expires", clock(client.PreviousExpiresAt)})
+		lines = append(lines, [2]string{"previous secret expires", formatTime(client.PreviousExpiresAt)})
 	}
-	if len(client.KeyIDs) > 0 {
-		lines = append(lines, [2]string{"keys", strings.Join(client.KeyIDs, " ")})
+	if len(client.Keys) > 0 {
+		lines = append(lines, [2]string{"keys", strings.Join(client.Keys.IDs(), " ")})
 	}
 	if client.KeysURL != "" {
-		lines = append(lines, [2]string{"keys URL", client.KeysURL})
+		lines = append(lines, [2]string{"jwks url", client.KeysURL})
 	}
 	for _, rate := range []struct {
 		name string

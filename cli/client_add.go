@@ -17,17 +17,17 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// secretSettings are the settings of a client's new secret.
+// secretSettings are the flags of commands that set a secret.
 type secretSettings struct {
-	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of the client (- = read it from standard input). By default one is generated and shown once, which is the safest. Other users of the machine can see flags: prefer - or the environment variable."`
-	SecretLife time.Duration `placeholder:"DURATION" help:"Validity of the secret, such as 90d. By default it does not expire."`
+	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of your own; - reads it from standard input. Default and recommended: a generated one, shown once. Other users of this machine can see flags, so prefer the environment or -."`
+	SecretLife time.Duration `placeholder:"DURATION" help:"Validity of the secret, such as 90d. Default: unlimited."`
 }
 
-// fromInput is the value of --secret for standard input.
+// fromInput as the secret means that it is read from standard input.
 const fromInput = "-"
 
-// take returns the secret, and reports whether it was generated.
-func (s *secretSettings) take(out *output) (secret string, made bool, err error) {
+// secret returns the secret, and whether it was generated.
+func (s *secretSettings) secret(out *output) (secret string, generated bool, err error) {
 	switch s.Secret {
 	case "":
 		return auth.NewSecret(), true, nil
@@ -38,8 +38,8 @@ func (s *secretSettings) take(out *output) (secret string, made bool, err error)
 	return s.Secret, false, nil
 }
 
-// readSecret reads the first line of standard input. On a terminal it prompts and does
-// not echo.
+// readSecret reads the first line of standard input. On a terminal it prompts and
+// does not echo.
 func readSecret(out *output) (string, error) {
 	if file, ok := out.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		_, _ = fmt.Fprint(out.stderr, "Secret: ")
@@ -52,27 +52,27 @@ func readSecret(out *output) (string, error) {
 		return "", fmt.Errorf("read the secret: %w", err)
 	}
 	if line = strings.TrimRight(line, "\r\n"); line == "" {
-		return "", errors.New("standard input has no secret")
+		return "", errors.New("standard input contains no secret")
 	}
 	return line, nil
 }
 
 // printSecret prints a generated secret.
 func printSecret(out *output, secret string) error {
-	_, err := fmt.Fprintf(out.stdout, "secret: %s\nKeep it now: only its hash is stored, so it cannot be shown again.\n", secret)
+	_, err := fmt.Fprintf(out.stdout, "secret: %s\nSave it now: only its hash is stored, so it cannot be shown again.\n", secret)
 	return err
 }
 
-// keyFlags are the flags of the keys of a SMART Backend Services client.
+// keyFlags are the public keys of a client of SMART Backend Services.
 type keyFlags struct {
 	keySettings
 	JWKS    string `name:"jwks" placeholder:"FILE" type:"path" help:"File with the client's public keys as a JWK Set."`
 	JWKSURL string `name:"jwks-url" placeholder:"URL" help:"URL of the client's public keys as a JWK Set."`
 }
 
-// read reads the keys. Without any it returns zero.
+// read returns the keys; zero if there are none.
 func (f *keyFlags) read() (auth.Keys, error) {
-	keys := auth.Keys{URL: f.JWKSURL, Anywhere: f.JWKSAllowInsecure}
+	keys := auth.Keys{URL: f.JWKSURL, AllowInsecureURL: f.JWKSAllowInsecure}
 	if f.JWKS == "" {
 		return keys, nil
 	}
@@ -84,14 +84,14 @@ func (f *keyFlags) read() (auth.Keys, error) {
 	return keys, nil
 }
 
-// given reports whether there are any.
+// given reports whether there are any keys.
 func (f *keyFlags) given() bool { return f.JWKS != "" || f.JWKSURL != "" }
 
-// rateFlags are the flags of the client's own rate limits; nil is the default.
+// rateFlags are the client's own rate limits; nil if not given.
 type rateFlags struct {
-	Dumps    *auth.Rate `placeholder:"N" help:"Maximum dumps of the client per minute (0 = unlimited, default = ${dumps_per_minute})."`
-	KickOffs *auth.Rate `placeholder:"N" help:"Maximum kick-offs of the client per minute (0 = unlimited, default = ${kick_offs_per_minute})."`
-	Requests *auth.Rate `placeholder:"N" help:"Maximum requests of the client per minute (0 = unlimited, default = SLUICE_CLIENT_REQUESTS_PER_MINUTE of the API)."`
+	Dumps    *auth.Rate `placeholder:"N" help:"Maximum dumps that the client may start per minute (0 = unlimited, default = ${dumps_per_minute})."`
+	KickOffs *auth.Rate `placeholder:"N" help:"Maximum exports that the client may kick off per minute (0 = unlimited, default = ${kick_offs_per_minute})."`
+	Requests *auth.Rate `placeholder:"N" help:"Maximum requests of any kind per minute (0 = unlimited, default = SLUICE_CLIENT_REQUESTS_PER_MINUTE of the API)."`
 }
 
 // rates returns the rate limits of a new client.
@@ -110,14 +110,14 @@ type clientAddCommand struct {
 	secretSettings
 	keyFlags
 	rateFlags
-	ID      string   `arg:"" name:"id" help:"Id of the client, its user name in HTTP Basic."`
-	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"Scope of the client, such as system/*.rs for all resource types or system/Patient.rs. Repeatable."`
-	Group   []string `placeholder:"ID" sep:"none" help:"Restrict the client to the members of this Group. Repeatable."`
-	Expires moment   `placeholder:"WHEN" help:"When the client expires: a date, a time, or a duration from now such as 90d."`
+	ID      string   `arg:"" name:"id" help:"The client's id, which is its user name in HTTP Basic."`
+	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"SMART scope, such as system/*.rs for all resource types of FHIR, or system/Patient.rs; repeatable."`
+	Group   []string `placeholder:"ID" sep:"none" help:"Restrict the client to the data of this Group's members; repeatable."`
+	Expires moment   `placeholder:"WHEN" help:"When the client expires: a date, a time, or a duration from now such as 90d. Default: never."`
 }
 
-// warnScopes warns of scopes whose types FHIR R4 does not define: types of Aidbox, or
-// misspelled ones.
+// warnScopes prints a warning for scopes of types that FHIR does not have: they may
+// be types of Aidbox, or misspelled.
 func warnScopes(out *output, scopes []string) {
 	for _, text := range scopes {
 		name, _, _ := strings.Cut(strings.TrimPrefix(text, "system/"), ".")
@@ -127,29 +127,29 @@ func warnScopes(out *output, scopes []string) {
 	}
 }
 
-// Run adds a client. A client with keys gets a secret only if --secret is given.
+// Run adds a client. It generates a secret unless there are keys.
 func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) error {
 	keys, err := cmd.read()
 	if err != nil {
 		return err
 	}
 	var secret string
-	var made bool
+	var generated bool
 	if cmd.Secret != "" || !cmd.given() {
-		if secret, made, err = cmd.take(out); err != nil {
+		if secret, generated, err = cmd.secret(out); err != nil {
 			return err
 		}
 	}
 	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
 		err := clients.Register(ctx, auth.Registration{
-			ID: cmd.ID, Scopes: cmd.Scope, Secret: secret, SecretLife: cmd.SecretLife,
+			ID: cmd.ID, Scopes: cmd.Scope, Secret: secret, SecretTTL: cmd.SecretLife,
 			Keys: keys, Groups: cmd.Group, ExpiresAt: cmd.Expires.Time, Rates: cmd.rates(),
 		})
 		if err != nil {
 			return err
 		}
 		warnScopes(out, cmd.Scope)
-		if _, err := fmt.Fprintf(out.stdout, "client %s added\n", cmd.ID); err != nil || !made {
+		if _, err := fmt.Fprintf(out.stdout, "client %s added\n", cmd.ID); err != nil || !generated {
 			return err
 		}
 		return printSecret(out, secret)

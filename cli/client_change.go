@@ -40,12 +40,12 @@ type clientRotateCommand struct {
 	stateDatabase
 	clientID
 	secretSettings
-	Keep time.Duration `default:"24h" help:"How long the replaced secret stays valid."`
+	Keep time.Duration `default:"24h" help:"Grace period of the old secret (0s = it becomes invalid at once)."`
 }
 
-// Run rotates a client's secret.
+// Run rotates the secret of a client.
 func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output) error {
-	secret, made, err := cmd.take(out)
+	secret, generated, err := cmd.secret(out)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 		if err := clients.Rotate(ctx, cmd.ID, secret, cmd.Keep, cmd.SecretLife); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(out.stdout, "client %s has a new secret\n", cmd.ID); err != nil || !made {
+		if _, err := fmt.Fprintf(out.stdout, "client %s has a new secret\n", cmd.ID); err != nil || !generated {
 			return err
 		}
 		return printSecret(out, secret)
@@ -72,7 +72,7 @@ func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output)
 		if err := clients.Expire(ctx, cmd.ID, cmd.When.Time); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, clock(cmd.When.Time)); err != nil {
+		if _, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, formatTime(cmd.When.Time)); err != nil {
 			return err
 		}
 		if cmd.When.IsZero() || cmd.When.After(time.Now()) {
@@ -87,7 +87,7 @@ type clientRevokeCommand struct {
 	clientID
 }
 
-// Run revokes a client's access and removes its exports.
+// Run makes a client expire now and cancels its exports.
 func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output) error {
 	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		if err := clients.Revoke(ctx, cmd.ID); err != nil {
@@ -116,19 +116,19 @@ type clientChangeCommand struct {
 	clientID
 	keyFlags
 	rateFlags
-	Scope    []string `placeholder:"SCOPE" sep:"none" help:"New scope of the client, such as system/*.rs; replaces all present ones. Repeatable."`
-	Group    []string `placeholder:"ID" sep:"none" xor:"groups" help:"Restrict the client to the members of this Group; replaces present restrictions. Repeatable."`
+	Scope    []string `placeholder:"SCOPE" sep:"none" help:"Replace the scopes, for example with system/*.rs; repeatable."`
+	Group    []string `placeholder:"ID" sep:"none" xor:"groups" help:"Restrict the client to the data of this Group's members; repeatable."`
 	AnyGroup bool     `xor:"groups" help:"Remove the restriction to Groups."`
-	NoKeys   bool     `help:"Remove the client's keys."`
+	NoKeys   bool     `help:"Remove all keys, stored ones and the URL."`
 }
 
-// Validate requires a change, and rejects contradictory ones.
+// Validate requires at least one change, and no contradiction about the keys.
 func (cmd *clientChangeCommand) Validate() error {
 	if cmd.NoKeys && cmd.given() {
-		return errors.New("--no-keys cannot be combined with --jwks or --jwks-url")
+		return errors.New("--no-keys cannot be used with --jwks or --jwks-url")
 	}
 	if cmd.Scope == nil && cmd.Group == nil && !cmd.AnyGroup && !cmd.NoKeys && !cmd.given() && cmd.rateFlags == (rateFlags{}) {
-		return errors.New("nothing to change: set at least one of --scope, --group, --any-group, --jwks, --jwks-url, --no-keys, --dumps, --kick-offs or --requests")
+		return errors.New("nothing to change: use --scope, --group, --any-group, --jwks, --jwks-url, --no-keys, --dumps, --kick-offs or --requests")
 	}
 	return cmd.stateDatabase.Validate()
 }
@@ -161,8 +161,9 @@ type clientRemoveCommand struct {
 	clientID
 }
 
-// Run removes a client with its exports. They are cancelled first, so that a failed
-// command can be repeated, and again afterwards for those accepted in the meantime.
+// Run removes a client and cancels its exports. It cancels them first, so that the
+// command can be repeated if that fails, and again afterwards for those that were
+// accepted in between.
 func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output) error {
 	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		before, err := exports.CancelAll(ctx, cmd.ID)

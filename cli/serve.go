@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api"
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/storage"
@@ -129,7 +130,12 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	if err != nil {
 		return err
 	}
-	tokens, err := auth.NewTokens(s.state, auth.TokenConfig{Anywhere: settings.JWKSAllowInsecure})
+	clients := auth.NewClients(s.state)
+	tokens, err := smart.NewTokens(s.state, clients, smart.Config{
+		Algorithms:        []string{"RS384", "ES384"}, // SMART App Launch 2.2 requires these two
+		AllowInsecureJWKS: settings.JWKSAllowInsecure,
+		TTL:               tokenTTL,
+	})
 	if err != nil {
 		return err
 	}
@@ -150,7 +156,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		ClientDumps:    dumpsPerMinute,
 		ClientKickOffs: kickOffsPerMinute,
 		ClientRequests: settings.ClientRequestsPerMinute,
-		Clients:        auth.NewClients(s.state),
+		Clients:        clients,
 		CORSOrigins:    settings.CORSOrigins,
 		DrainTimeout:   shutdownTimeout,
 		Dumps:          settings.MaxDumps,

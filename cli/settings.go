@@ -46,6 +46,9 @@ const (
 	kickOffsPerMinute = 60
 )
 
+// tokenTTL is how long an access token is valid. SMART App Launch 2.2 recommends no more.
+const tokenTTL = 5 * time.Minute
+
 // variables are the values that tags refer to.
 var variables = kong.Vars{
 	"created_at_url":        fhir.DefaultCreatedAtURL,

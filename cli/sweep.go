@@ -111,7 +111,7 @@ func (cmd *sweepCommand) remove(ctx context.Context, w io.Writer, bucket *storag
 		total.Objects += folder.Objects
 		total.Uploads += folder.Uploads
 		total.Bytes += folder.Bytes
-		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", folder.Name, folder.Objects, folder.Uploads, humanize.IBytes(uint64(folder.Bytes)), clock(folder.Changed))
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", folder.Name, folder.Objects, folder.Uploads, humanize.IBytes(uint64(folder.Bytes)), formatTime(folder.Changed))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -21,7 +21,7 @@ func TestClientLife(t *testing.T) {
 	j.sluice(cli.ExitOK, "migrate")
 
 	stdout, _ := j.sluice(cli.ExitOK, "client", "add", "a", "--scope=system/*.rs", "--secret-life=2h", "--expires=2100-01-01", "--group=g1")
-	require.Regexp(t, `^client a added\nsecret: [A-Za-z0-9_-]{43}\nKeep it now`, stdout)
+	require.Regexp(t, `^client a added\nsecret: sluice_[A-Za-z0-9_-]{48}\nSave it now`, stdout)
 	stdout, _ = j.sluice(cli.ExitOK, "client", "show", "a")
 	require.Regexp(t, `(?m)^expires +2100-01-01T00:00:00Z\ngroups +g1\nsecret expires +20`, stdout)
 	require.Regexp(t, `add by \S+@\S+ \(role postgres\)`, stdout)
@@ -53,8 +53,8 @@ func TestClientLife(t *testing.T) {
 	require.WithinDuration(t, time.Now(), revoked, time.Hour)
 
 	for _, command := range []string{"show", "rotate", "revoke", "remove"} {
-		_, stderr := j.sluice(cli.ExitFailed, "client", command, "unknown")
-		require.Contains(t, stderr, "there is no client of this id")
+		_, stderr := j.sluice(cli.ExitFailed, "client", command, "nobody")
+		require.Contains(t, stderr, "no client with this id")
 		require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
 	}
 	j.sluice(cli.ExitOK, "client", "remove", "a")
@@ -85,7 +85,7 @@ func TestClientKeys(t *testing.T) {
 	require.Contains(t, stderr, "https://")
 	j.sluice(cli.ExitOK, "client", "change", "app", "--jwks-url=https://app.example.org/jwks", "--jwks="+file)
 	stdout, _ = j.sluice(cli.ExitOK, "client", "show", "app")
-	require.Regexp(t, `(?m)^keys +key-1\nkeys URL +https://app.example.org/jwks$`, stdout)
+	require.Regexp(t, `(?m)^keys +key-1\njwks url +https://app.example.org/jwks$`, stdout)
 	require.NotContains(t, stdout, "secret")
 	j.sluice(cli.ExitOK, "client", "change", "app", "--no-keys")
 	j.sluice(cli.ExitUsage, "client", "change", "app", "--no-keys", "--jwks="+file)

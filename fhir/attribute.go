@@ -9,20 +9,19 @@ import (
 	"strings"
 )
 
-// An Attribute is a first-class extension: an element that Aidbox stores under
-// a name of its own and that FHIR knows as an extension. Rows of Aidbox's
-// table "attribute" describe them.
+// Attribute is a first-class extension: an element that Aidbox stores as a member
+// and that is an extension in FHIR. The rows of Aidbox's table "attribute" describe
+// them.
 type Attribute struct {
-	ResourceType string   // where it is: Patient
-	Path         []string // the element under it: race, text
-	Type         string   // of the value: Coding, dateTime; empty when it only holds other attributes
-	Collection   bool     // whether it repeats
-	ExtensionURL string   // of the extension; empty for an element that FHIR does not know
+	ResourceType string   // such as Patient
+	Path         []string // of the element: race, text
+	Type         string   // of the value: Coding, dateTime; empty if it only holds other attributes
+	Collection   bool     // reports whether it repeats
+	ExtensionURL string   // empty for an element that does not exist in FHIR
 }
 
-// ParseAttribute reads the resource column of a row of Aidbox's table
-// "attribute", as JSON. An attribute without an extensionUrl is none of ours:
-// WithAttributes passes over it.
+// ParseAttribute reads the resource of a row of Aidbox's table "attribute". An
+// attribute without an extensionUrl is valid, and WithAttributes ignores it.
 func ParseAttribute(resource []byte) (Attribute, error) {
 	var row struct {
 		Resource     struct{ ID string } `json:"resource"`
@@ -35,24 +34,23 @@ func ParseAttribute(resource []byte) (Attribute, error) {
 		return Attribute{}, fmt.Errorf("attribute: %w", err)
 	}
 	if row.Resource.ID == "" || len(row.Path) == 0 {
-		return Attribute{}, errors.New("attribute: no resource or no path")
+		return Attribute{}, errors.New("attribute: missing resource or path")
 	}
 	return Attribute{row.Resource.ID, row.Path, row.Type.ID, row.IsCollection, row.ExtensionURL}, nil
 }
 
-// An extended is what a field needs to know that is an extension in FHIR.
+// extended is the part of a field that is an extension in FHIR.
 type extended struct {
-	head       []byte // the extension up to its url; nil for createdAt, whose url is the converter's
-	value      *field // valueCoding; nil when other attributes are in it
-	members    *node  // these
+	head       []byte // the extension up to its url; nil for createdAt: Converter.createdAt
+	value      *field // such as valueCoding; nil if it holds other attributes
+	members    *node  // the other attributes
 	collection bool
 }
 
-// WithAttributes returns tables that know these first-class extensions too.
-// The tables themselves stay as they are. Attributes without a URL are passed
-// over, and so are those where FHIR has an element of that name, has no
-// extensions, or where the element above is neither FHIR's nor an attribute
-// with a URL: their elements pass as stored.
+// WithAttributes returns a copy of the tables with first-class extensions. It
+// ignores an attribute without a URL, one with the name of a FHIR element, one in a
+// type that has no extensions, and one whose parent is neither a FHIR element nor an
+// attribute with a URL: such elements are written as stored.
 func (t *Tables) WithAttributes(attributes []Attribute) *Tables {
 	extended := *t
 	extended.resources = maps.Clone(t.resources)
@@ -69,14 +67,14 @@ func (t *Tables) WithAttributes(attributes []Attribute) *Tables {
 	return &extended
 }
 
-// An overlay is tables to which attributes are added. The types that change
-// are its own copies, one for each path.
+// overlay adds attributes to tables. It copies the types that change, once for each
+// path.
 type overlay struct {
 	tables *Tables
 	owned  map[*node]bool
 }
 
-// add adds one attribute, if there is a place for it.
+// add adds an attribute, unless it is to be ignored.
 func (o *overlay) add(a Attribute) {
 	parent := o.parent(a)
 	if parent == nil || a.ExtensionURL == "" {
@@ -86,7 +84,7 @@ func (o *overlay) add(a Attribute) {
 	if parent.fields[name] != nil || parent.fields["extension"] == nil {
 		return
 	}
-	e := &extended{head: []byte(`{"url":"` + quote(a.ExtensionURL) + `"`), collection: a.Collection}
+	e := &extended{head: []byte(`{"url":"` + escape(a.ExtensionURL) + `"`), collection: a.Collection}
 	if a.Type != "" {
 		n := o.tables.types[a.Type]
 		e.value = &field{name: "value" + strings.ToUpper(a.Type[:1]) + a.Type[1:], node: n}
@@ -100,15 +98,15 @@ func (o *overlay) add(a Attribute) {
 	if parent.attributes == nil {
 		parent.attributes = make(map[string]*field)
 	}
-	parent.attributes[quote(a.ExtensionURL)] = f
+	parent.attributes[escape(a.ExtensionURL)] = f
 
 	list := *parent.fields["extension"]
 	list.action = [2]action{claim, extract}
 	parent.fields["extension"] = &list
 }
 
-// parent returns the overlay's own type of the element that an attribute is in,
-// or nil when there is none.
+// parent returns the overlay's copy of the type that an attribute is an element of,
+// or nil if there is none.
 func (o *overlay) parent(a Attribute) *node {
 	n := o.tables.resources[a.ResourceType]
 	if n == nil || len(a.Path) == 0 {
@@ -138,14 +136,14 @@ func (o *overlay) parent(a Attribute) *node {
 	return n
 }
 
-// own returns the overlay's copy of a type, or the type when it is one.
+// own returns the overlay's copy of a type, which may be the type itself.
 func (o *overlay) own(n *node) *node {
 	if o.owned[n] {
 		return n
 	}
-	mine := *n
-	mine.fields = maps.Clone(n.fields)
-	mine.attributes = maps.Clone(n.attributes)
-	o.owned[&mine] = true
-	return &mine
+	copied := *n
+	copied.fields = maps.Clone(n.fields)
+	copied.attributes = maps.Clone(n.attributes)
+	o.owned[&copied] = true
+	return &copied
 }

@@ -1,59 +1,62 @@
 package fhir
 
-import "slices"
+import (
+	"slices"
 
-// unfold appends a choice element of the Aidbox format, value: {"Quantity":
-// {...}}, under its FHIR name, valueQuantity. A primitive's id and extensions
-// may stand in it, value: {"string": "x", "_string": {...}}. What does not look
-// so passes as it is.
-func (c *Converter) unfold(dst []byte, m member, f *field, claims int) ([]byte, int) {
-	if at(c.src, m.value) != '{' {
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
+
+// unfold appends a choice element in Aidbox format, value: {"Quantity": {...}}, under
+// its FHIR name, valueQuantity. It may hold the id and extensions of a primitive,
+// value: {"string": "x", "_string": {...}}. Anything else is written as stored.
+func (c *Converter) unfold(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
+	if jsonscan.At(c.src, m.Value) != '{' {
 		return c.asStored(dst, m, f, reasonChoice)
 	}
 	start := len(dst)
 	var option *field
 	var seen [2]bool // the value, its sibling
-	i := space(c.src, m.value+1)
+	i := jsonscan.SkipSpace(c.src, m.Value+1)
 	for {
-		inner, ok := nextMember(c.src, i)
+		inner, ok := jsonscan.NextMember(c.src, i)
 		if !ok {
 			return c.asStored(dst[:start], m, f, reasonChoice)
 		}
-		o, sibling := f.optionNamed(inner.name(c.src))
+		o, sibling := f.optionNamed(inner.Name(c.src))
 		if o == nil || option != nil && o != option || seen[sibling] {
 			return c.asStored(dst[:start], m, f, reasonChoice)
 		}
 		option, seen[sibling] = o, true
-		dst, i = c.option(dst, inner.value, o, sibling)
-		i = space(c.src, i)
-		if at(c.src, i) == '}' {
+		dst, i = c.option(dst, inner.Value, o, sibling)
+		i = jsonscan.SkipSpace(c.src, i)
+		if jsonscan.At(c.src, i) == '}' {
 			break
 		}
-		i = space(c.src, i+1)
+		i = jsonscan.SkipSpace(c.src, i+1)
 	}
-	if c.claimOf(claims, option) >= 0 {
+	if c.findClaim(claims, option) >= 0 {
 		return c.asStored(dst[:start], m, f, reasonTwice)
 	}
 	c.claims = append(c.claims, claimed{m, option, start, len(dst), true})
 	return dst, i + 1
 }
 
-// unfoldSibling appends _value: {"string": {...}}, the id and extensions of a
-// primitive in a choice element, as _valueString.
-func (c *Converter) unfoldSibling(dst []byte, m member, f *field) ([]byte, int) {
-	if inner, ok := nextMember(c.src, space(c.src, m.value+1)); ok && at(c.src, m.value) == '{' {
-		option := f.options.find(inner.name(c.src))
-		end := space(c.src, valueEnd(c.src, inner.value))
-		if option != nil && at(c.src, inner.value) == '{' && at(c.src, end) == '}' {
-			dst, _ = c.option(dst, inner.value, option, 1)
+// unfoldSibling appends the id and extensions of a primitive in a choice element,
+// _value: {"string": {...}}, as _valueString.
+func (c *Converter) unfoldSibling(dst []byte, m jsonscan.Member, f *field) ([]byte, int) {
+	if inner, ok := jsonscan.NextMember(c.src, jsonscan.SkipSpace(c.src, m.Value+1)); ok && jsonscan.At(c.src, m.Value) == '{' {
+		option := f.options.find(inner.Name(c.src))
+		end := jsonscan.SkipSpace(c.src, jsonscan.ValueEnd(c.src, inner.Value))
+		if option != nil && jsonscan.At(c.src, inner.Value) == '{' && jsonscan.At(c.src, end) == '}' {
+			dst, _ = c.option(dst, inner.Value, option, 1)
 			return dst, end + 1
 		}
 	}
 	return c.asStored(dst, m, f, reasonChoice)
 }
 
-// optionNamed returns the option of a choice element that a key in it names,
-// and 1 when the key is that of the primitive's sibling, "_string".
+// optionNamed returns the option of a choice element with this name. sibling is 1 if
+// the name is that of a primitive's sibling, "_string".
 func (f *field) optionNamed(name []byte) (option *field, sibling int) {
 	if len(name) > 1 && name[0] == '_' {
 		if option = f.options.find(name[1:]); option != nil && option.node != nil {
@@ -64,8 +67,8 @@ func (f *field) optionNamed(name []byte) (option *field, sibling int) {
 	return f.options.find(name), 0
 }
 
-// option appends an option of a choice element under its FHIR name, valueString
-// or _valueString, with the value at src[i].
+// option appends the value at src[i] under the FHIR name of an option, valueString or
+// _valueString.
 func (c *Converter) option(dst []byte, i int, option *field, sibling int) ([]byte, int) {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -78,13 +81,13 @@ func (c *Converter) option(dst []byte, i int, option *field, sibling int) ([]byt
 	return c.value(append(append(dst, option.name...), '"', ':'), i, option)
 }
 
-// fold appends an option of a choice element in FHIR format, valueQuantity,
-// under its Aidbox name, value: {"Quantity": {...}}. When that name is taken it
-// passes as it is.
-func (c *Converter) fold(dst []byte, m member, f *field, claims int) ([]byte, int) {
-	if c.claimOf(claims, f.choice) >= 0 {
+// fold appends an option of a choice element in FHIR format, valueQuantity, under its
+// Aidbox name, value: {"Quantity": {...}}. If the object has that name already, the
+// option is written as it is.
+func (c *Converter) fold(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
+	if c.findClaim(claims, f.choice) >= 0 {
 		c.reportAt(f, reasonTwice)
-		return c.value(c.appendKey(dst, m), m.value, f)
+		return c.value(c.appendKey(dst, m), m.Value, f)
 	}
 	start := len(dst)
 	if dst[start-1] != '{' {
@@ -92,27 +95,27 @@ func (c *Converter) fold(dst []byte, m member, f *field, claims int) ([]byte, in
 	}
 	dst = append(append(append(dst, '"'), f.choice.name...), `":{"`...)
 	dst = append(append(dst, f.option...), '"', ':')
-	dst, i := c.value(dst, m.value, f)
+	dst, i := c.value(dst, m.Value, f)
 	dst = append(dst, '}')
 	c.claims = append(c.claims, claimed{m, f.choice, start, len(dst), true})
 	return dst, i
 }
 
-// claim appends a member as it is whose name a converted one may have taken.
-// The converted one then goes back to what it was.
-func (c *Converter) claim(dst []byte, m member, f *field, claims int) ([]byte, int) {
-	if k := c.claimOf(claims, f); k >= 0 && c.claims[k].converted {
+// claim appends a member whose name may be that of a converted member, too. In that
+// case the converted member is restored.
+func (c *Converter) claim(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
+	if k := c.findClaim(claims, f); k >= 0 && c.claims[k].converted {
 		c.reportAt(f, reasonTwice)
 		dst = c.restore(dst, k)
 	}
 	start := len(dst)
-	dst, i := c.value(c.appendKey(dst, m), m.value, f)
+	dst, i := c.value(c.appendKey(dst, m), m.Value, f)
 	c.claims = append(c.claims, claimed{m, f, start, len(dst), false})
 	return dst, i
 }
 
-// claimOf returns the index of the claim of this object on a field, or -1.
-func (c *Converter) claimOf(claims int, f *field) int {
+// findClaim returns the index of this object's claim on a field, or -1.
+func (c *Converter) findClaim(claims int, f *field) int {
 	k := slices.IndexFunc(c.claims[claims:], func(other claimed) bool { return other.field == f })
 	if k < 0 {
 		return -1
@@ -120,17 +123,17 @@ func (c *Converter) claimOf(claims int, f *field) int {
 	return claims + k
 }
 
-// restore puts a converted member, the k-th claim, back into the output as it
-// was in the document.
+// restore replaces a converted member in the output, the k-th claim, by the member of
+// the document.
 func (c *Converter) restore(dst []byte, k int) []byte {
 	old := c.claims[k]
 	comma := old.start
 	if dst[comma] == ',' {
 		comma++
 	}
-	c.scratch = append(c.scratch[:0], c.src[old.key:old.keyEnd]...)
+	c.scratch = append(c.scratch[:0], c.src[old.Key:old.KeyEnd]...)
 	c.scratch = append(c.scratch, ':')
-	c.scratch, _ = appendValue(c.scratch, c.src, old.value)
+	c.scratch, _ = jsonscan.AppendCompact(c.scratch, c.src, old.Value)
 
 	before := len(dst)
 	dst = slices.Replace(dst, comma, old.end, c.scratch...)
@@ -146,8 +149,8 @@ func (c *Converter) restore(dst []byte, k int) []byte {
 	return dst
 }
 
-// asStored appends a member as it is and reports why.
-func (c *Converter) asStored(dst []byte, m member, f *field, reason string) ([]byte, int) {
+// asStored appends a member as it is and reports the reason.
+func (c *Converter) asStored(dst []byte, m jsonscan.Member, f *field, reason string) ([]byte, int) {
 	c.reportAt(f, reason)
-	return appendValue(c.appendKey(dst, m), c.src, m.value)
+	return jsonscan.AppendCompact(c.appendKey(dst, m), c.src, m.Value)
 }

@@ -21,16 +21,14 @@ func TestAppendFHIRDump(t *testing.T) {
 // member itself would be, and gets the stored value.
 func TestReplace(t *testing.T) {
 	t.Parallel()
-	value := func(text string) func(dst, stored []byte) []byte {
-		return func(dst, stored []byte) []byte {
-			return append(dst, strings.ReplaceAll(text, "stored", string(stored))...)
-		}
+	merge := func(dst, stored []byte) []byte {
+		return append(dst, strings.ReplaceAll(`{"createdAt": "2021", "source": "urn:stored"}`, "stored", string(stored))...)
 	}
 	replace := []fhir.Replacement{
-		{Name: "id", Value: value(`"p"`)},
-		{Name: "link", Value: value(`[{"other": {"id": "q", "resourceType": "Patient"}}]`)},
-		{Name: "meta", Value: value(`{"createdAt": "2021", "source": "urn:stored"}`)},
-		{Name: "resourceType", Value: value(`"Patient"`)},
+		{Name: "id", Value: []byte(`"p"`)},
+		{Name: "link", Value: []byte(`[{"other": {"id": "q", "resourceType": "Patient"}}]`)},
+		{Name: "meta", Merge: merge},
+		{Name: "resourceType", Value: []byte(`"Patient"`)},
 	}
 	const link, created = `"link":[{"other":{"reference":"Patient/q"}}]`, `"extension":[{"url":"ex:createdAt","valueInstant":"2021"}]`
 
@@ -43,14 +41,14 @@ func TestReplace(t *testing.T) {
 			`},"contained":[{"id":"c","resourceType":"Group"}],"deceasedBoolean":true,"resourceType":"Patient"}`,
 		`[1]`: `[1]`,
 	} {
-		c := fhir.NewConverter(fhir.R4(), fhir.Options{Replace: replace})
+		c := fhir.NewConverter(fhir.R4(), fhir.Options{})
 		for range 2 { // it also knows then what to expect
-			require.Equal(t, want, string(c.AppendFHIRType(nil, "Patient", []byte(stored))))
+			require.Equal(t, want, string(c.AppendFHIRType(nil, "Patient", []byte(stored), replace...)))
 		}
 	}
 
-	c := fhir.NewConverter(fhir.R4(), fhir.Options{Replace: replace, Subset: fhir.R4().Subset("Patient", []string{"active"})})
-	got := string(c.AppendFHIRType(nil, "Patient", []byte(`{"active": true, "gender": "male"}`)))
+	c := fhir.NewConverter(fhir.R4(), fhir.Options{Subset: fhir.R4().Subset("Patient", []string{"active"})})
+	got := string(c.AppendFHIRType(nil, "Patient", []byte(`{"active": true, "gender": "male"}`), replace...))
 	require.Contains(t, got, `"active":true,"resourceType":"Patient"}`)
 	require.Contains(t, got, link, "a replacement is always kept")
 	require.Contains(t, got, "SUBSETTED")

@@ -1,72 +1,68 @@
 package fhir
 
-import "cmp"
+import (
+	"bytes"
+	"cmp"
 
-// maxDepth bounds how deep objects are converted inside one another, and
-// maxResources how deep resources are. What is deeper passes as stored.
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
+
+// maxDepth is the maximum depth of objects that are converted, and maxResources that
+// of resources. What is nested more deeply is written as stored.
 const (
 	maxDepth     = 1000
 	maxResources = 16
 )
 
-// Options adjusts a [Converter]. The zero value is the default.
+// Options configures a [Converter]. The zero value is the default.
 type Options struct {
 	// Style sets the extension for meta.createdAt in both directions, and the base
 	// URL of attachments for AppendFHIRType.
 	Style Style
 
-	// ExtensionValues says that in Aidbox format the values inside of
-	// extensions are written the Aidbox way too, as Aidbox does with
-	// BOX_FHIR_CORRECT_AIDBOX_FORMAT. By default AppendAidbox leaves extensions
-	// as they are. AppendFHIRType reads both.
+	// ExtensionValues makes AppendAidbox convert the values of extensions, too, as
+	// Aidbox does with BOX_FHIR_CORRECT_AIDBOX_FORMAT. By default it leaves
+	// extensions as they are. AppendFHIRType reads both.
 	ExtensionValues bool
 
-	// Subset, if set, is what AppendFHIRType keeps of a document of the Subset's
-	// type. It marks what it returns as incomplete.
+	// Subset, if set, selects the root elements that AppendFHIRType keeps. The
+	// result is tagged as incomplete.
 	Subset *Subset
 
-	// Replace are members that the root gets from elsewhere in AppendFHIRType, in the
-	// order of CompareNames. They stand where the Aidbox format would have them, in
-	// place of those that the document has under these names, if it has any. Their
-	// values are converted, but not their names: it is for members that have the same
-	// name in both formats, as id, meta and resourceType do. A Subset keeps them all.
-	Replace []Replacement
-
-	// Issue is called for each thing that could not be converted and passed as
-	// it was. It may be nil.
+	// Issue, if set, is called for each element that could not be converted and was
+	// written as it is.
 	Issue func(Issue)
 }
 
-// An Issue is something that could not be converted. It never holds content of
-// the document.
+// Issue is an element that could not be converted. It holds no content of the
+// document.
 type Issue struct {
 	ResourceType string // of the document
 	Path         string // of the element, as in Observation.component.value
 	Reason       string
 }
 
-// A Converter turns documents from one format into the other. It keeps its
-// working memory, so it is not safe for concurrent use: make one for each
-// goroutine. Its zero value is not usable.
+// Converter converts documents from one format into the other. It reuses its buffers
+// and is not safe for concurrent use. Create it with [NewConverter].
 type Converter struct {
 	tables    *Tables
 	options   Options
-	createdAt []byte // the extension for it, up to its url
+	createdAt []byte // the extension for meta.createdAt, up to its url
 
-	createdAtURL string // that url as JSON writes it
-	base, origin string // of relative URLs, as JSON writes them
+	createdAtURL string // escaped for JSON
+	base, origin string // of relative URLs, escaped for JSON
 
-	followers [256]follower // the members that came last, by the number of the slot before
-	replaced  []byte        // the value of the replacement at hand
+	followers [256]follower // predicted members, by the number of the previous slot
+	merged    []byte        // the merged value of a replacement
 
-	// The state of the conversion that runs.
+	// State of the current conversion.
 	src       []byte
 	direction direction
 	depth     int  // of objects
 	resources int  // of resources
 	broken    bool // src is not JSON
 
-	replacements []Replacement // those yet to come
+	replacements []Replacement // not yet written
 	path         []step
 	held         []held
 	claims       []claimed
@@ -74,17 +70,16 @@ type Converter struct {
 	scratch      []byte
 }
 
-// A step of the way from the root to where the conversion is.
+// step is an element on the path from the root to the current position.
 type step struct {
 	field *field
 	node  *node
 }
 
-// NewConverter returns a converter for documents of the FHIR version that t
-// describes.
+// NewConverter returns a converter for the FHIR version of the tables.
 func NewConverter(t *Tables, options Options) *Converter {
-	createdAtURL := quote(cmp.Or(options.Style.CreatedAtURL, DefaultCreatedAtURL))
-	base, origin := bases(options.Style.AttachmentBaseURL)
+	createdAtURL := escape(cmp.Or(options.Style.CreatedAtURL, DefaultCreatedAtURL))
+	base, origin := resolveBase(options.Style.AttachmentBaseURL)
 	return &Converter{
 		tables:    t,
 		options:   options,
@@ -96,83 +91,103 @@ func NewConverter(t *Tables, options Options) *Converter {
 	}
 }
 
-// AppendFHIRType appends the FHIR form of a document in Aidbox format, of which
-// the resource type is known, on one line and without white space between tokens,
-// and returns the extended slice. The document is a valid JSON document with id,
-// meta and resourceType in it.
+// AppendFHIRType appends a document of a resource type in Aidbox format as FHIR, on
+// one line and without white space between tokens, and returns the extended slice.
+// The unused capacity of dst may be overwritten.
 //
-// It never fails: what cannot be converted passes as stored and is reported to
-// Options.Issue. What is no JSON document passes as it is. Members keep their
-// order; a reference stands where its id, uri or localRef stood. What dst has room
-// for beyond the slice returned may have been written to.
-func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte) []byte {
+// It never fails: an element that cannot be converted is written as stored and
+// reported to Options.Issue, and a document that is not JSON is appended as it is.
+// Members keep their order; a reference takes the position of its id, uri or
+// localRef.
+//
+// The replacements must be in the order of [jsonscan.CompareNames]. Each takes the
+// position that jsonb would give it, and replaces the member with its name, if there
+// is one. Its value is converted, but not its name, which must be the same in both
+// formats. A Subset keeps all replacements.
+func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte, replace ...Replacement) []byte {
 	n, ok := c.tables.resources[resourceType]
 	if !ok {
 		n = c.tables.custom
 	}
-	return c.document(dst, doc, toFHIR, n)
+	c.replacements = replace
+	dst = c.document(dst, doc, toFHIR, n)
+	c.replacements = nil
+	return dst
 }
 
-// AppendAidbox appends the Aidbox form of a FHIR document and returns the
-// extended slice. The document is untrusted input: anything but one JSON object
-// that PostgreSQL can keep as jsonb is a [*SyntaxError], and dst comes back as
-// it was. What dst has room for beyond the slice returned may have been written to.
+// AppendAidbox appends a FHIR document in Aidbox format and returns the extended
+// slice. The unused capacity of dst may be overwritten. The document is untrusted
+// input: unless it is one JSON object that PostgreSQL can store as jsonb, the error is
+// a [*jsonscan.SyntaxError] and dst is returned unchanged.
 func (c *Converter) AppendAidbox(dst, doc []byte) ([]byte, error) {
-	if err := validate(doc); err != nil {
+	if err := jsonscan.Validate(doc); err != nil {
 		return dst, err
 	}
-	return c.document(dst, doc, toAidbox, c.typeOf(doc)), nil
+	return c.document(dst, doc, toAidbox, c.rootNode(doc)), nil
 }
 
-// typeOf returns the elements of the resource type that a document names.
-func (c *Converter) typeOf(doc []byte) *node {
-	return c.tables.resource(resourceType(doc, space(doc, 0)))
+// rootNode returns the elements of the resource type that a document states.
+func (c *Converter) rootNode(doc []byte) *node {
+	return c.tables.resource(resourceType(doc, jsonscan.SkipSpace(doc, 0)))
 }
 
 // resourceType returns the resourceType of the object at src[i], or nil.
 func resourceType(src []byte, i int) []byte {
-	m, ok := findMember(src, i, "resourceType")
+	m, ok := jsonscan.FindMember(src, i, "resourceType")
 	if !ok {
 		return nil
 	}
-	text, _ := stringText(src, m.value)
+	text, _ := jsonscan.StringText(src, m.Value)
 	return text
 }
 
-// document converts one document.
+// document appends a converted document.
 func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 	c.src, c.direction, c.broken = doc, d, false
-	c.depth, c.resources, c.replacements = 0, 0, nil
-	if d == toFHIR {
-		c.replacements = c.options.Replace
-	}
+	c.depth, c.resources = 0, 0
 	c.path = append(c.path[:0], step{node: n})
 	c.held, c.claims, c.found = c.held[:0], c.claims[:0], c.found[:0]
 
 	start := len(dst)
-	i := space(doc, 0)
-	if at(doc, i) == '{' {
+	i := jsonscan.SkipSpace(doc, 0)
+	if jsonscan.At(doc, i) == '{' {
 		dst, i = c.object(dst, i, n)
 		if c.options.Subset != nil {
 			dst = markSubsetted(dst, start)
 		}
 	} else {
-		dst, i = appendValue(dst, doc, i)
+		dst, i = jsonscan.AppendCompact(dst, doc, i)
 	}
-	if c.broken || space(doc, i) != len(doc) {
+	if c.broken || jsonscan.SkipSpace(doc, i) != len(doc) {
 		dst = append(dst[:start], doc...)
 	}
 	c.src = nil
-	c.replaced, c.scratch = kept(c.replaced), kept(c.scratch)
+	c.merged, c.scratch = reusable(c.merged), reusable(c.scratch)
 	return dst
 }
 
-// keptSize is the largest working memory that is kept for the next document.
-const keptSize = 1 << 20
+// maxReused is the maximum size of a buffer that is reused for the next document.
+const maxReused = 1 << 20
 
-func kept(memory []byte) []byte {
-	if cap(memory) > keptSize {
+func reusable(buf []byte) []byte {
+	if cap(buf) > maxReused {
 		return nil
 	}
-	return memory
+	return buf
+}
+
+// escape returns text as a JSON string without quotes.
+func escape(text string) string {
+	quoted := jsonscan.AppendString(nil, []byte(text))
+	return string(quoted[1 : len(quoted)-1])
+}
+
+// simplified returns the text of a string without the escapes that JSON does not
+// require. It is valid until the next call.
+func (c *Converter) simplified(text []byte) []byte {
+	if bytes.IndexByte(text, '\\') < 0 {
+		return text
+	}
+	c.scratch = jsonscan.AppendSimplified(c.scratch[:0], text)
+	return c.scratch
 }

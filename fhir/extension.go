@@ -1,12 +1,15 @@
 package fhir
 
-import "slices"
+import (
+	"slices"
 
-// settleExtensions makes extensions of the members that were held back because
-// that is what they are in FHIR. They follow the extensions that the object
-// has; createdAt is the last. It returns the held members that are none, or
-// cannot become one.
-func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims []claimed) ([]byte, []held) {
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
+
+// appendHeldExtensions appends the held members that are extensions in FHIR, after
+// the extensions that the object has; createdAt comes last. It returns the other held
+// members, and those that cannot become extensions.
+func (c *Converter) appendHeldExtensions(dst []byte, n *node, waiting []held, claims []claimed) ([]byte, []held) {
 	if !slices.ContainsFunc(waiting, isExtension) {
 		return dst, waiting
 	}
@@ -18,7 +21,7 @@ func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims
 		switch {
 		case !isExtension(h):
 			rest = append(rest, h)
-		case !valid || !c.fits(h.value, h.field.extended):
+		case !valid || !c.fits(h.Value, h.field.extended):
 			c.reportAt(h.field, reasonExtension)
 			rest = append(rest, h)
 		case h.field.extended.head == nil:
@@ -44,11 +47,11 @@ func (c *Converter) settleExtensions(dst []byte, n *node, waiting []held, claims
 	return c.moveTail(dst, end, mark), rest
 }
 
-// isExtension tells whether a held member is an extension in FHIR.
+// isExtension reports whether a held member is an extension in FHIR.
 func isExtension(h held) bool { return h.field.extended != nil }
 
-// listEnd returns the place of the bracket that closes the extensions which the
-// object has, or -1 when it has none. valid is false when they are no list.
+// listEnd returns the index of the bracket that closes the object's list of
+// extensions, or -1 if it has none. valid is false if they are not a list.
 func listEnd(dst []byte, n *node, claims []claimed) (end int, valid bool) {
 	list := n.members.find([]byte("extension"))
 	for _, other := range claims {
@@ -59,23 +62,23 @@ func listEnd(dst []byte, n *node, claims []claimed) (end int, valid bool) {
 	return -1, true
 }
 
-// fits says whether the value at src[i] can become extensions: it is what the
-// attribute says, or an array of such.
+// fits reports whether the value at src[i] can become extensions: it is a value of
+// the right kind, or an array of such values.
 func (c *Converter) fits(i int, e *extended) bool {
-	if at(c.src, i) != '[' {
-		return e.fits(at(c.src, i))
+	if jsonscan.At(c.src, i) != '[' {
+		return e.fits(jsonscan.At(c.src, i))
 	}
-	i = space(c.src, i+1)
-	for e.fits(at(c.src, i)) && e.head != nil {
-		if i = space(c.src, valueEnd(c.src, i)); at(c.src, i) != ',' {
+	i = jsonscan.SkipSpace(c.src, i+1)
+	for e.fits(jsonscan.At(c.src, i)) && e.head != nil {
+		if i = jsonscan.SkipSpace(c.src, jsonscan.ValueEnd(c.src, i)); jsonscan.At(c.src, i) != ',' {
 			return true
 		}
-		i = space(c.src, i+1)
+		i = jsonscan.SkipSpace(c.src, i+1)
 	}
 	return false
 }
 
-// fits says whether a value that starts with b is of the right kind.
+// fits reports whether a value that starts with b is of the right kind.
 func (e *extended) fits(b byte) bool {
 	switch {
 	case e.head == nil:
@@ -86,13 +89,13 @@ func (e *extended) fits(b byte) bool {
 	return b != '{' && b != '[' && b != ']' && b != 'n'
 }
 
-// appendExtensions appends the extensions for a held member, behind those that
-// were appended from mark on.
+// appendExtensions appends the extensions for a held member, after those that were
+// appended since mark.
 func (c *Converter) appendExtensions(dst []byte, h held, mark, end int) []byte {
 	c.path = append(c.path, step{field: h.field})
-	i := h.value
-	if at(c.src, i) == '[' {
-		i = space(c.src, i+1)
+	i := h.Value
+	if jsonscan.At(c.src, i) == '[' {
+		i = jsonscan.SkipSpace(c.src, i+1)
 	}
 	for {
 		first := len(dst) == mark
@@ -105,13 +108,13 @@ func (c *Converter) appendExtensions(dst []byte, h held, mark, end int) []byte {
 		case !first || dst[end-1] != '[':
 			dst = append(dst, ',')
 		}
-		if dst, i = c.appendExtension(dst, i, h.field.extended); at(c.src, h.value) != '[' {
+		if dst, i = c.appendExtension(dst, i, h.field.extended); jsonscan.At(c.src, h.Value) != '[' {
 			break
 		}
-		if i = space(c.src, i); at(c.src, i) != ',' {
+		if i = jsonscan.SkipSpace(c.src, i); jsonscan.At(c.src, i) != ',' {
 			break
 		}
-		i = space(c.src, i+1)
+		i = jsonscan.SkipSpace(c.src, i+1)
 	}
 	c.path = c.path[:len(c.path)-1]
 	return dst

@@ -3,23 +3,25 @@ package fhir
 import (
 	"bytes"
 	"slices"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// An extracted extension becomes an element in Aidbox format.
+// extracted is an extension that becomes an element in Aidbox format.
 type extracted struct {
 	field *field
-	item  int // where the extension starts
-	value int // where the value in it starts
+	item  int // the start of the extension
+	value int // the start of its value
 }
 
-// extract appends the extensions of an object of type n in Aidbox format: those
-// that are elements there become members of that name, unless it is taken.
-func (c *Converter) extract(dst []byte, m member, f *field, n *node, claims int) ([]byte, int) {
+// extract appends the extensions of an object of type n in Aidbox format: those that
+// are elements there become members, unless the object has that member already.
+func (c *Converter) extract(dst []byte, m jsonscan.Member, f *field, n *node, claims int) ([]byte, int) {
 	before, claimsBefore := len(c.found), len(c.claims)
-	c.findElements(m.value, n, claims)
+	c.findElements(m.Value, n, claims)
 	found := c.found[before:]
 	if len(found) == 0 {
-		return c.value(c.appendKey(dst, m), m.value, f)
+		return c.value(c.appendKey(dst, m), m.Value, f)
 	}
 	start := len(dst)
 	for k, e := range found {
@@ -38,21 +40,20 @@ func (c *Converter) extract(dst []byte, m member, f *field, n *node, claims int)
 
 func (e extracted) sameField(other extracted) bool { return e.field == other.field }
 
-// findElements looks in the array at src[i] for the extensions that are
-// elements of type n in Aidbox format. One that comes twice, but does not
-// repeat, is left where it is.
+// findElements finds the extensions in the array at src[i] that are elements of type
+// n in Aidbox format, except repeated ones of an element that does not repeat.
 func (c *Converter) findElements(i int, n *node, claims int) {
 	before := len(c.found)
-	if at(c.src, i) != '[' {
+	if jsonscan.At(c.src, i) != '[' {
 		return
 	}
-	for i = space(c.src, i+1); at(c.src, i) == '{'; i = space(c.src, i+1) {
-		if f := c.elementOf(i, n); f != nil && c.claimOf(claims, f) < 0 {
-			if value, ok := c.valueOf(i, f.extended); ok {
+	for i = jsonscan.SkipSpace(c.src, i+1); jsonscan.At(c.src, i) == '{'; i = jsonscan.SkipSpace(c.src, i+1) {
+		if f := c.findElement(i, n); f != nil && c.findClaim(claims, f) < 0 {
+			if value, ok := c.findValue(i, f.extended); ok {
 				c.found = append(c.found, extracted{f, i, value})
 			}
 		}
-		if i = space(c.src, valueEnd(c.src, i)); at(c.src, i) != ',' {
+		if i = jsonscan.SkipSpace(c.src, jsonscan.ValueEnd(c.src, i)); jsonscan.At(c.src, i) != ',' {
 			break
 		}
 	}
@@ -68,42 +69,41 @@ func (c *Converter) findElements(i int, n *node, claims int) {
 	c.found = c.found[:before+len(found)]
 }
 
-// elementOf returns the element of type n that the extension at src[i] is, or
-// nil.
-func (c *Converter) elementOf(i int, n *node) *field {
-	url, ok := findMember(c.src, i, "url")
+// findElement returns the element of type n for the extension at src[i], or nil.
+func (c *Converter) findElement(i int, n *node) *field {
+	url, ok := jsonscan.FindMember(c.src, i, "url")
 	if !ok {
 		return nil
 	}
-	text, ok := stringText(c.src, url.value)
+	text, ok := jsonscan.StringText(c.src, url.Value)
 	if !ok {
 		return nil
 	}
-	text = c.plainText(text)
+	text = c.simplified(text)
 	if n.shape == metadata && string(text) == c.createdAtURL {
 		return n.members.find([]byte("createdAt"))
 	}
 	return n.attributes[string(text)]
 }
 
-// valueOf returns where the value of the extension at src[i] starts, if there
-// is nothing but its URL and that value.
-func (c *Converter) valueOf(i int, e *extended) (value int, ok bool) {
+// findValue returns the start of the value of the extension at src[i], if it holds
+// only its URL and that value.
+func (c *Converter) findValue(i int, e *extended) (value int, ok bool) {
 	name := "extension"
 	if e.value != nil {
 		name = e.value.name
 	}
-	m, ok := findMember(c.src, i, name)
-	if !ok || countMembers(c.src, i) != 2 {
+	m, ok := jsonscan.FindMember(c.src, i, name)
+	if !ok || jsonscan.CountMembers(c.src, i) != 2 {
 		return 0, false
 	}
 	if e.value == nil {
-		return m.key, at(c.src, m.value) == '['
+		return m.Key, jsonscan.At(c.src, m.Value) == '['
 	}
-	return m.value, e.fits(at(c.src, m.value))
+	return m.Value, e.fits(jsonscan.At(c.src, m.Value))
 }
 
-// appendElement appends the element f that the extensions found are.
+// appendElement appends the element f with the values of its extensions.
 func (c *Converter) appendElement(dst []byte, found []extracted, f *field) []byte {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -129,7 +129,7 @@ func (c *Converter) appendElement(dst []byte, found []extracted, f *field) []byt
 	return dst
 }
 
-// appendElementValue appends the value of one extension; those in it are its
+// appendElementValue appends the value of one extension; nested extensions become its
 // members.
 func (c *Converter) appendElementValue(dst []byte, e extracted) []byte {
 	inner := e.field.extended
@@ -138,29 +138,29 @@ func (c *Converter) appendElementValue(dst []byte, e extracted) []byte {
 		return dst
 	}
 	claims := len(c.claims)
-	m, _ := nextMember(c.src, e.value)
+	m, _ := jsonscan.NextMember(c.src, e.value)
 	dst, _ = c.extract(append(dst, '{'), m, inner.members.members.find([]byte("extension")), inner.members, claims)
 	c.claims = c.claims[:claims]
 	return append(dst, '}')
 }
 
-// appendOthers appends the extensions that were not found to be elements, if
-// there are any, and returns the index behind all.
-func (c *Converter) appendOthers(dst []byte, m member, f *field, found []extracted) ([]byte, int) {
+// appendOthers appends the extensions that are not elements, if there are any, and
+// returns the index after the array.
+func (c *Converter) appendOthers(dst []byte, m jsonscan.Member, f *field, found []extracted) ([]byte, int) {
 	mark := len(dst)
 	dst = append(c.appendKey(dst, m), '[')
-	i := space(c.src, m.value+1)
-	for i < len(c.src) && at(c.src, i) != ']' {
+	i := jsonscan.SkipSpace(c.src, m.Value+1)
+	for i < len(c.src) && jsonscan.At(c.src, i) != ']' {
 		if slices.ContainsFunc(found, func(e extracted) bool { return e.item == i }) {
-			i = valueEnd(c.src, i)
+			i = jsonscan.ValueEnd(c.src, i)
 		} else {
 			if dst[len(dst)-1] != '[' {
 				dst = append(dst, ',')
 			}
 			dst, i = c.value(dst, i, f)
 		}
-		if i = space(c.src, i); at(c.src, i) == ',' {
-			i = space(c.src, i+1)
+		if i = jsonscan.SkipSpace(c.src, i); jsonscan.At(c.src, i) == ',' {
+			i = jsonscan.SkipSpace(c.src, i+1)
 		}
 	}
 	if bytes.HasSuffix(dst[mark:], []byte(":[")) {

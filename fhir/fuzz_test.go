@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
 // seeds are documents of all kinds, and some that are none.
@@ -40,15 +41,14 @@ func FuzzAppendFHIR(f *testing.F) {
 	seeds(f)
 	tables := fhir.R4().WithAttributes(attributes(f))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		c := fhir.NewConverter(tables, fhir.Options{Issue: func(fhir.Issue) {}, Replace: []fhir.Replacement{
-			{Name: "meta", Value: func(dst, stored []byte) []byte {
-				if len(stored) == 0 {
-					stored = []byte("{}")
-				}
-				return append(dst, stored...)
-			}},
-		}})
-		if got := c.AppendFHIRType(nil, "Patient", doc); json.Valid(doc) {
+		c := fhir.NewConverter(tables, fhir.Options{Issue: func(fhir.Issue) {}})
+		meta := fhir.Replacement{Name: "meta", Merge: func(dst, stored []byte) []byte {
+			if len(stored) == 0 {
+				stored = []byte("{}")
+			}
+			return append(dst, stored...)
+		}}
+		if got := c.AppendFHIRType(nil, "Patient", doc, meta); json.Valid(doc) {
 			require.True(t, json.Valid(got), "%q", got)
 		}
 		c = fhir.NewConverter(tables, fhir.Options{Issue: func(fhir.Issue) {}})
@@ -75,7 +75,7 @@ func FuzzAppendAidbox(f *testing.F) {
 			c := fhir.NewConverter(tables, fhir.Options{ExtensionValues: everywhere, Issue: func(fhir.Issue) {}})
 			got, err := c.AppendAidbox([]byte("#"), doc)
 			if err != nil {
-				var syntax *fhir.SyntaxError
+				var syntax *jsonscan.SyntaxError
 				require.ErrorAs(t, err, &syntax)
 				require.True(t, syntax.Offset >= 0 && syntax.Offset <= len(doc))
 				require.Equal(t, "#", string(got))

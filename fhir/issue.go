@@ -2,27 +2,26 @@ package fhir
 
 import "strings"
 
-// Why something passed as it was.
+// Reasons why an element was not converted.
 const (
-	reasonArray      = "an array where one value belongs"
+	reasonArray      = "an array instead of a single value"
 	reasonChoice     = "not a choice of one known type"
-	reasonDepth      = "nested too deep"
+	reasonDepth      = "nested too deeply"
 	reasonElementID  = "a reference with an element id"
 	reasonExtension  = "an element that cannot become an extension"
-	reasonNoID       = "a reference with an id only"
+	reasonNoID       = "a reference with only an id"
 	reasonNoObject   = "not an object"
 	reasonNoType     = "a resource without a resourceType"
 	reasonReference  = "a reference that is not a string"
-	reasonTwice      = "the same element in two forms"
+	reasonTwice      = "the same element in both formats"
 	reasonTwoTypes   = "a reference of two types"
 	reasonTwoTargets = "a reference to two targets"
 )
 
-// report tells Options.Issue about the element where the conversion is.
+// report calls Options.Issue for the current element.
 func (c *Converter) report(reason string) { c.reportAt(nil, reason) }
 
-// reportAt tells Options.Issue about a member of the element where the
-// conversion is.
+// reportAt calls Options.Issue for a member of the current element.
 func (c *Converter) reportAt(f *field, reason string) {
 	if c.options.Issue == nil {
 		return

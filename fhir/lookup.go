@@ -5,13 +5,13 @@ import (
 	"math/bits"
 )
 
-// A lookup finds a field by its name. It is a hash table of open addressing
-// that looks at few bytes of a name: this is what a conversion does most.
+// lookup finds a field by its name. It is a hash table with open addressing that
+// hashes few bytes of a name: finding fields dominates the cost of a conversion.
 type lookup struct {
 	slots []slot // a power of two, at most half full
 	shift uint
 
-	// start is no field: the first member of an object follows it.
+	// start has no field; it precedes the first member of an object.
 	start slot
 }
 
@@ -19,12 +19,12 @@ type slot struct {
 	key   string // the name with its quotes and the colon
 	field *field
 
-	// number is the slot's place among a converter's followers. Others, of other
-	// lookups too, may have the same; it is spread so that few do.
+	// number is the slot's index in Converter.followers. Slots of any lookup may
+	// share one; numbers are spread so that few do.
 	number uint32
 }
 
-// newLookup returns the lookup of fields by their names.
+// newLookup returns a lookup of fields by name.
 func newLookup(fields map[string]*field) lookup {
 	width := uint(bits.Len(uint(2*len(fields) + 1)))
 	l := lookup{slots: make([]slot, 1<<width), shift: 64 - width}
@@ -42,10 +42,10 @@ func newLookup(fields map[string]*field) lookup {
 	return l
 }
 
-// find returns the field of that name, or nil.
+// find returns the field with this name, or nil.
 func (l *lookup) find(name []byte) *field { return l.slot(name).field }
 
-// slot returns the slot of that name; one without a field if there is none.
+// slot returns the slot with this name, or one without a field.
 func (l *lookup) slot(name []byte) *slot {
 	for i := int(hash(name) >> l.shift); ; i = (i + 1) & (len(l.slots) - 1) {
 		s := &l.slots[i]
@@ -55,7 +55,7 @@ func (l *lookup) slot(name []byte) *slot {
 	}
 }
 
-// hash is best in its highest bits.
+// hash returns a hash whose highest bits are the best distributed.
 func hash(name []byte) uint64 {
 	var a, b uint64
 	switch n := len(name); {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// definition is one type as the text of the tables has it.
+// definition is a type as written in the text of the tables.
 type definition struct {
 	kind, name, base string
 	elements         []element
@@ -22,7 +22,7 @@ type element struct {
 // choice returns the name of a choice element without its [x].
 func (e element) choice() (string, bool) { return strings.CutSuffix(e.name, "[x]") }
 
-// parseTables reads the text that fhir/gen writes; its header describes it.
+// parseTables parses the text that fhir/gen writes; its header describes the format.
 func parseTables(text string) (*Tables, error) {
 	definitions, order, err := parseDefinitions(text)
 	if err != nil {
@@ -54,7 +54,7 @@ func parseTables(text string) (*Tables, error) {
 		}
 		addAidboxMembers(fields, t.types[name])
 		if name == "Attachment" {
-			fields["url"].located = true
+			fields["url"].isURL = true
 		}
 		t.types[name].fields, t.types[name].members = fields, newLookup(fields)
 	}
@@ -63,7 +63,7 @@ func parseTables(text string) (*Tables, error) {
 	return t, nil
 }
 
-// shapes names the types that need more than the conversion of their members.
+// shapes are the types that need more than the conversion of their members.
 var shapes = map[string]shape{
 	"Extension": extension,
 	"Meta":      metadata,
@@ -71,8 +71,8 @@ var shapes = map[string]shape{
 	"Resource":  resource,
 }
 
-// addAidboxMembers adds the names that only the Aidbox format has, and marks
-// the members that are kept back until the object's end.
+// addAidboxMembers adds the members that only the Aidbox format has, and marks those
+// that are held back until the end of the object.
 func addAidboxMembers(fields map[string]*field, n *node) {
 	switch n.shape {
 	case reference:
@@ -92,8 +92,8 @@ func addAidboxMembers(fields map[string]*field, n *node) {
 	}
 }
 
-// addElements adds the fields of one definition. No type has an element of the
-// same name as one of its base.
+// addElements adds the fields of one definition. No type has an element with the same
+// name as one of its base.
 func (t *Tables) addElements(fields map[string]*field, d definition) error {
 	add := func(name string, f *field) *field {
 		f.name, fields[name] = name, f
@@ -134,8 +134,8 @@ func (t *Tables) lookupType(d definition, name string) (*node, error) {
 	return n, nil
 }
 
-// parseDefinitions reads the lines of the text into definitions by name, and
-// their names in the order of the text.
+// parseDefinitions returns the definitions in the text by name, and their names in
+// the order of the text.
 func parseDefinitions(text string) (map[string]definition, []string, error) {
 	definitions := make(map[string]definition)
 	var order []string

@@ -1,19 +1,22 @@
 package fhir
 
-import "bytes"
+import (
+	"bytes"
 
-// The members of a reference that say what it points to, or that are in the
-// way of a member that does.
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
+
+// target holds the members of a reference that identify its target, or that conflict
+// with one that does.
 type target struct {
 	id, uri, local, literal, kind, stated *held
 }
 
-// find assigns the members among those that were held back. One that is null counts
-// as absent.
+// find sets the members from those that were held back. A null counts as absent.
 func (t *target) find(src []byte, waiting []held) {
 	for k := range waiting {
 		h := &waiting[k]
-		if at(src, h.value) == 'n' {
+		if jsonscan.At(src, h.Value) == 'n' {
 			continue
 		}
 		switch h.field.name {
@@ -33,13 +36,12 @@ func (t *target) find(src []byte, waiting []held) {
 	}
 }
 
-// settleReference writes the members of a reference in Aidbox format that were
-// held back as FHIR has them. It leaves a reference as it is that has FHIR's
-// form already or makes no sense.
-func (c *Converter) settleReference(dst []byte, waiting []held) []byte {
+// appendHeldReference appends the held members of a reference in Aidbox format as
+// FHIR. It leaves a reference unchanged that is in FHIR format or ambiguous.
+func (c *Converter) appendHeldReference(dst []byte, waiting []held) []byte {
 	var t target
 	t.find(c.src, waiting)
-	from, reason := c.pointer(&t)
+	from, reason := c.targetMember(&t)
 	if from == nil && (reason != "" || t.kind == nil) {
 		if reason != "" {
 			c.report(reason)
@@ -54,21 +56,21 @@ func (c *Converter) settleReference(dst []byte, waiting []held) []byte {
 		case h == from:
 			dst = c.appendReference(dst, &t, from)
 		case h == t.kind && t.stated == nil && (from == nil || from != t.id):
-			dst = append(append(dst, `"type":`...), c.src[h.value:h.end]...)
-		case h == t.stated, h == t.id && t.kind == nil, h.field.extended != nil, h.field.name == "resource" && at(c.src, h.value) != '{':
+			dst = append(append(dst, `"type":`...), c.src[h.Value:h.end]...)
+		case h == t.stated, h == t.id && t.kind == nil, h.field.extended != nil, h.field.name == "resource" && jsonscan.At(c.src, h.Value) != '{':
 			dst, shift = c.putBack(dst, *h, shift)
 			continue
 		default:
-			continue // said by the others: resourceType, and resource, which FHIR does not have
+			continue // resourceType, which is written with another, and resource, which FHIR does not have
 		}
 		dst, shift = c.moveMember(dst, h.dst+shift, mark, shift)
 	}
 	return dst
 }
 
-// pointer returns the member that says what the reference points to. Without
-// one, reason says what is wrong, if anything is.
-func (c *Converter) pointer(t *target) (from *held, reason string) {
+// targetMember returns the member that identifies the target. If there is none,
+// reason is the error, if there is one.
+func (c *Converter) targetMember(t *target) (from *held, reason string) {
 	if t.literal != nil {
 		if t.kind != nil || t.uri != nil || t.local != nil {
 			return nil, reasonTwoTargets
@@ -84,7 +86,7 @@ func (c *Converter) pointer(t *target) (from *held, reason string) {
 			return nil, reasonReference
 		}
 		if from == t.id && t.kind == nil {
-			count = 0 // it is the id of the element
+			count = 0 // the id is that of the element
 		}
 		from, count = h, count+1
 	}
@@ -98,7 +100,7 @@ func (c *Converter) pointer(t *target) (from *held, reason string) {
 	case count > 1:
 		return nil, reasonTwoTargets
 	case from == nil:
-		return nil, c.disagreement(t)
+		return nil, c.typeConflict(t)
 	case from == t.id:
 		id, _ := c.heldString(*t.id)
 		if len(id) == 0 || t.kind == nil && !bytes.ContainsAny(id, "/:#?") {
@@ -108,9 +110,9 @@ func (c *Converter) pointer(t *target) (from *held, reason string) {
 	return from, ""
 }
 
-// disagreement says what is wrong with a reference that has no target when its
-// type is given twice.
-func (c *Converter) disagreement(t *target) string {
+// typeConflict returns the reason why a reference without a target cannot be
+// converted, if it states two types.
+func (c *Converter) typeConflict(t *target) string {
 	if t.kind == nil || t.stated == nil {
 		return ""
 	}
@@ -121,9 +123,9 @@ func (c *Converter) disagreement(t *target) string {
 	return ""
 }
 
-// appendReference appends the member "reference" for what a reference in
-// Aidbox format points to. An id without a type is what Fhirbase makes of a
-// reference that is not Type/id: the whole of it.
+// appendReference appends the member "reference" for the target of a reference in
+// Aidbox format. An id without a type is the whole reference: Fhirbase stores a
+// reference so that is not Type/id.
 func (c *Converter) appendReference(dst []byte, t *target, from *held) []byte {
 	dst = append(dst, `"reference":"`...)
 	switch {
@@ -137,10 +139,10 @@ func (c *Converter) appendReference(dst []byte, t *target, from *held) []byte {
 	return append(append(dst, text...), '"')
 }
 
-// settleTarget writes the reference of a FHIR reference as the Aidbox format
-// has it: {resourceType, id}, {localRef} or {uri}. A reference that has a
-// member of one of these names, such as an element id, stays as it is.
-func (c *Converter) settleTarget(dst []byte, waiting []held, claims []claimed) []byte {
+// appendHeldTarget appends the target of a FHIR reference in Aidbox format:
+// {resourceType, id}, {localRef} or {uri}. It leaves a reference unchanged that has a
+// member with one of these names, such as an element id.
+func (c *Converter) appendHeldTarget(dst []byte, waiting []held, claims []claimed) []byte {
 	h := waiting[0]
 	text, ok := c.heldString(h)
 	switch {
@@ -151,12 +153,12 @@ func (c *Converter) settleTarget(dst []byte, waiting []held, claims []claimed) [
 		c.report(reasonTwoTargets)
 		return c.putBackAll(dst, waiting)
 	}
-	if reason := blocked(claims); reason != "" {
+	if reason := targetConflict(claims); reason != "" {
 		c.report(reason)
 		return c.putBackAll(dst, waiting)
 	}
 	mark := len(dst)
-	text = c.plainText(text)
+	text = c.simplified(text)
 	if kind, id, ok := splitReference(text); ok {
 		dst = append(append(append(dst, `"id":"`...), id...), `","resourceType":"`...)
 		dst = append(append(dst, kind...), '"')
@@ -169,9 +171,9 @@ func (c *Converter) settleTarget(dst []byte, waiting []held, claims []claimed) [
 	return dst
 }
 
-// blocked says why a reference is not converted, if it has members whose names
-// it would take.
-func blocked(claims []claimed) string {
+// targetConflict returns the reason why a reference cannot be converted, if it has
+// members with the names of the converted ones.
+func targetConflict(claims []claimed) string {
 	reason := ""
 	for _, other := range claims {
 		switch {
@@ -185,8 +187,8 @@ func blocked(claims []claimed) string {
 	return reason
 }
 
-// splitReference splits Type/id. Anything else, such as a version, a query or
-// an absolute URL, it does not.
+// splitReference splits Type/id. ok is false for anything else, such as a version, a
+// query or an absolute URL.
 func splitReference(text []byte) (kind, id []byte, ok bool) {
 	kind, id, ok = bytes.Cut(text, []byte("/"))
 	if !ok || len(kind) == 0 || len(id) == 0 || kind[0] < 'A' || kind[0] > 'Z' {

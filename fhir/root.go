@@ -1,34 +1,39 @@
 package fhir
 
-// A Replacement is a member of a document's root that is kept elsewhere, as Aidbox
-// keeps id, meta and resourceType in columns of their own.
+import "github.com/seed-90096f4d/sluice/jsonscan"
+
+// Replacement is a member of a document's root that is stored outside of the
+// document, as Aidbox stores id, meta and resourceType in columns.
 type Replacement struct {
-	// Name is that of the member. It needs no escapes.
+	// Name is the name of the member. It needs no escapes.
 	Name string
 
-	// Value appends the member's value as JSON. stored is the one that the document
-	// has under that name; it is empty if there is none.
-	Value func(dst, stored []byte) []byte
+	// Value is the value of the member as JSON.
+	Value []byte
+
+	// Merge, if set, appends the value instead. stored is the value that the
+	// document has for the member, or empty if there is none.
+	Merge func(dst, stored []byte) []byte
 }
 
-// rootMember is member for the root: it leaves out what the subset does not keep,
-// and writes the replacements whose turn it is.
-func (c *Converter) rootMember(dst []byte, m member, f *field, n *node, claims int) ([]byte, int) {
+// rootMember is member for the root: it omits what the subset does not keep, and
+// writes the replacements that come before the member, or in its place.
+func (c *Converter) rootMember(dst []byte, m jsonscan.Member, f *field, n *node, claims int) ([]byte, int) {
 	for len(c.replacements) > 0 {
 		r := &c.replacements[0]
-		order := CompareNames(m.name(c.src), r.Name)
+		order := jsonscan.CompareNames(m.Name(c.src), r.Name)
 		if order < 0 {
 			break
 		}
 		c.replacements = c.replacements[1:]
 		if order == 0 {
-			end := valueEnd(c.src, m.value)
-			return c.replace(dst, r, c.src[m.value:end], n), end
+			end := jsonscan.ValueEnd(c.src, m.Value)
+			return c.replace(dst, r, c.src[m.Value:end], n), end
 		}
 		dst = c.replace(dst, r, nil, n)
 	}
-	if c.options.Subset != nil && !c.options.Subset.keeps(m.name(c.src), f) {
-		return dst, valueEnd(c.src, m.value)
+	if c.options.Subset != nil && !c.options.Subset.keeps(m.Name(c.src), f) {
+		return dst, jsonscan.ValueEnd(c.src, m.Value)
 	}
 	return c.member(dst, m, f, n, claims)
 }
@@ -38,7 +43,6 @@ func (c *Converter) replaceRest(dst []byte, n *node) []byte {
 	for i := range c.replacements {
 		dst = c.replace(dst, &c.replacements[i], nil, n)
 	}
-	c.replacements = nil
 	return dst
 }
 
@@ -48,13 +52,15 @@ func (c *Converter) replace(dst []byte, r *Replacement, stored []byte, n *node) 
 		dst = append(dst, ',')
 	}
 	dst = append(append(append(dst, '"'), r.Name...), '"', ':')
-	c.replaced = r.Value(c.replaced[:0], stored)
-
 	doc := c.src
-	c.src = c.replaced
+	c.src = r.Value
+	if r.Merge != nil {
+		c.merged = r.Merge(c.merged[:0], stored)
+		c.src = c.merged
+	}
 	f, end := n.members.find([]byte(r.Name)), 0
 	if f == nil {
-		dst, end = appendValue(dst, c.src, 0)
+		dst, end = jsonscan.AppendCompact(dst, c.src, 0)
 	} else {
 		dst, end = c.value(dst, 0, f)
 	}

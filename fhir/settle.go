@@ -1,31 +1,34 @@
 package fhir
 
-import "slices"
+import (
+	"slices"
 
-// settle decides about the members that were held back, once the whole object
-// of type n is known. The output is that object without its closing brace.
-func (c *Converter) settle(dst []byte, n *node, waiting []held, claims []claimed) []byte {
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
+
+// appendHeld converts the members that were held back, once the whole object of type n
+// is known. dst ends with that object without its closing brace.
+func (c *Converter) appendHeld(dst []byte, n *node, waiting []held, claims []claimed) []byte {
 	if c.direction == toAidbox {
-		return c.settleTarget(dst, waiting, claims)
+		return c.appendHeldTarget(dst, waiting, claims)
 	}
-	dst, waiting = c.settleExtensions(dst, n, waiting, claims)
+	dst, waiting = c.appendHeldExtensions(dst, n, waiting, claims)
 	if n.shape == reference {
-		return c.settleReference(dst, waiting)
+		return c.appendHeldReference(dst, waiting)
 	}
 	return c.putBackAll(dst, waiting)
 }
 
-// putBack inserts a held member where it would have stood, as it is written.
-// shift is by how much the output before it has grown since; the new shift is
-// returned.
+// putBack inserts a held member unchanged at its original position. shift is the
+// number of bytes inserted before it; putBack returns the new shift.
 func (c *Converter) putBack(dst []byte, h held, shift int) ([]byte, int) {
 	mark := len(dst)
-	dst = append(append(dst, c.src[h.key:h.keyEnd]...), ':')
-	dst, _ = appendValue(dst, c.src, h.value)
+	dst = append(append(dst, c.src[h.Key:h.KeyEnd]...), ':')
+	dst, _ = jsonscan.AppendCompact(dst, c.src, h.Value)
 	return c.moveMember(dst, h.dst+shift, mark, shift)
 }
 
-// putBackAll inserts all held members.
+// putBackAll inserts all held members unchanged.
 func (c *Converter) putBackAll(dst []byte, waiting []held) []byte {
 	shift := 0
 	for _, h := range waiting {
@@ -34,8 +37,8 @@ func (c *Converter) putBackAll(dst []byte, waiting []held) []byte {
 	return dst
 }
 
-// moveMember moves the member that was appended at mark, without a comma, to
-// where it belongs, with one. It returns the shift grown by its length.
+// moveMember moves the member that was appended at mark to its position and adds the
+// comma. It returns the new shift.
 func (c *Converter) moveMember(dst []byte, to, mark, shift int) ([]byte, int) {
 	if before := dst[to-1]; before != '{' && before != ',' {
 		dst = slices.Insert(dst, mark, ',')
@@ -45,7 +48,7 @@ func (c *Converter) moveMember(dst []byte, to, mark, shift int) ([]byte, int) {
 	return c.moveTail(dst, to, mark), shift + len(dst) - mark
 }
 
-// moveTail moves the end of the output, from mark on, to an earlier place.
+// moveTail moves the end of dst, from mark on, to an earlier position.
 func (c *Converter) moveTail(dst []byte, to, mark int) []byte {
 	if to == mark {
 		return dst
@@ -56,11 +59,11 @@ func (c *Converter) moveTail(dst []byte, to, mark int) []byte {
 	return dst
 }
 
-// heldString returns the text of a held member between its quotes, as it is
-// written, and whether it is a string at all.
+// heldString returns the text of a held member between its quotes, as written. ok is
+// false if it is not a string.
 func (c *Converter) heldString(h held) (text []byte, ok bool) {
-	if at(c.src, h.value) != '"' {
+	if jsonscan.At(c.src, h.Value) != '"' {
 		return nil, false
 	}
-	return c.src[h.value+1 : max(h.end-1, h.value+1)], true
+	return c.src[h.Value+1 : max(h.end-1, h.Value+1)], true
 }

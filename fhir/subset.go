@@ -4,21 +4,22 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// A Subset says which root elements of the resources of one type are kept. It is
-// immutable.
+// Subset selects root elements of the resources of one type. It is immutable.
 type Subset struct {
 	keep       map[string]bool
 	extensions bool
 }
 
-// alwaysKept are the elements without which the others can't be understood.
+// alwaysKept are the elements that are necessary to interpret the others.
 var alwaysKept = []string{"resourceType", "id", "meta", "implicitRules", "modifierExtension"}
 
-// HasElement says whether resources of a type have a root element of that name.
-// That of a choice is its own name (deceased, or deceased[x]) or that of one of
-// its types (deceasedBoolean).
+// HasElement reports whether resources of a type have a root element with this name.
+// A choice element has its own name (deceased, or deceased[x]) and one for each of its
+// types (deceasedBoolean).
 func (t *Tables) HasElement(resourceType, name string) bool {
 	n, ok := t.resources[resourceType]
 	if !ok {
@@ -28,8 +29,8 @@ func (t *Tables) HasElement(resourceType, name string) bool {
 	return f != nil && f.extended == nil && (f.options != nil || !strings.HasSuffix(name, "[x]"))
 }
 
-// Subset returns what keeps these root elements of resources of a type, and those
-// that are mandatory. An element that the type does not have counts for nothing.
+// Subset returns a subset with these root elements of resources of a type, and the
+// mandatory ones. It ignores elements that the type does not have.
 func (t *Tables) Subset(resourceType string, elements []string) *Subset {
 	s := &Subset{keep: map[string]bool{}}
 	for _, name := range alwaysKept {
@@ -46,7 +47,7 @@ func (t *Tables) Subset(resourceType string, elements []string) *Subset {
 		}
 		wanted := choice.mandatory || slices.ContainsFunc(elements, func(element string) bool {
 			element = strings.TrimSuffix(element, "[x]")
-			// Stored in Aidbox's format, a choice has one name for all its types.
+			// In Aidbox format, a choice element has one name for all its types.
 			return element == name || element == choice.name || f.options != nil && n.fields[element] != nil && n.fields[element].choice == f
 		})
 		if wanted {
@@ -57,8 +58,8 @@ func (t *Tables) Subset(resourceType string, elements []string) *Subset {
 	return s
 }
 
-// keeps tells whether the member of a root, whose field is f if it has one, is
-// to stay.
+// keeps reports whether the subset includes a member of a root. f is its field, or
+// nil.
 func (s *Subset) keeps(name []byte, f *field) bool {
 	if f != nil && f.extended != nil {
 		return s.extensions
@@ -69,32 +70,31 @@ func (s *Subset) keeps(name []byte, f *field) bool {
 	return s.keep[string(name)]
 }
 
-// subsetted marks a resource that is not whole (FHIR R4, "_elements").
+// subsetted is the tag of an incomplete resource (FHIR R4, "_elements").
 const subsetted = `{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}`
 
-// markSubsetted adds the tag to the resource that stands in dst from start on.
+// markSubsetted adds the tag to the resource in dst[start:].
 func markSubsetted(dst []byte, start int) []byte {
 	doc := dst[start:]
-	if at(doc, 0) != '{' {
+	if jsonscan.At(doc, 0) != '{' {
 		return dst
 	}
-	meta, ok := findMember(doc, 0, "meta")
-	if !ok || at(doc, meta.value) != '{' {
-		return dst // the columns of a row always give one
+	meta, ok := jsonscan.FindMember(doc, 0, "meta")
+	if !ok || jsonscan.At(doc, meta.Value) != '{' {
+		return dst // the columns of a row always provide one
 	}
-	tag, ok := findMember(doc, meta.value, "tag")
-	if !ok || at(doc, tag.value) != '[' {
-		return insertLast(dst, start+valueEnd(doc, meta.value)-1, '{', `"tag":[`+subsetted+`]`)
+	tag, ok := jsonscan.FindMember(doc, meta.Value, "tag")
+	if !ok || jsonscan.At(doc, tag.Value) != '[' {
+		return insertLast(dst, start+jsonscan.ValueEnd(doc, meta.Value)-1, '{', `"tag":[`+subsetted+`]`)
 	}
-	end := valueEnd(doc, tag.value)
-	if bytes.Contains(doc[tag.value:end], []byte(`"SUBSETTED"`)) {
+	end := jsonscan.ValueEnd(doc, tag.Value)
+	if bytes.Contains(doc[tag.Value:end], []byte(`"SUBSETTED"`)) {
 		return dst
 	}
 	return insertLast(dst, start+end-1, '[', subsetted)
 }
 
-// insertLast inserts text before the closing bracket at i, as the last member
-// after others.
+// insertLast inserts text as the last member, before the closing bracket at i.
 func insertLast(dst []byte, i int, opening byte, text string) []byte {
 	if dst[i-1] != opening {
 		text = "," + text

@@ -6,27 +6,25 @@ import (
 	"time"
 )
 
-// Time is what a date, dateTime or instant of FHIR stands for, in UTC: the span
-// from Low up to, but not including, High. A year, month or day lasts as long, a
-// time as long as its last digit.
+// Time is the period that a FHIR date, dateTime or instant covers, in UTC: from Low
+// to High, exclusive. A time lasts as long as the unit of its last digit.
 type Time struct {
 	Low, High time.Time
 
-	// Instant reports whether the text has all that an instant needs: seconds and
-	// a zone.
+	// Instant reports whether the text is an instant: it has seconds and a time
+	// zone.
 	Instant bool
 }
 
-// timePattern is R4's dateTime, with a time that may lack its seconds and its
-// zone.
+// timePattern is R4's dateTime, with optional seconds and time zone.
 var timePattern = regexp.MustCompile(`^(\d{4})(?:(-\d\d)(?:(-\d\d)(?:(T\d\d:\d\d)(?:(:\d\d)(\.\d+)?)?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?)?)?$`)
 
-// timePrecision is PostgreSQL's: what follows the sixth digit of a fraction of a
-// second is cut off, since rounding could lead into the next second, or year.
+// timePrecision is the number of digits of a fraction of a second, as in PostgreSQL.
+// Further digits are truncated: rounding could lead into the next second, or year.
 const timePrecision = 6
 
-// ParseTime reads a date, dateTime or instant; without a zone it is in UTC. A
-// leap second counts as second 59. ok is false if the text is none.
+// ParseTime parses a date, dateTime or instant. Without a time zone it is in UTC. A
+// leap second counts as second 59. ok is false if the text is invalid.
 func ParseTime(text string) (t Time, ok bool) {
 	found := timePattern.FindStringSubmatch(text)
 	if found == nil || found[1] == "0000" {

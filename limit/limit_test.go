@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -180,4 +181,26 @@ func TestNetwork(t *testing.T) {
 	} {
 		require.Equal(t, want, network(address))
 	}
+}
+
+// FuzzNetwork: the network of an address is a prefix that contains it, or the text
+// itself.
+func FuzzNetwork(f *testing.F) {
+	for _, seed := range []string{"fe80::1%eth0", "::ffff:192.0.2.1", "192.0.2.1", "x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, address string) {
+		got := network(address)
+		ip, err := netip.ParseAddr(address)
+		if err != nil {
+			require.Equal(t, address, got)
+			return
+		}
+		if prefix, err := netip.ParsePrefix(got); err == nil {
+			require.Equal(t, 64, prefix.Bits())
+			require.True(t, prefix.Contains(ip.WithZone("")))
+		} else {
+			require.Equal(t, ip.Unmap().String(), got)
+		}
+	})
 }

@@ -1,84 +1,87 @@
 package load
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// header is what a resource says of itself outside its stored document.
+// header holds the members of a resource that become columns.
 type header struct {
 	resourceType []byte
 	id           []byte
-	lastUpdated  []byte // nil when absent
-	createdAt    []byte // nil when absent
+	lastUpdated  []byte // as JSON; nil if absent
+	createdAt    []byte // as JSON; nil if absent
 }
 
-// strip appends to dst what a table stores of doc, a resource in Aidbox
-// format: all but id, resourceType, meta.versionId, meta.lastUpdated and
-// meta.createdAt, which live in columns of their own; a meta that is then
-// empty goes too. Everything else is kept byte for byte. A resource that
-// states one of the three twice is refused: nobody could say which one counts.
+// strip appends what a table stores of doc, a resource in Aidbox format: all but id,
+// resourceType, meta.versionId, meta.lastUpdated and meta.createdAt, which are
+// columns, and a meta that is then empty. Everything else is kept byte for byte. It
+// is an error if id, resourceType or meta is repeated.
 func strip(dst, doc []byte) ([]byte, header, error) {
 	var head header
 	var metas int
 	start := len(dst)
 	dst = append(dst, '{')
 
-	err := members(doc, func(m member) (err error) {
-		switch string(m.name()) {
+	err := eachMember(doc, func(key, value []byte) (err error) {
+		switch string(unquote(key)) {
 		case "id":
-			head.id, err = once(head.id, m)
+			head.id, err = readOnce(head.id, key, value)
 		case "resourceType":
-			head.resourceType, err = once(head.resourceType, m)
+			head.resourceType, err = readOnce(head.resourceType, key, value)
 		case "meta":
 			if metas++; metas > 1 {
-				return fmt.Errorf("%w: meta", errTwice)
+				return fmt.Errorf("%w: meta", errRepeated)
 			}
-			dst, err = appendMeta(dst, start, m, &head)
+			dst, err = appendMeta(dst, start, key, value, &head)
 		default:
-			dst = appendMember(dst, start, m)
+			dst = appendMember(dst, start, key, value)
 		}
 		return err
 	})
 	return append(dst, '}'), head, err
 }
 
-// once reads the text of a member that must not stand twice.
-func once(before []byte, m member) ([]byte, error) {
+// readOnce returns the text of a member that must not be repeated; before is the one
+// read so far.
+func readOnce(before, key, value []byte) ([]byte, error) {
 	if before != nil {
-		return nil, fmt.Errorf("%w: %s", errTwice, m.name())
+		return nil, fmt.Errorf("%w: %s", errRepeated, unquote(key))
 	}
-	if !json.Valid(m.value) {
-		return nil, errSyntax // nobody after us would see it
+	if !json.Valid(value) {
+		return nil, errSyntax // the database does not see it
 	}
-	return unquote(m.value), nil
+	return unquote(value), nil
 }
 
-// appendMeta appends the meta member of the object that starts at start,
-// without what columns hold, unless nothing is left of it. A meta that is no
-// object stays as it is.
-func appendMeta(dst []byte, start int, meta member, head *header) ([]byte, error) {
-	if meta.value[0] != '{' {
-		return appendMember(dst, start, meta), nil
+// appendMeta appends meta to the object that starts at start, without the members
+// that become columns, unless none is left. A meta that is not an object is
+// unchanged.
+func appendMeta(dst []byte, start int, key, meta []byte, head *header) ([]byte, error) {
+	if meta[0] != '{' {
+		return appendMember(dst, start, key, meta), nil
 	}
 	before := len(dst)
-	dst = appendKey(dst, start, meta.key)
+	dst = appendKey(dst, start, key)
 	inner := len(dst)
 	dst = append(dst, '{')
 
-	err := members(meta.value, func(m member) error {
-		switch string(m.name()) {
+	err := eachMember(meta, func(key, value []byte) error {
+		switch string(unquote(key)) {
 		case "versionId":
 		case "lastUpdated":
-			head.lastUpdated = m.value
+			head.lastUpdated = value
 		case "createdAt":
-			head.createdAt = m.value
+			head.createdAt = value
 		default:
-			dst = appendMember(dst, inner, m)
+			dst = appendMember(dst, inner, key, value)
 			return nil
 		}
-		if !json.Valid(m.value) {
-			return errSyntax // nobody after us would see it
+		if !json.Valid(value) {
+			return errSyntax // the database does not see it
 		}
 		return nil
 	})
@@ -88,9 +91,9 @@ func appendMeta(dst []byte, start int, meta member, head *header) ([]byte, error
 	return append(dst, '}'), err
 }
 
-// appendMember appends m to the unfinished object that starts at start.
-func appendMember(dst []byte, start int, m member) []byte {
-	return append(appendKey(dst, start, m.key), m.value...)
+// appendMember appends a member to the unfinished object that starts at start.
+func appendMember(dst []byte, start int, key, value []byte) []byte {
+	return append(appendKey(dst, start, key), value...)
 }
 
 func appendKey(dst []byte, start int, key []byte) []byte {
@@ -98,4 +101,49 @@ func appendKey(dst []byte, start int, key []byte) []byte {
 		dst = append(dst, ',')
 	}
 	return append(append(dst, key...), ':')
+}
+
+// eachMember calls fn for each member of doc, in order, until it returns an error.
+// doc must be one object and nothing else. The members that strip keeps are not
+// checked for valid JSON: the database parses them.
+func eachMember(doc []byte, fn func(key, value []byte) error) error {
+	i := jsonscan.SkipSpace(doc, 0)
+	if jsonscan.At(doc, i) != '{' {
+		return errNotObject
+	}
+	if i = jsonscan.SkipSpace(doc, i+1); jsonscan.At(doc, i) != '}' {
+		for {
+			m, ok := jsonscan.NextMember(doc, i)
+			end := jsonscan.ValueEnd(doc, m.Value)
+			if !ok || end == m.Value {
+				return errSyntax
+			}
+			if err := fn(doc[m.Key:m.KeyEnd], doc[m.Value:end]); err != nil {
+				return err
+			}
+			if i = jsonscan.SkipSpace(doc, end); jsonscan.At(doc, i) != ',' {
+				break
+			}
+			i = jsonscan.SkipSpace(doc, i+1)
+		}
+	}
+	if jsonscan.At(doc, i) != '}' || jsonscan.SkipSpace(doc, i+1) != len(doc) {
+		return errSyntax
+	}
+	return nil
+}
+
+// unquote returns the text of a JSON string, or nil if the value is not a string.
+func unquote(value []byte) []byte {
+	if len(value) < 2 || value[0] != '"' {
+		return nil
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1]
+	}
+	var text string // escapes are rare
+	if err := json.Unmarshal(value, &text); err != nil {
+		return nil
+	}
+	return []byte(text)
 }

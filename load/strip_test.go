@@ -55,7 +55,7 @@ func FuzzStrip(f *testing.F) {
 		valid := json.Valid(doc) && doc[len(doc)-len(strings.TrimLeft(string(doc), " \t\r\n"))] == '{'
 		switch {
 		case err != nil && valid:
-			require.ErrorIs(t, err, errTwice)
+			require.ErrorIs(t, err, errRepeated)
 			return
 		case err != nil:
 			return

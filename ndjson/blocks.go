@@ -3,6 +3,7 @@ package ndjson
 import (
 	"context"
 
+	"github.com/seed-90096f4d/sluice/jsonscan"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -41,7 +42,7 @@ func WriteBlocks(ctx context.Context, next NextFunc, blocks BlocksFunc, opts Blo
 	target := newBlockSplitter(next, begins, opts.Options)
 	t := startTransfer(ctx, target, opts.Options)
 	defer t.abort()
-	to := &blockMaker{ctx: t.ctx, opts: opts, lines: t.lines, maker: t.lines.maker(), begins: begins}
+	to := &blockMaker{ctx: t.ctx, opts: opts, issue: t.tally.issue, producer: t.pipe.producer(t.tally, false), begins: begins}
 	result, err := t.finish("blocks", blocks(t.ctx, to))
 	return result, target.files.files, err
 }
@@ -50,8 +51,8 @@ func WriteBlocks(ctx context.Context, next NextFunc, blocks BlocksFunc, opts Blo
 type blockMaker struct {
 	ctx        context.Context //nolint:containedctx // that of the one call which it serves
 	opts       BlockOptions
-	lines      *lines
-	maker      *maker
+	issue      func(Issue)
+	producer   *producer
 	begins     *beginnings
 	at         int64 // bytes of lines made
 	formatters map[string]*formatter
@@ -62,7 +63,8 @@ var _ BlockWriter = (*blockMaker)(nil)
 // Begin makes the header, and tells the other side where it will come.
 func (b *blockMaker) Begin(id []byte, size int64) error {
 	b.begins.add(beginning{b.at, size})
-	return b.maker.header(b.ctx, len(id), b.counted(func(dst []byte) []byte { return appendHeader(dst, b.opts.Format.FHIR, b.opts.Type, id) }))
+	_, err := b.producer.header(b.ctx, len(id), b.counted(func(dst []byte) []byte { return appendHeader(dst, b.opts.Format.FHIR, b.opts.Type, id) }))
+	return err
 }
 
 // Row makes the line of a row.
@@ -72,10 +74,10 @@ func (b *blockMaker) Row(resourceType string, row *source.Row) error {
 		formatter = b.formatter(resourceType)
 	}
 	if formatter.omits(row) {
-		b.maker.skip(len(row.Resource))
+		b.producer.skip(len(row.Resource))
 		return nil
 	}
-	return b.maker.line(b.ctx, len(row.Resource), len(row.Resource), b.counted(func(dst []byte) []byte { return formatter.appendLine(dst, row) }))
+	return b.producer.line(b.ctx, len(row.Resource), len(row.Resource), b.counted(func(dst []byte) []byte { return formatter.appendLine(dst, row) }))
 }
 
 // counted returns format with its bytes added to b.at.
@@ -97,7 +99,7 @@ func (b *blockMaker) formatter(resourceType string) *formatter {
 	if b.opts.Elements != nil {
 		format.Elements = b.opts.Elements(resourceType)
 	}
-	made := newFormatter(resourceType, format, b.lines.issue)
+	made := newFormatter(resourceType, format, b.issue)
 	b.formatters[resourceType] = made
 	return made
 }
@@ -107,12 +109,12 @@ func (b *blockMaker) formatter(resourceType string) *formatter {
 func appendHeader(dst []byte, fhir bool, resourceType string, id []byte) []byte {
 	if fhir {
 		dst = append(dst, `{"resourceType":"Parameters","parameter":[{"name":"header","valueReference":{"reference":`...)
-		dst = appendString(dst, []byte(resourceType+"/"+string(id)))
+		dst = jsonscan.AppendString(dst, []byte(resourceType+"/"+string(id)))
 		return append(dst, "}}]}\n"...)
 	}
 	dst = append(dst, `{"parameter": [{"name": "header", "value": {"Reference": {"id": `...)
-	dst = appendString(dst, id)
+	dst = jsonscan.AppendString(dst, id)
 	dst = append(dst, `, "resourceType": `...)
-	dst = appendString(dst, []byte(resourceType))
+	dst = jsonscan.AppendString(dst, []byte(resourceType))
 	return append(dst, "}}}], \"resourceType\": \"Parameters\"}\n"...)
 }

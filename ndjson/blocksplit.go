@@ -69,7 +69,7 @@ func newBlockSplitter(next NextFunc, begins *beginnings, opts Options) *blockSpl
 }
 
 func (s *blockSplitter) write(c chunk) error {
-	for lines := c.data; len(lines) > 0; {
+	for lines := c.lines; len(lines) > 0; {
 		next, ok := s.begins.first()
 		if ok && next.at == s.at {
 			end := bytes.IndexByte(lines, '\n') + 1

@@ -36,20 +36,20 @@ func WriteDeletions(ctx context.Context, next NextFunc, resourceType string, ids
 func (t *transfer) copyDeletions(resourceType string, ids IDs) error {
 	stop := context.AfterFunc(t.ctx, ids.Cancel)
 	defer stop()
-	maker, b := t.lines.maker(), bundle{resourceType: resourceType}
+	to, b := t.pipe.producer(t.tally, false), bundle{resourceType: resourceType}
 	for ids.Next() {
 		b.add(ids.ID())
 		if b.entries < maxEntries {
 			continue
 		}
-		if err := b.write(t.ctx, maker); err != nil {
+		if err := b.write(t.ctx, to); err != nil {
 			return err
 		}
 	}
 	if err := ids.Err(); err != nil || b.entries == 0 {
 		return err
 	}
-	return b.write(t.ctx, maker)
+	return b.write(t.ctx, to)
 }
 
 // bundle gathers the deletions of one line.
@@ -75,7 +75,7 @@ func (b *bundle) add(id []byte) {
 }
 
 // write puts the Bundle into the pipe and begins another.
-func (b *bundle) write(ctx context.Context, m *maker) error {
+func (b *bundle) write(ctx context.Context, to *producer) error {
 	b.entries = 0
-	return m.line(ctx, len(b.text), 0, func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+	return to.line(ctx, len(b.text), 0, func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
 }

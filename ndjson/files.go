@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/ndjson/gzipmember"
 )
 
 // File describes one file of a dump.
@@ -34,20 +37,22 @@ func WriteFiles(ctx context.Context, next NextFunc, resourceType string, rows Ro
 	sink := newSplitter(next, opts)
 	t := startTransfer(ctx, sink, opts)
 	defer t.abort()
-	result, err := t.finish(resourceType, t.copyRows(t.ctx, resourceType, rows, opts.Format))
+	result, err := t.finish(resourceType, t.copyRows(t.ctx, t.pipe.producer(t.tally, false), resourceType, rows, opts.Format))
 	return result, sink.files, err
 }
 
-// splitter is a target of several files. Since it gets whole lines and none has
-// a line feed inside, it need not be told where they end. They come from one
-// goroutine, and so not compressed yet.
+// splitter is a target of several files. It gets whole lines of one producer, and
+// compresses them itself, since only it knows in which file a line goes.
 type splitter struct {
 	next  NextFunc
 	opts  Options
 	limit int64 // of PlainBytes
 	sink  *sink // of the file being written; nil before the first line
 	file  File
-	files []File // those that are whole
+	files []File // those that are complete
+
+	compressor *gzipmember.Compressor // nil: no compression
+	compressed []byte                 // its output, to be used again
 }
 
 func newSplitter(next NextFunc, opts Options) *splitter {
@@ -55,11 +60,15 @@ func newSplitter(next NextFunc, opts Options) *splitter {
 	if limit <= 0 {
 		limit = math.MaxInt64
 	}
-	return &splitter{next: next, opts: opts, limit: limit}
+	s := &splitter{next: next, opts: opts, limit: limit}
+	if opts.Gzip {
+		s.compressor = gzipmember.NewCompressor()
+	}
+	return s
 }
 
 func (s *splitter) write(c chunk) error {
-	for lines := c.data; len(lines) > 0; {
+	for lines := c.lines; len(lines) > 0; {
 		n := s.fitting(lines)
 		if s.sink == nil || n == 0 {
 			if err := s.begin(); err != nil {
@@ -81,7 +90,17 @@ func (s *splitter) put(lines []byte) error {
 	s.file.Rows += count
 	s.file.MaxLineBytes = max(s.file.MaxLineBytes, longest)
 	s.file.PlainBytes += int64(len(lines))
-	return s.sink.write(chunk{data: lines})
+	if s.compressor == nil {
+		return s.sink.write(chunk{lines: lines})
+	}
+	for slice := range slices.Chunk(lines, chunkSize) { // a huge line is not held compressed as a whole
+		piece := s.compressor.Append(s.compressed[:0], slice)
+		s.compressed = piece.Data
+		if err := s.sink.write(chunk{piece: piece}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // putHeader writes a line that is not a row.
@@ -133,8 +152,11 @@ func (s *splitter) begin() error {
 		return fmt.Errorf("begin a file: %w", err)
 	}
 	s.file = File{}
-	s.sink, err = newSink(w, s.opts)
-	return err
+	s.sink = newSink(w, s.opts)
+	if s.compressor != nil {
+		s.compressor.Reset()
+	}
+	return nil
 }
 
 func (s *splitter) flush() error {

@@ -58,7 +58,6 @@ func newFormatter(resourceType string, format Format, report func(Issue)) *forma
 	if format.FHIR {
 		tables := format.Attributes.tables()
 		options := fhir.Options{Style: format.Style, Issue: f.note}
-		options.Replace = f.splicer.replacements()
 		if format.Elements != nil {
 			options.Subset = tables.Subset(resourceType, format.Elements)
 		}
@@ -97,6 +96,5 @@ func (f *formatter) appendDocument(dst []byte, row *source.Row) []byte {
 		return f.splicer.append(dst, row)
 	}
 	f.id = row.ID
-	f.splicer.prepare(row)
-	return f.converter.AppendFHIRType(dst, f.resourceType, row.Resource)
+	return f.converter.AppendFHIRType(dst, f.resourceType, row.Resource, f.splicer.replacements(row)...)
 }

@@ -1,6 +1,6 @@
 package ndjson
 
-import "github.com/seed-90096f4d/sluice/fhir"
+import "github.com/seed-90096f4d/sluice/jsonscan"
 
 // member is a member to merge into an object: a value as it is printed, or, if
 // that is nil, members to merge into the object that is the value.
@@ -32,25 +32,34 @@ func mergeObject(dst, object []byte, ours []member) (_ []byte, ok bool) {
 	copied, pos := 0, 1 // what is in dst; where the next stored member begins
 
 	for len(ours) > 1 && object[pos] != '}' {
-		stored, ok := nextMember(object, pos)
+		stored, ok := jsonscan.NextMember(object, pos)
 		if !ok {
 			return dst, false
 		}
-		order := fhir.CompareNames(stored.name, ours[0].name)
+		order := jsonscan.CompareNames(stored.Name(object), ours[0].name)
 		if order > 0 {
 			dst = append(dst, object[copied:pos]...)
 			dst = append(ours[0].append(dst), ", "...)
 			copied, ours = pos, ours[1:]
 			continue
 		}
+		end := jsonscan.ValueEnd(object, stored.Value)
+		if end == stored.Value {
+			return dst, false
+		}
 		if order == 0 {
-			dst = append(dst, object[copied:stored.valueStart]...)
-			if dst, ok = ours[0].replace(dst, object[stored.valueStart:stored.valueEnd]); !ok {
+			dst = append(dst, object[copied:stored.Value]...)
+			if dst, ok = ours[0].replace(dst, object[stored.Value:end]); !ok {
 				return dst, false
 			}
-			copied, ours = stored.valueEnd, ours[1:]
+			copied, ours = end, ours[1:]
 		}
-		pos = stored.next
+		if pos = end; jsonscan.At(object, end) == ',' {
+			pos = jsonscan.SkipSpace(object, end+1)
+		}
+		if pos >= len(object) {
+			return dst, false
+		}
 	}
 	dst = append(dst, object[copied:pos]...)
 	if object[pos] != '}' {
@@ -69,25 +78,25 @@ func mergeObject(dst, object []byte, ours []member) (_ []byte, ok bool) {
 // them, whose place it looks for from the end.
 func mergeLast(dst, object []byte, pos int, our member) (_ []byte, ok bool) {
 	for end := len(object) - 1; ; {
-		stored, begin, ok := memberBefore(object, pos, end)
+		stored, ok := jsonscan.PreviousMember(object, pos, end)
 		if !ok {
 			return dst, false
 		}
-		order := fhir.CompareNames(stored.name, our.name)
+		order := jsonscan.CompareNames(stored.Name(object), our.name)
 		switch {
 		case order < 0:
 			dst = append(append(dst, object[pos:end]...), ", "...)
 			return append(our.append(dst), object[end:]...), true
 		case order == 0:
-			dst = append(dst, object[pos:stored.valueStart]...)
-			dst, ok = our.replace(dst, object[stored.valueStart:stored.valueEnd])
-			return append(dst, object[stored.valueEnd:]...), ok
-		case begin == pos:
+			dst = append(dst, object[pos:stored.Value]...)
+			dst, ok = our.replace(dst, object[stored.Value:end])
+			return append(dst, object[end:]...), ok
+		case stored.Key == pos:
 			dst = append(our.append(dst), ", "...)
 			return append(dst, object[pos:]...), true
 		}
-		end = begin - len(", ")
-		if end <= pos || string(object[end:begin]) != ", " {
+		end = stored.Key - len(", ")
+		if end <= pos || string(object[end:stored.Key]) != ", " {
 			return dst, false
 		}
 	}

@@ -17,9 +17,6 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// DefaultGzipLevel is the level that keeps up with PostgreSQL on one core.
-const DefaultGzipLevel = 1
-
 // Rows are rows to write, such as *source.Rows, which documents these methods.
 // They are not closed here.
 type Rows interface {
@@ -37,9 +34,6 @@ type Options struct {
 
 	// Gzip compresses what is written, as one gzip member.
 	Gzip bool
-
-	// GzipLevel is from 1 (fast) to 9 (small). Defaults to DefaultGzipLevel.
-	GzipLevel int
 
 	// Issue, if set, is called for each thing that could not be converted to FHIR,
 	// by the goroutine that called Write. WriteParallel calls it in any goroutine, but
@@ -94,25 +88,21 @@ func Write(ctx context.Context, w io.Writer, resourceType string, rows Rows, opt
 // formats and compresses its rows. Lines are in the order of the rows within one
 // reader, and whole lines of all readers alternate.
 func WriteParallel[R Rows](ctx context.Context, w io.Writer, resourceType string, readers []R, opts Options) (Result, error) {
-	sink, err := newSink(w, opts)
-	if err != nil {
-		return Result{}, fmt.Errorf("dump: %w", err)
-	}
-	t := startTransfer(ctx, sink, opts)
+	t := startTransfer(ctx, newSink(w, opts), opts)
 	defer t.abort()
-	return t.finish(resourceType, copyRows(t, resourceType, readers, opts.Format))
+	return t.finish(resourceType, copyParallel(t, resourceType, readers, opts))
 }
 
-// copyRows writes the rows of all readers.
-func copyRows[R Rows](t *transfer, resourceType string, readers []R, format Format) error {
+// copyParallel makes a line of each row of all readers.
+func copyParallel[R Rows](t *transfer, resourceType string, readers []R, opts Options) error {
 	if len(readers) == 1 {
-		return t.copyRows(t.ctx, resourceType, readers[0], format)
+		return t.copyRows(t.ctx, t.pipe.producer(t.tally, opts.Gzip), resourceType, readers[0], opts.Format)
 	}
 	group, ctx := errgroup.WithContext(t.ctx)
 	for _, rows := range readers {
 		group.Go(func() (err error) {
 			defer catch(&err)
-			return t.copyRows(ctx, resourceType, rows, format)
+			return t.copyRows(ctx, t.pipe.producer(t.tally, opts.Gzip), resourceType, rows, opts.Format)
 		})
 	}
 	err := group.Wait()

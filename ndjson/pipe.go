@@ -2,11 +2,13 @@ package ndjson
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/ndjson/deflate"
+	"github.com/seed-90096f4d/sluice/ndjson/gzipmember"
 )
 
 const (
@@ -36,78 +38,76 @@ const (
 	lull = 20 * time.Millisecond
 )
 
-// pipe carries lines from the goroutines that make them, each with a lane of its
-// own, to the one that writes them, in chunks. Its bounds are in bytes.
+// pipe carries lines from the producers, one for each goroutine that makes lines, to
+// the goroutine that writes them, in chunks. Its bounds are in bytes.
 type pipe struct {
-	data    chan struct{} // there may be something to take
-	turn    chan struct{} // holds an element while a huge line is on its way
-	started atomic.Bool   // there has been a line
+	data     chan struct{} // there may be something to take
+	hugeSlot chan struct{} // holds an element while a huge line is in the pipe
+	started  atomic.Bool   // there has been a line
 
 	mu        sync.Mutex
-	lanes     []*lane
+	producers []*producer
 	queue     []chunk
-	unwritten int      // bytes in queue, and in the chunk taken last
+	unwritten int      // capacity of the chunks in queue, and of the one taken last
 	free      [][]byte // buffers to fill again
 	huge      []byte   // the same for a huge line
-	resting   bool     // all that there was has been collected
+	resting   bool     // all chunks being filled have been collected
 	closed    bool     // no more lines will come
 	complete  bool     // and all have come
 }
 
-// chunk is some whole lines.
+// chunk is some whole lines, or the compressed form of them.
 type chunk struct {
-	data []byte
+	lines []byte
+	piece gzipmember.Piece
 
-	// huge means that it is one line, too long for a buffer, and the only such
-	// one on its way: lanes take turns with them.
+	// huge reports whether it is one line, too long for a buffer. There is only one
+	// such chunk in the pipe.
 	huge bool
-
-	// packed means that data is a piece of a deflate stream that stands for
-	// that many bytes of lines, whose checksum is crc.
-	packed bool
-	lines  int
-	crc    uint32
 }
 
-func newPipe() *pipe { return &pipe{data: make(chan struct{}, 1), turn: make(chan struct{}, 1)} }
+// data returns the bytes of the chunk; nil if there is none.
+func (c chunk) data() []byte {
+	if c.lines != nil {
+		return c.lines
+	}
+	return c.piece.Data
+}
 
-// lane opens one more lane. With a level of gzip other than 0, it compresses its
-// chunks once there are several lanes.
-func (p *pipe) lane(level int) *lane {
+func newPipe() *pipe { return &pipe{data: make(chan struct{}, 1), hugeSlot: make(chan struct{}, 1)} }
+
+// producer adds a producer, which compresses its chunks if that is asked for.
+func (p *pipe) producer(t *tally, compresses bool) *producer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	l := &lane{pipe: p, room: make(chan struct{}, 1), level: level}
-	p.lanes = append(p.lanes, l)
-	return l
+	made := &producer{pipe: p, tally: t, room: make(chan struct{}, 1)}
+	if compresses {
+		made.compressor = gzipmember.NewCompressor()
+	}
+	p.producers = append(p.producers, made)
+	return made
 }
 
-// isShared tells whether there is more than one lane.
-func (p *pipe) isShared() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.lanes) > 1
-}
-
-// hasRoom tells whether a chunk for a line of this size may be begun.
+// hasRoom reports whether a chunk for a line of this size may be begun.
 func (p *pipe) hasRoom(size int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.unwritten == 0 || p.unwritten+size <= queueSize
 }
 
-// takeTurn waits until no huge line is on its way, and begins one.
-func (p *pipe) takeTurn(ctx context.Context) error {
+// awaitHugeSlot waits until there is no huge line in the pipe, and begins one.
+func (p *pipe) awaitHugeSlot(ctx context.Context) error {
 	select {
-	case p.turn <- struct{}{}:
+	case p.hugeSlot <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// start tells whether the line just made is the first of all.
-func (p *pipe) start() bool { return !p.started.Load() && p.started.CompareAndSwap(false, true) }
+// isFirst reports whether the line just made is the first of all.
+func (p *pipe) isFirst() bool { return !p.started.Load() && p.started.CompareAndSwap(false, true) }
 
 // push puts a chunk into the queue.
 func (p *pipe) push(c chunk) {
@@ -115,7 +115,7 @@ func (p *pipe) push(c chunk) {
 	defer p.mu.Unlock()
 
 	p.queue = append(p.queue, c)
-	p.unwritten += len(c.data)
+	p.unwritten += cap(c.data())
 	signal(p.data)
 }
 
@@ -138,18 +138,8 @@ func (p *pipe) buffer(size int) []byte {
 	return make([]byte, 0, chunkSize+lineSlack)
 }
 
-// reuse gives back a buffer.
-func (p *pipe) reuse(buf []byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	if cap(buf) <= keepSize {
-		p.free = append(p.free, buf[:0])
-	}
-}
-
-// close says that no more lines will come; complete tells whether the last one
-// was the last of the table, or something went wrong. Only the first call counts.
+// close ends the pipe; complete reports whether all lines have come. Only the first
+// call counts.
 func (p *pipe) close(complete bool) {
 	if complete {
 		p.collect()
@@ -164,23 +154,23 @@ func (p *pipe) close(complete bool) {
 	signal(p.data)
 }
 
-// pipeState is what a chunk, or its absence, says of the lines to come.
+// pipeState is the state of a pipe after a chunk was taken.
 type pipeState int
 
 const (
-	pipeOpen   pipeState = iota // there may be more already
-	pipeIdle                    // none came for a moment
-	pipeDone                    // none will come
-	pipeBroken                  // none will come, though some are missing
+	pipeOpen   pipeState = iota // there may be more
+	pipeIdle                    // there are no more for the moment
+	pipeDone                    // there will be no more
+	pipeBroken                  // there will be no more, but some are missing
 )
 
-// take waits for a chunk and returns it, but only for a moment: then it returns
-// what there is, if anything. A pipe closed before all lines had come gives up
-// what is left in it.
+// take returns the next chunk. It waits for a full one, but not longer than lull;
+// then it collects the chunks being filled, if there are any. A pipe that was closed
+// before all lines had come drops what is left in it.
 func (p *pipe) take(timer *time.Timer) (c chunk, state pipeState) {
 	timer.Reset(lull)
 	for {
-		if c, state := p.next(); c.data != nil || state != pipeOpen {
+		if c, state := p.next(); c.data() != nil || state != pipeOpen {
 			return c, state
 		}
 		select {
@@ -215,11 +205,11 @@ func (p *pipe) next() (c chunk, state pipeState) {
 	return chunk{}, pipeOpen
 }
 
-// collect puts the chunks being filled into the queue, after those that are
-// there, and tells whether there was any.
+// collect appends the chunks being filled to the queue and reports whether there
+// was one.
 func (p *pipe) collect() (found bool) {
-	for _, l := range p.openLanes() {
-		found = l.giveUp() || found
+	for _, producer := range p.all() {
+		found = producer.send() || found
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -227,29 +217,31 @@ func (p *pipe) collect() (found bool) {
 	return found
 }
 
-func (p *pipe) openLanes() []*lane {
+// all returns the producers so far.
+func (p *pipe) all() []*producer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.lanes[:len(p.lanes):len(p.lanes)]
+	return slices.Clone(p.producers)
 }
 
-// recycle gives back a chunk that has been written.
+// recycle takes back a chunk that has been written.
 func (p *pipe) recycle(c chunk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	p.unwritten -= len(c.data)
+	data := c.data()
+	p.unwritten -= cap(data)
 	switch {
-	case cap(c.data) <= keepSize:
-		p.free = append(p.free, c.data[:0])
-	case c.huge && cap(c.data) <= keepHugeSize:
-		p.huge = c.data[:0]
+	case cap(data) <= keepSize:
+		p.free = append(p.free, data[:0])
+	case c.huge && cap(data) <= keepHugeSize:
+		p.huge = data[:0]
 	}
 	if c.huge {
-		<-p.turn
+		<-p.hugeSlot
 	}
-	for _, l := range p.lanes {
-		signal(l.room)
+	for _, producer := range p.producers {
+		signal(producer.room)
 	}
 }
 

@@ -15,7 +15,7 @@ func TestPipeIsBounded(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped")
 	cancel(stopped)
-	l := newPipe().lane(0)
+	l := newPipe().producer(&tally{}, false)
 	var err error
 	lines := 0
 	for ; err == nil && lines < 100_000; lines++ {
@@ -30,7 +30,7 @@ func TestPipeIsBounded(t *testing.T) {
 func TestPipeKeepsOrder(t *testing.T) {
 	t.Parallel()
 	p := newPipe()
-	l := p.lane(0)
+	l := p.producer(&tally{}, false)
 	for _, line := range []string{"first", "second"} {
 		_, err := l.put(t.Context(), len(line), func(dst []byte) []byte { return append(dst, line...) })
 		require.NoError(t, err)
@@ -38,9 +38,9 @@ func TestPipeKeepsOrder(t *testing.T) {
 
 	require.True(t, p.collect())
 	chunk, state := p.next()
-	require.Equal(t, "first", string(chunk.data), "handed over at once")
+	require.Equal(t, "first", string(chunk.lines), "handed over at once")
 	require.Equal(t, pipeOpen, state)
 	chunk, state = p.next()
-	require.Equal(t, "second", string(chunk.data))
+	require.Equal(t, "second", string(chunk.lines))
 	require.Equal(t, pipeIdle, state)
 }

@@ -1,14 +1,15 @@
 package ndjson
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"hash"
 	"io"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/ndjson/gzipmember"
 )
 
-// target is the side that writes, and compresses what nobody has yet.
+// target is where a transfer writes to.
 type target interface {
 	// write takes whole lines.
 	write(c chunk) error
@@ -19,28 +20,25 @@ type target interface {
 	// finish completes what was written, once all lines are there.
 	finish() error
 
-	// written counts the bytes so far, and hashes them if that was asked for.
+	// written returns the number of bytes so far, and their hash if that was asked for.
 	written() (n int64, sum [sha256.Size]byte)
 }
 
 // sink is a target that writes to one writer.
 type sink struct {
-	gzip *gzipper // nil: no compression
-	out  *output
+	out    *output
+	member *gzipmember.Writer // nil: no compression
 }
 
-func newSink(w io.Writer, opts Options) (*sink, error) {
+func newSink(w io.Writer, opts Options) *sink {
 	s := &sink{out: &output{w: w}}
 	if opts.SHA256 {
 		s.out.hash = sha256.New()
 	}
 	if opts.Gzip {
-		var err error
-		if s.gzip, err = newGzipper(s.out, cmp.Or(opts.GzipLevel, DefaultGzipLevel)); err != nil {
-			return nil, err
-		}
+		s.member = gzipmember.NewWriter(s.out)
 	}
-	return s, nil
+	return s
 }
 
 // drain writes all that comes through the pipe. It ends early, without an
@@ -52,7 +50,7 @@ func drain(p *pipe, to target) error {
 	unflushed, started := false, false
 	for {
 		chunk, state := p.take(timer)
-		if chunk.data != nil {
+		if chunk.data() != nil {
 			if err := to.write(chunk); err != nil {
 				return err
 			}
@@ -75,28 +73,22 @@ func drain(p *pipe, to target) error {
 	}
 }
 
+// write writes lines, or a piece if there is compression.
 func (s *sink) write(c chunk) error {
-	if s.gzip == nil {
-		_, err := s.out.Write(c.data)
-		return err
+	if s.member != nil {
+		return s.member.Write(c.piece)
 	}
-	return s.gzip.write(c)
+	_, err := s.out.Write(c.lines)
+	return err
 }
 
-func (s *sink) flush() error {
-	if s.gzip != nil {
-		if err := s.gzip.flush(); err != nil {
-			return err
-		}
-	}
-	return s.out.flush()
-}
+func (s *sink) flush() error { return s.out.flush() }
 
 func (s *sink) finish() error {
-	if s.gzip == nil {
+	if s.member == nil {
 		return nil
 	}
-	return s.gzip.close()
+	return s.member.Close()
 }
 
 func (s *sink) written() (n int64, sum [sha256.Size]byte) {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jsonscan"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -28,10 +29,17 @@ type splicer struct {
 	// Filled anew for each row.
 	id, createdAt, versionID, lastUpdated []byte
 	meta, root                            [3]member
+	replaced                              [3]fhir.Replacement
 }
 
 func newSplicer(resourceType string, versionIDString bool) *splicer {
-	return &splicer{resourceType: appendString(nil, []byte(resourceType)), versionIDString: versionIDString}
+	s := &splicer{resourceType: jsonscan.AppendString(nil, []byte(resourceType)), versionIDString: versionIDString}
+	s.replaced = [...]fhir.Replacement{
+		{Name: "id"},
+		{Name: "meta", Merge: func(dst, stored []byte) []byte { return s.root[1].merged(dst, stored) }},
+		{Name: "resourceType", Value: s.resourceType},
+	}
+	return s
 }
 
 // append appends the merged document, without a line feed.
@@ -42,7 +50,7 @@ func (s *splicer) append(dst []byte, row *source.Row) []byte {
 
 // prepare makes the members for a row, in the order of jsonb, on which merge relies.
 func (s *splicer) prepare(row *source.Row) {
-	s.id = appendString(s.id[:0], row.ID)
+	s.id = jsonscan.AppendString(s.id[:0], row.ID)
 	s.createdAt = appendTime(s.createdAt[:0], row.Created)
 	s.versionID = appendVersion(s.versionID[:0], row.TxID, s.versionIDString)
 	s.lastUpdated = appendTime(s.lastUpdated[:0], row.Changed)
@@ -62,16 +70,13 @@ func (s *splicer) prepare(row *source.Row) {
 	}
 }
 
-// replacements are the members for the row last prepared, for a converter that
-// merges them itself. So a row is not copied once more before it is converted.
-func (s *splicer) replacements() []fhir.Replacement {
-	var all []fhir.Replacement
-	for i, name := range []string{"id", "meta", "resourceType"} {
-		all = append(all, fhir.Replacement{Name: name, Value: func(dst, stored []byte) []byte {
-			return s.root[i].merged(dst, stored)
-		}})
-	}
-	return all
+// replacements returns the members for a row, for a converter that merges them
+// itself: the row is not copied before it is converted. They are valid until the
+// next call.
+func (s *splicer) replacements(row *source.Row) []fhir.Replacement {
+	s.prepare(row)
+	s.replaced[0].Value = s.id
+	return s.replaced[:]
 }
 
 func appendVersion(dst []byte, txid int64, quoted bool) []byte {

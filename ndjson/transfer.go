@@ -13,7 +13,7 @@ type transfer struct {
 	ctx     context.Context // of reading; ends when writing fails
 	cancel  context.CancelCauseFunc
 	pipe    *pipe
-	lines   *lines
+	tally   *tally
 	to      target
 	written chan error // the result of writing
 }
@@ -21,7 +21,8 @@ type transfer struct {
 // startTransfer starts to write what comes through the pipe.
 func startTransfer(ctx context.Context, to target, opts Options) *transfer {
 	pipe := newPipe()
-	t := &transfer{caller: ctx, pipe: pipe, lines: newLines(pipe, opts), to: to, written: make(chan error, 1)}
+	tally := &tally{progress: opts.Progress, notify: opts.Issue}
+	t := &transfer{caller: ctx, pipe: pipe, tally: tally, to: to, written: make(chan error, 1)}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	go func() {
 		err := drain(pipe, to)
@@ -35,18 +36,18 @@ func startTransfer(ctx context.Context, to target, opts Options) *transfer {
 
 // copyRows makes a line of each row, in the order of the rows. It cancels the rows
 // when ctx ends.
-func (t *transfer) copyRows(ctx context.Context, resourceType string, rows Rows, format Format) error {
+func (t *transfer) copyRows(ctx context.Context, to *producer, resourceType string, rows Rows, format Format) error {
 	stop := context.AfterFunc(ctx, rows.Cancel)
 	defer stop()
-	maker, formatter := t.lines.maker(), newFormatter(resourceType, format, t.lines.issue)
+	formatter := newFormatter(resourceType, format, t.tally.issue)
 	for rows.Next() {
 		row := rows.Row()
 		size := len(row.Resource)
 		if formatter.omits(row) {
-			maker.skip(size)
+			to.skip(size)
 			continue
 		}
-		if err := maker.line(ctx, size, size, func(dst []byte) []byte { return formatter.appendLine(dst, row) }); err != nil {
+		if err := to.line(ctx, size, size, func(dst []byte) []byte { return formatter.appendLine(dst, row) }); err != nil {
 			return err
 		}
 	}
@@ -59,7 +60,7 @@ func (t *transfer) finish(resourceType string, readErr error) (Result, error) {
 	t.pipe.close(readErr == nil)
 	writeErr := <-t.written
 
-	result := t.lines.result(readErr == nil)
+	result := t.tally.result(t.pipe.all(), readErr == nil)
 	result.Bytes, result.SHA256 = t.to.written()
 	switch {
 	case writeErr != nil:

@@ -9,7 +9,7 @@ import (
 // (PostgreSQL's ctid). It holds for as long as a snapshot that shows the row is
 // held and keeps the table as it is.
 type TID struct {
-	Page  uint32
+	Page   uint32
 	Offset uint16
 }
 

@@ -1,69 +1,33 @@
 package source
 
-import "strings"
+import "github.com/seed-90096f4d/sluice/sqltext"
 
-// Condition narrows a scan by what the caller knows of the rows and this
-// package does not. It calls the row r, as in r.id, r.ts or r.resource.
-type Condition struct {
-	// Where is a boolean expression; empty, it holds for every row. In it, {rows}
-	// stands for the rows that the scan would read without it, with their columns
-	// ctid, id, ts and resource.
-	Where string
-
-	// Lookup, if set, is a SELECT of the ctid of rows among {rows}: of all that
-	// Where holds for, and maybe of others. It is for indexes: Snapshot.PlanIndexes
-	// finds out whether they serve it.
-	Lookup string
-
-	// Args are the values of the placeholders $1, $2, … as text. The expressions
-	// say of what type each is, as in $1::jsonb. Where has all of them, Lookup the
-	// first LookupArgs.
-	Args       []string
-	LookupArgs int
+// scanRows returns what {rows} of a condition stands for: the rows of a relation within
+// limits.
+func scanRows(relation sqltext.Fragment, limits []sqltext.Fragment) sqltext.Values {
+	return sqltext.Values{sqltext.Rows: sqltext.New("(SELECT r.ctid, r.id, r.ts, r.resource FROM {relation} AS r{where})", sqltext.Values{
+		"relation": relation, "where": where(limits),
+	})}
 }
 
-// rowsMark is what stands in a Condition for the rows of the scan.
-const rowsMark = "{rows}"
-
-// conditions returns what a scan of relation has to ask for, besides the limits
-// that it has anyway.
-func (c Condition) conditions(relation string, limits []string, byLookup bool) []string {
-	var all []string
+// conditions returns the boolean expressions of a condition. With byLookup, they include
+// one on the rows that its Lookup finds.
+func conditions(c sqltext.Condition, rows sqltext.Values, byLookup bool) []sqltext.Fragment {
+	var all []sqltext.Fragment
 	if byLookup {
 		// The server reads a list of addresses in their order, each once.
-		all = append(all, "r.ctid = ANY (ARRAY("+c.lookup(relation, limits)+"))")
+		all = append(all, sqltext.New("r.ctid = ANY (ARRAY({lookup}))", sqltext.Values{"lookup": c.Lookup.Fill(rows)}))
 	}
-	if c.Where != "" {
-		all = append(all, "("+fillIn(c.Where, relation, limits)+")")
+	if !c.Where.IsEmpty() {
+		all = append(all, sqltext.New("({where})", sqltext.Values{"where": c.Where.Fill(rows)}))
 	}
 	return all
 }
 
-// lookup is the statement of Lookup.
-func (c Condition) lookup(relation string, limits []string) string {
-	return fillIn(c.Lookup, relation, limits)
-}
-
-// fillIn writes the rows of the scan where they are meant.
-func fillIn(sql, relation string, limits []string) string {
-	return strings.ReplaceAll(sql, rowsMark, "(SELECT r.ctid, "+rowColumns+" FROM "+relation+where(limits)+")")
-}
-
-// rowColumns are the columns of the rows that a Condition may look at.
-const rowColumns = "r.id, r.ts, r.resource"
-
-// where is the WHERE of a statement, empty without conditions.
-func where(conditions []string) string {
+// where returns the WHERE of a statement, which is empty without conditions.
+func where(conditions []sqltext.Fragment) sqltext.Fragment {
 	if len(conditions) == 0 {
-		return ""
+		return sqltext.Fragment{}
 	}
-	return " WHERE " + strings.Join(conditions, " AND ")
-}
-
-// bind adds arguments in text form, of whatever type the statement says.
-func (q *query) bind(args []string) {
-	for _, arg := range args {
-		q.params = append(q.params, []byte(arg))
-		q.types = append(q.types, 0)
-	}
+	return sqltext.Concat(sqltext.Text(" WHERE "), sqltext.Join(conditions, " AND "))
 }

@@ -1,13 +1,13 @@
 package source_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 func TestCondition(t *testing.T) {
@@ -16,23 +16,22 @@ func TestCondition(t *testing.T) {
 	f := newFixture(t, aidbox("patient")+manyRows)
 	f.exec(t, `VACUUM ANALYZE patient`)
 	table := f.table(t, "Patient")
-	some := source.Condition{
-		Where: `r.id = ANY ($2::text[]) OR r.resource ->> 'text' = $1::text`,
-		Args:  []string{"'; --", `{"pt-1","pt-2500","pt-5000"}`},
-	}
+	some := sqltext.Condition{Where: sqltext.New(`r.id = ANY ({ids}) OR r.resource ->> 'text' = {text}`, sqltext.Values{
+		"text": sqltext.Arg("'; --", "text"), "ids": sqltext.Arg(`{"pt-1","pt-2500","pt-5000"}`, "text[]"),
+	})}
 	require.ElementsMatch(t, []string{"pt-1", "pt-2500", "pt-5000"}, f.ids(t, source.Scan{Table: table, Only: some}))
 
 	// Among the rows that are read, where the condition says so.
-	among := source.Condition{
-		Where:  `r.id IN (SELECT l.id FROM {rows} AS l WHERE l.id = ANY ($1::text[]))`,
-		Lookup: `SELECT l.ctid FROM {rows} AS l CROSS JOIN generate_series(1, 2) WHERE l.id = ANY ($1::text[])`,
-		Args:   []string{`{"pt-1","pt-4000","nobody",NULL}`}, LookupArgs: 1,
+	ids := sqltext.Values{"ids": sqltext.Arg(`{"pt-1","pt-4000","nobody",NULL}`, "text[]")}
+	among := sqltext.Condition{
+		Where:  sqltext.New(`r.id IN (SELECT l.id FROM {rows} AS l WHERE l.id = ANY ({ids}))`, ids),
+		Lookup: sqltext.New(`SELECT l.ctid FROM {rows} AS l CROSS JOIN generate_series(1, 2) WHERE l.id = ANY ({ids})`, ids),
 	}
 	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among}))
 	found := source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among, Pages: found}), "each once")
 
-	for _, c := range []source.Condition{some, among} {
+	for _, c := range []sqltext.Condition{some, among} {
 		whole := f.ids(t, source.Scan{Table: table, Only: c})
 		var parts []string
 		for _, blocks := range source.PageRanges(table, table.Bytes/4) {
@@ -53,7 +52,7 @@ func TestWithout(t *testing.T) {
 
 	f := newFixture(t, aidbox("patient")+`;INSERT INTO patient (id, txid, resource) VALUES
 		('a', 1, '{"kept": 1, "member": [2], "link": 3}'), ('b', 2, '[1]'), ('c', 3, '"member"')`)
-	scan := source.Scan{Table: f.table(t, "Patient"), Without: []string{"member", "link"}, Only: source.Condition{Where: "r.id < $1::text", Args: []string{"x"}}}
+	scan := source.Scan{Table: f.table(t, "Patient"), Without: []string{"member", "link"}, Only: sqltext.Condition{Where: sqltext.New("r.id < {id}", sqltext.Values{"id": sqltext.Arg("x", "text")})}}
 	got := map[string]string{}
 	require.NoError(t, eachRow(f.source.Page(t.Context(), scan, "", 5))(func(row *source.Row) error {
 		got[string(row.ID)] = string(row.Resource)
@@ -66,13 +65,9 @@ func TestLookup(t *testing.T) {
 	t.Parallel()
 
 	f := newFixture(t, aidbox("patient")+manyRows)
-	var ids []string
-	lookup := source.Lookup{SQL: `SELECT id FROM patient WHERE id = ANY ($1::text[])`, Args: []string{`{"pt-1","pt-9999"}`}}
-	collect := func(value []byte) error {
-		ids = append(ids, string(value))
-		return nil
-	}
-	require.NoError(t, f.source.Lookup(t.Context(), lookup, collect))
+	lookup := sqltext.New(`SELECT id FROM patient WHERE id = ANY ({ids})`, sqltext.Values{"ids": sqltext.Arg(`{"pt-1","pt-9999"}`, "text[]")})
+	ids, err := f.source.Lookup(t.Context(), lookup)
+	require.NoError(t, err)
 	require.Equal(t, []string{"pt-1"}, ids)
 
 	sn := f.snapshot(t)
@@ -80,12 +75,18 @@ func TestLookup(t *testing.T) {
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
-	require.NoError(t, reader.Lookup(t.Context(), lookup, collect))
-	require.Equal(t, []string{"pt-1", "pt-1"}, ids, "the snapshot still has it")
+	ids, err = reader.Lookup(t.Context(), lookup)
+	require.NoError(t, err)
+	require.Equal(t, []string{"pt-1"}, ids, "the snapshot still has it")
+	ids, err = sn.Lookup(t.Context(), lookup)
+	require.NoError(t, err)
+	require.Equal(t, []string{"pt-1"}, ids)
+	ids, err = f.source.Lookup(t.Context(), lookup)
+	require.NoError(t, err)
+	require.Equal(t, []string{}, ids, "not nil")
 
-	lookup.SQL = `SELECT NULL::text WHERE $1::text IS NOT NULL`
-	require.ErrorContains(t, f.source.Lookup(t.Context(), lookup, collect), "null")
-	lookup.SQL = `SELECT 1 WHERE $1::text IS NOT NULL`
-	require.ErrorContains(t, f.source.Lookup(t.Context(), lookup, collect), "text")
-	require.False(t, slices.Contains(ids, ""))
+	_, err = f.source.Lookup(t.Context(), sqltext.Text(`SELECT NULL::text`))
+	require.ErrorContains(t, err, "null")
+	_, err = f.source.Lookup(t.Context(), sqltext.Text(`SELECT 1`))
+	require.ErrorContains(t, err, "text")
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"golang.org/x/time/rate"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // settleTimeout bounds the wait for the server to end a cancelled query.
@@ -15,10 +17,8 @@ const settleTimeout = 4 * time.Second
 
 // query is a statement whose result is read row by row.
 type query struct {
-	relation string // what it reads, for error messages
-	sql      string
-	params   [][]byte
-	types    []uint32 // of params
+	relation  string // what it reads, for error messages
+	statement sqltext.Fragment
 
 	// check checks the columns of the result.
 	check func(fields []pgconn.FieldDescription) error
@@ -46,7 +46,8 @@ func (q query) start(ctx context.Context, conn *pgconn.PgConn, limiter *rate.Lim
 	c := &cursor{conn: conn, query: q, meter: meter{limiter: limiter}}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	binary := []int16{pgtype.BinaryFormatCode}
-	c.result = conn.ExecParams(c.ctx, q.sql, q.params, q.types, nil, binary)
+	sql, args := q.statement.Statement()
+	c.result = conn.ExecParams(c.ctx, sql, args, nil, nil, binary)
 	return c
 }
 

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Deletions says which deleted resources to read: those of a table that have
@@ -24,26 +23,29 @@ type Deletions struct {
 	// Only, if set, leaves out resources that did not meet it in any version that
 	// the history has. The table must have HasVersions. {rows} are the versions of
 	// what was deleted.
-	Only Condition
+	Only sqltext.Condition `json:"-"`
 }
 
 // historySuffix ends the name of a table's history, unless Config.Tables names it.
 const historySuffix = "_history"
 
-// deletionsSQL finds the ids that the history (%[1]s) has a row of after $1 and
-// the table (%[2]s) has no longer. Whoever deletes a resource leaves a row with
+// deletionsSQL finds the ids that the history {history} has a row of after {after}
+// and the table has no longer. Whoever deletes a resource leaves a row with
 // the time of that in the history: Aidbox one of status deleted, Fhirbase one
 // with the status the resource had. So the status says nothing that the absence
 // of the resource does not, and the columns id and ts are enough.
 const deletionsSQL = `
-SELECT DISTINCT h.id FROM %[1]s AS h
-WHERE h.ts > %[3]s AND NOT EXISTS (SELECT FROM %[2]s AS r WHERE r.id = h.id)`
+SELECT DISTINCT h.id FROM {history} AS h
+WHERE h.ts > {after} AND NOT EXISTS (SELECT FROM {table} AS r WHERE r.id = h.id)`
 
-// versionsSQL leaves of these (%[1]s) the ones of which a version in the history
-// (%[2]s) meets a condition (%[3]s). The versions are few beside all that the
+// versionsSQL leaves of these, {deleted}, the ones of which a version in the history
+// meets a condition. The versions are few beside all that the
 // history has, and found by its primary key.
-const versionsSQL = `WITH gone AS MATERIALIZED (%[1]s)
-SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM %[2]s AS r WHERE r.id = gone.id AND (%[3]s))`
+const versionsSQL = `WITH gone AS MATERIALIZED ({deleted})
+SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM {history} AS r WHERE r.id = gone.id AND ({condition}))`
+
+// versionRowsSQL is what {rows} of the condition stands for.
+const versionRowsSQL = `(SELECT r.id, r.ts, r.resource FROM gone JOIN {history} AS r ON r.id = gone.id)`
 
 // IDs are the ids of deleted resources. They are used, and must be closed, as Rows.
 type IDs struct {
@@ -104,7 +106,6 @@ func (d *IDs) Close() {
 }
 
 func (d Deletions) query() query {
-	history := d.Table.History()
 	name := quote(d.Table.Schema, d.Table.HistoryName)
 	q := query{relation: name, check: func(fields []pgconn.FieldDescription) error {
 		if !slices.Contains(textTypes, fields[0].DataTypeOID) {
@@ -112,13 +113,21 @@ func (d Deletions) query() query {
 		}
 		return nil
 	}}
-	q.bind(d.Only.Args)
-	q.params = append(q.params, formatTime(d.After))
-	q.types = append(q.types, pgtype.TimestamptzOID)
-	q.sql = fmt.Sprintf(deletionsSQL, history, d.Table.Quoted(), "$"+strconv.Itoa(len(q.params)))
-	if d.Only.Where != "" {
-		versions := "(SELECT " + rowColumns + " FROM gone JOIN " + history + " AS r ON r.id = gone.id)"
-		q.sql = fmt.Sprintf(versionsSQL, q.sql, history, strings.ReplaceAll(d.Only.Where, rowsMark, versions))
-	}
+	q.statement = d.statement()
 	return q
+}
+
+func (d Deletions) statement() sqltext.Fragment {
+	values := sqltext.Values{
+		"history": sqltext.Text(d.Table.History()),
+		"table":   sqltext.Text(d.Table.Quoted()),
+		"after":   timeArg(d.After),
+	}
+	deleted := sqltext.New(deletionsSQL, values)
+	if d.Only.Where.IsEmpty() {
+		return deleted
+	}
+	values["deleted"] = deleted
+	values["condition"] = d.Only.Where.Fill(sqltext.Values{sqltext.Rows: sqltext.New(versionRowsSQL, values)})
+	return sqltext.New(versionsSQL, values)
 }

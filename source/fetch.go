@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Fetcher reads rows by their addresses, under the snapshot of a Reader.
@@ -22,7 +23,7 @@ type Fetcher struct {
 // its address there.
 type RowAddress struct {
 	Relation int
-	TID  TID
+	TID      TID
 }
 
 // NewFetcher returns one for these relations. ErrRewritten if one of them is no
@@ -38,17 +39,17 @@ func (r *Reader) NewFetcher(ctx context.Context, relations []Relation) (*Fetcher
 }
 
 const (
-	// pickSQL goes through a list of addresses ($1) and numbers of relations ($2)
+	// fetchSQL goes through a list of addresses and numbers of relations
 	// and takes each row out of its relation: a nested loop, which is the only way
 	// to join what refers to the row before, and so in the order of the list.
-	pickSQL = `SELECT l.n, x.* FROM unnest($1::tid[], $2::integer[]) WITH ORDINALITY AS l(address, relation, n)
+	fetchSQL = `SELECT l.n, x.* FROM unnest({addresses}, {relations}) WITH ORDINALITY AS l(address, relation, n)
 CROSS JOIN LATERAL (
-	%s
+	{rows}
 ) AS x(id, txid, ts, cts, resource)`
 
-	// fromSQL takes a row out of the relation %[2]s, whose number is %[3]d. Only if
-	// it is this one, the server looks there.
-	fromSQL = `SELECT %[1]s FROM %[2]s AS r WHERE l.relation = %[3]d AND r.ctid = l.address`
+	// fromSQL takes a row out of the relation with a number. Only if it is this one, the
+	// server looks there.
+	fromSQL = `SELECT {columns} FROM {relation} AS r WHERE l.relation = {number} AND r.ctid = l.address`
 )
 
 // errRowGone means that the server has not given each row in its turn.
@@ -100,17 +101,23 @@ func (p *Fetcher) query(places []RowAddress) query {
 		addresses = place.TID.appendText(addresses)
 		numbers = strconv.AppendInt(numbers, int64(place.Relation), 10)
 	}
-	var from []string
+	var from []sqltext.Fragment
 	for i, relation := range p.relations {
 		if used[i] {
 			scan := relation.scan()
-			from = append(from, fmt.Sprintf(fromSQL, scan.columns("r.resource"), scan.Table.from(relation.Schema, relation.Name, true), i))
+			from = append(from, sqltext.New(fromSQL, sqltext.Values{
+				"columns":  scan.columns(sqltext.Text("r.resource")),
+				"relation": scan.from(),
+				"number":   sqltext.Text(strconv.Itoa(i)),
+			}))
 		}
 	}
 	return query{
 		relation: "rows by their addresses",
-		sql:      fmt.Sprintf(pickSQL, strings.Join(from, "\n\tUNION ALL\n\t")),
-		params:   [][]byte{append(addresses, '}'), append(numbers, '}')},
-		types:    []uint32{0, 0},
+		statement: sqltext.New(fetchSQL, sqltext.Values{
+			"addresses": sqltext.Arg(string(append(addresses, '}')), "tid[]"),
+			"relations": sqltext.Arg(string(append(numbers, '}')), "integer[]"),
+			"rows":      sqltext.Join(from, "\n\tUNION ALL\n\t"),
+		}),
 	}
 }

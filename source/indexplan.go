@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // PlanIndexes returns the scan's table as the scan finds it: a member whose rows
@@ -23,7 +25,7 @@ func (sn *Snapshot) PlanIndexes(ctx context.Context, scan Scan) (Table, error) {
 
 func narrowTable(ctx context.Context, conn *pgconn.PgConn, scan Scan) (Table, error) {
 	table := scan.Table
-	if len(scan.query().params) == 0 {
+	if _, args := scan.statement().Statement(); len(args) == 0 {
 		return table, nil
 	}
 	members := make([]Member, len(table.Members))
@@ -46,11 +48,11 @@ func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m Member) (Memb
 		return m, nil
 	}
 	scan.Pages = PageRange{Schema: m.Schema, Name: m.Name}
-	all, err := explain(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.query())
+	all, err := explain(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.statement())
 	if err != nil {
 		return m, err
 	}
-	if scan.Only.Lookup != "" {
+	if !scan.Only.Lookup.IsEmpty() {
 		found, few, err := tryLookup(ctx, conn, scan, all.Rows)
 		if err != nil {
 			return m, err
@@ -64,7 +66,7 @@ func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m Member) (Memb
 			return m, nil
 		}
 	}
-	wanted, err := explain(ctx, conn, scan.query())
+	wanted, err := explain(ctx, conn, scan.statement())
 	if err != nil || !wanted.usesIndex() {
 		return m, err
 	}
@@ -92,15 +94,16 @@ const (
 // indexes serve it. few tells whether it should be read so.
 func tryLookup(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows float64) (found int64, few bool, err error) {
 	most := int64(min(max(rows/lookupShare, lookupRows), maxLookupRows))
-	q := scan.countLookup(most + 1)
+	count := scan.countLookup(most + 1)
 	scan.Pages.ByLookup = true
-	for _, asked := range []query{q, scan.query()} {
+	for _, asked := range []sqltext.Fragment{count, scan.statement()} {
 		plan, err := explain(ctx, conn, asked)
 		if err != nil || plan.reads(scan.Pages.Name) {
 			return 0, false, err
 		}
 	}
-	result := conn.ExecParams(ctx, q.sql, q.params, q.types, nil, nil).Read()
+	sql, args := count.Statement()
+	result := conn.ExecParams(ctx, sql, args, nil, nil, nil).Read()
 	if result.Err != nil {
 		return 0, false, result.Err
 	}
@@ -141,8 +144,9 @@ func (n planNode) reads(relation string) bool {
 
 // explain asks how a query would be run, in the way it is itself asked for: its
 // values go with it, and the answer depends on them.
-func explain(ctx context.Context, conn *pgconn.PgConn, q query) (planNode, error) {
-	result := conn.ExecParams(ctx, "EXPLAIN (FORMAT JSON) "+q.sql, q.params, q.types, nil, nil).Read()
+func explain(ctx context.Context, conn *pgconn.PgConn, statement sqltext.Fragment) (planNode, error) {
+	sql, args := statement.Statement()
+	result := conn.ExecParams(ctx, "EXPLAIN (FORMAT JSON) "+sql, args, nil, nil, nil).Read()
 	if result.Err != nil {
 		return planNode{}, result.Err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // changes fills the table patient with 10,000 rows that changed one a minute from
@@ -110,11 +111,14 @@ func TestPlanIndexesLookup(t *testing.T) {
 	table := tables[0]
 
 	narrow := func(documents string) source.Table {
-		got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: table, Only: source.Condition{
-			Where: `EXISTS (SELECT FROM unnest($1::jsonb[]) AS d WHERE r.resource @> d) AND r.id <> $2::text`,
-			Lookup: `SELECT r.ctid FROM unnest($1::jsonb[]) AS d CROSS JOIN LATERAL (
-				SELECT r.ctid FROM {rows} AS r WHERE r.resource @> d OFFSET 0) AS r`,
-			Args: []string{documents, "nobody"}, LookupArgs: 1,
+		got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: table, Only: sqltext.Condition{
+			Where: sqltext.New(`EXISTS (SELECT FROM unnest({documents}) AS d WHERE r.resource @> d) AND r.id <> {id}`, sqltext.Values{
+				"documents": sqltext.Arg(documents, "jsonb[]"), "id": sqltext.Arg("nobody", "text"),
+			}),
+			Lookup: sqltext.New(`SELECT r.ctid FROM unnest({documents}) AS d CROSS JOIN LATERAL (
+				SELECT r.ctid FROM {rows} AS r WHERE r.resource @> d OFFSET 0) AS r`, sqltext.Values{
+				"documents": sqltext.Arg(documents, "jsonb[]"),
+			}),
 		}})
 		require.NoError(t, err)
 		return got
@@ -137,7 +141,11 @@ func TestPlanIndexesLookupWithoutIndex(t *testing.T) {
 	sn := f.snapshot(t)
 	tables, err := sn.Tables(t.Context(), []string{"Patient"})
 	require.NoError(t, err)
-	only := source.Condition{Where: `r.resource @> $1::jsonb`, Lookup: `SELECT r.ctid FROM {rows} AS r WHERE r.resource @> $1::jsonb`, Args: []string{`{"a":1}`}, LookupArgs: 1}
+	document := sqltext.Values{"document": sqltext.Arg(`{"a":1}`, "jsonb")}
+	only := sqltext.Condition{
+		Where:  sqltext.New(`r.resource @> {document}`, document),
+		Lookup: sqltext.New(`SELECT r.ctid FROM {rows} AS r WHERE r.resource @> {document}`, document),
+	}
 	got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: tables[0], Only: only})
 	require.NoError(t, err)
 	require.Equal(t, tables[0], got)

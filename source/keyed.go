@@ -1,17 +1,16 @@
 package source
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // KeyScan says which rows of some relations belong to which keys. A row can belong
@@ -19,9 +18,9 @@ import (
 type KeyScan struct {
 	Relations []KeyedRelation
 
-	// Wanted, if it has SQL, is a SELECT of one column, the keys that are wanted.
+	// Wanted, if it is not empty, is a SELECT of one column, the keys that are wanted.
 	// Rows of no wanted key are then left out. Without, every key is wanted.
-	Wanted Lookup
+	Wanted sqltext.Fragment
 
 	// OnlyKeyed leaves out rows of no key. With Wanted they always are.
 	OnlyKeyed bool
@@ -41,25 +40,17 @@ type KeyedRelation struct {
 
 	// References is an expression over a row r: an array of jsonb objects, whose
 	// members id are the row's keys.
-	References string
+	References sqltext.Fragment
 
-	// Keys, if it has SQL, says it in the place of References.
-	Keys KeysByID
+	// Keys, if it is not empty, replaces References: a statement that finds the keys of
+	// all rows together. It is a SELECT of the ids of rows, in the column id, and of
+	// their keys, of type text and not null, in the column key. In it, {rows} stands for
+	// the rows, as in a sqltext.Condition.
+	Keys sqltext.Fragment
 
-	// First, if set, is a condition over k.key and the row's k.id that holds for
-	// the row that comes before all others of its key.
-	First string
-}
-
-// KeysByID is a statement that finds the keys of all rows of a relation together.
-type KeysByID struct {
-	// SQL is a SELECT of the ids of rows, in the column id, and of their keys, of
-	// type text and not null, in the column key. In it, {rows} stands for the rows,
-	// as in a Condition.
-	SQL string
-
-	// Args are the values of its placeholders, as those of a Lookup.
-	Args []string
+	// First, if it is not empty, is a condition over k.key and the row's k.id that holds
+	// for the row that comes before all others of its key.
+	First sqltext.Fragment
 }
 
 // KeyedRow is a row that belongs to a key. Its bytes are valid until the callback
@@ -106,7 +97,8 @@ func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
 		return err
 	}
 	scan := relation.scan()
-	result := r.conn.pg().ExecParams(ctx, scan.query().sql+" LIMIT 0", nil, nil, nil, nil)
+	sql, _ := scan.statement().Statement()
+	result := r.conn.pg().ExecParams(ctx, sql+" LIMIT 0", nil, nil, nil, nil)
 	var wrong error
 	if fields := result.FieldDescriptions(); fields != nil {
 		wrong = checkColumns(scan.Table, fields)
@@ -119,33 +111,32 @@ func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
 
 const (
 	// wantedSQL names the keys that are wanted, once for all relations.
-	wantedSQL = `WITH wanted (key) AS MATERIALIZED (SELECT DISTINCT w.key FROM (%s) AS w)
+	wantedSQL = `WITH wanted (key) AS MATERIALIZED (SELECT DISTINCT w.key FROM ({wanted}) AS w)
 `
 
-	// keyedSQL finds the rows of a relation (%[3]s) and their keys, by the references
-	// x that %[4]s joins, unless a row has more than %[5]d. Whether a row comes first says %[1]s,
-	// %[2]d is the place of the relation, and %[6]s limits the rows. OFFSET 0 keeps
-	// the server from working the same out twice; and most rows have one reference,
-	// whose key takes half the time without a look for others.
-	keyedSQL = `SELECT k.key COLLATE "C", CASE WHEN %[1]s THEN 0 ELSE 1 END, %[2]d, k.ctid, k.bytes, k.keys, CASE WHEN k.key IS NULL THEN k.id END
+	// keyedSQL finds the rows of a relation and their keys, by the references x that
+	// {references} joins, unless a row has more than {max}. {number} is the index of the
+	// relation. OFFSET 0 keeps the server from evaluating the same twice. Most rows have
+	// one reference, whose key takes half the time if others are not looked for.
+	keyedSQL = `SELECT k.key COLLATE "C", CASE WHEN {first} THEN 0 ELSE 1 END, {number}, k.ctid, k.bytes, k.keys, CASE WHEN k.key IS NULL THEN k.id END
 FROM (
-	SELECT unnest(CASE WHEN cardinality(a.keys) BETWEEN 1 AND %[5]d THEN a.keys ELSE ARRAY[NULL::text] END) AS key,
+	SELECT unnest(CASE WHEN cardinality(a.keys) BETWEEN 1 AND {max} THEN a.keys ELSE ARRAY[NULL::text] END) AS key,
 		r.ctid, pg_column_size(r.resource) AS bytes, coalesce(cardinality(a.keys), 0) AS keys, r.id::text AS id,
-		CASE WHEN cardinality(a.keys) > %[5]d THEN x.refs END AS refs
-	FROM %[3]s AS r
-	%[4]s
+		CASE WHEN cardinality(a.keys) > {max} THEN x.refs END AS refs
+	FROM {relation} AS r
+	{references}
 	CROSS JOIN LATERAL (
 		SELECT CASE jsonb_array_length(x.refs) WHEN 1 THEN array_remove(ARRAY[(x.refs #>> '{0,id}') COLLATE "C"], NULL) ELSE
 			(SELECT array_agg(DISTINCT (e.v ->> 'id') COLLATE "C") FROM jsonb_array_elements(x.refs) AS e(v) WHERE e.v ->> 'id' IS NOT NULL)
 			END AS keys OFFSET 0
-	) AS a%[6]s
+	) AS a{where}
 ) AS k`
 
 	// rowReferencesSQL joins what the row itself tells, rowKeysSQL what a statement
 	// finds of all rows.
-	rowReferencesSQL = `CROSS JOIN LATERAL (SELECT (%s)::jsonb AS refs OFFSET 0) AS x`
+	rowReferencesSQL = `CROSS JOIN LATERAL (SELECT ({references})::jsonb AS refs OFFSET 0) AS x`
 	rowKeysSQL       = `LEFT JOIN (
-		SELECT found.id, jsonb_agg(jsonb_build_object('id', found.key)) AS refs FROM (%s) AS found GROUP BY found.id
+		SELECT found.id, jsonb_agg(jsonb_build_object('id', found.key)) AS refs FROM ({keys}) AS found GROUP BY found.id
 	) AS x ON x.id = r.id`
 
 	// ofWantedSQL leaves the rows of wanted keys, and those of too many of which one
@@ -178,16 +169,7 @@ func (k KeyScan) query(fn func(*KeyedRow) error) query {
 		}
 		return nil
 	}}
-	q.bind(k.Wanted.Args)
-	wanted := ""
-	if k.Wanted.SQL != "" {
-		q.sql, wanted = fmt.Sprintf(wantedSQL, k.Wanted.SQL), ofWantedSQL
-	}
-	branches := make([]string, len(k.Relations))
-	for i, relation := range k.Relations {
-		branches[i] = relation.branch(&q, i, k.MaxKeys, k.OnlyKeyed || wanted != "") + wanted
-	}
-	q.sql += strings.Join(branches, "\nUNION ALL\n") + "\nORDER BY 1, 2, 3, 4"
+	q.statement = k.statement()
 
 	var row KeyedRow
 	q.each = func(values [][]byte) (size int, err error) {
@@ -199,42 +181,44 @@ func (k KeyScan) query(fn func(*KeyedRow) error) query {
 	return q
 }
 
-// branch is the statement for one relation. Its arguments go behind those that
-// the query has.
-func (k KeyedRelation) branch(q *query, place, most int, onlyKeyed bool) string {
-	var own query
-	scan := k.Scan
-	scan.Table, scan.Pages = k.Relation.scan().Table, PageRange{}
-	limits := scan.limit(&own)
-	relation := scan.Table.from(k.Relation.Schema, k.Relation.Name, true)
-	references := fmt.Sprintf(rowReferencesSQL, k.References)
-	if k.Keys.SQL != "" {
-		keys := fillIn(shift(k.Keys.SQL, len(own.params)), relation+" AS r", limits)
-		own.bind(k.Keys.Args)
-		references = fmt.Sprintf(rowKeysSQL, keys)
+func (k KeyScan) statement() sqltext.Fragment {
+	var with, join sqltext.Fragment
+	if !k.Wanted.IsEmpty() {
+		with = sqltext.New(wantedSQL, sqltext.Values{"wanted": k.Wanted})
+		join = sqltext.Text(ofWantedSQL)
 	}
-	limits = append(limits, scan.Only.conditions(relation+" AS r", limits, k.Scan.Pages.ByLookup)...)
-	if onlyKeyed {
-		limits = append(limits, "cardinality(a.keys) > 0")
+	branches := make([]sqltext.Fragment, len(k.Relations))
+	for i, relation := range k.Relations {
+		branches[i] = sqltext.Concat(relation.statement(i, k.MaxKeys, k.OnlyKeyed || !k.Wanted.IsEmpty()), join)
 	}
-	references, condition := shift(references, len(q.params)), shift(where(limits), len(q.params))
-	q.params, q.types = append(q.params, own.params...), append(q.types, own.types...)
-
-	return fmt.Sprintf(keyedSQL, cmp.Or(k.First, "false"), place, relation, references, most, condition)
+	return sqltext.Concat(with, sqltext.Join(branches, "\nUNION ALL\n"), sqltext.Text("\nORDER BY 1, 2, 3, 4"))
 }
 
-// placeholder is one of a statement. What stands in quotes, a name or a text, is
-// none.
-var placeholder = regexp.MustCompile(`"[^"]*"|'[^']*'|\$[0-9]+`)
-
-// shift renumbers the placeholders of what stands behind others.
-func shift(sql string, by int) string {
-	return placeholder.ReplaceAllStringFunc(sql, func(one string) string {
-		if one[0] != '$' {
-			return one
-		}
-		number, _ := strconv.Atoi(one[1:])
-		return "$" + strconv.Itoa(number+by)
+// statement returns the SELECT for one relation, the one with an index.
+func (k KeyedRelation) statement(index, maxKeys int, onlyKeyed bool) sqltext.Fragment {
+	scan := k.Relation.scan()
+	scan.CreatedAfter, scan.ChangedAfter, scan.ChangedBefore = k.Scan.CreatedAfter, k.Scan.ChangedAfter, k.Scan.ChangedBefore
+	limits := scan.limits()
+	rows := scanRows(scan.from(), limits)
+	references := sqltext.New(rowReferencesSQL, sqltext.Values{"references": k.References})
+	if !k.Keys.IsEmpty() {
+		references = sqltext.New(rowKeysSQL, sqltext.Values{"keys": k.Keys.Fill(rows)})
+	}
+	limits = append(limits, conditions(k.Scan.Only, rows, k.Scan.Pages.ByLookup)...)
+	if onlyKeyed {
+		limits = append(limits, sqltext.Text("cardinality(a.keys) > 0"))
+	}
+	first := k.First
+	if first.IsEmpty() {
+		first = sqltext.Text("false")
+	}
+	return sqltext.New(keyedSQL, sqltext.Values{
+		"first":      first,
+		"number":     sqltext.Text(strconv.Itoa(index)),
+		"relation":   scan.from(),
+		"references": references,
+		"max":        sqltext.Text(strconv.Itoa(maxKeys)),
+		"where":      where(limits),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // owners are visits of owners, each row under the keys of its array.
@@ -36,13 +37,13 @@ func (f fixture) keyed(t *testing.T, scan source.Scan) source.KeyScan {
 	require.NoError(t, err)
 	keyed := source.KeyScan{MaxKeys: 3}
 	for _, relation := range visits {
-		keyed.Relations = append(keyed.Relations, source.KeyedRelation{Relation: relation, Scan: scan, References: `r.resource -> 'of'`})
+		keyed.Relations = append(keyed.Relations, source.KeyedRelation{Relation: relation, Scan: scan, References: sqltext.Text(`r.resource -> 'of'`)})
 	}
 	for _, relation := range own {
 		keyed.Relations = append(keyed.Relations, source.KeyedRelation{
 			Relation:   relation,
-			References: `coalesce(r.resource -> 'of', '[]') || jsonb_build_array(jsonb_build_object('id', r.id))`,
-			First:      `k.id = k.key`,
+			References: sqltext.Text(`coalesce(r.resource -> 'of', '[]') || jsonb_build_array(jsonb_build_object('id', r.id))`),
+			First:      sqltext.Text(`k.id = k.key`),
 		})
 	}
 	return keyed
@@ -92,6 +93,18 @@ func (f fixture) blocks(t *testing.T, snapshot string, keyed source.KeyScan) []s
 	return append(lines, loose...)
 }
 
+// wantedKeys selects the keys of an array.
+func wantedKeys(keys string) sqltext.Fragment {
+	return sqltext.New(`SELECT unnest({keys}) AS key`, sqltext.Values{"keys": sqltext.Arg(keys, "text[]")})
+}
+
+// notThese leaves out the rows with these ids.
+func notThese(a, b string) sqltext.Condition {
+	return sqltext.Condition{Where: sqltext.New(`r.id <> {a} AND r.id <> {b}`, sqltext.Values{
+		"a": sqltext.Arg(a, "text"), "b": sqltext.Arg(b, "text"),
+	})}
+}
+
 func TestKeyed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, owners)
@@ -106,17 +119,17 @@ func TestKeyed(t *testing.T) {
 	require.Equal(t, []string{"Z: v6 v3", "a: a v1 v2", "b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, onlyKeyed))
 
 	wanted := all
-	wanted.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{b,c,nobody}`}}
+	wanted.Wanted = wantedKeys(`{b,c,nobody}`)
 	require.Equal(t, []string{"b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, wanted))
-	wanted.Wanted.Args = []string{`{e}`}
+	wanted.Wanted = wantedKeys(`{e}`)
 	require.Empty(t, f.blocks(t, snapshot, wanted), "no word of who is not wanted")
 
 	some := f.keyed(t, source.Scan{
 		ChangedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
-		Only:         source.Condition{Where: `r.id <> $2::text AND r.id <> $1::text`, Args: []string{"v5", "v4"}},
+		Only:         notThese("v4", "v5"),
 	})
 	require.Equal(t, []string{"Z: v6 v3", "a: a v2", "b: b a"}, f.blocks(t, snapshot, some))
-	some.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a}`}}
+	some.Wanted = wantedKeys(`{a}`)
 	require.Equal(t, []string{"a: a v2"}, f.blocks(t, snapshot, some), "the arguments of both")
 }
 
@@ -127,22 +140,22 @@ func TestKeyedByID(t *testing.T) {
 	snapshot := f.snapshot(t).ID
 	scan := source.Scan{
 		ChangedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
-		Only:         source.Condition{Where: `r.id <> $2::text AND r.id <> $1::text`, Args: []string{"v6", "nothing"}},
+		Only:         notThese("nothing", "v6"),
 	}
 	keyed := f.keyed(t, scan)
 	for i, k := range keyed.Relations {
 		if k.Relation.Type == "Visit" {
-			keyed.Relations[i].References = ""
-			keyed.Relations[i].Keys = source.KeysByID{
-				SQL: `SELECT v.id, k.key FROM {rows} AS v CROSS JOIN unnest($1::text[]) AS k(key) WHERE v.id = ANY ($2::text[])
+			keyed.Relations[i].References = sqltext.Fragment{}
+			keyed.Relations[i].Keys = sqltext.New(
+				`SELECT v.id, k.key FROM {rows} AS v CROSS JOIN unnest({keys}) AS k(key) WHERE v.id = ANY ({ids})
 					UNION ALL SELECT 'v2', 'c' UNION ALL SELECT 'v2', 'c' FROM {rows} AS v WHERE v.id = 'v3'
 					UNION ALL SELECT 'v4', 'd' FROM {rows} AS v WHERE v.id = 'v1'`,
-				Args: []string{`{a,b}`, `{v1,v3,v6}`},
-			}
+				sqltext.Values{"keys": sqltext.Arg(`{a,b}`, "text[]"), "ids": sqltext.Arg(`{v1,v3,v6}`, "text[]")},
+			)
 		}
 	}
 	require.Equal(t, []string{"a: a v3", "b: b v3 a", "c: v2", "v4 has 0", "v5 has 0"}, f.blocks(t, snapshot, keyed))
-	keyed.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a,c}`}}
+	keyed.Wanted = wantedKeys(`{a,c}`)
 	require.Equal(t, []string{"a: a v3", "c: v2"}, f.blocks(t, snapshot, keyed), "the arguments of all")
 	keyed.MaxKeys = 1
 	require.Equal(t, []string{"c: v2", "a has 2", "v3 has 2"}, f.blocks(t, snapshot, keyed))
@@ -156,7 +169,9 @@ func TestKeyedOfManyAndManyWanted(t *testing.T) {
 		INSERT INTO visit SELECT 'wide', 1, now(), jsonb_build_object('of', jsonb_agg(jsonb_build_object('id', 'o' || n))) FROM generate_series(1, 20000) AS n;
 		ANALYZE`)
 	keyed := f.keyed(t, source.Scan{})
-	keyed.Wanted = source.Lookup{SQL: `SELECT 'w' || n AS key FROM generate_series(1, 300000) AS n UNION ALL SELECT unnest($1::text[])`, Args: []string{`{b}`}}
+	keyed.Wanted = sqltext.Join([]sqltext.Fragment{
+		sqltext.Text(`SELECT 'w' || n AS key FROM generate_series(1, 300000) AS n`), wantedKeys(`{b}`),
+	}, " UNION ALL ")
 	reader, err := f.source.OpenReader(t.Context(), f.snapshot(t).ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
@@ -172,14 +187,14 @@ func TestKeyedOfManyAndManyWanted(t *testing.T) {
 	require.Equal(t, []string{"b", "b", "b", "v5"}, found, "the wide row is of nobody who is wanted")
 }
 
-// A name may look like a placeholder.
+// A name may look like a placeholder, or like a hole of a template.
 func TestKeyedOfDollars(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, owners+`ALTER TABLE visit_1 RENAME TO "visit_""$1"`)
+	f := newFixture(t, owners+`ALTER TABLE visit_1 RENAME TO "visit_""$1{rows}"`)
 	some := f.keyed(t, source.Scan{
-		Only: source.Condition{Where: `r.id <> $1::text AND r.id <> '$1' AND r.id IN (SELECT t.id FROM {rows} AS t)`, Args: []string{"v5"}},
+		Only: sqltext.Condition{Where: sqltext.New(`r.id <> {id} AND r.id <> '$1' AND r.id IN (SELECT t.id FROM {rows} AS t)`, sqltext.Values{"id": sqltext.Arg("v5", "text")})},
 	})
-	some.Wanted = source.Lookup{SQL: `SELECT unnest($1::text[]) AS key`, Args: []string{`{a}`}}
+	some.Wanted = wantedKeys(`{a}`)
 	require.Equal(t, []string{"a: a v1 v2"}, f.blocks(t, f.snapshot(t).ID, some))
 }
 
@@ -208,8 +223,8 @@ func TestPickInOrder(t *testing.T) {
 	var places []source.RowAddress
 	var ids []string
 	keyed := source.KeyScan{MaxKeys: 1, Relations: []source.KeyedRelation{
-		{Relation: relations[0], References: `'[]'`},
-		{Relation: relations[1], References: `jsonb_build_array(jsonb_build_object('id', md5(r.id) || r.id))`},
+		{Relation: relations[0], References: sqltext.Text(`'[]'`)},
+		{Relation: relations[1], References: sqltext.Text(`jsonb_build_array(jsonb_build_object('id', md5(r.id) || r.id))`)},
 	}}
 	err = reader.ScanKeys(t.Context(), keyed, func(row *source.KeyedRow) error {
 		places = append(places, source.RowAddress{Relation: row.Relation, TID: row.TID})

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // uuidRows fills a table whose ids are UUIDs and whose resources are json.
@@ -29,7 +30,7 @@ func TestOtherColumnTypes(t *testing.T) {
 	require.Greater(t, table.Pages, int64(10))
 
 	require.Len(t, f.ids(t, source.Scan{Table: table}), 2000)
-	only := source.Condition{Where: "r.id = $1::text AND r.resource ? 'n'", Args: []string{uuid(7)}}
+	only := sqltext.Condition{Where: sqltext.New("r.id = {id} AND r.resource ? 'n'", sqltext.Values{"id": sqltext.Arg(uuid(7), "text")})}
 	require.Equal(t, []string{uuid(7)}, f.ids(t, source.Scan{Table: table, Only: only}))
 
 	sn := f.snapshot(t)
@@ -79,7 +80,7 @@ func TestOtherColumnTypesKeyed(t *testing.T) {
 	defer reader.Close(t.Context())
 
 	keyed := source.KeyScan{MaxKeys: 10, OnlyKeyed: true, Relations: []source.KeyedRelation{{
-		Relation: relations[0], References: `CASE WHEN r.resource ->> 'n' = '7' THEN jsonb_build_array(jsonb_build_object('id', r.id)) ELSE '[]' END`,
+		Relation: relations[0], References: sqltext.Text(`CASE WHEN r.resource ->> 'n' = '7' THEN jsonb_build_array(jsonb_build_object('id', r.id)) ELSE '[]' END`),
 	}}}
 	var places []source.RowAddress
 	require.NoError(t, reader.ScanKeys(t.Context(), keyed, func(row *source.KeyedRow) error {
@@ -135,7 +136,7 @@ func TestOtherRelations(t *testing.T) {
 		require.ElementsMatch(t, ids, found, resourceType)
 		require.ElementsMatch(t, ids, f.ids(t, source.Scan{Table: f.table(t, resourceType)}), resourceType)
 	}
-	only := source.Condition{Where: "r.id IN (SELECT s.id FROM {rows} AS s)"}
+	only := sqltext.Condition{Where: sqltext.New("r.id IN (SELECT s.id FROM {rows} AS s)", nil)}
 	require.Equal(t, []string{"loc1"}, f.ids(t, source.Scan{Table: f.table(t, "Location"), Only: only}))
 	_, err := f.table(t, "Location").Relations()
 	require.ErrorIs(t, err, source.ErrNoAddresses)

@@ -7,46 +7,41 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// Lookup is a statement whose result is a list of strings, such as ids.
-type Lookup struct {
-	// SQL has one column, of a text type that is never null.
-	SQL string
-
-	// Args are the values of its placeholders $1, $2, … as text. The statement
-	// says of what type each is, as in $1::text[].
-	Args []string
-}
-
-// Lookup hands each string to fn, whose bytes are valid until fn returns. It is
-// otherwise as Source.Scan.
-func (s *Source) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
+// Lookup returns the strings, such as ids, that a statement selects: the result has one
+// column, of a text type, and no nulls. It never returns nil without an error. The
+// statement runs on a connection of its own.
+func (s *Source) Lookup(ctx context.Context, statement sqltext.Fragment) ([]string, error) {
 	conn, err := s.acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("source: %w", err)
+		return nil, fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
-	return conn.run(ctx, lookup.query(fn), s.limiter)
+	return collect(statement, func(q query) error { return conn.run(ctx, q, s.limiter) })
 }
 
 // Lookup is Source.Lookup under the Reader's snapshot.
-func (r *Reader) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
-	return r.conn.run(ctx, lookup.query(fn), r.limiter)
+func (r *Reader) Lookup(ctx context.Context, statement sqltext.Fragment) ([]string, error) {
+	return collect(statement, func(q query) error { return r.conn.run(ctx, q, r.limiter) })
 }
 
-// Lookup is Source.Lookup under the Snapshot. It should be quick: meanwhile the
-// Snapshot does nothing else.
-func (sn *Snapshot) Lookup(ctx context.Context, lookup Lookup, fn func(value []byte) error) error {
+// Lookup is Source.Lookup under the Snapshot. It should be quick: the Snapshot serves
+// one query at a time.
+func (sn *Snapshot) Lookup(ctx context.Context, statement sqltext.Fragment) ([]string, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
-	return lookup.query(fn).run(ctx, sn.conn.PgConn(), nil)
+	return collect(statement, func(q query) error { return q.run(ctx, sn.conn.PgConn(), nil) })
 }
 
-func (l Lookup) query(fn func(value []byte) error) query {
-	q := query{
-		relation: "ids",
-		sql:      l.SQL,
+// collect returns the strings of a statement that run runs.
+func collect(statement sqltext.Fragment, run func(query) error) ([]string, error) {
+	found := []string{}
+	err := run(query{
+		relation:  "ids",
+		statement: statement,
 		check: func(fields []pgconn.FieldDescription) error {
 			if len(fields) != 1 || !slices.Contains(textTypes, fields[0].DataTypeOID) {
 				return errNoText
@@ -57,12 +52,15 @@ func (l Lookup) query(fn func(value []byte) error) query {
 			if values[0] == nil {
 				return 0, fmt.Errorf("source: %w", errNoText)
 			}
-			return len(values[0]), fn(values[0])
+			found = append(found, string(values[0]))
+			return len(values[0]), nil
 		},
+	})
+	if err != nil {
+		return nil, err
 	}
-	q.bind(l.Args)
-	return q
+	return found, nil
 }
 
-// errNoText means that a Lookup is not what it should be.
+// errNoText means that the statement of a lookup does not select strings.
 var errNoText = errors.New("a lookup returns more than one column, another type than text, or null")

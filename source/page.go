@@ -2,8 +2,9 @@ package source
 
 import (
 	"context"
-	"slices"
 	"strconv"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Page returns at most limit rows of the scan in the order of their ids: those
@@ -11,15 +12,13 @@ import (
 // serves it. Otherwise it is as Scan.
 func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int) (*Rows, error) {
 	if after != "" {
-		only := scan.Only
-		args := slices.Concat(only.Args, []string{after})
-		condition := "r.id > $" + strconv.Itoa(len(args)) + "::text"
-		if only.Where != "" {
-			condition = "(" + only.Where + ") AND " + condition
+		next := sqltext.New("r.id > {after}", sqltext.Values{"after": sqltext.Arg(after, "text")})
+		if !scan.Only.Where.IsEmpty() {
+			next = sqltext.New("({where}) AND {next}", sqltext.Values{"where": scan.Only.Where, "next": next})
 		}
-		scan.Only = Condition{Where: condition, Args: args}
+		scan.Only = sqltext.Condition{Where: next}
 	}
 	rows := newRows(ctx, scan, s.limiter)
-	rows.order = " ORDER BY r.id LIMIT " + strconv.Itoa(limit)
+	rows.suffix = sqltext.Text(" ORDER BY r.id LIMIT " + strconv.Itoa(limit))
 	return s.scan(ctx, rows)
 }

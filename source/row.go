@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -119,11 +118,6 @@ func decodeTime(value []byte) Time {
 		return Time{}
 	}
 	return Time{Micros: micros + postgresEpoch, Valid: true}
-}
-
-// formatTime writes a bound for a timestamptz parameter.
-func formatTime(t time.Time) []byte {
-	return t.UTC().AppendFormat(nil, "2006-01-02 15:04:05.999999Z07:00")
 }
 
 func columnError(table *Table, column int, reason string) error {

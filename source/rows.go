@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/time/rate"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Rows are the rows of a scan, in no particular order, as the server sends them:
@@ -23,7 +26,7 @@ type Rows struct {
 	cancel context.CancelCauseFunc
 
 	scan    Scan
-	order   string            // follows the statement
+	suffix  sqltext.Fragment // of the statement
 	ranges  <-chan PageRange // those to read
 	limiter *rate.Limiter
 
@@ -99,8 +102,8 @@ func (r *Rows) begin() bool {
 		return false
 	}
 	r.scan.Pages = pages
-	q := r.scan.query()
-	q.sql += r.order
+	q := query{relation: quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(), r.suffix)}
+	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(r.scan.Table, fields) }
 	r.cursor = q.start(r.ctx, r.conn.pg(), r.limiter)
 	return true
 }

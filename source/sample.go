@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 const (
@@ -114,13 +116,7 @@ func (r *Reader) OtherTypes(ctx context.Context, scan Scan) ([]string, error) {
 	if len(pages) == 0 {
 		return nil, nil
 	}
-	var types []string
-	err := r.Lookup(ctx, Lookup{SQL: sampleOf(pages, scan.Table.HasTypeName)}, func(value []byte) error {
-		if name := string(value); name != scan.Table.Type {
-			types = append(types, name)
-		}
-		return nil
-	})
+	types, err := r.Lookup(ctx, sqltext.Text(sampleOf(pages, scan.Table.HasTypeName)))
 	slices.Sort(types)
-	return types, err
+	return slices.DeleteFunc(types, func(name string) bool { return name == scan.Table.Type }), err
 }

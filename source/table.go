@@ -77,7 +77,7 @@ func (t Table) Quoted() string { return t.from(t.Schema, t.Name, false) }
 
 // Member is one relation of those that hold a table's rows.
 type Member struct {
-	Schema, Name  string
+	Schema, Name string
 	Bytes, Pages int64
 
 	// Whole means that the member is to be read in one go: its rows have no block

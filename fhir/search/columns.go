@@ -1,6 +1,10 @@
 package search
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
+)
 
 // compileID asks for the id, which is a column.
 func (c criterion) compileID() (predicate, error) {
@@ -11,14 +15,14 @@ func (c criterion) compileID() (predicate, error) {
 		if err != nil || missing {
 			return never, err
 		}
-		return always, nil
+		return sqltext.Text("true"), nil
 	default:
-		return nil, unsupportedModifier(c.modifier, "missing, not")
+		return predicate{}, unsupportedModifier(c.modifier, "missing, not")
 	}
 	ids := make([]string, len(c.values))
 	for i, value := range c.values {
 		if len(splitValues(value, '|')) > 1 {
-			return nil, invalid("an id has no system: %q", value)
+			return predicate{}, invalid("an id has no system: %q", value)
 		}
 		ids[i] = unescape(value)
 	}
@@ -31,9 +35,7 @@ func (c criterion) compileID() (predicate, error) {
 
 // idIsOneOf asks for rows by their primary key.
 func idIsOneOf(ids []string) predicate {
-	return func(_ string, args *arguments) string {
-		return "r.id = ANY (" + args.bind(textArray(ids), "text[]") + ")"
-	}
+	return sqltext.New("r.id = ANY ({ids})", sqltext.Values{"ids": textArray(ids)})
 }
 
 // compileLastUpdated asks for the time of the last change, which is a column.
@@ -43,26 +45,22 @@ func (c criterion) compileLastUpdated() (predicate, error) {
 	case "missing":
 		missing, err := c.isMissing()
 		if err != nil {
-			return nil, err
+			return predicate{}, err
 		}
-		return func(string, *arguments) string {
-			if missing {
-				return "r.ts IS NULL"
-			}
-			return "r.ts IS NOT NULL"
-		}, nil
+		if missing {
+			return sqltext.Text("r.ts IS NULL"), nil
+		}
+		return sqltext.Text("r.ts IS NOT NULL"), nil
 	default:
-		return nil, unsupportedModifier(c.modifier, "missing")
+		return predicate{}, unsupportedModifier(c.modifier, "missing")
 	}
 	found := make([]predicate, len(c.values))
 	for i, value := range c.values {
 		comparison, wanted, err := parseComparison(value)
 		if err != nil {
-			return nil, err
+			return predicate{}, err
 		}
-		found[i] = func(_ string, args *arguments) string {
-			return "(" + compare(momentConditions[comparison], wanted, "timestamptz", args) + ")"
-		}
+		found[i] = sqltext.New("({comparison})", sqltext.Values{"comparison": compare(momentConditions[comparison], wanted, "timestamptz")})
 	}
 	return either(found), nil
 }
@@ -70,22 +68,19 @@ func (c criterion) compileLastUpdated() (predicate, error) {
 // momentConditions are spanConditions for the moment of the last change, so that
 // an index over the column knows them.
 var momentConditions = map[string]string{
-	"eq": "r.ts >= %l AND r.ts < %h",
-	"ne": "r.ts < %l OR r.ts >= %h",
-	"gt": "r.ts >= %h",
-	"lt": "r.ts < %l",
-	"ge": "r.ts >= %l",
-	"le": "r.ts < %h",
-	"sa": "r.ts >= %h",
-	"eb": "r.ts < %l",
-	"ap": "r.ts >= %l AND r.ts < %h",
+	"eq": "r.ts >= {low} AND r.ts < {high}",
+	"ne": "r.ts < {low} OR r.ts >= {high}",
+	"gt": "r.ts >= {high}",
+	"lt": "r.ts < {low}",
+	"ge": "r.ts >= {low}",
+	"le": "r.ts < {high}",
+	"sa": "r.ts >= {high}",
+	"eb": "r.ts < {low}",
+	"ap": "r.ts >= {low} AND r.ts < {high}",
 }
 
-// always holds everywhere.
-func always(string, *arguments) string { return "true" }
-
-// textArray writes a text[] as PostgreSQL reads it.
-func textArray(values []string) string {
+// textArray returns an argument of type text[].
+func textArray(values []string) sqltext.Fragment {
 	var out strings.Builder
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	out.WriteByte('{')
@@ -98,5 +93,5 @@ func textArray(values []string) string {
 		out.WriteByte('"')
 	}
 	out.WriteByte('}')
-	return out.String()
+	return sqltext.Arg(out.String(), "text[]")
 }

@@ -1,128 +1,58 @@
 package search
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-)
+import "github.com/seed-90096f4d/sluice/sqltext"
 
-// Condition says which rows of a FHIR table are wanted. The zero value wants
-// them all.
-type Condition struct {
-	// where and lookup write their SQL and bind their arguments.
-	where  func(*arguments) string
-	lookup func(*arguments) string
-}
-
-// Clause is a condition as SQL. It calls the row r; {rows} stands for all rows
-// among which those are that are wanted, with their columns ctid, id, ts and
-// resource.
-type Clause struct {
-	// Where is a boolean expression; empty, it holds for every row.
-	Where string
-
-	// Lookup, if set, is a SELECT of the ctid of rows among {rows}: of those that
-	// Where holds for, and maybe of others. It is fast where an index over the
-	// documents serves it, and slow without.
-	Lookup string
-
-	// Args are the values of the placeholders $1, $2, … in both, as text; the SQL
-	// says of which type each is. Where has all of them, Lookup the first LookupArgs.
-	Args       []string
-	LookupArgs int
-}
-
-// SQL writes the condition, with its placeholders numbered from $1.
-func (c Condition) SQL() Clause {
-	var args arguments
-	var clause Clause
-	if c.lookup != nil {
-		clause.Lookup = c.lookup(&args)
-		clause.LookupArgs = len(args.values)
-	}
-	if c.where != nil {
-		clause.Where = c.where(&args)
-	}
-	clause.Args = args.values
-	return clause
-}
-
-// All wants the rows that every condition wants.
-func All(conditions ...Condition) Condition {
-	all := combine(conditions, " AND ")
-	for _, c := range conditions {
-		if c.lookup != nil {
-			all.lookup = c.lookup // of several, one is enough
-			break
+// All returns the condition that holds for the rows for which every condition holds.
+func All(conditions ...sqltext.Condition) sqltext.Condition {
+	wheres := make([]sqltext.Fragment, len(conditions))
+	var all sqltext.Condition
+	for i, c := range conditions {
+		wheres[i] = c.Where
+		if all.Lookup.IsEmpty() {
+			all.Lookup = c.Lookup // of several, one is enough
 		}
 	}
+	all.Where = combine(wheres, " AND ")
 	return all
 }
 
-// Any wants the rows that at least one of the filters wants; without filters,
-// every row.
-func Any(filters ...Filter) Condition {
-	conditions := make([]Condition, len(filters))
+// Any returns the condition that holds for the rows that at least one of the filters
+// selects. Without filters, it holds for every row.
+func Any(filters ...Filter) sqltext.Condition {
+	var wheres, indexed []sqltext.Fragment
 	references := false
-	for i, f := range filters {
-		if conditions[i] = f.Condition(); conditions[i].where == nil {
-			return Condition{} // one that wants every row
+	for _, f := range filters {
+		if f.where.IsEmpty() {
+			return sqltext.Condition{} // it selects every row
 		}
+		wheres, indexed = append(wheres, f.where), append(indexed, f.indexed)
 		references = references || f.references
 	}
-	found := combine(conditions, " OR ")
+	found := sqltext.Condition{Where: combine(wheres, " OR ")}
 	if references {
-		found.lookup = lookupBy(found.where)
+		found.Lookup = lookupBy(combine(indexed, " OR "))
 	}
 	return found
 }
 
-// lookupBy makes a lookup of an expression that is written for an index. It
-// contains the same arguments.
-func lookupBy(where func(*arguments) string) func(*arguments) string {
-	return func(args *arguments) string {
-		args.indexed = true
-		defer func() { args.indexed = false }()
-		return "SELECT r.ctid FROM {rows} AS r WHERE " + where(args)
-	}
+// lookupBy returns the lookup for an expression that is written for an index.
+func lookupBy(where sqltext.Fragment) sqltext.Fragment {
+	return sqltext.New("SELECT r.ctid FROM {rows} AS r WHERE {where}", sqltext.Values{"where": where})
 }
 
-// combine joins the boolean expressions of conditions that have one.
-func combine(conditions []Condition, operator string) Condition {
-	var wheres []func(*arguments) string
-	for _, c := range conditions {
-		if c.where != nil {
-			wheres = append(wheres, c.where)
+// combine joins the boolean expressions that are not empty.
+func combine(wheres []sqltext.Fragment, operator string) sqltext.Fragment {
+	var filled []sqltext.Fragment
+	for _, where := range wheres {
+		if !where.IsEmpty() {
+			filled = append(filled, where)
 		}
 	}
-	switch len(wheres) {
-	case 0:
-		return Condition{}
-	case 1:
-		return Condition{where: wheres[0]}
+	if len(filled) == 1 {
+		return filled[0]
 	}
-	return Condition{where: func(args *arguments) string {
-		parts := make([]string, len(wheres))
-		for i, where := range wheres {
-			parts[i] = "(" + where(args) + ")"
-		}
-		return strings.Join(parts, operator)
-	}}
-}
-
-// arguments collects the values of a statement's placeholders.
-type arguments struct {
-	values, types []string
-	indexed       bool // what is written is for an index
-}
-
-// bind adds a value, unless it is there already, and returns its placeholder with
-// a cast to an SQL type.
-func (a *arguments) bind(value, sqlType string) string {
-	at := slices.Index(a.values, value)
-	if at < 0 || a.types[at] != sqlType {
-		at = len(a.values)
-		a.values, a.types = append(a.values, value), append(a.types, sqlType)
+	for i, where := range filled {
+		filled[i] = sqltext.New("({where})", sqltext.Values{"where": where})
 	}
-	return "$" + strconv.Itoa(at+1) + "::" + sqlType
+	return sqltext.Join(filled, operator)
 }

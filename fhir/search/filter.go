@@ -3,20 +3,24 @@ package search
 import (
 	"strconv"
 	"strings"
+
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Filter is a FHIR search on resources of one type.
 type Filter struct {
 	resourceType string
-	condition    Condition
-	references   bool // it is about references, too
+	where        sqltext.Fragment // empty if it selects every row
+	indexed      sqltext.Fragment // where, as an index over the documents serves it
+	references   bool             // it is about references, too
 }
 
 // ResourceType returns the type of the resources that are searched.
 func (f Filter) ResourceType() string { return f.resourceType }
 
-// Condition returns what the filter asks of a row.
-func (f Filter) Condition() Condition { return f.condition }
+// Condition returns the condition that the filter is.
+func (f Filter) Condition() sqltext.Condition { return Any(f) }
 
 // maxValues is how many values a filter may have: PostgreSQL takes 65535
 // arguments in a statement, and a value needs up to four.
@@ -29,7 +33,7 @@ const maxValues = 10_000
 // parameter must hold; of the values of one, separated by commas, any. An empty query
 // wants every resource. An error is an *Error.
 func Parse(resourceType, query string) (Filter, error) {
-	var wheres []Condition
+	var wheres, indexed []sqltext.Fragment
 	values, references := 0, false
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
@@ -48,14 +52,16 @@ func Parse(resourceType, query string) (Filter, error) {
 		if err != nil {
 			return Filter{}, named(name, err)
 		}
-		wheres = append(wheres, Condition{where: func(args *arguments) string { return where("r.resource", args) }})
-		references = references || c.isReference()
+		wheres = append(wheres, rootAt(where, "r.resource"))
+		if c.isReference() {
+			references, c.indexed = true, true
+			if where, err = c.compile(); err != nil {
+				return Filter{}, named(name, err)
+			}
+		}
+		indexed = append(indexed, rootAt(where, "r.resource"))
 	}
-	condition := All(wheres...)
-	if references {
-		condition.lookup = lookupBy(condition.where)
-	}
-	return Filter{resourceType, condition, references}, nil
+	return Filter{resourceType, combine(wheres, " AND "), combine(indexed, " AND "), references}, nil
 }
 
 // decode splits a pair of a query at the equals sign and undoes its encoding.
@@ -98,3 +104,15 @@ func Encode(name, value string) string {
 }
 
 var escapeQuery = strings.NewReplacer("%", "%25", "&", "%26", "=", "%3D")
+
+// Supported returns the parameters that Parse accepts for a resource type,
+// sorted by name: those of the type itself and those of every resource.
+func Supported(resourceType string) []params.Parameter {
+	var all []params.Parameter
+	for _, p := range params.R4().Parameters(resourceType) {
+		if p.Unsupported == "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}

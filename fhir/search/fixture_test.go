@@ -18,6 +18,7 @@ import (
 	"github.com/seed-90096f4d/sluice/load"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // A document is a FHIR resource as encoding/json reads it.
@@ -147,15 +148,15 @@ func sampled(t testing.TB, name string) string {
 
 // ids returns the ids of the rows of a type that meet a condition, sorted, by
 // the ways an export reads them.
-func (s store) ids(t testing.TB, resourceType string, condition search.Condition) []string {
+func (s store) ids(t testing.TB, resourceType string, condition sqltext.Condition) []string {
 	t.Helper()
 
 	table := s.tables[resourceType]
-	scan := source.Scan{Table: table, Only: source.Condition(condition.SQL())}
+	scan := source.Scan{Table: table, Only: condition}
 	ids := s.scan(t, scan)
-	if scan.Only.Lookup != "" {
+	if !scan.Only.Lookup.IsEmpty() {
 		scan.Pages = source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
-		require.Equal(t, ids, s.scan(t, scan), scan.Only.Lookup)
+		require.Equal(t, ids, s.scan(t, scan), "by the lookup")
 	}
 	return ids
 }
@@ -176,14 +177,10 @@ func (s store) scan(t testing.TB, scan source.Scan) []string {
 }
 
 // lookup returns what a query returns, sorted.
-func (s store) lookup(t testing.TB, query search.Query) []string {
+func (s store) lookup(t testing.TB, query sqltext.Fragment) []string {
 	t.Helper()
 
-	ids := []string{}
-	err := s.source.Lookup(t.Context(), source.Lookup(query), func(id []byte) error {
-		ids = append(ids, string(id))
-		return nil
-	})
+	ids, err := s.source.Lookup(t.Context(), query)
 	require.NoError(t, err)
 	slices.Sort(ids)
 	return ids
@@ -196,9 +193,9 @@ func (s store) search(t testing.TB, resourceType, query string) []string {
 	filter, err := search.Parse(resourceType, query)
 	require.NoError(t, err, "%s?%s", resourceType, query)
 	table := s.tables[resourceType]
-	scan := source.Scan{Table: table, Only: source.Condition(filter.Condition().SQL())}
+	scan := source.Scan{Table: table, Only: filter.Condition()}
 	ids := s.scan(t, scan)
-	if scan.Only.Lookup != "" {
+	if !scan.Only.Lookup.IsEmpty() {
 		scan.Pages = source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), query)
 	}

@@ -149,9 +149,9 @@ func TestFormsOfReferences(t *testing.T) {
 		} {
 			filter, err := search.Parse("Observation", query)
 			require.NoError(t, err)
-			scan := source.Scan{Table: s.tables["Observation"], Only: source.Condition(filter.Condition().SQL())}
+			scan := source.Scan{Table: s.tables["Observation"], Only: filter.Condition()}
 			check(query, want, s.scan(t, scan))
-			if scan.Only.Lookup == "" {
+			if scan.Only.Lookup.IsEmpty() {
 				continue
 			}
 			scan.Pages = source.PageRange{Schema: scan.Table.Schema, Name: scan.Table.Name, ByLookup: true}
@@ -196,7 +196,7 @@ func TestGroupOfForms(t *testing.T) {
 	require.Equal(t, want, s.lookup(t, s.group("groups").Patients(0)))
 }
 
-// TestReferencesInOddPlaces holds that a list in the place of a reference, and the
+// TestReferencesInOddPlaces holds that a list in the element of a reference, and the
 // FHIR name of a choice element, are read as they are converted.
 func TestReferencesInOddPlaces(t *testing.T) {
 	t.Parallel()

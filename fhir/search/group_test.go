@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 var noon = time.Date(2024, 6, 15, 12, 0, 0, 0, time.UTC)
@@ -61,7 +62,7 @@ func TestGroup(t *testing.T) {
 	require.Empty(t, s.ids(t, "Organization", members(s.group("outer")).Compartment("Organization")))
 	require.Empty(t, s.ids(t, "Observation", members(s.group("nobody")).Compartment("Observation")))
 
-	require.Equal(t, []string{"closed", "x"}, s.lookup(t, s.group("outer").Strangers([]string{"x", "inner", "closed"})))
+	require.Equal(t, []string{"closed", "x"}, s.lookup(t, s.group("outer").NotMembers([]string{"x", "inner", "closed"})))
 	require.Equal(t, []string{"x"}, s.lookup(t, search.Unknown(s.tables["Patient"].Quoted(), []string{"x", "inner", "closed"})))
 	require.Empty(t, s.lookup(t, search.Unknown(s.tables["Patient"].Quoted(), nil)))
 
@@ -84,8 +85,7 @@ func TestGroupAlone(t *testing.T) {
 		`{"resourceType":"Group","id":"small","member":[{"entity":{"reference":"Patient/p"}}]}`,
 		`{"resourceType":"Group","id":"large","member":[`+strings.TrimSuffix(members, ",")+`]}`,
 	)
-	q := s.group("small").Patients(100)
-	plan := strings.Join(s.lookup(t, search.Query{SQL: "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + q.SQL, Args: q.Args}), "\n")
+	plan := strings.Join(s.lookup(t, sqltext.Concat(sqltext.Text("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "), s.group("small").Patients(100))), "\n")
 	require.Contains(t, plan, "rows=1 ")
 	require.NotRegexp(t, `rows=[0-9]{3,}`, plan, "the members of another Group are read")
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // A number is a decimal as it was written: digits times ten to the exponent.
@@ -102,15 +102,15 @@ func (i interval) condition(valueType, member string) string {
 }
 
 // numberValue compiles one value of a number parameter.
-func numberValue(place fhir.Place, modifier, text string) (predicate, error) {
+func numberValue(element params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" {
-		return nil, unsupportedModifier(modifier, "missing")
+		return predicate{}, unsupportedModifier(modifier, "missing")
 	}
 	comparison, rest := prefixed(text)
 	n, err := parseNumber(rest)
 	if err != nil {
-		return nil, err
+		return predicate{}, err
 	}
 	wanted := n.bounds(comparison)
-	return matches(place.Path, wanted.condition(place.Type, "@"), wanted.values), nil
+	return matches(element.Path, wanted.condition(element.Type, "@"), wanted.values), nil
 }

@@ -6,16 +6,22 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// A predicate writes a boolean expression on the jsonb document root.
-type predicate func(root string, args *arguments) string
+// A predicate is a boolean expression on the jsonb document {root}.
+type predicate = sqltext.Fragment
+
+// rootAt fills the hole {root} with an expression of type jsonb.
+func rootAt(f sqltext.Fragment, expression string) sqltext.Fragment {
+	return f.Fill(sqltext.Values{"root": sqltext.Text(expression)})
+}
 
 // jsonPath writes a path as SQL/JSON has it, in the lax mode, in which what is
 // missing or of another type is passed by. Names and values in it come from the
 // tables of package fhir. Which resources references lead to is not asked.
-func jsonPath(path fhir.Path) string {
+func jsonPath(path params.Path) string {
 	var text strings.Builder
 	text.WriteByte('$')
 	for _, step := range path {
@@ -32,26 +38,23 @@ func jsonPath(path fhir.Path) string {
 
 // below returns the path that goes on from another by members that do not
 // repeat, or by one that does if its name ends in an asterisk.
-func below(path fhir.Path, names ...string) fhir.Path {
+func below(path params.Path, names ...string) params.Path {
 	longer := slices.Clone(path)
 	for _, name := range names {
 		name, many := strings.CutSuffix(name, "*")
-		longer = append(longer, fhir.Step{Name: name, Many: many})
+		longer = append(longer, params.Step{Name: name, Many: many})
 	}
 	return longer
 }
 
 // contains asks whether a document has the value at the path. An index over the
 // document (GIN) knows that.
-func contains(path fhir.Path, value any) predicate {
-	document := asJSON(nest(path, value))
-	return func(root string, args *arguments) string {
-		return root + " @> " + args.bind(document, "jsonb")
-	}
+func contains(path params.Path, value any) predicate {
+	return sqltext.New("{root} @> {document}", sqltext.Values{"document": sqltext.Arg(asJSON(nest(path, value)), "jsonb")})
 }
 
 // nest puts a value where the path leads, and what the path asks for beside it.
-func nest(path fhir.Path, value any) any {
+func nest(path params.Path, value any) any {
 	if len(path) == 0 {
 		return value
 	}
@@ -68,29 +71,32 @@ func nest(path fhir.Path, value any) any {
 
 // matches asks whether something at the path meets a condition of SQL/JSON, in
 // which @ is the thing and $name one of the values.
-func matches(path fhir.Path, condition string, values map[string]any) predicate {
-	query := jsonPath(path) + " ? (" + condition + ")"
+func matches(path params.Path, condition string, values map[string]any) predicate {
+	query := sqltext.Text(jsonPath(path) + " ? (" + condition + ")")
 	if len(values) == 0 {
-		return func(root string, _ *arguments) string { return "jsonb_path_exists(" + root + ", '" + query + "')" }
+		return sqltext.New("jsonb_path_exists({root}, '{query}')", sqltext.Values{"query": query})
 	}
-	variables := asJSON(values)
-	return func(root string, args *arguments) string {
-		return "jsonb_path_exists(" + root + ", '" + query + "', " + args.bind(variables, "jsonb") + ")"
-	}
+	return sqltext.New("jsonb_path_exists({root}, '{query}', {variables})", sqltext.Values{
+		"query":     query,
+		"variables": sqltext.Arg(asJSON(values), "jsonb"),
+	})
 }
 
 // exists asks whether anything is at the path.
-func exists(path fhir.Path) predicate {
+func exists(path params.Path) predicate {
 	return matches(path, "@ != null", nil)
 }
 
-// texts writes a SELECT of the strings at the paths, as column v.
-func texts(root string, paths []fhir.Path) string {
-	selects := make([]string, len(paths))
+// textsSQL selects the strings at a path of {root}, as column v.
+const textsSQL = `SELECT jsonb_path_query({root}, '{path} ? (@.type() == "string")') #>> '{}' AS v`
+
+// texts returns a SELECT of the strings at the paths of {root}, as column v.
+func texts(paths []params.Path) sqltext.Fragment {
+	selects := make([]sqltext.Fragment, len(paths))
 	for i, path := range paths {
-		selects[i] = "SELECT jsonb_path_query(" + root + ", '" + jsonPath(path) + ` ? (@.type() == "string")') #>> '{}' AS v`
+		selects[i] = sqltext.New(textsSQL, sqltext.Values{"path": sqltext.Text(jsonPath(path))})
 	}
-	return strings.Join(selects, " UNION ALL ")
+	return sqltext.Join(selects, " UNION ALL ")
 }
 
 // either holds where one of the predicates does.
@@ -103,18 +109,12 @@ func join(all []predicate, operator string) predicate {
 	if len(all) == 1 {
 		return all[0]
 	}
-	return func(root string, args *arguments) string {
-		parts := make([]string, len(all))
-		for i, p := range all {
-			parts[i] = p(root, args)
-		}
-		return "(" + strings.Join(parts, operator) + ")"
-	}
+	return sqltext.New("({all})", sqltext.Values{"all": sqltext.Join(all, operator)})
 }
 
 // not holds where the predicate does not.
 func not(p predicate) predicate {
-	return func(root string, args *arguments) string { return "(" + p(root, args) + ") IS NOT TRUE" }
+	return sqltext.New("({predicate}) IS NOT TRUE", sqltext.Values{"predicate": p})
 }
 
 // asJSON writes a value of strings, numbers, maps and lists.

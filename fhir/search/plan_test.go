@@ -11,6 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // manySQL fills tables with 100,000 observations of half as many patients, and a
@@ -59,15 +60,12 @@ func newMany(t *testing.T) many {
 
 // explain runs a statement with {rows} of a table in it, and returns how that
 // was done.
-func (m many) explain(t *testing.T, sql, table string, values []string) string {
+func (m many) explain(t *testing.T, statement sqltext.Fragment, table string) string {
 	t.Helper()
 
-	args := make([][]byte, len(values))
-	for i, value := range values {
-		args[i] = []byte(value)
-	}
-	sql = strings.ReplaceAll("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "+sql, "{rows}", "(SELECT ctid, * FROM "+table+")")
-	result := m.conn.PgConn().ExecParams(t.Context(), sql, args, nil, nil, nil).Read()
+	rows := sqltext.Text("(SELECT ctid, * FROM " + table + ")")
+	sql, args := statement.Fill(sqltext.Values{sqltext.Rows: rows}).Statement()
+	result := m.conn.PgConn().ExecParams(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "+sql, args, nil, nil, nil).Read()
 	require.NoError(t, result.Err)
 	var plan strings.Builder
 	for _, row := range result.Rows {
@@ -77,11 +75,10 @@ func (m many) explain(t *testing.T, sql, table string, values []string) string {
 	return plan.String()
 }
 
-func (m many) explainWhere(t *testing.T, table string, condition search.Condition) string {
+func (m many) explainWhere(t *testing.T, table string, condition sqltext.Condition) string {
 	t.Helper()
 
-	clause := condition.SQL()
-	return m.explain(t, "SELECT r.id FROM "+table+" AS r WHERE "+clause.Where, table, clause.Args)
+	return m.explain(t, sqltext.Concat(sqltext.Text("SELECT r.id FROM "+table+" AS r WHERE "), condition.Where), table)
 }
 
 // The members of a Group are worked out once, as a set, and each row is looked up
@@ -114,18 +111,18 @@ func TestFewPatientsByIndex(t *testing.T) {
 		for i := range ids {
 			ids[i] = fmt.Sprintf("p%d", i+1)
 		}
-		clause := search.Patients{IDs: ids}.Compartment("Observation").SQL()
-		require.Len(t, m.ids(t, "Observation", search.Patients{IDs: ids}.Compartment("Observation")), 2*count)
-		plan := m.explain(t, clause.Lookup, "observation", clause.Args[:clause.LookupArgs])
+		condition := search.Patients{IDs: ids}.Compartment("Observation")
+		require.Len(t, m.ids(t, "Observation", condition), 2*count)
+		plan := m.explain(t, condition.Lookup, "observation")
 		require.Contains(t, plan, "Bitmap Index Scan on observation_resource_idx", plan)
 		require.NotContains(t, plan, "Seq Scan", plan)
 	}
 	for _, query := range []string{"subject=Patient/p1,Patient/p2", "subject=p1,p2", "patient=p1,p2"} {
 		filter, err := search.Parse("Observation", query)
 		require.NoError(t, err)
-		clause := filter.Condition().SQL()
-		require.Equal(t, []string{"o2", "o3", "o4", "o5"}, m.ids(t, "Observation", filter.Condition()))
-		plan := m.explain(t, clause.Lookup, "observation", clause.Args[:clause.LookupArgs])
+		condition := filter.Condition()
+		require.Equal(t, []string{"o2", "o3", "o4", "o5"}, m.ids(t, "Observation", condition))
+		plan := m.explain(t, condition.Lookup, "observation")
 		require.Contains(t, plan, "Bitmap Index Scan on observation_resource_idx", plan)
 		require.NotContains(t, plan, "Seq Scan", plan)
 	}

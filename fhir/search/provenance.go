@@ -1,8 +1,9 @@
 package search
 
 import (
-	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Target is a table of resources that Provenance can be about.
@@ -14,7 +15,7 @@ type Target struct {
 	Table string
 
 	// Only says which of them count.
-	Only Condition
+	Only sqltext.Condition
 }
 
 // Provenance says about which resources Provenance is wanted.
@@ -34,106 +35,121 @@ type Provenance struct {
 	Latest string
 }
 
-// Changed wants the rows that were last changed after a time and before another,
-// where these are set.
-func Changed(after, before time.Time) Condition {
-	return combine([]Condition{changed(">", after), changed("<", before)}, " AND ")
+// Changed returns the condition that holds for the rows that were last changed after a
+// time and before another, where these are set.
+func Changed(after, before time.Time) sqltext.Condition {
+	return sqltext.Condition{Where: combine([]sqltext.Fragment{changed("r.ts > {at}", after), changed("r.ts < {at}", before)}, " AND ")}
 }
 
-func changed(operator string, at time.Time) Condition {
+func changed(template string, at time.Time) sqltext.Fragment {
 	if at.IsZero() {
-		return Condition{}
+		return sqltext.Fragment{}
 	}
-	return Condition{where: func(args *arguments) string {
-		return "r.ts " + operator + " " + args.bind(postgres(at.UTC()), "timestamptz")
-	}}
+	return sqltext.New(template, sqltext.Values{"at": sqltext.Arg(postgres(at.UTC()), "timestamptz")})
 }
 
 const (
-	// targetsSQL are the targets of the Provenance %p: what a reference, or one to
+	// targetsSQL are the targets of the Provenance {table}: what a reference, or one to
 	// a version, leads to. Few have more than one, of a hundred that the planner
 	// expects; a condition that always holds, and that it believes in one case of
 	// 200, corrects that.
-	targetsSQL = `SELECT p.id AS provenance, p.resource, p.ts, target.found[1] AS type, target.found[2] AS id FROM %p AS p
+	targetsSQL = `SELECT p.id AS provenance, p.resource, p.ts, target.found[1] AS type, target.found[2] AS id FROM {table} AS p
 CROSS JOIN LATERAL jsonb_array_elements(jsonb_path_query_array(p.resource, '$."target"[*]')) AS reference (v)
-CROSS JOIN LATERAL (SELECT %r AS found OFFSET 0) AS target
+CROSS JOIN LATERAL (SELECT {target} AS found OFFSET 0) AS target
 WHERE length(target.found[1]) BETWEEN 0 AND 2147483647`
 
 	// latestSQL are the targets, each with the Provenance that was recorded last:
 	// times of different zones are compared as times.
-	latestSQL = `SELECT DISTINCT ON (t.type, t.id) t.provenance, t.type, t.id FROM (%t) AS t
-ORDER BY t.type, t.id, %m DESC NULLS LAST, t.ts DESC NULLS LAST, t.provenance`
+	latestSQL = `SELECT DISTINCT ON (t.type, t.id) t.provenance, t.type, t.id FROM ({targets}) AS t
+ORDER BY t.type, t.id, {recorded} DESC NULLS LAST, t.ts DESC NULLS LAST, t.provenance`
+
+	wantedSQL = `WITH target AS MATERIALIZED ({targets}) SELECT {columns} FROM ({found} OFFSET 0) AS found`
+
+	// referredSQL are the patients that targets are, whether they exist or not.
+	referredSQL = `SELECT target.provenance, target.id AS patient FROM target WHERE target.type = 'Patient'`
+
+	// foundSQL are the Provenance about the resources of a table.
+	foundSQL = `SELECT target.provenance, {patient} AS patient FROM target JOIN {table} AS r ON r.id = target.id{references} WHERE target.type = '{type}'`
 )
 
-// Condition wants the rows of Provenance.
-func (p Provenance) Condition() Condition {
-	return Condition{where: func(args *arguments) string {
-		wanted := p.wanted("found.provenance", args)
-		if wanted == "" {
-			return "false"
-		}
-		return isIn("r.id", wanted)
-	}}
+// Condition returns the condition on the rows of Provenance.
+func (p Provenance) Condition() sqltext.Condition {
+	wanted := p.wanted("found.provenance")
+	if wanted.IsEmpty() {
+		return sqltext.Condition{Where: never}
+	}
+	return sqltext.Condition{Where: isIn(sqltext.Text("r.id"), wanted)}
 }
 
-// Keys returns the ids of the Provenance among {rows}, as in a Clause, in the
-// column id, and in the column key the ids of the patients, who must be set, in
-// whose compartments the resources are. A pair can come more than once.
-func (p Provenance) Keys() Query {
-	return write(func(args *arguments) string {
-		wanted := p.wanted("found.provenance AS id, found.patient AS key", args)
-		if wanted == "" {
-			return "SELECT NULL::text AS id, NULL::text AS key WHERE false"
-		}
-		return wanted
-	})
-}
-
-// wanted writes a SELECT of columns of what is found and wanted; empty if nothing
-// can be. The targets are taken as a set, and those of each type looked up in its
-// table together, by its primary key.
-func (p Provenance) wanted(columns string, args *arguments) string {
-	targets := "SELECT t.provenance, t.type, t.id FROM (" + targetsOf("{rows}") + ") AS t"
-	if p.Latest != "" {
-		targets = strings.NewReplacer(
-			"%t", targetsOf(p.Latest), "%m", moment("(t.resource ->> 'recorded')"),
-		).Replace(latestSQL)
-	}
-	found := p.found(args)
-	if len(found) == 0 {
-		return ""
-	}
-	wanted := "WITH target AS MATERIALIZED (" + targets + ") SELECT " + columns + " FROM (" + strings.Join(found, " UNION ALL ") + " OFFSET 0) AS found"
-	if p.Whose != nil {
-		wanted += " WHERE " + p.Whose.among("found.patient", args)
+// Keys returns a SELECT of the ids of the Provenance among {rows}, as in a
+// sqltext.Condition, in the column id, and in the column key of the ids of the patients
+// in whose compartments the resources are; Whose must be set. A pair can come more than
+// once.
+func (p Provenance) Keys() sqltext.Fragment {
+	wanted := p.wanted("found.provenance AS id, found.patient AS key")
+	if wanted.IsEmpty() {
+		return sqltext.Text("SELECT NULL::text AS id, NULL::text AS key WHERE false")
 	}
 	return wanted
 }
 
-// targetsOf writes the targets of the Provenance in a table.
-func targetsOf(table string) string {
-	return strings.NewReplacer("%p", table, "%r", target("reference.v")).Replace(targetsSQL)
+// wanted returns a SELECT of columns of what is found; empty if nothing can be. The
+// targets are taken as a set, and those of each type looked up in its table together,
+// by its primary key.
+func (p Provenance) wanted(columns string) sqltext.Fragment {
+	found := p.found()
+	if len(found) == 0 {
+		return sqltext.Fragment{}
+	}
+	targets := sqltext.New("SELECT t.provenance, t.type, t.id FROM ({targets}) AS t", sqltext.Values{
+		"targets": targetsOf(sqltext.New("{rows}", nil)),
+	})
+	if p.Latest != "" {
+		targets = sqltext.New(latestSQL, sqltext.Values{
+			"targets":  targetsOf(sqltext.Text(p.Latest)),
+			"recorded": moment("(t.resource ->> 'recorded')"),
+		})
+	}
+	wanted := sqltext.New(wantedSQL, sqltext.Values{
+		"targets": targets,
+		"columns": sqltext.Text(columns),
+		"found":   sqltext.Join(found, " UNION ALL "),
+	})
+	if p.Whose != nil {
+		wanted = sqltext.Join([]sqltext.Fragment{wanted, p.Whose.contain(sqltext.Text("found.patient"))}, " WHERE ")
+	}
+	return wanted
 }
 
-// found writes a SELECT for each table: the Provenance about its resources, and
-// the ids of the patients in whose compartments these are.
-func (p Provenance) found(args *arguments) []string {
-	var found []string
+// targetsOf returns the targets of the Provenance in a table.
+func targetsOf(table sqltext.Fragment) sqltext.Fragment {
+	return sqltext.New(targetsSQL, sqltext.Values{"table": table, "target": target("reference.v")})
+}
+
+// found returns a SELECT for each table: the Provenance about its resources, and the
+// ids of the patients in whose compartments these are.
+func (p Provenance) found() []sqltext.Fragment {
+	var found []sqltext.Fragment
 	if p.Referred {
-		found = append(found, "SELECT target.provenance, target.id AS patient FROM target WHERE target.type = 'Patient'")
+		found = append(found, sqltext.Text(referredSQL))
 	}
 	for _, t := range p.Targets {
-		patient, references := "NULL::text", ""
+		values := sqltext.Values{
+			"patient":    sqltext.Text("NULL::text"),
+			"table":      sqltext.Text(t.Table),
+			"references": sqltext.Fragment{},
+			"type":       sqltext.Text(t.Type),
+		}
 		if p.Whose != nil {
 			if !InCompartment(t.Type) {
 				continue
 			}
-			patient, references = patientSQL, " CROSS JOIN LATERAL "+referencesSQL(t.Type, "r")
+			values["patient"] = patientSQL
+			values["references"] = sqltext.Concat(sqltext.Text(" CROSS JOIN LATERAL "), patientReferences(t.Type, "r"))
 		}
-		one := "SELECT target.provenance, " + patient + " AS patient FROM target JOIN " + t.Table + " AS r ON r.id = target.id" +
-			references + " WHERE target.type = '" + t.Type + "'"
-		if t.Only.where != nil {
-			one += " AND (" + t.Only.where(args) + ")"
+		one := sqltext.New(foundSQL, values)
+		if !t.Only.Where.IsEmpty() {
+			one = sqltext.New("{one} AND ({only})", sqltext.Values{"one": one, "only": t.Only.Where})
 		}
 		found = append(found, one)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // trailsOf writes a file of Provenance about the resources of other files: about
@@ -182,7 +183,7 @@ func TestProvenanceOfSome(t *testing.T) {
 	)
 	final, err := search.Parse("Observation", "status=final")
 	require.NoError(t, err)
-	of := func(conditions ...search.Condition) []string {
+	of := func(conditions ...sqltext.Condition) []string {
 		return s.ids(t, "Provenance", search.Provenance{Targets: []search.Target{{
 			Type: "Observation", Table: s.tables["Observation"].Quoted(), Only: search.All(conditions...),
 		}}}.Condition())

@@ -2,65 +2,93 @@ package search
 
 import (
 	"cmp"
-	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // A wantedReference is one value of a reference parameter: references of which an SQL
 // expression, for the reference v, is a text.
 type wantedReference struct {
-	expression, text string
+	form referenceForm
+	text string
 
 	// resourceTypes are those that the resource can be of, whose id is the text; there
 	// are none if it can be of any, or the text is not an id.
 	resourceTypes []string
 }
 
-// references compiles the values of a reference parameter for a place: of each, Type/id,
+// referenceForm is what a text is compared with.
+type referenceForm int
+
+const (
+	literalForm referenceForm = iota // the whole reference
+	typeForm                         // the id of a resource of one type
+	typesForm                        // the id of a resource of one of the types, or of any
+)
+
+// isComparedLike reports whether the texts of both are compared with the same expression.
+func (w wantedReference) isComparedLike(other wantedReference) bool {
+	return w.form == other.form && slices.Equal(w.resourceTypes, other.resourceTypes)
+}
+
+func (w wantedReference) expression() sqltext.Fragment {
+	switch w.form {
+	case typeForm:
+		return targetOfType("reference.v", w.resourceTypes[0])
+	case typesForm:
+		return targetOfTypes("reference.v", w.resourceTypes)
+	}
+	return literal("reference.v")
+}
+
+// references compiles the values of a reference parameter for a element: of each, Type/id,
 // a version of that, an id alone, or an absolute URL. A modifier is the type of the
-// resource, or identifier.
-func references(place fhir.Place, modifier string, values []string) (predicate, error) {
-	if modifier == "identifier" || place.Type != "Reference" {
-		return eachReference(place, modifier, values)
+// resource, or identifier. With indexed, the predicate is for an index.
+func references(element params.Element, modifier string, values []string, indexed bool) (predicate, error) {
+	if modifier == "identifier" || element.Type != "Reference" {
+		return eachReference(element, modifier, values)
 	}
 	if modifier != "" && !fhir.R4().IsResourceType(modifier) {
-		return nil, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
+		return predicate{}, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
 	}
 	var wanted []wantedReference
 	for _, value := range values {
-		one, ok, err := parseReference(place, modifier, unescape(value))
+		one, ok, err := parseReference(element, modifier, unescape(value))
 		if err != nil {
-			return nil, err
+			return predicate{}, err
 		}
 		if ok {
 			wanted = append(wanted, one)
 		}
 	}
-	return referencesTo(place.Path, wanted), nil
+	return referencesTo(element.Path, wanted, indexed), nil
 }
 
 // eachReference compiles values that are compared one by one: identifiers of logical
 // references, and canonical URLs.
-func eachReference(place fhir.Place, modifier string, values []string) (predicate, error) {
+func eachReference(element params.Element, modifier string, values []string) (predicate, error) {
 	var found []predicate
 	for _, value := range values {
 		switch {
-		case modifier == "identifier" && place.Type == "Reference":
+		case modifier == "identifier" && element.Type == "Reference":
 			t, err := parseToken(value)
 			if err != nil {
-				return nil, err
+				return predicate{}, err
 			}
-			found = append(found, identifierPredicate(place.Path, t))
+			found = append(found, identifierPredicate(element.Path, t))
 		case modifier == "identifier":
-			return nil, unsupported("a canonical URL has no identifier")
+			return predicate{}, unsupported("a canonical URL has no identifier")
 		case modifier != "" && !fhir.R4().IsResourceType(modifier):
-			return nil, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
+			return predicate{}, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
 		case modifier != "":
-			return nil, unsupported("a canonical URL does not say of what type it is")
+			return predicate{}, unsupported("a canonical URL does not say of what type it is")
 		default:
-			found = append(found, canonical(place.Path, unescape(value)))
+			found = append(found, canonical(element.Path, unescape(value)))
 		}
 	}
 	return either(found), nil
@@ -68,33 +96,37 @@ func eachReference(place fhir.Place, modifier string, values []string) (predicat
 
 // identifierPredicate finds a logical reference: by an identifier, and where the
 // parameter is for one type of resource, by what the reference says of its type.
-func identifierPredicate(path fhir.Path, t token) predicate {
-	identifier := fhir.Path{{Name: "identifier"}}
+func identifierPredicate(path params.Path, t token) predicate {
+	identifier := params.Path{{Name: "identifier"}}
 	resourceType := path[len(path)-1].Target
 	if resourceType == "" {
 		return coded(below(path, "identifier"), t, "value")
 	}
-	return func(root string, args *arguments) string {
-		return "EXISTS (SELECT FROM " + referencesAt(root, []fhir.Path{path}) + " WHERE " + coded(identifier, t, "value")("reference.v", args) +
-			" AND (" + targetOfType("reference.v", resourceType) + " IS NOT NULL" +
-			" OR '" + resourceType + "' IN (reference.v ->> 'type', reference.v ->> 'resourceType')))"
-	}
+	return sqltext.New(identifierSQL, sqltext.Values{
+		"references": referencesAt(path),
+		"identifier": rootAt(coded(identifier, t, "value"), "reference.v"),
+		"target":     targetOfType("reference.v", resourceType),
+		"type":       sqltext.Text(resourceType),
+	})
 }
 
-// parseReference reads one value. ok is false if no reference at the place can be it.
-func parseReference(place fhir.Place, resourceType, text string) (wanted wantedReference, ok bool, err error) {
+const identifierSQL = `EXISTS (SELECT FROM {references} WHERE {identifier}
+	AND ({target} IS NOT NULL OR '{type}' IN (reference.v ->> 'type', reference.v ->> 'resourceType')))`
+
+// parseReference reads one value. ok is false if no reference at the element can be it.
+func parseReference(element params.Element, resourceType, text string) (wanted wantedReference, ok bool, err error) {
 	if strings.Contains(text, ":") {
 		if resourceType != "" {
 			return wanted, false, invalid("a URL does not go with a type: %q", text)
 		}
-		return wantedReference{literal("reference.v"), text, nil}, true, nil
+		return wantedReference{literalForm, text, nil}, true, nil
 	}
 	kind, id, typed := strings.Cut(text, "/")
 	if !typed {
 		kind, id = resourceType, text
 	}
 	id, version, versioned := strings.Cut(id, "/_history/")
-	only := place.Path[len(place.Path)-1].Target
+	only := element.Path[len(element.Path)-1].Target
 	switch {
 	case id == "" || strings.ContainsAny(id, "/#?") || versioned && (!typed || version == "" || strings.ContainsAny(version, "/#?")):
 		return wanted, false, invalid("%q is neither Type/id, nor an id, nor a URL", text)
@@ -105,34 +137,40 @@ func parseReference(place fhir.Place, resourceType, text string) (wanted wantedR
 	case kind != "" && only != "" && only != kind:
 		return wanted, false, nil
 	case versioned:
-		return wantedReference{literal("reference.v"), text, nil}, true, nil
+		return wantedReference{literalForm, text, nil}, true, nil
 	case kind == "" && only == "":
-		return wantedReference{targetOfTypes("reference.v", place.Targets), id, place.Targets}, true, nil
+		return wantedReference{typesForm, id, element.Targets}, true, nil
 	}
 	kind = cmp.Or(kind, only)
-	return wantedReference{targetOfType("reference.v", kind), id, []string{kind}}, true, nil
+	return wantedReference{typeForm, id, []string{kind}}, true, nil
 }
 
 // referencesTo finds references at the path that are one of those wanted. The texts
-// that one expression is compared with are one argument.
-func referencesTo(path fhir.Path, wanted []wantedReference) predicate {
-	var expressions []wantedReference
-	texts := make(map[string][]string)
-	for _, one := range wanted {
-		if texts[one.expression] == nil {
-			expressions = append(expressions, one)
-		}
-		texts[one.expression] = append(texts[one.expression], one.text)
-	}
+// that one expression is compared with are one argument. For an index, other documents
+// are found, too.
+func referencesTo(path params.Path, wanted []wantedReference, indexed bool) predicate {
 	var found []predicate
-	for _, one := range expressions {
-		found = append(found, func(root string, args *arguments) string {
-			list := args.bind(textArray(texts[one.expression]), "text[]")
-			if args.indexed && len(one.resourceTypes) > 0 {
-				return referencesByIndex(root, path, one.resourceTypes, list, len(texts[one.expression]))
+	for len(wanted) > 0 {
+		first := wanted[0]
+		var texts []string
+		var others []wantedReference
+		for _, w := range wanted {
+			if w.isComparedLike(first) {
+				texts = append(texts, w.text)
+			} else {
+				others = append(others, w)
 			}
-			return "EXISTS (SELECT FROM " + referencesAt(root, []fhir.Path{path}) + " WHERE " + one.expression + " = ANY (" + list + "))"
-		})
+		}
+		wanted = others
+		if indexed && len(first.resourceTypes) > 0 {
+			found = append(found, referencesByIndex(path, first.resourceTypes, texts))
+			continue
+		}
+		found = append(found, sqltext.New("EXISTS (SELECT FROM {references} WHERE {expression} = ANY ({texts}))", sqltext.Values{
+			"references": referencesAt(path),
+			"expression": first.expression(),
+			"texts":      textArray(texts),
+		}))
 	}
 	if len(found) == 0 {
 		return never
@@ -141,32 +179,34 @@ func referencesTo(path fhir.Path, wanted []wantedReference) predicate {
 }
 
 // referencesByIndex finds what referencesTo does, and some other documents, for the
-// resources of some types whose ids are in a list.
-func referencesByIndex(root string, path fhir.Path, resourceTypes []string, list string, count int) string {
-	found := []string{mayNameVersion(root)}
-	for i := range count {
+// resources of some types with these ids.
+func referencesByIndex(path params.Path, resourceTypes, ids []string) predicate {
+	list := textArray(ids)
+	found := []predicate{mayNameVersion}
+	for i := range ids {
+		id := sqltext.New("({list})[{i}]", sqltext.Values{"list": list, "i": sqltext.Text(strconv.Itoa(i + 1))})
 		for _, resourceType := range resourceTypes {
-			found = append(found, mayLeadTo(root, []fhir.Path{path}, resourceType, fmt.Sprintf("(%s)[%d]", list, i+1)))
+			found = append(found, mayLeadTo([]params.Path{path}, resourceType, id))
 		}
 	}
-	return "(" + strings.Join(found, " OR ") + ")"
+	return either(found)
 }
 
 // refersTo finds references to any resource of the type that the path is for.
-func refersTo(path fhir.Path) predicate {
-	return func(root string, _ *arguments) string {
-		return "EXISTS (SELECT FROM " + referencesAt(root, []fhir.Path{path}) +
-			" WHERE " + targetOfType("reference.v", path[len(path)-1].Target) + " IS NOT NULL)"
-	}
+func refersTo(path params.Path) predicate {
+	return sqltext.New("EXISTS (SELECT FROM {references} WHERE {target} IS NOT NULL)", sqltext.Values{
+		"references": referencesAt(path),
+		"target":     targetOfType("reference.v", path[len(path)-1].Target),
+	})
 }
 
 // canonical finds a canonical URL, with any version if none is asked for.
-func canonical(path fhir.Path, url string) predicate {
+func canonical(path params.Path, url string) predicate {
 	if strings.Contains(url, "|") {
 		return contains(path, url)
 	}
 	return matches(path, `@ == $url || @ starts with $versioned`, map[string]any{"url": url, "versioned": url + "|"})
 }
 
-// never holds nowhere.
-func never(string, *arguments) string { return "false" }
+// never holds for no document.
+var never = sqltext.Text("false")

@@ -3,14 +3,15 @@ package search
 import (
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // foldSQL takes the case, the accents and the differences of compatible characters,
 // such as ligatures, away from a text. The database must be in UTF-8. Its locale says
 // what lower does: that of C knows only ASCII, that of Turkish an i without a dot, and
 // others the sigma at the end of a word. So the letters of other alphabets are named.
-const foldSQL = "replace(replace(replace(replace(translate(lower(regexp_replace(normalize(%s, NFKD), '[" + marks + "]+', '', 'g')), '" +
+const foldSQL = "replace(replace(replace(replace(translate(lower(regexp_replace(normalize({text}, NFKD), '[" + marks + "]+', '', 'g')), '" +
 	upperLetters + plainFrom + "', '" + lowerLetters + plainTo + "'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th')"
 
 const (
@@ -25,8 +26,10 @@ const (
 	plainTo   = "σioollddddhhttnn"
 )
 
-// Fold writes a text as a search for strings compares it, given as an SQL expression.
-func Fold(expression string) string { return strings.Replace(foldSQL, "%s", expression, 1) }
+// Fold returns a text as a search for strings compares it, given as an SQL expression.
+func Fold(expression sqltext.Fragment) sqltext.Fragment {
+	return sqltext.New(foldSQL, sqltext.Values{"text": expression})
+}
 
 // parts are the members of a name and of an address that a search looks at.
 var parts = map[string][]string{
@@ -37,13 +40,13 @@ var parts = map[string][]string{
 // stringValue compiles one value of a string parameter: what the text starts
 // with, whatever the case and the accents; with a modifier what it contains or,
 // to the letter, is.
-func stringValue(place fhir.Place, modifier, text string) (predicate, error) {
+func stringValue(element params.Element, modifier, text string) (predicate, error) {
 	text = unescape(text)
-	paths := []fhir.Path{place.Path}
-	if names, ok := parts[place.Type]; ok {
+	paths := []params.Path{element.Path}
+	if names, ok := parts[element.Type]; ok {
 		paths = nil
 		for _, name := range names {
-			paths = append(paths, below(place.Path, name))
+			paths = append(paths, below(element.Path, name))
 		}
 	}
 	switch modifier {
@@ -54,18 +57,41 @@ func stringValue(place fhir.Place, modifier, text string) (predicate, error) {
 		}
 		return either(equal), nil
 	case "":
-		return anyText(paths, "starts_with("+Fold("t.v")+", "+Fold("%s")+")", text), nil
+		return anyText(paths, "starts_with({folded}, {wanted})", text), nil
 	case "contains":
-		return anyText(paths, "strpos("+Fold("t.v")+", "+Fold("%s")+") > 0", text), nil
+		return anyText(paths, "strpos({folded}, {wanted}) > 0", text), nil
 	}
-	return nil, unsupportedModifier(modifier, "missing, exact, contains")
+	return predicate{}, unsupportedModifier(modifier, "missing, exact, contains")
 }
 
-// anyText asks whether a string t.v at one of the paths meets a condition, in
-// which %s is the text.
-func anyText(paths []fhir.Path, condition, text string) predicate {
-	return func(root string, args *arguments) string {
-		met := strings.ReplaceAll(condition, "%s", args.bind(text, "text"))
-		return "EXISTS (SELECT FROM (" + texts(root, paths) + ") AS t WHERE " + met + ")"
+// anyText returns whether a string t.v at one of the paths meets a condition, in which
+// {text} is the text, {wanted} the same folded, and {folded} the string folded.
+func anyText(paths []params.Path, condition, text string) predicate {
+	argument := sqltext.Arg(text, "text")
+	met := sqltext.New(condition, sqltext.Values{
+		"text":   argument,
+		"wanted": Fold(argument),
+		"folded": Fold(sqltext.Text("t.v")),
+	})
+	return sqltext.New("EXISTS (SELECT FROM ({texts}) AS t WHERE {met})", sqltext.Values{"texts": texts(paths), "met": met})
+}
+
+// uriValue compiles one value of a uri parameter: the URI itself; with a
+// modifier those below it (it and what follows it after a slash) or above it.
+func uriValue(element params.Element, modifier, text string) (predicate, error) {
+	text = unescape(text)
+	if modifier == "" {
+		return contains(element.Path, text), nil
 	}
+	if strings.HasPrefix(text, "urn:") {
+		return predicate{}, invalid("%q has no path to be above or below", text)
+	}
+	switch modifier {
+	case "below":
+		return matches(element.Path, `@ == $uri || @ starts with $below`,
+			map[string]any{"uri": text, "below": strings.TrimSuffix(text, "/") + "/"}), nil
+	case "above":
+		return anyText([]params.Path{element.Path}, `(t.v = {text} OR starts_with({text}, rtrim(t.v, '/') || '/'))`, text), nil
+	}
+	return predicate{}, unsupportedModifier(modifier, "missing, above, below")
 }

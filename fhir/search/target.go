@@ -3,13 +3,14 @@ package search
 import (
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // A stored reference has one of several forms, and what it leads to is told by what
 // it is in FHIR: the element Reference.reference, as package fhir converts it. The
 // SQL below is the only definition of that; every condition on references uses it,
-// with %v for the reference, an expression of type jsonb.
+// with {reference} for the reference, an expression of type jsonb.
 //
 //	{"resourceType": "Patient", "id": "p1"}      Aidbox
 //	{"uri": "Patient/p1/_history/2"}             Aidbox, what is not Type/id
@@ -22,66 +23,77 @@ const (
 	// literalSQL is Reference.reference, or null. That of a contained resource (#id)
 	// is left out.
 	literalSQL = `CASE
-		WHEN %v ->> 'reference' IS NOT NULL THEN CASE jsonb_typeof(%v -> 'reference') WHEN 'string' THEN %v ->> 'reference' END
-		WHEN %v ->> 'localRef' IS NOT NULL OR jsonb_typeof(%v -> 'id') NOT IN ('string', 'null')
-			OR jsonb_typeof(%v -> 'resourceType') NOT IN ('string', 'null') OR %v ->> 'resourceType' = '' THEN NULL
-		WHEN %v ->> 'uri' IS NULL THEN CASE WHEN %v ->> 'resourceType' IS NULL THEN %v ->> 'id' ELSE (%v ->> 'resourceType') || '/' || nullif(%v ->> 'id', '') END
-		WHEN %v ->> 'id' IS NULL OR %v ->> 'resourceType' IS NULL THEN CASE jsonb_typeof(%v -> 'uri') WHEN 'string' THEN %v ->> 'uri' END
+		WHEN {reference} ->> 'reference' IS NOT NULL THEN CASE jsonb_typeof({reference} -> 'reference') WHEN 'string' THEN {reference} ->> 'reference' END
+		WHEN {reference} ->> 'localRef' IS NOT NULL OR jsonb_typeof({reference} -> 'id') NOT IN ('string', 'null')
+			OR jsonb_typeof({reference} -> 'resourceType') NOT IN ('string', 'null') OR {reference} ->> 'resourceType' = '' THEN NULL
+		WHEN {reference} ->> 'uri' IS NULL THEN CASE WHEN {reference} ->> 'resourceType' IS NULL THEN {reference} ->> 'id' ELSE ({reference} ->> 'resourceType') || '/' || nullif({reference} ->> 'id', '') END
+		WHEN {reference} ->> 'id' IS NULL OR {reference} ->> 'resourceType' IS NULL THEN CASE jsonb_typeof({reference} -> 'uri') WHEN 'string' THEN {reference} ->> 'uri' END
 		END`
 
 	// idPattern is the rest of a relative reference, behind its type and a slash.
 	idPattern = `([^/?#]+)(?:/_history/[^/?#]+)?$`
 
-	// targetOfTypeSQL is the id of the resource of the type %t that the reference leads
+	// targetOfTypeSQL is the id of the resource of the type {type} that the reference leads
 	// to, or null. The form that is by far the most frequent is read without a look at
 	// the others and without a regular expression, which takes ten times as long.
 	targetOfTypeSQL = `CASE
-		WHEN %v ->> 'resourceType' = '%t' AND NOT %v ?| '{reference,uri,localRef}' AND jsonb_typeof(%v -> 'id') = 'string'
-			THEN CASE translate(%v ->> 'id', '/?#', '') WHEN '' THEN NULL WHEN %v ->> 'id' THEN %v ->> 'id' ELSE substring(%v ->> 'id' FROM '^` + idPattern + `') END
-		WHEN %v ->> 'resourceType' IS NULL OR %v ?| '{reference,uri,localRef}' THEN substring(` + literalSQL + ` FROM '^%t/` + idPattern + `')
+		WHEN {reference} ->> 'resourceType' = '{type}' AND NOT {reference} ?| '{reference,uri,localRef}' AND jsonb_typeof({reference} -> 'id') = 'string'
+			THEN CASE translate({reference} ->> 'id', '/?#', '') WHEN '' THEN NULL WHEN {reference} ->> 'id' THEN {reference} ->> 'id' ELSE substring({reference} ->> 'id' FROM '^` + idPattern + `') END
+		WHEN {reference} ->> 'resourceType' IS NULL OR {reference} ?| '{reference,uri,localRef}' THEN substring(` + literalSQL + ` FROM '^{type}/` + idPattern + `')
 		END`
 
-	// usualOfType is a filter of SQL/JSON for the most frequent form of a reference to a
-	// resource of the type %t. What does not pass it can still be such a reference.
-	usualOfType = `@."resourceType" == "%t" && @."id" like_regex "^[^/?#]+$" && !exists(@."reference") && !exists(@."uri") && !exists(@."localRef")`
+	// usualPatient is a filter of SQL/JSON for the most frequent form of a reference to a
+	// Patient. What does not pass it can still be such a reference.
+	usualPatient = `@."resourceType" == "Patient" && @."id" like_regex "^[^/?#]+$" && !exists(@."reference") && !exists(@."uri") && !exists(@."localRef")`
 
 	// targetSQL are the type and the id of the resource, whatever its type, or null.
 	targetSQL = `regexp_match(` + literalSQL + `, '^([A-Z][A-Za-z0-9]*)/` + idPattern + `')`
 )
 
-// literal, targetOfType and target write those for a reference.
-func literal(reference string) string { return strings.ReplaceAll(literalSQL, "%v", reference) }
-
-func targetOfType(reference, resourceType string) string {
-	return strings.NewReplacer("%v", reference, "%t", resourceType).Replace(targetOfTypeSQL)
+// literal, targetOfType and target return those for a reference.
+func literal(reference string) sqltext.Fragment {
+	return sqltext.New(literalSQL, sqltext.Values{"reference": sqltext.Text(reference)})
 }
 
-func target(reference string) string { return strings.ReplaceAll(targetSQL, "%v", reference) }
+func targetOfType(reference, resourceType string) sqltext.Fragment {
+	return sqltext.New(targetOfTypeSQL, sqltext.Values{"reference": sqltext.Text(reference), "type": sqltext.Text(resourceType)})
+}
 
-// targetOfTypes writes the id of the resource that a reference leads to, if it is of
+func target(reference string) sqltext.Fragment {
+	return sqltext.New(targetSQL, sqltext.Values{"reference": sqltext.Text(reference)})
+}
+
+// targetOfTypes returns the id of the resource that a reference leads to, if it is of
 // one of the types; without types, of any.
-func targetOfTypes(reference string, resourceTypes []string) string {
+func targetOfTypes(reference string, resourceTypes []string) sqltext.Fragment {
 	if len(resourceTypes) == 0 {
-		return "(" + target(reference) + ")[2]"
+		return sqltext.New("({target})[2]", sqltext.Values{"target": target(reference)})
 	}
-	return "(SELECT target.found[2] FROM (SELECT " + target(reference) + " AS found) AS target" +
-		" WHERE target.found[1] IN ('" + strings.Join(resourceTypes, "', '") + "'))"
+	return sqltext.New("(SELECT target.found[2] FROM (SELECT {target} AS found) AS target WHERE target.found[1] IN ('{types}'))", sqltext.Values{
+		"target": target(reference),
+		"types":  sqltext.Text(strings.Join(resourceTypes, "', '")),
+	})
 }
 
-// referencesAt writes the references v that are at the paths of a document, as
-// items of a FROM, whatever types they lead to.
-func referencesAt(root string, paths []fhir.Path) string {
-	return "jsonb_array_elements(" + strings.Join(referenceLists(root, paths), " || ") + ") AS reference (v)"
+// referencesAt returns the references v that are at a path of {root}, as an item of a
+// FROM, whatever types they lead to.
+func referencesAt(path params.Path) sqltext.Fragment {
+	return referencesIn(referenceLists([]params.Path{path}))
 }
 
-// referenceLists writes the arrays of the references at the paths. An element that
-// is a list against its definition is read like one that may be.
-func referenceLists(root string, paths []fhir.Path) []string {
-	var lists []string
+// referencesIn returns the references v in arrays, as an item of a FROM.
+func referencesIn(lists []sqltext.Fragment) sqltext.Fragment {
+	return sqltext.New("jsonb_array_elements({lists}) AS reference (v)", sqltext.Values{"lists": sqltext.Join(lists, " || ")})
+}
+
+// referenceLists returns the arrays of the references at the paths of {root}. An
+// element that is a list against its definition is read like one that may be.
+func referenceLists(paths []params.Path) []sqltext.Fragment {
+	var lists []sqltext.Fragment
 	for _, path := range paths {
 		for _, form := range choiceForms(path) {
 			form[len(form)-1].Many = true
-			lists = append(lists, "jsonb_path_query_array("+root+", '"+jsonPath(form)+"')")
+			lists = append(lists, sqltext.New("jsonb_path_query_array({root}, '{path}')", sqltext.Values{"path": sqltext.Text(jsonPath(form))}))
 		}
 	}
 	return lists
@@ -89,8 +101,8 @@ func referenceLists(root string, paths []fhir.Path) []string {
 
 // choiceForms returns the path and, if it leads through a choice element, the one
 // by FHIR's name of it: medicationReference for medication.Reference.
-func choiceForms(path fhir.Path) []fhir.Path {
-	forms := []fhir.Path{below(path)}
+func choiceForms(path params.Path) []params.Path {
+	forms := []params.Path{below(path)}
 	for i := 1; i < len(path); i++ {
 		if name := path[i].Name; 'A' <= name[0] && name[0] <= 'Z' {
 			joined := path[i]
@@ -102,24 +114,31 @@ func choiceForms(path fhir.Path) []fhir.Path {
 	return forms
 }
 
-// mayLeadTo writes a condition that an index over the documents serves. It holds for
-// the documents with a reference at one of the paths that leads to the resource of the
-// type with the id, an expression of type text, unless that reference names a version,
-// and for some others.
-func mayLeadTo(root string, paths []fhir.Path, resourceType, id string) string {
-	const form = ` ? (@."reference" == %1$s || @."uri" == %1$s || @."id" == %1$s || @."resourceType" == "%t" && @."id" == %2$s)`
-	var found []string
+const (
+	mayLeadToSQL = `{root} @@ format('{conditions}', to_json('{type}/' || {id}), to_json({id}))::jsonpath`
+
+	// mayLeadToCondition is a condition of SQL/JSON as a format of PostgreSQL, for the
+	// literal reference and the id.
+	mayLeadToCondition = `exists({path} ? (@."reference" == %1$s || @."uri" == %1$s || @."id" == %1$s || @."resourceType" == "{type}" && @."id" == %2$s))`
+)
+
+// mayLeadTo returns a condition that an index over the documents serves. It holds for
+// the documents {root} with a reference at one of the paths that leads to the resource
+// of the type with the id, an expression of type text, unless that reference names a
+// version, and for some others.
+func mayLeadTo(paths []params.Path, resourceType string, id sqltext.Fragment) sqltext.Fragment {
+	name := sqltext.Text(resourceType)
+	var conditions []sqltext.Fragment
 	for _, path := range paths {
 		for _, choice := range choiceForms(path) {
-			found = append(found, "exists("+jsonPath(choice)+strings.ReplaceAll(form, "%t", resourceType)+")")
+			conditions = append(conditions, sqltext.New(mayLeadToCondition, sqltext.Values{"path": sqltext.Text(jsonPath(choice)), "type": name}))
 		}
 	}
-	literal := "to_json('" + resourceType + "/' || " + id + ")"
-	return root + " @@ format('" + strings.Join(found, " || ") + "', " + literal + ", to_json(" + id + "))::jsonpath"
+	return sqltext.New(mayLeadToSQL, sqltext.Values{"conditions": sqltext.Join(conditions, " || "), "type": name, "id": id})
 }
 
-// mayNameVersion writes a condition that holds for the documents with a reference to a
+// mayNameVersion is a condition that holds for the documents {root} with a reference to a
 // version of a resource, and for some others. An index over the documents does not know
 // the resource of such a reference; the one that serves this is a partial index with
 // the same condition.
-func mayNameVersion(root string) string { return root + `::text LIKE '%\_history%'` }
+var mayNameVersion = sqltext.New(`{root}::text LIKE '%\_history%'`, nil)

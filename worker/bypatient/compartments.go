@@ -8,6 +8,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
@@ -73,13 +74,13 @@ func keyedRelation(selection plan.Selection, table source.Table) (source.KeyedRe
 		return source.KeyedRelation{}, err
 	}
 	if selection.Patients.IDs != nil {
-		if restricted := search.All(selection.Compartment(table.Type), condition); restricted.SQL().Lookup != "" {
+		if restricted := search.All(selection.Compartment(table.Type), condition); !restricted.Lookup.IsEmpty() {
 			condition = restricted
 		}
 	}
 	k := source.KeyedRelation{Scan: selection.ScanOnly(table, condition), References: search.References(table.Type, "r")}
 	if table.Type == patientType {
-		k.First = "k.id = k.key"
+		k.First = sqltext.Text("k.id = k.key")
 	}
 	return k, nil
 }
@@ -98,17 +99,17 @@ func keyedProvenance(selection plan.Selection, table source.Table) (source.Keyed
 		}
 	}
 	provenance.Whose = &search.Patients{} // all of them count towards maxBlocks
-	return source.KeyedRelation{Scan: selection.ScanOnly(table, condition), Keys: source.KeysByID(provenance.Keys())}, nil
+	return source.KeyedRelation{Scan: selection.ScanOnly(table, condition), Keys: provenance.Keys()}, nil
 }
 
 // selectedPatients returns the query for the ids of the patients that have a block;
 // without SQL, all have.
-func selectedPatients(selection plan.Selection) source.Lookup {
+func selectedPatients(selection plan.Selection) sqltext.Fragment {
 	switch patients := selection.Patients; {
 	case patients.IDs != nil:
-		return source.Lookup(search.IDs(patients.IDs))
+		return search.IDs(patients.IDs)
 	case patients.Group != nil:
-		return source.Lookup(patients.Group.Patients(0))
+		return patients.Group.Patients(0)
 	}
-	return source.Lookup{}
+	return sqltext.Fragment{}
 }

@@ -29,9 +29,9 @@ func findMembers(ctx context.Context, request jobs.Request, snapshot *source.Sna
 	group := search.Group{ID: request.Group, Table: table.Quoted(), At: snapshot.TransactionTime}
 	query := group.Patients(maxStoredMembers + 1)
 	if len(request.Patients) > 0 {
-		query = group.Among(request.Patients)
+		query = group.Members(request.Patients)
 	}
-	ids, err := lookup(ctx, snapshot, query)
+	ids, err := snapshot.Lookup(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("find the members of the group: %w", err)
 	}
@@ -39,14 +39,4 @@ func findMembers(ctx context.Context, request jobs.Request, snapshot *source.Sna
 		return nil, nil
 	}
 	return ids, nil
-}
-
-// lookup returns the ids that a query finds. The result is not nil.
-func lookup(ctx context.Context, snapshot *source.Snapshot, query search.Query) ([]string, error) {
-	ids := []string{}
-	err := snapshot.Lookup(ctx, source.Lookup{SQL: query.SQL, Args: query.Args}, func(id []byte) error {
-		ids = append(ids, string(id))
-		return nil
-	})
-	return ids, err
 }

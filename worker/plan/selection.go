@@ -7,12 +7,13 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Selection describes which resources an export contains. The plan and each part
-// build it from the same values, so that both read the same rows. A part does not
-// store the conditions themselves: a request can have a megabyte of them, and an
-// export a hundred thousand parts.
+// build it from the same values, so that both read the same rows. Parts do not store
+// the conditions as SQL: one filter is up to 10 kB of it, an export can have a hundred
+// thousand parts, and parsing the filter again takes less than half a millisecond.
 type Selection struct {
 	Request jobs.Request
 
@@ -60,8 +61,8 @@ func (s Selection) Scan(table source.Table) (source.Scan, error) {
 // ScanOnly returns the scan that reads the rows of a table that meet the condition
 // and were changed in the requested period. Provenance that is exported with the
 // resources that it refers to is selected by their changes, not by its own.
-func (s Selection) ScanOnly(table source.Table, condition search.Condition) source.Scan {
-	scan := source.Scan{Table: table, Only: source.Condition(condition.SQL())}
+func (s Selection) ScanOnly(table source.Table, condition sqltext.Condition) source.Scan {
+	scan := source.Scan{Table: table, Only: condition}
 	if table.Type != provenanceType || s.Request.Associated == jobs.NoneAssociated {
 		scan.CreatedAfter = s.Request.CreatedAfter
 		scan.ChangedAfter = s.Request.ChangedAfter
@@ -71,10 +72,10 @@ func (s Selection) ScanOnly(table source.Table, condition search.Condition) sour
 }
 
 // condition selects the resources of a type by patient and by filter.
-func (s Selection) condition(resourceType string) (search.Condition, error) {
+func (s Selection) condition(resourceType string) (sqltext.Condition, error) {
 	filters, err := s.Filters(resourceType)
 	if err != nil {
-		return search.Condition{}, err
+		return sqltext.Condition{}, err
 	}
 	if resourceType == provenanceType && s.referenced.Targets != nil {
 		provenance, err := s.Provenance()
@@ -86,32 +87,32 @@ func (s Selection) condition(resourceType string) (search.Condition, error) {
 // deletedCondition selects the deleted resources of a type by what is known of their
 // versions. Without a restriction to patients it selects all of them: a deletion of
 // a resource that the client does not have is harmless.
-func (s Selection) deletedCondition(resourceType string) source.Condition {
+func (s Selection) deletedCondition(resourceType string) sqltext.Condition {
 	switch {
 	case !s.IsRestricted():
-		return source.Condition{}
+		return sqltext.Condition{}
 	case resourceType == provenanceType:
-		return source.Condition(s.compartmentProvenance().Condition().SQL())
+		return s.compartmentProvenance().Condition()
 	}
-	return source.Condition(s.Compartment(resourceType).SQL())
+	return s.Compartment(resourceType)
 }
 
 // Compartment selects the resources of a type that are in the compartments of the
 // selected patients; at system level, all.
-func (s Selection) Compartment(resourceType string) search.Condition {
+func (s Selection) Compartment(resourceType string) sqltext.Condition {
 	if s.Request.Level == jobs.SystemLevel {
-		return search.Condition{}
+		return sqltext.Condition{}
 	}
 	return s.Patients.Compartment(resourceType)
 }
 
 // Filters selects the resources of a type that match the kick-off's _typeFilter.
-func (s Selection) Filters(resourceType string) (search.Condition, error) {
+func (s Selection) Filters(resourceType string) (sqltext.Condition, error) {
 	var filters []search.Filter
 	for _, query := range s.Request.Filters[resourceType] {
 		filter, err := search.Parse(resourceType, query)
 		if err != nil { // the kick-off was checked
-			return search.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
+			return sqltext.Condition{}, fmt.Errorf("filter of %s: %w", resourceType, err)
 		}
 		filters = append(filters, filter)
 	}

@@ -1,0 +1,114 @@
+package smart
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/seed-90096f4d/sluice/auth"
+)
+
+const (
+	// defaultJWKSTTL is how long fetched keys are cached when the response does
+	// not say. A key that a client has withdrawn is accepted no longer than that.
+	defaultJWKSTTL = 5 * time.Minute
+
+	// maxJWKSTTL bounds what the response may say.
+	maxJWKSTTL = time.Hour
+
+	// fetchInterval is the minimum time between two fetches of a URL, whatever
+	// their result: anyone can send assertions, and these must not become requests
+	// to a client's server.
+	fetchInterval = 10 * time.Second
+
+	// maxCachedSets bounds the number of cached JWK Sets.
+	maxCachedSets = 1024
+)
+
+// jwksCache fetches and caches the JWK Sets at the URLs of clients.
+type jwksCache struct {
+	client *http.Client
+	flight singleflight.Group
+
+	mu   sync.Mutex
+	sets map[string]cachedSet
+}
+
+// cachedSet is the last result for one URL.
+type cachedSet struct {
+	keys      auth.KeySet
+	expires   time.Time // of keys
+	fetchedAt time.Time
+	err       error // of the last fetch, if there are no valid keys
+}
+
+func newJWKSCache(allowInsecure bool) *jwksCache {
+	return &jwksCache{client: newFetchClient(allowInsecure), sets: map[string]cachedSet{}}
+}
+
+// get returns the keys at the URL. A cached set without the key is fetched again,
+// since the client may have a new key.
+func (c *jwksCache) get(ctx context.Context, url, kid string, algorithm jose.SignatureAlgorithm) (auth.KeySet, error) {
+	now := time.Now()
+	cached := c.cached(url)
+	if now.Before(cached.expires) && len(cached.keys.Find(kid, algorithm)) > 0 {
+		return cached.keys, nil
+	}
+	if now.Sub(cached.fetchedAt) < fetchInterval {
+		return cached.keys, cached.err
+	}
+
+	// Concurrent requests share a fetch, which does not end with the request that
+	// has started it.
+	result := c.flight.DoChan(url, func() (any, error) {
+		return c.fetch(context.WithoutCancel(ctx), url), nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case fetched := <-result:
+		set, ok := fetched.Val.(cachedSet)
+		if !ok {
+			return nil, errors.New("the fetch failed")
+		}
+		return set.keys, set.err
+	}
+}
+
+func (c *jwksCache) cached(url string) cachedSet {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sets[url]
+}
+
+// fetch fetches the keys and caches the result. A failure does not replace keys
+// that have not expired.
+func (c *jwksCache) fetch(ctx context.Context, url string) cachedSet {
+	keys, ttl, err := fetchKeys(ctx, c.client, url)
+	now := time.Now()
+	set := cachedSet{keys: keys, fetchedAt: now, err: err}
+	if err == nil {
+		if ttl < 0 {
+			ttl = defaultJWKSTTL
+		}
+		set.expires = now.Add(min(ttl, maxJWKSTTL))
+	} else if old := c.cached(url); now.Before(old.expires) {
+		set.keys, set.expires, set.err = old.keys, old.expires, nil
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.sets[url]; !ok && len(c.sets) >= maxCachedSets {
+		for other := range c.sets { // any: it can be fetched again
+			delete(c.sets, other)
+			break
+		}
+	}
+	c.sets[url] = set
+	return set
+}

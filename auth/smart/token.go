@@ -1,0 +1,57 @@
+package smart
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/auth"
+)
+
+// tokenBytes is the length of an access token: 256 random bits.
+const tokenBytes = 32
+
+// Token is an access token that was issued.
+type Token struct {
+	Value    string
+	ClientID string
+	Scopes   auth.Scopes
+	TTL      time.Duration
+}
+
+// hashToken returns what is stored of a token. A token is random, so its SHA-256
+// needs no salt.
+func hashToken(value string) []byte {
+	sum := sha256.Sum256([]byte(value))
+	return sum[:]
+}
+
+const insertToken = `
+INSERT INTO sluice.token (hash, client_id, scopes, expires_at)
+VALUES ($1, $2, $3, least(now() + $4::bigint * interval '1 microsecond', $5))`
+
+// issue issues a token to the client. It expires no later than the client.
+func (t *Tokens) issue(ctx context.Context, tx pgx.Tx, client auth.Client, scopes auth.Scopes) (Token, error) {
+	random := make([]byte, tokenBytes)
+	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
+	token := Token{Value: base64.RawURLEncoding.EncodeToString(random), ClientID: client.ID, Scopes: scopes, TTL: t.ttl}
+	var expiresAt *time.Time
+	if !client.ExpiresAt.IsZero() {
+		expiresAt = &client.ExpiresAt
+	}
+	_, err := tx.Exec(ctx, insertToken, hashToken(token.Value), client.ID, scopes.Strings(), t.ttl.Microseconds(), expiresAt)
+	return token, err
+}
+
+// Find returns the client that a token was issued to, with the scopes that both
+// the token and the client still have, or auth.ErrBadCredentials.
+func (t *Tokens) Find(ctx context.Context, value string) (auth.Client, error) {
+	if len(value) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
+		return auth.Client{}, auth.ErrBadCredentials
+	}
+	return t.clients.ByToken(ctx, hashToken(value))
+}

@@ -1,0 +1,62 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+const (
+	// verifiedTTL is how long a verified secret is accepted without being hashed
+	// again.
+	verifiedTTL = time.Minute
+
+	// maxVerified bounds the number of verified secrets that are remembered.
+	maxVerified = 1024
+)
+
+// loginKey identifies a login: a client id, the stored hashes of the client and
+// the secret that was sent. It is an HMAC under a key of this process, so it
+// reveals nothing about the secret without that key. A client whose hashes have
+// changed has another key, so a change takes effect at once.
+type loginKey [sha256.Size]byte
+
+// verifiedSecrets remembers which secrets have been verified, for a short time.
+// It only saves the hashing; whether the client exists, has expired or has
+// changed is read from the database at each request.
+type verifiedSecrets struct {
+	key     [sha256.Size]byte
+	expires *lru.Cache[loginKey, time.Time]
+}
+
+func newVerifiedSecrets() *verifiedSecrets {
+	expires, err := lru.New[loginKey, time.Time](maxVerified)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	v := &verifiedSecrets{expires: expires}
+	_, _ = rand.Read(v.key[:])
+	return v
+}
+
+// loginKey returns the key of a login. Zero bytes separate the fields: neither
+// ids nor hashes contain one.
+func (v *verifiedSecrets) loginKey(id string, hashes []string, secret string) loginKey {
+	mac := hmac.New(sha256.New, v.key[:])
+	for _, field := range []string{id, "\x00", strings.Join(hashes, " "), "\x00", secret} {
+		_, _ = mac.Write([]byte(field)) // a hash never fails
+	}
+	return loginKey(mac.Sum(nil))
+}
+
+// contains reports whether the login was added within verifiedTTL.
+func (v *verifiedSecrets) contains(login loginKey) bool {
+	until, ok := v.expires.Get(login)
+	return ok && time.Now().Before(until)
+}
+
+func (v *verifiedSecrets) add(login loginKey) { v.expires.Add(login, time.Now().Add(verifiedTTL)) }

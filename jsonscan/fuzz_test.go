@@ -1,0 +1,181 @@
+package jsonscan_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/jsonscan"
+)
+
+func seeds(f *testing.F) {
+	f.Helper()
+	for _, doc := range valid {
+		f.Add([]byte(doc))
+	}
+	for _, test := range invalid {
+		f.Add([]byte(test.doc))
+	}
+	f.Add([]byte(`{"id": "a", "meta": {"tag": [{"code": "x"}, {}]}, "a\"b\\": -1.5e3, "resourceType": "\\\"}"}`))
+}
+
+// FuzzScan compares with encoding/json, if the document is JSON. Whatever it is,
+// nothing panics or reads beyond it.
+func FuzzScan(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		doc = slices.Clip(doc)
+		i := jsonscan.SkipSpace(doc, 0)
+		end := jsonscan.ValueEnd(doc, i)
+		require.LessOrEqual(t, end, len(doc))
+		got, compactEnd := jsonscan.AppendCompact(nil, doc, i)
+		require.Equal(t, end, compactEnd)
+		jsonscan.FindMember(doc, i, "x")
+		if jsonscan.At(doc, i) == '{' {
+			jsonscan.CountMembers(doc, i)
+		}
+		text, isString := jsonscan.StringText(doc, i)
+		simplified := jsonscan.AppendSimplified(nil, text)
+		jsonscan.CompareNames(text, "meta")
+		if !json.Valid(doc) {
+			return
+		}
+		require.Equal(t, len(doc), jsonscan.SkipSpace(doc, end))
+		var compact bytes.Buffer
+		require.NoError(t, json.Compact(&compact, doc))
+		require.Equal(t, compact.String(), string(got))
+		if isString {
+			require.Equal(t, decode(t, doc[i:end]), decode(t, []byte(`"`+string(simplified)+`"`)))
+		}
+		if doc[i] == '{' {
+			requireMembers(t, doc, i)
+		}
+	})
+}
+
+// requireMembers compares the members of a valid object, in both directions, with
+// those of a json.Decoder.
+func requireMembers(t *testing.T, doc []byte, i int) {
+	t.Helper()
+	var names, values []string
+	for i = jsonscan.SkipSpace(doc, i+1); doc[i] != '}'; i = jsonscan.SkipSpace(doc, i+1) {
+		m, ok := jsonscan.NextMember(doc, i)
+		require.True(t, ok)
+		found, ok := jsonscan.FindMember(doc, jsonscan.SkipSpace(doc, 0), string(m.Name(doc)))
+		require.True(t, ok)
+		require.LessOrEqual(t, found.Key, m.Key)
+		end := jsonscan.ValueEnd(doc, m.Value)
+		names, values = append(names, decode(t, doc[m.Key:m.KeyEnd])), append(values, string(doc[m.Value:end]))
+		if i = jsonscan.SkipSpace(doc, end); doc[i] != ',' {
+			break
+		}
+	}
+	require.Equal(t, len(names), jsonscan.CountMembers(doc, jsonscan.SkipSpace(doc, 0)))
+
+	decoder := json.NewDecoder(bytes.NewReader(doc))
+	_, err := decoder.Token()
+	require.NoError(t, err)
+	for k := range names {
+		name, err := decoder.Token()
+		require.NoError(t, err)
+		require.Equal(t, name, names[k])
+		var value json.RawMessage
+		require.NoError(t, decoder.Decode(&value))
+		require.Equal(t, string(value), values[k])
+	}
+	require.False(t, decoder.More())
+}
+
+// FuzzPreviousMember writes objects as PostgreSQL prints them and reads them from
+// the end.
+func FuzzPreviousMember(f *testing.F) {
+	f.Add("id", `"a"`, `\"`, `{"tag": [{"code": "]"}, {}]}`, "b", `-1`)
+	f.Add(`\\`, `"\\"`, `a\\\"`, `["{", "\""]`, "", `"\\\""`)
+	f.Fuzz(func(t *testing.T, name1, value1, name2, value2, name3, value3 string) {
+		names, values := []string{name1, name2, name3}, []string{value1, value2, value3}
+		object := []byte("{")
+		for k := range names {
+			quoted := `"` + names[k] + `"`
+			if !json.Valid([]byte(quoted)) || !json.Valid([]byte(values[k])) {
+				return
+			}
+			if k > 0 {
+				object = append(object, ", "...)
+			}
+			object = append(append(object, quoted+`: `...), spaced(t, values[k])...)
+		}
+		end := len(object)
+		object = append(object, '}')
+		for k := 2; k >= 0; k-- {
+			m, ok := jsonscan.PreviousMember(object, 1, end)
+			require.True(t, ok, "%s", object)
+			require.Equal(t, names[k], string(m.Name(object)), "%s", object)
+			require.Equal(t, spaced(t, values[k]), string(object[m.Value:end]))
+			end = m.Key - len(", ")
+		}
+	})
+}
+
+// spaced writes a value with the spaces that PostgreSQL prints.
+func spaced(t *testing.T, value string) string {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, json.Compact(&out, []byte(value)))
+	var text []byte
+	for i := 0; i < out.Len(); i++ {
+		b := out.Bytes()[i]
+		if b == '"' {
+			end := jsonscan.StringEnd(out.Bytes(), i)
+			text = append(text, out.Bytes()[i:end]...)
+			i = end - 1
+			continue
+		}
+		if text = append(text, b); b == ':' || b == ',' {
+			text = append(text, ' ')
+		}
+	}
+	return string(text)
+}
+
+// FuzzValidate accepts only what encoding/json does, and gives the offset of an
+// error within the document.
+func FuzzValidate(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		err := jsonscan.Validate(doc)
+		if err == nil {
+			require.True(t, json.Valid(doc), "%q", doc)
+			return
+		}
+		var syntax *jsonscan.SyntaxError
+		require.ErrorAs(t, err, &syntax)
+		require.True(t, syntax.Offset >= 0 && syntax.Offset <= len(doc))
+	})
+}
+
+// FuzzAppendString holds: what is appended decodes to the same string, and
+// CompareNames reads it as encoding/json does.
+func FuzzAppendString(f *testing.F) {
+	for _, text := range []string{"", "a", "\"\\/\b\f\n\r\t\x00\x1f", "é日本語", "meta", "met\""} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got := jsonscan.AppendString([]byte("#"), text)
+		require.Equal(t, byte('#'), got[0])
+		if utf8.Valid(text) {
+			require.Equal(t, string(text), decode(t, got[1:]))
+		}
+		require.Zero(t, jsonscan.CompareNames(got[2:len(got)-1], string(text)))
+	})
+}
+
+func decode(t *testing.T, quoted []byte) string {
+	t.Helper()
+	var text string
+	require.NoError(t, json.Unmarshal(quoted, &text), "%q", quoted)
+	return text
+}
