@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -83,6 +85,31 @@ func command(t *testing.T, name string) *kong.Node {
 	}
 	require.Fail(t, "no such command", name)
 	return nil
+}
+
+// settingPattern matches a setting in a document.
+var settingPattern = regexp.MustCompile(`SLUICE_[A-Z0-9_]*[A-Z0-9]`)
+
+// Documents mention no settings that do not exist.
+func TestDocumentedSettings(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{"SLUICE_CLIENT_SECRET": true}
+	for _, level := range command(t, "serve").AllFlags(false) {
+		for _, flag := range level {
+			for _, name := range flag.Envs {
+				known[name] = true
+			}
+		}
+	}
+	documents, err := filepath.Glob("../docs/*.md")
+	require.NoError(t, err)
+	for _, document := range append(documents, "../README.md", "../CONTRIBUTING.md", "../compose.yaml", "../Dockerfile") {
+		content, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, name := range settingPattern.FindAllString(string(content), -1) {
+			require.True(t, known[name] || name == "SLUICE_VERSION", "%s: %s", document, name)
+		}
+	}
 }
 
 // The variable of a setting is derived from its flag, so that errors can name both.
