@@ -157,8 +157,8 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	return w.await(ctx, export, snapshot)
 }
 
-// clear deletes the objects of an earlier generation, which show another snapshot. If
-// another process has taken the export meanwhile, its objects are left alone.
+// clear deletes the objects of an earlier generation, which show another snapshot. It
+// keeps the objects of a process that has taken over the export meanwhile.
 func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 	if export.Generation == 1 {
 		return nil

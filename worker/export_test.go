@@ -53,11 +53,11 @@ func TestExport(t *testing.T) {
 	}, f.manifest(t, id))
 
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND state <> 'completed'`))
-	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
+	f.awaitNoSessions(t)
 	require.Zero(t, f.uploads(t))
 }
 
-// output is what the manifest has to say of an object, by the object itself.
+// output returns the manifest's entry for an object, computed from the object.
 func (f *fixture) output(t *testing.T, resourceType, key string, count int64) jobs.ManifestOutput {
 	t.Helper()
 	stored := f.object(t, key)
@@ -71,8 +71,8 @@ func (f *fixture) output(t *testing.T, resourceType, key string, count int64) jo
 	}
 }
 
-// requireFiles holds the objects of the export against what is recorded of
-// them, and counts the resources of each type.
+// requireFiles compares the objects of the export with their records, and the number of
+// resources of each type with want.
 func (f *fixture) requireFiles(t *testing.T, id uuid.UUID, want map[string]int64) {
 	t.Helper()
 	files, err := f.store.Files(t.Context(), id)
@@ -115,8 +115,7 @@ func TestExportInManyParts(t *testing.T) {
 	require.Subset(t, f.keys(t, id), []string{"Patient.0001.ndjson.gz", "Patient.0002.ndjson.gz", "Patient.0003.ndjson.gz"})
 }
 
-// Parts that hold nothing of what was asked for leave no file, and no trace in
-// the manifest.
+// Parts without a matching row have no file and are not in the manifest.
 func TestExportSince(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`UPDATE encounter SET ts = '2020-01-01Z'`)

@@ -68,8 +68,8 @@ func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, e
 	return &river.ErrorHandlerResult{SetCancelled: true}
 }
 
-// carriesExport reports whether an export depends on the job. River alone decides about
-// the retries of other jobs, such as cleanup.
+// carriesExport reports whether an export depends on the job. For other jobs, such as
+// cleanup, only River limits the retries.
 func carriesExport(job *rivertype.JobRow) bool {
 	return job.Kind == (jobs.ExportArgs{}).Kind() || job.Kind == (jobs.PartArgs{}).Kind()
 }

@@ -63,7 +63,7 @@ func (m *outageMiddleware) wait(ctx context.Context, job *rivertype.JobRow, reas
 	if err != nil {
 		return errors.Join(err, cause)
 	}
-	// An unhealthy process has begun to stop.
+	// The context of a job in an unhealthy process ends soon.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
 	waited, begins, err := m.store.Wait(ctx, attempt, reason)

@@ -44,8 +44,8 @@ type partWorker struct {
 	store  *jobs.Store
 }
 
-// Timeout is that of the export: a part can be as large as a table that cannot be
-// divided.
+// Timeout is the maximum age of an export: a part can be as large as a table that
+// cannot be divided.
 func (w *partWorker) Timeout(*river.Job[jobs.PartArgs]) time.Duration { return w.config.MaxAge }
 
 // Work runs the part. It is not an error if its export no longer needs it.

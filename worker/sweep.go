@@ -13,9 +13,9 @@ import (
 )
 
 // sweepWorker deletes the objects and unfinished uploads that crashes have left in the
-// bucket: those of exports that have ended. It looks only at exports of the state
-// database, so that other content of the bucket is safe. Afterwards it deletes the
-// records of exports that are older than the history.
+// bucket. It looks only at exports of the state database that have ended, so that other
+// content of the bucket is safe. Afterwards it deletes the records of exports that are
+// older than Config.History.
 type sweepWorker struct {
 	river.WorkerDefaults[jobs.SweepArgs]
 

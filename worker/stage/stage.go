@@ -43,7 +43,7 @@ type Task struct {
 	// Bucket is where the part's files go.
 	Bucket *storage.Bucket
 
-	// Options are those of the part's files, without a Format.
+	// Options configure the part's files. The Kind sets the Format.
 	Options ndjson.Options
 
 	// Outcomes collects what the client should know about the part. The Stager adds

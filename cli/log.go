@@ -9,19 +9,18 @@ import (
 )
 
 type logSettings struct {
-	Level  string `env:"SLUICE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What to log: debug, info, warn or error."`
-	Format string `env:"SLUICE_LOG_FORMAT" default:"auto" enum:"auto,json,text" help:"How to log: json, text, or auto, which is text on a terminal."`
+	Level  string `env:"SLUICE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" group:"logging" help:"Minimum level of log lines: debug, info, warn or error."`
+	Format string `env:"SLUICE_LOG_FORMAT" default:"auto" enum:"auto,json,text" group:"logging" help:"Format of log lines: json, text, or auto (text on a terminal, else json)."`
 }
 
 var levels = map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
-// logger writes to standard error.
+// logger returns a logger that writes to standard error.
 func (s logSettings) logger(out *output) *slog.Logger { return s.at(out, levels[s.Level]) }
 
-// audit writes to standard error whatever the level: who took what is no
-// matter of how much one wants to read.
+// audit returns the logger of audit events. It writes them at every level of the log.
 func (s logSettings) audit(out *output) *slog.Logger { return s.at(out, slog.LevelInfo) }
 
 func (s logSettings) at(out *output, level slog.Level) *slog.Logger {

@@ -1,19 +1,19 @@
-package fhir
+package params
 
 import (
 	"slices"
 	"strings"
 )
 
-// SearchTables says what can be searched for in resources of one FHIR version,
+// Tables says what can be searched for in resources of one FHIR version,
 // and what belongs to a patient. It is immutable and safe for concurrent use.
-type SearchTables struct {
-	parameters  map[string][]SearchParameter // by resource type, sorted by name
+type Tables struct {
+	parameters  map[string][]Parameter // by resource type, sorted by name
 	compartment map[string][]Path
 }
 
-// A SearchParameter is what HL7 defines under that name for a resource type.
-type SearchParameter struct {
+// A Parameter is what HL7 defines under that name for a resource type.
+type Parameter struct {
 	// Name is what a query calls it: birthdate.
 	Name string
 
@@ -24,15 +24,15 @@ type SearchParameter struct {
 	// Definition is the canonical URL of its definition.
 	Definition string
 
-	// Places are where it looks. There are none if Unsupported says why.
-	Places []Place
+	// Elements are where it looks. There are none if Unsupported says why.
+	Elements []Element
 
-	// Unsupported says why the definition leads to no place.
+	// Unsupported says why the definition leads to no element.
 	Unsupported string
 }
 
-// A Place is where in a document a search parameter looks.
-type Place struct {
+// A Element is where in a document a search parameter looks.
+type Element struct {
 	Path Path
 	Type string // of the values there: Quantity, dateTime
 
@@ -44,16 +44,16 @@ type Place struct {
 	// systems of the value set that FHIR binds an element of type code to.
 	Systems []string
 
-	// Parts are the places of a composite parameter's parts, each with a path
+	// Components are the elements of a composite parameter's parts, each with a path
 	// that goes on from this one.
-	Parts []Part
+	Components []Component
 }
 
-// A Part is one place of a part of a composite parameter.
-type Part struct {
-	Number int    // of the part, from 0
-	Type   string // as SearchParameter.Type
-	Place  Place
+// A Component is one element of a part of a composite parameter.
+type Component struct {
+	Number  int    // of the part, from 0
+	Type    string // as Parameter.Type
+	Element Element
 }
 
 // A Path leads through a document in Aidbox's format. An empty one stays where
@@ -78,12 +78,12 @@ const definitionURL = "http://hl7.org/fhir/SearchParameter/"
 
 // Parameters returns the search parameters of a resource type, those of every
 // resource included, sorted by name. The caller must not change them.
-func (t *SearchTables) Parameters(resourceType string) []SearchParameter {
+func (t *Tables) Parameters(resourceType string) []Parameter {
 	all := slices.Concat(t.parameters[resourceType], t.parameters["Resource"])
 	if !slices.Contains(plainResources, resourceType) {
 		all = append(all, t.parameters["DomainResource"]...)
 	}
-	slices.SortFunc(all, func(a, b SearchParameter) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b Parameter) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
@@ -91,23 +91,23 @@ func (t *SearchTables) Parameters(resourceType string) []SearchParameter {
 var plainResources = []string{"Binary", "Bundle", "Parameters"}
 
 // Parameter returns the search parameter of that name for a resource type.
-func (t *SearchTables) Parameter(resourceType, name string) (SearchParameter, bool) {
+func (t *Tables) Parameter(resourceType, name string) (Parameter, bool) {
 	for _, p := range t.Parameters(resourceType) {
 		if p.Name == name {
 			return p, true
 		}
 	}
-	return SearchParameter{}, false
+	return Parameter{}, false
 }
 
 // PatientPaths returns where a resource of a type refers to the patients in
 // whose compartment it is: none if it is in nobody's. A patient is in its own
 // besides. The caller must not change them.
-func (t *SearchTables) PatientPaths(resourceType string) []Path { return t.compartment[resourceType] }
+func (t *Tables) PatientPaths(resourceType string) []Path { return t.compartment[resourceType] }
 
 // CompartmentTypes returns the resource types that can be in the compartment of
 // a patient, sorted.
-func (t *SearchTables) CompartmentTypes() []string {
+func (t *Tables) CompartmentTypes() []string {
 	types := make([]string, 0, len(t.compartment))
 	for name := range t.compartment {
 		types = append(types, name)

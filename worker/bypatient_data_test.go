@@ -17,9 +17,9 @@ import (
 	"github.com/seed-90096f4d/sluice/load"
 )
 
-// compartment are the elements that put a resource into a patient's compartment,
-// as R4's CompartmentDefinition and its search parameters have them: those of the
-// types in the data, read off by hand.
+// compartment lists the elements that put a resource into a patient's compartment, by
+// R4's CompartmentDefinition and search parameters, for the types in the data. It was
+// compiled by hand.
 var compartment = map[string][]string{
 	"AllergyIntolerance":   {"patient", "recorder", "asserter"},
 	"CarePlan":             {"subject", "activity.detail.performer"},
@@ -37,7 +37,7 @@ var compartment = map[string][]string{
 	"Procedure":            {"subject", "performer.actor"},
 }
 
-// referencesAt collects the patients that a document refers to at a path.
+// referencesAt returns the patients that a document refers to at a path.
 func referencesAt(node any, path string) (ids []string) {
 	if list, ok := node.([]any); ok {
 		for _, item := range list {
@@ -57,9 +57,9 @@ func referencesAt(node any, path string) (ids []string) {
 	return referencesAt(object[step], rest)
 }
 
-// loadPublished loads the synthetic patients that lie beside the repository, or
-// where SLUICE_TEST_DATA says, and returns whose compartments each resource is in,
-// by Type/id.
+// loadPublished loads the synthetic patients beside the repository, or in
+// SLUICE_TEST_DATA, and returns the patients to whose compartments each resource
+// belongs, by Type/id.
 func (f *fixture) loadPublished(t *testing.T) (types []string, of map[string][]string) {
 	t.Helper()
 	data := cmp.Or(os.Getenv("SLUICE_TEST_DATA"), filepath.Join("..", "..", "shared", "data"))
@@ -97,8 +97,9 @@ func (f *fixture) loadPublished(t *testing.T) (types []string, of map[string][]s
 	return types, of
 }
 
-// The blocks of a hundred patients, put together from many files, hold what the
-// documents say that belongs to each, and each line is that of an export by type.
+// The blocks of a hundred patients, read from many files, contain the resources that
+// refer to each according to the documents, and each line equals that of an export by
+// type.
 func TestBlocksOfPublishedData(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "")
@@ -143,7 +144,7 @@ func TestBlocksOfPublishedData(t *testing.T) {
 	f.requireSmall(t, id, 700_000)
 }
 
-// nameOf is Type/id of a line.
+// nameOf returns the Type/id of a line.
 func nameOf(t *testing.T, line string) string {
 	t.Helper()
 	var resource struct{ ResourceType, ID string }
@@ -151,8 +152,8 @@ func nameOf(t *testing.T, line string) string {
 	return resource.ResourceType + "/" + resource.ID
 }
 
-// What belongs to few patients is looked up in an index, where there is one, and
-// no table is read whole.
+// Resources of few patients are looked up in an index, if there is one, and no table is
+// read whole.
 func TestBlocksByIndex(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, plainPatients+wideClaims+`INSERT INTO patient (id, txid, ts, cts, resource) VALUES ('p-7', 1, '2024-01-01Z', '2024-01-01Z', '{}')`)

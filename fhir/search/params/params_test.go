@@ -1,4 +1,4 @@
-package fhir
+package params
 
 import (
 	"testing"
@@ -6,20 +6,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSearchTablesCoverage counts what the tables know, so that a change of it
+// TestTablesCoverage counts what the tables know, so that a change of it
 // is seen: docs/search.md states the numbers.
-func TestSearchTablesCoverage(t *testing.T) {
+func TestTablesCoverage(t *testing.T) {
 	t.Parallel()
 
 	supported, unsupported := make(map[string]int), make(map[string]int)
-	for _, parameters := range R4Search().parameters {
+	for _, parameters := range R4().parameters {
 		for _, p := range parameters {
 			if p.Unsupported != "" {
-				require.Empty(t, p.Places, p.Definition)
+				require.Empty(t, p.Elements, p.Definition)
 				unsupported[p.Type]++
 				continue
 			}
-			require.NotEmpty(t, p.Places, p.Definition)
+			require.NotEmpty(t, p.Elements, p.Definition)
 			supported[p.Type]++
 		}
 	}
@@ -32,52 +32,52 @@ func TestSearchTablesCoverage(t *testing.T) {
 func TestSearchParameter(t *testing.T) {
 	t.Parallel()
 
-	birthDate, ok := R4Search().Parameter("Patient", "birthdate")
+	birthDate, ok := R4().Parameter("Patient", "birthdate")
 	require.True(t, ok)
-	require.Equal(t, SearchParameter{
+	require.Equal(t, Parameter{
 		Name: "birthdate", Type: "date", Definition: "http://hl7.org/fhir/SearchParameter/individual-birthdate",
-		Places: []Place{{Path: Path{{Name: "birthDate"}}, Type: "date"}},
+		Elements: []Element{{Path: Path{{Name: "birthDate"}}, Type: "date"}},
 	}, birthDate)
 
-	email, ok := R4Search().Parameter("Patient", "email")
+	email, ok := R4().Parameter("Patient", "email")
 	require.True(t, ok)
-	require.Equal(t, []Place{{Path: Path{{Name: "telecom", Many: true, Member: "system", Value: "email"}}, Type: "ContactPoint"}}, email.Places)
+	require.Equal(t, []Element{{Path: Path{{Name: "telecom", Many: true, Member: "system", Value: "email"}}, Type: "ContactPoint"}}, email.Elements)
 
-	combo, ok := R4Search().Parameter("Observation", "combo-code-value-quantity")
+	combo, ok := R4().Parameter("Observation", "combo-code-value-quantity")
 	require.True(t, ok)
-	require.Len(t, combo.Places, 2)
-	require.Empty(t, combo.Places[0].Path)
-	require.Equal(t, Place{
+	require.Len(t, combo.Elements, 2)
+	require.Empty(t, combo.Elements[0].Path)
+	require.Equal(t, Element{
 		Path: Path{{Name: "component", Many: true}}, Type: "Observation.component",
-		Parts: []Part{
-			{Number: 0, Type: "token", Place: Place{Path: Path{{Name: "code"}}, Type: "CodeableConcept"}},
-			{Number: 1, Type: "quantity", Place: Place{Path: Path{{Name: "value"}, {Name: "Quantity"}}, Type: "Quantity"}},
+		Components: []Component{
+			{Number: 0, Type: "token", Element: Element{Path: Path{{Name: "code"}}, Type: "CodeableConcept"}},
+			{Number: 1, Type: "quantity", Element: Element{Path: Path{{Name: "value"}, {Name: "Quantity"}}, Type: "Quantity"}},
 		},
-	}, combo.Places[1])
+	}, combo.Elements[1])
 
-	_, ok = R4Search().Parameter("Binary", "_text")
+	_, ok = R4().Parameter("Binary", "_text")
 	require.False(t, ok, "a Binary has no narrative")
-	_, ok = R4Search().Parameter("Patient", "_id")
+	_, ok = R4().Parameter("Patient", "_id")
 	require.True(t, ok)
-	_, ok = R4Search().Parameter("Patient", "status")
+	_, ok = R4().Parameter("Patient", "status")
 	require.False(t, ok)
 }
 
 func TestCompartment(t *testing.T) {
 	t.Parallel()
 
-	types := R4Search().CompartmentTypes()
+	types := R4().CompartmentTypes()
 	require.Len(t, types, 66)
 	require.NotContains(t, types, "Practitioner")
 	require.Equal(t, []Path{
 		{{Name: "subject", Target: "Patient"}}, {{Name: "performer", Many: true, Target: "Patient"}},
-	}, R4Search().PatientPaths("Observation"))
+	}, R4().PatientPaths("Observation"))
 	require.Equal(t, []Path{
 		{{Name: "participant", Many: true}, {Name: "actor", Target: "Patient"}},
-	}, R4Search().PatientPaths("Appointment"))
+	}, R4().PatientPaths("Appointment"))
 	require.Equal(t, []Path{
 		{{Name: "link", Many: true}, {Name: "other", Target: "Patient"}},
-	}, R4Search().PatientPaths("Patient"))
+	}, R4().PatientPaths("Patient"))
 }
 
 func TestParseSearchRefuses(t *testing.T) {
@@ -88,7 +88,7 @@ func TestParseSearchRefuses(t *testing.T) {
 		"Patient\n    name string":                               "line 2",
 		"Patient\n  a composite b\n    c D\n      x token e f\n": "line 4",
 	} {
-		_, err := parseSearch(text, "")
+		_, err := parse(text, "")
 		require.ErrorContains(t, err, want)
 	}
 	for text, want := range map[string]string{
@@ -96,7 +96,7 @@ func TestParseSearchRefuses(t *testing.T) {
 		"Patient birthdate":      "nothing leads",
 		"Patient birthdate name": "no parameter name",
 	} {
-		_, err := parseSearch("Patient\n  birthdate date x\n    birthDate date\n", text)
+		_, err := parse("Patient\n  birthdate date x\n    birthDate date\n", text)
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -24,11 +24,11 @@ func (s store) keys(t *testing.T, resourceType string, keyed source.KeyedRelatio
 	relations, err := s.tables[resourceType].Relations()
 	require.NoError(t, err)
 	keyed.Relation = relations[0]
-	var places []source.RowAddress
+	var elements []source.RowAddress
 	var keys []string
 	err = reader.ScanKeys(t.Context(), source.KeyScan{MaxKeys: 1000, Relations: []source.KeyedRelation{keyed}}, func(row *source.KeyedRow) error {
 		if row.Key != nil {
-			keys, places = append(keys, string(row.Key)), append(places, source.RowAddress{TID: row.TID})
+			keys, elements = append(keys, string(row.Key)), append(elements, source.RowAddress{TID: row.TID})
 		}
 		return nil
 	})
@@ -36,7 +36,7 @@ func (s store) keys(t *testing.T, resourceType string, keyed source.KeyedRelatio
 	fetcher, err := reader.NewFetcher(t.Context(), relations)
 	require.NoError(t, err)
 	of := map[string][]string{}
-	err = fetcher.Fetch(t.Context(), places, func(n int, row *source.Row) error {
+	err = fetcher.Fetch(t.Context(), elements, func(n int, row *source.Row) error {
 		of[string(row.ID)] = append(of[string(row.ID)], keys[n])
 		return nil
 	})

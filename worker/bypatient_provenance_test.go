@@ -13,7 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// provenanceOf are the ids of the Provenance in each block that has any, sorted.
+// provenanceOf returns the ids of the Provenance in each block that has any, sorted.
 func (f *fixture) provenanceOf(t *testing.T, id uuid.UUID) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
@@ -30,9 +30,8 @@ func (f *fixture) provenanceOf(t *testing.T, id uuid.UUID) map[string][]string {
 	return found
 }
 
-// Provenance is in the blocks of those whose resources it is about, whether or not
-// these are exported, and in no other: a block has what an export by type has for
-// its patient alone.
+// Provenance is in the blocks of the patients whose resources it refers to, exported or
+// not, and in no other: a block has what an export by type has for its patient.
 func TestBlocksOfProvenance(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, trails+`
@@ -117,8 +116,7 @@ func TestBlocksOfProvenance(t *testing.T) {
 	}
 }
 
-// Provenance of no compartment is told at system level; what is not wanted at all
-// is not.
+// Provenance of no compartment is reported at system level, unless it is not selected.
 func TestBlocksWithoutProvenance(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, trails)
@@ -128,7 +126,7 @@ func TestBlocksWithoutProvenance(t *testing.T) {
 	id := f.organized(t, jobs.Request{Types: types})
 	require.Contains(t, f.told(t, id), fmt.Sprintf(told, 2))
 	id = f.organized(t, jobs.Request{Types: types, Associated: jobs.RelevantAssociated})
-	require.Contains(t, f.told(t, id), fmt.Sprintf(told, 1), "about an observation of nobody")
+	require.Contains(t, f.told(t, id), fmt.Sprintf(told, 1), "of an observation without a patient")
 	id = f.organized(t, jobs.Request{Types: types, Level: jobs.PatientLevel})
 	require.Empty(t, f.told(t, id))
 }

@@ -33,8 +33,8 @@ func (f *fixture) wrongBucket(t *testing.T) string {
 	return u.String()
 }
 
-// A worker that is broken from the start takes no job, and says why.
-func TestWorkerUnfitFromTheStart(t *testing.T) {
+// A worker that is misconfigured takes no job, and says why.
+func TestUnhealthyFromTheStart(t *testing.T) {
 	t.Parallel()
 	for name, bucketURL := range map[string]func(*fixture, *testing.T) string{
 		"WrongSecret": (*fixture).wrongSecret,
@@ -57,9 +57,9 @@ func TestWorkerUnfitFromTheStart(t *testing.T) {
 	}
 }
 
-// A worker that breaks while it works gives its jobs to others, at the cost of no
-// attempt, and works again when it is mended.
-func TestWorkerBreaks(t *testing.T) {
+// A worker that becomes unhealthy leaves its jobs to others, without a counted attempt,
+// and takes jobs again when it has recovered.
+func TestBecomesUnhealthy(t *testing.T) {
 	t.Parallel()
 	for name, says := range map[string]answer{
 		"AccessDenied": {http.StatusForbidden, "AccessDenied"},
@@ -92,8 +92,8 @@ func TestWorkerBreaks(t *testing.T) {
 	}
 }
 
-// Only if no worker can do it, the export fails, with a reason that says nothing
-// of what the store says itself.
+// An export fails only if no worker can run it, with a reason that does not repeat the
+// store's message.
 func TestStoreDenies(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -109,8 +109,9 @@ func TestStoreDenies(t *testing.T) {
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND attempt > 1`))
 }
 
-// An export that no worker takes, since all of them are broken, does not hang.
-func TestNoWorkerIsFit(t *testing.T) {
+// An export that no worker takes, because all are unhealthy, fails after the outage
+// limit.
+func TestNoHealthyWorker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	f.start(t, options{bucketURL: f.wrongSecret(t), outageLimit: 3 * time.Second})
@@ -121,7 +122,7 @@ func TestNoWorkerIsFit(t *testing.T) {
 	require.Equal(t, "the object store denies access; gave up after 3s", export.Failure)
 }
 
-// The same if all workers still have the location that was recorded before.
+// The same if all workers still use the previous location.
 func TestAllWorkersHaveMoved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -133,7 +134,7 @@ func TestAllWorkersHaveMoved(t *testing.T) {
 	require.Equal(t, "the worker is connected to a different database or object store; gave up after 3s", export.Failure)
 }
 
-// A worker writes nothing to a state database that is newer than it.
+// A worker does not write to a state database that is newer than itself.
 func TestNewerStateDatabase(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -152,7 +153,7 @@ func TestNewerStateDatabase(t *testing.T) {
 	require.Nil(t, export.WaitingSince)
 }
 
-// A worker that the source no longer lets in is unfit, too.
+// A worker whose login the source refuses is unhealthy, too.
 func TestSourceRefusesLogin(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

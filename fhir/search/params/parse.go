@@ -1,4 +1,4 @@
-package fhir
+package params
 
 import (
 	"fmt"
@@ -9,8 +9,8 @@ import (
 
 // parseSearch reads the texts that fhir/gen writes; their headers describe
 // them.
-func parseSearch(search, compartment string) (*SearchTables, error) {
-	t := &SearchTables{parameters: make(map[string][]SearchParameter), compartment: make(map[string][]Path)}
+func parse(search, compartment string) (*Tables, error) {
+	t := &Tables{parameters: make(map[string][]Parameter), compartment: make(map[string][]Path)}
 	var resourceType string
 	for number, line := range strings.Split(search, "\n") {
 		words := strings.Fields(line)
@@ -38,12 +38,12 @@ func parseSearch(search, compartment string) (*SearchTables, error) {
 	return t, nil
 }
 
-// addLine reads an indented line: a parameter of the resource type, a place of
-// the last parameter, or a part of its last place.
-func (t *SearchTables) addLine(resourceType string, depth int, words []string) error {
+// addLine reads an indented line: a parameter of the resource type, a element of
+// the last parameter, or a part of its last element.
+func (t *Tables) addLine(resourceType string, depth int, words []string) error {
 	all := t.parameters[resourceType]
 	if depth == 2 && len(words) == 3 {
-		t.parameters[resourceType] = append(all, SearchParameter{
+		t.parameters[resourceType] = append(all, Parameter{
 			Name: words[0], Type: words[1], Definition: definitionURL + words[2],
 		})
 		return nil
@@ -56,15 +56,15 @@ func (t *SearchTables) addLine(resourceType string, depth int, words []string) e
 	case depth == 4 && words[0] == "!":
 		p.Unsupported = strings.Join(words[1:], " ")
 	case depth == 4 && len(words) >= 2:
-		p.Places = append(p.Places, parsePlace(words))
-	case depth == 6 && len(words) >= 4 && len(p.Places) > 0:
+		p.Elements = append(p.Elements, parseElement(words))
+	case depth == 6 && len(words) >= 4 && len(p.Elements) > 0:
 		number, err := strconv.Atoi(words[0])
 		if err != nil {
 			return err
 		}
-		place := &p.Places[len(p.Places)-1]
-		place.Parts = append(place.Parts, Part{
-			Number: number - 1, Type: words[1], Place: parsePlace(words[2:]),
+		element := &p.Elements[len(p.Elements)-1]
+		element.Components = append(element.Components, Component{
+			Number: number - 1, Type: words[1], Element: parseElement(words[2:]),
 		})
 	default:
 		return fmt.Errorf("%q", words)
@@ -72,16 +72,16 @@ func (t *SearchTables) addLine(resourceType string, depth int, words []string) e
 	return nil
 }
 
-// parsePlace reads a path, a type, and what there is to say about a value of that.
-func parsePlace(words []string) Place {
-	place := Place{Path: parsePath(words[0]), Type: words[1]}
-	switch place.Type {
+// parseElement reads a path, a type, and what there is to say about a value of that.
+func parseElement(words []string) Element {
+	element := Element{Path: parsePath(words[0]), Type: words[1]}
+	switch element.Type {
 	case "code":
-		place.Systems = words[2:]
+		element.Systems = words[2:]
 	case "Reference":
-		place.Targets = words[2:]
+		element.Targets = words[2:]
 	}
-	return place
+	return element
 }
 
 // parsePath reads the steps of a path.
@@ -108,16 +108,16 @@ func parsePath(text string) Path {
 
 // addToCompartment adds the paths of the search parameters that lead from a
 // resource type to a patient.
-func (t *SearchTables) addToCompartment(resourceType string, parameters []string) error {
+func (t *Tables) addToCompartment(resourceType string, parameters []string) error {
 	for _, name := range parameters {
 		p, ok := t.Parameter(resourceType, name)
 		if !ok {
 			return fmt.Errorf("compartment: %s has no parameter %s", resourceType, name)
 		}
-		for _, place := range p.Places {
-			path := slices.Clone(place.Path)
+		for _, element := range p.Elements {
+			path := slices.Clone(element.Path)
 			last := &path[len(path)-1]
-			if place.Type != "Reference" || last.Target != "" && last.Target != "Patient" {
+			if element.Type != "Reference" || last.Target != "" && last.Target != "Patient" {
 				continue
 			}
 			last.Target = "Patient"

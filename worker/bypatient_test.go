@@ -26,8 +26,8 @@ type organizedManifest struct {
 	Deleted, Error []jobs.ManifestOutput
 }
 
-// blocks reads the export as a client does, file by file, and returns the lines
-// of each patient's block without the header, in their order.
+// blocks reads the export as a client does, file by file, and returns the lines of each
+// patient's block in order, without the header.
 func (f *fixture) blocks(t *testing.T, id uuid.UUID) map[string][]string {
 	t.Helper()
 	var m organizedManifest
@@ -36,7 +36,7 @@ func (f *fixture) blocks(t *testing.T, id uuid.UUID) map[string][]string {
 	require.Len(t, f.keys(t, id), len(m.Output)+len(m.Deleted)+len(m.Error)+1, "the files and the manifest, and no more")
 
 	blocks := map[string][]string{}
-	current, goesOnIn := "", ""
+	current, continuesIn := "", ""
 	for _, file := range m.Output {
 		require.Nil(t, file.Type)
 		lines := unzip(t, f.object(t, file.URL))
@@ -47,14 +47,14 @@ func (f *fixture) blocks(t *testing.T, id uuid.UUID) map[string][]string {
 			}
 		}
 		require.Equal(t, len(lines)-headers, file.Count, "headers are not resources")
-		require.Equal(t, goesOnIn != "", goesOnIn == file.URL, "what goes on does so in the next")
+		require.Equal(t, continuesIn != "", continuesIn == file.URL, "a divided block continues in the next file")
 		for i, line := range lines {
 			patient, isHeader := headerOf(t, line)
 			switch {
 			case !isHeader:
 				require.NotZero(t, i, "a file begins with a header")
 				blocks[current] = append(blocks[current], line)
-			case i == 0 && goesOnIn != "":
+			case i == 0 && continuesIn != "":
 				require.Equal(t, current, patient, "the header is repeated")
 			default:
 				require.NotContains(t, blocks, patient, "a patient has one block")
@@ -64,16 +64,17 @@ func (f *fixture) blocks(t *testing.T, id uuid.UUID) map[string][]string {
 				current = patient
 			}
 		}
-		goesOnIn = file.ContinuesInFile
+		continuesIn = file.ContinuesInFile
 	}
-	require.Empty(t, goesOnIn)
+	require.Empty(t, continuesIn)
 	for patient, lines := range blocks {
 		require.NotEmpty(t, lines, patient)
 	}
 	return blocks
 }
 
-// headerOf returns whom the block is of that a line begins.
+// headerOf returns the patient whose block the line begins. It reports whether the line
+// is a header.
 func headerOf(t *testing.T, line string) (patient string, ok bool) {
 	t.Helper()
 	var resource struct {
@@ -99,7 +100,7 @@ func headerOf(t *testing.T, line string) (patient string, ok bool) {
 	return strings.CutPrefix(resource.Parameter[0].ValueReference.Reference, "Patient/")
 }
 
-// blockIDs are the blocks with Type/id for each line.
+// blockIDs returns the blocks with Type/id for each line.
 func (f *fixture) blockIDs(t *testing.T, id uuid.UUID) map[string][]string {
 	t.Helper()
 	ids := map[string][]string{}
@@ -123,7 +124,7 @@ func (f *fixture) organized(t *testing.T, request jobs.Request) uuid.UUID {
 	return id
 }
 
-// told are the diagnostics of the export's outcomes, sorted.
+// told returns the diagnostics of the export's outcomes, sorted.
 func (f *fixture) told(t *testing.T, id uuid.UUID) []string {
 	t.Helper()
 	files, err := f.store.Files(t.Context(), id)
@@ -136,8 +137,8 @@ func (f *fixture) told(t *testing.T, id uuid.UUID) []string {
 	return told
 }
 
-// The patient comes first, then what is in its compartment by type, whatever else
-// of the request limits that.
+// The patient comes first, then the resources of its compartment by type, restricted by
+// all other parameters of the request.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+`
@@ -210,7 +211,7 @@ func TestBlocks(t *testing.T) {
 	require.Zero(t, f.uploads(t))
 }
 
-// Blocks are in Aidbox's format too, and elements are left out by type.
+// Blocks are also written in Aidbox's format, and elements are omitted by type.
 func TestBlocksInFormats(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards)
@@ -236,7 +237,7 @@ func TestBlocksInFormats(t *testing.T) {
 	}
 }
 
-// A block that is larger than a file goes on in the next; the others are whole.
+// A block that is larger than a file continues in the next; the others are not divided.
 func TestBlocksOverFiles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+`INSERT INTO observation (id, txid, resource)
@@ -254,8 +255,8 @@ func TestBlocksOverFiles(t *testing.T) {
 	require.Equal(t, id.String()+"/Patient-organized.0001-2.ndjson.gz", files.Output[1].ObjectKey)
 }
 
-// A Group of very many is in none of their blocks, and told, if there is any that
-// is wanted.
+// A Group of too many patients is in none of their blocks. It is reported if one of
+// them is selected.
 func TestCrowd(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+`INSERT INTO "group" (id, txid, resource)
@@ -273,7 +274,7 @@ func TestCrowd(t *testing.T) {
 	require.Empty(t, f.told(t, id))
 }
 
-// What was deleted is told as it is of an export by type.
+// Deletions are exported as in an export by type.
 func TestBlocksAndDeletions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+`INSERT INTO observation_history (id, txid, ts, resource) VALUES ('gone', 400, now(), '{}')`)
@@ -283,7 +284,7 @@ func TestBlocksAndDeletions(t *testing.T) {
 	require.Equal(t, []string{"Observation/gone"}, f.deleted(t, id))
 }
 
-// gatePicks is gate for the parts alone: what is planned passes.
+// gatePicks is gate for parts only: the plan passes.
 func (f *fixture) gatePicks(t *testing.T, name string) (open func()) {
 	t.Helper()
 	open = f.gate(t, name)
@@ -298,7 +299,7 @@ const crowdedWards = `
 		jsonb_build_object('resourceType', 'Patient', 'id', 'x-' || n % 300 + 1), 'note', jsonb_build_array(jsonb_build_object('text', repeat(md5(n::text), 20))))
 	FROM generate_series(1, 3000) AS n;`
 
-// requireCrowd fails unless each of the 306 patients has the block it had.
+// requireCrowd fails unless each of the 306 patients has its block.
 func (f *fixture) requireCrowd(t *testing.T, id uuid.UUID) {
 	t.Helper()
 	blocks := f.blockIDs(t, id)
@@ -318,8 +319,8 @@ func (f *fixture) requireCrowd(t *testing.T, id uuid.UUID) {
 	require.Zero(t, f.uploads(t))
 }
 
-// Parts whose sessions are killed half way, and a holder that is, change nothing:
-// the blocks are whole, and show the state at the beginning.
+// Parts and a holder whose sessions are terminated change nothing: the blocks are
+// complete, and show the state at the beginning.
 func TestBlocksAfterKills(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+crowdedWards)
@@ -328,15 +329,14 @@ func TestBlocksAfterKills(t *testing.T) {
 	f.start(t, options{partBytes: 50_000, slots: 2})
 	id := f.accept(t, jobs.Request{OrganizeBy: "Patient", FHIR: true, Types: []string{"Observation", "Patient"}})
 	f.awaitReaders(t, 2)
-	last := f.count(t, `SELECT max(pid) FROM pg_stat_activity WHERE wait_event = 'advisory' AND `+sessions)
-	first := f.count(t, `SELECT min(pid) FROM pg_stat_activity WHERE wait_event = 'advisory' AND `+sessions)
+	last, first := f.count(t, `SELECT max(pid)`+waitsAtGate), f.count(t, `SELECT min(pid)`+waitsAtGate)
 	require.Equal(t, 2, f.count(t, terminateReadersSQL))
 	f.eventually(t, "others read in their place", func() bool {
-		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND pid <> $1 AND pid <> $2 AND `+sessions, first, last) == 2
+		return f.count(t, atGateSQL+` AND pid <> $1 AND pid <> $2`, first, last) == 2
 	})
 	held := f.snapshot(t, id)
 	f.exec(t, `DELETE FROM patient WHERE id = 'x-1'; UPDATE observation SET resource = '{}' WHERE id LIKE 'x-1%'`)
-	require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND `+sessions))
+	require.Equal(t, 1, f.count(t, terminateHolderSQL))
 	f.eventually(t, "another holder has it", func() bool { return f.snapshot(t, id) != held })
 	open()
 	export := f.await(t, id, jobs.Completed)
@@ -345,8 +345,8 @@ func TestBlocksAfterKills(t *testing.T) {
 	f.requireCrowd(t, id)
 }
 
-// A worker that stops half way gives the parts to the next one; one that is
-// killed while it plans leaves nothing.
+// A worker that stops in the middle leaves its parts to the next one, and one that is
+// stopped while it plans leaves nothing behind.
 func TestBlocksByAnotherWorker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+crowdedWards)
@@ -356,9 +356,7 @@ func TestBlocksByAnotherWorker(t *testing.T) {
 	f.awaitReaders(t, 1)
 	former.stop(t)
 	require.Zero(t, f.uploads(t))
-	f.eventually(t, "no session is left", func() bool {
-		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0
-	})
+	f.awaitNoSessions(t)
 	f.exec(t, `ALTER POLICY gate ON observation USING (current_query() NOT LIKE '%ORDINALITY%' OR gate())`)
 
 	former = f.start(t, options{partBytes: 50_000, slots: 2})
@@ -370,7 +368,7 @@ func TestBlocksByAnotherWorker(t *testing.T) {
 	f.requireCrowd(t, id)
 }
 
-// An export that is cancelled leaves nothing, whether it is planned or read then.
+// A cancelled export leaves nothing behind, whether it is being planned or read.
 func TestBlocksCancelled(t *testing.T) {
 	t.Parallel()
 	for name, using := range map[string]string{"Planned": `gate()`, "Read": `current_query() NOT LIKE '%ORDINALITY%' OR gate()`} {
@@ -389,7 +387,7 @@ func TestBlocksCancelled(t *testing.T) {
 	}
 }
 
-// A session that wants a table for itself is not kept waiting by a plan.
+// A plan does not block a session that waits for an exclusive lock on a table.
 func TestPlanOfBlocksGivesWay(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+crowdedWards)
@@ -402,7 +400,7 @@ func TestPlanOfBlocksGivesWay(t *testing.T) {
 		_, err := f.db.Exec(t.Context(), `ALTER TABLE observation ADD COLUMN more text`)
 		altered <- err
 	}()
-	require.NoError(t, <-altered)
+	require.NoError(t, receive(t, altered))
 	open()
 	f.await(t, id, jobs.Completed)
 	require.Greater(t, f.count(t, `SELECT attempt FROM sluice.export WHERE id = $1`, id), 1, "it was planned again")

@@ -32,9 +32,8 @@ func (resources) Stage(ctx context.Context, t *Task) error {
 		return err
 	}
 	defer rows.Close()
-	to := t.NewUploader(ctx)
-	_, files, err := ndjson.WriteFiles(ctx, to.Next, t.Part.ResourceType, rows, opts)
-	return to.Finish(jobs.Output, t.Part.ResourceType, files, err)
+	_, files, err := ndjson.WriteFiles(ctx, t.NextFile(ctx), t.Part.ResourceType, rows, opts)
+	return t.Finish(jobs.Output, t.Part.ResourceType, files, err)
 }
 
 // reportOtherTypes reports rows that name another resource type than their table, as
@@ -47,4 +46,24 @@ func (t *Task) reportOtherTypes(ctx context.Context, scan source.Scan) error {
 			scan.Table.Name, strings.Join(types, ", "), scan.Table.Type)})
 	}
 	return err
+}
+
+// deletions stages parts that list the resources deleted from a table.
+type deletions struct{}
+
+// Stage writes a Bundle for every hundred ids.
+func (deletions) Stage(ctx context.Context, t *Task) error {
+	deletions, err := plan.PartDeletions(t.Part)
+	if err != nil {
+		return err
+	}
+	ids, err := t.Reader.Deletions(ctx, deletions)
+	if err != nil {
+		return err
+	}
+	defer ids.Close()
+	opts := t.Options
+	opts.Issue, opts.Progress = nil, nil // the ids of a history are no measure of the part
+	_, files, err := ndjson.WriteDeletions(ctx, t.NextFile(ctx), t.Part.ResourceType, ids, opts)
+	return t.Finish(jobs.Deleted, "Bundle", files, err)
 }
