@@ -72,7 +72,7 @@ func (p *preflight) check(ctx context.Context) error {
 	for _, check := range p.checks {
 		err := check(ctx)
 		if errors.Is(err, location.ErrDiffers) {
-			p.result = fmt.Errorf("%w: %w", jobs.ErrMoved, err)
+			p.result = fmt.Errorf("%w: %w", jobs.ErrLocationMoved, err)
 		} else if errors.Is(err, migrations.ErrNewer) {
 			p.result = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
 		}

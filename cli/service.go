@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
@@ -24,7 +24,7 @@ type service struct {
 	registry *prometheus.Registry
 
 	state  *pgxpool.Pool
-	clock  *jobs.Clock // of the state database
+	clock  *stateclock.Clock // of the state database
 	source *source.Source
 	bucket *storage.Bucket
 
@@ -50,7 +50,7 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: db.mappings(), registry: telemetry.NewRegistry()}
-	s.clock = jobs.NewClock(state)
+	s.clock = stateclock.New(state)
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_clock_offset_seconds",
 		Help: "How far the clock of the state database is ahead of the clock of the process.",

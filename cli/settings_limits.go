@@ -80,7 +80,7 @@ func (s *workSettings) Validate() error {
 }
 
 func checkFileSize(flag string, value size) error {
-	if value < jobs.LeastMaxFileBytes {
+	if value < jobs.MinMaxFileBytes {
 		return fmt.Errorf("%s must be at least 64KiB, got %d bytes", setting(flag), value)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
 // organizedManifest is the manifest of an export by patient.
@@ -23,7 +24,7 @@ type organizedManifest struct {
 		ContinuesInFile string
 		Count           int
 	}
-	Deleted, Error []jobs.ManifestOutput
+	Deleted, Error []manifest.Entry
 }
 
 // blocks reads the export as a client does, file by file, and returns the lines of each

@@ -23,7 +23,7 @@ func TestExpiry(t *testing.T) {
 	f.start(t, options{})
 	young := f.accept(t, jobs.Request{})
 	f.eventually(t, "the old one has expired", func() bool {
-		export, err := f.store.GetFor(t.Context(), old, client)
+		export, err := f.store.GetForClient(t.Context(), old, client)
 		require.NoError(t, err, "its row stays")
 		return export.State == jobs.Expired
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
@@ -207,7 +208,7 @@ func TestManifestLost(t *testing.T) {
 	f := newFixture(t, setup())
 	lost := false
 	bucketURL := f.damaging(t, lose, func(name string) bool {
-		if lost || !strings.HasSuffix(name, jobs.ManifestName) {
+		if lost || !strings.HasSuffix(name, manifest.Name) {
 			return false
 		}
 		lost = true

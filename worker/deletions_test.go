@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
 // deleted returns the URLs that the export lists as deleted, sorted.
@@ -78,7 +79,7 @@ func TestDeletions(t *testing.T) {
 	}
 	slices.Sort(want)
 	require.Equal(t, want, f.deleted(t, id))
-	require.Equal(t, []jobs.ManifestOutput{
+	require.Equal(t, []manifest.Entry{
 		f.output(t, "Bundle", id.String()+"/deleted/Patient.deleted.0001.ndjson.gz", 2),
 	}, f.manifest(t, id).Deleted)
 	require.Len(t, f.lines(t, id, "Patient"), 16, "as many as without deletions")

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
@@ -81,19 +82,19 @@ func unzip(t *testing.T, content []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// manifest is a manifest as the specification describes it.
-type manifest struct {
-	TransactionTime     string                `json:"transactionTime"`
-	Request             string                `json:"request"`
-	RequiresAccessToken bool                  `json:"requiresAccessToken"`
-	OutputFormat        string                `json:"outputFormat"`
-	Output              []jobs.ManifestOutput `json:"output"`
-	Deleted             []jobs.ManifestOutput `json:"deleted"`
-	Error               []jobs.ManifestOutput `json:"error"`
+// manifestDocument is a manifest as the specification describes it.
+type manifestDocument struct {
+	TransactionTime     string           `json:"transactionTime"`
+	Request             string           `json:"request"`
+	RequiresAccessToken bool             `json:"requiresAccessToken"`
+	OutputFormat        string           `json:"outputFormat"`
+	Output              []manifest.Entry `json:"output"`
+	Deleted             []manifest.Entry `json:"deleted"`
+	Error               []manifest.Entry `json:"error"`
 }
 
 // manifest reads the bucket's copy of the manifest.
-func (f *fixture) manifest(t *testing.T, id uuid.UUID) (m manifest) {
+func (f *fixture) manifest(t *testing.T, id uuid.UUID) (m manifestDocument) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal(f.object(t, id.String()+"/manifest.json"), &m))
 	return m

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
@@ -139,7 +140,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
 		Check:        opts.check,
-		Clock:        jobs.NewClock(pool),
+		Clock:        stateclock.New(pool),
 		Database:     pool,
 		Exports:      16,
 		History:      30 * 24 * time.Hour,

@@ -126,7 +126,7 @@ func TestNoHealthyWorker(t *testing.T) {
 func TestAllWorkersHaveMoved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	f.start(t, options{outageLimit: 3 * time.Second, check: func(context.Context) error { return jobs.ErrMoved }})
+	f.start(t, options{outageLimit: 3 * time.Second, check: func(context.Context) error { return jobs.ErrLocationMoved }})
 	id := f.accept(t, jobs.Request{})
 	f.exec(t, `UPDATE sluice.river_job SET scheduled_at = now() - interval '1 minute'`)
 	f.awaitWaiting(t, id, "the worker is connected to a different database or object store")

@@ -65,7 +65,7 @@ func TestOtherRiverProgram(t *testing.T) {
 	f.otherProgram(t)
 	f.start(t, options{})
 	f.eventually(t, "the old one has expired", func() bool {
-		export, err := f.store.GetFor(t.Context(), old, client)
+		export, err := f.store.GetForClient(t.Context(), old, client)
 		require.NoError(t, err)
 		return export.State == jobs.Expired
 	})

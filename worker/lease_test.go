@@ -95,7 +95,7 @@ func TestCommitOutlastsRenewal(t *testing.T) {
 	t.Parallel()
 	for name, delay := range map[string]*commitDelay{
 		"Part":   {statement: "SET state = 'done', bytes_read", patience: 3 * time.Second},
-		"Export": {statement: "SET state = 'completed', finished_at", patience: 2 * jobs.RenewEvery},
+		"Export": {statement: "SET state = 'completed', finished_at", patience: 2 * jobs.RenewInterval},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

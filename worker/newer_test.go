@@ -20,7 +20,7 @@ func TestNewerWork(t *testing.T) {
 		"part job":       {futureParts(`NEW.args = NEW.args || '{"requires": 1000}'`, "sluice.river_job", `NEW.kind = 'sluice_part'`), pastParts("sluice.river_job", `UPDATE sluice.river_job SET args = args - 'requires'`)},
 		"plan":           {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'resources'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
 		"deletions plan": {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'deletions'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
-		"blocks plan":    {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'blocks'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
+		"blocks plan":    {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'patient_blocks'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

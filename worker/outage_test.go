@@ -273,7 +273,7 @@ func TestOutageLimitSparesWork(t *testing.T) {
 	start := f.count(t, renewedSQL)
 	f.eventually(t, "the limit was checked several times", func() bool {
 		require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.export WHERE state = 'running' AND waiting_since IS NOT NULL`), "it fails")
-		return f.count(t, renewedSQL) > start+3*int(jobs.ReclaimEvery.Seconds())
+		return f.count(t, renewedSQL) > start+3*int(jobs.ReclaimInterval.Seconds())
 	})
 	require.NoError(t, closed.Close(t.Context()))
 	f.await(t, id, jobs.Completed)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
 // badEncounters are stored in an invalid form: some with a choice of two types, some
@@ -64,7 +65,7 @@ func TestOutcomes(t *testing.T) {
 	require.Contains(t, issue.Diagnostics, "Encounter/bad-1: Encounter.subject: a reference with an id only")
 	require.Equal(t, []string{"Encounter.subject"}, issue.Expression)
 
-	require.Equal(t, []jobs.ManifestOutput{
+	require.Equal(t, []manifest.Entry{
 		f.output(t, "OperationOutcome", id.String()+"/error/Encounter.errors.0001.ndjson.gz", 2),
 	}, f.manifest(t, id).Error)
 }

@@ -13,7 +13,7 @@ import (
 // too: there may be no other. It does not write to a state database that is newer than
 // the process.
 func (w *Worker) reclaim(ctx context.Context) {
-	ticker := time.NewTicker(jobs.ReclaimEvery)
+	ticker := time.NewTicker(jobs.ReclaimInterval)
 	defer ticker.Stop()
 	var outage stateOutage
 	for {

@@ -91,7 +91,7 @@ func TestSweep(t *testing.T) {
 	}
 
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export WHERE id = $1`, cancelled), "it is forgotten")
-	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export WHERE state IN ('failed', 'expired') AND (cleaned_at IS NULL) <> (swept_at IS NULL)`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export WHERE state IN ('failed', 'expired') AND (objects_deleted_at IS NULL) <> (swept_at IS NULL)`))
 
 	// An export is swept once, until it ends in another way.
 	f.leave(t, cancelled)

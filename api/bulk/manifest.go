@@ -14,6 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
 // manifest answers with the manifest of a completed export, or a page of it. Its
@@ -87,7 +88,7 @@ func (e *Exports) sendManifest(call *endpoint.Call, export jobs.Export, files jo
 	call.Event.Types, call.Event.Resources = export.Request.Types, files.Resources()
 	body := endpoint.NewStream(call)
 	buffered := bufio.NewWriterSize(body, endpoint.BufferSize)
-	err := export.WriteManifest(buffered, files, jobs.ManifestOptions{
+	err := manifest.Write(buffered, export, files, manifest.Options{
 		RequiresAccessToken: e.config.GuardFiles,
 		Next:                next,
 		URL: func(file jobs.File) (string, error) {

@@ -169,7 +169,7 @@ func (k *kickOff) parsePeriod() {
 // parseFileSizes parses the limits of a file's ndjson, in bytes before compression
 // (Bulk Data 4.0.0-ballot, "_minimumFileSize", "_maximumFileSize").
 func (k *kickOff) parseFileSizes() {
-	smallest, largest := k.params.Size("_minimumFileSize", 1), k.params.Size("_maximumFileSize", jobs.LeastMaxFileBytes)
+	smallest, largest := k.params.Size("_minimumFileSize", 1), k.params.Size("_maximumFileSize", jobs.MinMaxFileBytes)
 	if largest > 0 && smallest >= largest {
 		_ = k.params.Refuse(problem.Invalid("_minimumFileSize", "_minimumFileSize must be less than _maximumFileSize"))
 	}

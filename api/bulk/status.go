@@ -59,7 +59,7 @@ func (e *Exports) ownExport(call *endpoint.Call) (jobs.Export, error) {
 	if err != nil {
 		return jobs.Export{}, err
 	}
-	export, err := e.config.Store.GetFor(call.Ctx(), id, call.Client.ID)
+	export, err := e.config.Store.GetForClient(call.Ctx(), id, call.Client.ID)
 	if err != nil {
 		return jobs.Export{}, exportProblem(err)
 	}

@@ -124,7 +124,7 @@ func planParts(id uuid.UUID, index storage.Object, sections []indexSection, keye
 		}
 		planned.Outcomes = nil
 		parts[i] = jobs.PlannedPart{
-			Kind:      jobs.Blocks,
+			Kind:      jobs.PatientBlocks,
 			Scan:      document,
 			ObjectKey: plan.ObjectKey(id, fileName, i+1),
 			Bytes:     section.Bytes,

@@ -1,4 +1,4 @@
-package jobs_test
+package stateclock_test
 
 import (
 	"context"
@@ -10,16 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-func skewedClock(t *testing.T, ahead time.Duration) *jobs.Clock {
+func skewedClock(t *testing.T, ahead time.Duration) *stateclock.Clock {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), sourcetest.SkewedDatabase(t, ahead))
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return jobs.NewClock(pool)
+	return stateclock.New(pool)
 }
 
 func TestClock(t *testing.T) {
@@ -50,7 +50,7 @@ func TestClockWarns(t *testing.T) {
 	line := make([]byte, 1000)
 	n, err := logged.Read(line)
 	require.NoError(t, err)
-	require.Contains(t, string(line[:n]), "the clock of the process differs from that of the state database")
+	require.Contains(t, string(line[:n]), "clock differs from that of the state database")
 	require.Regexp(t, `database_ahead=-(1h0m0|59m59)`, string(line[:n]))
 	cancel()
 	<-watching

@@ -1,4 +1,4 @@
-package jobs_test
+package manifest_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
 // A manifest of many files is not gathered before the first of them is told.
@@ -26,7 +27,7 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 
 	var written bytes.Buffer
 	before := ""
-	require.NoError(t, export.WriteManifest(&written, files, jobs.ManifestOptions{
+	require.NoError(t, manifest.Write(&written, export, files, manifest.Options{
 		RequiresAccessToken: true,
 		URL: func(file jobs.File) (string, error) {
 			require.Contains(t, written.String(), before)
@@ -54,7 +55,7 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 	}, m)
 
 	refused := errors.New("no credentials")
-	require.ErrorIs(t, export.WriteManifest(&written, files, jobs.ManifestOptions{
+	require.ErrorIs(t, manifest.Write(&written, export, files, manifest.Options{
 		URL: func(jobs.File) (string, error) { return "", refused },
 	}), refused)
 }
@@ -70,7 +71,7 @@ func TestManifestOrganizedByPatient(t *testing.T) {
 	}}
 	made := 0
 	var written bytes.Buffer
-	require.NoError(t, export.WriteManifest(&written, files, jobs.ManifestOptions{URL: func(file jobs.File) (string, error) {
+	require.NoError(t, manifest.Write(&written, export, files, manifest.Options{URL: func(file jobs.File) (string, error) {
 		made++
 		return fmt.Sprintf("%s-%d", file.ObjectKey, made), nil
 	}}))
