@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
@@ -19,24 +20,24 @@ import (
 func (b *testBundle) requireClosed(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.URL, "http://"))
 		return err != nil || conn.Close() != nil
-	}, patience, tick)
+	}, apitest.Patience, apitest.Tick)
 }
 
 // TestDrain: a dump that runs when the server stops is finished.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	open := b.gate(t)
+	open := b.Gate(t)
 
-	_, body := b.begin(t, "/Patient/$dump")
-	b.stop()
+	_, body := b.Begin(t, "/Patient/$dump")
+	b.Stop()
 	b.requireClosed(t)
-	require.Len(t, b.readers(t), 1, "it goes on")
+	require.Len(t, b.Readers(t), 1, "it goes on")
 	open()
-	requireRest(t, body)
-	<-b.served
+	apitest.RequireRest(t, body)
+	<-b.Served
 }
 
 // TestDrainTimeout: what takes longer is cut off, visibly, and leaves nothing
@@ -44,17 +45,17 @@ func TestDrain(t *testing.T) {
 func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.DrainTimeout = 50 * time.Millisecond })
-	b.gate(t)
+	b.Gate(t)
 
-	_, body := b.begin(t, "/Patient/$dump")
-	b.stop()
+	_, body := b.Begin(t, "/Patient/$dump")
+	b.Stop()
 	_, err := io.Copy(io.Discard, body)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	<-b.served
-	require.Empty(t, b.readers(t), "Serve returns when all is over")
-	require.Contains(t, b.logs.String(), "drain timeout exceeded")
-	require.Contains(t, b.logs.String(), `"path":"/Patient/$dump"`)
-	require.NotContains(t, b.logs.String(), `"level":"ERROR"`, "nothing else has ended it")
+	<-b.Served
+	require.Empty(t, b.Readers(t), "Serve returns when all is over")
+	require.Contains(t, b.Logs.String(), "drain timeout exceeded")
+	require.Contains(t, b.Logs.String(), `"path":"/Patient/$dump"`)
+	require.NotContains(t, b.Logs.String(), `"level":"ERROR"`, "nothing else has ended it")
 }
 
 // TestServeWithoutListener: an address that is lost is an error, not an end. A
@@ -67,7 +68,7 @@ func TestServeWithoutListener(t *testing.T) {
 	away, err := pgxpool.New(t.Context(), "postgres://127.0.0.1:1/away")
 	require.NoError(t, err)
 	t.Cleanup(away.Close)
-	logs := &logBuffer{}
+	logs := &apitest.LogBuffer{}
 	server := api.New(api.Config{Clients: auth.NewClients(away), Logger: slog.New(slog.NewJSONHandler(logs, nil))})
 	require.ErrorIs(t, server.Serve(t.Context(), listener), net.ErrClosed)
 	require.Contains(t, logs.String(), "known at can't be read yet")

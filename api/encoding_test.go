@@ -26,11 +26,11 @@ func TestOtherEncoding(t *testing.T) {
 	latin, err := source.Open(t.Context(), source.Config{URL: databaseURL})
 	require.NoError(t, err)
 	t.Cleanup(latin.Close)
-	b.config.Source = latin
-	b.serve(t, api.New(b.config))
+	b.Config.Source = latin
+	b.Serve(t, api.New(b.Config))
 
-	refused := b.get(t, "/fhir/Group?name=diabetes")
+	refused := b.Get(t, "/fhir/Group?name=diabetes")
 	require.Equal(t, http.StatusBadRequest, refused.StatusCode)
-	require.Contains(t, refused.body, "the request contains a character that the encoding of the database lacks; searching for it requires UTF8")
-	require.Equal(t, http.StatusOK, b.get(t, "/fhir/Group").StatusCode)
+	require.Contains(t, refused.Text, "the request contains a character that the encoding of the database lacks; searching for it requires UTF8")
+	require.Equal(t, http.StatusOK, b.Get(t, "/fhir/Group").StatusCode)
 }

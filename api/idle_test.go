@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 const (
@@ -39,11 +41,11 @@ func TestIdleConnections(t *testing.T) {
 		t.Skip("opens ten thousand connections")
 	}
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 	before := inUse()
 
 	others := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestIdleConnections$")
-	others.Env = append(os.Environ(), idleServer+"="+strings.TrimPrefix(b.url, "http://"))
+	others.Env = append(os.Environ(), idleServer+"="+strings.TrimPrefix(b.URL, "http://"))
 	others.Stderr = os.Stderr
 	hold, err := others.StdinPipe()
 	require.NoError(t, err)
@@ -56,8 +58,8 @@ func TestIdleConnections(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, idleConnections, count)
 
-	require.Equal(t, http.StatusOK, b.get(t, "/ready").StatusCode)
-	require.Equal(t, aidboxLines["Patient"], b.get(t, "/Patient/$dump").body)
+	require.Equal(t, http.StatusOK, b.Get(t, "/ready").StatusCode)
+	require.Equal(t, apitest.AidboxLines["Patient"], b.Get(t, "/Patient/$dump").Text)
 	require.Less(t, inUse()-before, uint64(idleConnections*idleBytes))
 
 	require.NoError(t, hold.Close())

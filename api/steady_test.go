@@ -25,7 +25,7 @@ func TestClientThatPauses(t *testing.T) {
 	b := setup(t, func(config *api.Config) { config.StallTimeout = timeout })
 	b.large(t, largeRows, largeSize)
 
-	_, body := b.begin(t, "/Patient/$dump")
+	_, body := b.Begin(t, "/Patient/$dump")
 	var burst bytes.Buffer
 	_, err := io.CopyN(&burst, body, 4<<20)
 	require.NoError(t, err)
@@ -69,9 +69,9 @@ func TestSteadyClient(t *testing.T) {
 				}
 			})
 			b.large(t, largeRows, largeSize)
-			transport, _ := b.http.Transport.(*http.Transport)
+			transport, _ := b.HTTP.Transport.(*http.Transport)
 			if test.tls {
-				b.url = strings.Replace(b.url, "http:", "https:", 1)
+				b.URL = strings.Replace(b.URL, "http:", "https:", 1)
 				transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // signed by itself
 			}
 			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -81,7 +81,7 @@ func TestSteadyClient(t *testing.T) {
 				}
 				return conn, err
 			}
-			_, body := b.begin(t, "/Patient/$dump")
+			_, body := b.Begin(t, "/Patient/$dump")
 			lines := 0
 			pace := time.NewTicker(100 * time.Millisecond) // this is what slow means
 			defer pace.Stop()

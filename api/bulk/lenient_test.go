@@ -1,4 +1,4 @@
-package api_test
+package bulk_test
 
 import (
 	"net/http"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
@@ -24,12 +25,12 @@ func TestLenient(t *testing.T) {
 	} {
 		t.Run(test.query, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, http.StatusBadRequest, b.get(t, "/fhir/$export"+test.query).StatusCode)
-			require.Equal(t, http.StatusBadRequest, b.get(t, "/fhir/$export"+test.query, "Prefer", "handling=strict").StatusCode)
+			require.Equal(t, http.StatusBadRequest, b.Get(t, "/fhir/$export"+test.query).StatusCode)
+			require.Equal(t, http.StatusBadRequest, b.Get(t, "/fhir/$export"+test.query, "Prefer", "handling=strict").StatusCode)
 
-			got := b.get(t, "/fhir/$export"+test.query, "Prefer", "respond-async, handling=lenient")
+			got := b.Get(t, "/fhir/$export"+test.query, "Prefer", "respond-async, handling=lenient")
 			require.Equal(t, "respond-async, handling=lenient", got.Header.Get("Preference-Applied"))
-			export, err := b.exports.Get(t.Context(), requireAccepted(t, got, b.url))
+			export, err := b.Exports.Get(t.Context(), apitest.RequireAccepted(t, got, b.URL))
 			require.NoError(t, err)
 			require.Equal(t, test.types, export.Request.Types)
 			require.Len(t, export.Request.Warnings, 1)
@@ -40,20 +41,20 @@ func TestLenient(t *testing.T) {
 
 	// To be lenient is not to give more than was asked for, nor to read minds.
 	for _, query := range []string{"?_type=Nonsense", "?_since=yesterday", "?_since=2020&_since=2021", "?%zz"} {
-		got := b.get(t, "/fhir/$export"+query, "Prefer", "handling=lenient")
+		got := b.Get(t, "/fhir/$export"+query, "Prefer", "handling=lenient")
 		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
 	}
-	require.Empty(t, b.kickOff(t, "/fhir/$export?_type=Patient", "Prefer", "handling=lenient").Request.Warnings)
+	require.Empty(t, b.KickOff(t, "/fhir/$export?_type=Patient", "Prefer", "handling=lenient").Request.Warnings)
 }
 
 // TestWarningsInManifest: the file that tells them is linked and can be had.
 func TestWarningsInManifest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.kickOff(t, "/fhir/$export?_type=Patient,Nonsense&x=y", "Prefer", "handling=lenient").ID
-	b.complete(t, id)
-	b.exec(t, `INSERT INTO sluice.file (export_id, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
-		VALUES ($1, 1, 'outcome', 'OperationOutcome', $2, 2, 30, 15, 20, 'hash', 'etag')`, id, jobs.WarningsKey(id))
+	id := b.KickOff(t, "/fhir/$export?_type=Patient,Nonsense&x=y", "Prefer", "handling=lenient").ID
+	b.Complete(t, id)
+	b.Exec(t, `INSERT INTO sluice.file (export_id, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
+		VALUES ($1, 1, 'apitest.Outcome', 'OperationOutcome', $2, 2, 30, 15, 20, 'hash', 'etag')`, id, jobs.WarningsKey(id))
 
 	_, m := b.manifest(t, id)
 	require.Len(t, m.Error, 1)
@@ -68,30 +69,30 @@ func TestSeparateStatus(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	kickOff := func() string {
-		got := b.get(t, "/fhir/$export?_type=Patient", "Prefer", "respond-async,separate-export-status")
+		got := b.Get(t, "/fhir/$export?_type=Patient", "Prefer", "respond-async,separate-export-status")
 		require.Equal(t, "respond-async, separate-export-status", got.Header.Get("Preference-Applied"))
-		return requireAccepted(t, got, b.url).String()
+		return apitest.RequireAccepted(t, got, b.URL).String()
 	}
 
-	running := b.get(t, statusPath+kickOff())
+	running := b.Get(t, apitest.StatusPath+kickOff())
 	require.Equal(t, http.StatusOK, running.StatusCode)
 	require.Equal(t, "202 Accepted", running.Header.Get("X-Export-Status"))
 	require.Equal(t, "0%", running.Header.Get("X-Progress"))
 	require.NotEmpty(t, running.Header.Get("Retry-After"))
 
-	failed := b.kickOff(t, "/fhir/$export?_type=Patient", "Prefer", "separate-export-status").ID
-	require.NoError(t, b.exports.Fail(t.Context(), failed, "the table patient can't be read"))
-	got := b.get(t, statusPath+failed.String())
+	failed := b.KickOff(t, "/fhir/$export?_type=Patient", "Prefer", "separate-export-status").ID
+	require.NoError(t, b.Exports.Fail(t.Context(), failed, "the table patient can't be read"))
+	got := b.Get(t, apitest.StatusPath+failed.String())
 	require.Equal(t, "500 Internal Server Error", got.Header.Get("X-Export-Status"))
-	requireRefusal(t, got, http.StatusOK, "exception", "")
+	apitest.RequireRefusal(t, got, http.StatusOK, "exception", "")
 
-	completed := b.kickOff(t, "/fhir/$export?_type=Patient", "Prefer", "separate-export-status").ID
-	b.complete(t, completed)
+	completed := b.KickOff(t, "/fhir/$export?_type=Patient", "Prefer", "separate-export-status").ID
+	b.Complete(t, completed)
 	whole, _ := b.manifest(t, completed)
 	require.Equal(t, "200 OK", whole.Header.Get("X-Export-Status"))
 
-	require.Empty(t, b.get(t, statusPath+b.kickOff(t, "/fhir/$export?_type=Patient").ID.String()).Header.Get("X-Export-Status"))
-	unknown := b.get(t, statusPath+"6f4b6a43-5a3a-4f0c-b8a3-2a2b9d2a7f10")
+	require.Empty(t, b.Get(t, apitest.StatusPath+b.KickOff(t, "/fhir/$export?_type=Patient").ID.String()).Header.Get("X-Export-Status"))
+	unknown := b.Get(t, apitest.StatusPath+"6f4b6a43-5a3a-4f0c-b8a3-2a2b9d2a7f10")
 	require.Equal(t, http.StatusNotFound, unknown.StatusCode, "there is no export whose status could be told apart")
 }
 
@@ -100,17 +101,17 @@ func TestSeparateStatus(t *testing.T) {
 func TestTooManyPolls(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID.String()
-	other := b.kickOff(t, "/fhir/$export?_type=Patient").ID.String()
+	id := b.KickOff(t, "/fhir/$export?_type=Patient").ID.String()
+	other := b.KickOff(t, "/fhir/$export?_type=Patient").ID.String()
 
 	polls := 0
-	var got answer
-	for got = b.get(t, statusPath+id); got.StatusCode == http.StatusAccepted && polls < 5000; got = b.get(t, statusPath+id) {
+	var got apitest.Answer
+	for got = b.Get(t, apitest.StatusPath+id); got.StatusCode == http.StatusAccepted && polls < 5000; got = b.Get(t, apitest.StatusPath+id) {
 		polls++
 	}
-	requireRefusal(t, got, http.StatusTooManyRequests, "throttled", "")
+	apitest.RequireRefusal(t, got, http.StatusTooManyRequests, "throttled", "")
 	require.NotEmpty(t, got.Header.Get("Retry-After"))
 	require.GreaterOrEqual(t, polls, 300, "whoever waits for a small export may ask often")
-	require.Equal(t, http.StatusAccepted, b.get(t, statusPath+other).StatusCode)
-	require.Eventually(t, func() bool { return b.get(t, statusPath+id).StatusCode == http.StatusAccepted }, patience, tick)
+	require.Equal(t, http.StatusAccepted, b.Get(t, apitest.StatusPath+other).StatusCode)
+	require.Eventually(t, func() bool { return b.Get(t, apitest.StatusPath+id).StatusCode == http.StatusAccepted }, apitest.Patience, apitest.Tick)
 }

@@ -1,4 +1,4 @@
-package api_test
+package bulk_test
 
 import (
 	"io"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // TestLargeBodies: large bodies are read a few at a time, and who sends slowly
@@ -19,28 +20,28 @@ func TestLargeBodies(t *testing.T) {
 	// On a busy machine the slow bodies must not time out before the others came.
 	b := setup(t, func(config *api.Config) { config.RequestTimeout = 10 * time.Minute })
 	// The server asks for a body when it begins to read it, so that is known here.
-	b.http.Transport.(*http.Transport).ExpectContinueTimeout = 10 * time.Minute
-	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	b.HTTP.Transport.(*http.Transport).ExpectContinueTimeout = 10 * time.Minute
+	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
 	large := strings.Repeat(" ", 20<<10) + "nonsense"
-	send := func(id, secret, body string) answer {
-		request := b.request(t, http.MethodPost, "/fhir/$export", "Content-Type", typeFHIR)
+	send := func(id, secret, body string) apitest.Answer {
+		request := b.Request(t, http.MethodPost, "/fhir/$export", "Content-Type", apitest.TypeFHIR)
 		request.SetBasicAuth(id, secret)
 		request.Body = io.NopCloser(strings.NewReader(body))
 		request.ContentLength = int64(len(body))
-		return b.do(t, request)
+		return b.Do(t, request)
 	}
-	var stop []func() (answer, error)
+	var stop []func() (apitest.Answer, error)
 	var ends []*io.PipeWriter
 	for range 2 {
 		from, to := io.Pipe()
-		request := b.request(t, http.MethodPost, "/fhir/$export", "Content-Type", typeFHIR, "Expect", "100-continue")
+		request := b.Request(t, http.MethodPost, "/fhir/$export", "Content-Type", apitest.TypeFHIR, "Expect", "100-continue")
 		request.Body = from // of unknown length
-		ends, stop = append(ends, to), append(stop, b.later(t, request))
+		ends, stop = append(ends, to), append(stop, b.Later(t, request))
 		_, err := to.Write([]byte("nonsense"))
 		require.NoError(t, err)
 	}
-	requireThrottled(t, send(clientID, clientSecret, large))
-	require.Equal(t, http.StatusBadRequest, send(clientID, clientSecret, "nonsense").StatusCode, "a small one is read")
+	apitest.RequireThrottled(t, send(apitest.ClientID, apitest.ClientSecret, large))
+	require.Equal(t, http.StatusBadRequest, send(apitest.ClientID, apitest.ClientSecret, "nonsense").StatusCode, "a small one is read")
 	require.Equal(t, http.StatusBadRequest, send("other", "other-secret", large).StatusCode)
 
 	for i, end := range ends {
@@ -49,5 +50,5 @@ func TestLargeBodies(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusBadRequest, got.StatusCode)
 	}
-	require.Equal(t, http.StatusBadRequest, send(clientID, clientSecret, large).StatusCode)
+	require.Equal(t, http.StatusBadRequest, send(apitest.ClientID, apitest.ClientSecret, large).StatusCode)
 }
