@@ -20,8 +20,8 @@ import (
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// TestAudit: each request that takes data, or that may not, leaves one line
-// and one AuditEvent, and neither holds what it was about.
+// TestAudit: each request for data, allowed or refused, is recorded as one line and one
+// AuditEvent, which contain no data and no query.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	bucketURL := storagetest.Bucket(t)

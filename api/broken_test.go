@@ -71,8 +71,8 @@ func TestBrokenStreamInCurl(t *testing.T) {
 	}
 }
 
-// TestBrokenBeforeTheFirstByte: what fails before it has begun can still be
-// told, and whether it helps to come again.
+// TestBrokenBeforeTheFirstByte: a failure before the first byte has a status of its
+// own, which says whether a retry may help.
 func TestBrokenBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 

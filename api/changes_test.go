@@ -14,13 +14,13 @@ import (
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// isChange tells whether an AuditEvent is about the change of a client.
+// isChange reports whether an AuditEvent records a change of a client.
 func isChange(event map[string]any) bool {
 	return strings.HasPrefix(event["id"].(string), "client-change-")
 }
 
-// TestChangesAreAudited: what was done to clients, while the API ran or before,
-// becomes one AuditEvent each: who, what, when, from where, and no secret.
+// TestChangesAreAudited: each change of a client, made before or while the API runs,
+// becomes one AuditEvent, without secrets.
 func TestChangesAreAudited(t *testing.T) {
 	t.Parallel()
 	bucketURL := storagetest.Bucket(t)

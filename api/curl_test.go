@@ -11,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
-// TestCurl does what the README tells people to.
+// TestCurl runs the commands of the README.
 func TestCurl(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

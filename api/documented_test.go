@@ -12,7 +12,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// The lines that the documentation gives, by resource type.
+// The lines of the documentation, by resource type.
 var (
 	fhirLines = map[string]string{
 		"Patient": `{"id":"pt-1","meta":{"versionId":481,"lastUpdated":"2021-06-10T08:26:10.707454Z","extension":[{"url":"ex:createdAt","valueInstant":"2021-06-10T08:26:10.707454Z"}]},"name":[{"given":["Alice"]}],"resourceType":"Patient"}
@@ -73,7 +73,7 @@ func TestFormatSettings(t *testing.T) {
 	})
 }
 
-// requireDump checks what the head of every $dump says.
+// requireDump checks the header of a $dump.
 func requireDump(t *testing.T, got apitest.Answer) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, got.StatusCode)

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// requireClosed waits until the server takes no new connection.
+// requireClosed waits until the server accepts no new connection.
 func (b *testBundle) requireClosed(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -40,8 +40,8 @@ func TestDrain(t *testing.T) {
 	<-b.Served
 }
 
-// TestDrainTimeout: what takes longer is cut off, visibly, and leaves nothing
-// behind.
+// TestDrainTimeout: a request that exceeds the drain timeout is cut off visibly, and its
+// query ends.
 func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.DrainTimeout = 50 * time.Millisecond })

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// TestOtherEncoding: a source database that is not in UTF8 cannot be searched for
-// strings, and the refusal says so instead of blaming the request's characters.
+// TestOtherEncoding: strings cannot be searched in a source database that is not UTF8,
+// and the refusal names that reason.
 func TestOtherEncoding(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

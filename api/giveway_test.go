@@ -16,9 +16,8 @@ import (
 // waitingSQL counts the sessions that wait for the table patient, without readers.
 const waitingSQL = `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'patient'::regclass AND mode <> 'AccessShareLock'`
 
-// queue starts a statement, waits until it stands in the lock queue of the table
-// patient as one of position sessions, and returns a function that waits for its
-// end.
+// queue starts a statement, waits until it is in the lock queue of the table patient as
+// one of position sessions, and returns a function that waits for its end.
 func (b *testBundle) queue(t *testing.T, sql string, position int) (wait func()) {
 	t.Helper()
 	failure := make(chan error, 1)
@@ -44,7 +43,7 @@ const atGateSQL = `
 SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
-// serveGivingWay serves dumps whose scans give way after three seconds.
+// serveGivingWay serves dumps whose scans yield their lock after three seconds.
 func (b *testBundle) serveGivingWay(t *testing.T, config source.Config) {
 	t.Helper()
 	config.URL, config.GiveWay, config.RowSecurity = apitest.AsReader(t, b.DB.Config().ConnString()), 3*time.Second, true // for gate
@@ -100,7 +99,7 @@ func TestDumpGivesWay(t *testing.T) {
 	}
 }
 
-// Before its first byte, a dump that gives way is refused for now.
+// Before its first byte, a dump that yields its lock is refused with a transient error.
 func TestDumpGivesWayBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -58,7 +58,7 @@ func TestReady(t *testing.T) {
 	require.Contains(t, b.Logs.String(), "closed pool", "why is the operator's business")
 }
 
-// TestReadyIsCheap: nobody makes Sluice ask its databases by asking it.
+// TestReadyIsCheap: frequent requests do not cause frequent queries.
 func TestReadyIsCheap(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -74,8 +74,7 @@ func TestReadyIsCheap(t *testing.T) {
 	require.LessOrEqual(t, int(asked.Load()), 1+int(time.Since(begin)/time.Second))
 }
 
-// TestReadySideBySide: a check that takes long does not take the time of the
-// others.
+// TestReadySideBySide: checks run concurrently, so a slow one does not delay the others.
 func TestReadySideBySide(t *testing.T) {
 	t.Parallel()
 	other := make(chan struct{})

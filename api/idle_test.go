@@ -30,8 +30,8 @@ const (
 	idleServer = "SLUICE_TEST_IDLE_SERVER"
 )
 
-// TestIdleConnections: many who connect and say nothing cost little, and those
-// who want something are served as ever.
+// TestIdleConnections: many idle connections use little memory, and requests are still
+// served.
 func TestIdleConnections(t *testing.T) {
 	if address := os.Getenv(idleServer); address != "" {
 		beIdle(t, address)
@@ -74,8 +74,7 @@ func inUse() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// beIdle connects, says how often it could, and waits until it is told to
-// leave.
+// beIdle opens connections, reports their number, and waits for the end of its input.
 func beIdle(t *testing.T, address string) {
 	var dialer net.Dialer
 	count := 0

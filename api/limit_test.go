@@ -67,8 +67,8 @@ func TestDumpsOfOneClient(t *testing.T) {
 	require.NoError(t, others.Body.Close())
 }
 
-// TestTooManyExports: a kick-off beyond the limits is told to come back, and
-// leaves nothing behind.
+// TestTooManyExports: a kick-off beyond the limits is refused with Retry-After and leaves
+// nothing in the database.
 func TestTooManyExports(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -98,7 +98,7 @@ func TestTooManyExports(t *testing.T) {
 	b.KickOff(t, "/fhir/$export")
 }
 
-// TestTooMuchStored: a client whose files fill the bucket is told what to do.
+// TestTooMuchStored: a client that stores too much is refused, with the remedy.
 func TestTooMuchStored(t *testing.T) {
 	t.Parallel()
 	for limit, config := range map[string]jobs.Config{

@@ -84,7 +84,7 @@ func TestRequestLine(t *testing.T) {
 	require.Equal(t, "ERROR", b.requestLine(t, "failed").Level)
 }
 
-// TestLogsAreDiscreet: nothing of what was asked with, for or about whom.
+// TestLogsAreDiscreet: the log contains no credentials, queries or data.
 func TestLogsAreDiscreet(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -107,7 +107,7 @@ func TestLogsAreDiscreet(t *testing.T) {
 	}
 }
 
-// TestPanic: a mistake of ours costs one response and says nothing about itself.
+// TestPanic: a panic fails one request, and the response contains no details.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.Source = (*source.Source)(nil) })

@@ -30,8 +30,7 @@ func setupMany(t *testing.T) *testBundle {
 	return b
 }
 
-// beginMany asks for the target and returns the response when several readers are
-// at work on it.
+// beginMany sends a request and returns the response when several readers work on it.
 func (b *testBundle) beginMany(t *testing.T, target string) (*http.Response, io.Reader) {
 	t.Helper()
 	response, body := b.Begin(t, target)

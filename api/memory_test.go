@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMemory: a dump takes a bounded amount of memory, however large the table
-// is. It runs alone: the figures are those of the process.
+// TestMemory: the memory of a dump is bounded, whatever the size of the table. It does
+// not run in parallel, since it measures the process.
 func TestMemory(t *testing.T) {
 	b := setup(t)
 	const rows, size, bound = 1920, 64 << 10, 24 << 20

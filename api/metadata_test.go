@@ -99,7 +99,7 @@ func TestMetadata(t *testing.T) {
 		"Group":   "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
 	}, operations)
 
-	// The address is that of the request, not of the one before.
+	// The cached document is not used for another base URL.
 	base, err := url.Parse(b.URL)
 	require.NoError(t, err)
 	request.URL.Host = "localhost:" + base.Port()
@@ -137,8 +137,8 @@ func TestMetadataTypes(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, b.Get(t, "/fhir/metadata").StatusCode)
 }
 
-// requireParameters holds what an operation says of its parameters against those
-// that are named to who gives an unknown one.
+// requireParameters compares the documented parameters of an operation with those listed
+// in the refusal of an unknown one.
 func requireParameters(t *testing.T, b *testBundle, target, documentation string) {
 	t.Helper()
 	names := regexp.MustCompile(`_?[a-z][A-Za-z]+`)

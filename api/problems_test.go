@@ -71,8 +71,8 @@ func expressions(t *testing.T, got apitest.Answer) (names []string) {
 	return names
 }
 
-// TestOutcomeType: a client that asks for application/json by name gets its
-// OperationOutcomes as that.
+// TestOutcomeType: a client that accepts application/json gets OperationOutcomes with that
+// type.
 func TestOutcomeType(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -105,7 +105,7 @@ func TestOutcomeType(t *testing.T) {
 	}
 }
 
-// TestPreferenceApplied: only what the client has asked for is said to be applied.
+// TestPreferenceApplied: the header lists only preferences that the request stated.
 func TestPreferenceApplied(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

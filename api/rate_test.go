@@ -131,8 +131,8 @@ func TestOwnRates(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode, "it counts from the next request on")
 }
 
-// TestGroupsOnly: a client of some Groups takes nobody else's data, and does
-// not learn which other Groups there are.
+// TestGroupsOnly: a client that is restricted to Groups gets no other data, and cannot
+// find out which other Groups exist.
 func TestGroupsOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -163,8 +163,7 @@ func TestGroupsOnly(t *testing.T) {
 	apitest.RequireRefusal(t, get(status), http.StatusForbidden, "forbidden", "")
 }
 
-// TestProxies: what a proxy says of the client is believed only of those that
-// are named.
+// TestProxies: forwarded addresses are used only from trusted proxies.
 func TestProxies(t *testing.T) {
 	t.Parallel()
 	headers := []string{"X-Forwarded-For", "192.0.2.66, 203.0.113.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "fhir.example.org"}

@@ -68,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 
-	// The type stands in the path, and finds its table in the catalog.
+	// The type in the path cannot inject SQL.
 	for _, trick := range []string{
 		`Patient;DROP TABLE patient`, `Patient"`, `Patient'--`, `Patient" UNION SELECT 1--`, `public.patient`,
 		"Patient\x00", "\xff\xfe", `Patient%`, `..`, `Patient/../Group`, `$1`,
@@ -81,8 +81,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// What a request is at fault for, or the data, is not transient: it is accepted or
-// refused, and a client that may try again is not told to.
+// TestNotTransient: faults of a request or of the data are not reported as transient.
 func TestNotTransient(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

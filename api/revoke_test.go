@@ -70,8 +70,8 @@ func TestRevokedBeforeTheFirstByte(t *testing.T) {
 	b.RequireNoReaders(t)
 }
 
-// An access token that ends does not end a dump that was begun with it, but the
-// end of its client does.
+// TestTokenOfADumpExpires: a dump survives the expiry of its access token, but not of its
+// client.
 func TestTokenOfADumpExpires(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)
@@ -89,7 +89,7 @@ func TestTokenOfADumpExpires(t *testing.T) {
 	}
 	kept := begin()
 	b.Exec(t, `DELETE FROM sluice.token`)
-	// Longer than it takes to notice: another client's end is noticed meanwhile.
+	// Waits until the expiry of another client was noticed, so this one would have been.
 	require.NoError(t, b.Clients.Add(t.Context(), "other", apitest.ClientSecret, []string{"system/*.rs"}))
 	request := b.Request(t, http.MethodGet, "/Patient/$dump")
 	request.SetBasicAuth("other", apitest.ClientSecret)

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
-// TestSince: _since leaves out what was created at that time or before,
-// however the time is written, and does not ask when it was changed.
+// TestSince: _since excludes resources created at that time or before, in any notation of
+// the time. The time of the last change does not matter.
 func TestSince(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -76,8 +76,7 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// TestSinceToCome: nothing can be told yet of what changes after a time to come.
-// A client's clock may be some minutes ahead.
+// TestSinceToCome: a _since in the future is refused, with tolerance for a client's clock.
 func TestSinceToCome(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

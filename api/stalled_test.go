@@ -34,8 +34,8 @@ func TestStalledClient(t *testing.T) {
 	require.NotContains(t, b.Logs.String(), "panic")
 }
 
-// TestSlowClient: one that reads gets everything, though it takes longer in all
-// than a stalled one may.
+// TestSlowClient: a client that keeps reading gets everything, even if it takes longer than
+// the stall timeout.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	const stall = 5 * stall // even a busy machine takes a piece within that

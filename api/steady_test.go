@@ -42,9 +42,8 @@ func testTLS() *tls.Config {
 	return &tls.Config{Certificates: server.TLS.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 }
 
-// A client that reads steadily gets everything, however slowly it does so and
-// however much the sockets hold: what counts is what it takes, not whether the
-// server's socket has room.
+// TestSteadyClient: a client that reads slowly but steadily gets everything, whatever the
+// sockets buffer.
 func TestSteadyClient(t *testing.T) {
 	t.Parallel()
 	const timeout = 3 * time.Second

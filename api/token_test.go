@@ -22,8 +22,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// baseURL is where clients know the server of these tests. They ask it under
-// its real address.
+// baseURL is the public URL of the server in these tests, which use its real address.
 const (
 	baseURL  = "https://sluice.example.org"
 	tokenURL = baseURL + "/auth/token"
@@ -85,7 +84,7 @@ func (b *testBundle) postToken(t *testing.T, form string, headers ...string) api
 	return b.Do(t, request)
 }
 
-// tokenAnswer is what the token endpoint says.
+// tokenAnswer is a response of the token endpoint.
 type tokenAnswer struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -104,7 +103,7 @@ func readToken(t *testing.T, got apitest.Answer) (said tokenAnswer) {
 	return said
 }
 
-// withToken asks for the target with an access token.
+// withToken sends a request with an access token.
 func (b *testBundle) withToken(t *testing.T, method, target, token string) apitest.Answer {
 	t.Helper()
 	return b.Do(t, b.Request(t, method, target, "Authorization", "Bearer "+token))
@@ -200,8 +199,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		require.Empty(t, said.AccessToken, name)
 	}
 
-	// A server that is asked under another name does not take an assertion that
-	// was meant for that one.
+	// The Host header does not change the expected audience of an assertion.
 	evil := app.form(t, "system/*.rs")
 	evil.Set("client_assertion", app.assertion(t, "https://evil.example.org/auth/token"))
 	request := b.Request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
@@ -220,8 +218,8 @@ func TestTokenRequestsRefused(t *testing.T) {
 	require.Contains(t, b.requestLine(t, got.Header.Get("X-Request-Id")).Error, "closed pool", "the operator is told why")
 }
 
-// TestNoTokensWithoutAddress: which assertions are meant for a server can't be
-// said by whoever sends them.
+// TestNoTokensWithoutAddress: without a base URL there is no token endpoint, since the
+// audience of assertions would come from the request.
 func TestNoTokensWithoutAddress(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -264,8 +262,7 @@ func swap(letter string) string {
 	return "A"
 }
 
-// TestSlowAnswer: who has sent a whole body may wait for the response as long as
-// it takes.
+// TestSlowAnswer: the request timeout does not apply to the response.
 func TestSlowAnswer(t *testing.T) {
 	t.Parallel()
 	const timeout = 500 * time.Millisecond // even a busy machine reads the form within that

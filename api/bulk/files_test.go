@@ -16,7 +16,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
-// guarded is a server that gives files itself, and a completed export with one
+// guarded returns a server that serves files itself, and a completed export with one
 // file of these lines.
 func guarded(t *testing.T, query string) (b *testBundle, id uuid.UUID, path, lines string) {
 	t.Helper()
@@ -174,8 +174,7 @@ func TestGuardedAccess(t *testing.T) {
 	apitest.RequireRefusal(t, b.Get(t, path), http.StatusNotFound, "not-found", "")
 }
 
-// A file that was changed in the object store since it was written is not given
-// away as the export's.
+// A file that was replaced in the object store is not served.
 func TestGuardedChangedFile(t *testing.T) {
 	t.Parallel()
 	b, id, path, lines := guarded(t, "")
@@ -194,8 +193,8 @@ func TestGuardedChangedFile(t *testing.T) {
 	}
 }
 
-// TestETagIsTheHash: where the hash of the file is known, it is what the tag
-// says, and the manifest too.
+// TestETagIsTheHash: if the hash of a file is known, it is the entity tag and is in the
+// manifest.
 func TestETagIsTheHash(t *testing.T) {
 	t.Parallel()
 	b, id, path, _ := guarded(t, "")

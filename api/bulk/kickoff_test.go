@@ -159,7 +159,7 @@ func TestRefusedKickOffs(t *testing.T) {
 	require.Zero(t, b.Count(t, `SELECT count(*) FROM sluice.river_job`))
 }
 
-// TestFormat: FHIR's general parameter _format may ask for JSON.
+// TestFormat: FHIR's general parameter _format can only select JSON.
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -13,13 +13,13 @@ import (
 	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
-// TestLargeBodies: large bodies are read a few at a time, and who sends slowly
-// keeps no other client from being read.
+// TestLargeBodies: concurrent large bodies are limited, and a client that sends slowly
+// does not block others.
 func TestLargeBodies(t *testing.T) {
 	t.Parallel()
 	// On a busy machine the slow bodies must not time out before the others came.
 	b := setup(t, func(config *api.Config) { config.RequestTimeout = 10 * time.Minute })
-	// The server asks for a body when it begins to read it, so that is known here.
+	// With Expect: 100-continue, the server announces that it reads the body.
 	b.HTTP.Transport.(*http.Transport).ExpectContinueTimeout = 10 * time.Minute
 	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
 	large := strings.Repeat(" ", 20<<10) + "nonsense"

@@ -39,7 +39,7 @@ func TestLenient(t *testing.T) {
 		})
 	}
 
-	// To be lenient is not to give more than was asked for, nor to read minds.
+	// Lenient handling never exports more than was requested.
 	for _, query := range []string{"?_type=Nonsense", "?_since=yesterday", "?_since=2020&_since=2021", "?%zz"} {
 		got := b.Get(t, "/fhir/$export"+query, "Prefer", "handling=lenient")
 		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
@@ -47,14 +47,14 @@ func TestLenient(t *testing.T) {
 	require.Empty(t, b.KickOff(t, "/fhir/$export?_type=Patient", "Prefer", "handling=lenient").Request.Warnings)
 }
 
-// TestWarningsInManifest: the file that tells them is linked and can be had.
+// TestWarningsInManifest: the file of warnings is linked and can be downloaded.
 func TestWarningsInManifest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.KickOff(t, "/fhir/$export?_type=Patient,Nonsense&x=y", "Prefer", "handling=lenient").ID
 	b.Complete(t, id)
 	b.Exec(t, `INSERT INTO sluice.file (export_id, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
-		VALUES ($1, 1, 'apitest.Outcome', 'OperationOutcome', $2, 2, 30, 15, 20, 'hash', 'etag')`, id, jobs.WarningsKey(id))
+		VALUES ($1, 1, 'outcome', 'OperationOutcome', $2, 2, 30, 15, 20, 'hash', 'etag')`, id, jobs.WarningsKey(id))
 
 	_, m := b.manifest(t, id)
 	require.Len(t, m.Error, 1)
@@ -63,8 +63,8 @@ func TestWarningsInManifest(t *testing.T) {
 	require.Contains(t, m.Error[0].URL, jobs.WarningsKey(id))
 }
 
-// TestSeparateStatus: the poll's status is the poll's, the export's stands in a
-// header.
+// TestSeparateStatus: the status of the response is that of the poll, and a header has
+// the status of the export.
 func TestSeparateStatus(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -96,8 +96,7 @@ func TestSeparateStatus(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, unknown.StatusCode, "there is no export whose status could be told apart")
 }
 
-// TestTooManyPolls: a client that does not wait is told to, and only that
-// export's.
+// TestTooManyPolls: polling an export too often is refused, for that export only.
 func TestTooManyPolls(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
-// manifest is what the specification says a client finds.
+// manifest is a manifest as the specification defines it.
 type manifest struct {
 	TransactionTime     string         `json:"transactionTime"`
 	Request             string         `json:"request"`
@@ -34,7 +34,7 @@ type manifestFile struct {
 	Extension map[string]any `json:"extension"`
 }
 
-// manifest asks for the manifest of a completed export.
+// manifest requests the manifest of a completed export.
 func (b *testBundle) manifest(t *testing.T, id uuid.UUID) (apitest.Answer, manifest) {
 	t.Helper()
 	got := b.Get(t, apitest.StatusPath+id.String())
@@ -98,8 +98,8 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-// TestManifestDeleted: what was deleted is linked like the output, but does not
-// take its place in the folder it is saved to.
+// TestManifestDeleted: files of deletions are linked like output, with names that do not
+// collide with it in one folder.
 func TestManifestDeleted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -142,8 +142,8 @@ func TestRawGzipManifest(t *testing.T) {
 	require.Equal(t, content, apitest.Gunzip(t, file.Text))
 }
 
-// TestLinkLife: a link lives as long as the setting says, but not longer than
-// its file.
+// TestLinkLife: a link is valid for the configured time, but not longer than its file
+// exists.
 func TestLinkLife(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.LinkLife = 48 * time.Hour })

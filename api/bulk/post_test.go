@@ -13,7 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// TestPost: what a GET asks for in its query, a POST asks for in its body.
+// TestPost: the body of a POST has the parameters that a GET has in its query.
 func TestPost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

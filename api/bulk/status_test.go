@@ -130,8 +130,8 @@ func TestForeignExport(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, b.Get(t, apitest.StatusPath+id.String()).StatusCode)
 }
 
-// TestStateDatabaseAway: a client must not take an export for failed because
-// its state can't be read for a moment.
+// TestStateDatabaseAway: while the state database is unavailable, a poll is answered with
+// a transient error, so that the client does not regard its export as failed.
 func TestStateDatabaseAway(t *testing.T) {
 	t.Parallel()
 

@@ -90,8 +90,7 @@ func TestKickOffWithoutSource(t *testing.T) {
 	require.Contains(t, b.Logs.String(), "could not check tables at kick-off")
 }
 
-// TestDumpOfUnusualTable: a table that cannot be read is told from one that is not
-// there.
+// TestDumpOfUnusualTable: an unreadable table is distinguished from a missing one.
 func TestDumpOfUnusualTable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

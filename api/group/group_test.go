@@ -73,7 +73,7 @@ func TestGroups(t *testing.T) {
 	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/g-99"), http.StatusNotFound, "not-found", "")
 	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/"+url.PathEscape("' OR true --")), http.StatusNotFound, "not-found", "")
 
-	// A search leaves the members out, and says so.
+	// A search omits members and marks the Groups as subsetted.
 	page := b.Get(t, "/fhir/Group?_id=g-07").Text
 	require.NotContains(t, page, "member")
 	require.Contains(t, page, `"code":"SUBSETTED"`)
@@ -186,8 +186,8 @@ func TestLargeGroups(t *testing.T) {
 	require.Equal(t, 4, pages)
 }
 
-// TestGroupsOfOneClient: one that begins to read Groups and hardly goes on leaves
-// others theirs.
+// TestGroupsOfOneClient: a client that reads Groups slowly does not use the share of
+// others.
 func TestGroupsOfOneClient(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
