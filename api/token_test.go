@@ -22,7 +22,8 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// baseURL is the public URL of the server in these tests, which use its real address.
+// baseURL is the public URL of the server of these tests, which is not the address
+// that requests go to.
 const (
 	baseURL  = "https://sluice.example.org"
 	tokenURL = baseURL + "/auth/token"
@@ -36,7 +37,7 @@ type app struct {
 	key jose.JSONWebKey
 }
 
-// newApp registers a client with a key of its own.
+// newApp registers a client with a new key.
 func (b *testBundle) newApp(t *testing.T, id string, scopes ...string) app {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
@@ -48,7 +49,7 @@ func (b *testBundle) newApp(t *testing.T, id string, scopes ...string) app {
 	return app{id: id, key: key}
 }
 
-// assertion signs one for the audience.
+// assertion returns a valid assertion for the audience.
 func (a app) assertion(t *testing.T, audience string) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES384, Key: a.key}, (&jose.SignerOptions{}).WithType("JWT"))
@@ -61,7 +62,7 @@ func (a app) assertion(t *testing.T, audience string) string {
 	return text
 }
 
-// form is a token request that is in order.
+// form returns a valid token request.
 func (a app) form(t *testing.T, scopes string) url.Values {
 	t.Helper()
 	return url.Values{
@@ -109,8 +110,7 @@ func (b *testBundle) withToken(t *testing.T, method, target, token string) apite
 	return b.Do(t, b.Request(t, method, target, "Authorization", "Bearer "+token))
 }
 
-// TestBackendServices goes the way of SMART Backend Services from the discovery
-// to the data.
+// TestBackendServices follows SMART Backend Services from discovery to the data.
 func TestBackendServices(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)
@@ -199,7 +199,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		require.Empty(t, said.AccessToken, name)
 	}
 
-	// The Host header does not change the expected audience of an assertion.
+	// A request with another Host does not change the audience.
 	evil := app.form(t, "system/*.rs")
 	evil.Set("client_assertion", app.assertion(t, "https://evil.example.org/auth/token"))
 	request := b.Request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
@@ -218,9 +218,9 @@ func TestTokenRequestsRefused(t *testing.T) {
 	require.Contains(t, b.requestLine(t, got.Header.Get("X-Request-Id")).Error, "closed pool", "the operator is told why")
 }
 
-// TestNoTokensWithoutAddress: without a base URL there is no token endpoint, since the
-// audience of assertions would come from the request.
-func TestNoTokensWithoutAddress(t *testing.T) {
+// TestNoTokensWithoutBaseURL: without its own URL, a server cannot check the audience
+// of assertions.
+func TestNoTokensWithoutBaseURL(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	app := b.newApp(t, "app", "system/*.rs")
@@ -254,7 +254,7 @@ func TestBearerRefused(t *testing.T) {
 	require.NotContains(t, b.Logs.String(), token)
 }
 
-// swap is another letter.
+// swap returns another letter.
 func swap(letter string) string {
 	if letter == "A" {
 		return "B"
@@ -262,7 +262,7 @@ func swap(letter string) string {
 	return "A"
 }
 
-// TestSlowAnswer: the request timeout does not apply to the response.
+// TestSlowAnswer: the time limit of a request body does not apply to the response.
 func TestSlowAnswer(t *testing.T) {
 	t.Parallel()
 	const timeout = 500 * time.Millisecond // even a busy machine reads the form within that
@@ -282,7 +282,7 @@ func TestSlowAnswer(t *testing.T) {
 	require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
 }
 
-// TestSlowBody: a body that does not come in time is not waited for.
+// TestSlowBody: a body that is too slow ends the request.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase, func(config *api.Config) { config.RequestTimeout = 50 * time.Millisecond })

@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// gatherBytes is how much the kernel gathers of a result that keeps coming
-	// before it wakes the reader. PostgreSQL sends 8 KiB at a time, and to be
-	// woken for each costs more than all the work on the rows.
+	// gatherBytes is the low-water mark of the socket while a large result is received:
+	// the kernel wakes the reader when that much can be read. PostgreSQL sends 8 KiB
+	// at a time, and a wake-up for each costs more than processing the rows.
 	gatherBytes = 128 << 10
 
-	// gatherAfter is how much has to come without a pause before that: the
-	// first rows, and small results, are for somebody who waits for them.
+	// gatherAfter is how much must be received without a pause before the mark is set:
+	// the first rows, and small results, must not be delayed.
 	gatherAfter = 2 * gatherBytes
 
-	// gatherPatience is how long what has come may wait for more of it. At the
-	// speed of one connection gatherBytes take less than a millisecond.
+	// gatherPatience is how long received bytes may be delayed. At the speed of one
+	// connection, gatherBytes take less than a millisecond.
 	gatherPatience = 2 * time.Millisecond
 )
 
-// gathering makes the TCP connections of dial gather what they receive, on
-// systems whose kernel can do that.
+// gathering makes the TCP connections of dial read large results in large pieces, on
+// systems that support it.
 func gathering(dial pgconn.DialFunc) pgconn.DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
@@ -40,31 +40,31 @@ func gathering(dial pgconn.DialFunc) pgconn.DialFunc {
 		}
 		raw, err := tcp.SyscallConn()
 		if err != nil {
-			return conn, nil //nolint:nilerr // it works without
+			return conn, nil // it works without
 		}
 		return &gatherer{Conn: tcp, raw: raw}, nil
 	}
 }
 
-// gatherer is a TCP connection that reads a long result in large pieces, and
-// all else as it comes. Only one goroutine may read at a time; deadlines may be
-// set by any.
+// gatherer is a TCP connection that reads a large result in large pieces, and other
+// data immediately. Only one goroutine may read at a time; any may set deadlines.
 type gatherer struct {
-	net.Conn // not *net.TCPConn, whose WriteTo would read past us
+	net.Conn // not *net.TCPConn, whose WriteTo would bypass Read
 
 	raw  syscall.RawConn
 	flow int // bytes received without a pause
 
 	mu       sync.Mutex
-	gathers  bool      // the kernel waits for gatherBytes
-	deadline time.Time // of reading, as the owner set it
+	gathers  bool      // the low-water mark is gatherBytes
+	deadline time.Time // of reads, as set by the owner
 }
 
-// SyscallConn returns the socket.
+// SyscallConn implements syscall.Conn.
 func (g *gatherer) SyscallConn() (syscall.RawConn, error) { return g.raw, nil }
 
-// Read is that of net.Conn. While bytes are gathered, a read that has waited
-// long enough takes what there is or, up to the owner's deadline, the next byte.
+// Read implements net.Conn. While the mark is set, a read that has waited for
+// gatherPatience returns what has been received or waits, up to the owner's deadline,
+// for the next byte.
 func (g *gatherer) Read(p []byte) (int, error) {
 	gathers, err := g.prepare()
 	if err != nil {
@@ -82,8 +82,8 @@ func (g *gatherer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// prepare begins to gather when enough has come, and tells whether bytes are
-// gathered; then it starts the time of waiting.
+// prepare sets the mark if enough was received, and reports whether it is set. It then
+// starts the time for gatherPatience.
 func (g *gatherer) prepare() (gathers bool, err error) {
 	if g.flow < gatherAfter {
 		return false, nil
@@ -91,8 +91,7 @@ func (g *gatherer) prepare() (gathers bool, err error) {
 	return true, g.gather(true)
 }
 
-// gather switches the kernel's gathering on or off where it is not so yet, and
-// sets the deadline that belongs to it.
+// gather sets or clears the mark, if necessary, and sets the deadline accordingly.
 func (g *gatherer) gather(on bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -120,7 +119,7 @@ func (g *gatherer) setReadDeadlineLocked() error {
 	return g.Conn.SetReadDeadline(deadline)
 }
 
-// SetReadDeadline is that of net.Conn.
+// SetReadDeadline implements net.Conn.
 func (g *gatherer) SetReadDeadline(t time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -129,7 +128,7 @@ func (g *gatherer) SetReadDeadline(t time.Time) error {
 	return g.setReadDeadlineLocked()
 }
 
-// SetDeadline is that of net.Conn.
+// SetDeadline implements net.Conn.
 func (g *gatherer) SetDeadline(t time.Time) error {
 	if err := g.SetWriteDeadline(t); err != nil {
 		return err

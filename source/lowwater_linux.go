@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// setLowWater makes a socket readable for those that wait only when so many bytes
-// have come, or no more will (socket(7), SO_RCVLOWAT). What is there can be read
-// at any time.
+// setLowWater sets the low-water mark of a socket: it becomes readable for a waiting
+// reader when so many bytes were received, or no more follow (socket(7), SO_RCVLOWAT).
+// A read that does not wait returns what there is.
 func setLowWater(raw syscall.RawConn, bytes int) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {

@@ -4,5 +4,5 @@ package source
 
 import "syscall"
 
-// setLowWater does nothing: reads come as they come.
+// setLowWater does nothing: there is no low-water mark.
 func setLowWater(syscall.RawConn, int) error { return nil }

@@ -9,7 +9,7 @@ import (
 
 // Page returns at most limit rows of the scan in the order of their ids: those
 // with an id after the given one, or the first if that is empty. The primary key
-// serves it. Otherwise it is as Scan.
+// serves it. Otherwise it does what Scan does.
 func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int) (*Rows, error) {
 	if after != "" {
 		next := sqltext.New("r.id > {after}", sqltext.Values{"after": sqltext.Arg(after, "text")})

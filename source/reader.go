@@ -8,9 +8,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Reader is a connection on which every scan sees one snapshot, which others
-// hold. It counts against Config.MaxConns, serves one scan at a time, and must
-// be closed.
+// Reader is a connection on which every scan sees the same imported snapshot. It counts
+// against Config.MaxConns and must be closed. It is not safe for concurrent use and
+// reads one scan at a time.
 type Reader struct {
 	conn    *connection
 	limiter *rate.Limiter
@@ -21,10 +21,10 @@ func (s *Source) newReader(conn *connection) *Reader {
 	return &Reader{conn: conn, limiter: s.limiter, catalog: s.catalog}
 }
 
-// OpenReader opens a Reader of the first of these snapshots that is still held;
-// they are meant to show the same state. Where the URL leads to several servers, it
-// finds the one that holds them. ErrSnapshotGone if none is left or there is no way
-// to it.
+// OpenReader opens a Reader of the first of these snapshots that still exists; all
+// must show the same state. If the URL leads to several servers, it searches for the
+// one with the snapshots. It fails with ErrSnapshotGone if none exists or can be
+// reached.
 func (s *Source) OpenReader(ctx context.Context, snapshotIDs ...string) (*Reader, error) {
 	r, err := s.openReader(ctx, snapshotIDs)
 	if err != nil {
@@ -45,15 +45,15 @@ func (s *Source) openReader(ctx context.Context, snapshotIDs []string) (*Reader,
 			return r, nil
 		}
 		if !errors.Is(err, ErrSnapshotGone) || errors.Is(err, errElsewhere) {
-			break // the others are held on the same server
+			break // the others are on the same server
 		}
 	}
 	r.Close(ctx)
 	return nil, err
 }
 
-// openAt begins a transaction of the Reader that sees the snapshot, on the server
-// that holds it.
+// openAt begins a transaction of the Reader that imports the snapshot, on the server
+// that has it.
 func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error {
 	snapshot, err := parseReference(snapshotID)
 	if err != nil {
@@ -69,11 +69,11 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 	return nil
 }
 
-// ExportSnapshot exports the snapshot once more and returns the new ID, under which it
-// lives as long as the Reader is open, whatever becomes of the first holder.
+// ExportSnapshot exports the imported snapshot again and returns the new ID. Under that
+// ID it exists until the Reader is closed, independently of its first holder.
 func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err error) {
 	if snapshotID, err = exportSnapshot(ctx, r.conn.Conn.Conn()); err != nil {
-		return "", fmt.Errorf("source: share snapshot: %w", r.conn.explain(err))
+		return "", fmt.Errorf("source: export snapshot: %w", r.conn.explain(err))
 	}
 	return snapshotID, nil
 }
@@ -96,14 +96,14 @@ func (r *Reader) pin(ctx context.Context, only bool, schema, name string) error 
 	return r.conn.explain(pin(ctx, r.conn, only, schema, name))
 }
 
-// Close gives the connection back.
+// Close ends the transaction and releases the connection.
 func (r *Reader) Close(ctx context.Context) {
 	r.rollback(ctx)
 	r.conn.Release()
 }
 
-// rollback ends the transaction. If that fails the connection is broken, and
-// the pool drops it.
+// rollback ends the transaction. If that fails, the connection is broken and the pool
+// closes it.
 func (r *Reader) rollback(ctx context.Context) {
 	if conn := r.conn.pg(); !conn.IsClosed() {
 		_, _ = conn.Exec(ctx, `ROLLBACK`).ReadAll()

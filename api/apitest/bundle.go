@@ -105,7 +105,7 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 
 	b.Clients = auth.NewClients(b.DB)
 	require.NoError(t, b.Clients.Add(t.Context(), ClientID, ClientSecret, []string{"system/*.rs"}))
-	b.Tokens, err = smart.NewTokens(b.DB, b.Clients, smart.Config{Algorithms: []string{"RS384", "ES384"}, TTL: 5 * time.Minute})
+	b.Tokens, err = smart.NewTokens(b.DB, b.Clients, smart.Config{TTL: 5 * time.Minute})
 	require.NoError(t, err)
 	b.Exports, err = jobs.New(b.DB, jobs.Config{ClientExports: ClientExports, TotalExports: TotalExports})
 	require.NoError(t, err)
