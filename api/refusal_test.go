@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api/apitest"
+	"github.com/seed-90096f4d/sluice/auth"
 )
 
 func TestRefusals(t *testing.T) {
@@ -143,5 +144,40 @@ func TestMethods(t *testing.T) {
 				apitest.RequireRefusal(t, got, http.StatusMethodNotAllowed, "not-supported", "")
 			}
 		})
+	}
+}
+
+// TestOrderOfChecks: syntax is checked before permission, and permission before
+// existence. A name that is neither a type of FHIR nor a table is not found.
+func TestOrderOfChecks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Ward(t)
+	require.NoError(t, b.Clients.Register(t.Context(), auth.Registration{
+		ID: "narrow", Secret: "narrow-secret", Scopes: []string{"system/Patient.rs"}, Groups: []string{"ward"},
+	}))
+	require.NoError(t, b.Clients.Add(t.Context(), "patients", "patients-secret", []string{"system/Patient.rs"}))
+	for _, test := range []struct {
+		client, target string
+		status         int
+	}{
+		{"patients", "/Observation/$dump?fhir=x", http.StatusBadRequest},
+		{"patients", "/Observation/$dump", http.StatusForbidden},
+		{"patients", "/Slot/$dump", http.StatusForbidden},
+		{"patients", "/Nonsense/$dump", http.StatusNotFound},
+		{"narrow", "/Patient/$dump?fhir=x", http.StatusBadRequest},
+		{"narrow", "/Patient/$dump", http.StatusForbidden},
+		{"narrow", "/fhir/Group/nobody/$export?_since=x", http.StatusBadRequest},
+		{"narrow", "/fhir/Group/nobody/$export?_type=Patient", http.StatusForbidden},
+		{"narrow", "/fhir/Group/ward/$export?_type=Patient", http.StatusAccepted},
+		{"patients", "/fhir/Group/nobody/$export?_type=Patient", http.StatusNotFound},
+		{"patients", "/fhir/Group/nobody/$export?_type=Patient&_since=x", http.StatusBadRequest},
+		{"patients", "/fhir/Group?_count=0", http.StatusBadRequest},
+		{"patients", "/fhir/Group", http.StatusForbidden},
+	} {
+		request := b.Request(t, http.MethodGet, test.target)
+		request.SetBasicAuth(test.client, test.client+"-secret")
+		got := b.Do(t, request)
+		require.Equal(t, test.status, got.StatusCode, "%s %s: %s", test.client, test.target, got.Text)
 	}
 }

@@ -132,3 +132,15 @@ func TestDumpOfNullColumn(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, got.StatusCode)
 	require.Contains(t, got.Text, `column resource of table \"public\".\"device\" is null in a row`)
 }
+
+// TestKickOffReusesCheck: a kick-off reuses a recent check of the tables that shows no
+// fault of its types, but not one that does.
+func TestKickOffReusesCheck(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, http.StatusBadRequest, b.Get(t, "/fhir/$export?_type=Slot").StatusCode)
+	b.Exec(t, `ALTER TABLE observation RENAME TO elsewhere`)
+	b.Aidbox(t, "Slot")
+	require.Equal(t, []string{"Observation"}, b.KickOff(t, "/fhir/$export?_type=Observation").Request.Types, "the export finds out")
+	require.Equal(t, []string{"Slot"}, b.KickOff(t, "/fhir/$export?_type=Slot").Request.Types)
+}
