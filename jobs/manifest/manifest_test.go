@@ -51,7 +51,7 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 		"requiresAccessToken": true,
 		"outputFormat":        "application/fhir+ndjson",
 		"deleted":             []any{},
-		"error":               []any{map[string]any{"type": "OperationOutcome", "url": "https://s3/e?a=b&c=d", "count": 1.0, "fileSize": 4.0,
+		"error": []any{map[string]any{"type": "OperationOutcome", "url": "https://s3/e?a=b&c=d", "count": 1.0, "fileSize": 4.0,
 			"extension": map[string]any{"sha256": "cd", "maxLineBytes": 3.0}}},
 	}, m)
 
