@@ -105,7 +105,7 @@ func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *tes
 	require.NoError(t, b.clients.Add(t.Context(), clientID, clientSecret, []string{"system/*.rs"}))
 	b.tokens, err = smart.NewTokens(b.db, b.clients, smart.Config{TTL: 5 * time.Minute})
 	require.NoError(t, err)
-	b.exports, err = jobs.New(b.db, jobs.Config{ClientExports: clientExports, TotalExports: totalExports})
+	b.exports, err = jobs.New(b.db, jobs.Config{MaxExportsPerClient: clientExports, MaxExports: totalExports})
 	require.NoError(t, err)
 
 	config := api.Config{
