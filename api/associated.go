@@ -7,7 +7,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 const provenanceType = "Provenance"
@@ -62,7 +62,7 @@ func (a *API) checkAssociated(ctx context.Context, client auth.Client, request j
 	}
 	types := []string{provenanceType}
 	faults, _ := a.findFaults(ctx, types)
-	if fault := faults[provenanceType]; fault == nil || errors.Is(fault, source.ErrNoTable) {
+	if fault := faults[provenanceType]; fault == nil || errors.Is(fault, catalog.ErrNoTable) {
 		return nil
 	}
 	refused := withoutTables(nil, types, faults, true)

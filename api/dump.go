@@ -12,11 +12,12 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // dumpRequest is what a $dump asks for.
 type dumpRequest struct {
-	table  source.Table
+	table  catalog.Table
 	since  time.Time
 	format ndjson.Format
 	gzip   bool
@@ -70,7 +71,7 @@ func (a *API) readDump(c *gin.Context, client auth.Client) (request dumpRequest,
 	}
 	request.table, err = a.config.Source.Table(c.Request.Context(), resourceType)
 	switch {
-	case errors.Is(err, source.ErrNoTable):
+	case errors.Is(err, catalog.ErrNoTable):
 		return request, notFound(noTable(quote(resourceType), err))
 	case err != nil:
 		return request, unavailable(err)

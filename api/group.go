@@ -19,6 +19,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -208,7 +209,7 @@ func (a *API) findGroups(ctx context.Context, only sqltext.Condition, after stri
 	defer cancel()
 
 	table, err := a.config.Source.Table(ctx, "Group")
-	if errors.Is(err, source.ErrNoTable) {
+	if errors.Is(err, catalog.ErrNoTable) {
 		return found, nil
 	}
 	if err != nil {

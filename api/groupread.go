@@ -11,6 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -53,7 +54,7 @@ func (a *API) group(c *gin.Context, client auth.Client) error {
 func (a *API) streamGroup(c *gin.Context, id string) (known bool, err error) {
 	ctx := c.Request.Context()
 	table, err := a.config.Source.Table(ctx, "Group")
-	if errors.Is(err, source.ErrNoTable) {
+	if errors.Is(err, catalog.ErrNoTable) {
 		return false, nil
 	}
 	if err != nil {

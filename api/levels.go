@@ -13,7 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -36,7 +36,7 @@ func (a *API) exportGroup(c *gin.Context, client auth.Client) error {
 		return err
 	}
 	table, err := a.config.Source.Table(c.Request.Context(), "Group")
-	if err != nil && !errors.Is(err, source.ErrNoTable) {
+	if err != nil && !errors.Is(err, catalog.ErrNoTable) {
 		return unavailable(err)
 	}
 	known := err == nil && storable(id)
@@ -132,7 +132,7 @@ func (a *API) knownPatients(ctx context.Context, params *parameters, request job
 		why = "Patient/%s is not a member of the group"
 	default:
 		table, err := a.config.Source.Table(ctx, "Patient")
-		if errors.Is(err, source.ErrNoTable) {
+		if errors.Is(err, catalog.ErrNoTable) {
 			return nil, invalid("patient", "there are no patients")
 		}
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // problem is an answer that refuses a request or says that it failed. What it
@@ -95,8 +96,8 @@ func unavailable(cause error) *problem {
 	}
 	var pgErr *pgconn.PgError
 	var encoding *json.MarshalerError
-	var unreadable *source.UnreadableError
-	var column *source.ColumnError
+	var unreadable *catalog.UnreadableError
+	var column *catalog.ColumnError
 	switch {
 	case errors.As(cause, &unreadable):
 		return &problem{status: http.StatusInternalServerError, code: "exception", text: unreadable.Error(), cause: cause}

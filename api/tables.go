@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // checkTimeout bounds how long a request waits for the source to say which tables
@@ -29,7 +29,7 @@ func (a *API) checkTables(ctx context.Context, params *parameters, types []strin
 	for _, resourceType := range types {
 		fault := faults[resourceType]
 		switch {
-		case fault != nil && !errors.Is(fault, source.ErrNoTable):
+		case fault != nil && !errors.Is(fault, catalog.ErrNoTable):
 			unreadable = append(unreadable, resourceType)
 			continue
 		case fault != nil && named:
@@ -90,7 +90,7 @@ func unreadableTables(types []string, faults map[string]error) (texts []string) 
 	byReason := map[string][]string{}
 	relations := map[string][]string{}
 	for _, resourceType := range types {
-		var fault *source.UnreadableError
+		var fault *catalog.UnreadableError
 		if !errors.As(faults[resourceType], &fault) {
 			continue
 		}
@@ -107,11 +107,11 @@ func unreadableTables(types []string, faults map[string]error) (texts []string) 
 	return texts
 }
 
-// noTable is the text of a source.ErrNoTable. A table of something else that has
+// noTable is the text of a catalog.ErrNoTable. A table of something else that has
 // the type's name is mentioned.
 func noTable(resourceType string, err error) string {
 	text := "there is no table of the resource type " + resourceType
-	var unreadable *source.UnreadableError
+	var unreadable *catalog.UnreadableError
 	if errors.As(err, &unreadable) {
 		text += ": " + unreadable.Error()
 	}

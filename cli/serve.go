@@ -19,6 +19,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
 	"github.com/seed-90096f4d/sluice/worker"
@@ -54,7 +55,7 @@ type service struct {
 	source *source.Source
 	bucket *storage.Bucket
 
-	mappings []source.Mapping
+	mappings []catalog.Mapping
 
 	location int // the version of the recorded one, which source and bucket are
 }

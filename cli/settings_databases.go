@@ -14,6 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 type stateSettings struct {
@@ -34,17 +35,17 @@ type sourceSettings struct {
 }
 
 // tableMapping is the setting of the tables of one resource type.
-type tableMapping struct{ source.Mapping }
+type tableMapping struct{ catalog.Mapping }
 
 // UnmarshalText reads a mapping.
 func (m *tableMapping) UnmarshalText(text []byte) (err error) {
-	m.Mapping, err = source.ParseMapping(string(text))
+	m.Mapping, err = catalog.ParseMapping(string(text))
 	return err
 }
 
 // mappings are those of the settings.
-func (s *sourceSettings) mappings() []source.Mapping {
-	mappings := make([]source.Mapping, len(s.Tables))
+func (s *sourceSettings) mappings() []catalog.Mapping {
+	mappings := make([]catalog.Mapping, len(s.Tables))
 	for i, m := range s.Tables {
 		mappings[i] = m.Mapping
 	}
@@ -77,7 +78,7 @@ func (s *databases) Validate() error {
 	if s.SourceConns < 0 {
 		return errors.New("SLUICE_SOURCE_CONNS (--source-conns) is 0 or more")
 	}
-	if err := source.CheckMappings(s.mappings()); err != nil {
+	if err := catalog.CheckMappings(s.mappings()); err != nil {
 		return fmt.Errorf("--table (SLUICE_TABLES): %w", err)
 	}
 	return s.stateSettings.Validate()

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -28,13 +29,13 @@ func TestCondition(t *testing.T) {
 		Lookup: sqltext.New(`SELECT l.ctid FROM {rows} AS l CROSS JOIN generate_series(1, 2) WHERE l.id = ANY ({ids})`, ids),
 	}
 	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among}))
-	found := source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+	found := catalog.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among, Pages: found}), "each once")
 
 	for _, c := range []sqltext.Condition{some, among} {
 		whole := f.ids(t, source.Scan{Table: table, Only: c})
 		var parts []string
-		for _, blocks := range source.PageRanges(table, table.Bytes/4) {
+		for _, blocks := range catalog.PageRanges(table, table.Bytes/4) {
 			parts = append(parts, f.ids(t, source.Scan{Table: table, Only: c, Pages: blocks})...)
 		}
 		require.ElementsMatch(t, whole, parts, "each row in one part")

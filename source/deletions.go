@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -15,7 +16,7 @@ import (
 // gone after a time.
 type Deletions struct {
 	// Table has a history.
-	Table Table
+	Table catalog.Table
 
 	// After leaves out what was deleted at that time or before.
 	After time.Time
@@ -25,9 +26,6 @@ type Deletions struct {
 	// what was deleted.
 	Only sqltext.Condition `json:"-"`
 }
-
-// historySuffix ends the name of a table's history, unless Config.Tables names it.
-const historySuffix = "_history"
 
 // deletionsSQL finds the ids that the history {history} has a row of after {after}
 // and the table has no longer. Whoever deletes a resource leaves a row with
@@ -63,7 +61,7 @@ type IDs struct {
 // snapshot shows it.
 func (r *Reader) Deletions(ctx context.Context, deletions Deletions) (*IDs, error) {
 	for _, name := range []string{deletions.Table.Name, deletions.Table.HistoryName} {
-		if err := r.pin(ctx, false, deletions.Table.Schema, name); err != nil {
+		if err := r.lockAndVerify(ctx, false, deletions.Table.Schema, name); err != nil {
 			return nil, fmt.Errorf("source: %w", err)
 		}
 	}
@@ -81,7 +79,7 @@ func (d *IDs) Next() bool {
 			d.cursor.meter.add(len(d.id))
 			return true
 		}
-		d.cursor.err = fmt.Errorf("source: %w", &ColumnError{Table: d.cursor.query.relation, Column: "id", Reason: "is null in a row"})
+		d.cursor.err = fmt.Errorf("source: %w", &catalog.ColumnError{Table: d.cursor.query.relation, Column: "id", Reason: "is null in a row"})
 	}
 	d.err = d.conn.explain(d.cursor.close())
 	d.cursor = nil
@@ -106,10 +104,10 @@ func (d *IDs) Close() {
 }
 
 func (d Deletions) query() query {
-	name := quote(d.Table.Schema, d.Table.HistoryName)
+	name := catalog.Quote(d.Table.Schema, d.Table.HistoryName)
 	q := query{relation: name, check: func(fields []pgconn.FieldDescription) error {
 		if !slices.Contains(textTypes, fields[0].DataTypeOID) {
-			return &ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
+			return &catalog.ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
 		}
 		return nil
 	}}

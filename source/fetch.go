@@ -10,13 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Fetcher reads rows by their addresses, under the snapshot of a Reader.
 type Fetcher struct {
 	reader    *Reader
-	relations []Relation
+	relations []catalog.Relation
 }
 
 // RowAddress is where a row lies: the place of its relation in the Fetcher's list, and
@@ -29,9 +30,9 @@ type RowAddress struct {
 // NewFetcher returns one for these relations. ErrRewritten if one of them is no
 // longer as the snapshot shows it; else all are kept so until the Reader is
 // closed.
-func (r *Reader) NewFetcher(ctx context.Context, relations []Relation) (*Fetcher, error) {
+func (r *Reader) NewFetcher(ctx context.Context, relations []catalog.Relation) (*Fetcher, error) {
 	for _, relation := range relations {
-		if err := r.pinRelation(ctx, relation); err != nil {
+		if err := r.lockRelation(ctx, relation); err != nil {
 			return nil, fmt.Errorf("source: %w", err)
 		}
 	}
@@ -69,13 +70,13 @@ func (p *Fetcher) Fetch(ctx context.Context, places []RowAddress, fn func(n int,
 		if len(fields) == 0 || fields[0].DataTypeOID != pgtype.Int8OID {
 			return errRowGone
 		}
-		return checkColumns(Table{Name: "rows"}, fields[1:])
+		return checkColumns(catalog.Table{Name: "rows"}, fields[1:])
 	}
 	q.each = func(values [][]byte) (size int, err error) {
 		if binary.BigEndian.Uint64(values[0]) != uint64(next)+1 {
 			return 0, fmt.Errorf("source: %w", errRowGone)
 		}
-		table := p.relations[places[next].Relation].scan().Table
+		table := relationScan(p.relations[places[next].Relation]).Table
 		if err := row.decode(&table, values[1:]); err != nil {
 			return 0, fmt.Errorf("source: %w", err)
 		}
@@ -104,7 +105,7 @@ func (p *Fetcher) query(places []RowAddress) query {
 	var from []sqltext.Fragment
 	for i, relation := range p.relations {
 		if used[i] {
-			scan := relation.scan()
+			scan := relationScan(relation)
 			from = append(from, sqltext.New(fromSQL, sqltext.Values{
 				"columns":  scan.columns(sqltext.Text("r.resource")),
 				"relation": scan.from(),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -17,23 +18,23 @@ import (
 // is to be read in one go, and its Bytes are only those that are expected to be
 // wanted. Cut into page ranges, it would be read whole. One of which a Lookup
 // finds nothing is empty. A scan without conditions finds the table as it is.
-func (sn *Snapshot) PlanIndexes(ctx context.Context, scan Scan) (Table, error) {
+func (sn *Snapshot) PlanIndexes(ctx context.Context, scan Scan) (catalog.Table, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
 	return narrowTable(ctx, sn.conn.PgConn(), scan)
 }
 
-func narrowTable(ctx context.Context, conn *pgconn.PgConn, scan Scan) (Table, error) {
+func narrowTable(ctx context.Context, conn *pgconn.PgConn, scan Scan) (catalog.Table, error) {
 	table := scan.Table
 	if _, args := scan.statement().Statement(); len(args) == 0 {
 		return table, nil
 	}
-	members := make([]Member, len(table.Members))
+	members := make([]catalog.Member, len(table.Members))
 	table.Bytes = 0
 	for i, m := range table.Members {
 		narrowed, err := narrow(ctx, conn, scan, m)
 		if err != nil {
-			return Table{}, fmt.Errorf("source: ask how %s is read: %w", quote(m.Schema, m.Name), err)
+			return catalog.Table{}, fmt.Errorf("source: ask how %s is read: %w", catalog.Quote(m.Schema, m.Name), err)
 		}
 		members[i] = narrowed
 		table.Bytes += narrowed.Bytes
@@ -43,11 +44,11 @@ func narrowTable(ctx context.Context, conn *pgconn.PgConn, scan Scan) (Table, er
 }
 
 // narrow asks the planner how it would read the member.
-func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m Member) (Member, error) {
+func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m catalog.Member) (catalog.Member, error) {
 	if m.Whole || m.Pages == 0 {
 		return m, nil
 	}
-	scan.Pages = PageRange{Schema: m.Schema, Name: m.Name}
+	scan.Pages = catalog.PageRange{Schema: m.Schema, Name: m.Name}
 	all, err := explain(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.statement())
 	if err != nil {
 		return m, err
@@ -58,11 +59,11 @@ func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m Member) (Memb
 			return m, err
 		}
 		if few && found == 0 {
-			return Member{Schema: m.Schema, Name: m.Name}, nil
+			return catalog.Member{Schema: m.Schema, Name: m.Name}, nil
 		}
 		if few {
 			m.Whole, m.ByLookup = true, true
-			m.shrink(float64(found), all.Rows)
+			shrink(&m, float64(found), all.Rows)
 			return m, nil
 		}
 	}
@@ -71,13 +72,13 @@ func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m Member) (Memb
 		return m, err
 	}
 	m.Whole = true
-	m.shrink(wanted.Rows, all.Rows)
+	shrink(&m, wanted.Rows, all.Rows)
 	return m, nil
 }
 
-// shrink leaves of the member's bytes the share of the rows that are wanted.
-func (m *Member) shrink(wanted, all float64) {
-	m.Bytes = int64(float64(m.Bytes) * min(wanted/max(all, 1), 1))
+// shrink reduces the member's bytes to the fraction of the rows that are selected.
+func shrink(m *catalog.Member, selected, all float64) {
+	m.Bytes = int64(float64(m.Bytes) * min(selected/max(all, 1), 1))
 }
 
 // A lookup takes the place of reading a member whole where it finds at most one

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -76,7 +77,7 @@ func TestPlanIndexes(t *testing.T) {
 			}
 
 			ids := 0
-			for _, blocks := range source.PageRanges(got, 100<<10) {
+			for _, blocks := range catalog.PageRanges(got, 100<<10) {
 				ids += len(f.ids(t, source.Scan{Table: table, ChangedAfter: test.since, Pages: blocks}))
 			}
 			require.Len(t, f.ids(t, source.Scan{Table: table, ChangedAfter: test.since}), ids)
@@ -110,7 +111,7 @@ func TestPlanIndexesLookup(t *testing.T) {
 	require.NoError(t, err)
 	table := tables[0]
 
-	narrow := func(documents string) source.Table {
+	narrow := func(documents string) catalog.Table {
 		got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: table, Only: sqltext.Condition{
 			Where: sqltext.New(`EXISTS (SELECT FROM unnest({documents}) AS d WHERE r.resource @> d) AND r.id <> {id}`, sqltext.Values{
 				"documents": sqltext.Arg(documents, "jsonb[]"), "id": sqltext.Arg("nobody", "text"),
@@ -128,9 +129,9 @@ func TestPlanIndexesLookup(t *testing.T) {
 	require.True(t, got.Members[0].ByLookup)
 	require.True(t, got.Members[0].Whole)
 	require.Less(t, got.Bytes, table.Bytes/5000)
-	require.Len(t, source.PageRanges(got, 1), 1)
+	require.Len(t, catalog.PageRanges(got, 1), 1)
 
-	require.Empty(t, source.PageRanges(narrow(`{"{\"text\": \"none\"}"}`), 1))
+	require.Empty(t, catalog.PageRanges(narrow(`{"{\"text\": \"none\"}"}`), 1))
 	require.False(t, narrow(`{"{}"}`).Members[0].ByLookup, "all that there is")
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -32,7 +33,7 @@ type KeyScan struct {
 
 // KeyedRelation is a relation and how its rows belong to keys.
 type KeyedRelation struct {
-	Relation Relation
+	Relation catalog.Relation
 
 	// Scan says which of its rows to look at, by Only and the times; of its Blocks
 	// only ByLookup matters, and its Table does not.
@@ -83,20 +84,20 @@ func (r *Reader) ScanKeys(ctx context.Context, keyed KeyScan, fn func(*KeyedRow)
 		return nil
 	}
 	for _, k := range keyed.Relations {
-		if err := r.pinRelation(ctx, k.Relation); err != nil {
+		if err := r.lockRelation(ctx, k.Relation); err != nil {
 			return fmt.Errorf("source: %w", err)
 		}
 	}
 	return r.conn.run(ctx, keyed.query(fn), r.limiter)
 }
 
-// pinRelation keeps the relation as the snapshot shows it and makes sure that it
+// lockRelation locks a relation, verifies that it is as the snapshot shows it, and that it
 // has the columns of a FHIR table.
-func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
-	if err := r.pin(ctx, true, relation.Schema, relation.Name); err != nil {
+func (r *Reader) lockRelation(ctx context.Context, relation catalog.Relation) error {
+	if err := r.lockAndVerify(ctx, true, relation.Schema, relation.Name); err != nil {
 		return err
 	}
-	scan := relation.scan()
+	scan := relationScan(relation)
 	sql, _ := scan.statement().Statement()
 	result := r.conn.pg().ExecParams(ctx, sql+" LIMIT 0", nil, nil, nil, nil)
 	var wrong error
@@ -196,7 +197,7 @@ func (k KeyScan) statement() sqltext.Fragment {
 
 // statement returns the SELECT for one relation, the one with an index.
 func (k KeyedRelation) statement(index, maxKeys int, onlyKeyed bool) sqltext.Fragment {
-	scan := k.Relation.scan()
+	scan := relationScan(k.Relation)
 	scan.CreatedAfter, scan.ChangedAfter, scan.ChangedBefore = k.Scan.CreatedAfter, k.Scan.ChangedAfter, k.Scan.ChangedBefore
 	limits := scan.limits()
 	rows := scanRows(scan.from(), limits)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -72,7 +73,7 @@ func (f fixture) blocks(t *testing.T, snapshot string, keyed source.KeyScan) []s
 	})
 	require.NoError(t, err)
 
-	var relations []source.Relation
+	var relations []catalog.Relation
 	for _, k := range keyed.Relations {
 		relations = append(relations, k.Relation)
 	}
@@ -214,7 +215,7 @@ func TestPickInOrder(t *testing.T) {
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
-	var relations []source.Relation
+	var relations []catalog.Relation
 	for _, resourceType := range []string{"Visit", "Patient"} {
 		of, err := f.table(t, resourceType).Relations()
 		require.NoError(t, err)
@@ -257,8 +258,8 @@ func TestPickInOrder(t *testing.T) {
 // A table that can't be read by addresses, or as a FHIR table, says so.
 func TestKeyedRefuses(t *testing.T) {
 	t.Parallel()
-	_, err := source.Table{Type: "Visit", Members: []source.Member{{Name: "visit", Whole: true}}}.Relations()
-	require.ErrorIs(t, err, source.ErrNoAddresses)
+	_, err := catalog.Table{Type: "Visit", Members: []catalog.Member{{Name: "visit", Whole: true}}}.Relations()
+	require.ErrorIs(t, err, catalog.ErrNoAddresses)
 
 	f := newFixture(t, owners)
 	keyed := f.keyed(t, source.Scan{})
@@ -266,7 +267,7 @@ func TestKeyedRefuses(t *testing.T) {
 	sn := f.snapshot(t)
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
-	var column *source.ColumnError
+	var column *catalog.ColumnError
 	require.ErrorAs(t, reader.ScanKeys(t.Context(), keyed, nil), &column)
 	require.Equal(t, "ts", column.Column)
 	reader.Close(t.Context())
@@ -275,6 +276,6 @@ func TestKeyedRefuses(t *testing.T) {
 	reader, err = f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
-	_, err = reader.NewFetcher(t.Context(), []source.Relation{keyed.Relations[0].Relation})
-	require.ErrorIs(t, err, source.ErrRewritten)
+	_, err = reader.NewFetcher(t.Context(), []catalog.Relation{keyed.Relations[0].Relation})
+	require.ErrorIs(t, err, catalog.ErrRewritten)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // rangesPerReader is how many ranges of a table there are for each reader: enough
@@ -44,14 +46,14 @@ func (s *Source) ParallelScan(ctx context.Context, scan Scan) (*ParallelScan, er
 		return p, nil
 	}
 	if err := p.openLead(ctx, &scan); err != nil {
-		return nil, fmt.Errorf("source: read %s in parallel: %w", quote(scan.Table.Schema, scan.Table.Name), err)
+		return nil, fmt.Errorf("source: read %s in parallel: %w", catalog.Quote(scan.Table.Schema, scan.Table.Name), err)
 	}
 	p.share(scan)
 	return p, nil
 }
 
 // readers returns how many readers a table is large enough for.
-func (s *Source) readers(t Table) int {
+func (s *Source) readers(t catalog.Table) int {
 	return int(min(int64(cap(s.spares))+1, t.Bytes/s.config.ShareBytes))
 }
 
@@ -84,7 +86,7 @@ func (p *ParallelScan) openLead(ctx context.Context, scan *Scan) error {
 	}
 	lead := p.source.newReader(conn)
 	for range maxReplaced {
-		if scan.Table, err = lead.open(ctx, *scan); !errors.Is(err, ErrRewritten) {
+		if scan.Table, err = lead.open(ctx, *scan); !errors.Is(err, catalog.ErrRewritten) {
 			break
 		}
 		lead.rollback(ctx)
@@ -101,15 +103,15 @@ func (p *ParallelScan) openLead(ctx context.Context, scan *Scan) error {
 }
 
 // open takes a snapshot and returns the table as the scan finds it there.
-func (r *Reader) open(ctx context.Context, scan Scan) (Table, error) {
+func (r *Reader) open(ctx context.Context, scan Scan) (catalog.Table, error) {
 	if _, err := r.conn.Exec(ctx, beginSQL); err != nil {
 		return scan.Table, err
 	}
-	if err := pin(ctx, r.conn, false, scan.Table.Schema, scan.Table.Name); err != nil {
+	if err := catalog.LockAndVerify(ctx, r.conn, false, scan.Table.Schema, scan.Table.Name); err != nil {
 		return scan.Table, err
 	}
 	var err error
-	if scan.Table, err = remeasure(ctx, r.conn, scan.Table); err != nil {
+	if scan.Table, err = catalog.Measure(ctx, r.conn, scan.Table); err != nil {
 		return scan.Table, err
 	}
 	return narrowTable(ctx, r.conn.pg(), scan)
@@ -124,8 +126,8 @@ func (p *ParallelScan) share(scan Scan) {
 	if p.snapshot == "" {
 		return
 	}
-	ranges := PageRanges(scan.Table, p.source.config.ShareBytes/rangesPerReader)
-	queue := make(chan PageRange, len(ranges))
+	ranges := catalog.PageRanges(scan.Table, p.source.config.ShareBytes/rangesPerReader)
+	queue := make(chan catalog.PageRange, len(ranges))
 	for _, r := range ranges {
 		queue <- r
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/time/rate"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // Reader is a connection on which every scan sees one snapshot, which others
@@ -14,7 +16,7 @@ import (
 type Reader struct {
 	conn    *connection
 	limiter *rate.Limiter
-	catalog *catalog
+	catalog *catalog.Catalog
 }
 
 func (s *Source) newReader(conn *connection) *Reader {
@@ -83,7 +85,7 @@ func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err err
 // until the Reader is closed. After an error the Reader can only be closed.
 func (r *Reader) Scan(ctx context.Context, scan Scan) (*Rows, error) {
 	schema, name, only := scan.relation()
-	if err := r.pin(ctx, only, schema, name); err != nil {
+	if err := r.lockAndVerify(ctx, only, schema, name); err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	rows := newRows(ctx, scan, r.limiter)
@@ -91,9 +93,10 @@ func (r *Reader) Scan(ctx context.Context, scan Scan) (*Rows, error) {
 	return rows, nil
 }
 
-// pin is pin on the connection of the Reader.
-func (r *Reader) pin(ctx context.Context, only bool, schema, name string) error {
-	return r.conn.explain(pin(ctx, r.conn, only, schema, name))
+// lockAndVerify locks a relation until the Reader is closed. It fails with
+// catalog.ErrRewritten if the relation is no longer as the snapshot shows it.
+func (r *Reader) lockAndVerify(ctx context.Context, only bool, schema, name string) error {
+	return r.conn.explain(snapshotError(catalog.LockAndVerify(ctx, r.conn, only, schema, name)))
 }
 
 // Close gives the connection back.

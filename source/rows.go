@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/time/rate"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -26,8 +27,8 @@ type Rows struct {
 	cancel context.CancelCauseFunc
 
 	scan    Scan
-	suffix  sqltext.Fragment // of the statement
-	ranges  <-chan PageRange // those to read
+	suffix  sqltext.Fragment         // of the statement
+	ranges  <-chan catalog.PageRange // those to read
 	limiter *rate.Limiter
 
 	conn     *connection
@@ -43,7 +44,7 @@ type Rows struct {
 
 // newRows returns the rows of a scan that has no connection yet.
 func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
-	one := make(chan PageRange, 1)
+	one := make(chan catalog.PageRange, 1)
 	one <- scan.Pages
 	close(one)
 	r := &Rows{scan: scan, ranges: one, limiter: limiter}
@@ -102,7 +103,7 @@ func (r *Rows) begin() bool {
 		return false
 	}
 	r.scan.Pages = pages
-	q := query{relation: quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(), r.suffix)}
+	q := query{relation: catalog.Quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(), r.suffix)}
 	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(r.scan.Table, fields) }
 	r.cursor = q.start(r.ctx, r.conn.pg(), r.limiter)
 	return true

@@ -9,8 +9,6 @@ import (
 // RowSecurityText is what clients are told of an error of HidesRows.
 const RowSecurityText = "row-level security hides rows from the database role of the server"
 
-const rowSecurityReason = "row-level security hides rows of it from the database role of the server"
-
 // HidesRows reports whether the server refused a query because row-level security
 // would hide rows of a relation from the role (Config.RowSecurity). Tables that are
 // affected are found before they are read; this is for the rest: their histories,

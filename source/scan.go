@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Scan says which rows of a table to read.
 type Scan struct {
-	Table Table
+	Table catalog.Table
 
 	// CreatedAfter, if set, leaves out rows created at that time or before, and
 	// those that do not say when they were created. In a table without the
@@ -27,7 +28,7 @@ type Scan struct {
 	ChangedBefore time.Time
 
 	// Pages limits the scan to a share of the table.
-	Pages PageRange
+	Pages catalog.PageRange
 
 	// Only selects rows. It is not part of the scan's JSON.
 	Only sqltext.Condition `json:"-"`

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 const beginSQL = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
@@ -35,7 +37,7 @@ type Snapshot struct {
 
 	mu      sync.Mutex // conn serves one query at a time
 	conn    *pgx.Conn
-	catalog *catalog
+	catalog *catalog.Catalog
 	giveWay time.Duration
 }
 
@@ -68,23 +70,6 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 	}
 	sn.ID, err = exportSnapshot(ctx, sn.conn)
 	return err
-}
-
-// Tables finds the tables of these types; a type without one is left out. From
-// now on and as long as the snapshot is held, none of them can be rewritten,
-// truncated or dropped; one that was, since the snapshot was taken, is
-// ErrRewritten. Their sizes are those they have now: no row of the
-// snapshot lies beyond them. If tables can't be read, the error is a *TableError
-// that names all of them; those of the optional types are left out.
-func (sn *Snapshot) Tables(ctx context.Context, types []string, optional ...string) ([]Table, error) {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-
-	tables, err := sn.catalog.tables(ctx, sn.conn, types, optional)
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	return tables, nil
 }
 
 const (

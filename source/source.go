@@ -24,6 +24,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/pgsession"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // Defaults of Config.
@@ -88,7 +89,7 @@ type Config struct {
 
 	// Tables names tables of resource types. The table of any other type is the one
 	// with the type's name or, if there is none, one whose rows name the type.
-	Tables []Mapping
+	Tables []catalog.Mapping
 
 	// URL is the connection string, in any form libpq understands. The role
 	// needs CONNECT, USAGE on the schema and SELECT on the tables. The URL may lead
@@ -108,7 +109,7 @@ func (c Config) withDefaults() Config {
 
 // Source is a database of FHIR tables. It is safe for concurrent use.
 type Source struct {
-	catalog *catalog
+	catalog *catalog.Catalog
 	config  Config
 	limiter *rate.Limiter
 	pool    *pgxpool.Pool
@@ -139,10 +140,6 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	poolConfig.AfterConnect = prepareSession
 	prepareConfig(poolConfig.ConnConfig)
 
-	mapped, err := byType(cfg.Tables)
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
@@ -156,12 +153,15 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		spares:   make(chan struct{}, cfg.Spares),
 		searches: make(chan struct{}, 1),
 	}
-	s.catalog = &catalog{
-		schema:  cfg.Schema,
-		types:   cfg.ResourceTypes,
-		mapped:  mapped,
-		unnamed: &unnamed{known: map[tableFile][]string{}},
-		connect: s.connect,
+	s.catalog, err = catalog.New(catalog.Config{
+		Schema:        cfg.Schema,
+		ResourceTypes: cfg.ResourceTypes,
+		Mappings:      cfg.Tables,
+		Connect:       s.connect,
+	})
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("source: %w", err)
 	}
 	s.startMonitor(ctx)
 	return s, nil

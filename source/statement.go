@@ -50,7 +50,7 @@ func (scan Scan) relation() (schema, name string, only bool) {
 // from returns the relation as an item of a FROM, without an alias.
 func (scan Scan) from() sqltext.Fragment {
 	schema, name, only := scan.relation()
-	return sqltext.Text(scan.Table.from(schema, name, only))
+	return sqltext.Text(scan.Table.From(schema, name, only))
 }
 
 // columns returns those that checkColumns expects, of a row r with a resource.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -78,7 +79,7 @@ var errLeaseExpired = errors.New("the lease could not be renewed")
 
 // permanentErrors occur at every attempt.
 var permanentErrors = []error{
-	errJobTimeout, jobs.ErrDamaged, jobs.ErrShown, source.ErrNoTable, source.ErrNoAddresses, storage.ErrTooLarge,
+	errJobTimeout, jobs.ErrDamaged, jobs.ErrShown, catalog.ErrNoTable, catalog.ErrNoAddresses, storage.ErrTooLarge,
 }
 
 // classify classifies an error of a job.

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/load"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
@@ -29,7 +30,7 @@ type document = map[string]any
 type store struct {
 	source    *source.Source
 	documents map[string][]document // by type
-	tables    map[string]source.Table
+	tables    map[string]catalog.Table
 }
 
 // newStore loads files of FHIR resources into a database.
@@ -50,7 +51,7 @@ func newStore(t testing.TB, files ...string) store {
 			documents[resourceType] = append(documents[resourceType], d)
 		}
 	}
-	tables := make(map[string]source.Table)
+	tables := make(map[string]catalog.Table)
 	for resourceType := range documents {
 		tables[resourceType], err = s.Table(t.Context(), resourceType)
 		require.NoError(t, err)
@@ -155,7 +156,7 @@ func (s store) ids(t testing.TB, resourceType string, condition sqltext.Conditio
 	scan := source.Scan{Table: table, Only: condition}
 	ids := s.scan(t, scan)
 	if !scan.Only.Lookup.IsEmpty() {
-		scan.Pages = source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+		scan.Pages = catalog.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), "by the lookup")
 	}
 	return ids
@@ -196,7 +197,7 @@ func (s store) search(t testing.TB, resourceType, query string) []string {
 	scan := source.Scan{Table: table, Only: filter.Condition()}
 	ids := s.scan(t, scan)
 	if !scan.Only.Lookup.IsEmpty() {
-		scan.Pages = source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+		scan.Pages = catalog.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), query)
 	}
 	return ids

@@ -8,6 +8,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
@@ -37,7 +38,7 @@ func compartments(ctx context.Context, scope *plan.Scope) (source.KeyScan, error
 		}
 		narrowed, err := scope.Snapshot.PlanIndexes(ctx, k.Scan)
 		if err != nil {
-			return keyed, &source.TableError{Type: table.Type, Err: err}
+			return keyed, &catalog.TableError{Type: table.Type, Err: err}
 		}
 		for i, relation := range relations {
 			k.Relation, k.Scan.Pages.ByLookup = relation, narrowed.Members[i].ByLookup
@@ -49,9 +50,9 @@ func compartments(ctx context.Context, scope *plan.Scope) (source.KeyScan, error
 
 // compartmentTables returns the tables whose resources can be in a compartment,
 // Patient first.
-func compartmentTables(tables []source.Table) []source.Table {
-	tables = slices.DeleteFunc(slices.Clone(tables), func(table source.Table) bool { return !search.InCompartment(table.Type) })
-	slices.SortStableFunc(tables, func(a, b source.Table) int {
+func compartmentTables(tables []catalog.Table) []catalog.Table {
+	tables = slices.DeleteFunc(slices.Clone(tables), func(table catalog.Table) bool { return !search.InCompartment(table.Type) })
+	slices.SortStableFunc(tables, func(a, b catalog.Table) int {
 		if patientA, patientB := a.Type == patientType, b.Type == patientType; patientA != patientB {
 			if patientA {
 				return -1
@@ -65,7 +66,7 @@ func compartmentTables(tables []source.Table) []source.Table {
 
 // keyedRelation returns which rows of a table to look at, by time and filter, and how
 // they belong to patients. They are looked up by patient where an index can serve.
-func keyedRelation(selection plan.Selection, table source.Table) (source.KeyedRelation, error) {
+func keyedRelation(selection plan.Selection, table catalog.Table) (source.KeyedRelation, error) {
 	if table.Type == provenanceType {
 		return keyedProvenance(selection, table)
 	}
@@ -87,7 +88,7 @@ func keyedRelation(selection plan.Selection, table source.Table) (source.KeyedRe
 
 // keyedProvenance is keyedRelation for Provenance, which belongs to the patients of
 // the resources that it refers to.
-func keyedProvenance(selection plan.Selection, table source.Table) (source.KeyedRelation, error) {
+func keyedProvenance(selection plan.Selection, table catalog.Table) (source.KeyedRelation, error) {
 	provenance, err := selection.Provenance()
 	if err != nil {
 		return source.KeyedRelation{}, err

@@ -19,6 +19,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
@@ -35,7 +36,7 @@ type part struct {
 	// Section is that of the index, whose rows lie in Relations.
 	Section   indexSection
 	IndexETag string
-	Relations []source.Relation
+	Relations []catalog.Relation
 
 	// Outcomes say what is in no patient block. They are stored with the first part.
 	Outcomes []fhir.OutcomeIssue `json:",omitempty"`

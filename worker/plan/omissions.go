@@ -10,6 +10,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // incomplete returns a warning about something that the export lacks.
@@ -26,7 +27,7 @@ func findOmissions(ctx context.Context, from *source.Source, request jobs.Reques
 	var unknown []string
 	for _, resourceType := range slices.Compact(slices.Sorted(slices.Values(optional))) {
 		fault := faults[resourceType]
-		if fault == nil || errors.Is(fault, source.ErrNoTable) {
+		if fault == nil || errors.Is(fault, catalog.ErrNoTable) {
 			continue
 		}
 		if resourceType == ndjson.AttributeType {

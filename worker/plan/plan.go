@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // Planner plans exports.
@@ -51,7 +52,7 @@ type Scope struct {
 	Selection Selection
 
 	// Tables are those of the exported types, sorted by type and locked.
-	Tables []source.Table
+	Tables []catalog.Table
 
 	// Sizes bounds the sizes of the parts.
 	Sizes Sizes

@@ -7,6 +7,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 const (
@@ -16,14 +17,14 @@ const (
 
 // LockTables locks the tables that the export reads for as long as the snapshot is
 // held, and returns them by type: those of the exported types and, where they can be
-// read, those of optionalTypes. The error is source.ErrRewritten if one of them has
+// read, those of optionalTypes. The error is catalog.ErrRewritten if one of them has
 // changed since the snapshot was taken.
-func LockTables(ctx context.Context, request jobs.Request, snapshot *source.Snapshot) (map[string]source.Table, error) {
+func LockTables(ctx context.Context, request jobs.Request, snapshot *source.Snapshot) (map[string]catalog.Table, error) {
 	locked, err := snapshot.Tables(ctx, request.Types, optionalTypes(request)...)
 	if err != nil {
 		return nil, err
 	}
-	tables := make(map[string]source.Table, len(locked))
+	tables := make(map[string]catalog.Table, len(locked))
 	for _, table := range locked {
 		tables[table.Type] = table
 	}
@@ -44,8 +45,8 @@ func optionalTypes(request jobs.Request) []string {
 }
 
 // exportedTables returns the tables of the exported types, sorted by type.
-func exportedTables(request jobs.Request, tables map[string]source.Table) []source.Table {
-	var exported []source.Table
+func exportedTables(request jobs.Request, tables map[string]catalog.Table) []catalog.Table {
+	var exported []catalog.Table
 	for _, resourceType := range slices.Compact(slices.Sorted(slices.Values(request.Types))) {
 		if table, ok := tables[resourceType]; ok {
 			exported = append(exported, table)
@@ -56,18 +57,18 @@ func exportedTables(request jobs.Request, tables map[string]source.Table) []sour
 
 // requireTables returns an error if a type that the kick-off names has no table, or
 // if no type has one.
-func requireTables(request jobs.Request, tables map[string]source.Table) error {
+func requireTables(request jobs.Request, tables map[string]catalog.Table) error {
 	if request.Existing {
 		for _, resourceType := range request.Types {
 			_, found := tables[resourceType]
 			associated := resourceType == provenanceType && request.Associated != jobs.NoneAssociated
 			if !found && !associated {
-				return &source.TableError{Type: resourceType, Err: source.ErrNoTable}
+				return &catalog.TableError{Type: resourceType, Err: catalog.ErrNoTable}
 			}
 		}
 	}
 	if len(exportedTables(request, tables)) == 0 {
-		return source.ErrNoTable
+		return catalog.ErrNoTable
 	}
 	return nil
 }
@@ -85,7 +86,7 @@ type Referenced struct {
 }
 
 // referencedTables returns those of the export among its tables.
-func referencedTables(request jobs.Request, tables map[string]source.Table) Referenced {
+func referencedTables(request jobs.Request, tables map[string]catalog.Table) Referenced {
 	var referenced Referenced
 	if table, ok := tables[groupType]; ok && request.Level == jobs.GroupLevel {
 		referenced.Group = table.Quoted()

@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
 // unnamedTable is a table that is laid out as a FHIR table but does not have the name
@@ -65,38 +67,39 @@ WHERE n.nspname = $1 AND has_schema_privilege(n.oid, 'USAGE')
 ORDER BY c.relname`
 
 // namesOfTypes are the names of the tables of known types. They are not looked into.
-func (c *catalog) namesOfTypes() []string {
-	names := make([]string, len(c.types))
-	for i, resourceType := range c.types {
+func (c *Catalog) namesOfTypes() []string {
+	names := make([]string, len(c.config.ResourceTypes))
+	for i, resourceType := range c.config.ResourceTypes {
 		names[i] = strings.ToLower(resourceType)
 	}
 	return names
 }
 
-// looker is how to look into rows.
-type looker struct {
-	// db is a connection outside of any transaction, which would keep locks on tables
+// Discovery says how to find tables that do not have the name of a type, whose rows have
+// to be read for that.
+type Discovery struct {
+	// DB is a connection outside of any transaction, which would keep locks on tables
 	// that it has nothing to do with. Nil means that one is opened.
-	db querier
+	DB Querier
 
-	// maxAge is how old may be what was found before.
-	maxAge time.Duration
+	// MaxAge is how old may be what was found before.
+	MaxAge time.Duration
 }
 
 // findUnnamed returns the tables whose rows name another type than the table's name.
-func (c *catalog) findUnnamed(ctx context.Context, by looker) ([]unnamedTable, error) {
-	if len(c.types) == 0 {
+func (c *Catalog) findUnnamed(ctx context.Context, by Discovery) ([]unnamedTable, error) {
+	if len(c.config.ResourceTypes) == 0 {
 		return nil, nil
 	}
 	u := c.unnamed
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.listed.IsZero() && time.Since(u.listed) < by.maxAge {
+	if !u.listed.IsZero() && time.Since(u.listed) < by.MaxAge {
 		return u.found, nil
 	}
-	db := by.db
+	db := by.DB
 	if db == nil {
-		conn, err := c.connect(ctx)
+		conn, err := c.config.Connect(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +125,7 @@ func (c *catalog) findUnnamed(ctx context.Context, by looker) ([]unnamedTable, e
 }
 
 // lookInto finds the types that rows of these tables name, unless they are known.
-func (u *unnamed) lookInto(ctx context.Context, db querier, all []listedTable) error {
+func (u *unnamed) lookInto(ctx context.Context, db Querier, all []listedTable) error {
 	unknown := slices.DeleteFunc(slices.Clone(all), func(l listedTable) bool {
 		_, known := u.known[l.tableFile]
 		return known || l.locked
@@ -141,7 +144,7 @@ func (u *unnamed) lookInto(ctx context.Context, db querier, all []listedTable) e
 		types, err := sample(ctx, db, sampled(measured[i].table.Members), l.hasTypeName)
 		var pgErr *pgconn.PgError
 		switch {
-		case errors.As(err, &pgErr) && isPermanent(pgErr):
+		case errors.As(err, &pgErr) && pgsession.IsPermanent(pgErr):
 			continue // it was dropped, or its rows cannot be computed
 		case err != nil:
 			return fmt.Errorf("look into table %s: %w", l.name, err)
@@ -162,13 +165,13 @@ type listedTable struct {
 	children            []string
 }
 
-func (c *catalog) listUnnamed(ctx context.Context, db querier) ([]listedTable, error) {
-	rows, err := db.Query(ctx, unnamedSQL, c.schema, c.namesOfTypes(), c.mappedNames())
+func (c *Catalog) listUnnamed(ctx context.Context, db Querier) ([]listedTable, error) {
+	rows, err := db.Query(ctx, unnamedSQL, c.config.Schema, c.namesOfTypes(), c.mappedNames())
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (listedTable, error) {
-		l := listedTable{schema: c.schema}
+		l := listedTable{schema: c.config.Schema}
 		err := row.Scan(&l.oid, &l.file, &l.name, &l.locked, &l.hasTypeName, &l.children)
 		return l, err
 	})

@@ -1,4 +1,4 @@
-package source
+package catalog
 
 // Table is a FHIR table: the current version of every resource of one type.
 type Table struct {
@@ -62,7 +62,7 @@ type Table struct {
 // History returns what SQL reads the table's history from, to be followed by an
 // alias: the columns id and ts and, with HasVersions, txid and resource.
 func (t Table) History() string {
-	name := quote(t.Schema, t.HistoryName)
+	name := Quote(t.Schema, t.HistoryName)
 	switch {
 	case !t.HistoryCasts:
 		return name
@@ -73,7 +73,7 @@ func (t Table) History() string {
 }
 
 // Quoted returns what SQL reads the table's rows from, to be followed by an alias.
-func (t Table) Quoted() string { return t.from(t.Schema, t.Name, false) }
+func (t Table) Quoted() string { return t.From(t.Schema, t.Name, false) }
 
 // Member is one relation of those that hold a table's rows.
 type Member struct {

@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"fmt"
@@ -82,7 +82,7 @@ func (m Mapping) tables() []string {
 }
 
 // mappedNames are the names of all tables and histories of mappings, sorted.
-func (c *catalog) mappedNames() []string {
+func (c *Catalog) mappedNames() []string {
 	names := []string{}
 	for _, m := range c.mapped {
 		names = append(names, m.tables()...)

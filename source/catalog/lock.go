@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"context"
@@ -46,28 +46,28 @@ SELECT NOT EXISTS (SELECT FROM root)
 // A snapshot does not keep a table from being rewritten; only a lock does, and
 // locks go with their holder. Rows of a rewritten table lie in other blocks
 // than the plan says, and those of a truncated one are gone without an error.
-func requireUnchanged(ctx context.Context, db querier, schema, name string) error {
+func requireUnchanged(ctx context.Context, db Querier, schema, name string) error {
 	var changed bool
 	if err := db.QueryRow(ctx, changedSQL, schema, name).Scan(&changed); err != nil {
 		return err
 	}
 	if changed {
-		return fmt.Errorf("%w: %w: %s", ErrSnapshotGone, ErrRewritten, quote(schema, name))
+		return fmt.Errorf("%w: %s", ErrRewritten, Quote(schema, name))
 	}
 	return nil
 }
 
-// pin locks a relation until the transaction ends, as reading it does, and makes
+// LockAndVerify locks a relation until the transaction ends, as reading it does, and makes
 // sure that it is the one of the snapshot. LOCK would ask for more rights than
 // reading does, and refuse foreign tables.
-func pin(ctx context.Context, db querier, only bool, schema, name string) error {
+func LockAndVerify(ctx context.Context, db Querier, only bool, schema, name string) error {
 	from := "SELECT FROM "
 	if only {
 		from += "ONLY "
 	}
-	if _, err := db.Exec(ctx, from+quote(schema, name)+" LIMIT 0"); err != nil {
+	if _, err := db.Exec(ctx, from+Quote(schema, name)+" LIMIT 0"); err != nil {
 		if isGone(err) {
-			return fmt.Errorf("%w: %w: %w", ErrSnapshotGone, ErrRewritten, err)
+			return fmt.Errorf("%w: %w", ErrRewritten, err)
 		}
 		return err
 	}

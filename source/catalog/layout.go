@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"fmt"
@@ -87,7 +87,7 @@ func (r relation) fit(columns []column) (casts bool, reason string) {
 	case len(denied) > 0:
 		return casts, "the database role of the server has no SELECT privilege on the columns " + strings.Join(denied, ", ")
 	case r.hidden:
-		return casts, rowSecurityReason
+		return casts, "row-level security hides rows of it from the database role of the server"
 	case r.unpopulated:
 		return casts, "it has no data until REFRESH MATERIALIZED VIEW"
 	}
@@ -157,11 +157,11 @@ func plainName(name string) string {
 	return `"` + name + `"`
 }
 
-// from returns what SQL reads the rows of a relation of the table from. Where the
+// From returns what SQL reads the rows of a relation of the table from. Where the
 // relation itself does not look like a FHIR table, it is a SELECT that does, which
 // PostgreSQL reads by page ranges and filters all the same.
-func (t Table) from(schema, name string, only bool) string {
-	relation := quote(schema, name)
+func (t Table) From(schema, name string, only bool) string {
+	relation := Quote(schema, name)
 	if only {
 		relation = "ONLY " + relation
 	}

@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"context"
@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 const (
@@ -33,7 +31,7 @@ type samplePage struct {
 }
 
 // sample returns the resource types that rows of these pages name, sorted.
-func sample(ctx context.Context, db querier, pages []samplePage, hasTypeName bool) ([]string, error) {
+func sample(ctx context.Context, db Querier, pages []samplePage, hasTypeName bool) ([]string, error) {
 	if len(pages) == 0 {
 		return nil, nil
 	}
@@ -54,7 +52,7 @@ func sampleOf(pages []samplePage, hasTypeName bool) string {
 	}
 	parts := make([]string, len(pages))
 	for i, page := range pages {
-		from, limit := quote(page.schema, page.name)+" AS r", limit
+		from, limit := Quote(page.schema, page.name)+" AS r", limit
 		if page.whole {
 			limit = 1
 		} else {
@@ -94,29 +92,24 @@ func spread(n int64, limit int) (numbers []int64) {
 	return numbers
 }
 
-const relationBlocksSQL = `SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int`
+const relationPagesSQL = `SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int`
 
 // OtherTypes returns the resource types that rows name instead of the table's, in some
-// pages of what the scan reads. Of a view it looks at none.
-func (r *Reader) OtherTypes(ctx context.Context, scan Scan) ([]string, error) {
-	blocks := scan.Pages
-	if blocks.Name == "" {
+// pages of a range, sorted. It samples no rows of the table as a whole, such as a view.
+func OtherTypes(ctx context.Context, db Querier, table Table, pages PageRange) ([]string, error) {
+	if pages.Name == "" {
 		return nil, nil
 	}
-	end := blocks.To
+	end := pages.To
 	if end == 0 {
-		if err := r.conn.QueryRow(ctx, relationBlocksSQL, quote(blocks.Schema, blocks.Name)).Scan(&end); err != nil {
-			return nil, fmt.Errorf("source: %w", err)
+		if err := db.QueryRow(ctx, relationPagesSQL, Quote(pages.Schema, pages.Name)).Scan(&end); err != nil {
+			return nil, err
 		}
 	}
-	var pages []samplePage
-	for _, number := range spread(end-blocks.From, samplePages) {
-		pages = append(pages, samplePage{schema: blocks.Schema, name: blocks.Name, number: blocks.From + number})
+	var samples []samplePage
+	for _, number := range spread(end-pages.From, samplePages) {
+		samples = append(samples, samplePage{schema: pages.Schema, name: pages.Name, number: pages.From + number})
 	}
-	if len(pages) == 0 {
-		return nil, nil
-	}
-	types, err := r.Lookup(ctx, sqltext.Text(sampleOf(pages, scan.Table.HasTypeName)))
-	slices.Sort(types)
-	return slices.DeleteFunc(types, func(name string) bool { return name == scan.Table.Type }), err
+	types, err := sample(ctx, db, samples, table.HasTypeName)
+	return slices.DeleteFunc(types, func(name string) bool { return name == table.Type }), err
 }

@@ -1,4 +1,11 @@
-package source
+// Package catalog finds the FHIR tables of a PostgreSQL database: which there are, which
+// relations hold their rows, how large these are, and why a table cannot be read. It
+// recognizes the layout of Aidbox and Fhirbase: one table per resource type, the
+// resource in a jsonb column.
+//
+// It uses the connections that it is given. It must not know how rows are read, what a
+// snapshot is, or what a resource means.
+package catalog
 
 import (
 	"context"
@@ -12,21 +19,49 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// querier is a connection, a transaction, or a pool.
-type querier interface {
+// Querier is a connection, a transaction, or a pool.
+type Querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// catalog finds the tables of resource types.
-type catalog struct {
-	schema  string
-	types   []string           // Config.ResourceTypes
+// Config says which tables there are.
+type Config struct {
+	// Schema is the schema of the tables.
+	Schema string
+
+	// ResourceTypes are those that are known to have tables of their names. Without any,
+	// only tables with the names of their types are found.
+	ResourceTypes []string
+
+	// Mappings name tables of resource types.
+	Mappings []Mapping
+
+	// Connect makes a connection. It is used to read rows of tables that do not have the
+	// name of a type, outside of any transaction.
+	Connect func(context.Context) (*pgx.Conn, error)
+}
+
+// Catalog finds the tables of resource types. It is safe for concurrent use.
+type Catalog struct {
+	config  Config
 	mapped  map[string]Mapping // by resource type
 	unnamed *unnamed
-	connect func(context.Context) (*pgx.Conn, error)
 }
+
+// New returns the catalog of a database. It fails if two mappings name the same type or
+// table.
+func New(config Config) (*Catalog, error) {
+	mapped, err := byType(config.Mappings)
+	if err != nil {
+		return nil, err
+	}
+	return &Catalog{config: config, mapped: mapped, unnamed: &unnamed{known: map[tableFile][]string{}}}, nil
+}
+
+// historySuffix ends the name of a table's history, unless a Mapping names it.
+const historySuffix = "_history"
 
 // candidatesSQL lists the relations of the schema $1 whose names, in any spelling, are
 // $2, or in their own one, $3, with those of their columns that matter and the base
@@ -74,7 +109,7 @@ type candidate struct {
 
 // candidates looks for the relations of these types, at most one for each, in the
 // order of their types.
-func (c *catalog) candidates(ctx context.Context, db querier, types []string, by looker) ([]*candidate, error) {
+func (c *Catalog) candidates(ctx context.Context, db Querier, types []string, by Discovery) ([]*candidate, error) {
 	others, err := c.findUnnamed(ctx, by)
 	if err != nil {
 		return nil, err
@@ -111,7 +146,7 @@ func (n *names) add(resourceType, name, history string) {
 
 // namesOf returns how the tables of these types are named: as settings say or, without
 // them, like their types, or otherwise, if the rows name the type.
-func (c *catalog) namesOf(types []string, others []unnamedTable) names {
+func (c *Catalog) namesOf(types []string, others []unnamedTable) names {
 	n := names{types: tableNames(types), exact: map[string]string{}, list: []string{}, histories: []string{}}
 	for _, resourceType := range types {
 		if m, ok := c.mapped[resourceType]; ok {
@@ -131,8 +166,8 @@ func (c *catalog) namesOf(types []string, others []unnamedTable) names {
 }
 
 // list returns the relations of these names.
-func (c *catalog) list(ctx context.Context, db querier, n names) ([]*candidate, error) {
-	rows, err := db.Query(ctx, candidatesSQL, c.schema, slices.AppendSeq([]string{}, maps.Keys(n.types)), n.list, n.histories)
+func (c *Catalog) list(ctx context.Context, db Querier, n names) ([]*candidate, error) {
+	rows, err := db.Query(ctx, candidatesSQL, c.config.Schema, slices.AppendSeq([]string{}, maps.Keys(n.types)), n.list, n.histories)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +201,7 @@ func (c *catalog) list(ctx context.Context, db querier, n names) ([]*candidate, 
 // or more than one, a candidate with that fault, or nil if there is nothing to say.
 // Of relations that have the type's name, the one in lower case is it, as Aidbox
 // writes it. One of another name besides is as likely to be the table that is in use.
-func (c *catalog) choose(resourceType string, found []*candidate, others []unnamedTable) *candidate {
+func (c *Catalog) choose(resourceType string, found []*candidate, others []unnamedTable) *candidate {
 	mapping, mapped := c.mapped[resourceType]
 	switch {
 	case mapped && len(found) == 0:
@@ -216,7 +251,7 @@ func ambiguous(resourceType string, candidates []*candidate) *UnreadableError {
 
 // mixed returns a candidate for a type that only rows of a table of several types
 // name, or nil.
-func (c *catalog) mixed(resourceType string, others []unnamedTable) *candidate {
+func (c *Catalog) mixed(resourceType string, others []unnamedTable) *candidate {
 	for _, other := range others {
 		if slices.Contains(other.types, resourceType) {
 			found := &candidate{table: Table{Type: resourceType}, relation: relation{name: other.name, kind: "r"}}
@@ -231,10 +266,10 @@ func (c *catalog) mixed(resourceType string, others []unnamedTable) *candidate {
 // dropped until the transaction ends: blocks then stay where they are. Readers
 // and writers do not notice. ErrRewritten if that came before the lock, and
 // after the snapshot of the transaction.
-func (c *candidate) lock(ctx context.Context, db querier) error {
-	err := pin(ctx, db, false, c.table.Schema, c.table.Name)
+func (c *candidate) lock(ctx context.Context, db Querier) error {
+	err := LockAndVerify(ctx, db, false, c.table.Schema, c.table.Name)
 	if err == nil && c.table.HasHistory {
-		err = pin(ctx, db, false, c.table.Schema, c.table.HistoryName)
+		err = LockAndVerify(ctx, db, false, c.table.Schema, c.table.HistoryName)
 	}
 	return err
 }
@@ -243,7 +278,7 @@ func (c *candidate) lock(ctx context.Context, db querier) error {
 // type than the table. ErrNoTable if the rows spell the type otherwise than the
 // caller: a name that does not begin with a capital letter is that of no type, so it
 // spells none.
-func (c *candidate) checkRows(ctx context.Context, db querier) error {
+func (c *candidate) checkRows(ctx context.Context, db Querier) error {
 	own := c.table.Type
 	first := []samplePage{{schema: c.table.Schema, name: c.table.Name, whole: true}}
 	types, err := sample(ctx, db, first, c.table.HasTypeName)
@@ -288,7 +323,7 @@ WHERE c.relkind <> 'p'
 ORDER BY tree.root, n.nspname, c.relname`
 
 // measure fills in the members and sizes of the candidates' tables.
-func measure(ctx context.Context, db querier, candidates []*candidate) error {
+func measure(ctx context.Context, db Querier, candidates []*candidate) error {
 	byOID := make(map[uint32]*Table, len(candidates))
 	oids := make([]uint32, 0, len(candidates))
 	for _, c := range candidates {
@@ -314,16 +349,16 @@ func measure(ctx context.Context, db querier, candidates []*candidate) error {
 	return err
 }
 
-// remeasure fills in the members and sizes of a table anew.
-func remeasure(ctx context.Context, db querier, table Table) (Table, error) {
+// Measure fills in the members and sizes of a table anew.
+func Measure(ctx context.Context, db Querier, table Table) (Table, error) {
 	c := &candidate{table: table}
 	c.table.Members, c.table.Pages, c.table.Bytes = nil, 0, 0
-	if err := db.QueryRow(ctx, `SELECT $1::regclass::oid`, quote(table.Schema, table.Name)).Scan(&c.oid); err != nil {
+	if err := db.QueryRow(ctx, `SELECT $1::regclass::oid`, Quote(table.Schema, table.Name)).Scan(&c.oid); err != nil {
 		return table, err
 	}
 	err := measure(ctx, db, []*candidate{c})
 	return c.table, err
 }
 
-// quote writes a relation's name for use in SQL.
-func quote(schema, name string) string { return pgx.Identifier{schema, name}.Sanitize() }
+// Quote writes a relation's name for use in SQL.
+func Quote(schema, name string) string { return pgx.Identifier{schema, name}.Sanitize() }

@@ -1,4 +1,4 @@
-package source
+package catalog
 
 // PageRange is a share of a table: the rows in the blocks From up to, but not
 // including, To of one of its relations. The zero value is the whole table.
