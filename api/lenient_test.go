@@ -52,8 +52,8 @@ func TestWarningsInManifest(t *testing.T) {
 	b := setup(t)
 	id := b.kickOff(t, "/fhir/$export?_type=Patient,Nonsense&x=y", "Prefer", "handling=lenient").ID
 	b.complete(t, id)
-	b.exec(t, `INSERT INTO sluice.file (export_id, place, kind, resource_type, object_key, resources)
-		VALUES ($1, 1, 'outcome', 'OperationOutcome', $2, 2)`, id, jobs.WarningsKey(id))
+	b.exec(t, `INSERT INTO sluice.file (export_id, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
+		VALUES ($1, 1, 'outcome', 'OperationOutcome', $2, 2, 30, 15, 20, 'hash', 'etag')`, id, jobs.WarningsKey(id))
 
 	_, m := b.manifest(t, id)
 	require.Len(t, m.Error, 1)

@@ -120,7 +120,7 @@ func TestTooMuchStored(t *testing.T) {
 		require.Equal(t, "300", got.Header.Get("Retry-After"))
 
 		require.Equal(t, http.StatusAccepted, b.do(t, b.request(t, http.MethodDelete, statusPath+id.String())).StatusCode)
-		require.NoError(t, exports.Cleaned(t.Context(), id))
+		require.NoError(t, exports.MarkObjectsDeleted(t.Context(), id))
 		require.Equal(t, http.StatusAccepted, b.get(t, "/fhir/$export?_type=Patient", "Prefer", "respond-async").StatusCode)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
 // manifest answers with the files of a completed export, or a page of them, with
@@ -91,7 +92,7 @@ func (a *API) listFiles(c *gin.Context, export jobs.Export, page int) (files job
 func (a *API) sendManifest(c *gin.Context, export jobs.Export, files jobs.Files, next string, life time.Duration) error {
 	to := &pieces{api: a, context: c}
 	buffered := bufio.NewWriterSize(to, pieceSize)
-	err := export.WriteManifest(buffered, files, jobs.ManifestOptions{
+	err := manifest.Write(buffered, export, files, manifest.Options{
 		RequiresAccessToken: a.config.GuardFiles,
 		Next:                next,
 		URL: func(file jobs.File) (string, error) {

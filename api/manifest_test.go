@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -27,13 +28,14 @@ func (b *testBundle) complete(t *testing.T, id uuid.UUID) (content string) {
 	require.NoError(t, err)
 	require.NoError(t, writer.Close())
 	key := id.String() + "/Patient.0001.ndjson.gz"
-	_, err = b.bucket.Upload(t.Context(), key, &packed)
+	sum := sha256.Sum256(packed.Bytes())
+	object, err := b.bucket.Upload(t.Context(), key, &packed)
 	require.NoError(t, err)
 
 	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned)
 		VALUES ($1, 1, 1, 'Patient', '{}', $2, 1, 'done', 1), ($1, 2, 1, 'Group', '{}', 'none', 2, 'done', 0)`, id, key)
-	b.exec(t, `INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources)
-		VALUES ($1, 1, 1, 'output', 'Patient', $2, 3)`, id, key)
+	b.exec(t, `INSERT INTO sluice.file (export_id, part_number, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
+		VALUES ($1, 1, 1, 'output', 'Patient', $2, 3, $3::bigint, $3::bigint / 3 - 1, $4, $5, $6)`, id, key, len(content), object.Size, sum[:], object.ETag)
 	b.exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = '2024-05-31 12:00:00.5+02',
 		finished_at = now(), expires_at = now() + interval '1 day' WHERE id = $1`, id)
 	return content
@@ -133,12 +135,12 @@ func TestManifestDeleted(t *testing.T) {
 	require.Nil(t, m.Deleted, "nobody knows")
 
 	key := id.String() + "/deleted/Patient.deleted.0001.ndjson.gz"
-	_, err := b.bucket.Upload(t.Context(), key, strings.NewReader("as it is stored"))
+	object, err := b.bucket.Upload(t.Context(), key, strings.NewReader("as it is stored"))
 	require.NoError(t, err)
 	b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, kind, resource_type, scan, object_key, job_id, state, bytes_planned)
 		VALUES ($1, 3, 1, 'deletions', 'Patient', '{}', $2, 3, 'done', 1), ($1, 4, 1, 'deletions', 'Group', '{}', 'none either', 4, 'done', 0)`, id, key)
-	b.exec(t, `INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources)
-		VALUES ($1, 3, 1, 'deleted', 'Bundle', $2, 2)`, id, key)
+	b.exec(t, `INSERT INTO sluice.file (export_id, part_number, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
+		VALUES ($1, 3, 1, 'deleted', 'Bundle', $2, 2, 30, 15, $3, 'hash', $4)`, id, key, object.Size, object.ETag)
 	_, m = b.manifest(t, id)
 	require.Len(t, m.Output, 1)
 	require.Len(t, m.Deleted, 1)

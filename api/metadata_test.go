@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
-	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 func TestMetadata(t *testing.T) {
@@ -78,7 +78,7 @@ func TestMetadata(t *testing.T) {
 		}
 		// What _typeFilter does not know is marked.
 		for _, parameter := range resource.SearchParam {
-			_, known := fhir.R4Search().Parameter(resource.Type, parameter.Name)
+			_, known := params.R4().Parameter(resource.Type, parameter.Name)
 			require.Equal(t, known, len(parameter.Extension) == 0, "%s %s", resource.Type, parameter.Name)
 			for _, extension := range parameter.Extension {
 				require.Equal(t, "http://hl7.org/fhir/uv/bulkdata/Extension/operation-not-supported", extension.URL)

@@ -35,7 +35,7 @@ func readOrganizeBy(params *parameters, types []string) string {
 // readFileSizes reads the bounds of a file in bytes (Bulk Data 4.0.0-ballot,
 // "_minimumFileSize", "_maximumFileSize"): of ndjson, before compression.
 func readFileSizes(params *parameters) (least, most int64) {
-	least, most = params.size("_minimumFileSize", 1), params.size("_maximumFileSize", jobs.LeastMaxFileBytes)
+	least, most = params.size("_minimumFileSize", 1), params.size("_maximumFileSize", jobs.MinMaxFileBytes)
 	if most > 0 && least >= most {
 		_ = params.refuse(invalid("_minimumFileSize", "_minimumFileSize is not less than _maximumFileSize: no file could be of such a size"))
 	}

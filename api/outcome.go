@@ -108,7 +108,7 @@ func unavailable(cause error) *problem {
 	case errors.As(cause, &pgErr) && pgErr.Code == invalidCharacter:
 		return invalid("", "the request has a character that no text can have, such as a zero byte")
 	case errors.As(cause, &pgErr) && pgErr.Code == untranslatableCharacter:
-		return invalid("", "the encoding of the database lacks characters that the request needs; strings can be searched only in UTF8")
+		return invalid("", "the encoding of the database lacks characters that the request needs; searching strings requires UTF8")
 	case errors.As(cause, &encoding):
 		return internal(cause)
 	case source.Permanent(cause):

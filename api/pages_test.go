@@ -38,7 +38,8 @@ func TestPartialManifests(t *testing.T) {
 		key := id.String() + "/" + resourceType + ".0001.ndjson.gz"
 		b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned)
 			VALUES ($1, $2, 1, $3, '{}', $4, 1, 'done', 1)`, id, number, resourceType, key)
-		b.exec(t, `INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources) VALUES ($1, $2, 1, 'output', $3, $4, 3)`, id, number, resourceType, key)
+		b.exec(t, `INSERT INTO sluice.file (export_id, part_number, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
+			VALUES ($1, $2, 1, 'output', $3, $4, 3, 30, 10, 20, 'hash', 'etag')`, id, number, resourceType, key)
 	}
 	add(1, "Patient")
 	first := read(target, http.StatusAccepted)

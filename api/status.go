@@ -59,7 +59,7 @@ func (a *API) ownExport(c *gin.Context, client auth.Client) (jobs.Export, error)
 	if err != nil {
 		return jobs.Export{}, err
 	}
-	export, err := a.config.Exports.GetFor(c.Request.Context(), id, client.ID)
+	export, err := a.config.Exports.GetForClient(c.Request.Context(), id, client.ID)
 	if err != nil {
 		return jobs.Export{}, exportProblem(err)
 	}

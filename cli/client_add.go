@@ -19,7 +19,7 @@ import (
 
 // secretSettings are the flags of commands that set a secret.
 type secretSettings struct {
-	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Use this secret instead of generating one (recommended); - reads it from standard input. Other users of this machine can see flags: the environment or - is safer."`
+	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of your own; - reads it from standard input. Default and recommended: a generated one, shown once. Other users of this machine can see flags, so prefer the environment or -."`
 	SecretLife time.Duration `placeholder:"DURATION" help:"Validity of the secret, such as 90d. Default: unlimited."`
 }
 
@@ -72,7 +72,7 @@ type keyFlags struct {
 
 // read returns the keys; zero if there are none.
 func (f *keyFlags) read() (auth.Keys, error) {
-	keys := auth.Keys{URL: f.JWKSURL, AllowInsecureURL: f.KeysAnywhere}
+	keys := auth.Keys{URL: f.JWKSURL, AllowInsecureURL: f.JWKSAllowInsecure}
 	if f.JWKS == "" {
 		return keys, nil
 	}
@@ -89,9 +89,9 @@ func (f *keyFlags) given() bool { return f.JWKS != "" || f.JWKSURL != "" }
 
 // rateFlags are the client's own rate limits; nil if not given.
 type rateFlags struct {
-	Dumps    *auth.Rate `placeholder:"N" help:"Maximum dumps that the client may start per minute (0 = unlimited, default = the limit of the server)."`
-	KickOffs *auth.Rate `placeholder:"N" help:"Maximum exports that the client may kick off per minute (0 = unlimited, default = the limit of the server)."`
-	Requests *auth.Rate `placeholder:"N" help:"Maximum requests of any kind per minute (0 = unlimited, default = the limit of the server)."`
+	Dumps    *auth.Rate `placeholder:"N" help:"Maximum dumps that the client may start per minute (0 = unlimited, default = ${dumps_per_minute})."`
+	KickOffs *auth.Rate `placeholder:"N" help:"Maximum exports that the client may kick off per minute (0 = unlimited, default = ${kick_offs_per_minute})."`
+	Requests *auth.Rate `placeholder:"N" help:"Maximum requests of any kind per minute (0 = unlimited, default = SLUICE_CLIENT_REQUESTS_PER_MINUTE of the API)."`
 }
 
 // rates returns the rate limits of a new client.

@@ -11,18 +11,17 @@ import (
 	"time"
 )
 
-// healthTimeout is more than the server takes for its checks.
+// healthTimeout is longer than the server needs for its checks.
 const healthTimeout = 8 * time.Second
 
 type healthCommand struct {
 	adminSettings
-	Listen  string `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"The address that the server answers requests on."`
-	TLSCert string `name:"tls-cert" env:"SLUICE_TLS_CERT" placeholder:"FILE" help:"The certificate that the server speaks TLS with, if it does."`
-	Live    bool   `help:"Ask only whether the process lives, not whether all it needs is there."`
+	Listen  string `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+	TLSCert string `name:"tls-cert" env:"SLUICE_TLS_CERT" placeholder:"FILE" help:"TLS certificate of the server, if it serves TLS itself."`
+	Live    bool   `help:"Check only that the process is alive, not its databases and object store."`
 }
 
-// Run asks the server on this machine how it is, for containers that have no
-// other program to do so.
+// Run checks the server on this machine.
 func (cmd *healthCommand) Run(ctx context.Context) error {
 	address, err := cmd.address()
 	if err != nil {
@@ -34,30 +33,30 @@ func (cmd *healthCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The certificate is made out to the name that clients use. Nothing is told
-	// to the server, and no more believed of it than that it answers.
+	// The certificate names the host that clients use. The request has no secrets, and
+	// only the status of the response is used.
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	answer, err := client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", address, answer.Status)
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", address, response.Status)
 	}
 	return nil
 }
 
-// address is where to ask: the admin listener, which a worker has too, or the
-// API. A server that listens everywhere listens here.
+// address returns the URL to request: of the admin listener if there is one, else of the
+// API. An unspecified listen address becomes the loopback address.
 func (cmd *healthCommand) address() (string, error) {
-	setting, listen, tlsCert := "SLUICE_LISTEN (--listen)", cmd.Listen, cmd.TLSCert
+	flag, listen, tlsCert := "listen", cmd.Listen, cmd.TLSCert
 	if cmd.AdminListen != "" {
-		setting, listen, tlsCert = "SLUICE_ADMIN_LISTEN (--admin-listen)", cmd.AdminListen, ""
+		flag, listen, tlsCert = "admin-listen", cmd.AdminListen, ""
 	}
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", fmt.Errorf("%s must be an address such as 127.0.0.1:8080, got %q", setting, listen)
+		return "", fmt.Errorf("%s must be an address such as 127.0.0.1:8080, got %q", setting(flag), listen)
 	}
 	switch ip, _ := netip.ParseAddr(cmp.Or(host, "0.0.0.0")); ip {
 	case netip.IPv4Unspecified():

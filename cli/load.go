@@ -11,27 +11,27 @@ import (
 )
 
 type loadCommand struct {
-	Paths []string `arg:"" name:"path" help:"Files of ndjson or pipes, gzipped or not; folders of them; - is standard input."`
+	Paths []string `arg:"" name:"path" help:"Files or pipes of ndjson, optionally gzipped, or folders of them (- = standard input)."`
 
-	SourceURL    string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"Database to load into: postgres://user:password@host:port/database."`
-	SourceSchema string `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"public" help:"The schema of the FHIR tables; made where it is missing."`
-	rowSecuritySettings
-	CreatedAtURL string      `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"ex:createdAt" help:"The URL of the extension that holds meta.createdAt in FHIR."`
-	Format       load.Format `default:"fhir" help:"The format of the resources: fhir or aidbox."`
-	KeepTimes    bool        `help:"Keep meta.lastUpdated and createdAt of the resources instead of setting them to now."`
+	SourceURL           string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" group:"databases" help:"Database to load into: postgres://user:password@host:port/database. Required."`
+	SourceSchema        string `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"${source_schema}" group:"databases" help:"Schema of the FHIR tables; created if it is missing."`
+	rowSecuritySettings `group:"databases"`
+	CreatedAtURL        string      `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"${created_at_url}" help:"URL of the extension for meta.createdAt in FHIR."`
+	Format              load.Format `default:"fhir" help:"Format of the resources: fhir or aidbox."`
+	KeepTimes           bool        `help:"Keep meta.lastUpdated and createdAt of the resources instead of setting them to now."`
 }
 
-// Help shows how it is used.
+// Help explains the command.
 func (cmd *loadCommand) Help() string {
-	return `Tables that are missing are made as Aidbox lays them out, with their history
-tables. A file is kept whole or not at all; a resource whose id is there already
-becomes its next version.
+	return `Missing tables are created in the layout of Aidbox, with their history tables. Each
+file is loaded in one transaction. A resource whose id exists becomes its next
+version.
 
   sluice load Patient.ndjson Observation.ndjson.gz
   curl https://example.org/all.ndjson | sluice load -`
 }
 
-// Validate asks for what has no default.
+// Validate requires a database.
 func (cmd *loadCommand) Validate() error {
 	if cmd.SourceURL == "" {
 		return errNoDatabase
@@ -39,7 +39,7 @@ func (cmd *loadCommand) Validate() error {
 	return nil
 }
 
-// Run loads the files and says what it has kept, also when a file was bad.
+// Run loads the files and prints how many resources were loaded, even if a file failed.
 func (cmd *loadCommand) Run(ctx context.Context, out *output) error {
 	options := load.Options{
 		CreatedAtURL: cmd.CreatedAtURL,
@@ -66,8 +66,7 @@ func (cmd *loadCommand) Run(ctx context.Context, out *output) error {
 	return err
 }
 
-// showProgress draws a bar of bytes; how many are to come is known only when
-// reading begins.
+// showProgress draws a progress bar of bytes. Their total is known when reading begins.
 func showProgress(w io.Writer) (show func(load.Progress), finish func()) {
 	var bar *progressbar.ProgressBar
 	show = func(p load.Progress) {
@@ -80,7 +79,7 @@ func showProgress(w io.Writer) (show func(load.Progress), finish func()) {
 			)
 		}
 		bar.Describe(fmt.Sprintf("%d resources", p.Resources))
-		_ = bar.Set64(p.Bytes) // a bar that can't be drawn is no reason to stop
+		_ = bar.Set64(p.Bytes) // the load continues without a bar
 	}
 	return show, func() {
 		if bar != nil {

@@ -2,15 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"text/tabwriter"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/location"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
@@ -19,8 +15,8 @@ import (
 )
 
 type locationCommand struct {
-	Show   locationShowCommand   `cmd:"" default:"withargs" help:"Show the recorded location and that of these settings."`
-	Record locationRecordCommand `cmd:"" help:"Record that the location has moved to that of these settings. Running exports restart there."`
+	Show   locationShowCommand   `cmd:"" default:"withargs" help:"Show the recorded location and the one of these settings."`
+	Record locationRecordCommand `cmd:"" help:"Record the location of these settings after a move. Running exports restart there."`
 }
 
 type locationShowCommand struct {
@@ -28,7 +24,7 @@ type locationShowCommand struct {
 	storageSettings
 }
 
-// Run shows the recorded location beside that of the settings.
+// Run shows the recorded location and the one of the settings.
 func (cmd *locationShowCommand) Run(ctx context.Context, out *output) error {
 	return withLocation(ctx, &cmd.databases, &cmd.storageSettings, func(state *pgxpool.Pool, own location.Location) error {
 		return showLocation(ctx, out, state, own)
@@ -57,7 +53,7 @@ func (cmd *locationRecordCommand) Run(ctx context.Context, out *output) error {
 		}
 		message := "unchanged"
 		if moved {
-			message = "recorded: restart the processes that have other settings; files of completed exports are not moved"
+			message = "recorded. Restart processes that have other settings. Files of completed exports are not moved."
 		}
 		_, err = fmt.Fprintln(out.stdout, message)
 		return err
@@ -90,11 +86,11 @@ func withLocation(ctx context.Context, db *databases, store *storageSettings, do
 	}
 	defer from.Close()
 	if err := from.Ping(ctx); err != nil {
-		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
+		return fmt.Errorf("%s: %w", setting("source-url"), err)
 	}
 	own, err := findLocation(ctx, from, bucket, db.mappings())
 	if err != nil {
-		return fmt.Errorf("SLUICE_SOURCE_URL: %w", err)
+		return fmt.Errorf("%s: %w", setting("source-url"), err)
 	}
 	return do(state, own)
 }
@@ -120,92 +116,20 @@ func showLocation(ctx context.Context, out *output, state *pgxpool.Pool, own loc
 	return err
 }
 
-// findLocation returns which database the source is now, and where the bucket is.
+// findLocation returns the current location of a source and a bucket.
 func findLocation(ctx context.Context, from *source.Source, bucket *storage.Bucket, mappings []catalog.Mapping) (location.Location, error) {
 	id, err := from.Identity(ctx)
 	if err != nil {
 		return location.Location{}, err
 	}
-	place := bucket.Location()
+	at := bucket.Location()
 	return location.Location{
 		SystemIdentifier: id.SystemIdentifier,
 		Database:         id.Database,
 		Schema:           id.Schema,
 		Tables:           catalog.MappingText(mappings),
-		Endpoint:         place.Endpoint,
-		Bucket:           place.Bucket,
-		Prefix:           place.Prefix,
+		Endpoint:         at.Endpoint,
+		Bucket:           at.Bucket,
+		Prefix:           at.Prefix,
 	}, nil
-}
-
-// claimLocation compares the location of the process with the recorded one, and
-// records it if it is the first.
-func (s *service) claimLocation(ctx context.Context) error {
-	own, err := findLocation(ctx, s.source, s.bucket, s.mappings)
-	if err != nil {
-		return err
-	}
-	if own.SystemIdentifier == "" {
-		s.logger.WarnContext(ctx, "source server not identified: only the names of its database and schema are compared with those of other processes",
-			"remedy", "GRANT EXECUTE ON FUNCTION pg_control_system() to the role of SLUICE_SOURCE_URL")
-	}
-	s.location, err = location.Claim(ctx, s.state, own)
-	return err
-}
-
-// checkLocation compares the location, as it is now, with the recorded one.
-func (s *service) checkLocation(ctx context.Context) error {
-	own, err := findLocation(ctx, s.source, s.bucket, s.mappings)
-	if err != nil {
-		return err
-	}
-	return location.Check(ctx, s.state, own, s.location)
-}
-
-// checkMigrations compares the migrations of the state database with those of this
-// version.
-func (s *service) checkMigrations(ctx context.Context) error { return migrations.Check(ctx, s.state) }
-
-const (
-	// fitCache is how long a result of fitness is reused: it is asked before each
-	// job, of which there can be hundreds a second.
-	fitCache = time.Second
-
-	// fitTimeout bounds the check.
-	fitTimeout = 5 * time.Second
-)
-
-// fitness reports whether a process may take jobs. It is safe for concurrent use.
-type fitness struct {
-	checks []func(context.Context) error
-
-	mu   sync.Mutex
-	at   time.Time
-	last error
-}
-
-// check returns why the process must not take jobs, as found within the last second,
-// or nil. That a database can't be reached is no such reason: a job finds it out.
-func (f *fitness) check(ctx context.Context) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.at.IsZero() && time.Since(f.at) < fitCache {
-		return f.last
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fitTimeout) // the result is for other jobs, too
-	defer cancel()
-	f.last = nil
-	for _, check := range f.checks {
-		err := check(ctx)
-		if errors.Is(err, location.ErrDiffers) {
-			f.last = fmt.Errorf("%w: %w", jobs.ErrMoved, err)
-		} else if errors.Is(err, migrations.ErrNewer) {
-			f.last = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
-		}
-		if f.last != nil {
-			break
-		}
-	}
-	f.at = time.Now()
-	return f.last
 }

@@ -14,64 +14,90 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-var update = flag.Bool("update", false, "write the README's table of settings anew")
+var update = flag.Bool("update", false, "write docs/configuration.md")
 
-const (
-	tableBegin = "<!-- settings: go test ./cli -run TestREADME -update -->\n"
-	tableEnd   = "<!-- end of settings -->\n"
-)
+// generatedMark ends the part of docs/configuration.md that is written by hand.
+const generatedMark = "<!-- Generated: go test ./cli -run TestConfigurationDoc -update -->\n"
 
-// The README lists every setting as the code has it.
-func TestREADMESettings(t *testing.T) {
+// docs/configuration.md lists every setting as the code defines it.
+func TestConfigurationDoc(t *testing.T) {
 	t.Parallel()
-
-	readme, err := os.ReadFile("../README.md")
+	const file = "../docs/configuration.md"
+	document, err := os.ReadFile(file)
 	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(readme), tableBegin)
-	require.True(t, found, "the README lacks the line %q", tableBegin)
-	table, after, found := strings.Cut(rest, tableEnd)
-	require.True(t, found, "the README lacks the line %q", tableEnd)
-
-	want := settingsTable(t)
+	byHand, got, found := strings.Cut(string(document), generatedMark)
+	require.True(t, found, "%s lacks the line %q", file, generatedMark)
+	want := configurationDoc(t)
 	if *update {
-		require.NoError(t, os.WriteFile("../README.md", []byte(before+tableBegin+want+tableEnd+after), 0o600))
+		require.NoError(t, os.WriteFile(file, []byte(byHand+generatedMark+want), 0o600))
 		return
 	}
-	require.Equal(t, want, table, "run go test ./cli -run TestREADME -update")
+	require.Equal(t, want, got, "run go test ./cli -run TestConfigurationDoc -update")
 }
 
-// settingsTable renders the flags of all commands that have an environment
-// variable, each once.
-func settingsTable(t *testing.T) string {
+// configurationDoc renders the settings of serve by group.
+func configurationDoc(t *testing.T) string {
 	t.Helper()
-	parser, err := newParser(&cli{}, &bytes.Buffer{}, &bytes.Buffer{}, func(int) {})
-	require.NoError(t, err)
-
-	var table strings.Builder
-	table.WriteString("| variable | flag | default | what it is |\n|---|---|---|---|\n")
-	listed := map[string]bool{}
-	row := func(f *kong.Flag) {
-		if len(f.Envs) == 0 || f.Hidden || listed[f.Envs[0]] {
-			return
-		}
-		listed[f.Envs[0]] = true
-		byDefault := ""
-		if f.HasDefault {
-			byDefault = "`" + f.Default + "`"
-		}
-		fmt.Fprintf(&table, "| `%s` | `--%s` | %s | %s |\n", f.Envs[0], f.Name, byDefault, strings.ReplaceAll(f.Help, "|", "\\|"))
-	}
-	for _, command := range parser.Model.Leaves(true) {
-		for _, group := range command.AllFlags(true) {
-			for _, f := range group {
-				row(f)
+	flags := map[string][]*kong.Flag{}
+	for _, level := range command(t, "serve").AllFlags(true) {
+		for _, flag := range level {
+			if len(flag.Envs) > 0 {
+				require.NotNil(t, flag.Group, flag.Name)
+				flags[flag.Group.Key] = append(flags[flag.Group.Key], flag)
 			}
 		}
 	}
-	return table.String()
+	processes := map[string]string{}
+	for _, process := range []string{"api", "worker"} {
+		for _, level := range command(t, process).AllFlags(true) {
+			for _, flag := range level {
+				processes[flag.Name] = strings.TrimPrefix(processes[flag.Name]+", "+process, ", ")
+			}
+		}
+	}
+
+	var doc strings.Builder
+	for _, group := range groups {
+		fmt.Fprintf(&doc, "\n## %s\n\n| variable | flag | default | process | description |\n|---|---|---|---|---|\n", strings.TrimSuffix(group.Title, ":"))
+		for _, flag := range flags[group.Key] {
+			value := ""
+			if flag.HasDefault {
+				value = "`" + flag.Default + "`"
+			}
+			help := strings.NewReplacer("|", "\\|", "<", "\\<").Replace(flag.Help)
+			fmt.Fprintf(&doc, "| `%s` | `--%s` | %s | %s | %s |\n", flag.Envs[0], flag.Name, value, processes[flag.Name], help)
+		}
+	}
+	return doc.String()
 }
 
-// Each setting that makes no sense is told in one sentence that names it.
+// command returns the model of a command.
+func command(t *testing.T, name string) *kong.Node {
+	t.Helper()
+	parser, err := newParser(&cli{}, &bytes.Buffer{}, &bytes.Buffer{}, func(int) {})
+	require.NoError(t, err)
+	for _, node := range parser.Model.Leaves(false) {
+		if node.Name == name {
+			return node
+		}
+	}
+	require.Fail(t, "no such command", name)
+	return nil
+}
+
+// The variable of a setting is derived from its flag, so that errors can name both.
+func TestSettingNames(t *testing.T) {
+	t.Parallel()
+	for _, level := range command(t, "serve").AllFlags(false) {
+		for _, flag := range level {
+			if len(flag.Envs) > 0 && flag.Name != "table" {
+				require.Equal(t, "--"+flag.Name+" ("+flag.Envs[0]+")", setting(flag.Name))
+			}
+		}
+	}
+}
+
+// The error for an invalid setting is one line that names the setting.
 func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 
@@ -84,51 +110,56 @@ func TestSettingsRefused(t *testing.T) {
 		code int
 		want string
 	}{
-		{"NoDatabase", []string{"serve", "--s3-url=http://k:s@h/b"}, ExitUsage, "SLUICE_SOURCE_URL"},
-		{"NoSource", []string{"serve", "--state-url=postgres://h/d", "--s3-url=http://k:s@h/b"}, ExitUsage, "SLUICE_SOURCE_URL"},
-		{"BadState", serve("--state-url=postgres://u:hunter2@h:port/d"), ExitFailed, "SLUICE_STATE_URL"},
+		{"NoDatabase", []string{"serve", "--s3-url=http://k:s@h/b"}, ExitUsage, "no database: set --source-url (SLUICE_SOURCE_URL)"},
+		{"NoState", []string{"client", "list"}, ExitUsage, "no database: set --source-url (SLUICE_SOURCE_URL)"},
+		{"NoSource", []string{"serve", "--state-url=postgres://h/d", "--s3-url=http://k:s@h/b"}, ExitUsage, "--source-url (SLUICE_SOURCE_URL)"},
+		{"BadState", serve("--state-url=postgres://u:hunter2@h:port/d"), ExitFailed, "--state-url (SLUICE_STATE_URL)"},
 		{"StateOnly", []string{"migrate", "--state-url=postgres://u:hunter2@127.0.0.1:1/d"}, ExitFailed, "connection refused"},
-		{"NoBucket", []string{"api", "--source-url=postgres://h/d"}, ExitUsage, "SLUICE_S3_URL"},
-		{"BadDatabase", []string{"migrate", "--source-url=postgres://u:hunter2@h:port/d"}, ExitFailed, "SLUICE_SOURCE_URL"},
-		{"NobodyThere", []string{"migrate", "--source-url=postgres://u:hunter2@127.0.0.1:1/d"}, ExitFailed, "connection refused"},
-		{"BadS3", []string{"serve", "--source-url=postgres://u@127.0.0.1:1/d", "--s3-url=ftp://k:hunter2@h/b"}, ExitFailed, "SLUICE_S3_URL"},
-		{"BadBaseURL", serve("--base-url=example.org"), ExitUsage, "SLUICE_BASE_URL"},
-		{"NoTime", serve("--stall-timeout=0s"), ExitUsage, "SLUICE_STALL_TIMEOUT"},
-		{"LongLinks", serve("--link-life=200h"), ExitUsage, "SLUICE_LINK_LIFE"},
-		{"SpelledOut", []string{"migrate", "--source-url=host=h password = hunter2 x"}, ExitFailed, "SLUICE_SOURCE_URL"},
-		{"FewSourceConns", serve("--source-conns=3"), ExitFailed, "SLUICE_SOURCE_CONNS"},
-		{"FewConns", serve("--database-conns=0"), ExitUsage, "SLUICE_DATABASE_CONNS"},
-		{"NoURL", serve("--source-url=garbage"), ExitFailed, "SLUICE_SOURCE_URL"},
-		{"ManySlots", serve("--slots=100000"), ExitUsage, "SLUICE_SLOTS"},
-		{"NoDumps", serve("--max-dumps=0"), ExitUsage, "SLUICE_MAX_DUMPS"},
+		{"NoBucket", []string{"api", "--source-url=postgres://h/d"}, ExitUsage, "no object store: set --s3-url (SLUICE_S3_URL)"},
+		{"BadDatabase", []string{"migrate", "--source-url=postgres://u:hunter2@h:port/d"}, ExitFailed, "--source-url (SLUICE_SOURCE_URL)"},
+		{"ConnectionRefused", []string{"migrate", "--source-url=postgres://u:hunter2@127.0.0.1:1/d"}, ExitFailed, "connection refused"},
+		{"BadS3", []string{"serve", "--source-url=postgres://u@127.0.0.1:1/d", "--s3-url=ftp://k:hunter2@h/b"}, ExitFailed, "--s3-url (SLUICE_S3_URL)"},
+		{"BadBaseURL", serve("--base-url=example.org"), ExitUsage, `--base-url (SLUICE_BASE_URL) must be a URL such as https://fhir.example.org, got "example.org"`},
+		{"BadAttachmentURL", serve("--attachment-base-url=example.org"), ExitUsage, "--attachment-base-url (SLUICE_ATTACHMENT_BASE_URL) must be a URL"},
+		{"NoShutdown", serve("--shutdown-timeout=0s"), ExitUsage, "--shutdown-timeout (SLUICE_SHUTDOWN_TIMEOUT) must be greater than zero, for example 30s or 1h, got 0s"},
+		{"LongLinks", serve("--link-ttl=200h"), ExitUsage, "--link-ttl (SLUICE_LINK_TTL) must be between 1s and 168h0m0s, got 200h0m0s"},
+		{"Keywords", []string{"migrate", "--source-url=host=h password = hunter2 x"}, ExitFailed, "--source-url (SLUICE_SOURCE_URL)"},
+		{"NoURL", serve("--source-url=garbage"), ExitFailed, "--source-url (SLUICE_SOURCE_URL)"},
+		{"ManySlots", serve("--slots=100000"), ExitUsage, "--slots (SLUICE_SLOTS) must be between 0 and 1000, got 100000"},
+		{"NegativeSlots", serve("--slots=-1"), ExitUsage, "--slots (SLUICE_SLOTS) must be between 0 and 1000, got -1"},
+		{"NoDumps", serve("--max-dumps=0"), ExitUsage, "--max-dumps (SLUICE_MAX_DUMPS) must be between 1 and 1000, got 0"},
+		{"ManyConnections", serve("--max-connections-per-dump=2000"), ExitUsage, "--max-connections-per-dump (SLUICE_MAX_CONNECTIONS_PER_DUMP)"},
 		{"NoParts", serve("--part-size=0"), ExitUsage, "SLUICE_PART_SIZE"},
-		{"SmallParts", serve("--part-size=8KiB"), ExitUsage, "SLUICE_PART_SIZE (--part-size) must be at least 64KiB, got 8192 bytes"},
-		{"SmallFiles", serve("--max-file-size=1"), ExitUsage, "SLUICE_MAX_FILE_SIZE (--max-file-size) must be at least 64KiB, got 1 bytes"},
-		{"NoWindow", serve("--export-window=0"), ExitUsage, "SLUICE_EXPORT_WINDOW"},
-		{"BadClientLimit", serve("--client-exports=-1"), ExitUsage, "SLUICE_CLIENT_EXPORTS"},
-		{"BadTotalLimit", serve("--total-exports=-1"), ExitUsage, "SLUICE_TOTAL_EXPORTS"},
-		{"BadRate", serve("--read-rate=fast"), ExitUsage, "--read-rate"},
+		{"SmallParts", serve("--part-size=8KiB"), ExitUsage, "--part-size (SLUICE_PART_SIZE) must be at least 64KiB, got 8192 bytes"},
+		{"SmallFiles", serve("--max-file-size=1"), ExitUsage, "--max-file-size (SLUICE_MAX_FILE_SIZE) must be at least 64KiB, got 1 bytes"},
+		{"NoWindow", serve("--export-window=0"), ExitUsage, "--export-window (SLUICE_EXPORT_WINDOW) must be at least 1, got 0"},
+		{"BadClientLimit", serve("--max-exports-per-client=-1"), ExitUsage, "--max-exports-per-client (SLUICE_MAX_EXPORTS_PER_CLIENT) must be at least 0, got -1"},
+		{"BadTotalLimit", serve("--max-exports=-1"), ExitUsage, "SLUICE_MAX_EXPORTS"},
+		{"BadMargin", serve("--source-commit-margin=-1s"), ExitUsage, "--source-commit-margin (SLUICE_SOURCE_COMMIT_MARGIN) must be at least 0s, got -1s"},
+		{"BadTimeout", serve("--export-timeout=0"), ExitUsage, "SLUICE_EXPORT_TIMEOUT"},
+		{"BadRate", serve("--read-bytes-per-second=fast"), ExitUsage, `--read-bytes-per-second: must be a size such as 256MiB, got "fast"`},
 		{"BadSize", serve("--part-size=large"), ExitUsage, "--part-size"},
-		{"BadDuration", serve("--retention=tomorrow"), ExitUsage, "--retention"},
-		{"DayOfNothing", serve("--retention=d"), ExitUsage, "--retention"},
-		{"DaysLast", serve("--retention=1h1d"), ExitUsage, "--retention"},
-		{"NegativeDays", serve("--retention=-1d"), ExitUsage, "SLUICE_RETENTION"},
+		{"BadDuration", serve("--file-retention=tomorrow"), ExitUsage, `--file-retention: must be a duration such as 90s, 12h, 7d or 1d12h, got "tomorrow"`},
+		{"UnitWithoutNumber", serve("--file-retention=d"), ExitUsage, "--file-retention"},
+		{"DaysLast", serve("--file-retention=1h1d"), ExitUsage, "--file-retention"},
+		{"NegativeDays", serve("--file-retention=-1d"), ExitUsage, "SLUICE_FILE_RETENTION"},
+		{"FirstOfMany", serve("--file-retention=0", "--slots=-1", "--outage-limit=0"), ExitUsage, "SLUICE_SLOTS"},
 		{"OriginWithoutScheme", serve("--cors-origins=https://a.example,app.example.org"), ExitUsage, "SLUICE_CORS_ORIGINS"},
 		{"OriginWithPath", serve("--cors-origins=https://app.example.org/"), ExitUsage, "SLUICE_CORS_ORIGINS"},
 		{"OriginWithOwnPort", serve("--cors-origins=https://app.example.org:443"), ExitUsage, "SLUICE_CORS_ORIGINS"},
-		{"BadChoice", serve("--version-id=uuid"), ExitUsage, "--version-id"},
+		{"BadVersionID", serve("--meta-version-id=uuid"), ExitUsage, "--meta-version-id"},
+		{"BadFileAccess", serve("--file-access=links"), ExitUsage, "--file-access"},
 		{"BadLevel", []string{"version", "--log-level=loud"}, ExitUsage, "--log-level"},
 		{"NoScope", []string{"client", "add", "a", "--source-url=postgres://h/d"}, ExitUsage, "--scope"},
 		{"NoFile", []string{"load", "--source-url=postgres://u@127.0.0.1:1/d", "missing.ndjson"}, ExitFailed, "missing.ndjson"},
+		{"LoadWithoutDatabase", []string{"load", "missing.ndjson"}, ExitUsage, "SLUICE_SOURCE_URL"},
 		{"BadEncryption", serve("--s3-encryption=AES"), ExitFailed, "SSE-KMS"},
-		{"CertAlone", serve("--tls-cert=cert.pem"), ExitUsage, "SLUICE_TLS_KEY"},
-		{"NoCert", serve("--tls-cert=/nowhere/cert.pem", "--tls-key=/nowhere/key.pem", "--proxies=nowhere"), ExitUsage, "--proxies"},
-		{"LongTokens", serve("--token-life=48h"), ExitUsage, "SLUICE_TOKEN_LIFE"},
-		{"HMAC", serve("--token-algorithms=HS256"), ExitUsage, "--token-algorithms"},
-		{"FewFailures", serve("--failures=-1"), ExitUsage, "SLUICE_FAILURES"},
-		{"BadRates", serve("--client-dumps=-1"), ExitUsage, "SLUICE_CLIENT_DUMPS"},
+		{"CertWithoutKey", serve("--tls-cert=cert.pem"), ExitUsage, "--tls-cert (SLUICE_TLS_CERT) and --tls-key (SLUICE_TLS_KEY) must be set together"},
+		{"BadProxy", serve("--tls-cert=/nowhere/cert.pem", "--tls-key=/nowhere/key.pem", "--trusted-proxies=nowhere"), ExitUsage, "--trusted-proxies"},
+		{"FewFailures", serve("--login-failures-per-minute=-1"), ExitUsage, "SLUICE_LOGIN_FAILURES_PER_MINUTE"},
+		{"BadRequests", serve("--client-requests-per-minute=-1"), ExitUsage, "SLUICE_CLIENT_REQUESTS_PER_MINUTE"},
 		{"NothingToChange", []string{"client", "change", "a", "--source-url=postgres://h/d"}, ExitUsage, "nothing to change"},
-		{"BadMoment", []string{"client", "expire", "a", "soon", "--source-url=postgres://h/d"}, ExitUsage, "soon"},
+		{"BadTime", []string{"client", "expire", "a", "soon", "--source-url=postgres://h/d"}, ExitUsage, "soon"},
 		{"UnknownCommand", []string{"bogus"}, ExitUsage, "bogus"},
 		{"NoCommand", nil, ExitUsage, "serve"},
 	} {
@@ -136,7 +167,7 @@ func TestSettingsRefused(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
 			require.Equal(t, test.code, Run(t.Context(), test.args, &stdout, &stderr))
-			require.Contains(t, stderr.String(), test.want)
+			require.Contains(t, strings.ReplaceAll(stderr.String(), `\"`, `"`), test.want)
 			require.Equal(t, 1, strings.Count(stderr.String(), "\n"), "one sentence: %s", stderr.String())
 			require.NotContains(t, stderr.String(), "hunter2")
 		})
@@ -207,7 +238,7 @@ func TestStateSessionSettings(t *testing.T) {
 		EXECUTE format('ALTER DATABASE %I SET datestyle = German', current_database());
 	END $$`)
 	for _, session := range []map[string]string{stateSession, migrateSession} {
-		settings := stateSettings{StateURL: address, DatabaseConns: 1}
+		settings := stateSettings{StateURL: address}
 		pool, err := settings.openWith(t.Context(), session)
 		require.NoError(t, err)
 		var got string
@@ -241,7 +272,7 @@ func TestStateSession(t *testing.T) {
 		{"&idle_in_transaction_session_timeout=5min&statement_timeout=10s", stateSession, [3]string{"5min", "30s", "10s"}},
 		{"", migrateSession, [3]string{"20s", "0", "0"}},
 	} {
-		settings := stateSettings{StateURL: address + c.parameters, DatabaseConns: 1}
+		settings := stateSettings{StateURL: address + c.parameters}
 		pool, err := settings.openWith(t.Context(), c.session)
 		require.NoError(t, err)
 		var got [3]string

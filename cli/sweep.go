@@ -22,7 +22,7 @@ type sweepCommand struct {
 	stateDatabase
 	storageSettings
 	DryRun    bool          `help:"Only list what would be removed."`
-	OlderThan time.Duration `default:"1d" help:"Minimum age of the newest file of an export that is removed."`
+	OlderThan time.Duration `default:"1d" help:"Minimum age of the newest file of a folder that is removed."`
 }
 
 // Help explains when the command is needed.
@@ -30,14 +30,14 @@ func (cmd *sweepCommand) Help() string {
 	return `Workers remove the files of expired, failed and cancelled exports. They do not know
 exports that the state database has lost, for example because it was restored from
 a backup. This command finds the folders of such exports by their names, lists
-them, and removes their files and unfinished uploads. It leaves all else in the
-bucket as it is.
+them, and removes their files and unfinished uploads. It does not touch other
+objects in the bucket.
 
   sluice sweep --dry-run
   sluice sweep`
 }
 
-// Validate checks what has no default.
+// Validate validates each group.
 func (cmd *sweepCommand) Validate() error {
 	if cmd.OlderThan < 0 {
 		return fmt.Errorf("--older-than must be 0s or more, got %s", cmd.OlderThan)
@@ -75,23 +75,23 @@ func (cmd *sweepCommand) Run(ctx context.Context, out *output) error {
 	return cmd.remove(ctx, out.stdout, bucket, orphans)
 }
 
-// checkBucket returns an error unless the state database records this place in object
-// storage: to another one, all files there are those of unknown exports.
+// checkBucket returns an error unless the state database records this bucket and prefix.
+// In any other one, all files belong to unknown exports.
 func checkBucket(ctx context.Context, state *pgxpool.Pool, bucket *storage.Bucket) error {
 	own, version, err := location.Read(ctx, state)
 	if err != nil {
 		return err
 	}
 	if version == 0 {
-		return errors.New("the state database records no bucket: run sluice location record with the settings of the servers first")
+		return errors.New("the state database records no bucket: first run sluice location record with the settings of the servers")
 	}
-	place := bucket.Location()
-	own.Endpoint, own.Bucket, own.Prefix = place.Endpoint, place.Bucket, place.Prefix
+	at := bucket.Location()
+	own.Endpoint, own.Bucket, own.Prefix = at.Endpoint, at.Bucket, at.Prefix
 	return location.Check(ctx, state, own, version)
 }
 
-// remove lists each folder, and removes it unless the run is dry. It goes on after a
-// failure.
+// remove lists the folders, and removes them unless it is a dry run. It continues after
+// a failure.
 func (cmd *sweepCommand) remove(ctx context.Context, w io.Writer, bucket *storage.Bucket, orphans []storage.Folder) error {
 	var total storage.Folder
 	var failed []error

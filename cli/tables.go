@@ -12,8 +12,7 @@ import (
 )
 
 // reportTables warns of what exports will lack: tables that cannot be read, and
-// deletions that are not known. The operator may be about to change that, so it is no
-// reason not to start.
+// deletions that are not known. The operator can change that while the process runs.
 func (s *service) reportTables(ctx context.Context) {
 	s.report(ctx, slog.LevelWarn, "mapped types unknown to FHIR R4", s.unknownMapped())
 	if err := s.source.CheckTables(ctx); err != nil {
@@ -51,8 +50,8 @@ func (s *service) reportTables(ctx context.Context) {
 	s.report(ctx, slog.LevelInfo, "deletions are not recorded: no history table", missing)
 }
 
-// unknownMapped returns the mapped types that are not FHIR's: they may be types of
-// Aidbox, or misspelled.
+// unknownMapped returns the mapped types that FHIR R4 does not define: types of Aidbox,
+// or misspelled ones.
 func (s *service) unknownMapped() (types []string) {
 	for _, m := range s.mappings {
 		if !slices.Contains(fhir.R4().ResourceTypes(), m.Type) {
@@ -62,6 +61,7 @@ func (s *service) unknownMapped() (types []string) {
 	return types
 }
 
+// report logs the types, if there are any.
 func (s *service) report(ctx context.Context, level slog.Level, message string, types []string) {
 	if len(types) > 0 {
 		s.logger.Log(ctx, level, message, "types", types)

@@ -194,7 +194,7 @@ func checkSeveral(t *testing.T, c *conformance) {
 }
 
 func checkTooMany(t *testing.T, _ *conformance) {
-	c := idle(t, "api", "", "--client-exports=1")
+	c := idle(t, "api", "", "--max-exports-per-client=1")
 	require.Equal(t, http.StatusAccepted, c.get(t, c.base+"/fhir/$export").status)
 	got := c.get(t, c.base+"/fhir/$export")
 	requireOutcome(t, got, http.StatusTooManyRequests)

@@ -69,8 +69,8 @@ func newConformance(t *testing.T) *conformance {
 	require.NoError(t, db.Close(t.Context()))
 
 	c := &conformance{journey: j, transport: newTransport(t)}
-	c.base, _ = j.start("serve", "--attachment-base=https://fhir.example.org/fhir")
-	c.guarded, _ = j.start("serve", "--files=api")
+	c.base, _ = j.start("serve", "--attachment-base-url=https://fhir.example.org/fhir")
+	c.guarded, _ = j.start("serve", "--file-access=proxied")
 	return c
 }
 

@@ -54,7 +54,7 @@ func TestHealth(t *testing.T) {
 }
 
 // adminListening is what a process logs once its admin listener can be asked.
-var adminListening = regexp.MustCompile(`"admin listener","address":"([^"]+)"`)
+var adminListening = regexp.MustCompile(`"admin listener started","address":"([^"]+)"`)
 
 // TestAdminListener: each kind of process answers an operator without
 // credentials, and the API's own port then has no metrics.

@@ -45,7 +45,7 @@ func (j *journey) sluice(code int, args ...string) (stdout, stderr string) {
 }
 
 // listening is what a server logs once it can be asked.
-var listening = regexp.MustCompile(`"answering requests","address":"([^"]+)"`)
+var listening = regexp.MustCompile(`"API started","address":"([^"]+)"`)
 
 // start runs a command that serves, until stop, and returns its address if it
 // answers requests. stop returns its exit code.
@@ -65,7 +65,7 @@ func (j *journey) launch(command string, extra ...string) (log *logBuffer, stop 
 	log = &logBuffer{}
 	args := []string{command, "--state-url=" + j.database, "--source-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json", "--log-level=debug"}
 	if command != "api" {
-		args = append(args, "--stop-timeout=1s")
+		args = append(args, "--shutdown-timeout=1s")
 	}
 	if command != "worker" {
 		args = append(args, "--listen=127.0.0.1:0")

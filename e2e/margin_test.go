@@ -35,7 +35,7 @@ func TestBlindRole(t *testing.T) {
 			ended <- cli.Run(ctx, []string{"worker", "--state-url=" + j.database, "--source-url=" + from.String(),
 				"--s3-url=" + j.bucket, "--source-commit-margin=7m", "--log-format=text"}, log, log)
 		}()
-		require.Eventually(t, func() bool { return strings.Contains(log.String(), "working off exports") }, patience, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(log.String(), "worker started") }, patience, 10*time.Millisecond)
 		cancel()
 		require.Zero(t, <-ended)
 		return log.String()

@@ -56,7 +56,7 @@ func (j *journey) requireReady(address string, status int) (body string) {
 func (j *journey) startWorker(args ...string) *logBuffer {
 	j.t.Helper()
 	log, _ := j.launch("worker", args...)
-	log.await(j.t, regexp.MustCompile(`"(working off exports)"`))
+	log.await(j.t, regexp.MustCompile(`"(worker started)"`))
 	return log
 }
 

@@ -6,9 +6,6 @@
 // elements, meta.createdAt and first-class extensions. Everything else, from number
 // literals to unknown elements, is copied. docs/format.md has the rules with examples.
 //
-// A [SearchTables] says which search parameters there are and where in a document
-// each looks, and what is in the compartment of a patient.
-//
 // The package knows nothing of databases, files or HTTP, and imports only jsonscan.
 package fhir
 

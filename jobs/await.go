@@ -12,33 +12,35 @@ import (
 
 const listenSQL = `LISTEN sluice_export`
 
-// awaitEvery is how long a lost notification can go unnoticed.
-const awaitEvery = 5 * time.Second
+// pollInterval is how often AwaitParts looks without a notification, which can get
+// lost.
+const pollInterval = 5 * time.Second
 
-// reconnectEvery is how long Await pauses before it connects again.
-const reconnectEvery = time.Second
+// reconnectDelay is the pause before AwaitParts connects again.
+const reconnectDelay = time.Second
 
-// Await returns when all parts of this generation are done. While it waits it
-// uses one connection, outside the bound of the pool: those who wait must not
-// keep the parts from being done. It survives an outage of the database for the
-// time of a lease. ErrOver if the export ended otherwise or was begun anew.
-func (s *Store) Await(ctx context.Context, holding Export) (Export, error) {
+// AwaitParts returns when all parts of the current generation are done. Meanwhile it
+// uses one connection outside of the pool's limit: processes that wait must not keep
+// the parts from being completed. It survives an outage of the database for the time
+// of a lease. It returns ErrStale if the export has ended or was taken over.
+func (s *Store) AwaitParts(ctx context.Context, held Export) (Export, error) {
 	answered := time.Now()
 	for {
-		export, err := s.awaitParts(ctx, holding, func() { answered = time.Now() })
-		if err == nil || errors.Is(err, ErrOver) || errors.Is(err, ErrNotFound) || time.Since(answered) > LeaseTime {
+		export, err := s.awaitOnce(ctx, held, func() { answered = time.Now() })
+		if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrNotFound) || time.Since(answered) > LeaseTime {
 			return export, err
 		}
 		select {
 		case <-ctx.Done():
 			return export, err
-		case <-time.After(reconnectEvery):
+		case <-time.After(reconnectDelay):
 		}
 	}
 }
 
-// awaitParts is Await for as long as the database answers. It reports each answer.
-func (s *Store) awaitParts(ctx context.Context, holding Export, answers func()) (Export, error) {
+// awaitOnce is AwaitParts on one connection. It calls onAnswer for each answer of the
+// database.
+func (s *Store) awaitOnce(ctx context.Context, held Export, onAnswer func()) (Export, error) {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
@@ -50,26 +52,25 @@ func (s *Store) awaitParts(ctx context.Context, holding Export, answers func()) 
 		return Export{}, fmt.Errorf("jobs: await parts: %w", err)
 	}
 	for {
-		export, err := scanExport(conn.QueryRow(ctx, exportSQL, holding.ID))
+		export, err := scanExport(conn.QueryRow(ctx, exportSQL, held.ID))
 		switch {
 		case err != nil:
 			return Export{}, fmt.Errorf("jobs: await parts: %w", err)
-		case export.State != Running || export.attempt != holding.attempt:
-			return export, ErrOver
-		case export.AllRead():
+		case export.State != Running || export.attempt != held.attempt:
+			return export, ErrStale
+		case export.AllPartsDone():
 			return export, nil
 		}
-		answers()
-		if err := awaitNotification(ctx, conn, holding.ID); err != nil {
+		onAnswer()
+		if err := awaitNotification(ctx, conn, held.ID); err != nil {
 			return export, fmt.Errorf("jobs: await parts: %w", err)
 		}
 	}
 }
 
-// awaitNotification returns when something happened to the export, or after a
-// while.
+// awaitNotification returns after a notification of the export, or after pollInterval.
 func awaitNotification(ctx context.Context, conn *pgx.Conn, id uuid.UUID) error {
-	wait, cancel := context.WithTimeout(ctx, awaitEvery)
+	wait, cancel := context.WithTimeout(ctx, pollInterval)
 	defer cancel()
 
 	for {

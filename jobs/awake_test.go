@@ -18,7 +18,7 @@ func TestPublishWithoutTransaction(t *testing.T) {
 	part := f.hold(t, a.job.Args)
 
 	stopped := errors.New("stopped in the middle")
-	err := f.store.Done(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) error {
+	err := f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) error {
 		require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 			WHERE datname = current_database() AND state = 'idle in transaction'`))
 		<-ctx.Done()
@@ -28,7 +28,7 @@ func TestPublishWithoutTransaction(t *testing.T) {
 	require.Zero(t, f.get(t, export.ID).PartsDone)
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.file`))
 
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), nothing))
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), nothing))
 	a.end(nil)
-	require.True(t, f.get(t, export.ID).AllRead())
+	require.True(t, f.get(t, export.ID).AllPartsDone())
 }

@@ -19,7 +19,7 @@ func TestCancel(t *testing.T) {
 	running := f.take(t)
 
 	require.ErrorIs(t, f.store.Cancel(t.Context(), export.ID, "another"), jobs.ErrNotFound)
-	_, err := f.store.GetFor(t.Context(), export.ID, "another")
+	_, err := f.store.GetForClient(t.Context(), export.ID, "another")
 	require.ErrorIs(t, err, jobs.ErrNotFound)
 	require.NoError(t, running.ctx.Err())
 	require.Equal(t, jobs.Running, f.get(t, export.ID).State)
@@ -27,7 +27,7 @@ func TestCancel(t *testing.T) {
 
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
 	running.awaitCancel(t)
-	_, err = f.store.GetFor(t.Context(), export.ID, client)
+	_, err = f.store.GetForClient(t.Context(), export.ID, client)
 	require.ErrorIs(t, err, jobs.ErrNotFound)
 	require.Equal(t, jobs.Cancelled, f.get(t, export.ID).State)
 	require.Equal(t, 1, f.cleanups(t, export.ID))
@@ -45,7 +45,7 @@ func TestCancelWakesUp(t *testing.T) {
 	word := f.listen(t)
 	ended := f.await(t, export)
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
-	require.ErrorIs(t, <-ended, jobs.ErrOver)
+	require.ErrorIs(t, <-ended, jobs.ErrStale)
 	require.Equal(t, export.ID.String(), word())
 }
 
@@ -70,7 +70,7 @@ func TestCancelWaitsForPublishing(t *testing.T) {
 	part := f.hold(t, a.job.Args)
 
 	cancelled := make(chan error)
-	err := f.store.Done(a.ctx, a.job, part, wrote(part, 1), func(ctx context.Context) error {
+	err := f.store.CompletePart(a.ctx, a.job, part, wrote(part, 1), func(ctx context.Context) error {
 		go func() { cancelled <- f.store.Cancel(context.WithoutCancel(ctx), export.ID, client) }()
 		f.awaitLock(t)
 		require.Zero(t, f.cleanups(t, export.ID))
@@ -104,10 +104,10 @@ func TestDoneRacesWithCancel(t *testing.T) {
 		part := f.hold(t, a.job.Args)
 		group.Go(func() error { return f.store.Cancel(t.Context(), export.ID, client) })
 		group.Go(func() error {
-			err := f.store.Done(a.ctx, a.job, part, wrote(part, 1), func(ctx context.Context) error {
+			err := f.store.CompletePart(a.ctx, a.job, part, wrote(part, 1), func(ctx context.Context) error {
 				return f.requireNoCleanup(ctx, export.ID)
 			})
-			if errors.Is(err, jobs.ErrOver) || a.ctx.Err() != nil {
+			if errors.Is(err, jobs.ErrStale) || a.ctx.Err() != nil {
 				return nil
 			}
 			a.end(nil)

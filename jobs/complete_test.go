@@ -40,6 +40,6 @@ func TestCompleteWithFile(t *testing.T) {
 	require.Equal(t, all, page)
 
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
-	require.NoError(t, f.store.Cleaned(t.Context(), export.ID))
+	require.NoError(t, f.store.MarkObjectsDeleted(t.Context(), export.ID))
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.file`))
 }

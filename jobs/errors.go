@@ -4,27 +4,26 @@ import "errors"
 
 var (
 	// ErrDamaged means that the object store lost or changed files of the export
-	// again after they had been written again.
+	// again after they had been repaired.
 	ErrDamaged = errors.New("the object store lost or changed files of the export")
 
-	// ErrMoved means that the location that the state database records is no longer
-	// the one of Config: the caller reads and writes at the wrong place.
-	ErrMoved = errors.New("the location has moved since this process started")
+	// ErrFilesShown means that an export cannot restart, because its client has been
+	// shown files that belong to the lost snapshot.
+	ErrFilesShown = errors.New("files of the export were already published to the client")
 
-	// ErrNewer means that a newer version left something that this one does not
-	// understand, and has to leave to others.
-	ErrNewer = errors.New("a newer version of sluice is needed")
+	// ErrLocationMoved means that the location recorded in the state database is not
+	// the one of Config: the caller uses another source or bucket.
+	ErrLocationMoved = errors.New("the recorded location has changed since this process started")
 
-	// ErrNotFound means that the client has no such export: there never was
-	// one, it is another client's, or it was cancelled.
-	ErrNotFound = errors.New("no such export")
+	// ErrNewer means that a newer version wrote something that this version does not
+	// understand and must leave to newer processes.
+	ErrNewer = errors.New("a newer version of sluice is required")
 
-	// ErrShown means that an export can't be begun anew, since its client has
-	// been given files of it, which show the snapshot that is lost.
-	ErrShown = errors.New("files of the export were given away already")
+	// ErrNotFound means that the client has no such export: it never existed, belongs
+	// to another client, or was cancelled.
+	ErrNotFound = errors.New("export not found")
 
-	// ErrOver means that the export or part needs no more work: it has ended,
-	// was cancelled, or another attempt has taken it over. What the caller did
-	// counts for nothing.
-	ErrOver = errors.New("the work is no longer wanted")
+	// ErrStale means that the caller's work no longer counts: the export or part has
+	// ended, was cancelled, or was taken over by another attempt.
+	ErrStale = errors.New("the export or part has ended or was taken over")
 )

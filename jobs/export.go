@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// State is where an export stands:
+// State is the state of an export:
 //
 //	accepted -> running -> completed -> expired
 //	                   \-> failed
@@ -27,61 +27,65 @@ const (
 	Expired   State = "expired"
 )
 
-// Export is a kick-off and what became of it so far.
+// Export is an accepted kick-off and its progress.
 type Export struct {
 	ID       uuid.UUID
 	ClientID string
 	Request  Request
 	State    State
 
-	// Generation counts how often the export was begun anew, each time with a
-	// snapshot of its own.
+	// Generation counts the snapshots that the export was started with. A restart
+	// is generation 2 or higher.
 	Generation int
 
 	attempt  int
 	location int
 
-	// TransactionTime is set once the snapshot is taken.
+	// TransactionTime is nil until the snapshot is taken.
 	TransactionTime *time.Time
 
 	PartsTotal, PartsDone int
 
-	// BytesPlanned is what the tables take on disk, BytesRead the share of it
-	// that has been read.
+	// BytesPlanned is the size of the tables on disk, BytesRead what has been read
+	// of it.
 	BytesPlanned, BytesRead int64
 
-	// Warnings say what the export leaves out, as its plan found.
+	// Warnings are what the export leaves out, as its plan found.
 	Warnings []Warning
 
-	// Failure says why the export failed, in words fit for the client.
+	// Failure is the reason why the export failed, in words fit for the client.
 	Failure string
 
 	// WaitingSince is set while the export makes no progress because something
-	// that its jobs need is away. WaitingReason says what, in words fit for the
+	// that its jobs need is unavailable. WaitingReason is what, in words fit for the
 	// client.
 	WaitingSince  *time.Time
 	WaitingReason string
 
 	CreatedAt time.Time
 
-	// ReadAt is the database's time when the export was read. Ages are counted up
-	// to it, not to the time of the process.
+	// ReadAt is the database's time when the export was read. Ages are computed with
+	// it, not with the time of the process.
 	ReadAt time.Time
 
-	// ExpiresAt is when a completed export's files go.
+	// ExpiresAt is when the files of a completed export are deleted.
 	ExpiresAt *time.Time
 }
+
+// AllPartsDone reports whether the export was planned and all its parts are done.
+func (e Export) AllPartsDone() bool { return e.TransactionTime != nil && e.PartsDone == e.PartsTotal }
 
 const exportSQL = `
 SELECT id, client_id, request, state, attempt, generation, transaction_time, parts_total, parts_done, bytes_planned,
        bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
                      FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
-       coalesce(failure, ''), waiting_since, coalesce(waiting_reason, ''), created_at, clock_timestamp(), expires_at, coalesce(location, 0), coalesce(warnings, '[]')
+       coalesce(failure, ''), waiting_since, coalesce(waiting_reason, ''), created_at, clock_timestamp(), expires_at,
+       coalesce(location_version, 0), coalesce(warnings, '[]')
 FROM sluice.export e
 WHERE id = $1`
 
-// Get returns the export as it stands, whoever started it and even if it was
-// cancelled, or ErrNotFound.
+// Get returns the export, whoever started it and even if it was cancelled, or
+// ErrNotFound.
 func (s *Store) Get(ctx context.Context, id uuid.UUID) (Export, error) {
 	export, err := scanExport(s.pool.QueryRow(ctx, exportSQL, id))
 	if err != nil {
@@ -90,9 +94,9 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (Export, error) {
 	return export, nil
 }
 
-// GetFor is Get for a client: another's export, or a cancelled one, is
-// ErrNotFound like one that never was.
-func (s *Store) GetFor(ctx context.Context, id uuid.UUID, clientID string) (Export, error) {
+// GetForClient is Get for a client: it returns ErrNotFound for the export of another
+// client and for a cancelled one.
+func (s *Store) GetForClient(ctx context.Context, id uuid.UUID, clientID string) (Export, error) {
 	export, err := s.Get(ctx, id)
 	if err == nil && (export.ClientID != clientID || export.State == Cancelled) {
 		return Export{}, ErrNotFound
@@ -103,7 +107,8 @@ func (s *Store) GetFor(ctx context.Context, id uuid.UUID, clientID string) (Expo
 func scanExport(row pgx.Row) (Export, error) {
 	var e Export
 	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.attempt, &e.Generation, &e.TransactionTime,
-		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.WaitingSince, &e.WaitingReason, &e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location, &e.Warnings)
+		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.WaitingSince, &e.WaitingReason,
+		&e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location, &e.Warnings)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Export{}, ErrNotFound
 	}

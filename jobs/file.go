@@ -9,18 +9,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// FileKind says what the lines of a file are for.
+// FileKind is what the lines of a file are for.
 type FileKind string
 
 // The kinds of files.
 const (
-	// Output holds resources.
+	// Output has resources.
 	Output FileKind = "output"
 
-	// Deleted holds Bundles that say what was deleted.
+	// Deleted has Bundles that list deleted resources.
 	Deleted FileKind = "deleted"
 
-	// Outcome holds OperationOutcomes that say what could not be converted.
+	// Outcome has OperationOutcomes about what could not be exported as requested.
 	Outcome FileKind = "outcome"
 )
 
@@ -28,41 +28,39 @@ const (
 // Export.Warnings, which belongs to no part.
 func WarningsKey(id uuid.UUID) string { return id.String() + "/error/request.errors.ndjson.gz" }
 
-// File is an object that an export has written. What is 0 or nil of Bytes,
-// PlainBytes, MaxLineBytes and SHA256 is not known.
+// File is an object that an export has published.
 type File struct {
 	Kind         FileKind
-	ResourceType string // of its lines; empty if they are of many
+	ResourceType string // of its lines; empty if they are of many types
 	ObjectKey    string
-	Resources    int64  // its lines, without the headers of patient blocks
-	PlainBytes   int64  // of ndjson
-	MaxLineBytes int64  // the longest line, without its line feed
-	Bytes        int64  // as stored: compressed
-	SHA256       []byte // of these
+	Resources    int64  // number of lines, without the headers of patient blocks
+	PlainBytes   int64  // before compression
+	MaxLineBytes int64  // length of the longest line without its line feed
+	Bytes        int64  // after compression
+	SHA256       []byte // of the compressed bytes
 
-	// Continues tells that the last block of the file goes on in the next file of
-	// the same part.
+	// Continues reports whether the last patient block of the file continues in the
+	// next file of the same part.
 	Continues bool
 
-	// ETag is the store's mark of the object, empty if it is not recorded.
+	// ETag identifies this version of the object in the store.
 	ETag string
 }
 
-// Files are the objects of an export, by resource type and in the order of their
-// names.
+// Files are the files of an export, sorted by resource type and object key.
 type Files struct {
-	// Output holds the resources.
+	// Output has the files of resources.
 	Output []File
 
-	// Deleted is nil if the export can't tell what was deleted: none of its
-	// parts is of that kind.
+	// Deleted has the files of deleted resources. It is nil if the export does not
+	// list them, because none of its parts is of that kind.
 	Deleted []File
 
-	// Outcomes hold what could not be converted.
+	// Outcomes has the files of OperationOutcomes.
 	Outcomes []File
 }
 
-// Resources is how many resources the output has.
+// Resources returns the number of resources of the output.
 func (f Files) Resources() (count int64) {
 	for _, file := range f.Output {
 		count += file.Resources
@@ -72,8 +70,7 @@ func (f Files) Resources() (count int64) {
 
 const (
 	fileColumns = `
-SELECT f.kind, f.resource_type, f.object_key, f.resources,
-       coalesce(f.plain_bytes, 0), coalesce(f.max_line_bytes, 0), coalesce(f.stored_bytes, 0), f.sha256, f.continues, f.etag
+SELECT f.kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
 FROM sluice.file f `
 
 	// filesSQL sorts files by the keys
@@ -82,13 +79,13 @@ FROM sluice.file f `
 	filesSQL = fileColumns + `
 LEFT JOIN sluice.part p ON p.export_id = f.export_id AND p.number = f.part_number
 WHERE f.export_id = $1
-ORDER BY p.resource_type COLLATE "C" NULLS LAST, length(p.object_key), p.object_key COLLATE "C", f.place`
+ORDER BY p.resource_type COLLATE "C" NULLS LAST, length(p.object_key), p.object_key COLLATE "C", f.number`
 
-	// A part that has found no deletions has no file, and yet it tells something.
-	knowsDeletionsSQL = `SELECT EXISTS (SELECT FROM sluice.part WHERE export_id = $1 AND kind = 'deletions')`
+	// A part that has found no deletions has no file.
+	listsDeletionsSQL = `SELECT EXISTS (SELECT FROM sluice.part WHERE export_id = $1 AND kind = 'deletions')`
 )
 
-// Files lists what the export has written so far.
+// Files returns the files that the export has published so far.
 func (s *Store) Files(ctx context.Context, id uuid.UUID) (Files, error) {
 	files, err := s.listFiles(ctx, id)
 	if err != nil {
@@ -98,11 +95,11 @@ func (s *Store) Files(ctx context.Context, id uuid.UUID) (Files, error) {
 }
 
 func (s *Store) listFiles(ctx context.Context, id uuid.UUID) (files Files, err error) {
-	var knowsDeletions bool
-	if err := s.pool.QueryRow(ctx, knowsDeletionsSQL, id).Scan(&knowsDeletions); err != nil {
+	var listsDeletions bool
+	if err := s.pool.QueryRow(ctx, listsDeletionsSQL, id).Scan(&listsDeletions); err != nil {
 		return files, err
 	}
-	if knowsDeletions {
+	if listsDeletions {
 		files.Deleted = []File{}
 	}
 	rows, err := s.pool.Query(ctx, filesSQL, id)
@@ -118,8 +115,8 @@ const fileSQL = fileColumns + `
 JOIN sluice.export e ON e.id = f.export_id
 WHERE f.export_id = $1 AND f.object_key = $2 AND (e.state = 'completed' OR e.state = 'running' AND f.page IS NOT NULL)`
 
-// File returns the file with the object key if its export is completed or the file
-// was shown by Page, or ErrNotFound.
+// File returns the file with the object key if its export is completed or Page has
+// returned the file, else ErrNotFound.
 func (s *Store) File(ctx context.Context, id uuid.UUID, key string) (File, error) {
 	rows, err := s.pool.Query(ctx, fileSQL, id, key)
 	if err != nil {
@@ -149,18 +146,18 @@ func (f *Files) Add(files ...File) {
 	}
 }
 
-// addFilesSQL accepts a file that is recorded already, and may have been shown, if it
-// was written again with the same bytes.
-const addFilesSQL = `
-INSERT INTO sluice.file (export_id, part_number, place, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag)
-SELECT $1, $2, f.place, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
+// insertFilesSQL accepts a file that exists already, and may have been shown, if it was
+// written again with the same bytes.
+const insertFilesSQL = `
+INSERT INTO sluice.file (export_id, part_number, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag)
+SELECT $1, $2, f.number, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
 FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::boolean[], $12::text[])
-  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag, place)
+  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag, number)
 ON CONFLICT (export_id, object_key) DO UPDATE SET etag = excluded.etag WHERE file.sha256 = excluded.sha256`
 
-// addFiles records files of a part, or of the export itself if part is nil. It returns
-// ErrShown if one of the files is recorded with other bytes.
-func addFiles(ctx context.Context, tx pgx.Tx, id uuid.UUID, part *int, files []File) error {
+// insertFiles inserts files of a part, or of the export itself if part is nil. It
+// returns ErrFilesShown if one of them exists with other bytes.
+func insertFiles(ctx context.Context, tx pgx.Tx, id uuid.UUID, part *int, files []File) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -180,9 +177,9 @@ func addFiles(ctx context.Context, tx pgx.Tx, id uuid.UUID, part *int, files []F
 		continues = append(continues, file.Continues)
 		etags = append(etags, file.ETag)
 	}
-	tag, err := tx.Exec(ctx, addFilesSQL, id, part, kinds, types, keys, resources, plain, longest, stored, sums, continues, etags)
+	tag, err := tx.Exec(ctx, insertFilesSQL, id, part, kinds, types, keys, resources, plain, longest, stored, sums, continues, etags)
 	if err == nil && int(tag.RowsAffected()) < len(files) {
-		err = ErrShown
+		err = ErrFilesShown
 	}
 	return err
 }

@@ -156,7 +156,7 @@ func (f *fixture) readAll(t *testing.T, export jobs.Export) jobs.Export {
 	for range export.PartsTotal {
 		a := f.take(t)
 		part := f.hold(t, a.job.Args)
-		require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), nothing))
+		require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), nothing))
 		a.end(nil)
 	}
 	return f.get(t, export.ID)
@@ -164,7 +164,7 @@ func (f *fixture) readAll(t *testing.T, export jobs.Export) jobs.Export {
 
 // wrote is the file of a part with so many resources.
 func wrote(part jobs.Part, resources int64) []jobs.File {
-	return []jobs.File{{Kind: jobs.Output, ResourceType: part.ResourceType, ObjectKey: part.ObjectKey, Resources: resources}}
+	return []jobs.File{{Kind: jobs.Output, ResourceType: part.ResourceType, ObjectKey: part.ObjectKey, Resources: resources, SHA256: []byte("hash")}}
 }
 
 // completed brings an export to its end.
@@ -184,7 +184,7 @@ func (f *fixture) await(t *testing.T, export jobs.Export) <-chan error {
 	require.NoError(t, f.db.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&before))
 	ended := make(chan error, 1)
 	go func() {
-		_, err := f.store.Await(t.Context(), export)
+		_, err := f.store.AwaitParts(t.Context(), export)
 		ended <- err
 	}()
 	require.Eventually(t, func() bool {
@@ -206,7 +206,7 @@ func (f *fixture) get(t *testing.T, id uuid.UUID) jobs.Export {
 
 func (f *fixture) hold(t *testing.T, args jobs.PartArgs) jobs.Part {
 	t.Helper()
-	part, err := f.store.Hold(t.Context(), args)
+	part, err := f.store.TakePart(t.Context(), args)
 	require.NoError(t, err)
 	return part
 }

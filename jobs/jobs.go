@@ -1,18 +1,18 @@
-// Package jobs is what an export is: the request of a kick-off, its parts, the
-// states they go through with the SQL that moves them, and the River jobs that
-// carry the work. The API and the worker share it and meet nowhere else.
+// Package jobs holds what an export is: the request of a kick-off, its parts and
+// files, the states they go through with the SQL that moves them, and the River jobs
+// that do the work. The API and the worker share it and meet nowhere else.
 //
-// Each move of a state is one transaction, together with the River jobs it
-// adds, completes or cancels, so that an export and its jobs never disagree.
+// Each change of a state is one transaction, together with the River jobs that it
+// inserts, completes or cancels, so that an export and its jobs never disagree.
 //
-// It must not know how resources are read, formatted or stored: what to scan is
+// It must not know how resources are read, formatted or stored: what a part reads is
 // a document that only the worker understands.
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -21,22 +21,59 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
-// Store is the state database's view of exports. It is safe for concurrent
-// use, by many processes too.
+// DefaultWindow is the default of Config.Window.
+const DefaultWindow = 16
+
+// Config holds the limits of exports. Processes that share a state database should
+// have the same.
+type Config struct {
+	// ClientExports limits the exports of one client that are accepted or running
+	// (0 = unlimited).
+	ClientExports int
+
+	// ClientStoredBytes limits the bytes that the exports of one client have in the
+	// bucket when it starts another (0 = unlimited).
+	ClientStoredBytes int64
+
+	// ClientStoredExports limits the exports of one client that are accepted or
+	// running or have files in the bucket (0 = unlimited).
+	ClientStoredExports int
+
+	// Location is the version of the recorded location that the process reads from
+	// and writes to; 0 if none is recorded.
+	Location int
+
+	// ReuseRunning makes Accept return an identical export of the same client that
+	// has not ended, if there is one.
+	ReuseRunning bool
+
+	// TotalExports limits the exports of all clients that are accepted or running
+	// (0 = unlimited).
+	TotalExports int
+
+	// Window is the maximum number of in-flight parts of one export, queued or
+	// running. With a smaller window, a small export finishes sooner while a large
+	// one runs; a window smaller than the concurrency of all workers leaves some of
+	// it unused while a single export runs. Defaults to DefaultWindow.
+	Window int
+}
+
+func (c Config) withDefaults() Config {
+	c.Window = cmp.Or(c.Window, DefaultWindow)
+	return c
+}
+
+// Store reads and changes exports in the state database. It is safe for concurrent
+// use, also by several processes.
 type Store struct {
 	config Config
 	pool   *pgxpool.Pool
-	// river adds and cancels jobs; it works none.
-	river *river.Client[pgx.Tx]
+	river  *river.Client[pgx.Tx] // inserts and cancels jobs; it works none
 }
-
-// notifyEvery is how often River tells workers of new jobs at most. One they are
-// not told of is found a second later, and parts come one by one.
-const notifyEvery = 5 * time.Millisecond
 
 // New returns a Store on a migrated state database.
 func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: notifyEvery, Schema: Schema})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: notifyInterval, Schema: Schema})
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
@@ -44,19 +81,19 @@ func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
 }
 
 const (
-	// lockSQL makes the moves of one export wait for each other.
+	// lockSQL serialises the changes of one export.
 	lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice.export ' || $1::text, 0))`
 
-	// notifySQL wakes up whoever waits for the export (Await).
+	// notifySQL wakes the processes that wait for the export (AwaitParts).
 	notifySQL = `SELECT pg_notify('sluice_export', $1::text)`
 )
 
-// move runs do in a transaction that changes the export's state or the set of
-// its parts, one at a time for each export. Only Done, which ends a single
-// part, does without: it locks its part and then the export, so a move that
-// touches both does it in that order too.
-func (s *Store) move(ctx context.Context, id uuid.UUID, doing string, do func(tx pgx.Tx) error) error {
-	return s.transact(ctx, doing, func(tx pgx.Tx) error {
+// change runs do in a transaction that changes the export's state or the set of its
+// parts, one at a time per export. Only CompletePart does without the lock: it locks
+// its part and then the export's row, so a change of both locks them in that order,
+// too.
+func (s *Store) change(ctx context.Context, id uuid.UUID, action string, do func(tx pgx.Tx) error) error {
+	return s.inTx(ctx, action, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockSQL, id); err != nil {
 			return err
 		}
@@ -64,17 +101,17 @@ func (s *Store) move(ctx context.Context, id uuid.UUID, doing string, do func(tx
 	})
 }
 
-// beginBriefSQL begins a transaction that is idle only from one statement to the
-// next, which takes milliseconds (awake is for others). The time of a lease, which
-// the session has for that, would be too long: a process that is paused can have
-// several transactions that wait in line for the row of an export, and each of them
-// gets it in turn and keeps it for that time, though there is nobody to go on.
-const beginBriefSQL = `BEGIN; ` + briefSQL
+// beginTxSQL begins a transaction that the server ends when it is idle for longer than
+// the milliseconds between two statements (holdOpen is for longer ones). The session's
+// timeout, which is the time of a lease, would be too long: a paused process can have
+// several transactions that queue for the row of an export, and each of them in turn
+// would hold it for that time.
+const beginTxSQL = `BEGIN; ` + shortIdleSQL
 
-// transact runs do in a transaction and puts doing before its error.
-func (s *Store) transact(ctx context.Context, doing string, do func(tx pgx.Tx) error) error {
-	if err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: beginBriefSQL}, do); err != nil {
-		return fmt.Errorf("jobs: %s: %w", doing, err)
+// inTx runs do in a transaction and wraps its error with the action.
+func (s *Store) inTx(ctx context.Context, action string, do func(tx pgx.Tx) error) error {
+	if err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: beginTxSQL}, do); err != nil {
+		return fmt.Errorf("jobs: %s: %w", action, err)
 	}
 	return nil
 }

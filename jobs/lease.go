@@ -11,26 +11,26 @@ import (
 )
 
 const (
-	// LeaseTime is how long a process is believed to be at work after it last
-	// said so. River itself would wait for the time that the job may take at
-	// most, which is hours.
+	// LeaseTime is how long a process is considered alive after it renewed a lease.
+	// River has no heartbeat: it would wait for the maximum duration of the job,
+	// which is hours.
 	LeaseTime = 20 * time.Second
 
-	// RenewEvery is how often a lease is to be renewed: a few renewals may fail
-	// before it is lost.
-	RenewEvery = 4 * time.Second
+	// RenewInterval is how often to renew a lease, so that a few renewals may fail
+	// before it expires.
+	RenewInterval = 4 * time.Second
 
-	// ReclaimEvery is how often to look for lost work.
-	ReclaimEvery = 5 * time.Second
+	// ReclaimInterval is how often to call Reclaim.
+	ReclaimInterval = 5 * time.Second
 )
 
 const renewExportSQL = `
 UPDATE sluice.export SET lease_until = now() + $3
-WHERE id = $1 AND attempt = $2 AND state = 'running' AND location = (` + currentLocationSQL + `)`
+WHERE id = $1 AND attempt = $2 AND state = 'running' AND location_version = (` + currentLocationSQL + `)`
 
-// Renew says that the export is still worked on. It is to be called every few
-// seconds. ErrOver if it has ended, another process has taken it, or the location
-// has moved: then it begins again, in a process of the new one.
+// Renew renews the lease of the export. Call it every few seconds. It returns ErrStale
+// if the export has ended or was taken over, or if the location has changed: then it
+// restarts in a process of the new location.
 func (s *Store) Renew(ctx context.Context, export Export) error {
 	return s.renew(ctx, renewExportSQL, export.ID, export.attempt, LeaseTime)
 }
@@ -41,15 +41,14 @@ func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
 		return fmt.Errorf("jobs: renew lease: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return ErrOver
+		return ErrStale
 	}
 	return nil
 }
 
-// lostSQL finds the work that nobody does: its lease has run out, and its job
-// was not taken just now by a process that is about to take the lease. River
-// may even believe that the job has ended. A job that waits to be taken is not
-// lost, nor is a part that was not queued yet.
+// lostSQL finds work whose lease has expired and whose job was not taken just now by a
+// process that is about to take the lease, even if River considers the job ended. A job
+// that is available is not lost, nor is a part that was not queued yet.
 const lostSQL = `
 WITH unfinished AS (
     SELECT id AS export_id, job_id, lease_until, '' AS file
@@ -65,27 +64,26 @@ WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
   AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()
 FOR NO KEY UPDATE OF j SKIP LOCKED`
 
-// giveBackSQL lets any worker take the job. Its attempts stay counted.
-const giveBackSQL = `
+// requeueSQL makes jobs available to all workers. It keeps their attempts.
+const requeueSQL = `
 UPDATE sluice.river_job SET state = 'available', scheduled_at = now(), finalized_at = NULL
 WHERE id IN (
     SELECT id FROM sluice.river_job
     WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')
     FOR NO KEY UPDATE SKIP LOCKED)`
 
-// endSQL ends the jobs that were cancelled a lease's time ago and still count as
-// running. A process that lives ends such a job at once; and River itself would
-// wait for hours.
-const endSQL = `
+// endCancelledSQL ends the jobs that were cancelled a lease's time ago and are still
+// running. A process that is alive ends such a job at once, and River would wait for
+// hours.
+const endCancelledSQL = `
 UPDATE sluice.river_job SET state = 'cancelled', finalized_at = now()
 WHERE id IN (
     SELECT id FROM sluice.river_job
     WHERE state = 'running' AND (metadata->>'cancel_attempted_at')::timestamptz < now() - $1::interval
     FOR NO KEY UPDATE SKIP LOCKED)`
 
-// rescueSQL gives back, or ends, short jobs whose process has died. River would
-// compare the clock of one process with the times of the database, and would
-// rescue jobs that run.
+// rescueSQL requeues or discards short jobs whose process has died. River would compare
+// the clock of one process with the times of the database and rescue running jobs.
 const rescueSQL = `
 UPDATE sluice.river_job SET
   state = CASE WHEN attempt < max_attempts THEN 'available' ELSE 'discarded' END::sluice.river_job_state,
@@ -96,31 +94,30 @@ WHERE id IN (
     WHERE state = 'running' AND kind <> ALL($1) AND attempted_at < now() - $2::interval
     FOR NO KEY UPDATE SKIP LOCKED)`
 
-// ShortJobTimeout bounds the jobs that are neither of an export nor of a part. It
-// is long over when they are rescued.
+// ShortJobTimeout is the timeout of jobs that belong neither to an export nor to a part.
+// They are rescued after twice this time.
 const ShortJobTimeout = 10 * time.Minute
 
 // lostWork is a job whose process has died.
 type lostWork struct {
 	exportID  uuid.UUID
-	file      string // the first of the part; empty for the export itself
+	file      string // the first of the part; empty for the job of an export
 	jobID     int64
-	exhausted bool // it was taken as often as a job may be
+	exhausted bool // no attempts are left
 }
 
-// reason is why the export fails that has lost this too often.
+// reason returns the failure of an export whose lost job has no attempts left.
 func (l lostWork) reason() string {
 	if l.file == "" {
-		return "the processes that worked on the export died, again and again"
+		return "the export was abandoned after repeated worker crashes"
 	}
-	return l.file + ": the processes that read this part died, again and again"
+	return l.file + ": abandoned after repeated worker crashes"
 }
 
-// Reclaim gives the work of processes that have died, or can't reach the
-// database, to others, and returns how many jobs that were. An export whose
-// worker dies again and again fails. It also ends the jobs that such processes
-// were told to cancel, and queues parts that should be queued and are not. Any
-// number of processes may call it.
+// Reclaim requeues the jobs of processes that have died or cannot reach the database,
+// and returns their number. An export whose job has no attempts left fails. It also ends
+// the cancelled jobs of such processes and fills windows that a crash has left with
+// room. Any number of processes may call it.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	all, err := s.findLost(ctx)
 	if err != nil {
@@ -130,18 +127,18 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	for _, lost := range all {
 		if !lost.exhausted {
 			jobIDs = append(jobIDs, lost.jobID)
-		} else if err := s.Fail(ctx, lost.exportID, lost.reason()); err != nil && !errors.Is(err, ErrOver) {
+		} else if err := s.Fail(ctx, lost.exportID, lost.reason()); err != nil && !errors.Is(err, ErrStale) {
 			return 0, err
 		}
 	}
-	if _, err := s.pool.Exec(ctx, endSQL, LeaseTime); err != nil {
+	if _, err := s.pool.Exec(ctx, endCancelledSQL, LeaseTime); err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
 	leased := []string{ExportArgs{}.Kind(), PartArgs{}.Kind()}
 	if _, err := s.pool.Exec(ctx, rescueSQL, leased, 2*ShortJobTimeout); err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
-	tag, err := s.pool.Exec(ctx, giveBackSQL, jobIDs)
+	tag, err := s.pool.Exec(ctx, requeueSQL, jobIDs)
 	if err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}

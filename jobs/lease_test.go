@@ -48,7 +48,7 @@ func newLostExport(t *testing.T) *lostExport {
 			{ResourceType: "Patient", Scan: json.RawMessage(`{}`), ObjectKey: export.ID.String() + "/Patient.0002.ndjson.gz", Bytes: 1},
 		},
 	}))
-	part, err := store.Hold(ctx, jobs.PartArgs{ExportID: id, Generation: export.Generation, Number: 1})
+	part, err := store.TakePart(ctx, jobs.PartArgs{ExportID: id, Generation: export.Generation, Number: 1})
 	require.NoError(t, err)
 	l := &lostExport{t: t, pool: pool, store: store, id: id, part: part}
 	l.exec(`UPDATE sluice.river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 minute'
@@ -166,7 +166,7 @@ func TestReclaim(t *testing.T) {
 		// Nobody can renew the lease while the part is being published, and a
 		// slow store can take longer than a lease.
 		count := 0
-		require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) (err error) {
+		require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) (err error) {
 			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
 			count, err = f.store.Reclaim(ctx)
@@ -186,7 +186,7 @@ func TestReclaim(t *testing.T) {
 		export, err := l.store.Get(t.Context(), l.id)
 		require.NoError(t, err)
 		require.Equal(t, jobs.Failed, export.State)
-		require.Equal(t, "Patient.0001.ndjson.gz: the processes that read this part died, again and again", export.Failure)
+		require.Equal(t, "Patient.0001.ndjson.gz: abandoned after repeated worker crashes", export.Failure)
 	})
 }
 
@@ -198,15 +198,15 @@ func TestRenewLost(t *testing.T) {
 
 	before, err := l.store.Get(ctx, l.id)
 	require.NoError(t, err)
-	again, err := l.store.Hold(ctx, jobs.PartArgs{ExportID: l.id, Generation: before.Generation, Number: 1})
+	again, err := l.store.TakePart(ctx, jobs.PartArgs{ExportID: l.id, Generation: before.Generation, Number: 1})
 	require.NoError(t, err)
-	require.ErrorIs(t, l.store.RenewPart(ctx, l.part, 1), jobs.ErrOver)
+	require.ErrorIs(t, l.store.RenewPart(ctx, l.part, 1), jobs.ErrStale)
 	require.NoError(t, l.store.RenewPart(ctx, again, 1))
 
 	_, err = l.store.Begin(context.WithoutCancel(ctx), l.id)
 	require.NoError(t, err)
-	require.ErrorIs(t, l.store.Renew(ctx, before), jobs.ErrOver)
-	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1), jobs.ErrOver)
+	require.ErrorIs(t, l.store.Renew(ctx, before), jobs.ErrStale)
+	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1), jobs.ErrStale)
 }
 
 // Short jobs of a process that died are taken up again, or end if they were tried

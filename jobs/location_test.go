@@ -17,7 +17,7 @@ func TestLocationMoves(t *testing.T) {
 	running := f.begun(t, 1, 1)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 7), nothing))
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), nothing))
 	a.end(nil)
 	read := f.readAll(t, f.begun(t, 1))
 
@@ -27,14 +27,14 @@ func TestLocationMoves(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = f.store.Begin(t.Context(), waiting)
-	require.ErrorIs(t, err, jobs.ErrMoved)
+	require.ErrorIs(t, err, jobs.ErrLocationMoved)
 	_, _, err = f.store.Resume(t.Context(), running.ID)
-	require.ErrorIs(t, err, jobs.ErrMoved)
-	require.ErrorIs(t, f.store.Renew(t.Context(), running), jobs.ErrOver)
-	require.ErrorIs(t, f.store.Complete(t.Context(), read, 0, nil, nothing), jobs.ErrOver)
+	require.ErrorIs(t, err, jobs.ErrLocationMoved)
+	require.ErrorIs(t, f.store.Renew(t.Context(), running), jobs.ErrStale)
+	require.ErrorIs(t, f.store.Complete(t.Context(), read, 0, nil, nothing), jobs.ErrStale)
 
-	_, err = moved.Hold(t.Context(), jobs.PartArgs{ExportID: running.ID, Generation: 1, Number: 2})
-	require.ErrorIs(t, err, jobs.ErrOver)
+	_, err = moved.TakePart(t.Context(), jobs.PartArgs{ExportID: running.ID, Generation: 1, Number: 2})
+	require.ErrorIs(t, err, jobs.ErrStale)
 	for _, export := range []jobs.Export{running, read} {
 		_, taken, err := moved.Resume(t.Context(), export.ID)
 		require.NoError(t, err)

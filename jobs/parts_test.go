@@ -56,18 +56,18 @@ func TestParts(t *testing.T) {
 			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
 			Resources: 1, PlainBytes: 100, MaxLineBytes: 60, Bytes: 42, SHA256: []byte("hash"),
 		}}[:2*(1-n)]
-		require.NoError(t, f.store.Done(a.ctx, a.job, part, files, func(context.Context) error { published++; return nil }))
+		require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, files, func(context.Context) error { published++; return nil }))
 		a.end(errors.New("too late to matter"))
 	}
 	require.Equal(t, 2, published)
 
 	export = f.get(t, export.ID)
-	require.True(t, export.AllRead())
+	require.True(t, export.AllPartsDone())
 	require.EqualValues(t, 300, export.BytesRead)
 	files, err := f.store.Files(t.Context(), export.ID)
 	require.NoError(t, err)
 	require.Equal(t, []jobs.File{
-		{Kind: jobs.Output, ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz", Resources: 7},
+		{Kind: jobs.Output, ResourceType: "Patient", ObjectKey: export.ID.String() + "/Patient.0001.ndjson.gz", Resources: 7, SHA256: []byte("hash")},
 		{
 			Kind: jobs.Output, ResourceType: "Patient", ObjectKey: "more",
 			Resources: 1, PlainBytes: 100, MaxLineBytes: 60, Bytes: 42, SHA256: []byte("hash"),
@@ -76,11 +76,11 @@ func TestParts(t *testing.T) {
 	require.Nil(t, files.Deleted, "nobody knows")
 	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'completed'`))
 
-	_, err = f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: 1})
-	require.ErrorIs(t, err, jobs.ErrOver, "it is done")
+	_, err = f.store.TakePart(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: 1})
+	require.ErrorIs(t, err, jobs.ErrStale, "it is done")
 	again, err := f.store.Begin(t.Context(), export.ID)
 	require.NoError(t, err)
-	require.True(t, again.AllRead(), "it only lacks its end")
+	require.True(t, again.AllPartsDone(), "it only lacks its end")
 	require.Equal(t, export.Generation, again.Generation)
 }
 
@@ -93,13 +93,13 @@ func TestFormerAttempt(t *testing.T) {
 	former := f.hold(t, a.job.Args)
 	holder := f.hold(t, a.job.Args)
 
-	require.ErrorIs(t, f.store.RenewPart(t.Context(), former, 99), jobs.ErrOver)
-	require.ErrorIs(t, f.store.Done(a.ctx, a.job, former, wrote(former, 1), mustNotPublish(t)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.RenewPart(t.Context(), former, 99), jobs.ErrStale)
+	require.ErrorIs(t, f.store.CompletePart(a.ctx, a.job, former, wrote(former, 1), mustNotPublish(t)), jobs.ErrStale)
 	require.Zero(t, f.get(t, export.ID).BytesRead)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
 
-	require.NoError(t, f.store.Done(a.ctx, a.job, holder, wrote(holder, 2), nothing))
-	require.ErrorIs(t, f.store.Done(a.ctx, a.job, holder, wrote(holder, 3), mustNotPublish(t)), jobs.ErrOver, "once")
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, holder, wrote(holder, 2), nothing))
+	require.ErrorIs(t, f.store.CompletePart(a.ctx, a.job, holder, wrote(holder, 3), mustNotPublish(t)), jobs.ErrStale, "once")
 	a.end(nil)
 	require.Equal(t, 1, f.get(t, export.ID).PartsDone)
 	files, err := f.store.Files(t.Context(), export.ID)
@@ -117,7 +117,7 @@ func TestRescuedJob(t *testing.T) {
 	_, err := f.db.Exec(t.Context(), `UPDATE sluice.river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE id = $1`, a.job.ID)
 	require.NoError(t, err)
 
-	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, nil, mustNotPublish(t)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.CompletePart(a.ctx, a.job, part, nil, mustNotPublish(t)), jobs.ErrStale)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
 	a.end(nil)
 }
@@ -130,13 +130,13 @@ func TestPartNotPublished(t *testing.T) {
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	down := errors.New("the store is down")
-	require.ErrorIs(t, f.store.Done(a.ctx, a.job, part, nil, func(context.Context) error { return down }), down)
+	require.ErrorIs(t, f.store.CompletePart(a.ctx, a.job, part, nil, func(context.Context) error { return down }), down)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'running'`))
 
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, nil, nothing))
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, nil, nothing))
 	a.end(nil)
-	require.True(t, f.get(t, export.ID).AllRead())
+	require.True(t, f.get(t, export.ID).AllPartsDone())
 }
 
 // A new generation knows nothing of the former's parts, done or not.
@@ -146,7 +146,7 @@ func TestGenerations(t *testing.T) {
 	export := f.begun(t, 100, 200)
 	done, late := f.take(t), f.take(t)
 	donePart := f.hold(t, done.job.Args)
-	require.NoError(t, f.store.Done(done.ctx, done.job, donePart, wrote(donePart, 1), nothing))
+	require.NoError(t, f.store.CompletePart(done.ctx, done.job, donePart, wrote(donePart, 1), nothing))
 	done.end(nil)
 	latePart := f.hold(t, late.job.Args)
 
@@ -156,22 +156,22 @@ func TestGenerations(t *testing.T) {
 	require.Zero(t, second.PartsDone)
 	require.Zero(t, second.BytesRead)
 	require.Nil(t, second.TransactionTime)
-	require.False(t, second.AllRead())
+	require.False(t, second.AllPartsDone())
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.file`))
 	late.awaitCancel(t) // River stops who still reads the former snapshot
 
-	require.ErrorIs(t, f.store.Start(t.Context(), export, plan(export.ID, 1)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Start(t.Context(), export, plan(export.ID, 1)), jobs.ErrStale)
 	require.NoError(t, f.store.Start(t.Context(), second, plan(export.ID, 1, 1)))
-	require.ErrorIs(t, f.store.Done(context.WithoutCancel(late.ctx), late.job, latePart, nil, mustNotPublish(t)), jobs.ErrOver)
-	_, err = f.store.Hold(t.Context(), late.job.Args)
-	require.ErrorIs(t, err, jobs.ErrOver)
-	_, err = f.store.Await(t.Context(), export)
-	require.ErrorIs(t, err, jobs.ErrOver)
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.CompletePart(context.WithoutCancel(late.ctx), late.job, latePart, nil, mustNotPublish(t)), jobs.ErrStale)
+	_, err = f.store.TakePart(t.Context(), late.job.Args)
+	require.ErrorIs(t, err, jobs.ErrStale)
+	_, err = f.store.AwaitParts(t.Context(), export)
+	require.ErrorIs(t, err, jobs.ErrStale)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale)
 
 	read := f.readAll(t, f.get(t, export.ID))
-	require.True(t, read.AllRead())
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrOver, "the former generation's")
+	require.True(t, read.AllPartsDone())
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale, "the former generation's")
 }
 
 // Progress is a share of the plan that never shrinks, also when a part has to
@@ -194,7 +194,7 @@ func TestProgress(t *testing.T) {
 	require.EqualValues(t, 60, read())
 	require.NoError(t, f.store.RenewPart(t.Context(), part, 1000))
 	require.EqualValues(t, 100, read(), "no more than was planned")
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, nil, nothing))
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, nil, nothing))
 	a.end(nil)
 	require.EqualValues(t, 100, read())
 }
@@ -211,7 +211,7 @@ func TestAwait(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := f.store.Await(ctx, f.begun(t, 100))
+	_, err := f.store.AwaitParts(ctx, f.begun(t, 100))
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -226,7 +226,7 @@ func TestMembers(t *testing.T) {
 		planned := plan(export.ID, 1)
 		planned.Members = members
 		require.NoError(t, f.store.Start(t.Context(), export, planned))
-		part, err := f.store.Hold(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: export.Generation, Number: 1})
+		part, err := f.store.TakePart(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: export.Generation, Number: 1})
 		require.NoError(t, err)
 		require.Equal(t, members, part.Members)
 

@@ -72,7 +72,7 @@ func TestPausedInLine(t *testing.T) {
 		a := f.take(t)
 		part := f.hold(t, a.job.Args)
 		go func() {
-			err := store.Done(a.ctx, a.job, part, wrote(part, 7), nothing)
+			err := store.CompletePart(a.ctx, a.job, part, wrote(part, 7), nothing)
 			a.end(err)
 			ended <- err
 		}()

@@ -8,29 +8,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// maxRepairs is how often the parts of an export are put back before it fails. A
-// store that damages files this often does not keep them.
+// maxRepairs is the number of repairs of an export before it fails. A store that
+// damages files so often does not keep them.
 const maxRepairs = 3
 
 const (
 	repairsSQL = `SELECT repairs FROM sluice.export WHERE id = $1 AND attempt = $2 AND state = 'running'`
 
-	// putBackSQL deletes the files of the parts, except those that the client has
+	// resetPartsSQL deletes the files of the parts, except those that the client has
 	// been shown, which keep their page.
-	putBackSQL = `
+	resetPartsSQL = `
 WITH damaged AS (
     SELECT DISTINCT part_number FROM sluice.file WHERE export_id = $1 AND object_key = ANY($2)
-), back AS (
+), reset AS (
     UPDATE sluice.part p SET state = 'waiting', job_id = NULL, lease_until = NULL, snapshot = NULL, bytes_read = 0
     FROM damaged WHERE p.export_id = $1 AND p.number = damaged.part_number AND p.state = 'done'
     RETURNING p.number, p.bytes_planned
 ), removed AS (
-    DELETE FROM sluice.file f USING back WHERE f.export_id = $1 AND f.part_number = back.number AND f.page IS NULL
+    DELETE FROM sluice.file f USING reset WHERE f.export_id = $1 AND f.part_number = reset.number AND f.page IS NULL
 ), sums AS (
     SELECT count(*) AS parts, coalesce(sum(bytes_planned), 0) AS bytes, coalesce(min(number) - 1, 0) AS before,
         (SELECT coalesce(sum(f.stored_bytes), 0) FROM sluice.file f
          WHERE f.export_id = $1 AND f.part_number IN (SELECT part_number FROM damaged)) AS stored
-    FROM back
+    FROM reset
 )
 UPDATE sluice.export e
 SET repairs = e.repairs + 1, parts_done = e.parts_done - sums.parts, parts_queued = e.parts_queued - sums.parts,
@@ -39,23 +39,23 @@ SET repairs = e.repairs + 1, parts_done = e.parts_done - sums.parts, parts_queue
 FROM sums WHERE e.id = $1`
 )
 
-// Repair puts back the parts whose files have these object keys, so that they
-// are read again, and queues the first of them. All parts of the export must be
-// done. ErrOver if another process has taken the export. ErrDamaged, with
-// nothing changed, if the export has been repaired too often.
+// Repair resets the parts whose files have these object keys, so that they are read
+// again, and queues the first of them. All parts of the export must be done. It returns
+// ErrStale if the export has ended or was taken over, and ErrDamaged, with nothing
+// changed, if the export was repaired too often.
 func (s *Store) Repair(ctx context.Context, export Export, objectKeys []string) error {
-	return s.move(ctx, export.ID, "repair export", func(tx pgx.Tx) error {
+	return s.change(ctx, export.ID, "repair export", func(tx pgx.Tx) error {
 		var repairs int
 		err := tx.QueryRow(ctx, repairsSQL, export.ID, export.attempt).Scan(&repairs)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
-			return ErrOver
+			return ErrStale
 		case err != nil:
 			return err
 		case repairs >= maxRepairs:
 			return ErrDamaged
 		}
-		if _, err := tx.Exec(ctx, putBackSQL, export.ID, objectKeys); err != nil {
+		if _, err := tx.Exec(ctx, resetPartsSQL, export.ID, objectKeys); err != nil {
 			return err
 		}
 		return s.fillWindow(ctx, tx, export.ID)
@@ -64,7 +64,7 @@ func (s *Store) Repair(ctx context.Context, export Export, objectKeys []string) 
 
 const setETagSQL = `UPDATE sluice.file SET etag = $3 WHERE export_id = $1 AND object_key = $2`
 
-// SetETag records the ETag under which the store lists a file.
+// SetETag records the ETag that the store lists for a file.
 func (s *Store) SetETag(ctx context.Context, export Export, file File, etag string) error {
 	if _, err := s.pool.Exec(ctx, setETagSQL, export.ID, file.ObjectKey, etag); err != nil {
 		return fmt.Errorf("jobs: set ETag: %w", err)

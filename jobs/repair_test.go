@@ -33,14 +33,14 @@ func TestRepair(t *testing.T) {
 
 	require.NoError(t, f.store.Repair(t.Context(), export, damaged))
 	repairing := f.get(t, export.ID)
-	require.False(t, repairing.AllRead())
+	require.False(t, repairing.AllPartsDone())
 	require.Equal(t, parts-len(damaged), repairing.PartsDone)
 	require.Equal(t, int64(10*repairing.PartsDone), repairing.BytesRead)
 	require.Equal(t, jobs.DefaultWindow, f.queued(t, export.ID))
 	files, err := f.store.Files(t.Context(), export.ID)
 	require.NoError(t, err)
 	require.Len(t, files.Output, repairing.PartsDone, "no file is listed that is not there")
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, 0, nil, nothing), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, 0, nil, nothing), jobs.ErrStale)
 
 	waiting := f.await(t, export)
 	for range damaged {
@@ -51,7 +51,7 @@ func TestRepair(t *testing.T) {
 	}
 	require.NoError(t, <-waiting)
 	repaired := f.get(t, export.ID)
-	require.True(t, repaired.AllRead())
+	require.True(t, repaired.AllPartsDone())
 	require.Equal(t, export.BytesRead, repaired.BytesRead)
 	require.Equal(t, export.Generation, repaired.Generation)
 	require.Equal(t, former+len(damaged), f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part'`))
@@ -67,16 +67,16 @@ func TestRepairFencesFormerAttempts(t *testing.T) {
 	a := f.take(t)
 	former := f.hold(t, a.job.Args)
 	holder := f.hold(t, a.job.Args)
-	require.NoError(t, f.store.Done(a.ctx, a.job, holder, wrote(holder, 1), nothing))
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, holder, wrote(holder, 1), nothing))
 	a.end(nil)
 	require.NoError(t, f.store.Repair(t.Context(), export, []string{keyOf(export, 1)}))
 
 	again := f.take(t)
 	for _, late := range []jobs.Part{former, holder} {
-		require.ErrorIs(t, f.store.Done(again.ctx, again.job, late, wrote(late, 2), mustNotPublish(t)), jobs.ErrOver)
+		require.ErrorIs(t, f.store.CompletePart(again.ctx, again.job, late, wrote(late, 2), mustNotPublish(t)), jobs.ErrStale)
 	}
 	f.workOff(t, again)
-	require.True(t, f.get(t, export.ID).AllRead())
+	require.True(t, f.get(t, export.ID).AllPartsDone())
 }
 
 // Only the process that has the export repairs it, and not for ever.
@@ -87,7 +87,7 @@ func TestRepairIsBounded(t *testing.T) {
 	export, _, err := f.store.Resume(t.Context(), former.ID)
 	require.NoError(t, err)
 	damaged := []string{keyOf(export, 1)}
-	require.ErrorIs(t, f.store.Repair(t.Context(), former, damaged), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Repair(t.Context(), former, damaged), jobs.ErrStale)
 
 	repairs := 0
 	for ; err == nil; repairs++ {
@@ -98,7 +98,7 @@ func TestRepairIsBounded(t *testing.T) {
 	}
 	require.ErrorIs(t, err, jobs.ErrDamaged)
 	require.Greater(t, repairs, 1)
-	require.True(t, f.get(t, export.ID).AllRead(), "the last repair changed nothing")
+	require.True(t, f.get(t, export.ID).AllPartsDone(), "the last repair changed nothing")
 }
 
 // A file that the client has been shown stays on its page, and must be written
@@ -112,7 +112,7 @@ func TestRepairOfShownFile(t *testing.T) {
 		part := f.hold(t, a.job.Args)
 		files := wrote(part, 1)
 		files[0].SHA256, files[0].ETag = []byte(sum), etag
-		err := f.store.Done(a.ctx, a.job, part, files, nothing)
+		err := f.store.CompletePart(a.ctx, a.job, part, files, nothing)
 		a.end(err)
 		return err
 	}
@@ -133,7 +133,7 @@ func TestRepairOfShownFile(t *testing.T) {
 	require.Equal(t, "second", shown.Output[0].ETag)
 
 	require.NoError(t, f.store.Repair(t.Context(), export, []string{keyOf(export, 1)}))
-	require.ErrorIs(t, do("other", "third"), jobs.ErrShown)
+	require.ErrorIs(t, do("other", "third"), jobs.ErrFilesShown)
 }
 
 // The ETags that publishing gives are recorded.
@@ -144,7 +144,7 @@ func TestETagsOfPublishing(t *testing.T) {
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	files := wrote(part, 1)
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, files, func(context.Context) error {
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, files, func(context.Context) error {
 		files[0].ETag = "published"
 		return nil
 	}))

@@ -9,93 +9,92 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// Request is what a kick-off asked for, with everything decided that can be
-// decided then, so that a later change of settings does not change an export
-// that runs.
+// Request is what a kick-off asked for. It contains all settings that apply, so that a
+// later change of settings does not affect a running export.
 type Request struct {
 	// URL is the kick-off's full URL, for the manifest.
 	URL string `json:"url"`
 
-	// Level says whose resources to export.
+	// Level is whose resources are exported.
 	Level Level `json:"level,omitempty"`
 
-	// Group is the id of the Group whose members' resources are wanted, at
+	// Group is the id of the Group whose members' resources are exported, at
 	// GroupLevel.
 	Group string `json:"group,omitempty"`
 
-	// Patients, if set, are the ids of the patients whose resources alone are
-	// wanted. At GroupLevel they were members at the kick-off, and those count who
-	// are when the export begins.
+	// Patients, if set, are the ids of the only patients whose resources are exported.
+	// At GroupLevel they were members at the kick-off; only those that are members
+	// when the export begins count.
 	Patients []string `json:"patients,omitempty"`
 
 	// Filters are FHIR searches by resource type. Of a type that has some, only
-	// resources that meet at least one are exported.
+	// resources that match at least one are exported.
 	Filters map[string][]string `json:"filters,omitempty"`
 
-	// Associated says which Provenance resources come with the others, apart from
-	// SystemLevel's and PatientLevel's own.
+	// Associated is which Provenance resources are exported with the others, apart
+	// from SystemLevel's and PatientLevel's own.
 	Associated Associated `json:"associated,omitempty"`
 
-	// Elements, if not nil, are the root elements to keep, each as in
-	// Patient.name, or name for every type that has it.
+	// Elements, if not nil, are the root elements to export, as Patient.name, or as
+	// name for every type that has it.
 	Elements []string `json:"elements,omitempty"`
 
-	// Types are the resource types to export. One without a table has no
-	// resources, unless Existing is set.
+	// Types are the resource types to export. A type without a table has no resources
+	// unless Existing is set.
 	Types []string `json:"types"`
 
-	// Existing reports whether the kick-off named the types: the export fails if
+	// Existing reports whether the kick-off named the types: the export then fails if
 	// one of them has no table. Provenance that comes with Associated may have none.
 	Existing bool `json:"existing,omitempty"`
 
-	// CreatedAfter and ChangedAfter leave out what was created or last changed
-	// at that time or before. $dump knows the first, $export the second.
+	// CreatedAfter and ChangedAfter exclude resources that were created or last changed
+	// at that time or before. $dump sets the first, $export the second.
 	CreatedAfter time.Time `json:"created_after,omitzero"`
 	ChangedAfter time.Time `json:"changed_after,omitzero"`
 
-	// ChangedBefore leaves out what was last changed at that time or later.
+	// ChangedBefore excludes resources that were last changed at that time or later.
 	ChangedBefore time.Time `json:"changed_before,omitzero"`
 
-	// FHIR asks for FHIR format instead of Aidbox's.
+	// FHIR selects FHIR format instead of Aidbox's.
 	FHIR bool `json:"fhir"`
 
 	// Style adjusts either format.
 	Style fhir.Style `json:"style,omitzero"`
 
-	// MaxFileBytes bounds the ndjson of one file, before compression, if that is
-	// less than what the server allows. 0 means that the server decides.
+	// MaxFileBytes limits the size of a file before compression, if it is less than the
+	// server's limit. 0 means the server's limit.
 	MaxFileBytes int64 `json:"max_file_bytes,omitempty"`
 
-	// MinFileBytes is how much ndjson a file should have at the least, before
-	// compression. 0 means that the server decides.
+	// MinFileBytes is the minimum size of a file before compression. 0 means that the
+	// server decides.
 	MinFileBytes int64 `json:"min_file_bytes,omitempty"`
 
-	// OrganizeBy, if set, is Patient: files then hold blocks, one a patient with
-	// what is in the patient's compartment, instead of one resource type each.
+	// OrganizeBy, if set, is Patient: files then contain patient blocks instead of one
+	// resource type each.
 	OrganizeBy string `json:"organize_by,omitempty"`
 
-	// RawGzip makes the links answer with the stored gzip bytes as a file of
-	// that type, where other links let HTTP unpack them (Aidbox's
-	// application/fhir+ndjson+gzip).
+	// RawGzip makes the links return the stored gzip bytes as a file of that type
+	// (Aidbox's application/fhir+ndjson+gzip); other links return them with a
+	// Content-Encoding.
 	RawGzip bool `json:"raw_gzip,omitempty"`
 
-	// SeparateStatus makes the status of a poll that of the poll alone; the
-	// export's stands in a header of its own.
+	// SeparateStatus makes the HTTP status of a poll that of the poll itself; the
+	// export's status is in a header.
 	SeparateStatus bool `json:"separate_status,omitempty"`
 
-	// PartialManifests shows files while others are written.
+	// PartialManifests shows files to the client while others are written.
 	PartialManifests bool `json:"partial_manifests,omitempty"`
 
-	// Warnings say what the client asked for and does not get, because it
-	// preferred that to a refusal. They become a file of outcomes.
+	// Warnings are what the client asked for and does not get, because it preferred
+	// that to an error. They become a file of OperationOutcomes.
 	Warnings []Warning `json:"warnings,omitempty"`
 
-	// unknown says which member the document has that this version does not know.
+	// unknown names a member of the document that this version does not know.
 	unknown error
 }
 
-// UnmarshalJSON reads a request, also one of a newer version: who polls an export
-// need not understand it, who works on it must.
+// UnmarshalJSON reads a request, also that of a newer version: a process that answers
+// polls need not understand it, a worker must.
 func (r *Request) UnmarshalJSON(document []byte) error {
 	type plain Request
 	strict := json.NewDecoder(bytes.NewReader(document))
@@ -120,8 +119,8 @@ func (r *Request) checkKnown() error {
 	return nil
 }
 
-// Warning is something that an export lacks: of what the kick-off asked for, or of
-// what the source has.
+// Warning is something that the kick-off asked for or the source has and the export
+// lacks.
 type Warning struct {
 	Code      string `json:"code"` // of FHIR's value set issue-type
 	Parameter string `json:"parameter"`
@@ -144,19 +143,19 @@ const (
 	GroupLevel Level = "group"
 )
 
-// Associated says which associated data is wanted (Bulk Data 3.0.0,
+// Associated is which associated data is exported (Bulk Data 3.0.0,
 // "includeAssociatedData").
 type Associated string
 
-// What can be wanted.
+// The kinds of associated data.
 const (
-	// NoneAssociated leaves it to the resource types that are exported.
+	// NoneAssociated exports none beyond the requested resource types.
 	NoneAssociated Associated = ""
 
-	// LatestAssociated wants the latest Provenance of each resource.
+	// LatestAssociated exports the latest Provenance of each resource.
 	LatestAssociated Associated = "latest"
 
-	// RelevantAssociated wants every Provenance of each resource.
+	// RelevantAssociated exports every Provenance of each resource.
 	RelevantAssociated Associated = "relevant"
 )
 
@@ -166,11 +165,11 @@ const (
 	GzipNDJSON = "application/fhir+ndjson+gzip" // Aidbox's, for files that stay compressed
 )
 
-// LeastMaxFileBytes is the least that Request.MaxFileBytes, or the server's own
-// bound, may be: smaller files would make an export of millions of objects.
-const LeastMaxFileBytes = 64 << 10
+// MinMaxFileBytes is the minimum of Request.MaxFileBytes and of the server's limit:
+// with smaller files an export could have millions of objects.
+const MinMaxFileBytes = 64 << 10
 
-// OutputFormat is the media type of the files that the request asks for.
+// OutputFormat returns the media type of the files.
 func (r Request) OutputFormat() string {
 	if r.RawGzip {
 		return GzipNDJSON

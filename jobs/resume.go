@@ -11,7 +11,7 @@ import (
 const (
 	takeSQL = `
 UPDATE sluice.export SET attempt = attempt + 1, lease_until = now() + $2
-WHERE id = $1 AND state = 'running' AND snapshot IS NOT NULL AND location = $3`
+WHERE id = $1 AND state = 'running' AND snapshot IS NOT NULL AND location_version = $3`
 
 	// snapshotsSQL lists the names of the snapshot, the holder's first.
 	snapshotsSQL = `
@@ -20,14 +20,14 @@ UNION ALL
 SELECT snapshot FROM sluice.part WHERE export_id = $1 AND generation = $3 AND state = 'running' AND snapshot IS NOT NULL`
 )
 
-// Resume takes an export that another process has begun and left, if there is
-// a snapshot that may still be there. If the caller can hold it by one of its
-// names (Snapshots), it says so by Adopt and goes on. If not, or if the export
-// was not taken, it has to Begin. ErrMoved or ErrNewer if another process has to do
-// it.
+// Resume takes over a running export from a process that has died, if its snapshot may
+// still exist. A caller that can import the snapshot by one of its names (Snapshots)
+// becomes its holder (SetSnapshot) and continues the export. If it cannot, or if taken
+// is false, it has to call Begin. ErrLocationMoved or ErrNewer if another process has
+// to do it.
 func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, taken bool, err error) {
-	err = s.move(ctx, id, "resume export", func(tx pgx.Tx) error {
-		if _, err := s.readToWork(ctx, tx, id); err != nil {
+	err = s.change(ctx, id, "resume export", func(tx pgx.Tx) error {
+		if _, err := s.readForWork(ctx, tx, id); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, takeSQL, id, LeaseTime, s.config.Location)
@@ -41,8 +41,8 @@ func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, taken 
 	return export, taken, err
 }
 
-// Snapshots lists the names under which the export's snapshot may be there now:
-// the holder's, and those of the parts that are being read, which come and go.
+// Snapshots returns the names under which the export's snapshot may exist now: the
+// holder's, and those of the running parts, which change.
 func (s *Store) Snapshots(ctx context.Context, export Export) ([]string, error) {
 	rows, err := s.pool.Query(ctx, snapshotsSQL, export.ID, export.attempt, export.Generation)
 	if err != nil {
@@ -55,37 +55,37 @@ func (s *Store) Snapshots(ctx context.Context, export Export) ([]string, error) 
 	return names, nil
 }
 
-const adoptSQL = `
+const setSnapshotSQL = `
 UPDATE sluice.export SET snapshot = $3 WHERE id = $1 AND attempt = $2 AND state = 'running'`
 
-// Adopt says that the caller holds the export's snapshot under this name.
-// ErrOver if another process has taken the export meanwhile.
-func (s *Store) Adopt(ctx context.Context, export Export, snapshotID string) error {
-	tag, err := s.pool.Exec(ctx, adoptSQL, export.ID, export.attempt, snapshotID)
+// SetSnapshot records the name under which the caller holds the export's snapshot. It
+// returns ErrStale if the export has ended or was taken over meanwhile.
+func (s *Store) SetSnapshot(ctx context.Context, export Export, name string) error {
+	tag, err := s.pool.Exec(ctx, setSnapshotSQL, export.ID, export.attempt, name)
 	if err != nil {
-		return fmt.Errorf("jobs: adopt snapshot: %w", err)
+		return fmt.Errorf("jobs: set snapshot: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return ErrOver
+		return ErrStale
 	}
 	return nil
 }
 
-const holdsSQL = `SELECT EXISTS (SELECT FROM sluice.export WHERE id = $1 AND attempt = $2 AND state = 'running')`
+const isHeldSQL = `SELECT EXISTS (SELECT FROM sluice.export WHERE id = $1 AND attempt = $2 AND state = 'running')`
 
-// Exclusively runs do while it is certain that the caller holds the export, and
-// nobody can take, cancel or fail it. ErrOver, with do not run, if the caller
-// no longer does.
-func (s *Store) Exclusively(ctx context.Context, export Export, do func(context.Context) error) error {
-	return s.move(ctx, export.ID, "hold export", func(tx pgx.Tx) error {
-		var holds bool
-		if err := tx.QueryRow(ctx, holdsSQL, export.ID, export.attempt).Scan(&holds); err != nil {
+// WhileHeld runs do in a transaction (see holdOpen) in which the caller holds the
+// export and no other process can take, cancel or fail it. It returns ErrStale, without
+// running do, if the caller no longer holds the export.
+func (s *Store) WhileHeld(ctx context.Context, export Export, do func(context.Context) error) error {
+	return s.change(ctx, export.ID, "hold export", func(tx pgx.Tx) error {
+		var held bool
+		if err := tx.QueryRow(ctx, isHeldSQL, export.ID, export.attempt).Scan(&held); err != nil {
 			return err
 		}
-		if !holds {
-			return ErrOver
+		if !held {
+			return ErrStale
 		}
-		return awake(ctx, tx, do)
+		return holdOpen(ctx, tx, do)
 	})
 }
 
@@ -93,17 +93,18 @@ const reassignSQL = `
 UPDATE sluice.export SET attempt = attempt + 1, lease_until = now()
 WHERE id = $1 AND generation = $2 AND state = 'running'`
 
-// Reassign takes the export of a part from the process that holds it, and lets any
-// process take it. ErrOver if the export no longer wants the part.
+// Reassign takes the export of a part from the process that holds it, so that any
+// process may take it. It returns ErrStale if the part no longer belongs to the
+// export's current generation.
 func (s *Store) Reassign(ctx context.Context, part Part) error {
 	id := part.args.ExportID
-	return s.move(ctx, id, "reassign export", func(tx pgx.Tx) error {
+	return s.change(ctx, id, "reassign export", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, reassignSQL, id, part.args.Generation)
 		if err != nil {
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			return ErrOver
+			return ErrStale
 		}
 		return notify(ctx, tx, id)
 	})

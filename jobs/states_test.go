@@ -20,7 +20,7 @@ func TestAccept(t *testing.T) {
 	id, err := f.store.Accept(t.Context(), client, request)
 	require.NoError(t, err)
 
-	export, err := f.store.GetFor(t.Context(), id, client)
+	export, err := f.store.GetForClient(t.Context(), id, client)
 	require.NoError(t, err)
 	require.Equal(t, request, export.Request)
 	require.Equal(t, jobs.Accepted, export.State)
@@ -49,11 +49,11 @@ func moves(f *fixture, export jobs.Export) map[string]func(context.Context) erro
 		"Complete": func(ctx context.Context) error { return f.store.Complete(ctx, export, time.Hour, nil, nothing) },
 		"Fail":     func(ctx context.Context) error { return f.store.Fail(ctx, export.ID, "late") },
 		"Hold": func(ctx context.Context) error {
-			_, err := f.store.Hold(ctx, jobs.PartArgs{ExportID: export.ID, Generation: export.Generation, Number: 1})
+			_, err := f.store.TakePart(ctx, jobs.PartArgs{ExportID: export.ID, Generation: export.Generation, Number: 1})
 			return err
 		},
 		"Await": func(ctx context.Context) error {
-			_, err := f.store.Await(ctx, export)
+			_, err := f.store.AwaitParts(ctx, export)
 			return err
 		},
 	}
@@ -88,7 +88,7 @@ func TestEndedIsOver(t *testing.T) {
 			require.Equal(t, state, before.State)
 			cleanups := f.cleanups(t, before.ID)
 			for name, move := range moves(f, before) {
-				require.ErrorIs(t, move(t.Context()), jobs.ErrOver, name)
+				require.ErrorIs(t, move(t.Context()), jobs.ErrStale, name)
 			}
 			require.Equal(t, before, f.get(t, before.ID))
 			require.Equal(t, cleanups, f.cleanups(t, before.ID))
@@ -102,12 +102,12 @@ func TestUnknownExport(t *testing.T) {
 	id := uuid.New()
 	_, err := f.store.Get(t.Context(), id)
 	require.ErrorIs(t, err, jobs.ErrNotFound)
-	_, err = f.store.GetFor(t.Context(), id, client)
+	_, err = f.store.GetForClient(t.Context(), id, client)
 	require.ErrorIs(t, err, jobs.ErrNotFound)
 	_, err = f.store.Begin(t.Context(), id)
 	require.ErrorIs(t, err, jobs.ErrNotFound)
 	require.ErrorIs(t, f.store.Cancel(t.Context(), id, client), jobs.ErrNotFound)
-	require.ErrorIs(t, f.store.Fail(t.Context(), id, "why"), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Fail(t.Context(), id, "why"), jobs.ErrStale)
 }
 
 func TestFail(t *testing.T) {
@@ -129,7 +129,7 @@ func TestCompleteTooEarly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
 	export := f.begun(t, 100)
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrOver)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale)
 	require.Equal(t, jobs.Running, f.get(t, export.ID).State)
 }
 

@@ -19,7 +19,7 @@ func (f *fixture) written(t *testing.T, bytes int64) jobs.Export {
 	part := f.hold(t, a.job.Args)
 	files := wrote(part, 1)
 	files[0].Bytes = bytes
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, files, nothing))
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, files, nothing))
 	a.end(nil)
 	require.NoError(t, f.store.Complete(t.Context(), f.get(t, export.ID), time.Hour, nil, nothing))
 	return f.get(t, export.ID)
@@ -54,7 +54,7 @@ func TestStoredLimits(t *testing.T) {
 			require.NoError(t, f.store.Cancel(t.Context(), first.ID, client))
 			_, err = accept(client)
 			require.ErrorAs(t, err, &limit, "its files are still there")
-			require.NoError(t, f.store.Cleaned(t.Context(), first.ID))
+			require.NoError(t, f.store.MarkObjectsDeleted(t.Context(), first.ID))
 			_, err = accept(client)
 			require.NoError(t, err)
 		})
@@ -71,7 +71,7 @@ func TestStoredBytesOfRepair(t *testing.T) {
 		part := f.hold(t, a.job.Args)
 		files := wrote(part, 1)
 		files[0].Bytes = 1000
-		require.NoError(t, f.store.Done(a.ctx, a.job, part, files, nothing))
+		require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, files, nothing))
 		a.end(nil)
 	}
 	do()
@@ -113,7 +113,7 @@ func TestRequestOfEndedExports(t *testing.T) {
 			require.NoError(t, f.store.Complete(t.Context(), f.readAll(t, f.get(t, id)), 0, nil, nothing))
 			require.Equal(t, request, f.get(t, id).Request)
 			require.NoError(t, f.store.Expire(t.Context()))
-			require.NoError(t, f.store.Cleaned(t.Context(), id))
+			require.NoError(t, f.store.MarkObjectsDeleted(t.Context(), id))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestForgetPile(t *testing.T) {
 		FROM (VALUES ('a', 'failed', $1 + 7), ('b', 'failed', 3), ('c', 'cancelled', 5)) AS s (client, state, pile),
 			generate_series(1, s.pile) AS n, LATERAL (SELECT s.client) AS c`, pile)
 	require.NoError(t, err)
-	count, err := f.store.Forget(t.Context(), 30*24*time.Hour)
+	count, err := f.store.DeleteOld(t.Context(), 30*24*time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, int64(7+5), count)
 	require.Equal(t, pile+3, f.count(t, `SELECT count(*) FROM sluice.export WHERE finished_at > now() - ($1 + 1) * interval '1 s'`, pile))

@@ -7,83 +7,133 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 )
 
 const (
-	// SweepEvery is the period of SweepArgs.
-	SweepEvery = time.Hour
+	// sweepDelay is the time between the end of an export and its sweep. By then every
+	// process that had lost the export without knowing has noticed, or is dead.
+	sweepDelay = time.Hour
 
-	// sweepAfter is how long after its end an export is swept. By then whoever
-	// had lost it without knowing has seen so, or is dead.
-	sweepAfter = time.Hour
-
-	// sweepBatch bounds the work of one sweep; the next goes on.
+	// sweepBatch limits the exports of one sweep.
 	sweepBatch = 1000
+
+	// deleteBatch limits the rows that DeleteOld deletes.
+	deleteBatch = 1000
+
+	// maxEnded is the number of ended exports of one client whose rows are kept.
+	maxEnded = 10_000
 )
 
-// SweepArgs is the periodic job that removes what crashes have left in the
-// bucket of exports that have ended.
-type SweepArgs struct{}
+const (
+	deleteFilesSQL = `
+DELETE FROM sluice.file f USING sluice.export e
+WHERE f.export_id = $1 AND e.id = f.export_id AND e.state IN ('failed', 'cancelled', 'expired')`
 
-// Kind names the job to River.
-func (SweepArgs) Kind() string { return "sluice_sweep" }
+	deletePartsSQL = `
+DELETE FROM sluice.part p USING sluice.export e
+WHERE p.export_id = $1 AND e.id = p.export_id AND e.state IN ('failed', 'cancelled', 'expired')`
 
-// InsertOpts makes a run that is due while one waits the same run.
-func (SweepArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{
-		Queue:       QueueCleanup,
-		MaxAttempts: 1, // the next period tries again
-		UniqueOpts:  river.UniqueOpts{ByPeriod: SweepEvery},
-	}
+	objectsDeletedSQL = `
+UPDATE sluice.export SET objects_deleted_at = now(), bytes_stored = 0
+WHERE id = $1 AND state IN ('failed', 'cancelled', 'expired') AND objects_deleted_at IS NULL`
+)
+
+// MarkObjectsDeleted records that the objects of an ended export were deleted, and
+// deletes the rows of its files and parts.
+func (s *Store) MarkObjectsDeleted(ctx context.Context, id uuid.UUID) error {
+	return s.change(ctx, id, "record the deletion of objects", func(tx pgx.Tx) error {
+		for _, sql := range []string{deleteFilesSQL, deletePartsSQL, objectsDeletedSQL} {
+			if _, err := tx.Exec(ctx, sql, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-// Leftover is an export that has ended and of which something may be left that
-// nobody wants.
-type Leftover struct {
+// UnsweptExport is an export that has ended and may have left something in the bucket.
+type UnsweptExport struct {
 	ID uuid.UUID
 
-	// Completed means that its objects are wanted. What else there is, such as
-	// unfinished uploads, is not; of other exports nothing is.
+	// Completed means that its objects must stay, unlike unfinished uploads. Nothing of
+	// other exports must stay.
 	Completed bool
 
 	state State
 }
 
-const leftoversSQL = `
+const unsweptSQL = `
 SELECT id, state FROM sluice.export
 WHERE swept_at IS NULL AND finished_at < now() - $1::interval
 ORDER BY finished_at LIMIT $2`
 
-// Leftovers lists exports that ended a while ago and were not swept since.
-func (s *Store) Leftovers(ctx context.Context) ([]Leftover, error) {
-	rows, err := s.pool.Query(ctx, leftoversSQL, sweepAfter, sweepBatch)
+// Unswept lists exports that ended at least an hour ago and were not swept since, up to
+// a limit.
+func (s *Store) Unswept(ctx context.Context) ([]UnsweptExport, error) {
+	rows, err := s.pool.Query(ctx, unsweptSQL, sweepDelay, sweepBatch)
 	if err != nil {
-		return nil, fmt.Errorf("jobs: list leftovers: %w", err)
+		return nil, fmt.Errorf("jobs: list exports to sweep: %w", err)
 	}
-	leftovers, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l Leftover, err error) {
-		err = row.Scan(&l.ID, &l.state)
-		l.Completed = l.state == Completed
-		return l, err
+	exports, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e UnsweptExport, err error) {
+		err = row.Scan(&e.ID, &e.state)
+		e.Completed = e.state == Completed
+		return e, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("jobs: list leftovers: %w", err)
+		return nil, fmt.Errorf("jobs: list exports to sweep: %w", err)
 	}
-	return leftovers, nil
+	return exports, nil
 }
 
-const sweptSQL = `UPDATE sluice.export SET swept_at = now() WHERE id = $1 AND state = $2`
+const markSweptSQL = `UPDATE sluice.export SET swept_at = now() WHERE id = $1 AND state = $2`
 
-// Swept says that nothing is left. An export that ended in another way meanwhile
-// has to be swept again.
-func (s *Store) Swept(ctx context.Context, leftover Leftover) error {
-	if !leftover.Completed {
-		if err := s.Cleaned(ctx, leftover.ID); err != nil {
+// MarkSwept records that the export has left nothing in the bucket. An export whose
+// state has changed since Unswept is swept again.
+func (s *Store) MarkSwept(ctx context.Context, export UnsweptExport) error {
+	if !export.Completed {
+		if err := s.MarkObjectsDeleted(ctx, export.ID); err != nil {
 			return err
 		}
 	}
-	if _, err := s.pool.Exec(ctx, sweptSQL, leftover.ID, leftover.state); err != nil {
-		return fmt.Errorf("jobs: note the sweep: %w", err)
+	if _, err := s.pool.Exec(ctx, markSweptSQL, export.ID, export.state); err != nil {
+		return fmt.Errorf("jobs: record sweep: %w", err)
 	}
 	return nil
+}
+
+// deleteOldSQL keeps exports that were not swept, because nothing else refers to their
+// objects. Clients cannot tell a cancelled export from an unknown one.
+const deleteOldSQL = `
+DELETE FROM sluice.export WHERE id IN (
+    SELECT id FROM (
+        SELECT id, state, finished_at, expires_at, row_number() OVER (PARTITION BY client_id ORDER BY finished_at DESC) AS number
+        FROM sluice.export WHERE state IN ('failed', 'cancelled', 'expired') AND swept_at IS NOT NULL
+    ) AS ended
+    WHERE state = 'cancelled' OR number > $3 OR greatest(finished_at, expires_at) < now() - $1::interval
+    LIMIT $2)`
+
+// DeleteOld deletes the rows of swept exports that ended at least age ago, of those
+// that were cancelled, and of the oldest of a client that has too many. Their status is
+// then that of unknown exports. It returns the number of rows; there may be more.
+func (s *Store) DeleteOld(ctx context.Context, age time.Duration) (count int64, err error) {
+	tag, err := s.pool.Exec(ctx, deleteOldSQL, age, deleteBatch, maxEnded)
+	if err != nil {
+		return 0, fmt.Errorf("jobs: delete old exports: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+const existingSQL = `SELECT id FROM sluice.export WHERE id = ANY($1)`
+
+// FilterExisting returns those of the ids that belong to exports in any state.
+func (s *Store) FilterExisting(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := s.pool.Query(ctx, existingSQL, ids)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: find exports: %w", err)
+	}
+	existing, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("jobs: find exports: %w", err)
+	}
+	return existing, nil
 }

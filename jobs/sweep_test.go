@@ -21,7 +21,7 @@ func TestLeftovers(t *testing.T) {
 	}
 	one := func(completed bool) {
 		t.Helper()
-		leftovers, err := f.store.Leftovers(t.Context())
+		leftovers, err := f.store.Unswept(t.Context())
 		require.NoError(t, err)
 		require.Len(t, leftovers, 1)
 		require.Equal(t, export.ID, leftovers[0].ID)
@@ -29,7 +29,7 @@ func TestLeftovers(t *testing.T) {
 	}
 	none := func() {
 		t.Helper()
-		leftovers, err := f.store.Leftovers(t.Context())
+		leftovers, err := f.store.Unswept(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, leftovers)
 	}
@@ -37,18 +37,18 @@ func TestLeftovers(t *testing.T) {
 	none()
 	age()
 	one(true)
-	before, err := f.store.Leftovers(t.Context())
+	before, err := f.store.Unswept(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, f.store.Swept(t.Context(), before[0]))
+	require.NoError(t, f.store.MarkSwept(t.Context(), before[0]))
 	none()
 
 	require.NoError(t, f.store.Expire(t.Context()))
 	one(false)
-	require.NoError(t, f.store.Swept(t.Context(), before[0]), "that was before it expired")
+	require.NoError(t, f.store.MarkSwept(t.Context(), before[0]), "that was before it expired")
 	one(false)
-	now, err := f.store.Leftovers(t.Context())
+	now, err := f.store.Unswept(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, f.store.Swept(t.Context(), now[0]))
+	require.NoError(t, f.store.MarkSwept(t.Context(), now[0]))
 	none()
 }
 
@@ -59,7 +59,7 @@ func TestForget(t *testing.T) {
 	export := f.completed(t, time.Millisecond)
 	forget := func(want int64) {
 		t.Helper()
-		count, err := f.store.Forget(t.Context(), time.Hour)
+		count, err := f.store.DeleteOld(t.Context(), time.Hour)
 		require.NoError(t, err)
 		require.Equal(t, want, count)
 	}
@@ -73,9 +73,9 @@ func TestForget(t *testing.T) {
 	require.NoError(t, f.store.Expire(t.Context()))
 	exec(`UPDATE sluice.export SET expires_at = now() - interval '2 hours'`)
 	forget(0) // it was not swept
-	leftovers, err := f.store.Leftovers(t.Context())
+	leftovers, err := f.store.Unswept(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, f.store.Swept(t.Context(), leftovers[0]))
+	require.NoError(t, f.store.MarkSwept(t.Context(), leftovers[0]))
 	exec(`UPDATE sluice.export SET expires_at = now() - interval '30 minutes'`)
 	forget(0) // its files were there until just now
 	exec(`UPDATE sluice.export SET expires_at = now() - interval '2 hours'`)

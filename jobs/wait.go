@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// waitSQL locks the export, so that exactly one caller begins its wait.
+	// waitSQL locks the export, so that exactly one caller starts its wait.
 	waitSQL = `
 WITH former AS (
     SELECT id, waiting_since FROM sluice.export WHERE id = $1 AND state IN ('accepted', 'running') FOR NO KEY UPDATE
@@ -30,27 +30,27 @@ FROM former WHERE e.id = former.id
 RETURNING now() - former.waiting_since`
 )
 
-// Wait records that the export waits for something that is away. It returns how
-// long the export has waited so far, and whether the wait begins with this call.
-// ErrOver if the attempt is stale or the export has ended.
-func (s *Store) Wait(ctx context.Context, attempt Attempt, reason string) (waited time.Duration, begins bool, err error) {
-	err = s.transact(ctx, "record wait", func(tx pgx.Tx) error {
+// RecordWait records that the export waits for something that is unavailable. It
+// returns how long the export has waited so far and whether this call started the wait,
+// or ErrStale if the attempt does not count any more or the export has ended.
+func (s *Store) RecordWait(ctx context.Context, attempt Attempt, reason string) (waited time.Duration, started bool, err error) {
+	err = s.inTx(ctx, "record wait", func(tx pgx.Tx) error {
 		if err := attempt.check(ctx, tx); err != nil {
 			return err
 		}
-		err := tx.QueryRow(ctx, waitSQL, attempt.ExportID, reason).Scan(&begins, &waited)
+		err := tx.QueryRow(ctx, waitSQL, attempt.ExportID, reason).Scan(&started, &waited)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrOver
+			return ErrStale
 		}
 		return err
 	})
-	return waited, begins, err
+	return waited, started, err
 }
 
-// EndWait records that the export makes progress, which says nothing about the lasting
-// reasons to wait. It returns how long the export has waited, and whether the wait ends
-// with this call.
-func (s *Store) EndWait(ctx context.Context, id uuid.UUID, lasting []string) (waited time.Duration, ends bool, err error) {
+// EndWait ends the wait of an export that makes progress, unless its reason is one of
+// lasting, which progress does not disprove. It returns how long the export has waited
+// and whether this call ended the wait.
+func (s *Store) EndWait(ctx context.Context, id uuid.UUID, lasting []string) (waited time.Duration, ended bool, err error) {
 	err = s.pool.QueryRow(ctx, endWaitSQL, id, lasting).Scan(&waited)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
@@ -61,11 +61,11 @@ func (s *Store) EndWait(ctx context.Context, id uuid.UUID, lasting []string) (wa
 	return waited, true, nil
 }
 
-// strandedAfter is how long a job is due before nobody is expected to take it.
+// strandedAfter is how long a job is available before no worker is expected to take it.
 const strandedAfter = 15 * time.Second
 
-// strandSQL finds exports with a job that is due while no process works on any.
-const strandSQL = `
+// markStrandedSQL finds exports with an available job while no process works on any.
+const markStrandedSQL = `
 UPDATE sluice.export e SET waiting_since = now(), waiting_reason = $1
 WHERE e.state IN ('accepted', 'running') AND e.waiting_since IS NULL
   AND NOT EXISTS (SELECT FROM sluice.export WHERE state = 'running' AND lease_until > now())
@@ -76,11 +76,11 @@ WHERE e.state IN ('accepted', 'running') AND e.waiting_since IS NULL
       AND (j.id = e.job_id OR j.id IN (SELECT p.job_id FROM sluice.part p WHERE p.export_id = e.id AND p.state <> 'done')))
 RETURNING id`
 
-// Strand records that exports wait for a worker, for a process that takes no jobs
-// itself: those whose jobs nobody takes. It returns the exports whose wait begins
-// with this call.
-func (s *Store) Strand(ctx context.Context, reason string) ([]uuid.UUID, error) {
-	rows, err := s.pool.Query(ctx, strandSQL, reason, strandedAfter)
+// MarkStranded records that exports whose jobs no process takes wait for a worker. A
+// process that takes no jobs itself calls it. It returns the exports whose wait this
+// call started.
+func (s *Store) MarkStranded(ctx context.Context, reason string) ([]uuid.UUID, error) {
+	rows, err := s.pool.Query(ctx, markStrandedSQL, reason, strandedAfter)
 	if err != nil {
 		return nil, fmt.Errorf("jobs: record stranded exports: %w", err)
 	}
@@ -91,21 +91,20 @@ func (s *Store) Strand(ctx context.Context, reason string) ([]uuid.UUID, error) 
 	return ids, nil
 }
 
-// IdleExport is an export that has not ended and that no process works on: it
-// waits, or no process takes its jobs.
+// IdleExport is an unfinished export that no process works on: it waits, or no process
+// takes its jobs.
 type IdleExport struct {
 	ID     uuid.UUID
-	Reason string // why it waits; empty if it does not
-
-	// Waited is for how long, Age the time since the kick-off.
-	Waited, Age time.Duration
+	Reason string        // why it waits; empty if it does not
+	Waited time.Duration // for how long
+	Age    time.Duration // since the kick-off
 }
 
 const (
 	countWaitingSQL = `SELECT count(*) FROM sluice.export WHERE state IN ('accepted', 'running') AND waiting_since IS NOT NULL`
 
-	// idleSQL takes an export whose parts are read for one that is worked on only
-	// while one of them is read: its own job then waits for them.
+	// idleSQL considers an export with unfinished parts idle unless one of them is
+	// being read: its own job only waits for them.
 	idleSQL = `
 SELECT id, coalesce(waiting_reason, ''), coalesce(now() - waiting_since, '0'), now() - created_at
 FROM sluice.export e
@@ -119,9 +118,9 @@ WHERE state IN ('accepted', 'running') AND (waiting_since IS NOT NULL OR created
     WHERE p.export_id = e.id AND p.state = 'running' AND p.lease_until > now() AND j.state = 'running')`
 )
 
-// Idle lists the exports that no process works on, of those that wait or are older
-// than maxAge. It also returns the number of all exports that wait.
-func (s *Store) Idle(ctx context.Context, maxAge time.Duration) (idle []IdleExport, waiting int, err error) {
+// IdleExports returns the exports that no process works on, of those that wait or are
+// older than maxAge, and the number of all exports that wait.
+func (s *Store) IdleExports(ctx context.Context, maxAge time.Duration) (idle []IdleExport, waiting int, err error) {
 	if err := s.pool.QueryRow(ctx, countWaitingSQL).Scan(&waiting); err != nil {
 		return nil, 0, fmt.Errorf("jobs: count waiting exports: %w", err)
 	}
@@ -135,27 +134,26 @@ func (s *Store) Idle(ctx context.Context, maxAge time.Duration) (idle []IdleExpo
 	return idle, waiting, nil
 }
 
-const waitsForSQL = `SELECT EXISTS (SELECT FROM sluice.export
+const hasWaitingSQL = `SELECT EXISTS (SELECT FROM sluice.export
 WHERE state IN ('accepted', 'running') AND waiting_since IS NOT NULL AND waiting_reason = $1)`
 
-// WaitsFor reports whether an export waits for this reason.
-func (s *Store) WaitsFor(ctx context.Context, reason string) (waits bool, err error) {
-	if err := s.pool.QueryRow(ctx, waitsForSQL, reason).Scan(&waits); err != nil {
+// HasWaiting reports whether any export waits for this reason.
+func (s *Store) HasWaiting(ctx context.Context, reason string) (waits bool, err error) {
+	if err := s.pool.QueryRow(ctx, hasWaitingSQL, reason).Scan(&waits); err != nil {
 		return false, fmt.Errorf("jobs: find waiting exports: %w", err)
 	}
 	return waits, nil
 }
 
-// failWaitingSQL ends an export if its wait has not ended meanwhile.
 const failWaitingSQL = `
-UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + forgetRequestSQL + `
+UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + reduceRequestSQL + `
 WHERE id = $1 AND state IN ('accepted', 'running') AND waiting_since IS NOT NULL
 RETURNING job_id`
 
-// FailWaiting is Fail for an export that has waited too long. ErrOver if it no
-// longer waits.
+// FailWaiting is Fail for an export that has waited too long. It returns ErrStale if the
+// export no longer waits.
 func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) error {
-	return s.move(ctx, id, "fail export", func(tx pgx.Tx) error {
-		return s.abandon(ctx, tx, id, ErrOver, failWaitingSQL, id, reason)
+	return s.change(ctx, id, "fail export", func(tx pgx.Tx) error {
+		return s.abandon(ctx, tx, id, ErrStale, failWaitingSQL, id, reason)
 	})
 }

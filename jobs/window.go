@@ -11,16 +11,15 @@ import (
 )
 
 const (
-	// windowSQL locks the export and returns how many parts are due to be queued:
-	// so many that, with those queued and not yet done, the window is full, and
-	// after which number to look for them.
+	// windowSQL locks the export and returns the number of parts for which the window
+	// has room, and after which part to look for them.
 	windowSQL = `
-SELECT generation, coalesce(requeue_after, parts_queued), least(parts_done + $2, parts_total) - parts_queued, requires
+SELECT generation, coalesce(requeue_after, parts_queued), least(parts_done + $2, parts_total) - parts_queued, required_format
 FROM sluice.export WHERE id = $1 AND state = 'running' FOR UPDATE`
 
-	// nextPartsSQL locks the parts to queue. One that another transaction has
-	// locked is about to be dropped; to wait for that would be a deadlock, since
-	// whoever drops parts then wants the export.
+	// nextPartsSQL locks the parts to queue. A part that another transaction has
+	// locked is about to be dropped. Waiting for it would be a deadlock, since that
+	// transaction locks the export next.
 	nextPartsSQL = `
 WITH next AS (
     SELECT number FROM sluice.part WHERE export_id = $1 AND number > $2 AND job_id IS NULL ORDER BY number LIMIT $3
@@ -40,15 +39,15 @@ SET parts_queued = parts_queued + cardinality($2),
 WHERE id = $1`
 )
 
-// fillWindow queues the next parts of the export, as many as its window has room
-// for. So exports that run side by side take turns part by part, however many
-// parts one of them has, and the queue stays short.
+// fillWindow queues as many parts of the export as its window has room for. Because
+// the in-flight parts of each export are few, concurrent exports progress in turn,
+// however many parts one of them has, and the queue stays short.
 //
-// Each part that is done makes room for the next. Where a crash or a refused
-// move has left a gap, the next part that is done closes it, or Reclaim.
+// Each part that is done makes room for the next. A gap that a crash or a failed
+// transaction has left is closed by the next part that is done, or by Reclaim.
 func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	var generation, after, room, requires int
-	err := tx.QueryRow(ctx, windowSQL, id, s.config.Window).Scan(&generation, &after, &room, &requires)
+	var generation, after, room, format int
+	err := tx.QueryRow(ctx, windowSQL, id, s.config.Window).Scan(&generation, &after, &room, &format)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && room <= 0 {
 		return nil
 	}
@@ -61,12 +60,12 @@ func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	}
 	numbers, err := pgx.CollectRows(rows, pgx.RowTo[int])
 	if err != nil || len(numbers) < room {
-		return err // fewer: the parts are being dropped
+		return err // fewer if the parts are being dropped
 	}
 
 	parts := make([]river.JobArgs, len(numbers))
 	for i, number := range numbers {
-		parts[i] = PartArgs{ExportID: id, Generation: generation, Number: number, Requires: requires}
+		parts[i] = PartArgs{ExportID: id, Generation: generation, Number: number, Requires: format}
 	}
 	jobIDs, err := s.enqueue(ctx, tx, parts...)
 	if err != nil {
@@ -79,18 +78,18 @@ func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 const gapsSQL = `
 SELECT id FROM sluice.export WHERE state = 'running' AND parts_queued < least(parts_done + $1, parts_total)`
 
-// fillGaps queues the parts of exports whose windows have room.
+// fillGaps fills the windows of all exports that have room for further parts.
 func (s *Store) fillGaps(ctx context.Context) error {
 	rows, err := s.pool.Query(ctx, gapsSQL, s.config.Window)
 	if err != nil {
-		return fmt.Errorf("jobs: look for unqueued parts: %w", err)
+		return fmt.Errorf("jobs: find exports with unqueued parts: %w", err)
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err != nil {
-		return fmt.Errorf("jobs: look for unqueued parts: %w", err)
+		return fmt.Errorf("jobs: find exports with unqueued parts: %w", err)
 	}
 	for _, id := range ids {
-		err := s.transact(ctx, "queue parts", func(tx pgx.Tx) error { return s.fillWindow(ctx, tx, id) })
+		err := s.inTx(ctx, "queue parts", func(tx pgx.Tx) error { return s.fillWindow(ctx, tx, id) })
 		if err != nil {
 			return err
 		}

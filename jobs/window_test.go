@@ -28,7 +28,7 @@ func (f *fixture) queued(t *testing.T, id uuid.UUID) int {
 func (f *fixture) workOff(t *testing.T, a *attempt) {
 	t.Helper()
 	part := f.hold(t, a.job.Args)
-	require.NoError(t, f.store.Done(a.ctx, a.job, part, wrote(part, 1), nothing))
+	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 1), nothing))
 	a.end(nil)
 }
 
@@ -42,14 +42,14 @@ func TestSmallBesideLarge(t *testing.T) {
 	small := f.begun(t, same(3)...)
 
 	taken := 0
-	for ; !f.get(t, small.ID).AllRead(); taken++ {
+	for ; !f.get(t, small.ID).AllPartsDone(); taken++ {
 		f.workOff(t, f.take(t))
 	}
 	require.LessOrEqual(t, taken, jobs.DefaultWindow+2*3, "then they take turns")
 	for range large.PartsTotal + small.PartsTotal - 1 - taken {
 		f.workOff(t, f.take(t))
 	}
-	require.True(t, f.get(t, large.ID).AllRead())
+	require.True(t, f.get(t, large.ID).AllPartsDone())
 }
 
 // A plan of any size leaves the queue short, and ends.
@@ -65,16 +65,16 @@ func TestWindow(t *testing.T) {
 		a := f.take(t)
 		require.LessOrEqual(t, f.queued(t, export.ID), jobs.DefaultWindow)
 		group.Go(func() error {
-			part, err := f.store.Hold(t.Context(), a.job.Args)
+			part, err := f.store.TakePart(t.Context(), a.job.Args)
 			if err == nil {
-				err = f.store.Done(a.ctx, a.job, part, wrote(part, 1), nothing)
+				err = f.store.CompletePart(a.ctx, a.job, part, wrote(part, 1), nothing)
 			}
 			a.end(err)
 			return err
 		})
 	}
 	require.NoError(t, group.Wait())
-	require.True(t, f.get(t, export.ID).AllRead())
+	require.True(t, f.get(t, export.ID).AllPartsDone())
 	require.Equal(t, parts, f.count(t, `SELECT count(DISTINCT args->>'number') FROM sluice.river_job WHERE kind = 'sluice_part'`))
 	require.Equal(t, parts, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'completed'`), "each once")
 }
@@ -118,7 +118,7 @@ func TestWindowBesideDrop(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(a.ctx, patience)
 	defer cancel()
-	require.NoError(t, f.store.Done(ctx, a.job, part, nil, nothing))
+	require.NoError(t, f.store.CompletePart(ctx, a.job, part, nil, nothing))
 	a.end(nil)
 	require.NoError(t, dropping.Rollback(t.Context()))
 	require.Equal(t, jobs.DefaultWindow-1, f.queued(t, export.ID), "there is a gap")
@@ -128,7 +128,7 @@ func TestWindowBesideDrop(t *testing.T) {
 	for range parts - 2 {
 		f.workOff(t, f.take(t))
 	}
-	require.True(t, f.get(t, export.ID).AllRead())
+	require.True(t, f.get(t, export.ID).AllPartsDone())
 }
 
 // Parts that were never queued are queued though no part is left to be done.
@@ -166,8 +166,8 @@ func TestWindowRacesWithCancel(t *testing.T) {
 		var group errgroup.Group
 		group.Go(func() error { return f.store.Cancel(t.Context(), export.ID, client) })
 		group.Go(func() error {
-			err := f.store.Done(context.WithoutCancel(a.ctx), a.job, part, nil, nothing)
-			if errors.Is(err, jobs.ErrOver) {
+			err := f.store.CompletePart(context.WithoutCancel(a.ctx), a.job, part, nil, nothing)
+			if errors.Is(err, jobs.ErrStale) {
 				err = nil
 			}
 			select {

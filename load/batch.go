@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// batch is a run of rows of one resource type, encoded as PostgreSQL's binary
-// COPY format wants them, in the order of rowColumns.
+// batch holds rows of one resource type in PostgreSQL's binary COPY format, with the
+// columns of rowColumns.
 type batch struct {
 	resourceType string
 	data         []byte
 	rows         []rowMark
 }
 
-// rowMark remembers where a row came from, for the day the database refuses it.
+// rowMark is the origin of a row, for errors that the database reports.
 type rowMark struct {
 	line   int64 // in the file
 	offset int   // in data
 }
 
-// rowColumns are the columns of a row, as COPY names them.
+// rowColumns are the columns of a row, in the syntax of COPY.
 const rowColumns = "id, txid, ts, cts, resource_type, status, resource"
 
-// row is what one resource becomes.
+// row is the row of a resource.
 type row struct {
 	id               []byte
 	txid             int64
@@ -36,10 +36,10 @@ var (
 	copyTrailer = []byte{0xff, 0xff}
 )
 
-// jsonbVersion leads a jsonb value in its binary form; the text follows.
+// jsonbVersion is the first byte of a jsonb value in binary format; the text follows.
 const jsonbVersion = 1
 
-// add appends a row that came from line.
+// add appends a row that was read from a line.
 func (b *batch) add(line int64, r row) {
 	if len(b.data) == 0 {
 		b.data = append(b.data, copyHeader...)
@@ -58,12 +58,12 @@ func (b *batch) add(line int64, r row) {
 	b.data = append(b.data, r.resource...)
 }
 
-// stream is the whole batch as COPY reads it.
-func (b *batch) stream() []byte {
+// copyData returns the whole batch in COPY's format.
+func (b *batch) copyData() []byte {
 	return append(b.data, copyTrailer...)
 }
 
-// rowAt finds the n-th row, counted from 1 as COPY does.
+// rowAt returns the n-th row, counted from 1 as in COPY.
 func (b *batch) rowAt(n int) (r rowMark, ok bool) {
 	if n < 1 || n > len(b.rows) {
 		return r, false
@@ -71,8 +71,8 @@ func (b *batch) rowAt(n int) (r rowMark, ok bool) {
 	return b.rows[n-1], true
 }
 
-// rowOf finds the row of a resource.
-func (b *batch) rowOf(id string) (r rowMark, ok bool) {
+// findRow returns the row of the resource with this id.
+func (b *batch) findRow(id string) (r rowMark, ok bool) {
 	for _, r := range b.rows {
 		if string(b.id(r)) == id {
 			return r, true
@@ -81,14 +81,14 @@ func (b *batch) rowOf(id string) (r rowMark, ok bool) {
 	return r, false
 }
 
-// id is the first field of a row.
+// id returns the first field of a row.
 func (b *batch) id(r rowMark) []byte {
 	const fieldCount = 2
 	field := b.data[r.offset+fieldCount:]
 	return field[4 : 4+binary.BigEndian.Uint32(field)]
 }
 
-// reset empties the batch for its next use.
+// reset empties the batch for reuse.
 func (b *batch) reset() {
 	b.data, b.rows = b.data[:0], b.rows[:0]
 }
@@ -102,7 +102,7 @@ func appendInt64(dst []byte, value int64) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(value))
 }
 
-// postgresMicros counts microseconds from PostgreSQL's epoch, 2000-01-01 UTC.
+// postgresMicros returns the microseconds since PostgreSQL's epoch, 2000-01-01 UTC.
 func postgresMicros(t time.Time) int64 {
 	const epoch = 946_684_800 * 1_000_000
 	return t.UnixMicro() - epoch

@@ -5,11 +5,12 @@ import (
 	"fmt"
 )
 
-// LineError is a line that cannot be loaded. Its file was not loaded at all.
+// LineError is the error of a line that cannot be loaded. Nothing of its file was
+// loaded.
 type LineError struct {
-	File string // as the path was given, or found in a folder; "-" is standard input
+	File string // the path as given, or as found in a folder; "-" is standard input
 	Line int64  // counted from 1
-	Err  error  // why; never the content of the resource beyond type and id
+	Err  error  // contains no content of the resource but its type, its id and an invalid value
 }
 
 func (e *LineError) Error() string {
@@ -19,9 +20,9 @@ func (e *LineError) Error() string {
 func (e *LineError) Unwrap() error { return e.Err }
 
 var (
-	errNoPaths   = errors.New("no file, folder or - given")
-	errNotObject = errors.New("not a JSON object: each line must hold one resource")
-	errTooLong   = errors.New("the line is longer than the maximum")
+	errNoPaths   = errors.New("no input: name files, folders, or - for standard input")
+	errNotObject = errors.New("not a JSON object: each line must contain one resource")
+	errTooLong   = errors.New("line too long")
 	errRepeated  = errors.New("repeated element")
-	errSyntax    = errors.New("not valid JSON")
+	errSyntax    = errors.New("invalid JSON")
 )

@@ -139,7 +139,7 @@ func TestPathsThatAreNotThere(t *testing.T) {
 	require.ErrorContains(t, err, missing)
 
 	_, err = load.Files(t.Context(), db.url, []string{t.TempDir()}, load.Options{})
-	require.ErrorContains(t, err, "no *.ndjson")
+	require.ErrorContains(t, err, "has no *.ndjson")
 
 	_, err = load.Files(t.Context(), db.url, nil, load.Options{})
 	require.Error(t, err)

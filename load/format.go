@@ -2,20 +2,19 @@ package load
 
 import "fmt"
 
-// Format is the shape that resources have in a file.
+// Format is the format of the resources in a file.
 type Format int
 
 const (
-	// FHIR is the exchange format: references are "Patient/pt-1", choice
-	// elements are "valueQuantity". It is converted on the way in.
+	// FHIR is FHIR JSON: references are "Patient/pt-1", choice elements are
+	// "valueQuantity". It is converted to Aidbox's format.
 	FHIR Format = iota
 
-	// Aidbox is the format of Aidbox's tables and of $dump; it is stored as
-	// it is.
+	// Aidbox is the format of Aidbox's tables and of $dump. It is stored unchanged.
 	Aidbox
 )
 
-// String gives the name that UnmarshalText reads.
+// String returns the name that UnmarshalText accepts.
 func (f Format) String() string {
 	if f == Aidbox {
 		return "aidbox"
@@ -28,7 +27,7 @@ func (f Format) MarshalText() ([]byte, error) {
 	return []byte(f.String()), nil
 }
 
-// UnmarshalText reads "fhir" or "aidbox", so that a Format can be a flag.
+// UnmarshalText accepts "fhir" and "aidbox".
 func (f *Format) UnmarshalText(text []byte) error {
 	switch string(text) {
 	case "fhir":
@@ -36,7 +35,7 @@ func (f *Format) UnmarshalText(text []byte) error {
 	case "aidbox":
 		*f = Aidbox
 	default:
-		return fmt.Errorf("format %q is neither fhir nor aidbox", text)
+		return fmt.Errorf("format must be fhir or aidbox, got %q", text)
 	}
 	return nil
 }

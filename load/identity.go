@@ -10,18 +10,18 @@ import (
 )
 
 // maxTypeLength keeps "<type>_history" within the 63 bytes of a PostgreSQL
-// name: a longer one would be cut, and could then meet another table.
+// identifier. A longer one is truncated, and could be that of another table.
 const maxTypeLength = 63 - len("_history")
 
-// maxIDLength bounds what becomes a key of an index.
+// maxIDLength is the maximum length of an id, which is a key of an index.
 const maxIDLength = 255
 
 var typePattern = regexp.MustCompile(`^[A-Z][A-Za-z]*$`)
 
-// identities checks which table and which row a resource belongs to.
+// identities validates the types and ids of resources.
 type identities struct {
 	spelling map[string]string // lower case of an R4 type -> the type
-	checked  map[string]string // types of this load that were found good
+	checked  map[string]string // valid types of this load
 }
 
 func newIdentities() *identities {
@@ -32,9 +32,9 @@ func newIdentities() *identities {
 	return ids
 }
 
-// check returns the type and id of a resource. Types that R4 does not know are
-// welcome, since Aidbox has custom ones, but a wrong spelling of one it knows
-// would end in that type's table.
+// check returns the type and id of a resource. Types that are not in R4 are valid,
+// since Aidbox has custom ones, but not those that differ from an R4 type only in
+// case: they have the same table.
 func (ids *identities) check(head header) (resourceType string, id []byte, err error) {
 	if head.resourceType == nil {
 		return "", nil, errors.New("resourceType is missing or not a string")
@@ -52,24 +52,24 @@ func (ids *identities) check(head header) (resourceType string, id []byte, err e
 		return "", nil, fmt.Errorf("%s: id is missing or not a string", resourceType)
 	}
 	if !validID(head.id) {
-		return "", nil, fmt.Errorf("%s: id %.80q is not a FHIR id (letters, digits, '-' and '.', at most %d)", resourceType, head.id, maxIDLength)
+		return "", nil, fmt.Errorf("%s: invalid id %.80q: must be 1 to %d letters, digits, '-' or '.'", resourceType, head.id, maxIDLength)
 	}
 	return resourceType, head.id, nil
 }
 
 func (ids *identities) checkType(resourceType string) error {
 	if len(resourceType) > maxTypeLength || !typePattern.MatchString(resourceType) {
-		return fmt.Errorf("resourceType %.80q is not the name of a resource type", resourceType)
+		return fmt.Errorf("invalid resourceType %.80q: must be at most %d letters, the first in upper case", resourceType, maxTypeLength)
 	}
-	if right, ok := ids.spelling[strings.ToLower(resourceType)]; ok && right != resourceType {
-		return fmt.Errorf("resourceType %q: the type is spelt %q", resourceType, right)
+	if correct, ok := ids.spelling[strings.ToLower(resourceType)]; ok && correct != resourceType {
+		return fmt.Errorf("invalid resourceType %q: did you mean %q?", resourceType, correct)
 	}
 	return nil
 }
 
-// validID holds an id to the letters of FHIR's data type id (R4, 2.24.0.1). Its
-// length is taken more lightly than the 64 allowed: ids of HL7's own examples
-// are longer, and nothing here depends on it.
+// validID reports whether an id has only characters of FHIR's data type id (R4,
+// 2.24.0.1). It may be longer than the 64 characters allowed, as some ids in HL7's
+// examples are.
 func validID(id []byte) bool {
 	for _, c := range id {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'

@@ -19,15 +19,14 @@ var (
 	utf8BOM   = []byte{0xef, 0xbb, 0xbf}
 )
 
-// openInput opens a path, or stdin for "-", as plain text: gunzipped if the
-// first bytes say so (many gzip members one after the other are one text), and
-// without a byte order mark. onRead hears how many bytes each read took from
-// the file itself.
+// openInput opens a path, or stdin for "-", as plain text: decompressed if it begins
+// as gzip, which may have several members, and without a byte order mark. onRead is
+// called with the number of bytes of each read from the file itself.
 func openInput(ctx context.Context, path string, stdin io.Reader, onRead func(n int)) (*bufio.Reader, io.Closer, error) {
 	var source io.Reader
 	closer := io.NopCloser(nil)
 	if path == stdinPath {
-		source = &abandonable{ctx: ctx, r: stdin}
+		source = &cancellable{ctx: ctx, r: stdin}
 	} else {
 		f, err := os.Open(path)
 		if err != nil {
@@ -36,14 +35,14 @@ func openInput(ctx context.Context, path string, stdin io.Reader, onRead func(n 
 		source, closer = f, f
 	}
 
-	text, err := plain(&counted{source, onRead})
+	text, err := decompress(&counted{source, onRead})
 	if err != nil {
 		return nil, nil, errors.Join(err, closer.Close())
 	}
 	return text, closer, nil
 }
 
-func plain(source io.Reader) (*bufio.Reader, error) {
+func decompress(source io.Reader) (*bufio.Reader, error) {
 	text := bufio.NewReaderSize(source, readBytes)
 	if head, _ := text.Peek(len(gzipMagic)); bytes.Equal(head, gzipMagic) {
 		unzipped, err := gzip.NewReader(text)
@@ -57,10 +56,10 @@ func plain(source io.Reader) (*bufio.Reader, error) {
 			return nil, err
 		}
 	}
-	return text, nil // an error that Peek met comes again with the next read
+	return text, nil // the next read returns an error of Peek again
 }
 
-// counted reports the length of each read.
+// counted calls onRead with the length of each read.
 type counted struct {
 	r      io.Reader
 	onRead func(n int)
@@ -72,30 +71,29 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// abandonable reads a stream that cannot be closed from under a blocked Read,
-// as standard input is: when ctx ends, Read returns at once and the blocked one
-// is left to end with its stream.
-type abandonable struct {
-	ctx context.Context //nolint:containedctx // io.Reader has no other way to hear of the end
+// cancellable reads a stream, such as standard input, that cannot be closed to unblock
+// a Read. When ctx is done, Read returns at once and abandons the blocked call.
+type cancellable struct {
+	ctx context.Context //nolint:containedctx // Read of an io.Reader has no context
 	r   io.Reader
 }
 
-func (a *abandonable) Read(p []byte) (int, error) {
+func (c *cancellable) Read(p []byte) (int, error) {
 	type result struct {
 		n   int
 		err error
 	}
-	buf := make([]byte, len(p)) // not p: an abandoned read may still write to it
+	buf := make([]byte, len(p)) // not p: an abandoned call may still write to it
 	read := make(chan result, 1)
 	go func() {
-		n, err := a.r.Read(buf)
+		n, err := c.r.Read(buf)
 		read <- result{n, err}
 	}()
 
 	select {
 	case got := <-read:
 		return copy(p, buf[:got.n]), got.err
-	case <-a.ctx.Done():
-		return 0, a.ctx.Err()
+	case <-c.ctx.Done():
+		return 0, c.ctx.Err()
 	}
 }

@@ -9,20 +9,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lockSQL lets loads that touch the same thing go one after the other, until
-// the end of the transaction. It holds up nobody but loads.
+// lockSQL serializes loads that change the same schema or table, until the end of the
+// transaction. It blocks only loads.
 const lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice load ' || $1, 0))`
 
-// sharedSQL looks for what all FHIR tables of a schema share.
+// sharedSQL checks for the objects that all FHIR tables of a schema share.
 const sharedSQL = `SELECT to_regnamespace($1) IS NOT NULL, to_regtype($2) IS NOT NULL, to_regclass($3) IS NOT NULL`
 
-// sequenceName is the sequence of versions that all tables of a schema share.
+// sequenceName is the sequence of versions of all tables of a schema.
 const sequenceName = "transaction_id_seq"
 
-// layOutSchema makes the schema, the status type and the sequence of versions
-// where they are missing. A role that may only insert is enough when they are
-// there.
-func layOutSchema(ctx context.Context, tx pgx.Tx, schema string) error {
+// createSchema creates the schema, the status type and the sequence of versions unless
+// they exist. If they do, the privilege to insert is sufficient.
+func createSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	if _, err := tx.Exec(ctx, lockSQL, schema); err != nil {
 		return err
 	}
@@ -36,13 +35,13 @@ func layOutSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	}
 
 	for _, missing := range []struct {
-		there  bool
+		exists bool
 		create string
 	}{
 		{hasSchema, `CREATE SCHEMA ` + name},
 		{hasType, `CREATE TYPE ` + statusType + ` AS ENUM ('created', 'updated', 'deleted', 'recreated')`},
 	} {
-		if missing.there {
+		if missing.exists {
 			continue
 		}
 		if _, err := tx.Exec(ctx, missing.create); err != nil {
@@ -69,9 +68,9 @@ WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
 	AND (a.attname IN ('id', 'resource') OR a.attname = 'txid' AND a.atttypid IN ('bigint'::regtype, 'integer'::regtype))
 GROUP BY c.relname HAVING count(*) = 3`
 
-// highestVersion returns the highest txid of all tables that were filled before the
-// sequence of versions existed, such as tables restored without it. It reads them
-// whole, which happens once in a schema.
+// highestVersion returns the highest txid of tables that are older than the sequence of
+// versions, such as tables restored without it. It reads them completely, which happens
+// once in a schema.
 func highestVersion(ctx context.Context, tx pgx.Tx, schema string) (highest int64, err error) {
 	rows, err := tx.Query(ctx, versionedSQL, schema)
 	if err != nil {
@@ -91,20 +90,19 @@ func highestVersion(ctx context.Context, tx pgx.Tx, schema string) (highest int6
 	return highest, nil
 }
 
-// nextVersion gives what all rows of a file have in common: the transaction's
-// version number and its time.
+// nextVersion returns the version and the time of all rows of a file.
 func nextVersion(ctx context.Context, tx pgx.Tx, schema string) (txid int64, now time.Time, err error) {
 	const nextVersionSQL = `SELECT nextval($1::regclass), now()`
 	err = tx.QueryRow(ctx, nextVersionSQL, qualified(schema, sequenceName)).Scan(&txid, &now)
 	return txid, now, err
 }
 
-// table is the home of one resource type.
+// table is the table of a resource type.
 type table struct {
 	name    string // unquoted, as the server names it in errors
 	main    string // quoted and qualified
 	history string
-	empty   bool // neither row nor history when this transaction came to it
+	empty   bool // reports whether it had no rows and no history when it was opened
 }
 
 const (
@@ -121,8 +119,8 @@ const (
 	emptySQL = `SELECT NOT EXISTS (SELECT FROM %s) AND NOT EXISTS (SELECT FROM %s)`
 )
 
-// openTable takes the tables of a type for this transaction, making them where
-// they are missing. Other loads of the type wait until it ends.
+// openTable locks the tables of a type for this transaction, and creates them unless
+// they exist. Other loads of the type wait until the transaction ends.
 func openTable(ctx context.Context, tx pgx.Tx, schema, resourceType string) (*table, error) {
 	name := strings.ToLower(resourceType)
 	t := &table{name: name, main: qualified(schema, name), history: qualified(schema, name+"_history")}

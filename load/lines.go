@@ -9,11 +9,10 @@ import (
 	"slices"
 )
 
-// keepLine is the largest buffer kept for the next line; a larger one served a
-// giant resource and is let go.
-const keepLine = 4 << 20
+// maxReused is the maximum size of a buffer that is reused for the next line.
+const maxReused = 4 << 20
 
-// lines cuts a text into lines of any length up to max bytes.
+// lines splits a text into lines of at most max bytes.
 type lines struct {
 	text   *bufio.Reader
 	max    int
@@ -21,9 +20,9 @@ type lines struct {
 	long   []byte
 }
 
-// next returns the next line that is not blank, without its line end (LF or
-// CRLF) and surrounding white space. It is valid until the next call. The end
-// of the text is io.EOF, a line over the maximum errTooLong.
+// next returns the next line that is not blank, without its line end (LF or CRLF) and
+// surrounding white space. The line is valid until the next call. At the end of the
+// text the error is io.EOF, for a line over the maximum errTooLong.
 func (l *lines) next() ([]byte, error) {
 	for {
 		line, err := l.read()
@@ -36,9 +35,9 @@ func (l *lines) next() ([]byte, error) {
 	}
 }
 
-// read returns one line as it stands; most lie whole in the reader's buffer
-// and are not copied. A longer line is collected in chunks and joined once its
-// length is known: a line over the maximum never occupies more than the maximum.
+// read returns one line. Most are within the reader's buffer and are not copied. A
+// longer line is collected in chunks and joined when its length is known, so that a
+// line over the maximum takes no more memory than the maximum.
 func (l *lines) read() ([]byte, error) {
 	l.number++
 	var chunks [][]byte
@@ -46,7 +45,7 @@ func (l *lines) read() ([]byte, error) {
 	for {
 		chunk, err := l.text.ReadSlice('\n')
 		if length += len(chunk); length > l.max {
-			return nil, fmt.Errorf("%w of %d bytes", errTooLong, l.max)
+			return nil, fmt.Errorf("%w: the maximum is %d bytes", errTooLong, l.max)
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
@@ -63,7 +62,7 @@ func (l *lines) read() ([]byte, error) {
 
 // join returns the chunks as one line.
 func (l *lines) join(chunks [][]byte, length int) []byte {
-	l.long = slices.Grow(limited(l.long), length)
+	l.long = slices.Grow(reusable(l.long), length)
 	for _, chunk := range chunks {
 		l.long = append(l.long, chunk...)
 	}

@@ -19,33 +19,33 @@ func TestBadLines(t *testing.T) {
 	for name, test := range map[string]struct{ line, reason string }{
 		"NoJSON":          {`hello`, "not a JSON object"},
 		"Array":           {`[{"resourceType":"Patient","id":"x"}]`, "not a JSON object"},
-		"Open":            {`{"resourceType":"Patient","id":"x"`, "not valid JSON"},
-		"OpenString":      {`{"resourceType":"Patient","id":"x`, "not valid JSON"},
-		"Two":             {`{"resourceType":"Patient","id":"x"}{}`, "not valid JSON"},
-		"Comma":           {`{"resourceType":"Patient",,"id":"x"}`, "not valid JSON"},
-		"LastComma":       {`{"resourceType":"Patient","id":"x",}`, "not valid JSON"},
-		"NoValue":         {`{"resourceType":"Patient","id":"x","active":}`, "not valid JSON"},
+		"Open":            {`{"resourceType":"Patient","id":"x"`, "invalid JSON"},
+		"OpenString":      {`{"resourceType":"Patient","id":"x`, "invalid JSON"},
+		"Two":             {`{"resourceType":"Patient","id":"x"}{}`, "invalid JSON"},
+		"Comma":           {`{"resourceType":"Patient",,"id":"x"}`, "invalid JSON"},
+		"LastComma":       {`{"resourceType":"Patient","id":"x",}`, "invalid JSON"},
+		"NoValue":         {`{"resourceType":"Patient","id":"x","active":}`, "invalid JSON"},
 		"BadWord":         {`{"resourceType":"Patient","id":"x","active":yes}`, `invalid input syntax for type json: Token "yes" is invalid.`},
 		"BadNesting":      {`{"resourceType":"Patient","id":"x","a":[{]}}`, "invalid input syntax for type json"},
-		"BadStripped":     {`{"resourceType":"Patient","id":"x","meta":{"versionId":one}}`, "not valid JSON"},
+		"BadStripped":     {`{"resourceType":"Patient","id":"x","meta":{"versionId":one}}`, "invalid JSON"},
 		"Zero":            {`{"resourceType":"Patient","id":"x","a":"\u0000"}`, `\u0000 cannot be converted to text`},
 		"NotUTF8":         {`{"resourceType":"Patient","id":"x","a":"` + "\xff" + `"}`, "invalid byte sequence"},
 		"HugeNumber":      {`{"resourceType":"Patient","id":"x","a":1e999999}`, "overflow"},
 		"NoType":          {`{"id":"x"}`, "resourceType is missing"},
 		"NumberType":      {`{"resourceType":1,"id":"x"}`, "resourceType is missing or not a string"},
-		"BadType":         {`{"resourceType":"patient; drop","id":"x"}`, `"patient; drop" is not the name of a resource type`},
-		"LongType":        {`{"resourceType":"X` + long + `","id":"x"}`, "is not the name of a resource type"},
-		"MisspeltType":    {`{"resourceType":"PATIENT","id":"x"}`, `the type is spelt "Patient"`},
+		"BadType":         {`{"resourceType":"patient; drop","id":"x"}`, `invalid resourceType "patient; drop"`},
+		"LongType":        {`{"resourceType":"X` + long + `","id":"x"}`, "must be at most 55 letters"},
+		"MisspeltType":    {`{"resourceType":"PATIENT","id":"x"}`, `invalid resourceType "PATIENT": did you mean "Patient"?`},
 		"NoID":            {`{"resourceType":"Patient"}`, "Patient: id is missing"},
 		"NumberID":        {`{"resourceType":"Patient","id":7}`, "Patient: id is missing or not a string"},
-		"BadID":           {`{"resourceType":"Patient","id":"a b"}`, `"a b" is not a FHIR id`},
-		"EmptyID":         {`{"resourceType":"Patient","id":""}`, "is not a FHIR id"},
-		"LongID":          {`{"resourceType":"Patient","id":"` + strings.Repeat(long, 5) + `"}`, "is not a FHIR id"},
-		"DuplicateID":     {alice, `Patient with id "pt-1" stands in this file twice`},
-		"BadTime":         {`{"resourceType":"Patient","id":"x","meta":{"lastUpdated":"2024"}}`, `meta.lastUpdated "2024" is not an instant`},
-		"IDTwice":         {`{"resourceType":"Patient","id":"x","\u0069d":"y"}`, "an element twice: id"},
-		"MetaTwice":       {`{"resourceType":"Patient","id":"x","meta":{"tag":[]},"meta":{"versionId":1}}`, "an element twice: meta"},
-		"EscapedKeysSame": {`{"resourceType":"Patient","\u0069d":"pt-1"}`, `Patient with id "pt-1" stands in this file twice`},
+		"BadID":           {`{"resourceType":"Patient","id":"a b"}`, `invalid id "a b": must be 1 to 255 letters`},
+		"EmptyID":         {`{"resourceType":"Patient","id":""}`, "Patient: invalid id"},
+		"LongID":          {`{"resourceType":"Patient","id":"` + strings.Repeat(long, 5) + `"}`, "Patient: invalid id"},
+		"DuplicateID":     {alice, `duplicate Patient/pt-1 in this file`},
+		"BadTime":         {`{"resourceType":"Patient","id":"x","meta":{"lastUpdated":"2024"}}`, `invalid meta.lastUpdated "2024": must be an instant`},
+		"IDTwice":         {`{"resourceType":"Patient","id":"x","\u0069d":"y"}`, "repeated element: id"},
+		"MetaTwice":       {`{"resourceType":"Patient","id":"x","meta":{"tag":[]},"meta":{"versionId":1}}`, "repeated element: meta"},
+		"EscapedKeysSame": {`{"resourceType":"Patient","\u0069d":"pt-1"}`, `duplicate Patient/pt-1 in this file`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +121,7 @@ func TestADuplicateFarAway(t *testing.T) {
 		var lineErr *load.LineError
 		require.ErrorAs(t, err, &lineErr)
 		require.EqualValues(t, 28, lineErr.Line)
-		require.ErrorContains(t, err, `Patient with id "pt-2" stands in this file twice`)
+		require.ErrorContains(t, err, `duplicate Patient/pt-2 in this file`)
 
 		db.loadLines(t, alice)
 	}
@@ -141,5 +141,5 @@ func TestLongLines(t *testing.T) {
 	var lineErr *load.LineError
 	require.ErrorAs(t, err, &lineErr)
 	require.EqualValues(t, 2, lineErr.Line)
-	require.ErrorContains(t, err, "longer than the maximum")
+	require.ErrorContains(t, err, "line too long: the maximum is")
 }

@@ -1,10 +1,9 @@
-// Package load puts ndjson files into FHIR tables laid out as Aidbox lays
-// them out: one table a resource type and its history table beside it, which
-// it makes where they are missing.
+// Package load loads ndjson files into FHIR tables with Aidbox's layout: a table for
+// each resource type and one for its history. It creates missing tables.
 //
-// It works at the speed of COPY, in memory bounded in bytes, with one
-// transaction a file: a file is kept whole or not at all. It knows nothing of
-// exports, HTTP or the command line; whoever calls it draws the progress.
+// It loads at the speed of COPY, in memory bounded in bytes, with one transaction per
+// file: a file is loaded completely or not at all. It knows nothing of exports, HTTP or
+// the command line.
 package load
 
 import (
@@ -13,61 +12,61 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// Options say how files are read and where they go. The zero value loads FHIR
-// into the schema public.
+// Options configures a load. The zero value loads FHIR into the schema public.
 type Options struct {
-	// Format of the resources in the files. Default: FHIR.
+	// Format is the format of the resources. Defaults to FHIR.
 	Format Format
 
-	// Schema that holds the FHIR tables; made when missing. Default: "public".
+	// Schema is the schema of the FHIR tables. It is created if it does not exist.
+	// Defaults to "public".
 	Schema string
 
-	// RowSecurity lets row-level security hide rows from the role. Without it, a table
-	// of which the role does not see all rows is an error.
+	// RowSecurity permits that row-level security hides rows from the role. Without
+	// it, that is an error.
 	RowSecurity bool
 
-	// KeepTimes keeps the times that the resources bring: meta.lastUpdated
-	// becomes ts and meta.createdAt (in FHIR format the extension
-	// CreatedAtURL of meta) becomes cts; without the latter cts is ts.
-	// A resource without them, and every resource without KeepTimes, gets the
-	// time of the file's transaction.
+	// KeepTimes keeps the times of the resources: ts is meta.lastUpdated, and cts is
+	// meta.createdAt (in FHIR format the extension CreatedAtURL of meta), or else ts.
+	// Otherwise, and for a resource without these, both are the time of the file's
+	// transaction.
 	KeepTimes bool
 
-	// CreatedAtURL is the extension that carries createdAt in FHIR format.
-	// Default: "ex:createdAt".
+	// CreatedAtURL is the URL of the extension for meta.createdAt in FHIR format.
+	// Defaults to fhir.DefaultCreatedAtURL.
 	CreatedAtURL string
 
-	// MaxLine is the longest line accepted, in bytes. Default: 256 MiB, about
-	// what a jsonb value can hold; at most 1 GiB, the most that PostgreSQL
-	// takes for one value.
+	// MaxLine is the maximum length of a line in bytes. Defaults to 256 MiB, about
+	// the maximum of a jsonb value; at most 1 GiB, PostgreSQL's maximum for a value.
 	MaxLine int
 
-	// BatchBytes is how many bytes of rows are gathered before they are sent
-	// as a COPY; up to three times as much is held in memory, and a few times
-	// the longest line. Default: 8 MiB.
+	// BatchBytes is the number of bytes of rows that are sent as one COPY. A load takes
+	// up to three times as much memory, and a few times the longest line. Defaults to
+	// 8 MiB.
 	BatchBytes int
 
-	// Stdin is what the path "-" reads. Default: os.Stdin.
+	// Stdin is read for the path "-". Defaults to os.Stdin.
 	Stdin io.Reader
 
-	// Progress, when set, is called after each piece of input read, from one
-	// goroutine at a time.
+	// Progress, if set, is called after each read of input, from one goroutine at a
+	// time.
 	Progress func(Progress)
 }
 
-// Progress is how far a load has come.
+// Progress is the progress of a load.
 type Progress struct {
 	File      string // the file being read
-	Bytes     int64  // bytes read so far over all files, as stored (compressed)
-	Total     int64  // bytes of all files; -1 when standard input is one of them
-	Resources int64  // resources read so far over all files
+	Bytes     int64  // bytes read of all files, as stored (compressed)
+	Total     int64  // bytes of all files; -1 if unknown, as with standard input
+	Resources int64  // resources read of all files
 }
 
 func (o Options) withDefaults() Options {
 	o.Schema = cmp.Or(o.Schema, "public")
-	o.CreatedAtURL = cmp.Or(o.CreatedAtURL, "ex:createdAt")
+	o.CreatedAtURL = cmp.Or(o.CreatedAtURL, fhir.DefaultCreatedAtURL)
 	o.MaxLine = min(cmp.Or(o.MaxLine, 256<<20), 1<<30)
 	o.BatchBytes = cmp.Or(o.BatchBytes, 8<<20)
 	if o.Stdin == nil {
@@ -76,19 +75,17 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Files loads the files that paths name into the database at databaseURL, one
-// after the other. A path is a regular file, a pipe, a folder (its *.ndjson and
-// *.ndjson.gz, sorted by name) or "-" for standard input; devices and sockets are
-// rejected. Gzip is known by its first bytes,
-// whatever the name. A file may mix resource types.
+// Files loads files into the database at databaseURL, one after the other. A path is a
+// regular file, a pipe, a folder (its *.ndjson and *.ndjson.gz files, sorted by name)
+// or "-" for standard input; devices and sockets are rejected. Gzip is detected by its
+// first bytes. A file may contain several resource types.
 //
-// A resource whose id is already there becomes its new version, as with a PUT
-// to Aidbox: the old version moves to history, createdAt stays. A loaded
-// resource is always a new version, even when nothing in it changed.
+// A resource whose id exists becomes the next version, as with a PUT to Aidbox: the old
+// version moves to the history, createdAt remains. That is so even if nothing has
+// changed.
 //
-// The summary counts the files that were committed, also when an error stops
-// the rest; the file at fault leaves nothing behind. A line that cannot be
-// loaded is a *LineError.
+// The summary counts the files that were committed, also if there is an error. A file
+// with an error is not loaded. The error of a line is a *LineError.
 func Files(ctx context.Context, databaseURL string, paths []string, opts Options) (Summary, error) {
 	opts = opts.withDefaults()
 

@@ -13,10 +13,10 @@ import (
 	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
-// closeTimeout bounds the farewell to the database after a load was stopped.
+// closeTimeout limits how long a load that was stopped waits for the database.
 const closeTimeout = 5 * time.Second
 
-// loader loads files one after the other over one connection.
+// loader loads files one after the other on one connection.
 type loader struct {
 	conn     *pgx.Conn
 	opts     Options
@@ -25,7 +25,7 @@ type loader struct {
 	done     tally
 }
 
-// newLoader connects, and lays out what all FHIR tables of a schema share.
+// newLoader connects to the database and creates the schema.
 func newLoader(ctx context.Context, databaseURL string, files []file, opts Options) (*loader, error) {
 	conn, err := connect(ctx, databaseURL, opts)
 	if err != nil {
@@ -38,7 +38,7 @@ func newLoader(ctx context.Context, databaseURL string, files []file, opts Optio
 		progress: Progress{Total: totalSize(files)},
 	}
 	err = l.inTransaction(ctx, func(tx pgx.Tx) error {
-		return layOutSchema(ctx, tx, opts.Schema)
+		return createSchema(ctx, tx, opts.Schema)
 	})
 	if err != nil {
 		l.close(ctx)
@@ -59,24 +59,22 @@ func connect(ctx context.Context, databaseURL string, opts Options) (*pgx.Conn, 
 		return nil, fmt.Errorf("source database: %w", err)
 	}
 	cfg := config.ConnConfig
-	// A load that is stopped tells the server so, rather than leaving a long
-	// statement to find out by itself.
+	// Cancel the statement on the server when a load is stopped.
 	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: closeTimeout}
 	}
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
-// close ends the connection, and with it whatever was left open on it.
+// close closes the connection, which rolls back an open transaction.
 func (l *loader) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	_ = l.conn.Close(ctx)
 }
 
-// load loads one file. Two loads that take the tables of mixed files in
-// opposite order can lock each other out; the one that PostgreSQL stops then
-// begins its file again, if it can be read again.
+// load loads one file. Two loads that lock the tables of mixed files in opposite order
+// deadlock; the one that PostgreSQL aborts retries its file, if it can be read again.
 func (l *loader) load(ctx context.Context, f file) error {
 	const attempts = 5
 	before := l.progress
@@ -101,7 +99,7 @@ func (l *loader) loadOnce(ctx context.Context, f file) error {
 		l.done.merge(&loaded)
 		return nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", f.path, context.Cause(ctx)) // however the database put it
+		return fmt.Errorf("%s: %w", f.path, context.Cause(ctx)) // whatever error the database returned
 	case errors.As(err, &lineErr):
 		return err
 	default:
@@ -109,12 +107,10 @@ func (l *loader) loadOnce(ctx context.Context, f file) error {
 	}
 }
 
-// inTransaction runs fn and commits what it did, or nothing. The end of the
-// transaction is no longer cancelled: whoever stops a load gets to know
-// whether the last file is in.
+// inTransaction runs fn and commits, or rolls back if it fails. The commit is not
+// cancelled, so that it is known whether the last file was loaded.
 func (l *loader) inTransaction(ctx context.Context, fn func(pgx.Tx) error) error {
-	// Asked for by name: a database may well default to another level, as
-	// Aidbox's does, or to read only.
+	// Set explicitly: the defaults of the database may differ, as Aidbox's do.
 	tx, err := l.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
 	if err != nil {
 		return err
@@ -131,7 +127,7 @@ func (l *loader) inTransaction(ctx context.Context, fn func(pgx.Tx) error) error
 	return tx.Commit(context.WithoutCancel(ctx))
 }
 
-// read counts what one read took from the current file.
+// read counts the bytes of a read from the current file.
 func (l *loader) read(n int) {
 	l.progress.Bytes += int64(n)
 	if l.opts.Progress != nil {

@@ -30,7 +30,7 @@ func TestGzipBomb(t *testing.T) {
 
 	var lineErr *load.LineError
 	require.ErrorAs(t, err, &lineErr)
-	require.ErrorContains(t, err, "longer than the maximum of 67108864 bytes")
+	require.ErrorContains(t, err, "line too long: the maximum is 67108864 bytes")
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2*limit))
 }
 

@@ -8,9 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// stage is the temporary table that rows pass through on their way to a table
-// that has rows already. It is the same for every type, and empty between
-// batches.
+// stage is the temporary table for rows of a table that is not empty. It is used for
+// all types, and empty between batches.
 const stage = "sluice_stage"
 
 const (
@@ -24,18 +23,18 @@ const (
   resource jsonb NOT NULL
 ) ON COMMIT DROP`
 
-	// The planner must know that the stage is small beside the table.
+	// The planner must know that the stage is small compared to the table.
 	analyzeStageSQL = `ANALYZE ` + stage + ` (id)`
 
-	// A row that bears this file's own version and was written by this transaction
-	// came from an earlier batch. If another transaction wrote it, or it bears a
-	// version that the sequence ($1) has not reached, the sequence lags behind.
-	twiceSQL = `SELECT s.id, m.txid, m.txid = s.txid AND m.xmin = pg_current_xact_id()::xid
+	// A row with this file's version that this transaction has written is from an
+	// earlier batch. If another transaction has written it, or its version is above
+	// that of the sequence ($1), the sequence is behind the tables.
+	conflictSQL = `SELECT s.id, m.txid, m.txid = s.txid AND m.xmin = pg_current_xact_id()::xid
 FROM ` + stage + ` s JOIN %[1]s m ON m.id = s.id
 WHERE m.txid = s.txid OR m.txid > (SELECT pg_sequence_last_value($1::regclass)) LIMIT 1`
 
-	// The old versions are locked first, so that none is overwritten that a
-	// client changes meanwhile and history would never see.
+	// The old versions are locked first: otherwise a version that a client writes
+	// meanwhile could be overwritten without being in the history.
 	historySQL = `INSERT INTO %[2]s (` + rowColumns + `)
 SELECT m.id, m.txid, m.ts, m.cts, coalesce(m.resource_type, s.resource_type), m.status, m.resource
 FROM %[1]s m JOIN ` + stage + ` s ON s.id = m.id
@@ -54,9 +53,9 @@ ON CONFLICT (id) DO UPDATE SET
 	clearStageSQL = `TRUNCATE ` + stage
 )
 
-// merge puts a batch into a table as Aidbox would put each of its resources: a
-// new id is created, or recreated when its history ends with a deletion; a
-// known id gets a new version, its old one goes to history, its cts stays.
+// merge writes a batch into a table as a PUT of each resource to Aidbox does: a new id
+// is created, or recreated if its history ends with a deletion; an existing one gets a
+// new version, its old version moves to the history, and its cts remains.
 func (w *writer) merge(ctx context.Context, b *batch, t *table) (updated int64, err error) {
 	if !w.staged {
 		if _, err := w.tx.Exec(ctx, createStageSQL); err != nil {
@@ -70,7 +69,7 @@ func (w *writer) merge(ctx context.Context, b *batch, t *table) (updated int64, 
 	if _, err := w.tx.Exec(ctx, analyzeStageSQL); err != nil {
 		return 0, err
 	}
-	if err := w.refuseTwice(ctx, b, t); err != nil {
+	if err := w.checkConflicts(ctx, b, t); err != nil {
 		return 0, err
 	}
 
@@ -86,23 +85,23 @@ func (w *writer) merge(ctx context.Context, b *batch, t *table) (updated int64, 
 	return old.RowsAffected(), err
 }
 
-// refuseTwice returns an error if an earlier batch of the same file brought one of
-// the ids, or if the file's version is not above those that the table has.
-func (w *writer) refuseTwice(ctx context.Context, b *batch, t *table) error {
+// checkConflicts returns an error if an earlier batch of the same file has one of the
+// ids, or if the file's version is not above those in the table.
+func (w *writer) checkConflicts(ctx context.Context, b *batch, t *table) error {
 	var id string
 	var version int64
-	var twice bool
+	var repeated bool
 	sequence := qualified(w.schema, sequenceName)
-	err := w.tx.QueryRow(ctx, fmt.Sprintf(twiceSQL, t.main), sequence).Scan(&id, &version, &twice)
+	err := w.tx.QueryRow(ctx, fmt.Sprintf(conflictSQL, t.main), sequence).Scan(&id, &version, &repeated)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if r, ok := b.rowOf(id); ok && twice {
+	if r, ok := b.findRow(id); ok && repeated {
 		return w.duplicate(b, r)
 	}
-	return fmt.Errorf("%s/%s already has version %d: the sequence %s lags behind the tables; raise it with setval above their highest txid",
+	return fmt.Errorf("%s/%s already has version %d: the sequence %s is behind the tables; set it above their highest txid with setval",
 		b.resourceType, id, version, sequenceName)
 }

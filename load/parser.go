@@ -11,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// parser turns the lines of one file into batches of rows.
+// parser converts the lines of a file into batches of rows.
 type parser struct {
 	path string
 	opts Options
@@ -20,10 +20,10 @@ type parser struct {
 	txid int64
 	now  time.Time
 
-	// out takes full batches; who receives one gives it to spare when done.
+	// out receives full batches; the receiver returns them to spare.
 	out   chan<- *batch
 	spare *sync.Pool
-	// onResource hears of each resource read.
+	// onResource is called for each resource read.
 	onResource func()
 
 	pending      map[string]*batch // by resource type
@@ -32,8 +32,8 @@ type parser struct {
 	stored       []byte
 }
 
-// run reads text to its end, sending batches as they fill up, so that no more
-// than about BatchBytes wait here, however many types the file mixes.
+// run reads text to its end and sends batches, so that about BatchBytes are pending at
+// most, however many types the file contains.
 func (p *parser) run(ctx context.Context, text *bufio.Reader) error {
 	p.pending = make(map[string]*batch)
 	lines := lines{text: text, max: p.opts.MaxLine}
@@ -72,7 +72,7 @@ func (p *parser) parse(number int64, line []byte) error {
 		return err
 	}
 	var head header
-	p.stored, head, err = strip(limited(p.stored), doc)
+	p.stored, head, err = strip(reusable(p.stored), doc)
 	if err != nil {
 		return err
 	}
@@ -94,13 +94,13 @@ func (p *parser) parse(number int64, line []byte) error {
 	return nil
 }
 
-// aidbox gives the line in Aidbox format, valid until the next call.
+// aidbox returns the line in Aidbox format. It is valid until the next call.
 func (p *parser) aidbox(line []byte) ([]byte, error) {
 	if p.opts.Format == Aidbox {
 		return line, nil
 	}
 	var err error
-	p.converted, err = p.conv.AppendAidbox(limited(p.converted), line)
+	p.converted, err = p.conv.AppendAidbox(reusable(p.converted), line)
 	return p.converted, err
 }
 
@@ -127,7 +127,7 @@ func (p *parser) largest() *batch {
 	return largest
 }
 
-// send hands a batch over, waiting while the database is busy with the last.
+// send sends a batch. It blocks while the previous one is being written.
 func (p *parser) send(ctx context.Context, b *batch) error {
 	delete(p.pending, b.resourceType)
 	p.pendingBytes -= len(b.data)
@@ -139,10 +139,10 @@ func (p *parser) send(ctx context.Context, b *batch) error {
 	}
 }
 
-// limited empties a buffer, or lets it go when a giant resource has made it
-// giant.
-func limited(buf []byte) []byte {
-	if cap(buf) > keepLine {
+// reusable returns an empty buffer for the next line, or nil if the buffer has become
+// too large.
+func reusable(buf []byte) []byte {
+	if cap(buf) > maxReused {
 		return nil
 	}
 	return buf[:0]

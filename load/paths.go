@@ -10,15 +10,15 @@ import (
 // stdinPath is the path that stands for standard input.
 const stdinPath = "-"
 
-// file is one input, found before the first is read so that a misspelt path
-// stops a load before it has begun.
+// file is an input. All are looked up before the first is read, so that a load with a
+// wrong path does not start.
 type file struct {
 	path string
-	size int64 // in bytes; -1 when nobody can know
+	size int64 // in bytes; -1 if unknown
 }
 
-// expand turns paths into the files they name, folders into the ndjson files
-// they hold.
+// expand returns the files at paths, with folders replaced by the ndjson files in
+// them.
 func expand(paths []string) ([]file, error) {
 	if len(paths) == 0 {
 		return nil, errNoPaths
@@ -53,8 +53,7 @@ func expand(paths []string) ([]file, error) {
 	return files, nil
 }
 
-// expandFolder lists a folder's own ndjson files; folders in it are left
-// alone.
+// expandFolder returns the ndjson files in a folder. It does not descend into folders.
 func expandFolder(folder string) ([]file, error) {
 	entries, err := os.ReadDir(folder) // sorted by name
 	if err != nil {
@@ -82,13 +81,13 @@ func expandFolder(folder string) ([]file, error) {
 		files = append(files, f)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: no *.ndjson or *.ndjson.gz in this folder", folder)
+		return nil, fmt.Errorf("%s: the folder has no *.ndjson or *.ndjson.gz files", folder)
 	}
 	return files, nil
 }
 
-// newFile returns the input at path. A device or socket is an error: reading one
-// may never end, or take what belongs to another program.
+// newFile returns the input at path. A device or socket is an error: a read may never
+// end, or consume the data of another program.
 func newFile(path string, info os.FileInfo) (file, error) {
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
@@ -99,7 +98,7 @@ func newFile(path string, info os.FileInfo) (file, error) {
 	return file{}, fmt.Errorf("%s: not a regular file, folder or pipe", path)
 }
 
-// totalSize sums the sizes of files; -1 when one is unknown.
+// totalSize returns the total size of files, or -1 if one is unknown.
 func totalSize(files []file) int64 {
 	var total int64
 	for _, f := range files {

@@ -7,14 +7,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// SQLSTATEs and their classes (PostgreSQL, appendix A) that a load tells apart.
+// SQLSTATEs and classes of them that a load distinguishes (PostgreSQL, appendix A).
 const (
 	uniqueViolation  = "23505"
 	deadlockDetected = "40P01"
 
-	classDataException  = "22" // a value that cannot be read
-	classIntegrity      = "23" // a value that a constraint forbids
-	classLimitsExceeded = "54" // a value too large
+	classDataException  = "22" // a value that cannot be parsed
+	classIntegrity      = "23" // a value that violates a constraint
+	classLimitsExceeded = "54" // a value that is too large
 )
 
 func isDeadlock(err error) bool {
@@ -22,10 +22,10 @@ func isDeadlock(err error) bool {
 	return errors.As(err, &pgErr) && pgErr.Code == deadlockDetected
 }
 
-// rowFault says what is wrong with a row, when pgErr is about the row's
-// content at all. Detail is told only of values that cannot be read: that of a
-// violated constraint shows the whole row.
-func rowFault(pgErr *pgconn.PgError) (reason string, ok bool) {
+// rowError returns the reason of an error in the content of a row. ok is false if pgErr
+// is another error. The reason includes the detail only of values that cannot be
+// parsed: that of a violated constraint contains the whole row.
+func rowError(pgErr *pgconn.PgError) (reason string, ok bool) {
 	switch pgErr.Code[:2] {
 	case classDataException:
 		return strings.TrimSuffix(pgErr.Message+": "+pgErr.Detail, ": "), true
@@ -35,10 +35,9 @@ func rowFault(pgErr *pgconn.PgError) (reason string, ok bool) {
 	return "", false
 }
 
-// copyRow finds the number of the row in the context that COPY gives an error
-// ("COPY patient, line 17, column resource", the words in the server's
-// language); 0 without one. The context may quote the input, which comes
-// first.
+// copyRow returns the number of the row in the context of an error of COPY ("COPY
+// patient, line 17, column resource", in the language of the server), or 0. The context
+// may begin with a quotation of the input.
 func copyRow(where, table string) int {
 	label := "COPY " + table + ", "
 	at := strings.LastIndex(where, label)

@@ -10,14 +10,14 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// A file's transaction may take hours, and may wait for a slow standard input:
-// no timeout that a role or database sets is meant for it.
-const noTimeouts = `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`
+// disableTimeoutsSQL disables the timeouts that a role or database sets. The
+// transaction of a file may take hours, and may wait for a slow standard input.
+const disableTimeoutsSQL = `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`
 
-// stream reads a file and writes its rows within tx: the parsing runs beside
-// the writing, at most one batch ahead of it.
+// stream reads a file and writes its rows within tx. Parsing runs concurrently, at most
+// one batch ahead of writing.
 func (l *loader) stream(ctx context.Context, tx pgx.Tx, path string, loaded *tally) (err error) {
-	if _, err := tx.Exec(ctx, noTimeouts); err != nil {
+	if _, err := tx.Exec(ctx, disableTimeoutsSQL); err != nil {
 		return err
 	}
 	txid, now, err := nextVersion(ctx, tx, l.opts.Schema)
@@ -32,7 +32,7 @@ func (l *loader) stream(ctx context.Context, tx pgx.Tx, path string, loaded *tal
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }() // only read from
+	defer func() { _ = file.Close() }() // opened for reading only
 
 	batches := make(chan *batch)
 	spare := &sync.Pool{New: func() any { return new(batch) }}
@@ -58,7 +58,7 @@ func (l *loader) stream(ctx context.Context, tx pgx.Tx, path string, loaded *tal
 		}
 	}
 
-	// The batch that failed came before the line that the parser fails at.
+	// An error of a batch is about an earlier line than that of the parser.
 	if parseErr := <-parsed; err == nil {
 		err = parseErr
 	}

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// Summary is what a load has committed.
+// Summary counts the files and resources that a load has committed.
 type Summary struct {
-	Files     int         // files loaded whole
+	Files     int         // files loaded
 	Resources int64       // resources in them
-	Types     []TypeCount // the same by resource type, sorted by type
+	Types     []TypeCount // resources by type, sorted by type
 }
 
 // TypeCount counts the resources of one type.
 type TypeCount struct {
 	Type      string
 	Resources int64 // resources loaded
-	Updated   int64 // those of them that replaced an older version
+	Updated   int64 // those that replaced an older version
 }
 
-// tally counts while files are loaded.
+// tally counts resources while files are loaded.
 type tally struct {
 	files int
 	types map[string]TypeCount
@@ -33,7 +33,7 @@ func (t *tally) add(resourceType string, resources, updated int64) {
 	t.types[resourceType] = TypeCount{resourceType, count.Resources + resources, count.Updated + updated}
 }
 
-// merge adds what one file brought, once that file is committed.
+// merge adds the counts of a file that was committed.
 func (t *tally) merge(file *tally) {
 	t.files++
 	for _, count := range file.types {

@@ -7,25 +7,24 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// times gives ts and cts of a resource that keeps its own times; now stands in
-// for a missing lastUpdated, lastUpdated for a missing createdAt.
+// times returns ts and cts of a resource that keeps its times. Without lastUpdated, ts
+// is now; without createdAt, cts is ts.
 func (h header) times(now time.Time) (changed, created time.Time, err error) {
-	if changed, err = instant("meta.lastUpdated", h.lastUpdated, now); err != nil {
+	if changed, err = parseInstant("meta.lastUpdated", h.lastUpdated, now); err != nil {
 		return changed, created, err
 	}
-	created, err = instant("meta.createdAt", h.createdAt, changed)
+	created, err = parseInstant("meta.createdAt", h.createdAt, changed)
 	return changed, created, err
 }
 
-// instant reads a FHIR instant: a date and time with its zone, as fhir.ParseTime
-// does.
-func instant(element string, value []byte, absent time.Time) (time.Time, error) {
+// parseInstant parses a FHIR instant. If value is nil, it returns missing.
+func parseInstant(element string, value []byte, missing time.Time) (time.Time, error) {
 	if value == nil {
-		return absent, nil
+		return missing, nil
 	}
-	read, ok := fhir.ParseTime(string(unquote(value)))
-	if !ok || !read.Instant {
-		return absent, fmt.Errorf("%s %.40s is not an instant such as \"2024-05-31T08:26:10Z\"", element, value)
+	parsed, ok := fhir.ParseTime(string(unquote(value)))
+	if !ok || !parsed.Instant {
+		return missing, fmt.Errorf("invalid %s %.40s: must be an instant such as \"2024-05-31T08:26:10Z\"", element, value)
 	}
-	return read.Low, nil
+	return parsed.Low, nil
 }

@@ -124,8 +124,8 @@ func TestVersionsWithoutSequence(t *testing.T) {
 	require.Equal(t, []string{"a 1 created Anna", "a 42 updated Anne*"}, db.rows(t, versionsSQL))
 }
 
-// TestVersionUsedBefore: a sequence that lags behind the tables is told as what it
-// is, not as a duplicate in the file.
+// TestVersionUsedBefore: a sequence that is behind the tables is reported as
+// such, and not as a duplicate in the file.
 func TestVersionUsedBefore(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
@@ -134,6 +134,6 @@ func TestVersionUsedBefore(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = load.Files(t.Context(), db.url, []string{writeLines(t, "a.ndjson", patient("a", "Anne"))}, load.Options{})
-	require.ErrorContains(t, err, `Patient/a already has version 1: the sequence transaction_id_seq lags behind the tables`)
-	require.NotContains(t, err.Error(), "twice")
+	require.ErrorContains(t, err, `Patient/a already has version 1: the sequence transaction_id_seq is behind the tables`)
+	require.NotContains(t, err.Error(), "duplicate")
 }

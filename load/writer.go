@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// writer writes the batches of one file into their tables.
+// writer writes the batches of a file into their tables.
 type writer struct {
 	tx     pgx.Tx
 	path   string
@@ -18,11 +18,11 @@ type writer struct {
 	loaded *tally
 
 	tables map[string]*table // by resource type
-	staged bool              // the staging table is there
+	staged bool              // reports whether the staging table exists
 }
 
-// write puts a batch into its table: straight when the table was empty, by way
-// of the staging table when older versions may be there.
+// write writes a batch into its table: directly if the table was empty, otherwise by
+// the staging table, since there may be older versions.
 func (w *writer) write(ctx context.Context, b *batch) error {
 	t, err := w.table(ctx, b.resourceType)
 	if err != nil {
@@ -56,19 +56,18 @@ func (w *writer) table(ctx context.Context, resourceType string) (*table, error)
 	return t, nil
 }
 
-// copy sends a batch to a table; target is its quoted, name its plain name.
+// copy sends a batch to a table. target is its quoted name, name the plain one.
 func (w *writer) copy(ctx context.Context, b *batch, target, name string) error {
 	sql := `COPY ` + target + ` (` + rowColumns + `) FROM STDIN (FORMAT binary)`
-	_, err := w.tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(b.stream()), sql)
+	_, err := w.tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(b.copyData()), sql)
 	if err != nil {
-		return w.blame(err, b, name)
+		return w.lineError(err, b, name)
 	}
 	return nil
 }
 
-// blame turns what the server says against one row of a COPY into the fault of
-// the line that the row came from.
-func (w *writer) blame(err error, b *batch, name string) error {
+// lineError converts the server's error for a row of a COPY into that of its line.
+func (w *writer) lineError(err error, b *batch, name string) error {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return err
@@ -80,12 +79,12 @@ func (w *writer) blame(err error, b *batch, name string) error {
 	if pgErr.Code == uniqueViolation {
 		return w.duplicate(b, r)
 	}
-	if reason, ok := rowFault(pgErr); ok {
+	if reason, ok := rowError(pgErr); ok {
 		return &LineError{w.path, r.line, errors.New(reason)}
 	}
 	return err
 }
 
 func (w *writer) duplicate(b *batch, r rowMark) error {
-	return &LineError{w.path, r.line, fmt.Errorf("%s with id %q stands in this file twice", b.resourceType, b.id(r))}
+	return &LineError{w.path, r.line, fmt.Errorf("duplicate %s/%s in this file", b.resourceType, b.id(r))}
 }

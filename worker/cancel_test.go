@@ -19,7 +19,7 @@ func TestCancelWhileRunning(t *testing.T) {
 
 	require.NoError(t, f.store.Cancel(t.Context(), id, client))
 
-	_, err := f.store.GetFor(t.Context(), id, client)
+	_, err := f.store.GetForClient(t.Context(), id, client)
 	require.ErrorIs(t, err, jobs.ErrNotFound)
 	f.await(t, id, jobs.Cancelled)
 	f.requireNothing(t, id)

@@ -22,7 +22,7 @@ type cleanupWorker struct {
 func (w *cleanupWorker) Work(ctx context.Context, job *river.Job[jobs.CleanupArgs]) error {
 	err := w.bucket.DeleteUnder(ctx, job.Args.ExportID.String()+"/")
 	if err == nil {
-		err = w.store.Cleaned(ctx, job.Args.ExportID)
+		err = w.store.MarkObjectsDeleted(ctx, job.Args.ExportID)
 	}
 	return withCause(ctx, err)
 }

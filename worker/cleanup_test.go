@@ -16,14 +16,14 @@ func TestExpiry(t *testing.T) {
 	f.await(t, old, jobs.Completed)
 	running.stop(t)
 	require.Len(t, f.keys(t, old), 3)
-	// Its time has come; the job that looks for that was due a minute ago.
+	// It has expired. The job that checks for that was due a minute ago.
 	f.exec(t, `UPDATE sluice.export SET expires_at = now()`)
 	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_expire'`)
 
 	f.start(t, options{})
 	young := f.accept(t, jobs.Request{})
 	f.eventually(t, "the old one has expired", func() bool {
-		export, err := f.store.GetFor(t.Context(), old, client)
+		export, err := f.store.GetForClient(t.Context(), old, client)
 		require.NoError(t, err, "its row stays")
 		return export.State == jobs.Expired
 	})
@@ -33,8 +33,8 @@ func TestExpiry(t *testing.T) {
 	require.Len(t, f.keys(t, young), 3)
 }
 
-// A store that refuses to delete is asked again, since what stays there is
-// patients' data.
+// Cleanup is retried if the store denies deletes, because it leaves patient data
+// behind.
 func TestCleanupDenied(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -68,7 +68,7 @@ func TestClientExpired(t *testing.T) {
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 1)
 	f.exec(t, `INSERT INTO sluice.client (id, scopes, expires_at) VALUES ($1, '{system/*.rs}', now())`, client)
-	// Its time has come; the job that looks for that was due a minute ago.
+	// It has expired. The job that checks for that was due a minute ago.
 	f.exec(t, `UPDATE sluice.export SET expires_at = now()`)
 	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_expire'`)
 	running.stop(t)

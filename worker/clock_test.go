@@ -10,9 +10,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// An export takes no longer where the clocks of processes and database differ:
-// its jobs, their retries and their timeouts go by the database's time, and so
-// does the expiry of its files.
+// An export takes no longer if the clocks of processes and database differ: its jobs,
+// retries, timeouts and the expiry of its files use the database's clock.
 func TestSkewedClock(t *testing.T) {
 	t.Parallel()
 	for name, ahead := range map[string]time.Duration{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 	"github.com/seed-90096f4d/sluice/worker/stage"
 )
 
@@ -55,12 +56,12 @@ func warningsFile(export jobs.Export) ([]jobs.File, []byte, error) {
 // with object keys instead of links.
 func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, files jobs.Files) error {
 	var document bytes.Buffer
-	err := export.WriteManifest(&document, files, jobs.ManifestOptions{
+	err := manifest.Write(&document, export, files, manifest.Options{
 		URL: func(file jobs.File) (string, error) { return file.ObjectKey, nil },
 	})
 	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	_, err = w.upload(ctx, export.ID.String()+"/"+jobs.ManifestName, document.Bytes())
+	_, err = w.upload(ctx, export.ID.String()+"/"+manifest.Name, document.Bytes())
 	return err
 }

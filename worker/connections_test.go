@@ -9,8 +9,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// Exports that wait for their parts do not keep the parts, or the API, from the
-// state database.
+// Exports that wait for their parts do not use up the connections to the state
+// database.
 func TestMoreExportsThanConnections(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
@@ -30,7 +31,7 @@ func lose(t *testing.T, core minio.Core, bucket, name string) {
 	require.NoError(t, core.RemoveObject(t.Context(), bucket, name, minio.RemoveObjectOptions{}))
 }
 
-// replace stores other bytes of the same number.
+// replace stores other content of the same size.
 func replace(t *testing.T, core minio.Core, bucket, name string) {
 	t.Helper()
 	info, err := core.StatObject(t.Context(), bucket, name, minio.StatObjectOptions{})
@@ -52,9 +53,10 @@ func truncate(t *testing.T, core minio.Core, bucket, name string) {
 	require.NoError(t, err)
 }
 
-// completions puts a proxy before the store and returns the bucket's URL through
-// it. The proxy calls seen with the answer to each CompleteMultipartUpload that
-// succeeded, and with the object's name, before the worker gets the answer.
+// completions starts a proxy for the store and returns the URL of the bucket through
+// it. The proxy calls seen with the response to each successful
+// CompleteMultipartUpload, and with the name of the object, before the worker receives
+// it.
 func (f *fixture) completions(t *testing.T, seen func(name string, response *http.Response)) string {
 	t.Helper()
 	u, err := url.Parse(f.bucketURL)
@@ -81,8 +83,8 @@ func (f *fixture) completions(t *testing.T, seen func(name string, response *htt
 	return u.String()
 }
 
-// damaging is completions with a store that damages the objects for which wanted
-// returns true.
+// damaging is completions for a store that damages the objects for which wanted returns
+// true.
 func (f *fixture) damaging(t *testing.T, inflict damage, wanted func(name string) bool) string {
 	t.Helper()
 	core, bucket, _ := storagetest.Direct(t, f.bucketURL)
@@ -93,7 +95,7 @@ func (f *fixture) damaging(t *testing.T, inflict damage, wanted func(name string
 	})
 }
 
-// once returns a condition that holds for each file's first completion.
+// once returns a condition that holds for the first completion of each file.
 func once() func(name string) bool {
 	var mu sync.Mutex
 	seen := map[string]bool{}
@@ -106,8 +108,8 @@ func once() func(name string) bool {
 	}
 }
 
-// The store answers that it has a file, and then does not have it, or has
-// another. The client gets what the snapshot showed all the same.
+// The store confirms a file, and then does not have it or has other content. The client
+// still gets what the snapshot shows.
 func TestDamagedFiles(t *testing.T) {
 	t.Parallel()
 	for name, inflict := range map[string]damage{"Lost": lose, "Replaced": replace, "Truncated": truncate} {
@@ -131,7 +133,7 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
-// Parts of blocks find their index when they are read again.
+// Parts of patient blocks find their index when they are read again.
 func TestDamagedBlocks(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+crowdedWards)
@@ -140,8 +142,7 @@ func TestDamagedBlocks(t *testing.T) {
 	f.requireCrowd(t, id)
 }
 
-// A store that damages a file again and again makes the export fail, not run for
-// ever.
+// A store that damages a file every time makes the export fail.
 func TestFilesDamagedAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -155,8 +156,7 @@ func TestFilesDamagedAgainAndAgain(t *testing.T) {
 	f.requireNothing(t, id)
 }
 
-// A file is lost when nobody holds the snapshot any more: the export restarts
-// from another.
+// A file is lost after the snapshot was released: the export restarts from another.
 func TestFileLostWithoutSnapshot(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -166,8 +166,8 @@ func TestFileLostWithoutSnapshot(t *testing.T) {
 	require.Equal(t, 2, export.Generation)
 }
 
-// The same, but the client has been shown the file: what it has of the old
-// snapshot must not be mixed with the new one.
+// The same, but the client has seen the file: data of the old snapshot must not be
+// mixed with data of the new one.
 func TestShownFileLostWithoutSnapshot(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -177,8 +177,9 @@ func TestShownFileLostWithoutSnapshot(t *testing.T) {
 	f.requireNothing(t, id)
 }
 
-// loseLate kicks off an export that loses a file when all of it was read and the
-// snapshot was released. Partial manifests are looked at before that.
+// loseLate kicks off an export that loses a file after all of it was read and the
+// snapshot was released. If the request allows partial manifests, the first is read
+// before that.
 func (f *fixture) loseLate(t *testing.T, request jobs.Request) uuid.UUID {
 	t.Helper()
 	f.exec(t, `
@@ -201,13 +202,13 @@ func (f *fixture) loseLate(t *testing.T, request jobs.Request) uuid.UUID {
 	return id
 }
 
-// The manifest itself is lost: it is written again.
+// A lost manifest is written again.
 func TestManifestLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	lost := false
 	bucketURL := f.damaging(t, lose, func(name string) bool {
-		if lost || !strings.HasSuffix(name, jobs.ManifestName) {
+		if lost || !strings.HasSuffix(name, manifest.Name) {
 			return false
 		}
 		lost = true
@@ -219,8 +220,8 @@ func TestManifestLost(t *testing.T) {
 	require.Len(t, f.manifest(t, id).Output, 2)
 }
 
-// A store may answer with another ETag than it lists. What it has is right
-// nevertheless, and nothing is read again.
+// A store may return another ETag than it lists. Its content is right, and nothing is
+// read again.
 func TestOtherETags(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

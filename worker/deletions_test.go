@@ -15,9 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
-// deleted returns what the export tells to delete, sorted.
+// deleted returns the URLs that the export lists as deleted, sorted.
 func (f *fixture) deleted(t *testing.T, id uuid.UUID) (urls []string) {
 	t.Helper()
 	files, err := f.store.Files(t.Context(), id)
@@ -42,7 +43,7 @@ func (f *fixture) deleted(t *testing.T, id uuid.UUID) (urls []string) {
 	return urls
 }
 
-// manifestKeys lists the keys of the bucket's copy of the manifest.
+// manifestKeys returns the keys in the bucket's copy of the manifest.
 func (f *fixture) manifestKeys(t *testing.T, id uuid.UUID) (keys []string) {
 	t.Helper()
 	var manifest map[string]any
@@ -78,12 +79,12 @@ func TestDeletions(t *testing.T) {
 	}
 	slices.Sort(want)
 	require.Equal(t, want, f.deleted(t, id))
-	require.Equal(t, []jobs.ManifestOutput{
+	require.Equal(t, []manifest.Entry{
 		f.output(t, "Bundle", id.String()+"/deleted/Patient.deleted.0001.ndjson.gz", 2),
 	}, f.manifest(t, id).Deleted)
 	require.Len(t, f.lines(t, id, "Patient"), 16, "as many as without deletions")
 
-	// None of this without _since, of a $dump, or where nothing was deleted.
+	// There is no list without _since, in a $dump, or where nothing was deleted.
 	all := f.accept(t, jobs.Request{})
 	dump := f.accept(t, jobs.Request{CreatedAfter: since})
 	encounters := f.accept(t, jobs.Request{ChangedAfter: since, Types: []string{"Encounter"}})
@@ -96,7 +97,7 @@ func TestDeletions(t *testing.T) {
 	require.Equal(t, []string{"manifest.json"}, f.keys(t, encounters))
 }
 
-// warnings returns what the export warns of as a whole.
+// warnings returns the texts of the export's own warnings.
 func (f *fixture) warnings(t *testing.T, id uuid.UUID) (texts []string) {
 	t.Helper()
 	file, err := f.store.File(t.Context(), id, jobs.WarningsKey(id))
@@ -114,8 +115,7 @@ func (f *fixture) warnings(t *testing.T, id uuid.UUID) (texts []string) {
 // unlisted begins the warning of deletions that are not listed.
 const unlisted = "incomplete: deleted resources of these types are not listed: "
 
-// A source that keeps no history can't tell what was deleted, and does not
-// pretend that nothing was.
+// A source without a history cannot list deletions, and a warning says so.
 func TestDeletionsWithoutHistory(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`DROP TABLE patient_history, encounter_history`)
@@ -133,8 +133,8 @@ func TestDeletionsWithoutHistory(t *testing.T) {
 	require.Empty(t, f.warnings(t, full), "an export without _since lists no deletions")
 }
 
-// Histories that cannot be read are named with the reason, and those of other types
-// are read all the same.
+// A warning names the histories that cannot be read, with the reason. Those of other
+// types are read.
 func TestDeletionsUnreadable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, table("patient")+table("encounter")+table("observation")+table("device")+table("location")+table("task")+`
@@ -159,7 +159,7 @@ func TestDeletionsUnreadable(t *testing.T) {
 		"Slot (view slot_history cannot be read: slot is a table)",
 	}, f.warnings(t, id))
 
-	// Whose a deleted resource was is known from its versions only.
+	// Only versions show to which patient a deleted resource belonged.
 	f.exec(t, `INSERT INTO patient (id, txid, resource) VALUES ('p', 1, '{}');
 		INSERT INTO location_history (id, txid, ts, resource) VALUES ('mine', 2, '2024-05-16Z', '{"subject": {"id": "p", "resourceType": "Patient"}}')`)
 	request.Level, request.Patients, request.Types = jobs.PatientLevel, []string{"p"}, []string{"Encounter", "Observation", "Patient", "Task"}
@@ -193,7 +193,7 @@ func TestDeletionsOfOtherColumns(t *testing.T) {
 	require.Empty(t, f.warnings(t, id))
 }
 
-// The part of deletions is a part like others: what is wrong with it is told.
+// A part of deletions fails like others, with a reason.
 func TestDeletionsFail(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`
@@ -227,11 +227,11 @@ const (
 		DELETE FROM %[1]s WHERE id = '%[2]d'`
 )
 
-// replica is what a client makes of a chain of exports: the version of each
-// resource, by Type/id.
+// replica is a client's copy of the database after a chain of exports: the version of
+// each resource, by Type/id.
 type replica map[string]int64
 
-// apply carries an export out.
+// apply applies an export to the replica.
 func (r replica) apply(t *testing.T, f *fixture, id uuid.UUID) {
 	t.Helper()
 	written := map[string]bool{}
@@ -252,7 +252,7 @@ func (r replica) apply(t *testing.T, f *fixture, id uuid.UUID) {
 	}
 }
 
-// state reads the same from the database.
+// state reads the replica's equivalent from the database.
 func (f *fixture) state(t *testing.T) replica {
 	t.Helper()
 	rows, err := f.db.Query(t.Context(), `SELECT 'Patient/' || id, txid FROM patient UNION ALL SELECT 'Encounter/' || id, txid FROM encounter`)
@@ -269,7 +269,7 @@ func (f *fixture) state(t *testing.T) replica {
 	return state
 }
 
-// change does in one table all that can happen to resources between two exports.
+// change makes every kind of change in a table that can happen between two exports.
 func (f *fixture) change(t *testing.T, table string, round int) {
 	t.Helper()
 	for _, step := range []struct {
@@ -287,8 +287,8 @@ func (f *fixture) change(t *testing.T, table string, round int) {
 	}
 }
 
-// changeSlowly begins to delete one resource of each table and to insert
-// another, and does so when commit is called.
+// changeSlowly begins a transaction that deletes one resource of each table and inserts
+// another. It commits when commit is called.
 func (f *fixture) changeSlowly(t *testing.T, round int) (commit func()) {
 	t.Helper()
 	tx, err := f.db.Begin(t.Context())
@@ -303,10 +303,10 @@ func (f *fixture) changeSlowly(t *testing.T, round int) (commit func()) {
 	return func() { require.NoError(t, tx.Commit(t.Context())) }
 }
 
-// Exports that follow each other, each from the transactionTime of the former,
-// make a copy of the database, and keep it one while resources come, change, go
-// and come back, also by a transaction that begins before all others and commits
-// when the export is over.
+// A chain of exports, each from the transactionTime of the previous one, makes a copy
+// of the database and keeps it up to date while resources are created, changed, deleted
+// and created again, also by a transaction that begins before the others and commits
+// after the export.
 func TestDeletionsInAChain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, `CREATE SEQUENCE transaction_id_seq;`+table("patient")+fhirbase("encounter"))

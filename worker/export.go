@@ -38,7 +38,7 @@ func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]
 	if errors.Is(err, source.ErrSnapshotGone) && ctx.Err() == nil {
 		err = w.runAgain(ctx, job.Args.ExportID, err)
 	}
-	if errors.Is(err, jobs.ErrOver) || errors.Is(err, jobs.ErrNotFound) {
+	if errors.Is(err, jobs.ErrStale) || errors.Is(err, jobs.ErrNotFound) {
 		return nil
 	}
 	if isForOthers(err) {
@@ -59,7 +59,7 @@ func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) e
 		take = w.begin // importing it from a part would not help
 	}
 	err := w.run(ctx, id, take)
-	if errors.Is(err, jobs.ErrShown) {
+	if errors.Is(err, jobs.ErrFilesShown) {
 		return fmt.Errorf("%w: %w", err, lost) // lost says why the snapshot was needed
 	}
 	return err
@@ -74,11 +74,11 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 	}
 	read := export
 	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
-	err = withLease(ctx, jobs.RenewEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
+	err = withLease(ctx, jobs.RenewInterval, w.config.Logger, renew, func(ctx context.Context) (err error) {
 		switch {
 		case snapshot != nil:
 			read, err = w.resume(ctx, export, snapshot)
-		case !export.AllRead():
+		case !export.AllPartsDone():
 			read, err = w.read(ctx, export)
 		default:
 			err = w.checkRead(ctx, export)
@@ -126,7 +126,7 @@ func (w *exportWorker) resume(ctx context.Context, export jobs.Export, snapshot 
 	if _, err := plan.LockTables(ctx, export.Request, snapshot); err != nil {
 		return export, err
 	}
-	if err := w.store.Adopt(ctx, export, snapshot.ID); err != nil {
+	if err := w.store.SetSnapshot(ctx, export, snapshot.ID); err != nil {
 		return export, err
 	}
 	return w.await(ctx, export, snapshot)
@@ -158,13 +158,13 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	return w.await(ctx, export, snapshot)
 }
 
-// clear deletes the objects of an earlier generation, which show another snapshot. If
-// another process has taken the export meanwhile, its objects are left alone.
+// clear deletes the objects of an earlier generation, which show another snapshot. It
+// keeps the objects of a process that has taken over the export meanwhile.
 func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 	if export.Generation == 1 {
 		return nil
 	}
-	return w.store.Exclusively(ctx, export, func(ctx context.Context) error {
+	return w.store.WhileHeld(ctx, export, func(ctx context.Context) error {
 		return w.config.Bucket.DeleteUnder(ctx, export.ID.String()+"/")
 	})
 }
@@ -176,7 +176,7 @@ func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *
 	for {
 		read := export
 		err := snapshot.While(ctx, func(ctx context.Context) (err error) {
-			read, err = w.store.Await(ctx, export)
+			read, err = w.store.AwaitParts(ctx, export)
 			return err
 		})
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
 func TestExport(t *testing.T) {
@@ -41,38 +42,38 @@ func TestExport(t *testing.T) {
 	require.Equal(t, export.BytesPlanned, export.BytesRead)
 	require.WithinRange(t, *export.TransactionTime, before.Add(-time.Minute), time.Now())
 	require.WithinDuration(t, time.Now().Add(24*time.Hour), *export.ExpiresAt, time.Minute)
-	require.Equal(t, manifest{
+	require.Equal(t, manifestDocument{
 		TransactionTime: export.TransactionTime.UTC().Format("2006-01-02T15:04:05.000000Z"),
 		Request:         "https://fhir.example.org/fhir/$export",
 		OutputFormat:    "application/fhir+ndjson",
-		Output: []jobs.ManifestOutput{
+		Output: []manifest.Entry{
 			f.output(t, "Encounter", id.String()+"/Encounter.0001.ndjson.gz", 100),
 			f.output(t, "Patient", id.String()+"/Patient.0001.ndjson.gz", 200),
 		},
-		Error: []jobs.ManifestOutput{},
+		Error: []manifest.Entry{},
 	}, f.manifest(t, id))
 
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND state <> 'completed'`))
-	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
+	f.awaitNoSessions(t)
 	require.Zero(t, f.uploads(t))
 }
 
-// output is what the manifest has to say of an object, by the object itself.
-func (f *fixture) output(t *testing.T, resourceType, key string, count int64) jobs.ManifestOutput {
+// output returns the manifest's entry for an object, computed from the object.
+func (f *fixture) output(t *testing.T, resourceType, key string, count int64) manifest.Entry {
 	t.Helper()
 	stored := f.object(t, key)
 	longest := 0
 	for _, line := range unzip(t, stored) {
 		longest = max(longest, len(line))
 	}
-	return jobs.ManifestOutput{
+	return manifest.Entry{
 		Type: resourceType, URL: key, Count: count, FileSize: int64(len(stored)),
-		Extension: &jobs.FileExtension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored)), MaxLineBytes: int64(longest)},
+		Extension: &manifest.Extension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored)), MaxLineBytes: int64(longest)},
 	}
 }
 
-// requireFiles holds the objects of the export against what is recorded of
-// them, and counts the resources of each type.
+// requireFiles compares the objects of the export with their records, and the number of
+// resources of each type with want.
 func (f *fixture) requireFiles(t *testing.T, id uuid.UUID, want map[string]int64) {
 	t.Helper()
 	files, err := f.store.Files(t.Context(), id)
@@ -115,8 +116,7 @@ func TestExportInManyParts(t *testing.T) {
 	require.Subset(t, f.keys(t, id), []string{"Patient.0001.ndjson.gz", "Patient.0002.ndjson.gz", "Patient.0003.ndjson.gz"})
 }
 
-// Parts that hold nothing of what was asked for leave no file, and no trace in
-// the manifest.
+// Parts without a matching row have no file and are not in the manifest.
 func TestExportSince(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`UPDATE encounter SET ts = '2020-01-01Z'`)

@@ -69,8 +69,8 @@ func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, e
 	return &river.ErrorHandlerResult{SetCancelled: true}
 }
 
-// carriesExport reports whether an export depends on the job. River alone decides about
-// the retries of other jobs, such as cleanup.
+// carriesExport reports whether an export depends on the job. For other jobs, such as
+// cleanup, only River limits the retries.
 func carriesExport(job *rivertype.JobRow) bool {
 	return job.Kind == (jobs.ExportArgs{}).Kind() || job.Kind == (jobs.PartArgs{}).Kind()
 }
@@ -93,7 +93,7 @@ func (h *errorHandler) failExport(ctx context.Context, job *rivertype.JobRow, re
 	if err == nil {
 		err = h.store.FailAttempt(ctx, attempt, reason)
 	}
-	if err != nil && !errors.Is(err, jobs.ErrOver) {
+	if err != nil && !errors.Is(err, jobs.ErrStale) {
 		h.logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "reason", reason, "error", err)
 		return false
 	}
@@ -127,7 +127,7 @@ func publicReason(err error) string {
 		return "the export took longer than the server allows"
 	case errors.Is(err, jobs.ErrDamaged), errors.Is(err, storage.ErrNoObject):
 		return jobs.ErrDamaged.Error()
-	case errors.Is(err, jobs.ErrShown):
+	case errors.Is(err, jobs.ErrFilesShown):
 		return "the snapshot was lost after some files had been published (allowPartialManifests); start a new export"
 	case errors.Is(err, catalog.ErrNoTable):
 		return "the table does not exist"

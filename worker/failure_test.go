@@ -13,7 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// requireNoRetry fails when a job of the exports was tried more than once.
+// requireNoRetry fails if a job of an export had more than one attempt.
 func (f *fixture) requireNoRetry(t *testing.T) {
 	t.Helper()
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind IN ('sluice_export', 'sluice_part') AND attempt > 1`))
@@ -35,8 +35,8 @@ func TestTableDenied(t *testing.T) {
 	require.Contains(t, log.String(), "no SELECT privilege", "the operator sees it too")
 }
 
-// A type that had a table at the kick-off and has none when its export begins
-// is not the same as a type without resources.
+// A type whose table is dropped between the kick-off and the plan fails the export:
+// that is not the same as a type without resources.
 func TestTableGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -68,7 +68,7 @@ func TestUnusualTables(t *testing.T) {
 	f.requireNoRetry(t)
 }
 
-// Another table with the same resources in it is not theirs.
+// A backup of a table is not exported.
 func TestBackupTable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`CREATE TABLE patient_backup AS SELECT * FROM patient WHERE txid <= 50`)
@@ -77,7 +77,7 @@ func TestBackupTable(t *testing.T) {
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
 }
 
-// A row that can't be computed can't be computed the next time either.
+// An error in the data is not retried.
 func TestDataError(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`
@@ -107,11 +107,11 @@ func TestOtherEncoding(t *testing.T) {
 
 	id = f.accept(t, jobs.Request{Filters: map[string][]string{"Patient": {"name=jo"}}})
 	export := f.await(t, id, jobs.Failed)
-	require.Equal(t, "Patient: the encoding of the source database lacks characters that the search needs; strings can be searched only in UTF8", export.Failure)
+	require.Equal(t, "Patient: the encoding of the source database lacks characters that the search needs; searching strings requires UTF8", export.Failure)
 	f.requireNoRetry(t)
 }
 
-// A row that lacks what a resource needs is named by its column.
+// A failure names the column that must not be null.
 func TestNullColumn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`ALTER TABLE encounter ALTER resource DROP NOT NULL; UPDATE encounter SET resource = NULL;`)
@@ -121,7 +121,7 @@ func TestNullColumn(t *testing.T) {
 	f.requireNoRetry(t)
 }
 
-// A fault that may pass is not tried for ever.
+// A transient error is not retried without end.
 func TestLastAttempt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -153,8 +153,8 @@ func TestTooLong(t *testing.T) {
 	f.requireNothing(t, id)
 }
 
-// A defect in a job is written down with its trace for the operator, fails the
-// export, and leaves the worker running.
+// A panic in a job is logged with its stack trace and fails the export. The worker
+// continues.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -172,9 +172,9 @@ func TestPanic(t *testing.T) {
 	require.Contains(t, log.String(), "worker/export.go")
 }
 
-// A failure that cannot be written down at once is not forgotten: the client
-// would poll for ever.
-func TestFailureWrittenDownLater(t *testing.T) {
+// A failure that cannot be recorded at once is recorded later. Otherwise the client
+// would poll without end.
+func TestFailureRecordedLater(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	f.exec(t, `REVOKE SELECT ON encounter FROM `+f.role)
@@ -187,8 +187,8 @@ func TestFailureWrittenDownLater(t *testing.T) {
 	f.requireNothing(t, id)
 }
 
-// A failure of an attempt whose part was taken over says nothing of the attempt
-// that now reads the part.
+// The failure of an attempt whose part was taken over does not affect the attempt that
+// now reads the part.
 func TestStaleFailure(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -199,8 +199,8 @@ func TestStaleFailure(t *testing.T) {
 	f.start(t, options{})
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 1)
-	// As others would leave it that took the part and died an hour ago.
-	// Not in one transaction: parts that end lock these rows in the other order.
+	// As another process leaves it that took the part and died an hour ago. Not in one
+	// transaction: parts that end lock these rows in the other order.
 	f.exec(t, `UPDATE sluice.river_job SET attempted_at = attempted_at - interval '1 hour' WHERE kind = 'sluice_part' AND state = 'running'`)
 	f.exec(t, `UPDATE sluice.part SET attempt = attempt + 1, lease_until = now() - interval '1 hour' WHERE state = 'running'`)
 	open()

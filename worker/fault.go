@@ -79,7 +79,7 @@ var errLeaseExpired = errors.New("the lease could not be renewed")
 
 // permanentErrors occur at every attempt.
 var permanentErrors = []error{
-	errJobTimeout, jobs.ErrDamaged, jobs.ErrShown, catalog.ErrNoTable, catalog.ErrNoAddresses, storage.ErrTooLarge,
+	errJobTimeout, jobs.ErrDamaged, jobs.ErrFilesShown, catalog.ErrNoTable, catalog.ErrNoAddresses, storage.ErrTooLarge,
 }
 
 // classify classifies an error of a job.
@@ -95,7 +95,7 @@ func classify(err error) fault {
 	if f, ok := classifyStore(err); ok {
 		return f
 	}
-	if errors.Is(err, jobs.ErrMoved) {
+	if errors.Is(err, jobs.ErrLocationMoved) {
 		return fault{kind: unhealthy, reason: reasonElsewhere}
 	}
 	if errors.Is(err, errLeaseExpired) {

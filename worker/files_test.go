@@ -14,10 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// keys lists the objects of the export, by their names below its id.
+// keys returns the names of the export's objects, below its id.
 func (f *fixture) keys(t *testing.T, id uuid.UUID) []string {
 	t.Helper()
 	core, bucket, prefix := storagetest.Direct(t, f.bucketURL)
@@ -55,7 +56,7 @@ func (f *fixture) uploads(t *testing.T) int {
 	}))
 }
 
-// lines returns what the export's files of the type hold together, sorted.
+// lines returns the lines of all of the export's files of the type, sorted.
 func (f *fixture) lines(t *testing.T, id uuid.UUID, resourceType string) []string {
 	t.Helper()
 	files, err := f.store.Files(t.Context(), id)
@@ -81,40 +82,38 @@ func unzip(t *testing.T, content []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// manifest is what the specification says a client finds.
-type manifest struct {
-	TransactionTime     string                `json:"transactionTime"`
-	Request             string                `json:"request"`
-	RequiresAccessToken bool                  `json:"requiresAccessToken"`
-	OutputFormat        string                `json:"outputFormat"`
-	Output              []jobs.ManifestOutput `json:"output"`
-	Deleted             []jobs.ManifestOutput `json:"deleted"`
-	Error               []jobs.ManifestOutput `json:"error"`
+// manifestDocument is a manifest as the specification describes it.
+type manifestDocument struct {
+	TransactionTime     string           `json:"transactionTime"`
+	Request             string           `json:"request"`
+	RequiresAccessToken bool             `json:"requiresAccessToken"`
+	OutputFormat        string           `json:"outputFormat"`
+	Output              []manifest.Entry `json:"output"`
+	Deleted             []manifest.Entry `json:"deleted"`
+	Error               []manifest.Entry `json:"error"`
 }
 
 // manifest reads the bucket's copy of the manifest.
-func (f *fixture) manifest(t *testing.T, id uuid.UUID) (m manifest) {
+func (f *fixture) manifest(t *testing.T, id uuid.UUID) (m manifestDocument) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal(f.object(t, id.String()+"/manifest.json"), &m))
 	return m
 }
 
-// requireNothing fails unless nothing of the export is left once it was cleaned
-// up after: no object, no unfinished upload, no session in the source.
+// requireNothing waits for the cleanup of the export and fails unless it leaves nothing
+// behind: no object, no unfinished upload, no session in the source.
 func (f *fixture) requireNothing(t *testing.T, id uuid.UUID) {
 	t.Helper()
 	f.eventually(t, "it is cleaned up", func() bool {
 		return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE args->>'export_id' = $1
 			AND kind = 'sluice_cleanup' AND state = 'completed'`, id.String()) == 1
 	})
-	f.eventually(t, "no session is left", func() bool {
-		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0
-	})
+	f.awaitNoSessions(t)
 	require.Empty(t, f.keys(t, id))
 	require.Zero(t, f.uploads(t))
 }
 
-// What a killed process had begun to upload does not outlast its export.
+// An unfinished upload of a killed process is deleted when its export completes.
 func TestUploadOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
@@ -27,8 +28,8 @@ import (
 
 const client = "bulk-client"
 
-// fixture is a database with FHIR tables and Sluice's own, and a place in a
-// bucket. The worker reads the tables by a role that may do nothing else.
+// fixture is a database with FHIR tables and Sluice's own, and a prefix in a bucket.
+// The worker reads the tables with a role that has no other privileges.
 type fixture struct {
 	url       string
 	sourceURL string
@@ -39,13 +40,13 @@ type fixture struct {
 	bucket    *storage.Bucket
 }
 
-// newFixture makes the FHIR tables by the setup's SQL.
+// newFixture creates a fixture whose FHIR tables setup creates.
 func newFixture(t *testing.T, setup string) *fixture {
 	t.Helper()
 	return newFixtureOn(t, sourcetest.Database(t), setup)
 }
 
-// newFixtureOn is newFixture in a database of the caller.
+// newFixtureOn is newFixture in an existing database.
 func newFixtureOn(t *testing.T, databaseURL, setup string) *fixture {
 	t.Helper()
 	f := &fixture{url: databaseURL, bucketURL: storagetest.Bucket(t)}
@@ -61,8 +62,8 @@ func newFixtureOn(t *testing.T, databaseURL, setup string) *fixture {
 	return f
 }
 
-// newRole makes the role that reads the tables there are. Roles belong to the
-// server, so it goes with the test.
+// newRole creates the role that reads the existing tables. Roles belong to the server,
+// so it is dropped after the test.
 func (f *fixture) newRole(t *testing.T) {
 	t.Helper()
 	f.role = "sluice_test_" + strings.ToLower(rand.Text())
@@ -79,7 +80,7 @@ func (f *fixture) newRole(t *testing.T) {
 	f.sourceURL = u.String()
 }
 
-// openPool opens connections to the database, 0 for pgx's default number.
+// openPool opens a pool of conns connections, or of pgx's default number if that is 0.
 func openPool(t *testing.T, databaseURL string, conns int32) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(databaseURL)
@@ -105,8 +106,8 @@ func (f *fixture) exec(t *testing.T, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
-// options are what a test varies in a worker. The zero value is a worker that
-// reads the fixture's tables into its bucket.
+// options configure a worker. The zero value is a worker that reads the fixture's
+// tables into its bucket.
 type options struct {
 	sourceURL, bucketURL string
 	stateURL             string
@@ -139,7 +140,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	w, err := worker.New(worker.Config{
 		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
 		Check:        opts.check,
-		Clock:        jobs.NewClock(pool),
+		Clock:        stateclock.New(pool),
 		Database:     pool,
 		Exports:      16,
 		History:      30 * 24 * time.Hour,
@@ -166,7 +167,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	return r
 }
 
-// running is a worker at work. interrupt tells it to stop.
+// running is a running worker. interrupt makes it stop.
 type running struct {
 	worker    *worker.Worker
 	interrupt func()
@@ -174,7 +175,7 @@ type running struct {
 	err       error
 }
 
-// stop returns when the worker has stopped.
+// stop stops the worker and waits for its end.
 func (r *running) stop(t *testing.T) {
 	t.Helper()
 	r.interrupt()
@@ -182,8 +183,7 @@ func (r *running) stop(t *testing.T) {
 	require.NoError(t, r.err)
 }
 
-// accept kicks off an export of the types, which are all known ones if there
-// are none.
+// accept kicks off an export, by default of all types that the tests know.
 func (f *fixture) accept(t *testing.T, request jobs.Request) uuid.UUID {
 	t.Helper()
 	if request.Types == nil {
@@ -194,8 +194,8 @@ func (f *fixture) accept(t *testing.T, request jobs.Request) uuid.UUID {
 	return id
 }
 
-// await waits until the export is in the state and the jobs that carried it have
-// ended, and returns it. Another end fails the test at once.
+// await waits until the export is in the state and its jobs have ended, and returns it.
+// Another final state fails the test at once.
 func (f *fixture) await(t *testing.T, id uuid.UUID, state jobs.State) jobs.Export {
 	t.Helper()
 	var export jobs.Export
@@ -216,17 +216,28 @@ func (f *fixture) await(t *testing.T, id uuid.UUID, state jobs.State) jobs.Expor
 	return export
 }
 
-// count returns what a query of one number gives.
+// count returns the result of a query for one number.
 func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
 	t.Helper()
 	require.NoError(t, f.db.QueryRow(t.Context(), sql, args...).Scan(&n))
 	return n
 }
 
-// patience is how long an event may take that is sure to come.
+// patience is how long a test waits for an event that is certain to come.
 const patience = 2 * time.Minute
 
-// eventually waits for what tells nobody when it happens.
+// receive returns the next value of the channel.
+func receive[T any](t *testing.T, from <-chan T) (received T) {
+	t.Helper()
+	select {
+	case received = <-from:
+	case <-time.After(patience):
+		require.Fail(t, "not received in time")
+	}
+	return received
+}
+
+// eventually polls until something has happened.
 func (f *fixture) eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)

@@ -61,5 +61,5 @@ func (g *gate) giveBack(ctx context.Context, job *rivertype.JobRow, reason error
 
 // isForOthers reports whether the error means that another process must run the job.
 func isForOthers(err error) bool {
-	return errors.Is(err, jobs.ErrMoved) || errors.Is(err, jobs.ErrNewer)
+	return errors.Is(err, jobs.ErrLocationMoved) || errors.Is(err, jobs.ErrNewer)
 }

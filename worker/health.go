@@ -156,7 +156,7 @@ func (h *health) strand(ctx context.Context) {
 	if reason == "" {
 		reason = reasonNoWorker
 	}
-	stranded, strandErr := h.store.Strand(ctx, reason)
+	stranded, strandErr := h.store.MarkStranded(ctx, reason)
 	if strandErr != nil && ctx.Err() == nil {
 		h.logger.WarnContext(ctx, "could not check for exports without a worker", "error", strandErr)
 	}
@@ -172,7 +172,7 @@ func (w *Worker) Ready(ctx context.Context) error {
 	if _, err := w.health.state(); err != nil {
 		return fmt.Errorf("%w: %w", errUnhealthy, err)
 	}
-	waits, err := w.store.WaitsFor(ctx, reasonStoreFull)
+	waits, err := w.store.HasWaiting(ctx, reasonStoreFull)
 	if err == nil && waits {
 		err = fmt.Errorf("exports wait: %w", storage.ErrFull)
 	}

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// plainPatients and cutPatients make a table without history; the one of two
-	// partitions.
+	// plainPatients and cutPatients create a table without a history, the latter with
+	// two partitions.
 	plainPatients = `CREATE TABLE patient (id text, txid bigint, ts timestamptz, cts timestamptz, resource jsonb);`
 	cutPatients   = `CREATE TABLE patient (id text, txid bigint, ts timestamptz, cts timestamptz, resource jsonb) PARTITION BY HASH (id);
 		CREATE TABLE patient_0 PARTITION OF patient FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 		CREATE TABLE patient_1 PARTITION OF patient FOR VALUES WITH (MODULUS 2, REMAINDER 1);`
 
-	// changing fills it with 100,000 rows that changed one a second.
+	// changing fills it with 100,000 rows, one changed in each second.
 	changing = `INSERT INTO patient (id, txid, ts, cts, resource)
 		SELECT 'pt-' || n, n, '2024-01-01Z'::timestamptz + n * interval '1 second', '2020-01-01Z',
 			jsonb_build_object('implicitRules', repeat(md5(n::text), 3)) FROM generate_series(1, 100000) AS n;
@@ -26,13 +26,13 @@ const (
 	indexed = `CREATE INDEX ON patient (ts);`
 )
 
-// reads are what PostgreSQL counts of the table's relations.
+// reads are PostgreSQL's statistics of the table's relations.
 type reads struct{ sequential, byIndex int }
 
 const readsSQL = `SELECT coalesce(sum(seq_scan), 0), coalesce(sum(idx_tup_fetch), 0) FROM pg_stat_user_tables WHERE relname LIKE 'patient%'`
 
-// reads ends the readers, which makes them count what they have read, and returns
-// the counts.
+// reads terminates the readers, which flushes their statistics, and returns the
+// statistics.
 func (f *fixture) reads(t *testing.T) (r reads) {
 	t.Helper()
 	const readers = `FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sluice (sluice reader)'`
@@ -42,8 +42,8 @@ func (f *fixture) reads(t *testing.T) (r reads) {
 	return r
 }
 
-// countSetup ends the sessions that have made the tables: only then, or a second
-// later, do they count what they have read for the indexes.
+// countSetup ends the sessions that created the tables: the statistics of creating the
+// indexes are flushed then, or a second later.
 func (f *fixture) countSetup(t *testing.T) {
 	t.Helper()
 	f.db.Reset()
@@ -52,8 +52,8 @@ func (f *fixture) countSetup(t *testing.T) {
 	})
 }
 
-// An export of what changed lately looks that up where there is an index, and
-// reads the table by shares where there is none.
+// An export of recent changes uses an index if there is one, and otherwise reads page
+// ranges of the table.
 func TestSinceByIndex(t *testing.T) {
 	t.Parallel()
 	const lately = 1000
@@ -88,15 +88,15 @@ func TestSinceByIndex(t *testing.T) {
 				return
 			}
 			require.Equal(t, test.parts, export.PartsTotal)
-			require.Equal(t, before.sequential, got.sequential, "nobody has read the whole table")
+			require.Equal(t, before.sequential, got.sequential, "the table was not read whole")
 			require.GreaterOrEqual(t, got.byIndex-before.byIndex, lately)
 			require.InDelta(t, size*lately/100_000, export.BytesPlanned, float64(size)/100, "progress is of what is to be read")
 		})
 	}
 }
 
-// wideClaims are of patients, and too large for PostgreSQL to know what is in
-// them; there are indexes over them.
+// wideClaims are claims of patients that are too large for PostgreSQL to have
+// statistics of their content, with indexes.
 const wideClaims = `CREATE TABLE claim (id text, txid bigint, ts timestamptz, cts timestamptz, resource jsonb);
 	INSERT INTO claim (id, txid, ts, cts, resource)
 	SELECT 'c-' || n, n, '2024-01-01Z', '2024-01-01Z', jsonb_build_object(
@@ -106,8 +106,8 @@ const wideClaims = `CREATE TABLE claim (id text, txid bigint, ts timestamptz, ct
 	CREATE INDEX ON claim (id) WHERE resource::text LIKE '%\_history%';
 	ANALYZE claim;`
 
-// The resources of all patients are nearly all there are: they are read by
-// shares, though an index would find them. Those of one are looked up.
+// The resources of all patients are nearly all rows: page ranges are read, although an
+// index could find them. Those of one patient are looked up.
 func TestPatientsByShares(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, plainPatients+wideClaims)
@@ -124,8 +124,8 @@ func TestPatientsByShares(t *testing.T) {
 	f.requireFiles(t, id, map[string]int64{"Claim": 50})
 }
 
-// The members of a small group are found once, and what is theirs by an index; a
-// table without any of it is not read. Those of a large one are a set.
+// The members of a small Group are found once and their resources looked up by an
+// index. A table without any is not read. The members of a large Group are a set.
 func TestGroupByIndex(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, plainPatients+wideClaims+`

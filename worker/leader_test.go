@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -40,7 +39,7 @@ func (f *fixture) otherProgram(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, other.Start(t.Context()))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		require.NoError(t, other.StopAndCancel(ctx))
 	})
@@ -50,7 +49,7 @@ func (f *fixture) otherProgram(t *testing.T) {
 }
 
 // Another program that uses River in the same database, even with queues of the same
-// names, keeps Sluice neither from exporting nor from removing files.
+// names, does not keep Sluice from exporting or from deleting files.
 func TestOtherRiverProgram(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -66,7 +65,7 @@ func TestOtherRiverProgram(t *testing.T) {
 	f.otherProgram(t)
 	f.start(t, options{})
 	f.eventually(t, "the old one has expired", func() bool {
-		export, err := f.store.GetFor(t.Context(), old, client)
+		export, err := f.store.GetForClient(t.Context(), old, client)
 		require.NoError(t, err)
 		return export.State == jobs.Expired
 	})

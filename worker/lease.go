@@ -11,7 +11,7 @@ import (
 )
 
 // withLease runs work under a lease, which it renews at every tick. If the lease is
-// lost, the context of work is cancelled and the error is jobs.ErrOver. Other errors of
+// lost, the context of work is cancelled and the error is jobs.ErrStale. Other errors of
 // a renewal are retried at the next tick, until the lease may have expired; then the
 // error is errLeaseExpired.
 func withLease(ctx context.Context, every time.Duration, logger *slog.Logger, renew, work func(context.Context) error) error {
@@ -34,8 +34,8 @@ func withLease(ctx context.Context, every time.Duration, logger *slog.Logger, re
 			switch err := renew(ctx); {
 			case err == nil:
 				renewed = start
-			case errors.Is(err, jobs.ErrOver):
-				cancel(jobs.ErrOver)
+			case errors.Is(err, jobs.ErrStale):
+				cancel(jobs.ErrStale)
 			case time.Since(renewed) > jobs.LeaseTime:
 				cancel(errLeaseExpired)
 			case ctx.Err() == nil:

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// commitDelay delays the answer to the COMMIT of the first transaction that runs a
+// commitDelay delays the response to the COMMIT of the first transaction that runs a
 // statement.
 type commitDelay struct {
 	statement string        // a part of its text
@@ -25,7 +25,7 @@ type commitDelay struct {
 	aborted   bool          // the client has stopped waiting; valid once ended is closed
 }
 
-// pool opens connections to the database, the answers of which can be delayed.
+// pool opens connections to the database whose responses can be delayed.
 func (d *commitDelay) pool(t *testing.T, databaseURL string) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(databaseURL)
@@ -76,7 +76,7 @@ func (c *delayedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// SetDeadline is what pgx calls when the context of a statement ends.
+// SetDeadline implements net.Conn. pgx calls it when the context of a statement ends.
 func (c *delayedConn) SetDeadline(deadline time.Time) error {
 	err := c.Conn.SetDeadline(deadline)
 	if !deadline.IsZero() && c.commits.Load() {
@@ -89,13 +89,13 @@ func (c *delayedConn) SetDeadline(deadline time.Time) error {
 }
 
 // TestCommitOutlastsRenewal: when a transaction that ends a part or an export has
-// committed, but its answer is still on the way, there is no lease left to renew, and
-// that must not be taken for a lost one.
+// committed but its response is delayed, there is no lease left to renew, and that must
+// not be mistaken for a lost lease.
 func TestCommitOutlastsRenewal(t *testing.T) {
 	t.Parallel()
 	for name, delay := range map[string]*commitDelay{
 		"Part":   {statement: "SET state = 'done', bytes_read", patience: 3 * time.Second},
-		"Export": {statement: "SET state = 'completed', finished_at", patience: 2 * jobs.RenewEvery},
+		"Export": {statement: "SET state = 'completed', finished_at", patience: 2 * jobs.RenewInterval},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// wards are patients of whom some have observations, some are members of a
-// group, and one observation that is of nobody.
+// wards are patients, some of them with observations, some members of a Group, and an
+// observation of no patient.
 var wards = table("patient") + table("observation") + table("practitioner") + `
 CREATE TABLE "group" (LIKE patient INCLUDING ALL);
 INSERT INTO patient (id, txid, resource) SELECT 'pt-' || n, n, '{"active": true}' FROM generate_series(1, 6) AS n;
@@ -38,7 +38,7 @@ INSERT INTO "group" (id, txid, resource) VALUES
 		{"entity": {"resourceType": "Patient", "id": "pt-4"}, "period": {"start": "2020-01-01"}},
 		{"entity": {"resourceType": "Group", "id": "ward"}}]}');`
 
-// ids returns the ids of what was exported of a type, sorted.
+// ids returns the ids of the exported resources of a type, sorted.
 func (f *fixture) ids(t *testing.T, id uuid.UUID, resourceType string) []string {
 	t.Helper()
 	ids := []string{}
@@ -108,8 +108,8 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// Whose a deleted resource was is told by its versions, if the history has them.
-// Where all patients are asked for, it does not matter.
+// The versions in the history show to which patient a deleted resource belonged. If all
+// patients are selected, that does not matter.
 func TestDeletionsByLevel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+table("provenance")+`
@@ -154,7 +154,7 @@ func TestDeletionsByLevel(t *testing.T) {
 	}
 }
 
-// A role that may read only what is exported, and the group, is enough.
+// The privilege to read the exported tables and that of Group suffices.
 func TestFewRights(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, trails)
@@ -171,8 +171,8 @@ func TestFewRights(t *testing.T) {
 	}
 }
 
-// A history of which the role may not read the versions does not tell whose a
-// deleted resource was.
+// A history whose versions the role must not read does not show to which patient a
+// deleted resource belonged.
 func TestDeletionsWithoutVersions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards+`INSERT INTO observation_history (id, txid, ts, resource) VALUES ('gone', 400, now(), '{}')`)
@@ -191,10 +191,10 @@ func TestDeletionsWithoutVersions(t *testing.T) {
 	id = f.accept(t, request)
 	f.await(t, id, jobs.Completed)
 	require.Contains(t, f.manifestKeys(t, id), "deleted")
-	require.Empty(t, f.deleted(t, id), "it was of nobody")
+	require.Empty(t, f.deleted(t, id), "it belonged to no patient")
 }
 
-// A resource changed at the bound or later is left out.
+// A resource that was changed at the bound or later is not exported.
 func TestUntil(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, table("patient")+`
@@ -206,7 +206,7 @@ func TestUntil(t *testing.T) {
 	require.Equal(t, []string{"before"}, f.ids(t, id, "Patient"))
 }
 
-// What the kick-off was carried on without is told in a file.
+// The warnings of the kick-off are exported as a file.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -238,7 +238,7 @@ func sum256(content []byte) []byte {
 	return sum[:]
 }
 
-// Elements that are not asked for are left out, by type or for all.
+// Elements that are not requested are omitted, by type or for all.
 func TestElements(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, wards)

@@ -5,8 +5,7 @@ import (
 	"sync"
 )
 
-// logBuffer keeps what was logged. River logs a little even after it has
-// stopped.
+// logBuffer collects log output. River logs a little even after it has stopped.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

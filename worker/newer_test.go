@@ -10,8 +10,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// A worker gives back what asks for a newer one, and the work waits without being
-// counted as tried.
+// A worker gives back work that requires a newer version, which then waits without a
+// counted attempt.
 func TestNewerWork(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]struct{ newer, known string }{
@@ -20,7 +20,7 @@ func TestNewerWork(t *testing.T) {
 		"part job":       {futureParts(`NEW.args = NEW.args || '{"requires": 1000}'`, "sluice.river_job", `NEW.kind = 'sluice_part'`), pastParts("sluice.river_job", `UPDATE sluice.river_job SET args = args - 'requires'`)},
 		"plan":           {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'resources'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
 		"deletions plan": {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'deletions'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
-		"blocks plan":    {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'blocks'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
+		"blocks plan":    {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'patient_blocks'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,7 +40,7 @@ func TestNewerWork(t *testing.T) {
 	}
 }
 
-// Work that asks for a newer worker does not wait for one for ever.
+// Work that requires a newer version does not wait beyond the maximum age.
 func TestNewerWorkBeyondMaxAge(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -62,7 +62,7 @@ func (f *fixture) awaitGivenBack(t *testing.T, id uuid.UUID) {
 	require.Contains(t, []jobs.State{jobs.Accepted, jobs.Running}, export.State, export.Failure)
 }
 
-// futureParts changes each new row of a table as a newer process would.
+// futureParts changes each new row of a table as a newer process would write it.
 func futureParts(change, table, when string) string {
 	return `CREATE FUNCTION future() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ` + change + `; RETURN NEW; END $$;
 		CREATE TRIGGER future BEFORE INSERT ON ` + table + ` FOR EACH ROW WHEN (` + when + `) EXECUTE FUNCTION future()`

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// offloadedPatients have four photos, three of which Aidbox keeps elsewhere.
+// offloadedPatients have four photos, three of which Aidbox stores elsewhere.
 const offloadedPatients = `
 	UPDATE patient SET resource = resource || replace('{"photo": [
 		{"contentType": "image/png", "_data": {"extension": [{"url": "URL", "extension": [{"url": "hash", "valueString": "q83v"}, {"url": "location", "valueString": "s3://bucket/a"}]}]}},
@@ -18,8 +18,8 @@ const offloadedPatients = `
 	UPDATE patient SET resource = resource || replace('{"photo": [{"data": "q83v", "_data": {"extension": [{"url": "http://example.org", "valueString": "x"}]}},
 		{"_data": {"extension": [{"url": "URL"}]}}]}', 'URL', 'http://health-samurai.io/fhir/core/data-offloaded-to-external-storage')::jsonb WHERE id = 'pt-2';`
 
-// Values that Aidbox keeps outside of the database are exported as the pointers that
-// are stored, and reported with their number, in both formats and organised output.
+// Values that Aidbox stores outside of the database are exported as the stored
+// pointers, and their number is reported, in both formats and by patient.
 func TestOffloaded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+offloadedPatients)

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// TestOmissions: what an export lacks because a table cannot be read that it does not
-// export is in error.
+// TestOmissions: the manifest's error says what an export lacks because an optional
+// table cannot be read.
 func TestOmissions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, table("patient")+table("observation")+table("provenance")+table("attribute")+`
@@ -34,8 +34,8 @@ func TestOmissions(t *testing.T) {
 	require.Empty(t, f.warnings(t, id))
 }
 
-// TestNothingToExport: an export of a database without a table of its types does not
-// look like one that found no resources.
+// TestNothingToExport: an export fails if none of its types has a table, so that it
+// does not look like one without resources.
 func TestNothingToExport(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, ``)
@@ -45,7 +45,7 @@ func TestNothingToExport(t *testing.T) {
 }
 
 // TestRowsOfOtherTypes: rows that name another type than their table are exported as
-// the table's, and reported.
+// the table's type, and reported.
 func TestRowsOfOtherTypes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`

@@ -30,7 +30,7 @@ func Orphans(ctx context.Context, bucket *storage.Bucket, store *jobs.Store, bef
 	for i, folder := range folders {
 		ids[i], _ = exportFolder(folder.Name)
 	}
-	known, err := store.Known(ctx, ids)
+	known, err := store.FilterExisting(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

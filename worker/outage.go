@@ -63,12 +63,12 @@ func (m *outageMiddleware) wait(ctx context.Context, job *rivertype.JobRow, reas
 	if err != nil {
 		return errors.Join(err, cause)
 	}
-	// An unhealthy process has begun to stop.
+	// The context of a job in an unhealthy process ends soon.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnoseTimeout)
 	defer cancel()
-	waited, begins, err := m.store.Wait(ctx, attempt, reason)
+	waited, begins, err := m.store.RecordWait(ctx, attempt, reason)
 	switch {
-	case errors.Is(err, jobs.ErrOver):
+	case errors.Is(err, jobs.ErrStale):
 		return nil // another attempt has the job, or the export has ended
 	case err != nil: // the state database is unreachable, too
 		return river.JobSnooze(backoff(0))
@@ -78,7 +78,7 @@ func (m *outageMiddleware) wait(ctx context.Context, job *rivertype.JobRow, reas
 	}
 	if waited > m.limit {
 		err := failWaiting(ctx, m.store, m.logger, attempt.ExportID, reason, m.limit, waited)
-		if err == nil || errors.Is(err, jobs.ErrOver) {
+		if err == nil || errors.Is(err, jobs.ErrStale) {
 			return nil
 		}
 	}
@@ -120,7 +120,7 @@ func failWaiting(ctx context.Context, store *jobs.Store, logger *slog.Logger, id
 // limit or are too old.
 func failIdle(ctx context.Context, cfg Config, metric *metrics, store *jobs.Store) error {
 	// A process that runs an export fails it itself when it becomes too old.
-	idle, waiting, err := store.Idle(ctx, cfg.MaxAge+jobs.LeaseTime)
+	idle, waiting, err := store.IdleExports(ctx, cfg.MaxAge+jobs.LeaseTime)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func failIdle(ctx context.Context, cfg Config, metric *metrics, store *jobs.Stor
 		case export.Waited > cfg.OutageLimit:
 			err = failWaiting(ctx, store, cfg.Logger, export.ID, export.Reason, cfg.OutageLimit, export.Waited)
 		}
-		if err != nil && !errors.Is(err, jobs.ErrOver) {
+		if err != nil && !errors.Is(err, jobs.ErrStale) {
 			return err
 		}
 	}

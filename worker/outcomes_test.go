@@ -11,15 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
-// badEncounters are stored as nobody should store them: a choice with two types
-// in some place, a reference with only an id in another.
+// badEncounters are stored in an invalid form: some with a choice of two types, some
+// with a reference that has only an id.
 const badEncounters = `INSERT INTO encounter (id, txid, resource)
 	SELECT 'bad-' || n, 2000 + n, '{"subject": {"id": "pt-1"}, "status": "planned"}'
 	FROM generate_series(1, %d) AS n;`
 
-// outcome is what a bulk client reads of an OperationOutcome.
+// outcome is an OperationOutcome as a bulk client reads it.
 type outcome struct {
 	ResourceType string
 	Issue        []struct {
@@ -43,7 +44,7 @@ func (f *fixture) outcomes(t *testing.T, files []jobs.File) (outcomes []outcome)
 	return outcomes
 }
 
-// What can't be converted is exported as it is stored, and told.
+// What cannot be converted is exported as it is stored, and reported.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+fmt.Sprintf(badEncounters, 2))
@@ -61,15 +62,15 @@ func TestOutcomes(t *testing.T) {
 	require.Equal(t, "OperationOutcome", outcomes[0].ResourceType)
 	issue := outcomes[0].Issue[0]
 	require.Equal(t, "warning", issue.Severity)
-	require.Contains(t, issue.Diagnostics, "Encounter/bad-1: Encounter.subject: a reference with only an id")
+	require.Contains(t, issue.Diagnostics, "Encounter/bad-1: Encounter.subject: a reference with an id only")
 	require.Equal(t, []string{"Encounter.subject"}, issue.Expression)
 
-	require.Equal(t, []jobs.ManifestOutput{
+	require.Equal(t, []manifest.Entry{
 		f.output(t, "OperationOutcome", id.String()+"/error/Encounter.errors.0001.ndjson.gz", 2),
 	}, f.manifest(t, id).Error)
 }
 
-// A defect that is everywhere does not make a second export of the first.
+// The outcomes of a defect in all resources are limited.
 func TestOutcomesAreBounded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+fmt.Sprintf(badEncounters, 1200))
@@ -84,7 +85,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	require.Contains(t, outcomes[1000].Issue[0].Diagnostics, "200 more issues")
 }
 
-// First-class extensions become extensions where the database describes them.
+// First-class extensions become extensions if the database describes them.
 func TestAttributes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+table("attribute")+`
@@ -103,7 +104,7 @@ func TestAttributes(t *testing.T) {
 	require.Contains(t, line, `"citizenship":"ru"`)
 }
 
-// A row that is not a resource is in no FHIR file, counted nowhere, and reported.
+// A row that is not a resource is not in a FHIR file, is not counted, and is reported.
 func TestNotResources(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`INSERT INTO patient (id, txid, resource) VALUES ('number', 9001, '17'), ('array', 9002, '[1, 2]'), ('null', 9003, 'null')`)
@@ -130,7 +131,8 @@ func TestNotResources(t *testing.T) {
 	require.EqualValues(t, 200, f.manifest(t, id).Output[0].Count)
 }
 
-// A client that saves all files of a manifest to one directory keeps them all.
+// The files of a manifest have distinct base names, so that a client can save them to
+// one directory.
 func TestBaseNamesAreDistinct(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+fmt.Sprintf(badEncounters, 2)+`

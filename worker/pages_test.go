@@ -8,7 +8,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// A client that wants files early gets them on pages that stay as they are.
+// With allowPartialManifests, a client gets files early, on pages that do not change.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -55,8 +55,8 @@ func TestPages(t *testing.T) {
 	require.Empty(t, keys)
 }
 
-// Files that a client has seen are not taken back: an export that would have to
-// be begun anew fails.
+// Files that a client has seen are not withdrawn: an export that would have to restart
+// fails.
 func TestShownFilesStay(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

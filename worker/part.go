@@ -44,13 +44,13 @@ type partWorker struct {
 	store  *jobs.Store
 }
 
-// Timeout is that of the export: a part can be as large as a table that cannot be
-// divided.
+// Timeout is the maximum age of an export: a part can be as large as a table that
+// cannot be divided.
 func (w *partWorker) Timeout(*river.Job[jobs.PartArgs]) time.Duration { return w.config.MaxAge }
 
 // Work runs the part. It is not an error if its export no longer needs it.
 func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) error {
-	part, err := w.store.Hold(ctx, job.Args)
+	part, err := w.store.TakePart(ctx, job.Args)
 	var wrote bool
 	if err == nil {
 		wrote, err = w.run(ctx, job, part)
@@ -61,7 +61,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 			endWait(ctx, w.store, w.config.Logger, job.Args.ExportID, wrote)
 		}
 		return nil
-	case errors.Is(err, jobs.ErrOver):
+	case errors.Is(err, jobs.ErrStale):
 		w.config.Logger.InfoContext(ctx, "part dropped", "part", part.ObjectKey, "error", err)
 		return nil
 	case isForOthers(err):
@@ -79,7 +79,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone error) error {
 	if part.Attempt()%maxSnapshotWaits == 0 {
 		w.config.Logger.WarnContext(ctx, "export reassigned: snapshot not reachable", "part", part.ObjectKey, "attempt", part.Attempt(), "error", gone)
-		if err := w.store.Reassign(ctx, part); err != nil && !errors.Is(err, jobs.ErrOver) {
+		if err := w.store.Reassign(ctx, part); err != nil && !errors.Is(err, jobs.ErrStale) {
 			return err
 		}
 	}
@@ -102,7 +102,7 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 		return err
 	})
 	if err == nil {
-		err = w.store.Done(ctx, job, part, files.Files, files.Publish)
+		err = w.store.CompletePart(ctx, job, part, files.Files, files.Publish)
 	}
 	if err != nil {
 		return false, errors.Join(err, files.Discard(ctx))

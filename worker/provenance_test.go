@@ -40,7 +40,7 @@ FROM (VALUES
 INSERT INTO provenance (id, txid, ts, resource) VALUES ('version', 600, '2024-01-01Z',
 	'{"recorded": "2023-06-01T00:00:00Z", "target": [{"uri": "Observation/ob-4/_history/7"}, {"uri": "https://example.org/Observation/ob-1/_history/7"}]}');`
 
-// largeGroup is the ward with more members than an export keeps.
+// largeGroup is the ward with more members than an export stores.
 const largeGroup = `INSERT INTO "group" (id, txid, resource) SELECT 'large', 302, jsonb_build_object('member',
 	jsonb_agg(jsonb_build_object('entity', jsonb_build_object('resourceType', 'Patient', 'id', 'nobody-' || n)))
 	|| '[{"entity": {"resourceType": "Group", "id": "ward"}}]') FROM generate_series(1, 1500) AS n`
@@ -84,7 +84,7 @@ func TestProvenance(t *testing.T) {
 		{"Hundreds", jobs.Request{Level: patient, Patients: hundreds, Types: only("Patient")}, and("condition", "patient")},
 		{"OnePatientRelevant", jobs.Request{Level: patient, Patients: []string{"pt-4", "pt-2"}, Associated: relevant}, []string{"both", "inner", "version"}},
 		{"HundredsLatest", jobs.Request{Level: patient, Patients: hundreds, Associated: latest}, []string{"ob-1-young", "patient"}},
-		// Those of what has changed, whenever they were written themselves.
+		// Those of changed resources, whenever the Provenance itself was changed.
 		{"Since", jobs.Request{ChangedAfter: since, Types: only("Observation"), Associated: relevant}, []string{"both"}},
 		{"Until", jobs.Request{ChangedBefore: since, Types: only("Observation"), Associated: latest}, []string{"nobody", "ob-1-young", "version"}},
 		{"SinceWithout", jobs.Request{Level: patient, ChangedAfter: since}, []string{}},

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy stands between a worker and a server, and breaks.
+// proxy is a TCP proxy between a worker and a server that can fail.
 type proxy struct {
-	// url is the server's, with the proxy's address.
+	// url is the URL of the server with the address of the proxy.
 	url string
 
 	server   string
@@ -52,13 +52,13 @@ func newProxy(t *testing.T, serverURL string) *proxy {
 	return p
 }
 
-// serve lets connections through again.
+// serve accepts connections again.
 func (p *proxy) serve() { p.set(serving) }
 
-// refuse breaks all connections, and those to come.
+// refuse closes all connections and new ones.
 func (p *proxy) refuse() { p.set(refusing) }
 
-// hush breaks all connections, and leaves those to come without an answer.
+// hush closes all connections and does not respond on new ones.
 func (p *proxy) hush() { p.set(silent) }
 
 func (p *proxy) set(mode proxyMode) {
@@ -88,7 +88,7 @@ func (p *proxy) accept() {
 	}
 }
 
-// admit notes the connection, to be broken when the mode changes.
+// admit records the connection, to be closed when the mode changes.
 func (p *proxy) admit(conn net.Conn) proxyMode {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,7 +96,7 @@ func (p *proxy) admit(conn net.Conn) proxyMode {
 	return p.mode
 }
 
-// pass carries bytes both ways until either side closes.
+// pass copies bytes in both directions until either side closes.
 func (p *proxy) pass(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	server, err := net.Dial("tcp", p.server) //nolint:noctx // both ends are closed below

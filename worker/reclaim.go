@@ -10,10 +10,10 @@ import (
 
 // reclaim requeues the jobs of dead processes and fails exports that have waited too
 // long, until ctx ends. A process whose location is no longer the recorded one does so,
-// too: there may be no other. Only a state database that is newer than the process is
-// left alone.
+// too: there may be no other. It does not write to a state database that is newer than
+// the process.
 func (w *Worker) reclaim(ctx context.Context) {
-	ticker := time.NewTicker(jobs.ReclaimEvery)
+	ticker := time.NewTicker(jobs.ReclaimInterval)
 	defer ticker.Stop()
 	var outage stateOutage
 	for {

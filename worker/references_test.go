@@ -14,8 +14,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// The forms of references to the patient p1 and to others, by the ids of the
-// resources that have them.
+// The forms of references to the patient p1 and to others, by the ids of the resources
+// that have them.
 var (
 	formsOfPatient = map[string]string{
 		"aidbox":           `{"id": "p1", "resourceType": "Patient"}`,
@@ -48,8 +48,8 @@ var (
 	}
 )
 
-// formsSetup has an observation with each form, a deleted one, a group with that as
-// its only member, and a Provenance about the observation, all with the same id.
+// formsSetup creates an observation with each form, a deleted one, a Group with that as
+// its only member, and a Provenance of the observation, all with the same id.
 func formsSetup() string {
 	var sql strings.Builder
 	sql.WriteString(table("patient") + table("observation") + table("provenance") + `
@@ -96,8 +96,8 @@ func (f *fixture) blocksOf(t *testing.T, id uuid.UUID, resourceType string) map[
 	return found
 }
 
-// TestFormsOfReferences holds that whatever form a reference is stored in, all
-// outputs agree on whom it leads to, with and without an index over the documents.
+// TestFormsOfReferences: whatever form a reference is stored in, all outputs resolve it
+// to the same patient, with and without an index on the documents.
 func TestFormsOfReferences(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, formsSetup())
@@ -164,8 +164,8 @@ func TestFormsOfReferences(t *testing.T) {
 	t.Run("IndexOfVersions", check)
 }
 
-// TestLatestProvenanceOfForms holds that the latest Provenance about a resource is
-// found whatever form the references have, also where versions are meant.
+// TestLatestProvenanceOfForms: the latest Provenance of a resource is found whatever
+// form the references have, also those to versions.
 func TestLatestProvenanceOfForms(t *testing.T) {
 	t.Parallel()
 	var sql strings.Builder

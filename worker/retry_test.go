@@ -9,9 +9,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-const terminateReadersSQL = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'advisory' AND ` + sessions
-
-// requireWhole fails unless the export holds each resource once.
+// requireWhole fails unless the export contains each resource once.
 func (f *fixture) requireWhole(t *testing.T, export jobs.Export) {
 	t.Helper()
 	f.requireFiles(t, export.ID, map[string]int64{"Encounter": 100, "Patient": 200})
@@ -36,8 +34,8 @@ func TestReaderTerminated(t *testing.T) {
 	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND attempt = 2`))
 }
 
-// The store goes away in the middle of the uploads and comes back.
-func TestStoreAwayForAMoment(t *testing.T) {
+// The store is unreachable for a moment during uploads.
+func TestStoreUnreachableForAMoment(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	open := f.gate(t, "patient")
@@ -47,7 +45,7 @@ func TestStoreAwayForAMoment(t *testing.T) {
 	f.awaitReaders(t, 2)
 	proxy.refuse()
 	open()
-	<-proxy.seen
+	receive(t, proxy.seen)
 	proxy.serve()
 	export := f.await(t, id, jobs.Completed)
 
@@ -55,8 +53,8 @@ func TestStoreAwayForAMoment(t *testing.T) {
 	require.Equal(t, 1, export.Generation)
 }
 
-// A part that was sent whole, but could not be marked done, is sent again, and
-// what was sent in vain is removed.
+// A part that was staged but could not be marked done is staged again, and the first
+// attempt's objects are discarded.
 func TestPartNotMarkedDone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -67,8 +65,8 @@ func TestPartNotMarkedDone(t *testing.T) {
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND attempt = 2`))
 }
 
-// A database that takes connections and does not answer, until they time out,
-// has nothing to do with how long the export may take.
+// A database that accepts connections and does not respond until they time out does not
+// make the export time out.
 func TestSourceSilentForAMoment(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -76,14 +74,14 @@ func TestSourceSilentForAMoment(t *testing.T) {
 	proxy.hush()
 	f.start(t, options{sourceURL: proxy.url + "&connect_timeout=1"})
 	id := f.accept(t, jobs.Request{})
-	<-proxy.seen
+	receive(t, proxy.seen)
 	f.awaitWaiting(t, id, "the source database cannot be reached")
 	proxy.serve()
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
 }
 
-// Whoever holds the snapshot is gone, but parts that are being read keep it: the
-// export goes on, and shows none but the one state.
+// The holder of the snapshot is terminated, but parts that are being read still have
+// it: the export continues with the same state.
 func TestSnapshotHolderTerminated(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -97,7 +95,7 @@ func TestSnapshotHolderTerminated(t *testing.T) {
 	held := f.snapshot(t, id)
 
 	f.exec(t, `DELETE FROM encounter WHERE id IN ('en-1', 'en-51'); DELETE FROM patient WHERE id = 'pt-200'`)
-	require.Equal(t, 1, f.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND `+sessions))
+	require.Equal(t, 1, f.count(t, terminateHolderSQL))
 	f.eventually(t, "another holder has it", func() bool { return f.snapshot(t, id) != held })
 	open()
 	export := f.await(t, id, jobs.Completed)
@@ -110,15 +108,15 @@ func TestSnapshotHolderTerminated(t *testing.T) {
 	require.Zero(t, f.uploads(t))
 }
 
-// snapshot is the name under which the export's snapshot is held.
+// snapshot returns the name of the export's snapshot.
 func (f *fixture) snapshot(t *testing.T, id uuid.UUID) (name string) {
 	t.Helper()
 	require.NoError(t, f.db.QueryRow(t.Context(), `SELECT snapshot FROM sluice.export WHERE id = $1`, id).Scan(&name))
 	return name
 }
 
-// Nobody has the snapshot any more: the export is begun anew, and shows none but
-// the new state.
+// No session holds the snapshot any more: the export restarts, and shows only the new
+// state.
 func TestSnapshotLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -133,7 +131,7 @@ func TestSnapshotLost(t *testing.T) {
 	f.exec(t, `DELETE FROM encounter; INSERT INTO patient (id, txid, resource) VALUES ('pt-new', 1, '{}')`)
 	const terminateAll = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE ` + sessions
 	held := f.snapshot(t, id)
-	require.Equal(t, 3, f.count(t, terminateAll))
+	require.GreaterOrEqual(t, f.count(t, terminateAll), 3)
 	f.eventually(t, "the export is restarted", func() bool {
 		var generation int
 		var snapshot string

@@ -12,19 +12,16 @@ import (
 )
 
 const (
-	// Patients in two partitions, one of them half the resources.
+	// Patients in two partitions, half of the resources in each.
 	partitions = `
 		CREATE TABLE patient (id text, txid bigint NOT NULL, ts timestamptz DEFAULT current_timestamp,
 			cts timestamptz DEFAULT current_timestamp, resource_type text, status text, resource jsonb NOT NULL) PARTITION BY RANGE (txid);
 		CREATE TABLE patient_1 PARTITION OF patient FOR VALUES FROM (0) TO (101);
 		CREATE TABLE patient_2 PARTITION OF patient FOR VALUES FROM (101) TO (2000);`
-
-	terminateHolderSQL = `SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
-		WHERE state = 'idle in transaction' AND ` + sessions
 )
 
-// loseHolder ends the session that holds the snapshot, as a crash of its process
-// does, and keeps others from taking the export until takeOver.
+// loseHolder terminates the session that holds the snapshot, as a crash of its process
+// does, and keeps other processes from taking the export until takeOver is called.
 func (f *fixture) loseHolder(t *testing.T, id uuid.UUID) (takeOver func()) {
 	t.Helper()
 	heir, err := f.db.Acquire(t.Context())
@@ -37,9 +34,9 @@ func (f *fixture) loseHolder(t *testing.T, id uuid.UUID) (takeOver func()) {
 	return func() { require.NoError(t, conn.Close(t.Context())) }
 }
 
-// While nobody holds the snapshot, nobody keeps the tables: one that is rewritten
-// then has its rows in other blocks than planned, or none. The export is begun
-// anew, though a part still has the snapshot.
+// While no process holds the snapshot, the tables are not locked: a rewritten one has
+// its rows on other pages than planned, or none. The export restarts, although a part
+// still has the snapshot.
 func TestTableRewrittenWithoutHolder(t *testing.T) {
 	t.Parallel()
 	const insert = `INSERT INTO patient (id, txid, resource) SELECT 'pt-new-' || n, n, '{}' FROM generate_series(1, 1000) AS n`
@@ -68,7 +65,7 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 				f.exec(t, sql)
 			}
 			takeOver()
-			f.eventually(t, "it is begun anew", func() bool {
+			f.eventually(t, "the export restarts", func() bool {
 				return f.count(t, `SELECT generation FROM sluice.export WHERE id = $1`, id) == 2
 			})
 			open()
@@ -83,11 +80,11 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 	}
 }
 
-// A part does not read a table that was rewritten, though another one still has
-// the snapshot and nobody has begun the export anew.
+// A part does not read a table that was rewritten, although another part still has the
+// snapshot and the export has not restarted yet.
 func TestPartOfRewrittenTableWaits(t *testing.T) {
 	t.Parallel()
-	// The one part of encounters is the shortest, and so the last.
+	// The only part of encounters is the smallest, and so the last.
 	f := newFixture(t, table("patient")+table("encounter")+patients+`INSERT INTO encounter (id, txid, resource) VALUES ('en-1', 1, '{}')`)
 	open := f.gate(t, "patient")
 	f.start(t, options{partBytes: 3 * 8192, slots: 1})
@@ -102,7 +99,7 @@ func TestPartOfRewrittenTableWaits(t *testing.T) {
 	})
 	require.Empty(t, f.keys(t, id))
 	takeOver()
-	f.eventually(t, "it is begun anew", func() bool {
+	f.eventually(t, "the export restarts", func() bool {
 		return f.count(t, `SELECT generation FROM sluice.export WHERE id = $1`, id) == 2
 	})
 	open()
@@ -110,11 +107,11 @@ func TestPartOfRewrittenTableWaits(t *testing.T) {
 	f.requireFiles(t, id, map[string]int64{"Encounter": 2, "Patient": 200})
 }
 
-// Whoever wants to change a table while it is exported gets it: the parts that
-// were not read yet would wait for him, and he for the holder of the snapshot.
+// A session that waits for an exclusive lock on a table gets it during an export: parts
+// that have not been read yet would wait for it, and it for the holder of the snapshot.
 func TestTableWantedByOther(t *testing.T) {
 	t.Parallel()
-	// Encounters are read last, and wait for who waits for the holder.
+	// Encounters are read last, and wait for the session that waits for the holder.
 	f := newFixture(t, table("patient")+table("encounter")+patients+`INSERT INTO encounter (id, txid, resource) VALUES ('en-1', 1, '{}')`)
 	open := f.gate(t, "patient")
 	f.start(t, options{slots: 1, giveWay: time.Second})

@@ -11,10 +11,11 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 )
 
 // retryPolicy retries a failed job after seconds, because a client waits for it.
-type retryPolicy struct{ clock *jobs.Clock }
+type retryPolicy struct{ clock *stateclock.Clock }
 
 // NextRetry returns the time of the next attempt.
 func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
@@ -30,12 +31,12 @@ func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
 func periodicJobs() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		river.NewPeriodicJob(
-			river.PeriodicInterval(jobs.ExpireEvery),
+			river.PeriodicInterval(jobs.ExpireInterval),
 			func() (river.JobArgs, *river.InsertOpts) { return jobs.ExpireArgs{}, nil },
 			&river.PeriodicJobOpts{ID: jobs.ExpireArgs{}.Kind(), RunOnStart: true},
 		),
 		river.NewPeriodicJob(
-			river.PeriodicInterval(jobs.SweepEvery),
+			river.PeriodicInterval(jobs.SweepInterval),
 			func() (river.JobArgs, *river.InsertOpts) { return jobs.SweepArgs{}, nil },
 			&river.PeriodicJobOpts{ID: jobs.SweepArgs{}.Kind(), RunOnStart: true},
 		),

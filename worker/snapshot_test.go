@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// A thousand coins in the purses of patients and encounters, a few of them
-	// to a block.
+	// A thousand coins in the purses of patients and encounters, a few purses on each
+	// page.
 	purses = `
 		ALTER TABLE patient SET (fillfactor = 10);
 		ALTER TABLE encounter SET (fillfactor = 10);
 		INSERT INTO patient (id, txid, resource) SELECT 'p' || n, n, '{"coins": 10}' FROM generate_series(1, 50) AS n;
 		INSERT INTO encounter (id, txid, resource) SELECT 'e' || n, n, '{"coins": 10}' FROM generate_series(1, 50) AS n;`
 
-	// One coin from a patient's purse to an encounter's.
+	// One coin moves from a patient's purse to an encounter's.
 	payPatientSQL   = `UPDATE patient SET resource = jsonb_build_object('coins', (resource->>'coins')::int - 1) WHERE id = $1`
 	payEncounterSQL = `UPDATE encounter SET resource = jsonb_build_object('coins', (resource->>'coins')::int + 1) WHERE id = $1`
 
-	// A purse changes sides with all its coins.
+	// A purse moves to the other table with all its coins.
 	moveSQL = `
 		WITH gone AS (DELETE FROM patient WHERE id = $1 RETURNING *)
 		INSERT INTO encounter SELECT * FROM gone`
@@ -35,20 +35,20 @@ const (
 		INSERT INTO patient SELECT * FROM gone`
 )
 
-// All files show one state, though the tables change all the while, and change
-// much between the reading of the first file and of the last.
+// All files show one state, although the tables change continuously, and change a lot
+// between the first and the last file.
 func TestOneSnapshot(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, table("patient")+table("encounter")+purses)
 	open := f.gate(t, "patient")
 	paid := f.pay(t)
 	f.start(t, options{partBytes: 8192, slots: 2})
-	<-paid
+	receive(t, paid)
 
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 2)
 	for range 100 {
-		<-paid
+		receive(t, paid)
 	}
 	open()
 	f.await(t, id, jobs.Completed)
@@ -64,8 +64,8 @@ func TestOneSnapshot(t *testing.T) {
 	require.Equal(t, 1000, coins)
 }
 
-// pay moves coins and purses between the tables until the test ends, and tells
-// of each transaction.
+// pay moves coins and purses between the tables until the test ends, and sends a value
+// for each transaction.
 func (f *fixture) pay(t *testing.T) <-chan struct{} {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -117,12 +117,11 @@ func (f *fixture) payOnce(ctx context.Context) error {
 	return tx.Commit(ctx)
 }
 
-// number is the id of one of 25 purses.
+// number returns the id of one of 25 purses.
 func number(side string, from int) string { return fmt.Sprint(side, from+rand.N(25)) }
 
-// The server that holds the snapshot is there, and its holder too, but no new
-// connection leads to it. The export restarts from a new snapshot instead of
-// waiting for as long as it may take.
+// The server that holds the snapshot and the holder are running, but new connections do
+// not reach that server. The export restarts from a new snapshot instead of waiting.
 func TestSnapshotOutOfReach(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+elsewhereSQL)
@@ -138,8 +137,8 @@ func TestSnapshotOutOfReach(t *testing.T) {
 	require.Equal(t, 2, export.Generation)
 }
 
-// elsewhereSQL makes the snapshot of the first generation one of another server,
-// and its parts such as have waited for it for minutes.
+// elsewhereSQL makes the snapshot of the first generation one of another server, and
+// its parts such that have waited for it for minutes.
 const elsewhereSQL = `
 CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	NEW.snapshot := regexp_replace(NEW.snapshot, '@.*', '@1-1');

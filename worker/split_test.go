@@ -12,7 +12,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// requireSmall fails if a file holds more than that of ndjson.
+// requireSmall fails if a file has more than limit bytes of ndjson.
 func (f *fixture) requireSmall(t *testing.T, id uuid.UUID, limit int64) {
 	t.Helper()
 	files, err := f.store.Files(t.Context(), id)
@@ -22,8 +22,8 @@ func (f *fixture) requireSmall(t *testing.T, id uuid.UUID, limit int64) {
 	}
 }
 
-// A part becomes several files where one would be too large. 200 patients are
-// about 150 kB.
+// A part is written to several files if one would be too large. 200 patients are about
+// 150 kB.
 func TestSeveralFiles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -41,7 +41,7 @@ func TestSeveralFiles(t *testing.T) {
 		id.String() + "/Patient.0001.ndjson.gz", id.String() + "/Patient.0001-2.ndjson.gz", id.String() + "/Patient.0001-3.ndjson.gz",
 	}, urls)
 
-	// The smaller of what the server allows and what the client wants.
+	// The limit is the smaller of the server's and the client's.
 	for wanted, bound := range map[int64]int64{20 << 10: 20 << 10, 1 << 20: 64 << 10} {
 		id := f.accept(t, jobs.Request{MaxFileBytes: wanted})
 		f.requireWhole(t, f.await(t, id, jobs.Completed))
@@ -61,8 +61,8 @@ func TestSeveralFilesOfDeletions(t *testing.T) {
 	require.Equal(t, []string{"deleted/Patient.deleted.0001-2.ndjson.gz", "deleted/Patient.deleted.0001.ndjson.gz", "manifest.json"}, f.keys(t, id))
 }
 
-// An attempt has made many files visible and could not mark its part done; the
-// next one makes fewer.
+// An attempt has published many files and could not mark its part done; the next one
+// has fewer.
 func TestFewerFilesThanBefore(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -74,7 +74,9 @@ func TestFewerFilesThanBefore(t *testing.T) {
 	id := f.accept(t, jobs.Request{Types: []string{"Patient"}, MaxFileBytes: 20 << 10})
 	f.eventually(t, "many files are there", func() bool { return len(f.keys(t, id)) > 6 })
 	f.exec(t, `UPDATE sluice.export SET request = jsonb_set(request, '{max_file_bytes}', to_jsonb(80 << 10))`)
-	f.exec(t, `DROP TRIGGER refuse ON sluice.part`)
+	// Attempts that began before that are still refused.
+	f.exec(t, fmt.Sprintf(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF new.attempt <= %d THEN RAISE ''not now''; END IF; RETURN NULL; END'`, f.count(t, `SELECT attempt FROM sluice.part`)))
 
 	export := f.await(t, id, jobs.Completed)
 	require.Equal(t, 1, export.Generation)
@@ -84,7 +86,7 @@ func TestFewerFilesThanBefore(t *testing.T) {
 	require.Zero(t, f.uploads(t))
 }
 
-// A part that is cancelled when some of its files have been sent leaves none.
+// A part that is cancelled after some of its files were staged leaves nothing behind.
 func TestCancelBetweenFiles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -101,8 +103,8 @@ func TestCancelBetweenFiles(t *testing.T) {
 	f.requireNothing(t, id)
 }
 
-// A file is no smaller than the client wants, but for a type that has no more, and
-// for what is left where a file must not be larger.
+// A file is not smaller than the client wants, except for a type that has no more data,
+// and for the rest where a file must not be larger.
 func TestMinimumFileSize(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// A worker told to stop in the middle gives its jobs back, and the next one
-// ends the export. Nothing of the former's unfinished files stays.
+// A worker that is stopped gives its jobs back, and the next one completes the export.
+// Nothing of its unfinished files is left.
 func TestStopInTheMiddle(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -23,7 +23,7 @@ func TestStopInTheMiddle(t *testing.T) {
 	require.Equal(t, 0, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE state = 'running'`))
 	require.Equal(t, 0, f.count(t, `SELECT max(attempt) FROM sluice.river_job WHERE state = 'available'`), "not counted")
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_export' AND state = 'available'`))
-	require.Zero(t, f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions))
+	f.awaitNoSessions(t)
 	require.Zero(t, f.uploads(t))
 
 	open()
@@ -32,7 +32,7 @@ func TestStopInTheMiddle(t *testing.T) {
 	f.requireWhole(t, export)
 }
 
-// With time to end what they are at, parts are not read twice.
+// If the stop timeout suffices, parts are not read twice.
 func TestStopWithTime(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())

@@ -13,9 +13,9 @@ import (
 )
 
 // sweepWorker deletes the objects and unfinished uploads that crashes have left in the
-// bucket: those of exports that have ended. It looks only at exports of the state
-// database, so that other content of the bucket is safe. Afterwards it deletes the
-// records of exports that are older than the history.
+// bucket. It looks only at exports of the state database that have ended, so that other
+// content of the bucket is safe. Afterwards it deletes the records of exports that are
+// older than Config.History.
 type sweepWorker struct {
 	river.WorkerDefaults[jobs.SweepArgs]
 
@@ -34,7 +34,7 @@ func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[jobs.SweepArgs]) er
 func (w *sweepWorker) sweepAll(ctx context.Context) error {
 	var failed []error
 	for len(failed) == 0 {
-		leftovers, err := w.store.Leftovers(ctx)
+		leftovers, err := w.store.Unswept(ctx)
 		if err != nil || len(leftovers) == 0 {
 			return err
 		}
@@ -53,14 +53,14 @@ func (w *sweepWorker) sweepAll(ctx context.Context) error {
 // forgetAll deletes the records of old exports.
 func (w *sweepWorker) forgetAll(ctx context.Context) error {
 	for {
-		if count, err := w.store.Forget(ctx, w.history); err != nil || count == 0 {
+		if count, err := w.store.DeleteOld(ctx, w.history); err != nil || count == 0 {
 			return err
 		}
 	}
 }
 
 // sweep deletes what is left of one export.
-func (w *sweepWorker) sweep(ctx context.Context, leftover jobs.Leftover) error {
+func (w *sweepWorker) sweep(ctx context.Context, leftover jobs.UnsweptExport) error {
 	remove := w.bucket.DeleteUnder
 	if leftover.Completed {
 		remove = w.bucket.DeleteUploadsUnder
@@ -68,5 +68,5 @@ func (w *sweepWorker) sweep(ctx context.Context, leftover jobs.Leftover) error {
 	if err := remove(ctx, leftover.ID.String()+"/"); err != nil {
 		return err
 	}
-	return w.store.Swept(ctx, leftover)
+	return w.store.MarkSwept(ctx, leftover)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// leave puts into the bucket what a crash can leave there of an export: an
-// object and an unfinished upload.
+// leave creates what a crash can leave of an export: an object and an unfinished
+// upload.
 func (f *fixture) leave(t *testing.T, id uuid.UUID) {
 	t.Helper()
 	_, err := f.bucket.Upload(t.Context(), id.String()+"/Patient.0001.ndjson.gz", strings.NewReader("object"))
@@ -27,7 +27,7 @@ func (f *fixture) leave(t *testing.T, id uuid.UUID) {
 	require.NoError(t, err)
 }
 
-// remains are what the bucket holds of an export.
+// remains is what the bucket has of an export.
 type remains struct{ objects, uploads int }
 
 func (f *fixture) remains(t *testing.T, id uuid.UUID) (found remains) {
@@ -44,7 +44,7 @@ func (f *fixture) remains(t *testing.T, id uuid.UUID) (found remains) {
 	return found
 }
 
-// ended writes down an export in the state, which it has been in for some time.
+// ended inserts an export that has been in the state for a while.
 func (f *fixture) ended(t *testing.T, state jobs.State, since string) uuid.UUID {
 	t.Helper()
 	id := uuid.New()
@@ -53,7 +53,7 @@ func (f *fixture) ended(t *testing.T, state jobs.State, since string) uuid.UUID 
 	return id
 }
 
-// sweep returns when a worker has swept.
+// sweep runs a worker until it has swept.
 func (f *fixture) sweep(t *testing.T) {
 	t.Helper()
 	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_sweep'`) // it was due an hour ago
@@ -64,7 +64,7 @@ func (f *fixture) sweep(t *testing.T) {
 	running.stop(t)
 }
 
-// What nobody wants goes, and nothing else.
+// The sweep deletes the remains of exports that have ended, and nothing else.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
@@ -91,9 +91,9 @@ func TestSweep(t *testing.T) {
 	}
 
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export WHERE id = $1`, cancelled), "it is forgotten")
-	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export WHERE state IN ('failed', 'expired') AND (cleaned_at IS NULL) <> (swept_at IS NULL)`))
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export WHERE state IN ('failed', 'expired') AND (objects_deleted_at IS NULL) <> (swept_at IS NULL)`))
 
-	// Once is enough, until it ends in another way.
+	// An export is swept once, until it ends in another way.
 	f.leave(t, cancelled)
 	require.NoError(t, f.store.Cancel(t.Context(), completed, client))
 	f.exec(t, `DELETE FROM sluice.river_job WHERE kind = 'sluice_cleanup'; UPDATE sluice.export SET finished_at = finished_at - interval '2 hours'`)

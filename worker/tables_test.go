@@ -17,7 +17,7 @@ func table(name string) string {
 }
 
 const (
-	// Rows of about 600 bytes, eleven to a block.
+	// Rows of about 600 bytes, eleven on a page.
 	patients = `INSERT INTO patient (id, txid, ts, cts, resource)
 		SELECT 'pt-' || n, n, '2024-05-06 07:08:09.101112Z'::timestamptz + n * interval '1 hour', '2021-02-03 04:05:06Z',
 			jsonb_build_object('name', jsonb_build_array(jsonb_build_object('family', 'Nuñez ' || n)), 'implicitRules', repeat(md5(n::text), 16))
@@ -29,12 +29,12 @@ const (
 		FROM generate_series(1, 100) AS n;`
 )
 
-// setup makes tables of 200 patients, 100 encounters and no observations.
+// setup creates tables of 200 patients, 100 encounters and no observations.
 func setup() string {
 	return table("patient") + table("encounter") + table("observation") + patients + encounters
 }
 
-// oracleSQL lets PostgreSQL itself print what a file of Aidbox's format holds.
+// oracleSQL makes PostgreSQL print the lines of a file in Aidbox's format.
 const oracleSQL = `
 SELECT (resource || jsonb_build_object('id', id, 'resourceType', $1::text, 'meta', jsonb_build_object(
 	'versionId', txid,
@@ -53,8 +53,8 @@ func (f *fixture) oracle(t *testing.T, resourceType, from string) []string {
 	return lines
 }
 
-// gate makes readers of the table wait in the server, in the middle of their
-// scan, until open is called.
+// gate makes readers of the table wait in the server, in the middle of their scan,
+// until open is called.
 func (f *fixture) gate(t *testing.T, name string) (open func()) {
 	t.Helper()
 	f.exec(t, `
@@ -78,11 +78,18 @@ func (f *fixture) gate(t *testing.T, name string) (open func()) {
 	return open
 }
 
-const atGateSQL = `SELECT count(*) FROM pg_locks
+// The sessions that wait at the gate. pg_locks shows them all the time, whereas their
+// wait_event in pg_stat_activity is empty now and then.
+const (
+	waitsAtGate = ` FROM pg_locks
 	WHERE locktype = 'advisory' AND (classid, objid, objsubid) = (0, 1, 1) AND NOT granted
 	  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
-// awaitReaders waits until so many parts, or more, stand at the gate.
+	atGateSQL           = `SELECT count(*)` + waitsAtGate
+	terminateReadersSQL = `SELECT count(pg_terminate_backend(pid))` + waitsAtGate
+)
+
+// awaitReaders waits until n parts or more wait at the gate.
 func (f *fixture) awaitReaders(t *testing.T, n int) {
 	t.Helper()
 	f.eventually(t, "parts are being read", func() bool { return f.count(t, atGateSQL) >= n })
@@ -99,6 +106,19 @@ func (f *fixture) refuseOnce(t *testing.T, name, state string) {
 			WHEN (new.state = '`+state+`') EXECUTE FUNCTION refuse_once()`)
 }
 
-// sessions is the condition on pg_stat_activity for the busy sessions of an
-// export in the source: those that hold a snapshot and those that read.
+// terminateHolderSQL ends the session that holds the snapshot, which has the oldest
+// transaction, and waits for its end. The state of that session is active now and then.
+const terminateHolderSQL = `SELECT count(pg_terminate_backend(pid, 30000)) FROM (
+	SELECT pid FROM pg_stat_activity WHERE xact_start IS NOT NULL AND ` + sessions + ` ORDER BY xact_start LIMIT 1) AS holder`
+
+// awaitNoSessions waits until the source has no session of an export.
+func (f *fixture) awaitNoSessions(t *testing.T) {
+	t.Helper()
+	f.eventually(t, "no session is left", func() bool {
+		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE `+sessions) == 0
+	})
+}
+
+// sessions is the condition on pg_stat_activity for the sessions of an export in the
+// source that have a transaction: those that hold a snapshot and those that read.
 const sessions = `datname = current_database() AND application_name = 'sluice (sluice reader)' AND state <> 'idle'`

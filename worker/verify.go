@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -31,7 +32,7 @@ func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files job
 		recorded[file.ObjectKey] = file
 	}
 	// Complete publishes these, and another process may have come this far.
-	kept := []string{jobs.WarningsKey(export.ID), folder + jobs.ManifestName}
+	kept := []string{jobs.WarningsKey(export.ID), folder + manifest.Name}
 	var strays []string
 
 	for object, err := range w.config.Bucket.List(ctx, folder) {

@@ -23,6 +23,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/worker/bypatient"
@@ -35,14 +36,14 @@ type Config struct {
 	// Bucket is where objects are stored.
 	Bucket *storage.Bucket
 
-	// Check returns why this process must not take a job, or nil: jobs.ErrMoved if its
+	// Check returns why this process must not take a job, or nil: jobs.ErrLocationMoved if its
 	// location is not the recorded one, jobs.ErrNewer if it must not even write to the
 	// state database. It is called before each job. It may be nil.
 	Check func(context.Context) error
 
 	// Clock shows the time of the state database. Run measures it once; after that its
-	// owner keeps it up to date (jobs.Clock.Watch).
-	Clock *jobs.Clock
+	// owner keeps it up to date (stateclock.Clock.Watch).
+	Clock *stateclock.Clock
 
 	// Database is the state database, migrated. A running export uses one connection
 	// that is not of the pool, each part one of the pool now and then.

@@ -76,7 +76,7 @@ func (f *field) open(ctx context.Context) (err error) {
 		return err
 	}
 	f.env = append(append(os.Environ(), f.stand.Settings()...),
-		"SLUICE_LOG_FORMAT=text", "SLUICE_CLIENT_EXPORTS=0", "SLUICE_TOTAL_EXPORTS=0")
+		"SLUICE_LOG_FORMAT=text", "SLUICE_MAX_EXPORTS_PER_CLIENT=0", "SLUICE_MAX_EXPORTS=0")
 	return f.startProduct(ctx)
 }
 

@@ -41,13 +41,13 @@ func (f *field) startProduct(ctx context.Context) (err error) {
 		return err
 	}
 	if err := f.runProduct(ctx, "client", "add", clientID, "--secret", secret,
-		"--scope", "system/*.rs", "--scope", "system/"+tenth+".rs", "--scope", "system/"+tiny+".rs"); err != nil {
+		"--dumps", "0", "--kick-offs", "0", "--requests", "0", "--scope", "system/*.rs", "--scope", "system/"+tenth+".rs", "--scope", "system/"+tiny+".rs"); err != nil {
 		return err
 	}
 	if f.api, err = f.startAPI(ctx, "api"); err != nil {
 		return err
 	}
-	f.single, err = f.startAPI(ctx, "api-single", "SLUICE_DUMP_READERS=1")
+	f.single, err = f.startAPI(ctx, "api-single", "SLUICE_MAX_CONNECTIONS_PER_DUMP=1")
 	return err
 }
 
@@ -57,8 +57,7 @@ func (f *field) startAPI(ctx context.Context, name string, env ...string) (*serv
 		return nil, err
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	// Rates are for clients that don't measure.
-	env = append(env, "SLUICE_LISTEN="+address, "SLUICE_CLIENT_KICK_OFFS=1000000", "SLUICE_CLIENT_REQUESTS=1000000")
+	env = append(env, "SLUICE_LISTEN="+address)
 	s, err := f.start(name, "api", env...)
 	if err != nil {
 		return nil, err

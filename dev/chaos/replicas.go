@@ -25,8 +25,8 @@ const (
 )
 
 var (
-	severalReaders = []string{"SLUICE_DUMP_READERS=3"}
-	slowReaders    = []string{"SLUICE_READ_RATE=256KiB"} // so that there is a middle
+	severalReaders = []string{"SLUICE_MAX_CONNECTIONS_PER_DUMP=3"}
+	slowReaders    = []string{"SLUICE_READ_BYTES_PER_SECOND=256KiB"} // so that there is a middle
 )
 
 // replicas are two servers of the same origin behind a balancer.

@@ -51,7 +51,7 @@ func (f *field) chainOnStandby(ctx context.Context) (outcome, error) {
 // the primary, once, in the middle of an export. The export has to restart.
 func (f *field) conflictOnStandby(ctx context.Context) (o outcome, err error) {
 	// Slow, so that there is a middle.
-	settings := []string{standbyMargin, "SLUICE_READ_RATE=256KiB"}
+	settings := []string{standbyMargin, "SLUICE_READ_BYTES_PER_SECOND=256KiB"}
 	return f.onStandby(ctx, settings, func(standby *postgres.Server) (outcome, error) {
 		o, err := f.strike(ctx, fault{strike: func(ctx context.Context, e *export) error {
 			if err := e.untilShare(ctx, 0.1); err != nil {

@@ -66,5 +66,5 @@ func generate(r release, contents [][]byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"r4.tables": tables(r, all), "r4.search": search, "r4.compartment": patients}, nil
+	return map[string][]byte{"r4.tables": tables(r, all), "search/params/r4.search": search, "search/params/r4.compartment": patients}, nil
 }

@@ -1,9 +1,120 @@
 package search
 
 import (
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
+
+// maxLookups is of how many patients resources are looked up one by one, where an
+// index over the documents serves. A thousand take about 40 ms for a type; the
+// documents of a set are read one after the other.
+const maxLookups = 1000
+
+// Patients says whose compartments are meant. The zero value means those of all
+// patients.
+type Patients struct {
+	// IDs, if not nil, are the ids of the only patients who are meant.
+	IDs []string
+
+	// Group, if set, means its members instead. Who is one is seen by the statement
+	// itself, under its own snapshot.
+	Group *Group
+}
+
+// InCompartment says whether resources of a type can be in the compartment of a
+// patient, as R4's CompartmentDefinition has it. Patients are in their own.
+func InCompartment(resourceType string) bool {
+	return len(params.R4().PatientPaths(resourceType)) > 0
+}
+
+// Compartment returns the condition that holds for the resources of a type that are in
+// the compartment of one of the patients.
+func (p Patients) Compartment(resourceType string) sqltext.Condition {
+	switch {
+	case !InCompartment(resourceType):
+		return none
+	case p.Group != nil:
+		return sqltext.Condition{Where: p.where(resourceType)}
+	case p.IDs == nil:
+		return anyPatient(resourceType)
+	case len(p.IDs) == 0:
+		return none
+	}
+	found := sqltext.Condition{Where: p.where(resourceType)}
+	if len(p.IDs) <= maxLookups {
+		found.Lookup = p.lookup(resourceType)
+	}
+	return found
+}
+
+// none matches no rows.
+var none = sqltext.Condition{Where: never, Lookup: lookupBy(never)}
+
+// anyPatient matches the resources that refer to any patient. Nearly every row does,
+// and mostly in the same form, which is tried first. It has no lookup.
+func anyPatient(resourceType string) sqltext.Condition {
+	if resourceType == "Patient" {
+		return sqltext.Condition{}
+	}
+	var usual []predicate
+	for _, path := range params.R4().PatientPaths(resourceType) {
+		usual = append(usual, matches(path, usualPatient, nil))
+	}
+	return sqltext.Condition{Where: sqltext.New("{usual} OR {others}", sqltext.Values{
+		"usual":  rootAt(either(usual), "r.resource"),
+		"others": Patients{}.where(resourceType),
+	})}
+}
+
+// where holds for the resources that refer to one of the patients. The set of
+// patients is evaluated once, and hashed, before the first row.
+func (p Patients) where(resourceType string) sqltext.Fragment {
+	return sqltext.New("EXISTS (SELECT FROM {references} WHERE {matches})", sqltext.Values{
+		"references": patientReferences(resourceType, "r"),
+		"matches":    p.contain(patientSQL),
+	})
+}
+
+// contain holds if the id that an expression gives is that of one of the patients.
+func (p Patients) contain(id sqltext.Fragment) sqltext.Fragment {
+	switch {
+	case p.Group != nil:
+		return isIn(id, p.Group.patients())
+	case p.IDs == nil:
+		return sqltext.New("{id} IS NOT NULL", sqltext.Values{"id": id})
+	}
+	return sqltext.New("{id} = ANY ({ids})", sqltext.Values{"id": id, "ids": textArray(p.IDs)})
+}
+
+// isIn holds if an expression is in the set of texts that a SELECT returns. As a list,
+// the set looks small to the planner, however large it is, so that it is always hashed;
+// and IS TRUE keeps it from being joined instead, row by row.
+func isIn(expression, set sqltext.Fragment) sqltext.Fragment {
+	return sqltext.New("({expression} IN (SELECT unnest(ARRAY({set})))) IS TRUE", sqltext.Values{"expression": expression, "set": set})
+}
+
+const (
+	lookupSQL = `SELECT r.ctid FROM unnest({ids}) AS patient (id)
+CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE {leads} OFFSET 0) AS r
+UNION ALL SELECT r.ctid FROM {rows} AS r WHERE {versions}`
+
+	lookupPatientsSQL = `
+UNION ALL SELECT r.ctid FROM {rows} AS r WHERE r.id = ANY ({ids})`
+)
+
+// lookup finds the resources of a type by indexes over the documents.
+func (p Patients) lookup(resourceType string) sqltext.Fragment {
+	template := lookupSQL
+	if resourceType == "Patient" {
+		template += lookupPatientsSQL
+	}
+	leads := mayLeadTo(params.R4().PatientPaths(resourceType), "Patient", sqltext.Text("patient.id"))
+	return sqltext.New(template, sqltext.Values{
+		"ids":      textArray(p.IDs),
+		"leads":    rootAt(leads, "r.resource"),
+		"versions": rootAt(mayNameVersion, "r.resource"),
+	})
+}
 
 // patientSQL is the id of the patient that the reference v leads to, or null.
 var patientSQL = targetOfType("reference.v", "Patient")
@@ -12,7 +123,7 @@ var patientSQL = targetOfType("reference.v", "Patient")
 // can lead to the patients in whose compartments it is. alias is what the SQL calls its
 // row. A patient has one to itself.
 func patientReferences(resourceType, alias string) sqltext.Fragment {
-	lists := referenceLists(fhir.R4Search().PatientPaths(resourceType))
+	lists := referenceLists(params.R4().PatientPaths(resourceType))
 	if resourceType == "Patient" {
 		self := sqltext.Text("jsonb_build_array(jsonb_build_object('resourceType', 'Patient', 'id', " + alias + ".id))")
 		lists = append(lists, self)
@@ -22,7 +133,7 @@ func patientReferences(resourceType, alias string) sqltext.Fragment {
 
 // CompartmentTypes returns the types of resources that can be in the compartment
 // of a patient, sorted.
-func CompartmentTypes() []string { return fhir.R4Search().CompartmentTypes() }
+func CompartmentTypes() []string { return params.R4().CompartmentTypes() }
 
 const compartmentsSQL = `(SELECT coalesce(jsonb_agg(jsonb_build_object('id', patient.id)), '[]') FROM {references}
 	CROSS JOIN LATERAL (SELECT {patient}) AS patient (id) WHERE patient.id IS NOT NULL)`

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // toPatient is a reference to a patient, or to a version of one.
@@ -23,7 +23,7 @@ func patientsOf(d document) []string {
 	if resourceType == "Patient" {
 		ids = append(ids, text(d["id"]))
 	}
-	for _, path := range fhir.R4Search().PatientPaths(resourceType) {
+	for _, path := range params.R4().PatientPaths(resourceType) {
 		path = slices.Clone(path)
 		path[len(path)-1].Target = ""
 		for _, value := range found(d, path) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // A criterion is one parameter of a search with its values.
@@ -45,7 +45,7 @@ func (c criterion) compile() (predicate, error) {
 	case "_lastUpdated":
 		return c.compileLastUpdated()
 	}
-	p, ok := fhir.R4Search().Parameter(c.resourceType, c.name)
+	p, ok := params.R4().Parameter(c.resourceType, c.name)
 	switch {
 	case !ok:
 		return predicate{}, invalid("%s has no such search parameter", c.resourceType)
@@ -59,12 +59,12 @@ func (c criterion) compile() (predicate, error) {
 
 // isReference reports whether the criterion compares references.
 func (c criterion) isReference() bool {
-	p, ok := fhir.R4Search().Parameter(c.resourceType, c.name)
+	p, ok := params.R4().Parameter(c.resourceType, c.name)
 	return ok && p.Type == "reference" && c.modifier != "missing"
 }
 
 // compileMissing asks whether there is anything where the parameter looks.
-func (c criterion) compileMissing(p fhir.SearchParameter) (predicate, error) {
+func (c criterion) compileMissing(p params.Parameter) (predicate, error) {
 	if p.Type == "composite" {
 		return predicate{}, unsupported("a composite is not missing as such")
 	}
@@ -73,11 +73,11 @@ func (c criterion) compileMissing(p fhir.SearchParameter) (predicate, error) {
 		return predicate{}, err
 	}
 	var found []predicate
-	for _, place := range p.Places {
-		if place.Path[len(place.Path)-1].Target != "" {
-			found = append(found, refersTo(place.Path))
+	for _, element := range p.Elements {
+		if element.Path[len(element.Path)-1].Target != "" {
+			found = append(found, refersTo(element.Path))
 		} else {
-			found = append(found, exists(place.Path))
+			found = append(found, exists(element.Path))
 		}
 	}
 	if missing {
@@ -94,10 +94,12 @@ func (c criterion) isMissing() (bool, error) {
 	return false, invalid("it is neither true nor false")
 }
 
-// compileValues asks for any of the values at any of the parameter's places.
-func (c criterion) compileValues(p fhir.SearchParameter) (predicate, error) {
+// compileValues asks for any of the values at any of the parameter's elements.
+func (c criterion) compileValues(p params.Parameter) (predicate, error) {
 	if p.Type == "reference" {
-		return compilePlaces(p, func(place fhir.Place) (predicate, error) { return references(place, c.modifier, c.values, c.indexed) })
+		return compileElements(p, func(element params.Element) (predicate, error) {
+			return references(element, c.modifier, c.values, c.indexed)
+		})
 	}
 	var found []predicate
 	for _, value := range c.values {
@@ -113,22 +115,24 @@ func (c criterion) compileValues(p fhir.SearchParameter) (predicate, error) {
 	return either(found), nil
 }
 
-// compileValue asks for one value at any of the places. Those that can't have
+// compileValue asks for one value at any of the elements. Those that can't have
 // such a value are left out, unless that leaves none.
-func (c criterion) compileValue(p fhir.SearchParameter, value string) (predicate, error) {
-	if p.Places[0].Type == "existence" {
-		return existenceValue(p.Places, c.modifier, value)
+func (c criterion) compileValue(p params.Parameter, value string) (predicate, error) {
+	if p.Elements[0].Type == "existence" {
+		return existenceValue(p.Elements, c.modifier, value)
 	}
-	return compilePlaces(p, func(place fhir.Place) (predicate, error) { return placeValue(p.Type, place, c.modifier, value) })
+	return compileElements(p, func(element params.Element) (predicate, error) {
+		return elementValue(p.Type, element, c.modifier, value)
+	})
 }
 
-// compilePlaces asks for what compile makes of any of the places. Those that it fails
+// compileElements asks for what compile makes of any of the elements. Those that it fails
 // for are left out, unless that leaves none.
-func compilePlaces(p fhir.SearchParameter, compile func(fhir.Place) (predicate, error)) (predicate, error) {
+func compileElements(p params.Parameter, compile func(params.Element) (predicate, error)) (predicate, error) {
 	var found []predicate
 	var failure error
-	for _, place := range p.Places {
-		here, err := compile(place)
+	for _, element := range p.Elements {
+		here, err := compile(element)
 		if err != nil {
 			failure = err
 			continue
@@ -141,25 +145,25 @@ func compilePlaces(p fhir.SearchParameter, compile func(fhir.Place) (predicate, 
 	return either(found), nil
 }
 
-// placeValue compiles a value of a parameter of a type for one of its places.
-func placeValue(parameterType string, place fhir.Place, modifier, value string) (predicate, error) {
+// elementValue compiles a value of a parameter of a type for one of its elements.
+func elementValue(parameterType string, element params.Element, modifier, value string) (predicate, error) {
 	switch parameterType {
 	case "composite":
-		return compositeValue(place, modifier, value)
+		return compositeValue(element, modifier, value)
 	case "date":
-		return dateValue(place, modifier, value)
+		return dateValue(element, modifier, value)
 	case "number":
-		return numberValue(place, modifier, value)
+		return numberValue(element, modifier, value)
 	case "quantity":
-		return quantityValue(place, modifier, value)
+		return quantityValue(element, modifier, value)
 	case "reference":
-		return references(place, modifier, []string{value}, false)
+		return references(element, modifier, []string{value}, false)
 	case "string":
-		return stringValue(place, modifier, value)
+		return stringValue(element, modifier, value)
 	case "token":
-		return tokenValue(place, modifier, value)
+		return tokenValue(element, modifier, value)
 	case "uri":
-		return uriValue(place, modifier, value)
+		return uriValue(element, modifier, value)
 	}
 	return predicate{}, unsupported("parameters of type %s are not supported", parameterType)
 }

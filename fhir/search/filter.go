@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -103,3 +104,15 @@ func Encode(name, value string) string {
 }
 
 var escapeQuery = strings.NewReplacer("%", "%25", "&", "%26", "=", "%3D")
+
+// Supported returns the parameters that Parse accepts for a resource type,
+// sorted by name: those of the type itself and those of every resource.
+func Supported(resourceType string) []params.Parameter {
+	var all []params.Parameter
+	for _, p := range params.R4().Parameters(resourceType) {
+		if p.Unsupported == "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}

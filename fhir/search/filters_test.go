@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // TestPublishedExamples searches HL7's examples by every parameter, with values
@@ -40,7 +41,7 @@ func checkAll(t *testing.T, s store, count int) {
 		if len(documents) == 0 {
 			continue
 		}
-		for _, p := range fhir.R4Search().Parameters(resourceType) {
+		for _, p := range params.R4().Parameters(resourceType) {
 			if p.Unsupported != "" || p.Name == "_id" || p.Name == "_lastUpdated" {
 				continue
 			}

@@ -197,7 +197,7 @@ func TestGroupOfForms(t *testing.T) {
 	require.Equal(t, want, s.lookup(t, s.group("groups").Patients(0)))
 }
 
-// TestReferencesInOddPlaces holds that a list in the place of a reference, and the
+// TestReferencesInOddPlaces holds that a list in the element of a reference, and the
 // FHIR name of a choice element, are read as they are converted.
 func TestReferencesInOddPlaces(t *testing.T) {
 	t.Parallel()

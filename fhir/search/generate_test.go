@@ -9,14 +9,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // A wish is a value of a search, and what the oracle makes of it: whether what
-// is found at a place of the parameter fits.
+// is found at a element of the parameter fits.
 type wish struct {
 	modifier string
 	text     string
-	fits     func(place fhir.Place, value any) bool
+	fits     func(element params.Element, value any) bool
 }
 
 var escapes = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`)
@@ -31,28 +32,28 @@ func (g generator) pick(all ...string) string { return all[g.IntN(len(all))] }
 var prefixes = []string{"", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}
 
 // wish makes a wish of a parameter of a type out of a value at one of its
-// places. There is none if the value has nothing to search for.
-func (g generator) wish(parameterType string, place fhir.Place, value any) (wish, bool) {
+// elements. There is none if the value has nothing to search for.
+func (g generator) wish(parameterType string, element params.Element, value any) (wish, bool) {
 	switch parameterType {
 	case "token":
-		return g.token(place, value)
+		return g.token(element, value)
 	case "reference":
-		return g.reference(place, value)
+		return g.reference(element, value)
 	case "string":
-		return g.string(place, value)
+		return g.string(element, value)
 	case "uri":
 		return g.uri(value)
 	case "date":
-		return g.date(place, value)
+		return g.date(element, value)
 	case "number", "quantity":
-		return g.number(parameterType, place, value)
+		return g.number(parameterType, element, value)
 	}
 	return wish{}, false
 }
 
-func (g generator) token(place fhir.Place, value any) (wish, bool) {
+func (g generator) token(element params.Element, value any) (wish, bool) {
 	object, _ := value.(map[string]any)
-	if place.Type == "CodeableConcept" {
+	if element.Type == "CodeableConcept" {
 		codings := each(value, "coding")
 		if len(codings) == 0 {
 			return wish{}, false
@@ -60,7 +61,7 @@ func (g generator) token(place fhir.Place, value any) (wish, bool) {
 		object, _ = codings[g.IntN(len(codings))].(map[string]any)
 	}
 	system, code := text(object["system"]), text(object["code"])
-	switch place.Type {
+	switch element.Type {
 	case "CodeableConcept", "Coding":
 	case "Identifier", "ContactPoint":
 		code = text(object["value"])
@@ -82,16 +83,16 @@ func (g generator) token(place fhir.Place, value any) (wish, bool) {
 	} else {
 		system = ""
 	}
-	w.fits = func(place fhir.Place, value any) bool { return isToken(place.Type, value, system, code, bar) }
+	w.fits = func(element params.Element, value any) bool { return isToken(element.Type, value, system, code, bar) }
 	return w, code != "" || bar && system != ""
 }
 
-func (g generator) reference(place fhir.Place, value any) (wish, bool) {
-	if place.Type != "Reference" {
+func (g generator) reference(element params.Element, value any) (wish, bool) {
+	if element.Type != "Reference" {
 		url, _, _ := strings.Cut(text(value), "|")
-		return wish{text: escape(url), fits: func(place fhir.Place, value any) bool {
+		return wish{text: escape(url), fits: func(element params.Element, value any) bool {
 			found, _, _ := strings.Cut(text(value), "|")
-			if place.Type == "Reference" {
+			if element.Type == "Reference" {
 				r := referenceOf(value)
 				found = r.url
 				if !strings.Contains(url, ":") {
@@ -102,15 +103,17 @@ func (g generator) reference(place fhir.Place, value any) (wish, bool) {
 		}}, url != "" && (strings.Contains(url, ":") || !strings.ContainsAny(url, "/#"))
 	}
 	target := referenceOf(value)
-	wanted := func(ok func(reference) bool) func(fhir.Place, any) bool {
-		return func(place fhir.Place, value any) bool { return place.Type == "Reference" && ok(referenceOf(value)) }
+	wanted := func(ok func(reference) bool) func(params.Element, any) bool {
+		return func(element params.Element, value any) bool {
+			return element.Type == "Reference" && ok(referenceOf(value))
+		}
 	}
 	object, _ := value.(map[string]any)
 	identifier, _ := object["identifier"].(map[string]any)
 	switch {
 	case text(identifier["value"]) != "":
 		system, value := text(identifier["system"]), text(identifier["value"])
-		return wish{"identifier", escape(system) + "|" + escape(value), func(_ fhir.Place, item any) bool {
+		return wish{"identifier", escape(system) + "|" + escape(value), func(_ params.Element, item any) bool {
 			for _, found := range each(item, "identifier") {
 				if isToken("Identifier", found, system, value, true) {
 					return true
@@ -137,8 +140,8 @@ func (g generator) reference(place fhir.Place, value any) (wish, bool) {
 	return wish{"", escape(target.id), wanted(func(r reference) bool { return r.id == target.id })}, !strings.Contains(target.id, ":")
 }
 
-func (g generator) string(place fhir.Place, value any) (wish, bool) {
-	all := stringsOf(place.Type, value)
+func (g generator) string(element params.Element, value any) (wish, bool) {
+	all := stringsOf(element.Type, value)
 	if len(all) == 0 {
 		return wish{}, false
 	}
@@ -146,8 +149,10 @@ func (g generator) string(place fhir.Place, value any) (wish, bool) {
 	if len(s) > 60 {
 		s = strings.ToValidUTF8(s[:60], "")
 	}
-	any := func(ok func(string) bool) func(fhir.Place, any) bool {
-		return func(place fhir.Place, value any) bool { return slices.ContainsFunc(stringsOf(place.Type, value), ok) }
+	any := func(ok func(string) bool) func(params.Element, any) bool {
+		return func(element params.Element, value any) bool {
+			return slices.ContainsFunc(stringsOf(element.Type, value), ok)
+		}
 	}
 	if g.IntN(2) == 0 {
 		s = g.pick(strings.ToUpper(s), strings.ToLower(s), plain(s))
@@ -171,19 +176,19 @@ func (g generator) uri(value any) (wish, bool) {
 	}
 	switch {
 	case strings.HasPrefix(s, "urn:") || g.IntN(2) == 0:
-		return wish{"", escape(s), func(_ fhir.Place, value any) bool { return text(value) == s }}, s != ""
+		return wish{"", escape(s), func(_ params.Element, value any) bool { return text(value) == s }}, s != ""
 	case g.IntN(2) == 0:
 		if cut := strings.LastIndexByte(s, '/'); cut > 0 {
 			s = s[:cut]
 		}
-		return wish{"below", escape(s), func(_ fhir.Place, value any) bool { return under(text(value), s) }}, s != ""
+		return wish{"below", escape(s), func(_ params.Element, value any) bool { return under(text(value), s) }}, s != ""
 	}
 	s += g.pick("", "/more")
-	return wish{"above", escape(s), func(_ fhir.Place, value any) bool { return text(value) != "" && under(s, text(value)) }}, s != ""
+	return wish{"above", escape(s), func(_ params.Element, value any) bool { return text(value) != "" && under(s, text(value)) }}, s != ""
 }
 
-func (g generator) date(place fhir.Place, value any) (wish, bool) {
-	stored, ok := stretchOf(place.Type, value)
+func (g generator) date(element params.Element, value any) (wish, bool) {
+	stored, ok := stretchOf(element.Type, value)
 	if !ok {
 		return wish{}, false
 	}
@@ -203,17 +208,17 @@ func (g generator) date(place fhir.Place, value any) (wish, bool) {
 		wanted = special()
 	}
 	prefix := g.pick(prefixes...)
-	return wish{"", prefix + s, func(place fhir.Place, value any) bool {
-		stored, ok := stretchOf(place.Type, value)
+	return wish{"", prefix + s, func(element params.Element, value any) bool {
+		stored, ok := stretchOf(element.Type, value)
 		return ok && compares(prefix, stored, wanted)
 	}}, true
 }
 
-func (g generator) number(parameterType string, place fhir.Place, value any) (wish, bool) {
+func (g generator) number(parameterType string, element params.Element, value any) (wish, bool) {
 	object, _ := value.(map[string]any)
 	unit := object
 	number, _ := value.(json.Number)
-	if place.Type == "Range" {
+	if element.Type == "Range" {
 		unit, _ = each(value, "low", "high")[0].(map[string]any)
 		object = unit
 	}
@@ -232,7 +237,7 @@ func (g generator) number(parameterType string, place fhir.Place, value any) (wi
 	var system, code string
 	if parameterType == "quantity" {
 		code = text(unit["code"])
-		if place.Type == "Money" {
+		if element.Type == "Money" {
 			code = text(unit["currency"])
 		}
 		switch g.IntN(4) {
@@ -249,9 +254,9 @@ func (g generator) number(parameterType string, place fhir.Place, value any) (wi
 			w.text += "|" + escape(system) + "|" + escape(code)
 		}
 	}
-	w.fits = func(place fhir.Place, value any) bool {
-		stored, ok := numbersOf(place.Type, value)
-		return ok && comparesNumber(prefix, stored, n) && hasUnit(place.Type, value, system, code)
+	w.fits = func(element params.Element, value any) bool {
+		stored, ok := numbersOf(element.Type, value)
+		return ok && comparesNumber(prefix, stored, n) && hasUnit(element.Type, value, system, code)
 	}
 	return w, true
 }
@@ -263,10 +268,10 @@ type query struct {
 }
 
 // query makes a search by a parameter out of the documents of a type. There is
-// none if they have nothing at its places.
-func (g generator) query(p fhir.SearchParameter, documents []document) (query, bool) {
-	place, root := p.Places[g.IntN(len(p.Places))], documents[g.IntN(len(documents))]
-	values := found(root, place.Path)
+// none if they have nothing at its elements.
+func (g generator) query(p params.Parameter, documents []document) (query, bool) {
+	element, root := p.Elements[g.IntN(len(p.Elements))], documents[g.IntN(len(documents))]
+	values := found(root, element.Path)
 	if g.IntN(12) == 0 && p.Type != "composite" {
 		return missing(p, g.IntN(2) == 0), true
 	}
@@ -276,9 +281,9 @@ func (g generator) query(p fhir.SearchParameter, documents []document) (query, b
 	var w wish
 	var ok bool
 	if p.Type == "composite" {
-		w, ok = g.composite(place, values[g.IntN(len(values))])
+		w, ok = g.composite(element, values[g.IntN(len(values))])
 	} else {
-		w, ok = g.wish(p.Type, place, values[g.IntN(len(values))])
+		w, ok = g.wish(p.Type, element, values[g.IntN(len(values))])
 	}
 	if !ok {
 		return query{}, false
@@ -290,10 +295,12 @@ func (g generator) query(p fhir.SearchParameter, documents []document) (query, b
 	fits := w.fits
 	if g.IntN(3) == 0 && w.modifier == "" { // another value
 		other := documents[g.IntN(len(documents))]
-		if values := found(other, place.Path); len(values) > 0 && p.Type != "composite" {
-			if second, ok := g.wish(p.Type, place, values[0]); ok && second.modifier == "" {
+		if values := found(other, element.Path); len(values) > 0 && p.Type != "composite" {
+			if second, ok := g.wish(p.Type, element, values[0]); ok && second.modifier == "" {
 				texts += "," + second.text
-				fits = func(place fhir.Place, value any) bool { return w.fits(place, value) || second.fits(place, value) }
+				fits = func(element params.Element, value any) bool {
+					return w.fits(element, value) || second.fits(element, value)
+				}
 			}
 		}
 	}
@@ -303,18 +310,18 @@ func (g generator) query(p fhir.SearchParameter, documents []document) (query, b
 }
 
 // composite makes a wish for each part out of one value.
-func (g generator) composite(place fhir.Place, value any) (wish, bool) {
-	count := place.Parts[len(place.Parts)-1].Number + 1
+func (g generator) composite(element params.Element, value any) (wish, bool) {
+	count := element.Components[len(element.Components)-1].Number + 1
 	wishes := make([]wish, count)
 	for number := range wishes {
 		ok := false
-		for _, part := range place.Parts {
-			values := found(value, part.Place.Path)
+		for _, part := range element.Components {
+			values := found(value, part.Element.Path)
 			if part.Number != number || len(values) == 0 {
 				continue
 			}
 			for range 10 {
-				if wishes[number], ok = g.wish(part.Type, part.Place, values[0]); ok && wishes[number].modifier == "" {
+				if wishes[number], ok = g.wish(part.Type, part.Element, values[0]); ok && wishes[number].modifier == "" {
 					break
 				}
 				ok = false
@@ -328,12 +335,12 @@ func (g generator) composite(place fhir.Place, value any) (wish, bool) {
 	for i, w := range wishes {
 		texts[i] = w.text
 	}
-	return wish{text: strings.Join(texts, "$"), fits: func(place fhir.Place, value any) bool {
+	return wish{text: strings.Join(texts, "$"), fits: func(element params.Element, value any) bool {
 		for number, w := range wishes {
 			ok := false
-			for _, part := range place.Parts {
-				for _, v := range found(value, part.Place.Path) {
-					ok = ok || part.Number == number && w.fits(part.Place, v)
+			for _, part := range element.Components {
+				for _, v := range found(value, part.Element.Path) {
+					ok = ok || part.Number == number && w.fits(part.Element, v)
 				}
 			}
 			if !ok {
@@ -344,17 +351,17 @@ func (g generator) composite(place fhir.Place, value any) (wish, bool) {
 	}}, true
 }
 
-func missing(p fhir.SearchParameter, wanted bool) query {
-	anything := func(fhir.Place, any) bool { return true }
+func missing(p params.Parameter, wanted bool) query {
+	anything := func(params.Element, any) bool { return true }
 	name := map[bool]string{true: ":missing=true", false: ":missing=false"}[wanted]
 	return query{p.Name + name, func(d document) bool { return anywhere(p, d, anything) != wanted }}
 }
 
-// anywhere says whether something at one of the parameter's places fits.
-func anywhere(p fhir.SearchParameter, d document, fits func(fhir.Place, any) bool) bool {
-	for _, place := range p.Places {
-		for _, value := range found(d, place.Path) {
-			if fits(place, value) {
+// anywhere says whether something at one of the parameter's elements fits.
+func anywhere(p params.Parameter, d document, fits func(params.Element, any) bool) bool {
+	for _, element := range p.Elements {
+		for _, value := range found(d, element.Path) {
+			if fits(element, value) {
 				return true
 			}
 		}

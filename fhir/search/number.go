@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // A number is a decimal as it was written: digits times ten to the exponent.
@@ -102,7 +102,7 @@ func (i interval) condition(valueType, member string) string {
 }
 
 // numberValue compiles one value of a number parameter.
-func numberValue(place fhir.Place, modifier, text string) (predicate, error) {
+func numberValue(element params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" {
 		return predicate{}, unsupportedModifier(modifier, "missing")
 	}
@@ -112,5 +112,5 @@ func numberValue(place fhir.Place, modifier, text string) (predicate, error) {
 		return predicate{}, err
 	}
 	wanted := n.bounds(comparison)
-	return matches(place.Path, wanted.condition(place.Type, "@"), wanted.values), nil
+	return matches(element.Path, wanted.condition(element.Type, "@"), wanted.values), nil
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // The oracle says what a search finds by walking over decoded FHIR JSON, where
@@ -20,7 +20,7 @@ import (
 
 // found returns what is at a path of a document. The type of a choice element is
 // a step of the path and part of a name in FHIR.
-func found(node any, path fhir.Path) []any {
+func found(node any, path params.Path) []any {
 	if len(path) == 0 {
 		return []any{node}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -21,7 +21,7 @@ func rootAt(f sqltext.Fragment, expression string) sqltext.Fragment {
 // jsonPath writes a path as SQL/JSON has it, in the lax mode, in which what is
 // missing or of another type is passed by. Names and values in it come from the
 // tables of package fhir. Which resources references lead to is not asked.
-func jsonPath(path fhir.Path) string {
+func jsonPath(path params.Path) string {
 	var text strings.Builder
 	text.WriteByte('$')
 	for _, step := range path {
@@ -38,23 +38,23 @@ func jsonPath(path fhir.Path) string {
 
 // below returns the path that goes on from another by members that do not
 // repeat, or by one that does if its name ends in an asterisk.
-func below(path fhir.Path, names ...string) fhir.Path {
+func below(path params.Path, names ...string) params.Path {
 	longer := slices.Clone(path)
 	for _, name := range names {
 		name, many := strings.CutSuffix(name, "*")
-		longer = append(longer, fhir.Step{Name: name, Many: many})
+		longer = append(longer, params.Step{Name: name, Many: many})
 	}
 	return longer
 }
 
 // contains asks whether a document has the value at the path. An index over the
 // document (GIN) knows that.
-func contains(path fhir.Path, value any) predicate {
+func contains(path params.Path, value any) predicate {
 	return sqltext.New("{root} @> {document}", sqltext.Values{"document": sqltext.Arg(asJSON(nest(path, value)), "jsonb")})
 }
 
 // nest puts a value where the path leads, and what the path asks for beside it.
-func nest(path fhir.Path, value any) any {
+func nest(path params.Path, value any) any {
 	if len(path) == 0 {
 		return value
 	}
@@ -71,7 +71,7 @@ func nest(path fhir.Path, value any) any {
 
 // matches asks whether something at the path meets a condition of SQL/JSON, in
 // which @ is the thing and $name one of the values.
-func matches(path fhir.Path, condition string, values map[string]any) predicate {
+func matches(path params.Path, condition string, values map[string]any) predicate {
 	query := sqltext.Text(jsonPath(path) + " ? (" + condition + ")")
 	if len(values) == 0 {
 		return sqltext.New("jsonb_path_exists({root}, '{query}')", sqltext.Values{"query": query})
@@ -83,7 +83,7 @@ func matches(path fhir.Path, condition string, values map[string]any) predicate 
 }
 
 // exists asks whether anything is at the path.
-func exists(path fhir.Path) predicate {
+func exists(path params.Path) predicate {
 	return matches(path, "@ != null", nil)
 }
 
@@ -91,7 +91,7 @@ func exists(path fhir.Path) predicate {
 const textsSQL = `SELECT jsonb_path_query({root}, '{path} ? (@.type() == "string")') #>> '{}' AS v`
 
 // texts returns a SELECT of the strings at the paths of {root}, as column v.
-func texts(paths []fhir.Path) sqltext.Fragment {
+func texts(paths []params.Path) sqltext.Fragment {
 	selects := make([]sqltext.Fragment, len(paths))
 	for i, path := range paths {
 		selects[i] = sqltext.New(textsSQL, sqltext.Values{"path": sqltext.Text(jsonPath(path))})

@@ -3,7 +3,7 @@ package search
 import (
 	"maps"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // currencySystem is the system of the codes in Money.currency.
@@ -12,7 +12,7 @@ const currencySystem = "urn:iso:std:iso:4217"
 // quantityValue compiles one value of a quantity parameter: a number, then
 // after bars the system and the code of its unit; with a code alone, the unit
 // may also be written so. A stored comparator, as in "< 5 mg", is passed by.
-func quantityValue(place fhir.Place, modifier, text string) (predicate, error) {
+func quantityValue(element params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" {
 		return predicate{}, unsupportedModifier(modifier, "missing")
 	}
@@ -32,22 +32,22 @@ func quantityValue(place fhir.Place, modifier, text string) (predicate, error) {
 
 	wanted := n.bounds(comparison)
 	values := maps.Clone(wanted.values)
-	condition := wanted.condition(place.Type, `@."value"`)
-	if place.Type == "Money" {
+	condition := wanted.condition(element.Type, `@."value"`)
+	if element.Type == "Money" {
 		if system != "" && system != currencySystem {
 			return never, nil
 		}
 		condition += ofCurrency(code, values)
-		return matches(place.Path, condition, values), nil
+		return matches(element.Path, condition, values), nil
 	}
-	if unit := ofUnit(system, code, values); unit != "" && place.Type == "Range" {
+	if unit := ofUnit(system, code, values); unit != "" && element.Type == "Range" {
 		for _, end := range []string{"low", "high"} {
 			condition += ` && (!exists(@."` + end + `") || exists(@."` + end + `" ? (` + unit + `)))`
 		}
 	} else if unit != "" {
 		condition += " && " + unit
 	}
-	return matches(place.Path, condition, values), nil
+	return matches(element.Path, condition, values), nil
 }
 
 // ofUnit is what a Quantity with that unit meets; empty if any does.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -45,19 +46,19 @@ func (w wantedReference) expression() sqltext.Fragment {
 	return literal("reference.v")
 }
 
-// references compiles the values of a reference parameter for a place: of each, Type/id,
+// references compiles the values of a reference parameter for a element: of each, Type/id,
 // a version of that, an id alone, or an absolute URL. A modifier is the type of the
 // resource, or identifier. With indexed, the predicate is for an index.
-func references(place fhir.Place, modifier string, values []string, indexed bool) (predicate, error) {
-	if modifier == "identifier" || place.Type != "Reference" {
-		return eachReference(place, modifier, values)
+func references(element params.Element, modifier string, values []string, indexed bool) (predicate, error) {
+	if modifier == "identifier" || element.Type != "Reference" {
+		return eachReference(element, modifier, values)
 	}
 	if modifier != "" && !fhir.R4().IsResourceType(modifier) {
 		return predicate{}, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
 	}
 	var wanted []wantedReference
 	for _, value := range values {
-		one, ok, err := parseReference(place, modifier, unescape(value))
+		one, ok, err := parseReference(element, modifier, unescape(value))
 		if err != nil {
 			return predicate{}, err
 		}
@@ -65,21 +66,21 @@ func references(place fhir.Place, modifier string, values []string, indexed bool
 			wanted = append(wanted, one)
 		}
 	}
-	return referencesTo(place.Path, wanted, indexed), nil
+	return referencesTo(element.Path, wanted, indexed), nil
 }
 
 // eachReference compiles values that are compared one by one: identifiers of logical
 // references, and canonical URLs.
-func eachReference(place fhir.Place, modifier string, values []string) (predicate, error) {
+func eachReference(element params.Element, modifier string, values []string) (predicate, error) {
 	var found []predicate
 	for _, value := range values {
 		switch {
-		case modifier == "identifier" && place.Type == "Reference":
+		case modifier == "identifier" && element.Type == "Reference":
 			t, err := parseToken(value)
 			if err != nil {
 				return predicate{}, err
 			}
-			found = append(found, identifierPredicate(place.Path, t))
+			found = append(found, identifierPredicate(element.Path, t))
 		case modifier == "identifier":
 			return predicate{}, unsupported("a canonical URL has no identifier")
 		case modifier != "" && !fhir.R4().IsResourceType(modifier):
@@ -87,7 +88,7 @@ func eachReference(place fhir.Place, modifier string, values []string) (predicat
 		case modifier != "":
 			return predicate{}, unsupported("a canonical URL does not say of what type it is")
 		default:
-			found = append(found, canonical(place.Path, unescape(value)))
+			found = append(found, canonical(element.Path, unescape(value)))
 		}
 	}
 	return either(found), nil
@@ -95,8 +96,8 @@ func eachReference(place fhir.Place, modifier string, values []string) (predicat
 
 // identifierPredicate finds a logical reference: by an identifier, and where the
 // parameter is for one type of resource, by what the reference says of its type.
-func identifierPredicate(path fhir.Path, t token) predicate {
-	identifier := fhir.Path{{Name: "identifier"}}
+func identifierPredicate(path params.Path, t token) predicate {
+	identifier := params.Path{{Name: "identifier"}}
 	resourceType := path[len(path)-1].Target
 	if resourceType == "" {
 		return coded(below(path, "identifier"), t, "value")
@@ -112,8 +113,8 @@ func identifierPredicate(path fhir.Path, t token) predicate {
 const identifierSQL = `EXISTS (SELECT FROM {references} WHERE {identifier}
 	AND ({target} IS NOT NULL OR '{type}' IN (reference.v ->> 'type', reference.v ->> 'resourceType')))`
 
-// parseReference reads one value. ok is false if no reference at the place can be it.
-func parseReference(place fhir.Place, resourceType, text string) (wanted wantedReference, ok bool, err error) {
+// parseReference reads one value. ok is false if no reference at the element can be it.
+func parseReference(element params.Element, resourceType, text string) (wanted wantedReference, ok bool, err error) {
 	if strings.Contains(text, ":") {
 		if resourceType != "" {
 			return wanted, false, invalid("a URL does not go with a type: %q", text)
@@ -125,7 +126,7 @@ func parseReference(place fhir.Place, resourceType, text string) (wanted wantedR
 		kind, id = resourceType, text
 	}
 	id, version, versioned := strings.Cut(id, "/_history/")
-	only := place.Path[len(place.Path)-1].Target
+	only := element.Path[len(element.Path)-1].Target
 	switch {
 	case id == "" || strings.ContainsAny(id, "/#?") || versioned && (!typed || version == "" || strings.ContainsAny(version, "/#?")):
 		return wanted, false, invalid("%q is neither Type/id, nor an id, nor a URL", text)
@@ -138,7 +139,7 @@ func parseReference(place fhir.Place, resourceType, text string) (wanted wantedR
 	case versioned:
 		return wantedReference{literalForm, text, nil}, true, nil
 	case kind == "" && only == "":
-		return wantedReference{typesForm, id, place.Targets}, true, nil
+		return wantedReference{typesForm, id, element.Targets}, true, nil
 	}
 	kind = cmp.Or(kind, only)
 	return wantedReference{typeForm, id, []string{kind}}, true, nil
@@ -147,7 +148,7 @@ func parseReference(place fhir.Place, resourceType, text string) (wanted wantedR
 // referencesTo finds references at the path that are one of those wanted. The texts
 // that one expression is compared with are one argument. For an index, other documents
 // are found, too.
-func referencesTo(path fhir.Path, wanted []wantedReference, indexed bool) predicate {
+func referencesTo(path params.Path, wanted []wantedReference, indexed bool) predicate {
 	var found []predicate
 	for len(wanted) > 0 {
 		first := wanted[0]
@@ -179,20 +180,20 @@ func referencesTo(path fhir.Path, wanted []wantedReference, indexed bool) predic
 
 // referencesByIndex finds what referencesTo does, and some other documents, for the
 // resources of some types with these ids.
-func referencesByIndex(path fhir.Path, resourceTypes, ids []string) predicate {
+func referencesByIndex(path params.Path, resourceTypes, ids []string) predicate {
 	list := textArray(ids)
 	found := []predicate{mayNameVersion}
 	for i := range ids {
 		id := sqltext.New("({list})[{i}]", sqltext.Values{"list": list, "i": sqltext.Text(strconv.Itoa(i + 1))})
 		for _, resourceType := range resourceTypes {
-			found = append(found, mayLeadTo([]fhir.Path{path}, resourceType, id))
+			found = append(found, mayLeadTo([]params.Path{path}, resourceType, id))
 		}
 	}
 	return either(found)
 }
 
 // refersTo finds references to any resource of the type that the path is for.
-func refersTo(path fhir.Path) predicate {
+func refersTo(path params.Path) predicate {
 	return sqltext.New("EXISTS (SELECT FROM {references} WHERE {target} IS NOT NULL)", sqltext.Values{
 		"references": referencesAt(path),
 		"target":     targetOfType("reference.v", path[len(path)-1].Target),
@@ -200,7 +201,7 @@ func refersTo(path fhir.Path) predicate {
 }
 
 // canonical finds a canonical URL, with any version if none is asked for.
-func canonical(path fhir.Path, url string) predicate {
+func canonical(path params.Path, url string) predicate {
 	if strings.Contains(url, "|") {
 		return contains(path, url)
 	}

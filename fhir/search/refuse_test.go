@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // TestRefused holds that what can't be done is refused by its name, and whether
@@ -103,15 +104,15 @@ func TestSupported(t *testing.T) {
 	for _, resourceType := range fhir.R4().ResourceTypes() {
 		listed := search.Supported(resourceType)
 		total += len(listed)
-		require.True(t, slices.IsSortedFunc(listed, func(a, b search.Parameter) int { return strings.Compare(a.Name, b.Name) }))
+		require.True(t, slices.IsSortedFunc(listed, func(a, b params.Parameter) int { return strings.Compare(a.Name, b.Name) }))
 		for _, p := range listed {
 			require.True(t, strings.HasPrefix(p.Definition, "http://hl7.org/fhir/SearchParameter/"))
 			filter, err := search.Parse(resourceType, p.Name+"="+sampleOf(resourceType, p))
 			require.NoError(t, err, "%s.%s", resourceType, p.Name)
 			s.ids(t, "Basic", filter.Condition())
 		}
-		for _, p := range fhir.R4Search().Parameters(resourceType) {
-			if slices.ContainsFunc(listed, func(l search.Parameter) bool { return l.Name == p.Name }) {
+		for _, p := range params.R4().Parameters(resourceType) {
+			if slices.ContainsFunc(listed, func(l params.Parameter) bool { return l.Name == p.Name }) {
 				continue
 			}
 			_, err := search.Parse(resourceType, p.Name+"=a")
@@ -125,13 +126,13 @@ func TestSupported(t *testing.T) {
 	require.Len(t, search.Supported("Custom"), 6, "those of every resource")
 }
 
-func sampleOf(resourceType string, p search.Parameter) string {
+func sampleOf(resourceType string, p params.Parameter) string {
 	if p.Type != "composite" {
 		return samples[p.Type]
 	}
-	definition, _ := fhir.R4Search().Parameter(resourceType, p.Name)
+	definition, _ := params.R4().Parameter(resourceType, p.Name)
 	var values []string
-	for _, part := range definition.Places[0].Parts {
+	for _, part := range definition.Elements[0].Components {
 		if part.Number == len(values) {
 			values = append(values, samples[part.Type])
 		}

@@ -3,7 +3,7 @@ package search
 import (
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // Values returns the values of a search parameter that commas separate. A backslash
@@ -43,12 +43,12 @@ func Relative(resourceType, query, base string) string {
 // resources, and neither canonical URLs nor identifiers.
 func refersToResources(resourceType, name string) bool {
 	name, modifier, _ := strings.Cut(name, ":")
-	p, ok := fhir.R4Search().Parameter(resourceType, name)
+	p, ok := params.R4().Parameter(resourceType, name)
 	if !ok || p.Type != "reference" || modifier == "identifier" || modifier == "missing" {
 		return false
 	}
-	for _, place := range p.Places {
-		if place.Type != "Reference" {
+	for _, element := range p.Elements {
+		if element.Type != "Reference" {
 			return false
 		}
 	}

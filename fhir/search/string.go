@@ -1,7 +1,9 @@
 package search
 
 import (
-	"github.com/seed-90096f4d/sluice/fhir"
+	"strings"
+
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -38,13 +40,13 @@ var parts = map[string][]string{
 // stringValue compiles one value of a string parameter: what the text starts
 // with, whatever the case and the accents; with a modifier what it contains or,
 // to the letter, is.
-func stringValue(place fhir.Place, modifier, text string) (predicate, error) {
+func stringValue(element params.Element, modifier, text string) (predicate, error) {
 	text = unescape(text)
-	paths := []fhir.Path{place.Path}
-	if names, ok := parts[place.Type]; ok {
+	paths := []params.Path{element.Path}
+	if names, ok := parts[element.Type]; ok {
 		paths = nil
 		for _, name := range names {
-			paths = append(paths, below(place.Path, name))
+			paths = append(paths, below(element.Path, name))
 		}
 	}
 	switch modifier {
@@ -64,7 +66,7 @@ func stringValue(place fhir.Place, modifier, text string) (predicate, error) {
 
 // anyText returns whether a string t.v at one of the paths meets a condition, in which
 // {text} is the text, {wanted} the same folded, and {folded} the string folded.
-func anyText(paths []fhir.Path, condition, text string) predicate {
+func anyText(paths []params.Path, condition, text string) predicate {
 	argument := sqltext.Arg(text, "text")
 	met := sqltext.New(condition, sqltext.Values{
 		"text":   argument,
@@ -72,4 +74,24 @@ func anyText(paths []fhir.Path, condition, text string) predicate {
 		"folded": Fold(sqltext.Text("t.v")),
 	})
 	return sqltext.New("EXISTS (SELECT FROM ({texts}) AS t WHERE {met})", sqltext.Values{"texts": texts(paths), "met": met})
+}
+
+// uriValue compiles one value of a uri parameter: the URI itself; with a
+// modifier those below it (it and what follows it after a slash) or above it.
+func uriValue(element params.Element, modifier, text string) (predicate, error) {
+	text = unescape(text)
+	if modifier == "" {
+		return contains(element.Path, text), nil
+	}
+	if strings.HasPrefix(text, "urn:") {
+		return predicate{}, invalid("%q has no path to be above or below", text)
+	}
+	switch modifier {
+	case "below":
+		return matches(element.Path, `@ == $uri || @ starts with $below`,
+			map[string]any{"uri": text, "below": strings.TrimSuffix(text, "/") + "/"}), nil
+	case "above":
+		return anyText([]params.Path{element.Path}, `(t.v = {text} OR starts_with({text}, rtrim(t.v, '/') || '/'))`, text), nil
+	}
+	return predicate{}, unsupportedModifier(modifier, "missing, above, below")
 }

@@ -3,7 +3,7 @@ package search
 import (
 	"strings"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -77,8 +77,8 @@ func targetOfTypes(reference string, resourceTypes []string) sqltext.Fragment {
 
 // referencesAt returns the references v that are at a path of {root}, as an item of a
 // FROM, whatever types they lead to.
-func referencesAt(path fhir.Path) sqltext.Fragment {
-	return referencesIn(referenceLists([]fhir.Path{path}))
+func referencesAt(path params.Path) sqltext.Fragment {
+	return referencesIn(referenceLists([]params.Path{path}))
 }
 
 // referencesIn returns the references v in arrays, as an item of a FROM.
@@ -88,7 +88,7 @@ func referencesIn(lists []sqltext.Fragment) sqltext.Fragment {
 
 // referenceLists returns the arrays of the references at the paths of {root}. An
 // element that is a list against its definition is read like one that may be.
-func referenceLists(paths []fhir.Path) []sqltext.Fragment {
+func referenceLists(paths []params.Path) []sqltext.Fragment {
 	var lists []sqltext.Fragment
 	for _, path := range paths {
 		for _, form := range choiceForms(path) {
@@ -101,8 +101,8 @@ func referenceLists(paths []fhir.Path) []sqltext.Fragment {
 
 // choiceForms returns the path and, if it leads through a choice element, the one
 // by FHIR's name of it: medicationReference for medication.Reference.
-func choiceForms(path fhir.Path) []fhir.Path {
-	forms := []fhir.Path{below(path)}
+func choiceForms(path params.Path) []params.Path {
+	forms := []params.Path{below(path)}
 	for i := 1; i < len(path); i++ {
 		if name := path[i].Name; 'A' <= name[0] && name[0] <= 'Z' {
 			joined := path[i]
@@ -126,7 +126,7 @@ const (
 // the documents {root} with a reference at one of the paths that leads to the resource
 // of the type with the id, an expression of type text, unless that reference names a
 // version, and for some others.
-func mayLeadTo(paths []fhir.Path, resourceType string, id sqltext.Fragment) sqltext.Fragment {
+func mayLeadTo(paths []params.Path, resourceType string, id sqltext.Fragment) sqltext.Fragment {
 	name := sqltext.Text(resourceType)
 	var conditions []sqltext.Fragment
 	for _, path := range paths {

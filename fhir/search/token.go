@@ -3,7 +3,7 @@ package search
 import (
 	"slices"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
 // A token is a value of a token parameter: a code, with its system before a
@@ -27,40 +27,40 @@ func parseToken(text string) (token, error) {
 	return token{}, invalid("no code and no system in %q", text)
 }
 
-// tokenPredicate finds a token at a place.
-func tokenPredicate(place fhir.Place, t token) (predicate, error) {
-	switch place.Type {
+// tokenPredicate finds a token at a element.
+func tokenPredicate(element params.Element, t token) (predicate, error) {
+	switch element.Type {
 	case "CodeableConcept":
-		return coded(below(place.Path, "coding*"), t, "code"), nil
+		return coded(below(element.Path, "coding*"), t, "code"), nil
 	case "Coding":
-		return coded(place.Path, t, "code"), nil
+		return coded(element.Path, t, "code"), nil
 	case "Identifier", "ContactPoint":
-		return coded(place.Path, t, "value"), nil
+		return coded(element.Path, t, "value"), nil
 	}
 	if t.system != "" {
-		systems := implicitSystems(place)
+		systems := implicitSystems(element)
 		switch {
 		case len(systems) == 0:
 			return predicate{}, unsupported("the data does not tell the system of the code")
 		case !slices.Contains(systems, t.system):
 			return never, nil
 		case t.code == "":
-			return exists(place.Path), nil
+			return exists(element.Path), nil
 		}
 	}
-	if place.Type != "boolean" {
-		return contains(place.Path, t.code), nil
+	if element.Type != "boolean" {
+		return contains(element.Path, t.code), nil
 	}
 	switch t.code {
 	case "true", "false":
-		return contains(place.Path, t.code == "true"), nil
+		return contains(element.Path, t.code == "true"), nil
 	}
 	return predicate{}, invalid("%q is neither true nor false", t.code)
 }
 
 // existenceValue compiles one value of a parameter that is true if there is a value
-// other than false at one of the places, as Patient.deceased, and false else.
-func existenceValue(places []fhir.Place, modifier, text string) (predicate, error) {
+// other than false at one of the elements, as Patient.deceased, and false else.
+func existenceValue(elements []params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" && modifier != "not" {
 		return predicate{}, unsupportedModifier(modifier, "missing, not")
 	}
@@ -75,8 +75,8 @@ func existenceValue(places []fhir.Place, modifier, text string) (predicate, erro
 		return never, nil
 	}
 	var found []predicate
-	for _, place := range places {
-		for _, form := range choiceForms(place.Path) {
+	for _, element := range elements {
+		for _, form := range choiceForms(element.Path) {
 			found = append(found, matches(form, `@.type() != "boolean" && @ != null || @ == true`, nil))
 		}
 	}
@@ -90,17 +90,17 @@ func existenceValue(places []fhir.Place, modifier, text string) (predicate, erro
 // terminology write it.
 var booleanSystems = []string{"http://terminology.hl7.org/CodeSystem/special-values", "http://hl7.org/fhir/special-values"}
 
-// implicitSystems returns the systems that a code at a place can be of, though the
+// implicitSystems returns the systems that a code at a element can be of, though the
 // data does not name one (R4, "3.1.1.4.10 token").
-func implicitSystems(place fhir.Place) []string {
-	if place.Type == "boolean" {
+func implicitSystems(element params.Element) []string {
+	if element.Type == "boolean" {
 		return booleanSystems
 	}
-	return place.Systems
+	return element.Systems
 }
 
 // coded finds an object with a system and, under a name of its own, a code.
-func coded(path fhir.Path, t token, name string) predicate {
+func coded(path params.Path, t token, name string) predicate {
 	object := make(map[string]any)
 	if t.code != "" {
 		object[name] = t.code
@@ -120,15 +120,15 @@ func coded(path fhir.Path, t token, name string) predicate {
 
 // typedPredicate finds an identifier by the modifier of-type: the system and
 // the code of its type, and its value.
-func typedPredicate(place fhir.Place, text string) (predicate, error) {
-	if place.Type != "Identifier" {
+func typedPredicate(element params.Element, text string) (predicate, error) {
+	if element.Type != "Identifier" {
 		return predicate{}, unsupported("only identifiers have a type")
 	}
 	parts := splitValues(text, '|')
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
 		return predicate{}, invalid("%q is not system|code|value", text)
 	}
-	return contains(place.Path, map[string]any{
+	return contains(element.Path, map[string]any{
 		"value": unescape(parts[2]),
 		"type": map[string]any{"coding": []any{map[string]any{
 			"system": unescape(parts[0]), "code": unescape(parts[1]),
@@ -137,16 +137,16 @@ func typedPredicate(place fhir.Place, text string) (predicate, error) {
 }
 
 // tokenValue compiles one value of a token parameter.
-func tokenValue(place fhir.Place, modifier, text string) (predicate, error) {
+func tokenValue(element params.Element, modifier, text string) (predicate, error) {
 	switch modifier {
 	case "", "not":
 		t, err := parseToken(text)
 		if err != nil {
 			return predicate{}, err
 		}
-		return tokenPredicate(place, t)
+		return tokenPredicate(element, t)
 	case "of-type":
-		return typedPredicate(place, text)
+		return typedPredicate(element, text)
 	}
 	return predicate{}, unsupportedModifier(modifier, "missing, not, of-type")
 }

@@ -21,7 +21,7 @@ const (
 // maxKeyBytes bounds the length of a key: the largest value of PostgreSQL.
 const maxKeyBytes = 1 << 30
 
-// errBrokenIndex means that the bytes are not those of an index, or not all of them.
+// errBrokenIndex means that the bytes are not a valid section of an index.
 var errBrokenIndex = errors.New("the index of patient blocks is broken")
 
 // indexSection is a section of an index that can be read by itself.
@@ -41,7 +41,7 @@ type indexRow struct {
 	// first reports whether the row begins a block.
 	first bool
 
-	// key is that of the row's block, valid until the next block begins.
+	// key identifies the row's block. It is valid until the next block begins.
 	key []byte
 
 	place source.RowAddress

@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/google/uuid"
 
@@ -33,7 +32,7 @@ func indexKey(id uuid.UUID) string { return id.String() + "/blocks.index" }
 
 // part is the persisted plan of a part.
 type part struct {
-	// Section is that of the index, whose rows lie in Relations.
+	// Section is what the part reads of the index. Its rows are in Relations.
 	Section   indexSection
 	IndexETag string
 	Relations []catalog.Relation
@@ -71,61 +70,41 @@ func (p *Planner) Plan(ctx context.Context, scope *plan.Scope) ([]jobs.PlannedPa
 }
 
 // writeIndex writes the index of the export.
-func (p *Planner) writeIndex(ctx context.Context, scope *plan.Scope, keyed source.KeyScan, omitted *omitted) (storage.Object, []indexSection, error) {
+func (p *Planner) writeIndex(ctx context.Context, scope *plan.Scope, keyed source.KeyScan, omitted *omitted) (index storage.Object, sections []indexSection, err error) {
 	reader, err := p.Source.OpenReader(ctx, scope.Snapshot.ID)
 	if err != nil {
-		return storage.Object{}, nil, err
+		return index, nil, err
 	}
 	defer reader.Close(ctx)
+	object, err := p.Bucket.Create(ctx, indexKey(scope.Export.ID))
+	if err != nil {
+		return index, nil, err
+	}
+	defer func() { err = errors.Join(err, object.Abort(ctx)) }() // unless it is published
 
 	var total int64
 	for _, table := range scope.Tables {
 		total += table.Bytes
 	}
-	target := scope.Sizes.Target(total)
-	var sections []indexSection
-	key := indexKey(scope.Export.ID)
-	err = upload(ctx, p.Bucket, key, func(to io.Writer) error {
-		index := newIndexWriter(to, target)
-		err := reader.ScanKeys(ctx, keyed, func(row *source.KeyedRow) error {
-			if row.Key == nil {
-				omitted.add(row)
-				return nil
-			}
-			return index.add(row.Key, source.RowAddress{Relation: row.Relation, TID: row.TID}, row.Bytes)
-		})
-		if err != nil {
-			return err
+	writer := newIndexWriter(object, scope.Sizes.Target(total))
+	err = reader.ScanKeys(ctx, keyed, func(row *source.KeyedRow) error {
+		if row.Key == nil {
+			omitted.add(row)
+			return nil
 		}
-		sections, err = index.finish()
-		return err
+		return writer.add(row.Key, source.RowAddress{Relation: row.Relation, TID: row.TID}, row.Bytes)
 	})
 	if err != nil {
-		return storage.Object{}, nil, err
+		return index, nil, err
 	}
-	index, err := p.Bucket.Stat(ctx, key)
+	if sections, err = writer.finish(); err != nil {
+		return index, nil, err
+	}
+	if _, err := object.Publish(ctx); err != nil {
+		return index, nil, err
+	}
+	index, err = p.Bucket.Stat(ctx, indexKey(scope.Export.ID)) // with the ETag that reads will have
 	return index, sections, err
-}
-
-// errUploadEnded ends writing to an upload that has ended.
-var errUploadEnded = errors.New("the upload has ended")
-
-// upload stores what write writes.
-func upload(ctx context.Context, bucket *storage.Bucket, key string, write func(io.Writer) error) error {
-	reader, writer := io.Pipe()
-	uploaded := make(chan error, 1)
-	go func() {
-		_, err := bucket.Upload(ctx, key, reader)
-		_ = reader.CloseWithError(err)
-		uploaded <- err
-	}()
-	defer func() { _ = writer.CloseWithError(errUploadEnded) }() // if write panics
-	err := write(writer)
-	_ = writer.CloseWithError(err) // nil is the end
-	if uploadErr := <-uploaded; uploadErr != nil {
-		return uploadErr // which wraps err, or is its cause
-	}
-	return err
 }
 
 // planParts returns a part for each section. The first has the outcomes.
@@ -146,7 +125,7 @@ func planParts(id uuid.UUID, index storage.Object, sections []indexSection, keye
 		}
 		planned.Outcomes = nil
 		parts[i] = jobs.PlannedPart{
-			Kind:      jobs.Blocks,
+			Kind:      jobs.PatientBlocks,
 			Scan:      document,
 			ObjectKey: plan.ObjectKey(id, fileName, i+1),
 			Bytes:     section.Bytes,

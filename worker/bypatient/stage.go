@@ -54,9 +54,8 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 	blocks := func(ctx context.Context, to ndjson.BlockWriter) error {
 		return readBlocks(ctx, newIndexReader(index, len(planned.Relations)), fetcher, planned.Relations, to)
 	}
-	to := t.NewUploader(ctx)
-	_, files, err := ndjson.WriteBlocks(ctx, to.Next, blocks, opts)
-	return to.Finish(jobs.Output, "", files, err)
+	_, files, err := ndjson.WriteBlocks(ctx, t.NextFile(ctx), blocks, opts)
+	return t.Finish(jobs.Output, "", files, err)
 }
 
 // readBlocks reads the rows of the index in batches and writes their blocks.

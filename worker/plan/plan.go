@@ -6,8 +6,10 @@
 package plan
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -51,7 +53,7 @@ type Scope struct {
 	Snapshot  *source.Snapshot
 	Selection Selection
 
-	// Tables are those of the exported types, sorted by type and locked.
+	// Tables are the tables of the exported types, sorted by type and locked.
 	Tables []catalog.Table
 
 	// Sizes bounds the sizes of the parts.
@@ -128,4 +130,19 @@ const FileSuffix = ".ndjson.gz"
 // name, counted from 1.
 func ObjectKey(exportID uuid.UUID, name string, number int) string {
 	return fmt.Sprintf("%s/%s.%04d%s", exportID, name, number, FileSuffix)
+}
+
+// Decode decodes the persisted plan of a part. The error is jobs.ErrNewer if it has
+// fields that this version does not know.
+func Decode(document json.RawMessage, planned any) error {
+	strict := json.NewDecoder(bytes.NewReader(document))
+	strict.DisallowUnknownFields()
+	unknown := strict.Decode(planned)
+	if unknown == nil {
+		return nil
+	}
+	if err := json.Unmarshal(document, planned); err != nil {
+		return fmt.Errorf("decode the plan of a part: %w", err)
+	}
+	return fmt.Errorf("%w: plan: %w", jobs.ErrNewer, unknown)
 }

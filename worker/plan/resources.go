@@ -56,8 +56,8 @@ func (scope *Scope) narrow(ctx context.Context) ([]catalog.Table, error) {
 	return tables, nil
 }
 
-// divide divides tables into parts. Where the client wants files of a minimum size,
-// no part is smaller than that takes, unless its table is.
+// divide divides tables into parts. If the client asks for files of a minimum size, no
+// part is too small for such a file, unless its table is.
 func divide(exportID uuid.UUID, tables []catalog.Table, referenced Referenced, sizes Sizes) ([]jobs.PlannedPart, error) {
 	var total int64
 	for _, table := range tables {

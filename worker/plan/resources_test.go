@@ -19,7 +19,7 @@ const (
 	page = int64(8192)
 )
 
-// aTable is one of a single member, without TOAST.
+// aTable returns a table of one member, without TOAST.
 func aTable(name string, bytes int64) catalog.Table {
 	return catalog.Table{
 		Type: name, Bytes: bytes, Pages: bytes / page,
@@ -57,9 +57,9 @@ func pagesOf(t *testing.T, part jobs.PlannedPart) catalog.PageRange {
 	return planned.Pages
 }
 
-// Whatever the tables are: each page is in one part, no part is too large, only
-// those of small members are small, the parts together are the tables, and names
-// are dense for each type.
+// For any tables, each page is in one part, no part is too large, only parts of small
+// members are small, the parts together are the tables, and the numbers of each type's
+// parts have no gaps.
 func TestDivideProperties(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(100) {
@@ -92,8 +92,8 @@ func TestDivideProperties(t *testing.T) {
 	}
 }
 
-// requireNoSmallParts fails on parts that are smaller than half of what they may be,
-// or than half of the floor, unless they are all of a member.
+// requireNoSmallParts fails on parts that are smaller than half of the maximum or of
+// the floor, unless they are a whole member.
 func requireNoSmallParts(t *testing.T, tables []catalog.Table, parts []jobs.PlannedPart, partBytes int64) {
 	t.Helper()
 	sizes := map[string]int64{}
@@ -109,8 +109,8 @@ func requireNoSmallParts(t *testing.T, tables []catalog.Table, parts []jobs.Plan
 	}
 }
 
-// randomTables are of some tables, of one or more members each, from none to some
-// hundred megabytes.
+// randomTables returns some tables of one or more members each, of up to some hundred
+// megabytes.
 func randomTables(random *rand.Rand) []catalog.Table {
 	tables := make([]catalog.Table, random.IntN(5))
 	for i := range tables {
@@ -126,7 +126,7 @@ func randomTables(random *rand.Rand) []catalog.Table {
 	return tables
 }
 
-// There is work for all slots early, and what comes last is short.
+// There is work for all slots early, and the last parts are small.
 func TestDivideManyTypes(t *testing.T) {
 	t.Parallel()
 	parts, err := divide(uuid.New(), []catalog.Table{aTable("A", 8*mib), aTable("B", 3*gib), aTable("C", mib), aTable("D", 500*mib)}, Referenced{}, Sizes{max: 256 * mib, floor: minPartBytes, window: 16})

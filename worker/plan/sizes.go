@@ -23,7 +23,7 @@ const (
 // Sizes bounds the parts of an export, in bytes on disk.
 type Sizes struct {
 	max    int64 // as configured
-	min    int64 // for files of the size that the client wants; 0 = no minimum
+	min    int64 // for files of the requested minimum size; 0 = no minimum
 	floor  int64 // smaller parts are not worth their cost, unless max is smaller
 	window int   // maximum number of queued and running parts
 }

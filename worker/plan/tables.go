@@ -2,7 +2,10 @@ package plan
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
@@ -16,9 +19,9 @@ const (
 )
 
 // LockTables locks the tables that the export reads for as long as the snapshot is
-// held, and returns them by type: those of the exported types and, where they can be
-// read, those of optionalTypes. The error is catalog.ErrRewritten if one of them has
-// changed since the snapshot was taken.
+// held, and returns them by type. Tables of optionalTypes that cannot be read are left
+// out. The error is catalog.ErrRewritten if a table was rewritten after the snapshot was
+// taken.
 func LockTables(ctx context.Context, request jobs.Request, snapshot *source.Snapshot) (map[string]catalog.Table, error) {
 	locked, err := snapshot.Tables(ctx, request.Types, optionalTypes(request)...)
 	if err != nil {
@@ -73,6 +76,36 @@ func requireTables(request jobs.Request, tables map[string]catalog.Table) error 
 	return nil
 }
 
+// incomplete returns a warning about something that the export lacks.
+func incomplete(text string) jobs.Warning { return jobs.Warning{Code: "incomplete", Text: text} }
+
+// findOmissions returns warnings about what the export lacks because optional tables
+// cannot be read.
+func findOmissions(ctx context.Context, from *source.Source, request jobs.Request) (warnings []jobs.Warning, err error) {
+	optional := optionalTypes(request)
+	faults, err := from.Faults(ctx, optional)
+	if err != nil {
+		return nil, err
+	}
+	var unknown []string
+	for _, resourceType := range slices.Compact(slices.Sorted(slices.Values(optional))) {
+		fault := faults[resourceType]
+		if fault == nil || errors.Is(fault, catalog.ErrNoTable) {
+			continue
+		}
+		if resourceType == ndjson.AttributeType {
+			warnings = append(warnings, incomplete(fmt.Sprintf("first-class extensions are exported as they are stored: %s", fault)))
+		}
+		if slices.Contains(targetTypes(request), resourceType) {
+			unknown = append(unknown, fmt.Sprintf("%s (%s)", resourceType, fault))
+		}
+	}
+	if len(unknown) > 0 {
+		warnings = append(warnings, incomplete("Provenance of resources of these types may be missing: "+strings.Join(unknown, ", ")))
+	}
+	return warnings, nil
+}
+
 // Referenced names tables that the conditions of a part refer to, apart from the
 // table that it reads, as SQL reads from them. It is stored with the part.
 type Referenced struct {
@@ -85,7 +118,7 @@ type Referenced struct {
 	Targets map[string]string `json:",omitempty"`
 }
 
-// referencedTables returns those of the export among its tables.
+// referencedTables returns the referenced tables of the export.
 func referencedTables(request jobs.Request, tables map[string]catalog.Table) Referenced {
 	var referenced Referenced
 	if table, ok := tables[groupType]; ok && request.Level == jobs.GroupLevel {

@@ -86,12 +86,15 @@ func (t *Task) stageOutcomes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	staged, err := t.Bucket.Stage(ctx, file.ObjectKey, bytes.NewReader(content))
+	object, err := t.create(ctx, file.ObjectKey)
 	if err != nil {
 		return err
 	}
-	t.files.Files, t.files.staged = append(t.files.Files, file), append(t.files.staged, staged)
-	return nil
+	if _, err := object.Write(content); err != nil {
+		return err
+	}
+	t.files.Files = append(t.files.Files, file)
+	return object.Close()
 }
 
 // File returns the file of the outcomes and its content.

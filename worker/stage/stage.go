@@ -43,7 +43,7 @@ type Task struct {
 	// Bucket is where the part's files go.
 	Bucket *storage.Bucket
 
-	// Options are those of the part's files, without a Format.
+	// Options configure the part's files. The Kind sets the Format.
 	Options ndjson.Options
 
 	// Outcomes collects what the client should know about the part. The Stager adds
@@ -81,7 +81,7 @@ func (s *Stager) kind(of jobs.PartKind) (Kind, error) {
 		return resources{}, nil
 	case jobs.Deletions:
 		return deletions{}, nil
-	case jobs.Blocks:
+	case jobs.PatientBlocks:
 		return s.ByPatient, nil
 	}
 	return nil, fmt.Errorf("%w: part of kind %q", jobs.ErrNewer, of)
@@ -104,7 +104,7 @@ func (s *Stager) openReader(ctx context.Context, part jobs.Part) (*source.Reader
 	}
 	name, err := reader.ExportSnapshot(ctx)
 	if err == nil {
-		err = s.Store.SharePart(ctx, part, name)
+		err = s.Store.SetPartSnapshot(ctx, part, name)
 	}
 	if err != nil {
 		reader.Close(ctx)

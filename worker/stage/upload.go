@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +15,13 @@ import (
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
-// Files are the files of a part, and their staged objects in the same order. After
-// an error there can be objects without a file.
+// Files are the staged files of a part.
 type Files struct {
-	Files  []jobs.File
-	staged []*storage.Staged
+	Files []jobs.File
+
+	// objects are the uploads of the files, in the same order. After an error there can
+	// be more of them.
+	objects []*storage.Writer
 }
 
 // maxPublish is the number of objects of a part that are published at the same time.
@@ -30,21 +31,21 @@ const maxPublish = 8
 func (f Files) Publish(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxPublish)
-	for i, staged := range f.staged {
+	for i, object := range f.objects {
 		group.Go(func() error {
-			object, err := staged.Publish(ctx)
-			f.Files[i].ETag = object.ETag
+			published, err := object.Publish(ctx)
+			f.Files[i].ETag = published.ETag
 			return err
 		})
 	}
 	return group.Wait()
 }
 
-// Discard removes the staged objects.
+// Discard removes what is staged and not published.
 func (f Files) Discard(ctx context.Context) error {
 	var errs []error
-	for _, staged := range f.staged {
-		errs = append(errs, staged.Discard(ctx))
+	for _, object := range f.objects {
+		errs = append(errs, object.Abort(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -59,58 +60,44 @@ func fileKey(objectKey string, number int) string {
 	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(objectKey, plan.FileSuffix), number, plan.FileSuffix)
 }
 
-// Uploader stages the output of a task, file by file.
-type Uploader struct {
-	ctx     context.Context // of the task: ndjson.NextFunc has none
-	task    *Task
-	count   int
-	current *upload
-}
-
-// upload is a file that is being staged.
-type upload struct {
-	writer *io.PipeWriter
-	done   chan struct{}
-	staged *storage.Staged
-	err    error
-}
-
-// errUploadEnded ends writing to an upload that has ended.
-var errUploadEnded = errors.New("the upload has ended")
-
-// NewUploader returns an Uploader of the task's output. Finish must be called.
-func (t *Task) NewUploader(ctx context.Context) *Uploader { return &Uploader{ctx: ctx, task: t} }
-
-// Next waits until the file before is staged, so that there is never more than one
-// buffer, and returns the writer of the next. It is an ndjson.NextFunc.
-func (u *Uploader) Next() (io.Writer, error) {
-	if err := u.end(nil); err != nil {
-		return nil, err
+// create begins the upload of an object of the task.
+func (t *Task) create(ctx context.Context, key string) (*storage.Writer, error) {
+	object, err := t.Bucket.Create(ctx, key)
+	if err == nil {
+		t.files.objects = append(t.files.objects, object)
 	}
-	u.count++
-	key := fileKey(u.task.Part.ObjectKey, u.count)
-	reader, writer := io.Pipe()
-	current := &upload{writer: writer, done: make(chan struct{})}
-	u.current = current
-	go func() {
-		defer close(current.done)
-		current.staged, current.err = u.task.Bucket.Stage(u.ctx, key, reader)
-		_ = reader.CloseWithError(cmp.Or(current.err, errUploadEnded))
-	}()
-	return writer, nil
+	return object, err
 }
 
-// Finish ends the last file and adds all to the task, as files of this kind. err is
-// that of writing them.
-func (u *Uploader) Finish(kind jobs.FileKind, resourceType string, files []ndjson.File, err error) error {
-	if err := cmp.Or(err, u.end(err)); err != nil {
+// closeLast completes the upload of the last object, which frees its buffers.
+func (t *Task) closeLast() error {
+	if len(t.files.objects) == 0 {
+		return nil
+	}
+	return t.files.objects[len(t.files.objects)-1].Close()
+}
+
+// NextFile returns what begins the files of the task's output, one after the other.
+func (t *Task) NextFile(ctx context.Context) ndjson.NextFunc {
+	return func() (io.Writer, error) {
+		if err := t.closeLast(); err != nil {
+			return nil, err
+		}
+		return t.create(ctx, fileKey(t.Part.ObjectKey, len(t.files.objects)+1))
+	}
+}
+
+// Finish completes the task's output, which is files of this kind. err is the error of
+// writing them, which it returns.
+func (t *Task) Finish(kind jobs.FileKind, resourceType string, files []ndjson.File, err error) error {
+	if err != nil {
 		return err
 	}
 	for i, file := range files {
-		u.task.files.Files = append(u.task.files.Files, jobs.File{
+		t.files.Files = append(t.files.Files, jobs.File{
 			Kind:         kind,
 			ResourceType: resourceType,
-			ObjectKey:    fileKey(u.task.Part.ObjectKey, i+1),
+			ObjectKey:    fileKey(t.Part.ObjectKey, i+1),
 			Resources:    file.Rows,
 			PlainBytes:   file.PlainBytes,
 			MaxLineBytes: file.MaxLineBytes,
@@ -119,21 +106,5 @@ func (u *Uploader) Finish(kind jobs.FileKind, resourceType string, files []ndjso
 			Continues:    file.Continues,
 		})
 	}
-	return nil
-}
-
-// end completes the file being staged, if there is one and err is nil. Otherwise
-// nothing of it is left.
-func (u *Uploader) end(err error) error {
-	current := u.current
-	if current == nil {
-		return nil
-	}
-	u.current = nil
-	_ = current.writer.CloseWithError(err)
-	<-current.done
-	if current.staged != nil {
-		u.task.files.staged = append(u.task.files.staged, current.staged)
-	}
-	return current.err
+	return t.closeLast()
 }

@@ -1,0 +1,26 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-90096f4d/sluice/migrations"
+)
+
+type migrateCommand struct{ stateDatabase }
+
+// Run applies the migrations that are missing.
+func (cmd *migrateCommand) Run(ctx context.Context, out *output) error {
+	pool, err := cmd.openWith(ctx, migrateSession)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+
+	applied, err := migrations.Up(ctx, pool)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out.stdout, "%d migrations applied\n", applied)
+	return err
+}

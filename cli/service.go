@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-90096f4d/sluice/jobs/stateclock"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/telemetry"
+)
+
+// service is what the API and the worker of a process share.
+type service struct {
+	admin    net.Listener // nil if there is none
+	logger   *slog.Logger
+	ready    *telemetry.Readiness
+	registry *prometheus.Registry
+
+	state  *pgxpool.Pool
+	clock  *stateclock.Clock // of the state database
+	source *source.Source
+	bucket *storage.Bucket
+
+	mappings []catalog.Mapping
+	location int // version of the recorded location that source and bucket belong to
+}
+
+// openService opens the databases, the bucket and the admin listener, and checks them.
+// readers is the maximum of concurrent dumps and parts, spares the number of further
+// connections for large dumps.
+func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, admin *adminSettings, readers, spares int) (*service, error) {
+	bucket, err := store.open()
+	if err != nil {
+		return nil, err
+	}
+	state, err := db.stateSettings.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	from, err := db.sourceSettings.open(ctx, readers, spares)
+	if err != nil {
+		state.Close()
+		return nil, err
+	}
+	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: db.mappings(), registry: telemetry.NewRegistry()}
+	s.clock = stateclock.New(state)
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_state_clock_offset_seconds",
+		Help: "How far the clock of the state database is ahead of the clock of the process.",
+	}, func() float64 { return s.clock.Offset().Seconds() }))
+	s.ready = telemetry.NewReadiness(logger, s.checks()...)
+	err = s.check(ctx)
+	if err == nil {
+		s.admin, err = admin.listenAdmin(ctx)
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// check returns an error for settings that cannot work. An object store that cannot be
+// reached is only logged: dumps do not need it.
+func (s *service) check(ctx context.Context) error {
+	if err := s.checkMigrations(ctx); err != nil {
+		return err
+	}
+	if err := s.source.Ping(ctx); err != nil {
+		return fmt.Errorf("%s: %w", setting("source-url"), err)
+	}
+	if err := s.claimLocation(ctx); err != nil {
+		return err
+	}
+	s.reportTables(ctx)
+	if err := s.bucket.Check(ctx); err != nil {
+		s.logger.WarnContext(ctx, "object store unavailable: exports will wait for it", "error", err)
+	}
+	return nil
+}
+
+// checks returns the checks of the readiness.
+func (s *service) checks() []telemetry.Check {
+	return []telemetry.Check{
+		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, s.state) }},
+		{Name: "migrations", Do: s.checkMigrations},
+		{Name: "location", Do: s.checkLocation},
+		{Name: "source", Do: s.source.Ping},
+		{Name: "tables", Do: s.source.CheckTables},
+		{Name: "bucket", Do: s.bucket.Check},
+	}
+}
+
+func (s *service) close() {
+	if s.admin != nil {
+		_ = s.admin.Close() // already closed if it was served
+	}
+	s.source.Close()
+	s.state.Close()
+	s.bucket.Close()
+}
+
+// run runs the parts of the process and the admin listener until ctx ends or one of them
+// returns.
+func (s *service) run(ctx context.Context, parts ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if s.admin != nil {
+		admin := &telemetry.Admin{Logger: s.logger, Ready: s.ready, Registry: s.registry}
+		parts = append(parts, func(ctx context.Context) error { return admin.Serve(ctx, s.admin) })
+		s.logger.InfoContext(ctx, "admin listener started", "address", s.admin.Addr().String())
+	}
+	group.Go(func() error { s.clock.Watch(ctx, s.logger); return nil })
+	for _, part := range parts {
+		group.Go(func() error { return part(ctx) })
+	}
+	return group.Wait()
+}

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
+
+// apiSettings are the settings of the API.
+type apiSettings struct {
+	httpSettings   `group:"http"`
+	tlsSettings    `group:"http"`
+	formatSettings `group:"formats"`
+	accessSettings `group:"access"`
+	limitSettings  `group:"limits"`
+}
+
+// Validate validates each group.
+func (s *apiSettings) Validate() error {
+	return validate(&s.httpSettings, &s.tlsSettings, &s.formatSettings, &s.accessSettings, &s.limitSettings)
+}
+
+type httpSettings struct {
+	Listen         string         `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+	BaseURL        string         `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"URL that clients use for the API, such as https://fhir.example.org. Defaults to the one of each request. Required for access tokens."`
+	TrustedProxies []proxyAddress `env:"SLUICE_TRUSTED_PROXIES" placeholder:"ADDRESS" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are trusted: addresses or networks such as 10.0.0.0/8, separated by commas."`
+	CORSOrigins    []string       `name:"cors-origins" env:"SLUICE_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins whose scripts may use the API from a browser, such as https://app.example.org, separated by commas (* = all)."`
+}
+
+// Validate checks the addresses.
+func (s *httpSettings) Validate() error {
+	if s.BaseURL != "" && !isBaseURL(s.BaseURL) {
+		return fmt.Errorf("%s must be a URL such as https://fhir.example.org, got %q", setting("base-url"), s.BaseURL)
+	}
+	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	for _, origin := range s.CORSOrigins {
+		if origin != "*" && !isOrigin(origin) {
+			return fmt.Errorf("%s must be * or origins as browsers send them, such as https://app.example.org, got %q", setting("cors-origins"), origin)
+		}
+	}
+	return nil
+}
+
+// listen opens the listener of the API. Connections wait until they are served.
+func (s *httpSettings) listen(ctx context.Context) (net.Listener, error) {
+	return listen(ctx, "listen", s.Listen)
+}
+
+// proxies returns the networks of the trusted proxies.
+func (s *httpSettings) proxies() []netip.Prefix {
+	prefixes := make([]netip.Prefix, len(s.TrustedProxies))
+	for i, proxy := range s.TrustedProxies {
+		prefixes[i] = proxy.Prefix
+	}
+	return prefixes
+}
+
+// isBaseURL reports whether paths can be appended to a URL.
+func isBaseURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isOrigin reports whether a browser can send this as an Origin: a scheme and a host
+// in lower case, and a port unless it is the scheme's own.
+func isOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	ownPort := err == nil && (u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80")
+	return err == nil && u.Hostname() != "" && origin == strings.ToLower(u.Scheme+"://"+u.Host) && !ownPort
+}
+
+// proxyAddress is an address or a network.
+type proxyAddress struct{ netip.Prefix }
+
+// UnmarshalText parses either.
+func (p *proxyAddress) UnmarshalText(text []byte) error {
+	if address, err := netip.ParseAddr(string(text)); err == nil && address.Zone() == "" {
+		p.Prefix = netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		return fmt.Errorf("must be an address or a network such as 10.0.0.0/8, got %q", text)
+	}
+	p.Prefix = prefix.Masked()
+	return nil
+}
+
+// processSettings are the settings of every process that runs until it is stopped.
+type processSettings struct {
+	adminSettings   `group:"http"`
+	ShutdownTimeout time.Duration `group:"http" env:"SLUICE_SHUTDOWN_TIMEOUT" default:"30s" help:"Time that running requests get to finish after SIGTERM. Parts of exports get ${part_shutdown_timeout} of it; other workers redo the rest."`
+}
+
+// Validate checks the timeout.
+func (s *processSettings) Validate() error {
+	return checkPositive("shutdown-timeout", s.ShutdownTimeout)
+}
+
+type adminSettings struct {
+	AdminListen string `env:"SLUICE_ADMIN_LISTEN" placeholder:"ADDRESS" help:"Address for /metrics, /health and /ready without credentials, such as 127.0.0.1:9090 (empty = off; the API then serves them itself)."`
+}
+
+// listenAdmin opens the admin listener. It returns nil if there is none.
+func (s *adminSettings) listenAdmin(ctx context.Context) (net.Listener, error) {
+	if s.AdminListen == "" {
+		return nil, nil
+	}
+	return listen(ctx, "admin-listen", s.AdminListen)
+}
+
+// listen opens a listener on the address of a flag.
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting(flag), err)
+	}
+	return listener, nil
+}
+
+type formatSettings struct {
+	AttachmentBaseURL string `name:"attachment-base-url" env:"SLUICE_ATTACHMENT_BASE_URL" placeholder:"URL" help:"FHIR server that relative URLs of attachments belong to, such as https://fhir.example.org/fhir. In FHIR format they are written in full (empty = as stored)."`
+	MetaVersionID     string `name:"meta-version-id" env:"SLUICE_META_VERSION_ID" default:"number" enum:"number,string" help:"Type of meta.versionId in $dump: number, as Aidbox documents it, or string, as its newer releases write it. $export always writes a string."`
+	CreatedAtURL      string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"${created_at_url}" help:"URL of the extension for meta.createdAt in FHIR."`
+}
+
+// Validate checks the URL.
+func (s *formatSettings) Validate() error {
+	if s.AttachmentBaseURL != "" && !isBaseURL(s.AttachmentBaseURL) {
+		return fmt.Errorf("%s must be a URL such as https://fhir.example.org/fhir, got %q", setting("attachment-base-url"), s.AttachmentBaseURL)
+	}
+	return nil
+}
+
+// style returns the settings as the conversion takes them.
+func (s *formatSettings) style() fhir.Style {
+	return fhir.Style{
+		AttachmentBaseURL: s.AttachmentBaseURL,
+		CreatedAtURL:      s.CreatedAtURL,
+		VersionIDAsString: s.MetaVersionID == "string",
+	}
+}
+
+// keySettings are the settings of the URLs that clients publish their keys at.
+type keySettings struct {
+	JWKSAllowInsecure bool `name:"jwks-allow-insecure" env:"SLUICE_JWKS_ALLOW_INSECURE" help:"Allow JWKS URLs that use plain HTTP or resolve to private, local or reserved addresses."`
+}
+
+// accessSettings are the settings of access to the API and to files.
+type accessSettings struct {
+	keySettings
+	FileAccess  string        `env:"SLUICE_FILE_ACCESS" default:"presigned" enum:"presigned,proxied" help:"How clients download files: presigned links of the object store, which need no credentials, or proxied by the API with the client's credentials (requiresAccessToken)."`
+	LinkTTL     time.Duration `name:"link-ttl" env:"SLUICE_LINK_TTL" default:"1h" help:"Validity of presigned links, at most 7d. Each poll of the status signs new ones."`
+	AuditEvents bool          `env:"SLUICE_AUDIT_EVENTS" help:"Write audit events to the bucket too, as FHIR AuditEvents under audit/."`
+}
+
+// maxLinkTTL is the maximum of signature version 4.
+const maxLinkTTL = 7 * day
+
+// Validate checks the validity of links.
+func (s *accessSettings) Validate() error {
+	return checkRange("link-ttl", s.LinkTTL, time.Second, maxLinkTTL)
+}

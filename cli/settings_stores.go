@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/pgsession"
+	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+type stateSettings struct {
+	StateURL string `name:"state-url" env:"SLUICE_STATE_URL" placeholder:"URL" help:"State database: postgres://user:password@host:port/database. Defaults to the source database."`
+
+	isSource bool // StateURL is the URL of the source
+}
+
+// defaultTo makes the source the state database if no other one is set.
+func (s *stateSettings) defaultTo(sourceURL string) {
+	if s.StateURL == "" {
+		s.StateURL, s.isSource = sourceURL, true
+	}
+}
+
+// setting names the setting that the URL is from.
+func (s *stateSettings) setting() string {
+	if s.isSource {
+		return setting("source-url")
+	}
+	return setting("state-url")
+}
+
+// errNoDatabase is the error of a command without a database.
+var errNoDatabase = fmt.Errorf("no database: set %s, such as postgres://user:password@host/database", setting("source-url"))
+
+// Validate requires a URL.
+func (s *stateSettings) Validate() error {
+	if s.StateURL == "" {
+		return errNoDatabase
+	}
+	return nil
+}
+
+// stateDatabase is the state database of a command that does not use the source.
+type stateDatabase struct {
+	SourceURL     string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" group:"databases" help:"Source database, which is the state database unless another one is set."`
+	stateSettings `group:"databases"`
+}
+
+// Validate checks the settings. The state database defaults to the source.
+func (s *stateDatabase) Validate() error {
+	s.defaultTo(s.SourceURL)
+	return s.stateSettings.Validate()
+}
+
+type sourceSettings struct {
+	SourceURL    string         `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"Source database, which has the FHIR tables: postgres://user:password@host:port/database. A role that may read them is sufficient. Required."`
+	SourceSchema string         `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"${source_schema}" help:"Schema of the FHIR tables."`
+	Tables       []tableMapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"Table of a resource type, and its history table, if their names are not those of the type: Observation=observation_main,observation_main_history. Without a second name the history is <table>_history if it exists; with an empty one (a trailing comma) there is none. Repeatable, or separated by semicolons. All processes must have the same."`
+	rowSecuritySettings
+	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"Maximum duration of writing transactions, for a source that does not show when they began (hot standby, or a role without pg_read_all_stats). transactionTime is earlier by it."`
+	ReadBytesPerSecond size          `group:"limits" env:"SLUICE_READ_BYTES_PER_SECOND" default:"0" help:"Maximum size of the resources that a process reads from the source per second, in exports and dumps together, such as 20MiB (0 = unlimited)."`
+}
+
+// rowSecuritySettings are the settings of row-level security.
+type rowSecuritySettings struct {
+	RowSecurity bool `env:"SLUICE_ROW_SECURITY" help:"Accept that row-level security hides rows of the source from the role. Without it, a table with hidden rows is an error, as with pg_dump."`
+}
+
+// tableMapping is the setting of the tables of one resource type.
+type tableMapping struct{ catalog.Mapping }
+
+// UnmarshalText parses a mapping.
+func (m *tableMapping) UnmarshalText(text []byte) (err error) {
+	m.Mapping, err = catalog.ParseMapping(string(text))
+	return err
+}
+
+// mappings returns the mappings as the source takes them.
+func (s *sourceSettings) mappings() []catalog.Mapping {
+	mappings := make([]catalog.Mapping, len(s.Tables))
+	for i, m := range s.Tables {
+		mappings[i] = m.Mapping
+	}
+	return mappings
+}
+
+// Validate checks the settings.
+func (s *sourceSettings) Validate() error {
+	if s.SourceURL == "" {
+		return errNoDatabase
+	}
+	if err := catalog.CheckMappings(s.mappings()); err != nil {
+		return fmt.Errorf("--table (SLUICE_TABLES): %w", err)
+	}
+	return checkMin("source-commit-margin", s.SourceCommitMargin, 0)
+}
+
+// databases are the source and the state database, which may be one.
+type databases struct {
+	sourceSettings `group:"databases"`
+	stateSettings  `group:"databases"`
+}
+
+// Validate checks the settings. The state database defaults to the source.
+func (s *databases) Validate() error {
+	s.defaultTo(s.SourceURL)
+	return validate(&s.sourceSettings, &s.stateSettings)
+}
+
+// stateSession is set for each session of the state database, unless the URL
+// says otherwise. A process that is paused, or whose machine is gone, can be in
+// the middle of a transaction, and the others, who wait for its locks, could not
+// take over its work: after the time of a lease the server ends it. Transactions of
+// jobs.Store have only seconds, whatever is set here, but while they publish. All
+// statements are short; one that is not has gone wrong, and one that waits for a
+// lock that long waits for somebody's maintenance.
+var stateSession = map[string]string{
+	"application_name":                    "sluice",
+	"idle_in_transaction_session_timeout": "20s",
+	"lock_timeout":                        "30s",
+	"statement_timeout":                   "1min",
+}
+
+// migrateSession is the same for migrations, which take as long as they need and
+// wait for each other.
+var migrateSession = map[string]string{
+	"application_name":                    "sluice migrate",
+	"idle_in_transaction_session_timeout": "20s",
+	"lock_timeout":                        "0",
+	"statement_timeout":                   "0",
+}
+
+// stateConns limits the connections of a process to the state database. All statements
+// are short, and River's listener takes one.
+const stateConns = 16
+
+// open opens the state database to work with it.
+func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
+	return s.openWith(ctx, stateSession)
+}
+
+// openWith opens the state database with these parameters of its sessions.
+func (s *stateSettings) openWith(ctx context.Context, session map[string]string) (*pgxpool.Pool, error) {
+	config, err := pgsession.Parse(s.StateURL, pgsession.Options{Defaults: session})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.setting(), err)
+	}
+	config.MaxConns = stateConns
+	config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.setting(), err)
+	}
+	if err := pingState(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return pool, nil
+}
+
+// pingState reports whether the state database can be connected to and written to.
+// It makes a connection of its own: those of the pool can be older than the state
+// of the server.
+func pingState(ctx context.Context, pool *pgxpool.Pool) error {
+	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
+	switch {
+	case errors.Is(err, pgconn.ErrReadOnlyConnection):
+		return fmt.Errorf("the state database is read-only, as a hot standby is or a server with default_transaction_read_only: %w", err)
+	case err != nil:
+		return fmt.Errorf("the state database: %w", err)
+	}
+	return conn.Close(ctx)
+}
+
+// catalogConns is the number of connections for catalog queries, which need not wait
+// until a dump or a part has ended.
+const catalogConns = 2
+
+// open opens the source for up to readers dumps and parts at the same time, and spares
+// further connections that large dumps share.
+func (s *sourceSettings) open(ctx context.Context, readers, spares int) (*source.Source, error) {
+	opened, err := source.Open(ctx, source.Config{
+		CommitMargin:  s.SourceCommitMargin,
+		MaxConns:      int32(readers + spares + catalogConns),
+		ReadRate:      int64(s.ReadBytesPerSecond),
+		ResourceTypes: fhir.R4().ResourceTypes(),
+		RowSecurity:   s.RowSecurity,
+		Schema:        s.SourceSchema,
+		Spares:        spares,
+		Tables:        s.mappings(),
+		URL:           s.SourceURL,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting("source-url"), err)
+	}
+	return opened, nil
+}
+
+type storageSettings struct {
+	S3URL        string `name:"s3-url" env:"SLUICE_S3_URL" placeholder:"URL" group:"storage" help:"Bucket and prefix for files: http(s)://key:secret@host:port/bucket/prefix?region=REGION. Without key and secret, the credentials of the AWS environment are used. Required."`
+	S3PublicURL  string `name:"s3-public-url" env:"SLUICE_S3_PUBLIC_URL" placeholder:"URL" group:"storage" help:"Address of the object store for clients, scheme://host:port, if it differs."`
+	S3Encryption string `name:"s3-encryption" env:"SLUICE_S3_ENCRYPTION" placeholder:"KIND" group:"storage" help:"Encryption that the object store is asked for: SSE-S3, SSE-KMS or SSE-KMS:<key id>. Defaults to the bucket's own setting."`
+}
+
+// Validate requires a URL.
+func (s *storageSettings) Validate() error {
+	if s.S3URL == "" {
+		return fmt.Errorf("no object store: set %s, such as https://key:secret@host/bucket/prefix", setting("s3-url"))
+	}
+	return nil
+}
+
+// open opens the bucket.
+func (s *storageSettings) open() (*storage.Bucket, error) {
+	bucket, err := storage.Open(storage.Config{URL: s.S3URL, PublicURL: s.S3PublicURL, Encryption: s.S3Encryption})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting("s3-url"), err)
+	}
+	return bucket, nil
+}

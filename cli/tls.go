@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// tlsSettings are the settings of an API that serves TLS itself, without a proxy.
+type tlsSettings struct {
+	TLSCert string `name:"tls-cert" env:"SLUICE_TLS_CERT" placeholder:"FILE" type:"path" help:"TLS certificate with its chain, in PEM format. Reloaded when the file changes."`
+	TLSKey  string `name:"tls-key" env:"SLUICE_TLS_KEY" placeholder:"FILE" type:"path" help:"Private key of the TLS certificate, in PEM format."`
+}
+
+// Validate requires both files or neither.
+func (s *tlsSettings) Validate() error {
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		return fmt.Errorf("%s and %s must be set together", setting("tls-cert"), setting("tls-key"))
+	}
+	return nil
+}
+
+// tls returns the TLS configuration, or nil without a certificate.
+func (s *tlsSettings) tls(logger *slog.Logger) (*tls.Config, error) {
+	if s.TLSCert == "" {
+		return nil, nil
+	}
+	loaded, err := loadCertificate(s.TLSCert, s.TLSKey, logger)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting("tls-cert"), err)
+	}
+	return &tls.Config{
+		GetCertificate: loaded.get,
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"http/1.1"}, // a dump that breaks off lacks the last chunk
+	}, nil
+}
+
+// certificate is a certificate in files. When they are replaced, the next connection
+// gets the new one. It is safe for concurrent use.
+type certificate struct {
+	certFile, keyFile string
+	logger            *slog.Logger
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	changed [2]time.Time // modification times of the files that were loaded last
+}
+
+// loadCertificate loads a certificate and its private key.
+func loadCertificate(certFile, keyFile string, logger *slog.Logger) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, logger: logger}
+	changed, err := c.modificationTimes()
+	if err != nil {
+		return nil, err
+	}
+	return c, c.load(changed)
+}
+
+// modificationTimes returns when the files were changed.
+func (c *certificate) modificationTimes() (changed [2]time.Time, err error) {
+	for i, name := range []string{c.certFile, c.keyFile} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return changed, err
+		}
+		changed[i] = info.ModTime()
+	}
+	return changed, nil
+}
+
+func (c *certificate) load(changed [2]time.Time) error {
+	c.changed = changed
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err == nil {
+		c.current = &pair
+	}
+	return err
+}
+
+// get returns the certificate for a connection. It is the previous one while the files
+// are being replaced or are invalid.
+func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	changed, err := c.modificationTimes()
+	if err == nil && changed == c.changed {
+		return c.current, nil
+	}
+	if err == nil {
+		err = c.load(changed)
+	}
+	if err != nil {
+		c.logger.WarnContext(hello.Context(), "could not reload the TLS certificate; keeping the previous one", "error", err)
+	} else {
+		c.logger.InfoContext(hello.Context(), "TLS certificate reloaded")
+	}
+	return c.current, nil
+}
