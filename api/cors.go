@@ -8,17 +8,17 @@ import (
 )
 
 // What scripts of other origins may send and read (Fetch standard, "CORS
-// protocol"). Credentials come in the header Authorization, which a script has
-// to set itself; those that a browser would add on its own are never allowed.
+// protocol"). Credentials are in the header Authorization, which a script has to set;
+// credentials that a browser adds automatically are never allowed.
 const (
-	corsMethods = "GET, HEAD, POST, DELETE"
-	corsRequest = "Accept, Authorization, Content-Type, If-None-Match, If-Range, Prefer, Range, " + requestIDHeader
-	corsAnswer  = "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Location, Content-Range, " +
+	corsMethods         = "GET, HEAD, POST, DELETE"
+	corsRequestHeaders  = "Accept, Authorization, Content-Type, If-None-Match, If-Range, Prefer, Range, " + requestIDHeader
+	corsResponseHeaders = "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Location, Content-Range, " +
 		"ETag, Expires, Preference-Applied, Retry-After, X-Export-Status, X-Progress, " + requestIDHeader
-	corsMaxAge = "600" // seconds for which a browser need not ask again
+	corsMaxAge = "600" // seconds for which a browser may cache this
 )
 
-// cors lets scripts of the configured origins use the API from a browser.
+// cors allows scripts of the configured origins to use the API from a browser.
 func (a *API) cors(c *gin.Context) {
 	if len(a.config.CORSOrigins) == 0 {
 		return
@@ -34,10 +34,10 @@ func (a *API) cors(c *gin.Context) {
 		return
 	}
 	c.Header("Access-Control-Allow-Origin", origin)
-	c.Header("Access-Control-Expose-Headers", corsAnswer)
+	c.Header("Access-Control-Expose-Headers", corsResponseHeaders)
 	if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
 		c.Header("Access-Control-Allow-Methods", corsMethods)
-		c.Header("Access-Control-Allow-Headers", corsRequest)
+		c.Header("Access-Control-Allow-Headers", corsRequestHeaders)
 		c.Header("Access-Control-Max-Age", corsMaxAge)
 		c.AbortWithStatus(http.StatusNoContent)
 	}

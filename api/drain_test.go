@@ -52,7 +52,7 @@ func TestDrainTimeout(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	<-b.served
 	require.Empty(t, b.readers(t), "Serve returns when all is over")
-	require.Contains(t, b.logs.String(), "longer than the drain timeout")
+	require.Contains(t, b.logs.String(), "drain timeout exceeded")
 	require.Contains(t, b.logs.String(), `"path":"/Patient/$dump"`)
 	require.NotContains(t, b.logs.String(), `"level":"ERROR"`, "nothing else has ended it")
 }

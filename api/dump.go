@@ -1,150 +1,149 @@
 package api
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// dumpRequest is what a $dump asks for.
-type dumpRequest struct {
-	table  catalog.Table
+// retryDump is the delay after which a client may retry when too many dumps are
+// running.
+const retryDump = 5 * time.Second
+
+// dumpOptions are the parameters of a $dump.
+type dumpOptions struct {
 	since  time.Time
 	format ndjson.Format
 	gzip   bool
 }
 
-// dump answers GET /<Type>/$dump as Aidbox documents it: the whole type, a
-// resource a line, streamed while the database reads. With Prefer:
-// respond-async it is a kick-off.
-func (a *API) dump(c *gin.Context, client auth.Client) error {
-	if err := allowGroup(client, ""); err != nil {
-		return err
-	}
-	permit(c, func(client auth.Client) error {
-		return cmp.Or(allowGroup(client, ""), a.allow(client, "type", c.Param("type")))
-	})
-	request, err := a.readDump(c, client)
+// dump answers GET /<Type>/$dump as Aidbox documents it: all resources of a type,
+// one per line, streamed while the database is read. With Prefer: respond-async it
+// is a kick-off.
+func (a *API) dump(call *endpoint.Call) error {
+	options, err := a.dumpParameters(call)
 	if err != nil {
 		return err
 	}
-	if prefers(c, respondAsync) {
-		return a.acceptDump(c, client, request)
+	if endpoint.Prefers(call.Context, endpoint.RespondAsync) {
+		return a.exportDump(call, options)
 	}
-	if !c.Request.ProtoAtLeast(1, 1) {
-		return oldProtocol(c)
+	if !call.Request.ProtoAtLeast(1, 1) {
+		return problem.UpgradeRequired()
 	}
-	if wait := a.dumpRate.TakePerMinute(client.ID, client.Rates.Dumps.Or(a.config.ClientDumps)); wait > 0 {
-		return throttled("the client starts dumps too often", wait)
+	if wait := a.dumpRate.TakePerMinute(call.Client.ID, call.Client.Rates.Dumps.Or(a.config.ClientDumps)); wait > 0 {
+		return problem.Throttled("too many dumps by this client", wait)
 	}
-	release, ok := a.dumps.TryAcquire(client.ID)
+	table, err := a.dumpTable(call)
+	if err != nil {
+		a.dumpRate.Refund(call.Client.ID)
+		return err
+	}
+	release, ok := a.dumps.TryAcquire(call.Client.ID)
 	if !ok {
-		return throttled(fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", a.dumps.Max(), a.dumps.MaxPerClient()), 5*time.Second)
+		return problem.Throttled(fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", a.dumps.Max(), a.dumps.MaxPerClient()), retryDump)
 	}
 	defer release()
-	if request.format.FHIR {
-		if request.format.Attributes, err = ndjson.ReadAttributes(c.Request.Context(), a.config.Source); err != nil {
-			return unavailable(err)
+	if options.format.FHIR {
+		if options.format.Attributes, err = ndjson.ReadAttributes(call.Ctx(), a.config.Source); err != nil {
+			return problem.Unavailable(err)
 		}
 	}
-	return a.stream(c, request)
+	return a.streamDump(call, table, options)
 }
 
-// readDump checks the request: who asks, what for, and how.
-func (a *API) readDump(c *gin.Context, client auth.Client) (request dumpRequest, err error) {
-	resourceType := c.Param("type")
-	allowed := a.allow(client, "type", resourceType)
-	if allowed != nil && a.isStandard(resourceType) {
-		return request, allowed
+// exportDump starts an export of what the $dump would stream.
+func (a *API) exportDump(call *endpoint.Call, options dumpOptions) error {
+	if err := a.exports.TakeKickOff(call.Client); err != nil {
+		return err
 	}
-	if request, err = a.readDumpParameters(c); err != nil {
-		return request, err
+	table, err := a.dumpTable(call)
+	if err != nil {
+		a.exports.RefundKickOff(call.Client)
+		return err
 	}
-	request.table, err = a.config.Source.Table(c.Request.Context(), resourceType)
+	return a.exports.Accept(call, jobs.Request{
+		Types:        []string{table.Type},
+		Existing:     true,
+		CreatedAfter: options.since,
+		FHIR:         options.format.FHIR,
+		Style:        options.format.Style,
+	}, []string{endpoint.RespondAsync})
+}
+
+// dumpParameters parses the parameters of a $dump.
+func (a *API) dumpParameters(call *endpoint.Call) (options dumpOptions, err error) {
+	params, err := endpoint.QueryParameters(call.Context)
+	if err != nil {
+		return options, err
+	}
+	options.format.Style = a.config.Style
+	options.format.Style.AttachmentBaseURL = "" // $dump leaves URLs as stored
+	options.since = params.Since()
+	options.format.FHIR, options.gzip = params.Boolean("fhir"), params.Boolean("gzip")
+	return options, params.Finish()
+}
+
+// dumpTable returns the table of the type in the path, if the client may read it.
+// Without permission for it, a type of FHIR is forbidden whether or not it has a
+// table. Any other name without a table is not found, as it is no type at all.
+func (a *API) dumpTable(call *endpoint.Call) (table catalog.Table, err error) {
+	if err := endpoint.AllowGroup(call.Client, ""); err != nil {
+		return table, err
+	}
+	resourceType := call.Param("type")
+	allow := func(client auth.Client) error {
+		if err := endpoint.AllowGroup(client, ""); err != nil {
+			return err
+		}
+		return a.types.Allow(client, "type", resourceType)
+	}
+	denied := call.Require(allow)
+	if denied != nil && a.types.Has(resourceType) {
+		return table, denied
+	}
+	table, err = a.config.Source.Table(call.Ctx(), resourceType)
 	switch {
 	case errors.Is(err, catalog.ErrNoTable):
-		return request, notFound(noTable(quote(resourceType), err))
+		return table, problem.NoTable(resourceType, err)
 	case err != nil:
-		return request, unavailable(err)
+		return table, problem.Unavailable(err)
+	case denied != nil:
+		return table, denied
 	}
-	if others := request.table.OtherTypes; allowed == nil && len(others) > 0 {
-		a.config.Logger.WarnContext(c.Request.Context(), "rows name another resource type", "type", resourceType, "found", others)
+	if others := table.OtherTypes; len(others) > 0 {
+		a.config.Logger.WarnContext(call.Ctx(), "rows name another resource type", "type", resourceType, "found", others)
 	}
-	return request, allowed
+	return table, nil
 }
 
-func (a *API) readDumpParameters(c *gin.Context) (request dumpRequest, err error) {
-	params, err := readParameters(c)
-	if err != nil {
-		return request, err
+// streamDump writes the dump as the response.
+func (a *API) streamDump(call *endpoint.Call, table catalog.Table, options dumpOptions) error {
+	header := http.Header{"Content-Type": {"application/ndjson"}}
+	if options.gzip {
+		header.Set("Content-Encoding", "gzip")
 	}
-	request.format.Style = a.config.Style
-	request.format.Style.AttachmentBaseURL = "" // $dump leaves URLs as stored
-	request.since = params.since()
-	request.format.FHIR, request.gzip = params.boolean("fhir"), params.boolean("gzip")
-	return request, params.end()
-}
-
-// stream writes the dump into the answer.
-func (a *API) stream(c *gin.Context, request dumpRequest) error {
-	scan, err := a.config.Source.ParallelScan(c.Request.Context(), source.Scan{Table: request.table, CreatedAfter: request.since})
+	scan, err := a.config.Source.ParallelScan(call.Ctx(), source.Scan{Table: table, CreatedAfter: options.since})
 	if err != nil {
-		return unavailable(err)
+		return problem.Unavailable(err)
 	}
 	defer scan.Close()
-	body := &streamed{pieces: &pieces{api: a, context: c}, contentType: "application/ndjson", gzip: request.gzip}
-	defer body.abortWith(scan.Context())()
-	result, err := ndjson.WriteParallel(c.Request.Context(), body, request.table.Type, scan.Rows(), ndjson.Options{Format: request.format, Gzip: request.gzip})
-	c.Set(keyDumped, result)
-	a.metrics.count(request.table.Type, result)
-	if err := body.outcome(err); err != nil {
+	body := endpoint.NewChunkedStream(call, header)
+	defer body.AbortWith(scan.Context())()
+	result, err := ndjson.WriteParallel(call.Ctx(), body, table.Type, scan.Rows(), ndjson.Options{Format: options.format, Gzip: options.gzip})
+	call.Event.Resources, call.Event.Issues = result.Rows, result.Issues
+	a.metrics.count(table.Type, result)
+	if err := body.Result(err); err != nil {
 		return err
 	}
-	return body.begin() // an empty table has written nothing
-}
-
-// streamed is the body of an answer, in HTTP's chunks. The status is sent with
-// the first byte, so that a failure before it can still be told as one.
-type streamed struct {
-	*pieces
-
-	contentType string
-	gzip        bool
-}
-
-func (b *streamed) Write(p []byte) (n int, err error) {
-	if err := b.begin(); err != nil {
-		return 0, err
-	}
-	return b.pieces.Write(p)
-}
-
-// FlushError sends what was written.
-func (b *streamed) FlushError() error {
-	return b.fail(http.NewResponseController(b.context.Writer).Flush())
-}
-
-func (b *streamed) begin() error {
-	if first, err := b.pieces.begin(); !first {
-		return err
-	}
-	b.context.Header("Content-Type", b.contentType)
-	if b.gzip {
-		b.context.Header("Content-Encoding", "gzip")
-	}
-	// Flushed, so that the length of a short body is not told either: a dump
-	// is always chunked.
-	b.context.Status(http.StatusOK)
-	b.context.Writer.WriteHeaderNow()
-	b.context.Writer.Flush()
-	return nil
+	return body.Begin() // an empty table has written nothing
 }

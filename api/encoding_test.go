@@ -31,6 +31,6 @@ func TestOtherEncoding(t *testing.T) {
 
 	refused := b.get(t, "/fhir/Group?name=diabetes")
 	require.Equal(t, http.StatusBadRequest, refused.StatusCode)
-	require.Contains(t, refused.body, "the encoding of the database lacks characters that the request needs; searching strings requires UTF8")
+	require.Contains(t, refused.body, "the request contains a character that the encoding of the database lacks; searching for it requires UTF8")
 	require.Equal(t, http.StatusOK, b.get(t, "/fhir/Group").StatusCode)
 }

@@ -4,18 +4,20 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
 )
 
 // health answers GET /health: the process is alive.
 func (a *API) health(c *gin.Context) error {
-	a.writeJSON(c, http.StatusOK, "application/json", gin.H{"status": "ok"})
+	endpoint.WriteJSON(c, http.StatusOK, endpoint.ContentTypeJSON, gin.H{"status": "ok"})
 	return nil
 }
 
-// ready answers GET /ready: everything that requests need is there. The answer
-// names what is missing; the reasons are in the log only.
+// ready answers GET /ready: the databases and the object store are available. The
+// response names what is not; the reasons are in the log only.
 func (a *API) ready(c *gin.Context) error {
 	report := a.config.Ready.Report(c.Request.Context())
-	a.writeJSON(c, report.Status(), "application/json", report)
+	endpoint.WriteJSON(c, report.Status(), endpoint.ContentTypeJSON, report)
 	return nil
 }

@@ -143,7 +143,7 @@ func requireParameters(t *testing.T, b *testBundle, target, documentation string
 	names := regexp.MustCompile(`_?[a-z][A-Za-z]+`)
 	_, listed, ok := strings.Cut(documentation, "Parameters: ")
 	require.True(t, ok)
-	_, known, ok := strings.Cut(b.get(t, target+"?x=y").body, "there are ")
+	_, known, ok := strings.Cut(b.get(t, target+"?x=y").body, "supported: ")
 	require.True(t, ok)
 	known, _, _ = strings.Cut(known, `"`)
 	listed = "_format " + strings.ReplaceAll(listed, "(Patient)", "") // which every request may have

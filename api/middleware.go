@@ -2,25 +2,31 @@ package api
 
 import (
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
-	"runtime/debug"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-90096f4d/sluice/ndjson"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/audit"
 )
 
 const requestIDHeader = "X-Request-Id"
 
-// requestID is what a request id from outside may look like: it goes into
-// logs and headers.
+// requestID matches the request ids that are accepted from clients: they are
+// written to logs and headers.
 var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// identify gives the request the id it came with, or a new one.
+// The keys of values that gin's context carries for the log.
+const (
+	keyRequestID = "request"
+	keyEvent     = "event"
+)
+
+// identify gives the request an id, which a client may choose, and sets the headers
+// of all responses.
 func (a *API) identify(c *gin.Context) {
 	id := c.GetHeader(requestIDHeader)
 	if !requestID.MatchString(id) {
@@ -28,87 +34,69 @@ func (a *API) identify(c *gin.Context) {
 	}
 	c.Set(keyRequestID, id)
 	c.Header(requestIDHeader, id)
-	// All there is to get is about patients.
-	c.Header("Cache-Control", "no-store")
+	c.Header("Cache-Control", "no-store") // responses contain patient data
 	c.Header("X-Content-Type-Options", "nosniff")
 }
 
-// The keys under which gin's context carries what is known of a request.
-const (
-	keyRequestID = "request"
-	keyClient    = "client"
-	keyDumped    = "dumped"
-	keyResources = "resources"
-	keyTypes     = "types"
-	keyRunning   = "running"
-)
-
-// log writes a line for each request when it is over, however it ends. Neither
-// the query nor a body nor a header goes into it.
+// log writes a line for each request when it has ended, however it ends. It
+// contains no query, body or header.
 func (a *API) log(c *gin.Context) {
-	begin := time.Now()
+	start := time.Now()
 	defer func() {
 		attrs := []slog.Attr{
 			slog.String("request", c.GetString(keyRequestID)),
 			slog.String("method", c.Request.Method),
-			slog.String("path", shorten(c.Request.URL.Path)),
+			slog.String("path", problem.Shorten(c.Request.URL.Path)),
 			slog.Int("status", c.Writer.Status()),
 			slog.Int("bytes", max(c.Writer.Size(), 0)),
-			slog.Duration("duration", time.Since(begin)),
+			slog.Duration("duration", time.Since(start)),
 			slog.String("remote", c.ClientIP()),
 		}
-		if client := c.GetString(keyClient); client != "" {
-			attrs = append(attrs, slog.String("client", client))
-		}
-		dumped, _ := c.Get(keyDumped)
-		if result, ok := dumped.(ndjson.Result); ok {
-			attrs = append(attrs, slog.Int64("resources", result.Rows), slog.Int64("issues", result.Issues))
-		}
+		attrs = append(attrs, eventAttrs(c)...)
 		level := slog.LevelInfo
 		if err := c.Errors.Last(); err != nil {
-			attrs = append(attrs, slog.String("error", describe(err.Err)))
-			// A client that went away is no fault of ours; an answer that was
-			// cut for another reason still has the status it began with.
-			gone := c.Request.Context().Err() != nil
-			if status := c.Writer.Status(); !gone && (status >= http.StatusInternalServerError || status < http.StatusBadRequest) {
-				level = slog.LevelError
-			}
+			attrs = append(attrs, slog.String("error", problem.Describe(err.Err)))
+			level = errorLevel(c)
 		}
 		a.config.Logger.LogAttrs(c.Request.Context(), level, "request", attrs...)
 	}()
 	c.Next()
 }
 
-// describe says what is known of an error, also what the client was not told.
-// But what is said of a parameter quotes the query, which is for the client
-// alone.
-func describe(err error) string {
-	var p *problem
-	switch {
-	case !errors.As(err, &p):
-		return err.Error()
-	case p.parameter != "":
-		return p.code
-	case p.cause != nil:
-		return p.cause.Error()
+// eventAttrs returns what the event of an audited request adds to its log line.
+func eventAttrs(c *gin.Context) (attrs []slog.Attr) {
+	value, _ := c.Get(keyEvent)
+	event, ok := value.(*audit.Event)
+	if !ok {
+		return nil
 	}
-	return p.text
+	if event.Client != "" {
+		attrs = append(attrs, slog.String("client", event.Client))
+	}
+	if event.Action == audit.Dump {
+		attrs = append(attrs, slog.Int64("resources", event.Resources), slog.Int64("issues", event.Issues))
+	}
+	return attrs
 }
 
-// recover answers for a handler that panicked. The deliberate panic that cuts
-// the connection goes on to the server.
-func (a *API) recover(c *gin.Context) {
-	defer func() {
-		value := recover()
-		if value == nil {
-			return
-		}
-		if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-			panic(http.ErrAbortHandler)
-		}
-		a.config.Logger.ErrorContext(c.Request.Context(), "panic", "request", c.GetString(keyRequestID), "value", value, "stack", string(debug.Stack()))
-		c.Abort()
-		a.refuse(c, internal(errors.New("panic")))
-	}()
-	c.Next()
+// errorLevel returns the level of the log line of a failed request: error if the
+// server failed, which a client that disconnected is not. A response that was cut
+// off has the status with which it began.
+func errorLevel(c *gin.Context) slog.Level {
+	status := c.Writer.Status()
+	if c.Request.Context().Err() == nil && (status >= http.StatusInternalServerError || status < http.StatusBadRequest) {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// limitBody bounds the time in which a client must send the body of a request. When
+// the whole body was read, net/http removes the deadline, so the response may take
+// longer.
+func (a *API) limitBody(c *gin.Context) {
+	if c.Request.Body == nil || c.Request.Body == http.NoBody {
+		return
+	}
+	// A writer without deadlines, as in tests, never blocks.
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(a.config.RequestTimeout))
 }

@@ -10,18 +10,26 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// trusted tells whether the request came from a proxy whose word about the
-// client is taken.
+// trusted reports whether the request came from a trusted proxy.
 func (a *API) trusted(c *gin.Context) bool {
 	peer, err := netip.ParseAddr(c.RemoteIP())
 	return err == nil && slices.ContainsFunc(a.config.Proxies, func(p netip.Prefix) bool { return p.Contains(peer.Unmap()) })
 }
 
-// host is what the name of a server may look like; it goes into links.
-var host = regexp.MustCompile(`^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?$`)
+// hostName matches the names of servers that are written to links.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?$`)
 
-// origin is the scheme and the host that the request was sent to: as the client
-// wrote them, if a trusted proxy says so.
+// baseURL returns the URL under which the client knows the server, without a
+// trailing slash.
+func (a *API) baseURL(c *gin.Context) string {
+	if a.config.BaseURL != "" {
+		return a.config.BaseURL
+	}
+	return a.origin(c)
+}
+
+// origin returns the scheme and the host to which the request was sent, according
+// to a trusted proxy if there is one.
 func (a *API) origin(c *gin.Context) string {
 	scheme, name := "http", c.Request.Host
 	if c.Request.TLS != nil {
@@ -32,20 +40,20 @@ func (a *API) origin(c *gin.Context) string {
 		case "http", "https":
 			scheme = proto
 		}
-		if said := forwarded(c.Request.Header, "X-Forwarded-Host"); host.MatchString(said) {
-			name = said
+		if forwardedHost := forwarded(c.Request.Header, "X-Forwarded-Host"); hostName.MatchString(forwardedHost) {
+			name = forwardedHost
 		}
 	}
 	return scheme + "://" + name
 }
 
-// forwarded is what the last proxy says: each adds what it saw at the end.
+// forwarded returns the value that the last proxy added to the header.
 func forwarded(header http.Header, name string) string {
 	values := strings.Split(strings.Join(header.Values(name), ","), ",")
 	return strings.TrimSpace(values[len(values)-1])
 }
 
-// proxies writes the trusted proxies as gin reads them.
+// proxies returns the trusted proxies in gin's form.
 func (a *API) proxies() []string {
 	texts := make([]string, len(a.config.Proxies))
 	for i, prefix := range a.config.Proxies {

@@ -7,29 +7,22 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
 // revocationInterval is how often the clients of running requests are checked.
 const revocationInterval = 2 * time.Second
 
-// revokedError is the cause with which a running request ends whose client may no
-// longer make it.
-type revokedError struct{ reason string }
-
-func (e *revokedError) Error() string { return e.reason }
-
 // running is an authenticated request that is being answered.
 type running struct {
-	client auth.Client
+	call   *endpoint.Call
 	since  time.Time
 	cancel context.CancelCauseFunc
 
-	mu     sync.Mutex
-	permit func(auth.Client) error
-	writer *http.ResponseController // nil once the handler has returned
+	mu       sync.Mutex
+	returned bool // the handler has returned
 }
 
 // end ends the request, and writing to its client, unless its handler has
@@ -37,29 +30,27 @@ type running struct {
 func (r *running) end(cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.writer != nil {
+	if !r.returned {
 		r.cancel(cause)
-		_ = r.writer.SetWriteDeadline(pastDeadline)
+		endpoint.ExpireWrites(r.call.Writer)
 	}
 }
 
-// leave keeps end from the request from now on.
-func (r *running) leave() {
+// finish makes end do nothing from now on.
+func (r *running) finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.writer = nil
+	r.returned = true
 }
 
-// check returns why the request may not go on, or nil. known tells whether the
-// client exists and has not expired.
+// check returns why the request may not continue, or nil. known reports whether
+// the client exists and has not expired.
 func (r *running) check(client auth.Client, known bool) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	switch {
-	case !known || !client.CreatedAt.Equal(r.client.CreatedAt):
-		return &revokedError{"the client was revoked or removed, or has expired"}
-	case r.permit != nil && r.permit(client) != nil:
-		return &revokedError{"the client may no longer take this"}
+	case !known || !client.CreatedAt.Equal(r.call.Client.CreatedAt):
+		return &endpoint.RevokedError{Reason: "the client was revoked or removed, or has expired"}
+	case !r.call.Permits(client):
+		return &endpoint.RevokedError{Reason: "the client has lost the permission for this request"}
 	}
 	return nil
 }
@@ -83,50 +74,38 @@ func (rs *runningRequests) remove(r *running) {
 }
 
 // due returns the requests whose clients were authenticated long enough ago to be
-// checked again, and the ids of those.
+// checked again, and the ids of the clients.
 func (rs *runningRequests) due() (due []*running, ids []string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	for r := range rs.all {
 		if time.Since(r.since) >= revocationInterval {
-			due, ids = append(due, r), append(ids, r.client.ID)
+			due, ids = append(due, r), append(ids, r.call.Client.ID)
 		}
 	}
 	return due, ids
 }
 
-// revocable runs the handler of an authenticated request. When the client loses
-// the right to it, the context of the request ends and writing to the client
-// fails, so that an answer that has begun is cut.
-func (a *API) revocable(c *gin.Context, client auth.Client, do func(*gin.Context, auth.Client) error) error {
-	ctx, cancel := context.WithCancelCause(c.Request.Context()) // which ends with the answer
-	c.Request = c.Request.WithContext(ctx)
-	r := &running{client: client, since: time.Now(), cancel: cancel, writer: http.NewResponseController(c.Writer)}
-	c.Set(keyRunning, r)
+// revocable runs the handler of an authenticated request. When the client loses its
+// permission, the context of the request ends and writing to the client fails, so
+// that a response that has begun is cut off.
+func (a *API) revocable(call *endpoint.Call, do endpoint.Handler) error {
+	ctx, cancel := context.WithCancelCause(call.Ctx()) // which ends with the response
+	call.Request = call.Request.WithContext(ctx)
+	r := &running{call: call, since: time.Now(), cancel: cancel}
 	a.running.add(r)
 	defer a.running.remove(r)
-	defer r.leave()
-	err := do(c, client)
-	r.leave()
-	var cause *revokedError
-	if errors.As(context.Cause(ctx), &cause) && !c.Writer.Written() {
-		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})
-		refused := unauthorized()
-		refused.cause = cause
+	defer r.finish()
+	err := do(call)
+	r.finish()
+	var cause *endpoint.RevokedError
+	if errors.As(context.Cause(ctx), &cause) && !call.Writer.Written() {
+		_ = http.NewResponseController(call.Writer).SetWriteDeadline(time.Time{})
+		refused := problem.Unauthorized()
+		refused.Cause = cause
 		return refused
 	}
 	return err
-}
-
-// permit sets the check that decides whether the request may go on when what its
-// client may take changes. Without one, the client only has to exist.
-func permit(c *gin.Context, check func(auth.Client) error) {
-	if value, _ := c.Get(keyRunning); value != nil {
-		r, _ := value.(*running)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.permit = check
-	}
 }
 
 // watchRevocations ends the requests of clients that were revoked, until ctx ends.
@@ -145,7 +124,7 @@ func (a *API) watchRevocations(ctx context.Context) {
 	}
 }
 
-// endRevoked ends the running requests whose clients may no longer make them.
+// endRevoked ends the running requests whose clients have lost their permission.
 func (a *API) endRevoked(ctx context.Context) error {
 	due, ids := a.running.due()
 	if len(due) == 0 {
@@ -156,7 +135,7 @@ func (a *API) endRevoked(ctx context.Context) error {
 		return err
 	}
 	for _, r := range due {
-		client, known := clients[r.client.ID]
+		client, known := clients[r.call.Client.ID]
 		if err := r.check(client, known); err != nil {
 			r.end(err)
 		}

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/api/stall"
 )
 
 const (
@@ -17,9 +19,9 @@ const (
 	maxHeaderBytes = 64 << 10
 )
 
-// Serve answers requests on the listener, of TCP connections, until ctx ends. Then it accepts no
-// more, lets running ones go on for Config.DrainTimeout, cuts what is left, and
-// returns when nothing runs any more.
+// Serve answers requests on a listener of TCP connections until ctx ends. Then it
+// accepts no more, waits up to Config.DrainTimeout for running requests, cuts off the
+// rest, and returns when all handlers have.
 func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	var running sync.WaitGroup
 	handler := a.Handler()
@@ -34,15 +36,15 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ReadHeaderTimeout: a.config.RequestTimeout,
 	}
-	var stored sync.WaitGroup
-	storing, stopStoring := context.WithCancel(context.WithoutCancel(ctx))
-	stored.Go(func() { a.trail.run(storing) })
-	stored.Go(func() { a.storeClientChanges(storing) })
-	stored.Go(func() { a.watchRevocations(storing) })
-	defer stored.Wait() // what the last requests did is stored, too
-	defer stopStoring()
+	var background sync.WaitGroup
+	backgroundCtx, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	background.Go(func() { a.audit.Run(backgroundCtx) })
+	background.Go(func() { a.audit.RunClientChanges(backgroundCtx, a.config.Clients) })
+	background.Go(func() { a.watchRevocations(backgroundCtx) })
+	defer background.Wait() // stores the events of the last requests, too
+	defer stopBackground()
 
-	listener = stallListener{Listener: listener, timeout: a.config.StallTimeout}
+	listener = stall.Listener{Listener: listener, Timeout: a.config.StallTimeout}
 	if a.config.TLS != nil {
 		listener = tls.NewListener(listener, a.config.TLS)
 	}
@@ -57,9 +59,9 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.DrainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); errors.Is(err, context.DeadlineExceeded) {
-		a.config.Logger.WarnContext(ctx, "requests are cut off: they took longer than the drain timeout", "timeout", a.config.DrainTimeout)
+		a.config.Logger.WarnContext(ctx, "drain timeout exceeded; cutting off running requests", "timeout", a.config.DrainTimeout)
 		_ = server.Close()
 	}
-	running.Wait() // a cut request ends its query first
+	running.Wait() // a handler ends its query before it returns
 	return nil
 }

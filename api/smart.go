@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
 )
 
 // servesTokens reports whether clients can get access tokens here. An assertion
@@ -21,7 +23,7 @@ var scopesSupported = []string{"system/*.rs", "system/*.read"}
 // smartConfiguration answers GET [base]/.well-known/smart-configuration (SMART
 // App Launch 2.2, "Conformance").
 func (a *API) smartConfiguration(c *gin.Context) error {
-	a.writeJSON(c, http.StatusOK, "application/json", gin.H{
+	endpoint.WriteJSON(c, http.StatusOK, "application/json", gin.H{
 		"token_endpoint":                                   a.tokenURL(),
 		"grant_types_supported":                            []string{grantClientCredentials},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
@@ -56,6 +58,11 @@ type oauthExtension struct {
 // securityConcept is an authentication scheme in a CapabilityStatement.
 type securityConcept struct {
 	Coding []coding `json:"coding"`
+}
+
+type coding struct {
+	System string `json:"system"`
+	Code   string `json:"code"`
 }
 
 // oauthAddresses returns the token endpoint, if there is one.

@@ -31,11 +31,11 @@ func TestStatusWhileItRuns(t *testing.T) {
 		{`UPDATE sluice.export SET bytes_done = 1000, parts_done = 2 WHERE id = $1`, "99%", "1"},    // the manifest is not there yet
 		{`UPDATE sluice.export SET created_at = now() - interval '100 s' WHERE id = $1`, "99%", "10"},
 		{`UPDATE sluice.export SET created_at = now() - interval '1 day' WHERE id = $1`, "99%", "30"},
-		{`UPDATE sluice.export SET generation = 2, bytes_planned = 0, bytes_done = 0 WHERE id = $1`, "0% (begun anew, attempt 2)", "30"},
-		{`UPDATE sluice.export SET bytes_planned = 1000, bytes_done = 120 WHERE id = $1`, "72% (begun anew, attempt 2)", "30"},
+		{`UPDATE sluice.export SET generation = 2, bytes_planned = 0, bytes_done = 0 WHERE id = $1`, "0% (restarted, attempt 2)", "30"},
+		{`UPDATE sluice.export SET bytes_planned = 1000, bytes_done = 120 WHERE id = $1`, "72% (restarted, attempt 2)", "30"},
 		{
 			`UPDATE sluice.export SET waiting_since = '2024-05-06T10:02:03Z', waiting_reason = 'the object store is full' WHERE id = $1`,
-			"72% (begun anew, attempt 2; waiting since 10:02:03Z: the object store is full)", "30",
+			"72% (restarted, attempt 2; waiting since 10:02:03Z: the object store is full)", "30",
 		},
 		{`UPDATE sluice.export SET generation = 1 WHERE id = $1`, "72% (waiting since 10:02:03Z: the object store is full)", "30"},
 	} {

@@ -28,10 +28,10 @@ func TestKickOffWithoutTable(t *testing.T) {
 	for query, test := range map[string]struct{ code, reason string }{
 		"?_type=Practitioner,Schedule": {"not-found", "there is no table of the resource type Schedule"},
 		"?_type=Task,Practitioner":     {"not-found", "there is no table of the resource type Task: table task cannot be read: it has no column txid"},
-		"?_type=Practitioner,Location": {"not-supported", "Location can't be exported: " + locationReason},
-		"":                             {"not-supported", "Location can't be exported: " + locationReason},
+		"?_type=Practitioner,Location": {"not-supported", "Location cannot be exported: " + locationReason},
+		"":                             {"not-supported", "Location cannot be exported: " + locationReason},
 		"?_type=Practitioner,Schedule,Location,Slot": {"not-supported", "there is no table of the resource type Schedule; " +
-			"there is no table of the resource type Slot; Location can't be exported: " + locationReason},
+			"there is no table of the resource type Slot; Location cannot be exported: " + locationReason},
 	} {
 		got := b.get(t, "/fhir/$export"+query)
 		requireRefusal(t, got, http.StatusBadRequest, test.code, "_type")
@@ -56,13 +56,13 @@ func TestKickOffWithoutPrivileges(t *testing.T) {
 	b.aidbox(t, "Encounter", "Provenance", "Attribute")
 	b.readAs(t, `patient, "group"`)
 
-	const denied = "Encounter, Observation, Provenance can't be exported: table encounter, table observation, table provenance cannot be read: " +
+	const denied = "Encounter, Observation, Provenance cannot be exported: table encounter, table observation, table provenance cannot be read: " +
 		"the database role of the server has no SELECT privilege on it"
 	got := b.get(t, "/fhir/$export")
 	requireRefusal(t, got, http.StatusBadRequest, "not-supported", "_type")
-	require.Contains(t, got.body, denied+"; _type can name other types")
+	require.Contains(t, got.body, denied+"; to export the other types, name them in _type")
 	got = b.get(t, "/fhir/$export?_type=Patient,Provenance,Observation,Encounter")
-	require.Contains(t, got.body, "Provenance, Observation, Encounter can't be exported")
+	require.Contains(t, got.body, "Provenance, Observation, Encounter cannot be exported")
 	requireRefusal(t, b.get(t, "/fhir/$export?_type=Patient&includeAssociatedData=LatestProvenanceResources"), http.StatusBadRequest, "not-supported", "includeAssociatedData")
 
 	export := b.kickOff(t, "/fhir/$export", "Prefer", "handling=lenient")
@@ -83,7 +83,7 @@ func TestKickOffWithoutAnyTable(t *testing.T) {
 	for _, prefer := range []string{"handling=strict", "handling=lenient"} {
 		got := b.get(t, "/fhir/$export", "Prefer", prefer)
 		requireRefusal(t, got, http.StatusBadRequest, "not-found", "_type")
-		require.Contains(t, got.body, "there is no table that can be read of any resource type")
+		require.Contains(t, got.body, "there is no readable table of any resource type")
 	}
 }
 
@@ -94,7 +94,7 @@ func TestKickOffWithoutSource(t *testing.T) {
 	b.exec(t, unusualTables)
 	b.source.Close()
 	require.Equal(t, []string{"Location"}, b.kickOff(t, "/fhir/$export?_type=Location").Request.Types)
-	require.Contains(t, b.logs.String(), "tables not checked at kick-off")
+	require.Contains(t, b.logs.String(), "could not check tables at kick-off")
 }
 
 // TestDumpOfUnusualTable: a table that cannot be read is told from one that is not

@@ -12,6 +12,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/auth/smart"
 )
 
@@ -41,25 +43,26 @@ func badTokenRequest(text string) *oauthError {
 
 // token answers POST /auth/token with an access token for a signed assertion (SMART
 // App Launch 2.2, "Backend Services").
-func (a *API) token(c *gin.Context) {
+func (a *API) token(c *gin.Context, event *audit.Event) error {
 	c.Header("Pragma", "no-cache") // in addition to the Cache-Control of all responses
 	request, err := a.readTokenRequest(c)
 	if err != nil {
-		a.rejectTokenRequest(c, err)
-		return
+		rejectTokenRequest(c, event, err)
+		return nil
 	}
 	token, err := a.exchange(c, request)
 	if err != nil {
-		a.rejectTokenRequest(c, err)
-		return
+		rejectTokenRequest(c, event, err)
+		return nil
 	}
-	c.Set(keyClient, token.ClientID)
-	a.writeJSON(c, http.StatusOK, "application/json", gin.H{
+	event.Client = token.ClientID
+	endpoint.WriteJSON(c, http.StatusOK, "application/json", gin.H{
 		"access_token": token.Value,
 		"token_type":   "bearer",
 		"expires_in":   int(token.TTL.Seconds()),
 		"scope":        token.Scopes.String(),
 	})
+	return nil
 }
 
 // readTokenRequest reads and checks the parameters of a token request.
@@ -87,7 +90,7 @@ func (a *API) readTokenRequest(c *gin.Context) (smart.Request, error) {
 		Audiences:  []string{a.tokenURL()},
 		ClientID:   form.Get("client_id"),
 		Scopes:     form.Get("scope"),
-		IsStandard: a.isStandard,
+		IsStandard: a.types.Has,
 	}, nil
 }
 
@@ -134,13 +137,13 @@ func readForm(c *gin.Context) (url.Values, error) {
 }
 
 // rejectTokenRequest answers with the error.
-func (a *API) rejectTokenRequest(c *gin.Context, err error) {
+func rejectTokenRequest(c *gin.Context, event *audit.Event, err error) {
 	var response *oauthError
 	var grant *smart.GrantError
 	switch {
 	case errors.As(err, &response):
 	case errors.As(err, &grant):
-		c.Set(keyClient, grant.ClientID)
+		event.Client = grant.ClientID
 		response = &oauthError{status: http.StatusBadRequest, code: grant.Code, text: grant.Text, cause: grant.Cause}
 		if grant.Code == smart.InvalidClient {
 			response.status = http.StatusUnauthorized
@@ -153,7 +156,7 @@ func (a *API) rejectTokenRequest(c *gin.Context, err error) {
 	}
 	_ = c.Error(cmp.Or[error](response.cause, response)) // for the log
 	if response.retryAfter > 0 {
-		c.Header("Retry-After", strconv.Itoa(seconds(response.retryAfter)))
+		c.Header("Retry-After", strconv.Itoa(endpoint.Seconds(response.retryAfter)))
 	}
-	a.writeJSON(c, response.status, "application/json", gin.H{"error": response.code, "error_description": response.text})
+	endpoint.WriteJSON(c, response.status, "application/json", gin.H{"error": response.code, "error_description": response.text})
 }

@@ -148,7 +148,7 @@ func (j *journey) poll(location string) answer {
 		if status.status != http.StatusAccepted {
 			return status
 		}
-		require.Regexp(j.t, `^\d+%( \(begun anew, attempt \d+\))?$`, status.header.Get("X-Progress"))
+		require.Regexp(j.t, `^\d+%( \(restarted, attempt \d+\))?$`, status.header.Get("X-Progress"))
 		time.Sleep(50 * time.Millisecond) // polling is what the protocol offers
 	}
 }

@@ -71,13 +71,12 @@ func (l *RateLimiter) take(key string, limit rate.Limit, burst int) time.Duratio
 	return max(time.Duration(missing*float64(time.Second)), 1)
 }
 
-// Refund returns a token that was taken with Take.
+// Refund returns a token of the key that was taken.
 func (l *RateLimiter) Refund(key string) {
-	if l.burst <= 0 {
-		return
+	if bucket, ok := l.buckets.Get(maphash.String(l.seed, key)); ok {
+		// A negative count adds a token; the bucket never holds more than its burst.
+		bucket.AllowN(time.Now(), -1)
 	}
-	// A negative count adds a token; the bucket never holds more than burst.
-	l.bucket(key, l.limit, l.burst).AllowN(time.Now(), -1)
 }
 
 // bucket returns the bucket of the key, which is full if it is new.

@@ -1,0 +1,64 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/api/stall"
+	"github.com/seed-90096f4d/sluice/audit"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// auditedHandler answers a request and records in the event what the client
+// receives or does.
+type auditedHandler func(*gin.Context, *audit.Event) error
+
+// audited returns a handler that records the event of a request when its response
+// has ended.
+func (a *API) audited(action audit.Action, do auditedHandler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		event := &audit.Event{
+			At: time.Now(), Action: action, Remote: c.ClientIP(), Request: c.GetString(keyRequestID),
+			Path: problem.Shorten(c.Request.URL.Path),
+		}
+		c.Set(keyEvent, event)
+		defer func() {
+			event.Status, event.Bytes = c.Writer.Status(), int64(max(c.Writer.Size(), 0))
+			if failure := c.Errors.Last(); failure != nil && event.Status < http.StatusBadRequest {
+				event.Broken, event.Reason = true, breakReason(c.Request.Context(), failure.Err)
+			}
+			a.audit.Record(c.Request.Context(), *event)
+		}()
+		a.respond(c, func() error { return do(c, event) })
+	}
+}
+
+// withExport records the id of the export in the path.
+func withExport(do auditedHandler) auditedHandler {
+	return func(c *gin.Context, event *audit.Event) error {
+		event.Export = problem.Shorten(c.Param("id"))
+		return do(c, event)
+	}
+}
+
+// breakReason returns the code of why a response was cut off.
+func breakReason(ctx context.Context, err error) string {
+	var revoked *endpoint.RevokedError
+	switch {
+	case errors.As(context.Cause(ctx), &revoked):
+		return "client_revoked"
+	case errors.Is(err, stall.ErrStalled):
+		return "client_stalled"
+	case errors.Is(err, source.ErrInTheWay):
+		return "gave_way"
+	case ctx.Err() != nil:
+		return "connection_closed"
+	}
+	return "failed"
+}

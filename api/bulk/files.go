@@ -1,0 +1,239 @@
+package bulk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/storage"
+)
+
+// gzipSuffix is the extension of gzip files.
+const gzipSuffix = ".gz"
+
+// fileLink returns the URL of a file for the manifest: a link that the object store
+// answers without credentials for a while, or a URL of Sluice.
+func (e *Exports) fileLink(call *endpoint.Call, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
+	if e.config.GuardFiles {
+		return fileURL(call.BaseURL, export, file), nil
+	}
+	form := formOf(export, file)
+	return e.config.Bucket.Link(call.Ctx(), file.ObjectKey, storage.LinkOptions{
+		Expires:         life,
+		ContentType:     form.contentType,
+		ContentEncoding: form.encoding,
+		FileName:        form.name,
+	})
+}
+
+// fileURL returns the URL of a file on Sluice, which requires the client's
+// credentials.
+func fileURL(baseURL string, export jobs.Export, file jobs.File) string {
+	name := strings.TrimPrefix(file.ObjectKey, export.ID.String()+"/")
+	if !export.Request.RawGzip {
+		name = strings.TrimSuffix(name, gzipSuffix) // HTTP clients decompress it
+	}
+	return baseURL + FilesPath + export.ID.String() + "/" + (&url.URL{Path: name}).EscapedPath()
+}
+
+// File answers GET and HEAD /fhir/$export-files/<id>/<name> (Bulk Data 3.0.0, "Bulk
+// Data Output File Request"): a file of a completed export of the client. It is sent
+// as it is stored, compressed, also in ranges; a client that does not accept gzip
+// gets it decompressed, without ranges.
+func (e *Exports) File(call *endpoint.Call) error {
+	export, err := e.ownExport(call)
+	if err != nil {
+		return err
+	}
+	if export.State == jobs.Expired || export.ExpiresAt != nil && export.ReadAt.After(*export.ExpiresAt) {
+		return expired()
+	}
+	name := strings.TrimSuffix(strings.TrimPrefix(call.Param("name"), "/"), gzipSuffix)
+	file, stored, err := e.findFile(call, export, export.ID.String()+"/"+name+gzipSuffix)
+	if err != nil {
+		return err
+	}
+
+	form := formOf(export, file)
+	unpack := form.encoding != "" && !endpoint.AcceptsGzip(call.Context)
+	if form.encoding != "" { // the client saves ndjson, whoever decompresses it
+		form.name = strings.TrimSuffix(form.name, gzipSuffix)
+	}
+	if unpack {
+		form.encoding = ""
+	}
+	tag := etag(file, stored, unpack)
+	form.setHeader(call, tag)
+	if matches(call.GetHeader("If-None-Match"), tag) {
+		call.Status(http.StatusNotModified)
+		return nil
+	}
+	if unpack {
+		return e.sendUnpacked(call, stored)
+	}
+	return e.sendStored(call, stored, tag)
+}
+
+// findFile returns a file of the export and its object, which must be the one that
+// the export has written.
+func (e *Exports) findFile(call *endpoint.Call, export jobs.Export, key string) (file jobs.File, stored storage.Object, err error) {
+	file, err = e.config.Store.File(call.Ctx(), export.ID, key)
+	if errors.Is(err, jobs.ErrNotFound) {
+		return file, stored, problem.NotFound("the export has no such file, or is not completed")
+	}
+	if err != nil {
+		return file, stored, problem.Unavailable(err)
+	}
+	stored, err = e.config.Bucket.Stat(call.Ctx(), key)
+	if err == nil && file.ETag != "" && (stored.ETag != file.ETag || stored.Size != file.Bytes) {
+		err = storage.ErrNoObject // it was replaced
+	}
+	if err != nil {
+		return file, stored, storeProblem(err)
+	}
+	return file, stored, nil
+}
+
+func storeProblem(err error) error {
+	if errors.Is(err, storage.ErrNoObject) {
+		return problem.NotFound("the file was deleted from or replaced in the object store; start a new export")
+	}
+	return problem.Unavailable(err)
+}
+
+// form is how a file is presented to a client.
+type form struct {
+	contentType string
+	encoding    string // Content-Encoding, or empty
+	name        string // suggested file name
+}
+
+// formOf returns the form of a file behind a link: ndjson with a content encoding,
+// or gzip. The name is that of the transmitted bytes, which curl and wget save.
+func formOf(export jobs.Export, file jobs.File) form {
+	name := path.Base(file.ObjectKey)
+	if export.Request.RawGzip {
+		return form{contentType: "application/gzip", name: name}
+	}
+	return form{contentType: jobs.NDJSON, encoding: "gzip", name: name}
+}
+
+// setHeader sets the headers of the form and the entity tag of the response.
+func (f form) setHeader(call *endpoint.Call, tag string) {
+	call.Header("Content-Type", f.contentType)
+	call.Header("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
+	if f.encoding != "" {
+		call.Header("Content-Encoding", f.encoding)
+	}
+	call.Header("ETag", tag)
+	call.Writer.Header().Add("Vary", "Accept-Encoding")
+}
+
+// etag returns the entity tag of the bytes that the client gets: the hash of the
+// stored ones, if it is known. Decompressed bytes have another tag.
+func etag(file jobs.File, stored storage.Object, unpacked bool) string {
+	tag := stored.ETag
+	if len(file.SHA256) > 0 {
+		tag = fmt.Sprintf("%x", file.SHA256)
+	}
+	if unpacked {
+		tag += "-ndjson"
+	}
+	return strconv.Quote(tag)
+}
+
+// matches reports whether a header If-None-Match contains the tag (RFC 9110,
+// 13.1.2).
+func matches(header, tag string) bool {
+	for member := range strings.SplitSeq(header, ",") {
+		member = strings.TrimPrefix(strings.TrimSpace(member), "W/")
+		if member == "*" || member == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// sendStored sends the stored bytes, or the requested range of them.
+func (e *Exports) sendStored(call *endpoint.Call, stored storage.Object, tag string) error {
+	call.Header("Accept-Ranges", "bytes")
+	part, status := byteRange{0, stored.Size}, http.StatusOK
+	if condition := call.GetHeader("If-Range"); condition == "" || condition == tag {
+		r, ok, beyond := parseRange(call.GetHeader("Range"), stored.Size)
+		if beyond {
+			return rangeNotSatisfiable(call, stored.Size)
+		}
+		if ok {
+			part, status = r, http.StatusPartialContent
+			call.Header("Content-Range", fmt.Sprintf("bytes %d-%d/%d", r.offset, r.offset+r.length-1, stored.Size))
+		}
+	}
+	call.Header("Content-Length", strconv.FormatInt(part.length, 10))
+	if call.Request.Method == http.MethodHead {
+		call.Status(status)
+		return nil
+	}
+	body, err := e.config.Bucket.Read(call.Ctx(), stored, part.offset, part.length)
+	if err != nil {
+		return storeProblem(err)
+	}
+	defer func() { _ = body.Close() }()
+	call.Status(status)
+	return send(call, body)
+}
+
+func rangeNotSatisfiable(call *endpoint.Call, size int64) error {
+	call.Header("Content-Range", fmt.Sprintf("bytes */%d", size))
+	return &problem.Problem{
+		Status: http.StatusRequestedRangeNotSatisfiable, Code: "invalid",
+		Text: fmt.Sprintf("range not satisfiable: the file has %d bytes", size),
+	}
+}
+
+// sendUnpacked sends the decompressed bytes. Their number is unknown, and ranges
+// of them are not supported.
+func (e *Exports) sendUnpacked(call *endpoint.Call, stored storage.Object) error {
+	if !call.Request.ProtoAtLeast(1, 1) {
+		return problem.UpgradeRequired()
+	}
+	call.Header("Accept-Ranges", "none")
+	if call.Request.Method == http.MethodHead {
+		call.Status(http.StatusOK)
+		return nil
+	}
+	body, err := e.config.Bucket.Read(call.Ctx(), stored, 0, 0)
+	if err != nil {
+		return storeProblem(err)
+	}
+	defer func() { _ = body.Close() }()
+	lines, err := gzip.NewReader(body)
+	if err != nil {
+		return problem.Unavailable(err)
+	}
+	call.Status(http.StatusOK)
+	return send(call, lines)
+}
+
+// send copies the body into the response. A failure cuts the connection, so that no
+// client takes a truncated file for a complete one.
+func send(call *endpoint.Call, body io.Reader) error {
+	to := endpoint.NewStream(call)
+	if err := to.Begin(); err != nil {
+		return err
+	}
+	call.Writer.WriteHeaderNow()
+	_, err := io.CopyBuffer(to, body, make([]byte, endpoint.BufferSize))
+	return to.Result(err)
+}

@@ -1,0 +1,128 @@
+package bulk
+
+import (
+	"cmp"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source"
+)
+
+// FuzzBody: the body of a kick-off is refused, or contains parameters.
+func FuzzBody(f *testing.F) {
+	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"Patient"},{"name":"patient","valueReference":{"reference":"Patient/1"}}]}`))
+	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"a","valueInteger":4096},{"name":"b","valueCoding":{"code":"x"}},{"name":"c","valueBoolean":null}]}`))
+	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"a","value":[[[[{}]]]]},{"name":"","valueString":""},{}]}`))
+	f.Add([]byte(strings.Repeat(`{"parameter":[`, 20_000)))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		params := &endpoint.Parameters{Values: url.Values{}}
+		if err := cmp.Or(parseBody(body, params), params.Verdict()); err != nil {
+			requireRefused(t, err)
+			return
+		}
+		for name, values := range params.Values {
+			require.NotEmpty(t, name)
+			require.NotEmpty(t, values)
+		}
+	})
+}
+
+// requireRefused requires an error that explains to the client what is wrong.
+func requireRefused(t *testing.T, err error) {
+	t.Helper()
+	var refused *problem.Problem
+	require.ErrorAs(t, err, &refused)
+	require.GreaterOrEqual(t, refused.Status, 400)
+	require.Less(t, refused.Status, 500, "%v", err)
+	require.Less(t, len(refused.Text), 5000)
+	require.LessOrEqual(t, len(refused.Parameter), 256)
+}
+
+// FuzzKickOff: the parameters of a kick-off are refused, or become a request for no
+// more than they ask for.
+func FuzzKickOff(f *testing.F) {
+	f.Add("_type=Patient,Observation&_since=2024&_until=2025-01-01&_typeFilter=Observation%3Fstatus%3Dfinal,Patient%3Factive%3Dtrue", false)
+	f.Add("_elements=Patient.name,status&includeAssociatedData=LatestProvenanceResources&_outputFormat=application/fhir+ndjson", true)
+	f.Add("_maximumFileSize=65536&allowPartialManifests=true&_type=x&_type=Patient&unknown=1", true)
+	f.Add("_typeFilter=Patient?&_elements=.&_type=,&_since=", true)
+	scopes, err := auth.ParseScopes([]string{"system/*.rs"})
+	require.NoError(f, err)
+	types := fhir.R4().ResourceTypes()
+	unreachable, err := source.Open(f.Context(), source.Config{URL: "postgres://localhost"})
+	require.NoError(f, err)
+	unreachable.Close()
+	exports := New(Config{Logger: slog.New(slog.DiscardHandler), Types: types, Source: unreachable})
+	f.Fuzz(func(t *testing.T, query string, lenient bool) {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		params := &endpoint.Parameters{Values: values, Lenient: lenient}
+		if err := params.CheckCount(maxValues); err != nil {
+			requireRefused(t, err)
+			return
+		}
+		k := &kickOff{exports: exports, client: auth.Client{Scopes: scopes}, params: params, request: jobs.Request{Level: jobs.SystemLevel}}
+		err = k.parse()
+		if err == nil {
+			err = params.Finish()
+		}
+		if err == nil {
+			err = cmp.Or(k.checkExistence(t.Context()), params.Verdict())
+		}
+		if err != nil {
+			requireRefused(t, err)
+			return
+		}
+		require.NotEmpty(t, k.request.Types)
+		require.Subset(t, types, k.request.Types)
+		require.GreaterOrEqual(t, k.request.MaxFileBytes, int64(0))
+		require.LessOrEqual(t, len(params.Warnings), endpoint.MaxWarnings+1)
+		require.True(t, lenient || len(params.Warnings) == 0)
+		for resourceType := range k.request.Filters {
+			require.Contains(t, k.request.Types, resourceType)
+		}
+		if after, before := k.request.ChangedAfter, k.request.ChangedBefore; !before.IsZero() {
+			require.True(t, after.Before(before))
+		}
+	})
+}
+
+// FuzzRange: a range that can be served is inside the file.
+func FuzzRange(f *testing.F) {
+	f.Add("bytes=1-5", int64(100))
+	f.Add("bytes=-9223372036854775808", int64(0))
+	f.Fuzz(func(t *testing.T, header string, size int64) {
+		if size < 0 {
+			return
+		}
+		if r, ok, _ := parseRange(header, size); ok {
+			require.GreaterOrEqual(t, r.offset, int64(0))
+			require.Positive(t, r.length)
+			require.LessOrEqual(t, r.offset, size-r.length)
+		}
+	})
+}
+
+// FuzzPatient: a reference to a patient is refused, or contains an id.
+func FuzzPatient(f *testing.F) {
+	f.Add("https://x/Patient/a b")
+	f.Add("Patient/Patient/1")
+	f.Fuzz(func(t *testing.T, reference string) {
+		if id, ok := patientID("https://x/fhir", reference); ok {
+			require.NotEmpty(t, id)
+			require.True(t, endpoint.Storable(id))
+			require.NotContains(t, id, "/")
+			require.NotContains(t, id, " ")
+		}
+	})
+}

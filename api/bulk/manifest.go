@@ -1,0 +1,124 @@
+package bulk
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/audit"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
+)
+
+// manifest answers with the manifest of a completed export, or a page of it. Its
+// links are signed for this response, and none is valid longer than its file exists.
+func (e *Exports) manifest(call *endpoint.Call, export jobs.Export, page int) error {
+	left := export.ExpiresAt.Sub(export.ReadAt)
+	if left <= 0 {
+		return expired() // although not yet marked as such
+	}
+	life := max(left, time.Second)
+	if !e.config.GuardFiles {
+		life = min(e.config.LinkLife, life)
+	}
+	files, next, err := e.listFiles(call, export, page)
+	if err != nil {
+		return err
+	}
+	// The links expire, which can be before the files do: a later poll renews them.
+	call.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
+	call.Header("Content-Type", endpoint.ContentTypeJSON)
+	call.Status(pollStatus(call, export, http.StatusOK))
+	return e.sendManifest(call, export, files, next, life)
+}
+
+// partialManifest answers with a page of the files that a running export has
+// published (Bulk Data 3.0.0, "allowPartialManifests"). As long as there are none,
+// the response has no body.
+func (e *Exports) partialManifest(call *endpoint.Call, export jobs.Export, page int) error {
+	files, next, err := e.listFiles(call, export, page)
+	var missing *problem.Problem
+	if errors.As(err, &missing) && missing.Status == http.StatusNotFound && page == 1 {
+		call.Status(pollStatus(call, export, http.StatusAccepted))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	call.Header("Content-Type", endpoint.ContentTypeJSON)
+	call.Status(pollStatus(call, export, http.StatusAccepted))
+	return e.sendManifest(call, export, files, next, e.config.LinkLife)
+}
+
+// listFiles returns the files of a page of the manifest, and the URL of the next
+// page, if there is one. Most exports have one page.
+func (e *Exports) listFiles(call *endpoint.Call, export jobs.Export, page int) (files jobs.Files, next string, err error) {
+	if err := e.config.Store.CheckLocation(call.Ctx()); err != nil {
+		return files, "", problem.Unavailable(err) // the links would lead to the former location
+	}
+	more := false
+	if export.Request.PartialManifests {
+		files, more, err = e.config.Store.Page(call.Ctx(), export, page)
+	} else {
+		files, err = e.config.Store.Files(call.Ctx(), export.ID)
+	}
+	switch {
+	case errors.Is(err, jobs.ErrNotFound):
+		return files, "", noPage()
+	case err != nil:
+		return files, "", problem.Unavailable(err)
+	case more:
+		next = fmt.Sprintf("%s%s%s?%s=%d", call.BaseURL, StatusPath, export.ID, pageParameter, page+1)
+	}
+	return files, next, nil
+}
+
+// sendManifest sends the manifest while its links are signed, which takes seconds
+// if they are many. If the first link cannot be signed, the response is an error; if
+// a later one cannot, the response is cut off.
+func (e *Exports) sendManifest(call *endpoint.Call, export jobs.Export, files jobs.Files, next string, life time.Duration) error {
+	call.Event.Action, call.Event.Omit = audit.Manifest, false
+	call.Event.Types, call.Event.Resources = export.Request.Types, files.Resources()
+	body := endpoint.NewStream(call)
+	buffered := bufio.NewWriterSize(body, endpoint.BufferSize)
+	err := manifest.Write(buffered, export, files, manifest.Options{
+		RequiresAccessToken: e.config.GuardFiles,
+		Next:                next,
+		URL: func(file jobs.File) (string, error) {
+			if err := call.Ctx().Err(); err != nil {
+				return "", err
+			}
+			return e.fileLink(call, export, file, life)
+		},
+	})
+	if err == nil {
+		err = buffered.Flush()
+	}
+	return body.Result(err)
+}
+
+// pageParameter is the query parameter of the links between pages.
+const pageParameter = "page"
+
+// parsePage returns the requested page of the manifest. Only exports with partial
+// manifests have more than one.
+func parsePage(c *gin.Context, export jobs.Export) (int, error) {
+	text := c.Query(pageParameter)
+	if text == "" {
+		return 1, nil
+	}
+	page, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || page < 1 || page > 1 && !export.Request.PartialManifests {
+		return 0, noPage()
+	}
+	return int(page), nil
+}
+
+func noPage() error { return problem.NotFound("the manifest has no such page") }

@@ -1,0 +1,146 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/source/catalog"
+)
+
+// checkGroup requires that the Group of an export at group level exists.
+func (k *kickOff) checkGroup(ctx context.Context) error {
+	id := k.request.Group
+	if k.request.Level != jobs.GroupLevel {
+		return nil
+	}
+	unknown := problem.NotFound("there is no Group with this id")
+	if !endpoint.Storable(id) {
+		return unknown
+	}
+	table, err := k.exports.config.Source.Table(ctx, "Group")
+	if errors.Is(err, catalog.ErrNoTable) {
+		return unknown
+	}
+	if err != nil {
+		return problem.Unavailable(err)
+	}
+	missing, err := k.exports.config.Source.Lookup(ctx, search.Unknown(table.Quoted(), []string{id}))
+	if err != nil {
+		return problem.Unavailable(err)
+	}
+	if len(missing) > 0 {
+		return unknown
+	}
+	return nil
+}
+
+// parsePatients parses patient, which contains references to patients or their ids,
+// and Aidbox's onPatientError, which says what to do with unknown ones.
+func (k *kickOff) parsePatients() {
+	references, ok := k.params.List("patient")
+	value, given := k.params.One("onPatientError")
+	if given && value != "fail" && value != "ignore" {
+		_ = k.params.Refuse(problem.Invalid("onPatientError", "onPatientError must be fail or ignore, got %s", problem.Quote(value)))
+	}
+	k.ignoresPatients = value == "ignore"
+	if !ok {
+		return
+	}
+	seen := map[string]bool{}
+	for _, reference := range references {
+		id, valid := patientID(k.params.Base, reference)
+		if !valid {
+			k.forgivePatient(problem.Invalid("patient", "patient must be a reference to a patient of this server such as Patient/123, or an id, got %s", problem.Quote(reference)))
+		} else if !seen[id] {
+			seen[id] = true
+			k.request.Patients = append(k.request.Patients, id)
+		}
+	}
+	k.requirePatients()
+}
+
+// forgivePatient records a problem with a patient, which onPatientError=ignore also
+// forgives.
+func (k *kickOff) forgivePatient(err error) {
+	lenient := k.params.Lenient
+	k.params.Lenient = lenient || k.ignoresPatients
+	_ = k.params.Forgive(err)
+	k.params.Lenient = lenient
+}
+
+// requirePatients refuses a request of which no patient is left: to export all
+// patients instead would be more than the client asked for.
+func (k *kickOff) requirePatients() {
+	if len(k.request.Patients) == 0 && !k.params.Refused() {
+		_ = k.params.Refuse(problem.Missing("patient", "patient contains no patient whose resources can be exported"))
+	}
+}
+
+// patientID returns the id in Patient/123, in a versioned reference, in the URL of a
+// patient on this server, whose base URL is given, or in 123 itself. A URL on another
+// server refers to another patient.
+func patientID(base, reference string) (id string, ok bool) {
+	id = strings.TrimPrefix(reference, "Patient/")
+	if len(reference) > len(base) && strings.EqualFold(reference[:len(base)], base) {
+		if id, ok = strings.CutPrefix(reference[len(base):], "/Patient/"); !ok {
+			return "", false
+		}
+	}
+	if before, version, versioned := strings.Cut(id, "/_history/"); versioned && id != reference && version != "" && !strings.ContainsAny(version, "/?#") {
+		id = before
+	}
+	return id, id != "" && endpoint.Storable(id) && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || strings.ContainsRune("/|?#", r) })
+}
+
+// checkPatients requires that the given patients exist, and are members of the
+// Group at group level. Forgiven ones are left out.
+func (k *kickOff) checkPatients(ctx context.Context) error {
+	if len(k.request.Patients) == 0 || k.params.Refused() {
+		return nil
+	}
+	missing, reason, err := k.missingPatients(ctx)
+	if err != nil {
+		return k.params.Refuse(err)
+	}
+	slices.Sort(missing)
+	for _, id := range missing {
+		k.forgivePatient(problem.Missing("patient", "patient: Patient/%s %s", problem.Shorten(id), reason))
+	}
+	k.request.Patients = slices.DeleteFunc(k.request.Patients, func(id string) bool {
+		_, found := slices.BinarySearch(missing, id)
+		return found
+	})
+	k.requirePatients()
+	return nil
+}
+
+// missingPatients returns the given patients that cannot be exported, and why.
+func (k *kickOff) missingPatients(ctx context.Context) (ids []string, reason string, err error) {
+	resourceType := "Patient"
+	if k.request.Level == jobs.GroupLevel {
+		resourceType = "Group"
+	}
+	table, err := k.exports.config.Source.Table(ctx, resourceType)
+	if errors.Is(err, catalog.ErrNoTable) {
+		return nil, "", problem.Invalid("patient", "there are no patients")
+	}
+	if err != nil {
+		return nil, "", problem.Unavailable(err)
+	}
+	query, reason := search.Unknown(table.Quoted(), k.request.Patients), "does not exist"
+	if k.request.Level == jobs.GroupLevel {
+		query = search.Group{ID: k.request.Group, Table: table.Quoted(), At: time.Now()}.NotMembers(k.request.Patients)
+		reason = "is not a member of the Group"
+	}
+	if ids, err = k.exports.config.Source.Lookup(ctx, query); err != nil {
+		return nil, "", problem.Unavailable(err)
+	}
+	return ids, reason, nil
+}

@@ -1,0 +1,70 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/api/bulk"
+	"github.com/seed-90096f4d/sluice/api/group"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/audit"
+	"github.com/seed-90096f4d/sluice/telemetry"
+)
+
+// Handler returns the handler of all routes.
+func (a *API) Handler() http.Handler { return a.routes() }
+
+func (a *API) routes() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := engine.SetTrustedProxies(a.proxies()); err != nil {
+		panic(err) // a prefix that netip has written
+	}
+	engine.Use(a.identify, a.log, a.cors, a.limitBody)
+	engine.NoRoute(a.handle(func(*gin.Context) error { return problem.NotFound("not found") }))
+	engine.NoMethod(a.handle(func(*gin.Context) error { return problem.MethodNotAllowed() }))
+	a.routePublic(engine)
+	a.routeData(engine)
+	return engine
+}
+
+// routePublic adds the routes that need no authentication and return no data.
+func (a *API) routePublic(engine *gin.Engine) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} { // load balancers use HEAD as well
+		engine.Handle(method, "/health", a.handle(a.health))
+		engine.Handle(method, "/ready", a.handle(a.ready))
+	}
+	if !a.config.NoMetrics {
+		engine.GET("/metrics", gin.WrapH(telemetry.MetricsHandler(a.config.Registry)))
+	}
+	engine.GET("/fhir/metadata", a.handle(a.metadata))
+	if a.servesTokens() {
+		engine.GET("/.well-known/smart-configuration", a.handle(a.smartConfiguration))
+		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.smartConfiguration))
+	}
+}
+
+// routeData adds the routes that are audited: those that return data, and the
+// token endpoint.
+func (a *API) routeData(engine *gin.Engine) {
+	if a.servesTokens() {
+		engine.POST("/auth/token", a.audited(audit.Token, a.token))
+	}
+	engine.GET("/:type/$dump", a.audited(audit.Dump, a.authenticated(a.dump)))
+	engine.GET(group.Path, a.audited(audit.Read, a.authenticated(a.groups.Search)))
+	engine.GET(group.Path+"/:id", a.audited(audit.Read, a.authenticated(a.groups.Read)))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		engine.Handle(method, "/fhir/$export", a.audited(audit.KickOff, a.authenticated(a.exports.System)))
+		engine.Handle(method, "/fhir/Patient/$export", a.audited(audit.KickOff, a.authenticated(a.exports.Patients)))
+		engine.Handle(method, group.Path+"/:id/$export", a.audited(audit.KickOff, a.authenticated(a.exports.Group)))
+	}
+	engine.GET(bulk.StatusPath+":id", a.audited(audit.Poll, withExport(a.authenticated(a.exports.Status))))
+	engine.DELETE(bulk.StatusPath+":id", a.audited(audit.Cancel, withExport(a.authenticated(a.exports.Cancel))))
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		engine.Handle(method, bulk.FilesPath+":id/*name", a.audited(audit.Download, withExport(a.authenticated(a.exports.File))))
+	}
+}
