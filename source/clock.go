@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
 // clockSQL reads the time up to which this server knows the database: its
@@ -61,7 +63,7 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 	if err := conn.QueryRow(ctx, clockSQL).Scan(&standby, &h.time); err != nil {
 		return h, err
 	}
-	if err := conn.QueryRow(ctx, openSQL, readerSuffix).Scan(&oldest, &hidden, &prepared); err != nil {
+	if err := conn.QueryRow(ctx, openSQL, connpool.ApplicationSuffix).Scan(&oldest, &hidden, &prepared); err != nil {
 		return h, err
 	}
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -47,7 +48,7 @@ const versionRowsSQL = `(SELECT r.id, r.ts, r.resource FROM gone JOIN {history} 
 
 // IDs are the ids of deleted resources. They are used, and must be closed, as Rows.
 type IDs struct {
-	conn   *connection
+	conn   *connpool.Conn
 	cursor *cursor
 	cancel context.CancelFunc
 	id     []byte
@@ -65,7 +66,7 @@ func (r *Reader) Deletions(ctx context.Context, deletions Deletions) (*IDs, erro
 			return nil, fmt.Errorf("source: %w", err)
 		}
 	}
-	cursor := deletions.query().start(ctx, r.conn.pg(), r.limiter)
+	cursor := deletions.query().start(ctx, r.conn.PgConn(), r.limiter)
 	return &IDs{conn: r.conn, cursor: cursor, cancel: cursor.cancel}, nil
 }
 
@@ -81,7 +82,7 @@ func (d *IDs) Next() bool {
 		}
 		d.cursor.err = fmt.Errorf("source: %w", &catalog.ColumnError{Table: d.cursor.query.relation, Column: "id", Reason: "is null in a row"})
 	}
-	d.err = d.conn.explain(d.cursor.close())
+	d.err = explain(d.conn, d.cursor.close())
 	d.cursor = nil
 	return false
 }

@@ -83,7 +83,7 @@ func (p *Fetcher) Fetch(ctx context.Context, places []RowAddress, fn func(n int,
 		next++
 		return len(row.Resource), fn(next-1, &row)
 	}
-	err := p.reader.conn.run(ctx, q, p.reader.limiter)
+	err := p.reader.run(ctx, q)
 	if err == nil && next < len(places) {
 		err = fmt.Errorf("source: %w", errRowGone)
 	}

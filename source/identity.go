@@ -28,7 +28,7 @@ const (
 // that are open may lead to the server that had the address before.
 func (s *Source) Identity(ctx context.Context) (Identity, error) {
 	id := Identity{Schema: s.config.Schema}
-	conn, err := s.connect(ctx)
+	conn, err := s.pool.Connect(ctx)
 	if err != nil {
 		return id, fmt.Errorf("source: identify the database: %w", err)
 	}

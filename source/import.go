@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
 // Whoever holds a snapshot for a moment, as a Reader does that shares it, may be
 // gone before it is asked; then another may have come. What nobody has shown
 // in half a second is thought to be gone.
 const (
-	adoptRounds = 20
-	adoptPause  = 25 * time.Millisecond
+	importRounds = 20
+	importPause  = 25 * time.Millisecond
 )
 
 // ImportSnapshot opens a snapshot that shows the state of others, which are held
@@ -24,8 +26,8 @@ const (
 // not help either, or if there is no way to the server that holds them.
 func (s *Source) ImportSnapshot(ctx context.Context, ids func(context.Context) ([]string, error)) (*Snapshot, error) {
 	sn := s.newSnapshot(nil)
-	if err := s.adopt(ctx, sn, ids); err != nil {
-		err = fmt.Errorf("source: adopt snapshot: %w", err)
+	if err := s.importAny(ctx, sn, ids); err != nil {
+		err = fmt.Errorf("source: import snapshot: %w", err)
 		if sn.conn != nil {
 			err = errors.Join(err, sn.conn.Close(ctx))
 		}
@@ -34,11 +36,11 @@ func (s *Source) ImportSnapshot(ctx context.Context, ids func(context.Context) (
 	return sn, nil
 }
 
-func (s *Source) adopt(ctx context.Context, sn *Snapshot, list func(context.Context) ([]string, error)) error {
-	again := time.NewTicker(adoptPause)
+func (s *Source) importAny(ctx context.Context, sn *Snapshot, list func(context.Context) ([]string, error)) error {
+	again := time.NewTicker(importPause)
 	defer again.Stop()
 	tried := map[string]bool{}
-	for range adoptRounds {
+	for range importRounds {
 		ids, err := list(ctx)
 		if err != nil {
 			return err
@@ -48,7 +50,7 @@ func (s *Source) adopt(ctx context.Context, sn *Snapshot, list func(context.Cont
 				continue
 			}
 			tried[id] = true
-			if err := s.adoptOne(ctx, sn, id); !errors.Is(err, ErrSnapshotGone) || errors.Is(err, errElsewhere) {
+			if err := s.tryImport(ctx, sn, id); !errors.Is(err, ErrSnapshotGone) || errors.Is(err, connpool.ErrElsewhere) {
 				return err
 			}
 		}
@@ -61,16 +63,16 @@ func (s *Source) adopt(ctx context.Context, sn *Snapshot, list func(context.Cont
 	return ErrSnapshotGone
 }
 
-// adoptOne imports the snapshot and exports it again. If it is gone, the
+// tryImport imports the snapshot and exports it again. If it is gone, the
 // connection is fit for another.
-func (s *Source) adoptOne(ctx context.Context, sn *Snapshot, id string) error {
+func (s *Source) tryImport(ctx context.Context, sn *Snapshot, id string) error {
 	snapshot, err := parseReference(id)
 	if err != nil {
 		return err
 	}
 	if sn.conn == nil {
-		if sn.conn, err = s.connectAt(ctx, snapshot.server); err != nil {
-			return err
+		if sn.conn, err = s.pool.ConnectAt(ctx, snapshot.server); err != nil {
+			return snapshotError(err)
 		}
 	}
 	err = importSnapshot(ctx, sn.conn, snapshot)

@@ -49,7 +49,7 @@ func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m catalog.Membe
 		return m, nil
 	}
 	scan.Pages = catalog.PageRange{Schema: m.Schema, Name: m.Name}
-	all, err := explain(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.statement())
+	all, err := queryPlan(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.statement())
 	if err != nil {
 		return m, err
 	}
@@ -67,7 +67,7 @@ func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m catalog.Membe
 			return m, nil
 		}
 	}
-	wanted, err := explain(ctx, conn, scan.statement())
+	wanted, err := queryPlan(ctx, conn, scan.statement())
 	if err != nil || !wanted.usesIndex() {
 		return m, err
 	}
@@ -98,7 +98,7 @@ func tryLookup(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows float64
 	count := scan.countLookup(most + 1)
 	scan.Pages.ByLookup = true
 	for _, asked := range []sqltext.Fragment{count, scan.statement()} {
-		plan, err := explain(ctx, conn, asked)
+		plan, err := queryPlan(ctx, conn, asked)
 		if err != nil || plan.reads(scan.Pages.Name) {
 			return 0, false, err
 		}
@@ -143,9 +143,9 @@ func (n planNode) reads(relation string) bool {
 		slices.ContainsFunc(n.Plans, func(below planNode) bool { return below.reads(relation) })
 }
 
-// explain asks how a query would be run, in the way it is itself asked for: its
+// queryPlan asks how a query would be run, in the way it is itself asked for: its
 // values go with it, and the answer depends on them.
-func explain(ctx context.Context, conn *pgconn.PgConn, statement sqltext.Fragment) (planNode, error) {
+func queryPlan(ctx context.Context, conn *pgconn.PgConn, statement sqltext.Fragment) (planNode, error) {
 	sql, args := statement.Statement()
 	result := conn.ExecParams(ctx, "EXPLAIN (FORMAT JSON) "+sql, args, nil, nil, nil).Read()
 	if result.Err != nil {

@@ -88,7 +88,7 @@ func (r *Reader) ScanKeys(ctx context.Context, keyed KeyScan, fn func(*KeyedRow)
 			return fmt.Errorf("source: %w", err)
 		}
 	}
-	return r.conn.run(ctx, keyed.query(fn), r.limiter)
+	return r.run(ctx, keyed.query(fn))
 }
 
 // lockRelation locks a relation, verifies that it is as the snapshot shows it, and that it
@@ -99,13 +99,13 @@ func (r *Reader) lockRelation(ctx context.Context, relation catalog.Relation) er
 	}
 	scan := relationScan(relation)
 	sql, _ := scan.statement().Statement()
-	result := r.conn.pg().ExecParams(ctx, sql+" LIMIT 0", nil, nil, nil, nil)
+	result := r.conn.PgConn().ExecParams(ctx, sql+" LIMIT 0", nil, nil, nil, nil)
 	var wrong error
 	if fields := result.FieldDescriptions(); fields != nil {
 		wrong = checkColumns(scan.Table, fields)
 	}
 	if _, err := result.Close(); err != nil {
-		return r.conn.explain(err)
+		return explain(r.conn, err)
 	}
 	return wrong
 }

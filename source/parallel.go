@@ -54,7 +54,7 @@ func (s *Source) ParallelScan(ctx context.Context, scan Scan) (*ParallelScan, er
 
 // readers returns how many readers a table is large enough for.
 func (s *Source) readers(t catalog.Table) int {
-	return int(min(int64(cap(s.spares))+1, t.Bytes/s.config.ShareBytes))
+	return int(min(int64(s.pool.Spares())+1, t.Bytes/s.config.ShareBytes))
 }
 
 // Rows returns the rows of each reader.
@@ -80,7 +80,7 @@ const maxReplaced = 5
 // openLead opens the first reader and updates the scan's table to the state of the
 // snapshot. It retries if the table is rewritten meanwhile.
 func (p *ParallelScan) openLead(ctx context.Context, scan *Scan) error {
-	conn, err := p.source.acquire(ctx)
+	conn, err := p.source.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (p *ParallelScan) openLead(ctx context.Context, scan *Scan) error {
 	}
 	if err != nil {
 		lead.Close(ctx)
-		return err
+		return snapshotError(err)
 	}
 	p.lead = lead
 	return nil
@@ -114,7 +114,7 @@ func (r *Reader) open(ctx context.Context, scan Scan) (catalog.Table, error) {
 	if scan.Table, err = catalog.Measure(ctx, r.conn, scan.Table); err != nil {
 		return scan.Table, err
 	}
-	return narrowTable(ctx, r.conn.pg(), scan)
+	return narrowTable(ctx, r.conn.PgConn(), scan)
 }
 
 // share makes the Rows of all readers, which take the ranges of the table from one
@@ -142,7 +142,7 @@ func (p *ParallelScan) share(scan Scan) {
 // join opens one more reader of the snapshot and reports whether there was a
 // connection for it. Otherwise the others read what it would have.
 func (p *ParallelScan) join(rows *Rows) bool {
-	conn, err := p.source.acquireSpare(p.opening)
+	conn, err := p.source.pool.AcquireSpare(p.opening)
 	if conn == nil || err != nil {
 		return false
 	}

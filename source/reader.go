@@ -8,18 +8,19 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
 // Reader is a connection on which every scan sees one snapshot, which others
 // hold. It counts against Config.MaxConns, serves one scan at a time, and must
 // be closed.
 type Reader struct {
-	conn    *connection
+	conn    *connpool.Conn
 	limiter *rate.Limiter
 	catalog *catalog.Catalog
 }
 
-func (s *Source) newReader(conn *connection) *Reader {
+func (s *Source) newReader(conn *connpool.Conn) *Reader {
 	return &Reader{conn: conn, limiter: s.limiter, catalog: s.catalog}
 }
 
@@ -36,7 +37,7 @@ func (s *Source) OpenReader(ctx context.Context, snapshotIDs ...string) (*Reader
 }
 
 func (s *Source) openReader(ctx context.Context, snapshotIDs []string) (*Reader, error) {
-	conn, err := s.acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (s *Source) openReader(ctx context.Context, snapshotIDs []string) (*Reader,
 		if err = s.openAt(ctx, r, id); err == nil {
 			return r, nil
 		}
-		if !errors.Is(err, ErrSnapshotGone) || errors.Is(err, errElsewhere) {
+		if !errors.Is(err, ErrSnapshotGone) || errors.Is(err, connpool.ErrElsewhere) {
 			break // the others are held on the same server
 		}
 	}
@@ -61,8 +62,8 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 	if err != nil {
 		return err
 	}
-	if err := s.moveTo(ctx, r.conn, snapshot.server); err != nil {
-		return err
+	if err := s.pool.MoveTo(ctx, r.conn, snapshot.server); err != nil {
+		return snapshotError(err)
 	}
 	if err := importSnapshot(ctx, r.conn.Conn.Conn(), snapshot); err != nil {
 		r.rollback(ctx)
@@ -75,7 +76,7 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 // lives as long as the Reader is open, whatever becomes of the first holder.
 func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err error) {
 	if snapshotID, err = exportSnapshot(ctx, r.conn.Conn.Conn()); err != nil {
-		return "", fmt.Errorf("source: share snapshot: %w", r.conn.explain(err))
+		return "", fmt.Errorf("source: export snapshot: %w", explain(r.conn, err))
 	}
 	return snapshotID, nil
 }
@@ -96,10 +97,15 @@ func (r *Reader) Scan(ctx context.Context, scan Scan) (*Rows, error) {
 // lockAndVerify locks a relation until the Reader is closed. It fails with
 // catalog.ErrRewritten if the relation is no longer as the snapshot shows it.
 func (r *Reader) lockAndVerify(ctx context.Context, only bool, schema, name string) error {
-	return r.conn.explain(snapshotError(catalog.LockAndVerify(ctx, r.conn, only, schema, name)))
+	return explain(r.conn, catalog.LockAndVerify(ctx, r.conn, only, schema, name))
 }
 
-// Close gives the connection back.
+// run runs a query to its end.
+func (r *Reader) run(ctx context.Context, q query) error {
+	return explain(r.conn, q.run(ctx, r.conn.PgConn(), r.limiter))
+}
+
+// Close releases the connection.
 func (r *Reader) Close(ctx context.Context) {
 	r.rollback(ctx)
 	r.conn.Release()
@@ -108,7 +114,7 @@ func (r *Reader) Close(ctx context.Context) {
 // rollback ends the transaction. If that fails the connection is broken, and
 // the pool drops it.
 func (r *Reader) rollback(ctx context.Context) {
-	if conn := r.conn.pg(); !conn.IsClosed() {
+	if conn := r.conn.PgConn(); !conn.IsClosed() {
 		_, _ = conn.Exec(ctx, `ROLLBACK`).ReadAll()
 	}
 }

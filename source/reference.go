@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
 // reference identifies an exported snapshot. PostgreSQL's name of it does not:
@@ -27,7 +29,7 @@ type reference struct {
 	key uint64
 
 	// server is where the snapshot is held.
-	server server
+	server connpool.Server
 }
 
 // String returns the form that parseReference reads.
@@ -44,7 +46,7 @@ func parseReference(id string) (r reference, err error) {
 	if match == nil {
 		return r, fmt.Errorf("%w: %q does not identify a snapshot", ErrSnapshotGone, id)
 	}
-	r.name, r.server = match[1], server(match[3])
+	r.name, r.server = match[1], connpool.Server(match[3])
 	r.key, err = strconv.ParseUint(match[2], 16, 64)
 	return r, err
 }
@@ -57,7 +59,7 @@ const exportSQL = `SELECT pg_export_snapshot() FROM pg_advisory_xact_lock($1)`
 func exportSnapshot(ctx context.Context, conn *pgx.Conn) (id string, err error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
-	r := reference{key: binary.BigEndian.Uint64(random[:]), server: serverOf(conn)}
+	r := reference{key: binary.BigEndian.Uint64(random[:]), server: connpool.ServerOf(conn)}
 	if err := conn.QueryRow(ctx, exportSQL, int64(r.key)).Scan(&r.name); err != nil { //nolint:gosec // all 64 bits count
 		return "", err
 	}
@@ -72,8 +74,8 @@ const importSQL = `%[1]s; SET TRANSACTION SNAPSHOT '%[2]s'; SELECT pg_try_adviso
 // it is not there; the transaction must then be rolled back. Another snapshot of
 // the same name is never read from.
 func importSnapshot(ctx context.Context, conn *pgx.Conn, r reference) error {
-	if serverOf(conn) != r.server {
-		return errElsewhere
+	if connpool.ServerOf(conn) != r.server {
+		return snapshotError(connpool.ErrElsewhere)
 	}
 	sql := fmt.Sprintf(importSQL, beginSQL, r.name, int64(r.key)) //nolint:gosec // all 64 bits count
 	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()

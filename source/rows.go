@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -31,7 +32,7 @@ type Rows struct {
 	ranges  <-chan catalog.PageRange // those to read
 	limiter *rate.Limiter
 
-	conn     *connection
+	conn     *connpool.Conn
 	release  func()        // releases the connection, if the Rows own it
 	detach   func() bool   // ends the watch of the connection
 	parallel *ParallelScan // to join at the first Next, if it is not nil
@@ -54,10 +55,10 @@ func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
 
 // attach sets the connection to read on. When the connection has to give way, the
 // scan is cancelled.
-func (r *Rows) attach(conn *connection, release func()) {
+func (r *Rows) attach(conn *connpool.Conn, release func()) {
 	r.conn, r.release = conn, release
-	r.detach = context.AfterFunc(conn.ctx, func() {
-		if cause := context.Cause(conn.ctx); errors.Is(cause, ErrInTheWay) {
+	r.detach = context.AfterFunc(conn.Context(), func() {
+		if cause := context.Cause(conn.Context()); errors.Is(cause, ErrInTheWay) {
 			r.cancel(cause)
 		}
 	})
@@ -105,7 +106,7 @@ func (r *Rows) begin() bool {
 	r.scan.Pages = pages
 	q := query{relation: catalog.Quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(), r.suffix)}
 	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(r.scan.Table, fields) }
-	r.cursor = q.start(r.ctx, r.conn.pg(), r.limiter)
+	r.cursor = q.start(r.ctx, r.conn.PgConn(), r.limiter)
 	return true
 }
 
@@ -152,5 +153,5 @@ func (r *Rows) close() {
 
 // explain adds to an error that the scan has given way, if it has.
 func (r *Rows) explain(err error) error {
-	return explainGiveWay(r.ctx, r.conn.explain(err))
+	return snapshotError(connpool.Explain(r.ctx, r.conn.Explain(err)))
 }

@@ -47,7 +47,7 @@ func (s *Source) Scan(ctx context.Context, scan Scan) (*Rows, error) {
 
 // scan connects the rows of a scan that is not part of a transaction.
 func (s *Source) scan(ctx context.Context, rows *Rows) (*Rows, error) {
-	conn, err := s.acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		rows.cancel(nil)
 		return nil, fmt.Errorf("source: %w", err)

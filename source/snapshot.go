@@ -43,7 +43,7 @@ type Snapshot struct {
 
 // OpenSnapshot takes a snapshot of the database as it is now and exports it.
 func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
-	conn, err := s.connect(ctx)
+	conn, err := s.pool.Connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("source: open snapshot: %w", err)
 	}

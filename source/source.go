@@ -16,15 +16,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/time/rate"
 
-	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
 // Defaults of Config.
@@ -39,7 +36,7 @@ const (
 // Config says which database to read and how.
 type Config struct {
 	// ApplicationName is what pg_stat_activity shows for the sessions, with
-	// readerSuffix after it. Defaults to DefaultApplicationName.
+	// connpool.ApplicationSuffix after it. Defaults to DefaultApplicationName.
 	ApplicationName string
 
 	// CommitMargin is how long a writing transaction is thought to last at most
@@ -112,79 +109,41 @@ type Source struct {
 	catalog *catalog.Catalog
 	config  Config
 	limiter *rate.Limiter
-	pool    *pgxpool.Pool
-	single  *pgx.ConnConfig // for connections outside the pool
-
-	monitor     *monitor
-	stopMonitor func() // returns when it has stopped
-
-	places   chan struct{} // holds an element for each connection in use
-	spares   chan struct{} // and for each of these that is a spare one
-	searches chan struct{} // and for a search for a server
+	pool    *connpool.Pool
 }
 
-// Open prepares access to the database. It fails when the URL makes no sense;
-// the server need not be up yet (see Ping). Close releases it.
+// Open prepares access to the database. It fails if the URL is invalid; the server need
+// not be up yet (see Ping). Close releases it.
 func Open(ctx context.Context, cfg Config) (*Source, error) {
 	cfg = cfg.withDefaults()
-
-	poolConfig, err := pgsession.Parse(cfg.URL, pgsession.Options{Required: sessionSettings(cfg)})
+	pool, err := connpool.Open(ctx, connpool.Config{
+		ApplicationName: cfg.ApplicationName,
+		GiveWay:         cfg.GiveWay,
+		MaxConns:        cfg.MaxConns,
+		RowSecurity:     cfg.RowSecurity,
+		Schema:          cfg.Schema,
+		Spares:          cfg.Spares,
+		URL:             cfg.URL,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	poolConfig.MaxConns = cfg.MaxConns + 1 // for a search
-	poolConfig.BeforeConnect = func(ctx context.Context, config *pgx.ConnConfig) error {
-		rotateHosts(ctx, config)
-		return nil
-	}
-	poolConfig.AfterConnect = prepareSession
-	prepareConfig(poolConfig.ConnConfig)
-
-	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	s := &Source{
-		config:   cfg,
-		limiter:  newRateLimiter(cfg.ReadRate),
-		pool:     pool,
-		single:   poolConfig.ConnConfig,
-		places:   make(chan struct{}, cfg.MaxConns),
-		spares:   make(chan struct{}, cfg.Spares),
-		searches: make(chan struct{}, 1),
-	}
-	s.catalog, err = catalog.New(catalog.Config{
+	tables, err := catalog.New(catalog.Config{
 		Schema:        cfg.Schema,
 		ResourceTypes: cfg.ResourceTypes,
 		Mappings:      cfg.Tables,
-		Connect:       s.connect,
+		Connect:       pool.Connect,
 	})
 	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	s.startMonitor(ctx)
-	return s, nil
-}
-
-// startMonitor runs the monitor until Close.
-func (s *Source) startMonitor(ctx context.Context) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s.monitor = &monitor{source: s, inUse: map[*connection]session{}}
-	var running sync.WaitGroup
-	running.Go(func() { s.monitor.run(ctx) })
-	s.stopMonitor = func() {
-		cancel()
-		running.Wait()
-	}
+	return &Source{catalog: tables, config: cfg, limiter: newRateLimiter(cfg.ReadRate), pool: pool}, nil
 }
 
 // Close closes the connections. It waits for running scans to end, so their
 // contexts must be cancelled first. Snapshots have their own Close.
-func (s *Source) Close() {
-	s.stopMonitor()
-	s.pool.Close()
-}
+func (s *Source) Close() { s.pool.Close() }
 
 // Ping tells whether the database answers and is one that Source can read
 // (ErrOldServer if its version is below 14, ErrNoSchema if the schema is not
@@ -192,7 +151,7 @@ func (s *Source) Close() {
 // for that, so that scans that take all of the others do not look like a
 // database that is down.
 func (s *Source) Ping(ctx context.Context) error {
-	conn, err := s.connect(ctx)
+	conn, err := s.pool.Connect(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
@@ -208,17 +167,3 @@ func (s *Source) Ping(ctx context.Context) error {
 }
 
 const schemaExistsSQL = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
-
-// connect makes a connection outside the pool.
-func (s *Source) connect(ctx context.Context) (*pgx.Conn, error) {
-	config := s.single.Copy()
-	rotateHosts(ctx, config)
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	if err := prepareSession(ctx, conn); err != nil {
-		return nil, errors.Join(err, conn.Close(ctx))
-	}
-	return conn, nil
-}

@@ -17,7 +17,7 @@ import (
 // The table's name decides which type its rows have, not the rows. These only decide
 // how the type is spelled: "Patient" is a type and "PAtient" is not.
 func (s *Source) Table(ctx context.Context, resourceType string) (catalog.Table, error) {
-	conn, err := s.acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return catalog.Table{}, fmt.Errorf("source: %w", err)
 	}
@@ -71,7 +71,7 @@ func (s *Source) Faults(ctx context.Context, types []string) (map[string]error, 
 // Survey returns the tables of these types that can be read, without their sizes, and
 // of the other types why not, as Faults does.
 func (s *Source) Survey(ctx context.Context, types []string) (tables []catalog.Table, faults map[string]error, err error) {
-	conn, err := s.acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("source: %w", err)
 	}
@@ -85,7 +85,7 @@ func (s *Source) Survey(ctx context.Context, types []string) (tables []catalog.T
 // CheckTables returns ErrNoTables if the schema has no table that can be read, of the
 // known types or of another one. Like Ping, it makes a connection of its own.
 func (s *Source) CheckTables(ctx context.Context) error {
-	conn, err := s.connect(ctx)
+	conn, err := s.pool.Connect(ctx)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
@@ -104,16 +104,7 @@ func (s *Source) CheckTables(ctx context.Context) error {
 func (r *Reader) OtherTypes(ctx context.Context, scan Scan) ([]string, error) {
 	types, err := catalog.OtherTypes(ctx, r.conn, scan.Table, scan.Pages)
 	if err != nil {
-		return nil, fmt.Errorf("source: %w", r.conn.explain(err))
+		return nil, fmt.Errorf("source: %w", explain(r.conn, err))
 	}
 	return types, nil
-}
-
-// snapshotError adds ErrSnapshotGone to an error that means that the snapshot's rows
-// cannot be found any more.
-func snapshotError(err error) error {
-	if !errors.Is(err, catalog.ErrRewritten) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrSnapshotGone, err)
 }

@@ -27,7 +27,7 @@ type View struct {
 func (s *Source) View(ctx context.Context) (View, error) {
 	var v View
 	var sees bool
-	conn, err := s.acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return v, fmt.Errorf("source: look at the role: %w", err)
 	}

@@ -1,4 +1,4 @@
-package source
+package connpool
 
 import (
 	"bufio"
@@ -20,10 +20,10 @@ import (
 // page range would cost a scan of the whole table.
 const minServerVersion = 14
 
-// readerSuffix ends the application name of every session opened here. The
+// ApplicationSuffix ends the application name of every session opened here. The
 // sessions are read-only, so transactionTime may ignore those that carry it;
 // otherwise each long scan would push back the time of every later snapshot.
-const readerSuffix = " (sluice reader)"
+const ApplicationSuffix = " (sluice reader)"
 
 // readBuffer is how much one read of the socket may bring: what was gathered.
 const readBuffer = gatherBytes
@@ -65,7 +65,7 @@ const vigilanceSQL = `SET client_connection_check_interval = '1s'`
 // nothing in it or elsewhere stands in for a function of PostgreSQL.
 func sessionSettings(cfg Config) map[string]string {
 	return map[string]string{
-		"application_name": cfg.ApplicationName + readerSuffix,
+		"application_name": cfg.ApplicationName + ApplicationSuffix,
 		"row_security":     pgsession.RowSecurity(cfg.RowSecurity),
 		"search_path":      pgsession.SearchPath("pg_catalog", cfg.Schema),
 	}
@@ -92,7 +92,7 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("set up session: %w", err)
 	}
 	data := conn.PgConn().CustomData()
-	data[pidKey], data[serverKey] = pid, server(at)
+	data[pidKey], data[serverKey] = pid, Server(at)
 
 	// Servers on systems that cannot look refuse the setting, and do without.
 	var pgErr *pgconn.PgError

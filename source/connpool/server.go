@@ -1,14 +1,13 @@
-package source
+package connpool
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// server identifies a running server, from its start to its end, among those that
+// Server identifies a running server, from its start to its end, among those that
 // the URL may lead to: replicas behind a load balancer, several hosts, or a server
 // that took the place of another. It is the time of the start, in microseconds: a
 // hint on where to import a snapshot, whose lock is the proof (see reference).
@@ -17,20 +16,16 @@ import (
 // deny reading it. The timeline changes when a standby is promoted, though the
 // snapshots that are held there stay valid. The address depends on the way to the
 // server.
-type server string
+type Server string
 
 // serverKey is where a connection keeps its server.
 const serverKey = "sluice.server"
 
-// serverOf returns the server of a connection that prepareSession has set up.
-func serverOf(conn *pgx.Conn) server {
-	s, _ := conn.PgConn().CustomData()[serverKey].(server)
+// ServerOf returns the server of a connection that prepareSession has set up.
+func ServerOf(conn *pgx.Conn) Server {
+	s, _ := conn.PgConn().CustomData()[serverKey].(Server)
 	return s
 }
-
-// errElsewhere means that the snapshot is held on a server that no connection was
-// found to: it is another one's turn at the load balancer, or the server is gone.
-var errElsewhere = fmt.Errorf("%w: it is held on another server", ErrSnapshotGone)
 
 const (
 	// maxDials bounds the new connections that a search for a server makes.
@@ -41,29 +36,29 @@ const (
 	dialPause = 10 * time.Millisecond
 )
 
-// moveTo replaces the connection by one to the server, unless it is one already.
-func (s *Source) moveTo(ctx context.Context, c *connection, wanted server) error {
-	if serverOf(c.Conn.Conn()) == wanted {
+// MoveTo replaces the connection by one to the server, unless it is one already.
+func (p *Pool) MoveTo(ctx context.Context, c *Conn, wanted Server) error {
+	if ServerOf(c.Conn.Conn()) == wanted {
 		return nil
 	}
-	s.monitor.remove(c) // idle, it keeps nobody waiting
-	defer s.monitor.add(c)
-	if s.takeIdle(ctx, c, wanted) {
+	p.monitor.remove(c) // idle, it keeps nobody waiting
+	defer p.monitor.add(c)
+	if p.takeIdle(ctx, c, wanted) {
 		return nil
 	}
 	select { // one search at a time: few connections are open beyond Config.MaxConns, and the pool has room for one
-	case s.searches <- struct{}{}:
-		defer func() { <-s.searches }()
+	case p.searches <- struct{}{}:
+		defer func() { <-p.searches }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return s.search(ctx, c, wanted)
+	return p.search(ctx, c, wanted)
 }
 
 // takeIdle replaces the connection by an idle one to the server, if there is one.
-func (s *Source) takeIdle(ctx context.Context, c *connection, wanted server) (found bool) {
-	for _, idle := range s.pool.AcquireAllIdle(ctx) {
-		if !found && serverOf(idle.Conn()) == wanted {
+func (p *Pool) takeIdle(ctx context.Context, c *Conn, wanted Server) (found bool) {
+	for _, idle := range p.pool.AcquireAllIdle(ctx) {
+		if !found && ServerOf(idle.Conn()) == wanted {
 			found = true
 			idle, c.Conn = c.Conn, idle
 		}
@@ -75,28 +70,28 @@ func (s *Source) takeIdle(ctx context.Context, c *connection, wanted server) (fo
 // search replaces the connection by others until one is to the server. Those that
 // are not stay open meanwhile, so that a load balancer that looks for the server
 // with the fewest connections does not choose the same again.
-func (s *Source) search(ctx context.Context, c *connection, wanted server) error {
+func (p *Pool) search(ctx context.Context, c *Conn, wanted Server) error {
 	var aside []*pgx.Conn
 	defer func() { closeAll(ctx, aside) }()
 
 	ctx, search := searching(ctx)
 	for search.dials < maxDials {
-		next, err := s.pool.Acquire(ctx) // an idle one, or else a new one
+		next, err := p.pool.Acquire(ctx) // an idle one, or else a new one
 		if err != nil {
 			return err
 		}
 		aside = append(aside, c.Hijack())
 		c.Conn = next
-		if serverOf(next.Conn()) == wanted {
+		if ServerOf(next.Conn()) == wanted {
 			return nil
 		}
 	}
-	return errElsewhere
+	return ErrElsewhere
 }
 
-// connectAt makes a connection outside the pool to the server. errElsewhere if there
+// ConnectAt makes a connection outside the pool to the server. ErrElsewhere if there
 // is no way to it.
-func (s *Source) connectAt(ctx context.Context, wanted server) (*pgx.Conn, error) {
+func (p *Pool) ConnectAt(ctx context.Context, wanted Server) (*pgx.Conn, error) {
 	var aside []*pgx.Conn
 	defer func() { closeAll(ctx, aside) }()
 
@@ -110,16 +105,16 @@ func (s *Source) connectAt(ctx context.Context, wanted server) (*pgx.Conn, error
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		conn, err := s.connect(ctx)
+		conn, err := p.Connect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if serverOf(conn) == wanted {
+		if ServerOf(conn) == wanted {
 			return conn, nil
 		}
 		aside = append(aside, conn)
 	}
-	return nil, errElsewhere
+	return nil, ErrElsewhere
 }
 
 // closeAll closes connections that are of no use. Those that fail to close are
