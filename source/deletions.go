@@ -13,8 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// Deletions says which deleted resources to read: those of a table that have
-// gone after a time.
+// Deletions selects resources of a table that were deleted after a time.
 type Deletions struct {
 	// Table has a history.
 	Table catalog.Table
@@ -22,24 +21,23 @@ type Deletions struct {
 	// After leaves out what was deleted at that time or before.
 	After time.Time
 
-	// Only, if set, leaves out resources that did not meet it in any version that
-	// the history has. The table must have HasVersions. {rows} are the versions of
-	// what was deleted.
-	Only sqltext.Condition `json:"-"`
+	// Condition, if set, leaves out resources that did not meet it in any version in the
+	// history. The table must have HasVersions. {rows} stands for the versions of the
+	// deleted resources. It is not part of the JSON.
+	Condition sqltext.Condition `json:"-"`
 }
 
-// deletionsSQL finds the ids that the history {history} has a row of after {after}
-// and the table has no longer. Whoever deletes a resource leaves a row with
-// the time of that in the history: Aidbox one of status deleted, Fhirbase one
-// with the status the resource had. So the status says nothing that the absence
-// of the resource does not, and the columns id and ts are enough.
+// deletionsSQL finds the ids with a row in the history after {after} and none in the
+// table. A deletion adds a row with its time to the history: of status deleted in
+// Aidbox, of the resource's last status in Fhirbase. So the status adds nothing to the
+// absence of the resource, and the columns id and ts are enough.
 const deletionsSQL = `
 SELECT DISTINCT h.id FROM {history} AS h
 WHERE h.ts > {after} AND NOT EXISTS (SELECT FROM {table} AS r WHERE r.id = h.id)`
 
-// versionsSQL leaves of these, {deleted}, the ones of which a version in the history
-// meets a condition. The versions are few beside all that the
-// history has, and found by its primary key.
+// versionsSQL selects those of {deleted} of which a version in the history meets a
+// condition. The versions are few compared with the whole history, and are found by its
+// primary key.
 const versionsSQL = `WITH gone AS MATERIALIZED ({deleted})
 SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM {history} AS r WHERE r.id = gone.id AND ({condition}))`
 
@@ -123,10 +121,10 @@ func (d Deletions) statement() sqltext.Fragment {
 		"after":   timeArg(d.After),
 	}
 	deleted := sqltext.New(deletionsSQL, values)
-	if d.Only.Where.IsEmpty() {
+	if d.Condition.Where.IsEmpty() {
 		return deleted
 	}
 	values["deleted"] = deleted
-	values["condition"] = d.Only.Where.Fill(sqltext.Values{sqltext.Rows: sqltext.New(versionRowsSQL, values)})
+	values["condition"] = d.Condition.Where.Fill(sqltext.Values{sqltext.Rows: sqltext.New(versionRowsSQL, values)})
 	return sqltext.New(versionsSQL, values)
 }

@@ -3,7 +3,11 @@ package source
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
 )
@@ -42,3 +46,36 @@ func snapshotError(err error) error {
 
 // explain adds to an error of a connection why the connection has been closed.
 func explain(conn *connpool.Conn, err error) error { return snapshotError(conn.Explain(err)) }
+
+// corrupted are the codes of data and indexes that are damaged.
+var corrupted = []string{"XX001", "XX002"}
+
+// IsPermanent reports whether a retry would fail with the same error, because of the
+// statement, its arguments or the data.
+func IsPermanent(err error) bool {
+	var column *catalog.ColumnError
+	var unreadable *catalog.UnreadableError
+	var pgErr *pgconn.PgError
+	switch {
+	case errors.As(err, &column), errors.As(err, &unreadable):
+		return true
+	case errors.As(err, &pgErr):
+		return pgsession.IsPermanent(pgErr) || slices.Contains(corrupted, pgErr.Code)
+	}
+	return false
+}
+
+// RowSecurityText is the message for clients if IsRowSecurityError.
+const RowSecurityText = "row-level security hides rows from the database role of the server"
+
+// IsRowSecurityError reports whether the server refused a query because row-level
+// security would hide rows of a relation from the role (Config.RowSecurity). Affected
+// tables are detected before they are read, but not their histories, their partitions,
+// and tables behind views.
+//
+// The SQLSTATE is that of a missing privilege, and the message is localized; only the
+// name of the server's function identifies the error.
+func IsRowSecurityError(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "42501" && pgErr.Routine == "check_enable_rls"
+}

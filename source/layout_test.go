@@ -32,7 +32,7 @@ func TestOtherColumnTypes(t *testing.T) {
 
 	require.Len(t, f.ids(t, source.Scan{Table: table}), 2000)
 	only := sqltext.Condition{Where: sqltext.New("r.id = {id} AND r.resource ? 'n'", sqltext.Values{"id": sqltext.Arg(uuid(7), "text")})}
-	require.Equal(t, []string{uuid(7)}, f.ids(t, source.Scan{Table: table, Only: only}))
+	require.Equal(t, []string{uuid(7)}, f.ids(t, source.Scan{Table: table, Condition: only}))
 
 	sn := f.snapshot(t)
 	tables, err := sn.Tables(t.Context(), []string{"Patient"})
@@ -138,7 +138,7 @@ func TestOtherRelations(t *testing.T) {
 		require.ElementsMatch(t, ids, f.ids(t, source.Scan{Table: f.table(t, resourceType)}), resourceType)
 	}
 	only := sqltext.Condition{Where: sqltext.New("r.id IN (SELECT s.id FROM {rows} AS s)", nil)}
-	require.Equal(t, []string{"loc1"}, f.ids(t, source.Scan{Table: f.table(t, "Location"), Only: only}))
+	require.Equal(t, []string{"loc1"}, f.ids(t, source.Scan{Table: f.table(t, "Location"), Condition: only}))
 	_, err := f.table(t, "Location").Relations()
 	require.ErrorIs(t, err, catalog.ErrNoAddresses)
 }

@@ -114,7 +114,7 @@ func (r *Reader) open(ctx context.Context, scan Scan) (catalog.Table, error) {
 	if scan.Table, err = catalog.Measure(ctx, r.conn, scan.Table); err != nil {
 		return scan.Table, err
 	}
-	return narrowTable(ctx, r.conn.PgConn(), scan)
+	return planIndexes(ctx, r.conn.PgConn(), scan)
 }
 
 // share makes the Rows of all readers, which take the ranges of the table from one

@@ -24,10 +24,10 @@ func (s *Source) newReader(conn *connpool.Conn) *Reader {
 	return &Reader{conn: conn, limiter: s.limiter, catalog: s.catalog}
 }
 
-// OpenReader opens a Reader of the first of these snapshots that is still held;
-// they are meant to show the same state. Where the URL leads to several servers, it
-// finds the one that holds them. ErrSnapshotGone if none is left or there is no way
-// to it.
+// OpenReader opens a Reader of the first of these snapshots that is still held; all of
+// them must show the same state. If the URL leads to several servers, it finds the one
+// that holds them. The error is ErrSnapshotGone if none is held any more, or if no
+// connection to the server that holds them was found.
 func (s *Source) OpenReader(ctx context.Context, snapshotIDs ...string) (*Reader, error) {
 	r, err := s.openReader(ctx, snapshotIDs)
 	if err != nil {
@@ -72,8 +72,8 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 	return nil
 }
 
-// ExportSnapshot exports the snapshot once more and returns the new ID, under which it
-// lives as long as the Reader is open, whatever becomes of the first holder.
+// ExportSnapshot exports the snapshot again and returns the new ID, which is valid as
+// long as the Reader is open, even if the first holder is gone.
 func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err error) {
 	if snapshotID, err = exportSnapshot(ctx, r.conn.Conn.Conn()); err != nil {
 		return "", fmt.Errorf("source: export snapshot: %w", explain(r.conn, err))
@@ -111,8 +111,8 @@ func (r *Reader) Close(ctx context.Context) {
 	r.conn.Release()
 }
 
-// rollback ends the transaction. If that fails the connection is broken, and
-// the pool drops it.
+// rollback ends the transaction. If that fails, the connection is broken and the pool
+// discards it.
 func (r *Reader) rollback(ctx context.Context) {
 	if conn := r.conn.PgConn(); !conn.IsClosed() {
 		_, _ = conn.Exec(ctx, `ROLLBACK`).ReadAll()

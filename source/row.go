@@ -11,8 +11,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// Row is one resource as its table holds it. Its bytes are valid until the
-// next one is read.
+// Row is a resource as it is stored in its table. Its bytes are valid until the next row
+// is read.
 type Row struct {
 	// ID is the resource's id.
 	ID []byte
@@ -23,16 +23,16 @@ type Row struct {
 	// Changed is the start of the transaction that wrote this version (ts).
 	Changed Time
 
-	// Created is the same for the first version (cts). It is not valid where
-	// the table has no such column.
+	// Created is the same for the first version (cts). It is not valid if the table has
+	// no such column.
 	Created Time
 
 	// Resource is the jsonb as PostgreSQL prints it, always on one line.
 	Resource []byte
 }
 
-// Time is a timestamp as the database has it. It is not valid where the column
-// is null or infinite.
+// Time is a timestamp of the database. It is not valid if the column is null or
+// infinite.
 type Time struct {
 	Micros int64 // since 1970-01-01 UTC
 	Valid  bool
@@ -54,8 +54,8 @@ const (
 // textTypes are the types that an id may have.
 var textTypes = []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
 
-// checkColumns tells whether the columns of a result are of the types that
-// decode reads.
+// checkColumns returns an error unless the columns of a result have the types that decode
+// reads.
 func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	types := [columnCount][]uint32{
 		columnID:       textTypes,
@@ -81,7 +81,7 @@ func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	return nil
 }
 
-// decode reads the binary form of a row. The bytes stay where they are.
+// decode reads the binary form of a row. It does not copy the bytes.
 func (r *Row) decode(table *catalog.Table, values [][]byte) error {
 	if values[columnID] == nil {
 		return columnError(table, columnID, "is null in a row")

@@ -125,9 +125,9 @@ func TestRowSecurity(t *testing.T) {
 	_, err := strict.Table(t.Context(), "Encounter")
 	require.NoError(t, err)
 	_, err = strict.Table(t.Context(), "Device")
-	require.True(t, source.HidesRows(err), "%v", err)
+	require.True(t, source.IsRowSecurityError(err), "%v", err)
 	_, err = strict.Lookup(t.Context(), sqltext.Text(`SELECT id FROM observation_history`))
-	require.True(t, source.HidesRows(err), "%v", err)
+	require.True(t, source.IsRowSecurityError(err), "%v", err)
 
 	f.source = open(t, source.Config{URL: address, RowSecurity: true})
 	require.Equal(t, []string{"seen"}, f.ids(t, source.Scan{Table: f.table(t, "Patient")}))

@@ -141,7 +141,7 @@ func publicReason(err error) string {
 		return column.Error()
 	case errors.Is(err, source.ErrOldServer):
 		return unexpectedLayout
-	case source.HidesRows(err):
+	case source.IsRowSecurityError(err):
 		return source.RowSecurityText
 	case errors.As(err, &pgErr):
 		return sourceReason(pgErr)

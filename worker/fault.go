@@ -84,7 +84,7 @@ var permanentErrors = []error{
 
 // classify classifies an error of a job.
 func classify(err error) fault {
-	if source.Permanent(err) {
+	if source.IsPermanent(err) {
 		return fault{kind: permanent}
 	}
 	for _, target := range permanentErrors {

@@ -55,7 +55,7 @@ func (g *Groups) stream(call *endpoint.Call, id string) (found bool, err error) 
 		return false, err
 	}
 	only := sqltext.Condition{Where: sqltext.New("r.id = {id}", sqltext.Values{"id": sqltext.Arg(id, "text")})}
-	rows, err := g.source.Scan(call.Ctx(), source.Scan{Table: table, Only: only})
+	rows, err := g.source.Scan(call.Ctx(), source.Scan{Table: table, Condition: only})
 	if err != nil {
 		return false, problem.Unavailable(err)
 	}

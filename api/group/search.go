@@ -86,7 +86,7 @@ func (g *Groups) find(ctx context.Context, query query) (found page, err error) 
 		return found, err
 	}
 	format.Elements = summaryElements
-	scan := source.Scan{Table: table, Only: query.only, Without: []string{"member"}}
+	scan := source.Scan{Table: table, Condition: query.only, OmitMembers: []string{"member"}}
 	rows, err := g.source.Page(ctx, scan, query.after, query.count+1)
 	if err != nil {
 		return found, problem.Unavailable(err)

@@ -164,7 +164,7 @@ func Unavailable(cause error) *Problem {
 		return failed(unreadable.Error(), cause)
 	case errors.As(cause, &column):
 		return failed(column.Error(), cause)
-	case source.HidesRows(cause):
+	case source.IsRowSecurityError(cause):
 		return failed(source.RowSecurityText, cause)
 	// Only a request can contain characters that PostgreSQL refuses: stored data is text.
 	case errors.As(cause, &pgErr) && pgErr.Code == characterNotInRepertoire:
@@ -173,7 +173,7 @@ func Unavailable(cause error) *Problem {
 		return Invalid("", "the request contains a character that the encoding of the database lacks; searching for it requires UTF8")
 	case errors.As(cause, &encoding):
 		return Internal(cause)
-	case source.Permanent(cause):
+	case source.IsPermanent(cause):
 		return failed("the server cannot process its data; see the server log", cause)
 	}
 	return transient("the server cannot access its data at the moment; see the server log", cause)

@@ -153,9 +153,9 @@ func (s store) ids(t testing.TB, resourceType string, condition sqltext.Conditio
 	t.Helper()
 
 	table := s.tables[resourceType]
-	scan := source.Scan{Table: table, Only: condition}
+	scan := source.Scan{Table: table, Condition: condition}
 	ids := s.scan(t, scan)
-	if !scan.Only.Lookup.IsEmpty() {
+	if !scan.Condition.Lookup.IsEmpty() {
 		scan.Pages = catalog.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), "by the lookup")
 	}
@@ -172,7 +172,7 @@ func (s store) scan(t testing.TB, scan source.Scan) []string {
 	for rows.Next() {
 		ids = append(ids, string(rows.Row().ID))
 	}
-	require.NoError(t, rows.Err(), scan.Only)
+	require.NoError(t, rows.Err(), scan.Condition)
 	slices.Sort(ids)
 	return ids
 }
@@ -194,9 +194,9 @@ func (s store) search(t testing.TB, resourceType, query string) []string {
 	filter, err := search.Parse(resourceType, query)
 	require.NoError(t, err, "%s?%s", resourceType, query)
 	table := s.tables[resourceType]
-	scan := source.Scan{Table: table, Only: filter.Condition()}
+	scan := source.Scan{Table: table, Condition: filter.Condition()}
 	ids := s.scan(t, scan)
-	if !scan.Only.Lookup.IsEmpty() {
+	if !scan.Condition.Lookup.IsEmpty() {
 		scan.Pages = catalog.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), query)
 	}

@@ -150,9 +150,9 @@ func TestFormsOfReferences(t *testing.T) {
 		} {
 			filter, err := search.Parse("Observation", query)
 			require.NoError(t, err)
-			scan := source.Scan{Table: s.tables["Observation"], Only: filter.Condition()}
+			scan := source.Scan{Table: s.tables["Observation"], Condition: filter.Condition()}
 			check(query, want, s.scan(t, scan))
-			if scan.Only.Lookup.IsEmpty() {
+			if scan.Condition.Lookup.IsEmpty() {
 				continue
 			}
 			scan.Pages = catalog.PageRange{Schema: scan.Table.Schema, Name: scan.Table.Name, ByLookup: true}

@@ -337,7 +337,7 @@ func measure(ctx context.Context, db Querier, candidates []*candidate) error {
 	}
 	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m Member, err error) {
 		var oid uint32
-		if err := row.Scan(&oid, &m.Schema, &m.Name, &m.Whole, &m.Pages, &m.Bytes); err != nil {
+		if err := row.Scan(&oid, &m.Schema, &m.Name, &m.Unsplit, &m.Pages, &m.Bytes); err != nil {
 			return m, err
 		}
 		table := byOID[oid]

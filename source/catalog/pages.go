@@ -40,7 +40,7 @@ func PageRanges(t Table, target int64) []PageRange {
 
 func (m Member) plan(target int64) []PageRange {
 	whole := PageRange{Schema: m.Schema, Name: m.Name, ByLookup: m.ByLookup, Bytes: m.Bytes}
-	if m.Whole || m.Pages > 0 && (target <= 0 || m.Bytes <= target) {
+	if m.Unsplit || m.Pages > 0 && (target <= 0 || m.Bytes <= target) {
 		return []PageRange{whole}
 	}
 	if m.Pages == 0 {

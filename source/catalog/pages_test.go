@@ -27,7 +27,7 @@ func TestPageRanges(t *testing.T) {
 	require.Equal(t, "public.patient 0-0;", plan(0, member(100)))
 	require.Equal(t, "public.patient 0-3;public.patient 3-6;public.patient 6-0;", plan(4*8192, member(10)))
 	require.Equal(t, "public.patient 0-1;public.patient 1-0;", plan(1, member(2)), "never less than a block")
-	require.Equal(t, "public.patient 0-0;public.far 0-0;", plan(8192, member(1), catalog.Member{Schema: "public", Name: "far", Whole: true}))
+	require.Equal(t, "public.patient 0-0;public.far 0-0;", plan(8192, member(1), catalog.Member{Schema: "public", Name: "far", Unsplit: true}))
 
 	var bytes int64
 	uneven := catalog.Member{Schema: "public", Name: "patient", Pages: 10, Bytes: 100_001} // with TOAST
@@ -36,7 +36,7 @@ func TestPageRanges(t *testing.T) {
 		bytes += r.Bytes
 	}
 	require.Equal(t, uneven.Bytes, bytes)
-	indexed := catalog.Member{Schema: "public", Name: "patient", Pages: 10, Bytes: 500, Whole: true}
+	indexed := catalog.Member{Schema: "public", Name: "patient", Pages: 10, Bytes: 500, Unsplit: true}
 	require.Equal(t, []catalog.PageRange{{Schema: "public", Name: "patient", Bytes: 500}}, catalog.PageRanges(catalog.Table{Members: []catalog.Member{indexed}}, 100))
 
 	huge := catalog.PageRanges(catalog.Table{Members: []catalog.Member{member(1<<32 - 1)}}, 1<<35)

@@ -18,7 +18,7 @@ type Relation struct {
 func (t Table) Relations() ([]Relation, error) {
 	relations := make([]Relation, len(t.Members))
 	for i, m := range t.Members {
-		if m.Whole {
+		if m.Unsplit {
 			return nil, &TableError{Type: t.Type, Err: ErrNoAddresses}
 		}
 		relations[i] = Relation{Type: t.Type, Schema: m.Schema, Name: m.Name, HasCreated: t.HasCreated, Casts: t.Casts}

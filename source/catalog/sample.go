@@ -65,10 +65,10 @@ func sampleOf(pages []samplePage, hasTypeName bool) string {
 
 // sampled returns some pages of the members of a table.
 func sampled(members []Member) (pages []samplePage) {
-	filled := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.Whole && m.Pages == 0 })
+	filled := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.Unsplit && m.Pages == 0 })
 	for _, i := range spread(int64(len(filled)), samplePages) {
 		m := filled[i]
-		if m.Whole {
+		if m.Unsplit {
 			pages = append(pages, samplePage{schema: m.Schema, name: m.Name, whole: true})
 			continue
 		}

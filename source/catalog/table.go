@@ -80,10 +80,10 @@ type Member struct {
 	Schema, Name string
 	Bytes, Pages int64
 
-	// Whole means that the member is to be read in one go: its rows have no block
+	// Unsplit means that the member is to be read in one go: its rows have no block
 	// addresses, as those of a foreign table, or an index finds those that are
 	// wanted (Snapshot.PlanIndexes).
-	Whole bool
+	Unsplit bool
 
 	// ByLookup means that it is the scan's Lookup that finds them.
 	ByLookup bool `json:",omitempty"`

@@ -26,7 +26,7 @@ const maxBlocks = 1000
 // in a compartment, Patient first, then by name.
 func compartments(ctx context.Context, scope *plan.Scope) (source.KeyScan, error) {
 	selection := scope.Selection
-	keyed := source.KeyScan{MaxKeys: maxBlocks, OnlyKeyed: selection.Request.Level != jobs.SystemLevel, Wanted: selectedPatients(selection)}
+	keyed := source.KeyScan{MaxKeys: maxBlocks, OnlyKeyed: selection.Request.Level != jobs.SystemLevel, Keys: selectedPatients(selection)}
 	for _, table := range compartmentTables(scope.Tables) {
 		relations, err := table.Relations()
 		if err != nil {

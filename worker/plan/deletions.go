@@ -66,6 +66,6 @@ func PartDeletions(part jobs.Part) (source.Deletions, error) {
 	return source.Deletions{
 		Table: planned.Table,
 		After: part.Request.ChangedAfter,
-		Only:  partSelection(part, planned.Referenced).deletedCondition(part.ResourceType),
+		Condition:  partSelection(part, planned.Referenced).deletedCondition(part.ResourceType),
 	}, nil
 }

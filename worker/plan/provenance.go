@@ -75,7 +75,7 @@ func (r Referenced) targetTypes() []string { return slices.Sorted(maps.Keys(r.Ta
 func readWhole(table catalog.Table) catalog.Table {
 	table.Members = slices.Clone(table.Members)
 	for i := range table.Members {
-		table.Members[i].Whole = true
+		table.Members[i].Unsplit = true
 	}
 	return table
 }

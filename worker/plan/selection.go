@@ -63,7 +63,7 @@ func (s Selection) Scan(table catalog.Table) (source.Scan, error) {
 // and were changed in the requested period. Provenance that is exported with the
 // resources that it refers to is selected by their changes, not by its own.
 func (s Selection) ScanOnly(table catalog.Table, condition sqltext.Condition) source.Scan {
-	scan := source.Scan{Table: table, Only: condition}
+	scan := source.Scan{Table: table, Condition: condition}
 	if table.Type != provenanceType || s.Request.Associated == jobs.NoneAssociated {
 		scan.CreatedAfter = s.Request.CreatedAfter
 		scan.ChangedAfter = s.Request.ChangedAfter
