@@ -19,21 +19,21 @@ var (
 	ErrRewritten = errors.New("a table was rewritten after the snapshot was taken")
 )
 
-// TableError is an error that concerns the table of one resource type.
+// TableError is an error of the table of one resource type.
 type TableError struct {
 	Type string
 	Err  error
 }
 
-// Error names the type.
+// Error returns the message with the type.
 func (e *TableError) Error() string { return e.Type + ": " + e.Err.Error() }
 
-// Unwrap returns what went wrong.
+// Unwrap returns the cause.
 func (e *TableError) Unwrap() error { return e.Err }
 
-// UnreadableError means that a relation has the name of a resource type but cannot
-// be read as a FHIR table. If it has not even the columns id and resource, it is
-// taken for a table of something else, and the error is an ErrNoTable.
+// UnreadableError means that a relation has the name of a resource type but cannot be
+// read as a FHIR table. If it lacks the column id or resource, it is assumed to contain
+// something else, and the error is an ErrNoTable.
 type UnreadableError struct {
 	Type     string
 	Relation string // its kind and name, as in "view patient"
@@ -43,14 +43,14 @@ type UnreadableError struct {
 	more  []*UnreadableError // of other types
 }
 
-// joinUnreadable returns one error for all of them, of which there is one at least.
+// joinUnreadable returns one error for all of them. There must be one at least.
 func joinUnreadable(all []*UnreadableError) *UnreadableError {
 	joined := *all[0]
 	joined.more = all[1:]
 	return &joined
 }
 
-// Error names the relation and the reason, without the names of roles or schemas.
+// Error returns the relation and the reason, without the names of roles or schemas.
 func (e *UnreadableError) Error() string {
 	text := e.Relation + " cannot be read: " + e.Reason
 	for _, other := range e.more {
@@ -59,7 +59,7 @@ func (e *UnreadableError) Error() string {
 	return text
 }
 
-// Unwrap returns ErrNoTable for a table of something else.
+// Unwrap returns ErrNoTable for a table that contains something else.
 func (e *UnreadableError) Unwrap() error {
 	if e.alike {
 		return nil
@@ -67,15 +67,15 @@ func (e *UnreadableError) Unwrap() error {
 	return ErrNoTable
 }
 
-// ColumnError means that a table has a column of a type that cannot be read
-// as part of a FHIR table, or an empty one that must not be.
+// ColumnError means that a column of a table has a type that cannot be read as part of a
+// FHIR table, or a null that must not be there.
 type ColumnError struct {
 	Table  string // the table's name, with its schema
 	Column string
 	Reason string
 }
 
-// Error says which column of which table is wrong, and why.
+// Error returns the column, the table and the reason.
 func (e *ColumnError) Error() string {
 	return fmt.Sprintf("column %s of table %s %s", e.Column, e.Table, e.Reason)
 }

@@ -1,44 +1,43 @@
 package catalog
 
-// PageRange is a share of a table: the rows in the blocks From up to, but not
-// including, To of one of its relations. The zero value is the whole table.
+// PageRange is a half-open range of heap pages of one of a table's relations. The zero
+// value is the whole table.
 type PageRange struct {
-	// Schema and Name are the relation's; empty, they mean the table with all
-	// that belongs to it.
+	// Schema and Name identify the relation. If they are empty, the range is the table
+	// with its partitions and the tables that inherit from it.
 	Schema, Name string
 
-	// From is the first block, counted from 0.
+	// From is the first page, counted from 0.
 	From int64
 
-	// To is the block after the last; 0 means up to the end, wherever that is
-	// by then.
+	// To is the page after the last one; 0 means the end at the time of the scan.
 	To int64
 
-	// ByLookup means that the scan's Lookup finds the rows (Snapshot.PlanIndexes).
+	// ByLookup means that the Lookup of the scan's condition finds the rows
+	// (source.Snapshot.PlanIndexes).
 	ByLookup bool `json:",omitempty"`
 
-	// Bytes is about how much is to be read, as Member.Bytes counts it. A scan
-	// does not look at it.
+	// Bytes is the approximate size, as Member.Bytes. Scans ignore it.
 	Bytes int64 `json:"-"`
 }
 
-// PageRanges cuts a table into page ranges of about target bytes each, in the order
-// of the table's members; together they hold each row exactly once. A table
-// without blocks gives none. A member that is to be read in one go is one range,
-// and with a target of 0 or less each is.
+// PageRanges splits a table into page ranges of about target bytes each, in the order of
+// the table's members. Together they contain each row exactly once. There are none for a
+// table without pages. An Unsplit member is one range, and so is each member if target is
+// 0 or less.
 //
-// The sizes in t must have been read after the snapshot that will be scanned
-// was taken: rows it shows then lie within them. The last range of a member is
-// open all the same, since that costs nothing.
+// The sizes in t must have been read after the snapshot to scan was taken, so that all of
+// its rows are within them. The last range of a member has no end anyway, since that
+// costs nothing.
 func PageRanges(t Table, target int64) []PageRange {
 	var ranges []PageRange
 	for _, m := range t.Members {
-		ranges = append(ranges, m.plan(target)...)
+		ranges = append(ranges, m.pageRanges(target)...)
 	}
 	return ranges
 }
 
-func (m Member) plan(target int64) []PageRange {
+func (m Member) pageRanges(target int64) []PageRange {
 	whole := PageRange{Schema: m.Schema, Name: m.Name, ByLookup: m.ByLookup, Bytes: m.Bytes}
 	if m.Unsplit || m.Pages > 0 && (target <= 0 || m.Bytes <= target) {
 		return []PageRange{whole}
@@ -51,8 +50,8 @@ func (m Member) plan(target int64) []PageRange {
 	ranges := make([]PageRange, 0, count)
 	for i := range count {
 		r := whole
-		r.From = share(m.Pages, i, count)
-		r.To = share(m.Pages, i+1, count)
+		r.From = boundary(m.Pages, i, count)
+		r.To = boundary(m.Pages, i+1, count)
 		r.Bytes = m.Bytes / count
 		ranges = append(ranges, r)
 	}
@@ -61,8 +60,8 @@ func (m Member) plan(target int64) []PageRange {
 	return ranges
 }
 
-// share is total*i/count without overflow: there can be 2^32 blocks in as many
+// boundary returns total*i/count without overflow: there can be 2^32 pages in as many
 // ranges.
-func share(total, i, count int64) int64 {
+func boundary(total, i, count int64) int64 {
 	return total/count*i + total%count*i/count
 }

@@ -1,20 +1,21 @@
 package catalog
 
-// Relation is one of those that hold the rows of a table.
+// Relation is a relation that contains rows of a table.
 type Relation struct {
 	// Type is the resource type of its rows.
 	Type string
 
-	// Schema and Name are what the catalog calls it, unquoted.
+	// Schema and Name identify the relation, unquoted.
 	Schema, Name string
 
-	// HasCreated is Table.HasCreated, and Casts Table.Casts.
+	// HasCreated and Casts are those of the Table.
 	HasCreated bool
 	Casts      bool `json:",omitempty"`
 }
 
-// Relations lists those that hold the rows of a table that is not narrowed.
-// ErrNoAddresses if one of them has rows without addresses.
+// Relations returns the relations that contain the table's rows. It fails with
+// ErrNoAddresses if the rows of one have no addresses. The table must be as it was
+// measured, without the changes of source.Snapshot.PlanIndexes.
 func (t Table) Relations() ([]Relation, error) {
 	relations := make([]Relation, len(t.Members))
 	for i, m := range t.Members {

@@ -10,27 +10,27 @@ import (
 )
 
 const (
-	// samplePages is how many pages of a table, or of a range, are looked at to find the resource
-	// types that its rows name: the first, the last, and others between them.
+	// samplePages is the number of pages of a table, or of a range, that are sampled for
+	// the resource types of its rows: the first, the last, and others between them.
 	samplePages = 8
 
-	// sampleRows is how many rows of a page are, and sampleDocuments how many if the
-	// type is only in the resource, which may have to be decompressed.
+	// sampleRows is the number of rows of a page that are sampled. sampleDocuments is that
+	// number if the type is only in the resource, which may have to be decompressed.
 	sampleRows      = 300
 	sampleDocuments = 20
 )
 
-// sampleSQL returns the resource types that rows of the samples %s name.
+// sampleSQL returns the resource types of the rows in the samples %s.
 const sampleSQL = `SELECT DISTINCT left(type, 63) FROM (%s) AS sample WHERE type IS NOT NULL`
 
-// samplePage is a page of a relation, or with whole, the first row of it.
+// samplePage is a page of a relation or, with whole, its first row.
 type samplePage struct {
 	schema, name string
 	number       int64
 	whole        bool
 }
 
-// sample returns the resource types that rows of these pages name, sorted.
+// sample returns the resource types of the rows of these pages, sorted.
 func sample(ctx context.Context, db Querier, pages []samplePage, hasTypeName bool) ([]string, error) {
 	if len(pages) == 0 {
 		return nil, nil
@@ -44,7 +44,7 @@ func sample(ctx context.Context, db Querier, pages []samplePage, hasTypeName boo
 	return types, err
 }
 
-// sampleOf returns the statement that reads these pages, one at least.
+// sampleOf returns the statement that reads these pages. There must be one at least.
 func sampleOf(pages []samplePage, hasTypeName bool) string {
 	expression, limit := "r.resource->>'resourceType'", sampleDocuments
 	if hasTypeName {
@@ -79,8 +79,8 @@ func sampled(members []Member) (pages []samplePage) {
 	return pages
 }
 
-// spread returns at most so many of the numbers from 0 to n-1: both ends, and others
-// evenly between them.
+// spread returns at most limit of the numbers from 0 to n-1: both ends, and others evenly
+// between them.
 func spread(n int64, limit int) (numbers []int64) {
 	if n > int64(limit) && limit == 1 {
 		return []int64{n - 1}

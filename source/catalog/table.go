@@ -5,16 +5,15 @@ type Table struct {
 	// Type is the resource type, as in "Patient".
 	Type string
 
-	// Schema and Name are what the catalog calls the table, unquoted.
+	// Schema and Name identify the table, unquoted.
 	Schema, Name string
 
-	// HasCreated tells whether there is a column cts, the time of creation.
+	// HasCreated reports whether there is a column cts, the time of creation.
 	// Fhirbase's tables have none.
 	HasCreated bool
 
-	// Casts reports whether id or resource is stored as another type than text or
-	// jsonb, such as uuid or json. They are read as text and jsonb all the same;
-	// an index on id does not serve.
+	// Casts reports whether id or resource is stored as another type than text or jsonb,
+	// such as uuid or json, and is cast when it is read. An index on id is then not used.
 	Casts bool `json:",omitempty"`
 
 	// IsView reports whether the rows are those of a view, which have no addresses.
@@ -23,12 +22,12 @@ type Table struct {
 	// HasTypeName reports whether there is a column resource_type that can be read.
 	HasTypeName bool `json:",omitempty"`
 
-	// OtherTypes are the resource types that rows name instead of the table's, in some
-	// pages of the table, if the first row names one. Only Table looks for them.
+	// OtherTypes are the resource types that rows in some pages of the table name instead
+	// of the table's, if the first row names one. Only Catalog.Find sets it.
 	OtherTypes []string `json:"-"`
 
-	// HasHistory reports whether there is a history, the table HistoryName, of which
-	// the columns id and ts can be read. If not, HistoryFault says why.
+	// HasHistory reports whether there is a history, the table HistoryName, whose columns
+	// id and ts can be read. If not, HistoryFault is the reason.
 	HasHistory   bool
 	HistoryName  string `json:",omitempty"`
 	HistoryFault string `json:"-"`
@@ -36,8 +35,8 @@ type Table struct {
 	// HistoryExists reports whether there is a history, even one that can't be read.
 	HistoryExists bool `json:"-"`
 
-	// HasVersions reports whether its columns txid and resource can be read, too. If
-	// not, VersionsFault says why.
+	// HasVersions reports whether its columns txid and resource can also be read. If not,
+	// VersionsFault is the reason.
 	HasVersions   bool
 	VersionsFault string `json:"-"`
 
@@ -47,20 +46,20 @@ type Table struct {
 	// HistoryBytes is the size on disk of the history, without TOAST.
 	HistoryBytes int64
 
-	// Bytes is the size on disk, TOAST included: compressed there, so often
-	// less than what a scan hands out.
+	// Bytes is the size on disk with TOAST, where values are compressed: often less than
+	// what a scan returns.
 	Bytes int64
 
-	// Pages is the number of blocks of the table itself, without TOAST.
+	// Pages is the number of pages of the table itself, without TOAST.
 	Pages int64
 
-	// Members are the relations that hold the rows, with their own sizes: the
-	// table alone, or the leaves of its tree of partitions (or heirs).
+	// Members are the relations that contain the rows, with their own sizes: only the
+	// table, or the leaves of its tree of partitions (or of tables that inherit from it).
 	Members []Member
 }
 
-// History returns what SQL reads the table's history from, to be followed by an
-// alias: the columns id and ts and, with HasVersions, txid and resource.
+// History returns the table's history as an item of a FROM, without an alias. It has the
+// columns id and ts and, if HasVersions, txid and resource.
 func (t Table) History() string {
 	name := Quote(t.Schema, t.HistoryName)
 	switch {
@@ -72,19 +71,18 @@ func (t Table) History() string {
 	return "(SELECT t.id::text AS id, t.txid, t.ts, t.resource::jsonb AS resource FROM " + name + " AS t)"
 }
 
-// Quoted returns what SQL reads the table's rows from, to be followed by an alias.
+// Quoted returns the table as an item of a FROM, without an alias.
 func (t Table) Quoted() string { return t.From(t.Schema, t.Name, false) }
 
-// Member is one relation of those that hold a table's rows.
+// Member is a relation that contains rows of a table.
 type Member struct {
 	Schema, Name string
 	Bytes, Pages int64
 
-	// Unsplit means that the member is to be read in one go: its rows have no block
-	// addresses, as those of a foreign table, or an index finds those that are
-	// wanted (Snapshot.PlanIndexes).
+	// Unsplit means that the member cannot be read in page ranges: its rows have no
+	// addresses, as those of a view, or an index finds them (source.Snapshot.PlanIndexes).
 	Unsplit bool
 
-	// ByLookup means that it is the scan's Lookup that finds them.
+	// ByLookup means that the Lookup of the scan's condition finds the rows.
 	ByLookup bool `json:",omitempty"`
 }

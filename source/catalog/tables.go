@@ -10,8 +10,8 @@ import (
 
 // Find returns the table of a resource type, with its sizes. The error is ErrNoTable if
 // there is none, and *UnreadableError if it cannot be read.
-func (c *Catalog) Find(ctx context.Context, db Querier, resourceType string, by Discovery) (Table, error) {
-	candidates, err := c.candidates(ctx, db, []string{resourceType}, by)
+func (c *Catalog) Find(ctx context.Context, db Querier, resourceType string, discovery Discovery) (Table, error) {
+	candidates, err := c.candidates(ctx, db, []string{resourceType}, discovery)
 	if err != nil {
 		return Table{}, err
 	}
@@ -97,8 +97,7 @@ func (c *Catalog) LockTables(ctx context.Context, db Querier, types, optional []
 	return tables, nil
 }
 
-// tableNames maps the names of tables to the types they are for. What can't be
-// a type's name is left out.
+// tableNames returns types by the names of their tables. Invalid types are left out.
 func tableNames(types []string) map[string]string {
 	names := make(map[string]string, len(types))
 	for _, resourceType := range types {
@@ -109,12 +108,11 @@ func tableNames(types []string) map[string]string {
 	return names
 }
 
-// maxName is the longest name that PostgreSQL gives a table, in bytes.
+// maxName is the maximum length of a table's name in PostgreSQL, in bytes.
 const maxName = 63
 
-// isTypeName tells whether a resource type can have this name: a capital
-// letter, then letters and digits, as all FHIR types have it, and no more than
-// the name of a table has room for.
+// isTypeName reports whether a resource type can have this name: a capital letter,
+// followed by letters and digits, and not longer than the name of a table.
 func isTypeName(s string) bool {
 	if len(s) > maxName {
 		return false

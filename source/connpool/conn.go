@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Conn is one of those that Config.MaxConns bounds.
+// Conn is a connection of a Pool. It must be released.
 type Conn struct {
 	*pgxpool.Conn
 
@@ -18,7 +18,7 @@ type Conn struct {
 
 	monitor *monitor
 
-	slots []chan struct{} // each holds an element for it
+	slots []chan struct{} // the semaphores to release
 }
 
 // Acquire waits for a connection.
@@ -31,9 +31,9 @@ func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
 	}
 }
 
-// AcquireSpare takes a connection beyond the first of a scan if there is one at
-// once; otherwise it returns nil. Whoever has one already must not wait for
-// more: two who do that wait for each other.
+// AcquireSpare returns a second or further connection of a scan if one is available at
+// once, and nil otherwise. It does not wait: two scans that have one connection each and
+// wait for more would wait for each other.
 func (p *Pool) AcquireSpare(ctx context.Context) (*Conn, error) {
 	var taken []chan struct{}
 	for _, slots := range []chan struct{}{p.spares, p.slots} {
@@ -48,7 +48,7 @@ func (p *Pool) AcquireSpare(ctx context.Context) (*Conn, error) {
 	return p.pooled(ctx, taken...)
 }
 
-// pooled gets the connection for which slots have been taken.
+// pooled returns the connection for which slots have been acquired.
 func (p *Pool) pooled(ctx context.Context, slots ...chan struct{}) (*Conn, error) {
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
@@ -61,14 +61,14 @@ func (p *Pool) pooled(ctx context.Context, slots ...chan struct{}) (*Conn, error
 	return c, nil
 }
 
-// Context ends when the connection is released or, with the cause ErrInTheWay, when it
-// has to give way.
+// Context returns a context that ends when the connection is released or, with the cause
+// ErrInTheWay, when it has to give way.
 func (c *Conn) Context() context.Context { return c.ctx }
 
-// PgConn returns the connection on which queries are sent.
+// PgConn returns the low-level connection.
 func (c *Conn) PgConn() *pgconn.PgConn { return c.Conn.Conn().PgConn() }
 
-// Release gives the connection back.
+// Release returns the connection to the pool.
 func (c *Conn) Release() {
 	c.monitor.remove(c)
 	c.cancel(nil)
@@ -82,5 +82,5 @@ func free(slots []chan struct{}) {
 	}
 }
 
-// Spares returns how many connections of AcquireSpare can be in use.
+// Spares returns the maximum number of connections of AcquireSpare.
 func (p *Pool) Spares() int { return cap(p.spares) }

@@ -5,9 +5,8 @@ import (
 	"syscall"
 )
 
-// setLowWater makes a socket readable for those that wait only when so many bytes
-// have come, or no more will (socket(7), SO_RCVLOWAT). What is there can be read
-// at any time.
+// setLowWater sets how many bytes must be received before a socket is readable for poll
+// (socket(7), SO_RCVLOWAT), unless the connection has ended. They can be read at any time.
 func setLowWater(raw syscall.RawConn, bytes int) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {

@@ -4,5 +4,5 @@ package connpool
 
 import "syscall"
 
-// setLowWater does nothing: reads come as they come.
+// setLowWater does nothing: reads return what is received.
 func setLowWater(syscall.RawConn, int) error { return nil }

@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// monitorEvery is the interval at which the connections in use are checked for
-// sessions that wait for them.
-const monitorEvery = 5 * time.Second
+// monitorInterval is the interval at which the monitor looks for sessions that wait for a
+// connection in use.
+const monitorInterval = 5 * time.Second
 
-// checkTimeout bounds a check.
+// checkTimeout limits a check.
 const checkTimeout = time.Minute
 
 // blockersSQL returns those of the sessions $2 that block another session which
@@ -48,7 +48,7 @@ type session struct {
 	pg     *pgconn.PgConn
 	server Server
 	pid    int32
-	since  time.Time // when it came into use
+	since  time.Time // the connection has been in use
 }
 
 func (m *monitor) add(c *Conn) {
@@ -68,7 +68,7 @@ func (m *monitor) remove(c *Conn) {
 func (m *monitor) run(ctx context.Context) {
 	watched := map[Server]*pgx.Conn{}
 	defer func() { closeAll(ctx, slices.Collect(maps.Values(watched))) }()
-	tick := time.NewTicker(monitorEvery)
+	tick := time.NewTicker(monitorInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -89,8 +89,8 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
-// check makes those of the sessions on a server give way that have kept another
-// one waiting. If the server can't be asked, the next tick tries again.
+// check closes the sessions on a server that block another session. If the query fails,
+// the next tick retries.
 func (m *monitor) check(ctx context.Context, watched map[Server]*pgx.Conn, at Server, held sessions) {
 	conn := watched[at]
 	if conn == nil {
@@ -128,8 +128,7 @@ func (m *monitor) held(d time.Duration) map[Server]sessions {
 	return held
 }
 
-// giveWay closes those of the connections that have kept another session waiting
-// for at least d.
+// giveWay closes the connections that have blocked another session for at least d.
 func giveWay(ctx context.Context, conn *pgx.Conn, d time.Duration, held sessions) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -150,7 +149,7 @@ func giveWay(ctx context.Context, conn *pgx.Conn, d time.Duration, held sessions
 // giveWay ends the session, and with it its locks, even if the consumer of its
 // rows is not reading.
 func (c *Conn) giveWay() {
-	c.monitor.mu.Lock() // until it is closed, it can't be released
+	c.monitor.mu.Lock() // it must not be released before it is closed
 	defer c.monitor.mu.Unlock()
 	if s, inUse := c.monitor.inUse[c]; inUse {
 		c.cancel(ErrInTheWay)
@@ -161,7 +160,7 @@ func (c *Conn) giveWay() {
 // Explain adds ErrInTheWay to an error if the connection has given way.
 func (c *Conn) Explain(err error) error { return Explain(c.ctx, err) }
 
-// Explain adds ErrInTheWay to an error if that is the cause of the end of ctx.
+// Explain adds ErrInTheWay to an error if that is the cause of the cancellation of ctx.
 func Explain(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, ErrInTheWay) || !errors.Is(context.Cause(ctx), ErrInTheWay) {
 		return err

@@ -19,8 +19,8 @@ import (
 )
 
 var (
-	// ErrElsewhere means that no connection to the wanted Server was found: it is
-	// another one's turn at the load balancer, or the server is gone.
+	// ErrElsewhere means that no connection to the wanted server was found: the
+	// load balancer chose other servers, or the server is gone.
 	ErrElsewhere = errors.New("it is held on another server")
 
 	// ErrInTheWay means that another session has waited too long for a table that a
@@ -41,17 +41,17 @@ type Config struct {
 	// has locked, before that connection is closed.
 	GiveWay time.Duration
 
-	// MaxConns bounds the connections in use.
+	// MaxConns limits the connections in use.
 	MaxConns int32
 
-	// RowSecurity lets row-level security hide rows from the role. Without it, queries
-	// that are affected fail.
+	// RowSecurity lets row-level security hide rows from the role. Without it, affected
+	// queries fail.
 	RowSecurity bool
 
-	// Schema is the schema in which functions that a view calls are found.
+	// Schema is the schema in which the functions of views are found.
 	Schema string
 
-	// Spares bounds the connections of AcquireSpare, which are among the MaxConns.
+	// Spares limits the connections of AcquireSpare. They count against MaxConns.
 	Spares int
 
 	// URL is the connection string, in any form libpq understands.
@@ -67,9 +67,9 @@ type Pool struct {
 	monitor     *monitor
 	stopMonitor func() // returns when it has stopped
 
-	slots    chan struct{} // holds an element for each connection in use
-	spares   chan struct{} // and for each of these that is a spare one
-	searches chan struct{} // and for a search for a server
+	// semaphores of connections in use, of those of AcquireSpare, and of searches for a
+	// server
+	slots, spares, searches chan struct{}
 }
 
 // Open prepares the connections. It fails if the URL is invalid; the server need not be

@@ -7,18 +7,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Server identifies a running server, from its start to its end, among those that
-// the URL may lead to: replicas behind a load balancer, several hosts, or a server
-// that took the place of another. It is the time of the start, in microseconds: a
-// hint on where to import a snapshot, whose lock is the proof (see reference).
+// Server identifies a running server, from its start to its shutdown, among those that
+// the URL may lead to: replicas behind a load balancer, several hosts, or a server that
+// replaced another. It is the time of the start, in microseconds: a hint where to import
+// a snapshot, which is then verified by its lock.
 //
-// The system identifier adds nothing, since replicas share it, and managed services
-// deny reading it. The timeline changes when a standby is promoted, though the
-// snapshots that are held there stay valid. The address depends on the way to the
-// server.
+// The system identifier would add nothing, since replicas share it, and managed services
+// deny reading it. The timeline changes when a standby is promoted, although its snapshots
+// stay valid. The address depends on the route to the server.
 type Server string
 
-// serverKey is where a connection keeps its server.
+// serverKey is the key of a connection's server in its custom data.
 const serverKey = "sluice.server"
 
 // ServerOf returns the server of a connection that prepareSession has set up.
@@ -28,25 +27,26 @@ func ServerOf(conn *pgx.Conn) Server {
 }
 
 const (
-	// maxDials bounds the new connections that a search for a server makes.
+	// maxDials limits the new connections of a search for a server.
 	maxDials = 8
 
-	// dialPause is the pause before the second of them where nothing else makes the
-	// caller wait. It doubles with each.
+	// dialPause is the pause before the second new connection outside the pool. It
+	// doubles with each.
 	dialPause = 10 * time.Millisecond
 )
 
-// MoveTo replaces the connection by one to the server, unless it is one already.
+// MoveTo replaces the connection by one to the wanted server, unless it leads there. The
+// error is ErrElsewhere if none was found.
 func (p *Pool) MoveTo(ctx context.Context, c *Conn, wanted Server) error {
 	if ServerOf(c.Conn.Conn()) == wanted {
 		return nil
 	}
-	p.monitor.remove(c) // idle, it keeps nobody waiting
+	p.monitor.remove(c) // it is idle and holds no locks
 	defer p.monitor.add(c)
 	if p.takeIdle(ctx, c, wanted) {
 		return nil
 	}
-	select { // one search at a time: few connections are open beyond Config.MaxConns, and the pool has room for one
+	select { // one search at a time: the pool has one connection more than Config.MaxConns
 	case p.searches <- struct{}{}:
 		defer func() { <-p.searches }()
 	case <-ctx.Done():
@@ -67,9 +67,9 @@ func (p *Pool) takeIdle(ctx context.Context, c *Conn, wanted Server) (found bool
 	return found
 }
 
-// search replaces the connection by others until one is to the server. Those that
-// are not stay open meanwhile, so that a load balancer that looks for the server
-// with the fewest connections does not choose the same again.
+// search replaces the connection by others until one leads to the server. The others
+// stay open meanwhile, so that a load balancer that prefers the server with the fewest
+// connections does not choose the same server again.
 func (p *Pool) search(ctx context.Context, c *Conn, wanted Server) error {
 	var aside []*pgx.Conn
 	defer func() { closeAll(ctx, aside) }()
@@ -89,8 +89,8 @@ func (p *Pool) search(ctx context.Context, c *Conn, wanted Server) error {
 	return ErrElsewhere
 }
 
-// ConnectAt makes a connection outside the pool to the server. ErrElsewhere if there
-// is no way to it.
+// ConnectAt makes a connection outside the pool to the wanted server. The error is
+// ErrElsewhere if none was found.
 func (p *Pool) ConnectAt(ctx context.Context, wanted Server) (*pgx.Conn, error) {
 	var aside []*pgx.Conn
 	defer func() { closeAll(ctx, aside) }()
@@ -117,8 +117,7 @@ func (p *Pool) ConnectAt(ctx context.Context, wanted Server) (*pgx.Conn, error) 
 	return nil, ErrElsewhere
 }
 
-// closeAll closes connections that are of no use. Those that fail to close are
-// gone already.
+// closeAll closes connections and ignores errors, as of connections that are broken.
 func closeAll(ctx context.Context, conns []*pgx.Conn) {
 	for _, conn := range conns {
 		_ = conn.Close(ctx)

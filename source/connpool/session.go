@@ -16,27 +16,26 @@ import (
 	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
-// minServerVersion is the first version with TID range scans: before it, a
-// page range would cost a scan of the whole table.
+// minServerVersion is the first version with TID range scans: before it, the scan of a
+// page range read the whole table.
 const minServerVersion = 14
 
-// ApplicationSuffix ends the application name of every session opened here. The
-// sessions are read-only, so transactionTime may ignore those that carry it;
-// otherwise each long scan would push back the time of every later snapshot.
+// ApplicationSuffix ends the application name of every session. The sessions are
+// read-only, so that transactionTime can ignore them; otherwise each long scan would
+// make the transactionTime of later snapshots earlier.
 const ApplicationSuffix = " (sluice reader)"
 
-// readBuffer is how much one read of the socket may bring: what was gathered.
-const readBuffer = gatherBytes
+// readBuffer is the size of a read of the socket.
+const readBuffer = lowWaterBytes
 
-// sessionSQL makes a session fit for statements that run for hours and for a
-// transaction that idles as long: none of the server's or the role's timeouts
-// may end them. A table locked exclusively is waited for, but not for ever.
-// JIT compiles for hundreds of milliseconds before the first row, for queries
-// that have nothing to compile. Workers of a parallel query would look at the
-// whole table for each range of blocks, which only a plain scan reads alone. A
-// client whose machine is gone without a word is given up after two minutes, and
-// its snapshot with it. pg_settings leaves out what the server's version does not
-// know (transaction_timeout came with 17). The result identifies the server.
+// sessionSQL sets up a session for statements and idle transactions that last hours: no
+// timeout of the server or the role may end them. Only the wait for an exclusive lock is
+// limited. JIT compilation would take hundreds of milliseconds before the first row.
+// Parallel workers would read the whole table for each page range; only a TID range scan
+// reads the range alone. The server closes the session of an unreachable client, and
+// releases its snapshot, after two minutes. The join with pg_settings skips settings that
+// the server's version does not have (transaction_timeout exists since 17). The result
+// identifies the server.
 const sessionSQL = `
 SELECT pg_backend_pid(), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text,
 	count(set_config(name, value, false))
@@ -55,14 +54,14 @@ FROM (VALUES
 ) AS wanted (name, value)
 JOIN pg_settings USING (name)`
 
-// vigilanceSQL makes the server look every second, while it works on a query,
-// whether the client is still there. Otherwise a query that has no row to send
-// would outlive a Sluice that was killed.
-const vigilanceSQL = `SET client_connection_check_interval = '1s'`
+// checkClientSQL makes the server check the connection every second while it runs a
+// query. Otherwise, a query that has no row to send would continue after Sluice was
+// killed.
+const checkClientSQL = `SET client_connection_check_interval = '1s'`
 
-// sessionSettings are those of the start-up packet, beyond what every session has.
-// Functions that a view calls are looked for in the schema of the FHIR tables, and
-// nothing in it or elsewhere stands in for a function of PostgreSQL.
+// sessionSettings returns the settings of the startup message beyond those of every
+// session. Functions of views are found in the schema of the FHIR tables, and none of
+// them can hide a function of PostgreSQL.
 func sessionSettings(cfg Config) map[string]string {
 	return map[string]string{
 		"application_name": cfg.ApplicationName + ApplicationSuffix,
@@ -71,20 +70,20 @@ func sessionSettings(cfg Config) map[string]string {
 	}
 }
 
-// prepareConfig sets how a connection reads.
+// prepareConfig sets how connections read.
 func prepareConfig(config *pgx.ConnConfig) {
-	config.DialFunc = gathering(config.DialFunc)
+	config.DialFunc = lowWaterDial(config.DialFunc)
 	config.LookupFunc = rotatingAddresses(config.LookupFunc)
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
 	}
 }
 
-// prepareSession checks and sets up a connection just made.
+// prepareSession checks and sets up a new connection.
 func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 	version := conn.PgConn().ParameterStatus("server_version")
 	if major := majorVersion(version); major < minServerVersion {
-		return fmt.Errorf("%w: it is PostgreSQL %s, and %d or later is needed", ErrOldServer, version, minServerVersion)
+		return fmt.Errorf("%w: PostgreSQL %d or later is required, got %s", ErrOldServer, minServerVersion, version)
 	}
 	var pid int32
 	var at string
@@ -94,16 +93,16 @@ func prepareSession(ctx context.Context, conn *pgx.Conn) error {
 	data := conn.PgConn().CustomData()
 	data[pidKey], data[serverKey] = pid, Server(at)
 
-	// Servers on systems that cannot look refuse the setting, and do without.
+	// Servers on systems that do not support the check reject the setting.
 	var pgErr *pgconn.PgError
-	if _, err := conn.Exec(ctx, vigilanceSQL); err != nil && !errors.As(err, &pgErr) {
+	if _, err := conn.Exec(ctx, checkClientSQL); err != nil && !errors.As(err, &pgErr) {
 		return fmt.Errorf("set up session: %w", err)
 	}
 	return nil
 }
 
-// pidKey is where a connection keeps the process id of its session as the server
-// knows it. PgConn.PID is what a connection pooler in between made up.
+// pidKey is the key of the session's process id on the server in a connection's custom
+// data. PgConn.PID is the one that a connection pooler has assigned.
 const pidKey = "sluice.pid"
 
 // sessionPID returns the process id of the session of a prepared connection.
@@ -112,8 +111,8 @@ func sessionPID(conn *pgx.Conn) int32 {
 	return pid
 }
 
-// majorVersion reads the first number of a server_version such as
-// "15.18 (Debian 15.18-0+deb12u1)" or "18beta1"; 0 if there is none.
+// majorVersion returns the first number of a server_version such as
+// "15.18 (Debian 15.18-0+deb12u1)" or "18beta1", or 0 if there is none.
 func majorVersion(version string) int {
 	end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
 	if end < 0 {
