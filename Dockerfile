@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# A static program in an image that holds nothing else but certificates and a
-# user's name: no shell, no tools, nothing to write to.
+# A static program in an image without a shell or tools. It has only the program,
+# certificates and the name of a user.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -16,7 +16,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 FROM scratch
 COPY --from=build /out /
 USER 65534:65534
-# Inside a container only its network decides who reaches the server.
+# The network of a container restricts access to the server.
 ENV SLUICE_LISTEN=0.0.0.0:8080
 EXPOSE 8080
 ENTRYPOINT ["/sluice"]

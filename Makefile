@@ -1,4 +1,4 @@
-# Everything a developer does with Sluice. `make help` lists it.
+# Commands for developers. `make help` lists them.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LINT_VERSION := v2.15.0
@@ -19,9 +19,8 @@ ONLY ?=
 ROWS ?=
 JSON ?=
 
-# They reach the stand as environment, so that no shell reads them twice, and
-# unexpanded, so that RUN='psql "$SLUICE_SOURCE_URL"' means what it says; who
-# writes $$ as in a Makefile is understood as well.
+# The stand gets these as environment variables, which no shell expands a second time,
+# and unexpanded by make, so that RUN='psql "$SLUICE_SOURCE_URL"' works. $$ works too.
 unexport RUN TEST ARGS FAULT ONLY JSON
 export STAND_RUN = $(subst $$$$,$$,$(value RUN))
 export STAND_TEST = $(value TEST)
@@ -31,7 +30,7 @@ export STAND_ONLY = $(value ONLY)
 export STAND_JSON = $(or $(value JSON),bench.json)
 
 .PHONY: help
-help: ## Show this list
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
@@ -39,11 +38,11 @@ run: build $(STAND) ## Run Sluice with a database, an S3 server and sample data 
 	@$(STAND) run --size=$(or $(SIZE),0)
 
 .PHONY: test
-test: $(STAND) ## Run every test in a fresh stand (TEST=./api/... ARGS='-run Name -v')
+test: $(STAND) ## Run all tests in a fresh stand (TEST=./api/... ARGS='-run Name -v')
 	@$(STAND) test
 
 .PHONY: test/minio
-test/minio: $(STAND) $(MINIO) ## Run the storage and export tests against MinIO (the first time builds it: minutes)
+test/minio: $(STAND) $(MINIO) ## Run the storage and export tests against MinIO (the first run builds it, which takes minutes)
 	@$(STAND) test --minio=$(MINIO)
 
 .PHONY: stand
@@ -51,26 +50,26 @@ stand: build $(STAND) ## Run a shell command in a fresh, empty stand (RUN='bin/s
 	@$(STAND) exec
 
 .PHONY: chaos
-chaos: build $(STAND) ## Let things go wrong while Sluice exports, and count what is lost (RUNS=3 FAULT='kill -9')
+chaos: build $(STAND) ## Inject faults into running exports and check that nothing is lost (RUNS=3 FAULT='kill -9')
 	@$(STAND) chaos --runs=$(or $(RUNS),3)
 
 .PHONY: bench
 bench: build $(STAND) ## Measure Sluice against COPY (SIZE=1GB ROUNDS=5 ONLY=dump ROWS=0 JSON=bench.json)
 	@$(STAND) bench --size=$(or $(SIZE),1GB) --rounds=$(or $(ROUNDS),5) --first-rows=$(or $(ROWS),10000000)
 
-# gin's MessagePack, which nothing here speaks, is a tenth of the program, and of
-# the memory it takes.
+# nomsgpack leaves out gin's MessagePack support, which is unused and a tenth of the
+# program and of its memory.
 .PHONY: build
 build: ## Build bin/sluice
 	@CGO_ENABLED=0 go build -tags nomsgpack -trimpath -buildvcs=false -ldflags '-s -w -X github.com/seed-90096f4d/sluice/cli.version=$(VERSION)' -o bin/sluice .
 
 .PHONY: lint
-lint: $(LINT) ## Check style, walls and likely mistakes in both modules
+lint: $(LINT) ## Run the linters on both modules
 	$(LINT) run ./...
 	cd dev && ../$(LINT) run --config=../.golangci.yml ./...
 
 .PHONY: vulnerabilities
-vulnerabilities: $(VULN) ## Look the dependencies up in Go's database of vulnerabilities
+vulnerabilities: $(VULN) ## Check the dependencies for known vulnerabilities
 	.ci/vulnerabilities $(VULN)
 
 .PHONY: format
@@ -79,11 +78,11 @@ format: $(LINT) ## Format both modules
 	cd dev && ../$(LINT) fmt --config=../.golangci.yml ./...
 
 .PHONY: clean
-clean: ## Remove what was built and the data of make run
+clean: ## Remove build results and the data of make run
 	@if [ -L .stand ]; then rm -rf "$$(readlink .stand)"; fi
 	rm -rf bin .stand .tools
 
-# Go itself knows best whether the stand has to be built again.
+# Always run: go build checks whether the stand is up to date.
 .PHONY: $(STAND)
 $(STAND):
 	@CGO_ENABLED=0 go build -C dev -trimpath -buildvcs=false -o ../$(STAND) .
@@ -96,6 +95,6 @@ $(VULN):
 	GOBIN='$(CURDIR)/.tools' go install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
 	mv .tools/govulncheck $@
 
-# The last public source of MinIO's server, which is no longer maintained.
+# The last public version of the MinIO server, which is no longer maintained.
 $(MINIO):
 	GOBIN='$(CURDIR)/.tools' CGO_ENABLED=0 go install -trimpath github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c

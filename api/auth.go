@@ -41,9 +41,9 @@ func (a *API) authenticate(c *gin.Context, event *audit.Event) (auth.Client, err
 }
 
 // verifyToken returns the client of an access token. Wrong tokens do not count as
-// failed logins: nobody guesses 256 random bits, and a busy client may send a
-// hundred requests with a token that has expired, which must not lock out the
-// client or others at its address.
+// failed logins: 256 random bits cannot be guessed, and a busy client may send a
+// hundred requests with an expired token, which must not lock out the client or
+// others at its address.
 func (a *API) verifyToken(c *gin.Context, token string) (auth.Client, error) {
 	client, err := a.config.Tokens.Find(c.Request.Context(), token)
 	switch {

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// requireThrottled wants a refusal that says when to come back.
+// requireThrottled requires a 429 response with Retry-After.
 func requireThrottled(t *testing.T, got answer) {
 	t.Helper()
 	requireRefusal(t, got, http.StatusTooManyRequests, "throttled", "")
@@ -56,8 +56,8 @@ func TestGuessedSecrets(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, ask(clientID, clientSecret).StatusCode, "verified a moment ago")
 }
 
-// TestWrongTokens: tokens that have expired keep out neither their client nor
-// its neighbours at the same address.
+// TestWrongTokens: expired tokens lock out neither their client nor others at its
+// address.
 func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase, func(config *api.Config) { config.Failures = 2 })
@@ -78,8 +78,8 @@ func TestWrongTokens(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, b.postToken(t, other.form(t, "system/*.rs").Encode()).StatusCode)
 }
 
-// TestGuessedAssertions: failed assertions count for their address only, so nobody
-// keeps a client from its tokens by sending some in its name from elsewhere.
+// TestGuessedAssertions: failed assertions count for their address only, so those sent
+// in the name of a client do not lock it out.
 func TestGuessedAssertions(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase, func(config *api.Config) {
@@ -120,7 +120,7 @@ func TestClientRates(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.do(t, request).StatusCode, "each client has its own")
 }
 
-// TestOwnRates: a client with rates of its own has those.
+// TestOwnRates: the own rates of a client replace the defaults.
 func TestOwnRates(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.ClientDumps, config.ClientKickOffs, config.ClientRequests = 1, 1, 7 })
@@ -140,8 +140,8 @@ func TestOwnRates(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode, "it counts from the next request on")
 }
 
-// TestGroupsOnly: a client of some Groups takes nobody else's data, and does
-// not learn which other Groups there are.
+// TestGroupsOnly: a client that is restricted to Groups gets no other data, and does not
+// learn which other Groups exist.
 func TestGroupsOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -172,8 +172,7 @@ func TestGroupsOnly(t *testing.T) {
 	requireRefusal(t, get(status), http.StatusForbidden, "forbidden", "")
 }
 
-// TestProxies: what a proxy says of the client is believed only of those that
-// are named.
+// TestProxies: forwarding headers are trusted only from the configured proxies.
 func TestProxies(t *testing.T) {
 	t.Parallel()
 	headers := []string{"X-Forwarded-For", "192.0.2.66, 203.0.113.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "fhir.example.org"}
@@ -201,7 +200,7 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// remote is the address that was logged of the request.
+// remote returns the client address that was logged for the request.
 func (b *testBundle) remote(t *testing.T, got answer) string {
 	t.Helper()
 	return b.requestLine(t, got.Header.Get("X-Request-Id")).Remote

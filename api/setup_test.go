@@ -103,7 +103,7 @@ func setupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *tes
 
 	b.clients = auth.NewClients(b.db)
 	require.NoError(t, b.clients.Add(t.Context(), clientID, clientSecret, []string{"system/*.rs"}))
-	b.tokens, err = smart.NewTokens(b.db, b.clients, smart.Config{Algorithms: []string{"RS384", "ES384"}, TTL: 5 * time.Minute})
+	b.tokens, err = smart.NewTokens(b.db, b.clients, smart.Config{TTL: 5 * time.Minute})
 	require.NoError(t, err)
 	b.exports, err = jobs.New(b.db, jobs.Config{ClientExports: clientExports, TotalExports: totalExports})
 	require.NoError(t, err)

@@ -17,8 +17,8 @@ import (
 
 // TestSiege: fifty addresses guess without a pause, in the names of clients and in
 // others. After a restart, when no verified secret is cached, a client with a
-// generated secret is let in from any address, and one with a chosen secret whose
-// id nobody guesses, too. A chosen secret that is being guessed has to wait.
+// generated secret is accepted from any address, and so is one with a chosen secret
+// whose id is not guessed. A client whose chosen secret is being guessed has to wait.
 func TestSiege(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) {

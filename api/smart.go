@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/auth/smart"
 )
 
 // servesTokens reports whether clients can get access tokens here. An assertion
@@ -27,7 +28,7 @@ func (a *API) smartConfiguration(c *gin.Context) error {
 		"token_endpoint":                                   a.tokenURL(),
 		"grant_types_supported":                            []string{grantClientCredentials},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
-		"token_endpoint_auth_signing_alg_values_supported": a.config.Tokens.Algorithms(),
+		"token_endpoint_auth_signing_alg_values_supported": smart.Algorithms(),
 		"scopes_supported":                                 scopesSupported,
 		"capabilities":                                     []string{"client-confidential-asymmetric", "permission-v1", "permission-v2"},
 	})

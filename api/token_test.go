@@ -21,8 +21,8 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// baseURL is where clients know the server of these tests. They ask it under
-// its real address.
+// baseURL is the public URL of the server of these tests, which is not the address
+// that requests go to.
 const (
 	baseURL  = "https://sluice.example.org"
 	tokenURL = baseURL + "/auth/token"
@@ -36,7 +36,7 @@ type app struct {
 	key jose.JSONWebKey
 }
 
-// newApp registers a client with a key of its own.
+// newApp registers a client with a new key.
 func (b *testBundle) newApp(t *testing.T, id string, scopes ...string) app {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
@@ -48,7 +48,7 @@ func (b *testBundle) newApp(t *testing.T, id string, scopes ...string) app {
 	return app{id: id, key: key}
 }
 
-// assertion signs one for the audience.
+// assertion returns a valid assertion for the audience.
 func (a app) assertion(t *testing.T, audience string) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES384, Key: a.key}, (&jose.SignerOptions{}).WithType("JWT"))
@@ -61,7 +61,7 @@ func (a app) assertion(t *testing.T, audience string) string {
 	return text
 }
 
-// form is a token request that is in order.
+// form returns a valid token request.
 func (a app) form(t *testing.T, scopes string) url.Values {
 	t.Helper()
 	return url.Values{
@@ -84,7 +84,7 @@ func (b *testBundle) postToken(t *testing.T, form string, headers ...string) ans
 	return b.do(t, request)
 }
 
-// tokenAnswer is what the token endpoint says.
+// tokenAnswer is a response of the token endpoint.
 type tokenAnswer struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -103,14 +103,13 @@ func readToken(t *testing.T, got answer) (said tokenAnswer) {
 	return said
 }
 
-// withToken asks for the target with an access token.
+// withToken sends a request with an access token.
 func (b *testBundle) withToken(t *testing.T, method, target, token string) answer {
 	t.Helper()
 	return b.do(t, b.request(t, method, target, "Authorization", "Bearer "+token))
 }
 
-// TestBackendServices goes the way of SMART Backend Services from the discovery
-// to the data.
+// TestBackendServices follows SMART Backend Services from discovery to the data.
 func TestBackendServices(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)
@@ -199,8 +198,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		require.Empty(t, said.AccessToken, name)
 	}
 
-	// A server that is asked under another name does not take an assertion that
-	// was meant for that one.
+	// A request with another Host does not change the audience.
 	evil := app.form(t, "system/*.rs")
 	evil.Set("client_assertion", app.assertion(t, "https://evil.example.org/auth/token"))
 	request := b.request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
@@ -219,9 +217,9 @@ func TestTokenRequestsRefused(t *testing.T) {
 	require.Contains(t, b.requestLine(t, got.Header.Get("X-Request-Id")).Error, "closed pool", "the operator is told why")
 }
 
-// TestNoTokensWithoutAddress: which assertions are meant for a server can't be
-// said by whoever sends them.
-func TestNoTokensWithoutAddress(t *testing.T) {
+// TestNoTokensWithoutBaseURL: without its own URL, a server cannot check the audience
+// of assertions.
+func TestNoTokensWithoutBaseURL(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	app := b.newApp(t, "app", "system/*.rs")
@@ -255,7 +253,7 @@ func TestBearerRefused(t *testing.T) {
 	require.NotContains(t, b.logs.String(), token)
 }
 
-// swap is another letter.
+// swap returns another letter.
 func swap(letter string) string {
 	if letter == "A" {
 		return "B"
@@ -263,8 +261,7 @@ func swap(letter string) string {
 	return "A"
 }
 
-// TestSlowAnswer: who has sent a whole body may wait for the answer as long as
-// it takes.
+// TestSlowAnswer: the time limit of a request body does not apply to the response.
 func TestSlowAnswer(t *testing.T) {
 	t.Parallel()
 	const timeout = 500 * time.Millisecond // even a busy machine reads the form within that
@@ -284,7 +281,7 @@ func TestSlowAnswer(t *testing.T) {
 	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
 }
 
-// TestSlowBody: a body that does not come in time is not waited for.
+// TestSlowBody: a body that is too slow ends the request.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase, func(config *api.Config) { config.RequestTimeout = 50 * time.Millisecond })

@@ -81,8 +81,9 @@ func (r row) validHashes() []string {
 	return hashes
 }
 
-// verifyGenerated verifies a secret of the form of NewSecret. Only wrong ones
-// count: nobody guesses 256 bits, so a right one need not wait for those who try.
+// verifyGenerated verifies a secret of the form of NewSecret. Only wrong ones are
+// limited: 256 random bits cannot be guessed, so failed guesses must not lock out
+// the client.
 func (c *Clients) verifyGenerated(_ context.Context, login Login, hashes []string, limiter LoginLimiter) (bool, error) {
 	if matchesGenerated(hashes, login.Secret) {
 		return true, nil

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requireLets asks as the client and tells whether that is right.
+// requireLets requires that the client a is authenticated by the secret, or not.
 func (b *testBundle) requireLets(t *testing.T, secret string, want bool, why string) {
 	t.Helper()
 	_, err := b.login(t.Context(), "a", secret)

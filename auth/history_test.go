@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHistory: what was done to a client, by whom and what is different by it,
-// can be read when it is gone. No secret can.
+// TestHistory: the history of a client has each change, its actor and the
+// differences, also after the client was removed, and contains no secret.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
@@ -62,7 +62,7 @@ func TestHistory(t *testing.T) {
 	require.NotContains(t, text, "argon2")
 }
 
-// TestStoreChanges: each change is handed over until it is stored, and once.
+// TestStoreChanges: each change is passed to one process at a time until it is stored.
 func TestStoreChanges(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
@@ -84,9 +84,9 @@ func TestStoreChanges(t *testing.T) {
 	require.NoError(t, b.Add(ctx, "a", "secret-1", []string{"system/*.rs"}))
 	require.NoError(t, b.Remove(ctx, "a"))
 	both := []string{"add a", "remove a"}
-	require.Equal(t, both, handed(b.Clients, errors.New("the store is away")))
+	require.Equal(t, both, handed(b.Clients, errors.New("the store is unavailable")))
 	_, err := b.StoreChanges(ctx, func([]Entry) error {
-		require.Empty(t, handed(other, nil), "another process is at it")
+		require.Empty(t, handed(other, nil), "another process is storing them")
 		return context.Canceled
 	})
 	require.ErrorIs(t, err, context.Canceled)
@@ -94,7 +94,7 @@ func TestStoreChanges(t *testing.T) {
 	require.Empty(t, handed(b.Clients, nil))
 }
 
-// TestRates: a client's own rates are kept, changed one by one and taken away.
+// TestRates: a client's own rates are stored, changed one by one and reset.
 func TestRates(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()

@@ -41,7 +41,7 @@ type Keys struct {
 type KeySet []jose.JSONWebKey
 
 // errNoKeys is returned for a JWK Set without any usable key.
-var errNoKeys = errors.New("no public key with a kid for RS384, ES384, RS256 or ES256")
+var errNoKeys = errors.New("no public key with a kid for RS384 or ES384")
 
 // ParseKeySet parses a JWK Set (RFC 7517, 5). It leaves out keys that cannot
 // verify an assertion, as the RFC requires. A private key is an error, since
@@ -79,7 +79,7 @@ func ParseKeySet(document []byte) (KeySet, error) {
 	return keys, nil
 }
 
-// usable reports whether the key can verify assertions with any algorithm.
+// usable reports whether the key can verify assertions with one of the algorithms.
 func usable(key jose.JSONWebKey) bool {
 	if key.KeyID == "" || key.Use != "" && key.Use != "sig" {
 		return false
@@ -89,7 +89,7 @@ func usable(key jose.JSONWebKey) bool {
 		bits := public.N.BitLen()
 		return bits >= minRSABits && bits <= maxRSABits
 	case *ecdsa.PublicKey:
-		return public.Curve == elliptic.P256() || public.Curve == elliptic.P384()
+		return public.Curve == elliptic.P384()
 	}
 	return false
 }
@@ -103,10 +103,9 @@ func suits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	}
 	switch public := key.Key.(type) {
 	case *rsa.PublicKey:
-		return algorithm == jose.RS256 || algorithm == jose.RS384
+		return algorithm == jose.RS384
 	case *ecdsa.PublicKey:
-		return algorithm == jose.ES256 && public.Curve == elliptic.P256() ||
-			algorithm == jose.ES384 && public.Curve == elliptic.P384()
+		return algorithm == jose.ES384 && public.Curve == elliptic.P384()
 	}
 	return false
 }

@@ -83,7 +83,7 @@ func TestKeysRefused(t *testing.T) {
 	}
 }
 
-// FuzzParseKeys: a JWK Set comes from a stranger's server.
+// FuzzParseKeys: a JWK Set is rejected, or has only usable public keys.
 func FuzzParseKeys(f *testing.F) {
 	f.Add([]byte(publishedKey))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"r","n":"AQAB","e":"AQAB"},{"kty":"oct","k":"AA"},null,{}]}`))

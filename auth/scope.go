@@ -31,7 +31,7 @@ const (
 // wildcard is any resource type of FHIR in a scope.
 const wildcard = "*"
 
-// permissions maps the permissions of SMART 1 to those of SMART 2 (SMART App
+// permissions maps permissions of SMART 1 to SMART 2 (SMART App
 // Launch 2.0, "Scopes for requesting FHIR Resources", compatibility with v1).
 var permissions = map[string]string{"read": "rs", "write": "cud", "*": "cruds"}
 

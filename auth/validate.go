@@ -95,7 +95,7 @@ func validateScopes(texts []string) (Scopes, error) {
 	return parsed, nil
 }
 
-// validID reports whether an id can be that of a client. HTTP Basic separates id
+// validID reports whether a client can have this id. HTTP Basic separates id
 // and secret at the first colon and forbids control characters (RFC 7617, 2),
 // and clients differ in how they send other characters than ASCII.
 func validID(id string) bool {

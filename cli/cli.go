@@ -136,7 +136,7 @@ func (versionCommand) Run(out *output) error {
 	return err
 }
 
-// currentVersion returns the version of the release, or of the build if it is none.
+// currentVersion returns the version of the release, or of the build without one.
 func currentVersion() string {
 	if version != "" {
 		return version

@@ -24,7 +24,7 @@ type loadCommand struct {
 // Help explains the command.
 func (cmd *loadCommand) Help() string {
 	return `Missing tables are created in the layout of Aidbox, with their history tables. Each
-file is loaded in one transaction. A resource whose id exists becomes its next
+file is loaded completely or not at all. A resource whose id exists becomes its next
 version.
 
   sluice load Patient.ndjson Observation.ndjson.gz

@@ -13,7 +13,7 @@ import (
 )
 
 // claimLocation compares the location of the process with the recorded one, or records
-// it if there is none.
+// it as the first one.
 func (s *service) claimLocation(ctx context.Context) error {
 	own, err := findLocation(ctx, s.source, s.bucket, s.mappings)
 	if err != nil {
@@ -36,8 +36,7 @@ func (s *service) checkLocation(ctx context.Context) error {
 	return location.Check(ctx, s.state, own, s.location)
 }
 
-// checkMigrations compares the migrations of the state database with those of this
-// program.
+// checkMigrations compares the migrations of the state database and of this program.
 func (s *service) checkMigrations(ctx context.Context) error { return migrations.Check(ctx, s.state) }
 
 const (

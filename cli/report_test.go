@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The error of a command follows the log format: a server writes it as a log line,
-// and every command does if JSON is asked for.
+// Servers write errors as log lines, and so do all commands if JSON is requested.
 func TestStartUpErrors(t *testing.T) {
 	t.Parallel()
 	const unreachable = "--source-url=postgres://u:hunter2@127.0.0.1:1/d"
@@ -51,8 +50,8 @@ func TestStartUpErrors(t *testing.T) {
 	}
 }
 
-// A setting whose name is misspelled is reported; what Kubernetes sets for a service
-// with the name of Sluice is not taken for one.
+// Misspelled settings are reported. Variables that Kubernetes sets for a service called
+// sluice are ignored.
 func TestUnknownVariables(t *testing.T) {
 	t.Parallel()
 	parser, err := newParser(&cli{}, &bytes.Buffer{}, &bytes.Buffer{}, func(int) {})
@@ -71,7 +70,7 @@ func TestUnknownVariableWarning(t *testing.T) {
 	require.Contains(t, stderr.String(), `"level":"WARN","msg":"unknown environment variable","name":"SLUICE_RETENTON"`)
 }
 
-// Errors say what a connection string and an S3 URL look like: only secrets are masked.
+// Examples of connection strings and S3 URLs in errors are not masked.
 func TestExamplesShown(t *testing.T) {
 	for _, test := range []struct {
 		args []string
@@ -89,7 +88,7 @@ func TestExamplesShown(t *testing.T) {
 	}
 }
 
-// Durations are those of Go and days.
+// Durations have Go's syntax, with days in addition.
 func TestParseDuration(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{

@@ -132,7 +132,6 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	}
 	clients := auth.NewClients(s.state)
 	tokens, err := smart.NewTokens(s.state, clients, smart.Config{
-		Algorithms:        []string{"RS384", "ES384"}, // SMART App Launch 2.2 requires these two
 		AllowInsecureJWKS: settings.JWKSAllowInsecure,
 		TTL:               tokenTTL,
 	})

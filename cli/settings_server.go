@@ -107,7 +107,7 @@ type adminSettings struct {
 	AdminListen string `env:"SLUICE_ADMIN_LISTEN" placeholder:"ADDRESS" help:"Address for /metrics, /health and /ready without credentials, such as 127.0.0.1:9090 (empty = off; the API then serves them itself)."`
 }
 
-// listenAdmin opens the admin listener. It returns nil if there is none.
+// listenAdmin opens the admin listener. Without an address it returns nil.
 func (s *adminSettings) listenAdmin(ctx context.Context) (net.Listener, error) {
 	if s.AdminListen == "" {
 		return nil, nil

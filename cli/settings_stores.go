@@ -116,13 +116,12 @@ func (s *databases) Validate() error {
 	return validate(&s.sourceSettings, &s.stateSettings)
 }
 
-// stateSession is set for each session of the state database, unless the URL
-// says otherwise. A process that is paused, or whose machine is gone, can be in
-// the middle of a transaction, and the others, who wait for its locks, could not
-// take over its work: after the time of a lease the server ends it. Transactions of
-// jobs.Store have only seconds, whatever is set here, but while they publish. All
-// statements are short; one that is not has gone wrong, and one that waits for a
-// lock that long waits for somebody's maintenance.
+// stateSession has the settings of sessions of the state database, unless the URL has
+// others. The server ends the transaction of a process that was paused or lost its
+// machine, so that others can take over its work after a lease has expired. The
+// transactions of jobs.Store, except for publishing, have shorter limits of their own.
+// Statements are short; one that takes a minute is faulty, and one that waits 30 seconds
+// for a lock waits for maintenance.
 var stateSession = map[string]string{
 	"application_name":                    "sluice",
 	"idle_in_transaction_session_timeout": "20s",
@@ -130,8 +129,8 @@ var stateSession = map[string]string{
 	"statement_timeout":                   "1min",
 }
 
-// migrateSession is the same for migrations, which take as long as they need and
-// wait for each other.
+// migrateSession has the settings of sessions for migrations, which wait for each other
+// and have no time limit.
 var migrateSession = map[string]string{
 	"application_name":                    "sluice migrate",
 	"idle_in_transaction_session_timeout": "20s",
@@ -143,12 +142,12 @@ var migrateSession = map[string]string{
 // are short, and River's listener takes one.
 const stateConns = 16
 
-// open opens the state database to work with it.
+// open opens the state database.
 func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
 	return s.openWith(ctx, stateSession)
 }
 
-// openWith opens the state database with these parameters of its sessions.
+// openWith opens the state database with these settings of its sessions.
 func (s *stateSettings) openWith(ctx context.Context, session map[string]string) (*pgxpool.Pool, error) {
 	config, err := pgsession.Parse(s.StateURL, pgsession.Options{Defaults: session})
 	if err != nil {
@@ -167,16 +166,16 @@ func (s *stateSettings) openWith(ctx context.Context, session map[string]string)
 	return pool, nil
 }
 
-// pingState reports whether the state database can be connected to and written to.
-// It makes a connection of its own: those of the pool can be older than the state
-// of the server.
+// pingState returns an error unless the state database accepts connections and writes. It
+// opens a new connection, since the server can have become read-only after the pool's
+// connections were opened.
 func pingState(ctx context.Context, pool *pgxpool.Pool) error {
 	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
 	switch {
 	case errors.Is(err, pgconn.ErrReadOnlyConnection):
-		return fmt.Errorf("the state database is read-only, as a hot standby is or a server with default_transaction_read_only: %w", err)
+		return fmt.Errorf("the state database is read-only (a hot standby, or default_transaction_read_only is on): %w", err)
 	case err != nil:
-		return fmt.Errorf("the state database: %w", err)
+		return fmt.Errorf("state database: %w", err)
 	}
 	return conn.Close(ctx)
 }

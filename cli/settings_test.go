@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -83,6 +85,31 @@ func command(t *testing.T, name string) *kong.Node {
 	}
 	require.Fail(t, "no such command", name)
 	return nil
+}
+
+// settingPattern matches a setting in a document.
+var settingPattern = regexp.MustCompile(`SLUICE_[A-Z0-9_]*[A-Z0-9]`)
+
+// Documents mention no settings that do not exist.
+func TestDocumentedSettings(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{"SLUICE_CLIENT_SECRET": true}
+	for _, level := range command(t, "serve").AllFlags(false) {
+		for _, flag := range level {
+			for _, name := range flag.Envs {
+				known[name] = true
+			}
+		}
+	}
+	documents, err := filepath.Glob("../docs/*.md")
+	require.NoError(t, err)
+	for _, document := range append(documents, "../README.md", "../CONTRIBUTING.md", "../compose.yaml", "../Dockerfile") {
+		content, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, name := range settingPattern.FindAllString(string(content), -1) {
+			require.True(t, known[name] || name == "SLUICE_VERSION", "%s: %s", document, name)
+		}
+	}
 }
 
 // The variable of a setting is derived from its flag, so that errors can name both.
@@ -174,9 +201,8 @@ func TestSettingsRefused(t *testing.T) {
 	}
 }
 
-// A password or secret whose reserved characters are not percent-encoded moves parts
-// of it into the host, the port, the database or the parameters of the URL. No command
-// shows any of them.
+// If reserved characters of a password are not percent-encoded, parts of it are parsed as
+// host, port, database or parameters of the URL. No command shows them.
 func TestSecretsNotShown(t *testing.T) {
 	t.Parallel()
 
@@ -227,8 +253,8 @@ func TestSecretsNotShown(t *testing.T) {
 	}
 }
 
-// Sessions of the state database have the settings that Sluice relies on, and
-// migrations make the state database where it is.
+// Sessions of the state database have the settings that Sluice relies on, whatever the
+// database sets.
 func TestStateSessionSettings(t *testing.T) {
 	t.Parallel()
 	address := sourcetest.Database(t)
@@ -257,9 +283,8 @@ func TestStateSessionSettings(t *testing.T) {
 	require.Contains(t, stdout.String(), "migrations applied")
 }
 
-// The server ends the transaction of a process that is paused in its middle,
-// and a statement that goes on for too long, unless the operator knows better
-// or it is a migration.
+// The server ends idle transactions and long statements of the state database, unless the
+// URL has other limits or it is a migration.
 func TestStateSession(t *testing.T) {
 	t.Parallel()
 	address := sourcetest.Database(t)

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// certify writes a certificate and its key that were changed at that time.
+// certify writes a certificate and its key with this modification time.
 func certify(t *testing.T, certFile, keyFile string, serial int64, at time.Time) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -35,8 +35,7 @@ func certify(t *testing.T, certFile, keyFile string, serial int64, at time.Time)
 	}
 }
 
-// A renewed certificate is used from the next connection on, and a broken one
-// never.
+// A renewed certificate is used for the next connection, and an invalid one is ignored.
 func TestCertificateReloads(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -34,10 +33,8 @@ func TestPublicClient(t *testing.T) {
 
 	j := newJourney(t)
 	j.sluice(cli.ExitOK, "migrate")
-	j.sluice(cli.ExitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
-	file := filepath.Join(t.TempDir(), "data.ndjson")
-	require.NoError(t, os.WriteFile(file, []byte(conformanceData), 0o600))
-	j.sluice(cli.ExitOK, "load", file)
+	j.addClient()
+	j.load(conformanceData)
 	address, _ := j.start("serve")
 
 	for _, test := range []struct{ level, types string }{

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/cli"
 )
 
-// What an operator does with clients, from the first secret to the last look.
+// Commands for clients, from the first secret to the removal.
 func TestClientLife(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -45,7 +46,11 @@ func TestClientLife(t *testing.T) {
 
 	j.sluice(cli.ExitOK, "client", "revoke", "a")
 	stdout, _ = j.sluice(cli.ExitOK, "client", "list")
-	require.Regexp(t, `(?m)^a +system/Patient.rs system/Group.rs +\S+ +`+time.Now().UTC().Format("2006-01-02"), stdout)
+	expires := regexp.MustCompile(`(?m)^a +system/Patient.rs system/Group.rs +\S+ +(\S+)$`).FindStringSubmatch(stdout)
+	require.NotNil(t, expires, stdout)
+	revoked, err := time.Parse(time.RFC3339, expires[1])
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), revoked, time.Hour)
 
 	for _, command := range []string{"show", "rotate", "revoke", "remove"} {
 		_, stderr := j.sluice(cli.ExitFailed, "client", command, "nobody")
@@ -55,7 +60,7 @@ func TestClientLife(t *testing.T) {
 	j.sluice(cli.ExitOK, "client", "remove", "a")
 }
 
-// A client of keys has no secret, and a private key is not taken.
+// A client with keys has no secret, and a private key is an error.
 func TestClientKeys(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -87,7 +92,7 @@ func TestClientKeys(t *testing.T) {
 	j.sluice(cli.ExitUsage, "client", "change", "app")
 }
 
-// Two secrets are good while the old one is being replaced.
+// Two secrets are valid during a rotation.
 func TestTwoSecrets(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checks are the checks of rows, by name.
+// checks are the checks that rows name.
 var checks = map[string]func(*testing.T, *conformance){
 	"Attachments": func(t *testing.T, c *conformance) {
 		manifest, _ := c.export(t, c.base+"/fhir/$export?_type=DocumentReference")
@@ -24,9 +24,10 @@ var checks = map[string]func(*testing.T, *conformance){
 		require.Equal(t, http.StatusAccepted, c.send(t, http.MethodDelete, location, "").status)
 		requireOutcome(t, c.get(t, location), http.StatusNotFound)
 		requireOutcome(t, c.send(t, http.MethodDelete, location, ""), http.StatusNotFound)
-		require.Eventually(t, func() bool {
-			return c.get(t, manifest.Output[0].URL, "Authorization", "none").status == http.StatusNotFound
-		}, patience, 50*time.Millisecond, "the files go")
+		eventually(t, "removal of the files", func() (bool, any) {
+			got := c.get(t, manifest.Output[0].URL, "Authorization", "none")
+			return got.status == http.StatusNotFound, got
+		})
 	},
 	"Deleted": func(t *testing.T, c *conformance) {
 		manifest, _ := c.export(t, c.base+"/fhir/$export?_type=Observation&_since=2000")
@@ -38,14 +39,14 @@ var checks = map[string]func(*testing.T, *conformance){
 		require.NoError(t, json.Unmarshal([]byte(c.lines(t, *manifest.Deleted)[0]), &bundle))
 		require.Equal(t, "Bundle", bundle.ResourceType)
 		require.Equal(t, "transaction", bundle.Type)
-		require.Len(t, bundle.Entry, 1, "o1 has a history, but it is there")
+		require.Len(t, bundle.Entry, 1, "o1 has a history, but exists")
 		require.Equal(t, "DELETE", bundle.Entry[0].Request.Method)
 		require.Equal(t, "Observation/gone", bundle.Entry[0].Request.URL)
 		require.NotContains(t, c.ids(t, manifest), "Observation/gone")
 
 		for query, files := range map[string]int{"Group/g1/$export?": 1, "Patient/$export?patient=p1&": 1, "Patient/$export?patient=p2&": 0} {
 			manifest, _ := c.export(t, c.base+"/fhir/"+query+"_type=Observation&_since=2000")
-			require.Len(t, *manifest.Deleted, files, "whose it was is known")
+			require.Len(t, *manifest.Deleted, files, "deletions of the patient")
 		}
 	},
 	"Documented": func(t *testing.T, c *conformance) {
@@ -118,7 +119,7 @@ var checks = map[string]func(*testing.T, *conformance){
 		require.Contains(t, lines, `"subject":{"reference":"Patient/p1"}`)
 		require.Contains(t, lines, `"meta":{`)
 		require.Contains(t, lines, `"contained":[{"id":"o","resourceType":"Organization"}]`)
-		require.Equal(t, 1, strings.Count(lines, `"id":"o1"`), "the latest version alone")
+		require.Equal(t, 1, strings.Count(lines, `"id":"o1"`), "the latest version only")
 		require.NotContains(t, lines, "entered-in-error")
 	},
 	"Manifest": checkManifest,
@@ -223,7 +224,7 @@ var checks = map[string]func(*testing.T, *conformance){
 	},
 	"Types": func(t *testing.T, c *conformance) {
 		all, _ := c.export(t, c.base+"/fhir/$export")
-		require.Len(t, c.ids(t, all), 13, "everything, Binary too")
+		require.Len(t, c.ids(t, all), 13, "all types, including Binary")
 		for _, query := range []string{"_type=Binary,Patient", "_type=Binary&_type=Patient"} {
 			manifest, _ := c.export(t, c.base+"/fhir/$export?"+query)
 			require.ElementsMatch(t, []string{"Binary/b1", "Patient/p1", "Patient/p2"}, c.ids(t, manifest))

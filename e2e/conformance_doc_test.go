@@ -18,7 +18,7 @@ const (
 	requirementsEnd   = "<!-- end of requirements -->\n"
 )
 
-// docs/conformance.md has the rows that TestConformance checks.
+// docs/conformance.md has the rows of TestConformance.
 func TestConformanceDoc(t *testing.T) {
 	t.Parallel()
 	const name = "../docs/conformance.md"
@@ -36,7 +36,7 @@ func TestConformanceDoc(t *testing.T) {
 	require.Equal(t, want, found, "run go test ./e2e -run TestConformanceDoc -update")
 }
 
-// counts tells how many requirements of each level are met.
+// counts renders the number of requirements by level and state.
 func counts() string {
 	levels, states := []string{shall, shallNot, should, shouldNot, may}, []string{met, elsewhere, unmet}
 	number := map[[2]string]int{}
@@ -71,7 +71,7 @@ func table() string {
 	return out.String()
 }
 
-// Each requirement stands in one row, and says why where it is not checked.
+// Each requirement is in one row. Rows without a check have a reason.
 func TestConformanceRows(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

@@ -10,16 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requireBlocks reads an export by patient as a client does, and returns what is
-// in the block of each, by Type/id.
+// requireBlocks reads an export organised by patient, and returns the resources in the
+// block of each patient as Type/id.
 func (c *conformance) requireBlocks(t *testing.T, manifest bulkManifest) map[string][]string {
 	t.Helper()
 	require.Equal(t, "Patient", manifest.OutputOrganizedBy)
 	blocks := map[string][]string{}
-	current, goesOnIn := "", ""
+	current, continuesIn := "", ""
 	for _, file := range manifest.Output {
 		require.Empty(t, file.Type)
-		require.Equal(t, goesOnIn != "", samePlace(t, goesOnIn, file.URL))
+		require.Equal(t, continuesIn != "", sameObject(t, continuesIn, file.URL))
 		lines := c.lines(t, []bulkFile{file})
 		require.Len(t, lines, *file.Count+strings.Count(strings.Join(lines, "\n"), `"resourceType":"Parameters"`), "headers are not counted")
 		for i, line := range lines {
@@ -39,21 +39,21 @@ func (c *conformance) requireBlocks(t *testing.T, manifest bulkManifest) map[str
 			require.Len(t, resource.Parameter, 1)
 			require.Equal(t, "header", resource.Parameter[0].Name)
 			reference := resource.Parameter[0].ValueReference.Reference
-			if i == 0 && goesOnIn != "" {
+			if i == 0 && continuesIn != "" {
 				require.Equal(t, current, reference, "the header is repeated")
 			} else {
 				require.NotContains(t, blocks, reference)
 			}
 			current = reference
 		}
-		goesOnIn = file.ContinuesInFile
+		continuesIn = file.ContinuesInFile
 	}
-	require.Empty(t, goesOnIn)
+	require.Empty(t, continuesIn)
 	return blocks
 }
 
-// samePlace tells whether two links lead to one object, whenever they were made.
-func samePlace(t *testing.T, a, b string) bool {
+// sameObject reports whether two links lead to the same object.
+func sameObject(t *testing.T, a, b string) bool {
 	t.Helper()
 	first, err := url.Parse(a)
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ func samePlace(t *testing.T, a, b string) bool {
 	return first.Path == second.Path
 }
 
-// organized are the blocks of the conformance data.
+// organized are the patient blocks of the conformance data.
 var organized = map[string][]string{
 	"Patient/p1": {"Patient/p1", "DocumentReference/r1", "Group/g1", "Observation/o1", "Provenance/v1", "Provenance/v2"},
 	"Patient/p2": {"Patient/p2", "Group/g1", "Observation/o2"},
@@ -80,7 +80,7 @@ func checkOrganized(t *testing.T, c *conformance) {
 	manifest, _ = c.export(t, c.base+"/fhir/Patient"+query+"&_type=Observation&_typeFilter=Observation?status=final")
 	require.Equal(t, map[string][]string{"Patient/p1": {"Observation/o1"}}, c.requireBlocks(t, manifest))
 
-	// A block that is too large for a file goes on in the next, also through Sluice.
+	// A block that is too large for a file continues in the next, with both ways of access.
 	for _, base := range []string{c.base, c.guarded} {
 		manifest, _ = c.export(t, base+"/fhir"+query+maximumFileSize)
 		require.Len(t, manifest.Output, 9, "one resource each, and a header")
@@ -106,9 +106,9 @@ func checkOrganized(t *testing.T, c *conformance) {
 func checkUnlinked(t *testing.T, c *conformance) {
 	manifest, _ := c.export(t, c.base+"/fhir/$export?organizeOutputBy=Patient&_type=Patient,Observation,Practitioner")
 	require.NotContains(t, strings.Join(c.lines(t, manifest.Output), ""), `"o3"`)
-	told := strings.Join(c.lines(t, manifest.Error), "\n")
-	require.Contains(t, told, "Observation: 1 resources are in no patient's compartment")
-	require.Contains(t, told, "Practitioner: resources of this type are in no patient's compartment")
+	warnings := strings.Join(c.lines(t, manifest.Error), "\n")
+	require.Contains(t, warnings, "Observation: 1 resources are in no patient's compartment")
+	require.Contains(t, warnings, "Practitioner: resources of this type are in no patient's compartment")
 	manifest, _ = c.export(t, c.base+"/fhir/Patient/$export?organizeOutputBy=Patient&_type=Patient,Observation")
 	require.Empty(t, manifest.Error)
 }

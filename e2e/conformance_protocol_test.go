@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -23,18 +22,18 @@ func readFile(t *testing.T, name string) string {
 	return string(text)
 }
 
-// basic is the header Authorization of a client.
+// basic returns the header Authorization of a client.
 func basic(clientID string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":swordfish"))
 }
 
-// idle is the product on a database of its own, where the SQL was run and nobody
-// else is. Without a worker, what is kicked off stays as it is.
+// idle starts a command on a database of its own after running the SQL. Without a worker,
+// exports stay accepted.
 func idle(t *testing.T, command, sql string, flags ...string) *conformance {
 	t.Helper()
 	j := newJourney(t)
 	j.sluice(cli.ExitOK, "migrate")
-	j.sluice(cli.ExitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
+	j.addClient()
 	db, err := pgx.Connect(t.Context(), j.database)
 	require.NoError(t, err)
 	_, err = db.Exec(t.Context(), sql)
@@ -61,16 +60,12 @@ func checkCapabilities(t *testing.T, c *conformance) {
 	}
 }
 
-// checkFailed: a resource without an id can't be exported.
+// checkFailed exports a resource without an id, which fails.
 func checkFailed(t *testing.T, _ *conformance) {
 	c := idle(t, "serve", `CREATE TABLE slot (id text, txid bigint, ts timestamptz, resource jsonb); INSERT INTO slot VALUES (NULL, 1, now(), '{}')`)
 	for _, prefer := range []string{"respond-async", "separate-export-status"} {
 		accepted := c.get(t, c.base+"/fhir/$export?_type=Slot", "Prefer", prefer)
-		var got answer
-		require.Eventually(t, func() bool {
-			got = c.get(t, accepted.header.Get("Content-Location"))
-			return got.status != http.StatusAccepted && got.header.Get("X-Export-Status") != "202 Accepted"
-		}, patience, 50*time.Millisecond)
+		got := awaitEnd(t, accepted.header.Get("Content-Location"), func(location string) answer { return c.get(t, location) })
 		if prefer == "respond-async" {
 			requireOutcome(t, got, http.StatusInternalServerError)
 			continue
@@ -80,7 +75,7 @@ func checkFailed(t *testing.T, _ *conformance) {
 	}
 }
 
-// checkFiles downloads in both ways.
+// checkFiles downloads presigned and proxied files.
 func checkFiles(t *testing.T, c *conformance) {
 	links, _ := c.export(t, c.base+"/fhir/$export?_type=Patient")
 	require.False(t, *links.RequiresAccessToken)
@@ -123,7 +118,7 @@ func checkManifest(t *testing.T, c *conformance) {
 	}
 }
 
-// checkPages follows a manifest from page to page.
+// checkPages follows the pages of a manifest.
 func checkPages(t *testing.T, c *conformance) {
 	const kickOff = "/fhir/$export?_type=Observation,Patient,Group&allowPartialManifests=true"
 	page, _ := c.export(t, c.base+kickOff+"&unknown=1", "Prefer", "handling=lenient")
@@ -162,11 +157,10 @@ func checkScopes(t *testing.T, c *conformance) {
 	requireOutcome(t, c.get(t, c.base+"/fhir/$export?_type=Observation", "Authorization", basic("narrow")), http.StatusForbidden)
 	accepted := c.get(t, c.base+"/fhir/$export", "Authorization", basic("narrow"))
 	require.Equal(t, http.StatusAccepted, accepted.status)
-	var got answer
-	require.Eventually(t, func() bool {
-		got = c.get(t, accepted.header.Get("Content-Location"), "Authorization", basic("narrow"))
-		return got.status == http.StatusOK
-	}, patience, 50*time.Millisecond)
+	got := awaitEnd(t, accepted.header.Get("Content-Location"), func(location string) answer {
+		return c.get(t, location, "Authorization", basic("narrow"))
+	})
+	require.Equal(t, http.StatusOK, got.status, got.body)
 	var manifest bulkManifest
 	require.NoError(t, json.Unmarshal([]byte(got.body), &manifest))
 	require.ElementsMatch(t, []string{"Patient/p1", "Patient/p2"}, c.ids(t, manifest))
@@ -187,7 +181,7 @@ func checkSeparateStatus(t *testing.T, c *conformance) {
 
 func checkSeveral(t *testing.T, c *conformance) {
 	manifest, _ := c.export(t, c.base+"/fhir/$export?_type=Observation"+maximumFileSize)
-	require.Len(t, manifest.Output, 3, "one resource each: less can't be")
+	require.Len(t, manifest.Output, 3, "one resource per file")
 	require.Len(t, c.ids(t, manifest), 3)
 	requireOutcome(t, c.get(t, c.base+"/fhir/$export?_maximumFileSize=0"), http.StatusBadRequest)
 	requireOutcome(t, c.get(t, c.base+"/fhir/$export?_maximumFileSize=1"), http.StatusBadRequest)
@@ -212,8 +206,8 @@ func checkTooManyPolls(t *testing.T, _ *conformance) {
 	require.NotEmpty(t, got.header.Get("Retry-After"))
 }
 
-// checkTransactionTime: what was there at that time is there, also what another
-// transaction had yet to commit.
+// checkTransactionTime exports while another transaction is open: an export since
+// transactionTime has its rows.
 func checkTransactionTime(t *testing.T, _ *conformance) {
 	c := idle(t, "serve", `CREATE TABLE slot (id text, txid bigint, ts timestamptz DEFAULT current_timestamp, resource jsonb); INSERT INTO slot VALUES ('s1', 1, now(), '{}')`)
 	db, err := pgx.Connect(t.Context(), c.database)

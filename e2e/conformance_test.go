@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,8 +17,8 @@ import (
 	"github.com/seed-90096f4d/sluice/cli"
 )
 
-// TestConformance holds the whole product against the requirements of the Bulk
-// Data specification on a server: each row that is met has a check, which asks
+// TestConformance checks the product against the requirements that the Bulk Data
+// specification has for servers. Each row that is met has a check, which sends requests
 // as a client does. docs/conformance.md is generated from the same rows.
 func TestConformance(t *testing.T) {
 	t.Parallel()
@@ -32,35 +30,32 @@ func TestConformance(t *testing.T) {
 		}
 		done[r.check] = true
 		check, ok := checks[r.check]
-		require.True(t, ok, "there is no check %s", r.check)
+		require.True(t, ok, "no check %s", r.check)
 		t.Run(r.check, func(t *testing.T) {
 			t.Parallel()
 			check(t, c)
 		})
 	}
-	require.Len(t, done, len(checks), "every check is of a row")
+	require.Len(t, done, len(checks), "a check without a row")
 }
 
-// conformance is a client of the product and its data.
+// conformance is a client of a server with the conformance data.
 type conformance struct {
 	*journey
-	base    string // gives links
-	guarded string // gives files itself
+	base    string // API with presigned links
+	guarded string // API that serves files itself
 
-	transport *http.Transport // asks for nothing it was not told to, and unpacks nothing
+	transport *http.Transport // adds no headers and decompresses nothing
 }
 
-// newConformance loads some patients and what belongs to them and to others, and
-// starts the product twice on them.
+// newConformance loads the conformance data and starts two servers on it.
 func newConformance(t *testing.T) *conformance {
 	t.Helper()
 	j := newJourney(t)
 	j.sluice(cli.ExitOK, "migrate")
-	j.sluice(cli.ExitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
+	j.addClient("--kick-offs=0") // there are many checks
 	j.sluice(cli.ExitOK, "client", "add", "narrow", "--secret=swordfish", "--scope=system/Patient.rs")
-	file := filepath.Join(t.TempDir(), "data.ndjson")
-	require.NoError(t, os.WriteFile(file, []byte(conformanceData), 0o600))
-	j.sluice(cli.ExitOK, "load", file)
+	j.load(conformanceData)
 
 	db, err := pgx.Connect(t.Context(), j.database)
 	require.NoError(t, err)
@@ -88,12 +83,12 @@ const conformanceData = `{"resourceType":"Patient","id":"p1","active":true,"gend
 {"resourceType":"Provenance","id":"v3","target":[{"reference":"Observation/o3"}],"recorded":"2021-01-01T00:00:00Z","agent":[{"who":{"reference":"Practitioner/d1"}}]}
 `
 
-// maximumFileSize asks for the smallest files there are. Each resource of
+// maximumFileSize is the parameter for the smallest allowed files. Each resource of
 // conformanceSQL is larger.
 const maximumFileSize = "&_maximumFileSize=65536"
 
-// conformanceSQL makes resources large and the patients old, leaves a former version and a deletion
-// in the history, and stores an Encounter that is no FHIR.
+// conformanceSQL makes resources large and patients old, adds a former version and a
+// deletion to the history, and stores an Encounter that is not valid FHIR.
 const conformanceSQL = `
 DO $$ DECLARE name text; BEGIN
 	FOREACH name IN ARRAY '{patient, observation, group, documentreference, provenance}'::text[] LOOP
@@ -118,21 +113,7 @@ func newTransport(t *testing.T) *http.Transport {
 // send sends a request as the client a.
 func (c *conformance) send(t *testing.T, method, url, body string, headers ...string) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	require.NoError(t, err)
-	request.SetBasicAuth("a", "swordfish")
-	for i := 0; i+1 < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	if request.Header.Get("Authorization") == "none" {
-		request.Header.Del("Authorization")
-	}
-	response, err := c.transport.RoundTrip(request)
-	require.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return answer{response.StatusCode, response.Header, string(content)}
+	return send(t, c.transport, method, url, body, headers...)
 }
 
 func (c *conformance) get(t *testing.T, url string, headers ...string) answer {
@@ -140,7 +121,7 @@ func (c *conformance) get(t *testing.T, url string, headers ...string) answer {
 	return c.send(t, http.MethodGet, url, "", headers...)
 }
 
-// bulkManifest is what a client reads of a manifest.
+// bulkManifest is the manifest of an export.
 type bulkManifest struct {
 	TransactionTime     time.Time
 	Request             string
@@ -158,7 +139,7 @@ type bulkFile struct {
 	Extension       map[string]any
 }
 
-// export kicks off and waits for the manifest.
+// export kicks off an export and waits for the manifest.
 func (c *conformance) export(t *testing.T, kickOff string, headers ...string) (bulkManifest, answer) {
 	t.Helper()
 	accepted := c.get(t, kickOff, headers...)
@@ -166,21 +147,16 @@ func (c *conformance) export(t *testing.T, kickOff string, headers ...string) (b
 	return c.await(t, accepted)
 }
 
+// await waits for the manifest of an accepted export.
 func (c *conformance) await(t *testing.T, accepted answer) (manifest bulkManifest, completed answer) {
 	t.Helper()
-	completed = c.get(t, accepted.header.Get("Content-Location"))
-	deadline := time.Now().Add(patience)
-	for completed.status == http.StatusAccepted || completed.header.Get("X-Export-Status") == "202 Accepted" || completed.status == http.StatusTooManyRequests {
-		require.True(t, time.Now().Before(deadline), "the export has not ended in time")
-		time.Sleep(50 * time.Millisecond) // polling is what the protocol offers
-		completed = c.get(t, accepted.header.Get("Content-Location"))
-	}
+	completed = awaitEnd(t, accepted.header.Get("Content-Location"), func(location string) answer { return c.get(t, location) })
 	require.Equal(t, http.StatusOK, completed.status, completed.body)
 	require.NoError(t, json.Unmarshal([]byte(completed.body), &manifest))
 	return manifest, completed
 }
 
-// lines downloads files and unpacks them.
+// lines downloads and decompresses files.
 func (c *conformance) lines(t *testing.T, files []bulkFile, headers ...string) (lines []string) {
 	t.Helper()
 	for _, file := range files {
@@ -197,7 +173,7 @@ func (c *conformance) lines(t *testing.T, files []bulkFile, headers ...string) (
 	return lines
 }
 
-// ids lists what an export gave, as Type/id, sorted by type.
+// ids returns the resources of an export as Type/id.
 func (c *conformance) ids(t *testing.T, manifest bulkManifest) (ids []string) {
 	t.Helper()
 	for _, line := range c.lines(t, manifest.Output) {
@@ -208,7 +184,7 @@ func (c *conformance) ids(t *testing.T, manifest bulkManifest) (ids []string) {
 	return ids
 }
 
-// requireOutcome checks that an answer refuses, as FHIR wants it.
+// requireOutcome checks that an answer is an error with an OperationOutcome.
 func requireOutcome(t *testing.T, got answer, statuses ...int) {
 	t.Helper()
 	require.Contains(t, statuses, got.status, got.body)

@@ -18,8 +18,7 @@ import (
 	"github.com/seed-90096f4d/sluice/cli"
 )
 
-// TestHealth: the command tells a container's health check what it wants to
-// know, also of a server that speaks TLS.
+// sluice health reports whether a server is ready, with TLS too.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -32,6 +31,7 @@ func TestHealth(t *testing.T) {
 	}
 	address, stop := j.start("api")
 	listen := "--listen=" + strings.TrimPrefix(address, "http://")
+	j.requireReady(address, http.StatusOK)
 	health(cli.ExitOK, listen)
 	health(cli.ExitOK, listen, "--live")
 	stop()
@@ -53,11 +53,11 @@ func TestHealth(t *testing.T) {
 	health(cli.ExitFailed, listen, "--live")
 }
 
-// adminListening is what a process logs once its admin listener can be asked.
+// adminListening matches the log line of an admin listener that accepts connections.
 var adminListening = regexp.MustCompile(`"admin listener started","address":"([^"]+)"`)
 
-// TestAdminListener: each kind of process answers an operator without
-// credentials, and the API's own port then has no metrics.
+// The admin listener of every kind of process needs no credentials. If there is one, the
+// API has no metrics.
 func TestAdminListener(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -68,14 +68,13 @@ func TestAdminListener(t *testing.T) {
 		admin := "http://" + listen
 
 		require.JSONEq(t, `{"status": "ok"}`, j.ask(http.MethodGet, admin+"/health").body)
-		ready := j.ask(http.MethodGet, admin+"/ready")
-		require.Equal(t, http.StatusOK, ready.status, ready.body)
-		require.Contains(t, ready.body, `"source":"ok"`)
+		ready := j.requireReady(admin, http.StatusOK)
+		require.Contains(t, ready, `"source":"ok"`)
 		metrics := j.ask(http.MethodGet, admin+"/metrics")
 		require.Contains(t, metrics.body, "go_goroutines")
 		require.Contains(t, metrics.body, "sluice_state_clock_offset_seconds")
 		if command != "api" {
-			require.Contains(t, ready.body, `"worker":"ok"`)
+			require.Contains(t, ready, `"worker":"ok"`)
 			require.Contains(t, metrics.body, "sluice_worker_fit 1")
 			require.Contains(t, metrics.body, "sluice_waiting_exports 0")
 		}
@@ -84,7 +83,7 @@ func TestAdminListener(t *testing.T) {
 
 		if command != "worker" {
 			require.Contains(t, metrics.body, "go_gc_duration_seconds")
-			public := "http://" + log.await(t, listening)
+			public := "http://" + log.await(t, apiStarted)
 			require.Equal(t, http.StatusNotFound, j.ask(http.MethodGet, public+"/metrics").status)
 			require.Equal(t, http.StatusOK, j.ask(http.MethodGet, public+"/ready").status)
 		}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -11,154 +10,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/cli"
-	"github.com/seed-90096f4d/sluice/source/sourcetest"
-	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// journey is a user with a database, a bucket and the command line.
-type journey struct {
-	t        *testing.T
-	database string
-	bucket   string
-}
-
-func newJourney(t *testing.T) *journey {
-	t.Helper()
-	j := &journey{t: t, database: sourcetest.Database(t), bucket: storagetest.Bucket(t)}
-	sourcetest.Execute(t, j.database, `CREATE TABLE medication (id text, txid bigint, ts timestamptz, resource jsonb)`) // without any table it is not ready
-	return j
-}
-
-// sluice runs a command to its end and returns what it printed.
-func (j *journey) sluice(code int, args ...string) (stdout, stderr string) {
-	j.t.Helper()
-	var out, err bytes.Buffer
-	require.Equal(j.t, code, cli.Run(j.t.Context(), append(args, "--source-url="+j.database), &out, &err), err.String())
-	return out.String(), err.String()
-}
-
-// listening is what a server logs once it can be asked.
-var listening = regexp.MustCompile(`"API started","address":"([^"]+)"`)
-
-// start runs a command that serves, until stop, and returns its address if it
-// answers requests. stop returns its exit code.
-func (j *journey) start(command string, extra ...string) (address string, stop func() int) {
-	j.t.Helper()
-	log, stop := j.launch(command, extra...)
-	if command == "worker" {
-		return "", stop
-	}
-	return "http://" + log.await(j.t, listening), stop
-}
-
-// launch runs a command that serves, until stop, and returns its log.
-func (j *journey) launch(command string, extra ...string) (log *logBuffer, stop func() int) {
-	j.t.Helper()
-	ctx, cancel := context.WithCancel(j.t.Context())
-	log = &logBuffer{}
-	args := []string{command, "--state-url=" + j.database, "--source-url=" + j.database, "--s3-url=" + j.bucket, "--log-format=json", "--log-level=debug"}
-	if command != "api" {
-		args = append(args, "--shutdown-timeout=1s")
-	}
-	if command != "worker" {
-		args = append(args, "--listen=127.0.0.1:0")
-	}
-	args = append(args, extra...)
-	code := make(chan int, 1)
-	go func() { code <- cli.Run(ctx, args, io.Discard, log) }()
-	stop = sync.OnceValue(func() int { cancel(); return <-code })
-	j.t.Cleanup(func() {
-		stop()
-		for _, secret := range []string{"X-Amz-", "Signature=", "$argon2", "swordfish", "testsecret", "Basic ", "Bearer ", "Müller"} {
-			require.NotContains(j.t, log.String(), secret)
-		}
-	})
-	return log, stop
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}
-
-// patience is how long an event may take that is sure to come.
-const patience = 2 * time.Minute
-
-// await returns what the pattern captures, as soon as the log has it.
-func (b *logBuffer) await(t *testing.T, pattern *regexp.Regexp) string {
-	t.Helper()
-	require.Eventually(t, func() bool { return pattern.MatchString(b.String()) }, patience, 10*time.Millisecond, b)
-	return pattern.FindStringSubmatch(b.String())[1]
-}
-
-// answer is a response, read to its end.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// ask sends a request as the client a, whose secret is swordfish.
-func (j *journey) ask(method, url string, headers ...string) answer {
-	j.t.Helper()
-	request, err := http.NewRequestWithContext(j.t.Context(), method, url, http.NoBody)
-	require.NoError(j.t, err)
-	request.SetBasicAuth("a", "swordfish")
-	for i := 0; i+1 < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(j.t, err)
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	require.NoError(j.t, err)
-	return answer{response.StatusCode, response.Header, string(body)}
-}
-
-// poll asks for the status until the export has ended.
-func (j *journey) poll(location string) answer {
-	j.t.Helper()
-	for deadline := time.Now().Add(patience); ; {
-		require.True(j.t, time.Now().Before(deadline), "the export has not ended in time")
-		status := j.ask(http.MethodGet, location)
-		if status.status == http.StatusTooManyRequests { // a slow machine
-			time.Sleep(time.Second)
-			continue
-		}
-		if status.status != http.StatusAccepted {
-			return status
-		}
-		require.Regexp(j.t, `^\d+%( \(restarted, attempt \d+\))?$`, status.header.Get("X-Progress"))
-		time.Sleep(50 * time.Millisecond) // polling is what the protocol offers
-	}
-}
-
-const twoPatients = `{"resourceType":"Patient","id":"p1","name":[{"family":"Müller"}],"deceasedBoolean":false}
-{"resourceType":"Patient","id":"p2","managingOrganization":{"reference":"Organization/o1"}}
-`
-
-// From an empty database to downloaded files, with nothing but commands and
-// HTTP.
+// TestJourney goes from an empty database to downloaded files with commands and HTTP only.
 func TestJourney(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -167,19 +27,14 @@ func TestJourney(t *testing.T) {
 	require.Contains(t, stderr, "run sluice migrate")
 	stdout, _ := j.sluice(cli.ExitOK, "migrate")
 	require.Regexp(t, `^[1-9]\d* migrations applied\n$`, stdout)
-	j.sluice(cli.ExitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
+	j.addClient()
 
-	file := filepath.Join(t.TempDir(), "patients.ndjson")
-	require.NoError(t, os.WriteFile(file, []byte(twoPatients), 0o600))
-	stdout, _ = j.sluice(cli.ExitOK, "load", file)
-	require.Contains(t, stdout, "2 Patient")
+	require.Contains(t, j.load(twoPatients), "2 Patient")
 
-	// The API and the worker, as two processes would be.
 	address, stopAPI := j.start("api")
 	_, stopWorker := j.start("worker")
 
-	ready := j.ask(http.MethodGet, address+"/ready")
-	require.Equal(t, http.StatusOK, ready.status, ready.body)
+	j.requireReady(address, http.StatusOK)
 
 	dump := j.ask(http.MethodGet, address+"/Patient/$dump?fhir=true")
 	require.Equal(t, http.StatusOK, dump.status)
@@ -203,7 +58,7 @@ func TestJourney(t *testing.T) {
 	require.Zero(t, stopWorker())
 }
 
-// download takes the one file of a manifest as HTTP clients do and checks it.
+// download checks a manifest with one file, and downloads the file.
 func (j *journey) download(document, kickOff string) {
 	j.t.Helper()
 	var manifest struct {
@@ -227,7 +82,7 @@ func (j *journey) download(document, kickOff string) {
 
 	request, err := http.NewRequestWithContext(j.t.Context(), http.MethodGet, manifest.Output[0].URL, http.NoBody)
 	require.NoError(j.t, err)
-	request.Header.Set("Accept-Encoding", "gzip") // so that Go does not unpack it unseen
+	request.Header.Set("Accept-Encoding", "gzip") // prevents that net/http decompresses it
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(j.t, err)
 	defer func() { _ = response.Body.Close() }()
@@ -241,45 +96,44 @@ func (j *journey) download(document, kickOff string) {
 	require.Contains(j.t, string(lines), "Müller")
 }
 
-// A client is added, listed and removed; a secret that was made works, and is
-// not stored.
+// A client is added, listed and removed. A generated secret is valid and not stored.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
 	j.sluice(cli.ExitOK, "migrate")
 
-	stdout, _ := j.sluice(cli.ExitOK, "client", "add", "made", "--scope=system/Patient.rs", "--scope=system/Group.read")
-	made := regexp.MustCompile(`secret: (\S+)`).FindStringSubmatch(stdout)
-	require.NotNil(t, made, stdout)
-	_, stderr := j.sluice(cli.ExitFailed, "client", "add", "made", "--scope=system/*.rs")
+	stdout, _ := j.sluice(cli.ExitOK, "client", "add", "generated", "--scope=system/Patient.rs", "--scope=system/Group.read")
+	secret := regexp.MustCompile(`secret: (\S+)`).FindStringSubmatch(stdout)
+	require.NotNil(t, secret, stdout)
+	_, stderr := j.sluice(cli.ExitFailed, "client", "add", "generated", "--scope=system/*.rs")
 	require.Contains(t, stderr, "already")
 	_, stderr = j.sluice(cli.ExitFailed, "client", "add", "other", "--scope=patient/*.rs")
 	require.Contains(t, stderr, "patient/*.rs")
 
 	stdout, _ = j.sluice(cli.ExitOK, "client", "list")
 	require.Contains(t, stdout, "system/Patient.rs system/Group.read")
-	require.NotContains(t, stdout, made[1])
+	require.NotContains(t, stdout, secret[1])
 
 	address, _ := j.start("serve")
-	status := func(secret string) int {
+	status := func(password string) int {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/Observation/$dump", http.NoBody)
 		require.NoError(t, err)
-		request.SetBasicAuth("made", secret)
+		request.SetBasicAuth("generated", password)
 		response, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
 		_ = response.Body.Close()
 		return response.StatusCode
 	}
-	require.Equal(t, http.StatusForbidden, status(made[1]))
+	require.Equal(t, http.StatusForbidden, status(secret[1]))
 	require.Equal(t, http.StatusUnauthorized, status("guess"))
 
-	j.sluice(cli.ExitOK, "client", "remove", "made")
-	require.Equal(t, http.StatusUnauthorized, status(made[1]), "a removed client is out at once")
-	_, stderr = j.sluice(cli.ExitFailed, "client", "remove", "made")
+	j.sluice(cli.ExitOK, "client", "remove", "generated")
+	require.Equal(t, http.StatusUnauthorized, status(secret[1]), "a removed client has no access")
+	_, stderr = j.sluice(cli.ExitFailed, "client", "remove", "generated")
 	require.Contains(t, stderr, "no client")
 }
 
-// A bad line is told with its place, and nothing of its file is kept.
+// The error for an invalid line has its position, and nothing of its file is loaded.
 func TestLoadBadLine(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)

@@ -4,12 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -18,14 +14,13 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// otherPrefix returns the URL of another place in the bucket.
+// otherPrefix returns the URL of another prefix in the bucket.
 func otherPrefix(bucket, prefix string) string {
 	address, options, _ := strings.Cut(bucket, "?")
 	return strings.TrimSuffix(address, "/") + "/" + prefix + "?" + options
 }
 
-// Processes that do not read the same tables and write to the same place do not
-// work together.
+// Processes with another source, bucket or mapping do not start.
 func TestProcessesAgree(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -55,17 +50,15 @@ func TestProcessesAgree(t *testing.T) {
 	require.Regexp(t, `schema +public +other +differs`, stdout)
 }
 
-// A role that may not read the system identifier starts, and the log says what can't be
+// A process whose role may not read the system identifier starts, and logs that it is not
 // compared.
 func TestSystemIdentifierDenied(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
 	j.sluice(cli.ExitOK, "migrate")
 	sourcetest.Execute(t, j.database, `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC`)
-	u, err := url.Parse(j.database)
-	require.NoError(t, err)
-	u.User = url.UserPassword(newRole(t, j.database), "another long one")
-	log := j.startWorker("--source-url=" + u.String())
+	_, reader := newRole(t, j.database)
+	log := j.startWorker("--source-url=" + reader)
 	require.Contains(t, log.String(), "source server not identified")
 
 	address, _ := j.start("api")
@@ -74,8 +67,8 @@ func TestSystemIdentifierDenied(t *testing.T) {
 	require.Regexp(t, `system identifier +(\d+) +\d+ *\n`, stdout)
 }
 
-// Once the operator has said that the location has moved, processes with the new
-// one start, and those with the old one are not ready.
+// After a new location is recorded, processes with that location start, and those with
+// the old one are not ready.
 func TestLocationMoves(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -99,40 +92,35 @@ func TestLocationMoves(t *testing.T) {
 	j.refused("api")
 }
 
-// An export that is running when the location moves begins again at the new one:
-// a worker of the old one does not go on with it.
+// An export that is running when the location moves restarts at the new one. Workers of
+// the old location do not continue it.
 func TestLocationMovesUnderExport(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
 	j.sluice(cli.ExitOK, "migrate")
-	j.sluice(cli.ExitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
-	file := filepath.Join(t.TempDir(), "resources.ndjson")
-	require.NoError(t, os.WriteFile(file, []byte(twoPatients+`{"resourceType":"Observation","id":"o1","status":"final"}`), 0o600))
-	j.sluice(cli.ExitOK, "load", file)
+	j.addClient()
+	j.load(twoPatients + `{"resourceType":"Observation","id":"o1","status":"final"}`)
 	ctx := t.Context()
 	conn, err := pgx.Connect(ctx, j.database)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
-	// The worker has written one part to the old place and waits for a lock, by
-	// which time the location moves.
+	// The location moves while the worker has stored one part at the old location and
+	// waits for a lock to store another.
 	address, stopAPI := j.start("api")
 	j.startWorker("--slots=2")
 	_, err = conn.Exec(ctx, `
-		CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END';
-		CREATE TRIGGER hold_up BEFORE INSERT ON sluice.file FOR EACH ROW WHEN (NEW.resource_type = 'Patient') EXECUTE FUNCTION hold_up();
+		CREATE FUNCTION wait_for_lock() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END';
+		CREATE TRIGGER wait_for_lock BEFORE INSERT ON sluice.file FOR EACH ROW WHEN (NEW.resource_type = 'Patient') EXECUTE FUNCTION wait_for_lock();
 		SELECT pg_advisory_lock(4711)`)
 	require.NoError(t, err)
 	accepted := j.ask(http.MethodGet, address+"/fhir/$export")
 	require.Equal(t, http.StatusAccepted, accepted.status)
-	require.Eventually(t, func() bool {
-		var done int
-		return conn.QueryRow(ctx, `SELECT parts_done FROM sluice.export`).Scan(&done) == nil && done == 1
-	}, patience, 50*time.Millisecond)
+	awaitSQL(t, conn, `SELECT parts_done = 1 FROM sluice.export`)
 
 	j.bucket = otherPrefix(j.bucket, "moved")
 	j.sluice(cli.ExitOK, "location", "record", "--s3-url="+j.bucket)
-	_, err = conn.Exec(ctx, `DROP TRIGGER hold_up ON sluice.file; SELECT pg_advisory_unlock(4711)`)
+	_, err = conn.Exec(ctx, `DROP TRIGGER wait_for_lock ON sluice.file; SELECT pg_advisory_unlock(4711)`)
 	require.NoError(t, err)
 	moved, _ := j.start("api")
 	j.start("worker")

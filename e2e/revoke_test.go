@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -15,13 +14,13 @@ import (
 	"github.com/seed-90096f4d/sluice/cli"
 )
 
-// The commands that end a client's rights cancel its exports: revoke and remove all
-// of them, expire those that have not ended.
-func TestExportsOfAClientThatEnds(t *testing.T) {
+// Commands that end the access of a client cancel its exports: revoke and remove all of
+// them, expire those that have not ended.
+func TestExportsOfEndedClient(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		command   []string
-		completed string // what becomes of a completed export
+		completed string // state of a completed export afterwards
 	}{
 		"Revoke":       {[]string{"client", "revoke", "a"}, "cancelled"},
 		"Remove":       {[]string{"client", "remove", "a"}, "cancelled"},
@@ -30,7 +29,7 @@ func TestExportsOfAClientThatEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			j, address := newKilling(t)
+			j, address := newJourneyWithAPI(t)
 			db, err := pgx.Connect(t.Context(), j.database)
 			require.NoError(t, err)
 			defer func() { _ = db.Close(t.Context()) }()
@@ -54,12 +53,12 @@ func TestExportsOfAClientThatEnds(t *testing.T) {
 	}
 }
 
-// A process that is killed in the middle of a dump has said before that it began.
-func TestAuditOfAKilledProcess(t *testing.T) {
+// A process that is killed during a dump has logged an audit event at its start.
+func TestAuditOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
 	j.sluice(cli.ExitOK, "migrate")
-	j.sluice(cli.ExitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
+	j.addClient()
 	db, err := pgx.Connect(t.Context(), j.database)
 	require.NoError(t, err)
 	defer func() { _ = db.Close(t.Context()) }()
@@ -69,11 +68,10 @@ func TestAuditOfAKilledProcess(t *testing.T) {
 	require.NoError(t, err)
 
 	log := &logBuffer{}
-	victim := exec.CommandContext(t.Context(), os.Args[0], "api", "--source-url="+j.database, "--s3-url="+j.bucket, "--listen=127.0.0.1:0", "--log-format=json")
-	victim.Env, victim.Stderr = append(os.Environ(), asSluice+"=1"), log
-	require.NoError(t, victim.Start())
-	require.Eventually(t, func() bool { return listening.MatchString(log.String()) }, patience, 10*time.Millisecond)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listening.FindStringSubmatch(log.String())[1]+"/Patient/$dump", http.NoBody)
+	server := exec.CommandContext(t.Context(), os.Args[0], j.startArgs("api")...)
+	server.Env, server.Stderr = append(os.Environ(), asSluice+"=1"), log
+	require.NoError(t, server.Start())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+log.await(t, apiStarted)+"/Patient/$dump", http.NoBody)
 	require.NoError(t, err)
 	request.SetBasicAuth("a", "swordfish")
 	response, err := http.DefaultClient.Do(request)
@@ -82,10 +80,10 @@ func TestAuditOfAKilledProcess(t *testing.T) {
 	_, err = bufio.NewReader(response.Body).ReadByte()
 	require.NoError(t, err)
 
-	require.NoError(t, victim.Process.Kill())
-	_ = victim.Wait() // killed
+	require.NoError(t, server.Process.Kill())
+	_ = server.Wait() // killed
 	_, err = io.Copy(io.Discard, response.Body)
 	require.Error(t, err)
 	require.Contains(t, log.String(), `"audit":{"action":"dump","outcome":"started","status":200`)
-	require.NotContains(t, log.String(), `"bytes"`, "nothing says how it ended")
+	require.NotContains(t, log.String(), `"bytes"`, "no event has its end")
 }

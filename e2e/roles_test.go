@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,12 +16,12 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// sqlBlock is a block of SQL in a page.
+// sqlBlock matches a block of SQL in a document.
 var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 
-// documentedRoles makes the roles and the database of docs/security.md, each statement
-// as the role that the page tells to run it, under names of their own since they belong
-// to the server, and returns the source and the state as they see them.
+// documentedRoles creates the roles and the database of docs/security.md, with the roles
+// that the document names. Names get a suffix, since they belong to the server. It
+// returns the URLs of the source and the state database for these roles.
 func documentedRoles(t *testing.T, sourceURL string) (reader, owner string) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/security.md")
@@ -59,15 +58,12 @@ ALTER TABLE observation OWNER TO tables_owner; ALTER TABLE observation_history O
 	return as(source.Path, "sluice_reader", "a long one"), as("/sluice"+suffix, "sluice_state", "another long one")
 }
 
-// The roles that docs/security.md tells to make suffice, and the reader can't
-// read what it was not given.
+// The roles of docs/security.md are sufficient, and the reader cannot read other tables.
 func TestDocumentedRoles(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
 	sourceURL := j.database
-	file := filepath.Join(t.TempDir(), "resources.ndjson")
-	require.NoError(t, os.WriteFile(file, []byte(twoPatients+`{"resourceType":"Observation","id":"o1","status":"final"}`+"\n"+`{"resourceType":"Client","id":"c1","secret":"swordfish"}`), 0o600))
-	j.sluice(cli.ExitOK, "load", file)
+	j.load(twoPatients + `{"resourceType":"Observation","id":"o1","status":"final"}` + "\n" + `{"resourceType":"Client","id":"c1","secret":"swordfish"}`)
 	for _, name := range []string{"patient", "observation"} {
 		sourcetest.Execute(t, sourceURL, "CREATE TABLE IF NOT EXISTS "+name+"_history (LIKE "+name+")")
 	}
@@ -83,8 +79,8 @@ func TestDocumentedRoles(t *testing.T) {
 	require.Contains(t, dumped.body, `"id": "p1"`)
 	require.NotEqual(t, http.StatusOK, j.ask(http.MethodGet, address+"/Client/$dump").status)
 
-	// Of a client that may take every type, all tables without a right are named at
-	// once; one with the scopes of the page gets what the role may read.
+	// A client with a scope for all types gets an error that names every table that
+	// cannot be read. With the scopes of the document, it gets what the role may read.
 	since := "?_since=" + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	refused := j.ask(http.MethodGet, address+"/fhir/$export"+since)
 	require.Equal(t, http.StatusBadRequest, refused.status)
@@ -103,6 +99,29 @@ func TestDocumentedRoles(t *testing.T) {
 	require.Len(t, warnings, 1)
 	require.Contains(t, warnings[0], "Condition, Encounter can't be exported")
 	j.sluice(cli.ExitOK, "client", "change", "a", "--scope=system/Patient.rs", "--scope=system/Observation.rs")
-	require.Empty(t, j.outcomes(export(since)), "deletions are known, too")
+	require.Empty(t, j.outcomes(export(since)), "deletions can be read too")
 	require.Equal(t, cli.ExitOK, stop())
+}
+
+// A role that does not see the transactions of others makes transactionTime earlier, and
+// the log says at start what to grant.
+func TestCommitMarginWarning(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t)
+	j.sluice(cli.ExitOK, "migrate")
+	role, reader := newRole(t, j.database)
+
+	start := func() string {
+		log, stop := j.launch("worker", "--source-url="+reader, "--source-commit-margin=7m", "--log-format=text")
+		log.await(t, regexp.MustCompile("(worker started)"))
+		require.Zero(t, stop())
+		return log.String()
+	}
+	warning := start()
+	require.Contains(t, warning, `level=WARN msg="commit margin applied`)
+	require.Contains(t, warning, "SLUICE_SOURCE_COMMIT_MARGIN=7m0s")
+	require.Contains(t, warning, "GRANT pg_read_all_stats TO \\\""+role)
+
+	sourcetest.Execute(j.t, j.database, "GRANT pg_monitor TO "+role) // includes pg_read_all_stats
+	require.NotContains(t, start(), "COMMIT_MARGIN")
 }

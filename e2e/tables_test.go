@@ -2,9 +2,6 @@ package e2e
 
 import (
 	"net/http"
-	"net/url"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,21 +11,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// outcomes returns the lines of the files under error of a manifest.
-func (j *journey) outcomes(done answer) (lines []string) {
-	j.t.Helper()
-	_, errors, found := strings.Cut(done.body, `"error": [`)
-	require.True(j.t, found, done.body)
-	for _, link := range regexp.MustCompile(`"url":"([^"]+)"`).FindAllStringSubmatch(errors, -1) {
-		file := j.ask(http.MethodGet, link[1])
-		require.Equal(j.t, http.StatusOK, file.status)
-		lines = append(lines, strings.Split(strings.TrimSpace(file.body), "\n")...)
-	}
-	return lines
-}
-
-// Processes that find no table to export say so at start, and are not ready until
-// there is one that they may read.
+// A process without a table to export logs that at start, and is not ready until there
+// is one that it may read.
 func TestNoTables(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"worker", "api"} {
@@ -37,11 +21,8 @@ func TestNoTables(t *testing.T) {
 			j := newJourney(t)
 			sourcetest.Execute(t, j.database, `DROP TABLE medication; CREATE TABLE task (id serial, title text)`)
 			j.sluice(cli.ExitOK, "migrate")
-			u, err := url.Parse(j.database)
-			require.NoError(t, err)
-			role := newRole(t, j.database)
-			u.User = url.UserPassword(role, "another long one")
-			log, _ := j.launch(command, "--admin-listen=127.0.0.1:0", "--source-url="+u.String())
+			role, reader := newRole(t, j.database)
+			log, _ := j.launch(command, "--admin-listen=127.0.0.1:0", "--source-url="+reader)
 			admin := "http://" + log.await(t, adminListening)
 			require.Regexp(t, `"level":"WARN","msg":"nothing to export"`, log.String())
 			require.Contains(t, j.requireReady(admin, http.StatusServiceUnavailable), `"tables":"failing"`)
@@ -54,7 +35,7 @@ func TestNoTables(t *testing.T) {
 	}
 }
 
-// What exports will lack is in the log at start, and in error of each export.
+// The log says at start what exports will lack.
 func TestTablesAtStart(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -63,12 +44,9 @@ func TestTablesAtStart(t *testing.T) {
 		CREATE TABLE observation `+columns+`; CREATE TABLE observation_history `+columns+`;
 		CREATE TABLE patient_history (id text, ts timestamptz)`)
 	j.sluice(cli.ExitOK, "migrate")
-	u, err := url.Parse(j.database)
-	require.NoError(t, err)
-	role := newRole(t, j.database)
-	u.User = url.UserPassword(role, "another long one")
+	role, reader := newRole(t, j.database)
 	sourcetest.Execute(t, j.database, `GRANT SELECT ON patient, observation, medication, patient_history TO `+role)
-	log := j.startWorker("--source-url=" + u.String())
+	log := j.startWorker("--source-url=" + reader)
 	const denied = "the database role of the server has no SELECT privilege on it"
 	for _, line := range []string{
 		`"level":"WARN","msg":"tables cannot be read","types":["Encounter: table encounter cannot be read: ` + denied + `","Attribute: table attribute cannot be read: ` + denied + `"]`,
@@ -80,8 +58,8 @@ func TestTablesAtStart(t *testing.T) {
 	}
 }
 
-// A mapping of a type that FHIR does not know gets a warning: if the name is
-// misspelled, the table is taken from the type that it has.
+// A mapping of a type that FHIR does not define is logged as a warning: a misspelled one
+// takes the table from its type.
 func TestMappedUnknownType(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -91,8 +69,8 @@ func TestMappedUnknownType(t *testing.T) {
 	require.Contains(t, log.String(), `"level":"WARN","msg":"mapped types unknown to FHIR R4","types":["Observations"]`)
 }
 
-// A type whose rows are in two tables is exported once a setting says which one is
-// live, and processes without that setting do not start.
+// A type whose rows are in two tables is exported if a mapping says which one to use.
+// Processes without that mapping do not start.
 func TestMappedTable(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
@@ -102,7 +80,7 @@ func TestMappedTable(t *testing.T) {
 		INSERT INTO observation_main VALUES ('new', 1, now(), 'Observation', '{}');
 		INSERT INTO former VALUES ('gone', 1, now(), 'Observation', '{}')`)
 	j.sluice(cli.ExitOK, "migrate")
-	j.sluice(cli.ExitOK, "client", "add", "a", "--secret=swordfish", "--scope=system/*.rs")
+	j.addClient()
 	address, stop := j.start("serve")
 	refused := j.ask(http.MethodGet, address+"/fhir/$export")
 	require.Equal(t, http.StatusBadRequest, refused.status)

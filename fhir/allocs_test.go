@@ -8,8 +8,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// TestAllocations holds that a converter which has warmed up allocates nothing,
-// whatever it meets.
+// TestAllocations checks that a warm converter allocates nothing.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all
 	c := fhir.NewConverter(fhir.R4().WithAttributes(attributes(t)), fhir.Options{})
 	docs := [][]byte{[]byte(observation), []byte(attributesDoc)}
@@ -34,5 +33,5 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun count
 	}
 }
 
-// attributesDoc has first-class extensions, nested and repeating.
+// attributesDoc has nested and repeating first-class extensions.
 const attributesDoc = `{"id": "1", "meta": {"tenant": "t", "createdAt": "2020-01-02T00:00:00Z"}, "race": {"text": "x", "category": [{"code": "a"}, {"code": "b"}]}, "clinic": {"id": "o", "resourceType": "Organization"}, "contact": [{"since": "2020-01-02"}], "extension": [{"url": "a", "valueString": "x"}], "resourceType": "Patient"}`

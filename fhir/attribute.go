@@ -106,7 +106,7 @@ func (o *overlay) add(a Attribute) {
 }
 
 // parent returns the overlay's copy of the type that an attribute is an element of,
-// or nil if there is none.
+// or nil.
 func (o *overlay) parent(a Attribute) *node {
 	n := o.tables.resources[a.ResourceType]
 	if n == nil || len(a.Path) == 0 {

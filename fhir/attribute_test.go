@@ -8,7 +8,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// attributes are those of the tests, as rows of Aidbox's table have them.
+// attributes returns the attributes of the tests, in the form of rows of Aidbox's
+// table.
 var attributeRows = []string{
 	`{"path": ["race", "text"], "type": {"id": "string", "resourceType": "Entity"}, "resource": {"id": "Patient", "resourceType": "Entity"}, "extensionUrl": "text"}`,
 	`{"path": ["race", "category"], "type": {"id": "Coding", "resourceType": "Entity"}, "resource": {"id": "Patient", "resourceType": "Entity"}, "extensionUrl": "ombCategory", "isCollection": true}`,
@@ -162,8 +163,8 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
-// TestAttributesNameTaken has an extension and the element it would become in
-// one document: both are kept.
+// TestAttributesNameTaken: a document with both an extension and the element that it
+// would become keeps both.
 func TestAttributesNameTaken(t *testing.T) {
 	t.Parallel()
 
@@ -178,8 +179,7 @@ func TestAttributesNameTaken(t *testing.T) {
 	}
 }
 
-// TestWithAttributesLeavesTables holds that the tables without attributes do
-// not learn of them.
+// TestWithAttributesLeavesTables: WithAttributes does not change its receiver.
 func TestWithAttributesLeavesTables(t *testing.T) {
 	t.Parallel()
 

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// observation is a resource of a usual size as PostgreSQL prints it.
+// observation is a resource of typical size as PostgreSQL prints it.
 const observation = `{"id": "8f2a6c1e-31b0-4a52-9d7e-0c5b2f6d9a11", "code": {"text": "Blood pressure panel", "coding": [{"code": "85354-9", "system": "http://loinc.org", "display": "Blood pressure panel with all children optional"}]}, "meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/bp"], "createdAt": "2021-06-10T08:26:10.707454Z", "versionId": 481, "lastUpdated": "2021-06-10T08:26:10.707454Z"}, "issued": "2019-03-12T10:11:12.123+01:00", "status": "final", "subject": {"id": "2c1b1f0e-55aa-4a73-8a4c-5d1d6a6f8a10", "display": "Alice Example", "resourceType": "Patient"}, "category": [{"coding": [{"code": "vital-signs", "system": "http://terminology.hl7.org/CodeSystem/observation-category", "display": "Vital signs"}]}], "component": [{"code": {"coding": [{"code": "8480-6", "system": "http://loinc.org", "display": "Systolic blood pressure"}]}, "value": {"Quantity": {"code": "mm[Hg]", "unit": "mmHg", "value": 107.50, "system": "http://unitsofmeasure.org"}}}, {"code": {"coding": [{"code": "8462-4", "system": "http://loinc.org", "display": "Diastolic blood pressure"}]}, "value": {"Quantity": {"code": "mm[Hg]", "unit": "mmHg", "value": 60, "system": "http://unitsofmeasure.org"}}}], "effective": {"dateTime": "2019-03-12T10:11:12+01:00"}, "encounter": {"id": "6f1b1f0e-55aa-4a73-8a4c-5d1d6a6f8b21", "resourceType": "Encounter"}, "performer": [{"id": "91c2", "resourceType": "Practitioner"}], "resourceType": "Observation"}`
 
 func BenchmarkAppendFHIR(b *testing.B) {
@@ -47,8 +47,7 @@ func BenchmarkAppendAidbox(b *testing.B) {
 	}
 }
 
-// BenchmarkCompact is what the standard library needs to do no more than drop
-// the white space.
+// BenchmarkCompact measures the standard library removing white space, for comparison.
 func BenchmarkCompact(b *testing.B) {
 	var dst bytes.Buffer
 	b.SetBytes(int64(len(observation)))
@@ -61,8 +60,8 @@ func BenchmarkCompact(b *testing.B) {
 	}
 }
 
-// BenchmarkDecodeEncode is what a conversion over maps needs, without the
-// conversion.
+// BenchmarkDecodeEncode measures decoding to maps and encoding, for comparison with a
+// conversion of maps.
 func BenchmarkDecodeEncode(b *testing.B) {
 	b.SetBytes(int64(len(observation)))
 	b.ReportAllocs()

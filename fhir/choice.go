@@ -55,8 +55,8 @@ func (c *Converter) unfoldSibling(dst []byte, m jsonscan.Member, f *field) ([]by
 	return c.asStored(dst, m, f, reasonChoice)
 }
 
-// optionNamed returns the option of a choice element with this name. sibling is 1 if
-// the name is that of a primitive's sibling, "_string".
+// optionNamed returns the option of a choice element with this name. sibling is 1 if it
+// is the name of a primitive's sibling, "_string".
 func (f *field) optionNamed(name []byte) (option *field, sibling int) {
 	if len(name) > 1 && name[0] == '_' {
 		if option = f.options.find(name[1:]); option != nil && option.node != nil {
@@ -101,8 +101,8 @@ func (c *Converter) fold(dst []byte, m jsonscan.Member, f *field, claims int) ([
 	return dst, i
 }
 
-// claim appends a member whose name may be that of a converted member, too. In that
-// case the converted member is restored.
+// claim appends a member that a converted member may have the same name as. In that case
+// the converted member is restored.
 func (c *Converter) claim(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
 	if k := c.findClaim(claims, f); k >= 0 && c.claims[k].converted {
 		c.reportAt(f, reasonTwice)

@@ -17,8 +17,8 @@ func TestAppendFHIRDump(t *testing.T) {
 	require.Equal(t, `before {"id":"pt-1","meta":{"versionId":481,"lastUpdated":"2021-06-10T08:26:10.707454Z","extension":[{"url":"ex:createdAt","valueInstant":"2021-06-10T08:26:10.707454Z"}]},"name":[{"given":["Alice"]}],"citizenship":[{"code":{"text":"ru"}}],"resourceType":"Patient"}`, string(got))
 }
 
-// A replacement stands where the Aidbox format would have it, is converted as the
-// member itself would be, and gets the stored value.
+// TestReplace: a replacement takes the position that jsonb would give it, is converted
+// like the member, and can be merged with the stored value.
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	merge := func(dst, stored []byte) []byte {

@@ -15,8 +15,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// dataDir returns the folder of public FHIR data that lies beside the
-// repository, or where SLUICE_TEST_DATA says. Without it the test is skipped.
+// dataDir returns the folder of public FHIR data: SLUICE_TEST_DATA, or a folder next to
+// the repository. Without it the test is skipped.
 func dataDir(tb testing.TB) string {
 	tb.Helper()
 
@@ -54,9 +54,8 @@ func eachResource(tb testing.TB, dir string, fn func(file string, doc []byte)) {
 
 var versionIDs = regexp.MustCompile(`"versionId":(\d+)`)
 
-// TestPublishedPairs compares with the pairs that Aidbox's documentation has.
-// Pages of different ages write meta.versionId as a number or as a string; it
-// is none of the converter's business.
+// TestPublishedPairs compares with the pairs in Aidbox's documentation. Its pages write
+// meta.versionId as a number or as a string, which the converter copies.
 func TestPublishedPairs(t *testing.T) {
 	t.Parallel()
 
@@ -91,7 +90,7 @@ func TestPublishedPairs(t *testing.T) {
 	}
 }
 
-// publishedAttributes reads the attributes that a published pair needs.
+// publishedAttributes returns the attributes of a published pair.
 func publishedAttributes(tb testing.TB, text json.RawMessage) []fhir.Attribute {
 	tb.Helper()
 

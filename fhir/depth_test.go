@@ -33,8 +33,8 @@ func TestAppendAidboxValidates(t *testing.T) {
 	}
 }
 
-// TestDepth has documents as deep as they come: they pass, without a crash, and
-// the first element that is too deep is reported.
+// TestDepth: a deeply nested document is copied without a crash, and the first element
+// that exceeds the limit is reported.
 func TestDepth(t *testing.T) {
 	t.Parallel()
 

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// seeds are documents of all kinds, and some that are none.
+// seeds adds documents of all kinds, and invalid ones.
 func seeds(f *testing.F) {
 	f.Helper()
 
@@ -35,8 +35,8 @@ func seeds(f *testing.F) {
 	}
 }
 
-// FuzzAppendFHIR holds, whatever the document: no panic, and dst is kept; of
-// JSON: it stays JSON, on one line, and converting twice changes nothing.
+// FuzzAppendFHIR checks that no document causes a panic or changes dst, and that JSON
+// remains JSON, on one line, and is not changed by a second conversion.
 func FuzzAppendFHIR(f *testing.F) {
 	seeds(f)
 	tables := fhir.R4().WithAttributes(attributes(f))
@@ -64,9 +64,9 @@ func FuzzAppendFHIR(f *testing.F) {
 	})
 }
 
-// FuzzAppendAidbox holds, whatever the document: no panic; what is taken is
-// JSON that stays JSON and comes back in FHIR as its own conversion would; what
-// is not JSON is refused, with an offset in the document.
+// FuzzAppendAidbox checks that no document causes a panic; that an accepted one is
+// JSON, remains JSON and has the same FHIR form as the original; and that the offset of
+// an error is within the document.
 func FuzzAppendAidbox(f *testing.F) {
 	seeds(f)
 	tables := fhir.R4().WithAttributes(attributes(f))
@@ -91,7 +91,7 @@ func FuzzAppendAidbox(f *testing.F) {
 	})
 }
 
-// repeatsKeys says whether an object in the document has a key twice.
+// repeatsKeys reports whether an object in the document has duplicate keys.
 func repeatsKeys(decoder *json.Decoder) bool {
 	token, err := decoder.Token()
 	if err != nil {

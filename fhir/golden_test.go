@@ -10,13 +10,13 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// A golden is one block of testdata/golden.txt.
+// golden is a block of testdata/golden.txt.
 type golden struct {
 	title, aidbox, fhir, back string
 	issues                    []string
 }
 
-// goldens reads testdata/golden.txt, whose head describes it.
+// goldens parses testdata/golden.txt, whose header describes the format.
 func goldens(tb testing.TB) []golden {
 	tb.Helper()
 
@@ -79,8 +79,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestEscapes has references and URLs that are written with escapes JSON does
-// not ask for, as some encoders do.
+// TestEscapes converts references and URLs with escapes that JSON does not require, as
+// some encoders write them.
 func TestEscapes(t *testing.T) {
 	t.Parallel()
 
@@ -105,7 +105,8 @@ func TestEscapes(t *testing.T) {
 	}
 }
 
-// TestRepeatedKeys has what jsonb never prints but a file to load may have.
+// TestRepeatedKeys converts duplicate keys, which jsonb never prints but a file may
+// contain.
 func TestRepeatedKeys(t *testing.T) {
 	t.Parallel()
 

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// stored makes PostgreSQL keep documents as jsonb and print them.
+// stored prints documents as jsonb.
 const stored = `SELECT $1::jsonb::text, $2::jsonb::text`
 
 func connect(tb testing.TB) *pgx.Conn {
@@ -24,12 +24,11 @@ func connect(tb testing.TB) *pgx.Conn {
 	return conn
 }
 
-// TestExamples takes every example resource of HL7's R4 publication from FHIR
-// to Aidbox format, through PostgreSQL, and back. The oracle is what PostgreSQL
-// prints for the resource and for what came back: it has to be the same, byte
-// for byte. That is exact but for what jsonb itself does not keep: white space,
-// the order of keys, all but the last of equal keys, how a character or a
-// number with an exponent is written.
+// TestExamples converts every example resource of HL7's R4 publication from FHIR to
+// Aidbox format, through PostgreSQL, and back. The oracle is what PostgreSQL prints for
+// the original and for the result, which must be identical. This ignores only what
+// jsonb itself does not preserve: white space, the order of keys, all but the last of
+// duplicate keys, and the notation of characters and of numbers with an exponent.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 
@@ -56,8 +55,8 @@ func TestExamples(t *testing.T) {
 	require.Equal(t, 5305, count)
 }
 
-// throughPostgres takes one FHIR document to Aidbox format, through PostgreSQL,
-// and back.
+// throughPostgres converts a FHIR document to Aidbox format, through PostgreSQL, and
+// back.
 func throughPostgres(t *testing.T, conn *pgx.Conn, c *fhir.Converter, file string, doc []byte) {
 	t.Helper()
 

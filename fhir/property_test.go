@@ -14,9 +14,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
-// A generator writes one and the same made-up resource in both formats. It
-// reads the text of the tables by itself, so that it shares no code with what
-// it tests.
+// generator writes the same random resource in both formats. It parses the text of the
+// tables itself, so that it shares no code with the code under test.
 type generator struct {
 	*rand.Rand
 	elements map[string][]string // of a type: lines "name[*] type..."
@@ -57,12 +56,12 @@ func newGenerator(tb testing.TB, seed uint64) *generator {
 	return g
 }
 
-// A pair is a text in Aidbox format and in FHIR.
+// pair is a text in Aidbox format and in FHIR.
 type pair struct{ aidbox, fhir string }
 
 func both(text string) pair { return pair{text, text} }
 
-// join puts members or items between brackets.
+// join joins members or items between brackets.
 func join(opening, closing string, all []pair) pair {
 	aidbox, fhir := make([]string, len(all)), make([]string, len(all))
 	for i, p := range all {
@@ -71,14 +70,14 @@ func join(opening, closing string, all []pair) pair {
 	return pair{opening + strings.Join(aidbox, ", ") + closing, opening + strings.Join(fhir, ",") + closing}
 }
 
-// resource makes up a resource of a type.
+// resource returns a random resource of a type.
 func (g *generator) resource(name string, depth int) pair {
 	members := g.members(name, depth)
 	members = append(members, pair{`"resourceType": "` + name + `"`, `"resourceType":"` + name + `"`})
 	return join("{", "}", members)
 }
 
-// members makes up some members of a type and of its base types.
+// members returns random members of a type and its base types.
 func (g *generator) members(name string, depth int) []pair {
 	var all []pair
 	for ; name != ""; name = g.base[name] {
@@ -93,7 +92,7 @@ func (g *generator) members(name string, depth int) []pair {
 	return all
 }
 
-// member makes up one element, now and then with the id of a primitive.
+// member returns a random element, sometimes with the id of a primitive.
 func (g *generator) member(name string, types []string, depth int) []pair {
 	code := types[g.IntN(len(types))]
 	primitive := code[0] >= 'a' && code[0] <= 'z'
@@ -115,7 +114,7 @@ func (g *generator) member(name string, types []string, depth int) []pair {
 	return []pair{member}
 }
 
-// value makes up a value of a type.
+// value returns a random value of a type.
 func (g *generator) value(code string, depth int) pair {
 	switch {
 	case code == "Reference":
@@ -129,7 +128,7 @@ func (g *generator) value(code string, depth int) pair {
 	return both(values[g.IntN(len(values))])
 }
 
-// reference makes up a reference of each kind.
+// reference returns a random reference of any kind.
 func (g *generator) reference(depth int) pair {
 	kinds := []pair{
 		{`"id": "pt-1", "resourceType": "Patient"`, `"reference":"Patient/pt-1"`},
@@ -146,8 +145,8 @@ func (g *generator) reference(depth int) pair {
 	return join("{", "}", members)
 }
 
-// TestGenerated makes up resources of every type in both formats. The extension
-// values of the Aidbox side are the Aidbox way, so that nothing is left out.
+// TestGenerated converts random resources of every type in both directions. On the
+// Aidbox side, the values of extensions are in Aidbox format, too.
 func TestGenerated(t *testing.T) {
 	t.Parallel()
 
@@ -173,8 +172,7 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
-// canonical rewrites a document with its keys sorted and its numbers as they
-// are.
+// canonical returns a document with sorted keys and unchanged numbers.
 func canonical(tb testing.TB, doc []byte) string {
 	tb.Helper()
 

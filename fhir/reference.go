@@ -68,8 +68,8 @@ func (c *Converter) appendHeldReference(dst []byte, waiting []held) []byte {
 	return dst
 }
 
-// targetMember returns the member that identifies the target. If there is none,
-// reason is the error, if there is one.
+// targetMember returns the member that identifies the target, or nil. reason is set if
+// the reference is ambiguous.
 func (c *Converter) targetMember(t *target) (from *held, reason string) {
 	if t.literal != nil {
 		if t.kind != nil || t.uri != nil || t.local != nil {
@@ -86,7 +86,7 @@ func (c *Converter) targetMember(t *target) (from *held, reason string) {
 			return nil, reasonReference
 		}
 		if from == t.id && t.kind == nil {
-			count = 0 // the id is that of the element
+			count = 0 // it is the id of the element
 		}
 		from, count = h, count+1
 	}

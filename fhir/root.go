@@ -12,7 +12,7 @@ type Replacement struct {
 	Value []byte
 
 	// Merge, if set, appends the value instead. stored is the value that the
-	// document has for the member, or empty if there is none.
+	// document has for the member, and empty without one.
 	Merge func(dst, stored []byte) []byte
 }
 

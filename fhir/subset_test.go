@@ -70,7 +70,8 @@ func TestSubset(t *testing.T) {
 	}
 }
 
-// An attribute is an extension in FHIR, and goes with the others.
+// TestSubsetOfAttributes: an attribute is an extension in FHIR, and kept with the
+// extensions.
 func TestSubsetOfAttributes(t *testing.T) {
 	t.Parallel()
 	race, err := fhir.ParseAttribute([]byte(`{"path": ["race"], "resource": {"id": "Patient", "resourceType": "Entity"}, "type": {"id": "code", "resourceType": "Entity"}, "extensionUrl": "urn:race"}`))

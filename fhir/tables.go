@@ -24,7 +24,7 @@ func (t *Tables) IsResourceType(name string) bool {
 }
 
 // resource returns the elements of a resource type. If FHIR does not define the type,
-// they are those of any resource.
+// it returns the elements of any resource.
 func (t *Tables) resource(name []byte) *node {
 	if n, ok := t.resources[string(name)]; ok {
 		return n

@@ -20,8 +20,8 @@ func TestR4(t *testing.T) {
 	}
 }
 
-// TestTablesCoverage counts what the tables know, so that a change of it is
-// seen: docs/format.md states the numbers.
+// TestTablesCoverage counts the types and elements, so that a change is noticed:
+// docs/format.md states the numbers.
 func TestTablesCoverage(t *testing.T) {
 	t.Parallel()
 
@@ -49,8 +49,8 @@ func TestTablesCoverage(t *testing.T) {
 	require.Equal(t, []int{4733, 186, 987, 740, 4}, []int{elements, choices, options, references, resources})
 }
 
-// TestTablesNames holds that no option of a choice element has the name of
-// another element, which would make one of them unreachable.
+// TestTablesNames checks that no option of a choice element has the name of another
+// element, which would make one of them unreachable.
 func TestTablesNames(t *testing.T) {
 	t.Parallel()
 

@@ -202,8 +202,7 @@ func (c *Converter) typed(dst []byte, i int, n *node) ([]byte, int) {
 	return dst, i
 }
 
-// sibling appends the member with the id and extensions of a primitive f, whose name
-// is that of f after a "_".
+// sibling appends the member with the id and extensions of a primitive f, named _f.
 func (c *Converter) sibling(dst []byte, m jsonscan.Member, f *field) ([]byte, int) {
 	if f.options != nil && c.direction == toFHIR {
 		return c.unfoldSibling(dst, m, f)

@@ -23,8 +23,8 @@ WHERE client_id = $1 AND request = $2 AND state IN ('accepted', 'running') ORDER
 	acceptLockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice.accept', 0))`
 )
 
-// Accept inserts an export and its job and returns the export's id, which with
-// Config.ReuseRunning can be that of an identical export. Nothing else happens before
+// Accept inserts an export and its job and returns the export's id, with
+// Config.ReuseRunning possibly the id of an identical export. Nothing else happens before
 // a worker takes the job. It returns a LimitError, with nothing inserted, if Config
 // allows no further export now.
 func (s *Store) Accept(ctx context.Context, clientID string, request Request) (uuid.UUID, error) {
@@ -48,8 +48,8 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 	return id, err
 }
 
-// findIdentical returns the id of an export that the kick-off would only repeat, or
-// uuid.Nil if there is none or Config.ReuseRunning is not set.
+// findIdentical returns the id of an export that the kick-off would only repeat. It
+// returns uuid.Nil if none exists or Config.ReuseRunning is not set.
 func (s *Store) findIdentical(ctx context.Context, tx pgx.Tx, clientID string, request Request) (uuid.UUID, error) {
 	if !s.config.ReuseRunning {
 		return uuid.Nil, nil
@@ -85,7 +85,7 @@ type LimitError struct {
 	Kind  LimitKind
 	Limit int
 
-	// Client reports whether the limit is that of the client, not of all clients.
+	// Client reports whether the limit applies to the client, not to all clients.
 	Client bool
 }
 

@@ -65,8 +65,8 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 
 const currentLocationSQL = `SELECT coalesce(max(version), 0) FROM sluice.location`
 
-// CheckLocation returns ErrLocationMoved if the recorded location is no longer that of
-// Config.
+// CheckLocation returns ErrLocationMoved if the recorded location is not the one of
+// Config any more.
 func (s *Store) CheckLocation(ctx context.Context) error {
 	var current int
 	if err := s.pool.QueryRow(ctx, currentLocationSQL).Scan(&current); err != nil {

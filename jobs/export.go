@@ -84,8 +84,7 @@ SELECT id, client_id, request, state, attempt, generation, transaction_time, par
 FROM sluice.export e
 WHERE id = $1`
 
-// Get returns the export, whoever started it and even if it was cancelled, or
-// ErrNotFound.
+// Get returns the export of any client, even if it was cancelled, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, id uuid.UUID) (Export, error) {
 	export, err := scanExport(s.pool.QueryRow(ctx, exportSQL, id))
 	if err != nil {

@@ -41,7 +41,7 @@ type Part struct {
 	Members []string
 
 	// Snapshots are the names of the export's snapshot: the holder's first, then
-	// those of other running parts.
+	// the names of other running parts.
 	Snapshots []string
 
 	// ExportWaits reports whether the export was waiting (Store.RecordWait) when the

@@ -42,7 +42,7 @@ RETURNING parts_done = parts_total`
 // requests to the object store while they hold the lock of the export.
 //
 // What keeps the transaction alive: the server ends sessions that are idle in a
-// transaction, or a paused or unreachable process would hold its locks for ever.
+// transaction, or a paused or unreachable process would hold its locks forever.
 // Between statements the limit is five seconds; while publish runs it is the time of a
 // lease, and a statement is sent every five seconds (holdOpen). The lease of the part
 // is not renewed meanwhile: the lock protects the part.

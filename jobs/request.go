@@ -78,8 +78,8 @@ type Request struct {
 	// Content-Encoding.
 	RawGzip bool `json:"raw_gzip,omitempty"`
 
-	// SeparateStatus makes the HTTP status of a poll that of the poll itself; the
-	// export's status is in a header.
+	// SeparateStatus makes the HTTP status of a poll describe only the poll; the
+	// status of the export is in a header.
 	SeparateStatus bool `json:"separate_status,omitempty"`
 
 	// PartialManifests shows files to the client while others are written.
@@ -93,7 +93,7 @@ type Request struct {
 	unknown error
 }
 
-// UnmarshalJSON reads a request, also that of a newer version: a process that answers
+// UnmarshalJSON decodes a request, also one of a newer version: a process that serves
 // polls need not understand it, a worker must.
 func (r *Request) UnmarshalJSON(document []byte) error {
 	type plain Request

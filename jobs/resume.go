@@ -42,7 +42,7 @@ func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, taken 
 }
 
 // Snapshots returns the names under which the export's snapshot may exist now: the
-// holder's, and those of the running parts, which change.
+// holder's, and the names of the running parts, which change.
 func (s *Store) Snapshots(ctx context.Context, export Export) ([]string, error) {
 	rows, err := s.pool.Query(ctx, snapshotsSQL, export.ID, export.attempt, export.Generation)
 	if err != nil {

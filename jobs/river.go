@@ -168,7 +168,7 @@ WHERE id = ANY($1) AND state IN ('available', 'pending', 'retryable', 'scheduled
 	runningJobsSQL = `SELECT id FROM sluice.river_job WHERE id = ANY($1) AND state = 'running'`
 )
 
-// cancelJobs cancels those of the jobs that have not ended. River notifies the
+// cancelJobs cancels the jobs unless they have ended. River notifies the
 // processes that work on them.
 func (s *Store) cancelJobs(ctx context.Context, tx pgx.Tx, ids []int64) error {
 	if _, err := tx.Exec(ctx, cancelWaitingSQL, ids); err != nil {

@@ -102,7 +102,7 @@ func (s *Store) MarkSwept(ctx context.Context, export UnsweptExport) error {
 }
 
 // deleteOldSQL keeps exports that were not swept, because nothing else refers to their
-// objects. Clients cannot tell a cancelled export from an unknown one.
+// objects. To clients, a cancelled export is unknown anyway.
 const deleteOldSQL = `
 DELETE FROM sluice.export WHERE id IN (
     SELECT id FROM (
@@ -112,9 +112,9 @@ DELETE FROM sluice.export WHERE id IN (
     WHERE state = 'cancelled' OR number > $3 OR greatest(finished_at, expires_at) < now() - $1::interval
     LIMIT $2)`
 
-// DeleteOld deletes the rows of swept exports that ended at least age ago, of those
-// that were cancelled, and of the oldest of a client that has too many. Their status is
-// then that of unknown exports. It returns the number of rows; there may be more.
+// DeleteOld deletes the rows of swept exports that ended at least age ago or were
+// cancelled, and of the oldest ones of a client with too many. Clients then get the
+// status of unknown exports. It returns the number of rows; there may be more.
 func (s *Store) DeleteOld(ctx context.Context, age time.Duration) (count int64, err error) {
 	tag, err := s.pool.Exec(ctx, deleteOldSQL, age, deleteBatch, maxEnded)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Store) DeleteOld(ctx context.Context, age time.Duration) (count int64, 
 
 const existingSQL = `SELECT id FROM sluice.export WHERE id = ANY($1)`
 
-// FilterExisting returns those of the ids that belong to exports in any state.
+// FilterExisting returns the ids for which there is an export in any state.
 func (s *Store) FilterExisting(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
 	rows, err := s.pool.Query(ctx, existingSQL, ids)
 	if err != nil {

@@ -43,7 +43,7 @@ WHERE id = $1`
 // the in-flight parts of each export are few, concurrent exports progress in turn,
 // however many parts one of them has, and the queue stays short.
 //
-// Each part that is done makes room for the next. A gap that a crash or a failed
+// Each part that is done queues the next. A gap that a crash or a failed
 // transaction has left is closed by the next part that is done, or by Reclaim.
 func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	var generation, after, room, format int

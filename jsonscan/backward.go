@@ -19,8 +19,7 @@ func PreviousMember(src []byte, start, end int) (m Member, ok bool) {
 	return m, m.Key >= start
 }
 
-// valueStart returns the index of the value that ends before end, or start-1 if
-// there is none.
+// valueStart returns the index of the value that ends before end, or start-1.
 func valueStart(src []byte, start, end int) int {
 	switch src[end-1] {
 	case '"':
@@ -31,8 +30,7 @@ func valueStart(src []byte, start, end int) int {
 	return start + bytes.LastIndexByte(src[start:end], ' ') + 1
 }
 
-// nestedStart returns the index of the object or array that ends before end, or
-// start-1 if there is none.
+// nestedStart returns the index of the object or array that ends before end, or start-1.
 func nestedStart(src []byte, start, end int) int {
 	depth := 0
 	for i := end - 1; i >= start; i-- {
@@ -51,7 +49,7 @@ func nestedStart(src []byte, start, end int) int {
 }
 
 // openingQuote returns the index of the quote that opens the string whose closing
-// quote is at end, or start-1 if there is none. A quote within a string follows an
+// quote is at end, or start-1. A quote within a string follows an
 // odd number of backslashes.
 func openingQuote(src []byte, start, end int) int {
 	for i := end; ; {

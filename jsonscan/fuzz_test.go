@@ -23,8 +23,8 @@ func seeds(f *testing.F) {
 	f.Add([]byte(`{"id": "a", "meta": {"tag": [{"code": "x"}, {}]}, "a\"b\\": -1.5e3, "resourceType": "\\\"}"}`))
 }
 
-// FuzzScan compares with encoding/json, if the document is JSON. Whatever it is,
-// nothing panics or reads beyond it.
+// FuzzScan compares with encoding/json if the document is JSON. No document causes a
+// panic or an index beyond its end.
 func FuzzScan(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, doc []byte) {
@@ -57,8 +57,7 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// requireMembers compares the members of a valid object, in both directions, with
-// those of a json.Decoder.
+// requireMembers compares the members of a valid object with json.Decoder.
 func requireMembers(t *testing.T, doc []byte, i int) {
 	t.Helper()
 	var names, values []string
@@ -90,8 +89,7 @@ func requireMembers(t *testing.T, doc []byte, i int) {
 	require.False(t, decoder.More())
 }
 
-// FuzzPreviousMember writes objects as PostgreSQL prints them and reads them from
-// the end.
+// FuzzPreviousMember reads objects as PostgreSQL prints them from the end.
 func FuzzPreviousMember(f *testing.F) {
 	f.Add("id", `"a"`, `\"`, `{"tag": [{"code": "]"}, {}]}`, "b", `-1`)
 	f.Add(`\\`, `"\\"`, `a\\\"`, `["{", "\""]`, "", `"\\\""`)
@@ -120,7 +118,7 @@ func FuzzPreviousMember(f *testing.F) {
 	})
 }
 
-// spaced writes a value with the spaces that PostgreSQL prints.
+// spaced returns a value with the spaces that PostgreSQL prints.
 func spaced(t *testing.T, value string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -141,8 +139,8 @@ func spaced(t *testing.T, value string) string {
 	return string(text)
 }
 
-// FuzzValidate accepts only what encoding/json does, and gives the offset of an
-// error within the document.
+// FuzzValidate checks that Validate accepts only what encoding/json accepts, and that
+// the offset of an error is within the document.
 func FuzzValidate(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, doc []byte) {
@@ -157,8 +155,8 @@ func FuzzValidate(f *testing.F) {
 	})
 }
 
-// FuzzAppendString holds: what is appended decodes to the same string, and
-// CompareNames reads it as encoding/json does.
+// FuzzAppendString checks that encoding/json and CompareNames decode what AppendString
+// writes.
 func FuzzAppendString(f *testing.F) {
 	for _, text := range []string{"", "a", "\"\\/\b\f\n\r\t\x00\x1f", "é日本語", "meta", "met\""} {
 		f.Add([]byte(text))

@@ -9,8 +9,8 @@ type Member struct {
 // Name returns the key between its quotes, as written.
 func (m Member) Name(src []byte) []byte { return src[m.Key+1 : m.KeyEnd-1] }
 
-// NextMember reads the key at src[i] and the colon after it. ok is false if there
-// is none.
+// NextMember reads the key at src[i] and the colon after it. ok is false without
+// one.
 func NextMember(src []byte, i int) (m Member, ok bool) {
 	if At(src, i) != '"' {
 		return m, false

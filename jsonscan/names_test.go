@@ -11,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// Names are compared as they read, not as they are written.
+// TestCompareNames: names are compared as decoded, not as written.
 func TestCompareNames(t *testing.T) {
 	t.Parallel()
 	for _, written := range []string{

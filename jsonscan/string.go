@@ -97,7 +97,7 @@ func CompareNames(written []byte, name string) int {
 	return bytes.Compare(written, []byte(name))
 }
 
-// appendUnescaped appends what the text of a string stands for.
+// appendUnescaped appends the text of a string with its escapes decoded.
 func appendUnescaped(dst, text []byte) []byte {
 	for i := 0; i < len(text); {
 		if text[i] != '\\' || i+1 == len(text) {

@@ -28,8 +28,8 @@ func (v *validator) string(i int) int {
 	return v.fail(i, "")
 }
 
-// plainEnd returns the index of the first byte at or after i that is not a printable
-// ASCII character that stands for itself in a string. It compares eight bytes at a
+// plainEnd returns the index of the first byte at or after i that is not an unescaped
+// printable ASCII character of a string. It compares eight bytes at a
 // time.
 func plainEnd(src []byte, i int) int {
 	const (
@@ -72,7 +72,7 @@ func (v *validator) escape(i int) int {
 	return i + length
 }
 
-// isReplacement reports whether an escape sequence is that of U+FFFD itself.
+// isReplacement reports whether an escape sequence encodes U+FFFD itself.
 func isReplacement(escape []byte) bool {
 	r, _ := codeUnit(escape, 0)
 	return r == utf8.RuneError

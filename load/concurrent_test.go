@@ -13,7 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/load"
 )
 
-// loadAll loads each path by a load of its own, all at once.
+// loadAll loads each path in a separate load, concurrently.
 func loadAll(t *testing.T, db *database, opts load.Options, paths ...string) {
 	t.Helper()
 	var loads errgroup.Group
@@ -41,8 +41,8 @@ func TestLoadsAtOnceMakeOneTable(t *testing.T) {
 	require.Equal(t, "8", db.text(t, `SELECT count(DISTINCT txid)::text FROM (TABLE patient UNION ALL TABLE patient_history) v`))
 }
 
-// Two files that meet the same types in opposite order: whichever way the
-// loads get in each other's way, both get through.
+// TestLoadsAtOnceOfMixedFiles: two loads of files with the same types in opposite order
+// both succeed, in spite of deadlocks.
 func TestLoadsAtOnceOfMixedFiles(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
@@ -56,8 +56,7 @@ func TestLoadsAtOnceOfMixedFiles(t *testing.T) {
 	}
 }
 
-// stalled is an input that gives its text and then nothing more, until it is
-// released.
+// stalled is an input that returns its text and then blocks until it is released.
 type stalled struct {
 	text    io.Reader
 	release <-chan struct{}
@@ -78,8 +77,8 @@ func stall(t *testing.T, lines ...string) *stalled {
 	return &stalled{strings.NewReader(strings.Join(lines, "\n") + "\n"), release}
 }
 
-// As when a user presses Ctrl-C in the middle of a pipe: the rows that came are
-// in the database, uncommitted, and the loader waits for more.
+// TestAStoppedLoadLeavesNothing: as with Ctrl-C in the middle of a pipe, rows have been
+// written but not committed, and the loader waits for input.
 func TestAStoppedLoadLeavesNothing(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
@@ -106,7 +105,8 @@ func TestAStoppedLoadLeavesNothing(t *testing.T) {
 	db.eventually(t, noLoader, "no connection is left")
 }
 
-// What the database refuses ends a load at once, not with its input.
+// TestARefusedRowEndsAnEndlessLoad: an error of the database ends a load without
+// waiting for the end of its input.
 func TestARefusedRowEndsAnEndlessLoad(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
@@ -117,11 +117,11 @@ func TestARefusedRowEndsAnEndlessLoad(t *testing.T) {
 	require.ErrorContains(t, err, "-:2: ")
 }
 
-// noLoader is true when no load is connected.
+// noLoader is true if no load is connected.
 const noLoader = `SELECT NOT EXISTS (SELECT FROM pg_stat_activity
 	WHERE datname = current_database() AND application_name = 'sluice load')`
 
-// A statement that waits in the database is called off as well.
+// TestAStoppedLoadDoesNotWaitForALock: a blocked statement is cancelled.
 func TestAStoppedLoadDoesNotWaitForALock(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)

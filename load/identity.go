@@ -10,7 +10,7 @@ import (
 )
 
 // maxTypeLength keeps "<type>_history" within the 63 bytes of a PostgreSQL
-// identifier. A longer one is truncated, and could be that of another table.
+// identifier. A longer one is truncated, and could collide with another table.
 const maxTypeLength = 63 - len("_history")
 
 // maxIDLength is the maximum length of an id, which is a key of an index.

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-90096f4d/sluice/load"
 )
 
-// Each line stands third in a file, after a blank line and a good one. The
-// reasons are those a user can act on.
+// TestBadLines loads each line as the third of a file, after a blank line and a valid
+// one.
 func TestBadLines(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
@@ -103,7 +103,7 @@ func TestATruncatedGzipFile(t *testing.T) {
 	require.Equal(t, "true", db.text(t, `SELECT (to_regclass('patient') IS NULL)::text`))
 }
 
-// Duplicates are found also when many batches lie between the two, in a table
+// TestADuplicateFarAway: duplicates are detected across many batches, both in a table
 // that was empty and in one that was not.
 func TestADuplicateFarAway(t *testing.T) {
 	t.Parallel()

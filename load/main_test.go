@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// database is a fresh database and connections that look into it.
+// database is a new database with connections for queries.
 type database struct {
 	url  string
 	conn *pgxpool.Pool
@@ -36,7 +36,7 @@ func newDatabase(t testing.TB) *database {
 	return &database{url, conn}
 }
 
-// load loads the files and wants it to go well.
+// load loads the files and requires success.
 func (db *database) load(t testing.TB, opts load.Options, paths ...string) load.Summary {
 	t.Helper()
 	summary, err := load.Files(t.Context(), db.url, paths, opts)
@@ -44,13 +44,13 @@ func (db *database) load(t testing.TB, opts load.Options, paths ...string) load.
 	return summary
 }
 
-// loadLines loads one file made of lines, in Aidbox format.
+// loadLines loads a file with these lines, in Aidbox format.
 func (db *database) loadLines(t testing.TB, lines ...string) load.Summary {
 	t.Helper()
 	return db.load(t, load.Options{Format: load.Aidbox}, writeLines(t, "data.ndjson", lines...))
 }
 
-// text asks for one value as text.
+// text returns the result of a query as text.
 func (db *database) text(t testing.TB, sql string, args ...any) string {
 	t.Helper()
 	var text string
@@ -58,7 +58,7 @@ func (db *database) text(t testing.TB, sql string, args ...any) string {
 	return text
 }
 
-// rows asks for lines of text.
+// rows returns the rows of a query as text.
 func (db *database) rows(t testing.TB, sql string, args ...any) []string {
 	t.Helper()
 	rows, err := db.conn.Query(t.Context(), sql, args...)
@@ -68,7 +68,7 @@ func (db *database) rows(t testing.TB, sql string, args ...any) []string {
 	return texts
 }
 
-// eventually waits until a question to the database is answered with true.
+// eventually waits until a query returns true.
 func (db *database) eventually(t testing.TB, sql, message string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -78,7 +78,7 @@ func (db *database) eventually(t testing.TB, sql, message string) {
 	}, time.Minute, 10*time.Millisecond, message)
 }
 
-// writeLines writes lines to a file of its own folder.
+// writeLines writes lines to a file in a new folder.
 func writeLines(t testing.TB, name string, lines ...string) string {
 	t.Helper()
 	return writeFile(t, name, strings.Join(lines, "\n")+"\n")

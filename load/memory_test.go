@@ -14,9 +14,9 @@ import (
 	"github.com/seed-90096f4d/sluice/load"
 )
 
-// TestGzipBomb reads a line that is far longer than the limit out of a small file.
-// It is rejected before twice the limit is allocated, garbage included. It does not
-// run in parallel: allocations are counted for the whole process.
+// TestGzipBomb loads a small file with a line that is far longer than the limit. It
+// must be rejected before twice the limit is allocated, including garbage. The test
+// does not run in parallel: allocations are counted for the whole process.
 func TestGzipBomb(t *testing.T) {
 	const limit = 64 << 20
 	db := newDatabase(t)
@@ -34,7 +34,7 @@ func TestGzipBomb(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2*limit))
 }
 
-// writeBomb writes size bytes of one line, compressed.
+// writeBomb writes one line of size bytes, compressed.
 func writeBomb(t *testing.T, path string, size int64) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -46,7 +46,7 @@ func writeBomb(t *testing.T, path string, size int64) {
 	require.NoError(t, f.Close())
 }
 
-// endless is a line that does not end.
+// endless is a reader of an endless line.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {
@@ -56,7 +56,8 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestKindsOfFiles: a device never ends, a socket cannot be opened.
+// TestKindsOfFiles rejects devices, which never end, and sockets, which cannot be
+// opened.
 func TestKindsOfFiles(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)

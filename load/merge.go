@@ -28,7 +28,7 @@ const (
 
 	// A row with this file's version that this transaction has written is from an
 	// earlier batch. If another transaction has written it, or its version is above
-	// that of the sequence ($1), the sequence is behind the tables.
+	// the value of the sequence ($1), the sequence is behind the tables.
 	conflictSQL = `SELECT s.id, m.txid, m.txid = s.txid AND m.xmin = pg_current_xact_id()::xid
 FROM ` + stage + ` s JOIN %[1]s m ON m.id = s.id
 WHERE m.txid = s.txid OR m.txid > (SELECT pg_sequence_last_value($1::regclass)) LIMIT 1`

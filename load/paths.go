@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// stdinPath is the path that stands for standard input.
+// stdinPath is the path of standard input.
 const stdinPath = "-"
 
 // file is an input. All are looked up before the first is read, so that a load with a

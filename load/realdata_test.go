@@ -15,8 +15,8 @@ import (
 	"github.com/seed-90096f4d/sluice/load"
 )
 
-// publicData finds a folder of public FHIR data, which is too large for the
-// repository: in SLUICE_TEST_DATA, or beside the repository.
+// publicData returns a folder of public FHIR data, which is too large for the
+// repository: SLUICE_TEST_DATA, or a folder next to the repository.
 func publicData(t *testing.T, name string) string {
 	t.Helper()
 	folder := filepath.Join(cmp.Or(os.Getenv("SLUICE_TEST_DATA"), filepath.Join("..", "..", "shared", "data")), name)
@@ -54,14 +54,15 @@ func TestPublicDataLoadsWhole(t *testing.T) {
 	}
 }
 
-// strippedSQL has PostgreSQL itself take out what columns hold, and compares.
+// strippedSQL compares with PostgreSQL's own removal of the members that are columns.
 const strippedSQL = `SELECT id, resource::text = (
   CASE WHEN (doc->'meta') - $2::text[] = '{}' THEN doc - '{id,resourceType,meta}'::text[]
   WHEN doc ? 'meta' THEN jsonb_set(doc, '{meta}', (doc->'meta') - $2::text[]) - '{id,resourceType}'::text[]
   ELSE doc - '{id,resourceType}'::text[] END)::text
 FROM CAST($1 AS jsonb) doc JOIN %s ON id = doc->>'id'`
 
-// In Aidbox format a document is stored as it came, but for what columns hold.
+// TestPublicDataIsStoredAsItCame: in Aidbox format, a document is stored unchanged
+// except for the members that are columns.
 func TestPublicDataIsStoredAsItCame(t *testing.T) {
 	t.Parallel()
 	folder := publicData(t, "r4-examples")

@@ -10,7 +10,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// Names arrive as they are, whatever encoding the database expects of its clients.
+// TestClientEncoding: text is loaded correctly whatever client encoding the database
+// sets.
 func TestClientEncoding(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
@@ -26,8 +27,8 @@ func TestClientEncoding(t *testing.T) {
 	require.Equal(t, "true", db.text(t, `SELECT (ts = '2020-03-04 05:06:07Z')::text FROM patient`))
 }
 
-// A database in another encoding gets what it can hold, and the line that it cannot
-// is named; one of unknown encoding is rejected.
+// TestDatabaseEncoding: in a database with another encoding, the error names a line
+// that cannot be converted. SQL_ASCII is rejected.
 func TestDatabaseEncoding(t *testing.T) {
 	t.Parallel()
 	address := sourcetest.DatabaseIn(t, "LATIN1")

@@ -24,7 +24,7 @@ func isDeadlock(err error) bool {
 
 // rowError returns the reason of an error in the content of a row. ok is false if pgErr
 // is another error. The reason includes the detail only of values that cannot be
-// parsed: that of a violated constraint contains the whole row.
+// parsed: the detail of a violated constraint contains the whole row.
 func rowError(pgErr *pgconn.PgError) (reason string, ok bool) {
 	switch pgErr.Code[:2] {
 	case classDataException:

@@ -58,7 +58,7 @@ func (l *loader) stream(ctx context.Context, tx pgx.Tx, path string, loaded *tal
 		}
 	}
 
-	// An error of a batch is about an earlier line than that of the parser.
+	// An error of a batch concerns an earlier line than an error of the parser.
 	if parseErr := <-parsed; err == nil {
 		err = parseErr
 	}

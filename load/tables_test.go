@@ -13,7 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/load"
 )
 
-// documentedSQL is the layout as Aidbox's documentation prints it.
+// documentedSQL is the layout in Aidbox's documentation.
 const documentedSQL = `CREATE SCHEMA documented;
 CREATE TYPE documented.resource_status AS ENUM ('created', 'updated', 'deleted', 'recreated');
 CREATE SEQUENCE documented.transaction_id_seq;
@@ -26,7 +26,7 @@ CREATE TABLE documented.group_history (
   cts timestamptz DEFAULT current_timestamp, resource_type text,
   status documented.resource_status not null, resource jsonb not null, PRIMARY KEY (id, txid))`
 
-// layoutSQL describes the columns and keys of the two tables of Group.
+// layoutSQL returns the columns and keys of the two tables of Group.
 const layoutSQL = `
 SELECT replace(c.relname || ' ' || a.attname || ' ' || format_type(a.atttypid, NULL) || ' ' || a.attnotnull || ' '
   || replace(coalesce(pg_get_expr(d.adbin, d.adrelid), ''), 'now()', 'CURRENT_TIMESTAMP'), $1 || '.', '') AS line

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-90096f4d/sluice/load"
 )
 
-// statusSQL shows the versions of all patients, the current ones with a star.
+// statusSQL returns the versions of all patients, the current ones with an asterisk.
 const versionsSQL = `
 SELECT id || ' ' || txid || ' ' || status || ' ' || (resource #>> '{name,0,given,0}') || star FROM (
   SELECT *, '*' AS star FROM patient UNION ALL SELECT *, '' FROM patient_history
@@ -40,7 +40,8 @@ func TestAKnownIDGetsANewVersion(t *testing.T) {
 		"history keeps the times of the old version")
 }
 
-// Times are cut after microseconds, and a leap second is second 59.
+// TestTimesBeyondMicroseconds: times are truncated to microseconds, and a leap second
+// becomes second 59.
 func TestTimesBeyondMicroseconds(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
@@ -110,8 +111,9 @@ func TestTimesInFHIRFormat(t *testing.T) {
 		db.text(t, `SELECT concat_ws(' ', cts AT TIME ZONE 'UTC', ts AT TIME ZONE 'UTC', resource) FROM patient`))
 }
 
-// TestVersionsWithoutSequence: a database that was filled by other means, as from a
-// dump of its tables, has versions but no sequence. They go on after the highest.
+// TestVersionsWithoutSequence: a database that was filled by other means, such as a
+// dump of its tables, has versions but no sequence. Its versions continue after the
+// highest.
 func TestVersionsWithoutSequence(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)

@@ -66,7 +66,7 @@ func (w *writer) copy(ctx context.Context, b *batch, target, name string) error 
 	return nil
 }
 
-// lineError converts the server's error for a row of a COPY into that of its line.
+// lineError converts the server's error for a row of a COPY into a LineError.
 func (w *writer) lineError(err error, b *batch, name string) error {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {

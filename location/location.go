@@ -1,8 +1,7 @@
-// Package location keeps in the state database where the processes that share it
-// read from and write to, so that one with other settings is found before it does
-// harm.
+// Package location records in the state database which source and bucket the processes
+// that share it use, so that a process with other settings is rejected.
 //
-// It knows names and compares them. It must not know how they are found out.
+// It knows names and compares them. It must not know how they are determined.
 package location
 
 import (
@@ -16,39 +15,37 @@ import (
 )
 
 // ErrDiffers means that the location of the process is not the recorded one.
-var ErrDiffers = errors.New("this process has another source or bucket than the state database records")
+var ErrDiffers = errors.New("the source or bucket of this process differs from the one recorded in the state database")
 
-// Location is a source database and a place in object storage. It holds no
-// secrets.
+// Location is a source database and a prefix of a bucket. It has no secrets.
 type Location struct {
-	// SystemIdentifier is that of the source's server. Replicas have it in common
-	// with their primary. Empty if the role may not read it; then it is equal to
-	// any other.
+	// SystemIdentifier identifies the source's server. Replicas have the identifier of
+	// their primary. It is empty if the role may not read it, and then equals any other.
 	SystemIdentifier string
 
 	Database string // of the source
 	Schema   string // of the FHIR tables
-	Tables   string // that resource types are mapped to
+	Tables   string // configured tables of resource types
 
 	Endpoint string // of the object store, as scheme://host[:port]
 	Bucket   string
 	Prefix   string // empty or ending in a slash
 }
 
-// Value is one of the values of a location, as recorded and as the process has it.
+// Value is a value of the recorded location and of the process's own.
 type Value struct {
 	Name          string
 	Recorded, Own string
 }
 
-// Differs reports whether the values exclude each other.
+// Differs reports whether the values contradict each other.
 func (v Value) Differs() bool {
 	return v.Recorded != v.Own && (v.Name != systemIdentifier || v.Recorded != "" && v.Own != "")
 }
 
 const systemIdentifier = "system identifier"
 
-// Compare returns all values of a recorded and an own location.
+// Compare returns all values of both locations.
 func Compare(recorded, own Location) []Value {
 	return []Value{
 		{systemIdentifier, recorded.SystemIdentifier, own.SystemIdentifier},
@@ -61,7 +58,7 @@ func Compare(recorded, own Location) []Value {
 	}
 }
 
-// check returns ErrDiffers, with each value that differs, or nil.
+// check returns ErrDiffers with the values that differ, or nil.
 func check(recorded, own Location) error {
 	var different []string
 	for _, v := range Compare(recorded, own) {
@@ -72,13 +69,13 @@ func check(recorded, own Location) error {
 	if len(different) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w (%s); correct the settings of this process or, if the location has moved, run sluice location record with the new settings",
+	return fmt.Errorf("%w (%s); correct the settings of this process or, if the data has moved, run sluice location record with the new settings",
 		ErrDiffers, strings.Join(different, "; "))
 }
 
 const (
-	// recordFirstSQL does nothing where a location is recorded, but for a system
-	// identifier that no process could read before.
+	// recordFirstSQL changes a recorded location only to add a system identifier that
+	// no process could read before.
 	recordFirstSQL = `
 INSERT INTO sluice.location AS l (system_identifier, database, schema, endpoint, bucket, prefix, tables)
 VALUES (nullif($1, ''), $2, $3, $4, $5, $6, $7)
@@ -97,8 +94,9 @@ ON CONFLICT (only_row) DO UPDATE SET version = l.version + 1, system_identifier 
 WHERE (coalesce(l.system_identifier, ''), l.database, l.schema, l.endpoint, l.bucket, l.prefix, l.tables) <> ($1, $2, $3, $4, $5, $6, $7)`
 )
 
-// Claim records the location of a process that starts if none is recorded, and
-// returns the version of the recorded one. ErrDiffers if it is another.
+// Claim records the location of a process that starts, unless one is recorded, and
+// returns the version of the recorded location. It returns ErrDiffers if that is another
+// one.
 func Claim(ctx context.Context, state *pgxpool.Pool, own Location) (version int, err error) {
 	if _, err := state.Exec(ctx, recordFirstSQL, own.values()...); err != nil {
 		return 0, fmt.Errorf("location: %w", err)
@@ -110,8 +108,7 @@ func Claim(ctx context.Context, state *pgxpool.Pool, own Location) (version int,
 	return version, check(recorded, own)
 }
 
-// Check returns ErrDiffers if the recorded location is not the own one, or no
-// longer the one of that version.
+// Check returns ErrDiffers if the recorded location or its version is not the given one.
 func Check(ctx context.Context, state *pgxpool.Pool, own Location, version int) error {
 	recorded, current, err := Read(ctx, state)
 	if err != nil {
@@ -121,13 +118,13 @@ func Check(ctx context.Context, state *pgxpool.Pool, own Location, version int) 
 		return err
 	}
 	if current != version {
-		return fmt.Errorf("%w: it was recorded again since this process started; restart it", ErrDiffers)
+		return fmt.Errorf("%w: it was recorded again after this process started; restart the process", ErrDiffers)
 	}
 	return nil
 }
 
-// Record replaces the recorded location, and reports whether that was another
-// one. What other processes do for the former location comes to nothing.
+// Record replaces the recorded location and reports whether that changed it. The work of
+// other processes at the previous location then does not count.
 func Record(ctx context.Context, state *pgxpool.Pool, own Location) (moved bool, err error) {
 	tag, err := state.Exec(ctx, replaceSQL, own.values()...)
 	if err != nil {
@@ -136,8 +133,7 @@ func Record(ctx context.Context, state *pgxpool.Pool, own Location) (moved bool,
 	return tag.RowsAffected() > 0, nil
 }
 
-// Read returns the recorded location and its version, which is 0 if none is
-// recorded.
+// Read returns the recorded location and its version, or version 0 if none is recorded.
 func Read(ctx context.Context, state *pgxpool.Pool) (recorded Location, version int, err error) {
 	err = state.QueryRow(ctx, readSQL).Scan(&version, &recorded.SystemIdentifier, &recorded.Database, &recorded.Schema,
 		&recorded.Endpoint, &recorded.Bucket, &recorded.Prefix, &recorded.Tables)
@@ -147,7 +143,7 @@ func Read(ctx context.Context, state *pgxpool.Pool) (recorded Location, version 
 	return recorded, version, nil
 }
 
-// values are the parameters of the statements that write a location.
+// values returns the parameters of the statements that write a location.
 func (l Location) values() []any {
 	return []any{l.SystemIdentifier, l.Database, l.Schema, l.Endpoint, l.Bucket, l.Prefix, l.Tables}
 }

@@ -28,8 +28,8 @@ var home = location.Location{
 	Endpoint: "https://s3.example.org", Bucket: "exports", Prefix: "a/",
 }
 
-// Of processes that start at the same time with different settings, those that agree
-// with the first one start, and the others do not.
+// If processes with different settings start at the same time, those with the settings
+// of the first one start and the others fail.
 func TestClaimAtOnce(t *testing.T) {
 	t.Parallel()
 	state := newState(t)
@@ -56,8 +56,8 @@ func TestClaimAtOnce(t *testing.T) {
 	}
 }
 
-// Where the system identifier can't be read it is not compared, and the first process
-// that can read it records it.
+// A system identifier that cannot be read is not compared, and the first process that
+// can read it records it.
 func TestUnknownSystem(t *testing.T) {
 	t.Parallel()
 	state := newState(t)
@@ -71,11 +71,11 @@ func TestUnknownSystem(t *testing.T) {
 	_, err := location.Claim(t.Context(), state, other)
 	require.ErrorIs(t, err, location.ErrDiffers)
 	require.ErrorContains(t, err, `system identifier: recorded "7312345678901234567", own "7399999999999999999"`)
-	require.Equal(t, 1, strings.Count(err.Error(), "recorded \""), "what is equal is not listed")
+	require.Equal(t, 1, strings.Count(err.Error(), "recorded \""), "equal values are not listed")
 }
 
-// A location that is recorded again, if only for a while, makes the processes of
-// before stop.
+// Recording another location makes the running processes fail their checks, even after
+// the first location was recorded again.
 func TestRecord(t *testing.T) {
 	t.Parallel()
 	state := newState(t)

@@ -28,16 +28,6 @@ COMMENT ON COLUMN sluice.client.dumps IS 'Maximum dumps per minute; NULL = the s
 COMMENT ON COLUMN sluice.client.requests IS 'Maximum requests per minute; NULL = the setting of the process, 0 = unlimited';
 COMMENT ON COLUMN sluice.client.expires_at IS 'When access ends; NULL = never';
 
-CREATE TABLE sluice.client_address (
-    client_id text        NOT NULL REFERENCES sluice.client ON DELETE CASCADE,
-    address   text        NOT NULL,
-    seen_at   timestamptz NOT NULL,
-    PRIMARY KEY (client_id, address)
-);
-
-COMMENT ON TABLE sluice.client_address IS 'Addresses from which clients have authenticated lately';
-COMMENT ON COLUMN sluice.client_address.seen_at IS 'Updated once an hour at most';
-
 CREATE TABLE sluice.client_change (
     id        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at        timestamptz NOT NULL DEFAULT now(),

@@ -11,36 +11,35 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// The reasons why a process can't work with a state database. Each error that
-// Check returns for one of them is a sentence for the operator.
+// The reasons why a process cannot work with a state database. The errors of Check that
+// wrap them are sentences for the operator.
 var (
 	// ErrDenied means that the role lacks privileges on tables of the state database.
 	ErrDenied = errors.New("missing privileges on the state database")
 
-	// ErrNewer means that the state database has migrations that this version does
-	// not know. A newer version applied them, and they may change what tables mean.
+	// ErrNewer means that the state database has migrations of a newer version, which
+	// may have changed the meaning of tables.
 	ErrNewer = errors.New("the state database is newer than this version of sluice")
 
 	// ErrPending means that the state database lacks migrations of this version.
 	ErrPending = errors.New("the state database is not migrated: run sluice migrate")
 )
 
-// catalog is what the system catalog shows of the state database, whatever the
-// role may read.
+// catalog is what the system catalog shows of the state database to any role.
 type catalog struct {
 	Role string
 
-	// Migrated reports whether both River's migrations and Sluice's own were ever
-	// applied.
+	// Migrated reports whether the tables of migrations exist, both River's and
+	// Sluice's own.
 	Migrated bool
 
 	// Lacking are the privileges that the role lacks.
 	Lacking []string
 }
 
-// catalogSQL lists no privileges on tables for a role without USAGE on their schema:
-// they are of no use. The tables of migrations are only read, and the sequence of an
-// identity column (deptype i) needs no privilege.
+// catalogSQL lists no privileges on tables if the role lacks USAGE on their schema. The
+// tables of migrations need only SELECT, and the sequence of an identity column (deptype
+// i) needs no privilege.
 const catalogSQL = `
 WITH own AS (
     SELECT oid, nspname, has_schema_privilege(oid, 'USAGE') AS usable FROM pg_namespace WHERE nspname = 'sluice'
@@ -65,14 +64,13 @@ SELECT current_user::text,
     (SELECT count(*) = 2 FROM pg_class c JOIN own s ON s.oid = c.relnamespace WHERE c.relname IN ('migration', 'river_migration')),
     ARRAY(SELECT what FROM lacking ORDER BY what)`
 
-// versionsSQL also reads a table of River's that has no column "line" yet.
+// versionsSQL also works with an older table of River's without the column "line".
 const versionsSQL = `
 SELECT ARRAY(SELECT r.version FROM sluice.river_migration r WHERE coalesce(to_jsonb(r)->>'line', 'main') = 'main' ORDER BY 1),
        ARRAY(SELECT m.version_id FROM sluice.migration m WHERE m.is_applied ORDER BY 1)`
 
-// Check reports whether this version can work with the state database as it is:
-// nil, or an error that matches one of ErrPending, ErrNewer and ErrDenied. It
-// changes nothing.
+// Check returns nil if this version can work with the state database as it is, or an
+// error that matches ErrPending, ErrNewer or ErrDenied. It changes nothing.
 func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	var c catalog
 	err := pool.QueryRow(ctx, catalogSQL).Scan(&c.Role, &c.Migrated, &c.Lacking)
@@ -89,7 +87,7 @@ func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	return checkVersions(pool, river, own)
 }
 
-// check finds what stands in the way of reading the versions.
+// check returns an error if the versions cannot be read.
 func (c *catalog) check() error {
 	switch {
 	case !c.Migrated:
@@ -112,7 +110,7 @@ func checkVersions(pool *pgxpool.Pool, river, own []int64) error {
 	}
 	var unknown []string
 	for _, version := range missing(own, knownOwn) {
-		if version != 0 { // goose's mark that the table is there
+		if version != 0 { // inserted by goose with the table
 			unknown = append(unknown, fmt.Sprintf("%05d", version))
 		}
 	}
@@ -121,7 +119,7 @@ func checkVersions(pool *pgxpool.Pool, river, own []int64) error {
 	}
 	switch {
 	case len(unknown) > 0:
-		return fmt.Errorf("%w: upgrade this process, which does not know the migrations %s", ErrNewer, strings.Join(unknown, ", "))
+		return fmt.Errorf("%w: unknown migrations %s; upgrade this process", ErrNewer, strings.Join(unknown, ", "))
 	case len(missing(knownOwn, own)) > 0, len(missing(knownRiver, river)) > 0:
 		return ErrPending
 	}

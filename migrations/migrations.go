@@ -1,8 +1,8 @@
-// Package migrations brings the state database up to date: the schema sluice with
-// River's tables and Sluice's own.
+// Package migrations creates and upgrades the tables of the state database: River's
+// and Sluice's own, both in the schema sluice.
 //
-// It knows SQL files and their order, and nothing of what the tables are for.
-// A migration that has been released is never changed; a new one follows it.
+// It knows SQL files and their order, not what the tables are for. A released migration
+// is never changed; a new one follows it.
 package migrations
 
 import (
@@ -23,27 +23,27 @@ import (
 var files embed.FS
 
 const (
-	// One migration at a time, over all processes: the key is any number that
-	// nobody else uses. The lock goes with its connection.
+	// lockSQL serialises the migrations of all processes. The key is an arbitrary
+	// number. The lock is released with its connection.
 	lockSQL = `SELECT pg_advisory_lock(5126412530)`
 
-	// schema has all tables, River's too.
+	// schema is the schema of all tables.
 	schema = "sluice"
 
-	// Not IF NOT EXISTS alone: that needs the right to make schemas even when
-	// there is nothing to make.
+	// createSchemaSQL does not use IF NOT EXISTS, which requires the privilege to
+	// create schemas even if the schema exists.
 	createSchemaSQL = `
 DO $$ BEGIN
     IF to_regnamespace('sluice') IS NULL THEN CREATE SCHEMA sluice; END IF;
 END $$`
 )
 
-// Up applies the missing migrations, River's first, and returns how many it
-// applied. Processes that call it at the same time wait for each other. ErrNewer,
-// with nothing applied, if they would not fit what is there.
+// Up applies the missing migrations, River's first, and returns their number.
+// Concurrent calls in other processes wait for each other. It returns ErrNewer, with
+// nothing applied, if the database has migrations that this version does not know.
 func Up(ctx context.Context, pool *pgxpool.Pool) (int, error) {
-	// Not a connection of the pool: whoever waits for the lock would keep it
-	// from the one that migrates.
+	// Not a connection of the pool: callers that wait for the lock would keep it from
+	// the one that migrates.
 	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
@@ -96,8 +96,7 @@ func ownUp(ctx context.Context, pool *pgxpool.Pool) (applied int, err error) {
 	return applied, err
 }
 
-// withProvider lends goose the pool as a database/sql handle, which is all that
-// goose speaks.
+// withProvider runs do with a goose provider, which needs a database/sql handle.
 func withProvider(pool *pgxpool.Pool, do func(*goose.Provider) error) error {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { _ = db.Close() }()

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// observation is a resource of common size, as PostgreSQL prints it.
+// observation is a resource of typical size, as PostgreSQL prints it.
 var observation = `{"code": {"text": "Heart rate", "coding": [{"code": "8867-4", "system": "http://loinc.org", "display": "Heart rate"}]}, ` +
 	`"meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/heartrate"]}, "note": [{"text": "` + strings.Repeat(`at rest, \"seated\"; `, 30) + `"}], ` +
 	`"value": {"Quantity": {"code": "/min", "unit": "beats/minute", "value": 71.0, "system": "http://unitsofmeasure.org"}}, ` +
@@ -24,7 +24,7 @@ func observationRow() *source.Row {
 	return &source.Row{ID: []byte("obs-1"), TxID: 481, Changed: at, Created: at, Resource: []byte(observation)}
 }
 
-// repeated are rows that are all the same.
+// repeated returns the same row repeatedly.
 type repeated struct {
 	row  *source.Row
 	next func() bool
@@ -35,7 +35,7 @@ func (r repeated) Row() *source.Row { return r.row }
 func (repeated) Err() error         { return nil }
 func (repeated) Cancel()            {}
 
-// Not parallel: other goroutines' allocations would be counted.
+// Not parallel: AllocsPerRun counts the allocations of all goroutines.
 func TestLinesAllocateNothing(t *testing.T) {
 	for name, format := range map[string]Format{"Aidbox": {}, "FHIR": {FHIR: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -47,8 +47,8 @@ func TestLinesAllocateNothing(t *testing.T) {
 	}
 }
 
-// A huge line takes the buffer of the one before: each would else leave garbage of
-// its size, which comes in faster than the collector takes it away.
+// A huge line reuses the buffer of the previous one. Otherwise each would leave
+// garbage of its size, faster than the collector frees it.
 func TestHugeLinesShareABuffer(t *testing.T) {
 	const size, count = 5 << 20, 20
 	row := observationRow()
@@ -70,7 +70,7 @@ func TestHugeLinesShareABuffer(t *testing.T) {
 	}
 }
 
-// What a huge meta took is not held to the end of the dump.
+// The memory of a huge meta is not kept until the end of the dump.
 func TestHugeMetaIsLetGo(t *testing.T) {
 	const size = 32 << 20
 	row := observationRow()
@@ -86,7 +86,7 @@ func TestHugeMetaIsLetGo(t *testing.T) {
 	require.NotEmpty(t, f.appendLine(nil, row))
 }
 
-// Whatever is no JSON passes as it is; the rows of a table have none.
+// Invalid JSON is written as it is. Rows of a table do not contain any.
 func TestBrokenDocuments(t *testing.T) {
 	t.Parallel()
 	f := newFormatter("Observation", Format{FHIR: true}, func(Issue) {})

@@ -11,22 +11,22 @@ import (
 )
 
 // Attributes are the first-class extensions of a database: elements that Aidbox
-// stores under names of their own, and that FHIR knows as extensions.
+// stores under names of their own and that are extensions in FHIR.
 type Attributes struct {
 	list []fhir.Attribute
 }
 
-// AttributeType is the resource type whose rows describe them.
+// AttributeType is the resource type that describes first-class extensions.
 const AttributeType = "Attribute"
 
-// Tables is a source.Source, or a source.Reader for the state of its snapshot.
+// Tables is a *source.Source, or a *source.Reader for the state of its snapshot.
 type Tables interface {
 	Table(ctx context.Context, resourceType string) (catalog.Table, error)
 	Scan(ctx context.Context, scan source.Scan) (*source.Rows, error)
 }
 
-// ReadAttributes reads Aidbox's table of attributes. Without a table that can be read,
-// no first-class extensions are known; a row that does not describe one is passed over.
+// ReadAttributes reads Aidbox's table of attributes. If there is none, or it cannot be
+// read, there are no first-class extensions. Rows that do not describe one are skipped.
 func ReadAttributes(ctx context.Context, from Tables) (Attributes, error) {
 	table, err := from.Table(ctx, AttributeType)
 	var unreadable *catalog.UnreadableError
@@ -34,12 +34,12 @@ func ReadAttributes(ctx context.Context, from Tables) (Attributes, error) {
 		return Attributes{}, nil
 	}
 	if err != nil {
-		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
+		return Attributes{}, fmt.Errorf("ndjson: read attributes: %w", err)
 	}
 
 	rows, err := from.Scan(ctx, source.Scan{Table: table})
 	if err != nil {
-		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
+		return Attributes{}, fmt.Errorf("ndjson: read attributes: %w", err)
 	}
 	defer rows.Close()
 	var attributes Attributes
@@ -49,12 +49,12 @@ func ReadAttributes(ctx context.Context, from Tables) (Attributes, error) {
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return Attributes{}, fmt.Errorf("dump: read attributes: %w", err)
+		return Attributes{}, fmt.Errorf("ndjson: read attributes: %w", err)
 	}
 	return attributes, nil
 }
 
-// tables are FHIR's with the attributes in them.
+// tables returns the element tables of FHIR with the attributes added.
 func (a Attributes) tables() *fhir.Tables {
 	if len(a.list) == 0 {
 		return fhir.R4()

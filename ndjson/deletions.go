@@ -5,12 +5,12 @@ import (
 	"net/url"
 )
 
-// maxEntries is how many deletions one Bundle holds at most: whoever carries it
-// out does so in one transaction.
+// maxEntries is the maximum number of deletions in a Bundle, which a server applies
+// in one transaction.
 const maxEntries = 100
 
-// IDs are the ids of deleted resources, such as *source.IDs. They are not closed
-// here.
+// IDs are the ids of deleted resources, such as *source.IDs, which documents these
+// methods. The caller closes them.
 type IDs interface {
 	Next() bool
 	ID() []byte
@@ -18,25 +18,25 @@ type IDs interface {
 	Cancel()
 }
 
-// WriteDeletions writes what was deleted: a line for every hundred ids, each a
-// Bundle of type transaction whose entries ask for DELETE of Type/id (Bulk Data
-// 3.0.0, "Response - Output Manifest", deleted). What an id has that a URL has
-// not is percent-encoded. Otherwise it is as WriteFiles; no bytes count as
+// WriteDeletions writes the ids of deleted resources: a line for every hundred ids, a
+// Bundle of type transaction with an entry DELETE Type/id for each (Bulk Data 3.0.0,
+// "Response - Output Manifest", deleted). Characters of an id that a URL cannot have
+// are percent-encoded. Otherwise it does what WriteFiles does; no bytes count as
 // stored.
 func WriteDeletions(ctx context.Context, next NextFunc, resourceType string, ids IDs, opts Options) (Result, []File, error) {
-	sink := newSplitter(next, opts)
+	sink := newSplitter(ctx, next, opts)
 	t := startTransfer(ctx, sink, opts)
 	defer t.abort()
 	result, err := t.finish(resourceType, t.copyDeletions(resourceType, ids))
 	return result, sink.files, err
 }
 
-// copyDeletions makes a line of every hundred ids. It cancels the ids when writing
+// copyDeletions writes a line for every hundred ids. It cancels the ids when writing
 // fails.
 func (t *transfer) copyDeletions(resourceType string, ids IDs) error {
 	stop := context.AfterFunc(t.ctx, ids.Cancel)
 	defer stop()
-	to, b := t.pipe.producer(t.tally, false), bundle{resourceType: resourceType}
+	to, b := t.pipe.add(t.tally, compressNothing), bundle{resourceType: resourceType}
 	for ids.Next() {
 		b.add(ids.ID())
 		if b.entries < maxEntries {
@@ -52,10 +52,10 @@ func (t *transfer) copyDeletions(resourceType string, ids IDs) error {
 	return b.write(t.ctx, to)
 }
 
-// bundle gathers the deletions of one line.
+// bundle collects the deletions of a line.
 type bundle struct {
 	resourceType string
-	text         []byte // without its end
+	text         []byte // up to the last entry
 	entries      int
 }
 
@@ -69,13 +69,14 @@ func (b *bundle) add(id []byte) {
 	b.text = append(b.text, `{"request":{"method":"DELETE","url":"`...)
 	b.text = append(b.text, b.resourceType...)
 	b.text = append(b.text, '/')
-	// Nothing is left that JSON would have to escape.
+	// After this, JSON has nothing to escape.
 	b.text = append(b.text, url.PathEscape(string(id))...)
 	b.text = append(b.text, `"}}`...)
 }
 
-// write puts the Bundle into the pipe and begins another.
+// write writes the Bundle and begins another.
 func (b *bundle) write(ctx context.Context, to *producer) error {
 	b.entries = 0
-	return to.line(ctx, len(b.text), 0, func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+	_, err := to.line(ctx, len(b.text), func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+	return err
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/ndjson"
 )
 
-// deletedIDs are ids of the test's own.
+// deletedIDs are IDs for tests.
 type deletedIDs struct {
 	ids    []string
 	err    error  // after the last one
@@ -34,10 +34,10 @@ func (d *deletedIDs) ID() []byte { return d.buffer }
 func (d *deletedIDs) Err() error { return d.err }
 func (d *deletedIDs) Cancel()    {}
 
-// idsOf returns the ids, and then the error.
+// idsOf returns the ids, followed by the error.
 func idsOf(err error, ids ...string) *deletedIDs { return &deletedIDs{ids: ids, err: err} }
 
-// transaction is what a client reads of a Bundle.
+// transaction is the part of a Bundle that a client reads.
 type transaction struct {
 	ResourceType string `json:"resourceType"`
 	Type         string `json:"type"`
@@ -49,7 +49,7 @@ type transaction struct {
 	} `json:"entry"`
 }
 
-// deletions reads the lines that a client gets, and how many each deletes.
+// deletions parses lines and returns the URLs, and the number of URLs in each line.
 func deletions(t *testing.T, text string) (urls []string, sizes []int) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -91,7 +91,7 @@ func TestWriteDeletions(t *testing.T) {
 	}
 }
 
-// Nothing keeps ids in the database from being none of FHIR's.
+// Ids in the database need not be valid FHIR ids.
 func TestWriteDeletionsOfStrangeIDs(t *testing.T) {
 	t.Parallel()
 	ids := []string{`a"b`, `a\b`, "a\nb", "a/b c", "Größe", "a?b#c%d"}

@@ -16,13 +16,13 @@ import (
 
 var errBroken = errors.New("broken")
 
-// A broken dump can never be taken for a whole one.
+// An incomplete dump cannot be mistaken for a complete one.
 func TestReadFails(t *testing.T) {
 	t.Parallel()
 	for _, resources := range [][]string{nil, {`{}`}, documents()} {
 		packed, result, err := write(t, failing(errBroken, resources...), ndjson.Options{Gzip: true})
 		require.ErrorIs(t, err, errBroken)
-		require.ErrorContains(t, err, "dump: read Patient: ")
+		require.ErrorContains(t, err, "ndjson: read Patient: ")
 		require.EqualValues(t, len(resources), result.Rows)
 
 		reader, err := stdgzip.NewReader(bytes.NewReader([]byte(packed)))
@@ -41,14 +41,14 @@ func TestWriteFails(t *testing.T) {
 			for _, limit := range []int{0, 1, 100_000} {
 				result, err := ndjson.Write(t.Context(), &brokenWriter{limit}, "Patient", endless(), ndjson.Options{Gzip: gzipped})
 				require.ErrorIs(t, err, errBroken)
-				require.ErrorContains(t, err, "dump: write Patient: ")
+				require.ErrorContains(t, err, "ndjson: write Patient: ")
 				require.EqualValues(t, limit, result.Bytes)
 			}
 		})
 	}
 }
 
-// brokenWriter takes a number of bytes and then no more.
+// brokenWriter fails after a number of bytes.
 type brokenWriter struct{ left int }
 
 func (w *brokenWriter) Write(p []byte) (int, error) {
@@ -60,7 +60,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// The one who cancels says why.
+// The error is the cause of the cancellation.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -75,8 +75,8 @@ func TestCancelled(t *testing.T) {
 	require.NoError(t, written.Close())
 }
 
-// While the writer is stuck, the reader fills the buffers and waits there; the
-// end of ctx frees it.
+// While the writer is blocked, the reader fills the buffers and waits. The end of
+// ctx stops it.
 func TestStuckWriter(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -96,7 +96,7 @@ func TestStuckWriter(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled, "not the error of a reader that was not held back")
 }
 
-// stuckWriter calls enter when it is written to, and then waits for leave.
+// stuckWriter calls enter in Write and then waits for leave.
 type stuckWriter struct {
 	enter func()
 	leave chan struct{}
@@ -108,7 +108,7 @@ func (w stuckWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A panic in a row's way reaches the caller and leaves nothing running.
+// A panic while rows are read reaches the caller and leaves no goroutine running.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	panics := func() *rows { return &rows{next: func() *source.Row { panic("row") }} }

@@ -12,55 +12,55 @@ import (
 	"github.com/seed-90096f4d/sluice/ndjson/gzipmember"
 )
 
-// File describes one file of a dump.
+// File describes a file that was written.
 type File struct {
-	Rows         int64             // resources, without the headers of blocks; of WriteDeletions, Bundles
+	Rows         int64             // resources, without headers of patient blocks; of WriteDeletions, Bundles
 	PlainBytes   int64             // lines, before compression
 	MaxLineBytes int64             // the longest line, without its line feed
 	Bytes        int64             // as written
-	SHA256       [sha256.Size]byte // of what was written, if asked for
+	SHA256       [sha256.Size]byte // of the bytes as written, with Options.SHA256
 
-	// Continues tells that the last block of the file goes on in the next.
+	// Continues reports whether the last patient block continues in the next file.
 	Continues bool
 }
 
-// NextFunc begins a file and returns what its bytes go to. The file before, if
-// there is one, has been written whole. It is called when the first line of the
-// file is there, so that a dump of no rows has no files, and never again after
-// an error.
-type NextFunc func() (io.Writer, error)
+// NextFunc begins a file and returns its writer. The previous file, if there is one,
+// has been written completely. It is called for the first line of a file, so that no
+// rows make no files, and not after an error.
+type NextFunc func(ctx context.Context) (io.Writer, error)
 
-// WriteFiles is Write into as many files as Options.MaxFileBytes makes
-// necessary. Each holds whole lines and is complete in itself, with a gzip
-// member and a hash of its own. After an error the last one is broken.
+// WriteFiles is Write to as many files as Options.MaxFileBytes requires. Each holds
+// whole lines and is complete in itself, with its own gzip member and hash. After an
+// error the last file is incomplete.
 func WriteFiles(ctx context.Context, next NextFunc, resourceType string, rows Rows, opts Options) (Result, []File, error) {
-	sink := newSplitter(next, opts)
+	sink := newSplitter(ctx, next, opts)
 	t := startTransfer(ctx, sink, opts)
 	defer t.abort()
-	result, err := t.finish(resourceType, t.copyRows(t.ctx, t.pipe.producer(t.tally, false), resourceType, rows, opts.Format))
+	result, err := t.finish(resourceType, t.copyRows(t.ctx, resourceType, rows, opts.Format, compressNothing))
 	return result, sink.files, err
 }
 
 // splitter is a target of several files. It gets whole lines of one producer, and
-// compresses them itself, since only it knows in which file a line goes.
+// compresses them itself, because only the splitter knows the file of a line.
 type splitter struct {
+	ctx   context.Context // of next
 	next  NextFunc
 	opts  Options
 	limit int64 // of PlainBytes
-	sink  *sink // of the file being written; nil before the first line
+	sink  *sink // of the current file; nil before the first line
 	file  File
 	files []File // those that are complete
 
 	compressor *gzipmember.Compressor // nil: no compression
-	compressed []byte                 // its output, to be used again
+	compressed []byte                 // its output buffer
 }
 
-func newSplitter(next NextFunc, opts Options) *splitter {
+func newSplitter(ctx context.Context, next NextFunc, opts Options) *splitter {
 	limit := opts.MaxFileBytes
 	if limit <= 0 {
 		limit = math.MaxInt64
 	}
-	s := &splitter{next: next, opts: opts, limit: limit}
+	s := &splitter{ctx: ctx, next: next, opts: opts, limit: limit}
 	if opts.Gzip {
 		s.compressor = gzipmember.NewCompressor()
 	}
@@ -84,7 +84,7 @@ func (s *splitter) write(c chunk) error {
 	return nil
 }
 
-// put writes lines, each a row, into the file that is being written.
+// put writes lines, one for each row, to the current file.
 func (s *splitter) put(lines []byte) error {
 	count, longest := measure(lines)
 	s.file.Rows += count
@@ -93,7 +93,7 @@ func (s *splitter) put(lines []byte) error {
 	if s.compressor == nil {
 		return s.sink.write(chunk{lines: lines})
 	}
-	for slice := range slices.Chunk(lines, chunkSize) { // a huge line is not held compressed as a whole
+	for slice := range slices.Chunk(lines, chunkSize) { // a huge line is never compressed as a whole
 		piece := s.compressor.Append(s.compressed[:0], slice)
 		s.compressed = piece.Data
 		if err := s.sink.write(chunk{piece: piece}); err != nil {
@@ -122,8 +122,8 @@ func measure(lines []byte) (count, longest int64) {
 	return count, longest
 }
 
-// fitting is how many bytes the lines take that the file has room for. A line
-// that is longer than a file may be gets one for itself.
+// fitting returns how many bytes of the lines fit into the current file. A line that
+// is longer than a file may be gets a file of its own.
 func (s *splitter) fitting(lines []byte) int {
 	if fits := whole(lines, s.limit-s.file.PlainBytes); fits > 0 || s.file.PlainBytes > 0 {
 		return fits
@@ -131,7 +131,7 @@ func (s *splitter) fitting(lines []byte) int {
 	return bytes.IndexByte(lines, '\n') + 1
 }
 
-// whole is how many bytes the lines take that go into the room.
+// whole returns how many bytes the whole lines have that fit into room.
 func whole(lines []byte, room int64) int {
 	switch {
 	case int64(len(lines)) <= room:
@@ -142,12 +142,12 @@ func whole(lines []byte, room int64) int {
 	return bytes.LastIndexByte(lines[:room], '\n') + 1
 }
 
-// begin ends the file being written, if there is one, and begins the next.
+// begin completes the current file, if there is one, and begins the next.
 func (s *splitter) begin() error {
 	if err := s.finish(); err != nil {
 		return err
 	}
-	w, err := s.next()
+	w, err := s.next(s.ctx)
 	if err != nil {
 		return fmt.Errorf("begin a file: %w", err)
 	}
@@ -166,7 +166,7 @@ func (s *splitter) flush() error {
 	return s.sink.flush()
 }
 
-// finish completes the file being written.
+// finish completes the current file, if there is one.
 func (s *splitter) finish() error {
 	if s.sink == nil {
 		return nil
@@ -180,7 +180,7 @@ func (s *splitter) finish() error {
 	return nil
 }
 
-// written counts what all files together have got.
+// written returns the number of bytes in all complete files.
 func (s *splitter) written() (n int64, sum [sha256.Size]byte) {
 	for _, file := range s.files {
 		n += file.Bytes

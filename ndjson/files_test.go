@@ -3,6 +3,7 @@ package ndjson_test
 import (
 	"bytes"
 	stdgzip "compress/gzip"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,9 +16,9 @@ import (
 	"github.com/seed-90096f4d/sluice/ndjson"
 )
 
-// one writes the first file to w and wants no other.
+// one returns w for the first file and fails for a second one.
 func one(w io.Writer) ndjson.NextFunc {
-	return func() (io.Writer, error) {
+	return func(context.Context) (io.Writer, error) {
 		next := w
 		w = nil
 		if next == nil {
@@ -30,13 +31,13 @@ func one(w io.Writer) ndjson.NextFunc {
 // many collects the files.
 type many struct{ files []*bytes.Buffer }
 
-func (m *many) next() (io.Writer, error) {
+func (m *many) next(context.Context) (io.Writer, error) {
 	m.files = append(m.files, &bytes.Buffer{})
 	return m.files[len(m.files)-1], nil
 }
 
-// Whatever the bound, the files hold the lines of one, in their order; each is as
-// full as can be, and larger only if its one line is.
+// With any limit, the files contain all lines in order. Each is as full as possible,
+// and exceeds the limit only with a single line.
 func TestWriteFiles(t *testing.T) {
 	t.Parallel()
 	all := documents()
@@ -91,7 +92,7 @@ func longestLine(text string) (length int) {
 	return length
 }
 
-// unpack reads a file as one gzip member.
+// unpack decompresses a file of one gzip member.
 func unpack(t *testing.T, packed []byte) string {
 	t.Helper()
 	reader, err := stdgzip.NewReader(bytes.NewReader(packed))
@@ -111,8 +112,8 @@ func TestWriteFilesOfNothing(t *testing.T) {
 	require.Empty(t, out.files)
 }
 
-// A dump that breaks leaves whole files but for the last, which nobody can take
-// for one.
+// After a failure all files are complete except the last, which cannot be mistaken
+// for a complete one.
 func TestWriteFilesFails(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("connection lost")
@@ -126,7 +127,7 @@ func TestWriteFilesFails(t *testing.T) {
 	}
 
 	full := errors.New("no room for another file")
-	_, files, err = ndjson.WriteFiles(t.Context(), func() (io.Writer, error) { return nil, full }, "Patient", endless(), ndjson.Options{})
+	_, files, err = ndjson.WriteFiles(t.Context(), func(context.Context) (io.Writer, error) { return nil, full }, "Patient", endless(), ndjson.Options{})
 	require.ErrorIs(t, err, full)
 	require.Empty(t, files)
 }

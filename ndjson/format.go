@@ -5,11 +5,11 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// Format is the form of a line. The zero value is Aidbox's format: what
-// PostgreSQL prints for the stored document merged with id, resourceType and
-// meta, which come from the row's columns.
+// Format is the format of lines. The zero value is Aidbox's format: what PostgreSQL
+// prints for the stored document merged with id, resourceType and meta, which come
+// from the row's columns.
 type Format struct {
-	// FHIR writes FHIR R4 instead, without spaces.
+	// FHIR selects FHIR R4 instead, without spaces.
 	FHIR bool
 
 	// Style adjusts either format.
@@ -18,34 +18,33 @@ type Format struct {
 	// Attributes become extensions in FHIR (ReadAttributes).
 	Attributes Attributes
 
-	// Elements, if not nil, are the root elements to keep in FHIR, besides the
-	// mandatory ones; what is left is tagged as incomplete.
+	// Elements, if not nil, are the root elements to keep in FHIR, in addition to the
+	// mandatory ones. The resources are then tagged as incomplete (SUBSETTED).
 	Elements []string
 }
 
-// Issue is something in a resource that could not be converted and passed as
-// it is stored. It says where, and nothing of what is there.
+// Issue is a problem of a resource: by default, an element that could not be converted
+// and was written as it is stored. It does not contain the value.
 type Issue struct {
 	ResourceType string
 	ID           string // of the resource
 	Path         string // of the element, as in Observation.component.value
 	Reason       string
-	Omitted      bool // the row has no line
+	Omitted      bool // no line was written for the row
 
-	// Offloaded, if not 0, is how many values of the resource are stored outside of
-	// the database and are pointers in the line. Path and Reason are then empty.
+	// Offloaded, if not 0, is the number of values that are stored outside of the
+	// database, with references to them in the line. Path and Reason are then empty.
 	Offloaded int
 }
 
-// formatter makes lines for the rows of one resource type. It keeps buffers
-// and serves one goroutine.
+// formatter formats the rows of one resource type. It is not safe for concurrent use.
 type formatter struct {
 	splicer   *splicer
 	converter *fhir.Converter // nil: Aidbox's format
 
 	resourceType string
 
-	id     []byte // of the resource at hand
+	id     []byte // of the current resource
 	report func(Issue)
 }
 
@@ -66,13 +65,13 @@ func newFormatter(resourceType string, format Format, report func(Issue)) *forma
 	return f
 }
 
-// note takes the converter's word of an issue in the resource at hand.
+// note reports an issue of the converter in the current resource.
 func (f *formatter) note(issue fhir.Issue) {
 	f.report(Issue{ResourceType: issue.ResourceType, ID: string(f.id), Path: issue.Path, Reason: issue.Reason})
 }
 
-// omits reports whether the row is not a resource and so has no line in FHIR
-// format; the issue is then reported.
+// omits reports whether the row gets no line in FHIR format because it is not a
+// resource. It reports the issue.
 func (f *formatter) omits(row *source.Row) bool {
 	if f.converter == nil || row.Resource[0] == '{' {
 		return false

@@ -13,8 +13,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// BenchmarkGzip measures compression: documents this long cost nothing to merge. It
-// also reports the share of the bytes that is left.
+// BenchmarkGzip measures compression: merging costs nothing in documents of this
+// size. It also reports the compression ratio.
 func BenchmarkGzip(b *testing.B) {
 	documents := bundles()
 	var plain int64
@@ -35,8 +35,8 @@ func BenchmarkGzip(b *testing.B) {
 	b.ReportMetric(float64(result.Bytes)/float64(plain), "left/B")
 }
 
-// bundles are some documents of 64 kB, all of the same length, in which words
-// come again and again and numbers do not.
+// bundles returns documents of 64 kB, all of the same length, in which words are
+// repeated and numbers are not.
 func bundles() []string {
 	const length = 64 << 10
 	random := rand.New(rand.NewPCG(1, 2)) // the same each time

@@ -11,11 +11,12 @@ const (
 	maxInstant = 253_402_300_800_000_000 // 10000-01-01
 )
 
-// appendTime appends a time as a JSON string in UTC with six digits after the
-// second, as in "2021-06-10T08:26:10.707454Z". It appends nothing for a time
-// that is not valid, or in a year that FHIR cannot write.
+// appendTime appends a time as a JSON string in UTC with microseconds, as in
+// "2021-06-10T08:26:10.707454Z". It appends nothing for a time that is not valid or
+// whose year is not in the range of FHIR.
 //
-// There are two for each row, and time.Time reads its layout anew each time.
+// There are two times in each row; time.AppendFormat is slower, because it parses the
+// layout each time.
 func appendTime(dst []byte, t source.Time) []byte {
 	if !t.Valid || t.Micros < minInstant || t.Micros >= maxInstant {
 		return dst
@@ -35,7 +36,7 @@ func appendTime(dst []byte, t source.Time) []byte {
 	return append(dst, 'Z', '"')
 }
 
-// appendDigits appends a number of at most width digits, with zeros before it.
+// appendDigits appends a number, padded with zeros to width digits.
 func appendDigits(dst []byte, n, width int) []byte {
 	end := len(dst) + width
 	dst = append(dst, "000000"[:width]...)

@@ -2,17 +2,16 @@ package ndjson
 
 import "github.com/seed-90096f4d/sluice/jsonscan"
 
-// member is a member to merge into an object: a value as it is printed, or, if
-// that is nil, members to merge into the object that is the value.
+// member is a member to merge into an object: a value in printed form or, if that is
+// nil, members to merge into the value, an object.
 type member struct {
 	name    string
 	value   []byte
 	members []member
 }
 
-// merge appends object with the members merged into it, which must be in the
-// order of jsonb. An object that is none, or is not as PostgreSQL prints it, is
-// appended as it is.
+// merge appends object with the members merged into it, which must be in the order of
+// jsonb. What is not an object as PostgreSQL prints it is appended as it is.
 func merge(dst, object []byte, ours []member) []byte {
 	start := len(dst)
 	dst, ok := mergeObject(dst, object, ours)
@@ -22,9 +21,9 @@ func merge(dst, object []byte, ours []member) []byte {
 	return dst
 }
 
-// mergeObject does the work of merge. It walks the stored members from the start
-// for all of ours but the last, and for that one from the end; what lies between
-// two places of change is copied as a whole.
+// mergeObject is merge for an object; ok is false if object is not one. It looks for
+// the positions of the members from the start, but for that of the last from the end,
+// and copies what is between them at once.
 func mergeObject(dst, object []byte, ours []member) (_ []byte, ok bool) {
 	if len(object) < 2 || object[0] != '{' || object[len(object)-1] != '}' {
 		return dst, false
@@ -74,8 +73,8 @@ func mergeObject(dst, object []byte, ours []member) (_ []byte, ok bool) {
 	return append(dst, '}'), pos == len(object)-1
 }
 
-// mergeLast appends the members of object from pos on with one of ours among
-// them, whose place it looks for from the end.
+// mergeLast appends the members of object from pos on with our merged into them. It
+// looks for its position from the end.
 func mergeLast(dst, object []byte, pos int, our member) (_ []byte, ok bool) {
 	for end := len(object) - 1; ; {
 		stored, ok := jsonscan.PreviousMember(object, pos, end)
@@ -102,7 +101,7 @@ func mergeLast(dst, object []byte, pos int, our member) (_ []byte, ok bool) {
 	}
 }
 
-// append appends the member to an object that has none of this name.
+// append appends the member, for an object that has none of this name.
 func (m member) append(dst []byte) []byte {
 	dst = append(dst, '"')
 	dst = append(dst, m.name...)
@@ -113,7 +112,7 @@ func (m member) append(dst []byte) []byte {
 	return merge(dst, []byte("{}"), m.members)
 }
 
-// replace appends what becomes of the stored value.
+// replace appends the value that replaces the stored one.
 func (m member) replace(dst, stored []byte) (_ []byte, ok bool) {
 	switch {
 	case m.value != nil:
@@ -126,7 +125,7 @@ func (m member) replace(dst, stored []byte) (_ []byte, ok bool) {
 	return append(dst, stored...), true
 }
 
-// merged appends what becomes of the stored value, or of none.
+// merged is replace for a value that may be absent, or not as PostgreSQL prints it.
 func (m member) merged(dst, stored []byte) []byte {
 	if len(stored) == 0 {
 		stored = []byte("null")

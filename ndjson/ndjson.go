@@ -1,9 +1,13 @@
-// Package ndjson is the data path: it turns the rows of a FHIR table into lines
-// of ndjson, in Aidbox's format or in FHIR's, compressed or not, and writes
-// them to anything that takes bytes.
+// Package ndjson is the data path: it converts the rows of a FHIR table to lines of
+// ndjson, in Aidbox's format or in FHIR's, compresses them, and writes them to an
+// io.Writer.
 //
-// It works in constant memory, whatever the size of the table. It must not know
-// who reads the lines (an HTTP client, an upload) nor which rows were asked for.
+// A transfer has producers and a writer, connected by a pipe with bounded buffers. A
+// producer is a goroutine that reads rows and formats lines; the writer is one
+// goroutine. Memory does not depend on the size of the table.
+//
+// The package must not know who reads the lines (an HTTP client, an upload) or why
+// the rows were selected.
 package ndjson
 
 import (
@@ -17,8 +21,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// Rows are rows to write, such as *source.Rows, which documents these methods.
-// They are not closed here.
+// Rows are rows to write, such as *source.Rows, which documents these methods. The
+// caller closes them.
 type Rows interface {
 	Next() bool
 	Row() *source.Row
@@ -26,83 +30,81 @@ type Rows interface {
 	Cancel()
 }
 
-// Options says how lines look and are written. The zero value gives plain
+// Options describe how lines are formatted and written. The zero value writes plain
 // lines in Aidbox's format.
 type Options struct {
-	// Format is the form of each line.
+	// Format is the format of the lines.
 	Format Format
 
-	// Gzip compresses what is written, as one gzip member.
+	// Gzip compresses the output, as one gzip member for each file.
 	Gzip bool
 
-	// Issue, if set, is called for each thing that could not be converted to FHIR,
-	// by the goroutine that called Write. WriteParallel calls it in any goroutine, but
-	// never twice at the same time.
+	// Issue, if set, is called for everything that could not be converted to FHIR. It
+	// is called by any producer, but never concurrently.
 	Issue func(Issue)
 
-	// MaxFileBytes bounds what WriteFiles and WriteDeletions put into one file,
-	// in bytes of lines before compression. Only a line that alone is longer
-	// makes a file longer. 0 means no bound.
+	// MaxFileBytes is the maximum size of a file, before compression. A longer line is
+	// written to a file of its own. 0 means unlimited; Write ignores it.
 	MaxFileBytes int64
 
-	// Progress, if set, is called now and then and at the successful end, in the
-	// same way as Issue, with the rows and the bytes of stored jsonb text read so
-	// far. It must return quickly.
+	// Progress, if set, is called from time to time, and at a successful end, with the
+	// numbers of rows and of bytes of stored jsonb text read so far. It must return
+	// quickly. It is called by any producer, but never concurrently.
 	Progress func(rows, storedBytes int64)
 
-	// SHA256 asks for the hash of the written bytes, of each file.
+	// SHA256 computes the hash of the bytes as written, of each file.
 	SHA256 bool
 }
 
-// Result counts what a dump has done.
+// Result counts what was read and written.
 type Result struct {
-	Rows        int64 // written: of WriteDeletions, the Bundles
+	Rows        int64 // written; of WriteDeletions, Bundles
 	StoredBytes int64 // jsonb text, as read
 	PlainBytes  int64 // lines, before compression
 	Bytes       int64 // as written
-	Issues      int64 // things that could not be converted: passed as stored, or omitted
+	Issues      int64 // reported to Options.Issue
 
-	SHA256 [32]byte // of what Write has written, if asked for
+	SHA256 [32]byte // of the bytes as written by Write, with Options.SHA256
 }
 
-// Write writes a line for each row to w, in the order of the rows. FHIR format
-// omits rows whose document is not an object, and reports each as an Issue.
+// Write writes a line for each row to w, in the order of the rows. In FHIR format,
+// rows whose document is not an object are omitted and reported to Options.Issue.
 //
-// Rows are read and formatted in the caller's goroutine; compression and writing
-// go on in another one. w gets large pieces, but the first line at once, and
-// what there is when no more comes for a moment; if w has a method Flush (or
-// FlushError), it is called then.
+// Rows are read, formatted and compressed in the caller's goroutine and written in
+// another one, in large pieces. The first line is written immediately, and so are
+// lines that are followed by no others for 20 ms; then w is flushed, if it has a
+// method Flush or FlushError.
 //
-// If reading or writing fails, the other side is stopped and the first error
-// returned (with the cause of ctx, if that was it); the Result then counts what
-// was done. Nothing completes what was written: in particular the trailer of
-// gzip is missing, so that no reader can take a broken dump for a whole one.
+// If reading or writing fails, Write stops both and returns the first error (the
+// cause of ctx, if ctx has ended) and a Result that counts what was done. The output
+// is then not completed: without the trailer of gzip, it cannot be mistaken for a
+// complete one.
 //
-// Write returns only when no goroutine of its own is left. So a w that may
-// block for ever must be made to fail from outside when ctx ends.
+// Write returns when its goroutines have ended. The caller must make a write that may
+// block indefinitely fail when ctx ends.
 func Write(ctx context.Context, w io.Writer, resourceType string, rows Rows, opts Options) (Result, error) {
 	return WriteParallel(ctx, w, resourceType, []Rows{rows}, opts)
 }
 
-// WriteParallel is Write for rows of several readers: one goroutine for each reads,
-// formats and compresses its rows. Lines are in the order of the rows within one
-// reader, and whole lines of all readers alternate.
+// WriteParallel is Write for the rows of several readers, each in a goroutine of its
+// own. Lines of one reader are in the order of its rows.
 func WriteParallel[R Rows](ctx context.Context, w io.Writer, resourceType string, readers []R, opts Options) (Result, error) {
 	t := startTransfer(ctx, newSink(w, opts), opts)
 	defer t.abort()
 	return t.finish(resourceType, copyParallel(t, resourceType, readers, opts))
 }
 
-// copyParallel makes a line of each row of all readers.
+// copyParallel writes a line for each row of all readers.
 func copyParallel[R Rows](t *transfer, resourceType string, readers []R, opts Options) error {
+	compression := opts.compression(len(readers))
 	if len(readers) == 1 {
-		return t.copyRows(t.ctx, t.pipe.producer(t.tally, opts.Gzip), resourceType, readers[0], opts.Format)
+		return t.copyRows(t.ctx, resourceType, readers[0], opts.Format, compression)
 	}
 	group, ctx := errgroup.WithContext(t.ctx)
 	for _, rows := range readers {
 		group.Go(func() (err error) {
 			defer catch(&err)
-			return t.copyRows(ctx, t.pipe.producer(t.tally, opts.Gzip), resourceType, rows, opts.Format)
+			return t.copyRows(ctx, resourceType, rows, opts.Format, compression)
 		})
 	}
 	err := group.Wait()
@@ -112,8 +114,8 @@ func copyParallel[R Rows](t *transfer, resourceType string, readers []R, opts Op
 	return err
 }
 
-// panicError carries a panic to the goroutine of the caller, who may recover from
-// it; in any other goroutine it would end the process.
+// panicError is a panic on its way to the goroutine of the caller, which may recover
+// from it. In any other goroutine it would end the process.
 type panicError struct{ value any }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// oracleSQL lets PostgreSQL itself build and print what a dump must give.
+// oracleSQL returns the expected lines, built and printed by PostgreSQL.
 const oracleSQL = `
 WITH columns AS (
 	SELECT resource, jsonb_build_object('id', id, 'resourceType', $1::text) AS root,
@@ -32,7 +32,7 @@ SELECT (CASE
 	ELSE resource || root || jsonb_build_object('meta', meta || ours)
 END)::text FROM columns`
 
-// oracle is a table of its own, and what PostgreSQL says of it.
+// oracle is a table whose dump is compared with the output of PostgreSQL.
 type oracle struct {
 	db     *pgx.Conn
 	source *source.Source
@@ -64,7 +64,7 @@ func (o oracle) rows(t *testing.T) *source.Rows {
 	return rows
 }
 
-// requireSame compares a dump of the table with PostgreSQL's own text.
+// requireSame compares a dump of the table with the text that PostgreSQL prints.
 func (o oracle) requireSame(t *testing.T, format ndjson.Format) {
 	t.Helper()
 	var out bytes.Buffer
@@ -87,8 +87,8 @@ func (o oracle) requireSame(t *testing.T, format ndjson.Format) {
 	}
 }
 
-// requireConverted compares a dump in FHIR format with what becomes of PostgreSQL's
-// merged documents when they are converted.
+// requireConverted compares a dump in FHIR format with the conversion of
+// PostgreSQL's merged documents.
 func (o oracle) requireConverted(t *testing.T) {
 	t.Helper()
 	var merged, got bytes.Buffer
@@ -108,8 +108,8 @@ func (o oracle) requireConverted(t *testing.T) {
 	}
 }
 
-// insert adds each document three times: with both times, with neither, and
-// with infinite ones, under ids that need escapes.
+// insert adds each document four times: with both times, with neither, with infinite
+// ones and with extreme ones, under ids that need escapes.
 func (o oracle) insert(t *testing.T, documents []string) {
 	t.Helper()
 	_, err := o.db.Exec(t.Context(), `

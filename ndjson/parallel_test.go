@@ -16,8 +16,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// manyOf hands each list of resources out in a goroutine of its own. None ends
-// before all have begun.
+// manyOf returns the rows of several readers, one for each list of resources. No
+// reader ends before all have started.
 func manyOf(lists ...[]string) []*rows {
 	var all []*rows
 	begun := make(chan struct{}, len(lists))
@@ -37,8 +37,8 @@ func manyOf(lists ...[]string) []*rows {
 	return all
 }
 
-// lists are the resources of four goroutines: small ones, none, and one that is
-// larger than all buffers.
+// lists returns the resources of four readers: small ones, one that is larger than
+// all buffers, and none.
 func lists() [][]string {
 	var lists [][]string
 	for n := range 3 {
@@ -52,8 +52,8 @@ func lists() [][]string {
 	return append(lists, nil)
 }
 
-// resourcesOf undoes what a dump adds to the resources, and leaves out those that
-// were only there to wait.
+// resourcesOf returns the texts of the resources in a dump, without the rows on
+// which readers waited.
 func resourcesOf(t *testing.T, plain string) []string {
 	t.Helper()
 	var resources []string
@@ -68,7 +68,8 @@ func resourcesOf(t *testing.T, plain string) []string {
 	return resources
 }
 
-// Lines of all goroutines come whole, each once, and in the order of their own.
+// The lines of all readers are written whole, each once, and in the order of their
+// reader.
 func TestWriteParallel(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]ndjson.Options{"Plain": {}, "Gzip": {Gzip: true}} {
@@ -109,7 +110,7 @@ func TestWriteParallel(t *testing.T) {
 	}
 }
 
-// requireTools unpacks with programs that are not ours.
+// requireTools decompresses with other programs.
 func requireTools(t *testing.T, packed []byte, plain string) {
 	t.Helper()
 	for _, tool := range [][]string{
@@ -130,7 +131,7 @@ assert d.eof and not d.unused_data, "more than one member"`},
 	}
 }
 
-// What breaks one goroutine breaks the dump, and the others end.
+// An error of one reader ends the dump and the other readers.
 func TestWriteParallelFails(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]ndjson.Options{"Plain": {}, "Gzip": {Gzip: true}} {
@@ -150,7 +151,7 @@ func TestWriteParallelFails(t *testing.T) {
 			t.Parallel()
 			result, err := ndjson.WriteParallel(t.Context(), &brokenWriter{100_000}, "Patient", []*rows{endless(), endless()}, opts)
 			require.ErrorIs(t, err, errBroken)
-			require.ErrorContains(t, err, "dump: write Patient: ")
+			require.ErrorContains(t, err, "ndjson: write Patient: ")
 			require.EqualValues(t, 100_000, result.Bytes)
 		})
 	}

@@ -12,57 +12,57 @@ import (
 )
 
 const (
-	// chunkSize is what the pipe hands over at once: enough that locks,
-	// wake-ups and writes cost next to nothing for each row, and no more than goes
-	// into one block of deflate, with a line on top.
+	// chunkSize is the size of a full chunk: large enough that locks, wake-ups and
+	// writes cost little for each row, and small enough for one block of deflate, with
+	// a line more.
 	chunkSize = deflate.BlockSize - 4*lineSlack
 
-	// queueSize is how many bytes may wait to be written, besides the chunks
-	// that are being filled. A longer line passes all the same, but alone.
+	// queueSize is the maximum size of the chunks that wait to be written, without
+	// those being filled. A longer line waits until there are no others.
 	queueSize = 3 * chunkSize
 
-	// lineSlack is more than a line is longer than its stored jsonb text, so
-	// that chunks of ordinary lines need not grow.
+	// lineSlack is a bound of how much longer a line is than its stored jsonb text, so
+	// that chunks of ordinary lines do not grow.
 	lineSlack = 1 << 10
 
-	// keepSize is the largest buffer of ordinary lines. Longer lines are huge; at
-	// most one of them is on its way.
+	// keepSize is the maximum size of a buffer of ordinary lines. Longer lines are
+	// huge; there is at most one of them in the pipe.
 	keepSize = 2 * chunkSize
 
-	// keepHugeSize is the largest buffer of a huge line used again for the next: a
-	// larger one is rather left to the garbage collector than held to the end.
+	// keepHugeSize is the maximum size of a buffer that is kept for the next huge line.
+	// A larger one is left to the garbage collector.
 	keepHugeSize = 16 << 20
 
-	// lull is how long the writer waits for a full chunk before it takes what
-	// there is.
+	// lull is how long the writer waits for a full chunk before it collects the chunks
+	// being filled.
 	lull = 20 * time.Millisecond
 )
 
-// pipe carries lines from the producers, one for each goroutine that makes lines, to
-// the goroutine that writes them, in chunks. Its bounds are in bytes.
+// pipe is a queue of chunks of lines from the producers to the writer. It is bounded
+// in bytes.
 type pipe struct {
-	data     chan struct{} // there may be something to take
+	data     chan struct{} // signals that there may be a chunk
 	hugeSlot chan struct{} // holds an element while a huge line is in the pipe
-	started  atomic.Bool   // there has been a line
+	started  atomic.Bool   // there was a line
 
 	mu        sync.Mutex
 	producers []*producer
 	queue     []chunk
-	unwritten int      // capacity of the chunks in queue, and of the one taken last
-	free      [][]byte // buffers to fill again
-	huge      []byte   // the same for a huge line
-	resting   bool     // all chunks being filled have been collected
+	unwritten int      // capacity of the chunks in the queue, and of the one being written
+	free      [][]byte // buffers
+	huge      []byte   // a buffer for a huge line
+	resting   bool     // the chunks being filled have been collected
 	closed    bool     // no more lines will come
-	complete  bool     // and all have come
+	complete  bool     // and none is missing
 }
 
-// chunk is some whole lines, or the compressed form of them.
+// chunk is a number of whole lines, or their compressed form.
 type chunk struct {
 	lines []byte
 	piece gzipmember.Piece
 
-	// huge reports whether it is one line, too long for a buffer. There is only one
-	// such chunk in the pipe.
+	// huge reports whether the chunk is one line that is too long for a buffer. Only
+	// one such chunk is in the pipe at a time.
 	huge bool
 }
 
@@ -76,27 +76,27 @@ func (c chunk) data() []byte {
 
 func newPipe() *pipe { return &pipe{data: make(chan struct{}, 1), hugeSlot: make(chan struct{}, 1)} }
 
-// producer adds a producer, which compresses its chunks if that is asked for.
-func (p *pipe) producer(t *tally, compresses bool) *producer {
+// add adds a producer.
+func (p *pipe) add(t *tally, c compression) *producer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	made := &producer{pipe: p, tally: t, room: make(chan struct{}, 1)}
-	if compresses {
-		made.compressor = gzipmember.NewCompressor()
+	added := &producer{pipe: p, tally: t, room: make(chan struct{}, 1), compression: c}
+	if c != compressNothing {
+		added.compressor = gzipmember.NewCompressor()
 	}
-	p.producers = append(p.producers, made)
-	return made
+	p.producers = append(p.producers, added)
+	return added
 }
 
-// hasRoom reports whether a chunk for a line of this size may be begun.
+// hasRoom reports whether there is room for a chunk with a line of this size.
 func (p *pipe) hasRoom(size int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.unwritten == 0 || p.unwritten+size <= queueSize
 }
 
-// awaitHugeSlot waits until there is no huge line in the pipe, and begins one.
+// awaitHugeSlot waits until the pipe has no huge line and reserves the slot for one.
 func (p *pipe) awaitHugeSlot(ctx context.Context) error {
 	select {
 	case p.hugeSlot <- struct{}{}:
@@ -106,10 +106,10 @@ func (p *pipe) awaitHugeSlot(ctx context.Context) error {
 	}
 }
 
-// isFirst reports whether the line just made is the first of all.
+// isFirst reports whether it is called for the first line of all.
 func (p *pipe) isFirst() bool { return !p.started.Load() && p.started.CompareAndSwap(false, true) }
 
-// push puts a chunk into the queue.
+// push appends a chunk to the queue.
 func (p *pipe) push(c chunk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,8 +119,7 @@ func (p *pipe) push(c chunk) {
 	signal(p.data)
 }
 
-// buffer is an empty one to fill with a line of this size, and with more if there
-// is room.
+// buffer returns an empty buffer for a line of this size.
 func (p *pipe) buffer(size int) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,8 +137,8 @@ func (p *pipe) buffer(size int) []byte {
 	return make([]byte, 0, chunkSize+lineSlack)
 }
 
-// close ends the pipe; complete reports whether all lines have come. Only the first
-// call counts.
+// close ends the pipe. complete reports whether no line is missing. Only the first
+// call has an effect.
 func (p *pipe) close(complete bool) {
 	if complete {
 		p.collect()
@@ -164,9 +163,9 @@ const (
 	pipeBroken                  // there will be no more, but some are missing
 )
 
-// take returns the next chunk. It waits for a full one, but not longer than lull;
-// then it collects the chunks being filled, if there are any. A pipe that was closed
-// before all lines had come drops what is left in it.
+// take returns the next chunk. It waits for a full chunk up to lull; then it collects
+// the chunks being filled, if there are any. If lines are missing, the rest of the
+// queue is dropped.
 func (p *pipe) take(timer *time.Timer) (c chunk, state pipeState) {
 	timer.Reset(lull)
 	for {
@@ -183,7 +182,7 @@ func (p *pipe) take(timer *time.Timer) (c chunk, state pipeState) {
 	}
 }
 
-// next takes the next chunk of the queue, if there is one.
+// next removes the first chunk of the queue and returns it, if there is one.
 func (p *pipe) next() (c chunk, state pipeState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -224,7 +223,7 @@ func (p *pipe) all() []*producer {
 	return slices.Clone(p.producers)
 }
 
-// recycle takes back a chunk that has been written.
+// recycle returns the buffer of a chunk that was written.
 func (p *pipe) recycle(c chunk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -245,7 +244,7 @@ func (p *pipe) recycle(c chunk) {
 	}
 }
 
-// signal wakes the other side, or leaves a mark that it need not wait.
+// signal wakes the receiver, or makes its next receive return immediately.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -8,14 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// While nothing is written, lines fill the buffers and then wait; the end of ctx
-// ends that.
+// While nothing is written, lines fill the buffers and then wait until ctx ends.
 func TestPipeIsBounded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped")
 	cancel(stopped)
-	l := newPipe().producer(&tally{}, false)
+	l := newPipe().add(&tally{}, compressNothing)
 	var err error
 	lines := 0
 	for ; err == nil && lines < 100_000; lines++ {
@@ -25,12 +24,12 @@ func TestPipeIsBounded(t *testing.T) {
 	require.Greater(t, lines, 1000)
 }
 
-// A writer that lost patience just when a full chunk came must take that one
-// first, or lines would change places.
+// If lull passes just when a full chunk is sent, the writer must take that chunk
+// first, or the order of lines would change.
 func TestPipeKeepsOrder(t *testing.T) {
 	t.Parallel()
 	p := newPipe()
-	l := p.producer(&tally{}, false)
+	l := p.add(&tally{}, compressNothing)
 	for _, line := range []string{"first", "second"} {
 		_, err := l.put(t.Context(), len(line), func(dst []byte) []byte { return append(dst, line...) })
 		require.NoError(t, err)

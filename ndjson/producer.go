@@ -6,52 +6,82 @@ import (
 	"sync"
 
 	"github.com/seed-90096f4d/sluice/ndjson/gzipmember"
+	"github.com/seed-90096f4d/sluice/source"
 )
 
-// producer is the side of the pipe into which one goroutine puts lines. It also
-// counts them.
+// compression is how a producer compresses its chunks.
+type compression int
+
+const (
+	compressNothing     compression = iota
+	compressStream                  // each with the window of the one before: there is only one producer
+	compressIndependent             // each by itself: chunks of other producers may come between
+)
+
+// compression returns how so many producers of one output compress.
+func (o Options) compression(producers int) compression {
+	switch {
+	case !o.Gzip:
+		return compressNothing
+	case producers == 1:
+		return compressStream
+	}
+	return compressIndependent
+}
+
+// producer appends the lines of one goroutine to chunks, compresses full chunks and
+// sends them to the writer. It also counts.
 //
-// A line is appended under the producer's lock, so that the writer can take the
+// A line is appended under the producer's lock, so that the writer can collect the
 // chunk being filled while the goroutine waits for the database.
 type producer struct {
-	pipe       *pipe
-	tally      *tally
-	made       Result                 // since the last report to tally
-	room       chan struct{}          // there may be space again
-	compressor *gzipmember.Compressor // nil: chunks are not compressed
+	pipe        *pipe
+	tally       *tally
+	made        Result        // since the last report to tally
+	room        chan struct{} // signals that the pipe may have room
+	compression compression
+	compressor  *gzipmember.Compressor // nil if there is no compression
 
 	mu      sync.Mutex
 	filling []byte
 }
 
-// line makes one line of about this size, out of that many stored bytes.
-func (p *producer) line(ctx context.Context, size, stored int, format func(dst []byte) []byte) error {
-	if _, err := p.header(ctx, size, format); err != nil {
-		return err
+// row writes the line of a row and returns its length, which is 0 if the formatter
+// omits the row.
+func (p *producer) row(ctx context.Context, f *formatter, row *source.Row) (n int, err error) {
+	stored := len(row.Resource)
+	if !f.omits(row) {
+		n, err = p.line(ctx, stored, func(dst []byte) []byte { return f.appendLine(dst, row) })
+		if err != nil {
+			return n, err
+		}
 	}
-	p.made.Rows++
-	p.skip(stored)
-	return nil
+	p.made.StoredBytes += int64(stored)
+	if p.made.StoredBytes >= chunkSize {
+		p.tally.report(p)
+	}
+	return n, nil
 }
 
-// header makes a line that does not count as a row, and returns its length.
+// line writes the line that format appends and returns its length. size is the
+// approximate length.
+func (p *producer) line(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
+	n, err := p.header(ctx, size, format)
+	if err == nil {
+		p.made.Rows++
+	}
+	return n, err
+}
+
+// header is line for a line that does not count as a row.
 func (p *producer) header(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
 	n, err := p.put(ctx, size, format)
 	p.made.PlainBytes += int64(n)
 	return n, err
 }
 
-// skip counts the stored bytes of a row that has no further line.
-func (p *producer) skip(stored int) {
-	p.made.StoredBytes += int64(stored)
-	if p.made.StoredBytes >= chunkSize {
-		p.tally.report(p)
-	}
-}
-
-// put appends the line that format makes to the chunk being filled and returns its
-// length. size is about how long the line will be. put waits for room until ctx is
-// done; the error is then the cause of that.
+// put appends a line to the chunk being filled and returns its length. size is the
+// approximate length. put waits for room until ctx is done and then returns its cause.
 func (p *producer) put(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
 	if !p.makeRoom(size) {
 		if err := p.await(ctx, size); err != nil {
@@ -79,7 +109,7 @@ func (p *producer) makeRoom(size int) bool {
 	return false
 }
 
-// await waits until a chunk for a line of this size may be begun.
+// await waits until the pipe has room for a line of this size.
 func (p *producer) await(ctx context.Context, size int) error {
 	for !p.pipe.hasRoom(size) {
 		select {
@@ -123,11 +153,13 @@ func (p *producer) sendLocked(huge bool) bool {
 	if len(lines) == 0 {
 		return false
 	}
-	if p.compressor == nil {
+	if p.compression == compressNothing {
 		p.pipe.push(chunk{lines: lines, huge: huge})
 		return true
 	}
-	p.compressor.Reset() // chunks of other producers may come before this one
+	if p.compression == compressIndependent {
+		p.compressor.Reset()
+	}
 	p.pipe.push(chunk{piece: p.compressor.Replace(lines), huge: huge})
 	return true
 }

@@ -1,7 +1,6 @@
 package ndjson_test
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -12,14 +11,14 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// notResources are jsonb documents that are not objects, two of them larger than
-// any buffer.
+// notResources are jsonb documents that are not objects, two of them larger than any
+// buffer.
 var notResources = []string{
 	`17`, `[1, 2]`, `[]`, `null`, `true`, `"text"`, `[{"id": "x", "resourceType": "Patient"}]`,
 	`"` + strings.Repeat("x", 1<<20) + `"`, `[` + strings.Repeat("1, ", 1<<20) + `1]`,
 }
 
-// FHIR ndjson has resources only. Rows that hold something else are reported.
+// FHIR ndjson contains only resources. Other rows are reported.
 func TestNotResources(t *testing.T) {
 	t.Parallel()
 	rows := rowsOf(slices.Concat(notResources, []string{`{"active": true}`}, notResources)...)
@@ -41,7 +40,8 @@ func TestNotResources(t *testing.T) {
 	require.Equal(t, strings.Join(notResources, "\n")+"\n", text, "Aidbox's format has them as stored")
 }
 
-// A dump of nothing else has no file, and a block of nothing else no header.
+// A dump without resources has no file, and a patient block without resources no
+// header.
 func TestNoResources(t *testing.T) {
 	t.Parallel()
 	var out many
@@ -52,7 +52,7 @@ func TestNoResources(t *testing.T) {
 	require.Positive(t, result.StoredBytes, "progress counts what was read")
 
 	for _, limit := range []int64{0, 1, 100, 200} {
-		blocks := func(_ context.Context, to ndjson.BlockWriter) error {
+		blocks := func(to *ndjson.PatientBlockWriter) error {
 			for _, id := range []string{"a", "b", "c"} {
 				if err := to.Begin([]byte(id), 1<<30); err != nil {
 					return err
@@ -68,7 +68,7 @@ func TestNoResources(t *testing.T) {
 			return nil
 		}
 		var out many
-		_, files, err := ndjson.WriteBlocks(t.Context(), out.next, blocks, ndjson.BlockOptions{Type: "Patient", Options: ndjson.Options{MaxFileBytes: limit, Format: ndjson.Format{FHIR: true}}})
+		_, files, err := writePatientBlocks(t, out.next, blocks, ndjson.PatientBlockOptions{Type: "Patient", Options: ndjson.Options{MaxFileBytes: limit, Format: ndjson.Format{FHIR: true}}})
 		require.NoError(t, err)
 		require.Len(t, files, 1)
 		require.EqualValues(t, 1, files[0].Rows)

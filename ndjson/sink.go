@@ -11,16 +11,16 @@ import (
 
 // target is where a transfer writes to.
 type target interface {
-	// write takes whole lines.
+	// write writes whole lines.
 	write(c chunk) error
 
-	// flush makes all lines so far readable at the other end.
+	// flush flushes all lines so far to the reader at the other end.
 	flush() error
 
-	// finish completes what was written, once all lines are there.
+	// finish completes the output, after all lines.
 	finish() error
 
-	// written returns the number of bytes so far, and their hash if that was asked for.
+	// written returns the number of bytes so far and, with Options.SHA256, their hash.
 	written() (n int64, sum [sha256.Size]byte)
 }
 
@@ -41,8 +41,8 @@ func newSink(w io.Writer, opts Options) *sink {
 	return s
 }
 
-// drain writes all that comes through the pipe. It ends early, without an
-// error and without completing the output, if the pipe breaks.
+// drain writes everything from the pipe to the target. If the pipe was closed before
+// all lines had come, it returns without an error and without completing the output.
 func drain(p *pipe, to target) error {
 	timer := time.NewTimer(lull)
 	defer timer.Stop()
@@ -73,7 +73,7 @@ func drain(p *pipe, to target) error {
 	}
 }
 
-// write writes lines, or a piece if there is compression.
+// write writes the lines of a chunk or, with compression, its piece.
 func (s *sink) write(c chunk) error {
 	if s.member != nil {
 		return s.member.Write(c.piece)
@@ -114,7 +114,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// flush passes on what w keeps back, if it is a writer that does.
+// flush flushes w, if it is buffered.
 func (o *output) flush() error {
 	switch w := o.w.(type) {
 	case interface{ FlushError() error }:

@@ -8,25 +8,24 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// splicer merges a row's columns into its resource. It makes what PostgreSQL
+// splicer merges a row's columns into its resource. The result is what PostgreSQL
 // prints for
 //
 //	resource || {id, resourceType, meta: meta || {createdAt, versionId, lastUpdated}}
 //
-// The columns win over what the resource holds under these names (Fhirbase
-// stores them there as well). A time that the row does not have is left as the
-// resource has it. A meta that is null counts as absent; one that is no object
-// stays as it is, and so does a resource that is none: bad data is passed on,
-// never lost.
+// The columns take precedence over members of the same names in the resource
+// (Fhirbase stores them there as well). A time that is null in the row is taken from
+// the resource. A meta of null counts as absent. A meta or a resource that is not an
+// object is left as it is, so that invalid data is not lost.
 //
-// jsonb keeps the members of an object sorted by the length of their names,
-// then by bytes, so one pass over the members of the root, and of meta, finds
-// each place. Nothing is decoded, and nothing allocated for a row.
+// jsonb sorts the members of an object by the length of their names, then by bytes,
+// so one pass over the members of the root, and of meta, finds every position.
+// Nothing is decoded, and nothing is allocated for a row.
 type splicer struct {
 	resourceType    []byte
 	versionIDString bool
 
-	// Filled anew for each row.
+	// Set for each row.
 	id, createdAt, versionID, lastUpdated []byte
 	meta, root                            [3]member
 	replaced                              [3]fhir.Replacement
@@ -48,7 +47,7 @@ func (s *splicer) append(dst []byte, row *source.Row) []byte {
 	return merge(dst, row.Resource, s.root[:])
 }
 
-// prepare makes the members for a row, in the order of jsonb, on which merge relies.
+// prepare sets the members for a row, in the order of jsonb, which merge requires.
 func (s *splicer) prepare(row *source.Row) {
 	s.id = jsonscan.AppendString(s.id[:0], row.ID)
 	s.createdAt = appendTime(s.createdAt[:0], row.Created)

@@ -15,8 +15,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// names are those whose place among ours is easy to get wrong: jsonb sorts by
-// the bytes of the unescaped name, the shorter first.
+// names are member names that are close to those of the splicer in the order of
+// jsonb, which sorts by length and then by the bytes of the unescaped name.
 var names = []string{
 	"", "a", "z", "ia", "ic", "id", "ie", "zz", "é", "\"", "\\", "\"\"", "\n\t", "\x01", "ID",
 	"mes", "meta", "metb", "mesz", "éé", "\x01\x02\x03\x04", "m\"ta", "name", "{}[]",
@@ -98,7 +98,7 @@ func jsonText(v any) string {
 	return string(text)
 }
 
-// The documented example, to the byte.
+// The documented example, byte for byte.
 func TestDocumentedPatient(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -118,7 +118,7 @@ func TestDocumentedPatient(t *testing.T) {
 	}
 }
 
-// A time in a year that FHIR cannot write counts as none.
+// A time in a year that FHIR does not allow is omitted.
 func TestYearsBeyondFHIR(t *testing.T) {
 	t.Parallel()
 	for _, year := range []int{-43, 0, 10000} {

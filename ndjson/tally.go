@@ -2,7 +2,7 @@ package ndjson
 
 import "sync"
 
-// tally counts what all producers of a transfer have done.
+// tally adds up the counts of all producers.
 type tally struct {
 	progress func(rows, storedBytes int64) // may be nil
 	notify   func(Issue)                   // may be nil
@@ -22,7 +22,7 @@ func (t *tally) issue(issue Issue) {
 	}
 }
 
-// report adds what the producer has made since its last report.
+// report adds the counts of the producer since its last report.
 func (t *tally) report(p *producer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -31,7 +31,7 @@ func (t *tally) report(p *producer) {
 	t.progressLocked()
 }
 
-// result returns the sum for producers that have ended.
+// result returns the sum, including the producers, which must have ended.
 func (t *tally) result(producers []*producer, complete bool) Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()

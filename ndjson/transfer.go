@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// transfer is one dump: the caller makes lines, another goroutine writes them to
-// the target.
+// transfer connects producers, which run in goroutines of the caller, with the
+// goroutine that writes to the target.
 type transfer struct {
 	caller  context.Context
-	ctx     context.Context // of reading; ends when writing fails
+	ctx     context.Context // of the producers; ends when writing fails
 	cancel  context.CancelCauseFunc
 	pipe    *pipe
 	tally   *tally
@@ -18,7 +18,7 @@ type transfer struct {
 	written chan error // the result of writing
 }
 
-// startTransfer starts to write what comes through the pipe.
+// startTransfer starts the writer. Either finish or abort must be called.
 func startTransfer(ctx context.Context, to target, opts Options) *transfer {
 	pipe := newPipe()
 	tally := &tally{progress: opts.Progress, notify: opts.Issue}
@@ -34,28 +34,25 @@ func startTransfer(ctx context.Context, to target, opts Options) *transfer {
 	return t
 }
 
-// copyRows makes a line of each row, in the order of the rows. It cancels the rows
+// copyRows writes a line for each row, in the order of the rows. It cancels the rows
 // when ctx ends.
-func (t *transfer) copyRows(ctx context.Context, to *producer, resourceType string, rows Rows, format Format) error {
+func (t *transfer) copyRows(ctx context.Context, resourceType string, rows Rows, format Format, c compression) error {
 	stop := context.AfterFunc(ctx, rows.Cancel)
 	defer stop()
-	formatter := newFormatter(resourceType, format, t.tally.issue)
-	for rows.Next() {
-		row := rows.Row()
-		size := len(row.Resource)
-		if formatter.omits(row) {
-			to.skip(size)
-			continue
-		}
-		if err := to.line(ctx, size, size, func(dst []byte) []byte { return formatter.appendLine(dst, row) }); err != nil {
+	if !rows.Next() { // a reader without rows needs no buffers
+		return rows.Err()
+	}
+	to, formatter := t.pipe.add(t.tally, c), newFormatter(resourceType, format, t.tally.issue)
+	for more := true; more; more = rows.Next() {
+		if _, err := to.row(ctx, formatter, rows.Row()); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
 }
 
-// finish waits until all lines are written and returns what was done. readErr is
-// the error of making them.
+// finish waits until all lines are written and returns what was done. readErr is the
+// error of reading the rows, if there was one.
 func (t *transfer) finish(resourceType string, readErr error) (Result, error) {
 	t.pipe.close(readErr == nil)
 	writeErr := <-t.written
@@ -64,20 +61,20 @@ func (t *transfer) finish(resourceType string, readErr error) (Result, error) {
 	result.Bytes, result.SHA256 = t.to.written()
 	switch {
 	case writeErr != nil:
-		return result, fmt.Errorf("dump: write %s: %w", resourceType, writeErr)
+		return result, fmt.Errorf("ndjson: write %s: %w", resourceType, writeErr)
 	case readErr != nil:
-		return result, fmt.Errorf("dump: read %s: %w", resourceType, cause(t.caller, readErr))
+		return result, fmt.Errorf("ndjson: read %s: %w", resourceType, cause(t.caller, readErr))
 	}
 	return result, nil
 }
 
-// abort ends the writing if finish was not called, because of a panic.
+// abort stops the writer if finish was not called.
 func (t *transfer) abort() {
 	t.pipe.close(false)
 	t.cancel(nil)
 }
 
-// cause is the reason why ctx was cancelled, if that is what err is about.
+// cause returns the cause of ctx if err is the error of ctx, or err.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return context.Cause(ctx)

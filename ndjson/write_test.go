@@ -18,13 +18,13 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// row is the documented patient's row.
+// row returns the row of the documented patient.
 func row(resource string) *source.Row {
 	at := source.Time{Micros: 1623313570707454, Valid: true}
 	return &source.Row{ID: []byte("pt-1"), TxID: 481, Changed: at, Created: at, Resource: []byte(resource)}
 }
 
-// rows are rows of the test's own.
+// rows are Rows for tests.
 type rows struct {
 	next      func() *source.Row // nil at the end
 	err       error              // after the last row
@@ -45,7 +45,7 @@ func (r *rows) Row() *source.Row { return r.row }
 func (r *rows) Err() error       { return r.err }
 func (r *rows) Cancel()          { r.cancelled.Store(true) }
 
-// once returns the row at its first call.
+// once returns a function that returns the row at its first call.
 func once(row *source.Row) func() *source.Row {
 	return func() *source.Row {
 		next := row
@@ -66,7 +66,7 @@ func rowsOf(resources ...string) *rows {
 	}}
 }
 
-// failing returns a row for each of the resources, then the error.
+// failing returns a row for each of the resources, followed by the error.
 func failing(err error, resources ...string) *rows {
 	r := rowsOf(resources...)
 	r.err = err
@@ -85,7 +85,7 @@ func write(t *testing.T, rows ndjson.Rows, opts ndjson.Options) (string, ndjson.
 	return out.String(), result, err
 }
 
-// documents are small ones, some larger than all buffers, and small ones again.
+// documents returns small documents and some that are larger than all buffers.
 func documents() []string {
 	var all []string
 	for range 2 {
@@ -142,8 +142,8 @@ func TestProgress(t *testing.T) {
 	require.Equal(t, result.StoredBytes, stored[len(stored)-1])
 }
 
-// A line is readable at the other end though the next never comes: the first
-// one and any later one, and through gzip.
+// A line can be read at the other end even if no other follows: the first line,
+// later lines, and with gzip.
 func TestEachLineArrives(t *testing.T) {
 	t.Parallel()
 	for name, gzipped := range map[string]bool{"Plain": false, "Gzip": true} {
@@ -187,7 +187,7 @@ func TestEachLineArrives(t *testing.T) {
 	}
 }
 
-// flusher has the Flush of an http.ResponseWriter.
+// flusher implements the Flush of http.Flusher.
 type flusher struct{ *bufio.Writer }
 
 func (f flusher) Flush() { _ = f.Writer.Flush() }

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// BenchmarkScan reads a table of 5,000 rows of 1 kB from a real server. Its
-// allocations are those of the wire and of decoding, for all rows together.
+// BenchmarkScan reads a table of 5,000 rows of 1 kB from a real server. Allocations
+// are for all rows together.
 func BenchmarkScan(b *testing.B) {
 	f := newFixture(b, aidbox("patient")+manyRows)
 	scan := source.Scan{Table: f.table(b, "Patient")}

@@ -13,8 +13,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// deleted returns the ids that were deleted after 2024-05-10, as the snapshot
-// shows them, sorted.
+// deleted returns the ids that were deleted after 2024-05-10 as the snapshot shows
+// them, sorted.
 func (f fixture) deleted(t *testing.T, sn *source.Snapshot, resourceType string) []string {
 	t.Helper()
 	var ids []string
@@ -31,8 +31,8 @@ func (f fixture) deleted(t *testing.T, sn *source.Snapshot, resourceType string)
 	return ids
 }
 
-// aidboxDeletions are rows as Aidbox leaves them: the last version, then one of
-// status deleted.
+// aidboxDeletions are rows as Aidbox writes them: the last version, then one with
+// the status deleted.
 const aidboxDeletions = `
 	CREATE TYPE resource_status AS ENUM ('created', 'updated', 'deleted', 'recreated');
 	CREATE TABLE "group" (id text PRIMARY KEY, txid bigint, ts timestamptz, cts timestamptz, resource_type text, status resource_status, resource jsonb);
@@ -46,8 +46,8 @@ const aidboxDeletions = `
 	INSERT INTO "group" (id, txid, ts, status, resource) VALUES
 		('updated', 10, '2024-05-12Z', 'updated', '{}'), ('recreated', 11, '2024-05-12Z', 'recreated', '{}'), ('old', 12, '2024-05-01Z', 'created', '{}');`
 
-// fhirbaseDeletions are rows as Fhirbase leaves them: the last version, then the
-// same once more with the time and the transaction of the deletion.
+// fhirbaseDeletions are rows as Fhirbase writes them: the last version, then the
+// same again with the time and the transaction of the deletion.
 const fhirbaseDeletions = `
 	CREATE TABLE patient (id text PRIMARY KEY, txid bigint NOT NULL, ts timestamptz DEFAULT now(), resource_type text DEFAULT 'Patient', status text NOT NULL, resource jsonb NOT NULL);
 	CREATE TABLE patient_history (id text, txid bigint NOT NULL, ts timestamptz DEFAULT now(), status text NOT NULL, resource jsonb NOT NULL, PRIMARY KEY (id, txid));

@@ -17,8 +17,7 @@ import (
 // commitMargin is the margin of the fixture's source.
 const commitMargin = 5 * time.Minute
 
-// fixture is a database of its own, a Source that reads it, and a connection
-// that changes it.
+// fixture is a database, a Source that reads it, and a connection that changes it.
 type fixture struct {
 	url    string
 	source *source.Source
@@ -50,7 +49,7 @@ func connect(t testing.TB, databaseURL string) *pgx.Conn {
 	return conn
 }
 
-// as is the database's URL with another user.
+// as returns the database's URL with another user.
 func as(t *testing.T, databaseURL, user string) string {
 	t.Helper()
 	u, err := url.Parse(databaseURL)
@@ -80,7 +79,7 @@ func (f fixture) snapshot(t *testing.T) *source.Snapshot {
 	return sn
 }
 
-// ids scans and returns the ids seen.
+// ids returns the ids of a scan.
 func (f fixture) ids(t *testing.T, scan source.Scan) []string {
 	t.Helper()
 	var ids []string
@@ -92,7 +91,7 @@ func (f fixture) ids(t *testing.T, scan source.Scan) []string {
 	return ids
 }
 
-// aidbox is the DDL of a table as Aidbox lays it out, with its history.
+// aidbox returns the DDL of a table as Aidbox defines it, with its history.
 func aidbox(name string) string {
 	columns := `(id text, txid bigint NOT NULL, ts timestamptz DEFAULT current_timestamp,
 		cts timestamptz DEFAULT current_timestamp, resource_type text, status text, resource jsonb NOT NULL, PRIMARY KEY `
@@ -104,7 +103,7 @@ func aidbox(name string) string {
 const manyRows = `INSERT INTO patient (id, txid, resource)
 	SELECT 'pt-' || n, n, jsonb_build_object('text', repeat(md5(n::text), 30)) FROM generate_series(1, 5000) AS n`
 
-// execute runs SQL on a connection of its own, also when the test has ended.
+// execute executes SQL on a connection of its own, even after the test has ended.
 func execute(t *testing.T, databaseURL, sql string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -148,7 +147,7 @@ func eachID(ids *source.IDs, err error) func(fn func(id []byte) error) error {
 	}
 }
 
-// scanAt scans under the snapshot with this ID.
+// scanAt scans under an imported snapshot.
 func scanAt(ctx context.Context, s *source.Source, snapshotID string, scan source.Scan, fn func(*source.Row) error) error {
 	reader, err := s.OpenReader(ctx, snapshotID)
 	if err != nil {

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// rangesPerReader is how many ranges of a table there are for each reader: enough
-// that all readers end at about the same time.
+// rangesPerReader is the number of page ranges for each reader, so that all readers end
+// at about the same time.
 const rangesPerReader = 2
 
 // ParallelScan is a scan of one table by several readers under one snapshot. It
@@ -19,22 +20,21 @@ type ParallelScan struct {
 	ctx    context.Context // of the caller
 	rows   []*Rows
 
-	// If there are several readers, the first one is the lead. It holds the snapshot
-	// and a lock on the table, so that the others need not check the table.
+	// If the table is large, the first reader is the lead. It holds the snapshot and a
+	// lock on the table, so that the others need not check the table.
 	lead        *Reader
 	snapshot    string
 	opening     context.Context // ends when no more readers are needed
 	stopOpening context.CancelFunc
 }
 
-// ParallelScan starts to read the rows by several readers, each on a connection of
-// its own, all under one snapshot: together they return each row once. It waits
-// for one connection. The others are opened by the first Next of their Rows, if
-// connections are available at once, up to one for each Config.ShareBytes of the
-// table and up to Config.Spares in all scans together; without a connection, Rows
-// are empty. Rows that PostgreSQL finds by an index are read by one reader.
+// ParallelScan starts to read the rows with several readers under one snapshot, each on
+// a connection of its own: together they return each row once. It waits for the first
+// connection. The others are opened by the first Next of their Rows, which are empty if
+// no connection is available at that moment. The number of readers is limited by
+// Config.ShareBytes and Config.Spares; if PostgreSQL uses an index, there is only one.
 //
-// If one of them fails, the consumer should cancel the others.
+// If one reader fails, the consumer should cancel the others.
 func (s *Source) ParallelScan(ctx context.Context, scan Scan) (*ParallelScan, error) {
 	p := &ParallelScan{source: s, ctx: ctx}
 	if s.readers(scan.Table) < 2 {
@@ -65,9 +65,11 @@ func (p *ParallelScan) Context() context.Context { return p.rows[0].ctx }
 
 // Close ends the scan. No reader may be in Next.
 func (p *ParallelScan) Close() {
+	var closing sync.WaitGroup // each may wait for the server
 	for _, rows := range p.rows {
-		rows.Close()
+		closing.Go(rows.Close)
 	}
+	closing.Wait()
 	if p.lead != nil {
 		p.lead.Close(p.ctx)
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// patience is how long an event may take that is sure to come.
+// patience is the deadline for events that are certain to happen.
 const patience = 2 * time.Minute
 
-// many is a Source that reads even a small table by up to four connections.
+// many returns a Source that reads even a small table with up to four readers.
 func (f fixture) many(t *testing.T, maxConns int32) *source.Source {
 	t.Helper()
 	return open(t, source.Config{URL: f.url, MaxConns: maxConns, Spares: 3, ShareBytes: 64 << 10})
@@ -51,7 +51,7 @@ func scanParallel(ctx context.Context, s *source.Source, scan source.Scan, each 
 	return group.Wait()
 }
 
-// gathering takes the rows of a scan by many readers.
+// gathering collects the rows of a parallel scan.
 type gathering struct {
 	mu      sync.Mutex
 	readers int
@@ -62,7 +62,8 @@ type gathering struct {
 
 func gather() *gathering { return &gathering{joined: make(chan struct{}), txids: map[string]int64{}} }
 
-// each lets no reader pass its first row alone, if together.
+// each returns a function that adds rows. If together, no reader passes its first
+// row before another has one.
 func (g *gathering) each(together bool) eachFunc {
 	return func(ctx context.Context) func(*source.Row) error {
 		first := true
@@ -92,8 +93,8 @@ func (g *gathering) add(row *source.Row, first bool) {
 	g.txids[string(row.ID)] = row.TxID
 }
 
-// All readers see one state, in which each row is there once, while every row is
-// written anew all the time.
+// All readers see one state, in which each row exists once, while all rows are
+// updated continuously.
 func TestParallelScan(t *testing.T) {
 	t.Parallel()
 	for name, setup := range map[string]string{
@@ -139,7 +140,7 @@ func TestParallelScan(t *testing.T) {
 	}
 }
 
-// One reader is enough for a small table, an empty one, and rows that an index
+// There is only one reader for a small table, an empty one, and rows that an index
 // finds.
 func TestParallelScanAlone(t *testing.T) {
 	t.Parallel()
@@ -170,8 +171,8 @@ func TestParallelScanAlone(t *testing.T) {
 	require.Equal(t, 5000, scan(source.Scan{Table: f.table(t, "Patient"), ChangedAfter: long}).rows)
 }
 
-// Scans that have a connection each and no more to take do not wait for one
-// another.
+// Scans that have one connection each, and no more to take, do not wait for each
+// other.
 func TestParallelScanWithoutSpares(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows)
@@ -200,12 +201,12 @@ func TestParallelScanWithoutSpares(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// What ends one reader ends all, and leaves no query in the server.
+// An error of one reader ends all and leaves no query in the server.
 func TestParallelScanCutShort(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 
-	// ends runs a scan of which the second reader does what it is given.
+	// ends runs a scan whose second reader calls second for its first row.
 	ends := func(t *testing.T, f fixture, second func(row *source.Row) error) error {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -272,8 +273,8 @@ func TestParallelScanCutShort(t *testing.T) {
 	})
 }
 
-// A table that was emptied and filled again while a dump waited for it shows the
-// one or the other, not ranges of both.
+// If a table is truncated and filled again while a dump waits for it, the dump shows
+// the state before or after, not ranges of both.
 func TestParallelScanAfterRewrite(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows)

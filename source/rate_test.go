@@ -11,10 +11,10 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// slack is what a reader may be ahead of its rate for a moment.
+// slack is how far a reader may exceed its rate for a moment.
 const slack = 100 * time.Millisecond
 
-// All scans together keep below the rate, from their beginning to their end.
+// All scans together stay below the rate, from beginning to end.
 func TestReadRate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows+`; `+aidbox("encounter")+`INSERT INTO encounter SELECT * FROM patient`)
@@ -45,7 +45,7 @@ func TestReadRate(t *testing.T) {
 	total := 0
 	for rows := range 10_000 {
 		total += <-read
-		// A scan takes its bytes together, for some time's worth of them.
+		// A scan takes the bytes of some time from the limiter at once.
 		if rows%1000 == 999 {
 			require.GreaterOrEqual(t, time.Since(began), atLeast(total)-2*slack)
 		}
@@ -55,7 +55,7 @@ func TestReadRate(t *testing.T) {
 	t.Logf("%d bytes in %v, at the rate %v", total, time.Since(began), atLeast(total)+slack)
 }
 
-// Whoever waits for the rate is stopped at once.
+// A scan that waits for the rate can be cancelled.
 func TestReadRateCancelled(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows)

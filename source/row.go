@@ -11,28 +11,26 @@ import (
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// Row is a resource as it is stored in its table. Its bytes are valid until the next row
-// is read.
+// Row is a resource as it is stored. Its bytes are valid until the next row is read.
 type Row struct {
 	// ID is the resource's id.
 	ID []byte
 
-	// TxID is the version: a number from a sequence that all tables share.
+	// TxID is the version: a number from a sequence common to all tables.
 	TxID int64
 
 	// Changed is the start of the transaction that wrote this version (ts).
 	Changed Time
 
-	// Created is the same for the first version (cts). It is not valid if the table has
-	// no such column.
+	// Created is the same for the first version (cts). It is not valid if the table
+	// does not have that column.
 	Created Time
 
-	// Resource is the jsonb as PostgreSQL prints it, always on one line.
+	// Resource is the text of the jsonb as PostgreSQL prints it, on one line.
 	Resource []byte
 }
 
-// Time is a timestamp of the database. It is not valid if the column is null or
-// infinite.
+// Time is a timestamp of the database. It is not valid if it is null or infinite.
 type Time struct {
 	Micros int64 // since 1970-01-01 UTC
 	Valid  bool
@@ -41,7 +39,7 @@ type Time struct {
 // postgresEpoch is 2000-01-01 UTC in microseconds since 1970.
 const postgresEpoch = 946_684_800_000_000
 
-// columns of every scan, in this order.
+// The columns of a scan, in this order.
 const (
 	columnID = iota
 	columnTxID
@@ -51,11 +49,11 @@ const (
 	columnCount
 )
 
-// textTypes are the types that an id may have.
+// textTypes are the types of a text column.
 var textTypes = []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
 
-// checkColumns returns an error unless the columns of a result have the types that decode
-// reads.
+// checkColumns returns an error if the columns of a result are not of the types that
+// decode reads.
 func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	types := [columnCount][]uint32{
 		columnID:       textTypes,
@@ -81,7 +79,7 @@ func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	return nil
 }
 
-// decode reads the binary form of a row. It does not copy the bytes.
+// decode decodes the binary form of a row without copying bytes.
 func (r *Row) decode(table *catalog.Table, values [][]byte) error {
 	if values[columnID] == nil {
 		return columnError(table, columnID, "is null in a row")
@@ -100,7 +98,7 @@ func (r *Row) decode(table *catalog.Table, values [][]byte) error {
 	r.Changed = decodeTime(values[columnTS])
 	r.Created = decodeTime(values[columnCTS])
 
-	// The text of a jsonb comes with a version number before it.
+	// The binary form of a jsonb is its text after a version number.
 	resource := values[columnResource]
 	if len(resource) < 2 || resource[0] != 1 {
 		return columnError(table, columnResource, "is null in a row, or has an unknown binary form")
@@ -109,8 +107,8 @@ func (r *Row) decode(table *catalog.Table, values [][]byte) error {
 	return nil
 }
 
-// decodeTime reads a timestamptz, which is in microseconds since 2000. The
-// ends of the number's range are the infinities.
+// decodeTime decodes a timestamptz: microseconds since 2000. The minimum and maximum
+// are the infinities.
 func decodeTime(value []byte) Time {
 	if len(value) != 8 {
 		return Time{}

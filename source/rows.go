@@ -13,29 +13,29 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// Rows are the rows of a scan, in no particular order, as the server sends them:
+// Rows are the rows of a scan, read from the server one by one, in no particular order:
 //
+//	defer rows.Close()
 //	for rows.Next() {
 //		row := rows.Row()
 //	}
 //	return rows.Err()
 //
-// Memory does not grow with their number. Rows must be closed; they close
-// themselves when Next returns false. Only Cancel and Context are safe for
-// concurrent use.
+// Memory does not depend on their number. When Next returns false, the connection is
+// released. Only Cancel and Context are safe for concurrent use.
 type Rows struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
 	scan    Scan
 	suffix  sqltext.Fragment         // of the statement
-	ranges  <-chan catalog.PageRange // those to read
+	ranges  <-chan catalog.PageRange // to read
 	limiter *rate.Limiter
 
 	conn     *connpool.Conn
 	release  func()        // releases the connection, if the Rows own it
-	detach   func() bool   // ends the watch of the connection
-	parallel *ParallelScan // to join at the first Next, if it is not nil
+	detach   func() bool   // stops watching the connection
+	parallel *ParallelScan // to join at the first Next, if not nil
 
 	cursor *cursor
 	row    Row
@@ -53,8 +53,8 @@ func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
 	return r
 }
 
-// attach sets the connection to read on. When the connection has to give way, the
-// scan is cancelled.
+// attach sets the connection to read on. When the connection has to give way, the scan
+// is cancelled.
 func (r *Rows) attach(conn *connpool.Conn, release func()) {
 	r.conn, r.release = conn, release
 	r.detach = context.AfterFunc(conn.Context(), func() {
@@ -64,8 +64,8 @@ func (r *Rows) attach(conn *connpool.Conn, release func()) {
 	})
 }
 
-// Next advances to the next row and reports whether there is one. It returns
-// false at the end of the rows and after an error.
+// Next advances to the next row and reports whether there is one. It returns false after
+// the last row and after an error.
 func (r *Rows) Next() bool {
 	for !r.closed {
 		if r.cursor == nil && !r.begin() {
@@ -110,26 +110,24 @@ func (r *Rows) begin() bool {
 	return true
 }
 
-// Row returns the current row. It and its bytes are valid until the next call of
-// Next or Close.
+// Row returns the current row, which is valid until the next call of Next or Close.
 func (r *Rows) Row() *Row { return &r.row }
 
-// Err returns the error that ended the rows, if any. It is ErrInTheWay if the scan
+// Err returns the error that ended the rows, if any. It is ErrInTheWay if the scan has
 // blocked another session for Config.GiveWay.
 func (r *Rows) Err() error { return r.err }
 
-// Context returns the context of the scan. It ends when the scan is cancelled, and
-// with the cause ErrInTheWay when the scan blocked another session for
-// Config.GiveWay, even while the consumer is not in Next.
+// Context returns the context of the scan. It ends when the scan is cancelled and, with
+// the cause ErrInTheWay, when the scan has blocked another session for Config.GiveWay,
+// even while the consumer is not in Next.
 func (r *Rows) Context() context.Context { return r.ctx }
 
-// Cancel makes Next return false soon, by cancelling the query in the server; if
-// the rows had not ended, Err then returns an error. It cancels all readers of a
-// ParallelScan.
+// Cancel makes Next return false, by cancelling the query in the server. If the rows had
+// not ended, Err then returns an error. Cancel applies to all readers of a ParallelScan.
 func (r *Rows) Cancel() { r.cancel(nil) }
 
-// Close ends the scan. If there are more rows, the query in the server is
-// cancelled and the connection closed, for which Close waits some seconds at most.
+// Close ends the scan. If there are more rows, it cancels the query in the server,
+// closes the connection, and waits for a few seconds at most for the query to end.
 func (r *Rows) Close() {
 	r.cancel(nil)
 	if !r.closed {
@@ -151,7 +149,7 @@ func (r *Rows) close() {
 	}
 }
 
-// explain adds to an error that the scan has given way, if it has.
+// explain adds ErrInTheWay to an error if the scan had to give way.
 func (r *Rows) explain(err error) error {
 	return snapshotError(connpool.Explain(r.ctx, r.conn.Explain(err)))
 }

@@ -77,12 +77,12 @@ func TestScanWrongColumn(t *testing.T) {
 	}
 }
 
-// A scan cut short leaves no query in the server: neither one that is sending
-// rows nor one that looks for the first.
+// A scan that is ended early leaves no query in the server, whether it was sending
+// rows or searching for the first.
 func TestScanCutShort(t *testing.T) {
 	t.Parallel()
 
-	// Rows without end, so that nothing passes by reading the rest.
+	// Endless rows, so that reading the rest would not end.
 	const endless = `CREATE VIEW v AS SELECT 'id' AS id, generate_series(1, 1000000000000) AS txid,
 		now() AS ts, now() AS cts, jsonb_build_object('text', repeat('x', 1000)) AS resource`
 	scan := source.Scan{Table: catalog.Table{Type: "V", Schema: "public", Name: "v", HasCreated: true}}
@@ -129,8 +129,8 @@ func TestScanCutShort(t *testing.T) {
 	})
 }
 
-// running lists the queries of the Source that the server is working on. The session
-// of a reader that had read its range when a scan was cut short is idle in its
+// running lists the queries of the Source that the server is executing. The session
+// of a reader that had read its range when a scan was ended is idle in its
 // transaction until the pool has closed it.
 func (f fixture) running(t *testing.T) []string {
 	t.Helper()

@@ -15,11 +15,12 @@ const partitioned = `
 	CREATE TABLE "Encounter 1" PARTITION OF encounter FOR VALUES FROM (0) TO (2000);
 	CREATE TABLE encounter_2 PARTITION OF encounter FOR VALUES FROM (2000) TO (9000);`
 
-// Locks go with who holds them, and then a table can become another in spite of
-// a snapshot. Its blocks say nothing any more, and some of it looks empty.
+// Locks are released with their holder. Then a table can be rewritten in spite of a
+// snapshot; its page ranges are void and parts of it look empty.
 func TestRewritten(t *testing.T) {
 	t.Parallel()
-	// What all of them need, and what each does after the snapshot was taken.
+	// some is common to all cases; each executes its change after the snapshot was
+	// taken.
 	const some = `INSERT INTO encounter (id, txid, resource) SELECT id, txid, resource FROM patient WHERE txid > 1500`
 	for name, change := range map[string][]string{
 		"VacuumFull":        {`DELETE FROM patient WHERE txid < 1000`, `VACUUM FULL patient`},
@@ -68,7 +69,7 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
-// A part reads one partition, and what becomes of the others is not its concern.
+// A part reads one partition and is not affected by changes of the others.
 func TestRewrittenPartition(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, partitioned+`INSERT INTO encounter (id, txid, resource) SELECT 'e' || n, n, '{}' FROM generate_series(1, 5000) AS n`)
@@ -89,7 +90,7 @@ func TestRewrittenPartition(t *testing.T) {
 	}
 }
 
-// What was deleted is not to be told from what is no longer found.
+// A rewritten table cannot be distinguished from one whose rows were deleted.
 func TestRewrittenDeletions(t *testing.T) {
 	t.Parallel()
 	for _, rewritten := range []string{"patient", "patient_history"} {
@@ -105,7 +106,7 @@ func TestRewrittenDeletions(t *testing.T) {
 	}
 }
 
-// A scan keeps the table as it is, whoever else holds the snapshot.
+// A scan locks the table, whichever process holds the snapshot.
 func TestReaderKeepsTable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows)

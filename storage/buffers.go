@@ -2,19 +2,18 @@ package storage
 
 import "sync"
 
-// partSize is the size of a part of a multipart upload, but for the last one: the
-// least that S3 allows, since each upload holds two of them.
+// partSize is the size of each part of a multipart upload but the last: the minimum of
+// S3, since each upload has two buffers of it.
 const partSize = 5 << 20
 
-// buffers are those of one upload: of two parts, that which is read and that
-// which is sent.
+// buffers are the two buffers of an upload: one is filled while the other is sent.
 type buffers struct {
 	pool  *sync.Pool
 	taken [2]*[]byte
 }
 
-// forPart is the buffer of the part with this number. An upload of one part
-// takes only one.
+// forPart returns the buffer of the part with this number. An upload of one part uses
+// only one.
 func (b *buffers) forPart(number int) []byte {
 	buf := &b.taken[number%len(b.taken)]
 	if *buf == nil {
@@ -23,7 +22,7 @@ func (b *buffers) forPart(number int) []byte {
 	return **buf
 }
 
-// giveBack lets other uploads have the buffers.
+// giveBack returns the buffers to the pool.
 func (b *buffers) giveBack() {
 	for _, buf := range b.taken {
 		if buf != nil {

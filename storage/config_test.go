@@ -20,20 +20,20 @@ func TestOpenRefuses(t *testing.T) {
 		"":                                                "must start with http:// or https://",
 		"s3://bucket/prefix":                              "must start with http:// or https://",
 		"localhost:9000/bucket":                           "must start with http:// or https://",
-		"http:///bucket":                                  "names no host",
-		"http://key:hushhush@host":                        "names no bucket",
-		"http://key:hushhush@host/":                       "names no bucket",
+		"http:///bucket":                                  "has no host",
+		"http://key:hushhush@host":                        "has no bucket",
+		"http://key:hushhush@host/":                       "has no bucket",
 		"http://key:hushhush@host/b":                      "bucket name",
 		"http://key@host/bucket":                          "both key and secret",
 		"http://:hushhush@host/bucket":                    "both key and secret",
 		"http://key:hush/hush@host/bucket":                "percent-encoded",
 		"http://key:123/hushhush@host/b":                  "%2F",
-		"http://key:hushhush@host/bkt/a/../":              "no clean path",
-		"http://key:hushhush@host/bkt//a":                 "no clean path",
+		"http://key:hushhush@host/bkt/a/../":              "must be a clean path",
+		"http://key:hushhush@host/bkt//a":                 "must be a clean path",
 		"http://key:hushhush@host/bkt?hush":               "unknown option",
 		"http://key:hushhush@host/bkt?region=a&region=b":  "more than once",
 		"http://key:hushhush@host/bkt?path-style=perhaps": "true or false",
-		"http://key:hushhush@host/bkt?region=%zz":         "can't be read",
+		"http://key:hushhush@host/bkt?region=%zz":         "malformed options",
 		"http://key:hushhush@host/bkt#hush":               "%23",
 	} {
 		_, err := storage.Open(storage.Config{URL: raw})
@@ -43,13 +43,13 @@ func TestOpenRefuses(t *testing.T) {
 
 	for raw, reason := range map[string]string{
 		"files.example.com":                 "must start with",
-		"https://files.example.com/path":    "alone",
-		"https://files.example.com?a=b":     "alone",
-		"https://key:s@files.example.com":   "alone",
-		"https://files.example.com:notport": "can't be read",
+		"https://files.example.com/path":    "without credentials",
+		"https://files.example.com?a=b":     "without credentials",
+		"https://key:s@files.example.com":   "without credentials",
+		"https://files.example.com:notport": "expected scheme://host",
 	} {
 		_, err := storage.Open(storage.Config{URL: "http://k:s@host/bucket", PublicURL: raw})
-		require.ErrorContains(t, err, "the public S3 URL", raw)
+		require.ErrorContains(t, err, "public S3 URL", raw)
 		require.ErrorContains(t, err, reason, raw)
 	}
 }
@@ -71,7 +71,7 @@ func signed(t *testing.T, cfg storage.Config) (signedURL *url.URL, region string
 func TestOpenUnderstands(t *testing.T) {
 	t.Parallel()
 
-	for raw, want := range map[string]struct{ place, region string }{
+	for raw, want := range map[string]struct{ url, region string }{
 		"http://k:s@host:9000/bucket":                      {"http://host:9000/bucket/a/b", "us-east-1"},
 		"http://k:s@host/bucket/":                          {"http://host/bucket/a/b", "us-east-1"},
 		"https://k:s@host/bucket/p/q/?region=eu-west-3":    {"https://host/bucket/p/q/a/b", "eu-west-3"},
@@ -84,7 +84,7 @@ func TestOpenUnderstands(t *testing.T) {
 		u, region := signed(t, storage.Config{URL: raw})
 		require.Equal(t, want.region, region, raw)
 		u.RawQuery = ""
-		require.Equal(t, want.place, u.String(), raw)
+		require.Equal(t, want.url, u.String(), raw)
 	}
 }
 
@@ -114,11 +114,11 @@ func TestNoCredentialsAnywhere(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("AWS_CONFIG_FILE", "/nowhere")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-	// In place of the metadata service, an address where nobody listens.
+	// An address that refuses connections instead of the metadata service.
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://"+closedPort(t)+"/")
 
 	b, err := storage.Open(storage.Config{URL: "http://127.0.0.1:1/bucket"})
-	require.NoError(t, err, "Open asks nobody")
+	require.NoError(t, err, "Open uses no network")
 	require.ErrorIs(t, b.Check(t.Context()), storage.ErrNoCredentials)
 	_, err = b.Link(t.Context(), "a", storage.LinkOptions{})
 	require.ErrorIs(t, err, storage.ErrNoCredentials)

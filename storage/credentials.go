@@ -7,13 +7,13 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// metadataTimeout bounds one question to a metadata service or token service,
-// which on a machine outside any cloud never answers.
+// metadataTimeout is the timeout of a request to a metadata or token service, which
+// never responds on a machine outside a cloud.
 const metadataTimeout = 10 * time.Second
 
-// credentials returns the key of the URL or, without one, what the usual AWS
-// ways find. Found keys are kept until they expire.
-func (p *place) credentials() *credentials.Credentials {
+// credentials returns the credentials of the URL or else of AWS's
+// credential chain, which are cached until they expire.
+func (p *parsedConfig) credentials() *credentials.Credentials {
 	if p.key != "" {
 		return credentials.NewStaticV4(p.key, p.secret, "")
 	}
@@ -24,24 +24,24 @@ func (p *place) credentials() *credentials.Credentials {
 	}}})
 }
 
-// ambient is a chain of providers that fails when none has a key. The plain
-// chain goes on without signing, and the store's refusal then misleads.
+// ambient is a chain of providers that fails if none has a key. minio-go's chain would
+// send unsigned requests, whose rejection misleads.
 type ambient struct {
 	credentials.Chain
 }
 
-// RetrieveWithCredContext asks the chain.
+// RetrieveWithCredContext implements credentials.Provider.
 func (a *ambient) RetrieveWithCredContext(cc *credentials.CredContext) (credentials.Value, error) {
-	return known(a.Chain.RetrieveWithCredContext(cc))
+	return requireKey(a.Chain.RetrieveWithCredContext(cc))
 }
 
-// Retrieve asks the chain.
+// Retrieve implements credentials.Provider.
 func (a *ambient) Retrieve() (credentials.Value, error) {
-	return known(a.Chain.Retrieve())
+	return requireKey(a.Chain.Retrieve())
 }
 
-// known refuses an empty key.
-func known(value credentials.Value, err error) (credentials.Value, error) {
+// requireKey returns ErrNoCredentials for an empty key.
+func requireKey(value credentials.Value, err error) (credentials.Value, error) {
 	if err == nil && value.AccessKeyID == "" {
 		return credentials.Value{}, ErrNoCredentials
 	}

@@ -7,8 +7,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 )
 
-// encryption reads Config.Encryption. Empty asks the store for nothing: what the
-// bucket's own setting says then holds.
+// encryption parses Config.Encryption. It returns nil for the bucket's own setting.
 func encryption(text string) (encrypt.ServerSide, error) {
 	kind, keyID, named := strings.Cut(text, ":")
 	switch {
@@ -19,5 +18,5 @@ func encryption(text string) (encrypt.ServerSide, error) {
 	case kind == "SSE-KMS" && (!named || keyID != ""):
 		return encrypt.NewSSEKMS(keyID, nil)
 	}
-	return nil, errors.New("the encryption is SSE-S3, SSE-KMS, or SSE-KMS: with the id of a key behind it")
+	return nil, errors.New("the encryption must be SSE-S3, SSE-KMS or SSE-KMS:<key id>")
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// Folder is what has keys with a common part before the first slash.
+// Folder is the set of objects and uploads whose keys have the same first segment.
 type Folder struct {
-	// Name is that part, without the slash.
+	// Name is that segment, without the slash.
 	Name string
 
-	// Objects and Bytes count the objects, Uploads the uploads that were begun and
-	// never finished.
+	// Objects and Bytes are the number and size of the objects, Uploads the number of
+	// unfinished uploads.
 	Objects, Uploads int
 	Bytes            int64
 
-	// Changed is when the last of them was written or begun.
+	// Changed is when the latest of them was written or started.
 	Changed time.Time
 }
 
@@ -29,9 +29,9 @@ func (f *Folder) add(at time.Time) {
 	}
 }
 
-// Folders lists the folders at the top of the bucket's prefix whose names are
-// wanted, in no order that is promised. Objects of other folders are not looked at.
-func (b *Bucket) Folders(ctx context.Context, wanted func(name string) bool) ([]Folder, error) {
+// Folders returns the folders of the bucket's prefix for whose names match returns true,
+// in undefined order. It does not list the objects of other folders.
+func (b *Bucket) Folders(ctx context.Context, match func(name string) bool) ([]Folder, error) {
 	byName := map[string]*Folder{}
 	folder := func(name string) *Folder {
 		if byName[name] == nil {
@@ -39,15 +39,15 @@ func (b *Bucket) Folders(ctx context.Context, wanted func(name string) bool) ([]
 		}
 		return byName[name]
 	}
-	for info := range b.store.ListObjectsIter(ctx, b.place.bucket, minio.ListObjectsOptions{Prefix: b.place.prefix}) {
+	for info := range b.store.ListObjectsIter(ctx, b.config.bucket, minio.ListObjectsOptions{Prefix: b.config.prefix}) {
 		if info.Err != nil {
 			return nil, fmt.Errorf("storage: list folders: %w", explain(info.Err))
 		}
-		name, isFolder := strings.CutSuffix(strings.TrimPrefix(info.Key, b.place.prefix), "/")
-		if !isFolder || !wanted(name) {
+		name, isFolder := strings.CutSuffix(strings.TrimPrefix(info.Key, b.config.prefix), "/")
+		if !isFolder || !match(name) {
 			continue
 		}
-		for info := range b.objects(ctx, b.place.prefix+name+"/") {
+		for info := range b.objects(ctx, b.config.prefix+name+"/") {
 			if info.Err != nil {
 				return nil, fmt.Errorf("storage: list %s: %w", name, explain(info.Err))
 			}
@@ -57,19 +57,19 @@ func (b *Bucket) Folders(ctx context.Context, wanted func(name string) bool) ([]
 			f.add(info.LastModified)
 		}
 	}
-	for info := range b.store.ListIncompleteUploads(ctx, b.place.bucket, b.uploadFilter(b.place.prefix), true) {
+	for info := range b.store.ListIncompleteUploads(ctx, b.config.bucket, b.uploadFilter(b.config.prefix), true) {
 		if info.Err != nil {
 			return nil, fmt.Errorf("storage: list uploads: %w", explain(info.Err))
 		}
-		key, inPrefix := strings.CutPrefix(info.Key, b.place.prefix)
+		key, inPrefix := strings.CutPrefix(info.Key, b.config.prefix)
 		name, _, inFolder := strings.Cut(key, "/")
-		if inPrefix && inFolder && wanted(name) {
+		if inPrefix && inFolder && match(name) {
 			f := folder(name)
 			f.Uploads++
 			f.add(info.Initiated)
 		}
 	}
-	if err := ctx.Err(); err != nil { // minio-go ends a listing then without a word
+	if err := ctx.Err(); err != nil { // minio-go then ends a listing without an error
 		return nil, fmt.Errorf("storage: list folders: %w", err)
 	}
 	folders := make([]Folder, 0, len(byName))

@@ -7,22 +7,22 @@ import (
 	"unicode/utf8"
 )
 
-// maxKey is S3's limit on a key, prefix included, in bytes.
+// maxKey is S3's limit on the length of a key, including the prefix, in bytes.
 const maxKey = 1024
 
-// checkKey wants a clean relative path: parts that are neither empty nor dots,
-// between single slashes. Stores with a file system below, and proxies in
-// front, would otherwise make another object of it than the one meant.
+// checkKey returns an error unless key is a clean relative path: segments that are
+// neither empty nor dots, between single slashes. Stores on a file system and proxies
+// would map other keys to another object.
 func checkKey(key string) error {
 	if key == "" {
-		return fmt.Errorf("%w: it is empty", ErrInvalidKey)
+		return fmt.Errorf("%w: it must not be empty", ErrInvalidKey)
 	}
 	if !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) || strings.Contains(key, `\`) {
-		return fmt.Errorf("%w %q: control characters, backslashes and bytes that are no UTF-8 are not allowed", ErrInvalidKey, key)
+		return fmt.Errorf("%w %q: it must be UTF-8 without control characters and backslashes", ErrInvalidKey, key)
 	}
-	for part := range strings.SplitSeq(key, "/") {
-		if part == "" || part == "." || part == ".." {
-			return fmt.Errorf("%w %q: empty parts, . and .. are not allowed", ErrInvalidKey, key)
+	for segment := range strings.SplitSeq(key, "/") {
+		if segment == "" || segment == "." || segment == ".." {
+			return fmt.Errorf("%w %q: empty segments and the segments . and .. are not allowed", ErrInvalidKey, key)
 		}
 	}
 	return nil
@@ -33,15 +33,15 @@ func (b *Bucket) name(key string) (string, error) {
 	if err := checkKey(key); err != nil {
 		return "", err
 	}
-	name := b.place.prefix + key
+	name := b.config.prefix + key
 	if len(name) > maxKey {
-		return "", fmt.Errorf("%w: with the prefix it is longer than %d bytes", ErrInvalidKey, maxKey)
+		return "", fmt.Errorf("%w: it must not be longer than %d bytes with the prefix", ErrInvalidKey, maxKey)
 	}
 	return name, nil
 }
 
-// folder returns the name in the bucket of all that is below prefix, with the
-// closing slash that keeps "a" from meaning "ab" too.
+// folder returns the prefix in the bucket of all keys below prefix. It ends in a slash,
+// so that "a" does not match "ab".
 func (b *Bucket) folder(prefix string) (string, error) {
 	name, err := b.name(strings.TrimSuffix(prefix, "/"))
 	if err != nil {

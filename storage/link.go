@@ -12,39 +12,37 @@ import (
 )
 
 const (
-	// defaultExpires is how long a link lives when its options don't say.
+	// defaultExpires is the default of LinkOptions.Expires.
 	defaultExpires = time.Hour
 
-	// maxExpires is the longest life that signature version 4 allows.
+	// maxExpires is the maximum of signature version 4.
 	maxExpires = 7 * 24 * time.Hour
 )
 
-// LinkOptions says how a link behaves. The headers are part of what is signed,
-// so whoever has the link can't change them; an empty one leaves the header to
-// what is stored with the object.
+// LinkOptions are the options of a link. The headers are signed, so that they cannot be
+// changed; an empty one means the header that is stored with the object.
 type LinkOptions struct {
-	// Expires is how long the link works from now, in whole seconds up to
-	// seven days. Zero means one hour. A link signed with credentials that
-	// expire themselves (a role's) ends with them.
+	// Expires is how long the link is valid, in whole seconds, at most seven days. Zero
+	// means one hour. A link signed with temporary credentials expires with them.
 	Expires time.Duration
 
-	// ContentType is the Content-Type the store answers with.
+	// ContentType is the Content-Type of the response.
 	ContentType string
 
-	// ContentEncoding is the Content-Encoding the store answers with: gzip
-	// makes HTTP clients unpack an object that is stored as plain gzip.
+	// ContentEncoding is the Content-Encoding of the response: gzip makes HTTP clients
+	// decompress an object that is stored as gzip.
 	ContentEncoding string
 
-	// FileName is what browsers save the answer as (Content-Disposition).
+	// FileName is the name under which browsers save the response
+	// (Content-Disposition).
 	FileName string
 }
 
-// Link returns a URL under which anyone can GET the object for a while, without
-// credentials, whether it exists or not. Its endpoint is Config.PublicURL, or
-// else that of Config.URL.
+// Link returns a URL by which the object can be read without credentials until the link
+// expires. It does not check that the object exists. Its endpoint is Config.PublicURL
+// or else the endpoint of Config.URL.
 //
-// Signing is arithmetic and needs no network, but credentials of a role may
-// have to be fetched anew first: that is what ctx is for.
+// Signing needs no network unless temporary credentials must be fetched.
 func (b *Bucket) Link(ctx context.Context, key string, opts LinkOptions) (string, error) {
 	name, err := b.name(key)
 	if err != nil {
@@ -59,25 +57,25 @@ func (b *Bucket) Link(ctx context.Context, key string, opts LinkOptions) (string
 		return "", fmt.Errorf("storage: link to %s: %w", key, err)
 	}
 
-	link, err := b.signer.PresignedGetObject(ctx, b.place.bucket, name, expires, query)
+	link, err := b.signer.PresignedGetObject(ctx, b.config.bucket, name, expires, query)
 	if err != nil {
 		return "", fmt.Errorf("storage: link to %s: %w", key, explain(err))
 	}
 	return link.String(), nil
 }
 
-// expires returns the life of the link.
+// expires returns how long the link is valid.
 func (o LinkOptions) expires() (time.Duration, error) {
 	switch {
 	case o.Expires == 0:
 		return defaultExpires, nil
 	case o.Expires < time.Second || o.Expires > maxExpires:
-		return 0, fmt.Errorf("a link can live from one second to seven days, not %s", o.Expires)
+		return 0, fmt.Errorf("the validity of a link must be between one second and seven days, got %s", o.Expires)
 	}
 	return o.Expires, nil
 }
 
-// query returns the parameters that make the store set headers
+// query returns the parameters that make the store set response headers
 // (Amazon S3 API, GetObject, response-* parameters).
 func (o LinkOptions) query() (url.Values, error) {
 	query := url.Values{}
@@ -86,7 +84,7 @@ func (o LinkOptions) query() (url.Values, error) {
 		"response-content-encoding": o.ContentEncoding,
 	} {
 		if strings.ContainsFunc(value, unicode.IsControl) {
-			return nil, errors.New("a header of the answer holds a control character")
+			return nil, errors.New("a response header has a control character")
 		}
 		if value != "" {
 			query.Set(name, value)

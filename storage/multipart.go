@@ -14,28 +14,28 @@ const (
 	// maxParts is S3's limit on the parts of one object.
 	maxParts = 10_000
 
-	// afterCancel bounds how long an upload may go on, after its context has
-	// ended, with a request that must not be torn in the middle.
-	afterCancel = 10 * time.Second
+	// cancelGrace is how long a request that must not be interrupted may take after
+	// its context has ended.
+	cancelGrace = 10 * time.Second
 
-	// abortTimeout bounds the removal of an unfinished upload.
+	// abortTimeout is the timeout for aborting an upload.
 	abortTimeout = 30 * time.Second
 )
 
-// upload is one multipart upload on its way.
+// upload is a multipart upload.
 type upload struct {
 	store  minio.Core
 	bucket string
 	name   string
 
-	encryption encrypt.ServerSide // nil means none is asked for
+	encryption encrypt.ServerSide // nil means the bucket's setting
 
-	id    string // "" until the store knows of the upload
+	id    string // empty before begin and after complete
 	parts []minio.CompletePart
 	size  int64
 }
 
-// send uploads one part, and begins the upload before the first. Parts come one
+// send uploads one part. It begins the upload before the first part. Parts are sent one
 // after the other.
 func (u *upload) send(ctx context.Context, number int, data []byte) error {
 	if err := u.begin(ctx); err != nil {
@@ -45,8 +45,8 @@ func (u *upload) send(ctx context.Context, number int, data []byte) error {
 		return ErrTooLarge
 	}
 
-	// Over http the content is signed in chunks. Stores may answer for an empty one
-	// before they have read its last chunk, and take that for the next request.
+	// Over plain HTTP the content is signed in chunks. A store may respond to an empty
+	// part before it has read the last chunk, and then reads that as the next request.
 	opts := minio.PutObjectPartOptions{DisableContentSha256: len(data) == 0}
 	part, err := u.store.PutObjectPart(ctx, u.bucket, u.name, u.id, number, bytes.NewReader(data), int64(len(data)), opts)
 	if err != nil {
@@ -57,9 +57,8 @@ func (u *upload) send(ctx context.Context, number int, data []byte) error {
 	return nil
 }
 
-// begin asks the store for an upload id, once. A cancelled context does not
-// tear the request: an upload that the store began and whose id nobody has
-// read could never be removed.
+// begin requests an upload id, once. The end of ctx does not interrupt the request: an
+// upload whose id was not received could not be aborted.
 func (u *upload) begin(ctx context.Context) error {
 	if u.id != "" {
 		return nil
@@ -68,7 +67,7 @@ func (u *upload) begin(ctx context.Context) error {
 		return err
 	}
 
-	lasting, cancel := outlive(ctx, afterCancel)
+	lasting, cancel := outlive(ctx, cancelGrace)
 	defer cancel()
 	id, err := u.store.NewMultipartUpload(lasting, u.bucket, u.name, minio.PutObjectOptions{ServerSideEncryption: u.encryption})
 	if err != nil {
@@ -78,14 +77,13 @@ func (u *upload) begin(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// complete makes the object of its parts. This is the point of no return: a
-// context that ends while the store is at it does not stop it, or nobody could
-// say whether there is an object.
+// complete joins the parts to the object. The end of ctx does not interrupt the request,
+// or it would be unknown whether the object exists.
 func (u *upload) complete(ctx context.Context) (minio.UploadInfo, error) {
 	if err := ctx.Err(); err != nil {
 		return minio.UploadInfo{}, err
 	}
-	lasting, cancel := outlive(ctx, afterCancel)
+	lasting, cancel := outlive(ctx, cancelGrace)
 	defer cancel()
 
 	info, err := u.store.CompleteMultipartUpload(lasting, u.bucket, u.name, u.id, u.parts, minio.PutObjectOptions{})
@@ -96,7 +94,7 @@ func (u *upload) complete(ctx context.Context) (minio.UploadInfo, error) {
 	return info, nil
 }
 
-// abort removes the parts sent so far, though ctx may have ended.
+// abort removes the parts sent so far, even if ctx has ended.
 func (u *upload) abort(ctx context.Context) error {
 	if u.id == "" {
 		return nil
@@ -106,11 +104,11 @@ func (u *upload) abort(ctx context.Context) error {
 	return abort(ctx, u.store, u.bucket, u.name, u.id)
 }
 
-// abort removes one unfinished upload. One that is gone is no error.
+// abort removes an unfinished upload. A missing one is not an error.
 func abort(ctx context.Context, store minio.Core, bucket, name, id string) error {
 	err := store.AbortMultipartUpload(ctx, bucket, name, id)
 	if err != nil && minio.ToErrorResponse(err).Code != minio.NoSuchUpload {
-		return fmt.Errorf("an unfinished upload stays behind: %w", explain(err))
+		return fmt.Errorf("could not abort the upload: %w", explain(err))
 	}
 	return nil
 }

@@ -8,23 +8,23 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// Stat returns what the store knows of the object, or ErrNoObject.
+// Stat returns the object under key, or ErrNoObject.
 func (b *Bucket) Stat(ctx context.Context, key string) (Object, error) {
 	name, err := b.name(key)
 	if err != nil {
 		return Object{}, fmt.Errorf("storage: stat: %w", err)
 	}
-	info, err := b.store.StatObject(ctx, b.place.bucket, name, minio.StatObjectOptions{})
+	info, err := b.store.StatObject(ctx, b.config.bucket, name, minio.StatObjectOptions{})
 	if err != nil {
 		return Object{}, fmt.Errorf("storage: stat %s: %w", key, explain(err))
 	}
 	return Object{Key: key, Size: info.Size, ETag: info.ETag}, nil
 }
 
-// Read opens the object, from offset on and for length bytes; a length of 0 means
-// up to its end. If object has an ETag, only this version is opened. The caller closes what it gets. An answer of
-// the store that breaks off is io.ErrUnexpectedEOF. ErrNoObject if there is none,
-// or another version.
+// Read returns a reader of length bytes of the object from offset; a length of 0 means
+// up to its end. If object has an ETag, only this version is read. The caller must close
+// the reader, which returns io.ErrUnexpectedEOF if the response is incomplete. Read
+// returns ErrNoObject if there is no such object or version.
 func (b *Bucket) Read(ctx context.Context, object Object, offset, length int64) (io.ReadCloser, error) {
 	key := object.Key
 	name, err := b.name(key)
@@ -38,7 +38,7 @@ func (b *Bucket) Read(ctx context.Context, object Object, offset, length int64) 
 		}
 	}
 	if offset > 0 || length > 0 {
-		last := int64(0) // which means the object's end where the offset is not 0
+		last := int64(0) // means the end of the object if the offset is not 0
 		if length > 0 {
 			last = offset + length - 1
 		}
@@ -46,7 +46,7 @@ func (b *Bucket) Read(ctx context.Context, object Object, offset, length int64) 
 			return nil, fmt.Errorf("storage: read %s: %w", key, err)
 		}
 	}
-	body, _, _, err := b.store.GetObject(ctx, b.place.bucket, name, opts)
+	body, _, _, err := b.store.GetObject(ctx, b.config.bucket, name, opts)
 	if err != nil {
 		return nil, fmt.Errorf("storage: read %s: %w", key, explain(err))
 	}

@@ -11,13 +11,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// Object is an object in the bucket.
+type Object struct {
+	Key  string // relative to the bucket's prefix
+	Size int64  // in bytes
+	ETag string // identifies this version of the object, without quotes
+}
+
 // Writer uploads what is written to it as one object. The object becomes visible
 // when Publish is called, and never in part. Every Writer must be ended by Publish
-// or Abort, or its data stays in the store as an unfinished upload; Abort after
-// Publish does nothing, so that it can be deferred.
+// or Abort, or its data remains in the store as an unfinished upload; Abort after Publish
+// does nothing, so that it can be deferred.
 //
-// The size need not be known. Memory is two buffers of 5 MiB, whatever the size:
-// one is filled while the other is sent. A Writer is not safe for concurrent use.
+// The size need not be known. A Writer uses two buffers of 5 MiB, whatever the size: one
+// is filled while the other is sent. It is not safe for concurrent use.
 type Writer struct {
 	ctx     context.Context
 	key     string
@@ -34,9 +41,9 @@ type Writer struct {
 	closeErr error
 }
 
-// Create returns a Writer that uploads an object under key. The object replaces an
-// existing one when it is published. Nothing is sent before the first part is full
-// or the Writer is closed; when ctx ends, sending fails.
+// Create returns a Writer that uploads an object under key. When it is published, it
+// replaces an existing object. Nothing is sent before the first part is full or the
+// Writer is closed. When ctx ends, sending fails.
 //
 // Every object, however small, is a multipart upload. minio-go would send a
 // small one in a single request marked aws-chunked, which some stores keep as
@@ -49,7 +56,7 @@ func (b *Bucket) Create(ctx context.Context, key string) (*Writer, error) {
 	w := &Writer{
 		ctx:     ctx,
 		key:     key,
-		upload:  &upload{store: b.store, bucket: b.place.bucket, name: name, encryption: b.place.encryption},
+		upload:  &upload{store: b.store, bucket: b.config.bucket, name: name, encryption: b.config.encryption},
 		buffers: &buffers{pool: &b.buffers},
 		number:  1,
 	}
@@ -72,22 +79,22 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// ReadFrom implements io.ReaderFrom. It cannot interrupt a Read that blocks. Its
-// error wraps that of r.
+// ReadFrom implements io.ReaderFrom. It cannot interrupt a Read that blocks. It
+// wraps the error of r.
 func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 	for {
 		room, err := w.room()
 		if err != nil {
 			return n, w.explain(err)
 		}
-		m, err := r.Read(room)
+		m, readErr := r.Read(room)
 		w.advance(m)
 		n += int64(m)
-		if err == io.EOF {
+		if readErr == io.EOF { // not a wrapped one, nor io.ErrUnexpectedEOF: those mean a broken source
 			return n, nil
 		}
-		if err != nil {
-			return n, w.explain(fmt.Errorf("read the data: %w", err))
+		if readErr != nil {
+			return n, w.explain(fmt.Errorf("read the data: %w", readErr))
 		}
 	}
 }
@@ -136,8 +143,8 @@ func (w *Writer) Close() error {
 
 // Publish makes the object visible under its key, replacing an existing one. It
 // closes the Writer first. When the store's response is lost, the object may be
-// visible although Publish returns an error; it is then complete, and another
-// upload under the key, or deleting the key, removes the doubt.
+// visible although Publish returns an error; it is then complete. Another upload under
+// the key, or deleting the key, resolves the uncertainty.
 func (w *Writer) Publish(ctx context.Context) (Object, error) {
 	if err := w.Close(); err != nil {
 		return Object{}, err
@@ -152,12 +159,12 @@ func (w *Writer) Publish(ctx context.Context) (Object, error) {
 // Abort removes what was sent, even if ctx has ended, unless it was published. The
 // object that was visible under the key before stays.
 //
-// A part that is being sent is sent to its end first: some stores keep a part whose
-// request is interrupted longer than its upload.
+// It waits for the part that is being sent: in some stores a part whose request is
+// interrupted outlives its upload.
 func (w *Writer) Abort(ctx context.Context) error {
 	_ = w.sending.Wait()
 	w.release()
-	w.closeErr = cmp.Or(w.closeErr, error(os.ErrClosed))
+	w.closeErr = cmp.Or(w.closeErr, os.ErrClosed)
 	if err := w.upload.abort(ctx); err != nil {
 		return fmt.Errorf("storage: abort upload %s: %w", w.key, err)
 	}
@@ -179,10 +186,9 @@ func (w *Writer) explain(err error) error {
 	return fmt.Errorf("storage: upload %s: %w", w.key, err)
 }
 
-// Upload stores the data of r under key, replacing an existing object, and returns
-// once the object can be read. On error nothing is left behind and the object that
-// was visible before stays, except where Publish says otherwise. The error wraps
-// that of r.
+// Upload stores the data of r under key, replacing an existing object. On error, the
+// existing object stays and nothing else remains, with the exception described at
+// Publish. It wraps the error of r.
 func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (object Object, err error) {
 	w, err := b.Create(ctx, key)
 	if err != nil {

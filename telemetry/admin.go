@@ -19,21 +19,21 @@ const (
 	shutdownTimeout = 5 * time.Second
 )
 
-// Admin answers an operator's questions about the process:
+// Admin is the HTTP server for operators:
 //
-//	GET /metrics  its metrics, in the format of Prometheus
+//	GET /metrics  the metrics of the process in the Prometheus format
 //	GET /health   200 while the process is alive
 //	GET /ready    200 if all checks of Ready succeed, else 503
 //
-// It asks for no credentials: the listener belongs on loopback or on a network
-// that only operators and monitoring reach.
+// It requires no credentials, so the listener should be on loopback or on a network that
+// is only reachable by operators and monitoring.
 type Admin struct {
 	Logger   *slog.Logger
 	Ready    *Readiness
 	Registry *prometheus.Registry
 }
 
-// Serve answers requests on the listener until ctx ends.
+// Serve serves requests on the listener until ctx ends.
 func (a *Admin) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		ErrorLog:          slog.NewLogLogger(a.Logger.Handler(), slog.LevelWarn),
@@ -69,7 +69,7 @@ func (a *Admin) handler() http.Handler {
 	return mux
 }
 
-// MetricsHandler serves the metrics of the registry.
+// MetricsHandler returns a handler that serves the metrics of the registry.
 func MetricsHandler(registry *prometheus.Registry) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
@@ -86,5 +86,5 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(document) // a client that is gone needs no answer
+	_ = json.NewEncoder(w).Encode(document) // the client has disconnected
 }

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// readyTimeout bounds the checks of one report.
+	// readyTimeout is the timeout of the checks of one report.
 	readyTimeout = 5 * time.Second
 
-	// readyCache is how long a result is reused. Anyone may ask, and the checks
-	// cost the databases and the store more than asking does.
+	// readyCache is how long a report is cached. Any client may request it, and the
+	// checks cause load on the databases and the store.
 	readyCache = time.Second
 )
 
@@ -33,29 +33,28 @@ type Readiness struct {
 	last   Report
 }
 
-// NewReadiness returns a Readiness of these checks, which logs the errors that
-// they return.
+// NewReadiness returns a Readiness with these checks. It logs their errors.
 func NewReadiness(logger *slog.Logger, checks ...Check) *Readiness {
 	return &Readiness{checks: checks, logger: logger}
 }
 
-// Add adds a check, for a part that is made after the Readiness.
+// Add adds a check of a component that is created after the Readiness.
 func (r *Readiness) Add(check Check) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checks = append(r.checks, check)
-	r.at = time.Time{} // the last report lacks it
+	r.at = time.Time{} // the cached report lacks it
 }
 
-// Report is the result of all checks. It names the ones that fail; the reasons
-// are for the log only.
+// Report is the result of all checks. It has the names of the failing checks; their
+// errors are only logged.
 type Report struct {
 	Ready  bool              `json:"ready"`
 	Checks map[string]string `json:"checks"`
 }
 
-// Report returns the results of the last second. Callers that ask while the
-// checks run wait for them.
+// Report runs the checks, or returns the cached report if it is at most a second old.
+// Concurrent callers wait for the running checks.
 func (r *Readiness) Report(ctx context.Context) Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,8 +65,7 @@ func (r *Readiness) Report(ctx context.Context) Report {
 	return r.last
 }
 
-// run runs all checks concurrently, so that one that hangs does not use up the
-// time of the others.
+// run runs all checks concurrently, so that one that hangs does not delay the others.
 func (r *Readiness) run(ctx context.Context) Report {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

@@ -1,9 +1,9 @@
-// Package telemetry tells the outside how a process is doing: its metrics, its
-// readiness, and an admin listener that serves both.
+// Package telemetry provides the metrics and the readiness of a process and an admin
+// listener that serves both.
 //
-// A process makes one registry and one Readiness and hands them to its parts,
-// which register what they measure. The package must not know what those parts
-// are: it imports none of Sluice's own.
+// A process creates one registry and one Readiness and passes them to its components,
+// which register their metrics and checks. The package must not know these components:
+// it imports no other package of Sluice.
 package telemetry
 
 import (
@@ -11,8 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// NewRegistry returns a registry that has the metrics of the Go runtime and of
-// the process.
+// NewRegistry returns a registry with the metrics of the Go runtime and of the process.
 func NewRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

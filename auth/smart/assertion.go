@@ -37,17 +37,13 @@ type assertion struct {
 
 // parseAssertion parses an assertion and checks everything that does not depend on
 // the client.
-func parseAssertion(text string, algorithms []jose.SignatureAlgorithm, audiences []string, now time.Time) (*assertion, error) {
+func parseAssertion(text string, audiences []string, now time.Time) (*assertion, error) {
 	if len(text) > maxAssertionBytes {
 		return nil, badAssertion("the assertion is too long")
 	}
 	token, err := jwt.ParseSigned(text, algorithms)
 	if err != nil {
-		names := make([]string, len(algorithms))
-		for i, algorithm := range algorithms {
-			names[i] = string(algorithm)
-		}
-		return nil, badAssertion("the assertion is not a JWT signed with " + strings.Join(names, " or "))
+		return nil, badAssertion("the assertion is not a JWT signed with " + strings.Join(Algorithms(), " or "))
 	}
 	a := &assertion{token: token}
 	if err := a.readHeader(); err != nil {

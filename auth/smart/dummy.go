@@ -18,8 +18,8 @@ const (
 	dummyRSABytes = 2048 / 8
 )
 
-// dummyClient stands in for a client that does not exist, and its keys for a key
-// that a client does not have. A rejected assertion then always costs the
+// dummyClient replaces a client that does not exist, and its keys replace a key that
+// a client does not have. A rejected assertion then always costs the
 // verification of one signature, so that the response time hardly reveals which
 // clients exist.
 type dummyClient struct {
@@ -27,16 +27,16 @@ type dummyClient struct {
 	keys auth.KeySet
 }
 
-// newDummyClient returns a dummy whose private keys nobody has.
+// newDummyClient returns a dummy whose private keys are not kept.
 func newDummyClient() (dummyClient, error) {
-	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: dummyRSAKey(), KeyID: dummyKID, Use: "sig"}}}
-	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384()} {
-		private, err := ecdsa.GenerateKey(curve, rand.Reader)
-		if err != nil {
-			return dummyClient{}, err
-		}
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: private.Public(), KeyID: dummyKID, Use: "sig"})
+	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		return dummyClient{}, err
 	}
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
+		{Key: dummyRSAKey(), KeyID: dummyKID, Use: "sig"},
+		{Key: private.Public(), KeyID: dummyKID, Use: "sig"},
+	}}
 	jwks, err := json.Marshal(set)
 	if err != nil {
 		return dummyClient{}, err

@@ -34,7 +34,7 @@ type Request struct {
 // Exchange issues a token for an assertion. An assertion is accepted once, over
 // all processes. The error is a GrantError if the client is at fault.
 func (t *Tokens) Exchange(ctx context.Context, r Request) (Token, error) {
-	a, err := parseAssertion(r.Assertion, t.algorithms, r.Audiences, time.Now())
+	a, err := parseAssertion(r.Assertion, r.Audiences, time.Now())
 	if err != nil {
 		return Token{}, err
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// keyServer is where a client keeps its keys.
+// keyServer serves the JWK Set of a client.
 type keyServer struct {
 	*httptest.Server
 
@@ -55,8 +55,8 @@ func (s *keyServer) publish(document []byte, cacheControl string) {
 	})
 }
 
-// trusting returns tokens that believe the server's certificate and may go to
-// the loopback interface.
+// trusting returns tokens that trust the server's certificate and connect to loopback
+// addresses.
 func (s *keyServer) trusting(t *testing.T, b *testBundle) *Tokens {
 	t.Helper()
 	tokens := b.tokens(t, Config{AllowInsecureJWKS: true})
@@ -73,7 +73,7 @@ func (s *keyServer) trust(t *testing.T, tokens *Tokens) {
 	ours.TLSClientConfig.RootCAs = theirs.TLSClientConfig.RootCAs
 }
 
-// age makes what was fetched look that much older.
+// age makes the cached sets older.
 func age(tokens *Tokens, by time.Duration) {
 	tokens.jwks.mu.Lock()
 	defer tokens.jwks.mu.Unlock()
@@ -94,13 +94,13 @@ func TestKeysByURL(t *testing.T) {
 		return err
 	}
 
-	// A set may hold keys of kinds that Sluice does not know.
+	// A set may contain keys of unknown types.
 	server.publish(jwks(t, map[string]any{"kty": "XYZ", "kid": "x"}, map[string]any{"kty": "OKP", "crv": "X25519", "kid": "y", "x": "AA"}, first.jwk()), "")
 	require.NoError(t, exchange(first))
 	require.NoError(t, exchange(first, map[string]any{"jku": server.URL}))
 	require.EqualValues(t, 1, server.asked.Load(), "fetched keys are kept")
 
-	// The client gets another key. It is looked for, but not at each request.
+	// The client rotates its key. The new one is fetched, but not at each request.
 	server.publish(jwks(t, second.jwk()), "max-age=60")
 	requireRefused(t, exchange(second), InvalidClient, unknownKey)
 	require.EqualValues(t, 1, server.asked.Load())
@@ -109,7 +109,7 @@ func TestKeysByURL(t *testing.T) {
 	requireRefused(t, exchange(first), InvalidClient, unknownKey)
 	require.EqualValues(t, 2, server.asked.Load())
 
-	// The answer says how long they may be kept.
+	// The response says how long it may be cached.
 	age(tokens, 59*time.Second)
 	require.NoError(t, exchange(second))
 	require.EqualValues(t, 2, server.asked.Load())
@@ -121,9 +121,9 @@ func TestKeysByURL(t *testing.T) {
 	require.EqualValues(t, 3, server.asked.Load(), "a failure is not repeated at once either")
 }
 
-// TestFailureKeepsGoodKeys: strangers who ask for a key that is not there, while
-// the client's server is down, do not take away those that are known.
-func TestFailureKeepsGoodKeys(t *testing.T) {
+// TestFailureKeepsValidKeys: an assertion with an unknown kid, while the client's
+// server is down, does not invalidate the cached keys.
+func TestFailureKeepsValidKeys(t *testing.T) {
 	t.Parallel()
 	b, ctx, server := setup(t), t.Context(), newKeyServer(t)
 	tokens, key, stranger := server.trusting(t, b), newSigner(t, "k", "ES384"), newSigner(t, "x", "ES384")
@@ -175,7 +175,7 @@ func TestManyWaitForOneFetch(t *testing.T) {
 	require.EqualValues(t, 1, server.asked.Load(), "the one that began it has left, the fetch goes on")
 }
 
-// TestFetchesRefused: what a client's server can do to ours.
+// TestFetchesRefused: a client's server cannot harm ours.
 func TestFetchesRefused(t *testing.T) {
 	t.Parallel()
 	server, inside := newKeyServer(t), newKeyServer(t)
@@ -218,7 +218,7 @@ func TestFetchesRefused(t *testing.T) {
 	require.Zero(t, inside.asked.Load())
 }
 
-// TestFetchTimeout: a server that trickles is left after a while.
+// TestFetchTimeout: a slow response is abandoned.
 func TestFetchTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -244,8 +244,8 @@ func TestFetchTimeout(t *testing.T) {
 	})
 }
 
-// TestNoPrivateAddresses: neither an address nor a name that leads to one gets
-// a connection inside.
+// TestNoPrivateAddresses: no connection is made to a private address, nor to a name
+// that resolves to one.
 func TestNoPrivateAddresses(t *testing.T) {
 	t.Parallel()
 	server := newKeyServer(t)

@@ -24,8 +24,8 @@ import (
 // audience is the token endpoint of the tests.
 const audience = "https://sluice.example.org/auth/token"
 
-// signer is a key of a client. Its assertions are made with the standard
-// library alone: what is verified with a JOSE library was not signed by it.
+// signer is a key of a client. It signs assertions with the standard library only,
+// so that the JOSE library does not verify its own work.
 type signer struct {
 	kid, alg string
 	private  crypto.Signer
@@ -51,7 +51,7 @@ func newSigner(t *testing.T, kid, alg string) signer {
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// jwk is the public key as a client publishes it.
+// jwk returns the public key as a client publishes it.
 func (s signer) jwk() map[string]any {
 	switch public := s.private.Public().(type) {
 	case *rsa.PublicKey:
@@ -67,7 +67,7 @@ func (s signer) jwk() map[string]any {
 	return nil
 }
 
-// jwks is a JWK Set of these keys.
+// jwks returns a JWK Set of these keys.
 func jwks(t *testing.T, keys ...map[string]any) []byte {
 	t.Helper()
 	document, err := json.Marshal(map[string]any{"keys": keys})
@@ -75,7 +75,7 @@ func jwks(t *testing.T, keys ...map[string]any) []byte {
 	return document
 }
 
-// claims are those of an assertion that is in order.
+// claims returns the claims of a valid assertion, with changes.
 func claims(clientID string, changes ...map[string]any) map[string]any {
 	all := map[string]any{
 		"iss": clientID, "sub": clientID, "aud": audience, "jti": rand.Text(),
@@ -84,7 +84,7 @@ func claims(clientID string, changes ...map[string]any) map[string]any {
 	return with(all, changes...)
 }
 
-// with changes some fields; nil takes one away.
+// with changes fields; nil removes one.
 func with(all map[string]any, changes ...map[string]any) map[string]any {
 	for _, change := range changes {
 		maps.Copy(all, change)
@@ -93,7 +93,7 @@ func with(all map[string]any, changes ...map[string]any) map[string]any {
 	return all
 }
 
-// sign makes a JWT of the claims. Headers change the usual ones.
+// sign returns a JWT with the claims; headers change the default ones.
 func (s signer) sign(t *testing.T, claims map[string]any, headers ...map[string]any) string {
 	t.Helper()
 	header := with(map[string]any{"alg": s.alg, "kid": s.kid, "typ": "JWT"}, headers...)
@@ -128,7 +128,7 @@ func (s signer) signature(t *testing.T, text string) []byte {
 	return nil
 }
 
-// confuse signs with the public key as if it were the secret of an HMAC.
+// confuse signs with the public key as the secret of an HMAC.
 func (s signer) confuse(t *testing.T, claims map[string]any) string {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(s.private.Public())
@@ -145,7 +145,7 @@ func (s signer) confuse(t *testing.T, claims map[string]any) string {
 	return text + "." + encode(mac.Sum(nil))
 }
 
-// unsigned makes a JWT of alg none.
+// unsigned returns a JWT with the algorithm none.
 func unsigned(t *testing.T, kid string, claims map[string]any) string {
 	t.Helper()
 	head, err := json.Marshal(map[string]any{"alg": "none", "kid": kid, "typ": "JWT"})

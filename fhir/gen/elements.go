@@ -2,18 +2,18 @@ package main
 
 import "strings"
 
-// elements are the members of each type, by the type's name or the path of a
-// backbone element, then by their own.
+// elements are the members of each type, by the name of the type or the path of a backbone
+// element, and by the name of the member.
 type elements map[string]map[string]*member
 
-// A member is an element of a type.
+// member is an element of a type.
 type member struct {
 	many, choice bool
-	types        []string // what its values are; of a backbone element, its path
-	valueSet     string   // that its codes are bound to
+	types        []string // of its values; for a backbone element, its path
+	valueSet     string   // to which its codes are bound
 }
 
-// index lists the elements of all types, inherited ones included.
+// index returns the elements of all types, including inherited ones.
 func index(all []definition) elements {
 	e := make(elements)
 	for _, d := range all {
@@ -34,5 +34,5 @@ func index(all []definition) elements {
 	return e
 }
 
-// member returns the element of that name, or nil.
+// member returns the element with this name, or nil.
 func (e elements) member(typ, name string) *member { return e[typ][name] }

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// A target is what a FHIRPath expression leads to: elements of one type, at one
-// path of the stored document.
+// target is a result of a FHIRPath expression: an element with its type and its path in
+// the stored document.
 type target struct {
-	path     string // as the header of the search tables says
+	path     string // in the syntax of the search tables
 	typ      string
-	valueSet string // that codes there are bound to
+	valueSet string // to which its codes are bound
 }
 
-// An unsupported expression is one that is no plain path.
+// unsupported is the reason why an expression is not supported.
 type unsupported string
 
 func (u unsupported) Error() string { return string(u) }
@@ -26,8 +26,8 @@ var (
 	name     = regexp.MustCompile(`^[a-z]\w*$`)
 )
 
-// resolve follows an expression, which may be a union, from a type to what it
-// leads to. Members of a union that start at another type are left out.
+// resolve returns the targets of an expression, which may be a union, from a type. It
+// ignores members of a union that start at another type.
 func (e elements) resolve(from, expression string) ([]target, error) {
 	var found []target
 	for part := range strings.SplitSeq(expression, "|") {
@@ -47,7 +47,7 @@ func (e elements) resolve(from, expression string) ([]target, error) {
 	return found, nil
 }
 
-// steps splits a path at the dots outside brackets. "(a as T)" is "a.as(T)".
+// steps splits a path at the dots outside brackets. "(a as T)" is read as "a.as(T)".
 func steps(path string) []string {
 	path = cast.ReplaceAllString(path, "$1.as($2)")
 	var all []string
@@ -67,7 +67,7 @@ func steps(path string) []string {
 	return append(all, path[start:])
 }
 
-// follow takes the steps one by one.
+// follow evaluates the steps one by one.
 func (e elements) follow(from string, steps []string) ([]target, error) {
 	at := []target{{typ: from}}
 	for _, step := range steps {
@@ -105,8 +105,8 @@ func (e elements) step(t target, step string) ([]target, error) {
 	return e.children(t, step), nil
 }
 
-// children returns the elements of a name; of a choice element, one for each of
-// its types.
+// children returns the elements with a name: for a choice element, one for each of its
+// types.
 func (e elements) children(t target, name string) []target {
 	path := name
 	if t.path != "" {

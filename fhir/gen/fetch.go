@@ -16,10 +16,10 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// A release says where the definitions of one FHIR version come from.
+// release is the source of the definitions of a FHIR version.
 type release struct {
-	name    string // as people call it: R4
-	version string // as StructureDefinition.fhirVersion has it
+	name    string // the common name: R4
+	version string // as in StructureDefinition.fhirVersion
 	pkg     string // npm package and its pinned version
 
 	types       []file // its StructureDefinitions
@@ -28,17 +28,16 @@ type release struct {
 	valueSets   []file // its ValueSets
 }
 
-// files lists all of them.
+// files returns all files.
 func (r release) files() []file {
 	return append(append(slices.Clone(r.types), r.search, r.compartment), r.valueSets...)
 }
 
-// A file of definitions inside the package.
+// file is a file of definitions in the package.
 type file struct{ path, sha256 string }
 
-// r4 pins an early version of the package on purpose: later ones carry
-// elements of their vendor and of R5 (Meta.accounts, EvidenceVariable,
-// ResearchStudy), still under the version number 4.0.1.
+// r4 pins an early version of the package: later ones contain elements of their vendor
+// and of R5 (Meta.accounts, EvidenceVariable, ResearchStudy), still as version 4.0.1.
 var r4 = release{
 	name:    "R4",
 	version: "4.0.1",
@@ -55,8 +54,8 @@ var r4 = release{
 	},
 }
 
-// fetch downloads the release's package into a directory of its own, which is
-// gone afterwards, and returns the wanted files in their order, checked.
+// fetch downloads the package into a temporary directory and returns the contents of the
+// release's files, in their order, after checking them.
 func fetch(ctx context.Context, r release) ([][]byte, error) {
 	dir, err := os.MkdirTemp("", "fhir-definitions-")
 	if err != nil {
@@ -82,7 +81,7 @@ func fetch(ctx context.Context, r release) ([][]byte, error) {
 	return unpack(archive, r.files())
 }
 
-// unpack reads the wanted files out of a gzipped tar.
+// unpack returns the contents of files in a gzipped tar.
 func unpack(archive io.Reader, files []file) ([][]byte, error) {
 	zr, err := gzip.NewReader(archive)
 	if err != nil {
@@ -109,7 +108,7 @@ func unpack(archive io.Reader, files []file) ([][]byte, error) {
 	return out, check(files, out)
 }
 
-// check compares the checksums of what was read with what was pinned.
+// check compares the checksums of contents with the pinned ones.
 func check(files []file, contents [][]byte) error {
 	for i, f := range files {
 		if contents[i] == nil {

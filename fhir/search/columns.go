@@ -6,7 +6,7 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// compileID asks for the id, which is a column.
+// compileID compiles _id, which is a column.
 func (c criterion) compileID() (predicate, error) {
 	switch c.modifier {
 	case "", "not":
@@ -22,7 +22,7 @@ func (c criterion) compileID() (predicate, error) {
 	ids := make([]string, len(c.values))
 	for i, value := range c.values {
 		if len(splitValues(value, '|')) > 1 {
-			return predicate{}, invalid("an id has no system: %q", value)
+			return predicate{}, invalid("invalid id %q: an id has no system", value)
 		}
 		ids[i] = unescape(value)
 	}
@@ -33,12 +33,12 @@ func (c criterion) compileID() (predicate, error) {
 	return wanted, nil
 }
 
-// idIsOneOf asks for rows by their primary key.
+// idIsOneOf matches rows by their primary key.
 func idIsOneOf(ids []string) predicate {
 	return sqltext.New("r.id = ANY ({ids})", sqltext.Values{"ids": textArray(ids)})
 }
 
-// compileLastUpdated asks for the time of the last change, which is a column.
+// compileLastUpdated compiles _lastUpdated, which is a column.
 func (c criterion) compileLastUpdated() (predicate, error) {
 	switch c.modifier {
 	case "":
@@ -65,8 +65,8 @@ func (c criterion) compileLastUpdated() (predicate, error) {
 	return either(found), nil
 }
 
-// momentConditions are spanConditions for the moment of the last change, so that
-// an index over the column knows them.
+// momentConditions are spanConditions for the time of the last change. An index on the
+// column serves them.
 var momentConditions = map[string]string{
 	"eq": "r.ts >= {low} AND r.ts < {high}",
 	"ne": "r.ts < {low} OR r.ts >= {high}",
@@ -89,7 +89,7 @@ func textArray(values []string) sqltext.Fragment {
 			out.WriteByte(',')
 		}
 		out.WriteByte('"')
-		_, _ = escape.WriteString(&out, value) // a Builder takes everything
+		_, _ = escape.WriteString(&out, value) // a Builder never fails
 		out.WriteByte('"')
 	}
 	out.WriteByte('}')

@@ -5,30 +5,30 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// maxLookups is of how many patients resources are looked up one by one, where an
-// index over the documents serves. A thousand take about 40 ms for a type; the
-// documents of a set are read one after the other.
+// maxLookups is the maximum number of patients whose resources are looked up
+// individually in an index on the documents. A thousand take about 40 ms for a type. For
+// more patients, all documents are read.
 const maxLookups = 1000
 
-// Patients says whose compartments are meant. The zero value means those of all
-// patients.
+// Patients selects the compartments of patients. The zero value selects all
+// compartments.
 type Patients struct {
-	// IDs, if not nil, are the ids of the only patients who are meant.
+	// IDs, if not nil, are the ids of the patients.
 	IDs []string
 
-	// Group, if set, means its members instead. Who is one is seen by the statement
-	// itself, under its own snapshot.
+	// Group, if set, selects its members instead. They are determined by the statement
+	// itself, under its snapshot.
 	Group *Group
 }
 
-// InCompartment says whether resources of a type can be in the compartment of a
-// patient, as R4's CompartmentDefinition has it. Patients are in their own.
+// InCompartment reports whether resources of a type can be in the compartment of a
+// patient (R4, CompartmentDefinition). A Patient is in its own compartment.
 func InCompartment(resourceType string) bool {
 	return len(params.R4().PatientPaths(resourceType)) > 0
 }
 
-// Compartment returns the condition that holds for the resources of a type that are in
-// the compartment of one of the patients.
+// Compartment returns the condition for the resources of a type that are in the
+// compartment of one of the patients.
 func (p Patients) Compartment(resourceType string) sqltext.Condition {
 	switch {
 	case !InCompartment(resourceType):
@@ -50,8 +50,8 @@ func (p Patients) Compartment(resourceType string) sqltext.Condition {
 // none matches no rows.
 var none = sqltext.Condition{Where: never, Lookup: lookupBy(never)}
 
-// anyPatient matches the resources that refer to any patient. Nearly every row does,
-// and mostly in the same form, which is tried first. It has no lookup.
+// anyPatient matches the resources that refer to any patient. Nearly all do, mostly in
+// the same form, which is tried first. It has no lookup.
 func anyPatient(resourceType string) sqltext.Condition {
 	if resourceType == "Patient" {
 		return sqltext.Condition{}
@@ -66,8 +66,8 @@ func anyPatient(resourceType string) sqltext.Condition {
 	})}
 }
 
-// where holds for the resources that refer to one of the patients. The set of
-// patients is evaluated once, and hashed, before the first row.
+// where matches the resources that refer to one of the patients. The set of patients is
+// evaluated once, and hashed, before the first row.
 func (p Patients) where(resourceType string) sqltext.Fragment {
 	return sqltext.New("EXISTS (SELECT FROM {references} WHERE {matches})", sqltext.Values{
 		"references": patientReferences(resourceType, "r"),
@@ -75,7 +75,7 @@ func (p Patients) where(resourceType string) sqltext.Fragment {
 	})
 }
 
-// contain holds if the id that an expression gives is that of one of the patients.
+// contain matches if an expression is the id of one of the patients.
 func (p Patients) contain(id sqltext.Fragment) sqltext.Fragment {
 	switch {
 	case p.Group != nil:
@@ -86,42 +86,42 @@ func (p Patients) contain(id sqltext.Fragment) sqltext.Fragment {
 	return sqltext.New("{id} = ANY ({ids})", sqltext.Values{"id": id, "ids": textArray(p.IDs)})
 }
 
-// isIn holds if an expression is in the set of texts that a SELECT returns. As a list,
-// the set looks small to the planner, however large it is, so that it is always hashed;
-// and IS TRUE keeps it from being joined instead, row by row.
+// isIn matches if an expression is in the set of texts that a SELECT returns. The planner
+// takes an array for small, however large it is, so that it is always hashed. IS TRUE
+// prevents that it is joined instead, row by row.
 func isIn(expression, set sqltext.Fragment) sqltext.Fragment {
 	return sqltext.New("({expression} IN (SELECT unnest(ARRAY({set})))) IS TRUE", sqltext.Values{"expression": expression, "set": set})
 }
 
 const (
 	lookupSQL = `SELECT r.ctid FROM unnest({ids}) AS patient (id)
-CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE {leads} OFFSET 0) AS r
+CROSS JOIN LATERAL (SELECT r.ctid FROM {rows} AS r WHERE {refers} OFFSET 0) AS r
 UNION ALL SELECT r.ctid FROM {rows} AS r WHERE {versions}`
 
 	lookupPatientsSQL = `
 UNION ALL SELECT r.ctid FROM {rows} AS r WHERE r.id = ANY ({ids})`
 )
 
-// lookup finds the resources of a type by indexes over the documents.
+// lookup selects the resources of a type by indexes on the documents.
 func (p Patients) lookup(resourceType string) sqltext.Fragment {
 	template := lookupSQL
 	if resourceType == "Patient" {
 		template += lookupPatientsSQL
 	}
-	leads := mayLeadTo(params.R4().PatientPaths(resourceType), "Patient", sqltext.Text("patient.id"))
+	refers := mayReferTo(params.R4().PatientPaths(resourceType), "Patient", sqltext.Text("patient.id"))
 	return sqltext.New(template, sqltext.Values{
 		"ids":      textArray(p.IDs),
-		"leads":    rootAt(leads, "r.resource"),
-		"versions": rootAt(mayNameVersion, "r.resource"),
+		"refers":   rootAt(refers, "r.resource"),
+		"versions": rootAt(mayHaveVersion, "r.resource"),
 	})
 }
 
-// patientSQL is the id of the patient that the reference v leads to, or null.
+// patientSQL is the id of the patient that the reference v refers to, or null.
 var patientSQL = targetOfType("reference.v", "Patient")
 
-// patientReferences returns, as an item of a FROM, the references v of a resource that
-// can lead to the patients in whose compartments it is. alias is what the SQL calls its
-// row. A patient has one to itself.
+// patientReferences returns, as an item of a FROM, the references v of a resource to the
+// patients in whose compartments it is. alias is the alias of its row. A Patient has one
+// to itself.
 func patientReferences(resourceType, alias string) sqltext.Fragment {
 	lists := referenceLists(params.R4().PatientPaths(resourceType))
 	if resourceType == "Patient" {
@@ -131,16 +131,16 @@ func patientReferences(resourceType, alias string) sqltext.Fragment {
 	return rootAt(referencesIn(lists), alias+".resource")
 }
 
-// CompartmentTypes returns the types of resources that can be in the compartment
-// of a patient, sorted.
+// CompartmentTypes returns the resource types that can be in the compartment of a
+// patient, sorted.
 func CompartmentTypes() []string { return params.R4().CompartmentTypes() }
 
 const compartmentsSQL = `(SELECT coalesce(jsonb_agg(jsonb_build_object('id', patient.id)), '[]') FROM {references}
 	CROSS JOIN LATERAL (SELECT {patient}) AS patient (id) WHERE patient.id IS NOT NULL)`
 
-// References returns the patients in whose compartments a resource of a type is: an
-// array of jsonb objects whose members id are those of the patients. alias is what the
-// SQL calls its row. A patient is in its own compartment.
+// References returns the patients in whose compartments a resource of a type is, as a
+// jsonb array of objects with the member id. alias is the alias of its row. A Patient is
+// in its own compartment.
 func References(resourceType, alias string) sqltext.Fragment {
 	if !InCompartment(resourceType) {
 		return sqltext.Text("'[]'::jsonb")

@@ -15,8 +15,8 @@ import (
 // toPatient is a reference to a patient, or to a version of one.
 var toPatient = regexp.MustCompile(`^Patient/([^/?# \\]+)(/_history/[^/]+)?$`)
 
-// patientsOf returns the ids of the patients in whose compartment a document is,
-// by the paths of the definition.
+// patientsOf returns the ids of the patients in whose compartments a document is, by
+// the paths of the definition.
 func patientsOf(d document) []string {
 	resourceType := text(d["resourceType"])
 	var ids []string
@@ -36,8 +36,8 @@ func patientsOf(d document) []string {
 	return ids
 }
 
-// checkCompartments compares the compartments of all patients, of a few and of
-// many with the oracle's.
+// checkCompartments compares the compartments of all patients, of a few and of many
+// with the oracle.
 func checkCompartments(t *testing.T, s store) {
 	t.Helper()
 
@@ -115,7 +115,7 @@ func TestCompartment(t *testing.T) {
 	require.Equal(t, []string{"g"}, all("Group"))
 	require.Empty(t, all("Organization"))
 
-	// The same patients a few times over: then they are not looked up.
+	// The same patients several times: too many for a lookup.
 	for _, times := range []int{1, 2000} {
 		of := func(resourceType string, ids ...string) []string {
 			return s.ids(t, resourceType, search.Patients{IDs: slices.Repeat(ids, times)}.Compartment(resourceType))

@@ -5,27 +5,27 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// compositeValue compiles one value of a composite parameter: the values of its
-// parts, separated by dollar signs, which hold for one and the same thing at
-// the element.
+// compositeValue compiles a value of a composite parameter: the values of its
+// components, separated by dollar signs, all of which must match within one value of the
+// element.
 func compositeValue(element params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" {
 		return predicate{}, unsupportedModifier(modifier, "none")
 	}
 	values := splitValues(text, '$')
 	if count := element.Components[len(element.Components)-1].Number + 1; len(values) != count {
-		return predicate{}, invalid("%q does not have %d parts, separated by $", text, count)
+		return predicate{}, invalid("invalid value %q: must have %d components separated by $", text, count)
 	}
 	together := make([]predicate, len(values))
 	for i, value := range values {
 		if value == "" {
-			return predicate{}, invalid("%q has an empty part", text)
+			return predicate{}, invalid("invalid value %q: empty component", text)
 		}
-		part, err := partValue(element.Components, i, value)
+		compiled, err := componentValue(element.Components, i, value)
 		if err != nil {
 			return predicate{}, err
 		}
-		together[i] = part
+		together[i] = compiled
 	}
 	if len(element.Path) == 0 {
 		return both(together), nil
@@ -36,20 +36,20 @@ func compositeValue(element params.Element, modifier, text string) (predicate, e
 	}), nil
 }
 
-// partValue asks for the value of a part at any of the part's elements.
-func partValue(parts []params.Component, number int, value string) (predicate, error) {
+// componentValue matches the value of a component in any of its elements.
+func componentValue(components []params.Component, number int, value string) (predicate, error) {
 	var found []predicate
 	var failure error
-	for _, part := range parts {
-		if part.Number != number {
+	for _, component := range components {
+		if component.Number != number {
 			continue
 		}
-		here, err := elementValue(part.Type, part.Element, "", value)
+		compiled, err := elementValue(component.Type, component.Element, "", value)
 		if err != nil {
 			failure = err
 			continue
 		}
-		found = append(found, here)
+		found = append(found, compiled)
 	}
 	if len(found) == 0 {
 		return predicate{}, failure

@@ -2,7 +2,7 @@ package search
 
 import "github.com/seed-90096f4d/sluice/sqltext"
 
-// All returns the condition that holds for the rows for which every condition holds.
+// All returns the condition for the rows that match every condition.
 func All(conditions ...sqltext.Condition) sqltext.Condition {
 	wheres := make([]sqltext.Fragment, len(conditions))
 	var all sqltext.Condition
@@ -16,14 +16,14 @@ func All(conditions ...sqltext.Condition) sqltext.Condition {
 	return all
 }
 
-// Any returns the condition that holds for the rows that at least one of the filters
-// selects. Without filters, it holds for every row.
+// Any returns the condition for the rows that match at least one of the filters. Without
+// filters, every row matches.
 func Any(filters ...Filter) sqltext.Condition {
 	var wheres, indexed []sqltext.Fragment
 	references := false
 	for _, f := range filters {
 		if f.where.IsEmpty() {
-			return sqltext.Condition{} // it selects every row
+			return sqltext.Condition{} // it matches every row
 		}
 		wheres, indexed = append(wheres, f.where), append(indexed, f.indexed)
 		references = references || f.references

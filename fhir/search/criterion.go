@@ -8,11 +8,11 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// A criterion is one parameter of a search with its values.
+// criterion is a parameter of a search with its values.
 type criterion struct {
 	resourceType   string
 	name, modifier string
-	modified       bool // there is a colon
+	modified       bool // reports whether there is a colon
 	values         []string
 
 	// indexed makes compile return an expression that an index over the documents
@@ -20,24 +20,23 @@ type criterion struct {
 	indexed bool
 }
 
-// resultParameters say how the results of a search are shown, not which they
-// are.
+// resultParameters control the presentation of search results.
 var resultParameters = []string{
 	"_contained", "_containedType", "_count", "_elements", "_format", "_graph", "_include", "_maxresults", "_offset",
 	"_page", "_pretty", "_revinclude", "_score", "_sort", "_summary", "_total",
 }
 
-// compile turns the criterion into an expression on the document of a row.
+// compile returns an expression on the document of a row.
 func (c criterion) compile() (predicate, error) {
 	switch {
 	case slices.Contains(resultParameters, c.name):
-		return predicate{}, invalid("it says how results are shown, not which they are")
+		return predicate{}, invalid("result parameters are not allowed in a filter")
 	case c.name == "_has", strings.Contains(c.name, "."), strings.Contains(c.modifier, "."):
-		return predicate{}, unsupported("a search through other resources is not supported")
+		return predicate{}, unsupported("chained parameters are not supported")
 	case c.modified && c.modifier == "":
-		return predicate{}, invalid("there is no modifier behind the colon")
+		return predicate{}, invalid("missing modifier after the colon")
 	case slices.Contains(c.values, ""):
-		return predicate{}, invalid("it has an empty value")
+		return predicate{}, invalid("empty value")
 	}
 	switch c.name {
 	case "_id":
@@ -48,9 +47,9 @@ func (c criterion) compile() (predicate, error) {
 	p, ok := params.R4().Parameter(c.resourceType, c.name)
 	switch {
 	case !ok:
-		return predicate{}, invalid("%s has no such search parameter", c.resourceType)
+		return predicate{}, invalid("unknown search parameter of %s", c.resourceType)
 	case p.Unsupported != "":
-		return predicate{}, unsupported("the parameter is not supported: %s", p.Unsupported)
+		return predicate{}, unsupported("unsupported parameter: %s", p.Unsupported)
 	case c.modifier == "missing":
 		return c.compileMissing(p)
 	}
@@ -63,10 +62,10 @@ func (c criterion) isReference() bool {
 	return ok && p.Type == "reference" && c.modifier != "missing"
 }
 
-// compileMissing asks whether there is anything where the parameter looks.
+// compileMissing compiles the modifier missing.
 func (c criterion) compileMissing(p params.Parameter) (predicate, error) {
 	if p.Type == "composite" {
-		return predicate{}, unsupported("a composite is not missing as such")
+		return predicate{}, unsupported("the modifier missing is not supported for composite parameters")
 	}
 	missing, err := c.isMissing()
 	if err != nil {
@@ -86,15 +85,15 @@ func (c criterion) compileMissing(p params.Parameter) (predicate, error) {
 	return either(found), nil
 }
 
-// isMissing reads the value of the modifier missing.
+// isMissing parses the value of the modifier missing.
 func (c criterion) isMissing() (bool, error) {
 	if len(c.values) == 1 && (c.values[0] == "true" || c.values[0] == "false") {
 		return c.values[0] == "true", nil
 	}
-	return false, invalid("it is neither true nor false")
+	return false, invalid("the value of the modifier missing must be true or false")
 }
 
-// compileValues asks for any of the values at any of the parameter's elements.
+// compileValues matches any of the values in any of the parameter's elements.
 func (c criterion) compileValues(p params.Parameter) (predicate, error) {
 	if p.Type == "reference" {
 		return compileElements(p, func(element params.Element) (predicate, error) {
@@ -103,11 +102,11 @@ func (c criterion) compileValues(p params.Parameter) (predicate, error) {
 	}
 	var found []predicate
 	for _, value := range c.values {
-		here, err := c.compileValue(p, value)
+		compiled, err := c.compileValue(p, value)
 		if err != nil {
 			return predicate{}, err
 		}
-		found = append(found, here)
+		found = append(found, compiled)
 	}
 	if c.modifier == "not" {
 		return not(either(found)), nil
@@ -115,8 +114,8 @@ func (c criterion) compileValues(p params.Parameter) (predicate, error) {
 	return either(found), nil
 }
 
-// compileValue asks for one value at any of the elements. Those that can't have
-// such a value are left out, unless that leaves none.
+// compileValue matches a value in any of the elements, except those that cannot have
+// such a value. It is an error if none can.
 func (c criterion) compileValue(p params.Parameter, value string) (predicate, error) {
 	if p.Elements[0].Type == "existence" {
 		return existenceValue(p.Elements, c.modifier, value)
@@ -126,18 +125,18 @@ func (c criterion) compileValue(p params.Parameter, value string) (predicate, er
 	})
 }
 
-// compileElements asks for what compile makes of any of the elements. Those that it fails
-// for are left out, unless that leaves none.
+// compileElements matches what compile returns for any of the elements, except those for
+// which it fails. It is an error if it fails for all.
 func compileElements(p params.Parameter, compile func(params.Element) (predicate, error)) (predicate, error) {
 	var found []predicate
 	var failure error
 	for _, element := range p.Elements {
-		here, err := compile(element)
+		compiled, err := compile(element)
 		if err != nil {
 			failure = err
 			continue
 		}
-		found = append(found, here)
+		found = append(found, compiled)
 	}
 	if len(found) == 0 {
 		return predicate{}, failure
@@ -145,7 +144,7 @@ func compileElements(p params.Parameter, compile func(params.Element) (predicate
 	return either(found), nil
 }
 
-// elementValue compiles a value of a parameter of a type for one of its elements.
+// elementValue compiles a value of a parameter for one of its elements.
 func elementValue(parameterType string, element params.Element, modifier, value string) (predicate, error) {
 	switch parameterType {
 	case "composite":
@@ -168,7 +167,7 @@ func elementValue(parameterType string, element params.Element, modifier, value 
 	return predicate{}, unsupported("parameters of type %s are not supported", parameterType)
 }
 
-// named puts a parameter's name into an error that has none.
+// named adds the name of a parameter to an error without one.
 func named(name string, err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Parameter == "" {

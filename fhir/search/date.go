@@ -9,8 +9,8 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// A stored date is only cast to a timestamp if it is one of these, since a cast
-// fails of what is none: a year, a month, a day there is, or that with a time.
+// A stored date is only cast to a timestamp if it matches datePattern, since the cast of
+// an invalid date fails: a year, a month, an existing day, or a day with a time.
 const (
 	yearPattern  = `(?:[1-9][0-9]{3}|0[1-9][0-9][0-9]|00[1-9][0-9]|000[1-9])`
 	leapPattern  = `(?:[0-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)`
@@ -21,11 +21,12 @@ const (
 		`(?:` + yearPattern + `-` + dayPattern + `|` + leapPattern + `-02-29)(?:` + clockPattern + `)?)$`
 )
 
-// clockSQL is the date and time {x} as fhir.ParseTime reads it, where a cast would
-// round: with six digits of a fraction of a second, and a leap second as 59.
+// clockSQL is the date and time {x} as fhir.ParseTime parses it: with six digits of a
+// fraction of a second, which a cast would round, and a leap second as 59.
 const clockSQL = `replace(regexp_replace({x}, '([.][0-9]{6})[0-9]+', '\1'), ':60', ':59')`
 
-// lowSQL is when the date {x} begins, as a timestamp in UTC; null if it is none.
+// lowSQL is the beginning of the date {x}, as a timestamp in UTC, or null if it is
+// invalid.
 const lowSQL = `CASE WHEN {x} !~ '` + datePattern + `' THEN NULL
 	WHEN length({x}) = 4 THEN ({x} || '-01-01')::timestamp
 	WHEN length({x}) = 7 THEN ({x} || '-01')::timestamp
@@ -33,8 +34,8 @@ const lowSQL = `CASE WHEN {x} !~ '` + datePattern + `' THEN NULL
 	WHEN length({x}) = 10 THEN {x}::timestamp
 	ELSE (` + clockSQL + `)::timestamp END`
 
-// moment returns when the date begins that an SQL expression holds as text: a
-// timestamp in UTC, or null if it is none.
+// moment returns the beginning of a date, an expression of type text, as a timestamp in
+// UTC, or null if it is invalid.
 func moment(expression string) sqltext.Fragment { return dateSQL(lowSQL, "("+expression+")") }
 
 // dateSQL fills {x}, the date, with an expression of type text.
@@ -42,7 +43,7 @@ func dateSQL(template, date string) sqltext.Fragment {
 	return sqltext.New(template, sqltext.Values{"x": sqltext.Text(date)})
 }
 
-// lengthSQL is how long the date {x} lasts. With a time it is a moment.
+// lengthSQL is the duration of the date {x}. One with a time is an instant.
 const lengthSQL = `CASE length({x}) WHEN 4 THEN interval '1 year' WHEN 7 THEN interval '1 month'
 	WHEN 10 THEN interval '1 day' ELSE interval '1 microsecond' END`
 
@@ -50,20 +51,20 @@ const lengthSQL = `CASE length({x}) WHEN 4 THEN interval '1 year' WHEN 7 THEN in
 const pointSQL = `SELECT low, low + ` + lengthSQL + ` AS high FROM (SELECT e.x, ` + lowSQL + ` AS low
 	FROM (SELECT jsonb_path_query({root}, '{path} ? (@.type() == "string")') #>> '{}' OFFSET 0) AS e(x) OFFSET 0) AS e`
 
-// periodSQL is the span of each Period there. It lasts for ever where it has no
-// start or no end, and is none without both.
+// periodSQL is the span of each Period at the path. One without a start or an end is
+// unbounded, and one without both has no span.
 const periodSQL = `SELECT low, high FROM (SELECT
 	CASE WHEN e.v ->> 'start' IS NULL THEN '-infinity' ELSE {start} END AS low,
 	CASE WHEN e.v ->> 'end' IS NULL THEN 'infinity' ELSE {end} END AS high
 	FROM jsonb_path_query({root}, '{path}') AS e(v)
 	WHERE coalesce(e.v ->> 'start', e.v ->> 'end') IS NOT NULL) AS period`
 
-// timingSQL is the time from the first to the last event of each Timing, or the
-// bounds of its repetition.
+// timingSQL is the span of each Timing at the path: from its first to its last event, or
+// the bounds of its repetition.
 const timingSQL = `SELECT span.low, span.high FROM jsonb_path_query({root}, '{path}') AS timing(v)
 	CROSS JOIN LATERAL (SELECT min(low) AS low, max(high) AS high FROM ({spans}) AS t) AS span`
 
-// pointSpans, periodSpans and timingSpans return those for a path of {root}.
+// pointSpans, periodSpans and timingSpans return the spans at a path of {root}.
 func pointSpans(path string) sqltext.Fragment {
 	return sqltext.New(pointSQL, sqltext.Values{"x": sqltext.Text("e.x"), "path": sqltext.Text(path)})
 }
@@ -84,8 +85,8 @@ func timingSpans(path string) sqltext.Fragment {
 	})
 }
 
-// spanConditions compare a stored span with the one asked for, {low} to {high}, as R4
-// has it: "3.1.1.4.8 date", where gt means that some of it comes after.
+// spanConditions compare a stored span with the span searched for, {low} to {high}, as
+// defined in R4, "3.1.1.4.8 date": gt matches if a part of it is later.
 var spanConditions = map[string]string{
 	"eq": "s.low >= {low} AND s.high <= {high}",
 	"ne": "NOT (s.low >= {low} AND s.high <= {high})",
@@ -98,7 +99,7 @@ var spanConditions = map[string]string{
 	"ap": "s.low < {high} AND s.high > {low}",
 }
 
-// dateValue compiles one value of a date parameter.
+// dateValue compiles a value of a date parameter.
 func dateValue(element params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" {
 		return predicate{}, unsupportedModifier(modifier, "missing")
@@ -115,13 +116,13 @@ func dateValue(element params.Element, modifier, text string) (predicate, error)
 		spans = timingSpans
 	}
 	return sqltext.New("({exists} AND EXISTS (SELECT FROM ({spans}) AS s WHERE {comparison}))", sqltext.Values{
-		"exists":     exists(element.Path), // much cheaper, and most resources have nothing at most elements
+		"exists":     exists(element.Path), // much cheaper, and most resources do not have most elements
 		"spans":      spans(jsonPath(element.Path)),
 		"comparison": compare(spanConditions[comparison], wanted, "timestamp"),
 	}), nil
 }
 
-// parseComparison reads a date with its prefix.
+// parseComparison parses a date with its prefix.
 func parseComparison(text string) (comparison string, wanted span, err error) {
 	comparison, rest := prefixed(text)
 	if wanted, err = parseSpan(rest); err != nil {
@@ -133,8 +134,7 @@ func parseComparison(text string) (comparison string, wanted span, err error) {
 	return comparison, wanted, nil
 }
 
-// compare returns one of the conditions above with the ends of a span in it, as
-// arguments of an SQL type.
+// compare returns a condition with the limits of a span as arguments of an SQL type.
 func compare(condition string, wanted span, sqlType string) sqltext.Fragment {
 	return sqltext.New(condition, sqltext.Values{
 		"low":  sqltext.Arg(postgres(wanted.low), sqlType),
@@ -142,29 +142,28 @@ func compare(condition string, wanted span, sqlType string) sqltext.Fragment {
 	})
 }
 
-// A span is the time that a date stands for: a day, a month or a year, or the
-// moment of a date with a time. Low belongs to it, high no more.
+// span is the period that a date covers, from low to high, exclusive: a day, a month, a
+// year, or the unit of the last digit of a time.
 type span struct{ low, high time.Time }
 
-// parseSpan reads a date of a search. One without a zone is in UTC. A plus sign
-// that came as a blank, as it does in URLs, is taken for what it was.
+// parseSpan parses a date of a search. One without a time zone is in UTC. A space is
+// read as the plus sign that it was before the URL was decoded.
 func parseSpan(text string) (span, error) {
 	text = strings.Replace(text, " ", "+", 1)
-	read, ok := fhir.ParseTime(text)
+	parsed, ok := fhir.ParseTime(text)
 	if !ok {
-		return span{}, invalid("%q is not a date", text)
+		return span{}, invalid("invalid date %q", text)
 	}
-	return span{read.Low, read.High}, nil
+	return span{parsed.Low, parsed.High}, nil
 }
 
-// around returns the span widened by its own length on both sides: what is
-// about that time.
+// around returns the span extended by its length on both sides.
 func (s span) around() span {
 	length := s.high.Sub(s.low)
 	return span{s.low.Add(-length), s.high.Add(length)}
 }
 
-// postgres writes a time for PostgreSQL, for which years begin with 1.
+// postgres returns a time in PostgreSQL's syntax, whose years begin with 1.
 func postgres(t time.Time) string {
 	if t.Year() < 1 {
 		return "-infinity"

@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A fraction of a second is cut after six digits, never rounded into the next
-// second, day or year, and a leap second counts as 59: in what is stored and in
-// what is asked for.
+// A fraction of a second is truncated to six digits, never rounded into the next
+// second, day or year, and a leap second counts as 59, both in stored data and in the
+// search.
 func TestDatesBeyondMicroseconds(t *testing.T) {
 	t.Parallel()
 	s := newStoreOf(t,

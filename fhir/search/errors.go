@@ -2,17 +2,16 @@ package search
 
 import "fmt"
 
-// Error says which parameter of a search can't be done, and why, in words that
-// may be shown to whoever asked.
+// Error is the error of a parameter of a search. Its text may be shown to the client.
 type Error struct {
-	// Parameter is the name as it was given, with its modifier: "code:text".
+	// Parameter is the name as in the query, with its modifier: "code:text".
 	Parameter string
 
-	// Reason is what is wrong with it.
+	// Reason is the reason of the error.
 	Reason string
 
-	// Unsupported tells what FHIR has and this package has not from what is
-	// wrong by itself.
+	// Unsupported reports whether the search is valid FHIR that this package does
+	// not support.
 	Unsupported bool
 }
 
@@ -24,7 +23,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s", e.Parameter, e.Reason)
 }
 
-// invalid and unsupported make an Error that has yet to get its parameter.
+// invalid and unsupported return an Error without its parameter: see named.
 func invalid(format string, args ...any) error {
 	return &Error{Reason: fmt.Sprintf(format, args...)}
 }
@@ -34,5 +33,5 @@ func unsupported(format string, args ...any) error {
 }
 
 func unsupportedModifier(modifier, known string) error {
-	return unsupported("the modifier %s is not supported here; these are: %s", modifier, known)
+	return unsupported("unsupported modifier %s; supported: %s", modifier, known)
 }

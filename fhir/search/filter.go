@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -22,16 +23,16 @@ func (f Filter) ResourceType() string { return f.resourceType }
 // Condition returns the condition that the filter is.
 func (f Filter) Condition() sqltext.Condition { return Any(f) }
 
-// maxValues is how many values a filter may have: PostgreSQL takes 65535
-// arguments in a statement, and a value needs up to four.
+// maxValues is the maximum number of values of a filter: a statement of PostgreSQL has
+// at most 65535 arguments, and a value needs up to four.
 const maxValues = 10_000
 
-// Parse reads a FHIR search on resources of a type: the part of a URL behind the
-// question mark, as in "code=http://loinc.org|4548-4&date=ge2020", after HTTP has
-// decoded it. %XX stands for a byte, so that a value can contain an ampersand; a %
-// without two hexadecimal digits and a plus sign stand for themselves. Every
-// parameter must hold; of the values of one, separated by commas, any. An empty query
-// wants every resource. An error is an *Error.
+// Parse parses a FHIR search for resources of a type: the query of a URL, such as
+// "code=http://loinc.org|4548-4&date=ge2020", after HTTP has decoded it. %XX is decoded
+// once more, so that a value can contain an ampersand; a % without two hexadecimal
+// digits and a plus sign are literal. A resource must match every parameter, and any of
+// its values, which are separated by commas. An empty query matches every resource. An
+// error is an *Error.
 func Parse(resourceType, query string) (Filter, error) {
 	var wheres, indexed []sqltext.Fragment
 	values, references := 0, false
@@ -46,7 +47,7 @@ func Parse(resourceType, query string) (Filter, error) {
 		c := criterion{resourceType: resourceType, values: splitValues(value, ',')}
 		c.name, c.modifier, c.modified = strings.Cut(name, ":")
 		if values += len(c.values); values > maxValues {
-			return Filter{}, &Error{Parameter: name, Reason: "there are too many values in the search"}
+			return Filter{}, &Error{Parameter: name, Reason: fmt.Sprintf("too many values in the search: the maximum is %d", maxValues)}
 		}
 		where, err := c.compile()
 		if err != nil {
@@ -64,22 +65,22 @@ func Parse(resourceType, query string) (Filter, error) {
 	return Filter{resourceType, combine(wheres, " AND "), combine(indexed, " AND "), references}, nil
 }
 
-// decode splits a pair of a query at the equals sign and undoes its encoding.
+// decode splits a pair of a query at the equals sign and decodes it.
 func decode(pair string) (name, value string, err error) {
 	name, value, found := strings.Cut(pair, "=")
 	name, value = unescapePercent(name), unescapePercent(value)
 	switch {
 	case !storable(name):
-		return "", "", &Error{Reason: "the name of a parameter is not UTF-8 without NUL"}
+		return "", "", &Error{Reason: "invalid parameter name: must be UTF-8 without NUL"}
 	case !found:
-		return "", "", &Error{Parameter: name, Reason: "it has no value"}
+		return "", "", &Error{Parameter: name, Reason: "missing value"}
 	case !storable(value):
-		return "", "", &Error{Parameter: name, Reason: "its value is not UTF-8 without NUL"}
+		return "", "", &Error{Parameter: name, Reason: "invalid value: must be UTF-8 without NUL"}
 	}
 	return name, value, nil
 }
 
-// unescapePercent replaces each %XX by its byte.
+// unescapePercent decodes each %XX.
 func unescapePercent(text string) string {
 	if !strings.Contains(text, "%") {
 		return text
@@ -98,15 +99,15 @@ func unescapePercent(text string) string {
 	return string(decoded)
 }
 
-// Encode writes a parameter as Parse reads it.
+// Encode returns a parameter in the syntax that Parse accepts.
 func Encode(name, value string) string {
 	return escapeQuery.Replace(name) + "=" + escapeQuery.Replace(value)
 }
 
 var escapeQuery = strings.NewReplacer("%", "%25", "&", "%26", "=", "%3D")
 
-// Supported returns the parameters that Parse accepts for a resource type,
-// sorted by name: those of the type itself and those of every resource.
+// Supported returns the parameters that Parse accepts for a resource type, including
+// the parameters of all resources, sorted by name.
 func Supported(resourceType string) []params.Parameter {
 	var all []params.Parameter
 	for _, p := range params.R4().Parameters(resourceType) {

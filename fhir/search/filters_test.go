@@ -11,8 +11,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// TestPublishedExamples searches HL7's examples by every parameter, with values
-// from the examples themselves, and compares with the oracle.
+// TestPublishedExamples searches HL7's examples by every parameter, with values from
+// the examples, and compares with the oracle.
 func TestPublishedExamples(t *testing.T) {
 	t.Parallel()
 
@@ -20,8 +20,8 @@ func TestPublishedExamples(t *testing.T) {
 	checkAll(t, s, 2)
 }
 
-// TestSyntheticPatients does the same with the records of synthetic patients,
-// which are many more of few types.
+// TestSyntheticPatients does the same with the records of synthetic patients: more
+// resources of fewer types.
 func TestSyntheticPatients(t *testing.T) {
 	t.Parallel()
 
@@ -29,7 +29,7 @@ func TestSyntheticPatients(t *testing.T) {
 	checkAll(t, s, 2)
 }
 
-// checkAll makes up to count searches by each parameter of each type.
+// checkAll runs up to count searches by each parameter of each type.
 func checkAll(t *testing.T, s store, count int) {
 	t.Helper()
 
@@ -68,7 +68,7 @@ func checkAll(t *testing.T, s store, count int) {
 	require.Greater(t, hits, searches/2)
 }
 
-// difference returns some of what only one of the lists has.
+// difference returns some of the items that only one of the lists has.
 func difference(got, want []string) []string {
 	count := make(map[string]int)
 	for _, id := range got {

@@ -22,11 +22,10 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// A document is a FHIR resource as encoding/json reads it.
+// document is a FHIR resource decoded by encoding/json.
 type document = map[string]any
 
-// store is a database with documents, and the same documents as they were
-// before any of our code saw them.
+// store is a database with documents, and the original documents.
 type store struct {
 	source    *source.Source
 	documents map[string][]document // by type
@@ -88,7 +87,7 @@ func readDocuments(t testing.TB, name string) []document {
 	return all
 }
 
-// readFile reads a file, gzipped if its name says so.
+// readFile reads a file, decompressed if its name ends in .gz.
 func readFile(t testing.TB, name string) []byte {
 	t.Helper()
 
@@ -103,9 +102,8 @@ func readFile(t testing.TB, name string) []byte {
 	return content
 }
 
-// published returns the files of a folder of public FHIR data that lies beside
-// the repository, or where SLUICE_TEST_DATA says. Without it the test is
-// skipped.
+// published returns the files in a folder of public FHIR data: SLUICE_TEST_DATA, or a
+// folder next to the repository. Without it the test is skipped.
 func published(t testing.TB, folder string) []string {
 	t.Helper()
 
@@ -121,15 +119,13 @@ func published(t testing.TB, folder string) []string {
 	return files
 }
 
-// What is searched hundreds of times is of this size at most: the resource, and
-// the file.
+// Maximum sizes of a resource and of a file that is searched hundreds of times.
 const (
 	longLine  = 100_000
 	manyLines = 1000
 )
 
-// sampled copies lines of a file that are not long: all, or as many spread over
-// it.
+// sampled copies the short lines of a file: all, or a sample spread over it.
 func sampled(t testing.TB, name string) string {
 	t.Helper()
 
@@ -147,8 +143,8 @@ func sampled(t testing.TB, name string) string {
 	return name
 }
 
-// ids returns the ids of the rows of a type that meet a condition, sorted, by
-// the ways an export reads them.
+// ids returns the sorted ids of the rows of a type that meet a condition, read in each
+// way in which an export reads them.
 func (s store) ids(t testing.TB, resourceType string, condition sqltext.Condition) []string {
 	t.Helper()
 
@@ -177,7 +173,7 @@ func (s store) scan(t testing.TB, scan source.Scan) []string {
 	return ids
 }
 
-// lookup returns what a query returns, sorted.
+// lookup returns the sorted result of a query.
 func (s store) lookup(t testing.TB, query sqltext.Fragment) []string {
 	t.Helper()
 
@@ -187,7 +183,7 @@ func (s store) lookup(t testing.TB, query sqltext.Fragment) []string {
 	return ids
 }
 
-// search parses a query and returns the ids it finds.
+// search parses a query and returns the ids found.
 func (s store) search(t testing.TB, resourceType, query string) []string {
 	t.Helper()
 
@@ -203,8 +199,7 @@ func (s store) search(t testing.TB, resourceType, query string) []string {
 	return ids
 }
 
-// matching returns the ids of the documents of a type for which ok holds,
-// sorted.
+// matching returns the sorted ids of the documents of a type for which ok returns true.
 func (s store) matching(resourceType string, ok func(document) bool) []string {
 	ids := []string{}
 	for _, d := range s.documents[resourceType] {

@@ -17,8 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// formMembers are values that the members of a stored reference can have; empty is
-// an absent member.
+// formMembers are values of the members of a stored reference; empty means absent.
 var formMembers = map[string][]string{
 	"id":           {"", `null`, `""`, `"p1"`, `"Patient/p1"`, `"Patient/p1/_history/2"`, `"http://other.example.org/Patient/p1"`, `5`},
 	"reference":    {"", `null`, `"Patient/p1"`, `"Patient/p1/_history/2"`, `"Patient/p1/_history/"`, `"http://other.example.org/Patient/p1"`, `"#p1"`, `"Device/p1"`, `5`},
@@ -27,8 +26,8 @@ var formMembers = map[string][]string{
 	"resourceType": {"", `null`, `"Patient"`, `"Device"`, `""`, `5`},
 }
 
-// referenceForms are references with every combination of these members, and some
-// with others beside them.
+// referenceForms are references with every combination of these members, and some with
+// other members.
 func referenceForms() []string {
 	forms := []string{""}
 	for _, name := range []string{"id", "reference", "uri", "localRef", "resourceType"} {
@@ -55,7 +54,7 @@ func referenceForms() []string {
 }
 
 // formsStore has an observation and a Provenance for each form of a reference, and a
-// group for each that is a member's; group and observation have the same id.
+// group for each form that a member can have; group and observation have the same id.
 func formsStore(t *testing.T, forms []string) (store, *pgx.Conn) {
 	t.Helper()
 
@@ -84,7 +83,7 @@ func formsStore(t *testing.T, forms []string) (store, *pgx.Conn) {
 	return s, conn
 }
 
-// asFHIR are the references that a client reads of an observation's subject.
+// asFHIR returns the references of an observation's subject in FHIR format.
 func asFHIR(t *testing.T, subject string) (references []string) {
 	t.Helper()
 
@@ -102,9 +101,8 @@ func asFHIR(t *testing.T, subject string) (references []string) {
 	return references
 }
 
-// TestFormsOfReferences holds that conditions find exactly the references that a
-// client reads: whatever their form in the database, they lead to what the
-// converter says.
+// TestFormsOfReferences checks that conditions match exactly the references in FHIR
+// format: whatever their stored form, their target is that of the converter's output.
 func TestFormsOfReferences(t *testing.T) {
 	t.Parallel()
 
@@ -138,7 +136,7 @@ func TestFormsOfReferences(t *testing.T) {
 		p1 := search.Patients{IDs: []string{"p1"}}
 		check("patient", is["p1"], s.ids(t, "Observation", p1.Compartment("Observation")))
 		check("any patient", is["p1"], s.ids(t, "Observation", search.Patients{}.Compartment("Observation")))
-		about := search.Provenance{Whose: &search.Patients{IDs: []string{"p1"}}, Referred: true}
+		about := search.Provenance{Patients: &search.Patients{IDs: []string{"p1"}}, Referred: true}
 		check("provenance", is["p1"], s.ids(t, "Provenance", about.Condition()))
 		for query, want := range map[string][]string{
 			"subject=Patient/p1": is["p1"], "subject:Patient=p1": is["p1"], "patient=p1": is["p1"], "patient=Patient/p1": is["p1"],
@@ -165,8 +163,8 @@ func TestFormsOfReferences(t *testing.T) {
 	compare()
 }
 
-// TestGroupOfForms holds that members of a Group are those whom its references lead
-// to as a client reads them, and that groups among the members are found so, too.
+// TestGroupOfForms checks that the members of a Group are the targets of its references
+// in FHIR format, also for groups among the members.
 func TestGroupOfForms(t *testing.T) {
 	t.Parallel()
 
@@ -197,8 +195,8 @@ func TestGroupOfForms(t *testing.T) {
 	require.Equal(t, want, s.lookup(t, s.group("groups").Patients(0)))
 }
 
-// TestReferencesInOddPlaces holds that a list in the element of a reference, and the
-// FHIR name of a choice element, are read as they are converted.
+// TestReferencesInOddPlaces checks that a list in an element that does not repeat, and
+// the FHIR name of a choice element, are searched as they are converted.
 func TestReferencesInOddPlaces(t *testing.T) {
 	t.Parallel()
 

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// A wish is a value of a search, and what the oracle makes of it: whether what
-// is found at a element of the parameter fits.
+// wish is a value of a search, and the oracle's function that reports whether a stored
+// value matches it.
 type wish struct {
 	modifier string
 	text     string
@@ -24,15 +24,15 @@ var escapes = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`)
 
 func escape(s string) string { return escapes.Replace(s) }
 
-// A generator makes searches out of what documents hold.
+// generator generates searches from stored documents.
 type generator struct{ *rand.Rand }
 
 func (g generator) pick(all ...string) string { return all[g.IntN(len(all))] }
 
 var prefixes = []string{"", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}
 
-// wish makes a wish of a parameter of a type out of a value at one of its
-// elements. There is none if the value has nothing to search for.
+// wish returns a wish for a parameter of a type from a value of one of its elements. ok
+// is false if the value has nothing to search for.
 func (g generator) wish(parameterType string, element params.Element, value any) (wish, bool) {
 	switch parameterType {
 	case "token":
@@ -261,14 +261,14 @@ func (g generator) number(parameterType string, element params.Element, value an
 	return w, true
 }
 
-// A query is a search by one parameter, and what the oracle makes of it.
+// query is a search by one parameter, and the oracle's function for it.
 type query struct {
 	text string
 	fits func(document) bool
 }
 
-// query makes a search by a parameter out of the documents of a type. There is
-// none if they have nothing at its elements.
+// query returns a search by a parameter from the documents of a type. ok is false if
+// none has its elements.
 func (g generator) query(p params.Parameter, documents []document) (query, bool) {
 	element, root := p.Elements[g.IntN(len(p.Elements))], documents[g.IntN(len(documents))]
 	values := found(root, element.Path)
@@ -309,7 +309,7 @@ func (g generator) query(p params.Parameter, documents []document) (query, bool)
 	}}, true
 }
 
-// composite makes a wish for each part out of one value.
+// composite returns a wish for each component from one value.
 func (g generator) composite(element params.Element, value any) (wish, bool) {
 	count := element.Components[len(element.Components)-1].Number + 1
 	wishes := make([]wish, count)
@@ -357,7 +357,7 @@ func missing(p params.Parameter, wanted bool) query {
 	return query{p.Name + name, func(d document) bool { return anywhere(p, d, anything) != wanted }}
 }
 
-// anywhere says whether something at one of the parameter's elements fits.
+// anywhere reports whether a value of one of the parameter's elements matches.
 func anywhere(p params.Parameter, d document, fits func(params.Element, any) bool) bool {
 	for _, element := range p.Elements {
 		for _, value := range found(d, element.Path) {

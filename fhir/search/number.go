@@ -11,46 +11,45 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// A number is a decimal as it was written: digits times ten to the exponent.
-// How many digits there are is how exact it is meant to be.
+// number is a decimal number: digits times ten to the exponent. The number of digits is
+// its precision.
 type number struct {
 	digits   *big.Int
 	exponent int
 }
 
-// numbers are written like this. The length bounds the work.
+// numbers is the syntax of a number. The length limits the work.
 var numbers = regexp.MustCompile(`^([+-]?\d{1,400})(?:\.(\d{1,400}))?(?:[eE]([+-]?\d{1,400}))?$`)
 
-// maxExponent keeps a value within what PostgreSQL's numeric holds. No number that is
-// stored is beyond it in practice, so a larger exponent compares as this one does.
+// maxExponent keeps a value in the range of PostgreSQL's numeric. A larger exponent
+// compares as this one does, since no stored number is beyond it in practice.
 const maxExponent = 10_000
 
 func parseNumber(text string) (number, error) {
 	m := numbers.FindStringSubmatch(text)
 	if m == nil {
-		return number{}, invalid("%q is not a number", text)
+		return number{}, invalid("invalid number %q", text)
 	}
 	digits, _ := new(big.Int).SetString(strings.TrimPrefix(m[1]+m[2], "+"), 10)
-	exponent, _ := strconv.Atoi(m[3]) // empty is 0, and what is out of range the limit of an int
+	exponent, _ := strconv.Atoi(m[3]) // empty is 0; out of range it is the limit of an int
 	return number{digits, max(-maxExponent, min(exponent, maxExponent)) - len(m[2])}, nil
 }
 
-// times returns (digits*factor + add) * 10^(exponent-1), as JSON: a factor of 10
+// times returns (digits*factor + add) * 10^(exponent-1), as JSON. With a factor of 10 it
 // is the number itself.
 func (n number) times(factor, add int64) json.Number {
 	digits := new(big.Int).Mul(n.digits, big.NewInt(factor))
 	return json.Number(fmt.Sprintf("%de%d", digits.Add(digits, big.NewInt(add)), n.exponent-1))
 }
 
-// An interval is the values that a comparison is about.
+// interval holds the values of a comparison.
 type interval struct {
 	comparison string
 	values     map[string]any
 }
 
-// bounds are the names under which the conditions below know the number, and
-// the limits around it: half of its last digit for eq and ne, a tenth of it for
-// ap.
+// bounds returns the values of the conditions below: the number, or the limits around
+// it, which are half of its last digit for eq and ne, and a tenth of it for ap.
 func (n number) bounds(comparison string) interval {
 	low, high := n.times(10, -5), n.times(10, 5)
 	if comparison == "ap" {
@@ -65,7 +64,7 @@ func (n number) bounds(comparison string) interval {
 	return interval{comparison, values}
 }
 
-// numberConditions compare a number, %s, with what was asked for.
+// numberConditions compare a stored number, %s, with the number searched for.
 var numberConditions = map[string]string{
 	"eq": "%s >= $low && %s < $high",
 	"ne": "%s < $low || %s >= $high",
@@ -76,7 +75,7 @@ var numberConditions = map[string]string{
 	"ap": "%s >= $low && %s <= $high",
 }
 
-// rangeConditions compare a Range, which may be open at one end.
+// rangeConditions compare a Range, which may have only one limit.
 var rangeConditions = map[string]string{
 	"eq": `@."low"."value" >= $low && @."high"."value" < $high`,
 	"ne": `@."low"."value" < $low || @."high"."value" >= $high || !exists(@."low"."value") || !exists(@."high"."value")`,
@@ -89,11 +88,11 @@ var rangeConditions = map[string]string{
 	"ap": `(@."low"."value" <= $high || !exists(@."low"."value")) && (@."high"."value" >= $low || !exists(@."high"."value"))`,
 }
 
-// isRange holds for a Range with at least one end.
+// isRange matches a Range with at least one limit.
 const isRange = `(exists(@."low"."value") || exists(@."high"."value"))`
 
-// condition returns what a value of a type has to meet, where member leads from
-// it to its number.
+// condition returns the condition on a value of a type. member is the path from the value
+// to its number.
 func (i interval) condition(valueType, member string) string {
 	if valueType == "Range" {
 		return "(" + rangeConditions[i.comparison] + ") && " + isRange
@@ -101,7 +100,7 @@ func (i interval) condition(valueType, member string) string {
 	return "(" + strings.ReplaceAll(numberConditions[i.comparison], "%s", member) + ")"
 }
 
-// numberValue compiles one value of a number parameter.
+// numberValue compiles a value of a number parameter.
 func numberValue(element params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" {
 		return predicate{}, unsupportedModifier(modifier, "missing")

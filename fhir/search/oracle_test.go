@@ -15,11 +15,11 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// The oracle says what a search finds by walking over decoded FHIR JSON, where
-// the code under test asks PostgreSQL about the Aidbox format.
+// The oracle searches decoded FHIR JSON, whereas the code under test lets PostgreSQL
+// search the Aidbox format.
 
-// found returns what is at a path of a document. The type of a choice element is
-// a step of the path and part of a name in FHIR.
+// found returns the values at a path of a document. The type of a choice element is a
+// step of the path and part of a name in FHIR.
 func found(node any, path params.Path) []any {
 	if len(path) == 0 {
 		return []any{node}
@@ -58,7 +58,7 @@ func found(node any, path params.Path) []any {
 
 func text(value any) string { s, _ := value.(string); return s }
 
-// each returns the members of an object, lists opened.
+// each returns the members of an object, with lists flattened.
 func each(node any, names ...string) []any {
 	var all []any
 	object, _ := node.(map[string]any)
@@ -74,8 +74,8 @@ func each(node any, names ...string) []any {
 	return all
 }
 
-// isToken compares a value with a code and a system; without a bar, the system
-// does not matter.
+// isToken compares a value with a code and a system; without a bar, it ignores the
+// system.
 func isToken(valueType string, value any, system, code string, bar bool) bool {
 	object, _ := value.(map[string]any)
 	name := "code"
@@ -101,8 +101,7 @@ func isToken(valueType string, value any, system, code string, bar bool) bool {
 		(!bar || system == "" && object["system"] == nil || system != "" && object["system"] == system)
 }
 
-// reference is what a FHIR reference points to. The url is what it says, unless that
-// is Type/id.
+// reference is the target of a FHIR reference. url is its text, unless that is Type/id.
 type reference struct{ resourceType, id, url string }
 
 var relative = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*)/([^/?# \\]+)(/_history/[^/?#]+)?$`)
@@ -123,18 +122,18 @@ func referenceOf(value any) reference {
 	return reference{url: target}
 }
 
-// marks are the accents that a search passes by.
+// marks are the accents that a search ignores.
 var marks = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x300, Hi: 0x36f, Stride: 1}, {Lo: 0x591, Hi: 0x5bd, Stride: 1}, {Lo: 0x5bf, Hi: 0x5bf, Stride: 1}, {Lo: 0x5c1, Hi: 0x5c2, Stride: 1},
 	{Lo: 0x5c4, Hi: 0x5c5, Stride: 1}, {Lo: 0x5c7, Hi: 0x5c7, Stride: 1}, {Lo: 0x64b, Hi: 0x65f, Stride: 1}, {Lo: 0x670, Hi: 0x670, Stride: 1},
 	{Lo: 0x1ab0, Hi: 0x1aff, Stride: 1}, {Lo: 0x1dc0, Hi: 0x1dff, Stride: 1}, {Lo: 0x20d0, Hi: 0x20ff, Stride: 1}, {Lo: 0xfe20, Hi: 0xfe2f, Stride: 1},
 }}
 
-// stroked are letters that Unicode does not take apart.
+// stroked are letters that Unicode does not decompose.
 var stroked = strings.NewReplacer("ı", "i", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "ħ", "h", "ŧ", "t", "ŋ", "n", "æ", "ae", "œ", "oe", "þ", "th")
 
-// plain takes the case and the accents away: Unicode's case folding of the
-// compatibility decomposition.
+// plain removes case and accents: Unicode's case folding of the compatibility
+// decomposition.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.Is(marks, r) {
@@ -145,7 +144,7 @@ func plain(s string) string {
 	return stroked.Replace(cases.Fold().String(s))
 }
 
-// strings returns the texts that a search for strings looks at.
+// strings returns the texts that a string search compares.
 func stringsOf(valueType string, value any) []string {
 	items := []any{value}
 	switch valueType {
@@ -163,10 +162,10 @@ func stringsOf(valueType string, value any) []string {
 	return all
 }
 
-// A stretch of time or of numbers; nil is without an end.
+// stretch is an interval of time or of numbers; nil is unbounded.
 type stretch[T any] struct{ low, high *T }
 
-// moments is the time that a date stands for.
+// moments returns the interval that a date covers.
 func moments(s string) (stretch[time.Time], bool) {
 	for layout, last := range map[string]func(time.Time) time.Time{
 		"2006":                 func(t time.Time) time.Time { return t.AddDate(1, 0, 0) },
@@ -185,7 +184,7 @@ func moments(s string) (stretch[time.Time], bool) {
 	return stretch[time.Time]{}, false
 }
 
-// stretchOf is the time of a value.
+// stretchOf returns the interval of a value.
 func stretchOf(valueType string, value any) (stretch[time.Time], bool) {
 	object, _ := value.(map[string]any)
 	switch valueType {
@@ -230,8 +229,8 @@ func outermost(all []stretch[time.Time]) stretch[time.Time] {
 	return whole
 }
 
-// compares says whether a stored stretch stands to the wanted one as the prefix
-// says: R4, "Search", on dates.
+// compares reports whether a stored interval and the one searched for compare as the
+// prefix requires (R4, "Search", on dates).
 func compares(prefix string, stored, wanted stretch[time.Time]) bool {
 	within := stored.low != nil && stored.high != nil && !stored.low.Before(*wanted.low) && !stored.high.After(*wanted.high)
 	later := stored.high == nil || stored.high.After(*wanted.high)
@@ -259,8 +258,8 @@ func compares(prefix string, stored, wanted stretch[time.Time]) bool {
 	return within
 }
 
-// comparesNumber does the same for numbers, of which an exact one is a stretch
-// without length.
+// comparesNumber does the same for numbers; an exact number is an interval without
+// length.
 func comparesNumber(prefix string, stored stretch[big.Rat], number string) bool {
 	value, _ := new(big.Rat).SetString(number)
 	half := big.NewRat(1, 2)
@@ -304,7 +303,7 @@ func cmpOr(a, b string) string {
 	return a
 }
 
-// numberOf reads a number; false if it is none.
+// numberOf parses a number.
 func numberOf(value any) (*big.Rat, bool) {
 	n, ok := value.(json.Number)
 	if !ok {
@@ -313,7 +312,7 @@ func numberOf(value any) (*big.Rat, bool) {
 	return new(big.Rat).SetString(n.String())
 }
 
-// numbersOf is the stretch of numbers of a number, a Quantity or a Range.
+// numbersOf returns the interval of a number, a Quantity or a Range.
 func numbersOf(valueType string, value any) (stretch[big.Rat], bool) {
 	object, isObject := value.(map[string]any)
 	switch {
@@ -330,7 +329,7 @@ func numbersOf(valueType string, value any) (stretch[big.Rat], bool) {
 	return stretch[big.Rat]{n, n}, ok
 }
 
-// hasUnit says whether a Quantity, Money or Range is in a unit.
+// hasUnit reports whether a Quantity, Money or Range has a unit.
 func hasUnit(valueType string, value any, system, code string) bool {
 	object, _ := value.(map[string]any)
 	switch valueType {
@@ -350,7 +349,7 @@ func hasUnit(valueType string, value any, system, code string) bool {
 
 type stretchT = stretch[time.Time]
 
-// span is a stretch from a moment on.
+// span returns the interval of a duration from a time.
 func span(s, layout string, length time.Duration) stretchT {
 	low, _ := time.Parse(layout, s)
 	high := low.Add(length)

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// A predicate is a boolean expression on the jsonb document {root}.
+// predicate is a boolean expression on the jsonb document {root}.
 type predicate = sqltext.Fragment
 
 // rootAt fills the hole {root} with an expression of type jsonb.
@@ -18,9 +18,9 @@ func rootAt(f sqltext.Fragment, expression string) sqltext.Fragment {
 	return f.Fill(sqltext.Values{"root": sqltext.Text(expression)})
 }
 
-// jsonPath writes a path as SQL/JSON has it, in the lax mode, in which what is
-// missing or of another type is passed by. Names and values in it come from the
-// tables of package fhir. Which resources references lead to is not asked.
+// jsonPath returns a path of SQL/JSON in lax mode, which skips what is missing or of
+// another type. Its names and values are defined by package params. It ignores
+// Step.Target.
 func jsonPath(path params.Path) string {
 	var text strings.Builder
 	text.WriteByte('$')
@@ -36,8 +36,8 @@ func jsonPath(path params.Path) string {
 	return text.String()
 }
 
-// below returns the path that goes on from another by members that do not
-// repeat, or by one that does if its name ends in an asterisk.
+// below returns a path extended by members. The name of a repeating member ends in an
+// asterisk.
 func below(path params.Path, names ...string) params.Path {
 	longer := slices.Clone(path)
 	for _, name := range names {
@@ -47,13 +47,14 @@ func below(path params.Path, names ...string) params.Path {
 	return longer
 }
 
-// contains asks whether a document has the value at the path. An index over the
-// document (GIN) knows that.
+// contains matches documents with the value at the path. A GIN index on the document
+// serves it.
 func contains(path params.Path, value any) predicate {
 	return sqltext.New("{root} @> {document}", sqltext.Values{"document": sqltext.Arg(asJSON(nest(path, value)), "jsonb")})
 }
 
-// nest puts a value where the path leads, and what the path asks for beside it.
+// nest returns an object with the value, and the members that Step.Member requires, at
+// the path.
 func nest(path params.Path, value any) any {
 	if len(path) == 0 {
 		return value
@@ -69,8 +70,8 @@ func nest(path params.Path, value any) any {
 	return map[string]any{step.Name: inner}
 }
 
-// matches asks whether something at the path meets a condition of SQL/JSON, in
-// which @ is the thing and $name one of the values.
+// matches matches documents with an item at the path that meets a condition of
+// SQL/JSON, in which @ is the item and $name one of the values.
 func matches(path params.Path, condition string, values map[string]any) predicate {
 	query := sqltext.Text(jsonPath(path) + " ? (" + condition + ")")
 	if len(values) == 0 {
@@ -82,7 +83,7 @@ func matches(path params.Path, condition string, values map[string]any) predicat
 	})
 }
 
-// exists asks whether anything is at the path.
+// exists matches documents with a value at the path.
 func exists(path params.Path) predicate {
 	return matches(path, "@ != null", nil)
 }
@@ -99,10 +100,10 @@ func texts(paths []params.Path) sqltext.Fragment {
 	return sqltext.Join(selects, " UNION ALL ")
 }
 
-// either holds where one of the predicates does.
+// either matches if any of the predicates does.
 func either(all []predicate) predicate { return join(all, " OR ") }
 
-// both holds where all of the predicates do.
+// both matches if all of the predicates do.
 func both(all []predicate) predicate { return join(all, " AND ") }
 
 func join(all []predicate, operator string) predicate {
@@ -112,12 +113,12 @@ func join(all []predicate, operator string) predicate {
 	return sqltext.New("({all})", sqltext.Values{"all": sqltext.Join(all, operator)})
 }
 
-// not holds where the predicate does not.
+// not matches if the predicate does not.
 func not(p predicate) predicate {
 	return sqltext.New("({predicate}) IS NOT TRUE", sqltext.Values{"predicate": p})
 }
 
-// asJSON writes a value of strings, numbers, maps and lists.
+// asJSON encodes a value of strings, numbers, maps and slices.
 func asJSON(value any) string {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)

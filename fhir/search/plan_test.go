@@ -15,9 +15,9 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// manySQL fills tables with 100,000 observations of half as many patients, and a
-// Provenance for every tenth. The Group g has every other patient; others, of which
-// PostgreSQL expects much, have nobody.
+// manySQL inserts 100,000 observations of half as many patients, and a Provenance for
+// every tenth. The Group g has every other patient; others, for which the planner
+// expects many rows, have none.
 const manySQL = `
 CREATE TABLE observation (id text PRIMARY KEY, txid bigint DEFAULT 0, ts timestamptz, cts timestamptz, resource jsonb NOT NULL);
 CREATE TABLE "group" (LIKE observation INCLUDING ALL);
@@ -33,7 +33,7 @@ CREATE INDEX ON observation USING gin (resource jsonb_path_ops);
 CREATE INDEX observation_versions ON observation (id) WHERE resource::text LIKE '%\_history%';
 ANALYZE`
 
-// many is that database.
+// many is a database with this data.
 type many struct {
 	store
 	conn *pgx.Conn
@@ -59,8 +59,7 @@ func newMany(t *testing.T) many {
 	return many{store{source: s, tables: tables}, conn}
 }
 
-// explain runs a statement with {rows} of a table in it, and returns how that
-// was done.
+// explain runs a statement on the {rows} of a table and returns its plan.
 func (m many) explain(t *testing.T, statement sqltext.Fragment, table string) string {
 	t.Helper()
 
@@ -82,8 +81,8 @@ func (m many) explainWhere(t *testing.T, table string, condition sqltext.Conditi
 	return m.explain(t, sqltext.Concat(sqltext.Text("SELECT r.id FROM "+table+" AS r WHERE "), condition.Where), table)
 }
 
-// The members of a Group are worked out once, as a set, and each row is looked up
-// there; nothing is asked a patient or a row.
+// The members of a Group are evaluated once, as a set, and each row is looked up in it;
+// there is no query per patient or row.
 func TestGroupIsHashed(t *testing.T) {
 	t.Parallel()
 
@@ -100,9 +99,9 @@ func TestGroupIsHashed(t *testing.T) {
 	}
 }
 
-// TestFewPatientsByIndex holds that the resources of few patients, and those that a
-// filter by reference asks for, are found by two indexes: one over the documents, and
-// one of those that name a version.
+// TestFewPatientsByIndex checks that the resources of few patients, and those that a
+// filter by reference matches, are found by two indexes: one on the documents, and one
+// for references with a version.
 func TestFewPatientsByIndex(t *testing.T) {
 	t.Parallel()
 
@@ -129,8 +128,8 @@ func TestFewPatientsByIndex(t *testing.T) {
 	}
 }
 
-// What Provenance is about is looked up by the primary key of its table, and those
-// who are meant are compared with what that has found, once.
+// The targets of Provenance are looked up by the primary keys of their tables, and the
+// result is compared with the patients once.
 func TestProvenanceBySet(t *testing.T) {
 	t.Parallel()
 
@@ -139,7 +138,7 @@ func TestProvenanceBySet(t *testing.T) {
 		"few":   {IDs: []string{"p5", "p10", "p15"}},
 		"group": members(search.Group{ID: "g", Table: `"group"`, At: noon}),
 	} {
-		about := search.Provenance{Whose: &whose, Referred: true, Targets: []search.Target{
+		about := search.Provenance{Patients: &whose, Referred: true, Targets: []search.Target{
 			{Type: "Observation", Table: "observation"}, {Type: "Provenance", Table: "provenance"},
 		}}.Condition()
 		plan := m.explainWhere(t, "provenance", about)

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// trailsOf writes a file of Provenance about the resources of other files: about
-// most of them, some twice, some as versions, and about what is not there.
+// trailsOf writes a file of Provenance for the resources in other files: for most of
+// them, for some twice, for some versions, and for missing ones.
 func trailsOf(t *testing.T, files []string) string {
 	t.Helper()
 
@@ -65,7 +65,7 @@ func trailsOf(t *testing.T, files []string) string {
 // toResource is a reference to a resource, or to a version of one.
 var toResource = regexp.MustCompile(`^([A-Z][A-Za-z]*)/([^/?# \\]+)(/_history/[^/]+)?$`)
 
-// targetsOf returns what a Provenance is about, as Type/id.
+// targetsOf returns the targets of a Provenance, as Type/id.
 func targetsOf(d document) []string {
 	var targets []string
 	for _, value := range each(d, "target") {
@@ -77,12 +77,12 @@ func targetsOf(d document) []string {
 	return targets
 }
 
-// about returns the ids of the Provenance with a target for which ok holds.
+// about returns the ids of the Provenance with a target for which ok returns true.
 func (s store) about(ok func(target string) bool) []string {
 	return s.matching("Provenance", func(d document) bool { return slices.ContainsFunc(targetsOf(d), ok) })
 }
 
-// latest returns those of them that are the last recorded about such a target.
+// latest returns the ids of the Provenance that was recorded last for such a target.
 func (s store) latest(ok func(target string) bool) []string {
 	type trail struct {
 		id string
@@ -105,8 +105,8 @@ func (s store) latest(ok func(target string) bool) []string {
 	return slices.Compact(ids)
 }
 
-// checkProvenance compares what is about the resources in compartments, and about
-// resources of some types, with the oracle's.
+// checkProvenance compares the Provenance of resources in compartments, and of
+// resources of some types, with the oracle.
 func checkProvenance(t *testing.T, s store) {
 	t.Helper()
 
@@ -142,12 +142,12 @@ func checkProvenance(t *testing.T, s store) {
 		}
 		isOfHalf := func(target string) bool { return target < "M" && isTheirs(target) }
 
-		got := s.ids(t, "Provenance", search.Provenance{Whose: &whose, Targets: inCompartments, Referred: true}.Condition())
+		got := s.ids(t, "Provenance", search.Provenance{Patients: &whose, Targets: inCompartments, Referred: true}.Condition())
 		require.Equal(t, s.about(refersToOne), got, name)
 		t.Logf("%s: %d of %d", name, len(got), len(s.documents["Provenance"]))
-		require.Equal(t, s.about(isOfHalf), s.ids(t, "Provenance", search.Provenance{Whose: &whose, Targets: half}.Condition()), name)
+		require.Equal(t, s.about(isOfHalf), s.ids(t, "Provenance", search.Provenance{Patients: &whose, Targets: half}.Condition()), name)
 		require.Equal(t, s.latest(isOfHalf), s.ids(t, "Provenance", search.Provenance{
-			Whose: &whose, Targets: half, Latest: s.tables["Provenance"].Quoted(),
+			Patients: &whose, Targets: half, Latest: s.tables["Provenance"].Quoted(),
 		}.Condition()), name)
 	}
 	isThere := func(target string) bool { return there[target] != nil && target < "M" }
@@ -169,7 +169,7 @@ func TestProvenanceOfSyntheticPatients(t *testing.T) {
 	checkProvenance(t, newStore(t, append(files, trailsOf(t, files))...))
 }
 
-// Only targets that meet a condition count, and were changed in time.
+// Only targets that meet a condition and were changed in a period are selected.
 func TestProvenanceOfSome(t *testing.T) {
 	t.Parallel()
 

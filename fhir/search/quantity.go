@@ -9,9 +9,9 @@ import (
 // currencySystem is the system of the codes in Money.currency.
 const currencySystem = "urn:iso:std:iso:4217"
 
-// quantityValue compiles one value of a quantity parameter: a number, then
-// after bars the system and the code of its unit; with a code alone, the unit
-// may also be written so. A stored comparator, as in "< 5 mg", is passed by.
+// quantityValue compiles a value of a quantity parameter: a number, then after bars the
+// system and the code of its unit. A code without a system also matches the text of the
+// unit. Stored comparators, as in "< 5 mg", are ignored.
 func quantityValue(element params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" {
 		return predicate{}, unsupportedModifier(modifier, "missing")
@@ -19,7 +19,7 @@ func quantityValue(element params.Element, modifier, text string) (predicate, er
 	comparison, rest := prefixed(text)
 	parts := splitValues(rest, '|')
 	if len(parts) != 1 && len(parts) != 3 {
-		return predicate{}, invalid("%q is not number|system|code", text)
+		return predicate{}, invalid("invalid quantity %q: must be number or number|system|code", text)
 	}
 	n, err := parseNumber(parts[0])
 	if err != nil {
@@ -37,10 +37,10 @@ func quantityValue(element params.Element, modifier, text string) (predicate, er
 		if system != "" && system != currencySystem {
 			return never, nil
 		}
-		condition += ofCurrency(code, values)
+		condition += hasCurrency(code, values)
 		return matches(element.Path, condition, values), nil
 	}
-	if unit := ofUnit(system, code, values); unit != "" && element.Type == "Range" {
+	if unit := hasUnit(system, code, values); unit != "" && element.Type == "Range" {
 		for _, end := range []string{"low", "high"} {
 			condition += ` && (!exists(@."` + end + `") || exists(@."` + end + `" ? (` + unit + `)))`
 		}
@@ -50,8 +50,9 @@ func quantityValue(element params.Element, modifier, text string) (predicate, er
 	return matches(element.Path, condition, values), nil
 }
 
-// ofUnit is what a Quantity with that unit meets; empty if any does.
-func ofUnit(system, code string, values map[string]any) string {
+// hasUnit returns the condition on a Quantity with this unit, or an empty text for any
+// unit.
+func hasUnit(system, code string, values map[string]any) string {
 	if system != "" {
 		values["system"] = system
 	}
@@ -69,7 +70,7 @@ func ofUnit(system, code string, values map[string]any) string {
 	return ""
 }
 
-func ofCurrency(code string, values map[string]any) string {
+func hasCurrency(code string, values map[string]any) string {
 	if code == "" {
 		return ""
 	}

@@ -11,18 +11,18 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// A wantedReference is one value of a reference parameter: references of which an SQL
-// expression, for the reference v, is a text.
+// wantedReference is a value of a reference parameter. It matches references for which
+// the expression of its form equals the text.
 type wantedReference struct {
 	form referenceForm
 	text string
 
-	// resourceTypes are those that the resource can be of, whose id is the text; there
-	// are none if it can be of any, or the text is not an id.
+	// resourceTypes are the possible types of the resource whose id is the text. Empty
+	// means any type, or that the text is not an id.
 	resourceTypes []string
 }
 
-// referenceForm is what a text is compared with.
+// referenceForm is the part of a reference that a text is compared with.
 type referenceForm int
 
 const (
@@ -31,7 +31,7 @@ const (
 	typesForm                        // the id of a resource of one of the types, or of any
 )
 
-// isComparedLike reports whether the texts of both are compared with the same expression.
+// isComparedLike reports whether both are compared with the same expression.
 func (w wantedReference) isComparedLike(other wantedReference) bool {
 	return w.form == other.form && slices.Equal(w.resourceTypes, other.resourceTypes)
 }
@@ -46,9 +46,9 @@ func (w wantedReference) expression() sqltext.Fragment {
 	return literal("reference.v")
 }
 
-// references compiles the values of a reference parameter for a element: of each, Type/id,
-// a version of that, an id alone, or an absolute URL. A modifier is the type of the
-// resource, or identifier. With indexed, the predicate is for an index.
+// references compiles the values of a reference parameter for an element. Each is
+// Type/id, Type/id/_history/version, an id or an absolute URL. The modifier is the type of
+// the resource, or identifier. With indexed, an index serves the predicate.
 func references(element params.Element, modifier string, values []string, indexed bool) (predicate, error) {
 	if modifier == "identifier" || element.Type != "Reference" {
 		return eachReference(element, modifier, values)
@@ -69,7 +69,7 @@ func references(element params.Element, modifier string, values []string, indexe
 	return referencesTo(element.Path, wanted, indexed), nil
 }
 
-// eachReference compiles values that are compared one by one: identifiers of logical
+// eachReference compiles values that are compared separately: identifiers of logical
 // references, and canonical URLs.
 func eachReference(element params.Element, modifier string, values []string) (predicate, error) {
 	var found []predicate
@@ -82,11 +82,11 @@ func eachReference(element params.Element, modifier string, values []string) (pr
 			}
 			found = append(found, identifierPredicate(element.Path, t))
 		case modifier == "identifier":
-			return predicate{}, unsupported("a canonical URL has no identifier")
+			return predicate{}, unsupported("the modifier identifier is not supported for canonical URLs")
 		case modifier != "" && !fhir.R4().IsResourceType(modifier):
 			return predicate{}, unsupportedModifier(modifier, "missing, identifier, and the name of a resource type")
 		case modifier != "":
-			return predicate{}, unsupported("a canonical URL does not say of what type it is")
+			return predicate{}, unsupported("a resource type as modifier is not supported for canonical URLs")
 		default:
 			found = append(found, canonical(element.Path, unescape(value)))
 		}
@@ -94,8 +94,8 @@ func eachReference(element params.Element, modifier string, values []string) (pr
 	return either(found), nil
 }
 
-// identifierPredicate finds a logical reference: by an identifier, and where the
-// parameter is for one type of resource, by what the reference says of its type.
+// identifierPredicate matches a logical reference by its identifier and, if the
+// parameter is for one resource type, by its type.
 func identifierPredicate(path params.Path, t token) predicate {
 	identifier := params.Path{{Name: "identifier"}}
 	resourceType := path[len(path)-1].Target
@@ -113,11 +113,11 @@ func identifierPredicate(path params.Path, t token) predicate {
 const identifierSQL = `EXISTS (SELECT FROM {references} WHERE {identifier}
 	AND ({target} IS NOT NULL OR '{type}' IN (reference.v ->> 'type', reference.v ->> 'resourceType')))`
 
-// parseReference reads one value. ok is false if no reference at the element can be it.
+// parseReference parses a value. ok is false if no reference in the element can match.
 func parseReference(element params.Element, resourceType, text string) (wanted wantedReference, ok bool, err error) {
 	if strings.Contains(text, ":") {
 		if resourceType != "" {
-			return wanted, false, invalid("a URL does not go with a type: %q", text)
+			return wanted, false, invalid("invalid reference %q: a URL cannot be combined with a resource type", text)
 		}
 		return wantedReference{literalForm, text, nil}, true, nil
 	}
@@ -129,11 +129,11 @@ func parseReference(element params.Element, resourceType, text string) (wanted w
 	only := element.Path[len(element.Path)-1].Target
 	switch {
 	case id == "" || strings.ContainsAny(id, "/#?") || versioned && (!typed || version == "" || strings.ContainsAny(version, "/#?")):
-		return wanted, false, invalid("%q is neither Type/id, nor an id, nor a URL", text)
+		return wanted, false, invalid("invalid reference %q: must be Type/id, an id or a URL", text)
 	case typed && !fhir.R4().IsResourceType(kind):
-		return wanted, false, invalid("%q is not a resource type", kind)
+		return wanted, false, invalid("unknown resource type %q", kind)
 	case typed && resourceType != "" && kind != resourceType:
-		return wanted, false, invalid("%q is not a reference to a %s", text, resourceType)
+		return wanted, false, invalid("invalid reference %q: must refer to a %s", text, resourceType)
 	case kind != "" && only != "" && only != kind:
 		return wanted, false, nil
 	case versioned:
@@ -145,9 +145,9 @@ func parseReference(element params.Element, resourceType, text string) (wanted w
 	return wantedReference{typeForm, id, []string{kind}}, true, nil
 }
 
-// referencesTo finds references at the path that are one of those wanted. The texts
-// that one expression is compared with are one argument. For an index, other documents
-// are found, too.
+// referencesTo matches any of the references at the path. The texts that are compared
+// with the same expression are one argument. With indexed, it also matches other
+// documents.
 func referencesTo(path params.Path, wanted []wantedReference, indexed bool) predicate {
 	var found []predicate
 	for len(wanted) > 0 {
@@ -178,21 +178,21 @@ func referencesTo(path params.Path, wanted []wantedReference, indexed bool) pred
 	return either(found)
 }
 
-// referencesByIndex finds what referencesTo does, and some other documents, for the
-// resources of some types with these ids.
+// referencesByIndex matches references to the resources of some types with these ids,
+// and some other documents.
 func referencesByIndex(path params.Path, resourceTypes, ids []string) predicate {
 	list := textArray(ids)
-	found := []predicate{mayNameVersion}
+	found := []predicate{mayHaveVersion}
 	for i := range ids {
 		id := sqltext.New("({list})[{i}]", sqltext.Values{"list": list, "i": sqltext.Text(strconv.Itoa(i + 1))})
 		for _, resourceType := range resourceTypes {
-			found = append(found, mayLeadTo([]params.Path{path}, resourceType, id))
+			found = append(found, mayReferTo([]params.Path{path}, resourceType, id))
 		}
 	}
 	return either(found)
 }
 
-// refersTo finds references to any resource of the type that the path is for.
+// refersTo matches references to any resource of the type of the path's target.
 func refersTo(path params.Path) predicate {
 	return sqltext.New("EXISTS (SELECT FROM {references} WHERE {target} IS NOT NULL)", sqltext.Values{
 		"references": referencesAt(path),
@@ -200,7 +200,7 @@ func refersTo(path params.Path) predicate {
 	})
 }
 
-// canonical finds a canonical URL, with any version if none is asked for.
+// canonical matches a canonical URL, of any version unless the search has one.
 func canonical(path params.Path, url string) predicate {
 	if strings.Contains(url, "|") {
 		return contains(path, url)
@@ -208,5 +208,5 @@ func canonical(path params.Path, url string) predicate {
 	return matches(path, `@ == $url || @ starts with $versioned`, map[string]any{"url": url, "versioned": url + "|"})
 }
 
-// never holds for no document.
+// never matches no document.
 var never = sqltext.Text("false")

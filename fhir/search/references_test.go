@@ -11,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// keys returns whose compartments each resource of a type is in, sorted.
+// keys returns the compartments of each resource of a type, sorted.
 func (s store) keys(t *testing.T, resourceType string, keyed source.KeyedRelation) map[string][]string {
 	t.Helper()
 	snapshot, err := s.source.OpenSnapshot(t.Context())
@@ -44,22 +44,22 @@ func (s store) keys(t *testing.T, resourceType string, keyed source.KeyedRelatio
 	return of
 }
 
-// byReferences are the keys that the resources of a type tell themselves.
+// byReferences returns the keys from the references in the resources of a type.
 func byReferences(resourceType string) source.KeyedRelation {
 	return source.KeyedRelation{References: search.References(resourceType, "r")}
 }
 
-// byTargets are those of Provenance about resources of these types.
+// byTargets returns the keys of Provenance for resources of these types.
 func (s store) byTargets(types ...string) source.KeyedRelation {
-	about := search.Provenance{Whose: &search.Patients{}, Referred: true}
+	about := search.Provenance{Patients: &search.Patients{}, Referred: true}
 	for _, resourceType := range types {
 		about.Targets = append(about.Targets, search.Target{Type: resourceType, Table: s.tables[resourceType].Quoted()})
 	}
 	return source.KeyedRelation{Keys: about.Keys()}
 }
 
-// checkReferences compares whose compartments the resources are in with the
-// oracle's word, and of Provenance also with that on its targets.
+// checkReferences compares the compartments of resources with the oracle, for
+// Provenance also those of its targets.
 func checkReferences(t *testing.T, s store) {
 	t.Helper()
 	owners := map[string][]string{} // by Type/id
@@ -124,6 +124,6 @@ func TestReferences(t *testing.T) {
 
 	require.Equal(t, map[string][]string{"p": {"z"}, "q": {"y"}}, s.keys(t, "Provenance", s.byTargets("Organization")))
 	require.Equal(t, map[string][]string{"p": {"a", "b", "z"}, "q": {"a", "b", "y", "z"}}, s.keys(t, "Provenance", s.byTargets("Observation", "Organization", "Provenance")))
-	nothing := search.Provenance{Whose: &search.Patients{}, Targets: []search.Target{{Type: "Organization", Table: s.tables["Organization"].Quoted()}}}
+	nothing := search.Provenance{Patients: &search.Patients{}, Targets: []search.Target{{Type: "Organization", Table: s.tables["Organization"].Quoted()}}}
 	require.Empty(t, s.keys(t, "Provenance", source.KeyedRelation{Keys: nothing.Keys()}))
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// TestRefused holds that what can't be done is refused by its name, and whether
-// that is FHIR's fault or ours.
+// TestRefused checks that a query that cannot be executed is rejected with the name of
+// the parameter, and whether it is invalid or unsupported.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 
@@ -29,48 +29,48 @@ func TestRefused(t *testing.T) {
 		{"name:text=x", "name:text", "modifier text", unsupported},
 		{"birthdate:not=2020", "birthdate:not", "modifier not", unsupported},
 		{"general-practitioner:above=x", "general-practitioner:above", "modifier above", unsupported},
-		{"general-practitioner.name=x", "general-practitioner.name", "through other resources", unsupported},
-		{"general-practitioner:Practitioner.name=x", "general-practitioner:Practitioner.name", "through other resources", unsupported},
-		{"_has:Observation:patient:code=x", "_has:Observation:patient:code", "through other resources", unsupported},
-		{"_text=x", "_text", "rules of its own", unsupported},
-		{"_content=x", "_content", "rules of its own", unsupported},
-		{"phonetic=x", "phonetic", "sounds", unsupported},
-		{"deceased=maybe", "deceased", "neither true nor false", invalid},
+		{"general-practitioner.name=x", "general-practitioner.name", "chained", unsupported},
+		{"general-practitioner:Practitioner.name=x", "general-practitioner:Practitioner.name", "chained", unsupported},
+		{"_has:Observation:patient:code=x", "_has:Observation:patient:code", "chained", unsupported},
+		{"_text=x", "_text", "no generic rule", unsupported},
+		{"_content=x", "_content", "no generic rule", unsupported},
+		{"phonetic=x", "phonetic", "phonetic", unsupported},
+		{"deceased=maybe", "deceased", "must be true or false", invalid},
 		{"deceased:text=true", "deceased:text", "modifier text", unsupported},
 		{"gender=%FF", "gender", "UTF-8", invalid},
-		{"_sort=name", "_sort", "how results are shown", invalid},
-		{"_include=Patient:link", "_include", "how results are shown", invalid},
-		{"_elements=name", "_elements", "how results are shown", invalid},
-		{"colour=red", "colour", "no such search parameter", invalid},
-		{"value-quantity=1", "value-quantity", "no such search parameter", invalid},
-		{"gender:=male", "gender:", "no modifier", invalid},
+		{"_sort=name", "_sort", "result parameters", invalid},
+		{"_include=Patient:link", "_include", "result parameters", invalid},
+		{"_elements=name", "_elements", "result parameters", invalid},
+		{"colour=red", "colour", "unknown search parameter", invalid},
+		{"value-quantity=1", "value-quantity", "unknown search parameter", invalid},
+		{"gender:=male", "gender:", "missing modifier", invalid},
 		{"gender=", "gender", "empty value", invalid},
 		{"gender=male,", "gender", "empty value", invalid},
-		{"gender", "gender", "no value", invalid},
+		{"gender", "gender", "missing value", invalid},
 		{"gender=%00", "gender", "UTF-8", invalid},
 		{"gender=%ff", "gender", "UTF-8", invalid},
 		{"gen%ffder=male", "", "UTF-8", invalid},
-		{"gender:missing=maybe", "gender:missing", "neither true nor false", invalid},
-		{"active=yes", "active", "neither true nor false", invalid},
+		{"gender:missing=maybe", "gender:missing", "must be true or false", invalid},
+		{"active=yes", "active", "must be true or false", invalid},
 		{"identifier=a|b|c", "identifier", "more than one |", invalid},
-		{"identifier=|", "identifier", "no code and no system", invalid},
+		{"identifier=|", "identifier", "neither code nor system", invalid},
 		{"identifier:of-type=a|b", "identifier:of-type", "system|code|value", invalid},
-		{"birthdate=yesterday", "birthdate", "not a date", invalid},
-		{"birthdate=2020-13", "birthdate", "not a date", invalid},
-		{"birthdate=2021-02-29", "birthdate", "not a date", invalid},
-		{"birthdate=0000", "birthdate", "not a date", invalid},
-		{"birthdate=xx2020", "birthdate", "not a date", invalid},
-		{"birthdate=2020-01-01T25:00:00Z", "birthdate", "not a date", invalid},
-		{"_lastUpdated=now", "_lastUpdated", "not a date", invalid},
+		{"birthdate=yesterday", "birthdate", "invalid date", invalid},
+		{"birthdate=2020-13", "birthdate", "invalid date", invalid},
+		{"birthdate=2021-02-29", "birthdate", "invalid date", invalid},
+		{"birthdate=0000", "birthdate", "invalid date", invalid},
+		{"birthdate=xx2020", "birthdate", "invalid date", invalid},
+		{"birthdate=2020-01-01T25:00:00Z", "birthdate", "invalid date", invalid},
+		{"_lastUpdated=now", "_lastUpdated", "invalid date", invalid},
 		{"_lastUpdated:not=2020", "_lastUpdated:not", "modifier not", unsupported},
 		{"_id=a|b", "_id", "no system", invalid},
 		{"_id:exact=a", "_id:exact", "modifier exact", unsupported},
 		{"general-practitioner=Practitioner/", "general-practitioner", "Type/id", invalid},
 		{"general-practitioner=Practitioner/a/_history/", "general-practitioner", "Type/id", invalid},
 		{"general-practitioner=a/_history/1", "general-practitioner", "Type/id", invalid},
-		{"general-practitioner=Nobody/a", "general-practitioner", "not a resource type", invalid},
+		{"general-practitioner=Nobody/a", "general-practitioner", "unknown resource type", invalid},
 		{"general-practitioner=#a", "general-practitioner", "Type/id", invalid},
-		{"general-practitioner:Practitioner=Organization/a", "general-practitioner:Practitioner", "not a reference", invalid},
+		{"general-practitioner:Practitioner=Organization/a", "general-practitioner:Practitioner", "must refer to", invalid},
 		{"name=" + strings.Repeat("a,", 10_000) + "a", "name", "too many values", invalid},
 	} {
 		_, err := search.Parse("Patient", c.query)
@@ -81,7 +81,7 @@ func TestRefused(t *testing.T) {
 		require.Equal(t, c.unsupported, e.Unsupported, c.query)
 	}
 	_, err := search.Parse("CodeSystem", "code=http://example.org|a")
-	require.ErrorContains(t, err, "does not tell the system", "no value set says it")
+	require.ErrorContains(t, err, "no code system", "no value set says it")
 	for _, query := range []string{"code-value-quantity=1", "code-value-quantity=1$2$3", "code-value-quantity=a$b", "code-value-quantity=$1",
 		"code-value-quantity:missing=true", "value-quantity=a", "value-quantity=1|2", "value-quantity:exact=1"} {
 		_, err := search.Parse("Observation", query)
@@ -89,13 +89,13 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// samples are values that are right for a type of parameter.
+// samples are valid values for each type of parameter.
 var samples = map[string]string{
 	"token": "true", "reference": "a", "string": "a", "uri": "http://a", "date": "2020", "number": "1", "quantity": "1",
 }
 
-// TestSupported holds that exactly what is listed works: Parse takes each such
-// parameter, PostgreSQL what comes of it, and Parse nothing else.
+// TestSupported checks that Parse accepts exactly the parameters that are listed, and
+// PostgreSQL the SQL for each.
 func TestSupported(t *testing.T) {
 	t.Parallel()
 
@@ -140,14 +140,14 @@ func sampleOf(resourceType string, p params.Parameter) string {
 	return strings.Join(values, "$")
 }
 
-// hostile are values that would do harm if they stood in a statement.
+// hostile are values that would cause damage as part of a statement.
 var hostile = []string{
 	`'`, `''`, `' OR '1'='1`, `'; DROP TABLE patient; --`, `") || true || ("`, `"`, `\`, `\'`, `$1`, `$$`, `$id`, `%s`, `%l`, `E'\x27'`,
 	`{"a":1}`, `}`, `"}]}`, "\u2028", "\r\n", `?`, `@`, `* / --`, `) UNION SELECT`, `1); SELECT pg_sleep(9)`, `]`, `[*]`, `{}`, `{a,b}`, `{rows}`, `{root}`, `NULL`,
 }
 
-// TestHostileValues puts them wherever a request has a say: nothing is found and
-// nothing breaks.
+// TestHostileValues uses them in every part of a request: nothing is found and nothing
+// fails.
 func TestHostileValues(t *testing.T) {
 	t.Parallel()
 

@@ -6,8 +6,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// Values returns the values of a search parameter that commas separate. A backslash
-// takes a comma, or another character that separates, for itself.
+// Values returns the values of a search parameter, which are separated by commas. A
+// backslash escapes a comma or another separator.
 func Values(text string) []string {
 	values := splitValues(text, ',')
 	for i, value := range values {
@@ -16,9 +16,9 @@ func Values(text string) []string {
 	return values
 }
 
-// Relative returns a query, as Parse reads it, with the references below a base URL,
-// which has no slash at the end, made relative: Patient/p1 for
-// https://example.org/fhir/Patient/p1. Canonical URLs stay as they are.
+// Relative returns a query with relative references instead of those below a base URL
+// without a slash at the end: Patient/p1 for https://example.org/fhir/Patient/p1.
+// Canonical URLs remain unchanged.
 func Relative(resourceType, query, base string) string {
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {

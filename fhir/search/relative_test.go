@@ -8,8 +8,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 )
 
-// TestRelative holds that only references below the base URL become relative, and that
-// the rest of a query stays as it is.
+// TestRelative checks that only references below the base URL become relative, and that
+// the rest of a query remains unchanged.
 func TestRelative(t *testing.T) {
 	t.Parallel()
 	const base = "https://example.org/fhir"

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRules holds the searches that R4's page on search explains.
+// TestRules runs the searches that R4's page on search explains.
 func TestRules(t *testing.T) {
 	t.Parallel()
 
@@ -130,8 +130,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestStrings holds how texts are compared: without case, accents and what else is
-// only another way to write a letter.
+// TestStrings checks the comparison of texts: without case, accents and differences of
+// notation.
 func TestStrings(t *testing.T) {
 	t.Parallel()
 
@@ -160,8 +160,8 @@ func TestStrings(t *testing.T) {
 	require.Empty(t, s.search(t, "Patient", "family:exact=ΓΙΩΡΓΟΣ"))
 }
 
-// patients are those that TestRules searches. What of odd is not of the type
-// it should be is not found, and breaks nothing.
+// patients are the resources that TestRules searches. Values of the patient odd that
+// are not of the required type are not found, and nothing fails.
 var patients = []string{
 	`{"resourceType":"Patient","id":"ann","active":true,"deceasedBoolean":false,"gender":"female","birthDate":"1980-02-29",
 		"identifier":[{"system":"urn:mrn","value":"7","type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MR"}]}}],
@@ -180,7 +180,7 @@ var patients = []string{
 		"identifier":["7"],"address":[[]],"deceasedDateTime":"2020-03-01T25:00:00Z","generalPractitioner":[]}`,
 }
 
-// TestQuantities holds the rules for numbers and what goes with them.
+// TestQuantities checks the rules for numbers and quantities.
 func TestQuantities(t *testing.T) {
 	t.Parallel()
 

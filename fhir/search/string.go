@@ -7,10 +7,10 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// foldSQL takes the case, the accents and the differences of compatible characters,
-// such as ligatures, away from a text. The database must be in UTF-8. Its locale says
-// what lower does: that of C knows only ASCII, that of Turkish an i without a dot, and
-// others the sigma at the end of a word. So the letters of other alphabets are named.
+// foldSQL removes case, accents and the differences of compatible characters, such as
+// ligatures, from a text. The encoding of the database must be UTF-8. The result of lower
+// depends on the locale: C has only ASCII, Turkish an i without a dot, others the sigma at
+// the end of a word. Therefore the letters of other alphabets are listed.
 const foldSQL = "replace(replace(replace(replace(translate(lower(regexp_replace(normalize({text}, NFKD), '[" + marks + "]+', '', 'g')), '" +
 	upperLetters + plainFrom + "', '" + lowerLetters + plainTo + "'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th')"
 
@@ -21,25 +21,25 @@ const (
 	upperLetters = "ẞÆŒÞΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЂЄЅІЈЉЊЋЏҐҒҚҢҮҰҺӘӨԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖ"
 	lowerLetters = "ßæœþαβγδεζηθικλμνξοπρστυφχψωабвгдежзиклмнопрстуфхцчшщъыьэюяђєѕіјљњћџґғқңүұһәөաբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆ"
 
-	// What Unicode does not take apart: letters with a stroke, and variants of one.
+	// Letters that Unicode does not decompose: those with a stroke, and variants.
 	plainFrom = "ςıøØłŁđĐðÐħĦŧŦŋŊ"
 	plainTo   = "σioollddddhhttnn"
 )
 
-// Fold returns a text as a search for strings compares it, given as an SQL expression.
+// Fold returns an SQL expression of type text in the form in which searches compare
+// strings.
 func Fold(expression sqltext.Fragment) sqltext.Fragment {
 	return sqltext.New(foldSQL, sqltext.Values{"text": expression})
 }
 
-// parts are the members of a name and of an address that a search looks at.
+// parts are the members of a name and of an address that a search compares.
 var parts = map[string][]string{
 	"HumanName": {"text", "family", "given*", "prefix*", "suffix*"},
 	"Address":   {"text", "line*", "city", "district", "state", "postalCode", "country"},
 }
 
-// stringValue compiles one value of a string parameter: what the text starts
-// with, whatever the case and the accents; with a modifier what it contains or,
-// to the letter, is.
+// stringValue compiles a value of a string parameter: the folded prefix of the text, or
+// with a modifier a folded part of it, or the exact text.
 func stringValue(element params.Element, modifier, text string) (predicate, error) {
 	text = unescape(text)
 	paths := []params.Path{element.Path}
@@ -64,8 +64,8 @@ func stringValue(element params.Element, modifier, text string) (predicate, erro
 	return predicate{}, unsupportedModifier(modifier, "missing, exact, contains")
 }
 
-// anyText returns whether a string t.v at one of the paths meets a condition, in which
-// {text} is the text, {wanted} the same folded, and {folded} the string folded.
+// anyText matches if a string t.v at one of the paths meets a condition, in which {text}
+// is the text of the search, {wanted} the same folded, and {folded} the folded string.
 func anyText(paths []params.Path, condition, text string) predicate {
 	argument := sqltext.Arg(text, "text")
 	met := sqltext.New(condition, sqltext.Values{
@@ -76,15 +76,15 @@ func anyText(paths []params.Path, condition, text string) predicate {
 	return sqltext.New("EXISTS (SELECT FROM ({texts}) AS t WHERE {met})", sqltext.Values{"texts": texts(paths), "met": met})
 }
 
-// uriValue compiles one value of a uri parameter: the URI itself; with a
-// modifier those below it (it and what follows it after a slash) or above it.
+// uriValue compiles a value of a uri parameter: the URI, or with a modifier the URIs below
+// it (itself and those that continue after a slash) or above it.
 func uriValue(element params.Element, modifier, text string) (predicate, error) {
 	text = unescape(text)
 	if modifier == "" {
 		return contains(element.Path, text), nil
 	}
 	if strings.HasPrefix(text, "urn:") {
-		return predicate{}, invalid("%q has no path to be above or below", text)
+		return predicate{}, invalid("invalid URL %q: the modifiers above and below require a URL with a path", text)
 	}
 	switch modifier {
 	case "below":

@@ -6,28 +6,27 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
 
-// A token is a value of a token parameter: a code, with its system before a
-// bar. Nothing before the bar asks for a code without a system, nothing behind
-// it for any code of the system.
+// token is a value of a token parameter: a code, with its system before a bar. An empty
+// system matches codes without one, an empty code any code of the system.
 type token struct {
 	system, code string
-	hasSystem    bool // there is a bar
+	hasSystem    bool // reports whether there is a bar
 }
 
 func parseToken(text string) (token, error) {
 	parts := splitValues(text, '|')
 	switch {
 	case len(parts) > 2:
-		return token{}, invalid("more than one | in %q", text)
+		return token{}, invalid("invalid token %q: more than one |", text)
 	case len(parts) == 1 && parts[0] != "":
 		return token{code: unescape(parts[0])}, nil
 	case len(parts) == 2 && (parts[0] != "" || parts[1] != ""):
 		return token{unescape(parts[0]), unescape(parts[1]), true}, nil
 	}
-	return token{}, invalid("no code and no system in %q", text)
+	return token{}, invalid("invalid token %q: neither code nor system", text)
 }
 
-// tokenPredicate finds a token at a element.
+// tokenPredicate matches a token in an element.
 func tokenPredicate(element params.Element, t token) (predicate, error) {
 	switch element.Type {
 	case "CodeableConcept":
@@ -41,7 +40,7 @@ func tokenPredicate(element params.Element, t token) (predicate, error) {
 		systems := implicitSystems(element)
 		switch {
 		case len(systems) == 0:
-			return predicate{}, unsupported("the data does not tell the system of the code")
+			return predicate{}, unsupported("the element has no code system")
 		case !slices.Contains(systems, t.system):
 			return never, nil
 		case t.code == "":
@@ -55,11 +54,11 @@ func tokenPredicate(element params.Element, t token) (predicate, error) {
 	case "true", "false":
 		return contains(element.Path, t.code == "true"), nil
 	}
-	return predicate{}, invalid("%q is neither true nor false", t.code)
+	return predicate{}, invalid("must be true or false, got %q", t.code)
 }
 
-// existenceValue compiles one value of a parameter that is true if there is a value
-// other than false at one of the elements, as Patient.deceased, and false else.
+// existenceValue compiles a value of a parameter, such as Patient.deceased, that is true
+// if one of the elements has a value other than false, and false otherwise.
 func existenceValue(elements []params.Element, modifier, text string) (predicate, error) {
 	if modifier != "" && modifier != "not" {
 		return predicate{}, unsupportedModifier(modifier, "missing, not")
@@ -69,7 +68,7 @@ func existenceValue(elements []params.Element, modifier, text string) (predicate
 		return predicate{}, err
 	}
 	if t.code != "true" && t.code != "false" {
-		return predicate{}, invalid("%q is neither true nor false", t.code)
+		return predicate{}, invalid("must be true or false, got %q", t.code)
 	}
 	if t.system != "" && !slices.Contains(booleanSystems, t.system) {
 		return never, nil
@@ -86,12 +85,12 @@ func existenceValue(elements []params.Element, modifier, text string) (predicate
 	return either(found), nil
 }
 
-// booleanSystems are the systems of the codes true and false, as R4 and its
-// terminology write it.
+// booleanSystems are the systems of the codes true and false in R4 and in its
+// terminology.
 var booleanSystems = []string{"http://terminology.hl7.org/CodeSystem/special-values", "http://hl7.org/fhir/special-values"}
 
-// implicitSystems returns the systems that a code at a element can be of, though the
-// data does not name one (R4, "3.1.1.4.10 token").
+// implicitSystems returns the code systems of an element whose values have no system
+// (R4, "3.1.1.4.10 token").
 func implicitSystems(element params.Element) []string {
 	if element.Type == "boolean" {
 		return booleanSystems
@@ -99,7 +98,7 @@ func implicitSystems(element params.Element) []string {
 	return element.Systems
 }
 
-// coded finds an object with a system and, under a name of its own, a code.
+// coded matches an object with a system and a code, which is the member name.
 func coded(path params.Path, t token, name string) predicate {
 	object := make(map[string]any)
 	if t.code != "" {
@@ -118,15 +117,15 @@ func coded(path params.Path, t token, name string) predicate {
 	return contains(path, object)
 }
 
-// typedPredicate finds an identifier by the modifier of-type: the system and
-// the code of its type, and its value.
+// typedPredicate compiles the modifier of-type of an identifier: the system and the code
+// of its type, and its value.
 func typedPredicate(element params.Element, text string) (predicate, error) {
 	if element.Type != "Identifier" {
-		return predicate{}, unsupported("only identifiers have a type")
+		return predicate{}, unsupported("the modifier of-type is only supported for identifiers")
 	}
 	parts := splitValues(text, '|')
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
-		return predicate{}, invalid("%q is not system|code|value", text)
+		return predicate{}, invalid("invalid value %q: must be system|code|value", text)
 	}
 	return contains(element.Path, map[string]any{
 		"value": unescape(parts[2]),
@@ -136,7 +135,7 @@ func typedPredicate(element params.Element, text string) (predicate, error) {
 	}), nil
 }
 
-// tokenValue compiles one value of a token parameter.
+// tokenValue compiles a value of a token parameter.
 func tokenValue(element params.Element, modifier, text string) (predicate, error) {
 	switch modifier {
 	case "", "not":

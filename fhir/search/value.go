@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// splitValues splits the text of a value at a separator that no backslash
-// stands before. The parts keep their backslashes.
+// splitValues splits the text of a value at the separators that are not escaped by a
+// backslash. The parts keep their backslashes.
 func splitValues(text string, separator byte) []string {
 	var parts []string
 	start := 0
@@ -21,8 +21,7 @@ func splitValues(text string, separator byte) []string {
 	return append(parts, text[start:])
 }
 
-// unescape takes away the backslashes before the characters that separate
-// values and parts of them: \, \| \$ and \\ itself.
+// unescape removes the backslashes before separators: \, \| \$ and \\ itself.
 func unescape(text string) string {
 	if !strings.Contains(text, `\`) {
 		return text
@@ -37,13 +36,13 @@ func unescape(text string) string {
 	return out.String()
 }
 
-// storable says whether PostgreSQL can hold the text at all.
+// storable reports whether PostgreSQL can store the text.
 func storable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
 
-// prefixed splits the comparison off a value of a number, date or quantity:
-// "ge" from "ge2020". Without one it is "eq".
+// prefixed splits a number, date or quantity into its comparison and the rest: "ge" and
+// "2020". The default comparison is "eq".
 func prefixed(text string) (comparison, rest string) {
 	if len(text) > 2 {
 		switch prefix := text[:2]; prefix {

@@ -77,8 +77,8 @@ type link struct {
 }
 
 // Write writes the manifest of an export with these files. It writes each entry as
-// soon as its URL is made: the entries of 100,000 files take 60 MB. The error is
-// that of w or of opts.URL.
+// soon as its URL is made: the entries of 100,000 files take 60 MB. It
+// returns the errors of w and of opts.URL.
 func Write(w io.Writer, export jobs.Export, files jobs.Files, opts Options) error {
 	first, err := encode(head{
 		TransactionTime:     export.TransactionTime.UTC().Format(timeLayout),

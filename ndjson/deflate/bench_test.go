@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// piece is about what the encoder is given at a time.
+// piece is about the number of bytes passed to the encoder at once.
 const piece = 220 << 10
 
-// BenchmarkEncoder says as well what is left of a byte.
+// BenchmarkEncoder also reports the compression ratio.
 func BenchmarkEncoder(b *testing.B) {
 	lines := ndjson(8 << 20)
 	e, out := NewEncoder(), make([]byte, 0, piece)

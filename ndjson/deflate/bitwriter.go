@@ -1,7 +1,7 @@
 package deflate
 
-// A bitWriter appends bits to a byte slice, the first in the least significant
-// bit (RFC 1951, section 3.1.1). Between calls it holds back fewer than 8 bits.
+// A bitWriter appends bits to a byte slice, starting with the least significant bit of
+// a byte (RFC 1951, section 3.1.1). Between calls it buffers fewer than 8 bits.
 type bitWriter struct {
 	out     []byte
 	pending uint64
@@ -21,13 +21,13 @@ func (w *bitWriter) write(value uint64, length uint) {
 
 func (w *bitWriter) writeCode(c code) { w.write(c.value(), c.length()) }
 
-// align fills the current byte up with zeros.
+// align fills the current byte with zeros.
 func (w *bitWriter) align() {
 	w.write(0, -w.count&7)
 }
 
-// reserve returns at least n bytes of space after the output, for a caller
-// that writes there itself and then calls advance.
+// reserve returns at least n bytes of space after the output. The caller writes to it
+// and then calls advance.
 func (w *bitWriter) reserve(n int) []byte {
 	if cap(w.out)-len(w.out) < n {
 		grown := make([]byte, len(w.out), 2*cap(w.out)+n)

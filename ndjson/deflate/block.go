@@ -1,15 +1,15 @@
 package deflate
 
-// Code length limits. Four literals, or a match with its extra bits, fit into
-// a 64-bit word beside the up to 7 bits left from before. Limiting the literals
-// to 14 bits rather than to the 15 of RFC 1951 loses next to nothing.
+// Code length limits. Four literals, or a match with its extra bits, fit into a 64-bit
+// word together with up to 7 pending bits. Limiting literals to 14 bits instead of the
+// 15 of RFC 1951 costs almost nothing.
 const (
 	literalLimit    = 14
 	distanceLimit   = 15
 	codeLengthLimit = 7 // RFC 1951, section 3.2.7
 )
 
-// A block is the Huffman side of one DEFLATE block: its statistics and codes.
+// A block is the statistics and Huffman codes of a DEFLATE block.
 type block struct {
 	literalCounts   [literalSymbols]uint32
 	distanceCounts  [distanceSymbols]uint32
@@ -18,15 +18,15 @@ type block struct {
 	literalCodes    [literalSymbols]code
 	distanceCodes   [32]code // a power of two, to save a bounds check
 
-	// lengthCodes has, by match length - minLength, the code of the length
-	// and its extra bits in one.
+	// lengthCodes contains the code of a match length together with its extra bits,
+	// indexed by the length - minLength.
 	lengthCodes [256]code
 
 	header header
 }
 
-// write writes the bytes from start to end, whose sequences are seqs, as a
-// block of the cheapest type.
+// write writes the bytes from start to end, whose sequences are seqs, as a block of the
+// smallest type.
 func (b *block) write(w *bitWriter, buf *buffer, start, end int, seqs []sequence) {
 	before := *w
 	b.setCounts(buf, start, seqs)
@@ -43,7 +43,7 @@ func (b *block) write(w *bitWriter, buf *buffer, start, end int, seqs []sequence
 	}
 }
 
-// writeHeader chooses codes for the counted symbols and writes what says which.
+// writeHeader chooses codes for the counted symbols and writes their description.
 func (b *block) writeHeader(w *bitWriter) {
 	codeLengths(b.literalLengths[:], b.literalCounts[:], literalLimit)
 	codeLengths(b.distanceLengths[:], b.distanceCounts[:], distanceLimit)
@@ -62,8 +62,8 @@ func (b *block) writeHeader(w *bitWriter) {
 	assignCodes(b.distanceCodes[:distanceSymbols], b.distanceLengths[:])
 }
 
-// size returns the number of bits that the counted symbols take with codes of
-// the given lengths.
+// size returns the number of bits of the counted symbols with codes of the given
+// lengths.
 func (b *block) size(literals *[literalSymbols]uint8, distances *[distanceSymbols]uint8) int {
 	size := 0
 	for symbol, n := range b.literalCounts {
@@ -88,18 +88,18 @@ func (b *block) joinLengthCodes() {
 	}
 }
 
-// writeSequences writes the sequences, which start at position i.
+// writeSequences writes the sequences, which start at position i of the stream.
 func (b *block) writeSequences(w *bitWriter, buf *buffer, i int, seqs []sequence) {
-	// most is how many bytes the stores for a sequence touch at most.
-	const most = (maxRun*literalLimit+7)/8 + 8 + 8
+	// maxStore is the maximum number of bytes that the stores for a sequence touch.
+	const maxStore = (maxRun*literalLimit+7)/8 + 8 + 8
 
 	var out []byte // where to write
 	n := 0         // bytes written there
 	bits := word{w.pending, w.count}
 	for _, s := range seqs {
-		if n+most > len(out) {
+		if n+maxStore > len(out) {
 			w.advance(n)
-			out = w.reserve(4 * most)
+			out = w.reserve(4 * maxStore)
 			n = 0
 		}
 		run := s.literals()
@@ -135,5 +135,5 @@ func (b *block) writeSequences(w *bitWriter, buf *buffer, i int, seqs []sequence
 	w.pending, w.count = bits.bits, bits.count
 }
 
-// present returns a mask: all ones if k < n, else 0.
+// present returns a mask: all ones if k < n, otherwise 0.
 func present(n, k int) int { return (k - n) >> 63 }

@@ -5,19 +5,19 @@ import "encoding/binary"
 const (
 	bufferSize = 1 << 18
 
-	// BlockSize is how much input makes a block, if Flush does not end it before.
-	// Besides the block the buffer has what matches can reach back to.
+	// BlockSize is the maximum number of input bytes in a block. The rest of the buffer
+	// is the window that matches can refer to.
 	BlockSize = bufferSize - maxDistance
 )
 
-// A buffer is a ring that has the last bufferSize bytes of the stream, addressed
-// by their positions in it. Any position may be loaded from, so that what is
-// loaded may turn out to be of no significance only afterwards; that saves
-// branches and bounds checks.
+// A buffer is a ring of the last bufferSize bytes of the stream, addressed by their
+// positions in the stream. Loads from any position are allowed, so that callers can
+// load first and decide afterwards whether the value is valid, which saves branches and
+// bounds checks.
 type buffer [bufferSize + overlap]byte
 
-// The first bytes of the ring are repeated after the last for loads across
-// the end.
+// overlap is the number of bytes from the start of the ring that are repeated after its
+// end, for loads across the end.
 const overlap = 8
 
 func (b *buffer) load32(i int) uint32 {

@@ -1,40 +1,40 @@
-// Package deflate is a DEFLATE (RFC 1951) encoder for JSON lines. It has one
-// level of effort: as fast as it can be at a decent size.
+// Package deflate is a DEFLATE (RFC 1951) encoder for lines of JSON. It has one level
+// of effort, which favors speed.
 //
-// A block of input goes through three steps. The finder looks for matches and
-// leaves behind a sequence of (number of literals, match) pairs. From a sample
-// of those, block makes Huffman codes. Then it writes the sequences, taking the
-// literals from the input.
+// A block of input is compressed in three steps. The finder searches for matches and
+// returns sequences, each a run of literals and a match. From a sample of them, the
+// block builds Huffman codes. Then it writes the sequences, with the literals from the
+// input.
 //
-// Most of the time goes into mispredicted branches, about two or three for a
-// match, and so the encoder prefers few and long matches to small savings.
+// Most of the time is lost to mispredicted branches, two or three for each match, so
+// the encoder prefers few long matches to the smallest output.
 //
-// The package works on bytes in memory. It must not know what they mean, how they
-// are wrapped (gzip), or who reads them.
+// The package compresses bytes in memory. It must not know what they mean or which
+// format (gzip) contains them.
 package deflate
 
-// An Encoder compresses one stream at a time, using half a megabyte. Its methods
-// append to a slice of the caller's and return it, in the manner of append; what
-// there is room for behind it may have been written to. It serves one goroutine.
+// An Encoder compresses one stream at a time. It uses half a megabyte and is not safe
+// for concurrent use. Its methods append to a slice and return it, as append does; they
+// may overwrite the slice's unused capacity.
 //
-// No block of its output says that it is the last. Who ends a stream appends one
-// that does after a Flush, such as the empty one {3, 0} (RFC 1951, 3.2.3 and
-// 3.2.6), and who does not can go on with the output of another Encoder.
+// No block of the output is marked as the last one. To end a stream, append such a
+// block after a Flush, for example the empty one {3, 0} (RFC 1951, 3.2.3 and 3.2.6).
+// Instead, the output of another Encoder can follow.
 type Encoder struct {
 	buf    buffer
 	finder finder
 	block  block
 
-	// Positions in the stream: of the first byte of the current block and of
-	// the end of the input.
+	// Positions in the stream of the first byte of the current block and of the end of
+	// the input.
 	start, end int
 
-	pending uint64 // bits that do not yet fill a byte
+	pending uint64 // bits of an incomplete byte
 	count   uint
 }
 
-// Positions in a stream are ints, which 2 GiB of it must not overflow: this does
-// not compile where an int has 32 bits.
+// Positions in a stream are ints, which must not overflow after 2 GiB. This does not
+// compile if an int has 32 bits.
 const _ int = 1 << 32
 
 // NewEncoder returns an Encoder at the start of a stream.
@@ -44,7 +44,7 @@ func NewEncoder() *Encoder {
 	return e
 }
 
-// Reset makes the Encoder start a new stream.
+// Reset starts a new stream.
 func (e *Encoder) Reset() { e.reset(firstPosition) }
 
 func (e *Encoder) reset(origin int) {
@@ -53,7 +53,7 @@ func (e *Encoder) reset(origin int) {
 	e.pending, e.count = 0, 0
 }
 
-// Append compresses p. It may hold back up to BlockSize bytes of input.
+// Append compresses p. It may buffer up to BlockSize bytes of input.
 func (e *Encoder) Append(dst, p []byte) []byte {
 	for len(p) > 0 {
 		n := min(len(p), e.start+BlockSize-e.end)
@@ -67,8 +67,8 @@ func (e *Encoder) Append(dst, p []byte) []byte {
 	return dst
 }
 
-// Flush makes everything so far decodable: it ends on a byte boundary after an
-// empty stored block.
+// Flush writes all buffered input, so that everything up to it can be decompressed. The
+// output then ends on a byte boundary, after an empty stored block.
 func (e *Encoder) Flush(dst []byte) []byte {
 	if e.end > e.start {
 		dst = e.compress(dst)
@@ -78,7 +78,7 @@ func (e *Encoder) Flush(dst []byte) []byte {
 	return e.keep(w)
 }
 
-// compress writes the input so far as a block.
+// compress writes the buffered input as a block.
 func (e *Encoder) compress(dst []byte) []byte {
 	w := e.writer(dst)
 	seqs := e.finder.find(&e.buf, e.start, e.end)

@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// end is an empty block that says it is the last.
+// end is an empty block that is marked as the last.
 var end = []byte{3, 0}
 
-// requireRead compresses text in pieces of random sizes, with flushes in random
-// places, and reads it with the standard library: after each flush all that came
-// before it, without anything of what comes after.
+// requireRead compresses text in pieces of random sizes, with flushes at random
+// positions, and reads it with the standard library: after each flush everything up to
+// it, without anything that follows.
 func requireRead(t testing.TB, e *Encoder, random *rand.Rand, text []byte) {
 	t.Helper()
 	var stream bytes.Buffer // a ByteReader, so that nothing is read ahead
@@ -78,7 +78,7 @@ func TestSpecialInputs(t *testing.T) {
 	}
 }
 
-// What does not compress is stored.
+// Incompressible data is stored.
 func TestNoise(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
@@ -92,8 +92,8 @@ func TestNoise(t *testing.T) {
 	requireRead(t, e, random, input)
 }
 
-// Of lines like those of an export no more is left than by the library's fastest
-// level. Of other text it can be.
+// Lines like those of an export become smaller than with the library's fastest level.
+// Other text may not.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	lines := ndjson(4 << 20)
@@ -106,7 +106,7 @@ func TestSize(t *testing.T) {
 	require.Less(t, len(NewEncoder().Append(nil, lines)), theirs.Len())
 }
 
-func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all
+func TestAllocations(t *testing.T) { // not parallel: AllocsPerRun counts all goroutines
 	lines := ndjson(1 << 20)
 	e, out := NewEncoder(), make([]byte, 0, len(lines))
 	require.Zero(t, testing.AllocsPerRun(5, func() {
@@ -115,7 +115,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun count
 	}))
 }
 
-// FuzzEncoder holds, whatever the text and its pieces: it is read as it was.
+// FuzzEncoder checks that any text, in any pieces, is read as it was.
 func FuzzEncoder(f *testing.F) {
 	random := rand.New(rand.NewPCG(7, 8))
 	for range 20 {
@@ -124,7 +124,7 @@ func FuzzEncoder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, seed uint64, times uint16) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		all := bytes.Clone(text)
-		for range times % 64 { // what is found to be interesting is short
+		for range times % 64 { // the corpus has short texts
 			all = append(append(all, byte(random.Uint32())), text[random.IntN(len(text)+1):]...)
 		}
 		all = all[:min(len(all), 1<<20)]

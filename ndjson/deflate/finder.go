@@ -1,26 +1,25 @@
 package deflate
 
 const (
-	// tableBits makes a table of 64 KiB. Twice that saves 0.2 % of the output
-	// and is slower, as more of it is outside of the first-level cache.
+	// tableBits is the size of the table, 64 KiB. A table of 128 KiB reduces the output
+	// by 0.2 % and is slower, since more of it is outside of the first-level cache.
 	tableBits = 14
 
-	// minFound is the length of the shortest match looked for. A match costs
-	// about as many bits as four or five literals, and every match costs a
-	// mispredicted branch or two, so shorter ones are not worth it.
+	// minFound is the length of the shortest match to search for. A match takes about
+	// as many bits as four or five literals and costs one or two mispredicted branches,
+	// so shorter ones do not pay.
 	minFound = 6
 
-	// margin is the number of bytes a search position needs after it.
+	// margin is the number of bytes that must follow a search position.
 	margin = 16
 )
 
-// A finder finds matches. For each hash of minFound bytes its table has the
-// stream position, modulo 2^32, at which that hash was last seen.
+// A finder finds matches. For each hash of minFound bytes, its table has the stream
+// position, modulo 2^32, at which that hash occurred last.
 //
-// Entries may be arbitrarily stale: a candidate is only a hint, its distance is
-// checked against the window and its bytes are compared. Only before the window
-// has filled up could a distance reach back beyond the start; firstPosition
-// keeps empty entries out of reach then.
+// Entries may be arbitrarily old: a candidate is only a hint, whose distance is checked
+// against the window and whose bytes are compared. A distance could reach beyond the
+// start only until the window is full; firstPosition makes empty entries too distant.
 type finder struct {
 	table [1 << tableBits]uint32
 	seqs  [BlockSize/minFound + BlockSize/maxRun + 2]sequence
@@ -28,8 +27,8 @@ type finder struct {
 	origin int // position of the first byte of the stream
 }
 
-// firstPosition is the position of the first byte of a stream: too far from 0,
-// the value of an empty entry, for a match.
+// firstPosition is the position of the first byte of a stream. It is too far from 0, the
+// value of an empty entry, for a match.
 const firstPosition = maxDistance + 1
 
 func (f *finder) reset(origin int) {
@@ -73,13 +72,13 @@ func (f *finder) find(buf *buffer, start, end int) []sequence {
 	}
 }
 
-// search returns the position of the next match from i on, and its distance. It
-// returns a position beyond limit if there is none.
+// search returns the position of the next match at or after i, and its distance. If
+// there is none, it returns a position beyond limit.
 //
-// It looks at two positions of every four, and at fewer the longer it finds
-// nothing: a match whose beginning it missed is extended backward, and noise
-// (ids, base64) is left behind soon. Both positions are looked up before the
-// first branch, since most of the time goes into mispredicted ones.
+// It tries two positions of every four, and fewer the longer it finds no match: a match
+// found after its beginning is extended backward, and incompressible data (ids, base64)
+// is skipped soon. Both positions are looked up before the first branch, since most of
+// the time is lost to mispredicted branches.
 func (f *finder) search(buf *buffer, i, limit int) (position, distance int) {
 	start := i
 	for i <= limit {
@@ -112,8 +111,8 @@ func hash(v uint64) uint64 {
 	return (v << (64 - 8*minFound)) * prime >> (64 - tableBits)
 }
 
-// difference returns 0 if the low minFound bytes of v and candidate are equal
-// and the distance is possible.
+// difference returns 0 if the low minFound bytes of v and candidate are equal and the
+// distance is within the window.
 func difference(v, candidate uint64, distance uint32) uint64 {
 	return (v^candidate)<<(64-8*minFound) | uint64((distance-1)/maxDistance)
 }

@@ -9,8 +9,7 @@ var (
 )
 
 func init() {
-	// Two symbols that never occur take part in the literal code, and two in
-	// the distance code.
+	// The literal code has two symbols that never occur, and so has the distance code.
 	var lengths [literalSymbols + 2]uint8
 	for symbol := range lengths {
 		switch {

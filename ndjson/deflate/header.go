@@ -1,6 +1,6 @@
 package deflate
 
-// The alphabet in which code lengths are written (RFC 1951, section 3.2.7).
+// The alphabet of code lengths (RFC 1951, section 3.2.7).
 const (
 	repeatPrevious   = 16 // 3-6 times, 2 extra bits
 	repeatZero       = 17 // 3-10 times, 3 extra bits
@@ -8,8 +8,8 @@ const (
 	codeLengthLength = 19
 )
 
-// codeLengthOrder is the order in which the lengths of the code length codes
-// are written (RFC 1951, section 3.2.7).
+// codeLengthOrder is the order of the lengths of the code length codes (RFC 1951,
+// section 3.2.7).
 var codeLengthOrder = [codeLengthLength]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
 // repeatExtraBits and repeatBases describe the symbols from repeatPrevious on.
@@ -18,7 +18,7 @@ var (
 	repeatBases     = [3]uint8{3, 3, 11}
 )
 
-// A codeLengthItem is one symbol of that alphabet with its extra bits.
+// A codeLengthItem is a symbol of the alphabet of code lengths with its extra bits.
 type codeLengthItem struct{ symbol, extra uint8 }
 
 // A header describes the codes of a dynamic block (RFC 1951, section 3.2.7).

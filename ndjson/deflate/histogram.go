@@ -1,27 +1,26 @@
 package deflate
 
-// A histogram counts the symbols of sequences. Literals are counted in four
-// tables, so that equal neighbours need not wait for each other.
+// A histogram counts the symbols of sequences. It counts literals in four tables, so
+// that increments for equal neighbours do not depend on each other.
 type histogram struct {
 	literals  [4][256]uint32
 	lengths   [256]uint32 // by match length - minLength
 	distances [32]uint32
 }
 
-// Of a block of many sequences only a sample is counted, sampleCounted out of
-// every sampleEvery: that is enough to make good codes.
+// In a block of more than sampleAbove sequences, only a sample is counted, which is
+// enough for good codes: sampleCounted of every sampleEvery sequences.
 const (
 	sampleCounted = 16
 	sampleEvery   = 64
 	sampleAbove   = 32 * sampleEvery
 
-	// sampleWeight is the weight of a counted symbol against one that has a
-	// code only because it may occur outside of the sample.
+	// sampleWeight is the weight of a counted symbol, where 1 is the weight of a symbol
+	// that may occur outside of the sample.
 	sampleWeight = 8
 )
 
-// setCounts sets the counts to those of the sequences, which start at
-// position i.
+// setCounts sets the counts from the sequences, which start at position i.
 func (b *block) setCounts(buf *buffer, i int, seqs []sequence) {
 	var h histogram
 	if len(seqs) <= sampleAbove {
@@ -43,8 +42,8 @@ func (b *block) setCounts(buf *buffer, i int, seqs []sequence) {
 	b.collect(&h, sampleWeight, 1)
 }
 
-// add counts the sequences, which start at position i, and returns the position
-// after them.
+// add counts the sequences, which start at position i, and returns the position after
+// them.
 func (h *histogram) add(buf *buffer, i int, seqs []sequence) int {
 	for _, s := range seqs {
 		n := s.literals()
@@ -71,7 +70,7 @@ func (h *histogram) add(buf *buffer, i int, seqs []sequence) int {
 	return i
 }
 
-// collect sets the counts to those of h times weight, plus floor.
+// collect sets each count to that in h times weight, plus floor.
 func (b *block) collect(h *histogram, weight, floor uint32) {
 	for c := range 256 {
 		n := h.literals[0][c] + h.literals[1][c] + h.literals[2][c] + h.literals[3][c]

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// A code is one Huffman code, ready to be written: the bits, reversed because
-// Huffman codes are packed starting with their most significant bit (RFC 1951,
-// section 3.1.1), above their number in the low byte.
+// A code is a Huffman code as it is written. The low byte is its length; above it are
+// the bits, reversed because Huffman codes are packed starting with their most
+// significant bit (RFC 1951, section 3.1.1).
 type code uint32
 
 func makeCode(value uint32, length uint) code { return code(value<<8 | uint32(length)) }
@@ -18,9 +18,9 @@ func (c code) value() uint64 { return uint64(c >> 8) }
 // maxSymbols is the size of the largest alphabet, literals and lengths.
 const maxSymbols = 286
 
-// codeLengths sets lengths to the code lengths, at most limit, of a Huffman
-// code for symbols of the given frequencies. An unused symbol has length 0; a
-// symbol used alone has length 1.
+// codeLengths sets lengths to the code lengths, at most limit, of a Huffman code for
+// symbols of the given frequencies. An unused symbol has length 0; an only symbol has
+// length 1.
 func codeLengths(lengths []uint8, frequencies []uint32, limit int) {
 	clear(lengths)
 
@@ -48,8 +48,8 @@ func codeLengths(lengths []uint8, frequencies []uint32, limit int) {
 	}
 }
 
-// leavesPerLength returns how many of the leaves, which are sorted by
-// frequency, get a code of each length.
+// leavesPerLength returns the number of leaves for each code length. The leaves are
+// sorted by frequency.
 func leavesPerLength(leaves []uint32, shift uint, limit int) (perLength [16]int) {
 	n := len(leaves)
 	if n == 1 {
@@ -57,14 +57,13 @@ func leavesPerLength(leaves []uint32, shift uint, limit int) (perLength [16]int)
 		return perLength
 	}
 
-	// Join the two rarest nodes again and again. Joined nodes come into being
-	// in order of frequency, so the rarest node is the next leaf or the next
-	// joined node.
+	// Join the two rarest nodes until one is left. Joined nodes are created in order of
+	// frequency, so the rarest node is either the next leaf or the next joined node.
 	var joined [maxSymbols]struct {
 		weight uint32
 		parent uint16
 		leaves uint8 // children that are leaves
-		depth  uint8 // of the children, cut at the limit
+		depth  uint8 // of the children, at most the limit
 	}
 	leaf, inner := 0, 0
 	for made := range n - 1 {
@@ -81,7 +80,7 @@ func leavesPerLength(leaves []uint32, shift uint, limit int) (perLength [16]int)
 		}
 	}
 
-	root := n - 2 // the last one made
+	root := n - 2 // the last one joined
 	joined[root].depth = 1
 	perLength[1] = int(joined[root].leaves)
 	for i := root - 1; i >= 0; i-- {
@@ -93,9 +92,9 @@ func leavesPerLength(leaves []uint32, shift uint, limit int) (perLength [16]int)
 	return perLength
 }
 
-// repair makes a code decodable again after lengths were cut to the limit.
-// Each step takes a leaf of the greatest length away and puts it beside a
-// shorter leaf, which moves one level down to make room.
+// repair makes a code valid again after lengths were reduced to the limit. Each step
+// moves a leaf of the greatest length next to a shorter leaf, which moves down one
+// level.
 func repair(perLength *[16]int, limit int) {
 	used := 0 // code space, in units of codes of the greatest length
 	for length := 1; length <= limit; length++ {

@@ -2,8 +2,8 @@ package deflate
 
 import "math/bits"
 
-// commonLength16 returns how many bytes from j equal those from i, at most 16.
-// It does without branches, since most matches end there, and unpredictably.
+// commonLength16 returns how many bytes from j equal those from i, at most 16. It has no
+// branches, since most matches end within 16 bytes, unpredictably.
 func (b *buffer) commonLength16(i, j int) int {
 	diff0 := b.load64(i) ^ b.load64(j)
 	diff1 := b.load64(i+8) ^ b.load64(j+8)
@@ -11,8 +11,8 @@ func (b *buffer) commonLength16(i, j int) int {
 	return bits.TrailingZeros64(diff0)>>3 + equal0&(bits.TrailingZeros64(diff1)>>3)
 }
 
-// commonLength returns how many bytes from j equal those from i. It stops a
-// little after end.
+// commonLength returns how many bytes from j equal those from i. It stops at most 8 bytes
+// after end.
 func (b *buffer) commonLength(i, j, end int) int {
 	n := 0
 	for j+n < end {

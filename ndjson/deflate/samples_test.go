@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 )
 
-// sample is text of a random kind and size.
+// sample returns text of a random kind and size.
 func sample(random *rand.Rand) []byte {
 	kinds := []func(text []byte, n int) []byte{
 		func(text []byte, n int) []byte { // noise of few or many letters
@@ -44,7 +44,7 @@ func sample(random *rand.Rand) []byte {
 	return text
 }
 
-// everyByte is the bytes from 0 to 255 again and again.
+// everyByte returns n bytes, from 0 to 255 repeatedly.
 func everyByte(n int) []byte {
 	text := make([]byte, n)
 	for i := range text {
@@ -53,8 +53,8 @@ func everyByte(n int) []byte {
 	return text
 }
 
-// skewed are bytes as frequent as the numbers of Fibonacci: the most skewed that
-// there can be, which would make the longest codes.
+// skewed returns bytes with the frequencies of Fibonacci numbers, which lead to the
+// longest Huffman codes.
 func skewed(n int) []byte {
 	var text []byte
 	for b, frequency, next := byte(0), 1, 1; len(text) < n; b++ {
@@ -66,7 +66,7 @@ func skewed(n int) []byte {
 	return text[:n]
 }
 
-// ndjson is lines like those of an export.
+// ndjson returns lines like those of an export.
 func ndjson(n int) []byte {
 	random := rand.New(rand.NewPCG(11, 12))
 	words := []string{"patient", "reports", "no", "pain", "chest", "mild", "daily", "dose", "blood", "pressure", "stable", "history"}

@@ -1,14 +1,14 @@
 package deflate
 
-// A sequence is a run of literals and one match after it, packed into 32 bits
-// so that a whole block's sequences stay in the second-level cache:
+// A sequence is a run of literals followed by a match, packed into 32 bits so that all
+// sequences of a block stay in the second-level cache:
 //
 //	bits 31-23  number of literals
 //	bits 22-15  match length - minLength; 0 means that there is no match
 //	bits 14-0   match distance - 1
 //
-// The literals themselves are not copied: they are the next bytes of the input.
-// Matches of minLength are not worth it; hence the 0 is free to mean none.
+// The literals are not copied: they are the next bytes of the input. Matches of
+// minLength do not pay, so 0 can stand for no match.
 type sequence uint32
 
 const (
@@ -31,7 +31,7 @@ func (s sequence) lengthIndex() uint8 { return uint8(s >> 15) }
 // distanceIndex is the match distance - 1.
 func (s sequence) distanceIndex() uint32 { return uint32(s) & (maxDistance - 1) }
 
-// size is the number of bytes that the sequence stands for.
+// size is the number of input bytes of the sequence.
 func (s sequence) size() int {
 	if s.lengthIndex() == 0 {
 		return s.literals()
@@ -39,8 +39,8 @@ func (s sequence) size() int {
 	return s.literals() + int(s.lengthIndex()) + minLength
 }
 
-// appendMatch appends literals and a match longer than minLength, in as many
-// pieces as it takes.
+// appendMatch appends literals and a match longer than minLength, in as many sequences
+// as necessary.
 func appendMatch(seqs []sequence, literals, length, distance int) []sequence {
 	if literals > maxRun {
 		seqs = appendLiterals(seqs, literals)

@@ -7,18 +7,17 @@ const (
 	blockDynamic = 2
 )
 
-// writeBlockStart writes the type of a block, which is not the last.
+// writeBlockStart writes the header bits of a block that is not the last.
 func writeBlockStart(w *bitWriter, blockType uint64) { w.write(blockType<<1, 3) }
 
 // maxStored is the size of the largest stored block (RFC 1951, section 3.2.4).
 const maxStored = 1<<16 - 1
 
-// storedSize returns the number of bytes that n bytes in two pieces take in
-// stored blocks, or a little more.
+// storedSize returns an upper bound of the size of n bytes, in two pieces, in stored
+// blocks.
 func storedSize(n int) int { return n + (n/maxStored+2)*5 }
 
-// writeStored writes two pieces of data in stored blocks; no data makes an
-// empty block.
+// writeStored writes two pieces of data in stored blocks, at least an empty one.
 func writeStored(w *bitWriter, first, second []byte) {
 	for len(first) > maxStored {
 		writeStoredBlock(w, first[:maxStored])

@@ -19,7 +19,7 @@ var (
 )
 
 func init() {
-	// Eight symbols without extra bits, then four for each number of extra
+	// There are eight symbols without extra bits, then four for each number of extra
 	// bits; the longest length has a symbol of its own.
 	base := 0
 	for symbol := range 28 {
@@ -35,10 +35,10 @@ func init() {
 	lengthBases[28] = 255
 }
 
-// distanceSymbol returns the symbol of a match distance - 1 and the number of
-// extra bits, which are the low bits of that index. There are four symbols
-// without extra bits, then two for each number of extra bits, so that the
-// symbol is a kind of floating-point number.
+// distanceSymbol returns the symbol of a match distance, given as distance - 1, and the
+// number of its extra bits, which are the low bits of index. There are four symbols
+// without extra bits, then two for each number of extra bits, like the exponent and
+// mantissa of a floating-point number.
 func distanceSymbol(index uint32) (symbol uint32, extra uint) {
 	extra = uint(bits.Len32(index|2)) - 2
 	return uint32(2*extra) + index>>extra, extra

@@ -2,15 +2,15 @@ package deflate
 
 import "encoding/binary"
 
-// A word gathers bits in a register, for loops in which a bitWriter would be
-// too slow. It has room for the fewer than 8 bits left by store and 56 more.
+// A word collects bits in a register, for loops in which a bitWriter is too slow. It has
+// room for the fewer than 8 bits left by store and 56 more.
 type word struct {
 	bits  uint64
-	count uint // of bits, modulo 64; what is above the low 6 bits is noise
+	count uint // of bits, modulo 64; the bits above the low 6 are undefined
 }
 
-// addCode appends a code. It adds all of the code to the count, value included,
-// which saves taking the length out of it.
+// addCode appends a code. It adds the whole code to the count, including its value, which
+// saves extracting the length.
 func (w word) addCode(c code) word {
 	return word{w.bits | c.value()<<(w.count&63), w.count + uint(c)}
 }
@@ -20,8 +20,8 @@ func (w word) add(value uint64, length uint) word {
 	return word{w.bits | value<<(w.count&63), w.count + length}
 }
 
-// store stores the word at out[n:] and returns the bits of an unfinished byte,
-// if any, as a new word and where to store that.
+// store stores the word at out[n:] and returns the bits of an incomplete byte, if any, as
+// a new word, and the index at which to store it.
 func (w word) store(out []byte, n int) (word, int) {
 	binary.LittleEndian.PutUint64(out[n:], w.bits)
 	return word{w.bits >> (w.count & 56), w.count & 7}, n + int(w.count&63>>3)

@@ -7,31 +7,31 @@ import (
 	"github.com/seed-90096f4d/sluice/ndjson/deflate"
 )
 
-// maxSlice bounds what is passed to the encoder at once.
+// maxSlice is the maximum number of bytes to pass to the encoder at once.
 const maxSlice = deflate.BlockSize
 
-// A Compressor makes pieces. It serves one goroutine at a time.
+// A Compressor compresses text to pieces. It is not safe for concurrent use.
 type Compressor struct {
 	encoder *deflate.Encoder
-	ahead   []byte // output for which there is no room yet
+	ahead   []byte // output of Replace that has no room yet
 }
 
-// NewCompressor returns a Compressor, which takes half a megabyte.
+// NewCompressor returns a Compressor, which uses half a megabyte.
 func NewCompressor() *Compressor { return &Compressor{encoder: deflate.NewEncoder()} }
 
-// Reset makes the next piece independent of those before it, so that it can follow
-// any other piece.
+// Reset makes the next piece independent of the pieces before it, so that it can
+// follow any other piece.
 func (c *Compressor) Reset() { c.encoder.Reset() }
 
-// Append appends text, compressed, to dst and returns it as a piece. The piece
-// must follow that of the last call, unless Reset was called.
+// Append compresses text to the end of dst and returns all of dst as a piece. The
+// piece must follow the piece of the last call, unless Reset was called since.
 func (c *Compressor) Append(dst, text []byte) Piece {
 	data := c.encoder.Flush(c.encoder.Append(dst, text))
 	return Piece{Data: data, PlainBytes: len(text), CRC: crc32.ChecksumIEEE(text)}
 }
 
-// Replace is Append to the memory of text itself, however long that is: the piece
-// takes the place of the text.
+// Replace is Append to the memory of text itself, which it overwrites: a long text
+// needs no second buffer.
 func (c *Compressor) Replace(text []byte) Piece {
 	piece := Piece{PlainBytes: len(text), CRC: crc32.ChecksumIEEE(text)}
 	read, written := 0, 0
@@ -44,6 +44,7 @@ func (c *Compressor) Replace(text []byte) Piece {
 		c.ahead = c.ahead[:copy(c.ahead, c.ahead[n:])]
 	}
 	c.ahead = c.encoder.Flush(c.ahead)
-	piece.Data = append(text[:written], c.ahead...)
+	text = append(text[:written], c.ahead...)
+	piece.Data = text
 	return piece
 }

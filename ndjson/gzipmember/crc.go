@@ -1,21 +1,21 @@
 package gzipmember
 
-// joinCRC returns the CRC-32 (IEEE) of two texts, one after the other, from those
+// joinCRC returns the CRC-32 (IEEE) of the concatenation of two texts, given the CRC
 // of each and the length of the second.
 //
-// A CRC is a remainder modulo a polynomial over the field of two elements.
-// Appending n bytes multiplies the first one's by x to the power of 8n; then the
-// two add up, which there is exclusive or. (The inversion of all bits that CRC-32
-// begins and ends with cancels out.)
+// A CRC is a remainder modulo a polynomial over the field of two elements. Appending
+// n bytes multiplies the first CRC by x to the power of 8n; then the second is added,
+// which is exclusive or in that field. The inversions of all bits at the beginning and
+// the end of CRC-32 cancel out.
 func joinCRC(first, second uint32, n int) uint32 {
 	return multiply(power(n), first) ^ second
 }
 
-// polynomial is that of CRC-32, without its highest term. In these numbers the
-// highest bit is the term of power zero.
+// polynomial is the polynomial of CRC-32 without its highest term. The highest bit of
+// a number is the term of power zero.
 const polynomial = 0xEDB88320
 
-// multiply multiplies two polynomials modulo the CRC's.
+// multiply returns the product of two polynomials modulo polynomial.
 func multiply(a, b uint32) (product uint32) {
 	for ; a != 0; a <<= 1 {
 		if a&(1<<31) != 0 {
@@ -26,7 +26,7 @@ func multiply(a, b uint32) (product uint32) {
 	return product
 }
 
-// power returns x to the power of 8n, by squaring.
+// power returns x to the power of 8n modulo polynomial, by squaring.
 func power(n int) uint32 {
 	result := uint32(1 << 31) // one
 	factor := uint32(1 << 23) // x to the power of 8

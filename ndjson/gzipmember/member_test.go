@@ -12,8 +12,8 @@ import (
 	"github.com/seed-90096f4d/sluice/ndjson/deflate"
 )
 
-// texts are some that compress well, some that do not, and all around the sizes at
-// which they are split.
+// texts returns compressible and incompressible texts of sizes around those at which
+// they are split.
 func texts() [][]byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	noise := make([]byte, 3*deflate.BlockSize+1)
@@ -72,7 +72,7 @@ func TestMemberNotClosed(t *testing.T) {
 }
 
 // Text is replaced in its own memory.
-func TestReplaceAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all
+func TestReplaceAllocatesNothing(t *testing.T) { // not parallel: AllocsPerRun counts all goroutines
 	text := bytes.Repeat([]byte("abcdefgh "), 1<<17)
 	work, c := make([]byte, len(text), len(text)+100), NewCompressor()
 	require.Zero(t, testing.AllocsPerRun(3, func() {

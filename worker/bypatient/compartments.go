@@ -1,7 +1,6 @@
 package bypatient
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -50,18 +49,16 @@ func compartments(ctx context.Context, scope *plan.Scope) (source.KeyScan, error
 
 // compartmentTables returns the tables whose resources can be in a compartment,
 // Patient first.
-func compartmentTables(tables []catalog.Table) []catalog.Table {
-	tables = slices.DeleteFunc(slices.Clone(tables), func(table catalog.Table) bool { return !search.InCompartment(table.Type) })
-	slices.SortStableFunc(tables, func(a, b catalog.Table) int {
-		if patientA, patientB := a.Type == patientType, b.Type == patientType; patientA != patientB {
-			if patientA {
-				return -1
-			}
-			return 1
+func compartmentTables(tables []catalog.Table) (sorted []catalog.Table) {
+	for _, table := range tables {
+		switch {
+		case table.Type == patientType:
+			sorted = slices.Insert(sorted, 0, table)
+		case search.InCompartment(table.Type):
+			sorted = append(sorted, table)
 		}
-		return cmp.Compare(a.Type, b.Type)
-	})
-	return tables
+	}
+	return sorted
 }
 
 // keyedRelation returns which rows of a table to look at, by time and filter, and how
@@ -99,7 +96,7 @@ func keyedProvenance(selection plan.Selection, table catalog.Table) (source.Keye
 			return source.KeyedRelation{}, err
 		}
 	}
-	provenance.Whose = &search.Patients{} // all of them count towards maxBlocks
+	provenance.Patients = &search.Patients{} // all of them count towards maxBlocks
 	return source.KeyedRelation{Scan: selection.ScanOnly(table, condition), Keys: provenance.Keys()}, nil
 }
 

@@ -2,6 +2,7 @@ package bypatient
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 type indexReader struct {
 	in        *bufio.Reader
 	relations int
-	key       []byte
+	key       bytes.Buffer
 	hasKey    bool
 }
 
@@ -44,7 +45,7 @@ func (r *indexReader) next() (indexRow, error) {
 	case mark != markRow || !r.hasKey || r.relations < 1:
 		return indexRow{}, errBrokenIndex
 	}
-	row := indexRow{first: first, key: r.key}
+	row := indexRow{first: first, key: r.key.Bytes()}
 	relation, err1 := r.number(uint64(r.relations) - 1)
 	block, err2 := r.number(math.MaxUint32)
 	offset, err3 := r.number(math.MaxUint16)
@@ -60,18 +61,10 @@ func (r *indexReader) readKey() (mark byte, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r.key, r.hasKey = r.key[:0], true
-	for left := int(length); left > 0; { // a wrong length must not allocate memory
-		n := min(left, r.in.Size())
-		bytes, err := r.in.Peek(n)
-		if err != nil {
-			return 0, err
-		}
-		r.key = append(r.key, bytes...)
-		if _, err := r.in.Discard(n); err != nil {
-			return 0, err
-		}
-		left -= n
+	r.key.Reset()
+	r.hasKey = true
+	if _, err := io.CopyN(&r.key, r.in, int64(length)); err != nil { // allocates no more than there is
+		return 0, err
 	}
 	return r.in.ReadByte()
 }

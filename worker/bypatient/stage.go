@@ -26,7 +26,7 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 	if err := plan.Decode(t.Part.Scan, &planned); err != nil {
 		return err
 	}
-	opts := ndjson.BlockOptions{Options: t.Options, Type: patientType}
+	opts := ndjson.PatientBlockOptions{Options: t.Options, Type: patientType}
 	var err error
 	if opts.Format, err = t.Format(ctx); err != nil {
 		return err
@@ -51,15 +51,15 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 		offset: planned.Section.Offset,
 		left:   planned.Section.Length,
 	}
-	blocks := func(ctx context.Context, to ndjson.BlockWriter) error {
-		return readBlocks(ctx, newIndexReader(index, len(planned.Relations)), fetcher, planned.Relations, to)
-	}
-	_, files, err := ndjson.WriteBlocks(ctx, t.NextFile(ctx), blocks, opts)
+	blocks := ndjson.NewPatientBlockWriter(ctx, t.NextFile, opts)
+	defer blocks.Close()
+	err = readBlocks(blocks.Context(), newIndexReader(index, len(planned.Relations)), fetcher, planned.Relations, blocks)
+	_, files, err := blocks.Finish(err)
 	return t.Finish(jobs.Output, "", files, err)
 }
 
 // readBlocks reads the rows of the index in batches and writes their blocks.
-func readBlocks(ctx context.Context, index *indexReader, fetcher *source.Fetcher, relations []catalog.Relation, to ndjson.BlockWriter) error {
+func readBlocks(ctx context.Context, index *indexReader, fetcher *source.Fetcher, relations []catalog.Relation, to *ndjson.PatientBlockWriter) error {
 	batch := batch{index: index}
 	for {
 		more, err := batch.fill()

@@ -34,7 +34,7 @@ func (s Selection) Provenance() (search.Provenance, error) {
 	}
 	var selected search.Provenance
 	if s.Request.Level != jobs.SystemLevel {
-		selected.Whose = &s.Patients
+		selected.Patients = &s.Patients
 	}
 	if s.Request.Associated == jobs.LatestAssociated {
 		selected.Latest = s.referenced.Targets[provenanceType]
@@ -58,7 +58,7 @@ func (s Selection) Provenance() (search.Provenance, error) {
 // compartmentProvenance selects the Provenance that refers to any resource in one of
 // the compartments.
 func (s Selection) compartmentProvenance() search.Provenance {
-	selected := search.Provenance{Whose: &s.Patients, Referred: true}
+	selected := search.Provenance{Patients: &s.Patients, Referred: true}
 	for _, resourceType := range s.referenced.targetTypes() {
 		selected.Targets = append(selected.Targets, search.Target{Type: resourceType, Table: s.referenced.Targets[resourceType]})
 	}

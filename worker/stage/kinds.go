@@ -32,7 +32,7 @@ func (resources) Stage(ctx context.Context, t *Task) error {
 		return err
 	}
 	defer rows.Close()
-	_, files, err := ndjson.WriteFiles(ctx, t.NextFile(ctx), t.Part.ResourceType, rows, opts)
+	_, files, err := ndjson.WriteFiles(ctx, t.NextFile, t.Part.ResourceType, rows, opts)
 	return t.Finish(jobs.Output, t.Part.ResourceType, files, err)
 }
 
@@ -64,6 +64,6 @@ func (deletions) Stage(ctx context.Context, t *Task) error {
 	defer ids.Close()
 	opts := t.Options
 	opts.Issue, opts.Progress = nil, nil // the ids of a history are no measure of the part
-	_, files, err := ndjson.WriteDeletions(ctx, t.NextFile(ctx), t.Part.ResourceType, ids, opts)
+	_, files, err := ndjson.WriteDeletions(ctx, t.NextFile, t.Part.ResourceType, ids, opts)
 	return t.Finish(jobs.Deleted, "Bundle", files, err)
 }

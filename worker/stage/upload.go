@@ -77,14 +77,12 @@ func (t *Task) closeLast() error {
 	return t.files.objects[len(t.files.objects)-1].Close()
 }
 
-// NextFile returns what begins the files of the task's output, one after the other.
-func (t *Task) NextFile(ctx context.Context) ndjson.NextFunc {
-	return func() (io.Writer, error) {
-		if err := t.closeLast(); err != nil {
-			return nil, err
-		}
-		return t.create(ctx, fileKey(t.Part.ObjectKey, len(t.files.objects)+1))
+// NextFile begins the next file of the task's output. It is an ndjson.NextFunc.
+func (t *Task) NextFile(ctx context.Context) (io.Writer, error) {
+	if err := t.closeLast(); err != nil {
+		return nil, err
 	}
+	return t.create(ctx, fileKey(t.Part.ObjectKey, len(t.files.objects)+1))
 }
 
 // Finish completes the task's output, which is files of this kind. err is the error of

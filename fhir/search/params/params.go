@@ -5,79 +5,79 @@ import (
 	"strings"
 )
 
-// Tables says what can be searched for in resources of one FHIR version,
-// and what belongs to a patient. It is immutable and safe for concurrent use.
+// Tables holds the search parameters of a FHIR version and the compartment of a
+// patient. It is immutable and safe for concurrent use.
 type Tables struct {
 	parameters  map[string][]Parameter // by resource type, sorted by name
 	compartment map[string][]Path
 }
 
-// A Parameter is what HL7 defines under that name for a resource type.
+// Parameter is a search parameter of a resource type as HL7 defines it.
 type Parameter struct {
-	// Name is what a query calls it: birthdate.
+	// Name is its name in a query: birthdate.
 	Name string
 
 	// Type is number, date, string, token, reference, composite, quantity, uri
 	// or special.
 	Type string
 
-	// Definition is the canonical URL of its definition.
+	// Definition is the canonical URL of its SearchParameter.
 	Definition string
 
-	// Elements are where it looks. There are none if Unsupported says why.
+	// Elements are the elements that it searches. They are empty if Unsupported is
+	// set.
 	Elements []Element
 
-	// Unsupported says why the definition leads to no element.
+	// Unsupported is the reason why the parameter has no elements.
 	Unsupported string
 }
 
-// A Element is where in a document a search parameter looks.
+// Element is where in a document a search parameter looks.
 type Element struct {
 	Path Path
-	Type string // of the values there: Quantity, dateTime
+	Type string // of its values: Quantity, dateTime
 
-	// Targets are the types of the resources that a reference there can lead to. There
-	// are none if it can be any.
+	// Targets are the possible types of the resource that a reference refers to. Empty
+	// means any type.
 	Targets []string
 
-	// Systems are those of the codes there, which do not name one themselves: the
-	// systems of the value set that FHIR binds an element of type code to.
+	// Systems are the code systems of the value set that FHIR binds an element of type
+	// code to. Such codes are stored without a system.
 	Systems []string
 
-	// Components are the elements of a composite parameter's parts, each with a path
-	// that goes on from this one.
+	// Components are the elements of the components of a composite parameter. Their
+	// paths are relative to this element.
 	Components []Component
 }
 
-// A Component is one element of a part of a composite parameter.
+// Component is an element of a component of a composite parameter.
 type Component struct {
-	Number  int    // of the part, from 0
+	Number  int    // of the component, from 0
 	Type    string // as Parameter.Type
 	Element Element
 }
 
-// A Path leads through a document in Aidbox's format. An empty one stays where
-// it is.
+// Path is the path of an element in a document in Aidbox format. The empty path is the
+// root.
 type Path []Step
 
-// A Step goes to a member of an object; the type of a choice element is a step
-// of its own.
+// Step is a member of an object. The type of a choice element is a separate step.
 type Step struct {
 	Name string
-	Many bool // its value is an array
+	Many bool // reports whether its value is an array
 
-	// Target, if set, passes by references to other types.
+	// Target, if set, excludes references to other types.
 	Target string
 
-	// Member and Value, if set, pass by objects whose member has another value.
+	// Member and Value, if set, exclude objects whose member has another value.
 	Member, Value string
 }
 
-// definitionURL is where HL7's search parameters are defined.
+// definitionURL is the base URL of HL7's definitions of search parameters.
 const definitionURL = "http://hl7.org/fhir/SearchParameter/"
 
-// Parameters returns the search parameters of a resource type, those of every
-// resource included, sorted by name. The caller must not change them.
+// Parameters returns the search parameters of a resource type, including the parameters of all
+// resources, sorted by name. The caller must not change them.
 func (t *Tables) Parameters(resourceType string) []Parameter {
 	all := slices.Concat(t.parameters[resourceType], t.parameters["Resource"])
 	if !slices.Contains(plainResources, resourceType) {
@@ -87,10 +87,10 @@ func (t *Tables) Parameters(resourceType string) []Parameter {
 	return all
 }
 
-// plainResources are the resource types that are no DomainResource.
+// plainResources are the resource types that are not a DomainResource.
 var plainResources = []string{"Binary", "Bundle", "Parameters"}
 
-// Parameter returns the search parameter of that name for a resource type.
+// Parameter returns the search parameter of a resource type with this name.
 func (t *Tables) Parameter(resourceType, name string) (Parameter, bool) {
 	for _, p := range t.Parameters(resourceType) {
 		if p.Name == name {
@@ -100,9 +100,10 @@ func (t *Tables) Parameter(resourceType, name string) (Parameter, bool) {
 	return Parameter{}, false
 }
 
-// PatientPaths returns where a resource of a type refers to the patients in
-// whose compartment it is: none if it is in nobody's. A patient is in its own
-// besides. The caller must not change them.
+// PatientPaths returns the paths of the references to the patients in whose
+// compartments a resource of a type is. They are empty if resources of the type are in
+// no compartment. A Patient is also in its own compartment, without a path. The caller
+// must not change them.
 func (t *Tables) PatientPaths(resourceType string) []Path { return t.compartment[resourceType] }
 
 // CompartmentTypes returns the resource types that can be in the compartment of

@@ -93,7 +93,7 @@ func TestParseSearchRefuses(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"Patient link":           "no parameter link",
-		"Patient birthdate":      "nothing leads",
+		"Patient birthdate":      "no parameter of",
 		"Patient birthdate name": "no parameter name",
 	} {
 		_, err := parse("Patient\n  birthdate date x\n    birthDate date\n", text)

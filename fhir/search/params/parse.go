@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// parseSearch reads the texts that fhir/gen writes; their headers describe
-// them.
+// parse parses the texts that fhir/gen writes; their headers describe the format.
 func parse(search, compartment string) (*Tables, error) {
 	t := &Tables{parameters: make(map[string][]Parameter), compartment: make(map[string][]Path)}
 	var resourceType string
@@ -38,8 +37,8 @@ func parse(search, compartment string) (*Tables, error) {
 	return t, nil
 }
 
-// addLine reads an indented line: a parameter of the resource type, a element of
-// the last parameter, or a part of its last element.
+// addLine adds an indented line: a parameter of the resource type, an element of the
+// last parameter, or a component of its last element.
 func (t *Tables) addLine(resourceType string, depth int, words []string) error {
 	all := t.parameters[resourceType]
 	if depth == 2 && len(words) == 3 {
@@ -72,7 +71,7 @@ func (t *Tables) addLine(resourceType string, depth int, words []string) error {
 	return nil
 }
 
-// parseElement reads a path, a type, and what there is to say about a value of that.
+// parseElement parses a path, a type, and its targets or code systems.
 func parseElement(words []string) Element {
 	element := Element{Path: parsePath(words[0]), Type: words[1]}
 	switch element.Type {
@@ -84,7 +83,7 @@ func parseElement(words []string) Element {
 	return element
 }
 
-// parsePath reads the steps of a path.
+// parsePath parses a path.
 func parsePath(text string) Path {
 	if text == "." {
 		return nil
@@ -106,8 +105,8 @@ func parsePath(text string) Path {
 	return path
 }
 
-// addToCompartment adds the paths of the search parameters that lead from a
-// resource type to a patient.
+// addToCompartment adds the paths of the search parameters of a resource type that
+// refer to a patient.
 func (t *Tables) addToCompartment(resourceType string, parameters []string) error {
 	for _, name := range parameters {
 		p, ok := t.Parameter(resourceType, name)
@@ -127,7 +126,7 @@ func (t *Tables) addToCompartment(resourceType string, parameters []string) erro
 		}
 	}
 	if len(t.compartment[resourceType]) == 0 {
-		return fmt.Errorf("compartment: nothing leads from %s to a patient", resourceType)
+		return fmt.Errorf("compartment: no parameter of %s refers to a patient", resourceType)
 	}
 	return nil
 }

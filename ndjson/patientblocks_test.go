@@ -14,15 +14,15 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// block is what belongs to a patient: texts of observations.
+// block is the data of a patient: texts of observations.
 type block struct {
 	id    string
 	size  int64
 	texts []string
 }
 
-func blocksOf(blocks ...block) ndjson.BlocksFunc {
-	return func(_ context.Context, to ndjson.BlockWriter) error {
+func blocksOf(blocks ...block) func(to *ndjson.PatientBlockWriter) error {
+	return func(to *ndjson.PatientBlockWriter) error {
 		for _, b := range blocks {
 			if err := to.Begin([]byte(b.id), b.size); err != nil {
 				return err
@@ -38,11 +38,19 @@ func blocksOf(blocks ...block) ndjson.BlocksFunc {
 	}
 }
 
+// writePatientBlocks calls blocks with a writer and finishes it.
+func writePatientBlocks(t *testing.T, next ndjson.NextFunc, blocks func(to *ndjson.PatientBlockWriter) error, opts ndjson.PatientBlockOptions) (ndjson.Result, []ndjson.File, error) {
+	t.Helper()
+	to := ndjson.NewPatientBlockWriter(t.Context(), next, opts)
+	defer to.Close()
+	return to.Finish(blocks(to))
+}
+
 func writeBlocks(t *testing.T, limit int64, blocks ...block) ([]string, []ndjson.File) {
 	t.Helper()
 	var out many
-	opts := ndjson.BlockOptions{Type: "Patient", Options: ndjson.Options{MaxFileBytes: limit, Format: ndjson.Format{FHIR: true}}}
-	result, files, err := ndjson.WriteBlocks(t.Context(), out.next, blocksOf(blocks...), opts)
+	opts := ndjson.PatientBlockOptions{Type: "Patient", Options: ndjson.Options{MaxFileBytes: limit, Format: ndjson.Format{FHIR: true}}}
+	result, files, err := writePatientBlocks(t, out.next, blocksOf(blocks...), opts)
 	require.NoError(t, err)
 	require.Len(t, files, len(out.files))
 	var texts []string
@@ -66,8 +74,7 @@ func header(id string) string {
 	return `{"resourceType":"Parameters","parameter":[{"name":"header","valueReference":{"reference":"Patient/` + id + `"}}]}` + "\n"
 }
 
-// reassemble puts blocks together as a client does: by the headers, and by what
-// is said of cut ones.
+// reassemble joins blocks as a client does: by their headers, and by Continues.
 func reassemble(t *testing.T, texts []string, files []ndjson.File) map[string]string {
 	t.Helper()
 	blocks := map[string]string{}
@@ -97,9 +104,9 @@ func reassemble(t *testing.T, texts []string, files []ndjson.File) map[string]st
 	return blocks
 }
 
-// Whatever the bound, the blocks are whole, no file is larger than it may be, and
-// no block is cut that would go into one file.
-func TestWriteBlocks(t *testing.T) {
+// With any limit, the blocks are complete, no file exceeds the limit, and no block
+// is split that fits into one file.
+func TestPatientBlocks(t *testing.T) {
 	t.Parallel()
 	blocks := []block{
 		{"a", 100, []string{"1", "2"}},
@@ -139,8 +146,8 @@ func TestWriteBlocks(t *testing.T) {
 	}
 }
 
-// A block that is too long to be held back is not cut either, where its size is
-// known or it can have a file of its own.
+// A block that is too long to be held back is not split either if its size is known
+// or it can have a file of its own.
 func TestLongBlocks(t *testing.T) {
 	t.Parallel()
 	long := make([]string, 60)
@@ -167,13 +174,13 @@ func TestLongBlocks(t *testing.T) {
 	reassemble(t, texts, files)
 }
 
-// Aidbox's format has headers of its own, elements depend on the type, and what
-// could not be converted is told.
+// Aidbox's format has its own headers, elements depend on the type, and values that
+// could not be converted are reported.
 func TestBlocksInFormats(t *testing.T) {
 	t.Parallel()
 	var out many
-	opts := ndjson.BlockOptions{Type: "Patient"}
-	_, _, err := ndjson.WriteBlocks(t.Context(), out.next, blocksOf(block{"a\"\n", 0, []string{"1"}}), opts)
+	opts := ndjson.PatientBlockOptions{Type: "Patient"}
+	_, _, err := writePatientBlocks(t, out.next, blocksOf(block{"a\"\n", 0, []string{"1"}}), opts)
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(out.files[0].String(),
 		`{"parameter": [{"name": "header", "value": {"Reference": {"id": "a\"\n", "resourceType": "Patient"}}}], "resourceType": "Parameters"}`+"\n"))
@@ -183,7 +190,7 @@ func TestBlocksInFormats(t *testing.T) {
 	opts.Format.FHIR = true
 	opts.Issue = func(issue ndjson.Issue) { issues = append(issues, issue) }
 	opts.Elements = func(resourceType string) []string { return []string{"text" + resourceType} }
-	_, _, err = ndjson.WriteBlocks(t.Context(), out.next, blocksOf(block{"a\"\n", 0, []string{"1"}}), opts)
+	_, _, err = writePatientBlocks(t, out.next, blocksOf(block{"a\"\n", 0, []string{"1"}}), opts)
 	require.NoError(t, err)
 	lines := strings.Split(out.files[0].String(), "\n")
 	require.Equal(t, strings.TrimSuffix(header(`a\"\n`), "\n"), lines[0])
@@ -191,20 +198,20 @@ func TestBlocksInFormats(t *testing.T) {
 	require.Contains(t, lines[1], "SUBSETTED")
 }
 
-func TestWriteBlocksFails(t *testing.T) {
+func TestPatientBlocksFail(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("lost")
-	failing := func(ctx context.Context, to ndjson.BlockWriter) error {
-		return errors.Join(blocksOf(block{"a", 0, []string{"1"}})(ctx, to), lost)
+	failing := func(to *ndjson.PatientBlockWriter) error {
+		return errors.Join(blocksOf(block{"a", 0, []string{"1"}})(to), lost)
 	}
-	_, files, err := ndjson.WriteBlocks(t.Context(), func() (io.Writer, error) { return io.Discard, nil }, failing, ndjson.BlockOptions{Type: "Patient"})
+	_, files, err := writePatientBlocks(t, func(context.Context) (io.Writer, error) { return io.Discard, nil }, failing, ndjson.PatientBlockOptions{Type: "Patient"})
 	require.ErrorIs(t, err, lost)
 	require.Empty(t, files, "none is whole")
 
 	full := errors.New("full")
-	_, _, err = ndjson.WriteBlocks(t.Context(), func() (io.Writer, error) { return nil, full }, blocksOf(block{"a", 0, []string{"1"}}), ndjson.BlockOptions{Type: "Patient"})
+	_, _, err = writePatientBlocks(t, func(context.Context) (io.Writer, error) { return nil, full }, blocksOf(block{"a", 0, []string{"1"}}), ndjson.PatientBlockOptions{Type: "Patient"})
 	require.ErrorIs(t, err, full)
-	_, files, err = ndjson.WriteBlocks(t.Context(), func() (io.Writer, error) { return nil, full }, blocksOf(), ndjson.BlockOptions{Type: "Patient"})
+	_, files, err = writePatientBlocks(t, func(context.Context) (io.Writer, error) { return nil, full }, blocksOf(), ndjson.PatientBlockOptions{Type: "Patient"})
 	require.NoError(t, err)
 	require.Empty(t, files)
 }

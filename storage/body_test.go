@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// zeros are a body without end that counts what was read.
+// zeros is an endless body that counts what was read.
 type zeros struct{ read atomic.Int64 }
 
 func (z *zeros) Read(p []byte) (int, error) {
@@ -19,9 +19,10 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestBodyIsLetGo: a store refuses a part before it has read it, and reads on.
-// Nothing of the part is sent then: its buffer may hold another by now.
-func TestBodyIsLetGo(t *testing.T) {
+// TestBodyAfterEarlyResponse: a store rejects a part before it has read it, and
+// continues to read. Nothing more of the part is sent: its buffer may have the data of
+// another part.
+func TestBodyAfterEarlyResponse(t *testing.T) {
 	t.Parallel()
 	goOn, drained := make(chan struct{}), make(chan error, 1)
 	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,13 +42,13 @@ func TestBodyIsLetGo(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, store.URL, io.NopCloser(body))
 	require.NoError(t, err)
 	request.ContentLength = 64 << 20
-	answer, err := leasing{transport}.RoundTrip(request)
+	answer, err := bodyGuard{transport}.RoundTrip(request)
 	require.NoError(t, err)
 	defer func() { _ = answer.Body.Close() }()
 	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
 
 	read := body.read.Load()
 	close(goOn)
-	require.Error(t, <-drained, "what is torn does not look whole")
+	require.Error(t, <-drained, "a truncated body does not look complete")
 	require.Equal(t, read, body.read.Load())
 }
