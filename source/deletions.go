@@ -13,8 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// Deletions selects the deleted resources to read: those of a table that were deleted
-// after a time.
+// Deletions selects the resources of a table that were deleted after a time.
 type Deletions struct {
 	// Table must have a history.
 	Table catalog.Table
