@@ -27,8 +27,8 @@ type API struct {
 	dumps *dumps
 	token *tokenEndpoint
 
-	logins      *limit.Logins      // failed ones
-	requestRate *limit.RateLimiter // by client
+	logins      *limit.LoginLimiter // failed ones
+	requestRate *limit.RateLimiter  // by client
 
 	capabilities capabilityCache
 	running      *runningRequests
@@ -39,7 +39,7 @@ type API struct {
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	types := endpoint.ResourceTypes(cfg.ResourceTypes)
-	logins := limit.NewLogins(cfg.Failures)
+	logins := limit.NewLoginLimiter(cfg.Failures)
 	exports := bulk.New(bulk.Config{
 		Bucket:            cfg.Bucket,
 		GuardFiles:        cfg.GuardFiles,

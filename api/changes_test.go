@@ -28,7 +28,7 @@ func TestChangesAreAudited(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(bucket.Close)
 	b := setup(t) // adds a client
-	operator := b.Clients.By("alice@ward-7", nil)
+	operator := b.Clients.WithActor("alice@ward-7", nil)
 	require.NoError(t, operator.Add(t.Context(), "lake", "Confidential1", []string{"system/*.rs"}))
 	b.Stop()
 	<-b.Served

@@ -71,7 +71,7 @@ func (d *dumps) serve(call *endpoint.Call) error {
 	if !call.Request.ProtoAtLeast(1, 1) {
 		return problem.UpgradeRequired()
 	}
-	if wait := d.rate.TakePerMinute(call.Client.ID, call.Client.Rates.Dumps.Or(d.perMinute)); wait > 0 {
+	if wait := d.rate.TakePerMinute(call.Client.ID, call.Client.Rates.Dumps.OrDefault(d.perMinute)); wait > 0 {
 		return problem.Throttled("too many dumps by this client", wait)
 	}
 	table, err := d.table(call)

@@ -12,9 +12,9 @@ import (
 
 // tokenEndpoint issues access tokens and describes how to get them.
 type tokenEndpoint struct {
-	tokens  *smart.Tokens // nil if there are none
-	baseURL string        // public URL of the server, or empty
-	logins  *limit.Logins // failed ones
+	tokens  *smart.Tokens       // nil if there are none
+	baseURL string              // public URL of the server, or empty
+	logins  *limit.LoginLimiter // failed ones
 	types   endpoint.ResourceTypes
 }
 

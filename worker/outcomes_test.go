@@ -62,7 +62,7 @@ func TestOutcomes(t *testing.T) {
 	require.Equal(t, "OperationOutcome", outcomes[0].ResourceType)
 	issue := outcomes[0].Issue[0]
 	require.Equal(t, "warning", issue.Severity)
-	require.Contains(t, issue.Diagnostics, "Encounter/bad-1: Encounter.subject: a reference with an id only")
+	require.Contains(t, issue.Diagnostics, "Encounter/bad-1: Encounter.subject: a reference with only an id")
 	require.Equal(t, []string{"Encounter.subject"}, issue.Expression)
 
 	require.Equal(t, []manifest.Entry{
