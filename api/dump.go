@@ -12,6 +12,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // retryDump is the delay after which a client may retry when too many dumps are
@@ -95,7 +96,7 @@ func (a *API) dumpParameters(call *endpoint.Call) (options dumpOptions, err erro
 // dumpTable returns the table of the type in the path, if the client may read it.
 // Without permission for it, a type of FHIR is forbidden whether or not it has a
 // table. Any other name without a table is not found, as it is no type at all.
-func (a *API) dumpTable(call *endpoint.Call) (table source.Table, err error) {
+func (a *API) dumpTable(call *endpoint.Call) (table catalog.Table, err error) {
 	if err := endpoint.AllowGroup(call.Client, ""); err != nil {
 		return table, err
 	}
@@ -112,7 +113,7 @@ func (a *API) dumpTable(call *endpoint.Call) (table source.Table, err error) {
 	}
 	table, err = a.config.Source.Table(call.Ctx(), resourceType)
 	switch {
-	case errors.Is(err, source.ErrNoTable):
+	case errors.Is(err, catalog.ErrNoTable):
 		return table, problem.NoTable(resourceType, err)
 	case err != nil:
 		return table, problem.Unavailable(err)
@@ -126,7 +127,7 @@ func (a *API) dumpTable(call *endpoint.Call) (table source.Table, err error) {
 }
 
 // streamDump writes the dump as the response.
-func (a *API) streamDump(call *endpoint.Call, table source.Table, options dumpOptions) error {
+func (a *API) streamDump(call *endpoint.Call, table catalog.Table, options dumpOptions) error {
 	header := http.Header{"Content-Type": {"application/ndjson"}}
 	if options.gzip {
 		header.Set("Content-Encoding", "gzip")

@@ -7,9 +7,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// Row is a resource as it is stored. Its bytes are valid until the next row is read.
+// Row is a resource as it is stored in its table. Its bytes are valid until the next row
+// is read.
 type Row struct {
 	// ID is the resource's id.
 	ID []byte
@@ -20,15 +23,16 @@ type Row struct {
 	// Changed is the start of the transaction that wrote this version (ts).
 	Changed Time
 
-	// Created is the same for the first version (cts). It is not valid if the table
-	// does not have that column.
+	// Created is the same for the first version (cts). It is not valid if the table has
+	// no such column.
 	Created Time
 
 	// Resource is the text of the jsonb as PostgreSQL prints it, on one line.
 	Resource []byte
 }
 
-// Time is a timestamp of the database. It is not valid if it is null or infinite.
+// Time is a timestamp of the database. It is not valid if the column is null or
+// infinite.
 type Time struct {
 	Micros int64 // since 1970-01-01 UTC
 	Valid  bool
@@ -50,9 +54,9 @@ const (
 // textTypes are the types of a text column.
 var textTypes = []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
 
-// checkColumns returns an error if the columns of a result are not of the types that
-// decode reads.
-func checkColumns(table Table, fields []pgconn.FieldDescription) error {
+// checkColumns returns an error unless the columns of a result have the types that decode
+// reads.
+func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	types := [columnCount][]uint32{
 		columnID:       textTypes,
 		columnTxID:     {pgtype.Int8OID, pgtype.Int4OID},
@@ -63,7 +67,7 @@ func checkColumns(table Table, fields []pgconn.FieldDescription) error {
 	names := [columnCount]string{"text", "bigint", "timestamptz", "timestamptz", "jsonb"}
 
 	if len(fields) != columnCount {
-		return fmt.Errorf("table %s: %d columns instead of %d", quote(table.Schema, table.Name), len(fields), columnCount)
+		return fmt.Errorf("table %s: %d columns instead of %d", catalog.Quote(table.Schema, table.Name), len(fields), columnCount)
 	}
 	for i, field := range fields {
 		fits := false
@@ -77,8 +81,8 @@ func checkColumns(table Table, fields []pgconn.FieldDescription) error {
 	return nil
 }
 
-// decode decodes the binary form of a row without copying bytes.
-func (r *Row) decode(table *Table, values [][]byte) error {
+// decode reads the binary form of a row. It does not copy the bytes.
+func (r *Row) decode(table *catalog.Table, values [][]byte) error {
 	if values[columnID] == nil {
 		return columnError(table, columnID, "is null in a row")
 	}
@@ -118,7 +122,7 @@ func decodeTime(value []byte) Time {
 	return Time{Micros: micros + postgresEpoch, Valid: true}
 }
 
-func columnError(table *Table, column int, reason string) error {
+func columnError(table *catalog.Table, column int, reason string) error {
 	names := [columnCount]string{"id", "txid", "ts", "cts", "resource"}
-	return &ColumnError{Table: quote(table.Schema, table.Name), Column: names[column], Reason: reason}
+	return &catalog.ColumnError{Table: catalog.Quote(table.Schema, table.Name), Column: names[column], Reason: reason}
 }

@@ -1,8 +1,8 @@
 //go:build !linux
 
-package source
+package connpool
 
 import "syscall"
 
-// setLowWater does nothing: there is no low-water mark.
+// setLowWater does nothing: reads return what is received.
 func setLowWater(syscall.RawConn, int) error { return nil }
