@@ -101,8 +101,8 @@ func (c *Converter) fold(dst []byte, m jsonscan.Member, f *field, claims int) ([
 	return dst, i
 }
 
-// claim appends a member that a converted member may have the same name as. In that case
-// the converted member is restored.
+// claim appends a member that may have the same name as a converted one. In that case it
+// restores the converted member.
 func (c *Converter) claim(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
 	if k := c.findClaim(claims, f); k >= 0 && c.claims[k].converted {
 		c.reportAt(f, reasonTwice)

@@ -7,10 +7,10 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// A stored reference has one of several forms. Its target is the target of its FHIR form: the
-// element Reference.reference, as package fhir converts it. The SQL below is the only
-// definition of this; every condition on references uses it, with {reference} for the
-// reference, an expression of type jsonb.
+// A stored reference has one of several forms. Its target is the target of its FHIR
+// form: the element Reference.reference, as package fhir converts it. The SQL below is
+// the only definition of this; every condition on references uses it, with {reference}
+// for the reference, an expression of type jsonb.
 //
 //	{"resourceType": "Patient", "id": "p1"}      Aidbox
 //	{"uri": "Patient/p1/_history/2"}             Aidbox, what is not Type/id

@@ -32,7 +32,7 @@ type Parameter struct {
 	Unsupported string
 }
 
-// Element is where in a document a search parameter looks.
+// Element is an element that a search parameter searches.
 type Element struct {
 	Path Path
 	Type string // of its values: Quantity, dateTime
@@ -45,12 +45,12 @@ type Element struct {
 	// code to. Such codes are stored without a system.
 	Systems []string
 
-	// Components are the elements of the components of a composite parameter. Their
-	// paths are relative to this element.
+	// Components, if the parameter is composite, are the elements of its components.
+	// Their paths are relative to this element.
 	Components []Component
 }
 
-// Component is an element of a component of a composite parameter.
+// Component is one of the elements that a component of a composite parameter searches.
 type Component struct {
 	Number  int    // of the component, from 0
 	Type    string // as Parameter.Type
@@ -76,8 +76,8 @@ type Step struct {
 // definitionURL is the base URL of HL7's definitions of search parameters.
 const definitionURL = "http://hl7.org/fhir/SearchParameter/"
 
-// Parameters returns the search parameters of a resource type, including the parameters of all
-// resources, sorted by name. The caller must not change them.
+// Parameters returns the search parameters of a resource type, including the parameters
+// of all resources, sorted by name. The caller must not change them.
 func (t *Tables) Parameters(resourceType string) []Parameter {
 	all := slices.Concat(t.parameters[resourceType], t.parameters["Resource"])
 	if !slices.Contains(plainResources, resourceType) {
