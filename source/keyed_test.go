@@ -251,8 +251,8 @@ func TestPickInOrder(t *testing.T) {
 
 	require.NoError(t, fetcher.Fetch(t.Context(), nil, nil))
 	gone := append(slices.Clone(places[:3]), source.RowAddress{Relation: 1, TID: source.TID{Page: 1e6, Offset: 1}})
-	require.ErrorContains(t, fetcher.Fetch(t.Context(), gone, func(int, *source.Row) error { return nil }), "not where the snapshot had it")
-	require.ErrorContains(t, fetcher.Fetch(t.Context(), append(gone, places[0]), func(int, *source.Row) error { return nil }), "not where the snapshot had it")
+	require.ErrorContains(t, fetcher.Fetch(t.Context(), gone, func(int, *source.Row) error { return nil }), "not at the address that it has in the snapshot")
+	require.ErrorContains(t, fetcher.Fetch(t.Context(), append(gone, places[0]), func(int, *source.Row) error { return nil }), "not at the address that it has in the snapshot")
 }
 
 // A table that can't be read by addresses, or as a FHIR table, says so.

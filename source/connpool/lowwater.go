@@ -55,7 +55,7 @@ type lowWaterConn struct {
 	flow int // bytes received without a pause
 
 	mu       sync.Mutex
-	raised  bool      // the low-water mark is lowWaterBytes
+	raised   bool      // the low-water mark is lowWaterBytes
 	deadline time.Time // for reads, as set by the owner
 }
 
