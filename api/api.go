@@ -24,13 +24,13 @@ type API struct {
 	exports *bulk.Exports
 	groups  *group.Groups
 
+	dumps *dumps
+	token *tokenEndpoint
+
 	logins      *limit.LoginLimiter // failed ones
 	requestRate *limit.RateLimiter  // by client
-	dumpRate    *limit.RateLimiter  // by client
-	dumps       *limit.Semaphore    // running dumps
 
 	capabilities capabilityCache
-	metrics      *metrics
 	running      *runningRequests
 	started      time.Time
 }
@@ -39,27 +39,28 @@ type API struct {
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	types := endpoint.ResourceTypes(cfg.ResourceTypes)
+	logins := limit.NewLoginLimiter(cfg.Failures)
+	exports := bulk.New(bulk.Config{
+		Bucket:            cfg.Bucket,
+		GuardFiles:        cfg.GuardFiles,
+		KickOffsPerMinute: cfg.ClientKickOffs,
+		LinkLife:          cfg.LinkLife,
+		Logger:            cfg.Logger,
+		Source:            cfg.Source,
+		Store:             cfg.Exports,
+		Style:             cfg.Style,
+		Types:             types,
+	})
 	return &API{
-		config: cfg,
-		types:  types,
-		audit:  audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Logger: cfg.Logger}),
-		exports: bulk.New(bulk.Config{
-			Bucket:            cfg.Bucket,
-			GuardFiles:        cfg.GuardFiles,
-			KickOffsPerMinute: cfg.ClientKickOffs,
-			LinkLife:          cfg.LinkLife,
-			Logger:            cfg.Logger,
-			Source:            cfg.Source,
-			Store:             cfg.Exports,
-			Style:             cfg.Style,
-			Types:             types,
-		}),
+		config:      cfg,
+		types:       types,
+		audit:       audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Logger: cfg.Logger}),
+		exports:     exports,
 		groups:      group.New(cfg.Source, cfg.Style, types),
-		logins:      limit.NewLoginLimiter(cfg.Failures),
+		dumps:       newDumps(cfg, types, exports),
+		token:       &tokenEndpoint{tokens: cfg.Tokens, baseURL: cfg.BaseURL, logins: logins, types: types},
+		logins:      logins,
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),
-		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
-		dumps:       limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
-		metrics:     newMetrics(cfg.Registry),
 		running:     &runningRequests{all: map[*running]struct{}{}},
 		started:     time.Now(),
 	}

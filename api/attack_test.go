@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // tricks are what has broken into other servers: SQL, paths, other encodings,
@@ -31,7 +32,7 @@ var tricks = []string{
 func TestTricks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 
 	id := uuid.NewString()
 	for _, trick := range tricks {
@@ -57,46 +58,46 @@ func TestTricks(t *testing.T) {
 			"/fhir/$export-status/" + escaped,
 			"/fhir/$export-status/" + id + escaped,
 		} {
-			got := b.get(t, target)
+			got := b.Get(t, target)
 			require.GreaterOrEqual(t, got.StatusCode, 400, "%.200s", target)
-			require.Less(t, got.StatusCode, 500, "%.200s: %s", target, got.body)
+			require.Less(t, got.StatusCode, 500, "%.200s: %s", target, got.Text)
 			require.Empty(t, got.Header.Get("Set-Cookie"), "%.200s", target)
 			require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"), "%.200s", target)
 			require.Equal(t, "application/fhir+json", got.Header.Get("Content-Type"), "%.200s", target)
-			require.True(t, json.Valid([]byte(got.body)), "%.200s", target)
-			require.Less(t, len(got.body), 2000, "what is quoted is shortened: %.200s", got.body)
+			require.True(t, json.Valid([]byte(got.Text)), "%.200s", target)
+			require.Less(t, len(got.Text), 2000, "what is quoted is shortened: %.200s", got.Text)
 		}
 	}
-	require.Equal(t, aidboxLines["Patient"], b.get(t, "/Patient/$dump").body, "all is as it was")
-	require.Zero(t, b.count(t, `SELECT count(*) FROM sluice.export`))
+	require.Equal(t, apitest.AidboxLines["Patient"], b.Get(t, "/Patient/$dump").Text, "all is as it was")
+	require.Zero(t, b.Count(t, `SELECT count(*) FROM sluice.export`))
 }
 
 // TestForeignExportByToken: what belongs to another client is as if it never was.
 func TestForeignExportByToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)
-	b.documented(t)
+	b.Documented(t)
 	thief := b.newApp(t, "thief", "system/*.rs")
 	token := readToken(t, b.postToken(t, thief.form(t, "system/*.rs").Encode())).AccessToken
-	theirs := strings.TrimPrefix(b.get(t, "/fhir/$export").Header.Get("Content-Location"), baseURL)
+	theirs := strings.TrimPrefix(b.Get(t, "/fhir/$export").Header.Get("Content-Location"), baseURL)
 
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
 		foreign := b.withToken(t, method, theirs, token)
 		never := b.withToken(t, method, "/fhir/$export-status/"+uuid.NewString(), token)
 		require.Equal(t, http.StatusNotFound, foreign.StatusCode)
-		require.Equal(t, never.body, foreign.body)
+		require.Equal(t, never.Text, foreign.Text)
 	}
-	require.Equal(t, http.StatusAccepted, b.get(t, theirs).StatusCode)
+	require.Equal(t, http.StatusAccepted, b.Get(t, theirs).StatusCode)
 }
 
 // raw sends bytes as they are and returns all that comes back until the server
 // closes the connection.
 func (b *testBundle) raw(t *testing.T, request string) string {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.URL, "http://"))
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(apitest.Patience)))
 	_, err = conn.Write([]byte(request))
 	require.NoError(t, err)
 	got, err := io.ReadAll(conn)
@@ -148,9 +149,9 @@ func TestDeepBodies(t *testing.T) {
 			require.Equal(t, http.StatusBadRequest, got.StatusCode, name)
 			require.Equal(t, "invalid_request", readToken(t, got).Error)
 		}
-		request := b.request(t, http.MethodPost, "/fhir/$export", "Content-Type", "application/fhir+json")
+		request := b.Request(t, http.MethodPost, "/fhir/$export", "Content-Type", "application/fhir+json")
 		request.Body = io.NopCloser(strings.NewReader(body))
-		got := b.do(t, request)
+		got := b.Do(t, request)
 		require.GreaterOrEqual(t, got.StatusCode, 400, name)
 		require.Less(t, got.StatusCode, 500, name)
 	}
@@ -160,7 +161,7 @@ func TestDeepBodies(t *testing.T) {
 func TestManyValues(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.ward(t)
+	b.Ward(t)
 	var patients strings.Builder
 	for i := range 120_000 {
 		patients.WriteString(strconv.Itoa(i) + ",")
@@ -171,21 +172,21 @@ func TestManyValues(t *testing.T) {
 		"_elements": `{"name":"_elements","valueString":"` + strings.Repeat("id,", 30_000) + `"}`,
 		"_type":     strings.TrimSuffix(strings.Repeat(`{"name":"_type","valueString":"Patient"},`, 20_001), ","),
 	} {
-		got := b.post(t, "/fhir/Patient/$export", "application/fhir+json", `{"resourceType":"Parameters","parameter":[`+parameter+`]}`, "Prefer", "handling=lenient")
-		requireRefusal(t, got, http.StatusBadRequest, "too-costly", name)
+		got := b.Post(t, "/fhir/Patient/$export", "application/fhir+json", `{"resourceType":"Parameters","parameter":[`+parameter+`]}`, "Prefer", "handling=lenient")
+		apitest.RequireRefusal(t, got, http.StatusBadRequest, "too-costly", name)
 	}
-	got := b.post(t, "/fhir/Patient/$export", "application/fhir+json", `{"resourceType":"Parameters","parameter":[`+strings.TrimSuffix(strings.Repeat(`{"name":"patient","valueString":"pt-1"},`, 20_000), ",")+`]}`)
-	require.Equal(t, http.StatusAccepted, got.StatusCode, got.body)
+	got := b.Post(t, "/fhir/Patient/$export", "application/fhir+json", `{"resourceType":"Parameters","parameter":[`+strings.TrimSuffix(strings.Repeat(`{"name":"patient","valueString":"pt-1"},`, 20_000), ",")+`]}`)
+	require.Equal(t, http.StatusAccepted, got.StatusCode, got.Text)
 }
 
 // TestManyGroupValues: a search for Groups is no dearer.
 func TestManyGroupValues(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.ward(t)
-	got := b.get(t, "/fhir/Group?name="+strings.Repeat("a,", 1001))
-	requireRefusal(t, got, http.StatusBadRequest, "too-costly", "name")
-	require.Equal(t, http.StatusOK, b.get(t, "/fhir/Group?name="+strings.Repeat("a,", 900)+"a").StatusCode)
+	b.Ward(t)
+	got := b.Get(t, "/fhir/Group?name="+strings.Repeat("a,", 1001))
+	apitest.RequireRefusal(t, got, http.StatusBadRequest, "too-costly", "name")
+	require.Equal(t, http.StatusOK, b.Get(t, "/fhir/Group?name="+strings.Repeat("a,", 900)+"a").StatusCode)
 }
 
 // TestManyFilters: nor does one that names few values, each of which is dear. No
@@ -193,13 +194,13 @@ func TestManyGroupValues(t *testing.T) {
 func TestManyFilters(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 	for name, value := range map[string]string{
 		"_elements":   strings.Repeat("id,", 1000) + "id",
 		"_typeFilter": strings.Repeat("Patient?active=true,", 1000) + "Patient?active=true",
 	} {
 		body := `{"resourceType":"Parameters","parameter":[{"name":"` + name + `","valueString":"` + value + `"}]}`
-		got := b.post(t, "/fhir/$export", "application/fhir+json", body, "Prefer", "handling=lenient")
-		requireRefusal(t, got, http.StatusBadRequest, "too-costly", name)
+		got := b.Post(t, "/fhir/$export", "application/fhir+json", body, "Prefer", "handling=lenient")
+		apitest.RequireRefusal(t, got, http.StatusBadRequest, "too-costly", name)
 	}
 }

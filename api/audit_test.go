@@ -15,98 +15,58 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// auditLine is what the log says of one request.
-type auditLine struct {
-	Action    string `json:"action"`
-	Outcome   string `json:"outcome"`
-	Reason    string `json:"reason"`
-	Client    string `json:"client"`
-	Status    int    `json:"status"`
-	Remote    string `json:"remote"`
-	Request   string `json:"request"`
-	Path      string `json:"path"`
-	Export    string `json:"export"`
-	Bytes     int    `json:"bytes"`
-	Resources int    `json:"resources"`
-
-	Types []string `json:"types"`
-}
-
-// audited returns what the log says, without the request's id.
-func (l *logBuffer) audited(t *testing.T) (all []auditLine) {
-	t.Helper()
-	for text := range strings.Lines(l.String()) {
-		var one struct {
-			Msg   string
-			Audit auditLine
-		}
-		require.NoError(t, json.Unmarshal([]byte(text), &one))
-		if one.Msg == "audit" {
-			require.NotEmpty(t, one.Audit.Request)
-			one.Audit.Request = ""
-			all = append(all, one.Audit)
-		}
-	}
-	return all
-}
-
-// ended returns the lines of requests that have ended.
-func (l *logBuffer) ended(t *testing.T) []auditLine {
-	t.Helper()
-	return slices.DeleteFunc(l.audited(t), func(line auditLine) bool { return line.Outcome == "started" })
-}
-
-// TestAudit: each request that takes data, or that may not, leaves one line
-// and one AuditEvent, and neither holds what it was about.
+// TestAudit: each request for data, allowed or refused, is recorded as one line and one
+// AuditEvent, which contain no data and no query.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	bucketURL := storagetest.Bucket(t)
 	bucket, err := storage.Open(storage.Config{URL: bucketURL})
 	require.NoError(t, err)
 	t.Cleanup(bucket.Close)
-	lines := &logBuffer{}
+	lines := &apitest.LogBuffer{}
 	b := setup(t, withBase, func(config *api.Config) {
 		config.Audit, config.AuditBucket = slog.New(slog.NewJSONHandler(lines, nil)), bucket
 	})
-	b.documented(t)
+	b.Documented(t)
 	app := b.newApp(t, "app", "system/*.rs")
 
-	dumped := b.get(t, "/Patient/$dump?_since=2001-02-03")
-	kicked := b.get(t, "/fhir/$export?_type=Patient")
+	dumped := b.Get(t, "/Patient/$dump?_since=2001-02-03")
+	kicked := b.Get(t, "/fhir/$export?_type=Patient")
 	id := strings.TrimPrefix(kicked.Header.Get("Content-Location"), baseURL+"/fhir/$export-status/")
-	b.get(t, "/fhir/$export-status/"+id) // a poll is nothing
-	b.do(t, b.request(t, http.MethodDelete, "/fhir/$export-status/"+id))
-	gone := b.get(t, "/fhir/$export-status/"+id)
+	b.Get(t, "/fhir/$export-status/"+id) // a poll is nothing
+	b.Do(t, b.Request(t, http.MethodDelete, "/fhir/$export-status/"+id))
+	gone := b.Get(t, "/fhir/$export-status/"+id)
 	token := b.postToken(t, app.form(t, "system/*.rs").Encode())
-	wrong := b.request(t, http.MethodGet, "/Patient/$dump")
+	wrong := b.Request(t, http.MethodGet, "/Patient/$dump")
 	wrong.SetBasicAuth("Confidential1", "Confidential2")
-	refused := b.do(t, wrong)
-	wrong = b.request(t, http.MethodGet, "/Patient/$dump")
-	wrong.SetBasicAuth(clientID, "Confidential3")
-	b.do(t, wrong)
-	b.get(t, "/health")
-	b.get(t, "/nowhere")
+	refused := b.Do(t, wrong)
+	wrong = b.Request(t, http.MethodGet, "/Patient/$dump")
+	wrong.SetBasicAuth(apitest.ClientID, "Confidential3")
+	b.Do(t, wrong)
+	b.Get(t, "/health")
+	b.Get(t, "/nowhere")
 
 	const here = "127.0.0.1"
-	want := []auditLine{
-		{Action: "dump", Outcome: "started", Client: clientID, Status: 200, Remote: here, Path: "/Patient/$dump"},
-		{Action: "dump", Outcome: "done", Client: clientID, Status: 200, Remote: here, Path: "/Patient/$dump", Bytes: len(dumped.body), Resources: strings.Count(dumped.body, "\n")},
-		{Action: "kick-off", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export", Export: id, Types: []string{"Patient"}, Bytes: len(kicked.body)},
-		{Action: "cancel", Outcome: "done", Client: clientID, Status: 202, Remote: here, Path: "/fhir/$export-status/" + id, Export: id},
-		{Action: "poll", Outcome: "refused", Client: clientID, Status: 404, Remote: here, Path: "/fhir/$export-status/" + id, Export: id, Bytes: len(gone.body)},
-		{Action: "token", Outcome: "done", Client: "app", Status: 200, Remote: here, Path: "/auth/token", Bytes: len(token.body)},
-		{Action: "dump", Outcome: "refused", Status: 401, Remote: here, Path: "/Patient/$dump", Bytes: len(refused.body)},
-		{Action: "dump", Outcome: "refused", Client: clientID, Status: 401, Remote: here, Path: "/Patient/$dump", Bytes: len(refused.body)},
+	want := []apitest.AuditLine{
+		{Action: "dump", Outcome: "started", Client: apitest.ClientID, Status: 200, Remote: here, Path: "/Patient/$dump"},
+		{Action: "dump", Outcome: "done", Client: apitest.ClientID, Status: 200, Remote: here, Path: "/Patient/$dump", Bytes: len(dumped.Text), Resources: strings.Count(dumped.Text, "\n")},
+		{Action: "kick-off", Outcome: "done", Client: apitest.ClientID, Status: 202, Remote: here, Path: "/fhir/$export", Export: id, Types: []string{"Patient"}, Bytes: len(kicked.Text)},
+		{Action: "cancel", Outcome: "done", Client: apitest.ClientID, Status: 202, Remote: here, Path: "/fhir/$export-status/" + id, Export: id},
+		{Action: "poll", Outcome: "refused", Client: apitest.ClientID, Status: 404, Remote: here, Path: "/fhir/$export-status/" + id, Export: id, Bytes: len(gone.Text)},
+		{Action: "token", Outcome: "done", Client: "app", Status: 200, Remote: here, Path: "/auth/token", Bytes: len(token.Text)},
+		{Action: "dump", Outcome: "refused", Status: 401, Remote: here, Path: "/Patient/$dump", Bytes: len(refused.Text)},
+		{Action: "dump", Outcome: "refused", Client: apitest.ClientID, Status: 401, Remote: here, Path: "/Patient/$dump", Bytes: len(refused.Text)},
 	}
-	require.Eventually(t, func() bool { return len(lines.audited(t)) >= len(want) }, patience, tick)
-	require.ElementsMatch(t, want, lines.audited(t))
+	require.Eventually(t, func() bool { return len(lines.Audited(t)) >= len(want) }, apitest.Patience, apitest.Tick)
+	require.ElementsMatch(t, want, lines.Audited(t))
 
-	b.stop()
-	<-b.served
+	b.Stop()
+	<-b.Served
 	events := slices.DeleteFunc(auditEvents(t, bucketURL), isChange)
 	require.Len(t, events, len(want))
 	var agents []string
@@ -121,7 +81,7 @@ func TestAudit(t *testing.T) {
 			agents = append(agents, identifier["value"].(string))
 		}
 	}
-	require.ElementsMatch(t, []string{clientID, clientID, clientID, clientID, clientID, clientID, "app"}, agents)
+	require.ElementsMatch(t, []string{apitest.ClientID, apitest.ClientID, apitest.ClientID, apitest.ClientID, apitest.ClientID, apitest.ClientID, "app"}, agents)
 
 	text, err := json.Marshal(events)
 	require.NoError(t, err)

@@ -12,43 +12,45 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // terminate ends the backend that reads for a dump, as an operator or a crash
 // would.
 func (b *testBundle) terminate(t *testing.T) {
 	t.Helper()
-	b.exec(t, `SELECT pg_terminate_backend($1)`, b.requireReader(t))
+	b.Exec(t, `SELECT pg_terminate_backend($1)`, b.RequireReader(t))
 }
 
 // TestBrokenStream: a dump that the database breaks off does not look whole.
 func TestBrokenStream(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	open := b.gate(t)
+	open := b.Gate(t)
 
 	for i, target := range []string{"/Patient/$dump", "/Patient/$dump?gzip=true"} {
-		_, body := b.begin(t, target)
+		_, body := b.Begin(t, target)
 		b.terminate(t)
 		_, err := io.Copy(io.Discard, body)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-		require.Eventually(t, func() bool { return strings.Count(b.logs.String(), `"level":"ERROR"`) == i+1 }, patience, tick)
+		require.Eventually(t, func() bool { return strings.Count(b.Logs.String(), `"level":"ERROR"`) == i+1 }, apitest.Patience, apitest.Tick)
 	}
 	open()
-	b.requireConnections(t)
+	b.RequireConnections(t)
 }
 
 func TestBrokenStreamInCurl(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.gate(t)
-	curl, gzip := lookPath(t, "curl"), lookPath(t, "gzip")
+	b.Gate(t)
+	curl, gzip := apitest.LookPath(t, "curl"), apitest.LookPath(t, "gzip")
 
 	for _, query := range []string{"", "?gzip=true"} {
 		part := filepath.Join(t.TempDir(), "part.gz")
 		file, err := os.Create(part)
 		require.NoError(t, err)
-		cmd := exec.CommandContext(t.Context(), curl, "-sSN", "-u", clientID+":"+clientSecret, b.url+"/Patient/$dump"+query)
+		cmd := exec.CommandContext(t.Context(), curl, "-sSN", "-u", apitest.ClientID+":"+apitest.ClientSecret, b.URL+"/Patient/$dump"+query)
 		stdout, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
@@ -69,37 +71,37 @@ func TestBrokenStreamInCurl(t *testing.T) {
 	}
 }
 
-// TestBrokenBeforeTheFirstByte: what fails before it has begun can still be
-// told, and whether it helps to come again.
+// TestBrokenBeforeTheFirstByte: a failure before the first byte has a status of its
+// own, which says whether a retry may help.
 func TestBrokenBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 
 	t.Run("ForNow", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.aidbox(t, "Patient")
-		b.hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
+		b.Aidbox(t, "Patient")
+		b.Hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
 
-		wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump"))
+		wait := b.Later(t, b.Request(t, http.MethodGet, "/Patient/$dump"))
 		b.terminate(t)
 		got, err := wait()
 		require.NoError(t, err)
-		requireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
+		apitest.RequireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
 		require.Equal(t, "10", got.Header.Get("Retry-After"))
 	})
 
 	t.Run("ForGood", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.aidbox(t, "Patient")
-		b.exec(t, `ALTER TABLE patient ALTER txid TYPE text`)
-		b.exec(t, `INSERT INTO patient (id, txid, status, resource) VALUES ('pt-1', 'one', 'created', '{}')`)
+		b.Aidbox(t, "Patient")
+		b.Exec(t, `ALTER TABLE patient ALTER txid TYPE text`)
+		b.Exec(t, `INSERT INTO patient (id, txid, status, resource) VALUES ('pt-1', 'one', 'created', '{}')`)
 
-		got := b.get(t, "/Patient/$dump")
-		said := requireRefusal(t, got, http.StatusInternalServerError, "exception", "")
+		got := b.Get(t, "/Patient/$dump")
+		said := apitest.RequireRefusal(t, got, http.StatusInternalServerError, "exception", "")
 		require.Equal(t, "table patient cannot be read: column txid is of type text, not bigint", said)
 		require.Empty(t, got.Header.Get("Retry-After"))
-		require.Contains(t, b.logs.String(), "column txid")
+		require.Contains(t, b.Logs.String(), "column txid")
 	})
 }
 
@@ -108,12 +110,12 @@ func TestBrokenBeforeTheFirstByte(t *testing.T) {
 func TestHTTP10(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.URL, "http://"))
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
-	request := b.request(t, http.MethodGet, "/Patient/$dump")
+	request := b.Request(t, http.MethodGet, "/Patient/$dump")
 	_, err = io.WriteString(conn, "GET /Patient/$dump HTTP/1.0\r\nAuthorization: "+request.Header.Get("Authorization")+"\r\n\r\n")
 	require.NoError(t, err)
 
@@ -122,6 +124,6 @@ func TestHTTP10(t *testing.T) {
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	requireRefusal(t, answer{response, string(body)}, http.StatusUpgradeRequired, "not-supported", "")
+	apitest.RequireRefusal(t, apitest.Answer{Response: response, Text: string(body)}, http.StatusUpgradeRequired, "not-supported", "")
 	require.Equal(t, "HTTP/1.1", response.Header.Get("Upgrade"))
 }

@@ -146,9 +146,9 @@ func (a *API) describeCapabilities(base string, types []string) []byte {
 			Documentation: "All listed resource types can be exported. Their search parameters are those of _typeFilter, " +
 				"except those marked as not supported in an export. Only types with an interaction can be read directly.",
 			Security: securityCapability{
-				Extension:   a.oauthAddresses(),
+				Extension:   a.token.oauthAddresses(),
 				CORS:        len(a.config.CORSOrigins) > 0,
-				Service:     a.securityServices(),
+				Service:     a.token.securityServices(),
 				Description: "Clients authenticate. Their scopes, such as system/Patient.rs, determine which resource types they may read.",
 			},
 			Operation: exportOperation("export"),

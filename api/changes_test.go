@@ -14,13 +14,13 @@ import (
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// isChange tells whether an AuditEvent is about the change of a client.
+// isChange reports whether an AuditEvent records a change of a client.
 func isChange(event map[string]any) bool {
 	return strings.HasPrefix(event["id"].(string), "client-change-")
 }
 
-// TestChangesAreAudited: what was done to clients, while the API ran or before,
-// becomes one AuditEvent each: who, what, when, from where, and no secret.
+// TestChangesAreAudited: each change of a client, made before or while the API runs,
+// becomes one AuditEvent, without secrets.
 func TestChangesAreAudited(t *testing.T) {
 	t.Parallel()
 	bucketURL := storagetest.Bucket(t)
@@ -28,21 +28,21 @@ func TestChangesAreAudited(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(bucket.Close)
 	b := setup(t) // adds a client
-	operator := b.clients.WithActor("alice@ward-7", nil)
+	operator := b.Clients.WithActor("alice@ward-7", nil)
 	require.NoError(t, operator.Add(t.Context(), "lake", "Confidential1", []string{"system/*.rs"}))
-	b.stop()
-	<-b.served
+	b.Stop()
+	<-b.Served
 	require.Empty(t, auditEvents(t, bucketURL), "without the setting there are none")
 
-	b.config.AuditBucket = bucket
+	b.Config.AuditBucket = bucket
 	for range 2 { // of several processes
-		b.serve(t, api.New(b.config))
+		b.Serve(t, api.New(b.Config))
 	}
 	require.NoError(t, operator.Rotate(t.Context(), "lake", "Confidential2", time.Hour, 0))
 	require.NoError(t, operator.Change(t.Context(), "lake", auth.Change{Scopes: []string{"system/Patient.rs"}}))
 	require.NoError(t, operator.Remove(t.Context(), "lake"))
-	b.stop()
-	<-b.served
+	b.Stop()
+	<-b.Served
 
 	events := auditEvents(t, bucketURL)
 	require.Len(t, events, 5)

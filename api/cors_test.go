@@ -17,8 +17,8 @@ func TestCORS(t *testing.T) {
 	t.Run("Off", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		require.Equal(t, http.StatusMethodNotAllowed, b.do(t, b.request(t, http.MethodOptions, "/fhir/$export", preflight...)).StatusCode)
-		require.Empty(t, b.get(t, "/fhir/$export?_type=Patient", "Origin", origin).Header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, http.StatusMethodNotAllowed, b.Do(t, b.Request(t, http.MethodOptions, "/fhir/$export", preflight...)).StatusCode)
+		require.Empty(t, b.Get(t, "/fhir/$export?_type=Patient", "Origin", origin).Header.Get("Access-Control-Allow-Origin"))
 	})
 
 	for _, allowed := range []string{origin, "*"} {
@@ -26,22 +26,22 @@ func TestCORS(t *testing.T) {
 			t.Parallel()
 			b := setup(t, func(config *api.Config) { config.CORSOrigins = []string{"https://first.example.org", allowed} })
 
-			asked := b.request(t, http.MethodOptions, "/fhir/$export", preflight...)
+			asked := b.Request(t, http.MethodOptions, "/fhir/$export", preflight...)
 			asked.Header.Del("Authorization") // browsers send none
-			got := b.do(t, asked)
+			got := b.Do(t, asked)
 			require.Equal(t, http.StatusNoContent, got.StatusCode)
 			require.Equal(t, allowed, got.Header.Get("Access-Control-Allow-Origin"))
 			require.Contains(t, got.Header.Get("Access-Control-Allow-Headers"), "Prefer")
 			require.Contains(t, got.Header.Get("Access-Control-Allow-Methods"), "DELETE")
 			require.Empty(t, got.Header.Get("Access-Control-Allow-Credentials"))
 
-			got = b.get(t, "/fhir/$export?_type=Patient", "Origin", origin)
+			got = b.Get(t, "/fhir/$export?_type=Patient", "Origin", origin)
 			require.Equal(t, http.StatusAccepted, got.StatusCode)
 			require.Equal(t, allowed, got.Header.Get("Access-Control-Allow-Origin"))
 			require.Contains(t, got.Header.Get("Access-Control-Expose-Headers"), "Content-Location")
-			require.Equal(t, allowed, b.get(t, "/fhir/$export?x", "Origin", origin).Header.Get("Access-Control-Allow-Origin"), "refusals are to be read too")
+			require.Equal(t, allowed, b.Get(t, "/fhir/$export?x", "Origin", origin).Header.Get("Access-Control-Allow-Origin"), "refusals are to be read too")
 
-			foreign := b.get(t, "/health", "Origin", "https://evil.example.org").Header.Get("Access-Control-Allow-Origin")
+			foreign := b.Get(t, "/health", "Origin", "https://evil.example.org").Header.Get("Access-Control-Allow-Origin")
 			require.Equal(t, map[string]string{origin: "", "*": "*"}[allowed], foreign)
 		})
 	}

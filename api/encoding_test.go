@@ -12,8 +12,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// TestOtherEncoding: a source database that is not in UTF8 cannot be searched for
-// strings, and the refusal says so instead of blaming the request's characters.
+// TestOtherEncoding: strings cannot be searched in a source database that is not UTF8,
+// and the refusal names that reason.
 func TestOtherEncoding(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -26,11 +26,11 @@ func TestOtherEncoding(t *testing.T) {
 	latin, err := source.Open(t.Context(), source.Config{URL: databaseURL})
 	require.NoError(t, err)
 	t.Cleanup(latin.Close)
-	b.config.Source = latin
-	b.serve(t, api.New(b.config))
+	b.Config.Source = latin
+	b.Serve(t, api.New(b.Config))
 
-	refused := b.get(t, "/fhir/Group?name=diabetes")
+	refused := b.Get(t, "/fhir/Group?name=diabetes")
 	require.Equal(t, http.StatusBadRequest, refused.StatusCode)
-	require.Contains(t, refused.body, "the request contains a character that the encoding of the database lacks; searching for it requires UTF8")
-	require.Equal(t, http.StatusOK, b.get(t, "/fhir/Group").StatusCode)
+	require.Contains(t, refused.Text, "the encoding of the database lacks characters that the request needs; searching strings requires UTF8")
+	require.Equal(t, http.StatusOK, b.Get(t, "/fhir/Group").StatusCode)
 }

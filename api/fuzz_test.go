@@ -19,8 +19,8 @@ import (
 	"github.com/seed-90096f4d/sluice/auth/smart"
 )
 
-// FuzzRequest: whatever a stranger sends, it is answered as a stranger's
-// request, in a form that says so, and no database is asked.
+// FuzzRequest: any request without credentials gets a well-formed response below 500
+// without using a database.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		"GET /Patient/$dump?fhir=true HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -9,29 +9,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
 // waitingSQL counts the sessions that wait for the table patient, without readers.
 const waitingSQL = `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'patient'::regclass AND mode <> 'AccessShareLock'`
 
-// queue starts a statement, waits until it stands in the lock queue of the table
-// patient as one of position sessions, and returns a function that waits for its
-// end.
+// queue starts a statement, waits until it is in the lock queue of the table patient as
+// one of position sessions, and returns a function that waits for its end.
 func (b *testBundle) queue(t *testing.T, sql string, position int) (wait func()) {
 	t.Helper()
 	failure := make(chan error, 1)
 	go func() {
-		_, err := b.db.Exec(t.Context(), sql)
+		_, err := b.DB.Exec(t.Context(), sql)
 		failure <- err
 	}()
-	require.Eventually(t, func() bool { return b.count(t, waitingSQL) == position }, patience, tick)
+	require.Eventually(t, func() bool { return b.Count(t, waitingSQL) == position }, apitest.Patience, apitest.Tick)
 	return func() {
 		t.Helper()
 		select {
 		case err := <-failure:
 			require.NoError(t, err)
-		case <-time.After(patience):
+		case <-time.After(apitest.Patience):
 			require.Fail(t, "the statement still waits", sql)
 		}
 	}
@@ -43,15 +43,15 @@ const atGateSQL = `
 SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
-// serveGivingWay serves dumps whose scans give way after three seconds.
+// serveGivingWay serves dumps whose scans yield their lock after three seconds.
 func (b *testBundle) serveGivingWay(t *testing.T, config source.Config) {
 	t.Helper()
-	config.URL, config.GiveWay, config.RowSecurity = asReader(t, b.db.Config().ConnString()), 3*time.Second, true // for gate
+	config.URL, config.GiveWay, config.RowSecurity = apitest.AsReader(t, b.DB.Config().ConnString()), 3*time.Second, true // for gate
 	hurried, err := source.Open(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(hurried.Close)
-	b.config.Source = hurried
-	b.serve(t, api.New(b.config))
+	b.Config.Source = hurried
+	b.Serve(t, api.New(b.Config))
 }
 
 // A dump whose client is slow does not keep the application from its table: the
@@ -71,7 +71,7 @@ func TestDumpGivesWay(t *testing.T) {
 			b.large(t, largeRows, largeSize)
 			b.serveGivingWay(t, test.config)
 
-			_, body := b.begin(t, "/Patient/$dump")
+			_, body := b.Begin(t, "/Patient/$dump")
 			slow, done := make(chan struct{}), make(chan error, 1)
 			go func() {
 				for { // a few kB/s
@@ -91,29 +91,29 @@ func TestDumpGivesWay(t *testing.T) {
 			insert()
 			close(slow)
 			require.Error(t, <-done, "what came does not look whole")
-			require.Eventually(t, func() bool { return len(b.logs.ended(t)) == 1 }, patience, tick)
-			require.Equal(t, "gave_way", b.logs.ended(t)[0].Reason)
-			b.requireNoReaders(t)
-			require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode)
+			require.Eventually(t, func() bool { return len(b.Logs.Ended(t)) == 1 }, apitest.Patience, apitest.Tick)
+			require.Equal(t, "gave_way", b.Logs.Ended(t)[0].Reason)
+			b.RequireNoReaders(t)
+			require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 		})
 	}
 }
 
-// Before its first byte, a dump that gives way is refused for now.
+// Before its first byte, a dump that yields its lock is refused with a transient error.
 func TestDumpGivesWayBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	open := b.gate(t)
-	b.exec(t, `DELETE FROM patient WHERE id <> 'pt-3'`)
+	open := b.Gate(t)
+	b.Exec(t, `DELETE FROM patient WHERE id <> 'pt-3'`)
 	b.serveGivingWay(t, source.Config{})
 
-	wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump"))
-	require.Eventually(t, func() bool { return b.count(t, atGateSQL) == 1 }, patience, tick)
+	wait := b.Later(t, b.Request(t, http.MethodGet, "/Patient/$dump"))
+	require.Eventually(t, func() bool { return b.Count(t, atGateSQL) == 1 }, apitest.Patience, apitest.Tick)
 	b.queue(t, `ALTER TABLE patient ADD COLUMN note text`, 1)()
 	got, err := wait()
 	require.NoError(t, err)
-	requireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
+	apitest.RequireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
 	require.NotEmpty(t, got.Header.Get("Retry-After"))
 	open()
-	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode)
+	require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/telemetry"
 )
 
@@ -20,13 +21,13 @@ func TestHealth(t *testing.T) {
 	b := setup(t, func(config *api.Config) {
 		config.Ready = telemetry.NewReadiness(config.Logger, telemetry.Check{Name: "bucket", Do: func(context.Context) error { return errors.New("the bucket is away") }})
 	})
-	b.db.Close()
+	b.DB.Close()
 
-	request := b.request(t, http.MethodGet, "/health")
+	request := b.Request(t, http.MethodGet, "/health")
 	request.Header.Del("Authorization")
-	got := b.do(t, request)
+	got := b.Do(t, request)
 	require.Equal(t, http.StatusOK, got.StatusCode, "the process is alive")
-	require.JSONEq(t, `{"status": "ok"}`, got.body)
+	require.JSONEq(t, `{"status": "ok"}`, got.Text)
 	require.Equal(t, "application/json", got.Header.Get("Content-Type"))
 }
 
@@ -35,29 +36,29 @@ func TestReady(t *testing.T) {
 	var b *testBundle
 	b = setup(t, func(config *api.Config) {
 		config.Ready = telemetry.NewReadiness(config.Logger,
-			telemetry.Check{Name: "database", Do: func(ctx context.Context) error { return b.db.Ping(ctx) }},
-			telemetry.Check{Name: "source", Do: func(ctx context.Context) error { return b.source.Ping(ctx) }},
+			telemetry.Check{Name: "database", Do: func(ctx context.Context) error { return b.DB.Ping(ctx) }},
+			telemetry.Check{Name: "source", Do: func(ctx context.Context) error { return b.Source.Ping(ctx) }},
 		)
 	})
-	ready := func() answer {
-		request := b.request(t, http.MethodGet, "/ready")
+	ready := func() apitest.Answer {
+		request := b.Request(t, http.MethodGet, "/ready")
 		request.Header.Del("Authorization")
-		return b.do(t, request)
+		return b.Do(t, request)
 	}
 	got := ready()
 	require.Equal(t, http.StatusOK, got.StatusCode)
-	require.JSONEq(t, `{"ready": true, "checks": {"database": "ok", "source": "ok"}}`, got.body)
+	require.JSONEq(t, `{"ready": true, "checks": {"database": "ok", "source": "ok"}}`, got.Text)
 
-	b.db.Close()
+	b.DB.Close()
 	require.Eventually(t, func() bool {
 		got = ready()
 		return got.StatusCode == http.StatusServiceUnavailable
-	}, patience, tick)
-	require.JSONEq(t, `{"ready": false, "checks": {"database": "failing", "source": "ok"}}`, got.body)
-	require.Contains(t, b.logs.String(), "closed pool", "why is the operator's business")
+	}, apitest.Patience, apitest.Tick)
+	require.JSONEq(t, `{"ready": false, "checks": {"database": "failing", "source": "ok"}}`, got.Text)
+	require.Contains(t, b.Logs.String(), "closed pool", "why is the operator's business")
 }
 
-// TestReadyIsCheap: nobody makes Sluice ask its databases by asking it.
+// TestReadyIsCheap: frequent requests do not cause frequent queries.
 func TestReadyIsCheap(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -67,14 +68,13 @@ func TestReadyIsCheap(t *testing.T) {
 	begin := time.Now()
 	var asking sync.WaitGroup
 	for range 50 {
-		asking.Go(func() { b.get(t, "/ready") })
+		asking.Go(func() { b.Get(t, "/ready") })
 	}
 	asking.Wait()
 	require.LessOrEqual(t, int(asked.Load()), 1+int(time.Since(begin)/time.Second))
 }
 
-// TestReadySideBySide: a check that takes long does not take the time of the
-// others.
+// TestReadySideBySide: checks run concurrently, so a slow one does not delay the others.
 func TestReadySideBySide(t *testing.T) {
 	t.Parallel()
 	other := make(chan struct{})
@@ -91,7 +91,7 @@ func TestReadySideBySide(t *testing.T) {
 			telemetry.Check{Name: "other", Do: func(context.Context) error { close(other); return nil }},
 		)
 	})
-	got := b.get(t, "/ready")
+	got := b.Get(t, "/ready")
 	require.Equal(t, http.StatusOK, got.StatusCode)
-	require.JSONEq(t, `{"ready": true, "checks": {"slow": "ok", "other": "ok"}}`, got.body)
+	require.JSONEq(t, `{"ready": true, "checks": {"slow": "ok", "other": "ok"}}`, got.Text)
 }

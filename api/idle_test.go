@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 const (
@@ -28,8 +30,8 @@ const (
 	idleServer = "SLUICE_TEST_IDLE_SERVER"
 )
 
-// TestIdleConnections: many who connect and say nothing cost little, and those
-// who want something are served as ever.
+// TestIdleConnections: many idle connections use little memory, and requests are still
+// served.
 func TestIdleConnections(t *testing.T) {
 	if address := os.Getenv(idleServer); address != "" {
 		beIdle(t, address)
@@ -39,11 +41,11 @@ func TestIdleConnections(t *testing.T) {
 		t.Skip("opens ten thousand connections")
 	}
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 	before := inUse()
 
 	others := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestIdleConnections$")
-	others.Env = append(os.Environ(), idleServer+"="+strings.TrimPrefix(b.url, "http://"))
+	others.Env = append(os.Environ(), idleServer+"="+strings.TrimPrefix(b.URL, "http://"))
 	others.Stderr = os.Stderr
 	hold, err := others.StdinPipe()
 	require.NoError(t, err)
@@ -56,8 +58,8 @@ func TestIdleConnections(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, idleConnections, count)
 
-	require.Equal(t, http.StatusOK, b.get(t, "/ready").StatusCode)
-	require.Equal(t, aidboxLines["Patient"], b.get(t, "/Patient/$dump").body)
+	require.Equal(t, http.StatusOK, b.Get(t, "/ready").StatusCode)
+	require.Equal(t, apitest.AidboxLines["Patient"], b.Get(t, "/Patient/$dump").Text)
 	require.Less(t, inUse()-before, uint64(idleConnections*idleBytes))
 
 	require.NoError(t, hold.Close())
@@ -72,8 +74,7 @@ func inUse() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// beIdle connects, says how often it could, and waits until it is told to
-// leave.
+// beIdle opens connections, reports their number, and waits for the end of its input.
 func beIdle(t *testing.T, address string) {
 	var dialer net.Dialer
 	count := 0

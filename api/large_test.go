@@ -16,11 +16,11 @@ const (
 // PostgreSQL nor gzip can make much smaller.
 func (b *testBundle) large(t *testing.T, rows, size int) {
 	t.Helper()
-	b.aidbox(t, "Patient")
-	b.exec(t, `ALTER TABLE patient SET UNLOGGED`)
+	b.Aidbox(t, "Patient")
+	b.Exec(t, `ALTER TABLE patient SET UNLOGGED`)
 	noise := make([]byte, size*3/4)
 	_, _ = rand.Read(noise)
-	b.exec(t, `INSERT INTO patient (id, txid, status, resource)
+	b.Exec(t, `INSERT INTO patient (id, txid, status, resource)
 		SELECT 'pt-' || n, n, 'created', jsonb_build_object('text', $1::text) FROM generate_series(1, $2::int) AS n`,
 		base64.StdEncoding.EncodeToString(noise), rows)
 }

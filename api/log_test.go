@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -27,11 +28,11 @@ type line struct {
 }
 
 // requestLine waits for the line of the request with that id: it is written
-// after the answer.
+// after the response.
 func (b *testBundle) requestLine(t *testing.T, id string) (found line) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		for text := range strings.Lines(b.logs.String()) {
+		for text := range strings.Lines(b.Logs.String()) {
 			var one line
 			if json.Unmarshal([]byte(text), &one) == nil && one.Msg == "request" && one.Request == id {
 				found = one
@@ -39,7 +40,7 @@ func (b *testBundle) requestLine(t *testing.T, id string) (found line) {
 			}
 		}
 		return false
-	}, patience, tick)
+	}, apitest.Patience, apitest.Tick)
 	return found
 }
 
@@ -47,12 +48,12 @@ func TestRequestID(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 
-	require.Equal(t, "trace-1.A_b", b.get(t, "/health", "X-Request-Id", "trace-1.A_b").Header.Get("X-Request-Id"))
-	first := b.get(t, "/nowhere").Header.Get("X-Request-Id")
+	require.Equal(t, "trace-1.A_b", b.Get(t, "/health", "X-Request-Id", "trace-1.A_b").Header.Get("X-Request-Id"))
+	first := b.Get(t, "/nowhere").Header.Get("X-Request-Id")
 	require.NotEmpty(t, first)
-	require.NotEqual(t, first, b.get(t, "/nowhere").Header.Get("X-Request-Id"))
+	require.NotEqual(t, first, b.Get(t, "/nowhere").Header.Get("X-Request-Id"))
 	for _, bad := range []string{"with space", "<script>", strings.Repeat("x", 65), `"quoted"`, "ünicode"} {
-		id := b.get(t, "/health", "X-Request-Id", bad).Header.Get("X-Request-Id")
+		id := b.Get(t, "/health", "X-Request-Id", bad).Header.Get("X-Request-Id")
 		require.NotEqual(t, bad, id)
 		require.Regexp(t, `^[A-Z0-9]{26}$`, id)
 	}
@@ -61,60 +62,60 @@ func TestRequestID(t *testing.T) {
 func TestRequestLine(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 
-	got := b.get(t, "/Patient/$dump?fhir=true", "X-Request-Id", "dump", "X-Forwarded-For", "203.0.113.7")
+	got := b.Get(t, "/Patient/$dump?fhir=true", "X-Request-Id", "dump", "X-Forwarded-For", "203.0.113.7")
 	require.Equal(t, line{
 		Level: "INFO", Msg: "request", Request: "dump", Method: "GET", Path: "/Patient/$dump",
-		Status: 200, Bytes: len(got.body), Remote: "127.0.0.1", Client: clientID,
+		Status: 200, Bytes: len(got.Text), Remote: "127.0.0.1", Client: apitest.ClientID,
 	}, b.requestLine(t, "dump"), "anyone can send X-Forwarded-For")
 
-	b.get(t, "/Patient/$dump?fhir=maybe", "X-Request-Id", "refused")
+	b.Get(t, "/Patient/$dump?fhir=maybe", "X-Request-Id", "refused")
 	require.Equal(t, 400, b.requestLine(t, "refused").Status)
 	require.Equal(t, "INFO", b.requestLine(t, "refused").Level, "a client's mistake")
 	require.NotEmpty(t, b.requestLine(t, "refused").Error)
 
-	b.get(t, "/"+strings.Repeat("x", 50_000), "X-Request-Id", "long")
+	b.Get(t, "/"+strings.Repeat("x", 50_000), "X-Request-Id", "long")
 	require.Len(t, b.requestLine(t, "long").Path, 256, "strangers do not fill a disk by a few requests")
 
-	b.exec(t, `ALTER TABLE patient ALTER txid TYPE text`)
-	b.get(t, "/Patient/$dump", "X-Request-Id", "failed")
+	b.Exec(t, `ALTER TABLE patient ALTER txid TYPE text`)
+	b.Get(t, "/Patient/$dump", "X-Request-Id", "failed")
 	require.Equal(t, 500, b.requestLine(t, "failed").Status)
 	require.Equal(t, "ERROR", b.requestLine(t, "failed").Level)
 }
 
-// TestLogsAreDiscreet: nothing of what was asked with, for or about whom.
+// TestLogsAreDiscreet: the log contains no credentials, queries or data.
 func TestLogsAreDiscreet(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 
-	b.get(t, "/Patient/$dump?_since=2020-02-29&fhir=true")
-	b.get(t, "/Patient/$dump?_since=Confidential1")
-	b.get(t, "/Patient/$dump?Confidential2=x")
-	b.get(t, "/Patient/$dump?%zzConfidential3")
-	b.get(t, "/fhir/$export?_type=Confidential4")
-	b.get(t, "/fhir/$export?_outputFormat=Confidential5")
-	b.get(t, "/fhir/$export?_type=Patient", "Cookie", "Confidential6", "Prefer", "Confidential7")
-	wrong := b.request(t, http.MethodGet, "/Patient/$dump")
+	b.Get(t, "/Patient/$dump?_since=2020-02-29&fhir=true")
+	b.Get(t, "/Patient/$dump?_since=Confidential1")
+	b.Get(t, "/Patient/$dump?Confidential2=x")
+	b.Get(t, "/Patient/$dump?%zzConfidential3")
+	b.Get(t, "/fhir/$export?_type=Confidential4")
+	b.Get(t, "/fhir/$export?_outputFormat=Confidential5")
+	b.Get(t, "/fhir/$export?_type=Patient", "Cookie", "Confidential6", "Prefer", "Confidential7")
+	wrong := b.Request(t, http.MethodGet, "/Patient/$dump")
 	wrong.SetBasicAuth("Confidential8", "Confidential9")
-	b.do(t, wrong)
-	b.requestLine(t, b.do(t, wrong).Header.Get("X-Request-Id"))
+	b.Do(t, wrong)
+	b.requestLine(t, b.Do(t, wrong).Header.Get("X-Request-Id"))
 
-	for _, secret := range []string{"Confidential", "Alice", "2020-02-29", "fhir=", `"` + clientSecret, b.request(t, http.MethodGet, "/").Header.Get("Authorization")} {
-		require.NotContains(t, b.logs.String(), secret)
+	for _, secret := range []string{"Confidential", "Alice", "2020-02-29", "fhir=", `"` + apitest.ClientSecret, b.Request(t, http.MethodGet, "/").Header.Get("Authorization")} {
+		require.NotContains(t, b.Logs.String(), secret)
 	}
 }
 
-// TestPanic: a mistake of ours costs one answer and says nothing about itself.
+// TestPanic: a panic fails one request, and the response contains no details.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.Source = (*source.Source)(nil) })
 
-	got := b.get(t, "/Patient/$dump", "X-Request-Id", "panic")
-	said := requireRefusal(t, got, http.StatusInternalServerError, "exception", "")
+	got := b.Get(t, "/Patient/$dump", "X-Request-Id", "panic")
+	said := apitest.RequireRefusal(t, got, http.StatusInternalServerError, "exception", "")
 	require.NotContains(t, said, "nil pointer")
 	require.Equal(t, "ERROR", b.requestLine(t, "panic").Level)
-	require.Contains(t, b.logs.String(), "nil pointer")
-	require.Equal(t, http.StatusOK, b.get(t, "/health").StatusCode)
+	require.Contains(t, b.Logs.String(), "nil pointer")
+	require.Equal(t, http.StatusOK, b.Get(t, "/health").StatusCode)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -20,21 +21,20 @@ func setupMany(t *testing.T) *testBundle {
 	b := setup(t)
 	b.large(t, largeRows, largeSize)
 	many, err := source.Open(t.Context(), source.Config{
-		URL: asReader(t, b.db.Config().ConnString()), MaxConns: sourceConns + 2, RowSecurity: true, Spares: 2, ShareBytes: 1 << 20,
+		URL: apitest.AsReader(t, b.DB.Config().ConnString()), MaxConns: apitest.SourceConns + 2, RowSecurity: true, Spares: 2, ShareBytes: 1 << 20,
 	})
 	require.NoError(t, err)
 	t.Cleanup(many.Close)
-	b.config.Source = many
-	b.serve(t, api.New(b.config))
+	b.Config.Source = many
+	b.Serve(t, api.New(b.Config))
 	return b
 }
 
-// beginMany asks for the target and returns the answer when several readers are
-// at work on it.
+// beginMany sends a request and returns the response when several readers work on it.
 func (b *testBundle) beginMany(t *testing.T, target string) (*http.Response, io.Reader) {
 	t.Helper()
-	response, body := b.begin(t, target)
-	require.Eventually(t, func() bool { return len(b.readers(t)) > 1 }, patience, tick)
+	response, body := b.Begin(t, target)
+	require.Eventually(t, func() bool { return len(b.Readers(t)) > 1 }, apitest.Patience, apitest.Tick)
 	return response, body
 }
 
@@ -49,9 +49,9 @@ func TestManyReaders(t *testing.T) {
 		require.NoError(t, err)
 		got := slices.Sorted(strings.Lines(string(plain)))
 
-		b.config.Source = b.source
-		b.serve(t, api.New(b.config))
-		want := slices.Sorted(strings.Lines(b.get(t, "/Patient/$dump").body))
+		b.Config.Source = b.Source
+		b.Serve(t, api.New(b.Config))
+		want := slices.Sorted(strings.Lines(b.Get(t, "/Patient/$dump").Text))
 		require.Len(t, want, largeRows)
 		require.True(t, slices.Equal(want, got))
 	})
@@ -61,13 +61,13 @@ func TestManyReaders(t *testing.T) {
 		b := setupMany(t)
 		for _, query := range []string{"", "?gzip=true"} {
 			_, body := b.beginMany(t, "/Patient/$dump"+query)
-			b.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-				WHERE pid = ANY ($1) AND state = 'active' ORDER BY pid DESC LIMIT 1`, b.readers(t))
+			b.Exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE pid = ANY ($1) AND state = 'active' ORDER BY pid DESC LIMIT 1`, b.Readers(t))
 			_, err := io.Copy(io.Discard, body)
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-			b.requireNoReaders(t)
+			b.RequireNoReaders(t)
 		}
-		require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode)
+		require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 	})
 
 	t.Run("ClientGone", func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestManyReaders(t *testing.T) {
 		b := setupMany(t)
 		response, _ := b.beginMany(t, "/Patient/$dump")
 		require.NoError(t, response.Body.Close())
-		b.requireNoReaders(t)
-		require.NotContains(t, b.logs.String(), `"level":"ERROR"`)
+		b.RequireNoReaders(t)
+		require.NotContains(t, b.Logs.String(), `"level":"ERROR"`)
 	})
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMemory: a dump takes a bounded amount of memory, however large the table
-// is. It runs alone: the figures are those of the process.
+// TestMemory: the memory of a dump is bounded, whatever the size of the table. It does
+// not run in parallel, since it measures the process.
 func TestMemory(t *testing.T) {
 	b := setup(t)
 	const rows, size, bound = 1920, 64 << 10, 24 << 20
 	b.large(t, rows, size)     // 120 MiB
-	b.get(t, "/nowhere/$dump") // the hash of a secret takes memory too, and is not meant
+	b.Get(t, "/nowhere/$dump") // the hash of a secret takes memory too, and is not meant
 
 	for _, target := range []string{"/Patient/$dump", "/Patient/$dump?fhir=true"} {
 		runtime.GC()
 		before, peak := heap(), uint64(0)
-		response, err := b.http.Do(b.request(t, http.MethodGet, target))
+		response, err := b.HTTP.Do(b.Request(t, http.MethodGet, target))
 		require.NoError(t, err)
 		for err == nil {
 			_, err = io.CopyN(io.Discard, response.Body, 4<<20)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
 )
@@ -19,11 +20,11 @@ func TestMetadata(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.Version = "1.2.3" })
 
-	request := b.request(t, http.MethodGet, "/fhir/metadata")
+	request := b.Request(t, http.MethodGet, "/fhir/metadata")
 	request.Header.Del("Authorization")
-	got := b.do(t, request)
-	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-	require.Equal(t, typeFHIR, got.Header.Get("Content-Type"))
+	got := b.Do(t, request)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
+	require.Equal(t, apitest.TypeFHIR, got.Header.Get("Content-Type"))
 	var statement struct {
 		ResourceType, Status, Kind, FHIRVersion, Date string
 		Instantiates, Format                          []string
@@ -43,13 +44,13 @@ func TestMetadata(t *testing.T) {
 			Operation []struct{ Name, Definition, Documentation string }
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(got.body), &statement))
+	require.NoError(t, json.Unmarshal([]byte(got.Text), &statement))
 	require.Equal(t, "CapabilityStatement", statement.ResourceType)
 	require.Equal(t, "4.0.1", statement.FHIRVersion)
 	require.Equal(t, "instance", statement.Kind)
 	require.NotEmpty(t, statement.Date)
 	require.Equal(t, "1.2.3", statement.Software.Version)
-	require.Equal(t, b.url+"/fhir", statement.Implementation.URL)
+	require.Equal(t, b.URL+"/fhir", statement.Implementation.URL)
 	require.Equal(t, []string{"http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"}, statement.Instantiates)
 	require.Contains(t, statement.Format, "application/fhir+json")
 
@@ -98,12 +99,12 @@ func TestMetadata(t *testing.T) {
 		"Group":   "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
 	}, operations)
 
-	// The address is that of the request, not of the one before.
-	base, err := url.Parse(b.url)
+	// The cached document is not used for another base URL.
+	base, err := url.Parse(b.URL)
 	require.NoError(t, err)
 	request.URL.Host = "localhost:" + base.Port()
 	request.Host = ""
-	require.Contains(t, b.do(t, request).body, `"http://localhost:`+base.Port()+`/fhir"`)
+	require.Contains(t, b.Do(t, request).Text, `"http://localhost:`+base.Port()+`/fhir"`)
 }
 
 // TestMetadataTypes: the types are those that can be exported here, and those known
@@ -111,39 +112,39 @@ func TestMetadata(t *testing.T) {
 func TestMetadataTypes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.exec(t, unusualTables)
-	b.aidbox(t, "Encounter")
-	b.exec(t, `ALTER TABLE encounter RENAME TO visits; INSERT INTO visits (id, txid, status, resource) VALUES ('v', 1, 'created', '{"resourceType": "Encounter"}')`)
-	b.readAs(t, `patient, "group", practitioner, location, device, task, visits`)
+	b.Exec(t, apitest.UnusualTables)
+	b.Aidbox(t, "Encounter")
+	b.Exec(t, `ALTER TABLE encounter RENAME TO visits; INSERT INTO visits (id, txid, status, resource) VALUES ('v', 1, 'created', '{"resourceType": "Encounter"}')`)
+	b.ReadAs(t, `patient, "group", practitioner, location, device, task, visits`)
 	listed := func() (types []string) {
-		got := b.get(t, "/fhir/metadata")
-		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+		got := b.Get(t, "/fhir/metadata")
+		require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
 		var statement struct {
 			Rest []struct{ Resource []struct{ Type string } }
 		}
-		require.NoError(t, json.Unmarshal([]byte(got.body), &statement))
+		require.NoError(t, json.Unmarshal([]byte(got.Text), &statement))
 		for _, resource := range statement.Rest[0].Resource {
 			types = append(types, resource.Type)
 		}
 		return types
 	}
 	require.Equal(t, []string{"Device", "Encounter", "Group", "Patient", "Practitioner"}, listed())
-	b.exec(t, `ALTER TABLE practitioner RENAME TO elsewhere`)
+	b.Exec(t, `ALTER TABLE practitioner RENAME TO elsewhere`)
 	require.Contains(t, listed(), "Practitioner", "the source is not asked each time")
 
-	b.source.Close()
-	b.serve(t, api.New(b.config))
-	require.Equal(t, http.StatusServiceUnavailable, b.get(t, "/fhir/metadata").StatusCode)
+	b.Source.Close()
+	b.Serve(t, api.New(b.Config))
+	require.Equal(t, http.StatusServiceUnavailable, b.Get(t, "/fhir/metadata").StatusCode)
 }
 
-// requireParameters holds what an operation says of its parameters against those
-// that are named to who gives an unknown one.
+// requireParameters compares the documented parameters of an operation with those listed
+// in the refusal of an unknown one.
 func requireParameters(t *testing.T, b *testBundle, target, documentation string) {
 	t.Helper()
 	names := regexp.MustCompile(`_?[a-z][A-Za-z]+`)
 	_, listed, ok := strings.Cut(documentation, "Parameters: ")
 	require.True(t, ok)
-	_, known, ok := strings.Cut(b.get(t, target+"?x=y").body, "supported: ")
+	_, known, ok := strings.Cut(b.Get(t, target+"?x=y").Text, "supported: ")
 	require.True(t, ok)
 	known, _, _ = strings.Cut(known, `"`)
 	listed = "_format " + strings.ReplaceAll(listed, "(Patient)", "") // which every request may have

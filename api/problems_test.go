@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // TestSeveralProblems: a client learns of all that is wrong with its request at
@@ -14,7 +16,7 @@ import (
 func TestSeveralProblems(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Patient")
+	b.Aidbox(t, "Patient")
 	for target, want := range map[string][]string{
 		"/fhir/$export?unknown=1&_since=yesterday&_type=Nonsense":                                {"_type", "_since", "unknown"},
 		"/fhir/$export?_type=Patient,Nonsense,Rubbish&_until=2024-13&_until=2025":                {"_type", "_type", "_until"},
@@ -27,39 +29,39 @@ func TestSeveralProblems(t *testing.T) {
 		"/Patient/$dump?fhir=perhaps&gzip=1&_since=x&_type=Patient":                        {"_since", "fhir", "gzip", "_type"},
 		"/fhir/Group?_count=0&_format=xml&unknown=1&name:x=y":                              {"_count", "_format", "unknown", "name:x"},
 	} {
-		got := b.get(t, target)
-		require.Equal(t, http.StatusBadRequest, got.StatusCode, got.body)
-		require.Equal(t, want, expressions(t, got), "%s: %s", target, got.body)
+		got := b.Get(t, target)
+		require.Equal(t, http.StatusBadRequest, got.StatusCode, got.Text)
+		require.Equal(t, want, expressions(t, got), "%s: %s", target, got.Text)
 	}
 
 	// Only what makes no sense is left for a lenient client.
-	got := b.get(t, "/fhir/$export?unknown=1&_since=yesterday&_type=Patient,Nonsense&_maximumFileSize=1", "Prefer", "handling=lenient")
-	require.Equal(t, []string{"_since", "_maximumFileSize"}, expressions(t, got), got.body)
+	got := b.Get(t, "/fhir/$export?unknown=1&_since=yesterday&_type=Patient,Nonsense&_maximumFileSize=1", "Prefer", "handling=lenient")
+	require.Equal(t, []string{"_since", "_maximumFileSize"}, expressions(t, got), got.Text)
 
-	got = b.post(t, "/fhir/$export", typeFHIR, body(`{"name":"_type","valueQuantity":{}}`, `{"name":"_since","valueInstant":"x"}`, `{"valueString":"x"}`, `{"name":"x","valueString":"x"}`))
+	got = b.Post(t, "/fhir/$export", apitest.TypeFHIR, apitest.Parameters(`{"name":"_type","valueQuantity":{}}`, `{"name":"_since","valueInstant":"x"}`, `{"valueString":"x"}`, `{"name":"x","valueString":"x"}`))
 	require.Equal(t, http.StatusBadRequest, got.StatusCode)
-	require.Equal(t, []string{"_type", "", "_since", "x"}, expressions(t, got), got.body)
+	require.Equal(t, []string{"_type", "", "_since", "x"}, expressions(t, got), got.Text)
 
 	// Syntax comes before rights.
-	require.NoError(t, b.clients.Add(t.Context(), "narrow", "narrow", []string{"system/Patient.rs"}))
-	request := b.request(t, http.MethodGet, "/fhir/$export?_type=Observation&_since=x")
+	require.NoError(t, b.Clients.Add(t.Context(), "narrow", "narrow", []string{"system/Patient.rs"}))
+	request := b.Request(t, http.MethodGet, "/fhir/$export?_type=Observation&_since=x")
 	request.SetBasicAuth("narrow", "narrow")
-	got = b.do(t, request)
+	got = b.Do(t, request)
 	require.Equal(t, http.StatusBadRequest, got.StatusCode)
-	require.Equal(t, []string{"_type", "_since"}, expressions(t, got), got.body)
-	request = b.request(t, http.MethodGet, "/fhir/$export?_type=Observation,Group")
+	require.Equal(t, []string{"_type", "_since"}, expressions(t, got), got.Text)
+	request = b.Request(t, http.MethodGet, "/fhir/$export?_type=Observation,Group")
 	request.SetBasicAuth("narrow", "narrow")
-	got = b.do(t, request)
+	got = b.Do(t, request)
 	require.Equal(t, http.StatusForbidden, got.StatusCode)
-	require.Equal(t, []string{"_type", "_type"}, expressions(t, got), got.body)
+	require.Equal(t, []string{"_type", "_type"}, expressions(t, got), got.Text)
 }
 
 // expressions are the parameters that the issues of a refusal name; "" for one
 // that names none.
-func expressions(t *testing.T, got answer) (names []string) {
+func expressions(t *testing.T, got apitest.Answer) (names []string) {
 	t.Helper()
-	var said outcome
-	require.NoError(t, json.Unmarshal([]byte(got.body), &said), got.body)
+	var said apitest.Outcome
+	require.NoError(t, json.Unmarshal([]byte(got.Text), &said), got.Text)
 	require.Equal(t, "OperationOutcome", said.ResourceType)
 	for _, issue := range said.Issue {
 		require.Equal(t, "error", issue.Severity)
@@ -69,32 +71,32 @@ func expressions(t *testing.T, got answer) (names []string) {
 	return names
 }
 
-// TestOutcomeType: a client that asks for application/json by name gets its
-// OperationOutcomes as that.
+// TestOutcomeType: a client that accepts application/json gets OperationOutcomes with that
+// type.
 func TestOutcomeType(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Group")
-	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('a', 1, 'created', '{}')`)
-	failed := b.kickOff(t, "/fhir/$export?_type=Group").ID
-	b.exec(t, `UPDATE sluice.export SET state = 'failed', failure = 'x', finished_at = now() WHERE id = $1`, failed)
+	b.Aidbox(t, "Group")
+	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('a', 1, 'created', '{}')`)
+	failed := b.KickOff(t, "/fhir/$export?_type=Group").ID
+	b.Exec(t, `UPDATE sluice.export SET state = 'failed', failure = 'x', finished_at = now() WHERE id = $1`, failed)
 	for accept, want := range map[string]string{
-		"":                                  typeFHIR,
-		"*/*":                               typeFHIR,
+		"":                                  apitest.TypeFHIR,
+		"*/*":                               apitest.TypeFHIR,
 		"application/json":                  "application/json",
 		"Application/JSON; charset=utf-8":   "application/json",
 		"application/json, text/plain, */*": "application/json",
 		"application/json, */*;q=0.1":       "application/json",
-		"application/json;q=0.5, */*":       typeFHIR,
-		"application/fhir+json":             typeFHIR,
-		"application/fhir+json, application/json":       typeFHIR,
+		"application/json;q=0.5, */*":       apitest.TypeFHIR,
+		"application/fhir+json":             apitest.TypeFHIR,
+		"application/fhir+json, application/json":       apitest.TypeFHIR,
 		"application/json, application/fhir+json;q=0":   "application/json",
 		"application/fhir+json;q=0.5, application/json": "application/json",
-		"application/json;q=0, */*":                     typeFHIR,
-		"text/html":                                     typeFHIR,
+		"application/json;q=0, */*":                     apitest.TypeFHIR,
+		"text/html":                                     apitest.TypeFHIR,
 	} {
-		for _, target := range []string{"/fhir/$export?_type=Group", "/fhir/$export?_type=Nonsense", "/Slot/$dump", "/nowhere", statusPath + failed.String(), "/fhir/metadata", "/fhir/Group", "/fhir/Group/a"} {
-			got := b.get(t, target, "Accept", accept)
+		for _, target := range []string{"/fhir/$export?_type=Group", "/fhir/$export?_type=Nonsense", "/Slot/$dump", "/nowhere", apitest.StatusPath + failed.String(), "/fhir/metadata", "/fhir/Group", "/fhir/Group/a"} {
+			got := b.Get(t, target, "Accept", accept)
 			if got.StatusCode == http.StatusTooManyRequests {
 				continue
 			}
@@ -103,26 +105,26 @@ func TestOutcomeType(t *testing.T) {
 	}
 }
 
-// TestPreferenceApplied: only what the client has asked for is said to be applied.
+// TestPreferenceApplied: the header lists only preferences that the request stated.
 func TestPreferenceApplied(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Patient")
+	b.Aidbox(t, "Patient")
 	for prefer, want := range map[string]string{
 		"": "", "handling=strict": "", "return=minimal": "",
 		"respond-async":    "respond-async",
 		"handling=lenient": "handling=lenient",
 		"respond-async, handling=lenient, separate-export-status": "respond-async, separate-export-status, handling=lenient",
 	} {
-		got := b.get(t, "/fhir/$export?_type=Patient", "Prefer", prefer)
+		got := b.Get(t, "/fhir/$export?_type=Patient", "Prefer", prefer)
 		require.Equal(t, http.StatusAccepted, got.StatusCode)
 		require.Equal(t, want, got.Header.Get("Preference-Applied"), prefer)
 		require.Equal(t, want != "", len(got.Header.Values("Preference-Applied")) > 0)
 	}
-	got := b.get(t, "/Patient/$dump", "Prefer", "respond-async, handling=lenient, separate-export-status")
+	got := b.Get(t, "/Patient/$dump", "Prefer", "respond-async, handling=lenient, separate-export-status")
 	require.Equal(t, http.StatusAccepted, got.StatusCode)
 	require.Equal(t, "respond-async", got.Header.Get("Preference-Applied"))
-	got = b.get(t, "/fhir/Patient/$export?_type=Patient&patient=nobody&onPatientError=ignore")
+	got = b.Get(t, "/fhir/Patient/$export?_type=Patient&patient=nobody&onPatientError=ignore")
 	require.Empty(t, got.Header.Get("Preference-Applied"))
 }
 
@@ -131,14 +133,14 @@ func TestPreferenceApplied(t *testing.T) {
 func TestAuthorizationSpaces(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	credentials := base64.StdEncoding.EncodeToString([]byte(clientID + ":" + clientSecret))
+	credentials := base64.StdEncoding.EncodeToString([]byte(apitest.ClientID + ":" + apitest.ClientSecret))
 	for header, want := range map[string]int{
 		"Basic " + credentials: 202, "Basic  " + credentials: 202, "basic    " + credentials + " ": 202, " Basic " + credentials: 202,
 		"Basic" + credentials: 401, "Basic": 401, "Basic  ": 401, "Basic !": 401, "Basic " + credentials + " x": 401, "": 401, "Bearer  ": 401,
-		"Basic " + base64.StdEncoding.EncodeToString([]byte(clientID)): 401,
+		"Basic " + base64.StdEncoding.EncodeToString([]byte(apitest.ClientID)): 401,
 	} {
-		request := b.request(t, http.MethodGet, "/fhir/$export?_type=Patient")
+		request := b.Request(t, http.MethodGet, "/fhir/$export?_type=Patient")
 		request.Header.Set("Authorization", header)
-		require.Equal(t, want, b.do(t, request).StatusCode, header)
+		require.Equal(t, want, b.Do(t, request).StatusCode, header)
 	}
 }

@@ -4,24 +4,15 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/auth"
 )
-
-// requireThrottled requires a 429 response with Retry-After.
-func requireThrottled(t *testing.T, got answer) {
-	t.Helper()
-	requireRefusal(t, got, http.StatusTooManyRequests, "throttled", "")
-	wait, err := strconv.Atoi(got.Header.Get("Retry-After"))
-	require.NoError(t, err)
-	require.Positive(t, wait)
-}
 
 // TestGuessedSecrets: after too many failed logins, chosen secrets and assertions
 // are rejected until later, but neither a generated secret nor one that was verified
@@ -31,29 +22,29 @@ func TestGuessedSecrets(t *testing.T) {
 	b := setup(t, withBase, func(config *api.Config) { config.Failures = 5 })
 	app := b.newApp(t, "app", "system/*.rs")
 	generated := auth.NewSecret()
-	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
-	require.NoError(t, b.clients.Add(t.Context(), "generated", generated, []string{"system/*.rs"}))
-	ask := func(id, secret string) answer {
-		request := b.request(t, http.MethodGet, "/Slot/$dump")
+	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	require.NoError(t, b.Clients.Add(t.Context(), "generated", generated, []string{"system/*.rs"}))
+	ask := func(id, secret string) apitest.Answer {
+		request := b.Request(t, http.MethodGet, "/Slot/$dump")
 		request.SetBasicAuth(id, secret)
-		return b.do(t, request)
+		return b.Do(t, request)
 	}
-	require.Equal(t, http.StatusNotFound, ask(clientID, clientSecret).StatusCode)
+	require.Equal(t, http.StatusNotFound, ask(apitest.ClientID, apitest.ClientSecret).StatusCode)
 	for range 5 {
 		require.Equal(t, http.StatusUnauthorized, ask("other", "wrong").StatusCode)
 	}
-	requireThrottled(t, ask("other", "wrong"))
-	requireThrottled(t, ask("other", "other-secret"))
-	requireThrottled(t, ask("nobody", "wrong"))
+	apitest.RequireThrottled(t, ask("other", "wrong"))
+	apitest.RequireThrottled(t, ask("other", "other-secret"))
+	apitest.RequireThrottled(t, ask("nobody", "wrong"))
 	got := b.postToken(t, app.form(t, "system/*.rs").Encode())
 	require.Equal(t, http.StatusTooManyRequests, got.StatusCode)
 	require.Equal(t, "temporarily_unavailable", readToken(t, got).Error)
 	require.NotEmpty(t, got.Header.Get("Retry-After"))
 	require.Equal(t, http.StatusNotFound, ask("generated", generated).StatusCode)
-	requireThrottled(t, ask("generated", auth.NewSecret()))
-	requireThrottled(t, ask("generated", "wrong"))
+	apitest.RequireThrottled(t, ask("generated", auth.NewSecret()))
+	apitest.RequireThrottled(t, ask("generated", "wrong"))
 	require.Equal(t, http.StatusNotFound, ask("generated", generated).StatusCode)
-	require.Equal(t, http.StatusNotFound, ask(clientID, clientSecret).StatusCode, "verified a moment ago")
+	require.Equal(t, http.StatusNotFound, ask(apitest.ClientID, apitest.ClientSecret).StatusCode, "verified a moment ago")
 }
 
 // TestWrongTokens: expired tokens lock out neither their client nor others at its
@@ -104,40 +95,40 @@ func TestGuessedAssertions(t *testing.T) {
 func TestClientRates(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.ClientDumps, config.ClientKickOffs, config.ClientRequests = 1, 2, 6 })
-	b.documented(t)
-	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	b.Documented(t)
+	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
 
-	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode)
-	requireThrottled(t, b.get(t, "/Patient/$dump"))
-	require.Equal(t, http.StatusAccepted, b.get(t, "/fhir/$export").StatusCode)
-	requireRefusal(t, b.get(t, "/fhir/$export?_type=x"), http.StatusBadRequest, "invalid", "_type") // does not count
-	require.Equal(t, http.StatusAccepted, b.get(t, "/Patient/$dump", "Prefer", "respond-async").StatusCode)
-	requireThrottled(t, b.get(t, "/fhir/$export?_type=x"))
-	requireThrottled(t, b.get(t, "/fhir/$export-status/6f4b6a43-5a3a-4f0c-b8a3-2a2b9d2a7f10"))
+	require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
+	apitest.RequireThrottled(t, b.Get(t, "/Patient/$dump"))
+	require.Equal(t, http.StatusAccepted, b.Get(t, "/fhir/$export").StatusCode)
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/$export?_type=x"), http.StatusBadRequest, "invalid", "_type") // does not count
+	require.Equal(t, http.StatusAccepted, b.Get(t, "/Patient/$dump", "Prefer", "respond-async").StatusCode)
+	apitest.RequireThrottled(t, b.Get(t, "/fhir/$export?_type=x"))
+	apitest.RequireThrottled(t, b.Get(t, "/fhir/$export-status/6f4b6a43-5a3a-4f0c-b8a3-2a2b9d2a7f10"))
 
-	request := b.request(t, http.MethodGet, "/Patient/$dump")
+	request := b.Request(t, http.MethodGet, "/Patient/$dump")
 	request.SetBasicAuth("other", "other-secret")
-	require.Equal(t, http.StatusOK, b.do(t, request).StatusCode, "each client has its own")
+	require.Equal(t, http.StatusOK, b.Do(t, request).StatusCode, "each client has its own")
 }
 
 // TestOwnRates: the own rates of a client replace the defaults.
 func TestOwnRates(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.ClientDumps, config.ClientKickOffs, config.ClientRequests = 1, 1, 7 })
-	b.documented(t)
+	b.Documented(t)
 	own := func(n int) *auth.Rate { return &auth.Rate{Own: true, PerMinute: n} }
-	require.NoError(t, b.clients.Change(t.Context(), clientID, auth.Change{Dumps: own(2), KickOffs: own(0)}))
+	require.NoError(t, b.Clients.Change(t.Context(), apitest.ClientID, auth.Change{Dumps: own(2), KickOffs: own(0)}))
 	for range 2 {
-		require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode)
+		require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 	}
-	requireThrottled(t, b.get(t, "/Patient/$dump"))
+	apitest.RequireThrottled(t, b.Get(t, "/Patient/$dump"))
 	for range 4 {
-		require.Equal(t, http.StatusAccepted, b.get(t, "/fhir/$export").StatusCode)
+		require.Equal(t, http.StatusAccepted, b.Get(t, "/fhir/$export").StatusCode)
 	}
-	requireThrottled(t, b.get(t, "/fhir/$export"))
+	apitest.RequireThrottled(t, b.Get(t, "/fhir/$export"))
 
-	require.NoError(t, b.clients.Change(t.Context(), clientID, auth.Change{Dumps: own(0), Requests: own(0)}))
-	require.Equal(t, http.StatusOK, b.get(t, "/Patient/$dump").StatusCode, "it counts from the next request on")
+	require.NoError(t, b.Clients.Change(t.Context(), apitest.ClientID, auth.Change{Dumps: own(0), Requests: own(0)}))
+	require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode, "it counts from the next request on")
 }
 
 // TestGroupsOnly: a client that is restricted to Groups gets no other data, and does not
@@ -145,31 +136,31 @@ func TestOwnRates(t *testing.T) {
 func TestGroupsOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.ward(t)
-	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) SELECT 'other', 5, 'created', resource FROM "group"`)
-	require.NoError(t, b.clients.Register(t.Context(), auth.Registration{
+	b.Ward(t)
+	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource) SELECT 'other', 5, 'created', resource FROM "group"`)
+	require.NoError(t, b.Clients.Register(t.Context(), auth.Registration{
 		ID: "narrow", Secret: "narrow-secret", Scopes: []string{"system/*.rs"}, Groups: []string{"ward"},
 	}))
-	get := func(target string) answer {
-		request := b.request(t, http.MethodGet, target)
+	get := func(target string) apitest.Answer {
+		request := b.Request(t, http.MethodGet, target)
 		request.SetBasicAuth("narrow", "narrow-secret")
-		return b.do(t, request)
+		return b.Do(t, request)
 	}
 	for _, target := range []string{
 		"/Patient/$dump", "/Group/$dump", "/fhir/$export", "/fhir/$export?_type=Patient", "/fhir/Patient/$export", "/fhir/Patient/$export?patient=pt-1",
 		"/fhir/Group", "/fhir/Group/other", "/fhir/Group/other/$export", "/fhir/Group/nobody", "/fhir/Group/nobody/$export",
 	} {
-		requireRefusal(t, get(target), http.StatusForbidden, "forbidden", "")
+		apitest.RequireRefusal(t, get(target), http.StatusForbidden, "forbidden", "")
 	}
 	require.Equal(t, http.StatusOK, get("/fhir/Group/ward").StatusCode)
 	kicked := get("/fhir/Group/ward/$export?_type=Patient")
 	require.Equal(t, http.StatusAccepted, kicked.StatusCode)
-	status := strings.TrimPrefix(kicked.Header.Get("Content-Location"), b.url)
+	status := strings.TrimPrefix(kicked.Header.Get("Content-Location"), b.URL)
 	require.Equal(t, http.StatusAccepted, get(status).StatusCode)
-	requireRefusal(t, get("/fhir/Group/ward/$export?patient=pt-3"), http.StatusBadRequest, "not-found", "patient")
+	apitest.RequireRefusal(t, get("/fhir/Group/ward/$export?patient=pt-3"), http.StatusBadRequest, "not-found", "patient")
 
-	require.NoError(t, b.clients.Change(t.Context(), "narrow", auth.Change{Groups: []string{"other"}}))
-	requireRefusal(t, get(status), http.StatusForbidden, "forbidden", "")
+	require.NoError(t, b.Clients.Change(t.Context(), "narrow", auth.Change{Groups: []string{"other"}}))
+	apitest.RequireRefusal(t, get(status), http.StatusForbidden, "forbidden", "")
 }
 
 // TestProxies: forwarding headers are trusted only from the configured proxies.
@@ -177,31 +168,31 @@ func TestProxies(t *testing.T) {
 	t.Parallel()
 	headers := []string{"X-Forwarded-For", "192.0.2.66, 203.0.113.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "fhir.example.org"}
 	kick := func(b *testBundle, change ...string) string {
-		got := b.get(t, "/fhir/$export", append(append([]string{}, headers...), change...)...)
+		got := b.Get(t, "/fhir/$export", append(append([]string{}, headers...), change...)...)
 		require.Equal(t, http.StatusAccepted, got.StatusCode)
 		b.remote(t, got)
 		return got.Header.Get("Content-Location")
 	}
 
 	strict := setup(t)
-	strict.documented(t)
-	require.Contains(t, kick(strict), strict.url+"/fhir/$export-status/")
+	strict.Documented(t)
+	require.Contains(t, kick(strict), strict.URL+"/fhir/$export-status/")
 
 	behind := setup(t, func(config *api.Config) {
 		config.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
-	behind.documented(t)
+	behind.Documented(t)
 	require.Contains(t, kick(behind), "https://fhir.example.org/fhir/$export-status/")
-	got := behind.get(t, "/health", headers...)
+	got := behind.Get(t, "/health", headers...)
 	require.Equal(t, "203.0.113.7", behind.remote(t, got), "what the client itself has claimed stands further left")
 	require.Contains(t, kick(behind, "X-Forwarded-Host", "evil.example.org, fhir.example.org:8443"), "https://fhir.example.org:8443/")
 	for _, strange := range []string{"evil/path", `"x"`, "a b", "user@evil", ""} {
-		require.Contains(t, kick(behind, "X-Forwarded-Host", strange, "X-Forwarded-Proto", "javascript"), behind.url+"/fhir/")
+		require.Contains(t, kick(behind, "X-Forwarded-Host", strange, "X-Forwarded-Proto", "javascript"), behind.URL+"/fhir/")
 	}
 }
 
 // remote returns the client address that was logged for the request.
-func (b *testBundle) remote(t *testing.T, got answer) string {
+func (b *testBundle) remote(t *testing.T, got apitest.Answer) string {
 	t.Helper()
 	return b.requestLine(t, got.Header.Get("X-Request-Id")).Remote
 }

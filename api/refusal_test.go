@@ -1,50 +1,20 @@
 package api_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
+	"github.com/seed-90096f4d/sluice/auth"
 )
-
-// outcome is a FHIR OperationOutcome, as far as a client looks at it.
-type outcome struct {
-	ResourceType string `json:"resourceType"`
-	Issue        []struct {
-		Severity    string   `json:"severity"`
-		Code        string   `json:"code"`
-		Diagnostics string   `json:"diagnostics"`
-		Expression  []string `json:"expression"`
-	} `json:"issue"`
-}
-
-// requireRefusal checks that the answer is an OperationOutcome with one error of
-// that code about that parameter ("" for none), and returns what it says.
-func requireRefusal(t *testing.T, got answer, status int, code, parameter string) string {
-	t.Helper()
-	require.Equal(t, status, got.StatusCode, got.body)
-	require.Equal(t, "application/fhir+json", got.Header.Get("Content-Type"))
-	var found outcome
-	require.NoError(t, json.Unmarshal([]byte(got.body), &found), got.body)
-	require.Equal(t, "OperationOutcome", found.ResourceType)
-	require.Len(t, found.Issue, 1)
-	require.Equal(t, "error", found.Issue[0].Severity)
-	require.Equal(t, code, found.Issue[0].Code)
-	require.NotEmpty(t, found.Issue[0].Diagnostics)
-	if parameter == "" {
-		require.Empty(t, found.Issue[0].Expression)
-	} else {
-		require.Equal(t, []string{parameter}, found.Issue[0].Expression)
-	}
-	return found.Issue[0].Diagnostics
-}
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 
 	for _, test := range []struct {
 		name, target    string
@@ -94,32 +64,31 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			said := requireRefusal(t, b.get(t, test.target), test.status, test.code, test.parameter)
+			said := apitest.RequireRefusal(t, b.Get(t, test.target), test.status, test.code, test.parameter)
 			require.Contains(t, said, test.parameter, "people see only this")
 		})
 	}
 
-	// The type stands in the path, and finds its table in the catalog.
+	// The type in the path cannot inject SQL.
 	for _, trick := range []string{
 		`Patient;DROP TABLE patient`, `Patient"`, `Patient'--`, `Patient" UNION SELECT 1--`, `public.patient`,
 		"Patient\x00", "\xff\xfe", `Patient%`, `..`, `Patient/../Group`, `$1`,
 	} {
 		t.Run("Trick"+trick, func(t *testing.T) {
 			t.Parallel()
-			requireRefusal(t, b.get(t, "/"+url.PathEscape(trick)+"/$dump"), http.StatusNotFound, "not-found", "")
-			require.Equal(t, aidboxLines["Patient"], b.get(t, "/Patient/$dump").body)
+			apitest.RequireRefusal(t, b.Get(t, "/"+url.PathEscape(trick)+"/$dump"), http.StatusNotFound, "not-found", "")
+			require.Equal(t, apitest.AidboxLines["Patient"], b.Get(t, "/Patient/$dump").Text)
 		})
 	}
 }
 
-// What a request is at fault for, or the data, is not transient: it is accepted or
-// refused, and a client that may try again is not told to.
+// TestNotTransient: faults of a request or of the data are not reported as transient.
 func TestNotTransient(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Patient", "Group", "Observation")
-	export := b.kickOff(t, "/fhir/$export?_type=Patient&allowPartialManifests=true").ID
-	b.complete(t, export)
+	b.Aidbox(t, "Patient", "Group", "Observation")
+	export := b.KickOff(t, "/fhir/$export?_type=Patient&allowPartialManifests=true").ID
+	b.Complete(t, export)
 	for _, target := range []string{
 		"/fhir/$export?_until=9999-12-31T23:59:59-14:00",
 		"/fhir/$export?_until=9999-12-31T23:59:59.9999999-14:00",
@@ -134,12 +103,12 @@ func TestNotTransient(t *testing.T) {
 		"/fhir/Group/%00/$export", "/fhir/Group/%ff/$export", "/fhir/Group/%00", "/fhir/Group?_after=%00", "/fhir/Group?name=%00", "/fhir/Group?_id=%00",
 		"/fhir/Group?_count=99999999999999999999", "/fhir/Group?_lastUpdated=lt9999-12-31T23:59:59-14:00", "/fhir/Group?_lastUpdated=gt0001",
 		"/Patient/$dump?_since=0001-01-01", "/Patient/$dump?_since=%00", "/%00/$dump",
-		statusPath + export.String() + "?page=2147483648", statusPath + export.String() + "?page=99999999999999999999",
-		statusPath + export.String() + "?page=2147483647",
+		apitest.StatusPath + export.String() + "?page=2147483648", apitest.StatusPath + export.String() + "?page=99999999999999999999",
+		apitest.StatusPath + export.String() + "?page=2147483647",
 	} {
 		for _, prefer := range []string{"handling=strict", "handling=lenient", "respond-async"} {
-			got := b.get(t, target, "Prefer", prefer)
-			require.Less(t, got.StatusCode, 500, "%s: %s", target, got.body)
+			got := b.Get(t, target, "Prefer", prefer)
+			require.Less(t, got.StatusCode, 500, "%s: %s", target, got.Text)
 			require.NotEqual(t, http.StatusTooManyRequests, got.StatusCode)
 			if got.StatusCode >= 400 {
 				require.Empty(t, got.Header.Get("Retry-After"), target)
@@ -148,10 +117,10 @@ func TestNotTransient(t *testing.T) {
 	}
 
 	// A policy divides by zero: SQLSTATE 22012.
-	b.exec(t, `ALTER TABLE patient ENABLE ROW LEVEL SECURITY; CREATE POLICY broken ON patient USING (1 / length(left(id, 0)) = 1);
+	b.Exec(t, `ALTER TABLE patient ENABLE ROW LEVEL SECURITY; CREATE POLICY broken ON patient USING (1 / length(left(id, 0)) = 1);
 		INSERT INTO patient (id, txid, status, resource) VALUES ('a', 1, 'created', '{}')`)
-	got := b.get(t, "/Patient/$dump")
-	requireRefusal(t, got, http.StatusInternalServerError, "exception", "")
+	got := b.Get(t, "/Patient/$dump")
+	apitest.RequireRefusal(t, got, http.StatusInternalServerError, "exception", "")
 	require.Empty(t, got.Header.Get("Retry-After"))
 }
 
@@ -168,12 +137,47 @@ func TestMethods(t *testing.T) {
 	} {
 		t.Run(test.method+test.target, func(t *testing.T) {
 			t.Parallel()
-			got := b.do(t, b.request(t, test.method, test.target))
+			got := b.Do(t, b.Request(t, test.method, test.target))
 			require.Equal(t, test.allow, got.Header.Get("Allow"))
 			require.Equal(t, http.StatusMethodNotAllowed, got.StatusCode)
 			if test.method != http.MethodHead {
-				requireRefusal(t, got, http.StatusMethodNotAllowed, "not-supported", "")
+				apitest.RequireRefusal(t, got, http.StatusMethodNotAllowed, "not-supported", "")
 			}
 		})
+	}
+}
+
+// TestOrderOfChecks: syntax is checked before permission, and permission before
+// existence. A name that is neither a type of FHIR nor a table is not found.
+func TestOrderOfChecks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Ward(t)
+	require.NoError(t, b.Clients.Register(t.Context(), auth.Registration{
+		ID: "narrow", Secret: "narrow-secret", Scopes: []string{"system/Patient.rs"}, Groups: []string{"ward"},
+	}))
+	require.NoError(t, b.Clients.Add(t.Context(), "patients", "patients-secret", []string{"system/Patient.rs"}))
+	for _, test := range []struct {
+		client, target string
+		status         int
+	}{
+		{"patients", "/Observation/$dump?fhir=x", http.StatusBadRequest},
+		{"patients", "/Observation/$dump", http.StatusForbidden},
+		{"patients", "/Slot/$dump", http.StatusForbidden},
+		{"patients", "/Nonsense/$dump", http.StatusNotFound},
+		{"narrow", "/Patient/$dump?fhir=x", http.StatusBadRequest},
+		{"narrow", "/Patient/$dump", http.StatusForbidden},
+		{"narrow", "/fhir/Group/nobody/$export?_since=x", http.StatusBadRequest},
+		{"narrow", "/fhir/Group/nobody/$export?_type=Patient", http.StatusForbidden},
+		{"narrow", "/fhir/Group/ward/$export?_type=Patient", http.StatusAccepted},
+		{"patients", "/fhir/Group/nobody/$export?_type=Patient", http.StatusNotFound},
+		{"patients", "/fhir/Group/nobody/$export?_type=Patient&_since=x", http.StatusBadRequest},
+		{"patients", "/fhir/Group?_count=0", http.StatusBadRequest},
+		{"patients", "/fhir/Group", http.StatusForbidden},
+	} {
+		request := b.Request(t, http.MethodGet, test.target)
+		request.SetBasicAuth(test.client, test.client+"-secret")
+		got := b.Do(t, request)
+		require.Equal(t, test.status, got.StatusCode, "%s %s: %s", test.client, test.target, got.Text)
 	}
 }

@@ -14,11 +14,11 @@ import (
 func TestDatabaseRestart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
-	admin, err := pgx.ConnectConfig(t.Context(), b.db.Config().ConnConfig)
+	b.Documented(t)
+	admin, err := pgx.ConnectConfig(t.Context(), b.DB.Config().ConnConfig)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = admin.Close(t.Context()) })
-	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID.String()
+	id := b.KickOff(t, "/fhir/$export?_type=Patient").ID.String()
 
 	targets := map[string]int{
 		"/Patient/$dump":                           http.StatusOK,
@@ -32,9 +32,9 @@ func TestDatabaseRestart(t *testing.T) {
 		var asking sync.WaitGroup
 		for target, want := range targets {
 			asking.Go(func() {
-				got := b.get(t, target)
+				got := b.Get(t, target)
 				if got.StatusCode != want {
-					t.Errorf("%s: %s %s", target, got.Status, got.body)
+					t.Errorf("%s: %s %s", target, got.Status, got.Text)
 				}
 			})
 		}

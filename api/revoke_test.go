@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
@@ -17,37 +18,37 @@ import (
 func TestRevokedInTheMiddleOfADump(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*testing.T, *testBundle) error{
-		"Revoked": func(t *testing.T, b *testBundle) error { return b.clients.Revoke(t.Context(), clientID) },
-		"Removed": func(t *testing.T, b *testBundle) error { return b.clients.Remove(t.Context(), clientID) },
+		"Revoked": func(t *testing.T, b *testBundle) error { return b.Clients.Revoke(t.Context(), apitest.ClientID) },
+		"Removed": func(t *testing.T, b *testBundle) error { return b.Clients.Remove(t.Context(), apitest.ClientID) },
 		"Restricted": func(t *testing.T, b *testBundle) error {
-			return b.clients.Change(t.Context(), clientID, auth.Change{Groups: []string{"g"}})
+			return b.Clients.Change(t.Context(), apitest.ClientID, auth.Change{Groups: []string{"g"}})
 		},
 		"Narrowed": func(t *testing.T, b *testBundle) error {
-			return b.clients.Change(t.Context(), clientID, auth.Change{Scopes: []string{"system/Observation.rs"}})
+			return b.Clients.Change(t.Context(), apitest.ClientID, auth.Change{Scopes: []string{"system/Observation.rs"}})
 		},
 		"Replaced": func(t *testing.T, b *testBundle) error {
-			if err := b.clients.Remove(t.Context(), clientID); err != nil {
+			if err := b.Clients.Remove(t.Context(), apitest.ClientID); err != nil {
 				return err
 			}
-			return b.clients.Add(t.Context(), clientID, clientSecret, []string{"system/*.rs"})
+			return b.Clients.Add(t.Context(), apitest.ClientID, apitest.ClientSecret, []string{"system/*.rs"})
 		},
 		"Expired": func(t *testing.T, b *testBundle) error {
-			return b.clients.Expire(t.Context(), clientID, time.Now().Add(time.Second))
+			return b.Clients.Expire(t.Context(), apitest.ClientID, time.Now().Add(time.Second))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.large(t, largeRows, largeSize)
-			_, stalled := b.begin(t, "/Patient/$dump")
-			require.Eventually(t, func() bool { return len(b.readers(t)) == 1 }, patience, tick)
+			_, stalled := b.Begin(t, "/Patient/$dump")
+			require.Eventually(t, func() bool { return len(b.Readers(t)) == 1 }, apitest.Patience, apitest.Tick)
 
 			require.NoError(t, end(t, b))
-			b.requireNoReaders(t)
+			b.RequireNoReaders(t)
 			_, err := io.Copy(io.Discard, stalled)
 			require.Error(t, err, "what came does not look whole")
-			require.Eventually(t, func() bool { return len(b.logs.ended(t)) == 1 }, patience, tick)
-			line := b.logs.ended(t)[0]
+			require.Eventually(t, func() bool { return len(b.Logs.Ended(t)) == 1 }, apitest.Patience, apitest.Tick)
+			line := b.Logs.Ended(t)[0]
 			require.Equal(t, "broken", line.Outcome)
 			require.Equal(t, "client_revoked", line.Reason)
 		})
@@ -58,44 +59,44 @@ func TestRevokedInTheMiddleOfADump(t *testing.T) {
 func TestRevokedBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.gate(t)
-	b.exec(t, `DELETE FROM patient WHERE id <> 'pt-3'`)
-	wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump"))
-	b.requireReader(t)
-	require.NoError(t, b.clients.Revoke(t.Context(), clientID))
+	b.Gate(t)
+	b.Exec(t, `DELETE FROM patient WHERE id <> 'pt-3'`)
+	wait := b.Later(t, b.Request(t, http.MethodGet, "/Patient/$dump"))
+	b.RequireReader(t)
+	require.NoError(t, b.Clients.Revoke(t.Context(), apitest.ClientID))
 	got, err := wait()
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnauthorized, got.StatusCode)
-	b.requireNoReaders(t)
+	b.RequireNoReaders(t)
 }
 
-// An access token that ends does not end a dump that was begun with it, but the
-// end of its client does.
+// TestTokenOfADumpExpires: a dump survives the expiry of its access token, but not of its
+// client.
 func TestTokenOfADumpExpires(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)
-	open := b.gate(t)
+	open := b.Gate(t)
 	app := b.newApp(t, "app", "system/*.rs")
 	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
 	begin := func() io.ReadCloser {
-		request := b.request(t, http.MethodGet, "/Patient/$dump")
+		request := b.Request(t, http.MethodGet, "/Patient/$dump")
 		request.Header.Set("Authorization", "Bearer "+token)
-		response, err := b.http.Do(request)
+		response, err := b.HTTP.Do(request)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = response.Body.Close() })
 		require.Equal(t, http.StatusOK, response.StatusCode)
 		return response.Body
 	}
 	kept := begin()
-	b.exec(t, `DELETE FROM sluice.token`)
-	// Longer than it takes to notice: another client's end is noticed meanwhile.
-	require.NoError(t, b.clients.Add(t.Context(), "other", clientSecret, []string{"system/*.rs"}))
-	request := b.request(t, http.MethodGet, "/Patient/$dump")
-	request.SetBasicAuth("other", clientSecret)
-	other, err := b.http.Do(request)
+	b.Exec(t, `DELETE FROM sluice.token`)
+	// Waits until the expiry of another client was noticed, so this one would have been.
+	require.NoError(t, b.Clients.Add(t.Context(), "other", apitest.ClientSecret, []string{"system/*.rs"}))
+	request := b.Request(t, http.MethodGet, "/Patient/$dump")
+	request.SetBasicAuth("other", apitest.ClientSecret)
+	other, err := b.HTTP.Do(request)
 	require.NoError(t, err)
 	defer func() { _ = other.Body.Close() }()
-	require.NoError(t, b.clients.Revoke(t.Context(), "other"))
+	require.NoError(t, b.Clients.Revoke(t.Context(), "other"))
 	_, err = io.Copy(io.Discard, other.Body)
 	require.Error(t, err)
 

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -15,19 +16,19 @@ import (
 func TestRowSecurity(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
-	strict, err := source.Open(t.Context(), source.Config{URL: asReader(t, b.db.Config().ConnString())})
+	b.Documented(t)
+	strict, err := source.Open(t.Context(), source.Config{URL: apitest.AsReader(t, b.DB.Config().ConnString())})
 	require.NoError(t, err)
 	t.Cleanup(strict.Close)
-	b.config.Source = strict
-	b.serve(t, api.New(b.config))
-	b.exec(t, `ALTER TABLE patient ENABLE ROW LEVEL SECURITY`)
+	b.Config.Source = strict
+	b.Serve(t, api.New(b.Config))
+	b.Exec(t, `ALTER TABLE patient ENABLE ROW LEVEL SECURITY`)
 	const reason = "table patient cannot be read: row-level security hides rows of it from the database role of the server"
 
-	dump := b.get(t, "/Patient/$dump")
+	dump := b.Get(t, "/Patient/$dump")
 	require.Equal(t, http.StatusInternalServerError, dump.StatusCode)
-	require.Contains(t, dump.body, reason)
-	kickOff := b.get(t, "/fhir/$export?_type=Patient")
+	require.Contains(t, dump.Text, reason)
+	kickOff := b.Get(t, "/fhir/$export?_type=Patient")
 	require.Equal(t, http.StatusBadRequest, kickOff.StatusCode)
-	require.Contains(t, kickOff.body, reason)
+	require.Contains(t, kickOff.Text, reason)
 }

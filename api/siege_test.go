@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
@@ -26,20 +27,20 @@ func TestSiege(t *testing.T) {
 		config.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	ask := func(id, secret, address string) int {
-		request := b.request(t, http.MethodGet, "/Slot/$dump", "X-Forwarded-For", address)
+		request := b.Request(t, http.MethodGet, "/Slot/$dump", "X-Forwarded-For", address)
 		request.SetBasicAuth(id, secret)
-		return b.do(t, request).StatusCode
+		return b.Do(t, request).StatusCode
 	}
 	const let = http.StatusNotFound // in, and there is no table
-	require.Equal(t, let, ask(clientID, clientSecret, "192.0.2.1"))
+	require.Equal(t, let, ask(apitest.ClientID, apitest.ClientSecret, "192.0.2.1"))
 	generated := auth.NewSecret()
-	require.NoError(t, b.clients.Add(t.Context(), "generated", generated, []string{"system/*.rs"}))
-	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	require.NoError(t, b.Clients.Add(t.Context(), "generated", generated, []string{"system/*.rs"}))
+	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
 
-	b.stop()
-	<-b.served
-	b.config.Clients = auth.NewClients(b.db)
-	b.serve(t, api.New(b.config))
+	b.Stop()
+	<-b.Served
+	b.Config.Clients = auth.NewClients(b.DB)
+	b.Serve(t, api.New(b.Config))
 
 	ctx, retreat := context.WithCancel(t.Context())
 	var siege sync.WaitGroup
@@ -49,14 +50,14 @@ func TestSiege(t *testing.T) {
 	for i := range 50 {
 		siege.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				id := []string{clientID, "generated", fmt.Sprint("nobody-", n)}[n%3]
-				request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/Patient/$dump", http.NoBody)
+				id := []string{apitest.ClientID, "generated", fmt.Sprint("nobody-", n)}[n%3]
+				request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.URL+"/Patient/$dump", http.NoBody)
 				if err != nil {
 					return
 				}
 				request.Header.Set("X-Forwarded-For", fmt.Sprint("198.51.100.", i))
 				request.SetBasicAuth(id, fmt.Sprint("guess ", i, n))
-				response, err := b.http.Do(request)
+				response, err := b.HTTP.Do(request)
 				if err != nil {
 					continue
 				}
@@ -67,14 +68,14 @@ func TestSiege(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return refused.Load() > 50 }, patience, tick)
-	require.Equal(t, http.StatusTooManyRequests, ask(clientID, clientSecret, "192.0.2.1"))
+	require.Eventually(t, func() bool { return refused.Load() > 50 }, apitest.Patience, apitest.Tick)
+	require.Equal(t, http.StatusTooManyRequests, ask(apitest.ClientID, apitest.ClientSecret, "192.0.2.1"))
 	require.Equal(t, let, ask("generated", generated, "192.0.2.1"))
 	require.Equal(t, let, ask("generated", generated, "198.51.100.1"), "even at an address that guesses")
-	require.Eventually(t, func() bool { return ask("other", "other-secret", "192.0.2.2") == let }, patience, tick)
+	require.Eventually(t, func() bool { return ask("other", "other-secret", "192.0.2.2") == let }, apitest.Patience, apitest.Tick)
 
 	// This login waits for the hashes of all guesses, which outlive their requests.
 	retreat()
 	siege.Wait()
-	require.Eventually(t, func() bool { return ask("nobody", "wrong", "192.0.2.3") == http.StatusUnauthorized }, patience, tick)
+	require.Eventually(t, func() bool { return ask("nobody", "wrong", "192.0.2.3") == http.StatusUnauthorized }, apitest.Patience, apitest.Tick)
 }

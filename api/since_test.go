@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
-// TestSince: _since leaves out what was created at that time or before,
-// however the time is written, and does not ask when it was changed.
+// TestSince: _since excludes resources created at that time or before, in any notation of
+// the time. The time of the last change does not matter.
 func TestSince(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Patient")
-	b.exec(t, `INSERT INTO patient (id, txid, ts, cts, status, resource)
+	b.Aidbox(t, "Patient")
+	b.Exec(t, `INSERT INTO patient (id, txid, ts, cts, status, resource)
 		SELECT replace(cts::text, '+00', ''), 1, '2030-01-01', cts, 'updated', '{}'
 		FROM unnest('{
 			2019-12-31 23:59:59.999999+00,
@@ -61,10 +63,10 @@ func TestSince(t *testing.T) {
 	} {
 		t.Run(since, func(t *testing.T) {
 			t.Parallel()
-			got := b.get(t, "/Patient/$dump?_since="+since)
-			require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+			got := b.Get(t, "/Patient/$dump?_since="+since)
+			require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
 			var created []string
-			for line := range strings.Lines(got.body) {
+			for line := range strings.Lines(got.Text) {
 				_, rest, _ := strings.Cut(line, `"createdAt": "`)
 				at, _, _ := strings.Cut(rest, `"`)
 				created = append(created, at)
@@ -74,22 +76,21 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// TestSinceToCome: nothing can be told yet of what changes after a time to come.
-// A client's clock may be some minutes ahead.
+// TestSinceToCome: a _since in the future is refused, with tolerance for a client's clock.
 func TestSinceToCome(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Patient")
+	b.Aidbox(t, "Patient")
 	for _, target := range []string{"/Patient/$dump?_since=", "/fhir/$export?_type=Patient&_since="} {
 		for ahead, fine := range map[time.Duration]bool{0: true, 2 * time.Minute: true, 10 * time.Minute: false, 24 * time.Hour: false} {
-			got := b.get(t, target+time.Now().Add(ahead).UTC().Format(time.RFC3339), "Prefer", "handling=lenient")
+			got := b.Get(t, target+time.Now().Add(ahead).UTC().Format(time.RFC3339), "Prefer", "handling=lenient")
 			if fine {
-				require.Less(t, got.StatusCode, 300, got.body)
+				require.Less(t, got.StatusCode, 300, got.Text)
 			} else {
-				requireRefusal(t, got, http.StatusBadRequest, "invalid", "_since")
+				apitest.RequireRefusal(t, got, http.StatusBadRequest, "invalid", "_since")
 			}
 		}
-		requireRefusal(t, b.get(t, target+"9999"), http.StatusBadRequest, "invalid", "_since")
+		apitest.RequireRefusal(t, b.Get(t, target+"9999"), http.StatusBadRequest, "invalid", "_since")
 	}
-	b.kickOff(t, "/fhir/$export?_type=Patient&_until=9999")
+	b.KickOff(t, "/fhir/$export?_type=Patient&_until=9999")
 }

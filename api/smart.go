@@ -7,25 +7,34 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/auth/smart"
+	"github.com/seed-90096f4d/sluice/limit"
 )
 
-// servesTokens reports whether clients can get access tokens here. An assertion
-// has this server as its audience; a server that took its own name from the Host
-// header would accept assertions for other servers.
-func (a *API) servesTokens() bool { return a.config.Tokens != nil && a.config.BaseURL != "" }
+// tokenEndpoint issues access tokens and describes how to get them.
+type tokenEndpoint struct {
+	tokens  *smart.Tokens       // nil if there are none
+	baseURL string              // public URL of the server, or empty
+	logins  *limit.LoginLimiter // failed ones
+	types   endpoint.ResourceTypes
+}
 
-// tokenURL returns the URL of the token endpoint, the audience of assertions.
-func (a *API) tokenURL() string { return a.config.BaseURL + "/auth/token" }
+// enabled reports whether clients can get access tokens here. An assertion has this
+// server as its audience; a server that took its own name from the Host header would
+// accept assertions for other servers.
+func (e *tokenEndpoint) enabled() bool { return e.tokens != nil && e.baseURL != "" }
+
+// url returns the URL of the token endpoint, the audience of assertions.
+func (e *tokenEndpoint) url() string { return e.baseURL + "/auth/token" }
 
 // scopesSupported are examples for discovery; scopes of single types are supported
 // too.
 var scopesSupported = []string{"system/*.rs", "system/*.read"}
 
-// smartConfiguration answers GET [base]/.well-known/smart-configuration (SMART
+// configuration answers GET [base]/.well-known/smart-configuration (SMART
 // App Launch 2.2, "Conformance").
-func (a *API) smartConfiguration(c *gin.Context) error {
+func (e *tokenEndpoint) configuration(c *gin.Context) error {
 	endpoint.WriteJSON(c, http.StatusOK, "application/json", gin.H{
-		"token_endpoint":                                   a.tokenURL(),
+		"token_endpoint":                                   e.url(),
 		"grant_types_supported":                            []string{grantClientCredentials},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
 		"token_endpoint_auth_signing_alg_values_supported": smart.Algorithms(),
@@ -36,9 +45,9 @@ func (a *API) smartConfiguration(c *gin.Context) error {
 }
 
 // challenge sets WWW-Authenticate to the supported schemes (RFC 9110, 11.6.1).
-func (a *API) challenge(c *gin.Context) {
+func (e *tokenEndpoint) challenge(c *gin.Context) {
 	c.Header("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
-	if a.config.Tokens == nil {
+	if e.tokens == nil {
 		return
 	}
 	bearerChallenge := `Bearer realm="sluice"`
@@ -67,21 +76,21 @@ type coding struct {
 }
 
 // oauthAddresses returns the token endpoint, if there is one.
-func (a *API) oauthAddresses() []oauthExtension {
-	if !a.servesTokens() {
+func (e *tokenEndpoint) oauthAddresses() []oauthExtension {
+	if !e.enabled() {
 		return nil
 	}
 	return []oauthExtension{{
 		URL:       "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
-		Extension: []oauthExtension{{URL: "token", ValueURI: a.tokenURL()}},
+		Extension: []oauthExtension{{URL: "token", ValueURI: e.url()}},
 	}}
 }
 
 // securityServices returns the supported authentication schemes.
-func (a *API) securityServices() []securityConcept {
+func (e *tokenEndpoint) securityServices() []securityConcept {
 	const system = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 	services := []securityConcept{{[]coding{{System: system, Code: "Basic"}}}}
-	if a.servesTokens() {
+	if e.enabled() {
 		services = append(services, securityConcept{[]coding{{System: system, Code: "SMART-on-FHIR"}}})
 	}
 	return services

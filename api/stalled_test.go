@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // stall is the stall timeout of these tests.
@@ -24,24 +25,24 @@ func TestStalledClient(t *testing.T) {
 	b.large(t, largeRows, largeSize)
 
 	for _, target := range []string{"/Patient/$dump", "/Patient/$dump?gzip=true"} {
-		_, body := b.begin(t, target)
-		require.Len(t, b.readers(t), 1)
-		b.requireNoReaders(t)
+		_, body := b.Begin(t, target)
+		require.Len(t, b.Readers(t), 1)
+		b.RequireNoReaders(t)
 		_, err := io.Copy(io.Discard, body)
 		require.Error(t, err, "what came does not look whole")
 	}
-	require.NotContains(t, b.logs.String(), "panic")
+	require.NotContains(t, b.Logs.String(), "panic")
 }
 
-// TestSlowClient: one that reads gets everything, though it takes longer in all
-// than a stalled one may.
+// TestSlowClient: a client that keeps reading gets everything, even if it takes longer than
+// the stall timeout.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	const stall = 5 * stall // even a busy machine takes a piece within that
 	b := setup(t, func(config *api.Config) { config.StallTimeout = stall })
 	b.large(t, largeRows, largeSize)
 
-	_, body := b.begin(t, "/Patient/$dump")
+	_, body := b.Begin(t, "/Patient/$dump")
 	const pieces = 48
 	begin, lines := time.Now(), 0
 	for err := error(nil); err == nil; {
@@ -62,25 +63,25 @@ func TestSlowDatabase(t *testing.T) {
 	t.Run("BeforeTheFirstByte", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, withStall)
-		b.documented(t)
-		release := b.hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
+		b.Documented(t)
+		release := b.Hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
 
-		wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump"))
-		b.requireReader(t)
+		wait := b.Later(t, b.Request(t, http.MethodGet, "/Patient/$dump"))
+		b.RequireReader(t)
 		<-time.After(2 * stall)
 		release()
 		got, err := wait()
 		require.NoError(t, err)
-		require.Equal(t, aidboxLines["Patient"], got.body)
+		require.Equal(t, apitest.AidboxLines["Patient"], got.Text)
 	})
 
 	t.Run("BeforeTheLastByte", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, withStall)
-		open := b.gate(t)
-		b.exec(t, `ALTER POLICY gate ON patient USING (pass(id) = (id <> 'pt-3'))`) // behind the gate is nothing
+		open := b.Gate(t)
+		b.Exec(t, `ALTER POLICY gate ON patient USING (pass(id) = (id <> 'pt-3'))`) // behind the gate is nothing
 
-		_, body := b.begin(t, "/Patient/$dump")
+		_, body := b.Begin(t, "/Patient/$dump")
 		<-time.After(2 * stall)
 		open()
 		all, err := io.ReadAll(body)

@@ -25,7 +25,7 @@ func TestClientThatPauses(t *testing.T) {
 	b := setup(t, func(config *api.Config) { config.StallTimeout = timeout })
 	b.large(t, largeRows, largeSize)
 
-	_, body := b.begin(t, "/Patient/$dump")
+	_, body := b.Begin(t, "/Patient/$dump")
 	var burst bytes.Buffer
 	_, err := io.CopyN(&burst, body, 4<<20)
 	require.NoError(t, err)
@@ -42,9 +42,8 @@ func testTLS() *tls.Config {
 	return &tls.Config{Certificates: server.TLS.Certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 }
 
-// A client that reads steadily gets everything, however slowly it does so and
-// however much the sockets hold: what counts is what it takes, not whether the
-// server's socket has room.
+// TestSteadyClient: a client that reads slowly but steadily gets everything, whatever the
+// sockets buffer.
 func TestSteadyClient(t *testing.T) {
 	t.Parallel()
 	const timeout = 3 * time.Second
@@ -69,9 +68,9 @@ func TestSteadyClient(t *testing.T) {
 				}
 			})
 			b.large(t, largeRows, largeSize)
-			transport, _ := b.http.Transport.(*http.Transport)
+			transport, _ := b.HTTP.Transport.(*http.Transport)
 			if test.tls {
-				b.url = strings.Replace(b.url, "http:", "https:", 1)
+				b.URL = strings.Replace(b.URL, "http:", "https:", 1)
 				transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // signed by itself
 			}
 			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -81,7 +80,7 @@ func TestSteadyClient(t *testing.T) {
 				}
 				return conn, err
 			}
-			_, body := b.begin(t, "/Patient/$dump")
+			_, body := b.Begin(t, "/Patient/$dump")
 			lines := 0
 			pace := time.NewTicker(100 * time.Millisecond) // this is what slow means
 			defer pace.Stop()

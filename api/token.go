@@ -41,16 +41,16 @@ func badTokenRequest(text string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, code: smart.InvalidRequest, text: text}
 }
 
-// token answers POST /auth/token with an access token for a signed assertion (SMART
+// issue answers POST /auth/token with an access token for a signed assertion (SMART
 // App Launch 2.2, "Backend Services").
-func (a *API) token(c *gin.Context, event *audit.Event) error {
+func (e *tokenEndpoint) issue(c *gin.Context, event *audit.Event) error {
 	c.Header("Pragma", "no-cache") // in addition to the Cache-Control of all responses
-	request, err := a.readTokenRequest(c)
+	request, err := e.parse(c)
 	if err != nil {
 		rejectTokenRequest(c, event, err)
 		return nil
 	}
-	token, err := a.exchange(c, request)
+	token, err := e.exchange(c, request)
 	if err != nil {
 		rejectTokenRequest(c, event, err)
 		return nil
@@ -65,8 +65,8 @@ func (a *API) token(c *gin.Context, event *audit.Event) error {
 	return nil
 }
 
-// readTokenRequest reads and checks the parameters of a token request.
-func (a *API) readTokenRequest(c *gin.Context) (smart.Request, error) {
+// parse reads and checks the parameters of a token request.
+func (e *tokenEndpoint) parse(c *gin.Context) (smart.Request, error) {
 	form, err := readForm(c)
 	if err != nil {
 		return smart.Request{}, err
@@ -87,28 +87,28 @@ func (a *API) readTokenRequest(c *gin.Context) (smart.Request, error) {
 	}
 	return smart.Request{
 		Assertion:  form.Get("client_assertion"),
-		Audiences:  []string{a.tokenURL()},
+		Audiences:  []string{e.url()},
 		ClientID:   form.Get("client_id"),
 		Scopes:     form.Get("scope"),
-		IsStandard: a.types.Has,
+		IsStandard: e.types.Has,
 	}, nil
 }
 
 // exchange issues a token for an assertion. Failures are limited per address only:
 // a signature cannot be guessed, and anyone can send assertions that name a client,
 // which must not lock it out.
-func (a *API) exchange(c *gin.Context, request smart.Request) (smart.Token, error) {
+func (e *tokenEndpoint) exchange(c *gin.Context, request smart.Request) (smart.Token, error) {
 	address := c.ClientIP()
-	if wait := a.logins.Take("", address); wait > 0 {
+	if wait := e.logins.Take("", address); wait > 0 {
 		return smart.Token{}, &oauthError{
 			status: http.StatusTooManyRequests, code: "temporarily_unavailable",
 			text: "too many failed logins", retryAfter: wait,
 		}
 	}
-	token, err := a.config.Tokens.Exchange(c.Request.Context(), request)
+	token, err := e.tokens.Exchange(c.Request.Context(), request)
 	var rejected *smart.GrantError
 	if !errors.As(err, &rejected) || rejected.Code != smart.InvalidClient {
-		a.logins.Refund("", address)
+		e.logins.Refund("", address)
 	}
 	return token, err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
@@ -44,7 +45,7 @@ func (b *testBundle) newApp(t *testing.T, id string, scopes ...string) app {
 	key := jose.JSONWebKey{Key: private, KeyID: id + "-key", Algorithm: "ES384", Use: "sig"}
 	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key.Public()}})
 	require.NoError(t, err)
-	require.NoError(t, b.clients.Register(t.Context(), auth.Registration{ID: id, Scopes: scopes, Keys: auth.Keys{JWKS: set}}))
+	require.NoError(t, b.Clients.Register(t.Context(), auth.Registration{ID: id, Scopes: scopes, Keys: auth.Keys{JWKS: set}}))
 	return app{id: id, key: key}
 }
 
@@ -73,15 +74,15 @@ func (a app) form(t *testing.T, scopes string) url.Values {
 }
 
 // postToken sends a token request.
-func (b *testBundle) postToken(t *testing.T, form string, headers ...string) answer {
+func (b *testBundle) postToken(t *testing.T, form string, headers ...string) apitest.Answer {
 	t.Helper()
-	request := b.request(t, http.MethodPost, "/auth/token", append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
+	request := b.Request(t, http.MethodPost, "/auth/token", append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
 	request.Header.Del("Authorization")
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	request.Body, request.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
-	return b.do(t, request)
+	return b.Do(t, request)
 }
 
 // tokenAnswer is a response of the token endpoint.
@@ -94,62 +95,62 @@ type tokenAnswer struct {
 	Description string `json:"error_description"`
 }
 
-func readToken(t *testing.T, got answer) (said tokenAnswer) {
+func readToken(t *testing.T, got apitest.Answer) (said tokenAnswer) {
 	t.Helper()
 	require.Equal(t, "application/json", got.Header.Get("Content-Type"))
 	require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 	require.Equal(t, "no-cache", got.Header.Get("Pragma"))
-	require.NoError(t, json.Unmarshal([]byte(got.body), &said), got.body)
+	require.NoError(t, json.Unmarshal([]byte(got.Text), &said), got.Text)
 	return said
 }
 
 // withToken sends a request with an access token.
-func (b *testBundle) withToken(t *testing.T, method, target, token string) answer {
+func (b *testBundle) withToken(t *testing.T, method, target, token string) apitest.Answer {
 	t.Helper()
-	return b.do(t, b.request(t, method, target, "Authorization", "Bearer "+token))
+	return b.Do(t, b.Request(t, method, target, "Authorization", "Bearer "+token))
 }
 
 // TestBackendServices follows SMART Backend Services from discovery to the data.
 func TestBackendServices(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)
-	b.documented(t)
+	b.Documented(t)
 	app := b.newApp(t, "app", "system/*.rs")
 
 	var configuration map[string]any
 	for _, base := range []string{"", "/fhir"} {
-		request := b.request(t, http.MethodGet, base+"/.well-known/smart-configuration")
+		request := b.Request(t, http.MethodGet, base+"/.well-known/smart-configuration")
 		request.Header.Del("Authorization")
-		got := b.do(t, request)
+		got := b.Do(t, request)
 		require.Equal(t, http.StatusOK, got.StatusCode)
 		require.Equal(t, "application/json", got.Header.Get("Content-Type"))
-		require.NoError(t, json.Unmarshal([]byte(got.body), &configuration))
+		require.NoError(t, json.Unmarshal([]byte(got.Text), &configuration))
 		require.Equal(t, tokenURL, configuration["token_endpoint"])
 		require.Equal(t, []any{"private_key_jwt"}, configuration["token_endpoint_auth_methods_supported"])
 		require.Equal(t, []any{"RS384", "ES384"}, configuration["token_endpoint_auth_signing_alg_values_supported"])
 		require.Contains(t, configuration["capabilities"], "client-confidential-asymmetric")
 	}
 
-	statement := b.get(t, "/fhir/metadata")
-	require.Contains(t, statement.body, `{"url":"token","valueUri":"`+tokenURL+`"}`)
-	require.Contains(t, statement.body, "SMART-on-FHIR")
+	statement := b.Get(t, "/fhir/metadata")
+	require.Contains(t, statement.Text, `{"url":"token","valueUri":"`+tokenURL+`"}`)
+	require.Contains(t, statement.Text, "SMART-on-FHIR")
 
 	got := b.postToken(t, app.form(t, "system/Patient.rs system/Client.rs").Encode())
-	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
 	said := readToken(t, got)
 	require.Equal(t, "bearer", said.TokenType)
 	require.Equal(t, 300, said.ExpiresIn)
 	require.Equal(t, "system/Patient.rs", said.Scope)
 
-	require.Equal(t, aidboxLines["Patient"], b.withToken(t, http.MethodGet, "/Patient/$dump", said.AccessToken).body)
-	requireRefusal(t, b.withToken(t, http.MethodGet, "/Appointment/$dump", said.AccessToken), http.StatusForbidden, "forbidden", "type")
-	requireRefusal(t, b.withToken(t, http.MethodGet, "/fhir/$export?_type=Appointment", said.AccessToken), http.StatusForbidden, "forbidden", "_type")
+	require.Equal(t, apitest.AidboxLines["Patient"], b.withToken(t, http.MethodGet, "/Patient/$dump", said.AccessToken).Text)
+	apitest.RequireRefusal(t, b.withToken(t, http.MethodGet, "/Appointment/$dump", said.AccessToken), http.StatusForbidden, "forbidden", "type")
+	apitest.RequireRefusal(t, b.withToken(t, http.MethodGet, "/fhir/$export?_type=Appointment", said.AccessToken), http.StatusForbidden, "forbidden", "_type")
 
 	kicked := b.withToken(t, http.MethodGet, "/fhir/$export", said.AccessToken)
 	require.Equal(t, http.StatusAccepted, kicked.StatusCode)
 	status := strings.TrimPrefix(kicked.Header.Get("Content-Location"), baseURL)
 	require.Equal(t, http.StatusAccepted, b.withToken(t, http.MethodGet, status, said.AccessToken).StatusCode)
-	requireRefusal(t, b.get(t, status), http.StatusNotFound, "not-found", "")
+	apitest.RequireRefusal(t, b.Get(t, status), http.StatusNotFound, "not-found", "")
 	again := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode()))
 	require.Equal(t, http.StatusAccepted, b.withToken(t, http.MethodDelete, status, again.AccessToken).StatusCode, "another token of the same client")
 }
@@ -182,7 +183,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		"ForeignScope":  {with("scope", "patient/*.rs"), 400, "invalid_scope", nil},
 		"OtherClient":   {with("client_id", "other"), 400, "invalid_request", nil},
 		"Nonsense":      {with("client_assertion", "nonsense"), 401, "invalid_client", nil},
-		"OtherAudience": {with("client_assertion", app.assertion(t, b.url+"/auth/token")), 401, "invalid_client", nil},
+		"OtherAudience": {with("client_assertion", app.assertion(t, b.URL+"/auth/token")), 401, "invalid_client", nil},
 		"Replayed":      {used, 401, "invalid_client", nil},
 		"BadEscape":     {"grant_type=%zz", 400, "invalid_request", nil},
 		"Huge":          {with("x", strings.Repeat("x", 20<<10)), 400, "invalid_request", nil},
@@ -191,7 +192,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		"Basic":         {used, 401, "invalid_client", []string{"Authorization", "Basic eDp5"}},
 	} {
 		got := b.postToken(t, c.form, c.header...)
-		require.Equal(t, c.status, got.StatusCode, name+got.body)
+		require.Equal(t, c.status, got.StatusCode, name+got.Text)
 		said := readToken(t, got)
 		require.Equal(t, c.code, said.Error, name)
 		require.NotEmpty(t, said.Description, name)
@@ -201,19 +202,19 @@ func TestTokenRequestsRefused(t *testing.T) {
 	// A request with another Host does not change the audience.
 	evil := app.form(t, "system/*.rs")
 	evil.Set("client_assertion", app.assertion(t, "https://evil.example.org/auth/token"))
-	request := b.request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
+	request := b.Request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Del("Authorization")
 	request.Host = "evil.example.org"
 	request.Body = io.NopCloser(strings.NewReader(evil.Encode()))
-	require.Equal(t, "invalid_client", readToken(t, b.do(t, request)).Error)
+	require.Equal(t, "invalid_client", readToken(t, b.Do(t, request)).Error)
 
-	requireRefusal(t, b.get(t, "/auth/token"), http.StatusMethodNotAllowed, "not-supported", "")
-	b.db.Close()
+	apitest.RequireRefusal(t, b.Get(t, "/auth/token"), http.StatusMethodNotAllowed, "not-supported", "")
+	b.DB.Close()
 	got := b.postToken(t, app.form(t, "system/*.rs").Encode())
 	require.Equal(t, http.StatusServiceUnavailable, got.StatusCode)
 	require.Equal(t, "temporarily_unavailable", readToken(t, got).Error)
 	require.Equal(t, "10", got.Header.Get("Retry-After"))
-	require.NotContains(t, got.body, "pool")
+	require.NotContains(t, got.Text, "pool")
 	require.Contains(t, b.requestLine(t, got.Header.Get("X-Request-Id")).Error, "closed pool", "the operator is told why")
 }
 
@@ -223,34 +224,34 @@ func TestNoTokensWithoutBaseURL(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	app := b.newApp(t, "app", "system/*.rs")
-	requireRefusal(t, b.postToken(t, app.form(t, "system/*.rs").Encode()), http.StatusNotFound, "not-found", "")
-	requireRefusal(t, b.get(t, "/fhir/.well-known/smart-configuration"), http.StatusNotFound, "not-found", "")
-	require.NotContains(t, b.get(t, "/fhir/metadata").body, "SMART-on-FHIR")
+	apitest.RequireRefusal(t, b.postToken(t, app.form(t, "system/*.rs").Encode()), http.StatusNotFound, "not-found", "")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/.well-known/smart-configuration"), http.StatusNotFound, "not-found", "")
+	require.NotContains(t, b.Get(t, "/fhir/metadata").Text, "SMART-on-FHIR")
 }
 
 func TestBearerRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)
-	b.documented(t)
+	b.Documented(t)
 	app := b.newApp(t, "app", "system/*.rs")
 	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
 
-	ask := func(authorization string) answer {
-		return b.get(t, "/Patient/$dump", "Authorization", authorization)
+	ask := func(authorization string) apitest.Answer {
+		return b.Get(t, "/Patient/$dump", "Authorization", authorization)
 	}
 	require.Equal(t, http.StatusOK, ask("bearer  "+token).StatusCode)
 	for _, wrong := range []string{"Bearer", "Bearer x", "Bearer " + token[1:], "Bearer " + swap(token[:1]) + token[1:], "Bearer " + token + "\x80", "Token " + token, token} {
 		got := ask(wrong)
-		requireRefusal(t, got, http.StatusUnauthorized, "login", "")
+		apitest.RequireRefusal(t, got, http.StatusUnauthorized, "login", "")
 		if strings.HasPrefix(wrong, "Bearer ") {
 			require.Equal(t, `Bearer realm="sluice", error="invalid_token"`, got.Header.Values("WWW-Authenticate")[1])
 		}
 	}
-	requireRefusal(t, b.get(t, "/Patient/$dump?access_token="+token, "Authorization", "x"), http.StatusUnauthorized, "login", "")
+	apitest.RequireRefusal(t, b.Get(t, "/Patient/$dump?access_token="+token, "Authorization", "x"), http.StatusUnauthorized, "login", "")
 
-	b.exec(t, `UPDATE sluice.token SET expires_at = now()`)
-	requireRefusal(t, ask("Bearer "+token), http.StatusUnauthorized, "login", "")
-	require.NotContains(t, b.logs.String(), token)
+	b.Exec(t, `UPDATE sluice.token SET expires_at = now()`)
+	apitest.RequireRefusal(t, ask("Bearer "+token), http.StatusUnauthorized, "login", "")
+	require.NotContains(t, b.Logs.String(), token)
 }
 
 // swap returns another letter.
@@ -268,17 +269,17 @@ func TestSlowAnswer(t *testing.T) {
 	b := setup(t, withBase, func(config *api.Config) { config.RequestTimeout = timeout })
 	app := b.newApp(t, "app", "system/*.rs")
 	form := app.form(t, "system/*.rs").Encode()
-	release := b.hold(t, `LOCK TABLE sluice.client IN ACCESS EXCLUSIVE MODE`)
+	release := b.Hold(t, `LOCK TABLE sluice.client IN ACCESS EXCLUSIVE MODE`)
 
-	request := b.request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
+	request := b.Request(t, http.MethodPost, "/auth/token", "Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Del("Authorization")
 	request.Body = io.NopCloser(strings.NewReader(form))
-	wait := b.later(t, request)
+	wait := b.Later(t, request)
 	<-time.After(4 * timeout)
 	release()
 	got, err := wait()
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
 }
 
 // TestSlowBody: a body that is too slow ends the request.
@@ -288,12 +289,12 @@ func TestSlowBody(t *testing.T) {
 	for _, target := range []string{"/auth/token", "/nowhere"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
-			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.URL, "http://"))
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = conn.Close() })
 			_, err = conn.Write([]byte("POST " + target + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\ngrant_type="))
 			require.NoError(t, err)
-			require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(apitest.Patience)))
 			got, err := io.ReadAll(conn)
 			require.NoError(t, err, "the server closes the connection")
 			require.Contains(t, string(got), "HTTP/1.1 40")

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // TestVanishedClient: a client that goes away ends its query at once.
@@ -16,34 +18,34 @@ func TestVanishedClient(t *testing.T) {
 	t.Run("InTheMiddle", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		open := b.gate(t)
-		for range 2 * sourceConns { // more often than there are connections
-			response, _ := b.begin(t, "/Patient/$dump")
-			b.requireReader(t)
+		open := b.Gate(t)
+		for range 2 * apitest.SourceConns { // more often than there are connections
+			response, _ := b.Begin(t, "/Patient/$dump")
+			b.RequireReader(t)
 			require.NoError(t, response.Body.Close()) // which closes the connection
-			b.requireNoReaders(t)
+			b.RequireNoReaders(t)
 		}
 		open()
-		b.requireConnections(t)
-		require.NotContains(t, b.logs.String(), `"level":"ERROR"`, "it is no fault of ours")
+		b.RequireConnections(t)
+		require.NotContains(t, b.Logs.String(), `"level":"ERROR"`, "it is no fault of ours")
 	})
 
 	t.Run("BeforeTheFirstByte", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.aidbox(t, "Patient")
-		release := b.hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
+		b.Aidbox(t, "Patient")
+		release := b.Hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
 
 		ctx, leave := context.WithCancel(t.Context())
-		wait := b.later(t, b.request(t, http.MethodGet, "/Patient/$dump").WithContext(ctx))
-		b.requireReader(t)
+		wait := b.Later(t, b.Request(t, http.MethodGet, "/Patient/$dump").WithContext(ctx))
+		b.RequireReader(t)
 		leave()
 		_, err := wait()
 		require.ErrorIs(t, err, context.Canceled)
-		b.requireNoReaders(t)
+		b.RequireNoReaders(t)
 		release()
-		b.requireConnections(t)
-		require.NotContains(t, b.logs.String(), `"level":"ERROR"`)
+		b.RequireConnections(t)
+		require.NotContains(t, b.Logs.String(), `"level":"ERROR"`)
 	})
 
 	// What waits to be sent to one that has left is of no use to anyone.
@@ -51,12 +53,12 @@ func TestVanishedClient(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.large(t, largeRows, largeSize)
-		response, body := b.begin(t, "/Patient/$dump")
+		response, body := b.Begin(t, "/Patient/$dump")
 		require.NotZero(t, body.Buffered())
-		require.Len(t, b.readers(t), 1)
+		require.Len(t, b.Readers(t), 1)
 		require.NoError(t, response.Body.Close())
-		b.requireNoReaders(t)
-		require.Eventually(t, func() bool { return bytes.Contains([]byte(b.logs.String()), []byte(`"msg":"request"`)) }, patience, tick)
-		require.NotContains(t, b.logs.String(), `"level":"ERROR"`)
+		b.RequireNoReaders(t)
+		require.Eventually(t, func() bool { return bytes.Contains([]byte(b.Logs.String()), []byte(`"msg":"request"`)) }, apitest.Patience, apitest.Tick)
+		require.NotContains(t, b.Logs.String(), `"level":"ERROR"`)
 	})
 }

@@ -19,14 +19,14 @@ var associatedData = map[string]jobs.Associated{
 
 // parseAssociated parses includeAssociatedData and adds the resource type that it
 // exports.
-func (k *kickOff) parseAssociated() {
-	values, _ := k.params.List(associatedParameter)
+func (b *requestBuilder) parseAssociated() {
+	values, _ := b.params.List(associatedParameter)
 	var associated jobs.Associated
 	for _, value := range values {
 		found, ok := associatedData[value]
 		switch {
 		case !ok:
-			_ = k.params.Forgive(unsupportedValue(associatedParameter, []string{"LatestProvenanceResources", "RelevantProvenanceResources"}, value))
+			_ = b.params.Forgive(unsupportedValue(associatedParameter, []string{"LatestProvenanceResources", "RelevantProvenanceResources"}, value))
 		case associated != jobs.RelevantAssociated: // which includes the latest
 			associated = found
 		}
@@ -34,28 +34,28 @@ func (k *kickOff) parseAssociated() {
 	if associated == jobs.NoneAssociated {
 		return
 	}
-	if err := k.checkAssociated(); err != nil {
-		_ = k.params.Forgive(err)
+	if err := b.checkAssociated(); err != nil {
+		_ = b.params.Forgive(err)
 		return
 	}
-	k.request.Associated = associated
-	if !slices.Contains(k.request.Types, provenance) {
-		k.request.Types = append(k.request.Types, provenance)
-		k.addsProvenance = true
+	b.request.Associated = associated
+	if !slices.Contains(b.request.Types, provenance) {
+		b.request.Types = append(b.request.Types, provenance)
+		b.addsProvenance = true
 	}
 }
 
 // checkAssociated refuses a request that also filters Provenance, and a client
 // whose scopes do not cover it.
-func (k *kickOff) checkAssociated() error {
-	if len(k.request.Filters[provenance]) > 0 {
+func (b *requestBuilder) checkAssociated() error {
+	if len(b.request.Filters[provenance]) > 0 {
 		return problem.NotSupported(associatedParameter, "includeAssociatedData is not supported together with a _typeFilter of Provenance")
 	}
-	return k.exports.config.Types.Allow(k.client, associatedParameter, provenance)
+	return b.exports.config.Types.Allow(b.client, associatedParameter, provenance)
 }
 
 // dropAssociated undoes parseAssociated.
-func (k *kickOff) dropAssociated() {
-	k.request.Associated = jobs.NoneAssociated
-	k.request.Types = slices.DeleteFunc(k.request.Types, func(resourceType string) bool { return resourceType == provenance })
+func (b *requestBuilder) dropAssociated() {
+	b.request.Associated = jobs.NoneAssociated
+	b.request.Types = slices.DeleteFunc(b.request.Types, func(resourceType string) bool { return resourceType == provenance })
 }

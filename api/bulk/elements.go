@@ -14,19 +14,19 @@ const maxElements = 1000
 // parseElements parses _elements: the root elements to export, such as
 // Patient.name, or name for every type that has it (Bulk Data 3.0.0, "Query
 // Parameters").
-func (k *kickOff) parseElements() error {
-	elements, ok := k.params.List("_elements")
+func (b *requestBuilder) parseElements() error {
+	elements, ok := b.params.List("_elements")
 	if !ok {
 		return nil
 	}
 	if len(elements) > maxElements {
-		return k.params.Refuse(problem.TooMany("_elements", maxElements, "elements"))
+		return b.params.Refuse(problem.TooMany("_elements", maxElements, "elements"))
 	}
 	for _, element := range elements {
-		if err := checkElement(element, k.request.Types); err != nil {
-			_ = k.params.Forgive(err)
-		} else if !slices.Contains(k.request.Elements, element) {
-			k.request.Elements = append(k.request.Elements, element)
+		if err := checkElement(element, b.request.Types); err != nil {
+			_ = b.params.Forgive(err)
+		} else if !slices.Contains(b.request.Elements, element) {
+			b.request.Elements = append(b.request.Elements, element)
 		}
 	}
 	return nil

@@ -23,18 +23,18 @@ const maxFilters = 1000
 
 // parseFilters parses _typeFilter: FHIR searches on the types to export, such as
 // Observation?status=final (Bulk Data 3.0.0, "_typeFilter Query Parameter").
-func (k *kickOff) parseFilters() error {
+func (b *requestBuilder) parseFilters() error {
 	queries := map[string][]string{}
 	filters := map[string][]search.Filter{}
 	count := 0
-	for _, value := range k.params.Repeated("_typeFilter") {
+	for _, value := range b.params.Repeated("_typeFilter") {
 		for _, text := range splitFilters(value) {
 			if count++; count > maxFilters {
-				return k.params.Refuse(problem.TooMany("_typeFilter", maxFilters, "filters"))
+				return b.params.Refuse(problem.TooMany("_typeFilter", maxFilters, "filters"))
 			}
-			filter, query, err := parseFilter(k.params.Base, text, k.request.Types)
+			filter, query, err := parseFilter(b.params.Base, text, b.request.Types)
 			if err != nil {
-				if err := k.params.Forgive(err); err != nil {
+				if err := b.params.Forgive(err); err != nil {
 					return err
 				}
 				continue
@@ -46,11 +46,11 @@ func (k *kickOff) parseFilters() error {
 	}
 	for resourceType, filters := range filters {
 		if _, args := search.Any(filters...).Where.Statement(); len(args) > maxFilterArgs {
-			return k.params.Refuse(problem.TooMany("_typeFilter", maxFilterArgs, "values for "+resourceType))
+			return b.params.Refuse(problem.TooMany("_typeFilter", maxFilterArgs, "values for "+resourceType))
 		}
 	}
 	if len(queries) > 0 {
-		k.request.Filters = queries
+		b.request.Filters = queries
 	}
 	return nil
 }

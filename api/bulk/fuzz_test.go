@@ -71,27 +71,27 @@ func FuzzKickOff(f *testing.F) {
 			requireRefused(t, err)
 			return
 		}
-		k := &kickOff{exports: exports, client: auth.Client{Scopes: scopes}, params: params, request: jobs.Request{Level: jobs.SystemLevel}}
-		err = k.parse()
+		b := &requestBuilder{exports: exports, client: auth.Client{Scopes: scopes}, params: params, request: jobs.Request{Level: jobs.SystemLevel}}
+		err = b.parse()
 		if err == nil {
 			err = params.Finish()
 		}
 		if err == nil {
-			err = cmp.Or(k.checkExistence(t.Context()), params.Verdict())
+			err = cmp.Or(b.checkExistence(t.Context()), params.Verdict())
 		}
 		if err != nil {
 			requireRefused(t, err)
 			return
 		}
-		require.NotEmpty(t, k.request.Types)
-		require.Subset(t, types, k.request.Types)
-		require.GreaterOrEqual(t, k.request.MaxFileBytes, int64(0))
+		require.NotEmpty(t, b.request.Types)
+		require.Subset(t, types, b.request.Types)
+		require.GreaterOrEqual(t, b.request.MaxFileBytes, int64(0))
 		require.LessOrEqual(t, len(params.Warnings), endpoint.MaxWarnings+1)
 		require.True(t, lenient || len(params.Warnings) == 0)
-		for resourceType := range k.request.Filters {
-			require.Contains(t, k.request.Types, resourceType)
+		for resourceType := range b.request.Filters {
+			require.Contains(t, b.request.Types, resourceType)
 		}
-		if after, before := k.request.ChangedAfter, k.request.ChangedBefore; !before.IsZero() {
+		if after, before := b.request.ChangedAfter, b.request.ChangedBefore; !before.IsZero() {
 			require.True(t, after.Before(before))
 		}
 	})

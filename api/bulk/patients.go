@@ -15,23 +15,23 @@ import (
 )
 
 // checkGroup requires that the Group of an export at group level exists.
-func (k *kickOff) checkGroup(ctx context.Context) error {
-	id := k.request.Group
-	if k.request.Level != jobs.GroupLevel {
+func (b *requestBuilder) checkGroup(ctx context.Context) error {
+	id := b.request.Group
+	if b.request.Level != jobs.GroupLevel {
 		return nil
 	}
 	unknown := problem.NotFound("there is no Group with this id")
 	if !endpoint.Storable(id) {
 		return unknown
 	}
-	table, err := k.exports.config.Source.Table(ctx, "Group")
+	table, err := b.exports.config.Source.Table(ctx, "Group")
 	if errors.Is(err, catalog.ErrNoTable) {
 		return unknown
 	}
 	if err != nil {
 		return problem.Unavailable(err)
 	}
-	missing, err := k.exports.config.Source.Lookup(ctx, search.Unknown(table.Quoted(), []string{id}))
+	missing, err := b.exports.config.Source.Lookup(ctx, search.Unknown(table.Quoted(), []string{id}))
 	if err != nil {
 		return problem.Unavailable(err)
 	}
@@ -43,43 +43,43 @@ func (k *kickOff) checkGroup(ctx context.Context) error {
 
 // parsePatients parses patient, which contains references to patients or their ids,
 // and Aidbox's onPatientError, which says what to do with unknown ones.
-func (k *kickOff) parsePatients() {
-	references, ok := k.params.List("patient")
-	value, given := k.params.One("onPatientError")
+func (b *requestBuilder) parsePatients() {
+	references, ok := b.params.List("patient")
+	value, given := b.params.One("onPatientError")
 	if given && value != "fail" && value != "ignore" {
-		_ = k.params.Refuse(problem.Invalid("onPatientError", "onPatientError must be fail or ignore, got %s", problem.Quote(value)))
+		_ = b.params.Refuse(problem.Invalid("onPatientError", "onPatientError must be fail or ignore, got %s", problem.Quote(value)))
 	}
-	k.ignoresPatients = value == "ignore"
+	b.ignoresPatients = value == "ignore"
 	if !ok {
 		return
 	}
 	seen := map[string]bool{}
 	for _, reference := range references {
-		id, valid := patientID(k.params.Base, reference)
+		id, valid := patientID(b.params.Base, reference)
 		if !valid {
-			k.forgivePatient(problem.Invalid("patient", "patient must be a reference to a patient of this server such as Patient/123, or an id, got %s", problem.Quote(reference)))
+			b.forgivePatient(problem.Invalid("patient", "patient must be a reference to a patient of this server such as Patient/123, or an id, got %s", problem.Quote(reference)))
 		} else if !seen[id] {
 			seen[id] = true
-			k.request.Patients = append(k.request.Patients, id)
+			b.request.Patients = append(b.request.Patients, id)
 		}
 	}
-	k.requirePatients()
+	b.requirePatients()
 }
 
 // forgivePatient records a problem with a patient, which onPatientError=ignore also
 // forgives.
-func (k *kickOff) forgivePatient(err error) {
-	lenient := k.params.Lenient
-	k.params.Lenient = lenient || k.ignoresPatients
-	_ = k.params.Forgive(err)
-	k.params.Lenient = lenient
+func (b *requestBuilder) forgivePatient(err error) {
+	lenient := b.params.Lenient
+	b.params.Lenient = lenient || b.ignoresPatients
+	_ = b.params.Forgive(err)
+	b.params.Lenient = lenient
 }
 
 // requirePatients refuses a request of which no patient is left: to export all
 // patients instead would be more than the client asked for.
-func (k *kickOff) requirePatients() {
-	if len(k.request.Patients) == 0 && !k.params.Refused() {
-		_ = k.params.Refuse(problem.Missing("patient", "patient contains no patient whose resources can be exported"))
+func (b *requestBuilder) requirePatients() {
+	if len(b.request.Patients) == 0 && !b.params.Refused() {
+		_ = b.params.Refuse(problem.Missing("patient", "patient contains no patient whose resources can be exported"))
 	}
 }
 
@@ -101,45 +101,45 @@ func patientID(base, reference string) (id string, ok bool) {
 
 // checkPatients requires that the given patients exist, and are members of the
 // Group at group level. Forgiven ones are left out.
-func (k *kickOff) checkPatients(ctx context.Context) error {
-	if len(k.request.Patients) == 0 || k.params.Refused() {
+func (b *requestBuilder) checkPatients(ctx context.Context) error {
+	if len(b.request.Patients) == 0 || b.params.Refused() {
 		return nil
 	}
-	missing, reason, err := k.missingPatients(ctx)
+	missing, reason, err := b.missingPatients(ctx)
 	if err != nil {
-		return k.params.Refuse(err)
+		return b.params.Refuse(err)
 	}
 	slices.Sort(missing)
 	for _, id := range missing {
-		k.forgivePatient(problem.Missing("patient", "patient: Patient/%s %s", problem.Shorten(id), reason))
+		b.forgivePatient(problem.Missing("patient", "patient: Patient/%s %s", problem.Shorten(id), reason))
 	}
-	k.request.Patients = slices.DeleteFunc(k.request.Patients, func(id string) bool {
+	b.request.Patients = slices.DeleteFunc(b.request.Patients, func(id string) bool {
 		_, found := slices.BinarySearch(missing, id)
 		return found
 	})
-	k.requirePatients()
+	b.requirePatients()
 	return nil
 }
 
 // missingPatients returns the given patients that cannot be exported, and why.
-func (k *kickOff) missingPatients(ctx context.Context) (ids []string, reason string, err error) {
+func (b *requestBuilder) missingPatients(ctx context.Context) (ids []string, reason string, err error) {
 	resourceType := "Patient"
-	if k.request.Level == jobs.GroupLevel {
+	if b.request.Level == jobs.GroupLevel {
 		resourceType = "Group"
 	}
-	table, err := k.exports.config.Source.Table(ctx, resourceType)
+	table, err := b.exports.config.Source.Table(ctx, resourceType)
 	if errors.Is(err, catalog.ErrNoTable) {
 		return nil, "", problem.Invalid("patient", "there are no patients")
 	}
 	if err != nil {
 		return nil, "", problem.Unavailable(err)
 	}
-	query, reason := search.Unknown(table.Quoted(), k.request.Patients), "does not exist"
-	if k.request.Level == jobs.GroupLevel {
-		query = search.Group{ID: k.request.Group, Table: table.Quoted(), At: time.Now()}.NotMembers(k.request.Patients)
+	query, reason := search.Unknown(table.Quoted(), b.request.Patients), "does not exist"
+	if b.request.Level == jobs.GroupLevel {
+		query = search.Group{ID: b.request.Group, Table: table.Quoted(), At: time.Now()}.NotMembers(b.request.Patients)
 		reason = "is not a member of the Group"
 	}
-	if ids, err = k.exports.config.Source.Lookup(ctx, query); err != nil {
+	if ids, err = b.exports.config.Source.Lookup(ctx, query); err != nil {
 		return nil, "", problem.Unavailable(err)
 	}
 	return ids, reason, nil

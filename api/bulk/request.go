@@ -18,8 +18,8 @@ import (
 // ten thousand patients, and checking each takes no more than a second.
 const maxValues = 20_000
 
-// kickOff builds the request of an export from the parameters of a kick-off.
-type kickOff struct {
+// requestBuilder builds the request of an export from the parameters of a kick-off.
+type requestBuilder struct {
 	exports *Exports
 	client  auth.Client
 	params  *endpoint.Parameters
@@ -49,9 +49,9 @@ func (e *Exports) buildRequest(call *endpoint.Call, level jobs.Level, group stri
 	params.Lenient, params.Base = endpoint.PrefersLenient(call.Context), call.FHIRBase()
 	endpoint.ReadFormat(params)
 
-	k := &kickOff{exports: e, client: call.Client, params: params}
-	k.request = jobs.Request{Level: level, Group: group, FHIR: true, Style: e.config.Style}
-	if err := k.parse(); err != nil {
+	b := &requestBuilder{exports: e, client: call.Client, params: params}
+	b.request = jobs.Request{Level: level, Group: group, FHIR: true, Style: e.config.Style}
+	if err := b.parse(); err != nil {
 		return request, err
 	}
 	if err := params.Finish(); err != nil {
@@ -60,120 +60,120 @@ func (e *Exports) buildRequest(call *endpoint.Call, level jobs.Level, group stri
 	if err := endpoint.AllowGroup(call.Client, group); err != nil {
 		return request, err
 	}
-	if err := k.checkExistence(call.Ctx()); err != nil {
+	if err := b.checkExistence(call.Ctx()); err != nil {
 		return request, err
 	}
 	if err := params.Verdict(); err != nil {
 		return request, err
 	}
-	k.request.SeparateStatus = endpoint.Prefers(call.Context, endpoint.SeparateStatus)
-	k.request.Warnings = params.Warnings
-	return k.request, nil
+	b.request.SeparateStatus = endpoint.Prefers(call.Context, endpoint.SeparateStatus)
+	b.request.Warnings = params.Warnings
+	return b.request, nil
 }
 
 // parse reads the parameters into the request. It also checks the client's scopes,
 // so that all refused types are reported in one response, but no database.
-func (k *kickOff) parse() error {
-	k.parseTypes()
-	k.parsePeriod()
-	k.parseFileSizes()
-	k.parseOrganizeBy()
-	k.request.PartialManifests = k.params.Boolean("allowPartialManifests")
-	k.parseOutputFormat()
-	if err := k.parseElements(); err != nil {
+func (b *requestBuilder) parse() error {
+	b.parseTypes()
+	b.parsePeriod()
+	b.parseFileSizes()
+	b.parseOrganizeBy()
+	b.request.PartialManifests = b.params.Boolean("allowPartialManifests")
+	b.parseOutputFormat()
+	if err := b.parseElements(); err != nil {
 		return err
 	}
-	if err := k.parseFilters(); err != nil {
+	if err := b.parseFilters(); err != nil {
 		return err
 	}
-	if k.request.Level != jobs.SystemLevel {
-		k.parsePatients()
+	if b.request.Level != jobs.SystemLevel {
+		b.parsePatients()
 	}
-	k.parseAssociated()
+	b.parseAssociated()
 	return nil
 }
 
 // checkExistence checks that what the request names exists and can be read.
-func (k *kickOff) checkExistence(ctx context.Context) error {
-	if err := k.checkGroup(ctx); err != nil {
+func (b *requestBuilder) checkExistence(ctx context.Context) error {
+	if err := b.checkGroup(ctx); err != nil {
 		return err
 	}
-	k.checkTables(ctx)
-	k.checkOrganizeBy()
-	return k.checkPatients(ctx)
+	b.checkTables(ctx)
+	b.checkOrganizeBy()
+	return b.checkPatients(ctx)
 }
 
 // parseTypes parses _type: the resource types to export, or all of the level that
 // the client's scopes cover.
-func (k *kickOff) parseTypes() {
-	types, named := k.params.List("_type")
-	k.request.Existing = named
+func (b *requestBuilder) parseTypes() {
+	types, named := b.params.List("_type")
+	b.request.Existing = named
 	if !named {
-		k.request.Types = k.coveredTypes()
-		if len(k.request.Types) == 0 {
-			_ = k.params.Refuse(problem.Forbidden("_type", "the client's scopes cover no resource type of FHIR"))
+		b.request.Types = b.coveredTypes()
+		if len(b.request.Types) == 0 {
+			_ = b.params.Refuse(problem.Forbidden("_type", "the client's scopes cover no resource type of FHIR"))
 		}
 		return
 	}
 	for _, resourceType := range types {
-		if err := k.checkType(resourceType); err != nil {
-			_ = k.params.Forgive(err)
-		} else if !slices.Contains(k.request.Types, resourceType) {
-			k.request.Types = append(k.request.Types, resourceType)
+		if err := b.checkType(resourceType); err != nil {
+			_ = b.params.Forgive(err)
+		} else if !slices.Contains(b.request.Types, resourceType) {
+			b.request.Types = append(b.request.Types, resourceType)
 		}
 	}
-	k.requireTypes()
+	b.requireTypes()
 }
 
 // coveredTypes returns the resource types of the level that the client's scopes
 // cover.
-func (k *kickOff) coveredTypes() []string {
-	return slices.DeleteFunc(slices.Clone(k.exports.config.Types), func(resourceType string) bool {
-		return !k.client.Scopes.AllowsType(resourceType, true) || !k.inLevel(resourceType)
+func (b *requestBuilder) coveredTypes() []string {
+	return slices.DeleteFunc(slices.Clone(b.exports.config.Types), func(resourceType string) bool {
+		return !b.client.Scopes.AllowsType(resourceType, true) || !b.inLevel(resourceType)
 	})
 }
 
 // requireTypes refuses a request of which no type is left: to export all types
 // instead would be more than the client asked for.
-func (k *kickOff) requireTypes() {
-	if len(k.request.Types) == 0 && !k.params.Refused() {
-		_ = k.params.Refuse(problem.Invalid("_type", "_type contains no resource type that can be exported"))
+func (b *requestBuilder) requireTypes() {
+	if len(b.request.Types) == 0 && !b.params.Refused() {
+		_ = b.params.Refuse(problem.Invalid("_type", "_type contains no resource type that can be exported"))
 	}
 }
 
 // checkType returns why a type named in _type cannot be exported.
-func (k *kickOff) checkType(resourceType string) error {
+func (b *requestBuilder) checkType(resourceType string) error {
 	switch {
-	case !k.exports.config.Types.Has(resourceType):
+	case !b.exports.config.Types.Has(resourceType):
 		return problem.Invalid("_type", "_type: %s is not a resource type of FHIR R4", problem.Quote(resourceType))
-	case !k.inLevel(resourceType):
+	case !b.inLevel(resourceType):
 		return problem.Invalid("_type", "_type: %s is not in the patient compartment; it can be exported at system level only", resourceType)
 	}
-	return k.exports.config.Types.Allow(k.client, "_type", resourceType)
+	return b.exports.config.Types.Allow(b.client, "_type", resourceType)
 }
 
 // inLevel reports whether the level of the export includes resources of the type.
-func (k *kickOff) inLevel(resourceType string) bool {
-	return k.request.Level == jobs.SystemLevel || search.InCompartment(resourceType)
+func (b *requestBuilder) inLevel(resourceType string) bool {
+	return b.request.Level == jobs.SystemLevel || search.InCompartment(resourceType)
 }
 
 // parsePeriod parses _since and _until.
-func (k *kickOff) parsePeriod() {
-	after, before := k.params.Since(), k.params.Time("_until")
+func (b *requestBuilder) parsePeriod() {
+	after, before := b.params.Since(), b.params.Time("_until")
 	if !before.IsZero() && !after.Before(before) {
-		_ = k.params.Refuse(problem.Invalid("_until", "_until must be later than _since"))
+		_ = b.params.Refuse(problem.Invalid("_until", "_until must be later than _since"))
 	}
-	k.request.ChangedAfter, k.request.ChangedBefore = after, before
+	b.request.ChangedAfter, b.request.ChangedBefore = after, before
 }
 
 // parseFileSizes parses the limits of a file's ndjson, in bytes before compression
 // (Bulk Data 4.0.0-ballot, "_minimumFileSize", "_maximumFileSize").
-func (k *kickOff) parseFileSizes() {
-	smallest, largest := k.params.Size("_minimumFileSize", 1), k.params.Size("_maximumFileSize", jobs.MinMaxFileBytes)
+func (b *requestBuilder) parseFileSizes() {
+	smallest, largest := b.params.Size("_minimumFileSize", 1), b.params.Size("_maximumFileSize", jobs.MinMaxFileBytes)
 	if largest > 0 && smallest >= largest {
-		_ = k.params.Refuse(problem.Invalid("_minimumFileSize", "_minimumFileSize must be less than _maximumFileSize"))
+		_ = b.params.Refuse(problem.Invalid("_minimumFileSize", "_minimumFileSize must be less than _maximumFileSize"))
 	}
-	k.request.MinFileBytes, k.request.MaxFileBytes = smallest, largest
+	b.request.MinFileBytes, b.request.MaxFileBytes = smallest, largest
 }
 
 // outputFormats are the supported names of ndjson (Bulk Data 3.0.0, "Query
@@ -181,16 +181,16 @@ func (k *kickOff) parseFileSizes() {
 var outputFormats = []string{jobs.NDJSON, "application/ndjson", "ndjson", jobs.GzipNDJSON}
 
 // parseOutputFormat parses _outputFormat.
-func (k *kickOff) parseOutputFormat() {
-	value, ok := k.params.One("_outputFormat")
+func (b *requestBuilder) parseOutputFormat() {
+	value, ok := b.params.One("_outputFormat")
 	if !ok {
 		return
 	}
 	format := endpoint.RestorePlus(value)
 	if !slices.Contains(outputFormats, format) {
-		_ = k.params.Forgive(unsupportedValue("_outputFormat", outputFormats, value))
+		_ = b.params.Forgive(unsupportedValue("_outputFormat", outputFormats, value))
 	}
-	k.request.RawGzip = format == jobs.GzipNDJSON
+	b.request.RawGzip = format == jobs.GzipNDJSON
 }
 
 // organizedBy is the only resource type by which output can be organized.
@@ -198,23 +198,23 @@ const organizedBy = "Patient"
 
 // parseOrganizeBy parses organizeOutputBy: whether files contain one block per
 // patient (Bulk Data 3.0.0, "Query Parameters").
-func (k *kickOff) parseOrganizeBy() {
-	value, ok := k.params.One("organizeOutputBy")
+func (b *requestBuilder) parseOrganizeBy() {
+	value, ok := b.params.One("organizeOutputBy")
 	if ok && value != organizedBy {
-		_ = k.params.Forgive(unsupportedValue("organizeOutputBy", []string{organizedBy}, value))
+		_ = b.params.Forgive(unsupportedValue("organizeOutputBy", []string{organizedBy}, value))
 		return
 	}
-	k.request.OrganizeBy = value
+	b.request.OrganizeBy = value
 }
 
 // checkOrganizeBy requires a type with patient blocks if output is organized by
 // patient.
-func (k *kickOff) checkOrganizeBy() {
-	if k.request.OrganizeBy == "" || slices.ContainsFunc(k.request.Types, search.InCompartment) {
+func (b *requestBuilder) checkOrganizeBy() {
+	if b.request.OrganizeBy == "" || slices.ContainsFunc(b.request.Types, search.InCompartment) {
 		return
 	}
-	k.request.OrganizeBy = ""
-	_ = k.params.Forgive(problem.Invalid("organizeOutputBy", "organizeOutputBy: none of the resource types to export is in the patient compartment"))
+	b.request.OrganizeBy = ""
+	_ = b.params.Forgive(problem.Invalid("organizeOutputBy", "organizeOutputBy: none of the resource types to export is in the patient compartment"))
 }
 
 // unsupportedValue refuses a value of a parameter that has few.

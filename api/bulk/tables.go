@@ -20,16 +20,16 @@ import (
 // all of them, unless it is forgiven. Of unnamed types, those without a table have
 // no resources, but one must have a table. If the source does not respond, the
 // export checks its tables itself.
-func (k *kickOff) checkTables(ctx context.Context) {
-	named := k.request.Existing
-	types := k.request.Types
-	faults, known := k.exports.tables.faults(ctx, types, named)
+func (b *requestBuilder) checkTables(ctx context.Context) {
+	named := b.request.Existing
+	types := b.request.Types
+	faults, known := b.exports.tables.faults(ctx, types, named)
 	if !known {
 		return
 	}
-	if k.addsProvenance {
+	if b.addsProvenance {
 		types = types[:len(types)-1]
-		k.checkProvenance(faults[provenance])
+		b.checkProvenance(faults[provenance])
 	}
 	var missing, unreadable []string
 	for _, resourceType := range types {
@@ -41,31 +41,31 @@ func (k *kickOff) checkTables(ctx context.Context) {
 		}
 	}
 	if len(missing)+len(unreadable) > 0 {
-		_ = k.params.Forgive(tableProblem(missing, unreadable, faults, !named && !k.params.Lenient))
-		k.removeTypes(append(missing, unreadable...))
+		_ = b.params.Forgive(tableProblem(missing, unreadable, faults, !named && !b.params.Lenient))
+		b.removeTypes(append(missing, unreadable...))
 	}
-	if !named && !slices.ContainsFunc(k.request.Types, func(resourceType string) bool { return faults[resourceType] == nil }) {
-		_ = k.params.Refuse(problem.Missing("_type", "there is no readable table of any resource type that the client's scopes cover"))
+	if !named && !slices.ContainsFunc(b.request.Types, func(resourceType string) bool { return faults[resourceType] == nil }) {
+		_ = b.params.Refuse(problem.Missing("_type", "there is no readable table of any resource type that the client's scopes cover"))
 	}
-	k.requireTypes()
+	b.requireTypes()
 }
 
 // checkProvenance leaves associated data out if its table exists and cannot be read.
-func (k *kickOff) checkProvenance(fault error) {
+func (b *requestBuilder) checkProvenance(fault error) {
 	if fault == nil || errors.Is(fault, catalog.ErrNoTable) {
 		return
 	}
 	refused := tableProblem(nil, []string{provenance}, map[string]error{provenance: fault}, true)
 	refused.Parameter = associatedParameter
-	_ = k.params.Forgive(refused)
-	k.dropAssociated()
+	_ = b.params.Forgive(refused)
+	b.dropAssociated()
 }
 
 // removeTypes removes types, and their filters, from the request.
-func (k *kickOff) removeTypes(types []string) {
-	k.request.Types = slices.DeleteFunc(k.request.Types, func(resourceType string) bool { return slices.Contains(types, resourceType) })
+func (b *requestBuilder) removeTypes(types []string) {
+	b.request.Types = slices.DeleteFunc(b.request.Types, func(resourceType string) bool { return slices.Contains(types, resourceType) })
 	for _, resourceType := range types {
-		delete(k.request.Filters, resourceType)
+		delete(b.request.Filters, resourceType)
 	}
 }
 

@@ -105,9 +105,12 @@ func (s *Stream) fail(err error) error {
 
 // AbortWith ends the response when ctx, the context of the scan for it, ends because
 // another session waits for a lock of the scan: a pending write fails at once, however
-// slowly the client reads. stop ends the watch.
-func (s *Stream) AbortWith(ctx context.Context) (stop func() bool) {
-	return context.AfterFunc(ctx, func() {
+// slowly the client reads. The caller must call stop, after which the response is not
+// touched any more, before its handler returns.
+func (s *Stream) AbortWith(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(done)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		cause := context.Cause(ctx)
@@ -119,6 +122,11 @@ func (s *Stream) AbortWith(ctx context.Context) (stop func() bool) {
 			ExpireWrites(s.call.Writer)
 		}
 	})
+	return func() {
+		if !cancel() {
+			<-done // gin reuses the writer for other requests
+		}
+	}
 }
 
 // Result returns the error of a response whose production has ended with err.

@@ -170,7 +170,7 @@ func Unavailable(cause error) *Problem {
 	case errors.As(cause, &pgErr) && pgErr.Code == characterNotInRepertoire:
 		return Invalid("", "the request contains a character that cannot be stored, such as NUL")
 	case errors.As(cause, &pgErr) && pgErr.Code == untranslatableCharacter:
-		return Invalid("", "the request contains a character that the encoding of the database lacks; searching for it requires UTF8")
+		return Invalid("", "the encoding of the database lacks characters that the request needs; searching strings requires UTF8")
 	case errors.As(cause, &encoding):
 		return Internal(cause)
 	case source.IsPermanent(cause):

@@ -1,4 +1,4 @@
-package api_test
+package bulk_test
 
 import (
 	"net/http"
@@ -6,13 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
 func TestAssociatedData(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.ward(t)
+	b.Ward(t)
 	const latest, relevant = "LatestProvenanceResources", "RelevantProvenanceResources"
 
 	for query, want := range map[string]jobs.Associated{
@@ -22,7 +23,7 @@ func TestAssociatedData(t *testing.T) {
 		"&includeAssociatedData=" + relevant + "&includeAssociatedData=" + latest: jobs.RelevantAssociated,
 	} {
 		for _, target := range []string{"/fhir/$export?", "/fhir/Group/ward/$export?", "/fhir/Patient/$export?patient=pt-1&"} {
-			request := b.kickOff(t, target+"_type=Patient"+query).Request
+			request := b.KickOff(t, target+"_type=Patient"+query).Request
 			require.Equal(t, want, request.Associated, query)
 			require.Equal(t, want != jobs.NoneAssociated, len(request.Types) == 2, "Provenance comes with them")
 		}
@@ -31,15 +32,15 @@ func TestAssociatedData(t *testing.T) {
 		"/fhir/$export?includeAssociatedData=_custom",
 		"/fhir/$export?_typeFilter=Provenance%3F_id%3Dx&includeAssociatedData=" + latest,
 	} {
-		requireRefusal(t, b.get(t, target), http.StatusBadRequest, "not-supported", "includeAssociatedData")
-		require.Len(t, b.kickOff(t, target, "Prefer", "handling=lenient").Request.Warnings, 1)
+		apitest.RequireRefusal(t, b.Get(t, target), http.StatusBadRequest, "not-supported", "includeAssociatedData")
+		require.Len(t, b.KickOff(t, target, "Prefer", "handling=lenient").Request.Warnings, 1)
 	}
 
-	require.NoError(t, b.clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs"}))
-	request := b.request(t, http.MethodGet, "/fhir/$export?includeAssociatedData="+latest)
+	require.NoError(t, b.Clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs"}))
+	request := b.Request(t, http.MethodGet, "/fhir/$export?includeAssociatedData="+latest)
 	request.SetBasicAuth("narrow", "narrow-secret")
-	requireRefusal(t, b.do(t, request), http.StatusForbidden, "forbidden", "includeAssociatedData")
+	apitest.RequireRefusal(t, b.Do(t, request), http.StatusForbidden, "forbidden", "includeAssociatedData")
 
-	b.kickOff(t, "/fhir/$export?allowPartialManifests=false")
-	requireRefusal(t, b.get(t, "/fhir/$export?allowPartialManifests=1"), http.StatusBadRequest, "invalid", "allowPartialManifests")
+	b.KickOff(t, "/fhir/$export?allowPartialManifests=false")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/$export?allowPartialManifests=1"), http.StatusBadRequest, "invalid", "allowPartialManifests")
 }

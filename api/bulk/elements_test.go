@@ -1,10 +1,12 @@
-package api_test
+package bulk_test
 
 import (
 	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 func TestElements(t *testing.T) {
@@ -17,17 +19,17 @@ func TestElements(t *testing.T) {
 		"_type=Observation&_elements=value,value[x],Observation.status": {"value", "value[x]", "Observation.status"},
 		"_type=Patient": nil,
 	} {
-		require.Equal(t, want, b.kickOff(t, "/fhir/$export?"+query).Request.Elements, query)
+		require.Equal(t, want, b.KickOff(t, "/fhir/$export?"+query).Request.Elements, query)
 	}
 	for _, query := range []string{
 		"_type=Patient&_elements=", "_type=Patient&_elements=nonsense", "_type=Patient&_elements=status",
 		"_type=Patient&_elements=name.family", "_type=Patient&_elements=Patient.name.family",
 		"_type=Patient&_elements=Observation.status", "_type=Patient&_elements=Nonsense.status", "_type=Patient&_elements=.name",
 	} {
-		requireRefusal(t, b.get(t, "/fhir/$export?"+query), http.StatusBadRequest, "invalid", "_elements")
+		apitest.RequireRefusal(t, b.Get(t, "/fhir/$export?"+query), http.StatusBadRequest, "invalid", "_elements")
 	}
-	request := b.kickOff(t, "/fhir/$export?_type=Patient&_elements=name,status", "Prefer", "handling=lenient").Request
+	request := b.KickOff(t, "/fhir/$export?_type=Patient&_elements=name,status", "Prefer", "handling=lenient").Request
 	require.Equal(t, []string{"name"}, request.Elements)
 	require.Len(t, request.Warnings, 1)
-	require.Nil(t, b.kickOff(t, "/fhir/$export?_type=Patient&_elements=status", "Prefer", "handling=lenient").Request.Elements)
+	require.Nil(t, b.KickOff(t, "/fhir/$export?_type=Patient&_elements=status", "Prefer", "handling=lenient").Request.Elements)
 }

@@ -1,4 +1,4 @@
-package api_test
+package bulk_test
 
 import (
 	"os"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // TestSavedFiles saves files the ways people do. A file whose name ends in .gz is
@@ -30,21 +31,21 @@ func TestSavedFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, func(config *api.Config) { config.GuardFiles = test.guard })
-			id := b.kickOff(t, "/fhir/$export?_type=Patient"+test.query).ID
-			lines := b.complete(t, id)
+			id := b.KickOff(t, "/fhir/$export?_type=Patient"+test.query).ID
+			lines := b.Complete(t, id)
 			_, m := b.manifest(t, id)
 			for _, program := range test.programs {
 				args := strings.Fields(program)
 				switch {
 				case !test.guard:
 				case args[0] == "curl":
-					args = append(args, "-u", clientID+":"+clientSecret)
+					args = append(args, "-u", apitest.ClientID+":"+apitest.ClientSecret)
 				default:
-					args = append(args, "--auth-no-challenge", "--user="+clientID, "--password="+clientSecret)
+					args = append(args, "--auth-no-challenge", "--user="+apitest.ClientID, "--password="+apitest.ClientSecret)
 				}
 				saved, content := save(t, append(args, m.Output[0].URL)...)
 				if strings.HasSuffix(saved, ".gz") {
-					content = gunzip(t, content)
+					content = apitest.Gunzip(t, content)
 				}
 				require.Equal(t, lines, content, "%s saved %s", program, saved)
 			}
@@ -58,7 +59,7 @@ const gzipQuery = "&_outputFormat=application/fhir%2Bndjson%2Bgzip"
 func save(t *testing.T, args ...string) (name, content string) {
 	t.Helper()
 	dir := t.TempDir()
-	program := exec.CommandContext(t.Context(), lookPath(t, args[0]), args[1:]...)
+	program := exec.CommandContext(t.Context(), apitest.LookPath(t, args[0]), args[1:]...)
 	program.Dir = dir
 	out, err := program.CombinedOutput()
 	require.NoError(t, err, "%s", out)

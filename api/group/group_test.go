@@ -1,4 +1,4 @@
-package api_test
+package group_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 type searchset struct {
@@ -30,20 +32,20 @@ type searchset struct {
 func (b *testBundle) searchGroups(t *testing.T, target string) (ids []string, next string) {
 	t.Helper()
 	var set searchset
-	got := b.get(t, target)
-	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-	require.Equal(t, typeFHIR, got.Header.Get("Content-Type"))
-	require.NoError(t, json.Unmarshal([]byte(got.body), &set))
+	got := b.Get(t, target)
+	require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
+	require.Equal(t, apitest.TypeFHIR, got.Header.Get("Content-Type"))
+	require.NoError(t, json.Unmarshal([]byte(got.Text), &set))
 	require.Equal(t, "Bundle", set.ResourceType)
 	require.Equal(t, "searchset", set.Type)
 	for _, entry := range set.Entry {
-		require.Equal(t, b.url+"/fhir/Group/"+entry.Resource.ID, entry.FullURL)
+		require.Equal(t, b.URL+"/fhir/Group/"+entry.Resource.ID, entry.FullURL)
 		require.Equal(t, "match", entry.Search.Mode)
 		ids = append(ids, entry.Resource.ID)
 	}
 	for _, link := range set.Link {
 		if link.Relation == "next" {
-			next = strings.TrimPrefix(link.URL, b.url)
+			next = strings.TrimPrefix(link.URL, b.URL)
 		}
 	}
 	return ids, next
@@ -54,30 +56,30 @@ func TestGroups(t *testing.T) {
 	b := setup(t)
 	none, _ := b.searchGroups(t, "/fhir/Group")
 	require.Empty(t, none, "no table, no groups")
-	requireRefusal(t, b.get(t, "/fhir/Group/g-01"), http.StatusNotFound, "not-found", "")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/g-01"), http.StatusNotFound, "not-found", "")
 
-	b.aidbox(t, "Group", "Patient")
-	b.exec(t, `INSERT INTO "group" (id, txid, status, resource)
+	b.Aidbox(t, "Group", "Patient")
+	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource)
 		SELECT 'g-' || to_char(n, 'FM00'), n, 'created', jsonb_build_object('type', 'person', 'name', CASE WHEN n % 2 = 0 THEN 'Ward 100% ' ELSE 'Clinic ' END || n,
 			'identifier', jsonb_build_array(jsonb_build_object('system', 'urn:s', 'value', 'v-' || n)),
 			'member', jsonb_build_array(jsonb_build_object('entity', jsonb_build_object('resourceType', 'Patient', 'id', 'pt-1'))))
 		FROM generate_series(1, 25) AS n`)
 
-	got := b.get(t, "/fhir/Group/g-07")
-	require.Equal(t, http.StatusOK, got.StatusCode, got.body)
-	require.Equal(t, typeFHIR, got.Header.Get("Content-Type"))
-	require.Contains(t, got.body, `{"entity":{"reference":"Patient/pt-1"}}`, "in FHIR format")
-	require.Contains(t, got.body, `"versionId":"7"`)
-	requireRefusal(t, b.get(t, "/fhir/Group/g-99"), http.StatusNotFound, "not-found", "")
-	requireRefusal(t, b.get(t, "/fhir/Group/"+url.PathEscape("' OR true --")), http.StatusNotFound, "not-found", "")
+	got := b.Get(t, "/fhir/Group/g-07")
+	require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
+	require.Equal(t, apitest.TypeFHIR, got.Header.Get("Content-Type"))
+	require.Contains(t, got.Text, `{"entity":{"reference":"Patient/pt-1"}}`, "in FHIR format")
+	require.Contains(t, got.Text, `"versionId":"7"`)
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/g-99"), http.StatusNotFound, "not-found", "")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/"+url.PathEscape("' OR true --")), http.StatusNotFound, "not-found", "")
 
-	// A search leaves the members out, and says so.
-	page := b.get(t, "/fhir/Group?_id=g-07").body
+	// A search omits members and marks the Groups as subsetted.
+	page := b.Get(t, "/fhir/Group?_id=g-07").Text
 	require.NotContains(t, page, "member")
 	require.Contains(t, page, `"code":"SUBSETTED"`)
 	require.Contains(t, page, `"name":"Clinic 7"`)
 	require.Contains(t, page, `"identifier":[{`)
-	require.NotContains(t, got.body, "SUBSETTED")
+	require.NotContains(t, got.Text, "SUBSETTED")
 
 	var all []string
 	pages := 0
@@ -118,7 +120,7 @@ func TestGroups(t *testing.T) {
 		require.Equal(t, want, ids, query)
 	}
 	// What a query names is decoded once; case and accents do not count in a name.
-	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES
+	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES
 		('plus', 31, 'created', '{"name": "Γιώργος", "identifier": [{"value": "AB+1"}]}'), ('blank', 32, 'created', '{"identifier": [{"value": "AB 1"}]}'),
 		('comma', 35, 'created', '{"name": "Ward 7, east", "managingEntity": {"resourceType": "Organization", "id": "o1"}}'),
 		('percent', 33, 'created', '{"identifier": [{"value": "100%"}]}'), ('escape', 34, 'created', '{"identifier": [{"value": "%41&b=c"}]}')`)
@@ -126,7 +128,7 @@ func TestGroups(t *testing.T) {
 		"identifier=AB%2B1": {"plus"}, "identifier=AB+1": {"blank"}, "identifier=AB%201": {"blank"}, "identifier=100%25": {"percent"},
 		"identifier=%2541%26b%3Dc": {"escape"}, "name=ΓΙΩΡΓΟΣ": {"plus"}, "name:contains=ΩΡΓΟΣ": {"plus"}, "name:exact=ΓΙΩΡΓΟΣ": nil,
 		`name=ward%207\,`: {"comma"}, `name:exact=Ward%207\,%20east,x`: {"comma"}, "name:exact=Ward%207,%20east": nil,
-		"managing-entity=Organization/o1": {"comma"}, "managing-entity=" + b.url + "/fhir/Organization/o1": {"comma"},
+		"managing-entity=Organization/o1": {"comma"}, "managing-entity=" + b.URL + "/fhir/Organization/o1": {"comma"},
 	} {
 		ids, _ := b.searchGroups(t, "/fhir/Group?"+query)
 		require.Equal(t, want, ids, query)
@@ -137,9 +139,9 @@ func TestGroups(t *testing.T) {
 	require.Equal(t, []string{"plus"}, ids)
 	require.Empty(t, next)
 	for query, parameter := range map[string]string{"x=y": "x", "_count=0": "_count", "_count=many": "_count", "_after=%00": "_after", "_after=%ff": "_after", "name=%00": "name", "name=%ff": "name", "_sort=name": "_sort", "name:text=x": "name:text", "name=": "name", "_count=1&_count=2": "_count"} {
-		got := b.get(t, "/fhir/Group?"+query)
+		got := b.Get(t, "/fhir/Group?"+query)
 		require.Equal(t, http.StatusBadRequest, got.StatusCode, query)
-		require.Contains(t, got.body, parameter)
+		require.Contains(t, got.Text, parameter)
 	}
 }
 
@@ -148,8 +150,8 @@ func TestGroups(t *testing.T) {
 func TestGroupElements(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Group")
-	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('g', 1, 'created', '{"identifier": [{"value": "v"}], "active": true, "type": "person",
+	b.Aidbox(t, "Group")
+	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('g', 1, 'created', '{"identifier": [{"value": "v"}], "active": true, "type": "person",
 		"actual": true, "code": {"text": "c"}, "name": "n", "quantity": 2, "managingEntity": {"display": "m"}, "text": {"status": "empty"}, "language": "en",
 		"contained": [{"id": "x", "resourceType": "Patient"}], "implicitRules": "r", "meta": {"profile": ["p"]}, "modifierExtension": [{"url": "u", "value": {"string": "s"}}],
 		"extension": [{"url": "u", "value": {"string": "s"}}], "characteristic": [{"code": {"text": "k"}, "value": {"boolean": true}, "exclude": false}], "member": [{"inactive": true}]}')`)
@@ -161,8 +163,8 @@ func TestGroupElements(t *testing.T) {
 	var set struct {
 		Entry []struct{ Resource json.RawMessage }
 	}
-	require.NoError(t, json.Unmarshal([]byte(b.get(t, "/fhir/Group").body), &set))
-	whole := members(b.get(t, "/fhir/Group/g").body)
+	require.NoError(t, json.Unmarshal([]byte(b.Get(t, "/fhir/Group").Text), &set))
+	whole := members(b.Get(t, "/fhir/Group/g").Text)
 	require.Contains(t, whole, "member")
 	require.Equal(t, slices.DeleteFunc(whole, func(name string) bool { return name == "member" }), members(string(set.Entry[0].Resource)))
 }
@@ -171,8 +173,8 @@ func TestGroupElements(t *testing.T) {
 func TestLargeGroups(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Group")
-	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) SELECT 'g-' || n, n, 'created', jsonb_build_object('name', repeat(md5(n::text), 300000)) FROM generate_series(1, 4) AS n`)
+	b.Aidbox(t, "Group")
+	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource) SELECT 'g-' || n, n, 'created', jsonb_build_object('name', repeat(md5(n::text), 300000)) FROM generate_series(1, 4) AS n`)
 	var all []string
 	pages := 0
 	for next := "/fhir/Group"; next != ""; pages++ {
@@ -184,23 +186,23 @@ func TestLargeGroups(t *testing.T) {
 	require.Equal(t, 4, pages)
 }
 
-// TestGroupsOfOneClient: one that begins to read Groups and hardly goes on leaves
-// others theirs.
+// TestGroupsOfOneClient: a client that reads Groups slowly does not use the share of
+// others.
 func TestGroupsOfOneClient(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Group")
-	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES
+	b.Aidbox(t, "Group")
+	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES
 		('small', 1, 'created', '{}'),
 		('large', 2, 'created', (SELECT jsonb_build_object('name', string_agg(md5(n::text), '')) FROM generate_series(1, 1000000) AS n))`)
-	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
 	for range 3 {
-		b.begin(t, "/fhir/Group/large")
+		b.Begin(t, "/fhir/Group/large")
 	}
-	requireRefusal(t, b.get(t, "/fhir/Group/small"), http.StatusTooManyRequests, "throttled", "")
-	request := b.request(t, http.MethodGet, "/fhir/Group/small")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/small"), http.StatusTooManyRequests, "throttled", "")
+	request := b.Request(t, http.MethodGet, "/fhir/Group/small")
 	request.SetBasicAuth("other", "other-secret")
-	others, err := b.http.Do(request)
+	others, err := b.HTTP.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, others.Body.Close())
 	require.Equal(t, http.StatusOK, others.StatusCode)
@@ -209,14 +211,14 @@ func TestGroupsOfOneClient(t *testing.T) {
 func TestGroupsByScope(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.ward(t)
-	require.NoError(t, b.clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs"}))
+	b.Ward(t)
+	require.NoError(t, b.Clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs"}))
 	for _, target := range []string{"/fhir/Group", "/fhir/Group/ward"} {
-		request := b.request(t, http.MethodGet, target)
+		request := b.Request(t, http.MethodGet, target)
 		request.SetBasicAuth("narrow", "narrow-secret")
-		requireRefusal(t, b.do(t, request), http.StatusForbidden, "forbidden", "")
+		apitest.RequireRefusal(t, b.Do(t, request), http.StatusForbidden, "forbidden", "")
 		request.Header.Del("Authorization")
-		requireRefusal(t, b.do(t, request), http.StatusUnauthorized, "login", "")
+		apitest.RequireRefusal(t, b.Do(t, request), http.StatusUnauthorized, "login", "")
 	}
 }
 
@@ -224,12 +226,12 @@ func TestGroupsByScope(t *testing.T) {
 func TestGroupThatIsNone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Group")
-	b.exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('a', 1, 'created', '17'), ('b', 2, 'created', '{"type": "person"}'), ('c', 3, 'created', '[1]'), ('d', 4, 'created', '{"type": "person"}')`)
+	b.Aidbox(t, "Group")
+	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('a', 1, 'created', '17'), ('b', 2, 'created', '{"type": "person"}'), ('c', 3, 'created', '[1]'), ('d', 4, 'created', '{"type": "person"}')`)
 	ids, next := b.searchGroups(t, "/fhir/Group?_count=1")
 	require.Equal(t, []string{"b"}, ids)
 	ids, next = b.searchGroups(t, next)
 	require.Equal(t, []string{"d"}, ids)
 	require.Empty(t, next)
-	requireRefusal(t, b.get(t, "/fhir/Group/a"), http.StatusNotFound, "not-found", "")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/a"), http.StatusNotFound, "not-found", "")
 }

@@ -1,4 +1,4 @@
-package api_test
+package bulk_test
 
 import (
 	"net/http"
@@ -8,16 +8,15 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-const statusPath = "/fhir/$export-status/"
-
 func TestStatusWhileItRuns(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.kickOff(t, "/fhir/$export?_type=Patient,Group").ID
+	id := b.KickOff(t, "/fhir/$export?_type=Patient,Group").ID
 
 	for _, step := range []struct {
 		sql, progress, retry string
@@ -39,8 +38,8 @@ func TestStatusWhileItRuns(t *testing.T) {
 		},
 		{`UPDATE sluice.export SET generation = 1 WHERE id = $1`, "72% (waiting since 10:02:03Z: the object store is full)", "30"},
 	} {
-		b.exec(t, step.sql, id)
-		got := b.get(t, statusPath+id.String())
+		b.Exec(t, step.sql, id)
+		got := b.Get(t, apitest.StatusPath+id.String())
 		require.Equal(t, http.StatusAccepted, got.StatusCode)
 		require.Equal(t, step.progress, got.Header.Get("X-Progress"), step.sql)
 		retry := got.Header.Get("Retry-After")
@@ -49,7 +48,7 @@ func TestStatusWhileItRuns(t *testing.T) {
 		} else {
 			require.Equal(t, step.retry, retry, step.sql)
 		}
-		require.Empty(t, got.body)
+		require.Empty(t, got.Text)
 	}
 }
 
@@ -57,114 +56,114 @@ func TestStatusWhileItRuns(t *testing.T) {
 // by the clock that set their times: the database's.
 func TestStatusWithASkewedClock(t *testing.T) {
 	t.Parallel()
-	b := setupOn(t, sourcetest.SkewedDatabase(t, -time.Hour))
-	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
-	require.Equal(t, "1", b.get(t, statusPath+id.String()).Header.Get("Retry-After"))
+	b := apitest.SetupOn(t, sourcetest.SkewedDatabase(t, -time.Hour))
+	id := b.KickOff(t, "/fhir/$export?_type=Patient").ID
+	require.Equal(t, "1", b.Get(t, apitest.StatusPath+id.String()).Header.Get("Retry-After"))
 
-	b.exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = now(), expires_at = now() + interval '10 min' WHERE id = $1`, id)
-	require.Equal(t, http.StatusOK, b.get(t, statusPath+id.String()).StatusCode)
+	b.Exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = now(), expires_at = now() + interval '10 min' WHERE id = $1`, id)
+	require.Equal(t, http.StatusOK, b.Get(t, apitest.StatusPath+id.String()).StatusCode)
 }
 
 func TestStatusOfAFailedExport(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
-	require.NoError(t, b.exports.Fail(t.Context(), id, "the table patient can't be read"))
+	id := b.KickOff(t, "/fhir/$export?_type=Patient").ID
+	require.NoError(t, b.Exports.Fail(t.Context(), id, "the table patient can't be read"))
 
-	got := b.get(t, statusPath+id.String())
-	said := requireRefusal(t, got, http.StatusInternalServerError, "exception", "")
+	got := b.Get(t, apitest.StatusPath+id.String())
+	said := apitest.RequireRefusal(t, got, http.StatusInternalServerError, "exception", "")
 	require.Contains(t, said, "the table patient can't be read")
 	require.Empty(t, got.Header.Get("Retry-After"), "it stays failed")
-	require.Equal(t, http.StatusAccepted, b.do(t, b.request(t, http.MethodDelete, statusPath+id.String())).StatusCode)
+	require.Equal(t, http.StatusAccepted, b.Do(t, b.Request(t, http.MethodDelete, apitest.StatusPath+id.String())).StatusCode)
 }
 
 func TestStatusOfAnExpiredExport(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
-	b.exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = now(), expires_at = now() - interval '1 s' WHERE id = $1`, id)
-	requireRefusal(t, b.get(t, statusPath+id.String()), http.StatusGone, "deleted", "") // though nobody has cleaned up yet
-	require.NoError(t, b.exports.Expire(t.Context()))
+	id := b.KickOff(t, "/fhir/$export?_type=Patient").ID
+	b.Exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = now(), expires_at = now() - interval '1 s' WHERE id = $1`, id)
+	apitest.RequireRefusal(t, b.Get(t, apitest.StatusPath+id.String()), http.StatusGone, "deleted", "") // though nobody has cleaned up yet
+	require.NoError(t, b.Exports.Expire(t.Context()))
 
-	requireRefusal(t, b.get(t, statusPath+id.String()), http.StatusGone, "deleted", "")
+	apitest.RequireRefusal(t, b.Get(t, apitest.StatusPath+id.String()), http.StatusGone, "deleted", "")
 }
 
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	export := b.kickOff(t, "/fhir/$export?_type=Patient")
-	other := b.kickOff(t, "/fhir/$export?_type=Patient")
+	export := b.KickOff(t, "/fhir/$export?_type=Patient")
+	other := b.KickOff(t, "/fhir/$export?_type=Patient")
 
-	target := statusPath + export.ID.String()
-	got := b.do(t, b.request(t, http.MethodDelete, target))
+	target := apitest.StatusPath + export.ID.String()
+	got := b.Do(t, b.Request(t, http.MethodDelete, target))
 	require.Equal(t, http.StatusAccepted, got.StatusCode)
-	require.Empty(t, got.body)
-	requireRefusal(t, b.get(t, target), http.StatusNotFound, "not-found", "")
-	requireRefusal(t, b.do(t, b.request(t, http.MethodDelete, target)), http.StatusNotFound, "not-found", "")
+	require.Empty(t, got.Text)
+	apitest.RequireRefusal(t, b.Get(t, target), http.StatusNotFound, "not-found", "")
+	apitest.RequireRefusal(t, b.Do(t, b.Request(t, http.MethodDelete, target)), http.StatusNotFound, "not-found", "")
 
-	export, err := b.exports.Get(t.Context(), export.ID)
+	export, err := b.Exports.Get(t.Context(), export.ID)
 	require.NoError(t, err)
 	require.Equal(t, jobs.Cancelled, export.State)
 	const stateSQL = `SELECT count(*) FROM sluice.river_job WHERE kind = $1 AND state = $2::sluice.river_job_state AND args->>'export_id' = $3::text`
-	require.Equal(t, 1, b.count(t, stateSQL, "sluice_export", "cancelled", export.ID.String()))
-	require.Equal(t, 1, b.count(t, stateSQL, "sluice_cleanup", "available", export.ID.String()))
-	require.Equal(t, http.StatusAccepted, b.get(t, statusPath+other.ID.String()).StatusCode, "the other goes on")
+	require.Equal(t, 1, b.Count(t, stateSQL, "sluice_export", "cancelled", export.ID.String()))
+	require.Equal(t, 1, b.Count(t, stateSQL, "sluice_cleanup", "available", export.ID.String()))
+	require.Equal(t, http.StatusAccepted, b.Get(t, apitest.StatusPath+other.ID.String()).StatusCode, "the other goes on")
 }
 
 // TestForeignExport: for another client, an export does not exist.
 func TestForeignExport(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	require.NoError(t, b.clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
-	id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
+	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
+	id := b.KickOff(t, "/fhir/$export?_type=Patient").ID
 
-	ask := func(method string, id uuid.UUID) answer {
-		request := b.request(t, method, statusPath+id.String())
+	ask := func(method string, id uuid.UUID) apitest.Answer {
+		request := b.Request(t, method, apitest.StatusPath+id.String())
 		request.SetBasicAuth("other", "other-secret")
-		return b.do(t, request)
+		return b.Do(t, request)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
-		foreign := requireRefusal(t, ask(method, id), http.StatusNotFound, "not-found", "")
-		unknown := requireRefusal(t, ask(method, uuid.New()), http.StatusNotFound, "not-found", "")
+		foreign := apitest.RequireRefusal(t, ask(method, id), http.StatusNotFound, "not-found", "")
+		unknown := apitest.RequireRefusal(t, ask(method, uuid.New()), http.StatusNotFound, "not-found", "")
 		require.Equal(t, unknown, foreign, "nobody can tell one from the other")
 	}
-	require.Equal(t, http.StatusAccepted, b.get(t, statusPath+id.String()).StatusCode)
+	require.Equal(t, http.StatusAccepted, b.Get(t, apitest.StatusPath+id.String()).StatusCode)
 }
 
-// TestStateDatabaseAway: a client must not take an export for failed because
-// its state can't be read for a moment.
+// TestStateDatabaseAway: while the state database is unavailable, a poll is answered with
+// a transient error, so that the client does not regard its export as failed.
 func TestStateDatabaseAway(t *testing.T) {
 	t.Parallel()
 
 	t.Run("InTheMiddle", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		id := b.kickOff(t, "/fhir/$export?_type=Patient").ID
-		release := b.hold(t, `LOCK TABLE sluice.export IN ACCESS EXCLUSIVE MODE`)
+		id := b.KickOff(t, "/fhir/$export?_type=Patient").ID
+		release := b.Hold(t, `LOCK TABLE sluice.export IN ACCESS EXCLUSIVE MODE`)
 
 		for _, request := range []*http.Request{
-			b.request(t, http.MethodGet, statusPath+id.String()),
-			b.request(t, http.MethodDelete, statusPath+id.String()),
-			b.request(t, http.MethodGet, "/fhir/$export?_type=Patient"),
+			b.Request(t, http.MethodGet, apitest.StatusPath+id.String()),
+			b.Request(t, http.MethodDelete, apitest.StatusPath+id.String()),
+			b.Request(t, http.MethodGet, "/fhir/$export?_type=Patient"),
 		} {
-			wait := b.later(t, request)
+			wait := b.Later(t, request)
 			require.Eventually(t, func() bool {
-				return b.count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+				return b.Count(t, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 					WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%sluice.export%'`) == 1
-			}, patience, tick)
+			}, apitest.Patience, apitest.Tick)
 			got, err := wait()
 			require.NoError(t, err)
-			requireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
+			apitest.RequireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
 			require.Equal(t, "10", got.Header.Get("Retry-After"))
 		}
 		release()
-		require.Equal(t, http.StatusAccepted, b.get(t, statusPath+id.String()).StatusCode)
+		require.Equal(t, http.StatusAccepted, b.Get(t, apitest.StatusPath+id.String()).StatusCode)
 	})
 
 	t.Run("FromTheStart", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.db.Close()
-		requireRefusal(t, b.get(t, "/Patient/$dump"), http.StatusServiceUnavailable, "transient", "")
+		b.DB.Close()
+		apitest.RequireRefusal(t, b.Get(t, "/Patient/$dump"), http.StatusServiceUnavailable, "transient", "")
 	})
 }

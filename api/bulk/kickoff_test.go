@@ -1,66 +1,29 @@
-package api_test
+package bulk_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api"
+	"github.com/seed-90096f4d/sluice/api/apitest"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 )
-
-// requireAccepted checks the answer to a kick-off and returns the export's id.
-func requireAccepted(t *testing.T, got answer, baseURL string) uuid.UUID {
-	t.Helper()
-	require.Equal(t, http.StatusAccepted, got.StatusCode, got.body)
-	location := got.Header.Get("Content-Location")
-	text, ok := strings.CutPrefix(location, baseURL+"/fhir/$export-status/")
-	require.True(t, ok, location)
-	id, err := uuid.Parse(text)
-	require.NoError(t, err)
-
-	require.Equal(t, "application/fhir+json", got.Header.Get("Content-Type"))
-	var said outcome
-	require.NoError(t, json.Unmarshal([]byte(got.body), &said))
-	require.Equal(t, "OperationOutcome", said.ResourceType)
-	require.Equal(t, "information", said.Issue[0].Severity)
-	require.Contains(t, said.Issue[0].Diagnostics, location)
-	return id
-}
-
-// kickOff sends a kick-off and returns what was written down of it.
-func (b *testBundle) kickOff(t *testing.T, target string, headers ...string) jobs.Export {
-	t.Helper()
-	id := requireAccepted(t, b.get(t, target, headers...), b.url)
-	export, err := b.exports.Get(t.Context(), id)
-	require.NoError(t, err)
-	return export
-}
-
-// count returns the number that the query gives.
-func (b *testBundle) count(t *testing.T, sql string, args ...any) (n int) {
-	t.Helper()
-	require.NoError(t, b.db.QueryRow(t.Context(), sql, args...).Scan(&n))
-	return n
-}
 
 // TestKickOff: one row, one job, and nothing else.
 func TestKickOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 
-	export := b.kickOff(t, "/fhir/$export?_type=Patient&_since=2020", "Prefer", "respond-async", "Accept", "application/fhir+json")
+	export := b.KickOff(t, "/fhir/$export?_type=Patient&_since=2020", "Prefer", "respond-async", "Accept", "application/fhir+json")
 	require.Equal(t, jobs.Accepted, export.State)
-	require.Equal(t, clientID, export.ClientID)
+	require.Equal(t, apitest.ClientID, export.ClientID)
 	require.Equal(t, jobs.Request{
-		URL:          b.url + "/fhir/$export?_type=Patient&_since=2020",
+		URL:          b.URL + "/fhir/$export?_type=Patient&_since=2020",
 		Types:        []string{"Patient"},
 		Existing:     true,
 		ChangedAfter: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -68,13 +31,13 @@ func TestKickOff(t *testing.T) {
 		Style:        fhir.Style{VersionIDAsString: true, CreatedAtURL: fhir.DefaultCreatedAtURL},
 	}, export.Request)
 
-	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM sluice.export`))
-	require.Equal(t, 0, b.count(t, `SELECT count(*) FROM sluice.part`))
-	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM sluice.river_job`))
-	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM sluice.river_job JOIN sluice.export e ON e.job_id = river_job.id
+	require.Equal(t, 1, b.Count(t, `SELECT count(*) FROM sluice.export`))
+	require.Equal(t, 0, b.Count(t, `SELECT count(*) FROM sluice.part`))
+	require.Equal(t, 1, b.Count(t, `SELECT count(*) FROM sluice.river_job`))
+	require.Equal(t, 1, b.Count(t, `SELECT count(*) FROM sluice.river_job JOIN sluice.export e ON e.job_id = river_job.id
 		WHERE kind = 'sluice_export' AND river_job.state = 'available' AND args->>'export_id' = e.id::text`))
 
-	again := b.kickOff(t, "/fhir/$export?_type=Patient&_since=2020")
+	again := b.KickOff(t, "/fhir/$export?_type=Patient&_since=2020")
 	require.NotEqual(t, export.ID, again.ID, "the same request is another export")
 }
 
@@ -83,8 +46,8 @@ func TestKickOffBehindAProxy(t *testing.T) {
 	const base = "https://fhir.example.org/bulk"
 	b := setup(t, func(config *api.Config) { config.BaseURL = base })
 
-	id := requireAccepted(t, b.get(t, "/fhir/$export?_type=Patient"), base)
-	export, err := b.exports.Get(t.Context(), id)
+	id := apitest.RequireAccepted(t, b.Get(t, "/fhir/$export?_type=Patient"), base)
+	export, err := b.Exports.Get(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, base+"/fhir/$export?_type=Patient", export.Request.URL)
 }
@@ -92,8 +55,8 @@ func TestKickOffBehindAProxy(t *testing.T) {
 func TestKickOffTypes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	require.NoError(t, b.clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs", "system/Observation.read"}))
-	require.NoError(t, b.clients.Add(t.Context(), "custom", "custom-secret", []string{"system/Invention.rs"}))
+	require.NoError(t, b.Clients.Add(t.Context(), "narrow", "narrow-secret", []string{"system/Patient.rs", "system/Observation.read"}))
+	require.NoError(t, b.Clients.Add(t.Context(), "custom", "custom-secret", []string{"system/Invention.rs"}))
 	all := fhir.R4().ResourceTypes()
 	slices.Sort(all)
 
@@ -110,23 +73,23 @@ func TestKickOffTypes(t *testing.T) {
 	} {
 		t.Run(test.query, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, test.types, b.kickOff(t, "/fhir/$export"+test.query).Request.Types)
+			require.Equal(t, test.types, b.KickOff(t, "/fhir/$export"+test.query).Request.Types)
 		})
 	}
 
 	t.Run("AllOfTheScopes", func(t *testing.T) {
 		t.Parallel()
-		request := b.request(t, http.MethodGet, "/fhir/$export")
+		request := b.Request(t, http.MethodGet, "/fhir/$export")
 		request.SetBasicAuth("narrow", "narrow-secret")
-		export, err := b.exports.Get(t.Context(), requireAccepted(t, b.do(t, request), b.url))
+		export, err := b.Exports.Get(t.Context(), apitest.RequireAccepted(t, b.Do(t, request), b.URL))
 		require.NoError(t, err)
 		require.ElementsMatch(t, []string{"Patient", "Observation"}, export.Request.Types)
 	})
 	t.Run("NoneOfTheScopes", func(t *testing.T) {
 		t.Parallel()
-		request := b.request(t, http.MethodGet, "/fhir/$export")
+		request := b.Request(t, http.MethodGet, "/fhir/$export")
 		request.SetBasicAuth("custom", "custom-secret")
-		requireRefusal(t, b.do(t, request), http.StatusForbidden, "forbidden", "_type")
+		apitest.RequireRefusal(t, b.Do(t, request), http.StatusForbidden, "forbidden", "_type")
 	})
 }
 
@@ -145,7 +108,7 @@ func TestOutputFormats(t *testing.T) {
 	} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, raw, b.kickOff(t, "/fhir/$export?_type=Patient"+format).Request.RawGzip)
+			require.Equal(t, raw, b.KickOff(t, "/fhir/$export?_type=Patient"+format).Request.RawGzip)
 		})
 	}
 }
@@ -155,22 +118,22 @@ func TestOutputFormats(t *testing.T) {
 func TestDumpAsExport(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 
 	for _, prefer := range []string{"respond-async", "Respond-Async", "return=minimal, respond-async", "respond-async; wait=10", "wait=10,respond-async"} {
-		export := b.kickOff(t, "/Patient/$dump?_since=2021-06-10T10:26:10%2B02:00", "Prefer", prefer)
+		export := b.KickOff(t, "/Patient/$dump?_since=2021-06-10T10:26:10%2B02:00", "Prefer", prefer)
 		require.Equal(t, jobs.Request{
-			URL:          b.url + "/Patient/$dump?_since=2021-06-10T10:26:10%2B02:00",
+			URL:          b.URL + "/Patient/$dump?_since=2021-06-10T10:26:10%2B02:00",
 			Types:        []string{"Patient"},
 			Existing:     true,
 			CreatedAfter: time.Date(2021, 6, 10, 8, 26, 10, 0, time.UTC),
 			Style:        fhir.Style{CreatedAtURL: fhir.DefaultCreatedAtURL},
 		}, export.Request)
 	}
-	require.True(t, b.kickOff(t, "/Patient/$dump?fhir=true&gzip=true", "Prefer", "respond-async").Request.FHIR)
+	require.True(t, b.KickOff(t, "/Patient/$dump?fhir=true&gzip=true", "Prefer", "respond-async").Request.FHIR)
 
 	for _, prefer := range []string{"", "return=minimal", "respond-asynchronously", "handling=respond-async"} {
-		require.Equal(t, aidboxLines["Patient"], b.get(t, "/Patient/$dump", "Prefer", prefer).body)
+		require.Equal(t, apitest.AidboxLines["Patient"], b.Get(t, "/Patient/$dump", "Prefer", prefer).Text)
 	}
 }
 
@@ -178,32 +141,32 @@ func TestDumpAsExport(t *testing.T) {
 func TestRefusedKickOffs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.documented(t)
+	b.Documented(t)
 
 	for _, target := range []string{
 		"/fhir/$export?_type=Nonsense", "/fhir/$export?_since=yesterday", "/fhir/$export?_outputFormat=csv", "/fhir/$export?x=y",
 		"/Patient/$dump?fhir=maybe", "/Patient/$dump?_type=Patient", "/Nonsense/$dump", "/Slot/$dump", "/fhir/$export?_type=Slot",
 	} {
-		got := b.get(t, target, "Prefer", "respond-async")
+		got := b.Get(t, target, "Prefer", "respond-async")
 		require.GreaterOrEqual(t, got.StatusCode, http.StatusBadRequest, target)
 		require.Empty(t, got.Header.Get("Content-Location"))
 	}
-	unknown := b.request(t, http.MethodGet, "/fhir/$export")
-	unknown.SetBasicAuth("nobody", clientSecret)
-	require.Equal(t, http.StatusUnauthorized, b.do(t, unknown).StatusCode)
+	unknown := b.Request(t, http.MethodGet, "/fhir/$export")
+	unknown.SetBasicAuth("nobody", apitest.ClientSecret)
+	require.Equal(t, http.StatusUnauthorized, b.Do(t, unknown).StatusCode)
 
-	require.Zero(t, b.count(t, `SELECT count(*) FROM sluice.export`))
-	require.Zero(t, b.count(t, `SELECT count(*) FROM sluice.river_job`))
+	require.Zero(t, b.Count(t, `SELECT count(*) FROM sluice.export`))
+	require.Zero(t, b.Count(t, `SELECT count(*) FROM sluice.river_job`))
 }
 
-// TestFormat: FHIR's general parameter _format may ask for JSON.
+// TestFormat: FHIR's general parameter _format can only select JSON.
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, format := range []string{"json", "application/json", "application/fhir+json", "application%2Ffhir%2Bjson"} {
-		b.kickOff(t, "/fhir/$export?_format="+format)
-		require.Equal(t, http.StatusOK, b.get(t, "/fhir/Group?_format="+format).StatusCode, format)
+		b.KickOff(t, "/fhir/$export?_format="+format)
+		require.Equal(t, http.StatusOK, b.Get(t, "/fhir/Group?_format="+format).StatusCode, format)
 	}
-	requireRefusal(t, b.get(t, "/fhir/$export?_format=xml"), http.StatusBadRequest, "not-supported", "_format")
-	requireRefusal(t, b.get(t, "/fhir/Group?_format=application/fhir%2Bxml"), http.StatusBadRequest, "not-supported", "_format")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/$export?_format=xml"), http.StatusBadRequest, "not-supported", "_format")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group?_format=application/fhir%2Bxml"), http.StatusBadRequest, "not-supported", "_format")
 }

@@ -1,4 +1,4 @@
-package api_test
+package bulk_test
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // TestPartialManifests: files are shown while others are written, and a link
@@ -14,31 +16,31 @@ import (
 func TestPartialManifests(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.aidbox(t, "Account")
-	id := b.kickOff(t, "/fhir/$export?_type=Patient,Group,Account&allowPartialManifests=true").ID
+	b.Aidbox(t, "Account")
+	id := b.KickOff(t, "/fhir/$export?_type=Patient,Group,Account&allowPartialManifests=true").ID
 	type page struct {
 		TransactionTime, Request string
 		Output                   []struct{ Type, URL string }
 		Link                     []struct{ Relation, URL string }
 	}
 	read := func(target string, status int) page {
-		got := b.get(t, target)
-		require.Equal(t, status, got.StatusCode, got.body)
+		got := b.Get(t, target)
+		require.Equal(t, status, got.StatusCode, got.Text)
 		require.Equal(t, "application/json", got.Header.Get("Content-Type"))
 		var p page
-		require.NoError(t, json.Unmarshal([]byte(got.body), &p))
+		require.NoError(t, json.Unmarshal([]byte(got.Text), &p))
 		return p
 	}
-	target := statusPath + id.String()
-	require.Empty(t, b.get(t, target).body, "nothing is known yet")
-	b.exec(t, `UPDATE sluice.export SET state = 'running', transaction_time = now() WHERE id = $1`, id)
-	require.Empty(t, b.get(t, target).body, "nothing is there yet")
+	target := apitest.StatusPath + id.String()
+	require.Empty(t, b.Get(t, target).Text, "nothing is known yet")
+	b.Exec(t, `UPDATE sluice.export SET state = 'running', transaction_time = now() WHERE id = $1`, id)
+	require.Empty(t, b.Get(t, target).Text, "nothing is there yet")
 
 	add := func(number int, resourceType string) {
 		key := id.String() + "/" + resourceType + ".0001.ndjson.gz"
-		b.exec(t, `INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned)
+		b.Exec(t, `INSERT INTO sluice.part (export_id, number, generation, resource_type, scan, object_key, job_id, state, bytes_planned)
 			VALUES ($1, $2, 1, $3, '{}', $4, 1, 'done', 1)`, id, number, resourceType, key)
-		b.exec(t, `INSERT INTO sluice.file (export_id, part_number, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
+		b.Exec(t, `INSERT INTO sluice.file (export_id, part_number, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
 			VALUES ($1, $2, 1, 'output', $3, $4, 3, 30, 10, 20, 'hash', 'etag')`, id, number, resourceType, key)
 	}
 	add(1, "Patient")
@@ -46,11 +48,11 @@ func TestPartialManifests(t *testing.T) {
 	require.Len(t, first.Output, 1)
 	require.Empty(t, first.Link)
 	require.Eventually(t, func() bool {
-		return slices.ContainsFunc(b.logs.audited(t), func(line auditLine) bool {
+		return slices.ContainsFunc(b.Logs.Audited(t), func(line apitest.AuditLine) bool {
 			return line.Action == "manifest" && line.Status == http.StatusAccepted && line.Resources == 3
 		})
-	}, patience, tick, "links were given away")
-	requireRefusal(t, b.get(t, target+"?page=2"), http.StatusNotFound, "not-found", "")
+	}, apitest.Patience, apitest.Tick, "links were given away")
+	apitest.RequireRefusal(t, b.Get(t, target+"?page=2"), http.StatusNotFound, "not-found", "")
 
 	add(2, "Group")
 	add(3, "Account")
@@ -59,9 +61,9 @@ func TestPartialManifests(t *testing.T) {
 	require.Len(t, again.Output, 1, "a page stays as it is")
 	require.Len(t, again.Link, 1, "but for the link")
 	require.Equal(t, "next", again.Link[0].Relation)
-	require.Equal(t, b.url+target+"?page=2", again.Link[0].URL)
+	require.Equal(t, b.URL+target+"?page=2", again.Link[0].URL)
 
-	b.exec(t, `UPDATE sluice.export SET state = 'completed', expires_at = now() + interval '1 day', finished_at = now() WHERE id = $1`, id)
+	b.Exec(t, `UPDATE sluice.export SET state = 'completed', expires_at = now() + interval '1 day', finished_at = now() WHERE id = $1`, id)
 	second := read(target+"?page=2", http.StatusOK)
 	require.Len(t, second.Output, 2)
 	require.Empty(t, second.Link)
@@ -70,8 +72,8 @@ func TestPartialManifests(t *testing.T) {
 	require.Equal(t, again.Link, read(target, http.StatusOK).Link)
 
 	for _, number := range []string{"0", "x", "3", "-1"} {
-		requireRefusal(t, b.get(t, target+"?page="+number), http.StatusNotFound, "not-found", "")
+		apitest.RequireRefusal(t, b.Get(t, target+"?page="+number), http.StatusNotFound, "not-found", "")
 	}
-	other := b.kickOff(t, "/fhir/$export?_type=Patient").ID
-	requireRefusal(t, b.get(t, statusPath+other.String()+"?page=2"), http.StatusNotFound, "not-found", "")
+	other := b.KickOff(t, "/fhir/$export?_type=Patient").ID
+	apitest.RequireRefusal(t, b.Get(t, apitest.StatusPath+other.String()+"?page=2"), http.StatusNotFound, "not-found", "")
 }

@@ -1,0 +1,51 @@
+package apitest
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// AuditLine is an audit event in the log.
+type AuditLine struct {
+	Action    string `json:"action"`
+	Outcome   string `json:"outcome"`
+	Reason    string `json:"reason"`
+	Client    string `json:"client"`
+	Status    int    `json:"status"`
+	Remote    string `json:"remote"`
+	Request   string `json:"request"`
+	Path      string `json:"path"`
+	Export    string `json:"export"`
+	Bytes     int    `json:"bytes"`
+	Resources int    `json:"resources"`
+
+	Types []string `json:"types"`
+}
+
+// Audited returns the audit events in the log, without the ids of requests.
+func (l *LogBuffer) Audited(t *testing.T) (all []AuditLine) {
+	t.Helper()
+	for text := range strings.Lines(l.String()) {
+		var one struct {
+			Msg   string
+			Audit AuditLine
+		}
+		require.NoError(t, json.Unmarshal([]byte(text), &one))
+		if one.Msg == "audit" {
+			require.NotEmpty(t, one.Audit.Request)
+			one.Audit.Request = ""
+			all = append(all, one.Audit)
+		}
+	}
+	return all
+}
+
+// Ended returns the events of requests that have ended.
+func (l *LogBuffer) Ended(t *testing.T) []AuditLine {
+	t.Helper()
+	return slices.DeleteFunc(l.Audited(t), func(line AuditLine) bool { return line.Outcome == "started" })
+}
