@@ -120,12 +120,12 @@ func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error
 // runAPI serves the API until ctx ends.
 func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings apiSettings, shutdownTimeout time.Duration) error {
 	exports, err := jobs.New(s.state, jobs.Config{
-		ClientExports:       settings.MaxExportsPerClient,
-		ClientStoredBytes:   int64(settings.MaxStoredBytesPerClient),
-		ClientStoredExports: settings.MaxStoredExportsPerClient,
-		Location:            s.location,
-		ReuseRunning:        settings.ReuseRunningExports,
-		TotalExports:        settings.MaxExports,
+		MaxExportsPerClient:       settings.MaxExportsPerClient,
+		MaxStoredBytesPerClient:   int64(settings.MaxStoredBytesPerClient),
+		MaxStoredExportsPerClient: settings.MaxStoredExportsPerClient,
+		Location:                  s.location,
+		ReuseRunning:              settings.ReuseRunningExports,
+		MaxExports:                settings.MaxExports,
 	})
 	if err != nil {
 		return err

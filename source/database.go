@@ -32,7 +32,7 @@ const schemaExistsSQL = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname =
 
 // Identity identifies the database that a Source reads, whatever its URL.
 type Identity struct {
-	// SystemIdentifier is that of the cluster. It is the same for replicas and their
+	// SystemIdentifier identifies the cluster. It is the same for replicas and their
 	// primary and stays the same in a failover; it differs after a restore into another
 	// cluster. It is empty if the role may not read it.
 	SystemIdentifier string

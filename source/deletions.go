@@ -13,31 +13,31 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// Deletions selects resources of a table that were deleted after a time.
+// Deletions selects the resources of a table that were deleted after a time.
 type Deletions struct {
-	// Table has a history.
+	// Table must have a history.
 	Table catalog.Table
 
 	// After excludes resources that were deleted at that time or before.
 	After time.Time
 
-	// Condition, if set, leaves out resources that did not meet it in any version in the
-	// history. The table must have HasVersions. {rows} stands for the versions of the
-	// deleted resources. It is not part of the JSON.
+	// Condition, if set, selects resources of which any version in the history meets it. The
+	// table must have HasVersions. {rows} are the versions of deleted resources.
 	Condition sqltext.Condition `json:"-"`
 }
 
-// deletionsSQL finds the ids with a row in the history after {after} and none in the
-// table. A deletion adds a row with its time to the history: of status deleted in
-// Aidbox, of the resource's last status in Fhirbase. So the status adds nothing to the
-// absence of the resource, and the columns id and ts are enough.
+// deletionsSQL selects the ids that have a row after {after} in the history {history}
+// and none in the table. When a resource is deleted, a row with the time of deletion
+// is added to the history, by Aidbox with the status deleted, by Fhirbase with the
+// status of the resource. So the status adds nothing to the absence from the table, and
+// the columns id and ts are sufficient.
 const deletionsSQL = `
 SELECT DISTINCT h.id FROM {history} AS h
 WHERE h.ts > {after} AND NOT EXISTS (SELECT FROM {table} AS r WHERE r.id = h.id)`
 
-// versionsSQL selects those of {deleted} of which a version in the history meets a
-// condition. The versions are few compared with the whole history, and are found by its
-// primary key.
+// versionsSQL selects those ids of {deleted} of which a version in the history meets a
+// condition. These versions are few compared with the whole history, and are found by
+// its primary key.
 const versionsSQL = `WITH gone AS MATERIALIZED ({deleted})
 SELECT gone.id FROM gone WHERE EXISTS (SELECT FROM {history} AS r WHERE r.id = gone.id AND ({condition}))`
 

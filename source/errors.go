@@ -73,7 +73,7 @@ const RowSecurityText = "row-level security hides rows from the database role of
 // tables are detected before they are read, but not their histories, their partitions,
 // and tables behind views.
 //
-// The SQLSTATE is that of a missing privilege, and the message is localized; only the
+// The SQLSTATE means a missing privilege, and the message is localized; only the
 // name of the server's function identifies the error.
 func IsRowSecurityError(err error) bool {
 	var pgErr *pgconn.PgError

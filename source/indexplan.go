@@ -16,7 +16,7 @@ import (
 // PlanIndexes returns the scan's table with its members as they should be read. If
 // PostgreSQL finds the selected rows of a member by an index, or the scan's Lookup does,
 // the member is Unsplit: in page ranges, all of its pages would be read. Its Bytes are
-// then those of the rows that the planner expects. A member in which the Lookup finds
+// then the size of the rows that the planner expects. A member in which the Lookup finds
 // nothing is empty. Without conditions, the table is returned unchanged.
 func (sn *Snapshot) PlanIndexes(ctx context.Context, scan Scan) (catalog.Table, error) {
 	sn.mu.Lock()

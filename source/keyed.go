@@ -44,7 +44,7 @@ type KeyedRelation struct {
 
 	// Keys, if it is not empty, replaces References: a statement that finds the keys of
 	// all rows together. It is a SELECT of the ids of rows, in the column id, and of
-	// their keys, of type text and not null, in the column key. In it, {rows} stands for
+	// their keys, of type text and not null, in the column key. In it, {rows} represents
 	// the rows, as in a sqltext.Condition.
 	Keys sqltext.Fragment
 

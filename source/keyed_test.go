@@ -164,7 +164,7 @@ func TestKeyedByID(t *testing.T) {
 
 // A row of very many keys costs as much as they are, and not that for each key that
 // is wanted: it would not come to an end.
-func TestKeyedOfManyAndManyWanted(t *testing.T) {
+func TestKeyedOfManyAndManyKeys(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, owners+`
 		INSERT INTO visit SELECT 'wide', 1, now(), jsonb_build_object('of', jsonb_agg(jsonb_build_object('id', 'o' || n))) FROM generate_series(1, 20000) AS n;
@@ -208,7 +208,7 @@ func TestKeyedOfNothing(t *testing.T) {
 
 // Rows come in the order in which they are asked for, however many there are and
 // whatever the server thinks of that, and one may come often.
-func TestPickInOrder(t *testing.T) {
+func TestFetchInOrder(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows+`; CREATE TABLE visit (LIKE patient INCLUDING ALL); ANALYZE;`)
 	sn := f.snapshot(t)

@@ -66,6 +66,17 @@ func TestOtherColumnTypes(t *testing.T) {
 	require.Equal(t, []string{uuid(11), uuid(12)}, page)
 }
 
+// TestPaddedIDs: ids of type char(n) are read without their padding.
+func TestPaddedIDs(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, `CREATE TABLE patient (id char(8) PRIMARY KEY, txid integer, ts timestamptz, resource jsonb);
+		INSERT INTO patient VALUES ('a', 1, now(), '{}'), ('b', 2, now(), '{}');`)
+	table := f.table(t, "Patient")
+	require.ElementsMatch(t, []string{"a", "b"}, f.ids(t, source.Scan{Table: table}))
+	only := sqltext.Condition{Where: sqltext.New("r.id = {id}", sqltext.Values{"id": sqltext.Arg("b", "text")})}
+	require.Equal(t, []string{"b"}, f.ids(t, source.Scan{Table: table, Condition: only}))
+}
+
 // TestOtherColumnTypesKeyed: rows of such a table are found by keys and picked by
 // their addresses.
 func TestOtherColumnTypesKeyed(t *testing.T) {

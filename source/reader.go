@@ -24,10 +24,10 @@ func (s *Source) newReader(conn *connpool.Conn) *Reader {
 	return &Reader{conn: conn, limiter: s.limiter, catalog: s.catalog}
 }
 
-// OpenReader opens a Reader of the first of these snapshots that is still held; all of
-// them must show the same state. If the URL leads to several servers, it finds the one
-// that holds them. The error is ErrSnapshotGone if none is held any more, or if no
-// connection to the server that holds them was found.
+// OpenReader opens a Reader of the first of these snapshots that still exists; all
+// must show the same state. If the URL leads to several servers, it searches for the
+// one with the snapshots. It fails with ErrSnapshotGone if none exists or can be
+// reached.
 func (s *Source) OpenReader(ctx context.Context, snapshotIDs ...string) (*Reader, error) {
 	r, err := s.openReader(ctx, snapshotIDs)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Source) openReader(ctx context.Context, snapshotIDs []string) (*Reader,
 			return r, nil
 		}
 		if !errors.Is(err, ErrSnapshotGone) || errors.Is(err, connpool.ErrElsewhere) {
-			break // the others are held on the same server
+			break // the others are on the same server
 		}
 	}
 	r.Close(ctx)
@@ -72,8 +72,8 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 	return nil
 }
 
-// ExportSnapshot exports the snapshot again and returns the new ID, which is valid as
-// long as the Reader is open, even if the first holder is gone.
+// ExportSnapshot exports the imported snapshot again and returns the new ID. Under that
+// ID it exists until the Reader is closed, independently of its first holder.
 func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err error) {
 	if snapshotID, err = exportSnapshot(ctx, r.conn.Conn.Conn()); err != nil {
 		return "", fmt.Errorf("source: export snapshot: %w", explain(r.conn, err))
@@ -105,14 +105,14 @@ func (r *Reader) run(ctx context.Context, q query) error {
 	return explain(r.conn, q.run(ctx, r.conn.PgConn(), r.limiter))
 }
 
-// Close releases the connection.
+// Close ends the transaction and releases the connection.
 func (r *Reader) Close(ctx context.Context) {
 	r.rollback(ctx)
 	r.conn.Release()
 }
 
 // rollback ends the transaction. If that fails, the connection is broken and the pool
-// discards it.
+// closes it.
 func (r *Reader) rollback(ctx context.Context) {
 	if conn := r.conn.PgConn(); !conn.IsClosed() {
 		_, _ = conn.Exec(ctx, `ROLLBACK`).ReadAll()

@@ -11,8 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// Row is a resource as it is stored in its table. Its bytes are valid until the next row
-// is read.
+// Row is a resource as it is stored. Its bytes are valid until the next row is read.
 type Row struct {
 	// ID is the resource's id.
 	ID []byte
@@ -23,16 +22,15 @@ type Row struct {
 	// Changed is the start of the transaction that wrote this version (ts).
 	Changed Time
 
-	// Created is the same for the first version (cts). It is not valid if the table has
-	// no such column.
+	// Created is the same for the first version (cts). It is not valid if the table
+	// does not have that column.
 	Created Time
 
 	// Resource is the text of the jsonb as PostgreSQL prints it, on one line.
 	Resource []byte
 }
 
-// Time is a timestamp of the database. It is not valid if the column is null or
-// infinite.
+// Time is a timestamp of the database. It is not valid if it is null or infinite.
 type Time struct {
 	Micros int64 // since 1970-01-01 UTC
 	Valid  bool
@@ -54,8 +52,8 @@ const (
 // textTypes are the types of a text column.
 var textTypes = []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
 
-// checkColumns returns an error unless the columns of a result have the types that decode
-// reads.
+// checkColumns returns an error if the columns of a result are not of the types that
+// decode reads.
 func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	types := [columnCount][]uint32{
 		columnID:       textTypes,
@@ -81,7 +79,7 @@ func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	return nil
 }
 
-// decode reads the binary form of a row. It does not copy the bytes.
+// decode decodes the binary form of a row without copying bytes.
 func (r *Row) decode(table *catalog.Table, values [][]byte) error {
 	if values[columnID] == nil {
 		return columnError(table, columnID, "is null in a row")

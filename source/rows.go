@@ -29,7 +29,7 @@ type Rows struct {
 
 	scan    Scan
 	suffix  sqltext.Fragment         // of the statement
-	ranges  <-chan catalog.PageRange // those to read
+	ranges  <-chan catalog.PageRange // to read
 	limiter *rate.Limiter
 
 	conn     *connpool.Conn
@@ -53,8 +53,8 @@ func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
 	return r
 }
 
-// attach sets the connection to read on. When the connection has to give way, the
-// scan is cancelled.
+// attach sets the connection to read on. When the connection has to give way, the scan
+// is cancelled.
 func (r *Rows) attach(conn *connpool.Conn, release func()) {
 	r.conn, r.release = conn, release
 	r.detach = context.AfterFunc(conn.Context(), func() {

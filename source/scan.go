@@ -10,21 +10,21 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// Scan selects rows of a table.
+// Scan selects the rows of a table to read.
 type Scan struct {
 	Table catalog.Table
 
-	// CreatedAfter, if set, leaves out rows created at that time or before, and rows
-	// without a time of creation. In a table without the column cts, it applies to the
-	// last change, which selects more rows, never fewer.
+	// CreatedAfter, if set, excludes rows created at that time or before, and rows
+	// without a time of creation. In a table without the column cts it applies to the
+	// last change, which can include more rows, but never fewer.
 	CreatedAfter time.Time
 
-	// ChangedAfter, if set, leaves out rows last changed at that time or before, and rows
-	// without a time of change.
+	// ChangedAfter, if set, excludes rows last changed at that time or before, and rows
+	// without a time of the last change.
 	ChangedAfter time.Time
 
-	// ChangedBefore, if set, leaves out rows last changed at that time or later, and rows
-	// without a time of change.
+	// ChangedBefore, if set, excludes rows last changed at that time or later, and rows
+	// without a time of the last change.
 	ChangedBefore time.Time
 
 	// Pages limits the scan to a range of the table's pages.
@@ -33,7 +33,7 @@ type Scan struct {
 	// Condition selects rows. It is not part of the scan's JSON.
 	Condition sqltext.Condition `json:"-"`
 
-	// OmitMembers names top-level members that the server removes from the resources.
+	// OmitMembers lists members of the resources that the server omits.
 	OmitMembers []string
 }
 

@@ -72,7 +72,7 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 	return err
 }
 
-// Close releases the snapshot. Scans that have begun continue; no new Reader can be
+// Close releases the snapshot. Running scans continue; no new Reader can be
 // opened.
 func (sn *Snapshot) Close(ctx context.Context) error {
 	sn.mu.Lock()

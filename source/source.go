@@ -25,17 +25,17 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultApplicationName = "sluice"
-	DefaultGiveWay         = 15 * time.Second
-	DefaultMaxConns        = 16
+	defaultApplicationName = "sluice"
+	defaultGiveWay         = 15 * time.Second
+	defaultMaxConns        = 16
 	DefaultSchema          = "public"
-	DefaultShareBytes      = 32 << 20
+	defaultShareBytes      = 32 << 20
 )
 
 // Config says which database to read and how.
 type Config struct {
 	// ApplicationName is what pg_stat_activity shows for the sessions, with
-	// connpool.ApplicationSuffix after it. Defaults to DefaultApplicationName.
+	// connpool.ApplicationSuffix after it. Defaults to sluice.
 	ApplicationName string
 
 	// CommitMargin is the assumed maximum duration of a writing transaction whose start
@@ -47,13 +47,13 @@ type Config struct {
 
 	// GiveWay is how long another session may wait for a table that a Snapshot or a scan
 	// has locked. After that, Snapshot.Watch returns and the scan ends, with ErrInTheWay.
-	// Defaults to DefaultGiveWay.
+	// Defaults to 15 s.
 	GiveWay time.Duration
 
 	// MaxConns limits the connections of scans and catalog queries; further ones wait.
 	// Each open Snapshot uses one more, so that snapshots cannot starve the scans that
 	// they wait for. So do the monitor of long scans and, for a moment, the search for
-	// the server of a snapshot. Defaults to DefaultMaxConns.
+	// the server of a snapshot. Defaults to 16.
 	MaxConns int32
 
 	// ReadRate limits what all scans of this Source read together, in bytes of resources
@@ -75,7 +75,7 @@ type Config struct {
 	Schema string
 
 	// ShareBytes is the size of a table on disk for which ParallelScan uses one more
-	// connection. Defaults to DefaultShareBytes.
+	// connection. Defaults to 32 MiB.
 	ShareBytes int64
 
 	// Spares is how many of MaxConns may be used for the second and further readers of
@@ -83,7 +83,7 @@ type Config struct {
 	Spares int
 
 	// Tables maps resource types to tables. The table of any other type is the one with
-	// the type's name or, if there is none, one whose rows name the type.
+	// the type's name or, without such a table, one whose rows name the type.
 	Tables []catalog.Mapping
 
 	// URL is the connection string, in any form that libpq understands. The role needs
@@ -93,11 +93,11 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.ApplicationName = cmp.Or(c.ApplicationName, DefaultApplicationName)
-	c.GiveWay = cmp.Or(c.GiveWay, DefaultGiveWay)
-	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
+	c.ApplicationName = cmp.Or(c.ApplicationName, defaultApplicationName)
+	c.GiveWay = cmp.Or(c.GiveWay, defaultGiveWay)
+	c.MaxConns = cmp.Or(c.MaxConns, defaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)
-	c.ShareBytes = cmp.Or(c.ShareBytes, DefaultShareBytes)
+	c.ShareBytes = cmp.Or(c.ShareBytes, defaultShareBytes)
 	return c
 }
 

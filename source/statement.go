@@ -94,7 +94,7 @@ func timeArg(t time.Time) sqltext.Fragment {
 	return sqltext.Arg(t.UTC().Format("2006-01-02 15:04:05.999999Z07:00"), "timestamptz")
 }
 
-// scanRows returns what {rows} of a condition stands for: the rows of a relation within
+// scanRows returns the value of {rows} in a condition: the rows of a relation within
 // limits.
 func scanRows(relation sqltext.Fragment, limits []sqltext.Fragment) sqltext.Values {
 	return sqltext.Values{sqltext.Rows: sqltext.New("(SELECT r.ctid, r.id, r.ts, r.resource FROM {relation} AS r{where})", sqltext.Values{

@@ -48,7 +48,7 @@ func TestCondition(t *testing.T) {
 }
 
 // The server leaves out what nobody wants, of resources that are objects.
-func TestWithout(t *testing.T) {
+func TestOmitMembers(t *testing.T) {
 	t.Parallel()
 
 	f := newFixture(t, aidbox("patient")+`;INSERT INTO patient (id, txid, resource) VALUES

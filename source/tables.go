@@ -10,8 +10,8 @@ import (
 )
 
 // Table returns the table of a resource type: the relation whose name is the lower
-// case of the type's or, if there is none, differs from that in case only. The error
-// is catalog.ErrNoTable if there is none, and *catalog.UnreadableError if it does not
+// case of the type's or, if there is no such relation, differs from that in case only. The error
+// is catalog.ErrNoTable if there is no such relation, and *catalog.UnreadableError if it does not
 // have the layout of a FHIR table or the role may not read it.
 //
 // The table's name decides which type its rows have, not the rows. These only decide
@@ -49,7 +49,7 @@ func (r *Reader) Table(ctx context.Context, resourceType string) (catalog.Table,
 // left out. The error is ErrSnapshotGone with catalog.ErrRewritten if a table was
 // rewritten after the snapshot was taken. The sizes of the tables are the current ones:
 // no row of the snapshot lies beyond them. If tables cannot be read, the error is a
-// *catalog.TableError that names all of them; those of the optional types are left out.
+// *catalog.TableError that names all of them; optional types are left out instead.
 func (sn *Snapshot) Tables(ctx context.Context, types []string, optional ...string) ([]catalog.Table, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()

@@ -64,7 +64,7 @@ SELECT EXISTS (
 //
 // All later readers and writers of the table queue behind that session, and so do the
 // parts of the export for which the snapshot is held: without this, they would wait for
-// each other for ever.
+// each other without end.
 func (sn *Snapshot) ping(ctx context.Context) error {
 	var blocks bool
 	if err := sn.conn.QueryRow(ctx, blocksSQL, sn.giveWay).Scan(&blocks); err != nil {

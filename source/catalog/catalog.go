@@ -144,8 +144,8 @@ func (n *names) add(resourceType, name, history string) {
 	n.list, n.histories = append(n.list, name), append(n.histories, history)
 }
 
-// namesOf returns the names of the tables of these types: those of mappings or, without
-// one, of the types, or of other tables whose rows name the type.
+// namesOf returns the names of the tables of these types: the mapped one or, without a
+// mapping, the name of the type, and the names of other tables whose rows name the type.
 func (c *Catalog) namesOf(types []string, others []unnamedTable) names {
 	n := names{types: tableNames(types), exact: map[string]string{}, list: []string{}, histories: []string{}}
 	for _, resourceType := range types {
@@ -198,8 +198,8 @@ func (c *Catalog) list(ctx context.Context, db Querier, n names) ([]*candidate, 
 }
 
 // choose returns the relation of the type among those found. If there is more than one,
-// it returns a candidate with that fault; if there is none, a candidate with the reason,
-// or nil. Of relations with the type's name, the one in lower case is chosen, which is
+// it returns a candidate with that fault; without any, a candidate with the reason, or
+// nil. Of relations with the type's name, the one in lower case is chosen, which is
 // how Aidbox writes it. One with another name is as likely to be the table in use, so that
 // the choice is ambiguous.
 func (c *Catalog) choose(resourceType string, found []*candidate, others []unnamedTable) *candidate {

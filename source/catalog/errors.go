@@ -10,7 +10,7 @@ var (
 	ErrNoTable = errors.New("no such resource type")
 
 	// ErrNoAddresses means that the rows of a table have no lasting addresses by which
-	// to find them again, as those of a foreign table.
+	// to find them again, as in a foreign table.
 	ErrNoAddresses = errors.New("rows of the table have no addresses")
 
 	// ErrRewritten means that a table was rewritten, truncated, replaced or dropped

@@ -34,7 +34,7 @@ var relationKinds = map[string]string{"r": "table", "p": "table", "v": "view", "
 type relation struct {
 	name, kind string // the kind as in pg_class.relkind
 
-	// names and types are those of the relevant columns; readable reports whether the
+	// names and types describe the relevant columns; readable reports whether the
 	// role may read them.
 	names, types []string
 	readable     []bool

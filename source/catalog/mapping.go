@@ -65,7 +65,7 @@ func byType(mappings []Mapping) (map[string]Mapping, error) {
 	return types, nil
 }
 
-// historyName returns the name of the history, or "" if there is none.
+// historyName returns the name of the history, or "" without a history.
 func (m Mapping) historyName() string {
 	if m.History == nil {
 		return m.Table + historySuffix

@@ -22,8 +22,8 @@ type PageRange struct {
 }
 
 // PageRanges splits a table into page ranges of about target bytes each, in the order of
-// the table's members. Together they contain each row exactly once. There are none for a
-// table without pages. An Unsplit member is one range, and so is each member if target is
+// the table's members. Together they contain each row exactly once. A table without
+// pages has no ranges. An Unsplit member is one range, and so is each member if target is
 // 0 or less.
 //
 // The sizes in t must have been read after the snapshot to scan was taken, so that all of

@@ -8,7 +8,7 @@ type Relation struct {
 	// Schema and Name identify the relation, unquoted.
 	Schema, Name string
 
-	// HasCreated and Casts are those of the Table.
+	// HasCreated and Casts are equal to the fields of the Table.
 	HasCreated bool
 	Casts      bool `json:",omitempty"`
 }

@@ -16,7 +16,7 @@ type Table struct {
 	// such as uuid or json, and is cast when it is read. An index on id is then not used.
 	Casts bool `json:",omitempty"`
 
-	// IsView reports whether the rows are those of a view, which have no addresses.
+	// IsView reports whether it is a view, whose rows have no addresses.
 	IsView bool `json:",omitempty"`
 
 	// HasTypeName reports whether there is a column resource_type that can be read.
@@ -80,7 +80,7 @@ type Member struct {
 	Bytes, Pages int64
 
 	// Unsplit means that the member cannot be read in page ranges: its rows have no
-	// addresses, as those of a view, or an index finds them (source.Snapshot.PlanIndexes).
+	// addresses, as in a view, or an index finds them (source.Snapshot.PlanIndexes).
 	Unsplit bool
 
 	// ByLookup means that the Lookup of the scan's condition finds the rows.

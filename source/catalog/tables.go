@@ -9,7 +9,7 @@ import (
 )
 
 // Find returns the table of a resource type, with its sizes. The error is ErrNoTable if
-// there is none, and *UnreadableError if it cannot be read.
+// the type has no table, and *UnreadableError if it cannot be read.
 func (c *Catalog) Find(ctx context.Context, db Querier, resourceType string, discovery Discovery) (Table, error) {
 	candidates, err := c.candidates(ctx, db, []string{resourceType}, discovery)
 	if err != nil {

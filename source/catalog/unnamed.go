@@ -16,7 +16,7 @@ import (
 )
 
 // unnamedTable is a table with the layout of a FHIR table but not the name of a resource
-// type. types are those of its rows, in a sample.
+// type. types are the resource types of a sample of its rows.
 type unnamedTable struct {
 	name     string
 	types    []string

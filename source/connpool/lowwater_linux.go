@@ -5,8 +5,9 @@ import (
 	"syscall"
 )
 
-// setLowWater sets how many bytes must be received before a socket is readable for poll
-// (socket(7), SO_RCVLOWAT), unless the connection has ended. They can be read at any time.
+// setLowWater sets the low-water mark of a socket: it becomes readable for a waiting
+// reader when so many bytes were received, or no more follow (socket(7), SO_RCVLOWAT).
+// A read that does not wait returns what there is.
 func setLowWater(raw syscall.RawConn, bytes int) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {

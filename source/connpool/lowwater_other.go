@@ -4,5 +4,5 @@ package connpool
 
 import "syscall"
 
-// setLowWater does nothing: reads return what is received.
+// setLowWater does nothing: there is no low-water mark.
 func setLowWater(syscall.RawConn, int) error { return nil }

@@ -20,7 +20,7 @@ const monitorInterval = 5 * time.Second
 // checkTimeout limits a check.
 const checkTimeout = time.Minute
 
-// blockersSQL returns those of the sessions $2 that block another session which
+// blockersSQL returns the sessions among $2 that block another session which
 // has waited for a lock on a table for $1 or longer.
 const blockersSQL = `
 SELECT DISTINCT blocker

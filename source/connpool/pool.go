@@ -67,7 +67,7 @@ type Pool struct {
 	monitor     *monitor
 	stopMonitor func() // returns when it has stopped
 
-	// semaphores of connections in use, of those of AcquireSpare, and of searches for a
+	// semaphores of connections in use, of spare connections, and of searches for a
 	// server
 	slots, spares, searches chan struct{}
 }

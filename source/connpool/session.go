@@ -32,7 +32,7 @@ const readBuffer = lowWaterBytes
 // timeout of the server or the role may end them. Only the wait for an exclusive lock is
 // limited. JIT compilation would take hundreds of milliseconds before the first row.
 // Parallel workers would read the whole table for each page range; only a TID range scan
-// reads the range alone. The server closes the session of an unreachable client, and
+// is limited to the range. The server closes the session of an unreachable client, and
 // releases its snapshot, after two minutes. The join with pg_settings skips settings that
 // the server's version does not have (transaction_timeout exists since 17). The result
 // identifies the server.
@@ -59,8 +59,8 @@ JOIN pg_settings USING (name)`
 // killed.
 const checkClientSQL = `SET client_connection_check_interval = '1s'`
 
-// sessionSettings returns the settings of the startup message beyond those of every
-// session. Functions of views are found in the schema of the FHIR tables, and none of
+// sessionSettings returns the settings of the startup message in addition to the
+// settings of every session. Functions of views are found in the schema of the FHIR tables, and none of
 // them can hide a function of PostgreSQL.
 func sessionSettings(cfg Config) map[string]string {
 	return map[string]string{
@@ -112,7 +112,7 @@ func sessionPID(conn *pgx.Conn) int32 {
 }
 
 // majorVersion returns the first number of a server_version such as
-// "15.18 (Debian 15.18-0+deb12u1)" or "18beta1", or 0 if there is none.
+// "15.18 (Debian 15.18-0+deb12u1)" or "18beta1", or 0 without a number.
 func majorVersion(version string) int {
 	end := strings.IndexFunc(version, func(r rune) bool { return r < '0' || r > '9' })
 	if end < 0 {

@@ -64,8 +64,8 @@ func PartDeletions(part jobs.Part) (source.Deletions, error) {
 		return source.Deletions{}, err
 	}
 	return source.Deletions{
-		Table: planned.Table,
-		After: part.Request.ChangedAfter,
-		Condition:  partSelection(part, planned.Referenced).deletedCondition(part.ResourceType),
+		Table:     planned.Table,
+		After:     part.Request.ChangedAfter,
+		Condition: partSelection(part, planned.Referenced).deletedCondition(part.ResourceType),
 	}, nil
 }
