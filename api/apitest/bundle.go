@@ -48,9 +48,9 @@ const (
 	// SourceConns is the number of connections to the FHIR tables.
 	SourceConns = 4
 
-	// ClientExports and TotalExports are the maximum numbers of exports, more than
+	// MaxExportsPerClient and MaxExports are the maximum numbers of exports, more than
 	// most tests start.
-	ClientExports, TotalExports = 50, 60
+	MaxExportsPerClient, MaxExports = 50, 60
 )
 
 // Bundle is a server with its databases and object store.
@@ -107,7 +107,7 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 	require.NoError(t, b.Clients.Add(t.Context(), ClientID, ClientSecret, []string{"system/*.rs"}))
 	b.Tokens, err = smart.NewTokens(b.DB, b.Clients, smart.Config{TTL: 5 * time.Minute})
 	require.NoError(t, err)
-	b.Exports, err = jobs.New(b.DB, jobs.Config{MaxExportsPerClient: ClientExports, MaxExports: TotalExports})
+	b.Exports, err = jobs.New(b.DB, jobs.Config{MaxExportsPerClient: MaxExportsPerClient, MaxExports: MaxExports})
 	require.NoError(t, err)
 
 	config := api.Config{
