@@ -87,12 +87,12 @@ func TestTooManyExports(t *testing.T) {
 		require.Zero(t, b.Count(t, `SELECT count(*) FROM sluice.river_job`))
 	}
 
-	running(apitest.ClientID, apitest.ClientExports)
-	refused(apitest.ClientExports)
+	running(apitest.ClientID, apitest.MaxExportsPerClient)
+	refused(apitest.MaxExportsPerClient)
 	require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode, "a dump is no export")
 	b.Exec(t, `DELETE FROM sluice.export`)
-	running("another", apitest.TotalExports)
-	refused(apitest.TotalExports)
+	running("another", apitest.MaxExports)
+	refused(apitest.MaxExports)
 
 	b.Exec(t, `UPDATE sluice.export SET state = 'completed' WHERE id = (SELECT id FROM sluice.export LIMIT 1)`)
 	b.KickOff(t, "/fhir/$export")
