@@ -102,8 +102,8 @@ func TestTooManyExports(t *testing.T) {
 func TestTooMuchStored(t *testing.T) {
 	t.Parallel()
 	for limit, config := range map[string]jobs.Config{
-		"stored exports: at most 1 per client":  {MaxStoredExportsPerClient: 1},
-		"stored bytes: at most 1000 per client": {MaxStoredBytesPerClient: 1000},
+		"too many stored exports: at most 1 per client":  {MaxStoredExportsPerClient: 1},
+		"too many stored bytes: at most 1000 per client": {MaxStoredBytesPerClient: 1000},
 	} {
 		b := setup(t)
 		id := b.KickOff(t, "/fhir/$export?_type=Patient").ID

@@ -40,21 +40,17 @@ const (
 )
 
 const (
-	// Patience is the deadline for an event that must happen.
+	// Patience is the deadline for an event that must happen, Tick the interval at
+	// which it is checked.
 	Patience = 2 * time.Minute
-
-	// Tick is the interval at which an event is checked.
-	Tick = 20 * time.Millisecond
+	Tick     = 20 * time.Millisecond
 
 	// SourceConns is the number of connections to the FHIR tables.
 	SourceConns = 4
 
-	// MaxExportsPerClient is the maximum number of exports per client, more than most tests
-	// start.
-	MaxExportsPerClient = 50
-
-	// MaxExports is the maximum number of exports.
-	MaxExports = 60
+	// MaxExportsPerClient and MaxExports are the maximum numbers of exports, more than
+	// most tests start.
+	MaxExportsPerClient, MaxExports = 50, 60
 )
 
 // Bundle is a server with its databases and object store.
@@ -230,7 +226,6 @@ func (b *Bundle) Get(t *testing.T, target string, headers ...string) Answer {
 	return b.Do(t, b.Request(t, http.MethodGet, target, headers...))
 }
 
-// Exec executes a statement in the database.
 func (b *Bundle) Exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	_, err := b.DB.Exec(t.Context(), sql, args...)
