@@ -24,10 +24,10 @@ type API struct {
 	exports *bulk.Exports
 	groups  *group.Groups
 
-	logins      *limit.Logins      // failed ones
-	requestRate *limit.RateLimiter // by client
-	dumpRate    *limit.RateLimiter // by client
-	dumps       *limit.Semaphore   // running dumps
+	logins      *limit.LoginLimiter // failed ones
+	requestRate *limit.RateLimiter  // by client
+	dumpRate    *limit.RateLimiter  // by client
+	dumps       *limit.Semaphore    // running dumps
 
 	capabilities capabilityCache
 	metrics      *metrics
@@ -55,7 +55,7 @@ func New(cfg Config) *API {
 			Types:             types,
 		}),
 		groups:      group.New(cfg.Source, cfg.Style, types),
-		logins:      limit.NewLogins(cfg.Failures),
+		logins:      limit.NewLoginLimiter(cfg.Failures),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),
 		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
 		dumps:       limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),

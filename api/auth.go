@@ -22,7 +22,7 @@ func (a *API) authenticated(do endpoint.Handler) auditedHandler {
 			return err
 		}
 		event.Client = client.ID
-		if wait := a.requestRate.TakePerMinute(client.ID, client.Rates.Requests.Or(a.config.ClientRequests)); wait > 0 {
+		if wait := a.requestRate.TakePerMinute(client.ID, client.Rates.Requests.OrDefault(a.config.ClientRequests)); wait > 0 {
 			return problem.Throttled("too many requests of this client", wait)
 		}
 		return a.revocable(&endpoint.Call{Context: c, Client: client, Event: event, Recorder: a.audit, BaseURL: a.baseURL(c)}, do)

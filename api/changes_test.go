@@ -28,7 +28,7 @@ func TestChangesAreAudited(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(bucket.Close)
 	b := setup(t) // adds a client
-	operator := b.clients.By("alice@ward-7", nil)
+	operator := b.clients.WithActor("alice@ward-7", nil)
 	require.NoError(t, operator.Add(t.Context(), "lake", "Confidential1", []string{"system/*.rs"}))
 	b.stop()
 	<-b.served

@@ -39,7 +39,7 @@ func (a *API) dump(call *endpoint.Call) error {
 	if !call.Request.ProtoAtLeast(1, 1) {
 		return problem.UpgradeRequired()
 	}
-	if wait := a.dumpRate.TakePerMinute(call.Client.ID, call.Client.Rates.Dumps.Or(a.config.ClientDumps)); wait > 0 {
+	if wait := a.dumpRate.TakePerMinute(call.Client.ID, call.Client.Rates.Dumps.OrDefault(a.config.ClientDumps)); wait > 0 {
 		return problem.Throttled("too many dumps by this client", wait)
 	}
 	table, err := a.dumpTable(call)

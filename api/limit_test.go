@@ -101,8 +101,8 @@ func TestTooManyExports(t *testing.T) {
 func TestTooMuchStored(t *testing.T) {
 	t.Parallel()
 	for limit, config := range map[string]jobs.Config{
-		"1 stored exports": {ClientStoredExports: 1},
-		"1000 bytes":       {ClientStoredBytes: 1000},
+		"stored exports: at most 1 per client":  {ClientStoredExports: 1},
+		"stored bytes: at most 1000 per client": {ClientStoredBytes: 1000},
 	} {
 		b := setup(t)
 		id := b.kickOff(t, "/fhir/$export?_type=Patient").ID

@@ -276,6 +276,7 @@ func (l *logBuffer) requireDiscreet(t *testing.T) {
 	for _, secret := range []string{"X-Amz-", "Signature=", "$argon2", "testsecret", "Basic ", "Bearer "} {
 		require.NotContains(t, l.String(), secret)
 	}
+	require.NotRegexp(t, `sluice_[A-Za-z0-9_-]{48}|sha256:[0-9a-f]{64}`, l.String(), "a generated secret, or its hash")
 }
 
 // logBuffer keeps what was logged.

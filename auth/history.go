@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// By returns the same clients with an actor for the history. onChange, unless
+// WithActor returns the same clients with an actor for the history. onChange, unless
 // nil, is called after each change.
-func (c *Clients) By(actor string, onChange func(Entry)) *Clients {
+func (c *Clients) WithActor(actor string, onChange func(Entry)) *Clients {
 	clients := *c
 	clients.actor, clients.onChange = actor, onChange
 	return &clients

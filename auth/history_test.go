@@ -15,7 +15,7 @@ func TestHistory(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
 	var told []Entry
-	clients := b.By("root@example", func(entry Entry) { told = append(told, entry) })
+	clients := b.WithActor("root@example", func(entry Entry) { told = append(told, entry) })
 	key := newJWK(t, "k")
 	at := time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)
 	require.NoError(t, clients.Add(ctx, "a", "hushhush-1", []string{"system/*.rs"}))
@@ -110,8 +110,8 @@ func TestRates(t *testing.T) {
 	require.Equal(t, Rates{Dumps: own(0), KickOffs: own(2), Requests: own(7)}, rates())
 	require.NoError(t, b.Change(ctx, "a", Change{KickOffs: &Rate{}}))
 	require.Equal(t, Rates{Dumps: own(0), Requests: own(7)}, rates())
-	require.Equal(t, 60, Rate{}.Or(60))
-	require.Zero(t, own(0).Or(60))
+	require.Equal(t, 60, Rate{}.OrDefault(60))
+	require.Zero(t, own(0).OrDefault(60))
 
 	for text, want := range map[string]Rate{"default": {}, "0": own(0), "12": own(12)} {
 		var rate Rate

@@ -21,8 +21,8 @@ type Rate struct {
 // maxRate is more than the microseconds of a minute.
 const maxRate = 100_000_000
 
-// Or returns the client's own limit, or else the default.
-func (r Rate) Or(perMinute int) int {
+// OrDefault returns the client's own limit, or else the default.
+func (r Rate) OrDefault(perMinute int) int {
 	if r.Own {
 		return r.PerMinute
 	}

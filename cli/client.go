@@ -69,7 +69,7 @@ func endClient(ctx context.Context, root *cli, out *output, state *stateSettings
 
 // audited returns the clients with an audit log line for each change.
 func audited(ctx context.Context, clients *auth.Clients, root *cli, out *output) *auth.Clients {
-	return clients.By(actor(), func(entry auth.Entry) {
+	return clients.WithActor(actor(), func(entry auth.Entry) {
 		root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
 			slog.String("action", "client "+entry.Action),
 			slog.String("outcome", "done"),

@@ -52,9 +52,9 @@ const (
 type preflight struct {
 	checks []func(context.Context) error
 
-	mu        sync.Mutex
-	checkedAt time.Time
-	result    error
+	mu     sync.Mutex
+	began  time.Time // of the check that result is from
+	result error
 }
 
 // check returns why the process must not work on jobs, or nil. Results are cached. A
@@ -62,12 +62,12 @@ type preflight struct {
 func (p *preflight) check(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.checkedAt.IsZero() && time.Since(p.checkedAt) < preflightCache {
+	if !p.began.IsZero() && time.Since(p.began) < preflightCache {
 		return p.result
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), preflightTimeout) // other jobs use the result too
 	defer cancel()
-	p.result = nil
+	p.began, p.result = time.Now(), nil
 	for _, check := range p.checks {
 		err := check(ctx)
 		if errors.Is(err, location.ErrDiffers) {
@@ -79,6 +79,5 @@ func (p *preflight) check(ctx context.Context) error {
 			break
 		}
 	}
-	p.checkedAt = time.Now()
 	return p.result
 }

@@ -222,10 +222,10 @@ func (s *service) reportCommitMargin(ctx context.Context, margin time.Duration) 
 		"consequence", "transactionTime is earlier by the margin; a transaction that lasts longer can be missed by the next _since"}
 	switch {
 	case view.Standby:
-		s.logger.InfoContext(ctx, "commit margin applied: the source is a standby, which does not show writing transactions", attributes...)
+		s.logger.InfoContext(ctx, "commit margin applied", append(attributes, "reason", "the source is a standby, which does not show writing transactions")...)
 	case view.Blind:
-		s.logger.WarnContext(ctx, "commit margin applied: the role does not see when transactions of others began",
-			append(attributes, "remedy", "GRANT pg_read_all_stats TO "+pgx.Identifier{view.Role}.Sanitize())...)
+		s.logger.WarnContext(ctx, "commit margin applied",
+			append(attributes, "reason", "the role does not see when transactions of others began", "remedy", "GRANT pg_read_all_stats TO "+pgx.Identifier{view.Role}.Sanitize())...)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func groupIndex(flag *kong.Flag) int {
 	return slices.IndexFunc(groups, func(g kong.Group) bool { return flag.Group != nil && flag.Group.Key == g.Key })
 }
 
-// Rate limits of a client that has no own ones (sluice client add --dumps).
+// Rate limits of a client that has none of its own (sluice client add --dumps).
 const (
 	dumpsPerMinute    = 600
 	kickOffsPerMinute = 60

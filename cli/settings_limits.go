@@ -18,7 +18,7 @@ type limitSettings struct {
 	MaxStoredExportsPerClient int  `env:"SLUICE_MAX_STORED_EXPORTS_PER_CLIENT" default:"1000" help:"Maximum exports of one client that run or have files in the bucket (0 = unlimited)."`
 	MaxStoredBytesPerClient   size `env:"SLUICE_MAX_STORED_BYTES_PER_CLIENT" default:"1TiB" help:"Maximum size of the files that one client has in the bucket when it kicks off an export (0 = unlimited)."`
 	ReuseRunningExports       bool `env:"SLUICE_REUSE_RUNNING_EXPORTS" help:"If the client already has an identical export running, return that one instead of starting another."`
-	ClientRequestsPerMinute   int  `env:"SLUICE_CLIENT_REQUESTS_PER_MINUTE" default:"6000" help:"Maximum requests of one client per minute (0 = unlimited), unless the client has an own limit."`
+	ClientRequestsPerMinute   int  `env:"SLUICE_CLIENT_REQUESTS_PER_MINUTE" default:"6000" help:"Maximum requests of one client per minute (0 = unlimited), unless the client has its own limit."`
 	LoginFailuresPerMinute    int  `env:"SLUICE_LOGIN_FAILURES_PER_MINUTE" default:"30" help:"Maximum failed logins per minute, per address and per client (0 = unlimited)."`
 }
 
@@ -35,8 +35,7 @@ func (s *limitSettings) Validate() error {
 	)
 }
 
-// maxReaders is the maximum of settings for concurrent readers of the source: more than
-// any machine can make use of.
+// maxReaders is the upper bound of settings for concurrent readers of the source.
 const maxReaders = 1000
 
 // maxConnectionsPerDump is the default limit of connections for one dump. The network of
@@ -59,7 +58,7 @@ type workSettings struct {
 	PartSize      size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"Maximum size of a part of a table, in bytes on disk (at least 64KiB). Parts of a small export are smaller, so that all slots have work."`
 }
 
-// Limits of workers that are no settings.
+// Limits of workers that cannot be set.
 const (
 	maxSnapshots        = 16               // exports that a process holds a snapshot for
 	partShutdownTimeout = 10 * time.Second // or SLUICE_SHUTDOWN_TIMEOUT, if that is shorter

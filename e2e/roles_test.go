@@ -84,7 +84,7 @@ func TestDocumentedRoles(t *testing.T) {
 	since := "?_since=" + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	refused := j.ask(http.MethodGet, address+"/fhir/$export"+since)
 	require.Equal(t, http.StatusBadRequest, refused.status)
-	require.Contains(t, refused.body, "Condition, Encounter can't be exported: table condition, table encounter cannot be read")
+	require.Contains(t, refused.body, "Condition, Encounter cannot be exported: table condition, table encounter cannot be read")
 
 	export := func(query string, headers ...string) (done answer) {
 		kicked := j.ask(http.MethodGet, address+"/fhir/$export"+query, headers...)
@@ -97,7 +97,7 @@ func TestDocumentedRoles(t *testing.T) {
 	}
 	warnings := j.outcomes(export(since, "Prefer", "handling=lenient"))
 	require.Len(t, warnings, 1)
-	require.Contains(t, warnings[0], "Condition, Encounter can't be exported")
+	require.Contains(t, warnings[0], "Condition, Encounter cannot be exported")
 	j.sluice(cli.ExitOK, "client", "change", "a", "--scope=system/Patient.rs", "--scope=system/Observation.rs")
 	require.Empty(t, j.outcomes(export(since)), "deletions can be read too")
 	require.Equal(t, cli.ExitOK, stop())

@@ -15,7 +15,7 @@ import (
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 1, 1, 1)
+	export := f.started(t, 1, 1, 1)
 	running := f.take(t)
 
 	require.ErrorIs(t, f.store.Cancel(t.Context(), export.ID, "another"), jobs.ErrNotFound)
@@ -37,11 +37,11 @@ func TestCancel(t *testing.T) {
 	require.Equal(t, 1, f.cleanups(t, export.ID))
 }
 
-// Whoever waits for the parts is told at once that nobody wants them.
+// AwaitParts returns at once when the export is cancelled.
 func TestCancelWakesUp(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
-	export := f.begun(t, 1)
+	export := f.started(t, 1)
 	word := f.listen(t)
 	ended := f.await(t, export)
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
@@ -49,11 +49,11 @@ func TestCancelWakesUp(t *testing.T) {
 	require.Equal(t, export.ID.String(), word())
 }
 
-// Cancelling happens whole or not at all.
+// A cancellation whose transaction fails changes nothing.
 func TestCancelRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
-	export := f.begun(t, 1)
+	export := f.started(t, 1)
 	f.refuseCommits(t, "sluice.export")
 	require.ErrorContains(t, f.store.Cancel(t.Context(), export.ID, client), "refused")
 	require.Equal(t, export, f.get(t, export.ID))
@@ -61,11 +61,11 @@ func TestCancelRefused(t *testing.T) {
 	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE state = 'available'`))
 }
 
-// What a part publishes is there before the job that cleans up, or not at all.
+// A part publishes its objects before the cleanup job can run, or not at all.
 func TestCancelWaitsForPublishing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 1)
+	export := f.started(t, 1)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 
@@ -83,7 +83,7 @@ func TestCancelWaitsForPublishing(t *testing.T) {
 	require.Equal(t, jobs.Cancelled, f.get(t, export.ID).State)
 }
 
-// awaitLock returns when somebody waits for a lock in the database.
+// awaitLock returns when a session waits for a lock in the database.
 func (f *fixture) awaitLock(t *testing.T) {
 	t.Helper()
 	for f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
@@ -91,15 +91,14 @@ func (f *fixture) awaitLock(t *testing.T) {
 	}
 }
 
-// The same in a crowd: no export is cancelled with an object that nobody will
-// remove.
-func TestDoneRacesWithCancel(t *testing.T) {
+// The same with many exports: none is cancelled with an object that is never deleted.
+func TestCompletePartDuringCancel(t *testing.T) {
 	t.Parallel()
 	const exports = 12
 	f := newFixture(t, exports)
 	var group errgroup.Group
 	for range exports {
-		export := f.begun(t, 1)
+		export := f.started(t, 1)
 		a := f.take(t)
 		part := f.hold(t, a.job.Args)
 		group.Go(func() error { return f.store.Cancel(t.Context(), export.ID, client) })
@@ -120,7 +119,7 @@ func TestDoneRacesWithCancel(t *testing.T) {
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.part`))
 }
 
-// requireNoCleanup fails when the job that cleans up could already have run.
+// requireNoCleanup fails if the cleanup job could already have run.
 func (f *fixture) requireNoCleanup(ctx context.Context, id uuid.UUID) error {
 	var early bool
 	err := f.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM sluice.river_job WHERE kind = 'sluice_cleanup' AND args->>'export_id' = $1)`, id.String()).Scan(&early)

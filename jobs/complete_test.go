@@ -10,12 +10,12 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// A file that belongs to no part is recorded when the export completes, as published,
-// counts as stored, and goes with the others.
+// A file that belongs to no part is inserted when the export completes, counts as
+// stored, and is deleted with the others.
 func TestCompleteWithFile(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.readAll(t, f.begun(t, 100))
+	export := f.readAll(t, f.started(t, 100))
 	key := jobs.WarningsKey(export.ID)
 	files := []jobs.File{{Kind: jobs.Outcome, ResourceType: "OperationOutcome", ObjectKey: key, Resources: 2, Bytes: 30, SHA256: []byte("hash")}}
 	require.NoError(t, f.store.Complete(t.Context(), export, time.Hour, files, func(context.Context) error {

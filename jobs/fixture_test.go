@@ -23,15 +23,15 @@ import (
 
 const client = "bulk-client"
 
-// fixture is a migrated state database, and River's hands: part jobs are taken
-// and worked by the test itself.
+// fixture is a migrated state database with a Store. The test itself works the part
+// jobs.
 type fixture struct {
 	db    *pgxpool.Pool
 	store *jobs.Store
 	taken chan *attempt
 }
 
-// attempt is a part job that River has given to the test. It runs until end.
+// attempt is a part job that the test works. It runs until end is called.
 type attempt struct {
 	ctx   context.Context
 	job   *river.Job[jobs.PartArgs]
@@ -41,19 +41,19 @@ type attempt struct {
 // end returns from the job with this error.
 func (a *attempt) end(err error) { a.ended <- err }
 
-// awaitCancel returns when River has told the attempt to stop.
+// awaitCancel returns when River has cancelled the attempt.
 func (a *attempt) awaitCancel(t *testing.T) {
 	t.Helper()
 	<-a.ctx.Done()
 	require.ErrorIs(t, context.Cause(a.ctx), rivertype.ErrJobCancelledRemotely)
 }
 
-// newFixture works parts in the given number at a time, which may be 0.
+// newFixture returns a fixture that works at most slots parts at the same time; it may be 0.
 func newFixture(t *testing.T, slots int) *fixture {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(sourcetest.Database(t))
 	require.NoError(t, err)
-	config.MaxConns = 40 // some tests look from inside a transaction at others
+	config.MaxConns = 40 // some tests query while their transactions are open
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
@@ -105,7 +105,7 @@ func (f *fixture) work(t *testing.T, slots int) {
 	})
 }
 
-// patience is how long an event may take that is sure to come.
+// patience is the deadline for an event that must happen.
 const patience = 2 * time.Minute
 
 // take waits for River's next part job.
@@ -127,7 +127,7 @@ func (f *fixture) accept(t *testing.T) uuid.UUID {
 	return id
 }
 
-// plan makes a plan of parts of these sizes.
+// plan returns a plan with parts of these sizes.
 func plan(id uuid.UUID, sizes ...int64) jobs.Plan {
 	p := jobs.Plan{Snapshot: "00000003-0000001B-1", TransactionTime: time.Date(2024, 5, 6, 7, 8, 9, 101112000, time.UTC)}
 	for i, size := range sizes {
@@ -141,8 +141,8 @@ func plan(id uuid.UUID, sizes ...int64) jobs.Plan {
 	return p
 }
 
-// begun accepts an export and starts parts of these sizes.
-func (f *fixture) begun(t *testing.T, sizes ...int64) jobs.Export {
+// started returns a running export with parts of these sizes.
+func (f *fixture) started(t *testing.T, sizes ...int64) jobs.Export {
 	t.Helper()
 	export, err := f.store.Begin(t.Context(), f.accept(t))
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func (f *fixture) begun(t *testing.T, sizes ...int64) jobs.Export {
 	return f.get(t, export.ID)
 }
 
-// readAll works the parts of the export to their end, one after the other.
+// readAll completes the parts of the export, one after the other.
 func (f *fixture) readAll(t *testing.T, export jobs.Export) jobs.Export {
 	t.Helper()
 	for range export.PartsTotal {
@@ -162,22 +162,21 @@ func (f *fixture) readAll(t *testing.T, export jobs.Export) jobs.Export {
 	return f.get(t, export.ID)
 }
 
-// wrote is the file of a part with so many resources.
+// wrote returns the file of a part with this number of resources.
 func wrote(part jobs.Part, resources int64) []jobs.File {
 	return []jobs.File{{Kind: jobs.Output, ResourceType: part.ResourceType, ObjectKey: part.ObjectKey, Resources: resources, SHA256: []byte("hash")}}
 }
 
-// completed brings an export to its end.
+// completed returns a completed export.
 func (f *fixture) completed(t *testing.T, retention time.Duration) jobs.Export {
 	t.Helper()
-	export := f.readAll(t, f.begun(t, 100))
+	export := f.readAll(t, f.started(t, 100))
 	require.NoError(t, f.store.Complete(t.Context(), export, retention, nil, nothing))
 	return f.get(t, export.ID)
 }
 
-// nothing is what a part without resources publishes.
-// await waits for the end of the export's parts in the background. It returns
-// when nothing but a notification can end the waiting soon.
+// await calls AwaitParts in the background. It returns when only a notification can end
+// the wait soon.
 func (f *fixture) await(t *testing.T, export jobs.Export) <-chan error {
 	t.Helper()
 	var before time.Time
@@ -194,13 +193,14 @@ func (f *fixture) await(t *testing.T, export jobs.Export) <-chan error {
 	return ended
 }
 
+// nothing publishes nothing.
 func nothing(context.Context) error { return nil }
 
 func (f *fixture) get(t *testing.T, id uuid.UUID) jobs.Export {
 	t.Helper()
 	export, err := f.store.Get(t.Context(), id)
 	require.NoError(t, err)
-	export.ReadAt = time.Time{} // what is left can be compared
+	export.ReadAt = time.Time{} // so that exports can be compared
 	return export
 }
 
@@ -211,21 +211,20 @@ func (f *fixture) hold(t *testing.T, args jobs.PartArgs) jobs.Part {
 	return part
 }
 
-// count returns what a query of one number gives.
+// count returns the result of a query for one number.
 func (f *fixture) count(t *testing.T, sql string, args ...any) (n int) {
 	t.Helper()
 	require.NoError(t, f.db.QueryRow(t.Context(), sql, args...).Scan(&n))
 	return n
 }
 
-// cleanups counts the jobs that clean up after the export.
+// cleanups returns the number of cleanup jobs of the export.
 func (f *fixture) cleanups(t *testing.T, id uuid.UUID) int {
 	t.Helper()
 	return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_cleanup' AND args->>'export_id' = $1`, id.String())
 }
 
-// refuseCommits makes every transaction fail, at its very end, that has changed
-// the table.
+// refuseCommits makes the COMMIT of each transaction fail that has changed the table.
 func (f *fixture) refuseCommits(t *testing.T, table string) {
 	t.Helper()
 	_, err := f.db.Exec(t.Context(), `
@@ -235,7 +234,7 @@ func (f *fixture) refuseCommits(t *testing.T, table string) {
 	require.NoError(t, err)
 }
 
-// listen returns a wait for the next word that is given of an export.
+// listen returns a function that waits for the next notification of an export.
 func (f *fixture) listen(t *testing.T) (next func() string) {
 	t.Helper()
 	conn, err := f.db.Acquire(t.Context())

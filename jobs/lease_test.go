@@ -15,8 +15,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// lostExport is an export with two parts, the first held, whose jobs River
-// believes to be running: what a process that was killed leaves behind.
+// lostExport is an export as a killed process leaves it: with two parts, the first
+// taken, whose jobs are running for River.
 type lostExport struct {
 	t     *testing.T
 	pool  *pgxpool.Pool
@@ -62,7 +62,7 @@ func (l *lostExport) exec(sql string) {
 	require.NoError(l.t, err)
 }
 
-// available counts the jobs that a worker would take now.
+// available returns the number of jobs that a worker would take now.
 func (l *lostExport) available() int {
 	l.t.Helper()
 	return l.count(`SELECT count(*) FROM sluice.river_job WHERE state = 'available'`)
@@ -155,7 +155,7 @@ func TestReclaim(t *testing.T) {
 	t.Run("AboutToBeDone", func(t *testing.T) {
 		t.Parallel()
 		f := newFixture(t, 1)
-		f.begun(t, 100)
+		f.started(t, 100)
 		a := f.take(t)
 		part := f.hold(t, a.job.Args)
 		_, err := f.db.Exec(t.Context(), `UPDATE sluice.part SET lease_until = now() - interval '1 s' WHERE number = $1`, a.job.Args.Number)
@@ -163,8 +163,8 @@ func TestReclaim(t *testing.T) {
 		_, err = f.db.Exec(t.Context(), `UPDATE sluice.river_job SET attempted_at = now() - interval '1 minute', attempt = max_attempts WHERE id = $1`, a.job.ID)
 		require.NoError(t, err)
 
-		// Nobody can renew the lease while the part is being published, and a
-		// slow store can take longer than a lease.
+		// The lease is not renewed while the part is published, and a slow store can
+		// take longer than a lease.
 		count := 0
 		require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) (err error) {
 			ctx, cancel := context.WithTimeout(ctx, patience)
@@ -190,7 +190,7 @@ func TestReclaim(t *testing.T) {
 	})
 }
 
-// Whoever has lost a lease is told at the next renewal.
+// A process that has lost a lease gets ErrStale at the next renewal.
 func TestRenewLost(t *testing.T) {
 	t.Parallel()
 	l := newLostExport(t)
@@ -209,8 +209,8 @@ func TestRenewLost(t *testing.T) {
 	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1), jobs.ErrStale)
 }
 
-// Short jobs of a process that died are taken up again, or end if they were tried
-// often enough. The time that counts is the database's.
+// Short jobs of a dead process are retried, or discarded if no attempts are left, by the
+// clock of the database.
 func TestReclaimOfShortJobs(t *testing.T) {
 	t.Parallel()
 	l := newLostExport(t)

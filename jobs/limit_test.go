@@ -11,8 +11,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// However many ask at once, and of whatever process, no more are accepted than
-// the limits say, and the others write nothing.
+// Of any number of concurrent kick-offs in several processes, no more than the limits
+// allow are accepted, and the others insert nothing.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
@@ -50,7 +50,7 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, 5, f.count(t, `SELECT count(*) FROM sluice.export`))
 	require.Equal(t, 5, f.count(t, `SELECT count(*) FROM sluice.river_job`))
 
-	// Running ones count, ended ones don't.
+	// Running exports count, ended ones do not.
 	_, err := f.db.Exec(t.Context(), `UPDATE sluice.export SET state = 'running'`)
 	require.NoError(t, err)
 	accepted, _ = accept("a")
@@ -63,7 +63,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// Without limits nothing is limited.
+// Without limits any number of exports is accepted.
 func TestNoLimits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)

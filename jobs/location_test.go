@@ -8,18 +8,18 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// Once the location has moved, a process of the former one neither begins nor keeps
-// nor completes an export, and what it has done counts for nothing.
+// After the location has changed, a process of the previous one can neither begin nor
+// renew nor complete an export, and its parts do not count.
 func TestLocationMoves(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
 	waiting := f.accept(t)
-	running := f.begun(t, 1, 1)
+	running := f.started(t, 1, 1)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), nothing))
 	a.end(nil)
-	read := f.readAll(t, f.begun(t, 1))
+	read := f.readAll(t, f.started(t, 1))
 
 	_, err := f.db.Exec(t.Context(), `INSERT INTO sluice.location (version, database, schema, endpoint, bucket, prefix) VALUES (2, '', '', '', '', '')`)
 	require.NoError(t, err)

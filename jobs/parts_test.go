@@ -11,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// mustNotPublish is for attempts that no longer hold their part.
+// mustNotPublish is the publish function of attempts that no longer hold their part.
 func mustNotPublish(t *testing.T) func(context.Context) error {
 	t.Helper()
 	return func(context.Context) error {
@@ -20,7 +20,7 @@ func mustNotPublish(t *testing.T) func(context.Context) error {
 	}
 }
 
-// A plan of more parts than one statement inserts has them all, in its order.
+// All parts of a plan that needs several INSERTs are stored in its order.
 func TestManyParts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
@@ -28,7 +28,7 @@ func TestManyParts(t *testing.T) {
 	for i := range sizes {
 		sizes[i] = int64(i + 1)
 	}
-	export := f.begun(t, sizes...)
+	export := f.started(t, sizes...)
 	require.Equal(t, len(sizes), export.PartsTotal)
 	require.Equal(t, len(sizes), f.count(t, `SELECT count(*) FROM sluice.part
 		WHERE bytes_planned = number AND object_key = format('%s/Patient.%s.ndjson.gz', export_id, lpad(number::text, 4, '0'))`))
@@ -37,7 +37,7 @@ func TestManyParts(t *testing.T) {
 func TestParts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 100, 200)
+	export := f.started(t, 100, 200)
 	require.Equal(t, 1, export.Generation)
 	require.Equal(t, 2, export.PartsTotal)
 	require.EqualValues(t, 300, export.BytesPlanned)
@@ -73,22 +73,22 @@ func TestParts(t *testing.T) {
 			Resources: 1, PlainBytes: 100, MaxLineBytes: 60, Bytes: 42, SHA256: []byte("hash"),
 		},
 	}, files.Output)
-	require.Nil(t, files.Deleted, "nobody knows")
+	require.Nil(t, files.Deleted, "deletions are not listed")
 	require.Equal(t, 2, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'completed'`))
 
 	_, err = f.store.TakePart(t.Context(), jobs.PartArgs{ExportID: export.ID, Generation: 1, Number: 1})
 	require.ErrorIs(t, err, jobs.ErrStale, "it is done")
 	again, err := f.store.Begin(t.Context(), export.ID)
 	require.NoError(t, err)
-	require.True(t, again.AllPartsDone(), "it only lacks its end")
+	require.True(t, again.AllPartsDone(), "it only has to be completed")
 	require.Equal(t, export.Generation, again.Generation)
 }
 
-// An attempt that was thought dead and comes back changes nothing.
-func TestFormerAttempt(t *testing.T) {
+// An attempt that was presumed dead and returns changes nothing.
+func TestStaleAttempt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 100)
+	export := f.started(t, 100)
 	a := f.take(t)
 	former := f.hold(t, a.job.Args)
 	holder := f.hold(t, a.job.Args)
@@ -107,11 +107,11 @@ func TestFormerAttempt(t *testing.T) {
 	require.EqualValues(t, 2, files.Output[0].Resources)
 }
 
-// River has taken the job away meanwhile, though nobody holds the part anew.
+// River has rescued the job meanwhile, but no other attempt has taken the part.
 func TestRescuedJob(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 100)
+	export := f.started(t, 100)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	_, err := f.db.Exec(t.Context(), `UPDATE sluice.river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE id = $1`, a.job.ID)
@@ -122,11 +122,11 @@ func TestRescuedJob(t *testing.T) {
 	a.end(nil)
 }
 
-// A part whose object could not be made visible is not done.
+// A part whose object could not be published is not done.
 func TestPartNotPublished(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 100)
+	export := f.started(t, 100)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	down := errors.New("the store is down")
@@ -139,11 +139,11 @@ func TestPartNotPublished(t *testing.T) {
 	require.True(t, f.get(t, export.ID).AllPartsDone())
 }
 
-// A new generation knows nothing of the former's parts, done or not.
+// A new generation has none of the parts of the previous one, done or not.
 func TestGenerations(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 2)
-	export := f.begun(t, 100, 200)
+	export := f.started(t, 100, 200)
 	done, late := f.take(t), f.take(t)
 	donePart := f.hold(t, done.job.Args)
 	require.NoError(t, f.store.CompletePart(done.ctx, done.job, donePart, wrote(donePart, 1), nothing))
@@ -158,7 +158,7 @@ func TestGenerations(t *testing.T) {
 	require.Nil(t, second.TransactionTime)
 	require.False(t, second.AllPartsDone())
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.file`))
-	late.awaitCancel(t) // River stops who still reads the former snapshot
+	late.awaitCancel(t) // River cancels attempts that read the previous snapshot
 
 	require.ErrorIs(t, f.store.Start(t.Context(), export, plan(export.ID, 1)), jobs.ErrStale)
 	require.NoError(t, f.store.Start(t.Context(), second, plan(export.ID, 1, 1)))
@@ -171,15 +171,14 @@ func TestGenerations(t *testing.T) {
 
 	read := f.readAll(t, f.get(t, export.ID))
 	require.True(t, read.AllPartsDone())
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale, "the former generation's")
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale, "of the previous generation")
 }
 
-// Progress is a share of the plan that never shrinks, also when a part has to
-// be read again.
+// Progress never decreases, also when a part is read again.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 100, 200)
+	export := f.started(t, 100, 200)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	read := func() int64 { return f.get(t, export.ID).BytesRead }
@@ -202,7 +201,7 @@ func TestProgress(t *testing.T) {
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 100)
+	export := f.started(t, 100)
 	word := f.listen(t)
 	ended := f.await(t, export)
 	f.readAll(t, export)
@@ -211,12 +210,12 @@ func TestAwait(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := f.store.AwaitParts(ctx, f.begun(t, 100))
+	_, err := f.store.AwaitParts(ctx, f.started(t, 100))
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// The members that a plan has found are told to its parts, even if there are none,
-// and forgotten when the export begins anew.
+// The parts get the members of the plan, even if there are none, and a restart resets
+// them.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)

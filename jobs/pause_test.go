@@ -14,8 +14,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// pausedConn sends nothing while its process is paused, as after SIGSTOP. What
-// was sent before, the server carries out.
+// pausedConn sends nothing while its process is paused, as by SIGSTOP. The server executes
+// what was sent before.
 type pausedConn struct {
 	net.Conn
 
@@ -28,13 +28,13 @@ func (c pausedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// pausable is a Store like that of a process, whose sessions are called paused,
-// on connections made by wrap.
+// pausable returns a Store with the settings of a process on connections made by wrap,
+// with the application name paused.
 func (f *fixture) pausable(t *testing.T, wrap func(net.Conn) net.Conn) *jobs.Store {
 	t.Helper()
 	config := f.db.Config()
 	config.ConnConfig.RuntimeParams["application_name"] = "paused"
-	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "20s" // as the program sets it
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "20s" // the setting of the program
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "1min"
 	dial := config.ConnConfig.DialFunc
 	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -52,13 +52,13 @@ func (f *fixture) pausable(t *testing.T, wrap func(net.Conn) net.Conn) *jobs.Sto
 	return store
 }
 
-// A process is paused while several of its parts are about to be counted in
-// their export. Each of them gets the export's row in turn and keeps it until the
-// server ends the session, and others want to take the export over.
-func TestPausedInLine(t *testing.T) {
+// A process is paused while several of its parts wait for the row of their export. Each
+// of them gets the row in turn and holds it until the server ends the session, while
+// another process wants to take over the export.
+func TestPausedInQueue(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 2)
-	export := f.begun(t, 100, 200, 300)
+	export := f.started(t, 100, 200, 300)
 
 	var pause sync.RWMutex
 	store := f.pausable(t, func(conn net.Conn) net.Conn { return pausedConn{conn, &pause} })
@@ -83,12 +83,12 @@ func TestPausedInLine(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return waiting() == cap(ended) }, patience, 5*time.Millisecond)
 	pause.Lock()
-	begun := time.Now()
+	began := time.Now()
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.Eventually(t, func() bool { return waiting() == cap(ended)-1 }, patience, time.Millisecond, "one has got the row")
 
 	_, taken, err := f.store.Resume(t.Context(), export.ID)
-	took := time.Since(begun)
+	took := time.Since(began)
 	pause.Unlock()
 	require.NoError(t, err)
 	require.True(t, taken)
@@ -99,12 +99,12 @@ func TestPausedInLine(t *testing.T) {
 	require.Zero(t, f.get(t, export.ID).PartsDone)
 }
 
-// pausedAfter is paused for ever once it has sent what contains the bytes.
+// pausedAfter is paused forever after it has sent data that contains the bytes.
 type pausedAfter struct {
 	net.Conn
 
 	sent   []byte
-	paused chan struct{} // closed then
+	paused chan struct{} // closed when it is paused
 	end    <-chan struct{}
 }
 
@@ -122,7 +122,7 @@ func (c *pausedAfter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// A process is paused while it writes down the parts of its plan.
+// A process is paused while it inserts the parts of its plan.
 func TestPausedInPlan(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)

@@ -9,13 +9,12 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// keyOf is the object key of the export's n-th part.
+// keyOf returns the object key of the export's n-th part.
 func keyOf(export jobs.Export, n int) string {
 	return plan(export.ID, make([]int64, n)...).Parts[n-1].ObjectKey
 }
 
-// Parts whose files are damaged are read again, as many at a time as the window
-// allows, and the others are not.
+// Only parts with damaged files are read again, within the window.
 func TestRepair(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
@@ -24,7 +23,7 @@ func TestRepair(t *testing.T) {
 	for i := range sizes {
 		sizes[i] = 10
 	}
-	export := f.readAll(t, f.begun(t, sizes...))
+	export := f.readAll(t, f.started(t, sizes...))
 	former := f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part'`)
 	var damaged []string
 	for n := 3; n < parts; n++ {
@@ -59,11 +58,11 @@ func TestRepair(t *testing.T) {
 	require.NoError(t, f.store.Complete(t.Context(), repaired, 0, nil, nothing))
 }
 
-// An attempt at a part from before the repair changes nothing.
+// An attempt from before the repair changes nothing.
 func TestRepairFencesFormerAttempts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 10)
+	export := f.started(t, 10)
 	a := f.take(t)
 	former := f.hold(t, a.job.Args)
 	holder := f.hold(t, a.job.Args)
@@ -79,11 +78,11 @@ func TestRepairFencesFormerAttempts(t *testing.T) {
 	require.True(t, f.get(t, export.ID).AllPartsDone())
 }
 
-// Only the process that has the export repairs it, and not for ever.
+// Only the process that holds the export can repair it, a limited number of times.
 func TestRepairIsBounded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	former := f.readAll(t, f.begun(t, 10))
+	former := f.readAll(t, f.started(t, 10))
 	export, _, err := f.store.Resume(t.Context(), former.ID)
 	require.NoError(t, err)
 	damaged := []string{keyOf(export, 1)}
@@ -101,12 +100,12 @@ func TestRepairIsBounded(t *testing.T) {
 	require.True(t, f.get(t, export.ID).AllPartsDone(), "the last repair changed nothing")
 }
 
-// A file that the client has been shown stays on its page, and must be written
-// again with the same bytes.
+// A file that the client has been shown stays on its page and must be written again
+// with the same bytes.
 func TestRepairOfShownFile(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 10, 10)
+	export := f.started(t, 10, 10)
 	do := func(sum, etag string) error {
 		a := f.take(t)
 		part := f.hold(t, a.job.Args)
@@ -136,11 +135,11 @@ func TestRepairOfShownFile(t *testing.T) {
 	require.ErrorIs(t, do("other", "third"), jobs.ErrFilesShown)
 }
 
-// The ETags that publishing gives are recorded.
+// The ETags that publish sets are recorded.
 func TestETagsOfPublishing(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 10)
+	export := f.started(t, 10)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	files := wrote(part, 1)

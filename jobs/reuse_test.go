@@ -10,8 +10,8 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// By setting, a kick-off that only repeats one is answered with the export that
-// runs already: of the same client, and until it has ended.
+// With ReuseRunning, an identical kick-off of the same client returns the running export
+// until that has ended.
 func TestReuseRunning(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// What a client loses when it is revoked, and when it only expires.
+// Revocation can cancel all exports of a client, expiry cancels the unfinished ones.
 func TestCancelOfClient(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
@@ -32,8 +32,8 @@ func TestCancelOfClient(t *testing.T) {
 	require.Equal(t, jobs.Accepted, f.get(t, other).State)
 }
 
-// The exports of a client that has expired are cancelled; those of one that will,
-// and of one that is not known, go on.
+// The exports of an expired client are cancelled, but not those of a client that expires
+// later or is unknown.
 func TestCancelExpired(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)

@@ -39,7 +39,7 @@ func TestAcceptLeavesNothingOnError(t *testing.T) {
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.export`))
 }
 
-// moves are all ways to change an export from outside of its parts.
+// moves are all changes of an export from outside of its parts.
 func moves(f *fixture, export jobs.Export) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"Begin": func(ctx context.Context) error { _, err := f.store.Begin(ctx, export.ID); return err },
@@ -59,18 +59,18 @@ func moves(f *fixture, export jobs.Export) map[string]func(context.Context) erro
 	}
 }
 
-// An export that has ended stays as it is, whatever comes late.
+// No late call changes an export that has ended.
 func TestEndedIsOver(t *testing.T) {
 	t.Parallel()
 	ends := map[jobs.State]func(t *testing.T, f *fixture) uuid.UUID{
 		jobs.Completed: func(t *testing.T, f *fixture) uuid.UUID { return f.completed(t, time.Hour).ID },
 		jobs.Failed: func(t *testing.T, f *fixture) uuid.UUID {
-			id := f.begun(t, 1).ID
+			id := f.started(t, 1).ID
 			require.NoError(t, f.store.Fail(t.Context(), id, "why"))
 			return id
 		},
 		jobs.Cancelled: func(t *testing.T, f *fixture) uuid.UUID {
-			id := f.begun(t, 1).ID
+			id := f.started(t, 1).ID
 			require.NoError(t, f.store.Cancel(t.Context(), id, client))
 			return id
 		},
@@ -113,7 +113,7 @@ func TestUnknownExport(t *testing.T) {
 func TestFail(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 1, 1)
+	export := f.started(t, 1, 1)
 	running := f.take(t)
 	require.NoError(t, f.store.Fail(t.Context(), export.ID, "the reason"))
 	running.awaitCancel(t)
@@ -128,16 +128,16 @@ func TestFail(t *testing.T) {
 func TestCompleteTooEarly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
-	export := f.begun(t, 100)
+	export := f.started(t, 100)
 	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale)
 	require.Equal(t, jobs.Running, f.get(t, export.ID).State)
 }
 
-// An end whose manifest cannot be written is no end.
+// An export whose manifest cannot be written is not completed.
 func TestCompleteNotPublished(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.readAll(t, f.begun(t, 100))
+	export := f.readAll(t, f.started(t, 100))
 	down := errors.New("the store is down")
 	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, func(context.Context) error { return down }), down)
 	require.Equal(t, jobs.Running, f.get(t, export.ID).State)

@@ -11,10 +11,10 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// written brings an export of the client to its end, with a file of this size.
+// written returns a completed export of the client with a file of this size.
 func (f *fixture) written(t *testing.T, bytes int64) jobs.Export {
 	t.Helper()
-	export := f.begun(t, 100)
+	export := f.started(t, 100)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 	files := wrote(part, 1)
@@ -25,7 +25,7 @@ func (f *fixture) written(t *testing.T, bytes int64) jobs.Export {
 	return f.get(t, export.ID)
 }
 
-// What a client has in the bucket is limited, and counts until it is removed.
+// The stored exports of a client are limited and count until their objects are deleted.
 func TestStoredLimits(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]jobs.Config{
@@ -61,11 +61,11 @@ func TestStoredLimits(t *testing.T) {
 	}
 }
 
-// Files that are written again count once.
+// Files that are written again count only once.
 func TestStoredBytesOfRepair(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 100)
+	export := f.started(t, 100)
 	do := func() {
 		a := f.take(t)
 		part := f.hold(t, a.job.Args)
@@ -81,7 +81,7 @@ func TestStoredBytesOfRepair(t *testing.T) {
 	require.Equal(t, 1000, f.count(t, `SELECT bytes_stored FROM sluice.export`))
 }
 
-// Of an export that has ended, only what its status needs is kept.
+// Only what the status of an ended export needs is kept of its request.
 func TestRequestOfEndedExports(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1000)
@@ -136,9 +136,9 @@ func TestRequestOfEndedExports(t *testing.T) {
 	}
 }
 
-// A cancelled export is forgotten once it is swept, and so are the oldest of
-// those that a client piles up.
-func TestForgetPile(t *testing.T) {
+// Swept exports that were cancelled are deleted, and the oldest ones of a client with too
+// many.
+func TestDeleteOldOfClient(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
 	const pile = 10_000

@@ -9,9 +9,9 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// A completed export is swept for the sake of its uploads, and once more when
-// its objects have expired.
-func TestLeftovers(t *testing.T) {
+// A completed export is swept because of its uploads, and again after its objects have
+// expired.
+func TestUnswept(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
 	export := f.completed(t, time.Millisecond)
@@ -21,17 +21,17 @@ func TestLeftovers(t *testing.T) {
 	}
 	one := func(completed bool) {
 		t.Helper()
-		leftovers, err := f.store.Unswept(t.Context())
+		unswept, err := f.store.Unswept(t.Context())
 		require.NoError(t, err)
-		require.Len(t, leftovers, 1)
-		require.Equal(t, export.ID, leftovers[0].ID)
-		require.Equal(t, completed, leftovers[0].Completed)
+		require.Len(t, unswept, 1)
+		require.Equal(t, export.ID, unswept[0].ID)
+		require.Equal(t, completed, unswept[0].Completed)
 	}
 	none := func() {
 		t.Helper()
-		leftovers, err := f.store.Unswept(t.Context())
+		unswept, err := f.store.Unswept(t.Context())
 		require.NoError(t, err)
-		require.Empty(t, leftovers)
+		require.Empty(t, unswept)
 	}
 
 	none()
@@ -52,12 +52,12 @@ func TestLeftovers(t *testing.T) {
 	none()
 }
 
-// Only what is long over, and has been swept since, is forgotten.
-func TestForget(t *testing.T) {
+// Only exports that ended long ago and were swept since are deleted.
+func TestDeleteOld(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
 	export := f.completed(t, time.Millisecond)
-	forget := func(want int64) {
+	deleteOld := func(want int64) {
 		t.Helper()
 		count, err := f.store.DeleteOld(t.Context(), time.Hour)
 		require.NoError(t, err)
@@ -69,17 +69,17 @@ func TestForget(t *testing.T) {
 		require.NoError(t, err)
 	}
 	exec(`UPDATE sluice.export SET finished_at = now() - interval '3 hours'`)
-	forget(0) // its files are there
+	deleteOld(0) // its files are there
 	require.NoError(t, f.store.Expire(t.Context()))
 	exec(`UPDATE sluice.export SET expires_at = now() - interval '2 hours'`)
-	forget(0) // it was not swept
-	leftovers, err := f.store.Unswept(t.Context())
+	deleteOld(0) // it was not swept
+	unswept, err := f.store.Unswept(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, f.store.MarkSwept(t.Context(), leftovers[0]))
+	require.NoError(t, f.store.MarkSwept(t.Context(), unswept[0]))
 	exec(`UPDATE sluice.export SET expires_at = now() - interval '30 minutes'`)
-	forget(0) // its files were there until just now
+	deleteOld(0) // its files were there until just now
 	exec(`UPDATE sluice.export SET expires_at = now() - interval '2 hours'`)
-	forget(1)
+	deleteOld(1)
 
 	_, err = f.store.Get(t.Context(), export.ID)
 	require.ErrorIs(t, err, jobs.ErrNotFound)

@@ -15,16 +15,16 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// same returns n sizes.
+// same returns n equal sizes.
 func same(n int) []int64 { return make([]int64, n) }
 
-// queued counts the parts of the export that are queued or running.
+// queued returns the number of in-flight parts of the export.
 func (f *fixture) queued(t *testing.T, id uuid.UUID) int {
 	t.Helper()
 	return f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND args->>'export_id' = $1 AND finalized_at IS NULL`, id.String())
 }
 
-// workOff does the attempt's part.
+// workOff completes the attempt's part.
 func (f *fixture) workOff(t *testing.T, a *attempt) {
 	t.Helper()
 	part := f.hold(t, a.job.Args)
@@ -32,32 +32,32 @@ func (f *fixture) workOff(t *testing.T, a *attempt) {
 	a.end(nil)
 }
 
-// A small export that is kicked off behind a large one ends when the window of
-// the large one has gone by, not the large one.
-func TestSmallBesideLarge(t *testing.T) {
+// A small export that starts after a large one ends after the window of the large one,
+// not after all its parts.
+func TestSmallDuringLarge(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	large := f.begun(t, same(100)...)
-	f.workOff(t, f.take(t)) // it is well under way
-	small := f.begun(t, same(3)...)
+	large := f.started(t, same(100)...)
+	f.workOff(t, f.take(t)) // it has started
+	small := f.started(t, same(3)...)
 
 	taken := 0
 	for ; !f.get(t, small.ID).AllPartsDone(); taken++ {
 		f.workOff(t, f.take(t))
 	}
-	require.LessOrEqual(t, taken, jobs.DefaultWindow+2*3, "then they take turns")
+	require.LessOrEqual(t, taken, jobs.DefaultWindow+2*3, "then they alternate")
 	for range large.PartsTotal + small.PartsTotal - 1 - taken {
 		f.workOff(t, f.take(t))
 	}
 	require.True(t, f.get(t, large.ID).AllPartsDone())
 }
 
-// A plan of any size leaves the queue short, and ends.
+// A plan of any size keeps the queue short and completes.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 4)
 	const parts = 3*jobs.DefaultWindow + 1
-	export := f.begun(t, same(parts)...)
+	export := f.started(t, same(parts)...)
 	require.Equal(t, jobs.DefaultWindow, f.queued(t, export.ID))
 
 	var group errgroup.Group
@@ -79,7 +79,7 @@ func TestWindow(t *testing.T) {
 	require.Equal(t, parts, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part' AND state = 'completed'`), "each once")
 }
 
-// What a client asks for does not decide how long the queue is.
+// The length of the queue does not depend on the size of the export.
 func TestHugePlan(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
@@ -99,18 +99,18 @@ func TestHugePlan(t *testing.T) {
 	require.Zero(t, f.queued(t, export.ID))
 }
 
-// A part that is done while somebody begins the export anew, or tries to, waits
-// for nobody and loses nothing.
-func TestWindowBesideDrop(t *testing.T) {
+// A part that completes while another transaction drops the parts, or tries to, does not
+// wait for it and loses nothing.
+func TestWindowDuringDrop(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
 	const parts = jobs.DefaultWindow + 2
-	export := f.begun(t, same(parts)...)
+	export := f.started(t, same(parts)...)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 
-	// Somebody has dropped what is not queued, and comes to the part that is
-	// held last.
+	// Another transaction has dropped the unqueued parts and drops the taken part
+	// last.
 	dropping, err := f.db.Begin(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = dropping.Rollback(context.Background()) })
@@ -131,11 +131,11 @@ func TestWindowBesideDrop(t *testing.T) {
 	require.True(t, f.get(t, export.ID).AllPartsDone())
 }
 
-// Parts that were never queued are queued though no part is left to be done.
+// Parts that were never queued are queued although no part is left that could do it.
 func TestReclaimFillsGaps(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
-	export := f.begun(t, same(3)...)
+	export := f.started(t, same(3)...)
 	_, err := f.db.Exec(t.Context(), `DELETE FROM sluice.river_job WHERE kind = 'sluice_part'`)
 	require.NoError(t, err)
 	_, err = f.db.Exec(t.Context(), `UPDATE sluice.part SET job_id = NULL`)
@@ -151,15 +151,15 @@ func TestReclaimFillsGaps(t *testing.T) {
 	require.Equal(t, 3, f.queued(t, export.ID), "once")
 }
 
-// An export that is cancelled while one of its parts is done: neither waits for
-// the other for ever, and no part is queued for an export that is gone.
-func TestWindowRacesWithCancel(t *testing.T) {
+// A cancellation and the completion of a part at the same time do not deadlock, and no
+// part of a cancelled export is queued.
+func TestWindowDuringCancel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
 	for range 20 {
-		export := f.begun(t, same(2*jobs.DefaultWindow)...)
+		export := f.started(t, same(2*jobs.DefaultWindow)...)
 		a := f.take(t)
-		for a.job.Args.ExportID != export.ID { // River is about to stop it
+		for a.job.Args.ExportID != export.ID { // River is about to cancel it
 			a = f.take(t)
 		}
 		part := f.hold(t, a.job.Args)

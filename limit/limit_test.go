@@ -136,7 +136,7 @@ func TestSemaphore(t *testing.T) {
 }
 
 // fail fails until it has to wait, and returns how often it could.
-func fail(l *Logins, client, address string) (failed int) {
+func fail(l *LoginLimiter, client, address string) (failed int) {
 	for failed < 1000 && l.Take(client, address) == 0 {
 		failed++
 	}
@@ -146,7 +146,7 @@ func fail(l *Logins, client, address string) (failed int) {
 func TestFailedLogins(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLogins(10)
+		l := NewLoginLimiter(10)
 		require.Equal(t, 10, fail(l, "a", "192.0.2.1"))
 		require.Zero(t, fail(l, "b", "192.0.2.1"), "an address has failed enough, whatever the name")
 		require.Zero(t, fail(l, "a", "192.0.2.2"), "so has a name, wherever from")
@@ -165,7 +165,7 @@ func TestFailedLogins(t *testing.T) {
 		}
 		require.Equal(t, 10, fail(l, "e", "192.0.2.7"), "what is refunded is not counted")
 	})
-	require.Equal(t, 1000, fail(NewLogins(0), "a", "192.0.2.1"))
+	require.Equal(t, 1000, fail(NewLoginLimiter(0), "a", "192.0.2.1"))
 }
 
 // An address counts as what one user of it can choose from, however it is written.

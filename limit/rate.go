@@ -1,5 +1,5 @@
 // Package limit bounds what clients may do: how often (RateLimiter), how much at
-// the same time (Semaphore), and how many logins may fail (Logins). All state is
+// the same time (Semaphore), and how many logins may fail (LoginLimiter). All state is
 // in memory and belongs to one process. The package knows nothing of HTTP, of
 // registered clients, or of exports.
 package limit

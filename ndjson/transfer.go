@@ -9,27 +9,28 @@ import (
 // transfer connects producers, which run in goroutines of the caller, with the
 // goroutine that writes to the target.
 type transfer struct {
-	caller  context.Context
-	ctx     context.Context // of the producers; ends when writing fails
-	cancel  context.CancelCauseFunc
-	pipe    *pipe
-	tally   *tally
-	to      target
-	written chan error // the result of writing
+	caller context.Context
+	ctx    context.Context // of the producers; ends when writing fails
+	cancel context.CancelCauseFunc
+	pipe   *pipe
+	tally  *tally
+	to     target
+
+	written  chan struct{} // closed when the writer has ended
+	writeErr error         // then its error
 }
 
 // startTransfer starts the writer. Either finish or abort must be called.
 func startTransfer(ctx context.Context, to target, opts Options) *transfer {
 	pipe := newPipe()
 	tally := &tally{progress: opts.Progress, notify: opts.Issue}
-	t := &transfer{caller: ctx, pipe: pipe, tally: tally, to: to, written: make(chan error, 1)}
+	t := &transfer{caller: ctx, pipe: pipe, tally: tally, to: to, written: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	go func() {
-		err := drain(pipe, to)
-		if err != nil {
-			t.cancel(err)
+		defer close(t.written)
+		if t.writeErr = drain(pipe, to); t.writeErr != nil {
+			t.cancel(t.writeErr)
 		}
-		t.written <- err
 	}()
 	return t
 }
@@ -55,23 +56,24 @@ func (t *transfer) copyRows(ctx context.Context, resourceType string, rows Rows,
 // error of reading the rows, if there was one.
 func (t *transfer) finish(resourceType string, readErr error) (Result, error) {
 	t.pipe.close(readErr == nil)
-	writeErr := <-t.written
+	<-t.written
 
 	result := t.tally.result(t.pipe.all(), readErr == nil)
 	result.Bytes, result.SHA256 = t.to.written()
 	switch {
-	case writeErr != nil:
-		return result, fmt.Errorf("ndjson: write %s: %w", resourceType, writeErr)
+	case t.writeErr != nil:
+		return result, fmt.Errorf("ndjson: write %s: %w", resourceType, t.writeErr)
 	case readErr != nil:
 		return result, fmt.Errorf("ndjson: read %s: %w", resourceType, cause(t.caller, readErr))
 	}
 	return result, nil
 }
 
-// abort stops the writer if finish was not called.
+// abort stops the writer if finish was not called, and waits for its end.
 func (t *transfer) abort() {
 	t.pipe.close(false)
 	t.cancel(nil)
+	<-t.written
 }
 
 // cause returns the cause of ctx if err is the error of ctx, or err.

@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkLink signs a link, as a manifest does for each of its files at each
-// poll. It asks no server.
+// poll. It uses no network.
 func BenchmarkLink(b *testing.B) {
 	bucket, err := storage.Open(storage.Config{URL: "http://key:secret@127.0.0.1:1/bucket/prefix?region=us-east-1"})
 	require.NoError(b, err)

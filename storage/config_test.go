@@ -13,7 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpenInvalid(t *testing.T) {
 	t.Parallel()
 
 	for raw, reason := range map[string]string{
@@ -54,8 +54,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// signed opens a URL and returns a link of the bucket, which shows how the URL
-// was understood.
+// signed opens a URL and returns a link of the bucket, which shows how the URL was
+// parsed.
 func signed(t *testing.T, cfg storage.Config) (signedURL *url.URL, region string) {
 	t.Helper()
 	b, err := storage.Open(cfg)
@@ -68,7 +68,7 @@ func signed(t *testing.T, cfg storage.Config) (signedURL *url.URL, region string
 	return u, scope[2]
 }
 
-func TestOpenUnderstands(t *testing.T) {
+func TestOpenValid(t *testing.T) {
 	t.Parallel()
 
 	for raw, want := range map[string]struct{ url, region string }{
@@ -107,7 +107,7 @@ func TestOpenTakesCredentialsFromTheEnvironment(t *testing.T) {
 	require.Equal(t, "us-east-1", region, "the region of one store is not that of another")
 }
 
-func TestNoCredentialsAnywhere(t *testing.T) {
+func TestNoCredentials(t *testing.T) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_PROFILE"} {
 		t.Setenv(name, "")
 	}
@@ -170,7 +170,7 @@ func TestCheck(t *testing.T) {
 	require.ErrorIs(t, openURL(t, good).Check(ctx), context.Canceled)
 }
 
-func TestStringHidesTheSecret(t *testing.T) {
+func TestStringHasNoSecret(t *testing.T) {
 	t.Parallel()
 	b, err := storage.Open(storage.Config{URL: "https://key:hushhush@host:9000/bucket/a/b/?region=x"})
 	require.NoError(t, err)

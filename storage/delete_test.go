@@ -15,7 +15,7 @@ import (
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// begin starts a multipart upload and forgets it, as a killed process does.
+// begin starts a multipart upload and abandons it, as a killed process does.
 func begin(t *testing.T, bucketURL, key string) {
 	t.Helper()
 	core, bucket, prefix := storagetest.Direct(t, bucketURL)
@@ -84,7 +84,7 @@ func TestDeleteUploadsUnder(t *testing.T) {
 	require.ErrorIs(t, openURL(t, noBucket(t)).DeleteUploadsUnder(t.Context(), "a"), storage.ErrNoBucket)
 }
 
-func TestDeleteUnderSaysWhatWentWrong(t *testing.T) {
+func TestDeleteUnderErrors(t *testing.T) {
 	t.Parallel()
 	u := noBucket(t)
 	require.ErrorIs(t, openURL(t, u).DeleteUnder(t.Context(), "a"), storage.ErrNoBucket)
@@ -97,7 +97,7 @@ func TestDeleteUnderSaysWhatWentWrong(t *testing.T) {
 	require.Equal(t, []string{"a/b"}, keys(t, b, "a"))
 }
 
-// refuse makes an answer of the store another one.
+// refuse replaces a response of the store.
 func refuse(resp *http.Response, status int, body string) {
 	_ = resp.Body.Close()
 	resp.StatusCode = status

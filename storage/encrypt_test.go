@@ -13,9 +13,8 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// TestEncryption: the store is told with the request that begins an object, and
-// no other, how to encrypt it. The servers of the tests know no key service, so
-// a listener stands in for one and hears what was asked of it.
+// TestEncryption: only the request that begins an upload has the encryption. The test
+// servers have no key service, so a fake server records the requests.
 func TestEncryption(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[string][2]string{

@@ -12,13 +12,12 @@ import (
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// The errors tell a store that is full from one that fails, and both from one
-// that refuses this process.
+// Errors distinguish a full store, a failing store, and a store that denies access.
 func TestErrorsOfTheStore(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		status int
-		code   string // empty: the answer is no XML
+		code   string // empty: the response is not XML
 		want   error
 	}{
 		{http.StatusInsufficientStorage, "XMinioStorageFull", storage.ErrFull},
@@ -59,7 +58,7 @@ func TestCheckWrite(t *testing.T) {
 	require.NoError(t, b.CheckWrite(t.Context()))
 	require.Empty(t, keys(t, b, ""))
 
-	// A policy that lets the process list, and not write.
+	// A policy that permits listing but not writing.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			_, _ = fmt.Fprint(w, "<ListBucketResult><Name>bucket</Name></ListBucketResult>")

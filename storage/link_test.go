@@ -20,7 +20,7 @@ import (
 
 const line = "a line of an export\n"
 
-// pack gzips a text with the standard library.
+// pack compresses a text with the gzip of the standard library.
 func pack(t *testing.T, text string) string {
 	t.Helper()
 	var packed bytes.Buffer

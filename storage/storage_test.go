@@ -17,19 +17,18 @@ import (
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
-// TestMain fails when an upload, a listing or a closed bucket leaves a goroutine
-// behind.
+// TestMain fails if a test leaves a goroutine running.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// open opens a place of its own in the test bucket.
+// open opens the test bucket with a prefix of its own.
 func open(t *testing.T) *storage.Bucket {
 	t.Helper()
 	return openURL(t, storagetest.Bucket(t))
 }
 
-// openURL opens the bucket, and closes it when the test ends.
+// openURL opens the bucket and closes it when the test ends.
 func openURL(t *testing.T, bucketURL string) *storage.Bucket {
 	t.Helper()
 	b, err := storage.Open(storage.Config{URL: bucketURL})
@@ -38,8 +37,7 @@ func openURL(t *testing.T, bucketURL string) *storage.Bucket {
 	return b
 }
 
-// unfinished lists the multipart uploads below the URL's prefix that were begun
-// and neither completed nor aborted.
+// unfinished lists the unfinished multipart uploads below the URL's prefix.
 func unfinished(t *testing.T, bucketURL string) []string {
 	t.Helper()
 	client, bucket, prefix := storagetest.Direct(t, bucketURL)
@@ -80,7 +78,7 @@ func link(t *testing.T, b *storage.Bucket, key string, opts storage.LinkOptions)
 	return signed
 }
 
-// get fetches a URL as it is on the wire, without unpacking.
+// get fetches a URL without decompressing the response.
 func get(t *testing.T, rawURL string) (status int, header http.Header, body []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, rawURL, http.NoBody)
@@ -94,9 +92,9 @@ func get(t *testing.T, rawURL string) (status int, header http.Header, body []by
 	return resp.StatusCode, resp.Header, body
 }
 
-// proxied puts a proxy before the store that passes the Host header on, and
-// returns the bucket's URL through it. seen is called with each answer of the
-// store before it reaches the client, and may change it.
+// proxied starts a proxy of the store that forwards the Host header and returns the
+// bucket's URL through it. seen is called with each response of the store before it
+// reaches the client, and may change it.
 func proxied(t *testing.T, bucketURL string, seen func(*http.Response)) string {
 	t.Helper()
 	u, err := url.Parse(bucketURL)
@@ -107,7 +105,7 @@ func proxied(t *testing.T, bucketURL string, seen func(*http.Response)) string {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
-			// A client that goes away must not tear the store's own work.
+			// A client that disconnects must not interrupt the store.
 			r.Out = r.Out.WithContext(context.WithoutCancel(r.Out.Context()))
 		},
 		Transport:      &http.Transport{DisableKeepAlives: true},
@@ -119,7 +117,7 @@ func proxied(t *testing.T, bucketURL string, seen func(*http.Response)) string {
 	return u.String()
 }
 
-// noBucket is the URL of a bucket that is not there, in a store that is.
+// noBucket returns the URL of a bucket that does not exist.
 func noBucket(t *testing.T) string {
 	t.Helper()
 	u, err := url.Parse(storagetest.Bucket(t))

@@ -22,8 +22,8 @@ import (
 
 const mib = 1 << 20
 
-// noise is an endless stream that is the same for the same seed, and tells
-// nothing of its length.
+// noise returns an endless stream that is the same for the same seed. It implements only
+// io.Reader.
 func noise(seed byte) io.Reader {
 	return struct{ io.Reader }{rand.NewChaCha8([32]byte{seed})}
 }
@@ -39,7 +39,7 @@ func TestUploadMemory(t *testing.T) {
 
 	require.NoError(t, err)
 	require.EqualValues(t, 160*mib, object.Size)
-	// 32 parts of 5 MiB through two buffers: with all else, less than half.
+	// 32 parts of 5 MiB through two buffers: in total less than half of the size.
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(80*mib))
 }
 
@@ -79,7 +79,7 @@ func TestUploadIsWhole(t *testing.T) {
 	}
 }
 
-// TestUploadSendsNoEmptyPart is about stores that refuse one.
+// TestUploadSendsNoEmptyPart: some stores reject an empty part.
 func TestUploadSendsNoEmptyPart(t *testing.T) {
 	t.Parallel()
 	var parts atomic.Int32
@@ -155,8 +155,8 @@ func TestUploadOfAPanickingSource(t *testing.T) {
 	require.Empty(t, unfinished(t, bucketURL))
 }
 
-// TestUploadCancelled cancels at the moments when the store has done something
-// that the client does not know of yet.
+// TestUploadCancelled cancels when the store has executed a request and the client has not
+// received the response.
 func TestUploadCancelled(t *testing.T) {
 	t.Parallel()
 
@@ -202,8 +202,8 @@ func TestUploadCancelledWhileReading(t *testing.T) {
 	require.Empty(t, unfinished(t, bucketURL))
 }
 
-// TestUploadRefused is about a source that goes on for ever, slowly: it is not
-// read to the end of a part once the store has refused the one before.
+// TestUploadRefused: a slow, endless source is not read to the end of a part after the
+// store has rejected the previous one.
 func TestUploadRefused(t *testing.T) {
 	t.Parallel()
 	bucketURL := storagetest.Bucket(t)
@@ -218,7 +218,7 @@ func TestUploadRefused(t *testing.T) {
 	go func() {
 		_, _ = io.CopyN(feed, noise(5), 5*mib)
 		<-refused
-		for { // until the upload no longer reads
+		for { // until the upload stops reading
 			if _, err := feed.Write([]byte{'x'}); err != nil {
 				return
 			}
@@ -243,7 +243,7 @@ func TestUploadCancelledTooLate(t *testing.T) {
 	}))
 
 	object, err := b.Upload(ctx, "a", strings.NewReader("text"))
-	require.NoError(t, err, "the object is there, so the caller must hear of it")
+	require.NoError(t, err, "the object exists, so the caller must get it")
 	require.Error(t, ctx.Err())
 	require.Equal(t, []string{object.Key}, keys(t, b, ""))
 	require.Empty(t, unfinished(t, bucketURL))

@@ -32,9 +32,9 @@ func TestStoreFull(t *testing.T) {
 	export := f.await(t, id, jobs.Completed)
 	require.GreaterOrEqual(t, export.PartsTotal, 20)
 	require.NoError(t, running.worker.Ready(t.Context()))
+	warnings := strings.Count(log.String(), `"level":"WARN"`)
 	running.stop(t)
-	waits := requireFewWaits(t, log)
-	require.Equal(t, waits, strings.Count(log.String(), `"level":"WARN"`), log.String())
+	require.Equal(t, requireFewWaits(t, log), warnings, log.String())
 	require.NotContains(t, log.String(), `"level":"ERROR"`)
 }
 

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -29,11 +27,8 @@ var errUnhealthy = errors.New("the worker takes no jobs")
 // health is the health check of a worker: whether this process can run jobs. A
 // process with a wrong secret or the wrong bucket would fail every job that it takes.
 type health struct {
-	bucket *storage.Bucket
-	check  func(context.Context) error // Config.Check
-	logger *slog.Logger
+	config Config
 	metric *metrics
-	source *source.Source
 	store  *jobs.Store
 
 	mu     sync.Mutex
@@ -43,15 +38,7 @@ type health struct {
 
 func newHealth(cfg Config, metric *metrics, store *jobs.Store) *health {
 	metric.fit.Set(1)
-	return &health{
-		bucket: cfg.Bucket,
-		check:  cfg.Check,
-		logger: cfg.Logger,
-		metric: metric,
-		source: cfg.Source,
-		store:  store,
-		failed: make(chan struct{}),
-	}
+	return &health{config: cfg, metric: metric, store: store, failed: make(chan struct{})}
 }
 
 // fail makes the process unhealthy.
@@ -64,7 +51,7 @@ func (h *health) fail(ctx context.Context, err error) {
 	h.err = err
 	close(h.failed)
 	h.metric.fit.Set(0)
-	h.logger.ErrorContext(ctx, "worker stopped taking jobs", "error", err)
+	h.config.Logger.ErrorContext(ctx, "worker stopped taking jobs", "error", err)
 }
 
 // recover makes the process healthy again.
@@ -76,12 +63,12 @@ func (h *health) recover(ctx context.Context) {
 	}
 	h.err, h.failed = nil, make(chan struct{})
 	h.metric.fit.Set(1)
-	h.logger.InfoContext(ctx, "worker takes jobs again")
+	h.config.Logger.InfoContext(ctx, "worker takes jobs again")
 }
 
 // recheck runs Config.Check, and makes the process unhealthy if that fails.
 func (h *health) recheck(ctx context.Context) error {
-	err := h.check(ctx)
+	err := h.config.Check(ctx)
 	if err != nil {
 		h.fail(ctx, err)
 	}
@@ -134,16 +121,16 @@ func (h *health) examine(ctx context.Context) bool {
 // inspect runs the checks. If thorough, it also runs the expensive ones and those that
 // every process has passed at its start.
 func (h *health) inspect(ctx context.Context, thorough bool) error {
-	if err := h.check(ctx); err != nil {
+	if err := h.config.Check(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errUnhealthy, err)
 	}
 	if !thorough {
-		return h.bucket.Check(ctx)
+		return h.config.Bucket.Check(ctx)
 	}
-	if err := h.bucket.CheckWrite(ctx); err != nil {
+	if err := h.config.Bucket.CheckWrite(ctx); err != nil {
 		return err
 	}
-	return h.source.Ping(ctx)
+	return h.config.Source.Ping(ctx)
 }
 
 // strand records for clients that exports wait because no process can run them.
@@ -158,11 +145,11 @@ func (h *health) strand(ctx context.Context) {
 	}
 	stranded, strandErr := h.store.MarkStranded(ctx, reason)
 	if strandErr != nil && ctx.Err() == nil {
-		h.logger.WarnContext(ctx, "could not check for exports without a worker", "error", strandErr)
+		h.config.Logger.WarnContext(ctx, "could not check for exports without a worker", "error", strandErr)
 	}
 	for _, id := range stranded {
 		h.metric.waits.WithLabelValues(reason).Inc()
-		h.logger.WarnContext(ctx, "export waiting", "export", id, "reason", reason, "error", err)
+		h.config.Logger.WarnContext(ctx, "export waiting", "export", id, "reason", reason, "error", err)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/source"
 )
 
 const (
@@ -27,11 +26,9 @@ const (
 type outageMiddleware struct {
 	river.MiddlewareDefaults
 
+	config Config
 	health *health
-	limit  time.Duration // Config.OutageLimit
-	logger *slog.Logger
 	metric *metrics
-	source *source.Source
 	store  *jobs.Store
 }
 
@@ -43,7 +40,7 @@ func (m *outageMiddleware) Work(ctx context.Context, job *rivertype.JobRow, doIn
 	if err == nil || ctx.Err() != nil || !carriesExport(job) {
 		return err
 	}
-	f := diagnose(ctx, m.source, classify(err))
+	f := diagnose(ctx, m.config.Source, classify(err))
 	if f.kind == unhealthy {
 		m.health.fail(ctx, err)
 	}
@@ -74,10 +71,10 @@ func (m *outageMiddleware) wait(ctx context.Context, job *rivertype.JobRow, reas
 		return river.JobSnooze(backoff(0))
 	case begins:
 		m.metric.waits.WithLabelValues(reason).Inc()
-		m.logger.WarnContext(ctx, "export waiting", "export", attempt.ExportID, "reason", reason, "error", cause)
+		m.config.Logger.WarnContext(ctx, "export waiting", "export", attempt.ExportID, "reason", reason, "error", cause)
 	}
-	if waited > m.limit {
-		err := failWaiting(ctx, m.store, m.logger, attempt.ExportID, reason, m.limit, waited)
+	if waited > m.config.OutageLimit {
+		err := failWaiting(ctx, m.store, m.config.Logger, attempt.ExportID, reason, m.config.OutageLimit, waited)
 		if err == nil || errors.Is(err, jobs.ErrStale) {
 			return nil
 		}

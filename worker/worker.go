@@ -136,7 +136,7 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 		Hooks:        []rivertype.Hook{gate},
 		JobTimeout:   jobs.ShortJobTimeout,
 		Middleware: []rivertype.Middleware{
-			&outageMiddleware{health: w.health, limit: cfg.OutageLimit, logger: cfg.Logger, metric: w.metrics, source: cfg.Source, store: store},
+			&outageMiddleware{config: cfg, health: w.health, metric: w.metrics, store: store},
 		},
 		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),

@@ -48,7 +48,7 @@ func (e *Exports) kickOff(call *endpoint.Call, level jobs.Level, group string) e
 // TakeKickOff counts a kick-off of the client, or refuses it if there were too
 // many.
 func (e *Exports) TakeKickOff(client auth.Client) error {
-	if wait := e.kickOffRate.TakePerMinute(client.ID, client.Rates.KickOffs.Or(e.config.KickOffsPerMinute)); wait > 0 {
+	if wait := e.kickOffRate.TakePerMinute(client.ID, client.Rates.KickOffs.OrDefault(e.config.KickOffsPerMinute)); wait > 0 {
 		return problem.Throttled("too many kick-offs by this client", wait)
 	}
 	return nil

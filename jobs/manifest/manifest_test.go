@@ -15,7 +15,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
-// A manifest of many files is not gathered before the first of them is told.
+// Entries are written as soon as their links are made.
 func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
@@ -60,8 +60,8 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 	}), refused)
 }
 
-// A file whose last block goes on in the next says in which (Bulk Data 3.0.0,
-// "continuesInFile"); the link is made once.
+// A file whose last patient block continues in the next file has its URL (Bulk Data
+// 3.0.0, "continuesInFile"), which is made only once.
 func TestManifestOrganizedByPatient(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)

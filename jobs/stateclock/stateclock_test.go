@@ -36,7 +36,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// The operator is warned of a difference.
+// A difference is logged.
 func TestClockWarns(t *testing.T) {
 	t.Parallel()
 	clock := skewedClock(t, -time.Hour)

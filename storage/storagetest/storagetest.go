@@ -1,6 +1,6 @@
-// Package storagetest gives each test a place of its own in an S3 bucket.
+// Package storagetest gives each test a prefix of its own in an S3 bucket.
 //
-// The server is the one TEST_S3_URL names; `make test` starts one and sets it.
+// TEST_S3_URL is the URL of the server; `make test` starts one and sets it.
 // Only tests import this package.
 package storagetest
 
@@ -18,8 +18,7 @@ import (
 )
 
 // Bucket returns the URL of the test bucket with a prefix that no other test
-// uses, in the form storage.Config.URL takes. Without TEST_S3_URL the test is
-// skipped; on CI it fails, since there nothing may be skipped.
+// uses, for storage.Config.URL. Without TEST_S3_URL the test is skipped; on CI it fails.
 func Bucket(tb testing.TB) string {
 	tb.Helper()
 
@@ -37,8 +36,8 @@ func Bucket(tb testing.TB) string {
 	return u.String()
 }
 
-// Direct returns a client of the store that shares no code with ours, and the
-// bucket and the prefix that a URL names.
+// Direct returns a client of the store that shares no code with package storage, and the
+// bucket and prefix of a URL.
 func Direct(tb testing.TB, bucketURL string) (core minio.Core, bucket, prefix string) {
 	tb.Helper()
 	u, err := url.Parse(bucketURL)

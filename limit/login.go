@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Logins limits failed logins per address and per client.
+// LoginLimiter limits failed logins per address and per client.
 //
 // A login counts as failed from the moment it starts until it is known to have
 // succeeded, so concurrent attempts get no further than consecutive ones.
-type Logins struct {
+type LoginLimiter struct {
 	addresses, clients *RateLimiter
 }
 
-// NewLogins returns a limiter of failed logins. It allows perMinute failures per
+// NewLoginLimiter returns a limiter of failed logins. It allows perMinute failures per
 // minute from one address, and as many in the name of one client; zero or less
 // means no limit.
-func NewLogins(perMinute int) *Logins {
-	return &Logins{addresses: NewPerMinute(perMinute), clients: NewPerMinute(perMinute)}
+func NewLoginLimiter(perMinute int) *LoginLimiter {
+	return &LoginLimiter{addresses: NewPerMinute(perMinute), clients: NewPerMinute(perMinute)}
 }
 
 // Take counts a failed login, or returns how long to wait before the next
 // attempt. An empty client counts for the address only.
-func (l *Logins) Take(client, address string) (wait time.Duration) {
+func (l *LoginLimiter) Take(client, address string) (wait time.Duration) {
 	address = network(address)
 	if wait = l.addresses.Take(address); wait > 0 || client == "" {
 		return wait
@@ -34,7 +34,7 @@ func (l *Logins) Take(client, address string) (wait time.Duration) {
 }
 
 // Refund takes back what Take has counted, for a login that did not fail.
-func (l *Logins) Refund(client, address string) {
+func (l *LoginLimiter) Refund(client, address string) {
 	l.addresses.Refund(network(address))
 	if client != "" {
 		l.clients.Refund(client)

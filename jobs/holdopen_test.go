@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever publishes learns that the transaction that kept the part for it is
-// gone, and stops: another may have the part by then.
+// The context of publish ends when the transaction is lost, since another attempt may
+// take the part then.
 func TestPublishWithoutTransaction(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
-	export := f.begun(t, 100)
+	export := f.started(t, 100)
 	a := f.take(t)
 	part := f.hold(t, a.job.Args)
 
