@@ -3,6 +3,9 @@ package fhir
 import (
 	"bytes"
 	"cmp"
+	"encoding/json" //nolint:depguard // validates untrusted input; nothing is decoded
+	"errors"
+	"fmt"
 
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
@@ -116,12 +119,14 @@ func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte, 
 }
 
 // AppendAidbox appends a FHIR document in Aidbox format and returns the extended
-// slice. The unused capacity of dst may be overwritten. The document is untrusted
-// input: unless it is one JSON object that PostgreSQL can store as jsonb, the error is
-// a [*jsonscan.SyntaxError] and dst is returned unchanged.
+// slice. The unused capacity of dst may be overwritten. If the document is not valid
+// JSON, it returns an error and dst unchanged. What JSON allows but jsonb cannot store
+// (\u0000, an unpaired surrogate, invalid UTF-8) is left to the database.
 func (c *Converter) AppendAidbox(dst, doc []byte) ([]byte, error) {
-	if err := jsonscan.Validate(doc); err != nil {
-		return dst, err
+	if !json.Valid(doc) {
+		var syntax *json.SyntaxError
+		_ = errors.As(json.Unmarshal(doc, new(any)), &syntax)
+		return dst, fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, syntax)
 	}
 	return c.document(dst, doc, toAidbox, c.rootNode(doc)), nil
 }
