@@ -16,6 +16,7 @@ import (
 	"github.com/seed-90096f4d/sluice/limit"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // retryDump is the delay after which a client may retry when too many dumps are
@@ -126,7 +127,7 @@ func (d *dumps) parse(call *endpoint.Call) (options dumpOptions, err error) {
 // table returns the table of the type in the path, if the client may read it.
 // Without permission for it, a type of FHIR is forbidden whether or not it has a
 // table. Any other name without a table is not found, as it is no type at all.
-func (d *dumps) table(call *endpoint.Call) (table source.Table, err error) {
+func (d *dumps) table(call *endpoint.Call) (table catalog.Table, err error) {
 	if err := endpoint.AllowGroup(call.Client, ""); err != nil {
 		return table, err
 	}
@@ -143,7 +144,7 @@ func (d *dumps) table(call *endpoint.Call) (table source.Table, err error) {
 	}
 	table, err = d.source.Table(call.Ctx(), resourceType)
 	switch {
-	case errors.Is(err, source.ErrNoTable):
+	case errors.Is(err, catalog.ErrNoTable):
 		return table, problem.NoTable(resourceType, err)
 	case err != nil:
 		return table, problem.Unavailable(err)
@@ -157,7 +158,7 @@ func (d *dumps) table(call *endpoint.Call) (table source.Table, err error) {
 }
 
 // stream writes the dump as the response.
-func (d *dumps) stream(call *endpoint.Call, table source.Table, options dumpOptions) error {
+func (d *dumps) stream(call *endpoint.Call, table catalog.Table, options dumpOptions) error {
 	header := http.Header{"Content-Type": {"application/ndjson"}}
 	if options.gzip {
 		header.Set("Content-Encoding", "gzip")

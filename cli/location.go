@@ -10,6 +10,7 @@ import (
 	"github.com/seed-90096f4d/sluice/location"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -116,7 +117,7 @@ func showLocation(ctx context.Context, out *output, state *pgxpool.Pool, own loc
 }
 
 // findLocation returns the current location of a source and a bucket.
-func findLocation(ctx context.Context, from *source.Source, bucket *storage.Bucket, mappings []source.Mapping) (location.Location, error) {
+func findLocation(ctx context.Context, from *source.Source, bucket *storage.Bucket, mappings []catalog.Mapping) (location.Location, error) {
 	id, err := from.Identity(ctx)
 	if err != nil {
 		return location.Location{}, err
@@ -126,7 +127,7 @@ func findLocation(ctx context.Context, from *source.Source, bucket *storage.Buck
 		SystemIdentifier: id.SystemIdentifier,
 		Database:         id.Database,
 		Schema:           id.Schema,
-		Tables:           source.MappingText(mappings),
+		Tables:           catalog.MappingText(mappings),
 		Endpoint:         at.Endpoint,
 		Bucket:           at.Bucket,
 		Prefix:           at.Prefix,

@@ -120,12 +120,12 @@ func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error
 // runAPI serves the API until ctx ends.
 func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings apiSettings, shutdownTimeout time.Duration) error {
 	exports, err := jobs.New(s.state, jobs.Config{
-		ClientExports:       settings.MaxExportsPerClient,
-		ClientStoredBytes:   int64(settings.MaxStoredBytesPerClient),
-		ClientStoredExports: settings.MaxStoredExportsPerClient,
-		Location:            s.location,
-		ReuseRunning:        settings.ReuseRunningExports,
-		TotalExports:        settings.MaxExports,
+		MaxExportsPerClient:       settings.MaxExportsPerClient,
+		MaxStoredBytesPerClient:   int64(settings.MaxStoredBytesPerClient),
+		MaxStoredExportsPerClient: settings.MaxStoredExportsPerClient,
+		Location:                  s.location,
+		ReuseRunning:              settings.ReuseRunningExports,
+		MaxExports:                settings.MaxExports,
 	})
 	if err != nil {
 		return err
@@ -214,18 +214,18 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin, 
 // reportCommitMargin logs whether, and why, exports get an earlier transactionTime than
 // they could have.
 func (s *service) reportCommitMargin(ctx context.Context, margin time.Duration) error {
-	view, err := s.source.View(ctx)
+	visibility, err := s.source.Visibility(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", setting("source-url"), err)
 	}
-	attributes := []any{"role", view.Role, "SLUICE_SOURCE_COMMIT_MARGIN", margin.String(),
+	attributes := []any{"role", visibility.Role, "SLUICE_SOURCE_COMMIT_MARGIN", margin.String(),
 		"consequence", "transactionTime is earlier by the margin; a transaction that lasts longer can be missed by the next _since"}
 	switch {
-	case view.Standby:
+	case visibility.Standby:
 		s.logger.InfoContext(ctx, "commit margin applied", append(attributes, "reason", "the source is a standby, which does not show writing transactions")...)
-	case view.Blind:
+	case visibility.Restricted:
 		s.logger.WarnContext(ctx, "commit margin applied",
-			append(attributes, "reason", "the role does not see when transactions of others began", "remedy", "GRANT pg_read_all_stats TO "+pgx.Identifier{view.Role}.Sanitize())...)
+			append(attributes, "reason", "the role does not see when transactions of others began", "remedy", "GRANT pg_read_all_stats TO "+pgx.Identifier{visibility.Role}.Sanitize())...)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
 )
@@ -28,7 +29,7 @@ type service struct {
 	source *source.Source
 	bucket *storage.Bucket
 
-	mappings []source.Mapping
+	mappings []catalog.Mapping
 	location int // version of the recorded location that source and bucket belong to
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -75,17 +76,17 @@ type rowSecuritySettings struct {
 }
 
 // tableMapping is the setting of the tables of one resource type.
-type tableMapping struct{ source.Mapping }
+type tableMapping struct{ catalog.Mapping }
 
 // UnmarshalText parses a mapping.
 func (m *tableMapping) UnmarshalText(text []byte) (err error) {
-	m.Mapping, err = source.ParseMapping(string(text))
+	m.Mapping, err = catalog.ParseMapping(string(text))
 	return err
 }
 
 // mappings returns the mappings as the source takes them.
-func (s *sourceSettings) mappings() []source.Mapping {
-	mappings := make([]source.Mapping, len(s.Tables))
+func (s *sourceSettings) mappings() []catalog.Mapping {
+	mappings := make([]catalog.Mapping, len(s.Tables))
 	for i, m := range s.Tables {
 		mappings[i] = m.Mapping
 	}
@@ -97,7 +98,7 @@ func (s *sourceSettings) Validate() error {
 	if s.SourceURL == "" {
 		return errNoDatabase
 	}
-	if err := source.CheckMappings(s.mappings()); err != nil {
+	if err := catalog.CheckMappings(s.mappings()); err != nil {
 		return fmt.Errorf("--table (SLUICE_TABLES): %w", err)
 	}
 	return checkMin("source-commit-margin", s.SourceCommitMargin, 0)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/ndjson"
-	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // reportTables warns of what exports will lack: tables that cannot be read, and
@@ -27,7 +27,7 @@ func (s *service) reportTables(ctx context.Context) {
 	}
 	var unreadable []string
 	for _, resourceType := range types {
-		if fault := faults[resourceType]; fault != nil && !errors.Is(fault, source.ErrNoTable) {
+		if fault := faults[resourceType]; fault != nil && !errors.Is(fault, catalog.ErrNoTable) {
 			unreadable = append(unreadable, resourceType+": "+fault.Error())
 		}
 	}

@@ -111,7 +111,7 @@ SELECT count(*), coalesce(sum(bytes_stored), 0)::bigint FROM sluice.export WHERE
 
 // checkLimits returns a LimitError if the client may start no export now.
 func (s *Store) checkLimits(ctx context.Context, tx pgx.Tx, clientID string) error {
-	if s.config.ClientExports == 0 && s.config.TotalExports == 0 && s.config.ClientStoredExports == 0 && s.config.ClientStoredBytes == 0 {
+	if s.config.MaxExportsPerClient == 0 && s.config.MaxExports == 0 && s.config.MaxStoredExportsPerClient == 0 && s.config.MaxStoredBytesPerClient == 0 {
 		return nil
 	}
 	if _, err := tx.Exec(ctx, acceptLockSQL); err != nil {
@@ -124,7 +124,7 @@ func (s *Store) checkLimits(ctx context.Context, tx pgx.Tx, clientID string) err
 }
 
 func (s *Store) checkRunning(ctx context.Context, tx pgx.Tx, clientID string) error {
-	perClient, total := s.config.ClientExports, s.config.TotalExports
+	perClient, total := s.config.MaxExportsPerClient, s.config.MaxExports
 	var all, own int
 	if err := tx.QueryRow(ctx, unfinishedSQL, clientID).Scan(&all, &own); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (s *Store) checkRunning(ctx context.Context, tx pgx.Tx, clientID string) er
 }
 
 func (s *Store) checkStored(ctx context.Context, tx pgx.Tx, clientID string) error {
-	maxExports, maxBytes := s.config.ClientStoredExports, s.config.ClientStoredBytes
+	maxExports, maxBytes := s.config.MaxStoredExportsPerClient, s.config.MaxStoredBytesPerClient
 	var exports int
 	var bytes int64
 	if err := tx.QueryRow(ctx, storedSQL, clientID).Scan(&exports, &bytes); err != nil {

@@ -27,29 +27,29 @@ const DefaultWindow = 16
 // Config holds the limits of exports. Processes that share a state database should
 // have the same.
 type Config struct {
-	// ClientExports limits the exports of one client that are accepted or running
-	// (0 = unlimited).
-	ClientExports int
-
-	// ClientStoredBytes limits the bytes that the exports of one client have in the
-	// bucket when it starts another (0 = unlimited).
-	ClientStoredBytes int64
-
-	// ClientStoredExports limits the exports of one client that are accepted or
-	// running or have files in the bucket (0 = unlimited).
-	ClientStoredExports int
-
 	// Location is the version of the recorded location that the process reads from
 	// and writes to; 0 if none is recorded.
 	Location int
 
+	// MaxExports limits the exports of all clients that are accepted or running (0 =
+	// unlimited).
+	MaxExports int
+
+	// MaxExportsPerClient limits the exports of one client that are accepted or
+	// running (0 = unlimited).
+	MaxExportsPerClient int
+
+	// MaxStoredBytesPerClient limits the bytes that the exports of one client have in
+	// the bucket when it starts another (0 = unlimited).
+	MaxStoredBytesPerClient int64
+
+	// MaxStoredExportsPerClient limits the exports of one client that are accepted or
+	// running or have files in the bucket (0 = unlimited).
+	MaxStoredExportsPerClient int
+
 	// ReuseRunning makes Accept return an identical export of the same client that
 	// has not ended, if there is one.
 	ReuseRunning bool
-
-	// TotalExports limits the exports of all clients that are accepted or running
-	// (0 = unlimited).
-	TotalExports int
 
 	// Window is the maximum number of in-flight parts of one export, queued or
 	// running. With a smaller window, a small export finishes sooner while a large

@@ -17,7 +17,7 @@ func TestLimits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
 	limited := func() *jobs.Store {
-		store, err := jobs.New(f.db, jobs.Config{ClientExports: 3, TotalExports: 5})
+		store, err := jobs.New(f.db, jobs.Config{MaxExportsPerClient: 3, MaxExports: 5})
 		require.NoError(t, err)
 		return store
 	}

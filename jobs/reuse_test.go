@@ -15,7 +15,7 @@ import (
 func TestReuseRunning(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
-	store, err := jobs.New(f.db, jobs.Config{ClientExports: 3, ReuseRunning: true})
+	store, err := jobs.New(f.db, jobs.Config{MaxExportsPerClient: 3, ReuseRunning: true})
 	require.NoError(t, err)
 	accept := func(clientID string, request jobs.Request) uuid.UUID {
 		id, err := store.Accept(t.Context(), clientID, request)

@@ -29,8 +29,8 @@ func (f *fixture) written(t *testing.T, bytes int64) jobs.Export {
 func TestStoredLimits(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]jobs.Config{
-		"Number": {ClientStoredExports: 2},
-		"Bytes":  {ClientStoredBytes: 1500},
+		"Number": {MaxStoredExportsPerClient: 2},
+		"Bytes":  {MaxStoredBytesPerClient: 1500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -42,8 +42,8 @@ func NewPerMinute(n int) *RateLimiter { return New(perMinute(n), n) }
 
 func perMinute(n int) float64 { return float64(n) / time.Minute.Seconds() }
 
-// Take takes a token of the key. If there is none, it takes nothing and returns
-// how long it will be until there is one.
+// Take takes a token from the bucket of the key. If it is empty, Take returns how
+// long it will be until there is a token.
 func (l *RateLimiter) Take(key string) (wait time.Duration) {
 	return l.take(key, l.limit, l.burst)
 }

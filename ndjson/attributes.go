@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // Attributes are the first-class extensions of a database: elements that Aidbox
@@ -20,7 +21,7 @@ const AttributeType = "Attribute"
 
 // Tables is a *source.Source, or a *source.Reader for the state of its snapshot.
 type Tables interface {
-	Table(ctx context.Context, resourceType string) (source.Table, error)
+	Table(ctx context.Context, resourceType string) (catalog.Table, error)
 	Scan(ctx context.Context, scan source.Scan) (*source.Rows, error)
 }
 
@@ -28,8 +29,8 @@ type Tables interface {
 // read, there are no first-class extensions. Rows that do not describe one are skipped.
 func ReadAttributes(ctx context.Context, from Tables) (Attributes, error) {
 	table, err := from.Table(ctx, AttributeType)
-	var unreadable *source.UnreadableError
-	if errors.Is(err, source.ErrNoTable) || errors.As(err, &unreadable) {
+	var unreadable *catalog.UnreadableError
+	if errors.Is(err, catalog.ErrNoTable) || errors.As(err, &unreadable) {
 		return Attributes{}, nil
 	}
 	if err != nil {

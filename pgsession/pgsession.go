@@ -1,5 +1,5 @@
 // Package pgsession configures connections to PostgreSQL: it parses connection
-// strings without ever quoting them, sets in the start-up packet what Sluice relies
+// strings without ever quoting them, sets in the startup message what Sluice relies
 // on in every session, rejects databases it could not read correctly, and replaces
 // pooled connections that the server has closed.
 //
@@ -21,8 +21,8 @@ import (
 // ErrEncoding means that the text of a database cannot be read as UTF-8.
 var ErrEncoding = errors.New("the encoding of the database is not supported")
 
-// required are the settings of every session. The server prefers the start-up
-// packet to its configuration, to settings of the role and the database, and to
+// required are the settings of every session. The server prefers the startup
+// message to its configuration, to settings of the role and the database, and to
 // options in the connection string.
 //
 //   - client_encoding, DateStyle, IntervalStyle, TimeZone, bytea_output,
@@ -31,8 +31,8 @@ var ErrEncoding = errors.New("the encoding of the database is not supported")
 //   - row_security = off turns a query of which row-level security would hide rows
 //     into an error.
 //   - gin_fuzzy_search_limit would let index scans leave out rows.
-//   - default_transaction_isolation is that of statements outside of a transaction,
-//     and of transactions that do not ask for another.
+//   - default_transaction_isolation applies to statements outside of a transaction,
+//     and to transactions that do not set another level.
 var required = map[string]string{
 	"bytea_output":                  "hex",
 	"client_encoding":               "UTF8",
@@ -127,31 +127,31 @@ func has(params map[string]string, name string) bool {
 }
 
 // checkEncoding returns ErrEncoding if the server does not convert text to UTF-8. A
-// database in SQL_ASCII holds bytes of unknown meaning, which nobody converts. A
-// pooler between here and the server may have ignored the start-up packet.
+// database in SQL_ASCII holds bytes of unknown encoding, which are not converted. A
+// pooler between here and the server may have ignored the startup message.
 func checkEncoding(_ context.Context, conn *pgconn.PgConn) error {
 	if encoding := conn.ParameterStatus("server_encoding"); encoding == "SQL_ASCII" {
-		return fmt.Errorf("%w: it is SQL_ASCII, which does not tell what its bytes mean; UTF8 or any other encoding that PostgreSQL converts is needed", ErrEncoding)
+		return fmt.Errorf("%w: SQL_ASCII does not define the meaning of bytes; the encoding must be UTF8 or another one that PostgreSQL converts", ErrEncoding)
 	}
 	if encoding := conn.ParameterStatus("client_encoding"); encoding != "" && encoding != "UTF8" {
-		return fmt.Errorf("%w: client_encoding is %s in spite of the start-up packet, UTF8 is needed", ErrEncoding, encoding)
+		return fmt.Errorf("%w: client_encoding must be UTF8, got %s despite the startup message", ErrEncoding, encoding)
 	}
 	return nil
 }
 
 const (
 	// pingIdle is how long a connection may be idle before it is pinged. A server
-	// that went away without closing its connections is found only that way.
+	// that is gone without having closed its connections is detected only in this way.
 	pingIdle = time.Second
 
-	// pingTimeout bounds the wait for a server that went away. The next connection,
+	// pingTimeout limits the wait for a server that is gone. The next connection,
 	// or a new one, is then used instead.
 	pingTimeout = 5 * time.Second
 )
 
 // shouldPing reports whether a pooled connection may be dead. A server that was
-// restarted has closed its connections or said goodbye on them, so a connection
-// with something to read is suspicious; to look costs a microsecond.
+// restarted has closed its connections or sent a message on them, so a connection
+// with something to read may be dead. The check costs a microsecond.
 func shouldPing(_ context.Context, params pgxpool.ShouldPingParams) bool {
 	return params.IdleDuration > pingIdle || readable(params.Conn.PgConn().Conn())
 }

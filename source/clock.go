@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
-// clockSQL reads the time up to which this server knows the database: its
-// clock, or on a hot standby the last commit it has replayed (or, if there was
-// none since it started, the checkpoint it started from).
+// clockSQL returns the time up to which the server knows all changes: its clock, or on a
+// hot standby the last commit that it has replayed (or, if there was none since it
+// started, the checkpoint from which it started).
 const clockSQL = `
 SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery()
 	THEN least(clock_timestamp(), coalesce(pg_last_xact_replay_timestamp(),
@@ -17,16 +19,16 @@ SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery()
 	ELSE clock_timestamp()
 END`
 
-// notShown is how long after its start a transaction may at most come to show in
-// pg_stat_activity: its process has to be given a processor for that. What
-// changed in this time before a snapshot is exported twice, at most.
-const notShown = time.Second
+// visibleAfter bounds the time until a new transaction is visible in pg_stat_activity:
+// its process has to be scheduled first. What changed within this time before a snapshot
+// may be exported twice.
+const visibleAfter = time.Second
 
-// openSQL looks at the open transactions of the database that may write: when
-// the oldest began, whether there are sessions that do not show (a role without
-// pg_read_all_stats sees those of others without their type), and when the
-// oldest prepared one was prepared (when it began is recorded nowhere).
-// $1 is a pattern for the names of sessions that only read.
+// openSQL returns, of the open transactions of the database that may write, when the
+// oldest one began, whether some are hidden (a role without pg_read_all_stats sees the
+// sessions of other roles without their type), and when the oldest prepared transaction
+// was prepared (its start is not recorded). $1 ends the application names of sessions
+// that only read.
 const openSQL = `
 SELECT
 	min(xact_start) FILTER (WHERE backend_type <> 'autovacuum worker'),
@@ -36,20 +38,19 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 	AND application_name NOT LIKE '%' || $1`
 
-// horizon is a time such that every row with an earlier or equal ts is
-// committed, so long as the snapshot is taken after it was worked out.
+// horizon is a time such that every row with an earlier or equal ts is committed, if the
+// snapshot is taken after the horizon was read.
 type horizon struct {
 	time      time.Time
-	estimated bool // some transaction's start had to be guessed
+	estimated bool // the start of some transaction is unknown
 }
 
-// readHorizon works out the horizon. A row's ts is the start of the transaction
-// that wrote it and says nothing of its commit; hence no time is safe that lies
-// after the start of a transaction still open. margin is taken off where such a
-// start cannot be seen.
+// readHorizon returns the horizon. A row's ts is the start of the transaction that wrote
+// it, not its commit; so a time is only safe if it is earlier than the start of every
+// open transaction. If such a start cannot be seen, the horizon is earlier by margin.
 //
-// conn must not be in a transaction, or clock and sessions would be read, or
-// the snapshot taken, in the wrong order.
+// conn must not be in a transaction: otherwise the clock and the sessions would be read,
+// or the snapshot taken, in the wrong order.
 func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (horizon, error) {
 	var (
 		h        horizon
@@ -61,14 +62,14 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 	if err := conn.QueryRow(ctx, clockSQL).Scan(&standby, &h.time); err != nil {
 		return h, err
 	}
-	if err := conn.QueryRow(ctx, openSQL, readerSuffix).Scan(&oldest, &hidden, &prepared); err != nil {
+	if err := conn.QueryRow(ctx, openSQL, connpool.ApplicationSuffix).Scan(&oldest, &hidden, &prepared); err != nil {
 		return h, err
 	}
 
-	h.time = h.time.Add(-notShown)
+	h.time = h.time.Add(-visibleAfter)
 	clock := h.time
 	if oldest != nil {
-		// Its rows carry this very time as their ts, and must come after ours.
+		// The ts of its rows is this time, and must be later than the horizon.
 		h.time = earlier(h.time, oldest.Add(-time.Microsecond))
 	}
 	if standby || hidden {
@@ -79,8 +80,8 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 		h.estimated = true
 		h.time = earlier(h.time, prepared.Add(-margin))
 	}
-	// Earlier than the start of each, since rows carry that as their ts, and the
-	// next export asks for those after this time. PostgreSQL counts microseconds.
+	// Earlier than the start of each transaction, which is the ts of its rows: the next
+	// export selects rows after this time. PostgreSQL's resolution is a microsecond.
 	h.time = h.time.UTC().Add(-time.Microsecond)
 	return h, nil
 }

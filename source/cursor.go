@@ -124,7 +124,7 @@ func (q query) run(ctx context.Context, conn *pgconn.PgConn, limiter *rate.Limit
 // pgx has sent a cancel request, but one that arrives between two messages of the
 // extended protocol is lost, because the server is idle for a moment. So settle
 // repeats it. If that does not help, as when the network is down, the server
-// detects the closed connection by itself (see vigilanceSQL).
+// detects the closed connection by itself (connpool sets client_connection_check_interval).
 func settle(conn *pgconn.PgConn) {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()

@@ -8,25 +8,23 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// Deletions selects the deleted resources to read: those of a table that were deleted
-// after a time.
+// Deletions selects the resources of a table that were deleted after a time.
 type Deletions struct {
 	// Table must have a history.
-	Table Table
+	Table catalog.Table
 
 	// After excludes resources that were deleted at that time or before.
 	After time.Time
 
-	// Only, if set, selects resources of which any version in the history meets it. The
+	// Condition, if set, selects resources of which any version in the history meets it. The
 	// table must have HasVersions. {rows} are the versions of deleted resources.
-	Only sqltext.Condition `json:"-"`
+	Condition sqltext.Condition `json:"-"`
 }
-
-// historySuffix ends the name of a table's history, unless Config.Tables names it.
-const historySuffix = "_history"
 
 // deletionsSQL selects the ids that have a row after {after} in the history {history}
 // and none in the table. When a resource is deleted, a row with the time of deletion
@@ -48,7 +46,7 @@ const versionRowsSQL = `(SELECT r.id, r.ts, r.resource FROM gone JOIN {history} 
 
 // IDs are the ids of deleted resources. They are used, and must be closed, like Rows.
 type IDs struct {
-	conn   *connection
+	conn   *connpool.Conn
 	cursor *cursor
 	cancel context.CancelFunc
 	id     []byte
@@ -62,11 +60,11 @@ type IDs struct {
 // snapshot shows it.
 func (r *Reader) Deletions(ctx context.Context, deletions Deletions) (*IDs, error) {
 	for _, name := range []string{deletions.Table.Name, deletions.Table.HistoryName} {
-		if err := r.pin(ctx, false, deletions.Table.Schema, name); err != nil {
+		if err := r.lockAndVerify(ctx, false, deletions.Table.Schema, name); err != nil {
 			return nil, fmt.Errorf("source: %w", err)
 		}
 	}
-	cursor := deletions.query().start(ctx, r.conn.pg(), r.limiter)
+	cursor := deletions.query().start(ctx, r.conn.PgConn(), r.limiter)
 	return &IDs{conn: r.conn, cursor: cursor, cancel: cursor.cancel}, nil
 }
 
@@ -80,9 +78,9 @@ func (d *IDs) Next() bool {
 			d.cursor.meter.add(len(d.id))
 			return true
 		}
-		d.cursor.err = fmt.Errorf("source: %w", &ColumnError{Table: d.cursor.query.relation, Column: "id", Reason: "is null in a row"})
+		d.cursor.err = fmt.Errorf("source: %w", &catalog.ColumnError{Table: d.cursor.query.relation, Column: "id", Reason: "is null in a row"})
 	}
-	d.err = d.conn.explain(d.cursor.close())
+	d.err = explain(d.conn, d.cursor.close())
 	d.cursor = nil
 	return false
 }
@@ -105,10 +103,10 @@ func (d *IDs) Close() {
 }
 
 func (d Deletions) query() query {
-	name := quote(d.Table.Schema, d.Table.HistoryName)
+	name := catalog.Quote(d.Table.Schema, d.Table.HistoryName)
 	q := query{relation: name, check: func(fields []pgconn.FieldDescription) error {
 		if !slices.Contains(textTypes, fields[0].DataTypeOID) {
-			return &ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
+			return &catalog.ColumnError{Table: name, Column: "id", Reason: "is not of type text"}
 		}
 		return nil
 	}}
@@ -123,10 +121,10 @@ func (d Deletions) statement() sqltext.Fragment {
 		"after":   timeArg(d.After),
 	}
 	deleted := sqltext.New(deletionsSQL, values)
-	if d.Only.Where.IsEmpty() {
+	if d.Condition.Where.IsEmpty() {
 		return deleted
 	}
 	values["deleted"] = deleted
-	values["condition"] = d.Only.Where.Fill(sqltext.Values{sqltext.Rows: sqltext.New(versionRowsSQL, values)})
+	values["condition"] = d.Condition.Where.Fill(sqltext.Values{sqltext.Rows: sqltext.New(versionRowsSQL, values)})
 	return sqltext.New(versionsSQL, values)
 }

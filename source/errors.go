@@ -3,12 +3,16 @@ package source
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
+	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
 var (
-	// ErrNoTable means that the schema has no FHIR table of the type asked for.
-	ErrNoTable = errors.New("no such resource type")
-
 	// ErrNoSchema means that the schema of the FHIR tables does not exist, or that
 	// Config names another.
 	ErrNoSchema = errors.New("no such schema")
@@ -16,84 +20,62 @@ var (
 	// ErrNoTables means that the schema has no FHIR table that can be read.
 	ErrNoTables = errors.New("no FHIR table that can be read")
 
-	// ErrNoAddresses means that rows of a table have no lasting place by which to
-	// find them again, as those of a foreign table.
-	ErrNoAddresses = errors.New("rows of the table have no addresses")
-
 	// ErrOldServer means that the server is older than PostgreSQL 14.
-	ErrOldServer = errors.New("the server is too old")
+	ErrOldServer = connpool.ErrOldServer
 
-	// ErrSnapshotGone means that a snapshot can no longer be read: the
-	// transaction that exported it has ended.
+	// ErrSnapshotGone means that a snapshot can no longer be read: the transaction that
+	// exported it has ended or, with catalog.ErrRewritten, a table was changed so that
+	// its rows cannot be found.
 	ErrSnapshotGone = errors.New("the snapshot is gone")
 
-	// ErrRewritten comes with ErrSnapshotGone: the snapshot itself may still be
-	// held, but a table was rewritten, truncated, replaced or dropped after it
-	// was taken, so that its rows can't be found any more.
-	ErrRewritten = errors.New("a table was rewritten after the snapshot was taken")
-
-	// ErrInTheWay comes with ErrSnapshotGone: another session has waited too long
-	// for a table that the snapshot or the scan has locked.
-	ErrInTheWay = errors.New("another session waits for the table")
+	// ErrInTheWay comes with ErrSnapshotGone: another session has waited too long for a
+	// table that the snapshot or the scan has locked.
+	ErrInTheWay = connpool.ErrInTheWay
 )
 
-// TableError is an error that concerns the table of one resource type.
-type TableError struct {
-	Type string
-	Err  error
-}
-
-// Error names the type.
-func (e *TableError) Error() string { return e.Type + ": " + e.Err.Error() }
-
-// Unwrap returns what went wrong.
-func (e *TableError) Unwrap() error { return e.Err }
-
-// UnreadableError means that a relation has the name of a resource type but cannot
-// be read as a FHIR table. If it has not even the columns id and resource, it is
-// taken for a table of something else, and the error is an ErrNoTable.
-type UnreadableError struct {
-	Type     string
-	Relation string // its kind and name, as in "view patient"
-	Reason   string
-
-	alike bool
-	more  []*UnreadableError // of other types
-}
-
-// joinUnreadable returns one error for all of them, of which there is one at least.
-func joinUnreadable(all []*UnreadableError) *UnreadableError {
-	joined := *all[0]
-	joined.more = all[1:]
-	return &joined
-}
-
-// Error names the relation and the reason, without the names of roles or schemas.
-func (e *UnreadableError) Error() string {
-	text := e.Relation + " cannot be read: " + e.Reason
-	for _, other := range e.more {
-		text += "; " + other.Type + ": " + other.Error()
+// snapshotError adds ErrSnapshotGone to an error that means that the snapshot, or rows of
+// it, cannot be read any more.
+func snapshotError(err error) error {
+	for _, cause := range []error{catalog.ErrRewritten, connpool.ErrElsewhere, connpool.ErrInTheWay} {
+		if errors.Is(err, cause) && !errors.Is(err, ErrSnapshotGone) {
+			return fmt.Errorf("%w: %w", ErrSnapshotGone, err)
+		}
 	}
-	return text
+	return err
 }
 
-// Unwrap returns ErrNoTable for a table of something else.
-func (e *UnreadableError) Unwrap() error {
-	if e.alike {
-		return nil
+// explain adds to an error of a connection why the connection has been closed.
+func explain(conn *connpool.Conn, err error) error { return snapshotError(conn.Explain(err)) }
+
+// corrupted are the codes of data and indexes that are damaged.
+var corrupted = []string{"XX001", "XX002"}
+
+// IsPermanent reports whether a retry would fail with the same error, because of the
+// statement, its arguments or the data.
+func IsPermanent(err error) bool {
+	var column *catalog.ColumnError
+	var unreadable *catalog.UnreadableError
+	var pgErr *pgconn.PgError
+	switch {
+	case errors.As(err, &column), errors.As(err, &unreadable):
+		return true
+	case errors.As(err, &pgErr):
+		return pgsession.IsPermanent(pgErr) || slices.Contains(corrupted, pgErr.Code)
 	}
-	return ErrNoTable
+	return false
 }
 
-// ColumnError means that a table has a column of a type that cannot be read
-// as part of a FHIR table, or an empty one that must not be.
-type ColumnError struct {
-	Table  string // the table's name, with its schema
-	Column string
-	Reason string
-}
+// RowSecurityText is the message for clients if IsRowSecurityError.
+const RowSecurityText = "row-level security hides rows from the database role of the server"
 
-// Error says which column of which table is wrong, and why.
-func (e *ColumnError) Error() string {
-	return fmt.Sprintf("column %s of table %s %s", e.Column, e.Table, e.Reason)
+// IsRowSecurityError reports whether the server refused a query because row-level
+// security would hide rows of a relation from the role (Config.RowSecurity). Affected
+// tables are detected before they are read, but not their histories, their partitions,
+// and tables behind views.
+//
+// The SQLSTATE means a missing privilege, and the message is localized; only the
+// name of the server's function identifies the error.
+func IsRowSecurityError(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "42501" && pgErr.Routine == "check_enable_rls"
 }

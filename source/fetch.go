@@ -10,28 +10,29 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // Fetcher reads rows by their addresses, under the snapshot of a Reader.
 type Fetcher struct {
 	reader    *Reader
-	relations []Relation
+	relations []catalog.Relation
 }
 
-// RowAddress is where a row lies: the place of its relation in the Fetcher's list, and
-// its address there.
+// RowAddress is the address of a row among several relations: the index of its relation
+// in the Fetcher's list, and its address there.
 type RowAddress struct {
 	Relation int
 	TID      TID
 }
 
-// NewFetcher returns one for these relations. ErrRewritten if one of them is no
-// longer as the snapshot shows it; else all are kept so until the Reader is
-// closed.
-func (r *Reader) NewFetcher(ctx context.Context, relations []Relation) (*Fetcher, error) {
+// NewFetcher returns a Fetcher for these relations and locks them until the Reader is
+// closed. It fails with catalog.ErrRewritten if one of them is no longer as the snapshot
+// shows it.
+func (r *Reader) NewFetcher(ctx context.Context, relations []catalog.Relation) (*Fetcher, error) {
 	for _, relation := range relations {
-		if err := r.pinRelation(ctx, relation); err != nil {
+		if err := r.lockRelation(ctx, relation); err != nil {
 			return nil, fmt.Errorf("source: %w", err)
 		}
 	}
@@ -39,72 +40,70 @@ func (r *Reader) NewFetcher(ctx context.Context, relations []Relation) (*Fetcher
 }
 
 const (
-	// fetchSQL goes through a list of addresses and numbers of relations
-	// and takes each row out of its relation: a nested loop, which is the only way
-	// to join what refers to the row before, and so in the order of the list.
+	// fetchSQL reads the row at each of a list of addresses: a lateral join, which the
+	// server can only run as a nested loop, and so in the order of the list.
 	fetchSQL = `SELECT l.n, x.* FROM unnest({addresses}, {relations}) WITH ORDINALITY AS l(address, relation, n)
 CROSS JOIN LATERAL (
 	{rows}
 ) AS x(id, txid, ts, cts, resource)`
 
-	// fromSQL takes a row out of the relation with a number. Only if it is this one, the
-	// server looks there.
+	// fromSQL reads the row from the relation with this number, if it is in that one.
 	fromSQL = `SELECT {columns} FROM {relation} AS r WHERE l.relation = {number} AND r.ctid = l.address`
 )
 
-// errRowGone means that the server has not given each row in its turn.
-var errRowGone = errors.New("a row is not where the snapshot had it")
+// errRowGone means that the server has not returned each row in its turn.
+var errRowGone = errors.New("a row is not at the address that it has in the snapshot")
 
-// Fetch hands fn the rows at these places, in this order, each with its place's
-// number. It asks for all of them at once: there should be some thousands. It is
-// otherwise as Scan.
-func (p *Fetcher) Fetch(ctx context.Context, places []RowAddress, fn func(n int, row *Row) error) error {
-	if len(places) == 0 {
+// Fetch calls fn for the rows at these addresses, in this order, each with the index of
+// its address. It reads all of them by one statement: there should be some thousands. The
+// error of fn is returned as it is.
+func (f *Fetcher) Fetch(ctx context.Context, addresses []RowAddress, fn func(n int, row *Row) error) error {
+	if len(addresses) == 0 {
 		return nil
 	}
 	next := 0
-	q := p.query(places)
+	q := f.query(addresses)
 	var row Row
 	q.check = func(fields []pgconn.FieldDescription) error {
 		if len(fields) == 0 || fields[0].DataTypeOID != pgtype.Int8OID {
 			return errRowGone
 		}
-		return checkColumns(Table{Name: "rows"}, fields[1:])
+		return checkColumns(catalog.Table{Name: "rows"}, fields[1:])
 	}
 	q.each = func(values [][]byte) (size int, err error) {
 		if binary.BigEndian.Uint64(values[0]) != uint64(next)+1 {
 			return 0, fmt.Errorf("source: %w", errRowGone)
 		}
-		table := p.relations[places[next].Relation].scan().Table
+		table := relationScan(f.relations[addresses[next].Relation]).Table
 		if err := row.decode(&table, values[1:]); err != nil {
 			return 0, fmt.Errorf("source: %w", err)
 		}
 		next++
 		return len(row.Resource), fn(next-1, &row)
 	}
-	err := p.reader.conn.run(ctx, q, p.reader.limiter)
-	if err == nil && next < len(places) {
+	err := f.reader.run(ctx, q)
+	if err == nil && next < len(addresses) {
 		err = fmt.Errorf("source: %w", errRowGone)
 	}
 	return err
 }
 
-// query asks for the places.
-func (p *Fetcher) query(places []RowAddress) query {
-	used := make([]bool, len(p.relations))
-	addresses, numbers := []byte{'{'}, []byte{'{'}
-	for i, place := range places {
+// query returns the query of the rows at these addresses.
+func (f *Fetcher) query(addresses []RowAddress) query {
+	used := make([]bool, len(f.relations))
+	tids, numbers := []byte{'{'}, []byte{'{'}
+	for i, address := range addresses {
 		if i > 0 {
-			addresses, numbers = append(addresses, ','), append(numbers, ',')
+			tids, numbers = append(tids, ','), append(numbers, ',')
 		}
-		used[place.Relation] = true
-		addresses = place.TID.appendText(addresses)
-		numbers = strconv.AppendInt(numbers, int64(place.Relation), 10)
+		used[address.Relation] = true
+		tids = address.TID.appendText(tids)
+		numbers = strconv.AppendInt(numbers, int64(address.Relation), 10)
 	}
 	var from []sqltext.Fragment
-	for i, relation := range p.relations {
+	for i, relation := range f.relations {
 		if used[i] {
-			scan := relation.scan()
+			scan := relationScan(relation)
 			from = append(from, sqltext.New(fromSQL, sqltext.Values{
 				"columns":  scan.columns(sqltext.Text("r.resource")),
 				"relation": scan.from(),
@@ -113,11 +112,40 @@ func (p *Fetcher) query(places []RowAddress) query {
 		}
 	}
 	return query{
-		relation: "rows by their addresses",
+		relation: "rows by address",
 		statement: sqltext.New(fetchSQL, sqltext.Values{
-			"addresses": sqltext.Arg(string(append(addresses, '}')), "tid[]"),
+			"addresses": sqltext.Arg(string(append(tids, '}')), "tid[]"),
 			"relations": sqltext.Arg(string(append(numbers, '}')), "integer[]"),
 			"rows":      sqltext.Join(from, "\n\tUNION ALL\n\t"),
 		}),
 	}
+}
+
+// TID says where a row lies in its relation: the block, and the place in it
+// (PostgreSQL's ctid). It holds for as long as a snapshot that shows the row is
+// held and keeps the table as it is.
+type TID struct {
+	Page   uint32
+	Offset uint16
+}
+
+// decodeAddress reads the binary form of a tid.
+func decodeAddress(value []byte) (a TID, ok bool) {
+	if len(value) != 6 {
+		return a, false
+	}
+	return TID{binary.BigEndian.Uint32(value), binary.BigEndian.Uint16(value[4:])}, true
+}
+
+// appendText appends the address as PostgreSQL reads one in an array.
+func (a TID) appendText(dst []byte) []byte {
+	dst = strconv.AppendUint(append(dst, `"(`...), uint64(a.Page), 10)
+	dst = strconv.AppendUint(append(dst, ','), uint64(a.Offset), 10)
+	return append(dst, `)"`...)
+}
+
+// relationScan returns the scan of a whole relation.
+func relationScan(r catalog.Relation) Scan {
+	table := catalog.Table{Type: r.Type, Schema: r.Schema, Name: r.Name, HasCreated: r.HasCreated, Casts: r.Casts}
+	return Scan{Table: table, Pages: catalog.PageRange{Schema: r.Schema, Name: r.Name}}
 }

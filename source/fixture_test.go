@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
@@ -63,7 +64,7 @@ func (f fixture) exec(t *testing.T, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
-func (f fixture) table(t testing.TB, resourceType string) source.Table {
+func (f fixture) table(t testing.TB, resourceType string) catalog.Table {
 	t.Helper()
 	table, err := f.source.Table(t.Context(), resourceType)
 	require.NoError(t, err)

@@ -5,27 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
-// Whoever holds a snapshot for a moment, as a Reader does that shares it, may be
-// gone before it is asked; then another may have come. What nobody has shown
-// in half a second is thought to be gone.
+// A holder of a snapshot, such as a Reader, may close before its snapshot is imported,
+// while another one opens. ImportSnapshot retries for half a second.
 const (
-	adoptRounds = 20
-	adoptPause  = 25 * time.Millisecond
+	importRounds = 20
+	importPause  = 25 * time.Millisecond
 )
 
-// ImportSnapshot opens a snapshot that shows the state of others, which are held
-// elsewhere and all show the same. It then lives on its own, under an ID of its
-// own, but without TransactionTime, which only the first holder knows.
+// ImportSnapshot opens a snapshot that shows the state of other snapshots, which are
+// held by other sessions and all show the same state. It is independent of these and
+// has its own ID, but no TransactionTime, which only the first holder knows.
 //
-// ids lists the IDs of the others as they are at the moment; it is asked again,
-// for new ones, when none of them is there any more. ErrSnapshotGone if that does
-// not help either, or if there is no way to the server that holds them.
+// ids returns the IDs of the snapshots that are currently held; it is called again if
+// none of them can be imported. The error is ErrSnapshotGone if all attempts fail, or if
+// no connection to the server that holds them was found.
 func (s *Source) ImportSnapshot(ctx context.Context, ids func(context.Context) ([]string, error)) (*Snapshot, error) {
 	sn := s.newSnapshot(nil)
-	if err := s.adopt(ctx, sn, ids); err != nil {
-		err = fmt.Errorf("source: adopt snapshot: %w", err)
+	if err := s.importAny(ctx, sn, ids); err != nil {
+		err = fmt.Errorf("source: import snapshot: %w", err)
 		if sn.conn != nil {
 			err = errors.Join(err, sn.conn.Close(ctx))
 		}
@@ -34,11 +35,11 @@ func (s *Source) ImportSnapshot(ctx context.Context, ids func(context.Context) (
 	return sn, nil
 }
 
-func (s *Source) adopt(ctx context.Context, sn *Snapshot, list func(context.Context) ([]string, error)) error {
-	again := time.NewTicker(adoptPause)
+func (s *Source) importAny(ctx context.Context, sn *Snapshot, list func(context.Context) ([]string, error)) error {
+	again := time.NewTicker(importPause)
 	defer again.Stop()
 	tried := map[string]bool{}
-	for range adoptRounds {
+	for range importRounds {
 		ids, err := list(ctx)
 		if err != nil {
 			return err
@@ -48,7 +49,7 @@ func (s *Source) adopt(ctx context.Context, sn *Snapshot, list func(context.Cont
 				continue
 			}
 			tried[id] = true
-			if err := s.adoptOne(ctx, sn, id); !errors.Is(err, ErrSnapshotGone) || errors.Is(err, errElsewhere) {
+			if err := s.tryImport(ctx, sn, id); !errors.Is(err, ErrSnapshotGone) || errors.Is(err, connpool.ErrElsewhere) {
 				return err
 			}
 		}
@@ -61,16 +62,16 @@ func (s *Source) adopt(ctx context.Context, sn *Snapshot, list func(context.Cont
 	return ErrSnapshotGone
 }
 
-// adoptOne imports the snapshot and exports it again. If it is gone, the
-// connection is fit for another.
-func (s *Source) adoptOne(ctx context.Context, sn *Snapshot, id string) error {
+// tryImport imports a snapshot and exports it again. If the snapshot is gone, the
+// connection can be used for another attempt.
+func (s *Source) tryImport(ctx context.Context, sn *Snapshot, id string) error {
 	snapshot, err := parseReference(id)
 	if err != nil {
 		return err
 	}
 	if sn.conn == nil {
-		if sn.conn, err = s.connectAt(ctx, snapshot.server); err != nil {
-			return err
+		if sn.conn, err = s.pool.ConnectAt(ctx, snapshot.server); err != nil {
+			return snapshotError(err)
 		}
 	}
 	err = importSnapshot(ctx, sn.conn, snapshot)
@@ -79,7 +80,7 @@ func (s *Source) adoptOne(ctx context.Context, sn *Snapshot, id string) error {
 		return err
 	}
 	if !sn.conn.IsClosed() {
-		_, _ = sn.conn.Exec(ctx, `ROLLBACK`) // a connection that can't is of no use: the next import says so
+		_, _ = sn.conn.Exec(ctx, `ROLLBACK`) // if it fails, so does the next import
 	}
 	return err
 }

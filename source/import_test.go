@@ -27,7 +27,7 @@ func (f *fixture) letGo(t *testing.T, gone *source.Snapshot) {
 
 // Those who have the snapshot come and go: one that comes late is found, and
 // what was adopted shows their state and outlives them.
-func TestAdoptSnapshot(t *testing.T) {
+func TestImportSnapshot(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+`INSERT INTO patient (id, txid, resource) VALUES ('kept', 1, '{}')`)
 	first, gone := f.snapshot(t), f.snapshot(t)
@@ -49,7 +49,7 @@ func TestAdoptSnapshot(t *testing.T) {
 	require.Equal(t, 1, rows)
 }
 
-func TestAdoptSnapshotInVain(t *testing.T) {
+func TestImportSnapshotInVain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient"))
 	gone := f.snapshot(t)

@@ -9,95 +9,95 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// PlanIndexes returns the scan's table as the scan finds it: a member whose rows
-// PostgreSQL would look up in an index, or that the scan's Lookup finds by one,
-// is to be read in one go, and its Bytes are only those that are expected to be
-// wanted. Cut into page ranges, it would be read whole. One of which a Lookup
-// finds nothing is empty. A scan without conditions finds the table as it is.
-func (sn *Snapshot) PlanIndexes(ctx context.Context, scan Scan) (Table, error) {
+// PlanIndexes returns the scan's table with its members as they should be read. If
+// PostgreSQL finds the selected rows of a member by an index, or the scan's Lookup does,
+// the member is Unsplit: in page ranges, all of its pages would be read. Its Bytes are
+// then the size of the rows that the planner expects. A member in which the Lookup finds
+// nothing is empty. Without conditions, the table is returned unchanged.
+func (sn *Snapshot) PlanIndexes(ctx context.Context, scan Scan) (catalog.Table, error) {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()
-	return narrowTable(ctx, sn.conn.PgConn(), scan)
+	return planIndexes(ctx, sn.conn.PgConn(), scan)
 }
 
-func narrowTable(ctx context.Context, conn *pgconn.PgConn, scan Scan) (Table, error) {
+func planIndexes(ctx context.Context, conn *pgconn.PgConn, scan Scan) (catalog.Table, error) {
 	table := scan.Table
 	if _, args := scan.statement().Statement(); len(args) == 0 {
 		return table, nil
 	}
-	members := make([]Member, len(table.Members))
+	members := make([]catalog.Member, len(table.Members))
 	table.Bytes = 0
 	for i, m := range table.Members {
-		narrowed, err := narrow(ctx, conn, scan, m)
+		planned, err := planMember(ctx, conn, scan, m)
 		if err != nil {
-			return Table{}, fmt.Errorf("source: ask how %s is read: %w", quote(m.Schema, m.Name), err)
+			return catalog.Table{}, fmt.Errorf("source: plan the scan of %s: %w", catalog.Quote(m.Schema, m.Name), err)
 		}
-		members[i] = narrowed
-		table.Bytes += narrowed.Bytes
+		members[i] = planned
+		table.Bytes += planned.Bytes
 	}
 	table.Members = members
 	return table, nil
 }
 
-// narrow asks the planner how it would read the member.
-func narrow(ctx context.Context, conn *pgconn.PgConn, scan Scan, m Member) (Member, error) {
-	if m.Whole || m.Pages == 0 {
+// planMember plans how to read one member.
+func planMember(ctx context.Context, conn *pgconn.PgConn, scan Scan, m catalog.Member) (catalog.Member, error) {
+	if m.Unsplit || m.Pages == 0 {
 		return m, nil
 	}
-	scan.Pages = PageRange{Schema: m.Schema, Name: m.Name}
-	all, err := explain(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.statement())
+	scan.Pages = catalog.PageRange{Schema: m.Schema, Name: m.Name}
+	all, err := queryPlan(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.statement())
 	if err != nil {
 		return m, err
 	}
-	if !scan.Only.Lookup.IsEmpty() {
-		found, few, err := tryLookup(ctx, conn, scan, all.Rows)
+	if !scan.Condition.Lookup.IsEmpty() {
+		found, use, err := countIfIndexed(ctx, conn, scan, all.Rows)
 		if err != nil {
 			return m, err
 		}
-		if few && found == 0 {
-			return Member{Schema: m.Schema, Name: m.Name}, nil
+		if use && found == 0 {
+			return catalog.Member{Schema: m.Schema, Name: m.Name}, nil
 		}
-		if few {
-			m.Whole, m.ByLookup = true, true
-			m.shrink(float64(found), all.Rows)
+		if use {
+			m.Unsplit, m.ByLookup = true, true
+			shrink(&m, float64(found), all.Rows)
 			return m, nil
 		}
 	}
-	wanted, err := explain(ctx, conn, scan.statement())
-	if err != nil || !wanted.usesIndex() {
+	selected, err := queryPlan(ctx, conn, scan.statement())
+	if err != nil || !selected.usesIndex() {
 		return m, err
 	}
-	m.Whole = true
-	m.shrink(wanted.Rows, all.Rows)
+	m.Unsplit = true
+	shrink(&m, selected.Rows, all.Rows)
 	return m, nil
 }
 
-// shrink leaves of the member's bytes the share of the rows that are wanted.
-func (m *Member) shrink(wanted, all float64) {
-	m.Bytes = int64(float64(m.Bytes) * min(wanted/max(all, 1), 1))
+// shrink reduces the member's bytes to the fraction of the rows that are selected.
+func shrink(m *catalog.Member, selected, all float64) {
+	m.Bytes = int64(float64(m.Bytes) * min(selected/max(all, 1), 1))
 }
 
-// A lookup takes the place of reading a member whole where it finds at most one
-// in lookupShare of the rows, or lookupRows: to jump costs more than to read on,
-// and the member is then one part. More than maxLookupRows are better read in
-// several.
+// A lookup is used if it finds at most one in lookupShare of the rows, or lookupRows:
+// random access costs more than a sequential scan, and the member is then read by one
+// part. More than maxLookupRows are better read by several parts.
 const (
 	lookupShare   = 10
 	lookupRows    = 1000
 	maxLookupRows = 1_000_000
 )
 
-// tryLookup counts what the lookup finds of a relation of about so many rows, if
-// indexes serve it. few tells whether it should be read so.
-func tryLookup(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows float64) (found int64, few bool, err error) {
-	most := int64(min(max(rows/lookupShare, lookupRows), maxLookupRows))
-	count := scan.countLookup(most + 1)
+// countIfIndexed counts what the lookup finds in a relation of about so many rows, if
+// indexes serve it. It reports whether the lookup should be used.
+func countIfIndexed(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows float64) (found int64, use bool, err error) {
+	limit := int64(min(max(rows/lookupShare, lookupRows), maxLookupRows))
+	count := scan.countLookup(limit + 1)
 	scan.Pages.ByLookup = true
-	for _, asked := range []sqltext.Fragment{count, scan.statement()} {
-		plan, err := explain(ctx, conn, asked)
+	for _, statement := range []sqltext.Fragment{count, scan.statement()} {
+		plan, err := queryPlan(ctx, conn, statement)
 		if err != nil || plan.reads(scan.Pages.Name) {
 			return 0, false, err
 		}
@@ -110,7 +110,7 @@ func tryLookup(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows float64
 	if found, err = strconv.ParseInt(string(result.Rows[0][0]), 10, 64); err != nil {
 		return 0, false, fmt.Errorf("read a count: %w", err)
 	}
-	return found, found <= most, nil
+	return found, found <= limit, nil
 }
 
 // planNode is a node of a query plan, as EXPLAIN (FORMAT JSON) shows it.
@@ -122,29 +122,29 @@ type planNode struct {
 	Plans    []planNode `json:"Plans"`
 }
 
-// isIndexed tells whether the node itself looks rows up in an index.
+// isIndexed reports whether the node itself finds rows by an index.
 func (n planNode) isIndexed() bool {
 	return n.Type == "Index Scan" || n.Type == "Index Only Scan" || n.Type == "Bitmap Heap Scan"
 }
 
-// usesIndex tells whether the node, or one below it, looks rows up in an index.
-// What a condition works out for itself, once or for each row, does not count.
+// usesIndex reports whether the node, or one below it, finds rows by an index. Subplans
+// of conditions do not count.
 func (n planNode) usesIndex() bool {
 	return n.isIndexed() || slices.ContainsFunc(n.Plans, func(below planNode) bool {
 		return below.Parent != "SubPlan" && below.Parent != "InitPlan" && below.usesIndex()
 	})
 }
 
-// reads tells whether the relation is read otherwise than by an index and the
-// addresses of rows, anywhere.
+// reads reports whether the relation is read other than by an index or by address, in the
+// node or below it.
 func (n planNode) reads(relation string) bool {
 	return n.Relation == relation && !n.isIndexed() && n.Type != "Tid Scan" ||
 		slices.ContainsFunc(n.Plans, func(below planNode) bool { return below.reads(relation) })
 }
 
-// explain asks how a query would be run, in the way it is itself asked for: its
-// values go with it, and the answer depends on them.
-func explain(ctx context.Context, conn *pgconn.PgConn, statement sqltext.Fragment) (planNode, error) {
+// queryPlan returns the plan of a statement. It depends on the arguments, which are sent
+// with it.
+func queryPlan(ctx context.Context, conn *pgconn.PgConn, statement sqltext.Fragment) (planNode, error) {
 	sql, args := statement.Statement()
 	result := conn.ExecParams(ctx, "EXPLAIN (FORMAT JSON) "+sql, args, nil, nil, nil).Read()
 	if result.Err != nil {

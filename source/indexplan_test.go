@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -61,8 +62,8 @@ func TestPlanIndexes(t *testing.T) {
 			require.Len(t, got.Members, len(test.whole))
 			var bytes int64
 			for i, m := range got.Members {
-				require.Equal(t, test.whole[i], m.Whole, m.Name)
-				if !m.Whole {
+				require.Equal(t, test.whole[i], m.Unsplit, m.Name)
+				if !m.Unsplit {
 					require.Equal(t, table.Members[i], m)
 				}
 				bytes += m.Bytes
@@ -76,7 +77,7 @@ func TestPlanIndexes(t *testing.T) {
 			}
 
 			ids := 0
-			for _, blocks := range source.PageRanges(got, 100<<10) {
+			for _, blocks := range catalog.PageRanges(got, 100<<10) {
 				ids += len(f.ids(t, source.Scan{Table: table, ChangedAfter: test.since, Pages: blocks}))
 			}
 			require.Len(t, f.ids(t, source.Scan{Table: table, ChangedAfter: test.since}), ids)
@@ -94,10 +95,10 @@ func TestPlanIndexesCreated(t *testing.T) {
 
 	got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: tables[0], CreatedAfter: since})
 	require.NoError(t, err)
-	require.True(t, got.Members[0].Whole)
+	require.True(t, got.Members[0].Unsplit)
 	got, err = sn.PlanIndexes(t.Context(), source.Scan{Table: tables[0], ChangedAfter: since})
 	require.NoError(t, err)
-	require.False(t, got.Members[0].Whole)
+	require.False(t, got.Members[0].Unsplit)
 }
 
 // What an index finds of a lookup is read so, if that is little, and nothing is
@@ -110,8 +111,8 @@ func TestPlanIndexesLookup(t *testing.T) {
 	require.NoError(t, err)
 	table := tables[0]
 
-	narrow := func(documents string) source.Table {
-		got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: table, Only: sqltext.Condition{
+	narrow := func(documents string) catalog.Table {
+		got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: table, Condition: sqltext.Condition{
 			Where: sqltext.New(`EXISTS (SELECT FROM unnest({documents}) AS d WHERE r.resource @> d) AND r.id <> {id}`, sqltext.Values{
 				"documents": sqltext.Arg(documents, "jsonb[]"), "id": sqltext.Arg("nobody", "text"),
 			}),
@@ -126,11 +127,11 @@ func TestPlanIndexesLookup(t *testing.T) {
 	text := fmt.Sprintf(`{"text":%q}`, strings.Repeat(fmt.Sprintf("%x", md5.Sum([]byte("7"))), 10))
 	got := narrow(fmt.Sprintf("{%q}", text))
 	require.True(t, got.Members[0].ByLookup)
-	require.True(t, got.Members[0].Whole)
+	require.True(t, got.Members[0].Unsplit)
 	require.Less(t, got.Bytes, table.Bytes/5000)
-	require.Len(t, source.PageRanges(got, 1), 1)
+	require.Len(t, catalog.PageRanges(got, 1), 1)
 
-	require.Empty(t, source.PageRanges(narrow(`{"{\"text\": \"none\"}"}`), 1))
+	require.Empty(t, catalog.PageRanges(narrow(`{"{\"text\": \"none\"}"}`), 1))
 	require.False(t, narrow(`{"{}"}`).Members[0].ByLookup, "all that there is")
 }
 
@@ -146,7 +147,7 @@ func TestPlanIndexesLookupWithoutIndex(t *testing.T) {
 		Where:  sqltext.New(`r.resource @> {document}`, document),
 		Lookup: sqltext.New(`SELECT r.ctid FROM {rows} AS r WHERE r.resource @> {document}`, document),
 	}
-	got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: tables[0], Only: only})
+	got, err := sn.PlanIndexes(t.Context(), source.Scan{Table: tables[0], Condition: only})
 	require.NoError(t, err)
 	require.Equal(t, tables[0], got)
 }

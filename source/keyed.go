@@ -10,108 +10,108 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// KeyScan says which rows of some relations belong to which keys. A row can belong
-// to several.
+// KeyScan selects the rows of some relations by the keys that they belong to. A row can
+// belong to several keys.
 type KeyScan struct {
 	Relations []KeyedRelation
 
-	// Wanted, if it is not empty, is a SELECT of one column, the keys that are wanted.
-	// Rows of no wanted key are then left out. Without, every key is wanted.
-	Wanted sqltext.Fragment
+	// Keys, if it is not empty, is a SELECT of one column: the keys to scan. Rows of
+	// other keys only are then left out. If it is empty, all keys are scanned.
+	Keys sqltext.Fragment
 
-	// OnlyKeyed leaves out rows of no key. With Wanted they always are.
+	// OnlyKeyed leaves out rows without a key. With Keys they are always left out.
 	OnlyKeyed bool
 
-	// MaxKeys is how many keys a row may belong to, wanted or not. One of more is
-	// handed out once, without a key.
+	// MaxKeys limits the keys of a row. A row with more is returned once, with a nil Key.
 	MaxKeys int
 }
 
-// KeyedRelation is a relation and how its rows belong to keys.
+// KeyedRelation is a relation of a KeyScan.
 type KeyedRelation struct {
-	Relation Relation
+	Relation catalog.Relation
 
-	// Scan says which of its rows to look at, by Only and the times; of its Blocks
-	// only ByLookup matters, and its Table does not.
+	// Scan selects rows of the relation by Condition and the times. Of its Pages, only
+	// ByLookup is used; its Table is not.
 	Scan Scan
 
-	// References is an expression over a row r: an array of jsonb objects, whose
-	// members id are the row's keys.
+	// References is an expression on a row r: an array of jsonb objects, whose members
+	// id are the row's keys.
 	References sqltext.Fragment
 
 	// Keys, if it is not empty, replaces References: a statement that finds the keys of
 	// all rows together. It is a SELECT of the ids of rows, in the column id, and of
-	// their keys, of type text and not null, in the column key. In it, {rows} stands for
+	// their keys, of type text and not null, in the column key. In it, {rows} represents
 	// the rows, as in a sqltext.Condition.
 	Keys sqltext.Fragment
 
-	// First, if it is not empty, is a condition over k.key and the row's k.id that holds
+	// First, if it is not empty, is a condition on k.key and the row's k.id that holds
 	// for the row that comes before all others of its key.
 	First sqltext.Fragment
 }
 
 // KeyedRow is a row that belongs to a key. Its bytes are valid until the callback
-// that got it returns.
+// returns.
 type KeyedRow struct {
-	// Key is nil for a row of no key, or of too many.
+	// Key is nil for a row without a key, or with more than KeyScan.MaxKeys.
 	Key []byte
 
-	// Keys is how many the row belongs to, wanted or not.
+	// Keys is the number of keys that the row belongs to, scanned or not.
 	Keys int
 
-	// Relation is the place of its relation in Keyed.Relations.
+	// Relation is the index of its relation in KeyScan.Relations.
 	Relation int
 
 	TID TID
 
-	// Bytes is what the resource takes on disk.
+	// Bytes is the size of the resource on disk.
 	Bytes int64
 
-	// ID is the row's id where there is no key.
+	// ID is the row's id if Key is nil.
 	ID []byte
 }
 
-// ScanKeys hands fn the rows in the order of the keys, by their bytes; those of one
-// key in the order of the relations, the first one first. Rows without a key
-// come last. It reads the relations once and sorts what it finds, but not the
-// resources. Otherwise it is as Scan.
+// ScanKeys calls fn for each row and key, in the byte order of the keys; the rows of a
+// key come in the order of the relations, after the row for which First holds. Rows
+// without a key come last. It reads the relations once; the server sorts the addresses
+// of the rows, not the resources. The error of fn is returned as it is.
 func (r *Reader) ScanKeys(ctx context.Context, keyed KeyScan, fn func(*KeyedRow) error) error {
 	if len(keyed.Relations) == 0 {
 		return nil
 	}
 	for _, k := range keyed.Relations {
-		if err := r.pinRelation(ctx, k.Relation); err != nil {
+		if err := r.lockRelation(ctx, k.Relation); err != nil {
 			return fmt.Errorf("source: %w", err)
 		}
 	}
-	return r.conn.run(ctx, keyed.query(fn), r.limiter)
+	return r.run(ctx, keyed.query(fn))
 }
 
-// pinRelation keeps the relation as the snapshot shows it and makes sure that it
-// has the columns of a FHIR table.
-func (r *Reader) pinRelation(ctx context.Context, relation Relation) error {
-	if err := r.pin(ctx, true, relation.Schema, relation.Name); err != nil {
+// lockRelation locks a relation and verifies that it is as the snapshot shows it, and
+// that it has the columns of a FHIR table.
+func (r *Reader) lockRelation(ctx context.Context, relation catalog.Relation) error {
+	if err := r.lockAndVerify(ctx, true, relation.Schema, relation.Name); err != nil {
 		return err
 	}
-	scan := relation.scan()
+	scan := relationScan(relation)
 	sql, _ := scan.statement().Statement()
-	result := r.conn.pg().ExecParams(ctx, sql+" LIMIT 0", nil, nil, nil, nil)
+	result := r.conn.PgConn().ExecParams(ctx, sql+" LIMIT 0", nil, nil, nil, nil)
 	var wrong error
 	if fields := result.FieldDescriptions(); fields != nil {
 		wrong = checkColumns(scan.Table, fields)
 	}
 	if _, err := result.Close(); err != nil {
-		return r.conn.explain(err)
+		return explain(r.conn, err)
 	}
 	return wrong
 }
 
 const (
-	// wantedSQL names the keys that are wanted, once for all relations.
-	wantedSQL = `WITH wanted (key) AS MATERIALIZED (SELECT DISTINCT w.key FROM ({wanted}) AS w)
+	// scannedSQL evaluates KeyScan.Keys once for all relations.
+	scannedSQL = `WITH scanned (key) AS MATERIALIZED (SELECT DISTINCT s.key FROM ({keys}) AS s)
 `
 
 	// keyedSQL finds the rows of a relation and their keys, by the references x that
@@ -132,22 +132,22 @@ FROM (
 	) AS a{where}
 ) AS k`
 
-	// rowReferencesSQL joins what the row itself tells, rowKeysSQL what a statement
-	// finds of all rows.
+	// rowReferencesSQL evaluates KeyedRelation.References for each row, and rowKeysSQL
+	// KeyedRelation.Keys for all rows together.
 	rowReferencesSQL = `CROSS JOIN LATERAL (SELECT ({references})::jsonb AS refs OFFSET 0) AS x`
 	rowKeysSQL       = `LEFT JOIN (
 		SELECT found.id, jsonb_agg(jsonb_build_object('id', found.key)) AS refs FROM ({keys}) AS found GROUP BY found.id
 	) AS x ON x.id = r.id`
 
-	// ofWantedSQL leaves the rows of wanted keys, and those of too many of which one
-	// is wanted. All rows and all keys are joined as sets, for there may be millions
-	// of both, and the server expects few. Those of too many are hardly ever any, and
-	// each has very many: IS TRUE keeps the server from joining their keys with all
-	// that are wanted one by one, and makes it hash these, once.
-	ofWantedSQL = `
-LEFT JOIN wanted AS w ON w.key = k.key
-WHERE w.key IS NOT NULL OR k.key IS NULL AND k.keys > 0
-	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE (e.v ->> 'id' IN (SELECT m.key FROM wanted AS m)) IS TRUE)`
+	// joinScannedSQL selects the rows of the scanned keys, and the rows with too many keys
+	// of which one is scanned. All rows and all keys are joined as sets, because there
+	// may be millions of both while the planner expects few. Rows with too many keys are
+	// rare, and each has very many: IS TRUE keeps the planner from joining their keys
+	// with the scanned ones one by one, so that these are hashed once.
+	joinScannedSQL = `
+LEFT JOIN scanned AS s ON s.key = k.key
+WHERE s.key IS NOT NULL OR k.key IS NULL AND k.keys > 0
+	AND EXISTS (SELECT FROM jsonb_array_elements(k.refs) AS e(v) WHERE (e.v ->> 'id' IN (SELECT m.key FROM scanned AS m)) IS TRUE)`
 )
 
 // The columns of keyedSQL.
@@ -183,20 +183,20 @@ func (k KeyScan) query(fn func(*KeyedRow) error) query {
 
 func (k KeyScan) statement() sqltext.Fragment {
 	var with, join sqltext.Fragment
-	if !k.Wanted.IsEmpty() {
-		with = sqltext.New(wantedSQL, sqltext.Values{"wanted": k.Wanted})
-		join = sqltext.Text(ofWantedSQL)
+	if !k.Keys.IsEmpty() {
+		with = sqltext.New(scannedSQL, sqltext.Values{"keys": k.Keys})
+		join = sqltext.Text(joinScannedSQL)
 	}
 	branches := make([]sqltext.Fragment, len(k.Relations))
 	for i, relation := range k.Relations {
-		branches[i] = sqltext.Concat(relation.statement(i, k.MaxKeys, k.OnlyKeyed || !k.Wanted.IsEmpty()), join)
+		branches[i] = sqltext.Concat(relation.statement(i, k.MaxKeys, k.OnlyKeyed || !k.Keys.IsEmpty()), join)
 	}
 	return sqltext.Concat(with, sqltext.Join(branches, "\nUNION ALL\n"), sqltext.Text("\nORDER BY 1, 2, 3, 4"))
 }
 
 // statement returns the SELECT for one relation, the one with an index.
 func (k KeyedRelation) statement(index, maxKeys int, onlyKeyed bool) sqltext.Fragment {
-	scan := k.Relation.scan()
+	scan := relationScan(k.Relation)
 	scan.CreatedAfter, scan.ChangedAfter, scan.ChangedBefore = k.Scan.CreatedAfter, k.Scan.ChangedAfter, k.Scan.ChangedBefore
 	limits := scan.limits()
 	rows := scanRows(scan.from(), limits)
@@ -204,7 +204,7 @@ func (k KeyedRelation) statement(index, maxKeys int, onlyKeyed bool) sqltext.Fra
 	if !k.Keys.IsEmpty() {
 		references = sqltext.New(rowKeysSQL, sqltext.Values{"keys": k.Keys.Fill(rows)})
 	}
-	limits = append(limits, conditions(k.Scan.Only, rows, k.Scan.Pages.ByLookup)...)
+	limits = append(limits, conditions(k.Scan.Condition, rows, k.Scan.Pages.ByLookup)...)
 	if onlyKeyed {
 		limits = append(limits, sqltext.Text("cardinality(a.keys) > 0"))
 	}
@@ -222,8 +222,8 @@ func (k KeyedRelation) statement(index, maxKeys int, onlyKeyed bool) sqltext.Fra
 	})
 }
 
-// errNoKeys means that the server's answer is not that to keyedSQL.
-var errNoKeys = errors.New("the rows of keys are not what was asked for")
+// errNoKeys means that the result does not have the form of keyedSQL.
+var errNoKeys = errors.New("the result of a scan by key has an unknown form")
 
 // decode reads the binary form of a row.
 func (k *KeyedRow) decode(values [][]byte) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -72,7 +73,7 @@ func (f fixture) blocks(t *testing.T, snapshot string, keyed source.KeyScan) []s
 	})
 	require.NoError(t, err)
 
-	var relations []source.Relation
+	var relations []catalog.Relation
 	for _, k := range keyed.Relations {
 		relations = append(relations, k.Relation)
 	}
@@ -119,17 +120,17 @@ func TestKeyed(t *testing.T) {
 	require.Equal(t, []string{"Z: v6 v3", "a: a v1 v2", "b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, onlyKeyed))
 
 	wanted := all
-	wanted.Wanted = wantedKeys(`{b,c,nobody}`)
+	wanted.Keys = wantedKeys(`{b,c,nobody}`)
 	require.Equal(t, []string{"b: b v1 a", "v5 has 4"}, f.blocks(t, snapshot, wanted))
-	wanted.Wanted = wantedKeys(`{e}`)
+	wanted.Keys = wantedKeys(`{e}`)
 	require.Empty(t, f.blocks(t, snapshot, wanted), "no word of who is not wanted")
 
 	some := f.keyed(t, source.Scan{
 		ChangedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
-		Only:         notThese("v4", "v5"),
+		Condition:    notThese("v4", "v5"),
 	})
 	require.Equal(t, []string{"Z: v6 v3", "a: a v2", "b: b a"}, f.blocks(t, snapshot, some))
-	some.Wanted = wantedKeys(`{a}`)
+	some.Keys = wantedKeys(`{a}`)
 	require.Equal(t, []string{"a: a v2"}, f.blocks(t, snapshot, some), "the arguments of both")
 }
 
@@ -140,7 +141,7 @@ func TestKeyedByID(t *testing.T) {
 	snapshot := f.snapshot(t).ID
 	scan := source.Scan{
 		ChangedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
-		Only:         notThese("nothing", "v6"),
+		Condition:    notThese("nothing", "v6"),
 	}
 	keyed := f.keyed(t, scan)
 	for i, k := range keyed.Relations {
@@ -155,7 +156,7 @@ func TestKeyedByID(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"a: a v3", "b: b v3 a", "c: v2", "v4 has 0", "v5 has 0"}, f.blocks(t, snapshot, keyed))
-	keyed.Wanted = wantedKeys(`{a,c}`)
+	keyed.Keys = wantedKeys(`{a,c}`)
 	require.Equal(t, []string{"a: a v3", "c: v2"}, f.blocks(t, snapshot, keyed), "the arguments of all")
 	keyed.MaxKeys = 1
 	require.Equal(t, []string{"c: v2", "a has 2", "v3 has 2"}, f.blocks(t, snapshot, keyed))
@@ -163,13 +164,13 @@ func TestKeyedByID(t *testing.T) {
 
 // A row of very many keys costs as much as they are, and not that for each key that
 // is wanted: it would not come to an end.
-func TestKeyedOfManyAndManyWanted(t *testing.T) {
+func TestKeyedOfManyAndManyKeys(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, owners+`
 		INSERT INTO visit SELECT 'wide', 1, now(), jsonb_build_object('of', jsonb_agg(jsonb_build_object('id', 'o' || n))) FROM generate_series(1, 20000) AS n;
 		ANALYZE`)
 	keyed := f.keyed(t, source.Scan{})
-	keyed.Wanted = sqltext.Join([]sqltext.Fragment{
+	keyed.Keys = sqltext.Join([]sqltext.Fragment{
 		sqltext.Text(`SELECT 'w' || n AS key FROM generate_series(1, 300000) AS n`), wantedKeys(`{b}`),
 	}, " UNION ALL ")
 	reader, err := f.source.OpenReader(t.Context(), f.snapshot(t).ID)
@@ -192,9 +193,9 @@ func TestKeyedOfDollars(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, owners+`ALTER TABLE visit_1 RENAME TO "visit_""$1{rows}"`)
 	some := f.keyed(t, source.Scan{
-		Only: sqltext.Condition{Where: sqltext.New(`r.id <> {id} AND r.id <> '$1' AND r.id IN (SELECT t.id FROM {rows} AS t)`, sqltext.Values{"id": sqltext.Arg("v5", "text")})},
+		Condition: sqltext.Condition{Where: sqltext.New(`r.id <> {id} AND r.id <> '$1' AND r.id IN (SELECT t.id FROM {rows} AS t)`, sqltext.Values{"id": sqltext.Arg("v5", "text")})},
 	})
-	some.Wanted = wantedKeys(`{a}`)
+	some.Keys = wantedKeys(`{a}`)
 	require.Equal(t, []string{"a: a v1 v2"}, f.blocks(t, f.snapshot(t).ID, some))
 }
 
@@ -207,14 +208,14 @@ func TestKeyedOfNothing(t *testing.T) {
 
 // Rows come in the order in which they are asked for, however many there are and
 // whatever the server thinks of that, and one may come often.
-func TestPickInOrder(t *testing.T) {
+func TestFetchInOrder(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, aidbox("patient")+manyRows+`; CREATE TABLE visit (LIKE patient INCLUDING ALL); ANALYZE;`)
 	sn := f.snapshot(t)
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
-	var relations []source.Relation
+	var relations []catalog.Relation
 	for _, resourceType := range []string{"Visit", "Patient"} {
 		of, err := f.table(t, resourceType).Relations()
 		require.NoError(t, err)
@@ -250,15 +251,15 @@ func TestPickInOrder(t *testing.T) {
 
 	require.NoError(t, fetcher.Fetch(t.Context(), nil, nil))
 	gone := append(slices.Clone(places[:3]), source.RowAddress{Relation: 1, TID: source.TID{Page: 1e6, Offset: 1}})
-	require.ErrorContains(t, fetcher.Fetch(t.Context(), gone, func(int, *source.Row) error { return nil }), "not where the snapshot had it")
-	require.ErrorContains(t, fetcher.Fetch(t.Context(), append(gone, places[0]), func(int, *source.Row) error { return nil }), "not where the snapshot had it")
+	require.ErrorContains(t, fetcher.Fetch(t.Context(), gone, func(int, *source.Row) error { return nil }), "not at the address that it has in the snapshot")
+	require.ErrorContains(t, fetcher.Fetch(t.Context(), append(gone, places[0]), func(int, *source.Row) error { return nil }), "not at the address that it has in the snapshot")
 }
 
 // A table that can't be read by addresses, or as a FHIR table, says so.
 func TestKeyedRefuses(t *testing.T) {
 	t.Parallel()
-	_, err := source.Table{Type: "Visit", Members: []source.Member{{Name: "visit", Whole: true}}}.Relations()
-	require.ErrorIs(t, err, source.ErrNoAddresses)
+	_, err := catalog.Table{Type: "Visit", Members: []catalog.Member{{Name: "visit", Unsplit: true}}}.Relations()
+	require.ErrorIs(t, err, catalog.ErrNoAddresses)
 
 	f := newFixture(t, owners)
 	keyed := f.keyed(t, source.Scan{})
@@ -266,7 +267,7 @@ func TestKeyedRefuses(t *testing.T) {
 	sn := f.snapshot(t)
 	reader, err := f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
-	var column *source.ColumnError
+	var column *catalog.ColumnError
 	require.ErrorAs(t, reader.ScanKeys(t.Context(), keyed, nil), &column)
 	require.Equal(t, "ts", column.Column)
 	reader.Close(t.Context())
@@ -275,6 +276,6 @@ func TestKeyedRefuses(t *testing.T) {
 	reader, err = f.source.OpenReader(t.Context(), sn.ID)
 	require.NoError(t, err)
 	defer reader.Close(t.Context())
-	_, err = reader.NewFetcher(t.Context(), []source.Relation{keyed.Relations[0].Relation})
-	require.ErrorIs(t, err, source.ErrRewritten)
+	_, err = reader.NewFetcher(t.Context(), []catalog.Relation{keyed.Relations[0].Relation})
+	require.ErrorIs(t, err, catalog.ErrRewritten)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -31,7 +32,7 @@ func TestOtherColumnTypes(t *testing.T) {
 
 	require.Len(t, f.ids(t, source.Scan{Table: table}), 2000)
 	only := sqltext.Condition{Where: sqltext.New("r.id = {id} AND r.resource ? 'n'", sqltext.Values{"id": sqltext.Arg(uuid(7), "text")})}
-	require.Equal(t, []string{uuid(7)}, f.ids(t, source.Scan{Table: table, Only: only}))
+	require.Equal(t, []string{uuid(7)}, f.ids(t, source.Scan{Table: table, Condition: only}))
 
 	sn := f.snapshot(t)
 	tables, err := sn.Tables(t.Context(), []string{"Patient"})
@@ -41,7 +42,7 @@ func TestOtherColumnTypes(t *testing.T) {
 	defer reader.Close(t.Context())
 
 	var ids []string
-	for _, blocks := range source.PageRanges(tables[0], 64<<10) {
+	for _, blocks := range catalog.PageRanges(tables[0], 64<<10) {
 		require.NoError(t, eachRow(reader.Scan(t.Context(), source.Scan{Table: tables[0], Pages: blocks}))(func(row *source.Row) error {
 			ids = append(ids, string(row.ID))
 			return nil
@@ -63,6 +64,17 @@ func TestOtherColumnTypes(t *testing.T) {
 		return nil
 	}))
 	require.Equal(t, []string{uuid(11), uuid(12)}, page)
+}
+
+// TestPaddedIDs: ids of type char(n) are read without their padding.
+func TestPaddedIDs(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, `CREATE TABLE patient (id char(8) PRIMARY KEY, txid integer, ts timestamptz, resource jsonb);
+		INSERT INTO patient VALUES ('a', 1, now(), '{}'), ('b', 2, now(), '{}');`)
+	table := f.table(t, "Patient")
+	require.ElementsMatch(t, []string{"a", "b"}, f.ids(t, source.Scan{Table: table}))
+	only := sqltext.Condition{Where: sqltext.New("r.id = {id}", sqltext.Values{"id": sqltext.Arg("b", "text")})}
+	require.Equal(t, []string{"b"}, f.ids(t, source.Scan{Table: table, Condition: only}))
 }
 
 // TestOtherColumnTypesKeyed: rows of such a table are found by keys and picked by
@@ -127,7 +139,7 @@ func TestOtherRelations(t *testing.T) {
 		require.NoError(t, err, resourceType)
 		require.Len(t, tables, 1, resourceType)
 		var found []string
-		for _, blocks := range source.PageRanges(tables[0], 1) {
+		for _, blocks := range catalog.PageRanges(tables[0], 1) {
 			require.NoError(t, scanAt(t.Context(), f.source, sn.ID, source.Scan{Table: tables[0], Pages: blocks}, func(row *source.Row) error {
 				found = append(found, string(row.ID))
 				return nil
@@ -137,9 +149,9 @@ func TestOtherRelations(t *testing.T) {
 		require.ElementsMatch(t, ids, f.ids(t, source.Scan{Table: f.table(t, resourceType)}), resourceType)
 	}
 	only := sqltext.Condition{Where: sqltext.New("r.id IN (SELECT s.id FROM {rows} AS s)", nil)}
-	require.Equal(t, []string{"loc1"}, f.ids(t, source.Scan{Table: f.table(t, "Location"), Only: only}))
+	require.Equal(t, []string{"loc1"}, f.ids(t, source.Scan{Table: f.table(t, "Location"), Condition: only}))
 	_, err := f.table(t, "Location").Relations()
-	require.ErrorIs(t, err, source.ErrNoAddresses)
+	require.ErrorIs(t, err, catalog.ErrNoAddresses)
 }
 
 // TestViewOfRewrittenTable: no snapshot shows rows that were truncated, and a view
@@ -150,7 +162,7 @@ func TestViewOfRewrittenTable(t *testing.T) {
 	sn := f.snapshot(t)
 	f.exec(t, `TRUNCATE base, device`)
 	_, err := sn.Tables(t.Context(), []string{"Location"})
-	require.ErrorIs(t, err, source.ErrRewritten)
+	require.ErrorIs(t, err, catalog.ErrRewritten)
 }
 
 // TestUnreadableAtOnce: all tables that cannot be read are named in one error.
@@ -198,12 +210,12 @@ func TestUnreadable(t *testing.T) {
 	faults, err := f.source.Faults(t.Context(), []string{"Patient", "Observation", "Device", "Location", "Encounter", "Schedule", "Flag", "Task", "Missing"})
 	require.NoError(t, err)
 	require.Len(t, faults, len(reasons)+1)
-	require.Equal(t, source.ErrNoTable, faults["Missing"])
+	require.Equal(t, catalog.ErrNoTable, faults["Missing"])
 	for resourceType, reason := range reasons {
 		require.EqualError(t, faults[resourceType], reason)
 		_, err := f.source.Table(t.Context(), resourceType)
 		require.ErrorContains(t, err, reason)
-		require.Equal(t, resourceType == "Task", errors.Is(err, source.ErrNoTable), resourceType)
+		require.Equal(t, resourceType == "Task", errors.Is(err, catalog.ErrNoTable), resourceType)
 
 		tables, err := f.snapshot(t).Tables(t.Context(), []string{"Patient", resourceType})
 		if resourceType == "Task" {
@@ -211,7 +223,7 @@ func TestUnreadable(t *testing.T) {
 			require.Len(t, tables, 1)
 			continue
 		}
-		var table *source.TableError
+		var table *catalog.TableError
 		require.ErrorAs(t, err, &table)
 		require.Equal(t, resourceType, table.Type)
 		require.ErrorContains(t, err, reason)

@@ -15,17 +15,17 @@ import (
 // column, of a text type, and no nulls. It never returns nil without an error. The
 // statement runs on a connection of its own.
 func (s *Source) Lookup(ctx context.Context, statement sqltext.Fragment) ([]string, error) {
-	conn, err := s.acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	defer conn.Release()
-	return collect(statement, func(q query) error { return conn.run(ctx, q, s.limiter) })
+	return collect(statement, func(q query) error { return explain(conn, q.run(ctx, conn.PgConn(), s.limiter)) })
 }
 
 // Lookup is Source.Lookup under the Reader's snapshot.
 func (r *Reader) Lookup(ctx context.Context, statement sqltext.Fragment) ([]string, error) {
-	return collect(statement, func(q query) error { return r.conn.run(ctx, q, r.limiter) })
+	return collect(statement, func(q query) error { return r.run(ctx, q) })
 }
 
 // Lookup is Source.Lookup under the Snapshot. It should be quick: the Snapshot serves

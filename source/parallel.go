@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // rangesPerReader is the number of page ranges for each reader, so that all readers end
@@ -44,15 +46,15 @@ func (s *Source) ParallelScan(ctx context.Context, scan Scan) (*ParallelScan, er
 		return p, nil
 	}
 	if err := p.openLead(ctx, &scan); err != nil {
-		return nil, fmt.Errorf("source: read %s in parallel: %w", quote(scan.Table.Schema, scan.Table.Name), err)
+		return nil, fmt.Errorf("source: read %s in parallel: %w", catalog.Quote(scan.Table.Schema, scan.Table.Name), err)
 	}
 	p.share(scan)
 	return p, nil
 }
 
 // readers returns how many readers a table is large enough for.
-func (s *Source) readers(t Table) int {
-	return int(min(int64(cap(s.spares))+1, t.Bytes/s.config.ShareBytes))
+func (s *Source) readers(t catalog.Table) int {
+	return int(min(int64(s.pool.Spares())+1, t.Bytes/s.config.ShareBytes))
 }
 
 // Rows returns the rows of each reader.
@@ -80,13 +82,13 @@ const maxReplaced = 5
 // openLead opens the first reader and updates the scan's table to the state of the
 // snapshot. It retries if the table is rewritten meanwhile.
 func (p *ParallelScan) openLead(ctx context.Context, scan *Scan) error {
-	conn, err := p.source.acquire(ctx)
+	conn, err := p.source.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	lead := p.source.newReader(conn)
 	for range maxReplaced {
-		if scan.Table, err = lead.open(ctx, *scan); !errors.Is(err, ErrRewritten) {
+		if scan.Table, err = lead.open(ctx, *scan); !errors.Is(err, catalog.ErrRewritten) {
 			break
 		}
 		lead.rollback(ctx)
@@ -96,25 +98,25 @@ func (p *ParallelScan) openLead(ctx context.Context, scan *Scan) error {
 	}
 	if err != nil {
 		lead.Close(ctx)
-		return err
+		return snapshotError(err)
 	}
 	p.lead = lead
 	return nil
 }
 
 // open takes a snapshot and returns the table as the scan finds it there.
-func (r *Reader) open(ctx context.Context, scan Scan) (Table, error) {
+func (r *Reader) open(ctx context.Context, scan Scan) (catalog.Table, error) {
 	if _, err := r.conn.Exec(ctx, beginSQL); err != nil {
 		return scan.Table, err
 	}
-	if err := pin(ctx, r.conn, false, scan.Table.Schema, scan.Table.Name); err != nil {
+	if err := catalog.LockAndVerify(ctx, r.conn, false, scan.Table.Schema, scan.Table.Name); err != nil {
 		return scan.Table, err
 	}
 	var err error
-	if scan.Table, err = remeasure(ctx, r.conn, scan.Table); err != nil {
+	if scan.Table, err = catalog.Measure(ctx, r.conn, scan.Table); err != nil {
 		return scan.Table, err
 	}
-	return narrowTable(ctx, r.conn.pg(), scan)
+	return planIndexes(ctx, r.conn.PgConn(), scan)
 }
 
 // share makes the Rows of all readers, which take the ranges of the table from one
@@ -126,8 +128,8 @@ func (p *ParallelScan) share(scan Scan) {
 	if p.snapshot == "" {
 		return
 	}
-	ranges := PageRanges(scan.Table, p.source.config.ShareBytes/rangesPerReader)
-	queue := make(chan PageRange, len(ranges))
+	ranges := catalog.PageRanges(scan.Table, p.source.config.ShareBytes/rangesPerReader)
+	queue := make(chan catalog.PageRange, len(ranges))
 	for _, r := range ranges {
 		queue <- r
 	}
@@ -142,7 +144,7 @@ func (p *ParallelScan) share(scan Scan) {
 // join opens one more reader of the snapshot and reports whether there was a
 // connection for it. Otherwise the others read what it would have.
 func (p *ParallelScan) join(rows *Rows) bool {
-	conn, err := p.source.acquireSpare(p.opening)
+	conn, err := p.source.pool.AcquireSpare(p.opening)
 	if conn == nil || err != nil {
 		return false
 	}

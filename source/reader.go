@@ -6,18 +6,21 @@ import (
 	"fmt"
 
 	"golang.org/x/time/rate"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
 // Reader is a connection on which every scan sees the same imported snapshot. It counts
 // against Config.MaxConns and must be closed. It is not safe for concurrent use and
 // reads one scan at a time.
 type Reader struct {
-	conn    *connection
+	conn    *connpool.Conn
 	limiter *rate.Limiter
-	catalog *catalog
+	catalog *catalog.Catalog
 }
 
-func (s *Source) newReader(conn *connection) *Reader {
+func (s *Source) newReader(conn *connpool.Conn) *Reader {
 	return &Reader{conn: conn, limiter: s.limiter, catalog: s.catalog}
 }
 
@@ -34,7 +37,7 @@ func (s *Source) OpenReader(ctx context.Context, snapshotIDs ...string) (*Reader
 }
 
 func (s *Source) openReader(ctx context.Context, snapshotIDs []string) (*Reader, error) {
-	conn, err := s.acquire(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +47,7 @@ func (s *Source) openReader(ctx context.Context, snapshotIDs []string) (*Reader,
 		if err = s.openAt(ctx, r, id); err == nil {
 			return r, nil
 		}
-		if !errors.Is(err, ErrSnapshotGone) || errors.Is(err, errElsewhere) {
+		if !errors.Is(err, ErrSnapshotGone) || errors.Is(err, connpool.ErrElsewhere) {
 			break // the others are on the same server
 		}
 	}
@@ -59,8 +62,8 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 	if err != nil {
 		return err
 	}
-	if err := s.moveTo(ctx, r.conn, snapshot.server); err != nil {
-		return err
+	if err := s.pool.MoveTo(ctx, r.conn, snapshot.server); err != nil {
+		return snapshotError(err)
 	}
 	if err := importSnapshot(ctx, r.conn.Conn.Conn(), snapshot); err != nil {
 		r.rollback(ctx)
@@ -73,7 +76,7 @@ func (s *Source) openAt(ctx context.Context, r *Reader, snapshotID string) error
 // ID it exists until the Reader is closed, independently of its first holder.
 func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err error) {
 	if snapshotID, err = exportSnapshot(ctx, r.conn.Conn.Conn()); err != nil {
-		return "", fmt.Errorf("source: export snapshot: %w", r.conn.explain(err))
+		return "", fmt.Errorf("source: export snapshot: %w", explain(r.conn, err))
 	}
 	return snapshotID, nil
 }
@@ -83,7 +86,7 @@ func (r *Reader) ExportSnapshot(ctx context.Context) (snapshotID string, err err
 // until the Reader is closed. After an error the Reader can only be closed.
 func (r *Reader) Scan(ctx context.Context, scan Scan) (*Rows, error) {
 	schema, name, only := scan.relation()
-	if err := r.pin(ctx, only, schema, name); err != nil {
+	if err := r.lockAndVerify(ctx, only, schema, name); err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	rows := newRows(ctx, scan, r.limiter)
@@ -91,9 +94,15 @@ func (r *Reader) Scan(ctx context.Context, scan Scan) (*Rows, error) {
 	return rows, nil
 }
 
-// pin is pin on the connection of the Reader.
-func (r *Reader) pin(ctx context.Context, only bool, schema, name string) error {
-	return r.conn.explain(pin(ctx, r.conn, only, schema, name))
+// lockAndVerify locks a relation until the Reader is closed. It fails with
+// catalog.ErrRewritten if the relation is no longer as the snapshot shows it.
+func (r *Reader) lockAndVerify(ctx context.Context, only bool, schema, name string) error {
+	return explain(r.conn, catalog.LockAndVerify(ctx, r.conn, only, schema, name))
+}
+
+// run runs a query to its end.
+func (r *Reader) run(ctx context.Context, q query) error {
+	return explain(r.conn, q.run(ctx, r.conn.PgConn(), r.limiter))
 }
 
 // Close ends the transaction and releases the connection.
@@ -105,7 +114,7 @@ func (r *Reader) Close(ctx context.Context) {
 // rollback ends the transaction. If that fails, the connection is broken and the pool
 // closes it.
 func (r *Reader) rollback(ctx context.Context) {
-	if conn := r.conn.pg(); !conn.IsClosed() {
+	if conn := r.conn.PgConn(); !conn.IsClosed() {
 		_, _ = conn.Exec(ctx, `ROLLBACK`).ReadAll()
 	}
 }

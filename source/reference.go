@@ -11,23 +11,25 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
-// reference identifies an exported snapshot. PostgreSQL's name of it does not:
+// reference identifies an exported snapshot. PostgreSQL's name for it is not unique:
 // names are counters that restart with the server, and two servers use the same
-// ones.
+// names.
 type reference struct {
 	// name is PostgreSQL's.
 	name string
 
 	// key is a random number. The transaction that exported the snapshot holds the
 	// advisory lock on it, which proves that the snapshot of that name is this one.
-	// A comparison of what snapshots show would not: on a standby, two that differ
-	// can look the same in pg_current_snapshot().
+	// Comparing the results of pg_current_snapshot() would not: on a standby, they can
+	// be equal for different snapshots.
 	key uint64
 
 	// server is where the snapshot is held.
-	server server
+	server connpool.Server
 }
 
 // String returns the form that parseReference reads.
@@ -35,7 +37,7 @@ func (r reference) String() string {
 	return fmt.Sprintf("%s.%016x@%s", r.name, r.key, r.server)
 }
 
-// referenceForm also keeps the name fit to stand in a statement: SET TRANSACTION
+// referenceForm also ensures that the name can be part of a statement: SET TRANSACTION
 // takes no parameters.
 var referenceForm = regexp.MustCompile(`^([0-9A-Fa-f]+(?:-[0-9A-Fa-f]+)*)\.([0-9a-f]{16})@([0-9]+)$`)
 
@@ -44,12 +46,12 @@ func parseReference(id string) (r reference, err error) {
 	if match == nil {
 		return r, fmt.Errorf("%w: %q does not identify a snapshot", ErrSnapshotGone, id)
 	}
-	r.name, r.server = match[1], server(match[3])
+	r.name, r.server = match[1], connpool.Server(match[3])
 	r.key, err = strconv.ParseUint(match[2], 16, 64)
 	return r, err
 }
 
-// exportSQL takes the lock first, so that no exported snapshot is without one.
+// exportSQL takes the lock first, so that every exported snapshot has one.
 const exportSQL = `SELECT pg_export_snapshot() FROM pg_advisory_xact_lock($1)`
 
 // exportSnapshot exports the snapshot of conn's transaction and returns its
@@ -57,7 +59,7 @@ const exportSQL = `SELECT pg_export_snapshot() FROM pg_advisory_xact_lock($1)`
 func exportSnapshot(ctx context.Context, conn *pgx.Conn) (id string, err error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
-	r := reference{key: binary.BigEndian.Uint64(random[:]), server: serverOf(conn)}
+	r := reference{key: binary.BigEndian.Uint64(random[:]), server: connpool.ServerOf(conn)}
 	if err := conn.QueryRow(ctx, exportSQL, int64(r.key)).Scan(&r.name); err != nil { //nolint:gosec // all 64 bits count
 		return "", err
 	}
@@ -65,15 +67,15 @@ func exportSnapshot(ctx context.Context, conn *pgx.Conn) (id string, err error) 
 }
 
 // importSQL begins a transaction that sees the snapshot (%[1]s, %[2]s) and reports
-// whether nobody holds its lock (%[3]d).
+// whether its lock (%[3]d) is free.
 const importSQL = `%[1]s; SET TRANSACTION SNAPSHOT '%[2]s'; SELECT pg_try_advisory_xact_lock_shared(%[3]d)`
 
-// importSnapshot begins a transaction that sees the snapshot. ErrSnapshotGone if
-// it is not there; the transaction must then be rolled back. Another snapshot of
-// the same name is never read from.
+// importSnapshot begins a transaction that sees the snapshot. If the snapshot is not
+// held any more, the error is ErrSnapshotGone and the transaction must be rolled back.
+// Another snapshot of the same name is never used.
 func importSnapshot(ctx context.Context, conn *pgx.Conn, r reference) error {
-	if serverOf(conn) != r.server {
-		return errElsewhere
+	if connpool.ServerOf(conn) != r.server {
+		return snapshotError(connpool.ErrElsewhere)
 	}
 	sql := fmt.Sprintf(importSQL, beginSQL, r.name, int64(r.key)) //nolint:gosec // all 64 bits count
 	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
@@ -82,12 +84,13 @@ func importSnapshot(ctx context.Context, conn *pgx.Conn, r reference) error {
 	}
 	last := results[len(results)-1]
 	if len(last.Rows) != 1 || string(last.Rows[0][0]) != "f" {
-		return fmt.Errorf("%w: another one has its name now", ErrSnapshotGone)
+		return fmt.Errorf("%w: another snapshot has its name", ErrSnapshotGone)
 	}
 	return nil
 }
 
-// importError marks the errors that say that there is no such snapshot.
+// importError adds ErrSnapshotGone to the errors of PostgreSQL for a snapshot that does
+// not exist.
 func importError(err error) error {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {

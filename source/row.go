@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // Row is a resource as it is stored. Its bytes are valid until the next row is read.
@@ -52,7 +54,7 @@ var textTypes = []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pg
 
 // checkColumns returns an error if the columns of a result are not of the types that
 // decode reads.
-func checkColumns(table Table, fields []pgconn.FieldDescription) error {
+func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	types := [columnCount][]uint32{
 		columnID:       textTypes,
 		columnTxID:     {pgtype.Int8OID, pgtype.Int4OID},
@@ -63,7 +65,7 @@ func checkColumns(table Table, fields []pgconn.FieldDescription) error {
 	names := [columnCount]string{"text", "bigint", "timestamptz", "timestamptz", "jsonb"}
 
 	if len(fields) != columnCount {
-		return fmt.Errorf("table %s: %d columns instead of %d", quote(table.Schema, table.Name), len(fields), columnCount)
+		return fmt.Errorf("table %s: %d columns instead of %d", catalog.Quote(table.Schema, table.Name), len(fields), columnCount)
 	}
 	for i, field := range fields {
 		fits := false
@@ -78,7 +80,7 @@ func checkColumns(table Table, fields []pgconn.FieldDescription) error {
 }
 
 // decode decodes the binary form of a row without copying bytes.
-func (r *Row) decode(table *Table, values [][]byte) error {
+func (r *Row) decode(table *catalog.Table, values [][]byte) error {
 	if values[columnID] == nil {
 		return columnError(table, columnID, "is null in a row")
 	}
@@ -118,7 +120,7 @@ func decodeTime(value []byte) Time {
 	return Time{Micros: micros + postgresEpoch, Valid: true}
 }
 
-func columnError(table *Table, column int, reason string) error {
+func columnError(table *catalog.Table, column int, reason string) error {
 	names := [columnCount]string{"id", "txid", "ts", "cts", "resource"}
-	return &ColumnError{Table: quote(table.Schema, table.Name), Column: names[column], Reason: reason}
+	return &catalog.ColumnError{Table: catalog.Quote(table.Schema, table.Name), Column: names[column], Reason: reason}
 }

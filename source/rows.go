@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/time/rate"
 
+	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -26,11 +28,11 @@ type Rows struct {
 	cancel context.CancelCauseFunc
 
 	scan    Scan
-	suffix  sqltext.Fragment // of the statement
-	ranges  <-chan PageRange // to read
+	suffix  sqltext.Fragment         // of the statement
+	ranges  <-chan catalog.PageRange // to read
 	limiter *rate.Limiter
 
-	conn     *connection
+	conn     *connpool.Conn
 	release  func()        // releases the connection, if the Rows own it
 	detach   func() bool   // stops watching the connection
 	parallel *ParallelScan // to join at the first Next, if not nil
@@ -43,7 +45,7 @@ type Rows struct {
 
 // newRows returns the rows of a scan that has no connection yet.
 func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
-	one := make(chan PageRange, 1)
+	one := make(chan catalog.PageRange, 1)
 	one <- scan.Pages
 	close(one)
 	r := &Rows{scan: scan, ranges: one, limiter: limiter}
@@ -53,10 +55,10 @@ func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
 
 // attach sets the connection to read on. When the connection has to give way, the scan
 // is cancelled.
-func (r *Rows) attach(conn *connection, release func()) {
+func (r *Rows) attach(conn *connpool.Conn, release func()) {
 	r.conn, r.release = conn, release
-	r.detach = context.AfterFunc(conn.ctx, func() {
-		if cause := context.Cause(conn.ctx); errors.Is(cause, ErrInTheWay) {
+	r.detach = context.AfterFunc(conn.Context(), func() {
+		if cause := context.Cause(conn.Context()); errors.Is(cause, ErrInTheWay) {
 			r.cancel(cause)
 		}
 	})
@@ -102,9 +104,9 @@ func (r *Rows) begin() bool {
 		return false
 	}
 	r.scan.Pages = pages
-	q := query{relation: quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(), r.suffix)}
+	q := query{relation: catalog.Quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(), r.suffix)}
 	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(r.scan.Table, fields) }
-	r.cursor = q.start(r.ctx, r.conn.pg(), r.limiter)
+	r.cursor = q.start(r.ctx, r.conn.PgConn(), r.limiter)
 	return true
 }
 
@@ -149,5 +151,5 @@ func (r *Rows) close() {
 
 // explain adds ErrInTheWay to an error if the scan had to give way.
 func (r *Rows) explain(err error) error {
-	return explainGiveWay(r.ctx, r.conn.explain(err))
+	return snapshotError(connpool.Explain(r.ctx, r.conn.Explain(err)))
 }

@@ -3,12 +3,14 @@ package source_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 func TestScanRows(t *testing.T) {
@@ -64,12 +66,12 @@ func TestScanWrongColumn(t *testing.T) {
 	patient, encounter := f.table(t, "Patient"), f.table(t, "Encounter")
 	f.exec(t, `ALTER TABLE patient ALTER id TYPE int USING 1`)
 
-	for want, table := range map[string]source.Table{
+	for want, table := range map[string]catalog.Table{
 		`column id of table "public"."patient" is not of type text`:  patient,
 		`column txid of table "public"."encounter" is null in a row`: encounter,
 	} {
 		err := eachRow(f.source.Scan(t.Context(), source.Scan{Table: table}))(func(*source.Row) error { return nil })
-		var columnErr *source.ColumnError
+		var columnErr *catalog.ColumnError
 		require.ErrorAs(t, err, &columnErr)
 		require.EqualError(t, columnErr, want)
 	}
@@ -83,7 +85,7 @@ func TestScanCutShort(t *testing.T) {
 	// Endless rows, so that reading the rest would not end.
 	const endless = `CREATE VIEW v AS SELECT 'id' AS id, generate_series(1, 1000000000000) AS txid,
 		now() AS ts, now() AS cts, jsonb_build_object('text', repeat('x', 1000)) AS resource`
-	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v", HasCreated: true}}
+	scan := source.Scan{Table: catalog.Table{Type: "V", Schema: "public", Name: "v", HasCreated: true}}
 
 	t.Run("ByContext", func(t *testing.T) {
 		t.Parallel()
@@ -137,4 +139,39 @@ func (f fixture) running(t *testing.T) []string {
 		WHERE datname = current_database() AND query LIKE 'SELECT r.id, r.txid,%' AND state = 'active'`).Scan(&queries)
 	require.NoError(t, err)
 	return queries
+}
+
+// The ranges of a plan hold each row once, wherever in a tree of relations it
+// lies, and also rows that came behind the last block planned.
+func TestPageRangesCoverTable(t *testing.T) {
+	t.Parallel()
+	for name, setup := range map[string]string{
+		"Ordinary": aidbox("patient") + manyRows,
+		"Partitioned": `CREATE TABLE patient (id text, txid bigint, ts timestamptz, cts timestamptz, resource jsonb) PARTITION BY RANGE (txid);
+			CREATE TABLE "p 1" PARTITION OF patient FOR VALUES FROM (0) TO (2000);
+			CREATE TABLE p2 PARTITION OF patient FOR VALUES FROM (2000) TO (9000) PARTITION BY HASH (id);
+			CREATE TABLE p2a PARTITION OF p2 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+			CREATE TABLE p2b PARTITION OF p2 FOR VALUES WITH (MODULUS 2, REMAINDER 1);` + manyRows,
+		"Inherited": aidbox("patient") + `CREATE TABLE heir () INHERITS (patient); ` + manyRows + `;
+			INSERT INTO heir SELECT * FROM patient WHERE txid > 1000; DELETE FROM ONLY patient WHERE txid > 1000`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, setup)
+			table := f.table(t, "Patient")
+			ranges := catalog.PageRanges(table, 200<<10)
+			require.Greater(t, len(ranges), 10)
+			f.exec(t, `INSERT INTO patient (id, txid, resource) SELECT 'late-' || n, 8000, '{}' FROM generate_series(1, 2000) AS n`)
+
+			var got []string
+			for _, r := range ranges {
+				got = append(got, f.ids(t, source.Scan{Table: table, Pages: r})...)
+			}
+			want := f.ids(t, source.Scan{Table: table})
+			slices.Sort(got)
+			slices.Sort(want)
+			require.Len(t, want, 7000)
+			require.Equal(t, want, got)
+		})
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
@@ -52,7 +53,7 @@ func TestSessionSettings(t *testing.T) {
 	for _, address := range []string{f.url, u.String()} {
 		f.source = open(t, source.Config{URL: address})
 		sn := f.snapshot(t)
-		scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
+		scan := source.Scan{Table: catalog.Table{Type: "V", Schema: "public", Name: "v"}}
 		for _, run := range []func(fn func(*source.Row) error) error{
 			func(fn func(*source.Row) error) error { return eachRow(f.source.Scan(t.Context(), scan))(fn) },
 			func(fn func(*source.Row) error) error { return scanAt(t.Context(), f.source, sn.ID, scan, fn) },
@@ -117,16 +118,16 @@ func TestRowSecurity(t *testing.T) {
 	strict := open(t, source.Config{URL: address})
 	for _, resourceType := range []string{"Patient", "Condition"} {
 		_, err := strict.Table(t.Context(), resourceType)
-		var unreadable *source.UnreadableError
+		var unreadable *catalog.UnreadableError
 		require.ErrorAs(t, err, &unreadable)
 		require.Equal(t, "table "+strings.ToLower(resourceType)+" cannot be read: row-level security hides rows of it from the database role of the server", unreadable.Error())
 	}
 	_, err := strict.Table(t.Context(), "Encounter")
 	require.NoError(t, err)
 	_, err = strict.Table(t.Context(), "Device")
-	require.True(t, source.HidesRows(err), "%v", err)
+	require.True(t, source.IsRowSecurityError(err), "%v", err)
 	_, err = strict.Lookup(t.Context(), sqltext.Text(`SELECT id FROM observation_history`))
-	require.True(t, source.HidesRows(err), "%v", err)
+	require.True(t, source.IsRowSecurityError(err), "%v", err)
 
 	f.source = open(t, source.Config{URL: address, RowSecurity: true})
 	require.Equal(t, []string{"seen"}, f.ids(t, source.Scan{Table: f.table(t, "Patient")}))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 const beginSQL = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
@@ -19,29 +21,29 @@ const beginSQL = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 //
 // It is safe for concurrent use.
 type Snapshot struct {
-	// ID is what OpenReader takes. It identifies the snapshot among all of all servers.
+	// ID is what OpenReader takes. It is unique among the snapshots of all servers.
 	ID string
 
-	// TransactionTime is, in UTC and whole microseconds, a time up to which
-	// every change is in the snapshot. It is earlier than the start of any
-	// transaction that was open when the snapshot was taken and may still
-	// commit: the rows of such a one carry a ts after TransactionTime, so a
-	// next export of what changed since then has them.
+	// TransactionTime is a time, in UTC and whole microseconds, up to which the
+	// snapshot contains every change. It is earlier than the start of any
+	// transaction that was open when the snapshot was taken and may still commit:
+	// the rows of such a transaction have a later ts, so that the next export of
+	// what changed since TransactionTime contains them.
 	TransactionTime time.Time
 
-	// Estimated means that Config.CommitMargin was taken off TransactionTime,
-	// because not every open transaction could be seen.
+	// Estimated means that TransactionTime is earlier by Config.CommitMargin, because
+	// not every open transaction could be seen.
 	Estimated bool
 
 	mu      sync.Mutex // conn serves one query at a time
 	conn    *pgx.Conn
-	catalog *catalog
+	catalog *catalog.Catalog
 	giveWay time.Duration
 }
 
 // OpenSnapshot takes a snapshot of the database as it is now and exports it.
 func (s *Source) OpenSnapshot(ctx context.Context) (*Snapshot, error) {
-	conn, err := s.connect(ctx)
+	conn, err := s.pool.Connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("source: open snapshot: %w", err)
 	}
@@ -70,67 +72,8 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 	return err
 }
 
-// Tables finds the tables of these types; a type without one is left out. From
-// now on and as long as the snapshot is held, none of them can be rewritten,
-// truncated or dropped; one that was, since the snapshot was taken, is
-// ErrRewritten. Their sizes are those they have now: no row of the
-// snapshot lies beyond them. If tables can't be read, the error is a *TableError
-// that names all of them; those of the optional types are left out.
-func (sn *Snapshot) Tables(ctx context.Context, types []string, optional ...string) ([]Table, error) {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-
-	tables, err := sn.catalog.tables(ctx, sn.conn, types, optional)
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	return tables, nil
-}
-
-const (
-	// pingEvery is how often the server is asked whether the snapshot is there.
-	// It tells by itself when it ends the session; a network that is cut off
-	// tells nobody.
-	pingEvery = 5 * time.Second
-
-	// pingTimeout bounds the answer. The server has nothing else to do on that
-	// connection.
-	pingTimeout = time.Minute
-)
-
-// Watch returns ErrSnapshotGone as soon as the snapshot is gone or, with
-// ErrInTheWay, should go (Config.GiveWay), or the error of ctx when that ends
-// before. Then the snapshot can only be closed.
-func (sn *Snapshot) Watch(ctx context.Context) error {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-
-	for {
-		err := sn.wait(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("source: watch snapshot: %w", ctx.Err())
-		case err != nil:
-			return fmt.Errorf("source: %w: %w", ErrSnapshotGone, err)
-		}
-	}
-}
-
-// wait waits a while for the server to end the session, and asks it then
-// whether it is still there.
-func (sn *Snapshot) wait(ctx context.Context) error {
-	idle, cancel := context.WithTimeout(ctx, pingEvery)
-	defer cancel()
-	// Nobody notifies this session: only its end, or that of the time, ends this.
-	if _, err := sn.conn.WaitForNotification(idle); err != nil && (idle.Err() == nil || sn.conn.IsClosed()) {
-		return err
-	}
-	answer, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	return sn.ask(answer)
-}
-
-// Close releases the snapshot. Scans that have begun go on; none can begin.
+// Close releases the snapshot. Running scans continue; no new Reader can be
+// opened.
 func (sn *Snapshot) Close(ctx context.Context) error {
 	sn.mu.Lock()
 	defer sn.mu.Unlock()

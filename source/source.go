@@ -2,223 +2,142 @@
 // way Aidbox (and its ancestor Fhirbase) lays them out: one table per resource
 // type, the resource in a jsonb column.
 //
-// It knows the catalog (which tables there are and how large), scans (the rows
-// of a table or of a range of its blocks, straight from the wire), and
-// snapshots (one database state that many connections share). It only reads:
-// every session it opens is read-only.
+// A Scan reads the rows of a table or of a range of its pages, straight from the wire.
+// A Snapshot is one database state that many connections share; a Reader is a
+// connection that sees it. The tables are found by package catalog, and the connections
+// made by package connpool. Every session is read-only.
 //
-// It must not know what a resource means, how a line of output looks, or what
-// an export is.
+// It must not know what a resource means, what a line of output looks like, or what an
+// export is.
 package source
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/time/rate"
 
-	"github.com/seed-90096f4d/sluice/pgsession"
+	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
 // Defaults of Config.
 const (
-	DefaultApplicationName = "sluice"
-	DefaultGiveWay         = 15 * time.Second
-	DefaultMaxConns        = 16
+	defaultApplicationName = "sluice"
+	defaultGiveWay         = 15 * time.Second
+	defaultMaxConns        = 16
 	DefaultSchema          = "public"
-	DefaultShareBytes      = 32 << 20
+	defaultShareBytes      = 32 << 20
 )
 
 // Config says which database to read and how.
 type Config struct {
 	// ApplicationName is what pg_stat_activity shows for the sessions, with
-	// readerSuffix after it. Defaults to DefaultApplicationName.
+	// connpool.ApplicationSuffix after it. Defaults to sluice.
 	ApplicationName string
 
-	// CommitMargin is how long a writing transaction is thought to last at most
-	// where PostgreSQL does not show its start: transactions of other roles
-	// when the role lacks pg_read_all_stats, transactions of the primary when
-	// the source is a hot standby, prepared transactions. A snapshot taken
-	// there has a TransactionTime that much earlier.
+	// CommitMargin is the assumed maximum duration of a writing transaction whose start
+	// PostgreSQL does not show: transactions of other roles if the role lacks
+	// pg_read_all_stats, transactions of the primary if the source is a hot standby, and
+	// prepared transactions. The TransactionTime of a snapshot is then earlier by the
+	// margin. Defaults to 0, no margin.
 	CommitMargin time.Duration
 
-	// GiveWay is how long another session may wait for a table that a Snapshot or
-	// a scan has locked, before the Snapshot is given up (Snapshot.Watch) or the
-	// scan ended (ErrInTheWay). Defaults to DefaultGiveWay.
+	// GiveWay is how long another session may wait for a table that a Snapshot or a scan
+	// has locked. After that, Snapshot.Watch returns and the scan ends, with ErrInTheWay.
+	// Defaults to 15 s.
 	GiveWay time.Duration
 
-	// MaxConns bounds the connections that scans and catalog queries use; what
-	// comes on top waits. Each open Snapshot holds one more, outside the bound,
-	// so that holders can never starve the scans they wait for; so do the monitor of
-	// long scans and, for a moment, a search for the server of a snapshot. Defaults to
-	// DefaultMaxConns.
+	// MaxConns limits the connections of scans and catalog queries; further ones wait.
+	// Each open Snapshot uses one more, so that snapshots cannot starve the scans that
+	// they wait for. So do the monitor of long scans and, for a moment, the search for
+	// the server of a snapshot. Defaults to 16.
 	MaxConns int32
 
-	// ReadRate bounds how much all scans of this Source read together, in bytes
-	// of resources as jsonb text a second. Rows that a scan leaves out do not
-	// count. 0 means no limit.
+	// ReadRate limits what all scans of this Source read together, in bytes of resources
+	// as jsonb text per second. Rows that a condition excludes do not count. Defaults to
+	// 0, no limit.
 	ReadRate int64
 
-	// ResourceTypes are those that are known to have tables of their names. Others that
-	// are asked for may have some, too, but their tables' rows are looked into. Without
-	// any, only tables with the names of their types are found.
+	// ResourceTypes are the known resource types. The rows of tables that have none of
+	// their names are sampled for other types. If it is empty, only tables with the names
+	// of their types are found.
 	ResourceTypes []string
 
 	// RowSecurity lets row-level security hide rows from the role. Without it, a table
-	// of which the role does not see all rows cannot be read (*UnreadableError), and
-	// other queries that are affected fail (HidesRows).
+	// of which the role does not see all rows cannot be read (*catalog.UnreadableError),
+	// and other affected queries fail (IsRowSecurityError).
 	RowSecurity bool
 
 	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
 	Schema string
 
-	// ShareBytes is how much of a table, as it lies on disk, is worth a connection
-	// of its own to ParallelScan. Defaults to DefaultShareBytes.
+	// ShareBytes is the size of a table on disk for which ParallelScan uses one more
+	// connection. Defaults to 32 MiB.
 	ShareBytes int64
 
-	// Spares is how many of MaxConns ParallelScan may use for second and further
-	// readers, in all scans together. 0 means that one reader does each scan.
+	// Spares is how many of MaxConns may be used for the second and further readers of
+	// all ParallelScans together. Defaults to 0: each scan has one reader.
 	Spares int
 
-	// Tables names tables of resource types. The table of any other type is the one
-	// with the type's name or, if there is none, one whose rows name the type.
-	Tables []Mapping
+	// Tables maps resource types to tables. The table of any other type is the one with
+	// the type's name or, without such a table, one whose rows name the type.
+	Tables []catalog.Mapping
 
-	// URL is the connection string, in any form libpq understands. The role
-	// needs CONNECT, USAGE on the schema and SELECT on the tables. The URL may lead
-	// to several servers that have the same tables: what belongs to one snapshot is
-	// read from one of them.
+	// URL is the connection string, in any form that libpq understands. The role needs
+	// CONNECT, USAGE on the schema and SELECT on the tables. The URL may lead to several
+	// servers that have the same tables; each snapshot is read from one of them.
 	URL string
 }
 
 func (c Config) withDefaults() Config {
-	c.ApplicationName = cmp.Or(c.ApplicationName, DefaultApplicationName)
-	c.GiveWay = cmp.Or(c.GiveWay, DefaultGiveWay)
-	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
+	c.ApplicationName = cmp.Or(c.ApplicationName, defaultApplicationName)
+	c.GiveWay = cmp.Or(c.GiveWay, defaultGiveWay)
+	c.MaxConns = cmp.Or(c.MaxConns, defaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)
-	c.ShareBytes = cmp.Or(c.ShareBytes, DefaultShareBytes)
+	c.ShareBytes = cmp.Or(c.ShareBytes, defaultShareBytes)
 	return c
 }
 
 // Source is a database of FHIR tables. It is safe for concurrent use.
 type Source struct {
-	catalog *catalog
+	catalog *catalog.Catalog
 	config  Config
 	limiter *rate.Limiter
-	pool    *pgxpool.Pool
-	single  *pgx.ConnConfig // for connections outside the pool
-
-	monitor     *monitor
-	stopMonitor func() // returns when it has stopped
-
-	places   chan struct{} // holds an element for each connection in use
-	spares   chan struct{} // and for each of these that is a spare one
-	searches chan struct{} // and for a search for a server
+	pool    *connpool.Pool
 }
 
-// Open prepares access to the database. It fails when the URL makes no sense;
-// the server need not be up yet (see Ping). Close releases it.
+// Open prepares access to the database. It fails if the URL is invalid; the server need
+// not be up yet (see Ping). Close releases it.
 func Open(ctx context.Context, cfg Config) (*Source, error) {
 	cfg = cfg.withDefaults()
-
-	poolConfig, err := pgsession.Parse(cfg.URL, pgsession.Options{Required: sessionSettings(cfg)})
+	pool, err := connpool.Open(ctx, connpool.Config{
+		ApplicationName: cfg.ApplicationName,
+		GiveWay:         cfg.GiveWay,
+		MaxConns:        cfg.MaxConns,
+		RowSecurity:     cfg.RowSecurity,
+		Schema:          cfg.Schema,
+		Spares:          cfg.Spares,
+		URL:             cfg.URL,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	poolConfig.MaxConns = cfg.MaxConns + 1 // for a search
-	poolConfig.BeforeConnect = func(ctx context.Context, config *pgx.ConnConfig) error {
-		rotateHosts(ctx, config)
-		return nil
-	}
-	poolConfig.AfterConnect = prepareSession
-	prepareConfig(poolConfig.ConnConfig)
-
-	mapped, err := byType(cfg.Tables)
+	tables, err := catalog.New(catalog.Config{
+		Schema:        cfg.Schema,
+		ResourceTypes: cfg.ResourceTypes,
+		Mappings:      cfg.Tables,
+		Connect:       pool.Connect,
+	})
 	if err != nil {
+		pool.Close()
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	s := &Source{
-		config:   cfg,
-		limiter:  newRateLimiter(cfg.ReadRate),
-		pool:     pool,
-		single:   poolConfig.ConnConfig,
-		places:   make(chan struct{}, cfg.MaxConns),
-		spares:   make(chan struct{}, cfg.Spares),
-		searches: make(chan struct{}, 1),
-	}
-	s.catalog = &catalog{
-		schema:  cfg.Schema,
-		types:   cfg.ResourceTypes,
-		mapped:  mapped,
-		unnamed: &unnamed{known: map[tableFile][]string{}},
-		connect: s.connect,
-	}
-	s.startMonitor(ctx)
-	return s, nil
-}
-
-// startMonitor runs the monitor until Close.
-func (s *Source) startMonitor(ctx context.Context) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s.monitor = &monitor{source: s, inUse: map[*connection]session{}}
-	var running sync.WaitGroup
-	running.Go(func() { s.monitor.run(ctx) })
-	s.stopMonitor = func() {
-		cancel()
-		running.Wait()
-	}
+	return &Source{catalog: tables, config: cfg, limiter: newRateLimiter(cfg.ReadRate), pool: pool}, nil
 }
 
 // Close closes the connections. It waits for running scans to end, so their
 // contexts must be cancelled first. Snapshots have their own Close.
-func (s *Source) Close() {
-	s.stopMonitor()
-	s.pool.Close()
-}
-
-// Ping tells whether the database answers and is one that Source can read
-// (ErrOldServer if its version is below 14, ErrNoSchema if the schema is not
-// there: without it, everything would look empty). It makes a connection of its own
-// for that, so that scans that take all of the others do not look like a
-// database that is down.
-func (s *Source) Ping(ctx context.Context) error {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return fmt.Errorf("source: %w", err)
-	}
-	var exists bool
-	err = conn.QueryRow(ctx, schemaExistsSQL, s.config.Schema).Scan(&exists)
-	if err == nil && !exists {
-		err = fmt.Errorf("%w: %q", ErrNoSchema, s.config.Schema)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("source: %w", err), conn.Close(ctx))
-	}
-	return conn.Close(ctx)
-}
-
-const schemaExistsSQL = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
-
-// connect makes a connection outside the pool.
-func (s *Source) connect(ctx context.Context) (*pgx.Conn, error) {
-	config := s.single.Copy()
-	rotateHosts(ctx, config)
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	if err := prepareSession(ctx, conn); err != nil {
-		return nil, errors.Join(err, conn.Close(ctx))
-	}
-	return conn, nil
-}
+func (s *Source) Close() { s.pool.Close() }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 func TestOpen(t *testing.T) {
@@ -25,7 +26,7 @@ func TestPing(t *testing.T) {
 	require.NoError(t, f.source.Ping(t.Context()))
 
 	busy := open(t, source.Config{URL: f.url, MaxConns: 1})
-	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
+	scan := source.Scan{Table: catalog.Table{Type: "V", Schema: "public", Name: "v"}}
 	err := eachRow(busy.Scan(t.Context(), scan))(func(*source.Row) error { return busy.Ping(t.Context()) })
 	require.NoError(t, err)
 }
@@ -36,7 +37,7 @@ func TestSessionsReadOnly(t *testing.T) {
 	f := newFixture(t, aidbox("patient")+`
 		CREATE FUNCTION sneak() RETURNS timestamptz LANGUAGE sql AS 'DELETE FROM patient; SELECT now()';
 		CREATE VIEW v AS SELECT ''::text AS id, 1::bigint AS txid, sneak() AS ts, now() AS cts, '{}'::jsonb AS resource`)
-	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
+	scan := source.Scan{Table: catalog.Table{Type: "V", Schema: "public", Name: "v"}}
 	err := eachRow(f.source.Scan(t.Context(), scan))(func(*source.Row) error { return nil })
 	require.ErrorContains(t, err, "read-only transaction")
 }
@@ -56,7 +57,7 @@ func TestSessionsWithoutTimeouts(t *testing.T) {
 			current_setting('statement_timeout'), current_setting('jit'), current_setting('client_connection_check_interval')) AS resource`)
 	sn := f.snapshot(t)
 
-	scan := source.Scan{Table: source.Table{Type: "V", Schema: "public", Name: "v"}}
+	scan := source.Scan{Table: catalog.Table{Type: "V", Schema: "public", Name: "v"}}
 	for _, run := range []func(fn func(*source.Row) error) error{
 		func(fn func(*source.Row) error) error { return eachRow(f.source.Scan(t.Context(), scan))(fn) },
 		func(fn func(*source.Row) error) error { return scanAt(t.Context(), f.source, sn.ID, scan, fn) },

@@ -17,11 +17,11 @@ const withoutSQL = `CASE jsonb_typeof(r.resource) WHEN 'object' THEN r.resource 
 // that the first row comes at once.
 func (scan Scan) statement() sqltext.Fragment {
 	resource := sqltext.Text("r.resource")
-	if len(scan.Without) > 0 {
-		resource = sqltext.New(withoutSQL, sqltext.Values{"names": sqltext.Arg(strings.Join(scan.Without, ","), "text")})
+	if len(scan.OmitMembers) > 0 {
+		resource = sqltext.New(withoutSQL, sqltext.Values{"names": sqltext.Arg(strings.Join(scan.OmitMembers, ","), "text")})
 	}
 	relation, limits := scan.from(), scan.limits()
-	conditions := conditions(scan.Only, scanRows(relation, limits), scan.Pages.ByLookup)
+	conditions := conditions(scan.Condition, scanRows(relation, limits), scan.Pages.ByLookup)
 	return sqltext.New("SELECT {columns} FROM {relation} AS r{where}", sqltext.Values{
 		"columns":  scan.columns(resource),
 		"relation": relation,
@@ -33,7 +33,7 @@ func (scan Scan) statement() sqltext.Fragment {
 // limit.
 func (scan Scan) countLookup(limit int64) sqltext.Fragment {
 	return sqltext.New("SELECT count(*) FROM ({lookup} LIMIT {limit}) AS found", sqltext.Values{
-		"lookup": scan.Only.Lookup.Fill(scanRows(scan.from(), scan.limits())),
+		"lookup": scan.Condition.Lookup.Fill(scanRows(scan.from(), scan.limits())),
 		"limit":  sqltext.Text(strconv.FormatInt(limit, 10)),
 	})
 }
@@ -50,7 +50,7 @@ func (scan Scan) relation() (schema, name string, only bool) {
 // from returns the relation as an item of a FROM, without an alias.
 func (scan Scan) from() sqltext.Fragment {
 	schema, name, only := scan.relation()
-	return sqltext.Text(scan.Table.from(schema, name, only))
+	return sqltext.Text(scan.Table.From(schema, name, only))
 }
 
 // columns returns those that checkColumns expects, of a row r with a resource.
@@ -92,4 +92,34 @@ func (scan Scan) limits() (limits []sqltext.Fragment) {
 // timeArg returns an argument of type timestamptz.
 func timeArg(t time.Time) sqltext.Fragment {
 	return sqltext.Arg(t.UTC().Format("2006-01-02 15:04:05.999999Z07:00"), "timestamptz")
+}
+
+// scanRows returns the value of {rows} in a condition: the rows of a relation within
+// limits.
+func scanRows(relation sqltext.Fragment, limits []sqltext.Fragment) sqltext.Values {
+	return sqltext.Values{sqltext.Rows: sqltext.New("(SELECT r.ctid, r.id, r.ts, r.resource FROM {relation} AS r{where})", sqltext.Values{
+		"relation": relation, "where": where(limits),
+	})}
+}
+
+// conditions returns the boolean expressions of a condition. With byLookup, they include
+// one on the rows that its Lookup finds.
+func conditions(c sqltext.Condition, rows sqltext.Values, byLookup bool) []sqltext.Fragment {
+	var all []sqltext.Fragment
+	if byLookup {
+		// The server reads a list of addresses in their order, each once.
+		all = append(all, sqltext.New("r.ctid = ANY (ARRAY({lookup}))", sqltext.Values{"lookup": c.Lookup.Fill(rows)}))
+	}
+	if !c.Where.IsEmpty() {
+		all = append(all, sqltext.New("({where})", sqltext.Values{"where": c.Where.Fill(rows)}))
+	}
+	return all
+}
+
+// where returns the WHERE of a statement, which is empty without conditions.
+func where(conditions []sqltext.Fragment) sqltext.Fragment {
+	if len(conditions) == 0 {
+		return sqltext.Fragment{}
+	}
+	return sqltext.Concat(sqltext.Text(" WHERE "), sqltext.Join(conditions, " AND "))
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 func TestTables(t *testing.T) {
@@ -26,7 +27,7 @@ func TestTables(t *testing.T) {
 		[]string{"Patient", "Group", "Observation", "Encounter", "Device", "Medication", "CareNote", "carenote", "Missing"})
 	require.NoError(t, err)
 
-	byType := map[string]source.Table{}
+	byType := map[string]catalog.Table{}
 	types := make([]string, 0, len(tables))
 	for _, table := range tables {
 		types = append(types, table.Type)
@@ -51,7 +52,7 @@ func TestTablesUnreadable(t *testing.T) {
 	defer func() { _ = sn.Close(t.Context()) }()
 
 	_, err = sn.Tables(t.Context(), []string{"Patient"})
-	var table *source.TableError
+	var table *catalog.TableError
 	require.ErrorAs(t, err, &table)
 	require.Equal(t, "Patient", table.Type)
 	require.ErrorContains(t, err, "table patient cannot be read: the database role of the server has no SELECT privilege on it")
@@ -94,6 +95,6 @@ func TestTable(t *testing.T) {
 
 	for _, name := range []string{"group", "GROUP", "Carenote", "empty", "Missing", "Group_history", "", "G" + strings.Repeat("x", 5000), `Group"; DROP TABLE empty; --`} {
 		_, err := f.source.Table(t.Context(), name)
-		require.ErrorIs(t, err, source.ErrNoTable, name)
+		require.ErrorIs(t, err, catalog.ErrNoTable, name)
 	}
 }

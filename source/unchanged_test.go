@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 const partitioned = `
@@ -36,7 +37,7 @@ func TestRewritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, aidbox("patient")+partitioned+manyRows+`; `+some)
-			tables := []source.Table{f.table(t, "Patient"), f.table(t, "Encounter")}
+			tables := []catalog.Table{f.table(t, "Patient"), f.table(t, "Encounter")}
 			sn := f.snapshot(t)
 			read := func(scan source.Scan) (rows int, err error) {
 				err = scanAt(t.Context(), f.source, sn.ID, scan, func(*source.Row) error { rows++; return nil })
@@ -54,7 +55,7 @@ func TestRewritten(t *testing.T) {
 			for _, table := range tables {
 				rows, err := read(source.Scan{Table: table})
 				if err != nil {
-					require.ErrorIs(t, err, source.ErrRewritten)
+					require.ErrorIs(t, err, catalog.ErrRewritten)
 					require.ErrorIs(t, err, source.ErrSnapshotGone)
 					require.Zero(t, rows)
 					changed++
@@ -63,7 +64,7 @@ func TestRewritten(t *testing.T) {
 			require.Equal(t, 1, changed, "the other is as it was")
 
 			_, err := sn.Tables(t.Context(), []string{"Patient", "Encounter"})
-			require.ErrorIs(t, err, source.ErrRewritten)
+			require.ErrorIs(t, err, catalog.ErrRewritten)
 		})
 	}
 }
@@ -72,7 +73,7 @@ func TestRewritten(t *testing.T) {
 func TestRewrittenPartition(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, partitioned+`INSERT INTO encounter (id, txid, resource) SELECT 'e' || n, n, '{}' FROM generate_series(1, 5000) AS n`)
-	ranges := source.PageRanges(f.table(t, "Encounter"), 0)
+	ranges := catalog.PageRanges(f.table(t, "Encounter"), 0)
 	require.Len(t, ranges, 2)
 	sn := f.snapshot(t)
 	f.exec(t, `VACUUM FULL "Encounter 1"`)
@@ -81,7 +82,7 @@ func TestRewrittenPartition(t *testing.T) {
 		rows := 0
 		err := scanAt(t.Context(), f.source, sn.ID, source.Scan{Table: f.table(t, "Encounter"), Pages: r}, func(*source.Row) error { rows++; return nil })
 		if r.Name == "Encounter 1" {
-			require.ErrorIs(t, err, source.ErrRewritten)
+			require.ErrorIs(t, err, catalog.ErrRewritten)
 		} else {
 			require.NoError(t, err)
 			require.Equal(t, 3001, rows)
@@ -101,7 +102,7 @@ func TestRewrittenDeletions(t *testing.T) {
 		require.NoError(t, err)
 		err = eachID(reader.Deletions(t.Context(), deletions))(func([]byte) error { return nil })
 		reader.Close(t.Context())
-		require.ErrorIs(t, err, source.ErrRewritten)
+		require.ErrorIs(t, err, catalog.ErrRewritten)
 	}
 }
 

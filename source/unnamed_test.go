@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // storages are tables as Aidbox 2606 may have them: of types in tables of other names,
@@ -56,8 +57,8 @@ func TestUnnamedTables(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, faults, 3)
 	require.EqualError(t, faults["Patient"], both)
-	require.ErrorIs(t, faults["Task"], source.ErrNoTable)
-	require.NotErrorIs(t, faults["Patient"], source.ErrNoTable)
+	require.ErrorIs(t, faults["Task"], catalog.ErrNoTable)
+	require.NotErrorIs(t, faults["Patient"], catalog.ErrNoTable)
 
 	sn, err := s.OpenSnapshot(t.Context())
 	require.NoError(t, err)
@@ -108,7 +109,7 @@ func TestMappedTables(t *testing.T) {
 	configure := func(texts ...string) *source.Source {
 		config := source.Config{URL: f.url}
 		for _, text := range texts {
-			m, err := source.ParseMapping(text)
+			m, err := catalog.ParseMapping(text)
 			require.NoError(t, err)
 			require.Equal(t, text, m.String())
 			config.Tables = append(config.Tables, m)
@@ -123,7 +124,7 @@ func TestMappedTables(t *testing.T) {
 		"Observation=recent":                  {"recent", ""},
 		"Patient=patient_new,missing":         {"patient_new", ""},
 	} {
-		m, err := source.ParseMapping(text)
+		m, err := catalog.ParseMapping(text)
 		require.NoError(t, err)
 		table, err := configure(text).Table(t.Context(), m.Type)
 		require.NoError(t, err, text)
@@ -134,13 +135,13 @@ func TestMappedTables(t *testing.T) {
 	require.Contains(t, reasonOf(t, configure("Patient=nowhere"), "Patient"), "table nowhere cannot be read: there is no such table")
 	faults, err := configure("Patient=nowhere").Faults(t.Context(), []string{"Patient"})
 	require.NoError(t, err)
-	require.NotErrorIs(t, faults["Patient"], source.ErrNoTable, "an export of all types must not leave it out")
+	require.NotErrorIs(t, faults["Patient"], catalog.ErrNoTable, "an export of all types must not leave it out")
 
 	for _, text := range []string{"", "Patient", "Patient=", "=patient", "patient=patient", "Patient=a,b,c", "Patient=a,a"} {
-		_, err := source.ParseMapping(text)
+		_, err := catalog.ParseMapping(text)
 		require.Error(t, err, text)
 	}
-	_, err = source.Open(t.Context(), source.Config{URL: f.url, Tables: []source.Mapping{{Type: "Patient", Table: "a"}, {Type: "Device", Table: "a"}}})
+	_, err = source.Open(t.Context(), source.Config{URL: f.url, Tables: []catalog.Mapping{{Type: "Patient", Table: "a"}, {Type: "Device", Table: "a"}}})
 	require.ErrorContains(t, err, "table a is mapped to Patient and Device")
 }
 

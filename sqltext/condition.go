@@ -1,11 +1,11 @@
 package sqltext
 
-// Rows is the name of the hole that stands for the rows a Condition selects from.
+// Rows is the name of the hole for the rows that a Condition selects from.
 const Rows = "rows"
 
 // Condition selects rows of a table, which it calls r. The zero value selects all.
 //
-// In both fragments, {rows} stands for all rows that would be read without the
+// In both fragments, {rows} represents all rows that would be read without the
 // condition, as an item of a FROM with the columns ctid, id, ts and resource.
 type Condition struct {
 	// Where is a boolean expression. If it is empty, it holds for every row.

@@ -49,7 +49,7 @@ const (
 // holes.
 type Values map[string]Fragment
 
-// Text returns SQL without holes: braces in it stand for themselves.
+// Text returns SQL without holes: braces in it are literal.
 func Text(sql string) Fragment {
 	if sql == "" {
 		return Fragment{}
@@ -65,7 +65,7 @@ func Arg(value, sqlType string) Fragment {
 }
 
 // New returns a template whose holes are filled with values. A hole is a name of lower
-// case letters in braces, such as {rows}; other braces stand for themselves. A hole
+// case letters in braces, such as {rows}; other braces are literal. A hole
 // without a value remains, to be filled later. Values are not searched for holes of
 // this template.
 func New(template string, values Values) Fragment {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
@@ -54,7 +55,7 @@ type takeFunc func(context.Context, uuid.UUID) (jobs.Export, *source.Snapshot, e
 func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) error {
 	w.config.Logger.WarnContext(ctx, "snapshot lost", "export", id, "error", lost)
 	take := w.take
-	if errors.Is(lost, source.ErrRewritten) || errors.Is(lost, source.ErrInTheWay) {
+	if errors.Is(lost, catalog.ErrRewritten) || errors.Is(lost, source.ErrInTheWay) {
 		take = w.begin // importing it from a part would not help
 	}
 	err := w.run(ctx, id, take)
@@ -119,7 +120,7 @@ func (w *exportWorker) begin(ctx context.Context, id uuid.UUID) (jobs.Export, *s
 }
 
 // resume holds an imported snapshot until all parts have been read. The error is
-// source.ErrRewritten if a table was changed while no process held the snapshot.
+// catalog.ErrRewritten if a table was changed while no process held the snapshot.
 func (w *exportWorker) resume(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
 	defer closeSnapshot(ctx, snapshot)
 	if _, err := plan.LockTables(ctx, export.Request, snapshot); err != nil {

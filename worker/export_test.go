@@ -68,7 +68,7 @@ func (f *fixture) output(t *testing.T, resourceType, key string, count int64) ma
 	}
 	return manifest.Entry{
 		Type: resourceType, URL: key, Count: count, FileSize: int64(len(stored)),
-		Extension: &manifest.Extension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored)), MaxLineBytes: int64(longest)},
+		Extension: manifest.Extension{SHA256: fmt.Sprintf("%x", sha256.Sum256(stored)), MaxLineBytes: int64(longest)},
 	}
 }
 

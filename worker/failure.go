@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -107,7 +108,7 @@ func publicReason(err error) string {
 		return file.file + ": " + publicReason(file.err)
 	}
 
-	var table *source.TableError
+	var table *catalog.TableError
 	if errors.As(err, &table) {
 		return table.Type + ": " + publicReason(table.Err)
 	}
@@ -115,8 +116,8 @@ func publicReason(err error) string {
 	if f, ok := classifyStore(err); ok && !errors.Is(err, errJobTimeout) {
 		return f.reason
 	}
-	var column *source.ColumnError
-	var unreadable *source.UnreadableError
+	var column *catalog.ColumnError
+	var unreadable *catalog.UnreadableError
 	var pgErr *pgconn.PgError
 	var connect *pgconn.ConnectError
 	switch {
@@ -128,9 +129,9 @@ func publicReason(err error) string {
 		return jobs.ErrDamaged.Error()
 	case errors.Is(err, jobs.ErrFilesShown):
 		return "the snapshot was lost after some files had been published (allowPartialManifests); start a new export"
-	case errors.Is(err, source.ErrNoTable):
+	case errors.Is(err, catalog.ErrNoTable):
 		return "the table does not exist"
-	case errors.Is(err, source.ErrNoAddresses):
+	case errors.Is(err, catalog.ErrNoAddresses):
 		return "rows of a view or of a foreign table cannot be organized by patient"
 	case errors.Is(err, source.ErrSnapshotGone):
 		return "the database snapshot was lost"
@@ -140,7 +141,7 @@ func publicReason(err error) string {
 		return column.Error()
 	case errors.Is(err, source.ErrOldServer):
 		return unexpectedLayout
-	case source.HidesRows(err):
+	case source.IsRowSecurityError(err):
 		return source.RowSecurityText
 	case errors.As(err, &pgErr):
 		return sourceReason(pgErr)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -78,12 +79,12 @@ var errLeaseExpired = errors.New("the lease could not be renewed")
 
 // permanentErrors occur at every attempt.
 var permanentErrors = []error{
-	errJobTimeout, jobs.ErrDamaged, jobs.ErrFilesShown, source.ErrNoTable, source.ErrNoAddresses, storage.ErrTooLarge,
+	errJobTimeout, jobs.ErrDamaged, jobs.ErrFilesShown, catalog.ErrNoTable, catalog.ErrNoAddresses, storage.ErrTooLarge,
 }
 
 // classify classifies an error of a job.
 func classify(err error) fault {
-	if source.Permanent(err) {
+	if source.IsPermanent(err) {
 		return fault{kind: permanent}
 	}
 	for _, target := range permanentErrors {

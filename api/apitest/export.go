@@ -90,6 +90,7 @@ func (b *Bundle) Post(t *testing.T, target, contentType, body string, headers ..
 	return b.Do(t, request)
 }
 
+// TypeFHIR is the media type of FHIR in JSON.
 const TypeFHIR = "application/fhir+json"
 
 // Parameters returns a Parameters resource with these parameters, each a JSON object.
@@ -97,4 +98,5 @@ func Parameters(parameters ...string) string {
 	return `{"resourceType":"Parameters","parameter":[` + strings.Join(parameters, ",") + `]}`
 }
 
+// StatusPath is the path of the status of exports, without their id.
 const StatusPath = "/fhir/$export-status/"

@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +75,7 @@ func (e *Exports) File(call *endpoint.Call) error {
 	if unpack {
 		form.encoding = ""
 	}
-	tag := etag(file, stored, unpack)
+	tag := etag(file, unpack)
 	form.setHeader(call, tag)
 	if matches(call.GetHeader("If-None-Match"), tag) {
 		call.Status(http.StatusNotModified)
@@ -97,7 +98,7 @@ func (e *Exports) findFile(call *endpoint.Call, export jobs.Export, key string) 
 		return file, stored, problem.Unavailable(err)
 	}
 	stored, err = e.config.Bucket.Stat(call.Ctx(), key)
-	if err == nil && file.ETag != "" && (stored.ETag != file.ETag || stored.Size != file.Bytes) {
+	if err == nil && (stored.ETag != file.ETag || stored.Size != file.Bytes) {
 		err = storage.ErrNoObject // it was replaced
 	}
 	if err != nil {
@@ -142,12 +143,9 @@ func (f form) setHeader(call *endpoint.Call, tag string) {
 }
 
 // etag returns the entity tag of the bytes that the client gets: the hash of the
-// stored ones, if it is known. Decompressed bytes have another tag.
-func etag(file jobs.File, stored storage.Object, unpacked bool) string {
-	tag := stored.ETag
-	if len(file.SHA256) > 0 {
-		tag = fmt.Sprintf("%x", file.SHA256)
-	}
+// stored ones. Decompressed bytes have another tag.
+func etag(file jobs.File, unpacked bool) string {
+	tag := hex.EncodeToString(file.SHA256)
 	if unpacked {
 		tag += "-ndjson"
 	}

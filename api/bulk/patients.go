@@ -11,7 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // checkGroup requires that the Group of an export at group level exists.
@@ -25,7 +25,7 @@ func (b *requestBuilder) checkGroup(ctx context.Context) error {
 		return unknown
 	}
 	table, err := b.exports.config.Source.Table(ctx, "Group")
-	if errors.Is(err, source.ErrNoTable) {
+	if errors.Is(err, catalog.ErrNoTable) {
 		return unknown
 	}
 	if err != nil {
@@ -128,7 +128,7 @@ func (b *requestBuilder) missingPatients(ctx context.Context) (ids []string, rea
 		resourceType = "Group"
 	}
 	table, err := b.exports.config.Source.Table(ctx, resourceType)
-	if errors.Is(err, source.ErrNoTable) {
+	if errors.Is(err, catalog.ErrNoTable) {
 		return nil, "", problem.Invalid("patient", "there are no patients")
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // checkTables removes the types from the request whose tables cannot be read. Named
@@ -33,7 +34,7 @@ func (b *requestBuilder) checkTables(ctx context.Context) {
 	var missing, unreadable []string
 	for _, resourceType := range types {
 		switch fault := faults[resourceType]; {
-		case fault != nil && !errors.Is(fault, source.ErrNoTable):
+		case fault != nil && !errors.Is(fault, catalog.ErrNoTable):
 			unreadable = append(unreadable, resourceType)
 		case fault != nil && named:
 			missing = append(missing, resourceType)
@@ -51,7 +52,7 @@ func (b *requestBuilder) checkTables(ctx context.Context) {
 
 // checkProvenance leaves associated data out if its table exists and cannot be read.
 func (b *requestBuilder) checkProvenance(fault error) {
-	if fault == nil || errors.Is(fault, source.ErrNoTable) {
+	if fault == nil || errors.Is(fault, catalog.ErrNoTable) {
 		return
 	}
 	refused := tableProblem(nil, []string{provenance}, map[string]error{provenance: fault}, true)
@@ -94,7 +95,7 @@ func unreadableTables(types []string, faults map[string]error) (texts []string) 
 	byReason := map[string][]string{}
 	relations := map[string][]string{}
 	for _, resourceType := range types {
-		var fault *source.UnreadableError
+		var fault *catalog.UnreadableError
 		if !errors.As(faults[resourceType], &fault) {
 			continue
 		}
@@ -160,7 +161,7 @@ func reports(faults map[string]error, types []string, named bool) bool {
 	readable := false
 	for _, resourceType := range types {
 		fault := faults[resourceType]
-		if fault != nil && (named || !errors.Is(fault, source.ErrNoTable)) {
+		if fault != nil && (named || !errors.Is(fault, catalog.ErrNoTable)) {
 			return true
 		}
 		readable = readable || fault == nil

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -43,7 +44,7 @@ func (g *Groups) Read(call *endpoint.Call) error {
 // stream writes the Group as the response, and reports whether it exists.
 func (g *Groups) stream(call *endpoint.Call, id string) (found bool, err error) {
 	table, err := g.source.Table(call.Ctx(), "Group")
-	if errors.Is(err, source.ErrNoTable) {
+	if errors.Is(err, catalog.ErrNoTable) {
 		return false, nil
 	}
 	if err != nil {
@@ -54,7 +55,7 @@ func (g *Groups) stream(call *endpoint.Call, id string) (found bool, err error) 
 		return false, err
 	}
 	only := sqltext.Condition{Where: sqltext.New("r.id = {id}", sqltext.Values{"id": sqltext.Arg(id, "text")})}
-	rows, err := g.source.Scan(call.Ctx(), source.Scan{Table: table, Only: only})
+	rows, err := g.source.Scan(call.Ctx(), source.Scan{Table: table, Condition: only})
 	if err != nil {
 		return false, problem.Unavailable(err)
 	}

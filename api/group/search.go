@@ -13,6 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 const (
@@ -74,7 +75,7 @@ func (g *Groups) find(ctx context.Context, query query) (found page, err error) 
 	defer cancel()
 
 	table, err := g.source.Table(ctx, "Group")
-	if errors.Is(err, source.ErrNoTable) {
+	if errors.Is(err, catalog.ErrNoTable) {
 		return found, nil
 	}
 	if err != nil {
@@ -85,7 +86,7 @@ func (g *Groups) find(ctx context.Context, query query) (found page, err error) 
 		return found, err
 	}
 	format.Elements = summaryElements
-	scan := source.Scan{Table: table, Only: query.only, Without: []string{"member"}}
+	scan := source.Scan{Table: table, Condition: query.only, OmitMembers: []string{"member"}}
 	rows, err := g.source.Page(ctx, scan, query.after, query.count+1)
 	if err != nil {
 		return found, problem.Unavailable(err)

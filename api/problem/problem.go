@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // Problem is the error of a request. Its text goes to the client; its cause goes
@@ -83,11 +84,11 @@ func NoTable(resourceType string, err error) *Problem {
 	return NotFound(NoTableText(Quote(resourceType), err))
 }
 
-// NoTableText explains a source.ErrNoTable. It mentions a relation that has the
+// NoTableText explains a catalog.ErrNoTable. It mentions a relation that has the
 // name of the type but does not hold resources.
 func NoTableText(resourceType string, err error) string {
 	text := "there is no table of the resource type " + resourceType
-	var unreadable *source.UnreadableError
+	var unreadable *catalog.UnreadableError
 	if errors.As(err, &unreadable) {
 		text += ": " + unreadable.Error()
 	}
@@ -156,14 +157,14 @@ func Unavailable(cause error) *Problem {
 	}
 	var pgErr *pgconn.PgError
 	var encoding *json.MarshalerError
-	var unreadable *source.UnreadableError
-	var column *source.ColumnError
+	var unreadable *catalog.UnreadableError
+	var column *catalog.ColumnError
 	switch {
 	case errors.As(cause, &unreadable):
 		return failed(unreadable.Error(), cause)
 	case errors.As(cause, &column):
 		return failed(column.Error(), cause)
-	case source.HidesRows(cause):
+	case source.IsRowSecurityError(cause):
 		return failed(source.RowSecurityText, cause)
 	// Only a request can contain characters that PostgreSQL refuses: stored data is text.
 	case errors.As(cause, &pgErr) && pgErr.Code == characterNotInRepertoire:
@@ -172,7 +173,7 @@ func Unavailable(cause error) *Problem {
 		return Invalid("", "the encoding of the database lacks characters that the request needs; searching strings requires UTF8")
 	case errors.As(cause, &encoding):
 		return Internal(cause)
-	case source.Permanent(cause):
+	case source.IsPermanent(cause):
 		return failed("the server cannot process its data; see the server log", cause)
 	}
 	return transient("the server cannot access its data at the moment; see the server log", cause)

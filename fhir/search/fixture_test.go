@@ -17,6 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/load"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
@@ -28,7 +29,7 @@ type document = map[string]any
 type store struct {
 	source    *source.Source
 	documents map[string][]document // by type
-	tables    map[string]source.Table
+	tables    map[string]catalog.Table
 }
 
 // newStore loads files of FHIR resources into a database.
@@ -49,7 +50,7 @@ func newStore(t testing.TB, files ...string) store {
 			documents[resourceType] = append(documents[resourceType], d)
 		}
 	}
-	tables := make(map[string]source.Table)
+	tables := make(map[string]catalog.Table)
 	for resourceType := range documents {
 		tables[resourceType], err = s.Table(t.Context(), resourceType)
 		require.NoError(t, err)
@@ -148,10 +149,10 @@ func (s store) ids(t testing.TB, resourceType string, condition sqltext.Conditio
 	t.Helper()
 
 	table := s.tables[resourceType]
-	scan := source.Scan{Table: table, Only: condition}
+	scan := source.Scan{Table: table, Condition: condition}
 	ids := s.scan(t, scan)
-	if !scan.Only.Lookup.IsEmpty() {
-		scan.Pages = source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+	if !scan.Condition.Lookup.IsEmpty() {
+		scan.Pages = catalog.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), "by the lookup")
 	}
 	return ids
@@ -167,7 +168,7 @@ func (s store) scan(t testing.TB, scan source.Scan) []string {
 	for rows.Next() {
 		ids = append(ids, string(rows.Row().ID))
 	}
-	require.NoError(t, rows.Err(), scan.Only)
+	require.NoError(t, rows.Err(), scan.Condition)
 	slices.Sort(ids)
 	return ids
 }
@@ -189,10 +190,10 @@ func (s store) search(t testing.TB, resourceType, query string) []string {
 	filter, err := search.Parse(resourceType, query)
 	require.NoError(t, err, "%s?%s", resourceType, query)
 	table := s.tables[resourceType]
-	scan := source.Scan{Table: table, Only: filter.Condition()}
+	scan := source.Scan{Table: table, Condition: filter.Condition()}
 	ids := s.scan(t, scan)
-	if !scan.Only.Lookup.IsEmpty() {
-		scan.Pages = source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+	if !scan.Condition.Lookup.IsEmpty() {
+		scan.Pages = catalog.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
 		require.Equal(t, ids, s.scan(t, scan), query)
 	}
 	return ids

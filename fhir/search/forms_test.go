@@ -13,6 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
@@ -71,7 +72,7 @@ func formsStore(t *testing.T, forms []string) (store, *pgx.Conn) {
 		_, err = conn.Exec(t.Context(), `INSERT INTO `+table+` (id, resource) SELECT n::text, ($2 || form || $3)::jsonb FROM unnest($1::text[]) WITH ORDINALITY AS f (form, n)`, forms, before, after)
 		require.NoError(t, err)
 	}
-	s := store{tables: map[string]source.Table{}}
+	s := store{tables: map[string]catalog.Table{}}
 	s.source, err = source.Open(t.Context(), source.Config{URL: url})
 	require.NoError(t, err)
 	t.Cleanup(s.source.Close)
@@ -147,12 +148,12 @@ func TestFormsOfReferences(t *testing.T) {
 		} {
 			filter, err := search.Parse("Observation", query)
 			require.NoError(t, err)
-			scan := source.Scan{Table: s.tables["Observation"], Only: filter.Condition()}
+			scan := source.Scan{Table: s.tables["Observation"], Condition: filter.Condition()}
 			check(query, want, s.scan(t, scan))
-			if scan.Only.Lookup.IsEmpty() {
+			if scan.Condition.Lookup.IsEmpty() {
 				continue
 			}
-			scan.Pages = source.PageRange{Schema: scan.Table.Schema, Name: scan.Table.Name, ByLookup: true}
+			scan.Pages = catalog.PageRange{Schema: scan.Table.Schema, Name: scan.Table.Name, ByLookup: true}
 			check(query+" by lookup", want, s.scan(t, scan))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
@@ -50,7 +51,7 @@ func newMany(t *testing.T) many {
 	s, err := source.Open(t.Context(), source.Config{URL: url})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
-	tables := map[string]source.Table{}
+	tables := map[string]catalog.Table{}
 	for _, resourceType := range []string{"Observation", "Provenance"} {
 		tables[resourceType], err = s.Table(t.Context(), resourceType)
 		require.NoError(t, err)

@@ -43,9 +43,9 @@ type Entry struct {
 	Count int64 `json:"count"`
 
 	// FileSize is the compressed size in bytes. (Of 4.0.0; harmless before.)
-	FileSize int64 `json:"fileSize,omitempty"`
+	FileSize int64 `json:"fileSize"`
 
-	Extension *Extension `json:"extension,omitempty"`
+	Extension Extension `json:"extension"`
 }
 
 // Extension has the members of an entry that the specification does not define.
@@ -155,11 +155,10 @@ func writeList(w io.Writer, name string, files []jobs.File, urlOf func(jobs.File
 }
 
 func newEntry(file jobs.File, url, next string) Entry {
-	entry := Entry{Type: file.ResourceType, URL: url, ContinuesInFile: next, Count: file.Resources, FileSize: file.Bytes}
-	if len(file.SHA256) > 0 {
-		entry.Extension = &Extension{SHA256: hex.EncodeToString(file.SHA256), MaxLineBytes: file.MaxLineBytes}
+	return Entry{
+		Type: file.ResourceType, URL: url, ContinuesInFile: next, Count: file.Resources, FileSize: file.Bytes,
+		Extension: Extension{SHA256: hex.EncodeToString(file.SHA256), MaxLineBytes: file.MaxLineBytes},
 	}
-	return entry
 }
 
 // encode returns a value as JSON without HTML escapes, so that links can be copied.

@@ -20,7 +20,7 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 	export := jobs.Export{ID: uuid.New(), TransactionTime: &at, Request: jobs.Request{URL: "https://fhir.example.org/$export?_type=A&_since=2024"}}
-	files := jobs.Files{Deleted: []jobs.File{}, Outcomes: []jobs.File{{ResourceType: "OperationOutcome", ObjectKey: "e", Resources: 1}}}
+	files := jobs.Files{Deleted: []jobs.File{}, Outcomes: []jobs.File{{ResourceType: "OperationOutcome", ObjectKey: "e", Resources: 1, MaxLineBytes: 3, Bytes: 4, SHA256: []byte{0xcd}}}}
 	for i := range 1000 {
 		files.Output = append(files.Output, jobs.File{ResourceType: "Patient", ObjectKey: fmt.Sprint("o", i), Resources: int64(i), MaxLineBytes: 5, Bytes: 7, SHA256: []byte{0xab}})
 	}
@@ -51,7 +51,8 @@ func TestManifestIsWrittenAsLinksAreMade(t *testing.T) {
 		"requiresAccessToken": true,
 		"outputFormat":        "application/fhir+ndjson",
 		"deleted":             []any{},
-		"error":               []any{map[string]any{"type": "OperationOutcome", "url": "https://s3/e?a=b&c=d", "count": 1.0}},
+		"error": []any{map[string]any{"type": "OperationOutcome", "url": "https://s3/e?a=b&c=d", "count": 1.0, "fileSize": 4.0,
+			"extension": map[string]any{"sha256": "cd", "maxLineBytes": 3.0}}},
 	}, m)
 
 	refused := errors.New("no credentials")
@@ -78,6 +79,10 @@ func TestManifestOrganizedByPatient(t *testing.T) {
 	var m map[string]any
 	require.NoError(t, json.Unmarshal(written.Bytes(), &m))
 	require.Equal(t, "Patient", m["outputOrganizedBy"])
+	for _, entry := range m["output"].([]any) {
+		delete(entry.(map[string]any), "fileSize")
+		delete(entry.(map[string]any), "extension")
+	}
 	require.Equal(t, []any{
 		map[string]any{"url": "a-1", "count": 1.0, "continuesInFile": "b-2"},
 		map[string]any{"url": "b-2", "count": 2.0, "continuesInFile": "c-3"},

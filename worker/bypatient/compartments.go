@@ -7,6 +7,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
@@ -24,7 +25,7 @@ const maxBlocks = 1000
 // in a compartment, Patient first, then by name.
 func compartments(ctx context.Context, scope *plan.Scope) (source.KeyScan, error) {
 	selection := scope.Selection
-	keyed := source.KeyScan{MaxKeys: maxBlocks, OnlyKeyed: selection.Request.Level != jobs.SystemLevel, Wanted: selectedPatients(selection)}
+	keyed := source.KeyScan{MaxKeys: maxBlocks, OnlyKeyed: selection.Request.Level != jobs.SystemLevel, Keys: selectedPatients(selection)}
 	for _, table := range compartmentTables(scope.Tables) {
 		relations, err := table.Relations()
 		if err != nil {
@@ -36,7 +37,7 @@ func compartments(ctx context.Context, scope *plan.Scope) (source.KeyScan, error
 		}
 		narrowed, err := scope.Snapshot.PlanIndexes(ctx, k.Scan)
 		if err != nil {
-			return keyed, &source.TableError{Type: table.Type, Err: err}
+			return keyed, &catalog.TableError{Type: table.Type, Err: err}
 		}
 		for i, relation := range relations {
 			k.Relation, k.Scan.Pages.ByLookup = relation, narrowed.Members[i].ByLookup
@@ -48,7 +49,7 @@ func compartments(ctx context.Context, scope *plan.Scope) (source.KeyScan, error
 
 // compartmentTables returns the tables whose resources can be in a compartment,
 // Patient first.
-func compartmentTables(tables []source.Table) (sorted []source.Table) {
+func compartmentTables(tables []catalog.Table) (sorted []catalog.Table) {
 	for _, table := range tables {
 		switch {
 		case table.Type == patientType:
@@ -62,7 +63,7 @@ func compartmentTables(tables []source.Table) (sorted []source.Table) {
 
 // keyedRelation returns which rows of a table to look at, by time and filter, and how
 // they belong to patients. They are looked up by patient where an index can serve.
-func keyedRelation(selection plan.Selection, table source.Table) (source.KeyedRelation, error) {
+func keyedRelation(selection plan.Selection, table catalog.Table) (source.KeyedRelation, error) {
 	if table.Type == provenanceType {
 		return keyedProvenance(selection, table)
 	}
@@ -84,7 +85,7 @@ func keyedRelation(selection plan.Selection, table source.Table) (source.KeyedRe
 
 // keyedProvenance is keyedRelation for Provenance, which belongs to the patients of
 // the resources that it refers to.
-func keyedProvenance(selection plan.Selection, table source.Table) (source.KeyedRelation, error) {
+func keyedProvenance(selection plan.Selection, table catalog.Table) (source.KeyedRelation, error) {
 	provenance, err := selection.Provenance()
 	if err != nil {
 		return source.KeyedRelation{}, err

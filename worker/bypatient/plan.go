@@ -18,6 +18,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
@@ -34,7 +35,7 @@ type part struct {
 	// Section is what the part reads of the index. Its rows are in Relations.
 	Section   indexSection
 	IndexETag string
-	Relations []source.Relation
+	Relations []catalog.Relation
 
 	// Outcomes say what is in no patient block. They are stored with the first part.
 	Outcomes []fhir.OutcomeIssue `json:",omitempty"`

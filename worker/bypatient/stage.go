@@ -9,6 +9,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 	"github.com/seed-90096f4d/sluice/worker/stage"
@@ -58,7 +59,7 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 }
 
 // readBlocks reads the rows of the index in batches and writes their blocks.
-func readBlocks(ctx context.Context, index *indexReader, fetcher *source.Fetcher, relations []source.Relation, to *ndjson.PatientBlockWriter) error {
+func readBlocks(ctx context.Context, index *indexReader, fetcher *source.Fetcher, relations []catalog.Relation, to *ndjson.PatientBlockWriter) error {
 	batch := batch{index: index}
 	for {
 		more, err := batch.fill()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // deletions plans parts that list the resources deleted from a table each, in an
@@ -16,7 +17,7 @@ type deletions struct{}
 
 // deletionsPart is the persisted plan of such a part.
 type deletionsPart struct {
-	Table source.Table
+	Table catalog.Table
 
 	Referenced Referenced
 }
@@ -63,8 +64,8 @@ func PartDeletions(part jobs.Part) (source.Deletions, error) {
 		return source.Deletions{}, err
 	}
 	return source.Deletions{
-		Table: planned.Table,
-		After: part.Request.ChangedAfter,
-		Only:  partSelection(part, planned.Referenced).deletedCondition(part.ResourceType),
+		Table:     planned.Table,
+		After:     part.Request.ChangedAfter,
+		Condition: partSelection(part, planned.Referenced).deletedCondition(part.ResourceType),
 	}, nil
 }

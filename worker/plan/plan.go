@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // Planner plans exports.
@@ -53,7 +54,7 @@ type Scope struct {
 	Selection Selection
 
 	// Tables are the tables of the exported types, sorted by type and locked.
-	Tables []source.Table
+	Tables []catalog.Table
 
 	// Sizes bounds the sizes of the parts.
 	Sizes Sizes

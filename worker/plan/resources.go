@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // resources plans parts that read a page range of a table each.
@@ -16,8 +17,8 @@ type resources struct{}
 
 // resourcesPart is the persisted plan of such a part.
 type resourcesPart struct {
-	Table source.Table
-	Pages source.PageRange
+	Table catalog.Table
+	Pages catalog.PageRange
 
 	Referenced Referenced
 }
@@ -38,8 +39,8 @@ func (resources) Plan(ctx context.Context, scope *Scope) ([]jobs.PlannedPart, []
 
 // narrow returns the tables with the members and sizes that the selection's scans
 // will read.
-func (scope *Scope) narrow(ctx context.Context) ([]source.Table, error) {
-	tables := make([]source.Table, len(scope.Tables))
+func (scope *Scope) narrow(ctx context.Context) ([]catalog.Table, error) {
+	tables := make([]catalog.Table, len(scope.Tables))
 	for i, table := range scope.Tables {
 		if table.Type == provenanceType && scope.Export.Request.Associated == jobs.LatestAssociated {
 			table = readWhole(table)
@@ -49,7 +50,7 @@ func (scope *Scope) narrow(ctx context.Context) ([]source.Table, error) {
 			return nil, err
 		}
 		if tables[i], err = scope.Snapshot.PlanIndexes(ctx, scan); err != nil {
-			return nil, &source.TableError{Type: table.Type, Err: err}
+			return nil, &catalog.TableError{Type: table.Type, Err: err}
 		}
 	}
 	return tables, nil
@@ -57,7 +58,7 @@ func (scope *Scope) narrow(ctx context.Context) ([]source.Table, error) {
 
 // divide divides tables into parts. If the client asks for files of a minimum size, no
 // part is too small for such a file, unless its table is.
-func divide(exportID uuid.UUID, tables []source.Table, referenced Referenced, sizes Sizes) ([]jobs.PlannedPart, error) {
+func divide(exportID uuid.UUID, tables []catalog.Table, referenced Referenced, sizes Sizes) ([]jobs.PlannedPart, error) {
 	var total int64
 	for _, table := range tables {
 		total += table.Bytes
@@ -66,7 +67,7 @@ func divide(exportID uuid.UUID, tables []source.Table, referenced Referenced, si
 
 	var parts []jobs.PlannedPart
 	for _, table := range tables {
-		ranges := source.PageRanges(table, target)
+		ranges := catalog.PageRanges(table, target)
 		table.Members = nil // each range names its own
 		for i, pages := range ranges {
 			document, err := json.Marshal(resourcesPart{Table: table, Pages: pages, Referenced: referenced.forType(table.Type)})

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 const (
@@ -20,10 +20,10 @@ const (
 )
 
 // aTable returns a table of one member, without TOAST.
-func aTable(name string, bytes int64) source.Table {
-	return source.Table{
+func aTable(name string, bytes int64) catalog.Table {
+	return catalog.Table{
 		Type: name, Bytes: bytes, Pages: bytes / page,
-		Members: []source.Member{{Schema: "public", Name: name, Bytes: bytes, Pages: bytes / page}},
+		Members: []catalog.Member{{Schema: "public", Name: name, Bytes: bytes, Pages: bytes / page}},
 	}
 }
 
@@ -43,14 +43,14 @@ func TestDivide(t *testing.T) {
 		{"a ceiling below the floor", 10 * mib, mib, 10},
 		{"a ceiling that is too low", 100 * gib, 64 << 10, maxParts},
 	} {
-		parts, err := divide(uuid.New(), []source.Table{aTable("Patient", test.size)}, Referenced{}, Sizes{max: test.partBytes, floor: minPartBytes, window: jobs.DefaultWindow})
+		parts, err := divide(uuid.New(), []catalog.Table{aTable("Patient", test.size)}, Referenced{}, Sizes{max: test.partBytes, floor: minPartBytes, window: jobs.DefaultWindow})
 		require.NoError(t, err)
 		require.Len(t, parts, test.parts, test.what)
 	}
 }
 
 // pagesOf decodes the page range of a part.
-func pagesOf(t *testing.T, part jobs.PlannedPart) source.PageRange {
+func pagesOf(t *testing.T, part jobs.PlannedPart) catalog.PageRange {
 	t.Helper()
 	var planned resourcesPart
 	require.NoError(t, json.Unmarshal(part.Scan, &planned))
@@ -94,7 +94,7 @@ func TestDivideProperties(t *testing.T) {
 
 // requireNoSmallParts fails on parts that are smaller than half of the maximum or of
 // the floor, unless they are a whole member.
-func requireNoSmallParts(t *testing.T, tables []source.Table, parts []jobs.PlannedPart, partBytes int64) {
+func requireNoSmallParts(t *testing.T, tables []catalog.Table, parts []jobs.PlannedPart, partBytes int64) {
 	t.Helper()
 	sizes := map[string]int64{}
 	for _, table := range tables {
@@ -111,13 +111,13 @@ func requireNoSmallParts(t *testing.T, tables []source.Table, parts []jobs.Plann
 
 // randomTables returns some tables of one or more members each, of up to some hundred
 // megabytes.
-func randomTables(random *rand.Rand) []source.Table {
-	tables := make([]source.Table, random.IntN(5))
+func randomTables(random *rand.Rand) []catalog.Table {
+	tables := make([]catalog.Table, random.IntN(5))
 	for i := range tables {
-		table := source.Table{Type: fmt.Sprintf("Type%d", i)}
+		table := catalog.Table{Type: fmt.Sprintf("Type%d", i)}
 		for j := range 1 + random.IntN(3) {
 			pages := random.Int64N(1 << (1 + random.IntN(15)))
-			m := source.Member{Schema: "public", Name: fmt.Sprintf("table_%d_%d", i, j), Pages: pages, Bytes: pages * page}
+			m := catalog.Member{Schema: "public", Name: fmt.Sprintf("table_%d_%d", i, j), Pages: pages, Bytes: pages * page}
 			table.Members = append(table.Members, m)
 			table.Bytes += m.Bytes
 		}
@@ -129,7 +129,7 @@ func randomTables(random *rand.Rand) []source.Table {
 // There is work for all slots early, and the last parts are small.
 func TestDivideManyTypes(t *testing.T) {
 	t.Parallel()
-	parts, err := divide(uuid.New(), []source.Table{aTable("A", 8*mib), aTable("B", 3*gib), aTable("C", mib), aTable("D", 500*mib)}, Referenced{}, Sizes{max: 256 * mib, floor: minPartBytes, window: 16})
+	parts, err := divide(uuid.New(), []catalog.Table{aTable("A", 8*mib), aTable("B", 3*gib), aTable("C", mib), aTable("D", 500*mib)}, Referenced{}, Sizes{max: 256 * mib, floor: minPartBytes, window: 16})
 	require.NoError(t, err)
 	parts = largestFirst(parts)
 	require.GreaterOrEqual(t, len(parts), 4*16)

@@ -7,6 +7,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -50,7 +51,7 @@ func (s Selection) IsRestricted() bool {
 }
 
 // Scan returns the scan that reads the selected rows of a table.
-func (s Selection) Scan(table source.Table) (source.Scan, error) {
+func (s Selection) Scan(table catalog.Table) (source.Scan, error) {
 	condition, err := s.condition(table.Type)
 	if err != nil {
 		return source.Scan{}, err
@@ -61,8 +62,8 @@ func (s Selection) Scan(table source.Table) (source.Scan, error) {
 // ScanOnly returns the scan that reads the rows of a table that meet the condition
 // and were changed in the requested period. Provenance that is exported with the
 // resources that it refers to is selected by their changes, not by its own.
-func (s Selection) ScanOnly(table source.Table, condition sqltext.Condition) source.Scan {
-	scan := source.Scan{Table: table, Only: condition}
+func (s Selection) ScanOnly(table catalog.Table, condition sqltext.Condition) source.Scan {
+	scan := source.Scan{Table: table, Condition: condition}
 	if table.Type != provenanceType || s.Request.Associated == jobs.NoneAssociated {
 		scan.CreatedAfter = s.Request.CreatedAfter
 		scan.ChangedAfter = s.Request.ChangedAfter

@@ -10,6 +10,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 const (
@@ -19,14 +20,14 @@ const (
 
 // LockTables locks the tables that the export reads for as long as the snapshot is
 // held, and returns them by type. Tables of optionalTypes that cannot be read are left
-// out. The error is source.ErrRewritten if a table was rewritten after the snapshot was
+// out. The error is catalog.ErrRewritten if a table was rewritten after the snapshot was
 // taken.
-func LockTables(ctx context.Context, request jobs.Request, snapshot *source.Snapshot) (map[string]source.Table, error) {
+func LockTables(ctx context.Context, request jobs.Request, snapshot *source.Snapshot) (map[string]catalog.Table, error) {
 	locked, err := snapshot.Tables(ctx, request.Types, optionalTypes(request)...)
 	if err != nil {
 		return nil, err
 	}
-	tables := make(map[string]source.Table, len(locked))
+	tables := make(map[string]catalog.Table, len(locked))
 	for _, table := range locked {
 		tables[table.Type] = table
 	}
@@ -47,8 +48,8 @@ func optionalTypes(request jobs.Request) []string {
 }
 
 // exportedTables returns the tables of the exported types, sorted by type.
-func exportedTables(request jobs.Request, tables map[string]source.Table) []source.Table {
-	var exported []source.Table
+func exportedTables(request jobs.Request, tables map[string]catalog.Table) []catalog.Table {
+	var exported []catalog.Table
 	for _, resourceType := range slices.Compact(slices.Sorted(slices.Values(request.Types))) {
 		if table, ok := tables[resourceType]; ok {
 			exported = append(exported, table)
@@ -59,18 +60,18 @@ func exportedTables(request jobs.Request, tables map[string]source.Table) []sour
 
 // requireTables returns an error if a type that the kick-off names has no table, or
 // if no type has one.
-func requireTables(request jobs.Request, tables map[string]source.Table) error {
+func requireTables(request jobs.Request, tables map[string]catalog.Table) error {
 	if request.Existing {
 		for _, resourceType := range request.Types {
 			_, found := tables[resourceType]
 			associated := resourceType == provenanceType && request.Associated != jobs.NoneAssociated
 			if !found && !associated {
-				return &source.TableError{Type: resourceType, Err: source.ErrNoTable}
+				return &catalog.TableError{Type: resourceType, Err: catalog.ErrNoTable}
 			}
 		}
 	}
 	if len(exportedTables(request, tables)) == 0 {
-		return source.ErrNoTable
+		return catalog.ErrNoTable
 	}
 	return nil
 }
@@ -89,7 +90,7 @@ func findOmissions(ctx context.Context, from *source.Source, request jobs.Reques
 	var unknown []string
 	for _, resourceType := range slices.Compact(slices.Sorted(slices.Values(optional))) {
 		fault := faults[resourceType]
-		if fault == nil || errors.Is(fault, source.ErrNoTable) {
+		if fault == nil || errors.Is(fault, catalog.ErrNoTable) {
 			continue
 		}
 		if resourceType == ndjson.AttributeType {
@@ -118,7 +119,7 @@ type Referenced struct {
 }
 
 // referencedTables returns the referenced tables of the export.
-func referencedTables(request jobs.Request, tables map[string]source.Table) Referenced {
+func referencedTables(request jobs.Request, tables map[string]catalog.Table) Referenced {
 	var referenced Referenced
 	if table, ok := tables[groupType]; ok && request.Level == jobs.GroupLevel {
 		referenced.Group = table.Quoted()

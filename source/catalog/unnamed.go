@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"context"
@@ -11,19 +11,21 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/pgsession"
 )
 
-// unnamedTable is a table that is laid out as a FHIR table but does not have the name
-// of a resource type. types are those that its rows name, in a sample.
+// unnamedTable is a table with the layout of a FHIR table but not the name of a resource
+// type. types are the resource types of a sample of its rows.
 type unnamedTable struct {
 	name     string
 	types    []string
 	children []string // the names, in lower case, of the tables that inherit from it
 }
 
-// unnamed finds such tables. It looks into the rows of each once: the types that rows
-// name are kept as long as the table is not truncated or rewritten. Only tables
-// without rows are looked into again. It is safe for concurrent use.
+// unnamed caches such tables. It samples the rows of each once: the result is valid until
+// the table is truncated or rewritten. Only tables without rows are sampled again. It is
+// safe for concurrent use.
 type unnamed struct {
 	mu     sync.Mutex
 	known  map[tableFile][]string
@@ -34,11 +36,11 @@ type unnamed struct {
 // tableFile identifies a table until it is truncated or rewritten.
 type tableFile struct{ oid, file uint32 }
 
-// unnamedSQL lists the tables of the schema $1 that are laid out as FHIR tables, may
-// be read, have none of the names $2, in any spelling, or $3, and are no history of
-// another. What belongs to a table by inheritance is left to that, and so is the
-// parent of tables with such names. Of a table that is locked now, as by VACUUM FULL,
-// no rows can be read without waiting.
+// unnamedSQL lists the tables of the schema $1 that have the layout of a FHIR table, may
+// be read, have none of the names $2, ignoring case, or $3, and are not the history of
+// another table. Tables that inherit from another are left out, and so are the parents of
+// tables with such names. Rows of a table that is locked, as by VACUUM FULL, cannot be
+// read without waiting.
 const unnamedSQL = `
 SELECT c.oid, c.relfilenode, c.relname::text, c.oid = ANY(ARRAY(
 		SELECT l.relation FROM pg_locks AS l WHERE l.relation IS NOT NULL AND l.mode = 'AccessExclusiveLock')),
@@ -64,39 +66,40 @@ WHERE n.nspname = $1 AND has_schema_privilege(n.oid, 'USAGE')
 				OR a.attname = 'resource' AND a.atttypid IN ('jsonb'::regtype, 'json'::regtype)))
 ORDER BY c.relname`
 
-// namesOfTypes are the names of the tables of known types. They are not looked into.
-func (c *catalog) namesOfTypes() []string {
-	names := make([]string, len(c.types))
-	for i, resourceType := range c.types {
+// namesOfTypes returns the names of the tables of known types, which are not sampled.
+func (c *Catalog) namesOfTypes() []string {
+	names := make([]string, len(c.config.ResourceTypes))
+	for i, resourceType := range c.config.ResourceTypes {
 		names[i] = strings.ToLower(resourceType)
 	}
 	return names
 }
 
-// looker is how to look into rows.
-type looker struct {
-	// db is a connection outside of any transaction, which would keep locks on tables
-	// that it has nothing to do with. Nil means that one is opened.
-	db querier
+// Discovery says how to find tables without the name of a type, for which their rows are
+// sampled.
+type Discovery struct {
+	// DB is a connection outside of any transaction: a transaction would keep locks on
+	// unrelated tables. If it is nil, a connection is opened.
+	DB Querier
 
-	// maxAge is how old may be what was found before.
-	maxAge time.Duration
+	// MaxAge is the maximum age of a cached result.
+	MaxAge time.Duration
 }
 
-// findUnnamed returns the tables whose rows name another type than the table's name.
-func (c *catalog) findUnnamed(ctx context.Context, by looker) ([]unnamedTable, error) {
-	if len(c.types) == 0 {
+// findUnnamed returns the tables whose rows name another type than the table's name does.
+func (c *Catalog) findUnnamed(ctx context.Context, discovery Discovery) ([]unnamedTable, error) {
+	if len(c.config.ResourceTypes) == 0 {
 		return nil, nil
 	}
 	u := c.unnamed
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.listed.IsZero() && time.Since(u.listed) < by.maxAge {
+	if !u.listed.IsZero() && time.Since(u.listed) < discovery.MaxAge {
 		return u.found, nil
 	}
-	db := by.db
+	db := discovery.DB
 	if db == nil {
-		conn, err := c.connect(ctx)
+		conn, err := c.config.Connect(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +110,7 @@ func (c *catalog) findUnnamed(ctx context.Context, by looker) ([]unnamedTable, e
 	if err != nil {
 		return nil, err
 	}
-	if err := u.lookInto(ctx, db, all); err != nil {
+	if err := u.sampleTables(ctx, db, all); err != nil {
 		return nil, err
 	}
 	found := []unnamedTable{}
@@ -121,8 +124,8 @@ func (c *catalog) findUnnamed(ctx context.Context, by looker) ([]unnamedTable, e
 	return found, nil
 }
 
-// lookInto finds the types that rows of these tables name, unless they are known.
-func (u *unnamed) lookInto(ctx context.Context, db querier, all []listedTable) error {
+// sampleTables finds the types of the rows of these tables, unless they are known.
+func (u *unnamed) sampleTables(ctx context.Context, db Querier, all []listedTable) error {
 	unknown := slices.DeleteFunc(slices.Clone(all), func(l listedTable) bool {
 		_, known := u.known[l.tableFile]
 		return known || l.locked
@@ -141,10 +144,10 @@ func (u *unnamed) lookInto(ctx context.Context, db querier, all []listedTable) e
 		types, err := sample(ctx, db, sampled(measured[i].table.Members), l.hasTypeName)
 		var pgErr *pgconn.PgError
 		switch {
-		case errors.As(err, &pgErr) && isPermanent(pgErr):
+		case errors.As(err, &pgErr) && pgsession.IsPermanent(pgErr):
 			continue // it was dropped, or its rows cannot be computed
 		case err != nil:
-			return fmt.Errorf("look into table %s: %w", l.name, err)
+			return fmt.Errorf("sample table %s: %w", l.name, err)
 		}
 		if len(types) > 0 {
 			u.known[l.tableFile] = types
@@ -162,13 +165,13 @@ type listedTable struct {
 	children            []string
 }
 
-func (c *catalog) listUnnamed(ctx context.Context, db querier) ([]listedTable, error) {
-	rows, err := db.Query(ctx, unnamedSQL, c.schema, c.namesOfTypes(), c.mappedNames())
+func (c *Catalog) listUnnamed(ctx context.Context, db Querier) ([]listedTable, error) {
+	rows, err := db.Query(ctx, unnamedSQL, c.config.Schema, c.namesOfTypes(), c.mappedNames())
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (listedTable, error) {
-		l := listedTable{schema: c.schema}
+		l := listedTable{schema: c.config.Schema}
 		err := row.Scan(&l.oid, &l.file, &l.name, &l.locked, &l.hasTypeName, &l.children)
 		return l, err
 	})

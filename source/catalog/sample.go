@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"context"
@@ -7,33 +7,31 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 const (
-	// samplePages is how many pages of a table, or of a range, are looked at to find the resource
-	// types that its rows name: the first, the last, and others between them.
+	// samplePages is the number of pages of a table, or of a range, that are sampled for
+	// the resource types of its rows: the first, the last, and others between them.
 	samplePages = 8
 
-	// sampleRows is how many rows of a page are, and sampleDocuments how many if the
-	// type is only in the resource, which may have to be decompressed.
+	// sampleRows is the number of rows of a page that are sampled. sampleDocuments is that
+	// number if the type is only in the resource, which may have to be decompressed.
 	sampleRows      = 300
 	sampleDocuments = 20
 )
 
-// sampleSQL returns the resource types that rows of the samples %s name.
+// sampleSQL returns the resource types of the rows in the samples %s.
 const sampleSQL = `SELECT DISTINCT left(type, 63) FROM (%s) AS sample WHERE type IS NOT NULL`
 
-// samplePage is a page of a relation, or with whole, the first row of it.
+// samplePage is a page of a relation or, with whole, its first row.
 type samplePage struct {
 	schema, name string
 	number       int64
 	whole        bool
 }
 
-// sample returns the resource types that rows of these pages name, sorted.
-func sample(ctx context.Context, db querier, pages []samplePage, hasTypeName bool) ([]string, error) {
+// sample returns the resource types of the rows of these pages, sorted.
+func sample(ctx context.Context, db Querier, pages []samplePage, hasTypeName bool) ([]string, error) {
 	if len(pages) == 0 {
 		return nil, nil
 	}
@@ -46,7 +44,7 @@ func sample(ctx context.Context, db querier, pages []samplePage, hasTypeName boo
 	return types, err
 }
 
-// sampleOf returns the statement that reads these pages, one at least.
+// sampleOf returns the statement that reads these pages. There must be one at least.
 func sampleOf(pages []samplePage, hasTypeName bool) string {
 	expression, limit := "r.resource->>'resourceType'", sampleDocuments
 	if hasTypeName {
@@ -54,7 +52,7 @@ func sampleOf(pages []samplePage, hasTypeName bool) string {
 	}
 	parts := make([]string, len(pages))
 	for i, page := range pages {
-		from, limit := quote(page.schema, page.name)+" AS r", limit
+		from, limit := Quote(page.schema, page.name)+" AS r", limit
 		if page.whole {
 			limit = 1
 		} else {
@@ -67,10 +65,10 @@ func sampleOf(pages []samplePage, hasTypeName bool) string {
 
 // sampled returns some pages of the members of a table.
 func sampled(members []Member) (pages []samplePage) {
-	filled := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.Whole && m.Pages == 0 })
+	filled := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return !m.Unsplit && m.Pages == 0 })
 	for _, i := range spread(int64(len(filled)), samplePages) {
 		m := filled[i]
-		if m.Whole {
+		if m.Unsplit {
 			pages = append(pages, samplePage{schema: m.Schema, name: m.Name, whole: true})
 			continue
 		}
@@ -81,8 +79,8 @@ func sampled(members []Member) (pages []samplePage) {
 	return pages
 }
 
-// spread returns at most so many of the numbers from 0 to n-1: both ends, and others
-// evenly between them.
+// spread returns at most limit of the numbers from 0 to n-1: both ends, and others evenly
+// between them.
 func spread(n int64, limit int) (numbers []int64) {
 	if n > int64(limit) && limit == 1 {
 		return []int64{n - 1}
@@ -94,29 +92,24 @@ func spread(n int64, limit int) (numbers []int64) {
 	return numbers
 }
 
-const relationBlocksSQL = `SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int`
+const relationPagesSQL = `SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int`
 
 // OtherTypes returns the resource types that rows name instead of the table's, in some
-// pages of what the scan reads. Of a view it looks at none.
-func (r *Reader) OtherTypes(ctx context.Context, scan Scan) ([]string, error) {
-	blocks := scan.Pages
-	if blocks.Name == "" {
+// pages of a range, sorted. It samples no rows of the table as a whole, such as a view.
+func OtherTypes(ctx context.Context, db Querier, table Table, pages PageRange) ([]string, error) {
+	if pages.Name == "" {
 		return nil, nil
 	}
-	end := blocks.To
+	end := pages.To
 	if end == 0 {
-		if err := r.conn.QueryRow(ctx, relationBlocksSQL, quote(blocks.Schema, blocks.Name)).Scan(&end); err != nil {
-			return nil, fmt.Errorf("source: %w", err)
+		if err := db.QueryRow(ctx, relationPagesSQL, Quote(pages.Schema, pages.Name)).Scan(&end); err != nil {
+			return nil, err
 		}
 	}
-	var pages []samplePage
-	for _, number := range spread(end-blocks.From, samplePages) {
-		pages = append(pages, samplePage{schema: blocks.Schema, name: blocks.Name, number: blocks.From + number})
+	var samples []samplePage
+	for _, number := range spread(end-pages.From, samplePages) {
+		samples = append(samples, samplePage{schema: pages.Schema, name: pages.Name, number: pages.From + number})
 	}
-	if len(pages) == 0 {
-		return nil, nil
-	}
-	types, err := r.Lookup(ctx, sqltext.Text(sampleOf(pages, scan.Table.HasTypeName)))
-	slices.Sort(types)
-	return slices.DeleteFunc(types, func(name string) bool { return name == scan.Table.Type }), err
+	types, err := sample(ctx, db, samples, table.HasTypeName)
+	return slices.DeleteFunc(types, func(name string) bool { return name == table.Type }), err
 }

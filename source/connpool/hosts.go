@@ -1,4 +1,4 @@
-package source
+package connpool
 
 import (
 	"context"
@@ -8,20 +8,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// search counts the connections that were made to find a server.
+// search counts the connections made to find a server.
 type search struct{ dials int }
 
-// searchKey is where a context has its *search.
+// searchKey is the key of a context's *search.
 type searchKey struct{}
 
-// searching returns the context in which to make the connections of a search.
+// searching returns a context for the connections of a search.
 func searching(ctx context.Context) (context.Context, *search) {
 	s := &search{}
 	return context.WithValue(ctx, searchKey{}, s), s
 }
 
-// rotateHosts makes each connection of a search begin with another host of the URL.
-// Otherwise the first host that answers is always taken.
+// rotateHosts makes each connection of a search try another host of the URL first.
+// Otherwise, the first host that answers would always be used.
 func rotateHosts(ctx context.Context, config *pgx.ConnConfig) {
 	s, ok := ctx.Value(searchKey{}).(*search)
 	if !ok {
@@ -29,7 +29,7 @@ func rotateHosts(ctx context.Context, config *pgx.ConnConfig) {
 	}
 	all := slices.Insert(slices.Clone(config.Fallbacks), 0,
 		&pgconn.FallbackConfig{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig})
-	// A host has an entry with TLS and one without, whose order must stay.
+	// A host has an entry with TLS and one without; their order must not change.
 	var hosts []int
 	for i, entry := range all {
 		if i == 0 || entry.Host != all[i-1].Host || entry.Port != all[i-1].Port {
@@ -43,7 +43,7 @@ func rotateHosts(ctx context.Context, config *pgx.ConnConfig) {
 	config.Fallbacks = all[1:]
 }
 
-// rotatingAddresses does the same with the addresses of a host that has several.
+// rotatingAddresses does the same for the addresses of a host name.
 func rotatingAddresses(lookup pgconn.LookupFunc) pgconn.LookupFunc {
 	return func(ctx context.Context, host string) ([]string, error) {
 		addresses, err := lookup(ctx, host)

@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"fmt"
@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// column is one of those that a FHIR table or its history has.
+// column is a column of a FHIR table or its history.
 type column struct {
 	name     string
-	types    []string // that are read as they are
-	cast     []string // that are read as the first of types
+	types    []string // read without a cast
+	cast     []string // read with a cast to the first of types
 	optional bool
 }
 
 var (
-	idColumn       = column{name: "id", types: []string{"text", "character varying", "character", "name"}, cast: []string{"uuid", "bigint", "integer"}}
+	idColumn       = column{name: "id", types: []string{"text", "character varying", "name"}, cast: []string{"uuid", "bigint", "integer", "character"}}
 	txidColumn     = column{name: "txid", types: []string{"bigint", "integer"}}
 	timeColumn     = column{name: "ts", types: []string{"timestamp with time zone"}}
 	createdColumn  = column{name: "cts", types: []string{"timestamp with time zone"}, optional: true}
@@ -29,13 +29,13 @@ var (
 // relationKinds names the kinds of relations (pg_class.relkind).
 var relationKinds = map[string]string{"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
 
-// relation is what the catalog says of a relation that may be a FHIR table or the
-// history of one.
+// relation is what PostgreSQL's catalog contains about a relation that may be a FHIR
+// table or the history of one.
 type relation struct {
 	name, kind string // the kind as in pg_class.relkind
 
-	// names, types and readable are those of the columns that matter, and whether
-	// the role may read each.
+	// names and types describe the relevant columns; readable reports whether the
+	// role may read them.
 	names, types []string
 	readable     []bool
 
@@ -54,10 +54,9 @@ func (r relation) find(name string) (columnType string, readable bool) {
 // describe returns the relation's kind and name, as in "view patient".
 func (r relation) describe() string { return relationKinds[r.kind] + " " + plainName(r.name) }
 
-// fit returns why the relation cannot be read as one with these columns, or "". casts
-// reports whether some are read as another type than they are stored as. A timestamp
-// without time zone is not read: what instant it means depends on the session that
-// wrote it.
+// fit returns the reason why the relation cannot be read as one with these columns, or
+// "". casts reports whether some of them have to be cast. A timestamp without time zone
+// is not read: its instant depends on the session that wrote it.
 func (r relation) fit(columns []column) (casts bool, reason string) {
 	var denied []string
 	for _, c := range columns {
@@ -87,7 +86,7 @@ func (r relation) fit(columns []column) (casts bool, reason string) {
 	case len(denied) > 0:
 		return casts, "the database role of the server has no SELECT privilege on the columns " + strings.Join(denied, ", ")
 	case r.hidden:
-		return casts, rowSecurityReason
+		return casts, "row-level security hides rows of it from the database role of the server"
 	case r.unpopulated:
 		return casts, "it has no data until REFRESH MATERIALIZED VIEW"
 	}
@@ -111,8 +110,8 @@ func (c *candidate) inspect() {
 	}
 }
 
-// lackHistory records that the table has no history of this name; an empty name is
-// that of none.
+// lackHistory records that the table has no history of this name. An empty name means
+// that a mapping excludes a history.
 func (c *candidate) lackHistory(name string) {
 	reason := "there is no table " + plainName(name)
 	if name == "" {
@@ -126,7 +125,7 @@ func (c *candidate) inspectHistory(history relation) {
 	t := &c.table
 	t.HistoryExists = true
 	deny := func(reason string) string { return history.describe() + " cannot be read: " + reason }
-	if relationKinds[c.relation.kind] != relationKinds[history.kind] { // snapshots keep them in different ways
+	if relationKinds[c.relation.kind] != relationKinds[history.kind] { // the data of a materialized view is older than the snapshot
 		t.HistoryFault = deny(plainName(t.Name) + " is a " + relationKinds[c.relation.kind])
 		t.VersionsFault = t.HistoryFault
 		return
@@ -149,7 +148,7 @@ func (c *candidate) unreadable(reason string, alike bool) *UnreadableError {
 	return &UnreadableError{Type: c.table.Type, Relation: c.relation.describe(), Reason: reason, alike: alike}
 }
 
-// plainName is a relation's name as people write it.
+// plainName returns a relation's name, quoted if it is not in lower case.
 func plainName(name string) string {
 	if name == strings.ToLower(name) {
 		return name
@@ -157,11 +156,11 @@ func plainName(name string) string {
 	return `"` + name + `"`
 }
 
-// from returns what SQL reads the rows of a relation of the table from. Where the
-// relation itself does not look like a FHIR table, it is a SELECT that does, which
-// PostgreSQL reads by page ranges and filters all the same.
-func (t Table) from(schema, name string, only bool) string {
-	relation := quote(schema, name)
+// From returns a relation of the table as an item of a FROM, without an alias. If the
+// relation needs casts, it is a SELECT with these, which PostgreSQL still reads by page
+// ranges and filters.
+func (t Table) From(schema, name string, only bool) string {
+	relation := Quote(schema, name)
 	if only {
 		relation = "ONLY " + relation
 	}

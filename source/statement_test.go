@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -19,7 +20,7 @@ func TestCondition(t *testing.T) {
 	some := sqltext.Condition{Where: sqltext.New(`r.id = ANY ({ids}) OR r.resource ->> 'text' = {text}`, sqltext.Values{
 		"text": sqltext.Arg("'; --", "text"), "ids": sqltext.Arg(`{"pt-1","pt-2500","pt-5000"}`, "text[]"),
 	})}
-	require.ElementsMatch(t, []string{"pt-1", "pt-2500", "pt-5000"}, f.ids(t, source.Scan{Table: table, Only: some}))
+	require.ElementsMatch(t, []string{"pt-1", "pt-2500", "pt-5000"}, f.ids(t, source.Scan{Table: table, Condition: some}))
 
 	// Among the rows that are read, where the condition says so.
 	ids := sqltext.Values{"ids": sqltext.Arg(`{"pt-1","pt-4000","nobody",NULL}`, "text[]")}
@@ -27,32 +28,32 @@ func TestCondition(t *testing.T) {
 		Where:  sqltext.New(`r.id IN (SELECT l.id FROM {rows} AS l WHERE l.id = ANY ({ids}))`, ids),
 		Lookup: sqltext.New(`SELECT l.ctid FROM {rows} AS l CROSS JOIN generate_series(1, 2) WHERE l.id = ANY ({ids})`, ids),
 	}
-	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among}))
-	found := source.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
-	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Only: among, Pages: found}), "each once")
+	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Condition: among}))
+	found := catalog.PageRange{Schema: table.Schema, Name: table.Name, ByLookup: true}
+	require.ElementsMatch(t, []string{"pt-1", "pt-4000"}, f.ids(t, source.Scan{Table: table, Condition: among, Pages: found}), "each once")
 
 	for _, c := range []sqltext.Condition{some, among} {
-		whole := f.ids(t, source.Scan{Table: table, Only: c})
+		whole := f.ids(t, source.Scan{Table: table, Condition: c})
 		var parts []string
-		for _, blocks := range source.PageRanges(table, table.Bytes/4) {
-			parts = append(parts, f.ids(t, source.Scan{Table: table, Only: c, Pages: blocks})...)
+		for _, blocks := range catalog.PageRanges(table, table.Bytes/4) {
+			parts = append(parts, f.ids(t, source.Scan{Table: table, Condition: c, Pages: blocks})...)
 		}
 		require.ElementsMatch(t, whole, parts, "each row in one part")
 	}
 	f.exec(t, `UPDATE patient SET ts = '2020-01-01' WHERE id = 'pt-1'`)
-	since := source.Scan{Table: table, Only: among, ChangedAfter: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)}
+	since := source.Scan{Table: table, Condition: among, ChangedAfter: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)}
 	require.Equal(t, []string{"pt-4000"}, f.ids(t, since))
 	since.Pages = found
 	require.Equal(t, []string{"pt-4000"}, f.ids(t, since))
 }
 
 // The server leaves out what nobody wants, of resources that are objects.
-func TestWithout(t *testing.T) {
+func TestOmitMembers(t *testing.T) {
 	t.Parallel()
 
 	f := newFixture(t, aidbox("patient")+`;INSERT INTO patient (id, txid, resource) VALUES
 		('a', 1, '{"kept": 1, "member": [2], "link": 3}'), ('b', 2, '[1]'), ('c', 3, '"member"')`)
-	scan := source.Scan{Table: f.table(t, "Patient"), Without: []string{"member", "link"}, Only: sqltext.Condition{Where: sqltext.New("r.id < {id}", sqltext.Values{"id": sqltext.Arg("x", "text")})}}
+	scan := source.Scan{Table: f.table(t, "Patient"), OmitMembers: []string{"member", "link"}, Condition: sqltext.Condition{Where: sqltext.New("r.id < {id}", sqltext.Values{"id": sqltext.Arg("x", "text")})}}
 	got := map[string]string{}
 	require.NoError(t, eachRow(f.source.Page(t.Context(), scan, "", 5))(func(row *source.Row) error {
 		got[string(row.ID)] = string(row.Resource)

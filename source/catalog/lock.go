@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"context"
@@ -8,13 +8,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// changedSQL tells whether the table $2 of the schema $1, or one of its
-// partitions or heirs, is another now than the snapshot shows: rewritten or
-// truncated (it has a new file), replaced (the name means another relation),
-// dropped, or with other partitions. What stands in catalog tables is read as
-// of the snapshot; the functions tell what is so now. The tables below a view (its
-// SELECT rule depends on them) are known by their files only: the role may have no
-// right to their schemas.
+// changedSQL reports whether the table $2 of the schema $1, or one of its partitions or
+// of the tables that inherit from it, has changed since the snapshot: rewritten or
+// truncated (it has a new file), replaced (the name means another relation), dropped, or
+// with other partitions. Catalog tables are read as of the snapshot, while the functions
+// return the current state. The tables below a view (its SELECT rule depends on them)
+// are only compared by their files: the role may have no privilege on their schemas.
 const changedSQL = `
 WITH RECURSIVE root AS (
 	SELECT c.oid, c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -39,42 +38,42 @@ SELECT NOT EXISTS (SELECT FROM root)
 		SELECT FROM root WHERE relkind = 'p'
 			AND ARRAY(SELECT oid FROM tree ORDER BY oid) <> ARRAY(SELECT relid::oid AS oid FROM pg_partition_tree(root.oid) ORDER BY oid))`
 
-// requireUnchanged fails, with ErrRewritten, unless the table is the one that
-// the snapshot of the transaction shows. The transaction must have locked it,
-// so that it stays as it is.
+// requireUnchanged returns ErrRewritten unless the table is as the snapshot of the
+// transaction shows it. The transaction must have locked it before.
 //
-// A snapshot does not keep a table from being rewritten; only a lock does, and
-// locks go with their holder. Rows of a rewritten table lie in other blocks
-// than the plan says, and those of a truncated one are gone without an error.
-func requireUnchanged(ctx context.Context, db querier, schema, name string) error {
+// A snapshot does not prevent a table from being rewritten; only a lock does, and it is
+// released with its holder. The rows of a rewritten table are in other pages than
+// planned, and those of a truncated one are missing without an error.
+func requireUnchanged(ctx context.Context, db Querier, schema, name string) error {
 	var changed bool
 	if err := db.QueryRow(ctx, changedSQL, schema, name).Scan(&changed); err != nil {
 		return err
 	}
 	if changed {
-		return fmt.Errorf("%w: %w: %s", ErrSnapshotGone, ErrRewritten, quote(schema, name))
+		return fmt.Errorf("%w: %s", ErrRewritten, Quote(schema, name))
 	}
 	return nil
 }
 
-// pin locks a relation until the transaction ends, as reading it does, and makes
-// sure that it is the one of the snapshot. LOCK would ask for more rights than
-// reading does, and refuse foreign tables.
-func pin(ctx context.Context, db querier, only bool, schema, name string) error {
+// LockAndVerify locks a relation until the transaction ends, as reading it does
+// (ACCESS SHARE), and verifies that it is as the snapshot shows it: otherwise the error is
+// ErrRewritten. With only, tables that inherit from it are not locked. The statement LOCK
+// would need more privileges than reading does, and does not support foreign tables.
+func LockAndVerify(ctx context.Context, db Querier, only bool, schema, name string) error {
 	from := "SELECT FROM "
 	if only {
 		from += "ONLY "
 	}
-	if _, err := db.Exec(ctx, from+quote(schema, name)+" LIMIT 0"); err != nil {
+	if _, err := db.Exec(ctx, from+Quote(schema, name)+" LIMIT 0"); err != nil {
 		if isGone(err) {
-			return fmt.Errorf("%w: %w: %w", ErrSnapshotGone, ErrRewritten, err)
+			return fmt.Errorf("%w: %w", ErrRewritten, err)
 		}
 		return err
 	}
 	return requireUnchanged(ctx, db, schema, name)
 }
 
-// isGone tells whether the server knows no such table.
+// isGone reports whether the error means that there is no such table.
 func isGone(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && (pgErr.Code == "42P01" || pgErr.Code == "3F000") // undefined_table, invalid_schema_name

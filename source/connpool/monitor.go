@@ -1,4 +1,4 @@
-package source
+package connpool
 
 import (
 	"context"
@@ -11,14 +11,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/time/rate"
 )
 
-// monitorEvery is the interval at which the connections in use are checked for
-// sessions that wait for them.
-const monitorEvery = 5 * time.Second
+// monitorInterval is the interval at which the monitor looks for sessions that wait for a
+// connection in use.
+const monitorInterval = 5 * time.Second
 
-// blockersSQL returns those of the sessions $2 that block another session which
+// checkTimeout limits a check.
+const checkTimeout = time.Minute
+
+// blockersSQL returns the sessions among $2 that block another session which
 // has waited for a lock on a table for $1 or longer.
 const blockersSQL = `
 SELECT DISTINCT blocker
@@ -35,28 +37,28 @@ WHERE NOT granted AND locktype = 'relation' AND waitstart <= clock_timestamp() -
 // Config.MaxConns, and only while a connection is in use that can have blocked a
 // session for so long.
 type monitor struct {
-	source *Source
+	pool *Pool
 
 	mu    sync.Mutex
-	inUse map[*connection]session
+	inUse map[*Conn]session
 }
 
 // session is the session of a connection in use.
 type session struct {
 	pg     *pgconn.PgConn
-	server server
+	server Server
 	pid    int32
-	since  time.Time // when it came into use
+	since  time.Time // the connection has been in use
 }
 
-func (m *monitor) add(c *connection) {
+func (m *monitor) add(c *Conn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	conn := c.Conn.Conn()
-	m.inUse[c] = session{pg: conn.PgConn(), server: serverOf(conn), pid: sessionPID(conn), since: time.Now()}
+	m.inUse[c] = session{pg: conn.PgConn(), server: ServerOf(conn), pid: sessionPID(conn), since: time.Now()}
 }
 
-func (m *monitor) remove(c *connection) {
+func (m *monitor) remove(c *Conn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.inUse, c)
@@ -64,9 +66,9 @@ func (m *monitor) remove(c *connection) {
 
 // run checks the connections in use until ctx ends.
 func (m *monitor) run(ctx context.Context) {
-	watched := map[server]*pgx.Conn{}
+	watched := map[Server]*pgx.Conn{}
 	defer func() { closeAll(ctx, slices.Collect(maps.Values(watched))) }()
-	tick := time.NewTicker(monitorEvery)
+	tick := time.NewTicker(monitorInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -74,7 +76,7 @@ func (m *monitor) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		held := m.held(m.source.config.GiveWay)
+		held := m.held(m.pool.config.GiveWay)
 		for at, conn := range watched {
 			if held[at] == nil {
 				_ = conn.Close(ctx)
@@ -87,18 +89,18 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
-// check makes those of the sessions on a server give way that have kept another
-// one waiting. If the server can't be asked, the next tick tries again.
-func (m *monitor) check(ctx context.Context, watched map[server]*pgx.Conn, at server, held sessions) {
+// check closes the sessions on a server that block another session. If the query fails,
+// the next tick retries.
+func (m *monitor) check(ctx context.Context, watched map[Server]*pgx.Conn, at Server, held sessions) {
 	conn := watched[at]
 	if conn == nil {
 		var err error
-		if conn, err = m.source.connectAt(ctx, at); err != nil {
+		if conn, err = m.pool.ConnectAt(ctx, at); err != nil {
 			return
 		}
 		watched[at] = conn
 	}
-	if err := giveWay(ctx, conn, m.source.config.GiveWay, held); err != nil {
+	if err := giveWay(ctx, conn, m.pool.config.GiveWay, held); err != nil {
 		_ = conn.Close(ctx)
 		delete(watched, at)
 	}
@@ -106,14 +108,14 @@ func (m *monitor) check(ctx context.Context, watched map[server]*pgx.Conn, at se
 
 // sessions are connections in use on one server, by the process id of their
 // sessions.
-type sessions map[int32]*connection
+type sessions map[int32]*Conn
 
 // held returns the connections that have been in use for at least d, by their
 // servers.
-func (m *monitor) held(d time.Duration) map[server]sessions {
+func (m *monitor) held(d time.Duration) map[Server]sessions {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	held := map[server]sessions{}
+	held := map[Server]sessions{}
 	for c, s := range m.inUse {
 		if time.Since(s.since) < d {
 			continue
@@ -126,10 +128,9 @@ func (m *monitor) held(d time.Duration) map[server]sessions {
 	return held
 }
 
-// giveWay closes those of the connections that have kept another session waiting
-// for at least d.
+// giveWay closes the connections that have blocked another session for at least d.
 func giveWay(ctx context.Context, conn *pgx.Conn, d time.Duration, held sessions) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	rows, err := conn.Query(ctx, blockersSQL, d, slices.Collect(maps.Keys(held)))
 	if err != nil {
@@ -147,8 +148,8 @@ func giveWay(ctx context.Context, conn *pgx.Conn, d time.Duration, held sessions
 
 // giveWay ends the session, and with it its locks, even if the consumer of its
 // rows is not reading.
-func (c *connection) giveWay() {
-	c.monitor.mu.Lock() // until it is closed, it can't be released
+func (c *Conn) giveWay() {
+	c.monitor.mu.Lock() // it must not be released before it is closed
 	defer c.monitor.mu.Unlock()
 	if s, inUse := c.monitor.inUse[c]; inUse {
 		c.cancel(ErrInTheWay)
@@ -156,19 +157,13 @@ func (c *connection) giveWay() {
 	}
 }
 
-// explain adds to an error that the connection has given way, if it has.
-func (c *connection) explain(err error) error { return explainGiveWay(c.ctx, err) }
+// Explain adds ErrInTheWay to an error if the connection has given way.
+func (c *Conn) Explain(err error) error { return Explain(c.ctx, err) }
 
-// explainGiveWay adds to an error that what ctx belongs to has given way, if it
-// has.
-func explainGiveWay(ctx context.Context, err error) error {
-	if err == nil || errors.Is(err, ErrSnapshotGone) || !errors.Is(context.Cause(ctx), ErrInTheWay) {
+// Explain adds ErrInTheWay to an error if that is the cause of the cancellation of ctx.
+func Explain(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, ErrInTheWay) || !errors.Is(context.Cause(ctx), ErrInTheWay) {
 		return err
 	}
-	return fmt.Errorf("source: %w: %w: %w", ErrSnapshotGone, ErrInTheWay, err)
-}
-
-// run runs the query on the connection, not faster than the limiter allows.
-func (c *connection) run(ctx context.Context, q query, limiter *rate.Limiter) error {
-	return c.explain(q.run(ctx, c.pg(), limiter))
+	return fmt.Errorf("%w: %w", ErrInTheWay, err)
 }

@@ -1,4 +1,4 @@
-package source
+package catalog
 
 import (
 	"fmt"
@@ -7,19 +7,18 @@ import (
 	"strings"
 )
 
-// Mapping names the tables of one resource type (Config.Tables), as the catalog
-// writes them: unquoted, and in their case.
+// Mapping names the tables of one resource type, unquoted and in their case.
 type Mapping struct {
 	Type, Table string
 
-	// History is the name of the table's history. Nil means that it is named like the
-	// table, with "_history" after it; an empty name that there is none.
+	// History is the name of the table's history. Nil means the name of the table
+	// followed by "_history", and an empty name means that there is no history.
 	History *string
 }
 
-// ParseMapping reads a mapping as in Observation=observation_main,observation_main_history.
-// Without the second name, the history has the usual name; with an empty one, as in
-// Observation=observation_main, (with the comma), there is none.
+// ParseMapping parses a mapping such as Observation=observation_main,observation_main_history.
+// Without the second name, the history has the usual name. With an empty one, as in
+// Observation=observation_main, (with the comma), there is no history.
 func ParseMapping(text string) (Mapping, error) {
 	resourceType, tables, _ := strings.Cut(text, "=")
 	table, history, hasHistory := strings.Cut(tables, ",")
@@ -33,7 +32,7 @@ func ParseMapping(text string) (Mapping, error) {
 	return m, nil
 }
 
-// String returns what ParseMapping reads.
+// String returns the form that ParseMapping parses.
 func (m Mapping) String() string {
 	if m.History == nil {
 		return m.Type + "=" + m.Table
@@ -47,7 +46,8 @@ func CheckMappings(mappings []Mapping) error {
 	return err
 }
 
-// byType returns the mappings by their types. No two may name the same type or table.
+// byType returns the mappings by their types. It fails if two name the same type or
+// table.
 func byType(mappings []Mapping) (map[string]Mapping, error) {
 	types, tables := map[string]Mapping{}, map[string]string{}
 	for _, m := range mappings {
@@ -65,7 +65,7 @@ func byType(mappings []Mapping) (map[string]Mapping, error) {
 	return types, nil
 }
 
-// historyName is the name of the history, or empty if there is none.
+// historyName returns the name of the history, or "" without a history.
 func (m Mapping) historyName() string {
 	if m.History == nil {
 		return m.Table + historySuffix
@@ -73,7 +73,7 @@ func (m Mapping) historyName() string {
 	return *m.History
 }
 
-// tables are the names that the mapping gives.
+// tables returns the names in the mapping.
 func (m Mapping) tables() []string {
 	if m.History == nil || *m.History == "" {
 		return []string{m.Table}
@@ -81,8 +81,8 @@ func (m Mapping) tables() []string {
 	return []string{m.Table, *m.History}
 }
 
-// mappedNames are the names of all tables and histories of mappings, sorted.
-func (c *catalog) mappedNames() []string {
+// mappedNames returns the names of all mapped tables and histories, sorted.
+func (c *Catalog) mappedNames() []string {
 	names := []string{}
 	for _, m := range c.mapped {
 		names = append(names, m.tables()...)
@@ -91,7 +91,7 @@ func (c *catalog) mappedNames() []string {
 	return names
 }
 
-// MappingText returns the mappings in a form that is equal for equal ones.
+// MappingText returns a canonical form of the mappings.
 func MappingText(mappings []Mapping) string {
 	texts := map[string]bool{}
 	for _, m := range mappings {

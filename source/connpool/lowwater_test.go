@@ -1,4 +1,4 @@
-package source
+package connpool
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 // test does.
 const aLongTime = time.Minute
 
-// gatheredPair returns both ends of a TCP connection, the first as scans have it.
-func gatheredPair(t *testing.T) (reader, sender net.Conn) {
+// lowWaterPair returns both ends of a TCP connection, the first as scans have it.
+func lowWaterPair(t *testing.T) (reader, sender net.Conn) {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 
-	dial := gathering((&net.Dialer{}).DialContext)
+	dial := lowWaterDial((&net.Dialer{}).DialContext)
 	reader, err = dial(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = reader.Close() })
@@ -57,27 +57,27 @@ func receive(t *testing.T, reader, sender net.Conn, n int) {
 // What comes after a long flow, however little, is not kept back.
 func TestGatherRest(t *testing.T) {
 	t.Parallel()
-	reader, sender := gatheredPair(t)
-	for _, n := range []int{4*gatherAfter + 1, 1, 5, gatherAfter, gatherBytes - 1, 3 * gatherAfter, 1} {
+	reader, sender := lowWaterPair(t)
+	for _, n := range []int{4*lowWaterAfter + 1, 1, 5, lowWaterAfter, lowWaterBytes - 1, 3 * lowWaterAfter, 1} {
 		receive(t, reader, sender, n)
 	}
 }
 
 // A deadline that passes, and one that is set while a read waits, end it as
-// without gathering, and a later one lets it go on.
+// without lowWaterDial, and a later one lets it go on.
 func TestGatherDeadline(t *testing.T) {
 	t.Parallel()
-	reader, sender := gatheredPair(t)
+	reader, sender := lowWaterPair(t)
 	for name, end := range map[string]func(){
 		"before":  func() { require.NoError(t, reader.SetReadDeadline(time.Now().Add(-time.Second))) },
-		"ahead":   func() { require.NoError(t, reader.SetReadDeadline(time.Now().Add(gatherPatience/2))) },
-		"further": func() { require.NoError(t, reader.SetReadDeadline(time.Now().Add(10*gatherPatience))) },
+		"ahead":   func() { require.NoError(t, reader.SetReadDeadline(time.Now().Add(lowWaterTimeout/2))) },
+		"further": func() { require.NoError(t, reader.SetReadDeadline(time.Now().Add(10*lowWaterTimeout))) },
 		"meanwhile": func() {
 			require.NoError(t, reader.SetDeadline(time.Time{}))
-			time.AfterFunc(5*gatherPatience, func() { _ = reader.SetDeadline(time.Now().Add(-time.Second)) })
+			time.AfterFunc(5*lowWaterTimeout, func() { _ = reader.SetDeadline(time.Now().Add(-time.Second)) })
 		},
 	} {
-		receive(t, reader, sender, 2*gatherAfter) // so that bytes are gathered
+		receive(t, reader, sender, 2*lowWaterAfter) // so that bytes are gathered
 		end()
 		n, err := reader.Read(make([]byte, 1))
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded, name)
@@ -89,8 +89,8 @@ func TestGatherDeadline(t *testing.T) {
 // The end of a connection, and its loss, come through at once.
 func TestGatherEnd(t *testing.T) {
 	t.Parallel()
-	reader, sender := gatheredPair(t)
-	receive(t, reader, sender, 2*gatherAfter)
+	reader, sender := lowWaterPair(t)
+	receive(t, reader, sender, 2*lowWaterAfter)
 	_, err := sender.Write([]byte("last"))
 	require.NoError(t, err)
 	require.NoError(t, sender.Close())
@@ -99,10 +99,10 @@ func TestGatherEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "last", string(rest))
 
-	reader, sender = gatheredPair(t)
-	receive(t, reader, sender, 2*gatherAfter)
+	reader, sender = lowWaterPair(t)
+	receive(t, reader, sender, 2*lowWaterAfter)
 	require.NoError(t, reader.SetReadDeadline(time.Now().Add(aLongTime)))
-	time.AfterFunc(5*gatherPatience, func() { _ = reader.Close() })
+	time.AfterFunc(5*lowWaterTimeout, func() { _ = reader.Close() })
 	_, err = reader.Read(make([]byte, 1))
 	require.ErrorIs(t, err, net.ErrClosed)
 	_ = sender.Close()
@@ -112,12 +112,12 @@ func TestGatherEnd(t *testing.T) {
 func TestGatherOther(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("no way")
-	_, err := gathering(func(context.Context, string, string) (net.Conn, error) { return nil, failed })(t.Context(), "tcp", "")
+	_, err := lowWaterDial(func(context.Context, string, string) (net.Conn, error) { return nil, failed })(t.Context(), "tcp", "")
 	require.ErrorIs(t, err, failed)
 
 	ours, theirs := net.Pipe()
 	defer func() { _, _ = ours.Close(), theirs.Close() }()
-	conn, err := gathering(func(context.Context, string, string) (net.Conn, error) { return ours, nil })(t.Context(), "tcp", "")
+	conn, err := lowWaterDial(func(context.Context, string, string) (net.Conn, error) { return ours, nil })(t.Context(), "tcp", "")
 	require.NoError(t, err)
 	require.Same(t, ours, conn)
 }

@@ -1,4 +1,11 @@
-package source
+// Package catalog finds the FHIR tables of a PostgreSQL database: which there are, which
+// relations hold their rows, how large these are, and why a table cannot be read. It
+// recognizes the layout of Aidbox and Fhirbase: one table per resource type, the
+// resource in a jsonb column.
+//
+// It uses the connections that it is given. It must not know how rows are read, what a
+// snapshot is, or what a resource means.
+package catalog
 
 import (
 	"context"
@@ -12,29 +19,57 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// querier is a connection, a transaction, or a pool.
-type querier interface {
+// Querier is a connection, a transaction, or a pool.
+type Querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// catalog finds the tables of resource types.
-type catalog struct {
-	schema  string
-	types   []string           // Config.ResourceTypes
-	mapped  map[string]Mapping // by resource type
-	unnamed *unnamed
-	connect func(context.Context) (*pgx.Conn, error)
+// Config says which tables there are.
+type Config struct {
+	// Schema is the schema of the tables.
+	Schema string
+
+	// ResourceTypes are those that are known to have tables of their names. Without any,
+	// only tables with the names of their types are found.
+	ResourceTypes []string
+
+	// Mappings name tables of resource types.
+	Mappings []Mapping
+
+	// Connect makes a connection. It is used to read rows of tables that do not have the
+	// name of a type, outside of any transaction.
+	Connect func(context.Context) (*pgx.Conn, error)
 }
 
-// candidatesSQL lists the relations of the schema $1 whose names, in any spelling, are
-// $2, or in their own one, $3, with those of their columns that matter and the base
-// types of these, and each with its history: that of the same place in $4, or else the
-// one with the usual name. Whether they can be read, inspect and inspectHistory decide,
-// who name the reason if not. Privileges on a relation that was dropped after the
-// snapshot was taken are unknown: lock reports that. The partitions of a table are read one
-// by one, which its own row-level security does not cover.
+// Catalog finds the tables of resource types. It is safe for concurrent use.
+type Catalog struct {
+	config  Config
+	mapped  map[string]Mapping // by resource type
+	unnamed *unnamed
+}
+
+// New returns the catalog of a database. It fails if two mappings name the same type or
+// table.
+func New(config Config) (*Catalog, error) {
+	mapped, err := byType(config.Mappings)
+	if err != nil {
+		return nil, err
+	}
+	return &Catalog{config: config, mapped: mapped, unnamed: &unnamed{known: map[tableFile][]string{}}}, nil
+}
+
+// historySuffix ends the name of a table's history, unless a Mapping names it.
+const historySuffix = "_history"
+
+// candidatesSQL lists the relations of the schema $1 whose names are among $2, ignoring
+// case, or $3, with their relevant columns and the base types of these. Each comes with
+// its history: the one at the same index of $4, or else the one with the usual name.
+// inspect and inspectHistory decide whether they can be read. Privileges on a relation
+// that was dropped after the snapshot was taken are unknown; lock reports that. The
+// partitions of a table are read one by one, which the table's own row-level security
+// does not cover.
 const candidatesSQL = `
 SELECT c.oid, n.nspname::text, coalesce(has_schema_privilege(n.oid, 'USAGE'), true),
 	c.relname::text, c.relkind::text, NOT c.relispopulated, a.names, a.types, a.readable,
@@ -53,7 +88,7 @@ WHERE n.nspname = $1
 	AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY lower(c.relname), c.relname <> lower(c.relname), c.relname`
 
-// columnsSQL lists the columns that matter of the relation whose oid follows.
+// columnsSQL lists the relevant columns of the relation whose oid follows.
 const columnsSQL = `
 	SELECT coalesce(array_agg(a.attname::text), '{}') AS names,
 		coalesce(array_agg(format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)), '{}') AS types,
@@ -68,14 +103,14 @@ type candidate struct {
 	relation relation
 	table    Table
 
-	// fault is why it cannot be read as a FHIR table; nil if it can.
+	// fault is the reason why it cannot be read as a FHIR table; nil if it can.
 	fault *UnreadableError
 }
 
-// candidates looks for the relations of these types, at most one for each, in the
-// order of their types.
-func (c *catalog) candidates(ctx context.Context, db querier, types []string, by looker) ([]*candidate, error) {
-	others, err := c.findUnnamed(ctx, by)
+// candidates returns the relations of these types, at most one for each, in the order of
+// their types.
+func (c *Catalog) candidates(ctx context.Context, db Querier, types []string, discovery Discovery) ([]*candidate, error) {
+	others, err := c.findUnnamed(ctx, discovery)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +131,10 @@ func (c *catalog) candidates(ctx context.Context, db querier, types []string, by
 	return slices.CompactFunc(chosen, func(a, b *candidate) bool { return a.table.Type == b.table.Type }), nil
 }
 
-// names are those that relations are looked for by.
+// names are the names of relations to find.
 type names struct {
 	types     map[string]string // by their names in lower case
-	exact     map[string]string // by their names as they are written
+	exact     map[string]string // by their names in their case
 	list      []string          // the names of exact
 	histories []string          // of these, in the same order
 }
@@ -109,9 +144,9 @@ func (n *names) add(resourceType, name, history string) {
 	n.list, n.histories = append(n.list, name), append(n.histories, history)
 }
 
-// namesOf returns how the tables of these types are named: as settings say or, without
-// them, like their types, or otherwise, if the rows name the type.
-func (c *catalog) namesOf(types []string, others []unnamedTable) names {
+// namesOf returns the names of the tables of these types: the mapped one or, without a
+// mapping, the name of the type, and the names of other tables whose rows name the type.
+func (c *Catalog) namesOf(types []string, others []unnamedTable) names {
 	n := names{types: tableNames(types), exact: map[string]string{}, list: []string{}, histories: []string{}}
 	for _, resourceType := range types {
 		if m, ok := c.mapped[resourceType]; ok {
@@ -131,8 +166,8 @@ func (c *catalog) namesOf(types []string, others []unnamedTable) names {
 }
 
 // list returns the relations of these names.
-func (c *catalog) list(ctx context.Context, db querier, n names) ([]*candidate, error) {
-	rows, err := db.Query(ctx, candidatesSQL, c.schema, slices.AppendSeq([]string{}, maps.Keys(n.types)), n.list, n.histories)
+func (c *Catalog) list(ctx context.Context, db Querier, n names) ([]*candidate, error) {
+	rows, err := db.Query(ctx, candidatesSQL, c.config.Schema, slices.AppendSeq([]string{}, maps.Keys(n.types)), n.list, n.histories)
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +197,12 @@ func (c *catalog) list(ctx context.Context, db querier, n names) ([]*candidate, 
 	})
 }
 
-// choose returns the one relation of the type among those found or, if there is none
-// or more than one, a candidate with that fault, or nil if there is nothing to say.
-// Of relations that have the type's name, the one in lower case is it, as Aidbox
-// writes it. One of another name besides is as likely to be the table that is in use.
-func (c *catalog) choose(resourceType string, found []*candidate, others []unnamedTable) *candidate {
+// choose returns the relation of the type among those found. If there is more than one,
+// it returns a candidate with that fault; without any, a candidate with the reason, or
+// nil. Of relations with the type's name, the one in lower case is chosen, which is
+// how Aidbox writes it. One with another name is as likely to be the table in use, so that
+// the choice is ambiguous.
+func (c *Catalog) choose(resourceType string, found []*candidate, others []unnamedTable) *candidate {
 	mapping, mapped := c.mapped[resourceType]
 	switch {
 	case mapped && len(found) == 0:
@@ -185,7 +221,7 @@ func (c *catalog) choose(resourceType string, found []*candidate, others []unnam
 		named = named[:1]
 	}
 	if len(unnamed) > 0 {
-		// A table of something else only has the name.
+		// A table that only has the name contains something else.
 		named = slices.DeleteFunc(named, func(c *candidate) bool { return c.fault != nil && errors.Is(c.fault, ErrNoTable) })
 	}
 	switch candidates := slices.Concat(named, unnamed); {
@@ -200,7 +236,7 @@ func (c *catalog) choose(resourceType string, found []*candidate, others []unnam
 	}
 }
 
-// ambiguous is the fault of several tables of one type.
+// ambiguous returns the fault of several tables of one type.
 func ambiguous(resourceType string, candidates []*candidate) *UnreadableError {
 	tables := make([]string, len(candidates))
 	for i, c := range candidates {
@@ -214,9 +250,9 @@ func ambiguous(resourceType string, candidates []*candidate) *UnreadableError {
 	}
 }
 
-// mixed returns a candidate for a type that only rows of a table of several types
-// name, or nil.
-func (c *catalog) mixed(resourceType string, others []unnamedTable) *candidate {
+// mixed returns a candidate with that fault for a type that only rows of a table of
+// several types name, or nil.
+func (c *Catalog) mixed(resourceType string, others []unnamedTable) *candidate {
 	for _, other := range others {
 		if slices.Contains(other.types, resourceType) {
 			found := &candidate{table: Table{Type: resourceType}, relation: relation{name: other.name, kind: "r"}}
@@ -227,23 +263,21 @@ func (c *catalog) mixed(resourceType string, others []unnamedTable) *candidate {
 	return nil
 }
 
-// lock keeps the table, with its partitions, from being rewritten, truncated or
-// dropped until the transaction ends: blocks then stay where they are. Readers
-// and writers do not notice. ErrRewritten if that came before the lock, and
-// after the snapshot of the transaction.
-func (c *candidate) lock(ctx context.Context, db querier) error {
-	err := pin(ctx, db, false, c.table.Schema, c.table.Name)
+// lock locks the table, with its partitions, and its history (LockAndVerify): until the
+// transaction ends, they cannot be rewritten, truncated or dropped, so that rows keep
+// their addresses. Readers and writers are not blocked.
+func (c *candidate) lock(ctx context.Context, db Querier) error {
+	err := LockAndVerify(ctx, db, false, c.table.Schema, c.table.Name)
 	if err == nil && c.table.HasHistory {
-		err = pin(ctx, db, false, c.table.Schema, c.table.HistoryName)
+		err = LockAndVerify(ctx, db, false, c.table.Schema, c.table.HistoryName)
 	}
 	return err
 }
 
-// checkRows measures the table, and fills in OtherTypes if the first row names another
-// type than the table. ErrNoTable if the rows spell the type otherwise than the
-// caller: a name that does not begin with a capital letter is that of no type, so it
-// spells none.
-func (c *candidate) checkRows(ctx context.Context, db querier) error {
+// checkRows measures the table, and sets OtherTypes if the first row names another type
+// than the table's. The error is ErrNoTable if the rows spell the type in another case
+// than the caller. A name that does not begin with a capital letter is not a type.
+func (c *candidate) checkRows(ctx context.Context, db Querier) error {
 	own := c.table.Type
 	first := []samplePage{{schema: c.table.Schema, name: c.table.Name, whole: true}}
 	types, err := sample(ctx, db, first, c.table.HasTypeName)
@@ -269,9 +303,9 @@ func (c *candidate) checkRows(ctx context.Context, db querier) error {
 	return nil
 }
 
-// membersSQL lists, for each relation of $1, the relations that hold its rows
-// and their sizes, in a lasting order. The relation itself is one unless it is
-// partitioned: tables of old-style inheritance have rows of their own.
+// membersSQL lists, for each relation of $1, the relations that contain its rows and
+// their sizes, in a stable order. The relation itself is one of them unless it is
+// partitioned: with inheritance, parents have rows of their own.
 const membersSQL = `
 WITH RECURSIVE tree (root, member) AS (
 	SELECT root, root FROM unnest($1::oid[]) AS root
@@ -287,8 +321,8 @@ JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind <> 'p'
 ORDER BY tree.root, n.nspname, c.relname`
 
-// measure fills in the members and sizes of the candidates' tables.
-func measure(ctx context.Context, db querier, candidates []*candidate) error {
+// measure sets the members and sizes of the candidates' tables.
+func measure(ctx context.Context, db Querier, candidates []*candidate) error {
 	byOID := make(map[uint32]*Table, len(candidates))
 	oids := make([]uint32, 0, len(candidates))
 	for _, c := range candidates {
@@ -302,7 +336,7 @@ func measure(ctx context.Context, db querier, candidates []*candidate) error {
 	}
 	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m Member, err error) {
 		var oid uint32
-		if err := row.Scan(&oid, &m.Schema, &m.Name, &m.Whole, &m.Pages, &m.Bytes); err != nil {
+		if err := row.Scan(&oid, &m.Schema, &m.Name, &m.Unsplit, &m.Pages, &m.Bytes); err != nil {
 			return m, err
 		}
 		table := byOID[oid]
@@ -314,16 +348,16 @@ func measure(ctx context.Context, db querier, candidates []*candidate) error {
 	return err
 }
 
-// remeasure fills in the members and sizes of a table anew.
-func remeasure(ctx context.Context, db querier, table Table) (Table, error) {
+// Measure returns the table with its current members and sizes.
+func Measure(ctx context.Context, db Querier, table Table) (Table, error) {
 	c := &candidate{table: table}
 	c.table.Members, c.table.Pages, c.table.Bytes = nil, 0, 0
-	if err := db.QueryRow(ctx, `SELECT $1::regclass::oid`, quote(table.Schema, table.Name)).Scan(&c.oid); err != nil {
+	if err := db.QueryRow(ctx, `SELECT $1::regclass::oid`, Quote(table.Schema, table.Name)).Scan(&c.oid); err != nil {
 		return table, err
 	}
 	err := measure(ctx, db, []*candidate{c})
 	return c.table, err
 }
 
-// quote writes a relation's name for use in SQL.
-func quote(schema, name string) string { return pgx.Identifier{schema, name}.Sanitize() }
+// Quote returns a relation's name, quoted for SQL.
+func Quote(schema, name string) string { return pgx.Identifier{schema, name}.Sanitize() }

@@ -1,0 +1,86 @@
+package connpool
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Conn is a connection of a Pool. It must be released.
+type Conn struct {
+	*pgxpool.Conn
+
+	// ctx ends when the connection is released or, with the cause ErrInTheWay, when
+	// it has to give way.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	monitor *monitor
+
+	slots []chan struct{} // the semaphores to release
+}
+
+// Acquire waits for a connection.
+func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
+	select {
+	case p.slots <- struct{}{}:
+		return p.pooled(ctx, p.slots)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// AcquireSpare returns a second or further connection of a scan if one is available at
+// once, and nil otherwise. It does not wait: two scans that have one connection each and
+// wait for more would wait for each other.
+func (p *Pool) AcquireSpare(ctx context.Context) (*Conn, error) {
+	var taken []chan struct{}
+	for _, slots := range []chan struct{}{p.spares, p.slots} {
+		select {
+		case slots <- struct{}{}:
+			taken = append(taken, slots)
+		default:
+			free(taken)
+			return nil, nil
+		}
+	}
+	return p.pooled(ctx, taken...)
+}
+
+// pooled returns the connection for which slots have been acquired.
+func (p *Pool) pooled(ctx context.Context, slots ...chan struct{}) (*Conn, error) {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		free(slots)
+		return nil, err
+	}
+	c := &Conn{Conn: conn, monitor: p.monitor, slots: slots}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	p.monitor.add(c)
+	return c, nil
+}
+
+// Context returns a context that ends when the connection is released or, with the cause
+// ErrInTheWay, when it has to give way.
+func (c *Conn) Context() context.Context { return c.ctx }
+
+// PgConn returns the low-level connection.
+func (c *Conn) PgConn() *pgconn.PgConn { return c.Conn.Conn().PgConn() }
+
+// Release returns the connection to the pool.
+func (c *Conn) Release() {
+	c.monitor.remove(c)
+	c.cancel(nil)
+	c.Conn.Release()
+	free(c.slots)
+}
+
+func free(slots []chan struct{}) {
+	for _, p := range slots {
+		<-p
+	}
+}
+
+// Spares returns the maximum number of connections of AcquireSpare.
+func (p *Pool) Spares() int { return cap(p.spares) }
