@@ -23,11 +23,6 @@ type Options struct {
 	// URL of attachments for AppendFHIRType.
 	Style Style
 
-	// ExtensionValues makes AppendAidbox convert the values of extensions, too, as
-	// Aidbox does with BOX_FHIR_CORRECT_AIDBOX_FORMAT. By default it leaves
-	// extensions as they are. AppendFHIRType reads both.
-	ExtensionValues bool
-
 	// Subset, if set, selects the root elements that AppendFHIRType keeps. The
 	// result is tagged as incomplete.
 	Subset *Subset
@@ -69,7 +64,6 @@ type Converter struct {
 	path         []step
 	held         []held
 	claims       []claimed
-	found        []extracted
 	scratch      []byte
 }
 
@@ -151,7 +145,7 @@ func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 	c.src, c.direction, c.broken = doc, d, false
 	c.depth, c.resources = 0, 0
 	c.path = append(c.path[:0], step{node: n})
-	c.held, c.claims, c.found = c.held[:0], c.claims[:0], c.found[:0]
+	c.held, c.claims = c.held[:0], c.claims[:0]
 
 	start := len(dst)
 	i := jsonscan.SkipSpace(doc, 0)
