@@ -64,7 +64,7 @@ func TestDumpGivesWay(t *testing.T) {
 		config source.Config
 	}{
 		"OneReader":   {`ALTER TABLE patient ADD COLUMN note text`, source.Config{}},
-		"ManyReaders": {`TRUNCATE patient`, source.Config{Spares: 2, ShareBytes: 1 << 20}},
+		"ManyReaders": {`TRUNCATE patient`, source.Config{Spares: 2, BytesPerReader: 1 << 20}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,7 +20,7 @@ const patience = 2 * time.Minute
 // many returns a Source that reads even a small table with up to four readers.
 func (f fixture) many(t *testing.T, maxConns int32) *source.Source {
 	t.Helper()
-	return open(t, source.Config{URL: f.url, MaxConns: maxConns, Spares: 3, ShareBytes: 64 << 10})
+	return open(t, source.Config{URL: f.url, MaxConns: maxConns, Spares: 3, BytesPerReader: 64 << 10})
 }
 
 // eachFunc returns the function that gets the rows of a reader. ctx ends when another
