@@ -17,7 +17,8 @@ import (
 const waitingSQL = `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'patient'::regclass AND mode <> 'AccessShareLock'`
 
 // queue starts a statement, waits until it is in the lock queue of the table patient as
-// one of position sessions, and returns a function that waits for its end.
+// one of position sessions, or has ended because the dump has yielded already, and
+// returns a function that waits for its end.
 func (b *testBundle) queue(t *testing.T, sql string, position int) (wait func()) {
 	t.Helper()
 	failure := make(chan error, 1)
@@ -25,7 +26,7 @@ func (b *testBundle) queue(t *testing.T, sql string, position int) (wait func())
 		_, err := b.DB.Exec(t.Context(), sql)
 		failure <- err
 	}()
-	require.Eventually(t, func() bool { return b.Count(t, waitingSQL) == position }, apitest.Patience, apitest.Tick)
+	require.Eventually(t, func() bool { return len(failure) > 0 || b.Count(t, waitingSQL) == position }, apitest.Patience, apitest.Tick)
 	return func() {
 		t.Helper()
 		select {
