@@ -49,7 +49,7 @@ func (l *loader) stream(ctx context.Context, tx pgx.Tx, path string) (map[string
 	for b := range batches {
 		if err := w.write(ctx, b); err != nil {
 			stop()
-			<-parsed // its error, if any, concerns a later line
+			_ = <-parsed // its error, if any, concerns a later line
 			return nil, err
 		}
 	}
