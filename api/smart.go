@@ -37,7 +37,7 @@ func (e *tokenEndpoint) configuration(c *gin.Context) error {
 		"token_endpoint":                                   e.url(),
 		"grant_types_supported":                            []string{grantClientCredentials},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
-		"token_endpoint_auth_signing_alg_values_supported": smart.Algorithms(),
+		"token_endpoint_auth_signing_alg_values_supported": smart.Algorithms,
 		"scopes_supported":                                 scopesSupported,
 		"capabilities":                                     []string{"client-confidential-asymmetric", "permission-v1", "permission-v2"},
 	})

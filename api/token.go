@@ -87,7 +87,7 @@ func (e *tokenEndpoint) parse(c *gin.Context) (smart.Request, error) {
 	}
 	return smart.Request{
 		Assertion:  form.Get("client_assertion"),
-		Audiences:  []string{e.url()},
+		Audience:   e.url(),
 		ClientID:   form.Get("client_id"),
 		Scopes:     form.Get("scope"),
 		IsStandard: e.types.Has,

@@ -109,8 +109,7 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 
 	b.Clients = auth.NewClients(b.DB)
 	require.NoError(t, b.Clients.Add(t.Context(), ClientID, ClientSecret, []string{"system/*.rs"}))
-	b.Tokens, err = smart.NewTokens(b.DB, b.Clients, smart.Config{TTL: 5 * time.Minute})
-	require.NoError(t, err)
+	b.Tokens = smart.NewTokens(b.DB, b.Clients, smart.Config{TTL: 5 * time.Minute})
 	b.Exports, err = jobs.New(b.DB, jobs.Config{MaxExportsPerClient: ClientExports, MaxExports: TotalExports})
 	require.NoError(t, err)
 
