@@ -41,7 +41,7 @@ type LoginLimiter interface {
 // The client is read from the database at each call: removal, expiry, rotation
 // and changed scopes take effect at once.
 func (c *Clients) Authenticate(ctx context.Context, login Login, limiter LoginLimiter) (Client, error) {
-	found, err := findClient(ctx, c.pool, login.ID)
+	found, err := find(ctx, c.pool, selectClient, login.ID)
 	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("auth: authenticate: %w", err)
 	}
