@@ -138,10 +138,16 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 // only read.
 func AsReader(t *testing.T, databaseURL string) string {
 	t.Helper()
+	return as(t, databaseURL, "pg_read_all_data")
+}
+
+// as returns the URL of the database with the privileges of a role.
+func as(t *testing.T, databaseURL, role string) string {
+	t.Helper()
 	u, err := url.Parse(databaseURL)
 	require.NoError(t, err)
 	query := u.Query()
-	query.Set("options", "-crole=pg_read_all_data")
+	query.Set("options", "-crole="+role)
 	u.RawQuery = query.Encode()
 	return u.String()
 }
@@ -175,7 +181,12 @@ func (b *Bundle) Serve(t *testing.T, a *api.API) {
 // each further pair is a header.
 func (b *Bundle) Request(t *testing.T, method, target string, headers ...string) *http.Request {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, b.URL+target, http.NoBody)
+	return b.request(t, method, target, http.NoBody, headers)
+}
+
+func (b *Bundle) request(t *testing.T, method, target string, body io.Reader, headers []string) *http.Request {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, b.URL+target, body)
 	require.NoError(t, err)
 	request.SetBasicAuth(ClientID, ClientSecret)
 	for i := 0; i < len(headers); i += 2 {
@@ -263,13 +274,9 @@ func (b *Bundle) ReadAs(t *testing.T, tables string) {
 		_, err := b.DB.Exec(context.Background(), `DROP OWNED BY `+role+`; DROP ROLE `+role)
 		require.NoError(t, err)
 	})
-	u, err := url.Parse(b.DB.Config().ConnString())
-	require.NoError(t, err)
-	query := u.Query()
-	query.Set("options", "-crole="+role)
-	u.RawQuery = query.Encode()
 	config := b.Config
-	config.Source, err = source.Open(t.Context(), source.Config{URL: u.String(), MaxConns: SourceConns, ResourceTypes: config.ResourceTypes})
+	var err error
+	config.Source, err = source.Open(t.Context(), source.Config{URL: as(t, b.DB.Config().ConnString(), role), MaxConns: SourceConns, ResourceTypes: config.ResourceTypes})
 	require.NoError(t, err)
 	t.Cleanup(config.Source.Close)
 	b.Serve(t, api.New(config))
