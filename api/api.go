@@ -7,6 +7,7 @@
 package api
 
 import (
+	"sync"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/api/bulk"
@@ -24,14 +25,14 @@ type API struct {
 	exports *bulk.Exports
 	groups  *group.Groups
 
-	dumps *dumps
-	token *tokenEndpoint
-
+	dumping     *limit.Semaphore    // dumps that are being streamed
+	dumpRate    *limit.RateLimiter  // of dumps, by client
 	logins      *limit.LoginLimiter // failed ones
 	requestRate *limit.RateLimiter  // by client
 
 	capabilities capabilityCache
-	running      *runningRequests
+	metrics      *metrics
+	running      sync.Map // the authenticated requests that are being answered, as *running
 	started      time.Time
 }
 
@@ -39,29 +40,27 @@ type API struct {
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
 	types := endpoint.ResourceTypes(cfg.ResourceTypes)
-	logins := limit.NewLoginLimiter(cfg.Failures)
-	exports := bulk.New(bulk.Config{
-		Bucket:            cfg.Bucket,
-		GuardFiles:        cfg.GuardFiles,
-		KickOffsPerMinute: cfg.ClientKickOffs,
-		LinkLife:          cfg.LinkLife,
-		Logger:            cfg.Logger,
-		Source:            cfg.Source,
-		Store:             cfg.Exports,
-		Style:             cfg.Style,
-		Types:             types,
-	})
 	return &API{
-		config:      cfg,
-		types:       types,
-		audit:       audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Logger: cfg.Logger}),
-		exports:     exports,
+		config: cfg,
+		types:  types,
+		audit:  audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Logger: cfg.Logger}),
+		exports: bulk.New(bulk.Config{
+			Bucket:            cfg.Bucket,
+			GuardFiles:        cfg.GuardFiles,
+			KickOffsPerMinute: cfg.ClientKickOffs,
+			LinkLife:          cfg.LinkLife,
+			Logger:            cfg.Logger,
+			Source:            cfg.Source,
+			Store:             cfg.Exports,
+			Style:             cfg.Style,
+			Types:             types,
+		}),
 		groups:      group.New(cfg.Source, cfg.Style, types),
-		dumps:       newDumps(cfg, types, exports),
-		token:       &tokenEndpoint{tokens: cfg.Tokens, baseURL: cfg.BaseURL, logins: logins, types: types},
-		logins:      logins,
+		dumping:     limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
+		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
+		metrics:     newMetrics(cfg.Registry),
+		logins:      limit.NewLoginLimiter(cfg.Failures),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),
-		running:     &runningRequests{all: map[*running]struct{}{}},
 		started:     time.Now(),
 	}
 }

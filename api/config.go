@@ -57,7 +57,7 @@ type Config struct {
 	DrainTimeout time.Duration
 
 	// Dumps is the maximum number of concurrent dumps, three quarters of them of
-	// one client. Each uses a connection to the source.Defaults to DefaultDumps.
+	// one client. Each uses a connection to the source.
 	Dumps int
 
 	// Exports records exports.

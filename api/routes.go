@@ -42,19 +42,19 @@ func (a *API) routePublic(engine *gin.Engine) {
 		engine.GET("/metrics", gin.WrapH(telemetry.MetricsHandler(a.config.Registry)))
 	}
 	engine.GET("/fhir/metadata", a.handle(a.metadata))
-	if a.token.enabled() {
-		engine.GET("/.well-known/smart-configuration", a.handle(a.token.configuration))
-		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.token.configuration))
+	if a.issuesTokens() {
+		engine.GET("/.well-known/smart-configuration", a.handle(a.smartConfiguration))
+		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.smartConfiguration))
 	}
 }
 
 // routeData adds the routes that are audited: those that return data, and the
 // token endpoint.
 func (a *API) routeData(engine *gin.Engine) {
-	if a.token.enabled() {
-		engine.POST("/auth/token", a.audited(audit.Token, a.token.issue))
+	if a.issuesTokens() {
+		engine.POST("/auth/token", a.audited(audit.Token, a.issueToken))
 	}
-	engine.GET("/:type/$dump", a.audited(audit.Dump, a.authenticated(a.dumps.serve)))
+	engine.GET("/:type/$dump", a.audited(audit.Dump, a.authenticated(a.dump)))
 	engine.GET(group.Path, a.audited(audit.Read, a.authenticated(a.groups.Search)))
 	engine.GET(group.Path+"/:id", a.audited(audit.Read, a.authenticated(a.groups.Read)))
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
