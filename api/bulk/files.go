@@ -169,8 +169,8 @@ func (e *Exports) sendStored(call *endpoint.Call, stored storage.Object, tag str
 	call.Header("Accept-Ranges", "bytes")
 	part, status := byteRange{0, stored.Size}, http.StatusOK
 	if condition := call.GetHeader("If-Range"); condition == "" || condition == tag {
-		r, ok, beyond := parseRange(call.GetHeader("Range"), stored.Size)
-		if beyond {
+		r, ok := parseRange(call.GetHeader("Range"), stored.Size)
+		if ok && r.length == 0 {
 			return rangeNotSatisfiable(call, stored.Size)
 		}
 		if ok {

@@ -45,7 +45,7 @@ func (e *Exports) Status(call *endpoint.Call) error {
 	call.Header("X-Progress", progress(export))
 	call.Header("Retry-After", strconv.Itoa(endpoint.Seconds(pollInterval(export.ReadAt.Sub(export.CreatedAt)))))
 	if export.Request.PartialManifests && export.TransactionTime != nil {
-		return e.partialManifest(call, export, page)
+		return e.manifest(call, export, page)
 	}
 	call.Status(pollStatus(call, export, http.StatusAccepted))
 	return nil
