@@ -43,7 +43,7 @@ func New(cfg Config) *API {
 	return &API{
 		config: cfg,
 		types:  types,
-		audit:  audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Logger: cfg.Logger}),
+		audit:  audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Clients: cfg.Clients, Logger: cfg.Logger}),
 		exports: bulk.New(bulk.Config{
 			Bucket:            cfg.Bucket,
 			GuardFiles:        cfg.GuardFiles,

@@ -12,42 +12,22 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// changesInterval is how often changes of clients are stored.
-const changesInterval = time.Minute
-
-// RunClientChanges stores changes of clients as AuditEvents every minute until ctx
-// ends, and once more then. The command that changes a client needs no bucket: it
-// records the change in the state database, and a process of the API stores it.
-func (r *Recorder) RunClientChanges(ctx context.Context, clients *auth.Clients) {
-	tick := time.NewTicker(changesInterval)
-	defer tick.Stop()
-	for ended := false; !ended; {
-		select {
-		case <-ctx.Done():
-			ended = true
-		case <-tick.C:
-		}
-		if err := r.storeChanges(context.WithoutCancel(ctx), clients); err != nil {
-			r.logger.ErrorContext(ctx, "could not store client changes as audit events; will retry", "error", err)
-		}
-	}
-}
-
-// storeChanges stores changes as objects whose keys depend on the changes only, so
-// that a retry, after a process that could not commit, overwrites them.
-func (r *Recorder) storeChanges(ctx context.Context, clients *auth.Clients) error {
-	if r.bucket == nil {
-		return nil
-	}
+// storeChanges stores the changes of clients that the command recorded in the state
+// database, which needs no bucket for that. The keys of their objects depend on the
+// changes only, so that a retry, after a process that could not commit, overwrites them.
+func (r *Recorder) storeChanges(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, uploadTimeout) // also for a process that stops
 	defer cancel()
 	for {
-		count, err := clients.StoreChanges(ctx, func(entries []auth.Entry) error {
+		count, err := r.clients.StoreChanges(ctx, func(entries []auth.Entry) error {
 			name := fmt.Sprintf("clients-%d-%d", entries[0].ID, entries[len(entries)-1].ID)
 			return write(ctx, r.bucket, entries[0].At, name, entries, changeResource)
 		})
+		if err != nil {
+			r.logger.ErrorContext(ctx, "could not store client changes as audit events; will retry", "error", err)
+		}
 		if err != nil || count == 0 {
-			return err
+			return
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -18,15 +19,19 @@ type Config struct {
 	// Bucket, if set, gets the events as FHIR AuditEvents, under audit/.
 	Bucket *storage.Bucket
 
+	// Clients are the clients whose changes are stored in the bucket, too.
+	Clients *auth.Clients
+
 	// Logger gets failures of the recorder itself.
 	Logger *slog.Logger
 }
 
 // Recorder records events. It is safe for concurrent use.
 type Recorder struct {
-	events *slog.Logger
-	bucket *storage.Bucket // nil stores nothing
-	logger *slog.Logger
+	events  *slog.Logger
+	bucket  *storage.Bucket // nil stores nothing
+	clients *auth.Clients
+	logger  *slog.Logger
 
 	mu      sync.Mutex
 	pending []Event
@@ -38,7 +43,7 @@ type Recorder struct {
 // New returns a Recorder. Run stores its events in the bucket.
 func New(cfg Config) *Recorder {
 	return &Recorder{
-		events: cfg.Events, bucket: cfg.Bucket, logger: cfg.Logger,
+		events: cfg.Events, bucket: cfg.Bucket, clients: cfg.Clients, logger: cfg.Logger,
 		full: make(chan struct{}, 1), started: make(chan struct{}, 1),
 	}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// flushInterval is the maximum delay before an event is stored with others.
+	// flushInterval is the maximum delay before an event, or a change of a client, is
+	// stored with others.
 	flushInterval = time.Minute
 
 	// startedDelay is the maximum delay of the event of a response that has started:
@@ -66,8 +67,8 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Run stores recorded events in the bucket, many in an object, until ctx ends, and
-// then the rest.
+// Run stores recorded events and changes of clients in the bucket, many in an object,
+// until ctx ends, and then the rest.
 func (r *Recorder) Run(ctx context.Context) {
 	if r.bucket == nil {
 		return
@@ -78,7 +79,9 @@ func (r *Recorder) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.flush(context.WithoutCancel(ctx))
+			ctx := context.WithoutCancel(ctx)
+			r.flush(ctx)
+			r.storeChanges(ctx)
 			return
 		case <-r.started:
 			if soon == nil {
@@ -87,6 +90,7 @@ func (r *Recorder) Run(ctx context.Context) {
 			continue
 		case <-soon:
 		case <-tick.C:
+			r.storeChanges(context.WithoutCancel(ctx))
 		case <-r.full:
 		}
 		soon = nil
