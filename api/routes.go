@@ -26,7 +26,9 @@ func (a *API) routes() *gin.Engine {
 	}
 	engine.Use(a.identify, a.log, a.cors, a.limitBody)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return problem.NotFound("not found") }))
-	engine.NoMethod(a.handle(func(*gin.Context) error { return problem.MethodNotAllowed() }))
+	engine.NoMethod(a.handle(func(*gin.Context) error {
+		return &problem.Problem{Status: http.StatusMethodNotAllowed, Code: "not-supported", Text: "method not allowed at this address"}
+	}))
 	a.routePublic(engine)
 	a.routeData(engine)
 	return engine

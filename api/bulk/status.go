@@ -79,7 +79,6 @@ func (e *Exports) allowExport(client auth.Client, request jobs.Request) error {
 	return nil
 }
 
-// failure answers for an export that has failed.
 func failure(call *endpoint.Call, export jobs.Export) error {
 	failed := &problem.Problem{Status: http.StatusInternalServerError, Code: "exception", Text: "the export failed: " + export.Failure}
 	if !export.Request.SeparateStatus {
@@ -130,7 +129,7 @@ func exportProblem(err error) error {
 }
 
 func expired() error {
-	return problem.Gone("the export has expired and its files were deleted; start a new export")
+	return &problem.Problem{Status: http.StatusGone, Code: "deleted", Text: "the export has expired and its files were deleted; start a new export"}
 }
 
 // progress returns the part of the work that is done, at most 99 % until the
