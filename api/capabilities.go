@@ -30,7 +30,6 @@ var notExported = []gin.H{{
 const exportParameters = "Parameters: _type, _since, _until, _typeFilter, _elements, includeAssociatedData, organizeOutputBy (Patient), " +
 	"_outputFormat, _minimumFileSize, _maximumFileSize, allowPartialManifests"
 
-// exportOperation returns the operation with the given definition.
 func exportOperation(definition string) []gin.H {
 	documentation := exportParameters + "."
 	if definition != "export" {
@@ -101,7 +100,6 @@ func (a *API) describeCapabilities(base string, types []string) []byte {
 	return text
 }
 
-// describeSecurity returns how clients authenticate.
 func (a *API) describeSecurity() gin.H {
 	service := func(code string) gin.H {
 		return gin.H{"coding": []gin.H{{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": code}}}
@@ -121,7 +119,6 @@ func (a *API) describeSecurity() gin.H {
 	return security
 }
 
-// describeType returns the capabilities of a resource type.
 func describeType(resourceType string) gin.H {
 	described := gin.H{"type": resourceType}
 	var parameters []gin.H

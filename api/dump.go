@@ -80,7 +80,6 @@ func (a *API) exportDump(call *endpoint.Call, options dumpOptions) error {
 	}, []string{endpoint.RespondAsync})
 }
 
-// parseDump parses the parameters of a $dump.
 func (a *API) parseDump(call *endpoint.Call) (options dumpOptions, err error) {
 	params, err := endpoint.QueryParameters(call.Context)
 	if err != nil {
@@ -126,7 +125,6 @@ func (a *API) dumpTable(call *endpoint.Call) (table catalog.Table, err error) {
 	return table, nil
 }
 
-// streamDump writes the dump as the response.
 func (a *API) streamDump(call *endpoint.Call, table catalog.Table, options dumpOptions) error {
 	header := http.Header{"Content-Type": {"application/ndjson"}}
 	if options.gzip {

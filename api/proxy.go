@@ -10,7 +10,6 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// trusted reports whether the request came from a trusted proxy.
 func (a *API) trusted(c *gin.Context) bool {
 	peer, err := netip.ParseAddr(c.RemoteIP())
 	return err == nil && slices.ContainsFunc(a.config.Proxies, func(p netip.Prefix) bool { return p.Contains(peer.Unmap()) })

@@ -49,7 +49,6 @@ func (a *API) issueToken(c *gin.Context, event *audit.Event) error {
 	return nil
 }
 
-// parseTokenRequest reads and checks the parameters of a token request.
 func (a *API) parseTokenRequest(c *gin.Context) (smart.Request, error) {
 	form, err := readForm(c)
 	if err != nil {

@@ -27,13 +27,10 @@ var (
 
 var sluice = object{"observer": object{"display": "Sluice"}}
 
-// identified returns a reference by identifier.
 func identified(value string) object { return object{"identifier": object{"value": value}} }
 
-// detail returns a detail of an entity.
 func detail(name, value string) object { return object{"type": name, "valueString": value} }
 
-// resource returns the event as a FHIR resource.
 func (e Event) resource() object {
 	action, interaction := actionCodes[e.Action], "read"
 	switch action {

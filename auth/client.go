@@ -125,7 +125,6 @@ func (r row) client() (Client, error) {
 	}, nil
 }
 
-// keys returns the public keys that are stored.
 func (r row) keys() (KeySet, error) {
 	if r.JWKS == nil {
 		return nil, nil
@@ -217,7 +216,6 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// collect returns the rows of a query.
 func collect[T any](ctx context.Context, db querier, sql string, args ...any) ([]T, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {

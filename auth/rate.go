@@ -51,7 +51,6 @@ func (r Rate) String() string {
 	return "default"
 }
 
-// newRate returns the rate of a column.
 func newRate(perMinute *int) Rate {
 	if perMinute == nil {
 		return Rate{}

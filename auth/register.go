@@ -78,7 +78,6 @@ func (c *Clients) Register(ctx context.Context, r Registration) error {
 	return nil
 }
 
-// hashSecret returns the hash of a secret that is stored.
 func (c *Clients) hashSecret(secret string) string {
 	if isGenerated(secret) {
 		return hashGenerated(secret)

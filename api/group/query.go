@@ -31,7 +31,6 @@ type query struct {
 	count    int
 }
 
-// parseQuery parses the parameters of a search.
 func parseQuery(params *endpoint.Parameters) (query, error) {
 	if err := params.CheckCount(maxValues); err != nil {
 		return query{}, err
@@ -71,7 +70,6 @@ func parseQuery(params *endpoint.Parameters) (query, error) {
 	return q, params.Verdict()
 }
 
-// parsePage parses the parameters about pages.
 func (q *query) parsePage(params *endpoint.Parameters) {
 	if value, ok := params.One("_count"); ok {
 		count, err := strconv.Atoi(value)
@@ -85,7 +83,6 @@ func (q *query) parsePage(params *endpoint.Parameters) {
 	}
 }
 
-// encodeSearch encodes decoded parameters for search.Parse.
 func encodeSearch(parameters url.Values) string {
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {

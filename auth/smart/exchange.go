@@ -144,7 +144,6 @@ DELETE FROM sluice.assertion WHERE (client_id, jti) IN (
 	SELECT client_id, jti FROM sluice.assertion WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)`
 )
 
-// deleteExpired deletes expired tokens and assertions.
 func deleteExpired(ctx context.Context, tx pgx.Tx) error {
 	for _, sql := range []string{deleteTokens, deleteAssertions} {
 		if _, err := tx.Exec(ctx, sql, deleteBatch); err != nil {
