@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed-90096f4d/sluice/api/bulk"
-	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/group"
 	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/limit"
@@ -20,7 +19,6 @@ import (
 // API answers requests.
 type API struct {
 	config  Config
-	types   endpoint.ResourceTypes
 	audit   *audit.Recorder
 	exports *bulk.Exports
 	groups  *group.Groups
@@ -39,10 +37,8 @@ type API struct {
 // New returns an API. Handler and Serve answer its requests.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	types := endpoint.ResourceTypes(cfg.ResourceTypes)
 	return &API{
 		config: cfg,
-		types:  types,
 		audit:  audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Clients: cfg.Clients, Logger: cfg.Logger}),
 		exports: bulk.New(bulk.Config{
 			Bucket:            cfg.Bucket,
@@ -53,9 +49,9 @@ func New(cfg Config) *API {
 			Source:            cfg.Source,
 			Store:             cfg.Exports,
 			Style:             cfg.Style,
-			Types:             types,
+			Types:             cfg.ResourceTypes,
 		}),
-		groups:      group.New(cfg.Source, cfg.Style, types),
+		groups:      group.New(cfg.Source, cfg.Style, cfg.ResourceTypes),
 		dumping:     limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
 		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
 		metrics:     newMetrics(cfg.Registry),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
@@ -95,7 +96,7 @@ type Config struct {
 	RequestTimeout time.Duration
 
 	// ResourceTypes are the resource types of FHIR.
-	ResourceTypes []string
+	ResourceTypes endpoint.ResourceTypes
 
 	// Source is the database of the FHIR tables.
 	Source *source.Source

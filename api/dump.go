@@ -104,10 +104,10 @@ func (a *API) dumpTable(call *endpoint.Call) (table catalog.Table, err error) {
 		if err := endpoint.AllowGroup(client, ""); err != nil {
 			return err
 		}
-		return a.types.Allow(client, "type", resourceType)
+		return a.config.ResourceTypes.Allow(client, "type", resourceType)
 	}
 	denied := call.Require(allow)
-	if denied != nil && a.types.Has(resourceType) {
+	if denied != nil && a.config.ResourceTypes.Has(resourceType) {
 		return table, denied
 	}
 	table, err = a.config.Source.Table(call.Ctx(), resourceType)

@@ -73,7 +73,7 @@ func (a *API) parseTokenRequest(c *gin.Context) (smart.Request, error) {
 		Audience:   a.tokenURL(),
 		ClientID:   form.Get("client_id"),
 		Scopes:     form.Get("scope"),
-		IsStandard: a.types.Has,
+		IsStandard: a.config.ResourceTypes.Has,
 	}, nil
 }
 

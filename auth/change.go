@@ -92,6 +92,6 @@ func (c *Clients) Change(ctx context.Context, id string, change Change) error {
 	}
 	return c.update(ctx, "change", id, changeClient,
 		change.Scopes, change.Groups, change.Keys != nil, column(string(keys.JWKS)), column(keys.URL),
-		change.Dumps != nil, value(change.Dumps).column(), change.KickOffs != nil, value(change.KickOffs).column(),
-		change.Requests != nil, value(change.Requests).column())
+		change.Dumps != nil, value(change.Dumps).PerMinute, change.KickOffs != nil, value(change.KickOffs).PerMinute,
+		change.Requests != nil, value(change.Requests).PerMinute)
 }

@@ -121,7 +121,7 @@ func (r row) client() (Client, error) {
 		PreviousExpiresAt: value(r.PreviousExpiresAt),
 		Keys:              keys,
 		KeysURL:           value(r.KeysURL),
-		Rates:             Rates{Dumps: newRate(r.Dumps), KickOffs: newRate(r.KickOffs), Requests: newRate(r.Requests)},
+		Rates:             Rates{Dumps: Rate{r.Dumps}, KickOffs: Rate{r.KickOffs}, Requests: Rate{r.Requests}},
 	}, nil
 }
 

@@ -66,7 +66,7 @@ func (c *Clients) Register(ctx context.Context, r Registration) error {
 	err = c.change(ctx, "add", r.ID, func(tx pgx.Tx, _ row) error {
 		tag, err := tx.Exec(ctx, insertClient, r.ID, scopes.Strings(), hash, column(r.SecretTTL),
 			column(string(r.Keys.JWKS)), column(r.Keys.URL), r.Groups, column(r.ExpiresAt),
-			r.Rates.Dumps.column(), r.Rates.KickOffs.column(), r.Rates.Requests.column())
+			r.Rates.Dumps.PerMinute, r.Rates.KickOffs.PerMinute, r.Rates.Requests.PerMinute)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = ErrClientExists
 		}

@@ -205,12 +205,19 @@ type Answer struct {
 // Do sends the request and reads the whole response.
 func (b *Bundle) Do(t *testing.T, request *http.Request) Answer {
 	t.Helper()
-	response, err := b.HTTP.Do(request)
+	got, err := b.send(request)
 	require.NoError(t, err)
+	return got
+}
+
+func (b *Bundle) send(request *http.Request) (Answer, error) {
+	response, err := b.HTTP.Do(request)
+	if err != nil {
+		return Answer{}, err
+	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return Answer{response, string(body)}
+	return Answer{response, string(body)}, err
 }
 
 // Later sends the request and returns a function that waits for the response.
@@ -219,13 +226,8 @@ func (b *Bundle) Later(t *testing.T, request *http.Request) (wait func() (Answer
 	var got Answer
 	failure := make(chan error, 1)
 	go func() {
-		response, err := b.HTTP.Do(request)
-		if err == nil {
-			var body []byte
-			body, err = io.ReadAll(response.Body)
-			got = Answer{response, string(body)}
-			_ = response.Body.Close()
-		}
+		var err error
+		got, err = b.send(request)
 		failure <- err
 	}()
 	return func() (Answer, error) {
