@@ -39,7 +39,6 @@ func (a *API) audited(action audit.Action, do auditedHandler) gin.HandlerFunc {
 	}
 }
 
-// withExport records the id of the export in the path.
 func withExport(do auditedHandler) auditedHandler {
 	return func(c *gin.Context, event *audit.Event) error {
 		event.Export = problem.Shorten(c.Param("id"))

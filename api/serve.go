@@ -39,7 +39,6 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	var background sync.WaitGroup
 	backgroundCtx, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.audit.Run(backgroundCtx) })
-	background.Go(func() { a.audit.RunClientChanges(backgroundCtx, a.config.Clients) })
 	background.Go(func() { a.watchRevocations(backgroundCtx) })
 	defer background.Wait() // stores the events of the last requests, too
 	defer stopBackground()
