@@ -93,7 +93,7 @@ func TestDumpGivesWay(t *testing.T) {
 			close(slow)
 			require.Error(t, <-done, "what came does not look whole")
 			require.Eventually(t, func() bool { return len(b.Logs.Ended(t)) == 1 }, apitest.Patience, apitest.Tick)
-			require.Equal(t, "gave_way", b.Logs.Ended(t)[0].Reason)
+			require.Equal(t, "lock_conflict", b.Logs.Ended(t)[0].Reason)
 			b.RequireNoReaders(t)
 			require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 		})

@@ -26,7 +26,7 @@ const (
 	clientID    = "chaos"
 	secret      = "secret"
 	// readyPatience is how long what should happen soon may take.
-	readyPatience = 30 * time.Second
+	readyPatience = 2 * time.Minute
 	pollPause     = 10 * time.Millisecond
 	// statePrefix and its name is what a worker's sessions of the state are
 	// called.

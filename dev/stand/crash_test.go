@@ -32,7 +32,7 @@ func TestKilledStand(t *testing.T) {
 	require.Error(t, cmd.Wait())
 	if runtime.GOOS == "linux" {
 		require.Eventually(t, func() bool { return !listening(t, database) && !listening(t, bucket) },
-			30*time.Second, 20*time.Millisecond, "the servers go at once, not at the next start")
+			2*time.Minute, 20*time.Millisecond, "the servers go at once, not at the next start")
 	}
 
 	place := start(t, root)
