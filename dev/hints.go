@@ -16,7 +16,7 @@ A whole resource type, streamed while the database reads it:
 
   curl -s -u CLIENT:SECRET 'BASE/Patient/$dump' | head -n 3
 
-The same in FHIR format; compressed; only resources changed since a time:
+The same in FHIR format; compressed; only resources created since a time:
 
   curl -s -u CLIENT:SECRET 'BASE/Patient/$dump?fhir=true' | head -n 3
   curl -s -u CLIENT:SECRET 'BASE/Observation/$dump?gzip=true' | gzip -d | wc -l

@@ -39,7 +39,7 @@ func initialize(ctx context.Context, opts Options, log *os.File) error {
 	if err := os.Mkdir(fresh, 0o700); err != nil {
 		return fmt.Errorf("create a cluster: %w", err)
 	}
-	if err := give(fresh, opts.Owner); err != nil {
+	if err := chown(fresh, opts.Owner); err != nil {
 		return err
 	}
 	password := opts.DataDir + ".password"
@@ -47,7 +47,7 @@ func initialize(ctx context.Context, opts Options, log *os.File) error {
 		return fmt.Errorf("create a cluster: %w", err)
 	}
 	defer func() { _ = os.Remove(password) }()
-	if err := give(password, opts.Owner); err != nil {
+	if err := chown(password, opts.Owner); err != nil {
 		return err
 	}
 

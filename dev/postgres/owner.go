@@ -66,13 +66,13 @@ func mayEnter(info os.FileInfo, owner *process.User) bool {
 	}
 }
 
-// give changes the owner of a file or directory, unless owner is nil.
-func give(path string, owner *process.User) error {
+// chown changes the owner of a file or directory, unless owner is nil.
+func chown(path string, owner *process.User) error {
 	if owner == nil {
 		return nil
 	}
 	if err := os.Chown(path, int(owner.UID), int(owner.GID)); err != nil {
-		return fmt.Errorf("give %s to %s: %w", path, owner.Name, err)
+		return fmt.Errorf("change the owner of %s to %s: %w", path, owner.Name, err)
 	}
 	return nil
 }

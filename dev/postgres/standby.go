@@ -49,7 +49,7 @@ func (s *Server) copyTo(ctx context.Context, opts Options) error {
 	if err := os.Mkdir(opts.DataDir, 0o700); err != nil {
 		return err
 	}
-	if err := give(opts.DataDir, opts.Owner); err != nil {
+	if err := chown(opts.DataDir, opts.Owner); err != nil {
 		return err
 	}
 	err = run(ctx, opts, "pg_basebackup", []string{
