@@ -36,21 +36,21 @@ type service struct {
 // openService opens the databases, the bucket and the admin listener, and checks them.
 // readers is the maximum of concurrent dumps and parts, spares the number of further
 // connections for large dumps.
-func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, admin *adminSettings, readers, spares int) (*service, error) {
-	bucket, err := store.open()
+func openService(ctx context.Context, logger *slog.Logger, settings *serverSettings, readers, spares int) (*service, error) {
+	bucket, err := settings.storageSettings.open()
 	if err != nil {
 		return nil, err
 	}
-	state, err := db.stateSettings.open(ctx)
+	state, err := settings.stateSettings.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	from, err := db.sourceSettings.open(ctx, readers, spares)
+	from, err := settings.sourceSettings.open(ctx, readers, spares)
 	if err != nil {
 		state.Close()
 		return nil, err
 	}
-	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: db.mappings(), registry: telemetry.NewRegistry()}
+	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: telemetry.NewRegistry()}
 	s.clock = stateclock.New(state)
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_clock_offset_seconds",
@@ -59,7 +59,7 @@ func openService(ctx context.Context, logger *slog.Logger, db *databases, store 
 	s.ready = telemetry.NewReadiness(logger, s.checks()...)
 	err = s.check(ctx)
 	if err == nil {
-		s.admin, err = admin.listenAdmin(ctx)
+		s.admin, err = settings.listenAdmin(ctx)
 	}
 	if err != nil {
 		s.close()
