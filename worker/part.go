@@ -37,11 +37,9 @@ const (
 // partWorker reads one part of an export into its files.
 type partWorker struct {
 	river.WorkerDefaults[jobs.PartArgs]
+	*Worker
 
-	config Config
-	gate   *gate
 	stager *stage.Stager
-	store  *jobs.Store
 }
 
 // Timeout is the maximum age of an export: a part can be as large as a table that
@@ -58,14 +56,12 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 	switch {
 	case err == nil:
 		if part.ExportWaits {
-			endWait(ctx, w.store, w.config.Logger, job.Args.ExportID, wrote)
+			w.endWait(ctx, job.Args.ExportID, wrote)
 		}
 		return nil
 	case errors.Is(err, jobs.ErrStale):
 		w.config.Logger.InfoContext(ctx, "part dropped", "part", part.ObjectKey, "error", err)
 		return nil
-	case isForOthers(err):
-		return w.gate.giveBack(ctx, job.JobRow, err)
 	case errors.Is(err, source.ErrSnapshotGone):
 		return w.awaitSnapshot(ctx, part, err)
 	case part.ObjectKey != "":
@@ -117,7 +113,7 @@ func (w *partWorker) endingWait(part jobs.Part, read *atomic.Int64, renew func(c
 	return func(ctx context.Context) error {
 		bytes := read.Load()
 		if !ended && bytes > before && time.Since(start) > progressAfter {
-			endWait(ctx, w.store, w.config.Logger, part.ExportID(), false)
+			w.endWait(ctx, part.ExportID(), false)
 			ended = true
 		}
 		before = bytes

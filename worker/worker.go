@@ -122,22 +122,18 @@ func New(cfg Config) (*Worker, error) {
 
 // newClient returns a River client that takes jobs. It can be started once.
 func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
-	cfg, store := w.config, w.store
-	gate := &gate{health: w.health, logger: cfg.Logger}
+	cfg := w.config
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &exportWorker{config: cfg, gate: gate, planner: newPlanner(cfg), store: store})
-	river.AddWorker(workers, &partWorker{config: cfg, gate: gate, stager: newStager(cfg, store), store: store})
-	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket, store: store})
-	river.AddWorker(workers, &expireWorker{store: store})
-	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, history: cfg.History, store: store})
+	river.AddWorker(workers, &exportWorker{Worker: w, planner: newPlanner(cfg)})
+	river.AddWorker(workers, &partWorker{Worker: w, stager: newStager(cfg, w.store)})
+	river.AddWorker(workers, &cleanupWorker{Worker: w})
+	river.AddWorker(workers, &expireWorker{Worker: w})
+	river.AddWorker(workers, &sweepWorker{Worker: w})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
-		ErrorHandler: &errorHandler{logger: cfg.Logger, store: store},
-		Hooks:        []rivertype.Hook{gate},
-		JobTimeout:   jobs.ShortJobTimeout,
-		Middleware: []rivertype.Middleware{
-			&outageMiddleware{config: cfg, health: w.health, metric: w.metrics, store: store},
-		},
+		ErrorHandler:         &errorHandler{Worker: w},
+		JobTimeout:           jobs.ShortJobTimeout,
+		Middleware:           []rivertype.Middleware{&middleware{Worker: w, given: newThrottle()}},
 		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
