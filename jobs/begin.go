@@ -92,7 +92,7 @@ func (s *Store) readForWork(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Expor
 	if err != nil {
 		return Export{}, err
 	}
-	return export, export.Request.checkKnown()
+	return export, export.Request.unknown
 }
 
 // dropParts deletes all parts and cancels their jobs. A running attempt finds its part

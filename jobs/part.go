@@ -86,7 +86,7 @@ func (s *Store) TakePart(ctx context.Context, args PartArgs) (Part, error) {
 		err = ErrStale
 	}
 	if err == nil {
-		err = part.Request.checkKnown()
+		err = part.Request.unknown
 	}
 	if err != nil {
 		return Part{}, fmt.Errorf("jobs: take part: %w", err)

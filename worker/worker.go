@@ -157,7 +157,7 @@ func newPlanner(cfg Config) *plan.Planner {
 	return &plan.Planner{
 		Source:       cfg.Source,
 		Logger:       cfg.Logger,
-		ByPatient:    &bypatient.Planner{Bucket: cfg.Bucket, Source: cfg.Source},
+		ByPatient:    (&bypatient.Planner{Bucket: cfg.Bucket, Source: cfg.Source}).Plan,
 		PartBytes:    cfg.PartBytes,
 		MaxFileBytes: cfg.MaxFileBytes,
 		Window:       cfg.Window,
@@ -169,7 +169,7 @@ func newStager(cfg Config, store *jobs.Store) *stage.Stager {
 		Bucket:       cfg.Bucket,
 		Source:       cfg.Source,
 		Store:        store,
-		ByPatient:    bypatient.Stager{},
+		ByPatient:    bypatient.Stage,
 		MaxFileBytes: cfg.MaxFileBytes,
 	}
 }

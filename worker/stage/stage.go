@@ -29,11 +29,8 @@ type Stager struct {
 	MaxFileBytes int64
 }
 
-// Kind stages the parts of one kind.
-type Kind interface {
-	// Stage reads the part and adds its files to the task.
-	Stage(ctx context.Context, task *Task) error
-}
+// Kind stages parts of one kind: it reads the part and adds its files to the task.
+type Kind func(ctx context.Context, task *Task) error
 
 // Task is a part that is being staged.
 type Task struct {
@@ -66,7 +63,7 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 	task.Options = ndjson.Options{Gzip: true, MaxFileBytes: s.maxFileBytes(part.Request), SHA256: true, Issue: task.Outcomes.Add, Progress: progress}
 	kind, err := s.kind(part.Kind)
 	if err == nil {
-		err = kind.Stage(ctx, task)
+		err = kind(ctx, task)
 	}
 	if err == nil {
 		err = task.stageOutcomes(ctx)
@@ -78,9 +75,9 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 func (s *Stager) kind(of jobs.PartKind) (Kind, error) {
 	switch of {
 	case jobs.Resources:
-		return resources{}, nil
+		return stageResources, nil
 	case jobs.Deletions:
-		return deletions{}, nil
+		return stageDeletions, nil
 	case jobs.PatientBlocks:
 		return s.ByPatient, nil
 	}
