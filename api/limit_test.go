@@ -87,12 +87,12 @@ func TestTooManyExports(t *testing.T) {
 		require.Zero(t, b.Count(t, `SELECT count(*) FROM sluice.river_job`))
 	}
 
-	running(apitest.ClientID, apitest.ClientExports)
-	refused(apitest.ClientExports)
+	running(apitest.ClientID, apitest.MaxExportsPerClient)
+	refused(apitest.MaxExportsPerClient)
 	require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode, "a dump is no export")
 	b.Exec(t, `DELETE FROM sluice.export`)
-	running("another", apitest.TotalExports)
-	refused(apitest.TotalExports)
+	running("another", apitest.MaxExports)
+	refused(apitest.MaxExports)
 
 	b.Exec(t, `UPDATE sluice.export SET state = 'completed' WHERE id = (SELECT id FROM sluice.export LIMIT 1)`)
 	b.KickOff(t, "/fhir/$export")
@@ -102,8 +102,8 @@ func TestTooManyExports(t *testing.T) {
 func TestTooMuchStored(t *testing.T) {
 	t.Parallel()
 	for limit, config := range map[string]jobs.Config{
-		"stored exports: at most 1 per client":  {MaxStoredExportsPerClient: 1},
-		"stored bytes: at most 1000 per client": {MaxStoredBytesPerClient: 1000},
+		"too many stored exports: at most 1 per client":  {MaxStoredExportsPerClient: 1},
+		"too many stored bytes: at most 1000 per client": {MaxStoredBytesPerClient: 1000},
 	} {
 		b := setup(t)
 		id := b.KickOff(t, "/fhir/$export?_type=Patient").ID

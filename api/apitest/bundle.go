@@ -49,12 +49,12 @@ const (
 	// SourceConns is the number of connections to the FHIR tables.
 	SourceConns = 4
 
-	// ClientExports is the maximum number of exports per client, more than most tests
-	// start.
-	ClientExports = 50
+	// MaxExportsPerClient is the maximum number of exports of one client, more than most
+	// tests start.
+	MaxExportsPerClient = 50
 
-	// TotalExports is the maximum number of exports.
-	TotalExports = 60
+	// MaxExports is the maximum number of exports.
+	MaxExports = 60
 )
 
 // Bundle is a server with its databases and object store.
@@ -111,7 +111,7 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 	require.NoError(t, b.Clients.Add(t.Context(), ClientID, ClientSecret, []string{"system/*.rs"}))
 	b.Tokens, err = smart.NewTokens(b.DB, b.Clients, smart.Config{TTL: 5 * time.Minute})
 	require.NoError(t, err)
-	b.Exports, err = jobs.New(b.DB, jobs.Config{MaxExportsPerClient: ClientExports, MaxExports: TotalExports})
+	b.Exports, err = jobs.New(b.DB, jobs.Config{MaxExportsPerClient: MaxExportsPerClient, MaxExports: MaxExports})
 	require.NoError(t, err)
 
 	config := api.Config{
@@ -230,7 +230,7 @@ func (b *Bundle) Get(t *testing.T, target string, headers ...string) Answer {
 	return b.Do(t, b.Request(t, http.MethodGet, target, headers...))
 }
 
-// Exec executes a statement in the database.
+// Exec runs a statement in the database.
 func (b *Bundle) Exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	_, err := b.DB.Exec(t.Context(), sql, args...)
