@@ -47,14 +47,7 @@ SELECT EXISTS (
 
 // check returns ErrStale if the attempt does not count any more.
 func (a Attempt) check(ctx context.Context, tx pgx.Tx) error {
-	var current bool
-	if err := tx.QueryRow(ctx, isCurrentSQL, a.ExportID, a.jobID, a.at).Scan(&current); err != nil {
-		return err
-	}
-	if !current {
-		return ErrStale
-	}
-	return nil
+	return check(ctx, tx, ErrStale, isCurrentSQL, a.ExportID, a.jobID, a.at)
 }
 
 // FailAttempt is Fail for a permanent failure of an attempt. It returns ErrStale, with

@@ -73,13 +73,13 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 // awaitSnapshot snoozes the part until another process has taken over the export,
 // which then has its snapshot or drops the part.
 func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone error) error {
-	if part.Attempt()%maxSnapshotWaits == 0 {
-		w.config.Logger.WarnContext(ctx, "export reassigned: snapshot not reachable", "part", part.ObjectKey, "attempt", part.Attempt(), "error", gone)
+	if part.Attempt%maxSnapshotWaits == 0 {
+		w.config.Logger.WarnContext(ctx, "export reassigned: snapshot not reachable", "part", part.ObjectKey, "attempt", part.Attempt, "error", gone)
 		if err := w.store.Reassign(ctx, part); err != nil && !errors.Is(err, jobs.ErrStale) {
 			return err
 		}
 	}
-	return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
+	return river.JobSnooze(min(time.Duration(part.Attempt)*firstSnapshotWait, snapshotWait))
 }
 
 // run stages the part under a lease and ends it. It reports whether the part has

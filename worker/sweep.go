@@ -58,7 +58,7 @@ func (w *sweepWorker) forgetAll(ctx context.Context) error {
 // sweep deletes what is left of one export.
 func (w *sweepWorker) sweep(ctx context.Context, leftover jobs.UnsweptExport) error {
 	remove := w.config.Bucket.DeleteUnder
-	if leftover.Completed {
+	if leftover.State == jobs.Completed {
 		remove = w.config.Bucket.DeleteUploadsUnder
 	}
 	if err := remove(ctx, leftover.ID.String()+"/"); err != nil {

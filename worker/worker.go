@@ -45,8 +45,8 @@ type Config struct {
 	// owner keeps it up to date (stateclock.Clock.Watch).
 	Clock *stateclock.Clock
 
-	// Database is the state database, migrated. A running export uses one connection
-	// that is not of the pool, each part one of the pool now and then.
+	// Database is the state database, migrated. Exports and parts use its connections
+	// now and then.
 	Database *pgxpool.Pool
 
 	// Exports is the maximum number of exports that this process holds snapshots for.
