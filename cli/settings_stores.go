@@ -41,14 +41,6 @@ func (s *stateSettings) setting() string {
 // errNoDatabase is the error of a command without a database.
 var errNoDatabase = fmt.Errorf("no database: set %s, such as postgres://user:password@host/database", setting("source-url"))
 
-// Validate requires a URL.
-func (s *stateSettings) Validate() error {
-	if s.StateURL == "" {
-		return errNoDatabase
-	}
-	return nil
-}
-
 // stateDatabase is the state database of a command that does not use the source.
 type stateDatabase struct {
 	SourceURL     string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" group:"databases" help:"Source database, which is the state database unless another one is set."`
@@ -58,7 +50,10 @@ type stateDatabase struct {
 // Validate checks the settings. The state database defaults to the source.
 func (s *stateDatabase) Validate() error {
 	s.defaultTo(s.SourceURL)
-	return s.stateSettings.Validate()
+	if s.StateURL == "" {
+		return errNoDatabase
+	}
+	return nil
 }
 
 type sourceSettings struct {
@@ -95,7 +90,7 @@ type databases struct {
 // Validate checks the settings. The state database defaults to the source.
 func (s *databases) Validate() error {
 	s.defaultTo(s.SourceURL)
-	return validate(&s.sourceSettings, &s.stateSettings)
+	return s.sourceSettings.Validate()
 }
 
 // stateSession has the settings of sessions of the state database, unless the URL has

@@ -21,9 +21,6 @@ const (
 	maxCheckPause = 30 * time.Second
 )
 
-// errUnhealthy means that this process does not take jobs.
-var errUnhealthy = errors.New("the worker takes no jobs")
-
 // health is the health check of a worker: whether this process can run jobs. A
 // process with a wrong secret or the wrong bucket would fail every job that it takes.
 type health struct {
@@ -150,7 +147,7 @@ func (h *health) strand(ctx context.Context) {
 // full object store, which can still be listed. It is meant for a readiness probe.
 func (w *Worker) Ready(ctx context.Context) error {
 	if _, err := w.health.state(); err != nil {
-		return fmt.Errorf("%w: %w", errUnhealthy, err)
+		return fmt.Errorf("the worker takes no jobs: %w", err)
 	}
 	waits, err := w.store.HasWaiting(ctx, reasonStoreFull)
 	if err == nil && waits {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -32,7 +33,11 @@ func (scope *Scope) narrow(ctx context.Context) ([]catalog.Table, error) {
 	tables := make([]catalog.Table, len(scope.Tables))
 	for i, table := range scope.Tables {
 		if table.Type == provenanceType && scope.Export.Request.Associated == jobs.LatestAssociated {
-			table = readWhole(table)
+			// Which Provenance of a resource is the latest shows only in all of them.
+			table.Members = slices.Clone(table.Members)
+			for i := range table.Members {
+				table.Members[i].Unsplit = true
+			}
 		}
 		scan, err := scope.Selection.Scan(table)
 		if err != nil {

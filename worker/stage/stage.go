@@ -6,6 +6,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -60,7 +61,13 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 	defer reader.Close(ctx)
 
 	task := &Task{Part: part, Reader: reader, Bucket: s.Bucket}
-	task.Options = ndjson.Options{Gzip: true, MaxFileBytes: s.maxFileBytes(part.Request), SHA256: true, Issue: task.Outcomes.Add, Progress: progress}
+	task.Options = ndjson.Options{
+		Gzip:         true,
+		MaxFileBytes: min(s.MaxFileBytes, cmp.Or(part.Request.MaxFileBytes, s.MaxFileBytes)),
+		SHA256:       true,
+		Issue:        task.Outcomes.Add,
+		Progress:     progress,
+	}
 	kind, err := s.kind(part.Kind)
 	if err == nil {
 		err = kind(ctx, task)
@@ -82,14 +89,6 @@ func (s *Stager) kind(of jobs.PartKind) (Kind, error) {
 		return s.ByPatient, nil
 	}
 	return nil, fmt.Errorf("%w: part of kind %q", jobs.ErrNewer, of)
-}
-
-// maxFileBytes returns the maximum size of the files of a request.
-func (s *Stager) maxFileBytes(request jobs.Request) int64 {
-	if request.MaxFileBytes > 0 {
-		return min(s.MaxFileBytes, request.MaxFileBytes)
-	}
-	return s.MaxFileBytes
 }
 
 // openReader imports the part's snapshot by any of its names, and exports it under
