@@ -200,7 +200,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 	if err != nil {
 		return nil, err
 	}
-	s.ready.Add(telemetry.Check{Name: "worker", Do: w.Ready})
+	s.checks = append(s.checks, telemetry.Check{Name: "worker", Do: w.Ready})
 	s.logger.InfoContext(ctx, "worker started", "version", currentVersion())
 	return w, nil
 }

@@ -21,7 +21,8 @@ import (
 type service struct {
 	admin    net.Listener // nil if there is none
 	logger   *slog.Logger
-	ready    *telemetry.Readiness
+	checks   []telemetry.Check
+	ready    *telemetry.Readiness // with the checks, once it runs
 	registry *prometheus.Registry
 
 	state  *pgxpool.Pool
@@ -56,7 +57,14 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 		Name: "sluice_state_clock_offset_seconds",
 		Help: "How far the clock of the state database is ahead of the clock of the process.",
 	}, func() float64 { return s.clock.Offset().Seconds() }))
-	s.ready = telemetry.NewReadiness(logger, s.checks()...)
+	s.checks = []telemetry.Check{
+		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, state) }},
+		{Name: "migrations", Do: s.checkMigrations},
+		{Name: "location", Do: s.checkLocation},
+		{Name: "source", Do: from.Ping},
+		{Name: "tables", Do: from.CheckTables},
+		{Name: "bucket", Do: bucket.Check},
+	}
 	err = s.check(ctx)
 	if err == nil {
 		s.admin, err = settings.listenAdmin(ctx)
@@ -87,18 +95,6 @@ func (s *service) check(ctx context.Context) error {
 	return nil
 }
 
-// checks returns the checks of the readiness.
-func (s *service) checks() []telemetry.Check {
-	return []telemetry.Check{
-		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, s.state) }},
-		{Name: "migrations", Do: s.checkMigrations},
-		{Name: "location", Do: s.checkLocation},
-		{Name: "source", Do: s.source.Ping},
-		{Name: "tables", Do: s.source.CheckTables},
-		{Name: "bucket", Do: s.bucket.Check},
-	}
-}
-
 func (s *service) close() {
 	if s.admin != nil {
 		_ = s.admin.Close() // already closed if it was served
@@ -111,6 +107,7 @@ func (s *service) close() {
 // run runs the parts of the process and the admin listener until ctx ends or one of them
 // returns.
 func (s *service) run(ctx context.Context, parts ...func(context.Context) error) error {
+	s.ready = telemetry.NewReadiness(s.logger, s.checks...)
 	group, ctx := errgroup.WithContext(ctx)
 	if s.admin != nil {
 		admin := &telemetry.Admin{Logger: s.logger, Ready: s.ready, Registry: s.registry}

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -34,9 +33,15 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 		if _, err := tx.Exec(ctx, acceptLockSQL); err != nil {
 			return err
 		}
-		if running, err := s.findIdentical(ctx, tx, clientID, request); err != nil || running != uuid.Nil {
-			id = running
-			return err
+		if s.config.ReuseRunning {
+			running, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], identicalSQL, clientID, request)
+			if err != nil {
+				return err
+			}
+			if len(running) > 0 {
+				id = running[0]
+				return nil
+			}
 		}
 		if err := s.checkLimits(ctx, tx, clientID); err != nil {
 			return err
@@ -48,19 +53,6 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 		_, err = tx.Exec(ctx, acceptSQL, id, clientID, request, jobIDs[0])
 		return err
 	})
-	return id, err
-}
-
-// findIdentical returns the id of an export that the kick-off would only repeat. It
-// returns uuid.Nil if none exists or Config.ReuseRunning is not set.
-func (s *Store) findIdentical(ctx context.Context, tx pgx.Tx, clientID string, request Request) (id uuid.UUID, err error) {
-	if !s.config.ReuseRunning {
-		return uuid.Nil, nil
-	}
-	err = tx.QueryRow(ctx, identicalSQL, clientID, request).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return uuid.Nil, nil
-	}
 	return id, err
 }
 

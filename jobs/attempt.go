@@ -57,6 +57,6 @@ func (s *Store) FailAttempt(ctx context.Context, attempt Attempt, reason string)
 		if err := attempt.check(ctx, tx); err != nil {
 			return err
 		}
-		return s.abandon(ctx, tx, attempt.ExportID, ErrStale, failSQL, attempt.ExportID, reason)
+		return s.abandon(ctx, tx, attempt.ExportID, ErrStale, failSQL, attempt.ExportID, reason, false)
 	})
 }

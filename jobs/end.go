@@ -17,14 +17,24 @@ const reduceRequestSQL = `members = NULL, request = jsonb_strip_nulls(jsonb_buil
 
 const failSQL = `
 UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + reduceRequestSQL + `
-WHERE id = $1 AND state IN ('accepted', 'running')
+WHERE id = $1 AND state IN ('accepted', 'running') AND (waiting_since IS NOT NULL OR NOT $3)
 RETURNING job_id`
 
 // Fail ends an export with a reason for the client and deletes its objects. It returns
 // ErrStale, with nothing changed, if the export has ended already.
 func (s *Store) Fail(ctx context.Context, id uuid.UUID, reason string) error {
+	return s.fail(ctx, id, reason, false)
+}
+
+// FailWaiting is Fail for an export that has waited too long. It returns ErrStale if the
+// export no longer waits.
+func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) error {
+	return s.fail(ctx, id, reason, true)
+}
+
+func (s *Store) fail(ctx context.Context, id uuid.UUID, reason string, onlyWaiting bool) error {
 	return s.change(ctx, id, "fail export", func(tx pgx.Tx) error {
-		return s.abandon(ctx, tx, id, ErrStale, failSQL, id, reason)
+		return s.abandon(ctx, tx, id, ErrStale, failSQL, id, reason, onlyWaiting)
 	})
 }
 

@@ -41,14 +41,14 @@ func (s *Store) Renew(ctx context.Context, export Export) error {
 // that is available is not lost, nor is a part that was not queued yet.
 const lostSQL = `
 WITH unfinished AS (
-    SELECT id AS export_id, job_id, lease_until, '' AS file
+    SELECT id AS export_id, job_id, lease_until, 'the export was' AS subject
     FROM sluice.export WHERE state IN ('accepted', 'running')
     UNION ALL
-    SELECT p.export_id, p.job_id, p.lease_until, substr(p.object_key, length(p.export_id::text) + 2)
+    SELECT p.export_id, p.job_id, p.lease_until, substr(p.object_key, length(p.export_id::text) + 2) || ':'
     FROM sluice.part p JOIN sluice.export e ON e.id = p.export_id
     WHERE p.job_id IS NOT NULL AND p.state <> 'done' AND e.state = 'running'
 )
-SELECT u.export_id, u.file, j.id, j.attempt >= j.max_attempts
+SELECT u.export_id, u.subject, j.id, j.attempt >= j.max_attempts
 FROM unfinished u JOIN sluice.river_job j ON j.id = u.job_id
 WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
   AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()
@@ -91,17 +91,9 @@ const ShortJobTimeout = 10 * time.Minute
 // lostWork is a job whose process has died.
 type lostWork struct {
 	ExportID  uuid.UUID
-	File      string // the first of the part; empty for the job of an export
+	Subject   string // of the failure: the export, or the first file of the part
 	JobID     int64
 	Exhausted bool // no attempts are left
-}
-
-// reason returns the failure of an export whose lost job has no attempts left.
-func (l lostWork) reason() string {
-	if l.File == "" {
-		return "the export was abandoned after repeated worker crashes"
-	}
-	return l.File + ": abandoned after repeated worker crashes"
 }
 
 // Reclaim requeues the jobs of processes that have died or cannot reach the database,
@@ -117,7 +109,7 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	for _, lost := range all {
 		if !lost.Exhausted {
 			jobIDs = append(jobIDs, lost.JobID)
-		} else if err := s.Fail(ctx, lost.ExportID, lost.reason()); err != nil && !errors.Is(err, ErrStale) {
+		} else if err := s.Fail(ctx, lost.ExportID, lost.Subject+" abandoned after repeated worker crashes"); err != nil && !errors.Is(err, ErrStale) {
 			return 0, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 )
 
 const (
+	// partDoneSQL locks the part's row.
 	partDoneSQL = `
 UPDATE sluice.part SET state = 'done', bytes_read = bytes_planned
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'
@@ -56,7 +57,12 @@ WHERE id = $1`
 // the job finds that and ends.
 func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part Part, files []File, publish func(context.Context) error) error {
 	return s.inTx(ctx, "complete part", func(tx pgx.Tx) error {
-		bytes, err := part.markDone(ctx, tx)
+		args := part.args
+		var bytes int64
+		err := tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.Attempt).Scan(&bytes)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrStale
+		}
 		if err != nil {
 			return err
 		}
@@ -70,25 +76,15 @@ func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part
 		if err := holdOpen(ctx, tx, publish); err != nil {
 			return err
 		}
-		if err := insertFiles(ctx, tx, part.args.ExportID, &part.args.Number, files); err != nil {
+		if err := insertFiles(ctx, tx, args.ExportID, &args.Number, files); err != nil {
 			return err
 		}
 		// Last, since all parts of the export update this row.
-		if _, err := tx.Exec(ctx, countPartSQL, part.args.ExportID, bytes, storedBytes(files)); err != nil {
+		if _, err := tx.Exec(ctx, countPartSQL, args.ExportID, bytes, storedBytes(files)); err != nil {
 			return err
 		}
-		return s.fillWindow(ctx, tx, part.args.ExportID)
+		return s.fillWindow(ctx, tx, args.ExportID)
 	})
-}
-
-// markDone marks the part done, which locks its row, and returns its planned bytes.
-func (part Part) markDone(ctx context.Context, tx pgx.Tx) (bytes int64, err error) {
-	args := part.args
-	err = tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.Attempt).Scan(&bytes)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrStale
-	}
-	return bytes, err
 }
 
 const completeSQL = `

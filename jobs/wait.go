@@ -130,16 +130,3 @@ func (s *Store) HasWaiting(ctx context.Context, reason string) (waits bool, err 
 	}
 	return waits, nil
 }
-
-const failWaitingSQL = `
-UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + reduceRequestSQL + `
-WHERE id = $1 AND state IN ('accepted', 'running') AND waiting_since IS NOT NULL
-RETURNING job_id`
-
-// FailWaiting is Fail for an export that has waited too long. It returns ErrStale if the
-// export no longer waits.
-func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) error {
-	return s.change(ctx, id, "fail export", func(tx pgx.Tx) error {
-		return s.abandon(ctx, tx, id, ErrStale, failWaitingSQL, id, reason)
-	})
-}

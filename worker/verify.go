@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/jobs/manifest"
@@ -104,11 +103,8 @@ func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, er
 	if err != nil || len(damaged) == 0 {
 		return false, err
 	}
-	names := make([]string, min(len(damaged), maxListed))
-	for i := range names {
-		names[i] = strings.TrimPrefix(damaged[i], export.ID.String()+"/")
-	}
-	w.config.Logger.WarnContext(ctx, "object store lost or changed files", "export", export.ID, "count", len(damaged), "files", names)
+	w.config.Logger.WarnContext(ctx, "object store lost or changed files", "export", export.ID,
+		"count", len(damaged), "files", damaged[:min(len(damaged), maxListed)])
 	return true, w.store.Repair(ctx, export, damaged)
 }
 

@@ -124,8 +124,21 @@ func New(cfg Config) (*Worker, error) {
 func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 	cfg := w.config
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &exportWorker{Worker: w, planner: newPlanner(cfg)})
-	river.AddWorker(workers, &partWorker{Worker: w, stager: newStager(cfg, w.store)})
+	river.AddWorker(workers, &exportWorker{Worker: w, planner: &plan.Planner{
+		Source:       cfg.Source,
+		Logger:       cfg.Logger,
+		ByPatient:    (&bypatient.Planner{Bucket: cfg.Bucket, Source: cfg.Source}).Plan,
+		PartBytes:    cfg.PartBytes,
+		MaxFileBytes: cfg.MaxFileBytes,
+		Window:       cfg.Window,
+	}})
+	river.AddWorker(workers, &partWorker{Worker: w, stager: &stage.Stager{
+		Bucket:       cfg.Bucket,
+		Source:       cfg.Source,
+		Store:        w.store,
+		ByPatient:    bypatient.Stage,
+		MaxFileBytes: cfg.MaxFileBytes,
+	}})
 	river.AddWorker(workers, &cleanupWorker{Worker: w})
 	river.AddWorker(workers, &expireWorker{Worker: w})
 	river.AddWorker(workers, &sweepWorker{Worker: w})
@@ -152,27 +165,6 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 
 // never is longer than any process runs.
 const never = 100 * 365 * 24 * time.Hour
-
-func newPlanner(cfg Config) *plan.Planner {
-	return &plan.Planner{
-		Source:       cfg.Source,
-		Logger:       cfg.Logger,
-		ByPatient:    (&bypatient.Planner{Bucket: cfg.Bucket, Source: cfg.Source}).Plan,
-		PartBytes:    cfg.PartBytes,
-		MaxFileBytes: cfg.MaxFileBytes,
-		Window:       cfg.Window,
-	}
-}
-
-func newStager(cfg Config, store *jobs.Store) *stage.Stager {
-	return &stage.Stager{
-		Bucket:       cfg.Bucket,
-		Source:       cfg.Source,
-		Store:        store,
-		ByPatient:    bypatient.Stage,
-		MaxFileBytes: cfg.MaxFileBytes,
-	}
-}
 
 func queues(cfg Config) map[string]river.QueueConfig {
 	// A part of a small table takes milliseconds. By default, River would fetch only
