@@ -177,7 +177,7 @@ func targetConflict(claims []claimed) string {
 	reason := ""
 	for _, other := range claims {
 		switch {
-		case other.field.action[toFHIR] != hold || other.field.extended != nil:
+		case other.field.action[toFHIR] != hold:
 		case other.field.name == "id":
 			reason = reasonElementID
 		default:

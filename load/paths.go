@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ type file struct {
 // them.
 func expand(paths []string) ([]file, error) {
 	if len(paths) == 0 {
-		return nil, errNoPaths
+		return nil, errors.New("no input: name files, folders, or - for standard input")
 	}
 
 	var files []file

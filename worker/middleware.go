@@ -49,8 +49,12 @@ func (m *middleware) Work(ctx context.Context, job *rivertype.JobRow, doInner fu
 			m.config.Logger.WarnContext(ctx, "job given back to other workers", "job", job.ID, "kind", job.Kind, "error", err)
 		}
 		return river.JobSnooze(giveBackTime)
-	case err == nil || ctx.Err() != nil || !carriesExport(job):
+	case err == nil || !carriesExport(job):
 		return err
+	case ctx.Err() != nil:
+		// ctx may have ended only after the job failed. Without the cause, River would
+		// count an attempt.
+		return withCause(ctx, err)
 	}
 	f := diagnose(ctx, m.config.Source, classify(err))
 	if f.kind == unhealthy {

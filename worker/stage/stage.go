@@ -64,7 +64,6 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 	task.Options = ndjson.Options{
 		Gzip:         true,
 		MaxFileBytes: min(s.MaxFileBytes, cmp.Or(part.Request.MaxFileBytes, s.MaxFileBytes)),
-		SHA256:       true,
 		Issue:        task.Outcomes.Add,
 		Progress:     progress,
 	}
