@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // version is set by the linker when a release is built.
@@ -110,7 +112,7 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 		kong.Exit(exit),
 		kong.ExplicitGroups(groups),
 		variables,
-		durations(),
+		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parseNetwork), mapper(catalog.ParseMapping),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 	if err != nil {

@@ -31,11 +31,6 @@ type clientCommand struct {
 	Remove clientRemoveCommand `cmd:"" help:"Remove a client, cancel its exports and delete their files. Its id can be used again."`
 }
 
-// withClients runs do with the clients of the state database.
-func withClients(ctx context.Context, state *stateSettings, do func(*auth.Clients) error) error {
-	return withState(ctx, state, func(pool *pgxpool.Pool) error { return do(auth.NewClients(pool)) })
-}
-
 // withState runs do with the state database.
 func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool) error) error {
 	pool, err := state.open(ctx)
@@ -49,15 +44,10 @@ func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool)
 	return do(pool)
 }
 
-// changeClient is withClients for a command that changes a client. The change is
-// audited in the client's history, which a process of the API stores in the
-// bucket, and by a log line as the API writes them.
-func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients) error) error {
-	return withClients(ctx, state, func(clients *auth.Clients) error { return do(audited(ctx, clients, root, out)) })
-}
-
-// endClient is changeClient for a command that also cancels exports.
-func endClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients, *jobs.Store) error) error {
+// changeClient runs do with the clients and exports of the state database. A change of a
+// client is audited in its history, which a process of the API stores in the bucket, and
+// by a log line as the API writes them.
+func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients, *jobs.Store) error) error {
 	return withState(ctx, state, func(pool *pgxpool.Pool) error {
 		exports, err := jobs.New(pool, jobs.Config{})
 		if err != nil {
@@ -103,8 +93,8 @@ type clientListCommand struct{ stateDatabase }
 
 // Run lists the clients.
 func (cmd *clientListCommand) Run(ctx context.Context, out *output) error {
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
-		list, err := clients.List(ctx)
+	return withState(ctx, &cmd.stateSettings, func(state *pgxpool.Pool) error {
+		list, err := auth.NewClients(state).List(ctx)
 		if err != nil {
 			return err
 		}
@@ -132,7 +122,8 @@ type clientShowCommand struct {
 
 // Run shows a client.
 func (cmd *clientShowCommand) Run(ctx context.Context, out *output) error {
-	return withClients(ctx, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return withState(ctx, &cmd.stateSettings, func(state *pgxpool.Pool) error {
+		clients := auth.NewClients(state)
 		client, err := clients.Get(ctx, cmd.ID)
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jobs"
 )
 
 // secretSettings are the flags of commands that set a secret.
@@ -110,10 +111,10 @@ type clientAddCommand struct {
 	secretSettings
 	keyFlags
 	rateFlags
-	ID      string   `arg:"" name:"id" help:"The client's id, which is its user name in HTTP Basic."`
-	Scope   []string `required:"" placeholder:"SCOPE" sep:"none" help:"SMART scope, such as system/*.rs for all resource types of FHIR, or system/Patient.rs; repeatable."`
-	Group   []string `placeholder:"ID" sep:"none" help:"Restrict the client to the data of this Group's members; repeatable."`
-	Expires moment   `placeholder:"WHEN" help:"When the client expires: a date, a time, or a duration from now such as 90d. Default: never."`
+	ID      string    `arg:"" name:"id" help:"The client's id, which is its user name in HTTP Basic."`
+	Scope   []string  `required:"" placeholder:"SCOPE" sep:"none" help:"SMART scope, such as system/*.rs for all resource types of FHIR, or system/Patient.rs; repeatable."`
+	Group   []string  `placeholder:"ID" sep:"none" help:"Restrict the client to the data of this Group's members; repeatable."`
+	Expires time.Time `placeholder:"WHEN" help:"When the client expires: a date, a time, or a duration from now such as 90d. Default: never."`
 }
 
 // warnScopes prints a warning for scopes of types that FHIR does not have: they may
@@ -140,10 +141,10 @@ func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) er
 			return err
 		}
 	}
-	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, _ *jobs.Store) error {
 		err := clients.Register(ctx, auth.Registration{
 			ID: cmd.ID, Scopes: cmd.Scope, Secret: secret, SecretTTL: cmd.SecretTTL,
-			Keys: keys, Groups: cmd.Group, ExpiresAt: cmd.Expires.Time, Rates: cmd.rates(),
+			Keys: keys, Groups: cmd.Group, ExpiresAt: cmd.Expires, Rates: cmd.rates(),
 		})
 		if err != nil {
 			return err

@@ -10,30 +10,23 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// moment is a time on the command line.
-type moment struct{ time.Time }
-
-// UnmarshalText parses a date, a time, a duration from now, now or never.
-func (m *moment) UnmarshalText(text []byte) error {
-	switch string(text) {
+// parseTime parses a date, a time, a duration from now, now or never.
+func parseTime(text string) (time.Time, error) {
+	switch text {
 	case "never":
-		m.Time = time.Time{}
-		return nil
+		return time.Time{}, nil
 	case "now":
-		m.Time = time.Now()
-		return nil
+		return time.Now(), nil
 	}
-	if d, err := parseDuration(string(text)); err == nil && d >= 0 {
-		m.Time = time.Now().Add(d)
-		return nil
+	if d, err := parseDuration(text); err == nil && d >= 0 {
+		return time.Now().Add(d), nil
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, string(text)); err == nil {
-			m.Time = at
-			return nil
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
 		}
 	}
-	return fmt.Errorf("must be a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never, got %q", text)
+	return time.Time{}, fmt.Errorf("must be a date such as 2030-12-31, a time such as 2030-12-31T12:00:00Z, a duration such as 90d, now or never, got %q", text)
 }
 
 type clientRotateCommand struct {
@@ -49,7 +42,7 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 	if err != nil {
 		return err
 	}
-	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, _ *jobs.Store) error {
 		if err := clients.Rotate(ctx, cmd.ID, secret, cmd.Keep, cmd.SecretTTL); err != nil {
 			return err
 		}
@@ -63,22 +56,23 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 type clientExpireCommand struct {
 	stateDatabase
 	clientID
-	When moment `arg:"" help:"A date, a time, a duration from now such as 90d, now, or never."`
+	When time.Time `arg:"" help:"A date, a time, a duration from now such as 90d, now, or never."`
 }
 
 // Run sets when a client expires.
 func (cmd *clientExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
-		if err := clients.Expire(ctx, cmd.ID, cmd.When.Time); err != nil {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
+		if err := clients.Expire(ctx, cmd.ID, cmd.When); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, formatTime(cmd.When.Time)); err != nil {
+		if _, err := fmt.Fprintf(out.stdout, "client %s expires: %s\n", cmd.ID, formatTime(cmd.When)); err != nil {
 			return err
 		}
 		if cmd.When.IsZero() || cmd.When.After(time.Now()) {
 			return nil
 		}
-		return printCancelled(out)(exports.CancelUnfinished(ctx, cmd.ID))
+		count, err := exports.CancelUnfinished(ctx, cmd.ID)
+		return printCancelled(out, count, err)
 	})
 }
 
@@ -89,26 +83,25 @@ type clientRevokeCommand struct {
 
 // Run makes a client expire now and cancels its exports.
 func (cmd *clientRevokeCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		if err := clients.Revoke(ctx, cmd.ID); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintf(out.stdout, "client %s revoked. To re-enable it: sluice client expire %s never\n", cmd.ID, cmd.ID); err != nil {
 			return err
 		}
-		return printCancelled(out)(exports.CancelAll(ctx, cmd.ID))
+		count, err := exports.CancelAll(ctx, cmd.ID)
+		return printCancelled(out, count, err)
 	})
 }
 
-// printCancelled returns a function that prints how many exports were cancelled.
-func printCancelled(out *output) func(count int, err error) error {
-	return func(count int, err error) error {
-		if err != nil {
-			return fmt.Errorf("cancel the client's exports: %w", err)
-		}
-		_, err = fmt.Fprintf(out.stdout, "exports cancelled: %d\n", count)
-		return err
+// printCancelled prints how many exports were cancelled, unless that failed.
+func printCancelled(out *output, count int, err error) error {
+	if err != nil {
+		return fmt.Errorf("cancel the client's exports: %w", err)
 	}
+	_, err = fmt.Fprintf(out.stdout, "exports cancelled: %d\n", count)
+	return err
 }
 
 type clientChangeCommand struct {
@@ -146,7 +139,7 @@ func (cmd *clientChangeCommand) Run(ctx context.Context, root *cli, out *output)
 		}
 		change.Keys = &keys
 	}
-	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, _ *jobs.Store) error {
 		if err := clients.Change(ctx, cmd.ID, change); err != nil {
 			return err
 		}
@@ -165,7 +158,7 @@ type clientRemoveCommand struct {
 // command can be repeated if that fails, and again afterwards for those that were
 // accepted in between.
 func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output) error {
-	return endClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
+	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, exports *jobs.Store) error {
 		before, err := exports.CancelAll(ctx, cmd.ID)
 		if err != nil {
 			return fmt.Errorf("cancel the client's exports: %w", err)
@@ -177,6 +170,6 @@ func (cmd *clientRemoveCommand) Run(ctx context.Context, root *cli, out *output)
 			return err
 		}
 		after, err := exports.CancelAll(ctx, cmd.ID)
-		return printCancelled(out)(before+after, err)
+		return printCancelled(out, before+after, err)
 	})
 }

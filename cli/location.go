@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-90096f4d/sluice/location"
-	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
@@ -19,31 +18,20 @@ type locationCommand struct {
 	Record locationRecordCommand `cmd:"" help:"Record the location of these settings after a move. Running exports restart there."`
 }
 
-type locationShowCommand struct {
-	databases
-	storageSettings
-}
+type locationShowCommand struct{ locationSettings }
 
 // Run shows the recorded location and the one of the settings.
 func (cmd *locationShowCommand) Run(ctx context.Context, out *output) error {
-	return withLocation(ctx, &cmd.databases, &cmd.storageSettings, func(state *pgxpool.Pool, own location.Location) error {
+	return cmd.with(ctx, func(state *pgxpool.Pool, own location.Location) error {
 		return showLocation(ctx, out, state, own)
 	})
 }
 
-// Validate validates each group.
-func (cmd *locationShowCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings)
-}
-
-type locationRecordCommand struct {
-	databases
-	storageSettings
-}
+type locationRecordCommand struct{ locationSettings }
 
 // Run replaces the recorded location.
 func (cmd *locationRecordCommand) Run(ctx context.Context, out *output) error {
-	return withLocation(ctx, &cmd.databases, &cmd.storageSettings, func(state *pgxpool.Pool, own location.Location) error {
+	return cmd.with(ctx, func(state *pgxpool.Pool, own location.Location) error {
 		if err := showLocation(ctx, out, state, own); err != nil {
 			return err
 		}
@@ -60,39 +48,37 @@ func (cmd *locationRecordCommand) Run(ctx context.Context, out *output) error {
 	})
 }
 
-// Validate validates each group.
-func (cmd *locationRecordCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings)
+// locationSettings are the settings that a location consists of.
+type locationSettings struct {
+	databases
+	storageSettings
 }
 
-// withLocation runs do with the state database and the location of the settings.
-func withLocation(ctx context.Context, db *databases, store *storageSettings, do func(*pgxpool.Pool, location.Location) error) error {
-	bucket, err := store.open()
+// Validate validates each group.
+func (s *locationSettings) Validate() error { return validate(&s.databases, &s.storageSettings) }
+
+// with runs do with the state database and the location of the settings.
+func (s *locationSettings) with(ctx context.Context, do func(*pgxpool.Pool, location.Location) error) error {
+	bucket, err := s.storageSettings.open()
 	if err != nil {
 		return err
 	}
 	defer bucket.Close()
-	state, err := db.stateSettings.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer state.Close()
-	if err := migrations.Check(ctx, state); err != nil {
-		return err
-	}
-	from, err := db.sourceSettings.open(ctx, 1, 0)
-	if err != nil {
-		return err
-	}
-	defer from.Close()
-	if err := from.Ping(ctx); err != nil {
-		return fmt.Errorf("%s: %w", setting("source-url"), err)
-	}
-	own, err := findLocation(ctx, from, bucket, db.mappings())
-	if err != nil {
-		return fmt.Errorf("%s: %w", setting("source-url"), err)
-	}
-	return do(state, own)
+	return withState(ctx, &s.stateSettings, func(state *pgxpool.Pool) error {
+		from, err := s.sourceSettings.open(ctx, 1, 0)
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		if err := from.Ping(ctx); err != nil {
+			return fmt.Errorf("%s: %w", setting("source-url"), err)
+		}
+		own, err := findLocation(ctx, from, bucket, s.Tables)
+		if err != nil {
+			return fmt.Errorf("%s: %w", setting("source-url"), err)
+		}
+		return do(state, own)
+	})
 }
 
 func showLocation(ctx context.Context, out *output, state *pgxpool.Pool, own location.Location) error {

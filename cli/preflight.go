@@ -50,7 +50,7 @@ const (
 // preflight checks before each job whether the process may work on it. It is safe for
 // concurrent use.
 type preflight struct {
-	checks []func(context.Context) error
+	service *service
 
 	mu     sync.Mutex
 	began  time.Time // of the check that result is from
@@ -68,16 +68,11 @@ func (p *preflight) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), preflightTimeout) // other jobs use the result too
 	defer cancel()
 	p.began, p.result = time.Now(), nil
-	for _, check := range p.checks {
-		err := check(ctx)
-		if errors.Is(err, location.ErrDiffers) {
-			p.result = fmt.Errorf("%w: %w", jobs.ErrLocationMoved, err)
-		} else if errors.Is(err, migrations.ErrNewer) {
-			p.result = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
-		}
-		if p.result != nil {
-			break
-		}
+	err := p.service.checkMigrations(ctx)
+	if errors.Is(err, migrations.ErrNewer) {
+		p.result = fmt.Errorf("%w: %w", jobs.ErrNewer, err)
+	} else if err := p.service.checkLocation(ctx); errors.Is(err, location.ErrDiffers) {
+		p.result = fmt.Errorf("%w: %w", jobs.ErrLocationMoved, err)
 	}
 	return p.result
 }

@@ -21,104 +21,99 @@ import (
 	"github.com/seed-90096f4d/sluice/worker"
 )
 
-type serveCommand struct {
+// serverSettings are the settings of every server.
+type serverSettings struct {
 	databases
 	storageSettings
 	processSettings
+}
+
+// Validate validates each group.
+func (s *serverSettings) Validate() error {
+	return validate(&s.databases, &s.storageSettings, &s.processSettings)
+}
+
+type serveCommand struct {
+	serverSettings
 	apiSettings
 	workSettings `group:"work"`
 }
 
 // Validate validates each group.
 func (cmd *serveCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.processSettings, &cmd.apiSettings, &cmd.workSettings)
+	return validate(&cmd.serverSettings, &cmd.apiSettings, &cmd.workSettings)
 }
 
 // Run runs the API and a worker. When one ends, the other is stopped.
 func (cmd *serveCommand) Run(ctx context.Context, root *cli, out *output) error {
-	setMemoryLimit(1 + cmd.slots())
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, &cmd.adminSettings, cmd.MaxDumps+cmd.slots(), cmd.spareReaders())
-	if err != nil {
-		return err
-	}
-	defer s.close()
-
-	listener, err := cmd.listen(ctx)
-	if err != nil {
-		return err
-	}
-	w, err := s.newWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin, cmd.ShutdownTimeout)
-	if err != nil {
-		return err
-	}
-	return s.run(ctx,
-		func(ctx context.Context) error {
-			return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings, cmd.ShutdownTimeout)
-		},
-		w.Run,
-	)
+	return cmd.run(ctx, root, out, &cmd.apiSettings, &cmd.workSettings)
 }
 
 type apiCommand struct {
-	databases
-	storageSettings
-	processSettings
+	serverSettings
 	apiSettings
 }
 
 // Validate validates each group.
-func (cmd *apiCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.processSettings, &cmd.apiSettings)
-}
+func (cmd *apiCommand) Validate() error { return validate(&cmd.serverSettings, &cmd.apiSettings) }
 
 // Run runs the API.
 func (cmd *apiCommand) Run(ctx context.Context, root *cli, out *output) error {
-	setMemoryLimit(1)
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, &cmd.adminSettings, cmd.MaxDumps, cmd.spareReaders())
-	if err != nil {
-		return err
-	}
-	defer s.close()
-
-	listener, err := cmd.listen(ctx)
-	if err != nil {
-		return err
-	}
-	return s.run(ctx, func(ctx context.Context) error {
-		return s.runAPI(ctx, listener, root.Log.audit(out), cmd.apiSettings, cmd.ShutdownTimeout)
-	})
+	return cmd.run(ctx, root, out, &cmd.apiSettings, nil)
 }
 
 type workerCommand struct {
-	databases
-	storageSettings
-	processSettings
+	serverSettings
 	workSettings `group:"work"`
 }
 
 // Validate validates each group.
-func (cmd *workerCommand) Validate() error {
-	return validate(&cmd.databases, &cmd.storageSettings, &cmd.processSettings, &cmd.workSettings)
-}
+func (cmd *workerCommand) Validate() error { return validate(&cmd.serverSettings, &cmd.workSettings) }
 
 // Run runs a worker.
 func (cmd *workerCommand) Run(ctx context.Context, root *cli, out *output) error {
-	setMemoryLimit(cmd.slots())
-	s, err := openService(ctx, root.Log.logger(out), &cmd.databases, &cmd.storageSettings, &cmd.adminSettings, cmd.slots(), 0)
-	if err != nil {
-		return err
-	}
-	defer s.close()
+	return cmd.run(ctx, root, out, nil, &cmd.workSettings)
+}
 
-	w, err := s.newWorker(ctx, cmd.workSettings, cmd.SourceCommitMargin, cmd.ShutdownTimeout)
+// run runs a process with the API, a worker or both; the settings of a part that it does
+// not have are nil.
+func (s *serverSettings) run(ctx context.Context, root *cli, out *output, forAPI *apiSettings, forWorker *workSettings) error {
+	var readers, spares, shares int
+	if forAPI != nil {
+		readers, spares, shares = forAPI.MaxDumps, forAPI.spareReaders(), 1
+	}
+	if forWorker != nil {
+		readers, shares = readers+forWorker.slots(), shares+forWorker.slots()
+	}
+	setMemoryLimit(shares)
+	process, err := openService(ctx, root.Log.logger(out), s, readers, spares)
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, w.Run)
+	defer process.close()
+
+	var parts []func(context.Context) error
+	if forAPI != nil {
+		listener, err := listen(ctx, "listen", forAPI.Listen)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, func(ctx context.Context) error {
+			return process.runAPI(ctx, listener, root.Log.audit(out), forAPI, s.ShutdownTimeout)
+		})
+	}
+	if forWorker != nil {
+		w, err := process.newWorker(ctx, forWorker, s.SourceCommitMargin, s.ShutdownTimeout)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, w.Run)
+	}
+	return process.run(ctx, parts...)
 }
 
 // runAPI serves the API until ctx ends.
-func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings apiSettings, shutdownTimeout time.Duration) error {
+func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings *apiSettings, shutdownTimeout time.Duration) error {
 	exports, err := jobs.New(s.state, jobs.Config{
 		MaxExportsPerClient:       settings.MaxExportsPerClient,
 		MaxStoredBytesPerClient:   int64(settings.MaxStoredBytesPerClient),
@@ -162,7 +157,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		LinkLife:       settings.LinkTTL,
 		Logger:         s.logger,
 		NoMetrics:      s.admin != nil,
-		Proxies:        settings.proxies(),
+		Proxies:        settings.TrustedProxies,
 		Ready:          s.ready,
 		Registry:       s.registry,
 		ResourceTypes:  fhir.R4().ResourceTypes(),
@@ -175,14 +170,13 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 }
 
 // newWorker returns the worker of the process and adds it to the readiness.
-func (s *service) newWorker(ctx context.Context, settings workSettings, margin, shutdownTimeout time.Duration) (*worker.Worker, error) {
+func (s *service) newWorker(ctx context.Context, settings *workSettings, margin, shutdownTimeout time.Duration) (*worker.Worker, error) {
 	if err := s.reportCommitMargin(ctx, margin); err != nil {
 		return nil, err
 	}
-	before := &preflight{checks: []func(context.Context) error{s.checkMigrations, s.checkLocation}}
 	w, err := worker.New(worker.Config{
 		Bucket:       s.bucket,
-		Check:        before.check,
+		Check:        (&preflight{service: s}).check,
 		Clock:        s.clock,
 		Database:     s.state,
 		Exports:      maxSnapshots,
@@ -203,7 +197,7 @@ func (s *service) newWorker(ctx context.Context, settings workSettings, margin, 
 	if err != nil {
 		return nil, err
 	}
-	s.ready.Add(telemetry.Check{Name: "worker", Do: w.Ready})
+	s.checks = append(s.checks, telemetry.Check{Name: "worker", Do: w.Ready})
 	s.logger.InfoContext(ctx, "worker started", "version", currentVersion())
 	return w, nil
 }

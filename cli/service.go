@@ -21,7 +21,8 @@ import (
 type service struct {
 	admin    net.Listener // nil if there is none
 	logger   *slog.Logger
-	ready    *telemetry.Readiness
+	checks   []telemetry.Check
+	ready    *telemetry.Readiness // with the checks, once it runs
 	registry *prometheus.Registry
 
 	state  *pgxpool.Pool
@@ -36,30 +37,37 @@ type service struct {
 // openService opens the databases, the bucket and the admin listener, and checks them.
 // readers is the maximum of concurrent dumps and parts, spares the number of further
 // connections for large dumps.
-func openService(ctx context.Context, logger *slog.Logger, db *databases, store *storageSettings, admin *adminSettings, readers, spares int) (*service, error) {
-	bucket, err := store.open()
+func openService(ctx context.Context, logger *slog.Logger, settings *serverSettings, readers, spares int) (*service, error) {
+	bucket, err := settings.storageSettings.open()
 	if err != nil {
 		return nil, err
 	}
-	state, err := db.stateSettings.open(ctx)
+	state, err := settings.stateSettings.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	from, err := db.sourceSettings.open(ctx, readers, spares)
+	from, err := settings.sourceSettings.open(ctx, readers, spares)
 	if err != nil {
 		state.Close()
 		return nil, err
 	}
-	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: db.mappings(), registry: telemetry.NewRegistry()}
+	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: telemetry.NewRegistry()}
 	s.clock = stateclock.New(state)
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_clock_offset_seconds",
 		Help: "How far the clock of the state database is ahead of the clock of the process.",
 	}, func() float64 { return s.clock.Offset().Seconds() }))
-	s.ready = telemetry.NewReadiness(logger, s.checks()...)
+	s.checks = []telemetry.Check{
+		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, state) }},
+		{Name: "migrations", Do: s.checkMigrations},
+		{Name: "location", Do: s.checkLocation},
+		{Name: "source", Do: from.Ping},
+		{Name: "tables", Do: from.CheckTables},
+		{Name: "bucket", Do: bucket.Check},
+	}
 	err = s.check(ctx)
 	if err == nil {
-		s.admin, err = admin.listenAdmin(ctx)
+		s.admin, err = settings.listenAdmin(ctx)
 	}
 	if err != nil {
 		s.close()
@@ -87,18 +95,6 @@ func (s *service) check(ctx context.Context) error {
 	return nil
 }
 
-// checks returns the checks of the readiness.
-func (s *service) checks() []telemetry.Check {
-	return []telemetry.Check{
-		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, s.state) }},
-		{Name: "migrations", Do: s.checkMigrations},
-		{Name: "location", Do: s.checkLocation},
-		{Name: "source", Do: s.source.Ping},
-		{Name: "tables", Do: s.source.CheckTables},
-		{Name: "bucket", Do: s.bucket.Check},
-	}
-}
-
 func (s *service) close() {
 	if s.admin != nil {
 		_ = s.admin.Close() // already closed if it was served
@@ -111,6 +107,7 @@ func (s *service) close() {
 // run runs the parts of the process and the admin listener until ctx ends or one of them
 // returns.
 func (s *service) run(ctx context.Context, parts ...func(context.Context) error) error {
+	s.ready = telemetry.NewReadiness(s.logger, s.checks...)
 	group, ctx := errgroup.WithContext(ctx)
 	if s.admin != nil {
 		admin := &telemetry.Admin{Logger: s.logger, Ready: s.ready, Registry: s.registry}

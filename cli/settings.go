@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,61 +101,46 @@ func checkPositive(flag string, value time.Duration) error {
 // size is a number of bytes, written as 256MiB or 1GB.
 type size int64
 
-// UnmarshalText parses a size.
-func (s *size) UnmarshalText(text []byte) error {
-	bytes, err := humanize.ParseBytes(string(text))
+// parseSize parses a size.
+func parseSize(text string) (size, error) {
+	bytes, err := humanize.ParseBytes(text)
 	if err != nil || bytes > math.MaxInt64 {
-		return fmt.Errorf("must be a size such as 256MiB, got %q", text)
+		return 0, fmt.Errorf("must be a size such as 256MiB, got %q", text)
 	}
-	*s = size(bytes)
-	return nil
+	return size(bytes), nil
 }
 
 const day = 24 * time.Hour
 
-var errDuration = errors.New("must be a duration such as 90s, 12h, 7d or 1d12h")
+// inDays matches a duration that begins with days.
+var inDays = regexp.MustCompile(`^(-?)([0-9.]+)d(.*)$`)
 
 // parseDuration is time.ParseDuration with days, which come first.
 func parseDuration(text string) (time.Duration, error) {
-	days, rest, found := strings.Cut(text, "d")
-	if !found {
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			return 0, errDuration
+	inHours := text
+	if parts := inDays.FindStringSubmatch(text); parts != nil {
+		if days, err := strconv.ParseFloat(parts[2], 64); err == nil {
+			inHours = fmt.Sprintf("%s%fh%s", parts[1], 24*days, parts[3])
 		}
-		return d, nil
 	}
-	sign := time.Duration(1)
-	if digits, negative := strings.CutPrefix(days, "-"); negative {
-		days, sign = digits, -1
+	d, err := time.ParseDuration(inHours)
+	if err != nil {
+		return 0, fmt.Errorf("must be a duration such as 90s, 12h, 7d or 1d12h, got %q", text)
 	}
-	hours, err := time.ParseDuration(days + "h")
-	if err != nil || strings.Trim(days, "0123456789.") != "" || hours > math.MaxInt64/24 {
-		return 0, errDuration
-	}
-	total := hours * (day / time.Hour)
-	if rest != "" {
-		more, err := time.ParseDuration(rest)
-		if err != nil || strings.ContainsAny(rest, "+-") || more > math.MaxInt64-total {
-			return 0, errDuration
-		}
-		total += more
-	}
-	return sign * total, nil
+	return d, nil
 }
 
-// durations makes kong parse durations with parseDuration.
-func durations() kong.Option {
-	return kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+// mapper makes kong parse the values of a type with a function.
+func mapper[T any](parse func(text string) (T, error)) kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[T](), kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
 		var text string
-		if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
 			return err
 		}
-		d, err := parseDuration(text)
-		if err != nil {
-			return fmt.Errorf("%w, got %q", err, text)
+		value, err := parse(text)
+		if err == nil {
+			target.Set(reflect.ValueOf(value))
 		}
-		target.SetInt(int64(d))
-		return nil
+		return err
 	}))
 }

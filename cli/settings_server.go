@@ -29,7 +29,7 @@ func (s *apiSettings) Validate() error {
 type httpSettings struct {
 	Listen         string         `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	BaseURL        string         `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"URL that clients use for the API, such as https://fhir.example.org. Defaults to the one of each request. Required for access tokens."`
-	TrustedProxies []proxyAddress `env:"SLUICE_TRUSTED_PROXIES" placeholder:"ADDRESS" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are trusted: addresses or networks such as 10.0.0.0/8, separated by commas."`
+	TrustedProxies []netip.Prefix `env:"SLUICE_TRUSTED_PROXIES" placeholder:"ADDRESS" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are trusted: addresses or networks such as 10.0.0.0/8, separated by commas."`
 	CORSOrigins    []string       `name:"cors-origins" env:"SLUICE_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins whose scripts may use the API from a browser, such as https://app.example.org, separated by commas (* = all)."`
 }
 
@@ -47,20 +47,6 @@ func (s *httpSettings) Validate() error {
 	return nil
 }
 
-// listen opens the listener of the API. Connections wait until they are served.
-func (s *httpSettings) listen(ctx context.Context) (net.Listener, error) {
-	return listen(ctx, "listen", s.Listen)
-}
-
-// proxies returns the networks of the trusted proxies.
-func (s *httpSettings) proxies() []netip.Prefix {
-	prefixes := make([]netip.Prefix, len(s.TrustedProxies))
-	for i, proxy := range s.TrustedProxies {
-		prefixes[i] = proxy.Prefix
-	}
-	return prefixes
-}
-
 // isBaseURL reports whether paths can be appended to a URL.
 func isBaseURL(text string) bool {
 	u, err := url.Parse(text)
@@ -75,21 +61,16 @@ func isOrigin(origin string) bool {
 	return err == nil && u.Hostname() != "" && origin == strings.ToLower(u.Scheme+"://"+u.Host) && !ownPort
 }
 
-// proxyAddress is an address or a network.
-type proxyAddress struct{ netip.Prefix }
-
-// UnmarshalText parses either.
-func (p *proxyAddress) UnmarshalText(text []byte) error {
-	if address, err := netip.ParseAddr(string(text)); err == nil && address.Zone() == "" {
-		p.Prefix = netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())
-		return nil
+// parseNetwork parses an address or a network.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		return address.Unmap().Prefix(address.Unmap().BitLen())
 	}
-	prefix, err := netip.ParsePrefix(string(text))
+	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
-		return fmt.Errorf("must be an address or a network such as 10.0.0.0/8, got %q", text)
+		return netip.Prefix{}, fmt.Errorf("must be an address or a network such as 10.0.0.0/8, got %q", text)
 	}
-	p.Prefix = prefix.Masked()
-	return nil
+	return prefix.Masked(), nil
 }
 
 // processSettings are the settings of every process that runs until it is stopped.
@@ -115,7 +96,8 @@ func (s *adminSettings) listenAdmin(ctx context.Context) (net.Listener, error) {
 	return listen(ctx, "admin-listen", s.AdminListen)
 }
 
-// listen opens a listener on the address of a flag.
+// listen opens a listener on the address of a flag. Connections wait until they are
+// served.
 func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {

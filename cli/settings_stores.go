@@ -41,14 +41,6 @@ func (s *stateSettings) setting() string {
 // errNoDatabase is the error of a command without a database.
 var errNoDatabase = fmt.Errorf("no database: set %s, such as postgres://user:password@host/database", setting("source-url"))
 
-// Validate requires a URL.
-func (s *stateSettings) Validate() error {
-	if s.StateURL == "" {
-		return errNoDatabase
-	}
-	return nil
-}
-
 // stateDatabase is the state database of a command that does not use the source.
 type stateDatabase struct {
 	SourceURL     string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" group:"databases" help:"Source database, which is the state database unless another one is set."`
@@ -58,13 +50,16 @@ type stateDatabase struct {
 // Validate checks the settings. The state database defaults to the source.
 func (s *stateDatabase) Validate() error {
 	s.defaultTo(s.SourceURL)
-	return s.stateSettings.Validate()
+	if s.StateURL == "" {
+		return errNoDatabase
+	}
+	return nil
 }
 
 type sourceSettings struct {
-	SourceURL    string         `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"Source database, which has the FHIR tables: postgres://user:password@host:port/database. A role that may read them is sufficient. Required."`
-	SourceSchema string         `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"${source_schema}" help:"Schema of the FHIR tables."`
-	Tables       []tableMapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"Table of a resource type, and its history table, if their names are not those of the type: Observation=observation_main,observation_main_history. Without a second name the history is <table>_history if it exists; with an empty one (a trailing comma) there is none. Repeatable, or separated by semicolons. All processes must have the same."`
+	SourceURL    string            `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"Source database, which has the FHIR tables: postgres://user:password@host:port/database. A role that may read them is sufficient. Required."`
+	SourceSchema string            `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"${source_schema}" help:"Schema of the FHIR tables."`
+	Tables       []catalog.Mapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"Table of a resource type, and its history table, if their names are not those of the type: Observation=observation_main,observation_main_history. Without a second name the history is <table>_history if it exists; with an empty one (a trailing comma) there is none. Repeatable, or separated by semicolons. All processes must have the same."`
 	rowSecuritySettings
 	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"Maximum duration of writing transactions, for a source that does not show when they began (hot standby, or a role without pg_read_all_stats). transactionTime is earlier by it."`
 	ReadBytesPerSecond size          `group:"limits" env:"SLUICE_READ_BYTES_PER_SECOND" default:"0" help:"Maximum size of the resources that a process reads from the source per second, in exports and dumps together, such as 20MiB (0 = unlimited)."`
@@ -75,30 +70,12 @@ type rowSecuritySettings struct {
 	RowSecurity bool `env:"SLUICE_ROW_SECURITY" help:"Accept that row-level security hides rows of the source from the role. Without it, a table with hidden rows is an error, as with pg_dump."`
 }
 
-// tableMapping is the setting of the tables of one resource type.
-type tableMapping struct{ catalog.Mapping }
-
-// UnmarshalText parses a mapping.
-func (m *tableMapping) UnmarshalText(text []byte) (err error) {
-	m.Mapping, err = catalog.ParseMapping(string(text))
-	return err
-}
-
-// mappings returns the mappings as the source takes them.
-func (s *sourceSettings) mappings() []catalog.Mapping {
-	mappings := make([]catalog.Mapping, len(s.Tables))
-	for i, m := range s.Tables {
-		mappings[i] = m.Mapping
-	}
-	return mappings
-}
-
 // Validate checks the settings.
 func (s *sourceSettings) Validate() error {
 	if s.SourceURL == "" {
 		return errNoDatabase
 	}
-	if err := catalog.CheckMappings(s.mappings()); err != nil {
+	if err := catalog.CheckMappings(s.Tables); err != nil {
 		return fmt.Errorf("--table (SLUICE_TABLES): %w", err)
 	}
 	return checkMin("source-commit-margin", s.SourceCommitMargin, 0)
@@ -113,7 +90,7 @@ type databases struct {
 // Validate checks the settings. The state database defaults to the source.
 func (s *databases) Validate() error {
 	s.defaultTo(s.SourceURL)
-	return validate(&s.sourceSettings, &s.stateSettings)
+	return s.sourceSettings.Validate()
 }
 
 // stateSession has the settings of sessions of the state database, unless the URL has
@@ -195,7 +172,7 @@ func (s *sourceSettings) open(ctx context.Context, readers, spares int) (*source
 		RowSecurity:   s.RowSecurity,
 		Schema:        s.SourceSchema,
 		Spares:        spares,
-		Tables:        s.mappings(),
+		Tables:        s.Tables,
 		URL:           s.SourceURL,
 	})
 	if err != nil {

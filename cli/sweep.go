@@ -13,7 +13,6 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/location"
-	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/worker"
 )
@@ -47,32 +46,25 @@ func (cmd *sweepCommand) Validate() error {
 
 // Run lists the folders and removes them.
 func (cmd *sweepCommand) Run(ctx context.Context, out *output) error {
-	bucket, err := cmd.open()
+	bucket, err := cmd.storageSettings.open()
 	if err != nil {
 		return err
 	}
 	defer bucket.Close()
-	pool, err := cmd.stateSettings.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	if err := migrations.Check(ctx, pool); err != nil {
-		return err
-	}
-	if err := checkBucket(ctx, pool, bucket); err != nil {
-		return err
-	}
-	store, err := jobs.New(pool, jobs.Config{})
-	if err != nil {
-		return err
-	}
-
-	orphans, err := worker.Orphans(ctx, bucket, store, time.Now().Add(-cmd.OlderThan))
-	if err != nil {
-		return err
-	}
-	return cmd.remove(ctx, out.stdout, bucket, orphans)
+	return withState(ctx, &cmd.stateSettings, func(state *pgxpool.Pool) error {
+		if err := checkBucket(ctx, state, bucket); err != nil {
+			return err
+		}
+		store, err := jobs.New(state, jobs.Config{})
+		if err != nil {
+			return err
+		}
+		orphans, err := worker.Orphans(ctx, bucket, store, time.Now().Add(-cmd.OlderThan))
+		if err != nil {
+			return err
+		}
+		return cmd.remove(ctx, out.stdout, bucket, orphans)
+	})
 }
 
 // checkBucket returns an error unless the state database records this bucket and prefix.

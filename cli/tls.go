@@ -28,8 +28,8 @@ func (s *tlsSettings) tls(logger *slog.Logger) (*tls.Config, error) {
 	if s.TLSCert == "" {
 		return nil, nil
 	}
-	loaded, err := loadCertificate(s.TLSCert, s.TLSKey, logger)
-	if err != nil {
+	loaded := &certificate{certFile: s.TLSCert, keyFile: s.TLSKey, logger: logger}
+	if _, err := loaded.reload(); err != nil {
 		return nil, fmt.Errorf("%s: %w", setting("tls-cert"), err)
 	}
 	return &tls.Config{
@@ -47,38 +47,30 @@ type certificate struct {
 
 	mu      sync.Mutex
 	current *tls.Certificate
-	changed [2]time.Time // modification times of the files that were loaded last
+	changed [2]time.Time // modification times of the files when they were last loaded
 }
 
-// loadCertificate loads a certificate and its private key.
-func loadCertificate(certFile, keyFile string, logger *slog.Logger) (*certificate, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile, logger: logger}
-	changed, err := c.modificationTimes()
-	if err != nil {
-		return nil, err
-	}
-	return c, c.load(changed)
-}
-
-// modificationTimes returns when the files were changed.
-func (c *certificate) modificationTimes() (changed [2]time.Time, err error) {
+// reload loads the certificate and its private key, if their files were changed since
+// the previous call, and reports whether it did.
+func (c *certificate) reload() (bool, error) {
+	var changed [2]time.Time
 	for i, name := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(name)
 		if err != nil {
-			return changed, err
+			return false, err
 		}
 		changed[i] = info.ModTime()
 	}
-	return changed, nil
-}
-
-func (c *certificate) load(changed [2]time.Time) error {
+	if changed == c.changed {
+		return false, nil
+	}
 	c.changed = changed
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if err == nil {
-		c.current = &pair
+	if err != nil {
+		return false, err
 	}
-	return err
+	c.current = &pair
+	return true, nil
 }
 
 // get returns the certificate for a connection. It is the previous one while the files
@@ -86,16 +78,10 @@ func (c *certificate) load(changed [2]time.Time) error {
 func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changed, err := c.modificationTimes()
-	if err == nil && changed == c.changed {
-		return c.current, nil
-	}
-	if err == nil {
-		err = c.load(changed)
-	}
-	if err != nil {
+	switch reloaded, err := c.reload(); {
+	case err != nil:
 		c.logger.WarnContext(hello.Context(), "could not reload the TLS certificate; keeping the previous one", "error", err)
-	} else {
+	case reloaded:
 		c.logger.InfoContext(hello.Context(), "TLS certificate reloaded")
 	}
 	return c.current, nil

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -31,9 +30,18 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 	// Random, so that an id reveals nothing about others.
 	id := uuid.New()
 	err := s.inTx(ctx, "accept export", func(tx pgx.Tx) error {
-		if running, err := s.findIdentical(ctx, tx, clientID, request); err != nil || running != uuid.Nil {
-			id = running
+		if _, err := tx.Exec(ctx, acceptLockSQL); err != nil {
 			return err
+		}
+		if s.config.ReuseRunning {
+			running, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], identicalSQL, clientID, request)
+			if err != nil {
+				return err
+			}
+			if len(running) > 0 {
+				id = running[0]
+				return nil
+			}
 		}
 		if err := s.checkLimits(ctx, tx, clientID); err != nil {
 			return err
@@ -48,108 +56,42 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 	return id, err
 }
 
-// findIdentical returns the id of an export that the kick-off would only repeat. It
-// returns uuid.Nil if none exists or Config.ReuseRunning is not set.
-func (s *Store) findIdentical(ctx context.Context, tx pgx.Tx, clientID string, request Request) (uuid.UUID, error) {
-	if !s.config.ReuseRunning {
-		return uuid.Nil, nil
-	}
-	if _, err := tx.Exec(ctx, acceptLockSQL); err != nil {
-		return uuid.Nil, err
-	}
-	var id uuid.UUID
-	err := tx.QueryRow(ctx, identicalSQL, clientID, request).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return uuid.Nil, nil
-	}
-	return id, err
-}
-
-// LimitKind is what a limit bounds.
-type LimitKind string
-
-// The kinds of limits.
-const (
-	// RunningExports bounds the exports that are accepted or running.
-	RunningExports LimitKind = ""
-
-	// StoredExports bounds the exports that are stored or will be.
-	StoredExports LimitKind = "stored exports"
-
-	// StoredBytes bounds the bytes of stored files.
-	StoredBytes LimitKind = "stored bytes"
-)
-
 // LimitError means that a limit allows no further export now.
 type LimitError struct {
-	Kind  LimitKind
-	Limit int
+	// Text is the limit, such as "running exports: at most 10 per client".
+	Text string
 
-	// Client reports whether the limit applies to the client, not to all clients.
-	Client bool
+	// Stored reports whether it bounds what is stored, which the client can delete.
+	Stored bool
 }
 
-func (e *LimitError) Error() string {
-	switch {
-	case e.Kind == StoredExports:
-		return fmt.Sprintf("too many stored exports: at most %d per client", e.Limit)
-	case e.Kind == StoredBytes:
-		return fmt.Sprintf("too many stored bytes: at most %d per client", e.Limit)
-	case e.Client:
-		return fmt.Sprintf("too many running exports: at most %d per client", e.Limit)
-	}
-	return fmt.Sprintf("too many running exports: at most %d in total", e.Limit)
-}
+func (e *LimitError) Error() string { return "too many " + e.Text }
 
-const (
-	unfinishedSQL = `
-SELECT count(*), count(*) FILTER (WHERE client_id = $1) FROM sluice.export WHERE state IN ('accepted', 'running')`
-
-	storedSQL = `
-SELECT count(*), coalesce(sum(bytes_stored), 0)::bigint FROM sluice.export WHERE client_id = $1 AND objects_deleted_at IS NULL`
-)
+// usageSQL counts the exports that are accepted or running, in total and of a client,
+// and the client's exports that are stored or will be.
+const usageSQL = `
+SELECT running.total, running.own, stored.exports, stored.bytes
+FROM (SELECT count(*) AS total, count(*) FILTER (WHERE client_id = $1) AS own
+      FROM sluice.export WHERE state IN ('accepted', 'running')) AS running,
+     (SELECT count(*) AS exports, coalesce(sum(bytes_stored), 0)::bigint AS bytes
+      FROM sluice.export WHERE client_id = $1 AND objects_deleted_at IS NULL) AS stored`
 
 // checkLimits returns a LimitError if the client may start no export now.
 func (s *Store) checkLimits(ctx context.Context, tx pgx.Tx, clientID string) error {
-	if s.config.MaxExportsPerClient == 0 && s.config.MaxExports == 0 && s.config.MaxStoredExportsPerClient == 0 && s.config.MaxStoredBytesPerClient == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, acceptLockSQL); err != nil {
-		return err
-	}
-	if err := s.checkRunning(ctx, tx, clientID); err != nil {
-		return err
-	}
-	return s.checkStored(ctx, tx, clientID)
-}
-
-func (s *Store) checkRunning(ctx context.Context, tx pgx.Tx, clientID string) error {
-	perClient, total := s.config.MaxExportsPerClient, s.config.MaxExports
-	var all, own int
-	if err := tx.QueryRow(ctx, unfinishedSQL, clientID).Scan(&all, &own); err != nil {
-		return err
-	}
-	switch {
-	case perClient > 0 && own >= perClient:
-		return &LimitError{Limit: perClient, Client: true}
-	case total > 0 && all >= total:
-		return &LimitError{Limit: total}
-	}
-	return nil
-}
-
-func (s *Store) checkStored(ctx context.Context, tx pgx.Tx, clientID string) error {
-	maxExports, maxBytes := s.config.MaxStoredExportsPerClient, s.config.MaxStoredBytesPerClient
-	var exports int
+	var total, own, stored int
 	var bytes int64
-	if err := tx.QueryRow(ctx, storedSQL, clientID).Scan(&exports, &bytes); err != nil {
+	if err := tx.QueryRow(ctx, usageSQL, clientID).Scan(&total, &own, &stored, &bytes); err != nil {
 		return err
 	}
-	switch {
-	case maxExports > 0 && exports >= maxExports:
-		return &LimitError{Kind: StoredExports, Limit: maxExports, Client: true}
-	case maxBytes > 0 && bytes >= maxBytes:
-		return &LimitError{Kind: StoredBytes, Limit: int(maxBytes), Client: true}
+	switch limits := s.config; {
+	case limits.MaxExportsPerClient > 0 && own >= limits.MaxExportsPerClient:
+		return &LimitError{Text: fmt.Sprintf("running exports: at most %d per client", limits.MaxExportsPerClient)}
+	case limits.MaxExports > 0 && total >= limits.MaxExports:
+		return &LimitError{Text: fmt.Sprintf("running exports: at most %d in total", limits.MaxExports)}
+	case limits.MaxStoredExportsPerClient > 0 && stored >= limits.MaxStoredExportsPerClient:
+		return &LimitError{Text: fmt.Sprintf("stored exports: at most %d per client", limits.MaxStoredExportsPerClient), Stored: true}
+	case limits.MaxStoredBytesPerClient > 0 && bytes >= limits.MaxStoredBytesPerClient:
+		return &LimitError{Text: fmt.Sprintf("stored bytes: at most %d per client", limits.MaxStoredBytesPerClient), Stored: true}
 	}
 	return nil
 }

@@ -47,14 +47,7 @@ SELECT EXISTS (
 
 // check returns ErrStale if the attempt does not count any more.
 func (a Attempt) check(ctx context.Context, tx pgx.Tx) error {
-	var current bool
-	if err := tx.QueryRow(ctx, isCurrentSQL, a.ExportID, a.jobID, a.at).Scan(&current); err != nil {
-		return err
-	}
-	if !current {
-		return ErrStale
-	}
-	return nil
+	return check(ctx, tx, ErrStale, isCurrentSQL, a.ExportID, a.jobID, a.at)
 }
 
 // FailAttempt is Fail for a permanent failure of an attempt. It returns ErrStale, with
@@ -64,6 +57,6 @@ func (s *Store) FailAttempt(ctx context.Context, attempt Attempt, reason string)
 		if err := attempt.check(ctx, tx); err != nil {
 			return err
 		}
-		return s.abandon(ctx, tx, attempt.ExportID, ErrStale, failSQL, attempt.ExportID, reason)
+		return s.abandon(ctx, tx, attempt.ExportID, ErrStale, failSQL, attempt.ExportID, reason, false)
 	})
 }

@@ -47,7 +47,7 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 		sql := takeSQL
 		if !export.AllPartsDone() || export.location != s.config.Location {
 			sql = beginSQL
-			if err := checkNotShown(ctx, tx, id); err != nil {
+			if err := check(ctx, tx, ErrFilesShown, isUnshownSQL, id); err != nil {
 				return err
 			}
 			if err := s.dropParts(ctx, tx, id); err != nil {
@@ -63,17 +63,17 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 	return export, err
 }
 
-const currentLocationSQL = `SELECT coalesce(max(version), 0) FROM sluice.location`
+const (
+	currentLocationSQL = `SELECT coalesce(max(version), 0) FROM sluice.location`
+
+	isLocationSQL = `SELECT (` + currentLocationSQL + `) = $1`
+)
 
 // CheckLocation returns ErrLocationMoved if the recorded location is not the one of
 // Config any more.
 func (s *Store) CheckLocation(ctx context.Context) error {
-	var current int
-	if err := s.pool.QueryRow(ctx, currentLocationSQL).Scan(&current); err != nil {
+	if err := check(ctx, s.pool, ErrLocationMoved, isLocationSQL, s.config.Location); err != nil {
 		return fmt.Errorf("jobs: check location: %w", err)
-	}
-	if current != s.config.Location {
-		return ErrLocationMoved
 	}
 	return nil
 }
@@ -81,28 +81,20 @@ func (s *Store) CheckLocation(ctx context.Context) error {
 // readForWork returns the export to a process that is about to work on it, or
 // ErrLocationMoved or ErrNewer if that process must not.
 func (s *Store) readForWork(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Export, error) {
-	var current int
-	if err := tx.QueryRow(ctx, currentLocationSQL).Scan(&current); err != nil {
+	if err := check(ctx, tx, ErrLocationMoved, isLocationSQL, s.config.Location); err != nil {
 		return Export{}, err
-	}
-	if current != s.config.Location {
-		return Export{}, ErrLocationMoved
 	}
 	export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
 	if err != nil {
 		return Export{}, err
 	}
-	return export, export.Request.checkKnown()
+	return export, export.Request.unknown
 }
 
 // dropParts deletes all parts and cancels their jobs. A running attempt finds its part
 // gone.
 func (s *Store) dropParts(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	rows, err := tx.Query(ctx, dropPartsSQL, id)
-	if err != nil {
-		return err
-	}
-	jobIDs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	jobIDs, err := collect(ctx, tx, pgx.RowTo[int64], dropPartsSQL, id)
 	if err != nil {
 		return err
 	}
@@ -157,12 +149,9 @@ func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
 		bytes += part.Bytes
 	}
 	return s.change(ctx, id, "start parts", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, planSQL, id, export.attempt, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes, Format, plan.Warnings)
+		err := changed(tx.Exec(ctx, planSQL, id, export.attempt, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes, Format, plan.Warnings))
 		if err != nil {
 			return err
-		}
-		if tag.RowsAffected() == 0 {
-			return ErrStale
 		}
 		if err := insertParts(ctx, tx, id, export.Generation, plan.Parts); err != nil {
 			return err

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -18,14 +17,24 @@ const reduceRequestSQL = `members = NULL, request = jsonb_strip_nulls(jsonb_buil
 
 const failSQL = `
 UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + reduceRequestSQL + `
-WHERE id = $1 AND state IN ('accepted', 'running')
+WHERE id = $1 AND state IN ('accepted', 'running') AND (waiting_since IS NOT NULL OR NOT $3)
 RETURNING job_id`
 
 // Fail ends an export with a reason for the client and deletes its objects. It returns
 // ErrStale, with nothing changed, if the export has ended already.
 func (s *Store) Fail(ctx context.Context, id uuid.UUID, reason string) error {
+	return s.fail(ctx, id, reason, false)
+}
+
+// FailWaiting is Fail for an export that has waited too long. It returns ErrStale if the
+// export no longer waits.
+func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) error {
+	return s.fail(ctx, id, reason, true)
+}
+
+func (s *Store) fail(ctx context.Context, id uuid.UUID, reason string, onlyWaiting bool) error {
 	return s.change(ctx, id, "fail export", func(tx pgx.Tx) error {
-		return s.abandon(ctx, tx, id, ErrStale, failSQL, id, reason)
+		return s.abandon(ctx, tx, id, ErrStale, failSQL, id, reason, onlyWaiting)
 	})
 }
 
@@ -46,8 +55,7 @@ func (s *Store) Cancel(ctx context.Context, id uuid.UUID, clientID string) error
 }
 
 // abandon drops the export's parts, ends it by the statement, cancels its jobs wherever
-// they run, notifies its holder, and queues the job that deletes its objects. If the
-// statement finds nothing to end, it returns notFound.
+// they run, and queues the job that deletes its objects. If the statement finds nothing to end, it returns notFound.
 func (s *Store) abandon(ctx context.Context, tx pgx.Tx, id uuid.UUID, notFound error, sql string, args ...any) error {
 	if err := s.dropParts(ctx, tx, id); err != nil {
 		return err
@@ -63,10 +71,8 @@ func (s *Store) abandon(ctx context.Context, tx pgx.Tx, id uuid.UUID, notFound e
 	if err := s.cancelJobs(ctx, tx, []int64{jobID}); err != nil {
 		return err
 	}
-	if _, err := s.enqueue(ctx, tx, CleanupArgs{ExportID: id}); err != nil {
-		return err
-	}
-	return notify(ctx, tx, id)
+	_, err = s.enqueue(ctx, tx, CleanupArgs{ExportID: id})
+	return err
 }
 
 const expireSQL = `
@@ -77,11 +83,7 @@ WHERE state = 'completed' AND expires_at <= now() RETURNING id`
 // objects.
 func (s *Store) Expire(ctx context.Context) error {
 	return s.inTx(ctx, "expire exports", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, expireSQL)
-		if err != nil {
-			return err
-		}
-		ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		ids, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], expireSQL)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -97,62 +99,47 @@ func (s *Store) Expire(ctx context.Context) error {
 const (
 	// unfinishedIDsSQL lists the exports of a client that have not ended, storedIDsSQL
 	// also those that have files.
-	unfinishedIDsSQL = `SELECT id FROM sluice.export WHERE client_id = $1 AND state IN ('accepted', 'running') ORDER BY id`
-	storedIDsSQL     = `SELECT id FROM sluice.export WHERE client_id = $1 AND state IN ('accepted', 'running', 'completed') ORDER BY id`
+	unfinishedIDsSQL = `SELECT id, client_id FROM sluice.export WHERE client_id = $1 AND state IN ('accepted', 'running') ORDER BY id`
+	storedIDsSQL     = `SELECT id, client_id FROM sluice.export WHERE client_id = $1 AND state IN ('accepted', 'running', 'completed') ORDER BY id`
 
-	// expiredClientsSQL lists the expired clients that have unfinished exports.
-	expiredClientsSQL = `
-SELECT DISTINCT c.id FROM sluice.client c JOIN sluice.export e ON e.client_id = c.id
-WHERE e.state IN ('accepted', 'running') AND c.expires_at <= now()`
+	// ofExpiredSQL lists the unfinished exports of expired clients.
+	ofExpiredSQL = `
+SELECT e.id, e.client_id FROM sluice.export e JOIN sluice.client c ON c.id = e.client_id
+WHERE e.state IN ('accepted', 'running') AND c.expires_at <= now() ORDER BY e.id`
 )
 
 // CancelUnfinished cancels the accepted and running exports of a client and returns
 // their number.
 func (s *Store) CancelUnfinished(ctx context.Context, clientID string) (count int, err error) {
-	return s.cancelListed(ctx, clientID, unfinishedIDsSQL)
+	return s.cancelListed(ctx, unfinishedIDsSQL, clientID)
 }
 
 // CancelAll is CancelUnfinished for completed exports, too: it deletes the files that
 // signed links lead to.
 func (s *Store) CancelAll(ctx context.Context, clientID string) (count int, err error) {
-	return s.cancelListed(ctx, clientID, storedIDsSQL)
-}
-
-func (s *Store) cancelListed(ctx context.Context, clientID, sql string) (count int, err error) {
-	rows, err := s.pool.Query(ctx, sql, clientID)
-	if err != nil {
-		return 0, fmt.Errorf("jobs: list the client's exports: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return 0, fmt.Errorf("jobs: list the client's exports: %w", err)
-	}
-	for _, id := range ids {
-		switch err := s.Cancel(ctx, id, clientID); {
-		case err == nil:
-			count++
-		case !errors.Is(err, ErrNotFound): // cancelled or deleted meanwhile
-			return count, err
-		}
-	}
-	return count, nil
+	return s.cancelListed(ctx, storedIDsSQL, clientID)
 }
 
 // CancelExpired cancels the accepted and running exports of expired clients and returns
 // their number.
 func (s *Store) CancelExpired(ctx context.Context) (count int, err error) {
-	rows, err := s.pool.Query(ctx, expiredClientsSQL)
-	if err != nil {
-		return 0, fmt.Errorf("jobs: list expired clients: %w", err)
+	return s.cancelListed(ctx, ofExpiredSQL)
+}
+
+func (s *Store) cancelListed(ctx context.Context, sql string, args ...any) (count int, err error) {
+	type listed struct {
+		ID       uuid.UUID
+		ClientID string
 	}
-	clients, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	exports, err := list(ctx, s, "list exports to cancel", pgx.RowToStructByPos[listed], sql, args...)
 	if err != nil {
-		return 0, fmt.Errorf("jobs: list expired clients: %w", err)
+		return 0, err
 	}
-	for _, client := range clients {
-		cancelled, err := s.CancelUnfinished(ctx, client)
-		count += cancelled
-		if err != nil {
+	for _, export := range exports {
+		switch err := s.Cancel(ctx, export.ID, export.ClientID); {
+		case err == nil:
+			count++
+		case !errors.Is(err, ErrNotFound): // cancelled or deleted meanwhile
 			return count, err
 		}
 	}

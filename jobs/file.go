@@ -73,12 +73,12 @@ const (
 SELECT f.kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
 FROM sluice.file f `
 
-	// filesSQL sorts files by the keys
-	// of their parts' first files, of which the longer has the higher number. Files
+	// filesSQL lists the files of a page, or of all pages if that is 0, sorted by the
+	// keys of their parts' first files, of which the longer has the higher number. Files
 	// that belong to no part are last.
 	filesSQL = fileColumns + `
 LEFT JOIN sluice.part p ON p.export_id = f.export_id AND p.number = f.part_number
-WHERE f.export_id = $1
+WHERE f.export_id = $1 AND ($2 = 0 OR f.page = $2)
 ORDER BY p.resource_type COLLATE "C" NULLS LAST, length(p.object_key), p.object_key COLLATE "C", f.number`
 
 	// A part that has found no deletions has no file.
@@ -87,26 +87,18 @@ ORDER BY p.resource_type COLLATE "C" NULLS LAST, length(p.object_key), p.object_
 
 // Files returns the files that the export has published so far.
 func (s *Store) Files(ctx context.Context, id uuid.UUID) (Files, error) {
-	files, err := s.listFiles(ctx, id)
-	if err != nil {
-		return Files{}, fmt.Errorf("jobs: list files: %w", err)
-	}
-	return files, nil
+	return s.listFiles(ctx, id, 0)
 }
 
-func (s *Store) listFiles(ctx context.Context, id uuid.UUID) (files Files, err error) {
+func (s *Store) listFiles(ctx context.Context, id uuid.UUID, page int) (files Files, err error) {
 	var listsDeletions bool
 	if err := s.pool.QueryRow(ctx, listsDeletionsSQL, id).Scan(&listsDeletions); err != nil {
-		return files, err
+		return files, fmt.Errorf("jobs: list files: %w", err)
 	}
 	if listsDeletions {
 		files.Deleted = []File{}
 	}
-	rows, err := s.pool.Query(ctx, filesSQL, id)
-	if err != nil {
-		return files, err
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[File])
+	all, err := list(ctx, s, "list files", pgx.RowToStructByPos[File], filesSQL, id, page)
 	files.Add(all...)
 	return files, err
 }
@@ -118,18 +110,14 @@ WHERE f.export_id = $1 AND f.object_key = $2 AND (e.state = 'completed' OR e.sta
 // File returns the file with the object key if its export is completed or Page has
 // returned the file, else ErrNotFound.
 func (s *Store) File(ctx context.Context, id uuid.UUID, key string) (File, error) {
-	rows, err := s.pool.Query(ctx, fileSQL, id, key)
-	if err != nil {
-		return File{}, fmt.Errorf("jobs: get file: %w", err)
-	}
-	file, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[File])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return File{}, ErrNotFound
+	files, err := list(ctx, s, "get file", pgx.RowToStructByPos[File], fileSQL, id, key)
+	if err == nil && len(files) == 0 {
+		err = ErrNotFound
 	}
 	if err != nil {
-		return File{}, fmt.Errorf("jobs: get file: %w", err)
+		return File{}, err
 	}
-	return file, nil
+	return files[0], nil
 }
 
 // Add appends files to the lists of their kinds.
@@ -146,42 +134,28 @@ func (f *Files) Add(files ...File) {
 	}
 }
 
-// insertFilesSQL accepts a file that exists already, and may have been shown, if it was
+// insertFileSQL accepts a file that exists already, and may have been shown, if it was
 // written again with the same bytes.
-const insertFilesSQL = `
+const insertFileSQL = `
 INSERT INTO sluice.file (export_id, part_number, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag)
-SELECT $1, $2, f.number, f.kind::sluice.file_kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
-FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::boolean[], $12::text[])
-  WITH ORDINALITY AS f (kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag, number)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (export_id, object_key) DO UPDATE SET etag = excluded.etag WHERE file.sha256 = excluded.sha256`
 
 // insertFiles inserts files of a part, or of the export itself if part is nil. It
-// returns ErrFilesShown if one of them exists with other bytes.
+// returns ErrFilesShown if one of them exists with other bytes. A part seldom has more
+// than two files.
 func insertFiles(ctx context.Context, tx pgx.Tx, id uuid.UUID, part *int, files []File) error {
-	if len(files) == 0 {
-		return nil
+	for i, f := range files {
+		err := changed(tx.Exec(ctx, insertFileSQL, id, part, i+1, f.Kind, f.ResourceType, f.ObjectKey,
+			f.Resources, f.PlainBytes, f.MaxLineBytes, f.Bytes, f.SHA256, f.Continues, f.ETag))
+		if errors.Is(err, ErrStale) {
+			err = ErrFilesShown
+		}
+		if err != nil {
+			return err
+		}
 	}
-	var kinds, types, keys, etags []string
-	var resources, plain, longest, stored []int64
-	var sums [][]byte
-	var continues []bool
-	for _, file := range files {
-		kinds = append(kinds, string(file.Kind))
-		types = append(types, file.ResourceType)
-		keys = append(keys, file.ObjectKey)
-		resources = append(resources, file.Resources)
-		plain = append(plain, file.PlainBytes)
-		longest = append(longest, file.MaxLineBytes)
-		stored = append(stored, file.Bytes)
-		sums = append(sums, file.SHA256)
-		continues = append(continues, file.Continues)
-		etags = append(etags, file.ETag)
-	}
-	tag, err := tx.Exec(ctx, insertFilesSQL, id, part, kinds, types, keys, resources, plain, longest, stored, sums, continues, etags)
-	if err == nil && int(tag.RowsAffected()) < len(files) {
-		err = ErrFilesShown
-	}
-	return err
+	return nil
 }
 
 // storedBytes returns the size of the files in the bucket.

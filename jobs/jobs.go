@@ -12,10 +12,12 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -58,11 +60,6 @@ type Config struct {
 	Window int
 }
 
-func (c Config) withDefaults() Config {
-	c.Window = cmp.Or(c.Window, DefaultWindow)
-	return c
-}
-
 // Store reads and changes exports in the state database. It is safe for concurrent
 // use, also by several processes.
 type Store struct {
@@ -77,16 +74,12 @@ func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	return &Store{config: cfg.withDefaults(), pool: pool, river: client}, nil
+	cfg.Window = cmp.Or(cfg.Window, DefaultWindow)
+	return &Store{config: cfg, pool: pool, river: client}, nil
 }
 
-const (
-	// lockSQL serialises the changes of one export.
-	lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice.export ' || $1::text, 0))`
-
-	// notifySQL wakes the processes that wait for the export (AwaitParts).
-	notifySQL = `SELECT pg_notify('sluice_export', $1::text)`
-)
+// lockSQL serialises the changes of one export.
+const lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice.export ' || $1::text, 0))`
 
 // change runs do in a transaction that changes the export's state or the set of its
 // parts, one at a time per export. Only CompletePart does without the lock: it locks
@@ -116,7 +109,51 @@ func (s *Store) inTx(ctx context.Context, action string, do func(tx pgx.Tx) erro
 	return nil
 }
 
-func notify(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	_, err := tx.Exec(ctx, notifySQL, id)
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// collect returns the rows of a query.
+func collect[T any](ctx context.Context, db querier, row pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, _ := db.Query(ctx, sql, args...) // the rows have its error
+	return pgx.CollectRows(rows, row)
+}
+
+// list is collect outside of a transaction. It wraps the error with the action.
+func list[T any](ctx context.Context, s *Store, action string, row pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	all, err := collect(ctx, s.pool, row, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %s: %w", action, err)
+	}
+	return all, nil
+}
+
+// update runs a statement outside of a transaction. It returns ErrStale if that has
+// changed no row.
+func (s *Store) update(ctx context.Context, action, sql string, args ...any) error {
+	err := changed(s.pool.Exec(ctx, sql, args...))
+	if err != nil && !errors.Is(err, ErrStale) {
+		return fmt.Errorf("jobs: %s: %w", action, err)
+	}
+	return err
+}
+
+// check returns failure if the query does not return true.
+func check(ctx context.Context, db querier, failure error, sql string, args ...any) error {
+	var ok bool
+	err := db.QueryRow(ctx, sql, args...).Scan(&ok)
+	if err == nil && !ok {
+		err = failure
+	}
+	return err
+}
+
+// changed returns ErrStale if a statement has changed no row.
+func changed(tag pgconn.CommandTag, err error) error {
+	if err == nil && tag.RowsAffected() == 0 {
+		return ErrStale
+	}
 	return err
 }

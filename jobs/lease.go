@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -32,18 +33,7 @@ WHERE id = $1 AND attempt = $2 AND state = 'running' AND location_version = (` +
 // if the export has ended or was taken over, or if the location has changed: then it
 // restarts in a process of the new location.
 func (s *Store) Renew(ctx context.Context, export Export) error {
-	return s.renew(ctx, renewExportSQL, export.ID, export.attempt, LeaseTime)
-}
-
-func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
-	tag, err := s.pool.Exec(ctx, sql, args...)
-	if err != nil {
-		return fmt.Errorf("jobs: renew lease: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return ErrStale
-	}
-	return nil
+	return s.update(ctx, "renew lease", renewExportSQL, export.ID, export.attempt, LeaseTime)
 }
 
 // lostSQL finds work whose lease has expired and whose job was not taken just now by a
@@ -51,14 +41,14 @@ func (s *Store) renew(ctx context.Context, sql string, args ...any) error {
 // that is available is not lost, nor is a part that was not queued yet.
 const lostSQL = `
 WITH unfinished AS (
-    SELECT id AS export_id, job_id, lease_until, '' AS file
+    SELECT id AS export_id, job_id, lease_until, 'the export was' AS subject
     FROM sluice.export WHERE state IN ('accepted', 'running')
     UNION ALL
-    SELECT p.export_id, p.job_id, p.lease_until, substr(p.object_key, length(p.export_id::text) + 2)
+    SELECT p.export_id, p.job_id, p.lease_until, substr(p.object_key, length(p.export_id::text) + 2) || ':'
     FROM sluice.part p JOIN sluice.export e ON e.id = p.export_id
     WHERE p.job_id IS NOT NULL AND p.state <> 'done' AND e.state = 'running'
 )
-SELECT u.export_id, u.file, j.id, j.attempt >= j.max_attempts
+SELECT u.export_id, u.subject, j.id, j.attempt >= j.max_attempts
 FROM unfinished u JOIN sluice.river_job j ON j.id = u.job_id
 WHERE j.state IN ('running', 'completed', 'cancelled', 'discarded')
   AND coalesce(greatest(u.lease_until, j.attempted_at + $1::interval), '-infinity') < now()
@@ -100,18 +90,10 @@ const ShortJobTimeout = 10 * time.Minute
 
 // lostWork is a job whose process has died.
 type lostWork struct {
-	exportID  uuid.UUID
-	file      string // the first of the part; empty for the job of an export
-	jobID     int64
-	exhausted bool // no attempts are left
-}
-
-// reason returns the failure of an export whose lost job has no attempts left.
-func (l lostWork) reason() string {
-	if l.file == "" {
-		return "the export was abandoned after repeated worker crashes"
-	}
-	return l.file + ": abandoned after repeated worker crashes"
+	ExportID  uuid.UUID
+	Subject   string // of the failure: the export, or the first file of the part
+	JobID     int64
+	Exhausted bool // no attempts are left
 }
 
 // Reclaim requeues the jobs of processes that have died or cannot reach the database,
@@ -119,39 +101,29 @@ func (l lostWork) reason() string {
 // the cancelled jobs of such processes and fills windows that a crash has left with
 // room. Any number of processes may call it.
 func (s *Store) Reclaim(ctx context.Context) (int, error) {
-	all, err := s.findLost(ctx)
+	all, err := list(ctx, s, "find abandoned jobs", pgx.RowToStructByPos[lostWork], lostSQL, LeaseTime)
 	if err != nil {
-		return 0, fmt.Errorf("jobs: reclaim: %w", err)
+		return 0, err
 	}
 	var jobIDs []int64
 	for _, lost := range all {
-		if !lost.exhausted {
-			jobIDs = append(jobIDs, lost.jobID)
-		} else if err := s.Fail(ctx, lost.exportID, lost.reason()); err != nil && !errors.Is(err, ErrStale) {
+		if !lost.Exhausted {
+			jobIDs = append(jobIDs, lost.JobID)
+		} else if err := s.Fail(ctx, lost.ExportID, lost.Subject+" abandoned after repeated worker crashes"); err != nil && !errors.Is(err, ErrStale) {
 			return 0, err
 		}
 	}
-	if _, err := s.pool.Exec(ctx, endCancelledSQL, LeaseTime); err != nil {
-		return 0, fmt.Errorf("jobs: reclaim: %w", err)
-	}
 	leased := []string{ExportArgs{}.Kind(), PartArgs{}.Kind()}
-	if _, err := s.pool.Exec(ctx, rescueSQL, leased, 2*ShortJobTimeout); err != nil {
-		return 0, fmt.Errorf("jobs: reclaim: %w", err)
+	_, err = s.pool.Exec(ctx, endCancelledSQL, LeaseTime)
+	if err == nil {
+		_, err = s.pool.Exec(ctx, rescueSQL, leased, 2*ShortJobTimeout)
 	}
-	tag, err := s.pool.Exec(ctx, requeueSQL, jobIDs)
+	var requeued pgconn.CommandTag
+	if err == nil {
+		requeued, err = s.pool.Exec(ctx, requeueSQL, jobIDs)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("jobs: reclaim: %w", err)
 	}
-	return int(tag.RowsAffected()), s.fillGaps(ctx)
-}
-
-func (s *Store) findLost(ctx context.Context) ([]lostWork, error) {
-	rows, err := s.pool.Query(ctx, lostSQL, LeaseTime)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l lostWork, err error) {
-		err = row.Scan(&l.exportID, &l.file, &l.jobID, &l.exhausted)
-		return l, err
-	})
+	return int(requeued.RowsAffected()), s.fillGaps(ctx)
 }

@@ -43,10 +43,10 @@ func TestLimits(t *testing.T) {
 
 	accepted, refused := accept("a")
 	require.Equal(t, 3, accepted)
-	require.Equal(t, &jobs.LimitError{Limit: 3, Client: true}, refused)
+	require.Equal(t, &jobs.LimitError{Text: "running exports: at most 3 per client"}, refused)
 	accepted, refused = accept("b")
 	require.Equal(t, 2, accepted)
-	require.Equal(t, &jobs.LimitError{Limit: 5}, refused)
+	require.Equal(t, &jobs.LimitError{Text: "running exports: at most 5 in total"}, refused)
 	require.Equal(t, 5, f.count(t, `SELECT count(*) FROM sluice.export`))
 	require.Equal(t, 5, f.count(t, `SELECT count(*) FROM sluice.river_job`))
 

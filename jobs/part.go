@@ -29,8 +29,10 @@ const (
 
 // Part is a part of an export, held by one attempt to read it.
 type Part struct {
-	args    PartArgs
-	attempt int
+	args PartArgs
+
+	// Attempt counts how often the part was taken, by any process.
+	Attempt int
 
 	Request Request
 
@@ -59,9 +61,6 @@ type Part struct {
 // ExportID returns the id of the part's export.
 func (part Part) ExportID() uuid.UUID { return part.args.ExportID }
 
-// Attempt returns how often the part was taken, by any process.
-func (part Part) Attempt() int { return part.attempt }
-
 const takePartSQL = `
 UPDATE sluice.part p
 SET state = 'running', attempt = p.attempt + 1, snapshot = NULL, lease_until = now() + $4
@@ -81,12 +80,12 @@ RETURNING p.attempt, e.waiting_since IS NOT NULL, e.request, e.transaction_time,
 func (s *Store) TakePart(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, takePartSQL, args.ExportID, args.Generation, args.Number, LeaseTime, s.config.Location).
-		Scan(&part.attempt, &part.ExportWaits, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
+		Scan(&part.Attempt, &part.ExportWaits, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrStale
 	}
 	if err == nil {
-		err = part.Request.checkKnown()
+		err = part.Request.unknown
 	}
 	if err != nil {
 		return Part{}, fmt.Errorf("jobs: take part: %w", err)
@@ -103,7 +102,7 @@ WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND st
 // the part.
 func (s *Store) RenewPart(ctx context.Context, part Part, bytesRead int64) error {
 	args := part.args
-	return s.renew(ctx, renewPartSQL, args.ExportID, args.Generation, args.Number, part.attempt, bytesRead, LeaseTime)
+	return s.update(ctx, "renew lease of part", renewPartSQL, args.ExportID, args.Generation, args.Number, part.Attempt, bytesRead, LeaseTime)
 }
 
 const setPartSnapshotSQL = `
@@ -115,5 +114,5 @@ WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND st
 // this attempt no longer holds the part.
 func (s *Store) SetPartSnapshot(ctx context.Context, part Part, name string) error {
 	args := part.args
-	return s.renew(ctx, setPartSnapshotSQL, args.ExportID, args.Generation, args.Number, part.attempt, name)
+	return s.update(ctx, "set snapshot of part", setPartSnapshotSQL, args.ExportID, args.Generation, args.Number, part.Attempt, name)
 }

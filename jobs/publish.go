@@ -12,6 +12,7 @@ import (
 )
 
 const (
+	// partDoneSQL locks the part's row.
 	partDoneSQL = `
 UPDATE sluice.part SET state = 'done', bytes_read = bytes_planned
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'
@@ -19,8 +20,7 @@ RETURNING bytes_planned`
 
 	countPartSQL = `
 UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2, bytes_stored = bytes_stored + $3
-WHERE id = $1
-RETURNING parts_done = parts_total`
+WHERE id = $1`
 )
 
 // CompletePart publishes the files of a part and ends it. One transaction marks the
@@ -57,7 +57,12 @@ RETURNING parts_done = parts_total`
 // the job finds that and ends.
 func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part Part, files []File, publish func(context.Context) error) error {
 	return s.inTx(ctx, "complete part", func(tx pgx.Tx) error {
-		bytes, err := part.markDone(ctx, tx)
+		args := part.args
+		var bytes int64
+		err := tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.Attempt).Scan(&bytes)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrStale
+		}
 		if err != nil {
 			return err
 		}
@@ -71,34 +76,15 @@ func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part
 		if err := holdOpen(ctx, tx, publish); err != nil {
 			return err
 		}
-		if err := insertFiles(ctx, tx, part.args.ExportID, &part.args.Number, files); err != nil {
+		if err := insertFiles(ctx, tx, args.ExportID, &args.Number, files); err != nil {
 			return err
 		}
 		// Last, since all parts of the export update this row.
-		if err := part.count(ctx, tx, bytes, files); err != nil {
+		if _, err := tx.Exec(ctx, countPartSQL, args.ExportID, bytes, storedBytes(files)); err != nil {
 			return err
 		}
-		return s.fillWindow(ctx, tx, part.args.ExportID)
+		return s.fillWindow(ctx, tx, args.ExportID)
 	})
-}
-
-// markDone marks the part done, which locks its row, and returns its planned bytes.
-func (part Part) markDone(ctx context.Context, tx pgx.Tx) (bytes int64, err error) {
-	args := part.args
-	err = tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.attempt).Scan(&bytes)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = ErrStale
-	}
-	return bytes, err
-}
-
-// count adds the part to its export and notifies its holder after the last one.
-func (part Part) count(ctx context.Context, tx pgx.Tx, bytes int64, files []File) error {
-	var last bool
-	if err := tx.QueryRow(ctx, countPartSQL, part.args.ExportID, bytes, storedBytes(files)).Scan(&last); err != nil || !last {
-		return err
-	}
-	return notify(ctx, tx, part.args.ExportID)
 }
 
 const completeSQL = `
@@ -113,12 +99,8 @@ WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_tota
 // has changed.
 func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, files []File, publish func(context.Context) error) error {
 	return s.change(ctx, export.ID, "complete export", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files))
-		if err != nil {
+		if err := changed(tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files))); err != nil {
 			return err
-		}
-		if tag.RowsAffected() == 0 {
-			return ErrStale
 		}
 		if err := holdOpen(ctx, tx, publish); err != nil {
 			return err

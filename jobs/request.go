@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -89,7 +90,7 @@ type Request struct {
 	// that to an error. They become a file of OperationOutcomes.
 	Warnings []Warning `json:"warnings,omitempty"`
 
-	// unknown names a member of the document that this version does not know.
+	// unknown is ErrNewer if the document has a member that this version does not know.
 	unknown error
 }
 
@@ -97,26 +98,26 @@ type Request struct {
 // polls need not understand it, a worker must.
 func (r *Request) UnmarshalJSON(document []byte) error {
 	type plain Request
+	err := Decode(document, (*plain)(r))
+	if errors.Is(err, ErrNewer) {
+		r.unknown, err = err, nil
+	}
+	return err
+}
+
+// Decode decodes a document of the state database. The error is ErrNewer, with
+// everything else decoded, if it has members that this version does not know.
+func Decode(document []byte, value any) error {
 	strict := json.NewDecoder(bytes.NewReader(document))
 	strict.DisallowUnknownFields()
-	unknown := strict.Decode((*plain)(r))
+	unknown := strict.Decode(value)
 	if unknown == nil {
 		return nil
 	}
-	if err := json.Unmarshal(document, (*plain)(r)); err != nil {
+	if err := json.Unmarshal(document, value); err != nil {
 		return err
 	}
-	r.unknown = unknown
-	return nil
-}
-
-// checkKnown returns ErrNewer if the request has members that this version does not
-// know.
-func (r *Request) checkKnown() error {
-	if r.unknown != nil {
-		return fmt.Errorf("%w: request: %w", ErrNewer, r.unknown)
-	}
-	return nil
+	return fmt.Errorf("%w: %w", ErrNewer, unknown)
 }
 
 // Warning is something that the kick-off asked for or the source has and the export

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -44,15 +43,7 @@ func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, taken 
 // Snapshots returns the names under which the export's snapshot may exist now: the
 // holder's, and the names of the running parts, which change.
 func (s *Store) Snapshots(ctx context.Context, export Export) ([]string, error) {
-	rows, err := s.pool.Query(ctx, snapshotsSQL, export.ID, export.attempt, export.Generation)
-	if err != nil {
-		return nil, fmt.Errorf("jobs: list snapshots: %w", err)
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("jobs: list snapshots: %w", err)
-	}
-	return names, nil
+	return list(ctx, s, "list snapshots", pgx.RowTo[string], snapshotsSQL, export.ID, export.attempt, export.Generation)
 }
 
 const setSnapshotSQL = `
@@ -61,14 +52,7 @@ UPDATE sluice.export SET snapshot = $3 WHERE id = $1 AND attempt = $2 AND state 
 // SetSnapshot records the name under which the caller holds the export's snapshot. It
 // returns ErrStale if the export has ended or was taken over meanwhile.
 func (s *Store) SetSnapshot(ctx context.Context, export Export, name string) error {
-	tag, err := s.pool.Exec(ctx, setSnapshotSQL, export.ID, export.attempt, name)
-	if err != nil {
-		return fmt.Errorf("jobs: set snapshot: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return ErrStale
-	}
-	return nil
+	return s.update(ctx, "set snapshot", setSnapshotSQL, export.ID, export.attempt, name)
 }
 
 const isHeldSQL = `SELECT EXISTS (SELECT FROM sluice.export WHERE id = $1 AND attempt = $2 AND state = 'running')`
@@ -78,12 +62,8 @@ const isHeldSQL = `SELECT EXISTS (SELECT FROM sluice.export WHERE id = $1 AND at
 // running do, if the caller no longer holds the export.
 func (s *Store) WhileHeld(ctx context.Context, export Export, do func(context.Context) error) error {
 	return s.change(ctx, export.ID, "hold export", func(tx pgx.Tx) error {
-		var held bool
-		if err := tx.QueryRow(ctx, isHeldSQL, export.ID, export.attempt).Scan(&held); err != nil {
+		if err := check(ctx, tx, ErrStale, isHeldSQL, export.ID, export.attempt); err != nil {
 			return err
-		}
-		if !held {
-			return ErrStale
 		}
 		return holdOpen(ctx, tx, do)
 	})
@@ -99,13 +79,6 @@ WHERE id = $1 AND generation = $2 AND state = 'running'`
 func (s *Store) Reassign(ctx context.Context, part Part) error {
 	id := part.args.ExportID
 	return s.change(ctx, id, "reassign export", func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, reassignSQL, id, part.args.Generation)
-		if err != nil {
-			return err
-		}
-		if tag.RowsAffected() == 0 {
-			return ErrStale
-		}
-		return notify(ctx, tx, id)
+		return changed(tx.Exec(ctx, reassignSQL, id, part.args.Generation))
 	})
 }

@@ -174,11 +174,7 @@ func (s *Store) cancelJobs(ctx context.Context, tx pgx.Tx, ids []int64) error {
 	if _, err := tx.Exec(ctx, cancelWaitingSQL, ids); err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, runningJobsSQL, ids)
-	if err != nil {
-		return err
-	}
-	running, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	running, err := collect(ctx, tx, pgx.RowTo[int64], runningJobsSQL, ids)
 	if err != nil {
 		return err
 	}

@@ -46,8 +46,8 @@ func TestStoredLimits(t *testing.T) {
 			_, err = accept(client)
 			var limit *jobs.LimitError
 			require.ErrorAs(t, err, &limit)
-			require.True(t, limit.Client)
-			require.NotEqual(t, jobs.RunningExports, limit.Kind)
+			require.True(t, limit.Stored)
+			require.ErrorContains(t, limit, "per client")
 			_, err = accept("another")
 			require.NoError(t, err)
 

@@ -52,14 +52,10 @@ func (s *Store) MarkObjectsDeleted(ctx context.Context, id uuid.UUID) error {
 }
 
 // UnsweptExport is an export that has ended and may have left something in the bucket.
+// Unless it is completed, nothing of it must stay there.
 type UnsweptExport struct {
-	ID uuid.UUID
-
-	// Completed means that its objects must stay, unlike unfinished uploads. Nothing of
-	// other exports must stay.
-	Completed bool
-
-	state State
+	ID    uuid.UUID
+	State State
 }
 
 const unsweptSQL = `
@@ -70,19 +66,7 @@ ORDER BY finished_at LIMIT $2`
 // Unswept lists exports that ended at least an hour ago and were not swept since, up to
 // a limit.
 func (s *Store) Unswept(ctx context.Context) ([]UnsweptExport, error) {
-	rows, err := s.pool.Query(ctx, unsweptSQL, sweepDelay, sweepBatch)
-	if err != nil {
-		return nil, fmt.Errorf("jobs: list exports to sweep: %w", err)
-	}
-	exports, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e UnsweptExport, err error) {
-		err = row.Scan(&e.ID, &e.state)
-		e.Completed = e.state == Completed
-		return e, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("jobs: list exports to sweep: %w", err)
-	}
-	return exports, nil
+	return list(ctx, s, "list exports to sweep", pgx.RowToStructByPos[UnsweptExport], unsweptSQL, sweepDelay, sweepBatch)
 }
 
 const markSweptSQL = `UPDATE sluice.export SET swept_at = now() WHERE id = $1 AND state = $2`
@@ -90,12 +74,12 @@ const markSweptSQL = `UPDATE sluice.export SET swept_at = now() WHERE id = $1 AN
 // MarkSwept records that the export has left nothing in the bucket. An export whose
 // state has changed since Unswept is swept again.
 func (s *Store) MarkSwept(ctx context.Context, export UnsweptExport) error {
-	if !export.Completed {
+	if export.State != Completed {
 		if err := s.MarkObjectsDeleted(ctx, export.ID); err != nil {
 			return err
 		}
 	}
-	if _, err := s.pool.Exec(ctx, markSweptSQL, export.ID, export.state); err != nil {
+	if _, err := s.pool.Exec(ctx, markSweptSQL, export.ID, export.State); err != nil {
 		return fmt.Errorf("jobs: record sweep: %w", err)
 	}
 	return nil
@@ -127,13 +111,5 @@ const existingSQL = `SELECT id FROM sluice.export WHERE id = ANY($1)`
 
 // FilterExisting returns the ids for which there is an export in any state.
 func (s *Store) FilterExisting(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := s.pool.Query(ctx, existingSQL, ids)
-	if err != nil {
-		return nil, fmt.Errorf("jobs: find exports: %w", err)
-	}
-	existing, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return nil, fmt.Errorf("jobs: find exports: %w", err)
-	}
-	return existing, nil
+	return list(ctx, s, "find exports", pgx.RowTo[uuid.UUID], existingSQL, ids)
 }

@@ -25,7 +25,7 @@ func TestUnswept(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, unswept, 1)
 		require.Equal(t, export.ID, unswept[0].ID)
-		require.Equal(t, completed, unswept[0].Completed)
+		require.Equal(t, completed, unswept[0].State == jobs.Completed)
 	}
 	none := func() {
 		t.Helper()

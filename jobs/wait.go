@@ -80,15 +80,7 @@ RETURNING id`
 // process that takes no jobs itself calls it. It returns the exports whose wait this
 // call started.
 func (s *Store) MarkStranded(ctx context.Context, reason string) ([]uuid.UUID, error) {
-	rows, err := s.pool.Query(ctx, markStrandedSQL, reason, strandedAfter)
-	if err != nil {
-		return nil, fmt.Errorf("jobs: record stranded exports: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return nil, fmt.Errorf("jobs: record stranded exports: %w", err)
-	}
-	return ids, nil
+	return list(ctx, s, "record stranded exports", pgx.RowTo[uuid.UUID], markStrandedSQL, reason, strandedAfter)
 }
 
 // IdleExport is an unfinished export that no process works on: it waits, or no process
@@ -124,14 +116,8 @@ func (s *Store) IdleExports(ctx context.Context, maxAge time.Duration) (idle []I
 	if err := s.pool.QueryRow(ctx, countWaitingSQL).Scan(&waiting); err != nil {
 		return nil, 0, fmt.Errorf("jobs: count waiting exports: %w", err)
 	}
-	rows, err := s.pool.Query(ctx, idleSQL, maxAge)
-	if err != nil {
-		return nil, 0, fmt.Errorf("jobs: list idle exports: %w", err)
-	}
-	if idle, err = pgx.CollectRows(rows, pgx.RowToStructByPos[IdleExport]); err != nil {
-		return nil, 0, fmt.Errorf("jobs: list idle exports: %w", err)
-	}
-	return idle, waiting, nil
+	idle, err = list(ctx, s, "list idle exports", pgx.RowToStructByPos[IdleExport], idleSQL, maxAge)
+	return idle, waiting, err
 }
 
 const hasWaitingSQL = `SELECT EXISTS (SELECT FROM sluice.export
@@ -143,17 +129,4 @@ func (s *Store) HasWaiting(ctx context.Context, reason string) (waits bool, err 
 		return false, fmt.Errorf("jobs: find waiting exports: %w", err)
 	}
 	return waits, nil
-}
-
-const failWaitingSQL = `
-UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + reduceRequestSQL + `
-WHERE id = $1 AND state IN ('accepted', 'running') AND waiting_since IS NOT NULL
-RETURNING job_id`
-
-// FailWaiting is Fail for an export that has waited too long. It returns ErrStale if the
-// export no longer waits.
-func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) error {
-	return s.change(ctx, id, "fail export", func(tx pgx.Tx) error {
-		return s.abandon(ctx, tx, id, ErrStale, failWaitingSQL, id, reason)
-	})
 }

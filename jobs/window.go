@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -54,11 +53,7 @@ func (s *Store) fillWindow(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, nextPartsSQL, id, after, room)
-	if err != nil {
-		return err
-	}
-	numbers, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	numbers, err := collect(ctx, tx, pgx.RowTo[int], nextPartsSQL, id, after, room)
 	if err != nil || len(numbers) < room {
 		return err // fewer if the parts are being dropped
 	}
@@ -80,13 +75,9 @@ SELECT id FROM sluice.export WHERE state = 'running' AND parts_queued < least(pa
 
 // fillGaps fills the windows of all exports that have room for further parts.
 func (s *Store) fillGaps(ctx context.Context) error {
-	rows, err := s.pool.Query(ctx, gapsSQL, s.config.Window)
+	ids, err := list(ctx, s, "find exports with unqueued parts", pgx.RowTo[uuid.UUID], gapsSQL, s.config.Window)
 	if err != nil {
-		return fmt.Errorf("jobs: find exports with unqueued parts: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return fmt.Errorf("jobs: find exports with unqueued parts: %w", err)
+		return err
 	}
 	for _, id := range ids {
 		err := s.inTx(ctx, "queue parts", func(tx pgx.Tx) error { return s.fillWindow(ctx, tx, id) })

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -36,18 +37,18 @@ var ErrEncoding = errors.New("the encoding of the database is not supported")
 var required = map[string]string{
 	"bytea_output":                  "hex",
 	"client_encoding":               "UTF8",
-	"DateStyle":                     "ISO, MDY",
+	"datestyle":                     "ISO, MDY",
 	"default_transaction_isolation": "read committed",
 	"extra_float_digits":            "1",
 	"gin_fuzzy_search_limit":        "0",
-	"IntervalStyle":                 "postgres",
+	"intervalstyle":                 "postgres",
 	"quote_all_identifiers":         "off",
 	"row_security":                  "off",
 	"standard_conforming_strings":   "on",
-	"TimeZone":                      "UTC",
+	"timezone":                      "UTC",
 }
 
-// Options are what one use of a database adds.
+// Options are what one use of a database adds. Names are in lower case.
 type Options struct {
 	// Required are settings that the connection string cannot change.
 	Required map[string]string
@@ -84,46 +85,21 @@ func Parse(connString string, opts Options) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, errUnparsable
 	}
-	params := config.ConnConfig.RuntimeParams
-	for name := range params {
+	params := map[string]string{}
+	maps.Copy(params, opts.Defaults)
+	for name, value := range config.ConnConfig.RuntimeParams {
 		if !isParameterName(name) {
 			return nil, errUnparsable
 		}
+		params[strings.ToLower(name)] = value // the server reads names without regard to case
 	}
-	for name, value := range opts.Defaults {
-		if !has(params, name) {
-			params[name] = value
-		}
-	}
-	for name, value := range required {
-		set(params, name, value)
-	}
-	for name, value := range opts.Required {
-		set(params, name, value)
-	}
+	maps.Copy(params, required)
+	maps.Copy(params, opts.Required)
+	config.ConnConfig.RuntimeParams = params
 	config.ConnConfig.AfterConnect = checkEncoding
 	config.PingTimeout = pingTimeout
 	config.ShouldPing = shouldPing
 	return config, nil
-}
-
-// set sets a parameter, whose name the server reads without regard to case.
-func set(params map[string]string, name, value string) {
-	for other := range params {
-		if strings.EqualFold(other, name) {
-			delete(params, other)
-		}
-	}
-	params[name] = value
-}
-
-func has(params map[string]string, name string) bool {
-	for other := range params {
-		if strings.EqualFold(other, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // checkEncoding returns ErrEncoding if the server does not convert text to UTF-8. A

@@ -25,25 +25,17 @@ type Check struct {
 // Readiness runs the checks of a process and caches their results. It is safe
 // for concurrent use.
 type Readiness struct {
+	checks []Check
 	logger *slog.Logger
 
-	mu     sync.Mutex
-	checks []Check
-	at     time.Time
-	last   Report
+	mu   sync.Mutex
+	at   time.Time
+	last Report
 }
 
 // NewReadiness returns a Readiness with these checks. It logs their errors.
 func NewReadiness(logger *slog.Logger, checks ...Check) *Readiness {
 	return &Readiness{checks: checks, logger: logger}
-}
-
-// Add adds a check of a component that is created after the Readiness.
-func (r *Readiness) Add(check Check) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.checks = append(r.checks, check)
-	r.at = time.Time{} // the cached report lacks it
 }
 
 // Report is the result of all checks. It has the names of the failing checks; their

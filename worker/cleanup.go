@@ -7,20 +7,17 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/storage"
 )
 
 // cleanupWorker deletes the objects of an export.
 type cleanupWorker struct {
 	river.WorkerDefaults[jobs.CleanupArgs]
-
-	bucket *storage.Bucket
-	store  *jobs.Store
+	*Worker
 }
 
 // Work deletes the objects and records it.
 func (w *cleanupWorker) Work(ctx context.Context, job *river.Job[jobs.CleanupArgs]) error {
-	err := w.bucket.DeleteUnder(ctx, job.Args.ExportID.String()+"/")
+	err := w.config.Bucket.DeleteUnder(ctx, job.Args.ExportID.String()+"/")
 	if err == nil {
 		err = w.store.MarkObjectsDeleted(ctx, job.Args.ExportID)
 	}
@@ -31,8 +28,7 @@ func (w *cleanupWorker) Work(ctx context.Context, job *river.Job[jobs.CleanupArg
 // expired clients.
 type expireWorker struct {
 	river.WorkerDefaults[jobs.ExpireArgs]
-
-	store *jobs.Store
+	*Worker
 }
 
 // Work expires and cancels exports.

@@ -19,11 +19,9 @@ import (
 // snapshot while this process or others read the parts.
 type exportWorker struct {
 	river.WorkerDefaults[jobs.ExportArgs]
+	*Worker
 
-	config  Config
-	gate    *gate
 	planner *plan.Planner
-	store   *jobs.Store
 }
 
 // Timeout bounds the age of an export, and with it of its snapshot, from the kick-off
@@ -34,31 +32,23 @@ func (w *exportWorker) Timeout(job *river.Job[jobs.ExportArgs]) time.Duration {
 
 // Work runs the export. It is not an error if the export has ended.
 func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]) error {
-	err := w.run(ctx, job.Args.ExportID, w.take)
+	err := w.run(ctx, job.Args.ExportID, false)
 	if errors.Is(err, source.ErrSnapshotGone) && ctx.Err() == nil {
 		err = w.runAgain(ctx, job.Args.ExportID, err)
 	}
 	if errors.Is(err, jobs.ErrStale) || errors.Is(err, jobs.ErrNotFound) {
 		return nil
 	}
-	if isForOthers(err) {
-		return w.gate.giveBack(ctx, job.JobRow, err)
-	}
 	return withCause(ctx, err)
 }
-
-// takeFunc makes this process the holder of the export.
-type takeFunc func(context.Context, uuid.UUID) (jobs.Export, *source.Snapshot, error)
 
 // runAgain runs an export whose snapshot was lost. It does so at once: running parts
 // still hold the snapshot, but not for long.
 func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) error {
 	w.config.Logger.WarnContext(ctx, "snapshot lost", "export", id, "error", lost)
-	take := w.take
-	if errors.Is(lost, catalog.ErrRewritten) || errors.Is(lost, source.ErrInTheWay) {
-		take = w.begin // importing it from a part would not help
-	}
-	err := w.run(ctx, id, take)
+	// Importing the snapshot of a rewritten table from a part would not help.
+	restart := errors.Is(lost, catalog.ErrRewritten) || errors.Is(lost, source.ErrInTheWay)
+	err := w.run(ctx, id, restart)
 	if errors.Is(err, jobs.ErrFilesShown) {
 		return fmt.Errorf("%w: %w", err, lost) // lost says why the snapshot was needed
 	}
@@ -67,8 +57,8 @@ func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) e
 
 // run reads what is left of the export under a lease, and completes it. As with
 // parts, completing needs no lease.
-func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) error {
-	export, snapshot, err := take(ctx, id)
+func (w *exportWorker) run(ctx context.Context, id uuid.UUID, restart bool) error {
+	export, snapshot, err := w.take(ctx, id, restart)
 	if err != nil {
 		return err
 	}
@@ -91,30 +81,27 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, take takeFunc) err
 	if err := w.complete(ctx, read); err != nil {
 		return err
 	}
-	endWait(ctx, w.store, w.config.Logger, export.ID, true)
+	w.endWait(ctx, export.ID, true)
 	return nil
 }
 
-// take resumes the export if a running part still holds its snapshot, which it then
-// returns. Otherwise it begins the export.
-func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
-	export, taken, err := w.store.Resume(ctx, id)
-	if err != nil {
-		return jobs.Export{}, nil, err
+// take makes this process the holder of the export: it resumes the export if a running
+// part still holds its snapshot, which it then returns, and begins it otherwise or if
+// restart is set.
+func (w *exportWorker) take(ctx context.Context, id uuid.UUID, restart bool) (jobs.Export, *source.Snapshot, error) {
+	if !restart {
+		export, taken, err := w.store.Resume(ctx, id)
+		if err != nil {
+			return jobs.Export{}, nil, err
+		}
+		if taken {
+			names := func(ctx context.Context) ([]string, error) { return w.store.Snapshots(ctx, export) }
+			snapshot, err := w.config.Source.ImportSnapshot(ctx, names)
+			if !errors.Is(err, source.ErrSnapshotGone) {
+				return export, snapshot, err
+			}
+		}
 	}
-	if !taken {
-		return w.begin(ctx, id)
-	}
-	names := func(ctx context.Context) ([]string, error) { return w.store.Snapshots(ctx, export) }
-	snapshot, err := w.config.Source.ImportSnapshot(ctx, names)
-	if errors.Is(err, source.ErrSnapshotGone) {
-		return w.begin(ctx, id)
-	}
-	return export, snapshot, err
-}
-
-// begin begins or restarts the export.
-func (w *exportWorker) begin(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
 	export, err := w.store.Begin(ctx, id)
 	if err == nil && export.Generation > 1 && export.TransactionTime == nil {
 		w.config.Logger.WarnContext(ctx, "export restarted", "export", id, "attempt", export.Generation)
@@ -157,7 +144,7 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	if err := w.store.Start(ctx, export, planned); err != nil {
 		return export, err
 	}
-	endWait(ctx, w.store, w.config.Logger, export.ID, false)
+	w.endWait(ctx, export.ID, false)
 	return w.await(ctx, export, snapshot)
 }
 

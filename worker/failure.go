@@ -1,10 +1,10 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,7 +14,6 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
-	"github.com/seed-90096f4d/sluice/storage"
 )
 
 // fileError is an error in one part of an export.
@@ -46,15 +45,14 @@ func withCause(ctx context.Context, err error) error {
 // errorHandler handles the errors of jobs for River. The export of a job fails if a
 // retry cannot help or no attempt is left.
 type errorHandler struct {
-	logger *slog.Logger
-	store  *jobs.Store
+	*Worker
 }
 
 var _ river.ErrorHandler = (*errorHandler)(nil)
 
 // HandleError handles the error that a job has returned.
 func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	logger := h.logger.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "args", string(job.EncodedArgs), "error", err)
+	logger := h.config.Logger.With("job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "args", string(job.EncodedArgs), "error", err)
 	switch {
 	case !carriesExport(job) && job.Attempt >= job.MaxAttempts:
 		logger.ErrorContext(ctx, "job discarded")
@@ -94,7 +92,7 @@ func (h *errorHandler) failExport(ctx context.Context, job *rivertype.JobRow, re
 		err = h.store.FailAttempt(ctx, attempt, reason)
 	}
 	if err != nil && !errors.Is(err, jobs.ErrStale) {
-		h.logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "reason", reason, "error", err)
+		h.config.Logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "reason", reason, "error", err)
 		return false
 	}
 	return true
@@ -104,64 +102,41 @@ func (h *errorHandler) failExport(ctx context.Context, job *rivertype.JobRow, re
 // resources. The log has the whole error.
 func publicReason(err error) string {
 	var file *fileError
-	if errors.As(err, &file) {
-		return file.file + ": " + publicReason(file.err)
-	}
-
 	var table *catalog.TableError
-	if errors.As(err, &table) {
-		return table.Type + ": " + publicReason(table.Err)
-	}
-
-	if f, ok := classifyStore(err); ok && !errors.Is(err, errJobTimeout) {
-		return f.reason
-	}
-	var column *catalog.ColumnError
 	var unreadable *catalog.UnreadableError
+	var column *catalog.ColumnError
+	switch {
+	case errors.As(err, &file):
+		return file.file + ": " + publicReason(file.err)
+	case errors.As(err, &table):
+		return table.Type + ": " + publicReason(table.Err)
+	case errors.As(err, &unreadable):
+		return unreadable.Error()
+	case errors.As(err, &column):
+		return column.Error()
+	}
+	for _, known := range knownErrors {
+		if known.reason != "" && errors.Is(err, known.err) {
+			return known.reason
+		}
+	}
 	var pgErr *pgconn.PgError
 	var connect *pgconn.ConnectError
 	switch {
-	case errors.As(err, &unreadable):
-		return unreadable.Error()
-	case errors.Is(err, errJobTimeout):
-		return "the export took longer than the server allows"
-	case errors.Is(err, jobs.ErrDamaged), errors.Is(err, storage.ErrNoObject):
-		return jobs.ErrDamaged.Error()
-	case errors.Is(err, jobs.ErrFilesShown):
-		return "the snapshot was lost after some files had been published (allowPartialManifests); start a new export"
-	case errors.Is(err, catalog.ErrNoTable):
-		return "the table does not exist"
-	case errors.Is(err, catalog.ErrNoAddresses):
-		return "rows of a view or of a foreign table cannot be organized by patient"
-	case errors.Is(err, source.ErrSnapshotGone):
-		return "the database snapshot was lost"
-	case errors.Is(err, storage.ErrTooLarge):
-		return "the file is larger than 10,000 upload parts of 5 MiB"
-	case errors.As(err, &column):
-		return column.Error()
-	case errors.Is(err, source.ErrOldServer):
-		return unexpectedLayout
 	case source.IsRowSecurityError(err):
 		return source.RowSecurityText
 	case errors.As(err, &pgErr):
-		return sourceReason(pgErr)
+		return cmp.Or(sourceReasons[pgErr.Code], fmt.Sprintf("the database reported an error (SQLSTATE %s)", pgErr.Code))
 	case errors.As(err, &connect):
 		return "the database could not be reached"
 	}
 	return "internal error; the server log has the details"
 }
 
-// sourceReason is publicReason for an error of the source database.
-func sourceReason(err *pgconn.PgError) string {
-	switch err.Code {
-	case "22P05": // untranslatable_character
-		return "the encoding of the source database lacks characters that the search needs; searching strings requires UTF8"
-	case "42501": // insufficient_privilege
-		return "permission to read the table was denied by the source database"
-	case "42P01": // undefined_table
-		return "the table no longer exists"
-	case "55P03": // lock_not_available
-		return "timed out waiting for a lock on the table; another session is changing its definition or rewriting it"
-	}
-	return fmt.Sprintf("the database reported an error (SQLSTATE %s)", err.Code)
+// sourceReasons describe errors of the source database by their SQLSTATE.
+var sourceReasons = map[string]string{
+	"22P05": "the encoding of the source database lacks characters that the search needs; searching strings requires UTF8", // untranslatable_character
+	"42501": "permission to read the table was denied by the source database",                                              // insufficient_privilege
+	"42P01": "the table no longer exists",                                                                                  // undefined_table
+	"55P03": "timed out waiting for a lock on the table; another session is changing its definition or rewriting it",       // lock_not_available
 }

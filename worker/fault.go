@@ -39,7 +39,7 @@ const (
 type fault struct {
 	kind faultKind
 
-	// reason describes the outage for clients.
+	// reason describes the outage or the failure for clients.
 	reason string
 
 	// database means that the error is one of a database. diagnose determines which
@@ -77,9 +77,31 @@ var storeReasons = []string{reasonStoreAway, reasonStoreDenies, reasonStoreError
 // have taken it over.
 var errLeaseExpired = errors.New("the lease could not be renewed")
 
-// permanentErrors occur at every attempt.
-var permanentErrors = []error{
-	errJobTimeout, jobs.ErrDamaged, jobs.ErrFilesShown, catalog.ErrNoTable, catalog.ErrNoAddresses, storage.ErrTooLarge,
+// knownErrors are errors that are not of a database. The reasons of those that are no
+// outage are the failures of an export.
+var knownErrors = []struct {
+	err    error
+	kind   faultKind
+	reason string
+}{
+	{errJobTimeout, permanent, "the export took longer than the server allows"},
+	{jobs.ErrDamaged, permanent, jobs.ErrDamaged.Error()},
+	{jobs.ErrFilesShown, permanent, "the snapshot was lost after some files had been published (allowPartialManifests); start a new export"},
+	{catalog.ErrNoTable, permanent, "the table does not exist"},
+	{catalog.ErrNoAddresses, permanent, "rows of a view or of a foreign table cannot be organized by patient"},
+	{storage.ErrTooLarge, permanent, "the file is larger than 10,000 upload parts of 5 MiB"},
+	{storage.ErrAccessDenied, unhealthy, reasonStoreDenies},
+	{storage.ErrNoCredentials, unhealthy, reasonStoreDenies},
+	{storage.ErrNoBucket, unhealthy, reasonNoBucket},
+	{storage.ErrFull, outage, reasonStoreFull},
+	{storage.ErrUnavailable, outage, reasonStoreErrors},
+	{storage.ErrUnreachable, outage, reasonStoreAway},
+	{jobs.ErrLocationMoved, unhealthy, reasonElsewhere},
+	{errLeaseExpired, outage, ""},
+	{source.ErrOldServer, unhealthy, unexpectedLayout},
+	{source.ErrNoSchema, unhealthy, unexpectedLayout},
+	{storage.ErrNoObject, transient, jobs.ErrDamaged.Error()},
+	{source.ErrSnapshotGone, transient, "the database snapshot was lost"}, // classified by its cause
 }
 
 // classify classifies an error of a job.
@@ -87,50 +109,17 @@ func classify(err error) fault {
 	if source.IsPermanent(err) {
 		return fault{kind: permanent}
 	}
-	for _, target := range permanentErrors {
-		if errors.Is(err, target) {
-			return fault{kind: permanent}
+	for _, known := range knownErrors {
+		if known.kind != transient && errors.Is(err, known.err) {
+			return fault{kind: known.kind, reason: known.reason}
 		}
-	}
-	if f, ok := classifyStore(err); ok {
-		return f
-	}
-	if errors.Is(err, jobs.ErrLocationMoved) {
-		return fault{kind: unhealthy, reason: reasonElsewhere}
-	}
-	if errors.Is(err, errLeaseExpired) {
-		return fault{kind: outage}
 	}
 	return classifyDatabase(err)
-}
-
-// classifyStore classifies an error of the object store. It reports whether it is one.
-func classifyStore(err error) (fault, bool) {
-	for _, known := range []struct {
-		err    error
-		kind   faultKind
-		reason string
-	}{
-		{storage.ErrAccessDenied, unhealthy, reasonStoreDenies},
-		{storage.ErrNoCredentials, unhealthy, reasonStoreDenies},
-		{storage.ErrNoBucket, unhealthy, reasonNoBucket},
-		{storage.ErrFull, outage, reasonStoreFull},
-		{storage.ErrUnavailable, outage, reasonStoreErrors},
-		{storage.ErrUnreachable, outage, reasonStoreAway},
-	} {
-		if errors.Is(err, known.err) {
-			return fault{kind: known.kind, reason: known.reason}, true
-		}
-	}
-	return fault{}, false
 }
 
 // classifyDatabase classifies an error of a database by its SQLSTATE (PostgreSQL,
 // Appendix A).
 func classifyDatabase(err error) fault {
-	if errors.Is(err, source.ErrOldServer) || errors.Is(err, source.ErrNoSchema) {
-		return fault{kind: unhealthy, reason: unexpectedLayout}
-	}
 	unreachable := fault{kind: outage, reason: reasonDatabaseAway, database: true}
 	dropped := fault{kind: outage, reason: reasonDatabaseAway, database: true, dropped: true}
 

@@ -21,9 +21,6 @@ const (
 	maxCheckPause = 30 * time.Second
 )
 
-// errUnhealthy means that this process does not take jobs.
-var errUnhealthy = errors.New("the worker takes no jobs")
-
 // health is the health check of a worker: whether this process can run jobs. A
 // process with a wrong secret or the wrong bucket would fail every job that it takes.
 type health struct {
@@ -102,35 +99,28 @@ func (h *health) await(ctx context.Context) {
 }
 
 // examine runs the checks and reports whether the process is healthy. Before its first
-// job, a service that is only unreachable does not make it unhealthy: the jobs wait.
+// job, a service that is only unreachable does not make it unhealthy: the jobs wait. An
+// unhealthy process also runs the checks that are expensive or that it passed at its
+// start.
 func (h *health) examine(ctx context.Context) bool {
-	_, before := h.state()
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	err := h.inspect(limited, before != nil)
-	if err == nil || ctx.Err() != nil {
-		return err == nil
+	_, before := h.state()
+	if h.recheck(limited) != nil {
+		return false
 	}
-	if before == nil && !errors.Is(err, errUnhealthy) && classify(err).kind != unhealthy {
-		return true
+	var err error
+	if before == nil {
+		if err = h.config.Bucket.Check(limited); classify(err).kind != unhealthy {
+			return true
+		}
+	} else if err = h.config.Bucket.CheckWrite(limited); err == nil {
+		err = h.config.Source.Ping(limited)
 	}
-	h.fail(ctx, err)
-	return false
-}
-
-// inspect runs the checks. If thorough, it also runs the expensive ones and those that
-// every process has passed at its start.
-func (h *health) inspect(ctx context.Context, thorough bool) error {
-	if err := h.config.Check(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errUnhealthy, err)
+	if err != nil && ctx.Err() == nil {
+		h.fail(ctx, err)
 	}
-	if !thorough {
-		return h.config.Bucket.Check(ctx)
-	}
-	if err := h.config.Bucket.CheckWrite(ctx); err != nil {
-		return err
-	}
-	return h.config.Source.Ping(ctx)
+	return err == nil
 }
 
 // strand records for clients that exports wait because no process can run them.
@@ -157,7 +147,7 @@ func (h *health) strand(ctx context.Context) {
 // full object store, which can still be listed. It is meant for a readiness probe.
 func (w *Worker) Ready(ctx context.Context) error {
 	if _, err := w.health.state(); err != nil {
-		return fmt.Errorf("%w: %w", errUnhealthy, err)
+		return fmt.Errorf("the worker takes no jobs: %w", err)
 	}
 	waits, err := w.store.HasWaiting(ctx, reasonStoreFull)
 	if err == nil && waits {

@@ -18,8 +18,10 @@ func TestStopAfterFailure(t *testing.T) {
 	t.Parallel()
 	stopped := errors.New("stopped")
 	ctx, stop := context.WithCancelCause(t.Context())
-	job := &rivertype.JobRow{Kind: jobs.PartArgs{}.Kind()}
-	err := new(outageMiddleware).Work(ctx, job, func(context.Context) error {
+	cfg := Config{Check: func(context.Context) error { return nil }}
+	m := &middleware{Worker: &Worker{health: newHealth(cfg, newMetrics(nil), nil)}}
+	job := &rivertype.JobRow{Kind: jobs.PartArgs{}.Kind(), EncodedArgs: []byte("{}")}
+	err := m.Work(ctx, job, func(context.Context) error {
 		stop(stopped)
 		return io.ErrUnexpectedEOF
 	})

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -39,10 +40,7 @@ func Orphans(ctx context.Context, bucket *storage.Bucket, store *jobs.Store, bef
 		return slices.Contains(known, id) || folder.Changed.After(before)
 	})
 	slices.SortFunc(orphans, func(a, b storage.Folder) int {
-		if c := a.Changed.Compare(b.Changed); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(a.Changed.Compare(b.Changed), strings.Compare(a.Name, b.Name))
 	})
 	return orphans, nil
 }

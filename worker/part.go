@@ -37,11 +37,9 @@ const (
 // partWorker reads one part of an export into its files.
 type partWorker struct {
 	river.WorkerDefaults[jobs.PartArgs]
+	*Worker
 
-	config Config
-	gate   *gate
 	stager *stage.Stager
-	store  *jobs.Store
 }
 
 // Timeout is the maximum age of an export: a part can be as large as a table that
@@ -58,14 +56,12 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 	switch {
 	case err == nil:
 		if part.ExportWaits {
-			endWait(ctx, w.store, w.config.Logger, job.Args.ExportID, wrote)
+			w.endWait(ctx, job.Args.ExportID, wrote)
 		}
 		return nil
 	case errors.Is(err, jobs.ErrStale):
 		w.config.Logger.InfoContext(ctx, "part dropped", "part", part.ObjectKey, "error", err)
 		return nil
-	case isForOthers(err):
-		return w.gate.giveBack(ctx, job.JobRow, err)
 	case errors.Is(err, source.ErrSnapshotGone):
 		return w.awaitSnapshot(ctx, part, err)
 	case part.ObjectKey != "":
@@ -77,13 +73,13 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 // awaitSnapshot snoozes the part until another process has taken over the export,
 // which then has its snapshot or drops the part.
 func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone error) error {
-	if part.Attempt()%maxSnapshotWaits == 0 {
-		w.config.Logger.WarnContext(ctx, "export reassigned: snapshot not reachable", "part", part.ObjectKey, "attempt", part.Attempt(), "error", gone)
+	if part.Attempt%maxSnapshotWaits == 0 {
+		w.config.Logger.WarnContext(ctx, "export reassigned: snapshot not reachable", "part", part.ObjectKey, "attempt", part.Attempt, "error", gone)
 		if err := w.store.Reassign(ctx, part); err != nil && !errors.Is(err, jobs.ErrStale) {
 			return err
 		}
 	}
-	return river.JobSnooze(min(time.Duration(part.Attempt())*firstSnapshotWait, snapshotWait))
+	return river.JobSnooze(min(time.Duration(part.Attempt)*firstSnapshotWait, snapshotWait))
 }
 
 // run stages the part under a lease and ends it. It reports whether the part has
@@ -117,7 +113,7 @@ func (w *partWorker) endingWait(part jobs.Part, read *atomic.Int64, renew func(c
 	return func(ctx context.Context) error {
 		bytes := read.Load()
 		if !ended && bytes > before && time.Since(start) > progressAfter {
-			endWait(ctx, w.store, w.config.Logger, part.ExportID(), false)
+			w.endWait(ctx, part.ExportID(), false)
 			ended = true
 		}
 		before = bytes

@@ -40,7 +40,7 @@ type stateOutage struct {
 // reclaimOnce is one tick of reclaim.
 func (w *Worker) reclaimOnce(ctx context.Context, outage *stateOutage) {
 	logger := w.config.Logger
-	err := failIdle(ctx, w.config, w.metrics, w.store)
+	err := w.failIdle(ctx)
 	if err == nil && outage.unreachable {
 		*outage = stateOutage{graceEnd: time.Now().Add(jobs.LeaseTime)}
 		logger.InfoContext(ctx, "state database reachable again")

@@ -29,22 +29,18 @@ func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
 }
 
 func periodicJobs() []*river.PeriodicJob {
-	return []*river.PeriodicJob{
-		river.NewPeriodicJob(
-			river.PeriodicInterval(jobs.ExpireInterval),
-			func() (river.JobArgs, *river.InsertOpts) { return jobs.ExpireArgs{}, nil },
-			&river.PeriodicJobOpts{ID: jobs.ExpireArgs{}.Kind(), RunOnStart: true},
-		),
-		river.NewPeriodicJob(
-			river.PeriodicInterval(jobs.SweepInterval),
-			func() (river.JobArgs, *river.InsertOpts) { return jobs.SweepArgs{}, nil },
-			&river.PeriodicJobOpts{ID: jobs.SweepArgs{}.Kind(), RunOnStart: true},
-		),
+	every := func(interval time.Duration, args river.JobArgs) *river.PeriodicJob {
+		return river.NewPeriodicJob(
+			river.PeriodicInterval(interval),
+			func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+			&river.PeriodicJobOpts{ID: args.Kind(), RunOnStart: true},
+		)
 	}
+	return []*river.PeriodicJob{every(jobs.ExpireInterval, jobs.ExpireArgs{}), every(jobs.SweepInterval, jobs.SweepArgs{})}
 }
 
-// repeatEvery is how often the same message of River is logged: while the state
-// database is unreachable, River's services report that several times a second.
+// repeatEvery is how often the same message is logged: while the state database is
+// unreachable, River's services report that several times a second.
 const repeatEvery = time.Minute
 
 // riverLog is the slog.Handler of River. It passes on warnings and errors, and each
@@ -52,11 +48,11 @@ const repeatEvery = time.Minute
 type riverLog struct {
 	slog.Handler
 
-	messages *messages
+	messages *throttle
 }
 
 func newRiverLog(logger *slog.Logger) *slog.Logger {
-	return slog.New(riverLog{logger.Handler(), &messages{logged: map[string]time.Time{}}})
+	return slog.New(riverLog{logger.Handler(), newThrottle()})
 }
 
 // Enabled implements slog.Handler.
@@ -82,14 +78,16 @@ func (h riverLog) WithGroup(name string) slog.Handler {
 	return riverLog{h.Handler.WithGroup(name), h.messages}
 }
 
-// messages records when each message of River was last logged: a few dozen at most.
-type messages struct {
+// throttle records when each of a few dozen messages was last logged.
+type throttle struct {
 	mu     sync.Mutex
 	logged map[string]time.Time
 }
 
+func newThrottle() *throttle { return &throttle{logged: map[string]time.Time{}} }
+
 // due reports whether to log the message now.
-func (m *messages) due(message string) bool {
+func (m *throttle) due(message string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if at, ok := m.logged[message]; ok && time.Since(at) < repeatEvery {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -18,10 +17,7 @@ import (
 // older than Config.History.
 type sweepWorker struct {
 	river.WorkerDefaults[jobs.SweepArgs]
-
-	bucket  *storage.Bucket
-	history time.Duration
-	store   *jobs.Store
+	*Worker
 }
 
 // Work sweeps first, because the record of a cancelled export is then deleted at once.
@@ -53,7 +49,7 @@ func (w *sweepWorker) sweepAll(ctx context.Context) error {
 // forgetAll deletes the records of old exports.
 func (w *sweepWorker) forgetAll(ctx context.Context) error {
 	for {
-		if count, err := w.store.DeleteOld(ctx, w.history); err != nil || count == 0 {
+		if count, err := w.store.DeleteOld(ctx, w.config.History); err != nil || count == 0 {
 			return err
 		}
 	}
@@ -61,9 +57,9 @@ func (w *sweepWorker) forgetAll(ctx context.Context) error {
 
 // sweep deletes what is left of one export.
 func (w *sweepWorker) sweep(ctx context.Context, leftover jobs.UnsweptExport) error {
-	remove := w.bucket.DeleteUnder
-	if leftover.Completed {
-		remove = w.bucket.DeleteUploadsUnder
+	remove := w.config.Bucket.DeleteUnder
+	if leftover.State == jobs.Completed {
+		remove = w.config.Bucket.DeleteUploadsUnder
 	}
 	if err := remove(ctx, leftover.ID.String()+"/"); err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/jobs/manifest"
@@ -46,12 +45,15 @@ func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files job
 			}
 			continue
 		}
-		intact, err := w.isIntact(ctx, export, file, object)
-		if err != nil {
-			return nil, err
-		}
+		intact, err := w.isIntact(ctx, object, file)
 		if intact {
 			delete(recorded, object.Key)
+			if object.ETag != file.ETag {
+				err = w.store.SetETag(ctx, export, file, object.ETag)
+			}
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	if len(recorded) > 0 {
@@ -67,36 +69,24 @@ func (w *exportWorker) verify(ctx context.Context, export jobs.Export, files job
 
 // isIntact reports whether the object is the file as it was written. If only its ETag
 // differs, the content decides: some stores list another ETag than they return at the
-// end of an upload. The listed one is then recorded.
-func (w *exportWorker) isIntact(ctx context.Context, export jobs.Export, file jobs.File, object storage.Object) (bool, error) {
-	if object.Size != file.Bytes {
-		return false, nil
+// end of an upload.
+func (w *exportWorker) isIntact(ctx context.Context, object storage.Object, file jobs.File) (bool, error) {
+	if object.Size != file.Bytes || object.ETag == file.ETag {
+		return object.Size == file.Bytes, nil
 	}
-	if object.ETag == file.ETag {
-		return true, nil
-	}
-	sum, err := w.hash(ctx, object)
+	body, err := w.config.Bucket.Read(ctx, object, 0, 0)
 	if errors.Is(err, storage.ErrNoObject) {
 		return false, nil
 	}
-	if err != nil || !bytes.Equal(sum, file.SHA256) {
-		return false, err
-	}
-	return true, w.store.SetETag(ctx, export, file, object.ETag)
-}
-
-// hash returns the SHA-256 of the object's content.
-func (w *exportWorker) hash(ctx context.Context, object storage.Object) ([]byte, error) {
-	body, err := w.config.Bucket.Read(ctx, object, 0, 0)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer func() { _ = body.Close() }()
 	hash := sha256.New()
 	if _, err := io.Copy(hash, body); err != nil {
-		return nil, fmt.Errorf("read %s: %w", object.Key, err)
+		return false, fmt.Errorf("read %s: %w", object.Key, err)
 	}
-	return hash.Sum(nil), nil
+	return bytes.Equal(hash.Sum(nil), file.SHA256), nil
 }
 
 // maxListed is how many damaged files a log message lists.
@@ -113,11 +103,8 @@ func (w *exportWorker) repair(ctx context.Context, export jobs.Export) (bool, er
 	if err != nil || len(damaged) == 0 {
 		return false, err
 	}
-	names := make([]string, min(len(damaged), maxListed))
-	for i := range names {
-		names[i] = strings.TrimPrefix(damaged[i], export.ID.String()+"/")
-	}
-	w.config.Logger.WarnContext(ctx, "object store lost or changed files", "export", export.ID, "count", len(damaged), "files", names)
+	w.config.Logger.WarnContext(ctx, "object store lost or changed files", "export", export.ID,
+		"count", len(damaged), "files", damaged[:min(len(damaged), maxListed)])
 	return true, w.store.Repair(ctx, export, damaged)
 }
 
@@ -132,18 +119,10 @@ func (w *exportWorker) upload(ctx context.Context, key string, content []byte) (
 	if err != nil {
 		return "", err
 	}
-	if stored.Size != written.Size {
-		return "", fmt.Errorf("%s has %d bytes in the object store, wrote %d", key, stored.Size, written.Size)
+	sum := sha256.Sum256(content)
+	intact, err := w.isIntact(ctx, stored, jobs.File{Bytes: written.Size, ETag: written.ETag, SHA256: sum[:]})
+	if err == nil && !intact {
+		err = fmt.Errorf("%s in the object store is not what was written", key)
 	}
-	if stored.ETag == written.ETag {
-		return stored.ETag, nil
-	}
-	sum, err := w.hash(ctx, stored)
-	if err != nil {
-		return "", err
-	}
-	if want := sha256.Sum256(content); !bytes.Equal(sum, want[:]) {
-		return "", fmt.Errorf("%s has other content in the object store than was written", key)
-	}
-	return stored.ETag, nil
+	return stored.ETag, err
 }

@@ -45,8 +45,8 @@ type Config struct {
 	// owner keeps it up to date (stateclock.Clock.Watch).
 	Clock *stateclock.Clock
 
-	// Database is the state database, migrated. A running export uses one connection
-	// that is not of the pool, each part one of the pool now and then.
+	// Database is the state database, migrated. Exports and parts use its connections
+	// now and then.
 	Database *pgxpool.Pool
 
 	// Exports is the maximum number of exports that this process holds snapshots for.
@@ -122,22 +122,31 @@ func New(cfg Config) (*Worker, error) {
 
 // newClient returns a River client that takes jobs. It can be started once.
 func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
-	cfg, store := w.config, w.store
-	gate := &gate{health: w.health, logger: cfg.Logger}
+	cfg := w.config
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &exportWorker{config: cfg, gate: gate, planner: newPlanner(cfg), store: store})
-	river.AddWorker(workers, &partWorker{config: cfg, gate: gate, stager: newStager(cfg, store), store: store})
-	river.AddWorker(workers, &cleanupWorker{bucket: cfg.Bucket, store: store})
-	river.AddWorker(workers, &expireWorker{store: store})
-	river.AddWorker(workers, &sweepWorker{bucket: cfg.Bucket, history: cfg.History, store: store})
+	river.AddWorker(workers, &exportWorker{Worker: w, planner: &plan.Planner{
+		Source:       cfg.Source,
+		Logger:       cfg.Logger,
+		ByPatient:    (&bypatient.Planner{Bucket: cfg.Bucket, Source: cfg.Source}).Plan,
+		PartBytes:    cfg.PartBytes,
+		MaxFileBytes: cfg.MaxFileBytes,
+		Window:       cfg.Window,
+	}})
+	river.AddWorker(workers, &partWorker{Worker: w, stager: &stage.Stager{
+		Bucket:       cfg.Bucket,
+		Source:       cfg.Source,
+		Store:        w.store,
+		ByPatient:    bypatient.Stage,
+		MaxFileBytes: cfg.MaxFileBytes,
+	}})
+	river.AddWorker(workers, &cleanupWorker{Worker: w})
+	river.AddWorker(workers, &expireWorker{Worker: w})
+	river.AddWorker(workers, &sweepWorker{Worker: w})
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
-		ErrorHandler: &errorHandler{logger: cfg.Logger, store: store},
-		Hooks:        []rivertype.Hook{gate},
-		JobTimeout:   jobs.ShortJobTimeout,
-		Middleware: []rivertype.Middleware{
-			&outageMiddleware{config: cfg, health: w.health, metric: w.metrics, store: store},
-		},
+		ErrorHandler:         &errorHandler{Worker: w},
+		JobTimeout:           jobs.ShortJobTimeout,
+		Middleware:           []rivertype.Middleware{&middleware{Worker: w, given: newThrottle()}},
 		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
@@ -156,27 +165,6 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 
 // never is longer than any process runs.
 const never = 100 * 365 * 24 * time.Hour
-
-func newPlanner(cfg Config) *plan.Planner {
-	return &plan.Planner{
-		Source:       cfg.Source,
-		Logger:       cfg.Logger,
-		ByPatient:    &bypatient.Planner{Bucket: cfg.Bucket, Source: cfg.Source},
-		PartBytes:    cfg.PartBytes,
-		MaxFileBytes: cfg.MaxFileBytes,
-		Window:       cfg.Window,
-	}
-}
-
-func newStager(cfg Config, store *jobs.Store) *stage.Stager {
-	return &stage.Stager{
-		Bucket:       cfg.Bucket,
-		Source:       cfg.Source,
-		Store:        store,
-		ByPatient:    bypatient.Stager{},
-		MaxFileBytes: cfg.MaxFileBytes,
-	}
-}
 
 func queues(cfg Config) map[string]river.QueueConfig {
 	// A part of a small table takes milliseconds. By default, River would fetch only

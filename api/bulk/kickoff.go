@@ -90,10 +90,10 @@ const (
 
 // limitReached refuses a kick-off that exceeds a limit, and names the remedy.
 func limitReached(limit *jobs.LimitError) error {
-	if limit.Kind == jobs.RunningExports {
-		return problem.Throttled(limit.Error()+"; retry when one has finished", retryRunning)
+	if limit.Stored {
+		return problem.Throttled(limit.Error()+"; delete exports that are no longer needed (DELETE on their status URL), or wait until they expire", retryStored)
 	}
-	return problem.Throttled(limit.Error()+"; delete exports that are no longer needed (DELETE on their status URL), or wait until they expire", retryStored)
+	return problem.Throttled(limit.Error()+"; retry when one has finished", retryRunning)
 }
 
 // appliedPreferences returns the preferences of the request that an $export applies

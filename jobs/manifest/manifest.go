@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/seed-90096f4d/sluice/jobs"
 )
@@ -104,20 +105,15 @@ func Write(w io.Writer, export jobs.Export, files jobs.Files, opts Options) erro
 	if err := writeList(w, "error", files.Outcomes, opts.URL); err != nil {
 		return err
 	}
-	return writeEnd(w, opts.Next)
-}
-
-// writeEnd writes the link to the next page, if there is one, and the closing brace.
-func writeEnd(w io.Writer, next string) error {
-	var links []byte
-	if next != "" {
-		line, err := encode([]link{{Relation: "next", URL: next}})
+	end := []byte("}\n")
+	if opts.Next != "" {
+		next, err := encode([]link{{Relation: "next", URL: opts.Next}})
 		if err != nil {
 			return err
 		}
-		links = append([]byte(",\n\"link\": "), line...)
+		end = slices.Concat([]byte(",\n\"link\": "), next, end)
 	}
-	_, err := w.Write(append(links, "}\n"...))
+	_, err = w.Write(end)
 	return err
 }
 

@@ -20,10 +20,13 @@ type indexReader struct {
 	hasKey    bool
 }
 
+// rangeBytes is how much of an index is read into memory at once.
+const rangeBytes = 256 << 10
+
 // newIndexReader returns an indexReader of the section that r reads, whose rows lie
 // in so many relations.
 func newIndexReader(r io.Reader, relations int) *indexReader {
-	return &indexReader{in: bufio.NewReaderSize(r, 64<<10), relations: relations}
+	return &indexReader{in: bufio.NewReaderSize(r, rangeBytes), relations: relations}
 }
 
 // next returns the next row, or io.EOF after the last. The error is errBrokenIndex if

@@ -47,9 +47,7 @@ type Planner struct {
 	Source *source.Source
 }
 
-var _ plan.Kind = (*Planner)(nil)
-
-// Plan writes the index and returns a part for each of its sections.
+// Plan is a plan.Kind. It writes the index and returns a part for each of its sections.
 func (p *Planner) Plan(ctx context.Context, scope *plan.Scope) ([]jobs.PlannedPart, []jobs.Warning, error) {
 	keyed, err := compartments(ctx, scope)
 	if err != nil {

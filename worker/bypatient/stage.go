@@ -11,19 +11,13 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
-	"github.com/seed-90096f4d/sluice/worker/plan"
 	"github.com/seed-90096f4d/sluice/worker/stage"
 )
 
-// Stager stages the parts.
-type Stager struct{}
-
-var _ stage.Kind = Stager{}
-
-// Stage writes the patient blocks of the part's section of the index.
-func (Stager) Stage(ctx context.Context, t *stage.Task) error {
+// Stage is a stage.Kind. It writes the patient blocks of the part's section of the index.
+func Stage(ctx context.Context, t *stage.Task) error {
 	var planned part
-	if err := plan.Decode(t.Part.Scan, &planned); err != nil {
+	if err := jobs.Decode(t.Part.Scan, &planned); err != nil {
 		return err
 	}
 	opts := ndjson.PatientBlockOptions{Options: t.Options, Type: patientType}
@@ -44,16 +38,11 @@ func (Stager) Stage(ctx context.Context, t *stage.Task) error {
 	if planned.Section.Length == 0 {
 		return nil
 	}
-	index := &objectReader{
-		ctx:    ctx,
-		bucket: t.Bucket,
-		object: storage.Object{Key: indexKey(t.Part.ExportID()), ETag: planned.IndexETag},
-		offset: planned.Section.Offset,
-		left:   planned.Section.Length,
-	}
+	object := storage.Object{Key: indexKey(t.Part.ExportID()), ETag: planned.IndexETag}
+	section := io.NewSectionReader(objectReader{ctx, t.Bucket, object}, planned.Section.Offset, planned.Section.Length)
 	blocks := ndjson.NewPatientBlockWriter(ctx, t.NextFile, opts)
 	defer blocks.Close()
-	err = readBlocks(blocks.Context(), newIndexReader(index, len(planned.Relations)), fetcher, planned.Relations, blocks)
+	err = readBlocks(blocks.Context(), newIndexReader(section, len(planned.Relations)), fetcher, planned.Relations, blocks)
 	_, files, err := blocks.Finish(err)
 	return t.Finish(jobs.Output, "", files, err)
 }
@@ -139,46 +128,20 @@ func (b *batch) fill() (more bool, err error) {
 	}
 }
 
-// rangeBytes is how much of an index one request to the object store reads into
-// memory, so that no connection waits while rows are read.
-const rangeBytes = 256 << 10
-
-// objectReader reads a section of an object, range by range.
+// objectReader reads ranges of an object. An indexReader requests rangeBytes at a time, so
+// that no connection to the object store waits while rows are read.
 type objectReader struct {
-	ctx          context.Context // an io.Reader has no other way
-	bucket       *storage.Bucket
-	object       storage.Object
-	offset, left int64
-	buffer       bytes.Reader
+	ctx    context.Context // an io.ReaderAt has no other way
+	bucket *storage.Bucket
+	object storage.Object
 }
 
-// Read implements io.Reader.
-func (r *objectReader) Read(p []byte) (int, error) {
-	if r.buffer.Len() == 0 {
-		if r.left == 0 {
-			return 0, io.EOF
-		}
-		if err := r.load(min(r.left, rangeBytes)); err != nil {
-			return 0, err
-		}
-	}
-	return r.buffer.Read(p)
-}
-
-// load reads the next range.
-func (r *objectReader) load(length int64) error {
-	body, err := r.bucket.Read(r.ctx, r.object, r.offset, length)
+// ReadAt implements io.ReaderAt.
+func (r objectReader) ReadAt(p []byte, offset int64) (int, error) {
+	body, err := r.bucket.Read(r.ctx, r.object, offset, int64(len(p)))
 	if err != nil {
-		return err
+		return 0, err
 	}
-	content, err := io.ReadAll(io.LimitReader(body, length))
-	if err = errors.Join(err, body.Close()); err != nil {
-		return err
-	}
-	if int64(len(content)) < length {
-		return io.ErrUnexpectedEOF
-	}
-	r.buffer.Reset(content)
-	r.offset, r.left = r.offset+length, r.left-length
-	return nil
+	n, err := io.ReadFull(body, p)
+	return n, errors.Join(err, body.Close())
 }

@@ -8,25 +8,14 @@ import (
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
-	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// deletions plans parts that list the resources deleted from a table each, in an
-// export of the changes since a time.
-type deletions struct{}
-
-// deletionsPart is the persisted plan of such a part.
-type deletionsPart struct {
-	Table catalog.Table
-
-	Referenced Referenced
-}
-
-// Plan returns a part for every table with a history. A warning names the types of
-// the others, whose deletions are not known. If only the resources of some patients
+// planDeletions plans parts that list the resources deleted from a table each, in an
+// export of the changes since a time. A warning names the types of tables without a
+// history, whose deletions are not known. If only the resources of some patients
 // are exported, the versions in the history decide to whom a deleted resource
 // belonged, so that a history without them does not suffice.
-func (deletions) Plan(_ context.Context, scope *Scope) ([]jobs.PlannedPart, []jobs.Warning, error) {
+func planDeletions(_ context.Context, scope *Scope) ([]jobs.PlannedPart, []jobs.Warning, error) {
 	var parts []jobs.PlannedPart
 	var unlisted []string
 	for _, table := range scope.Tables {
@@ -39,7 +28,7 @@ func (deletions) Plan(_ context.Context, scope *Scope) ([]jobs.PlannedPart, []jo
 			continue
 		}
 		table.Members = nil // the part reads all of them
-		document, err := json.Marshal(deletionsPart{Table: table, Referenced: scope.Selection.referenced.forType(table.Type)})
+		document, err := json.Marshal(tablePart{Table: table, Referenced: scope.Selection.referenced.forType(table.Type)})
 		if err != nil {
 			return nil, nil, fmt.Errorf("plan deletions of %s: %w", table.Type, err)
 		}
@@ -59,8 +48,8 @@ func (deletions) Plan(_ context.Context, scope *Scope) ([]jobs.PlannedPart, []jo
 
 // PartDeletions returns what a part of deletions reads.
 func PartDeletions(part jobs.Part) (source.Deletions, error) {
-	var planned deletionsPart
-	if err := Decode(part.Scan, &planned); err != nil {
+	var planned tablePart
+	if err := jobs.Decode(part.Scan, &planned); err != nil {
 		return source.Deletions{}, err
 	}
 	return source.Deletions{

@@ -6,10 +6,8 @@
 package plan
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -40,11 +38,9 @@ type Planner struct {
 	Window int
 }
 
-// Kind plans all parts of one kind.
-type Kind interface {
-	// Plan returns the parts of the export, and warnings about what they lack.
-	Plan(ctx context.Context, scope *Scope) ([]jobs.PlannedPart, []jobs.Warning, error)
-}
+// Kind plans all parts of one kind. It returns the parts of the export, and warnings
+// about what they lack.
+type Kind func(ctx context.Context, scope *Scope) ([]jobs.PlannedPart, []jobs.Warning, error)
 
 // Scope is what an export reads, as the snapshot shows it. Each Kind plans its parts
 // from it.
@@ -86,7 +82,7 @@ func (p *Planner) Plan(ctx context.Context, export jobs.Export, snapshot *source
 	}
 	var parts []jobs.PlannedPart
 	for _, kind := range p.kinds(export.Request) {
-		planned, unlisted, err := kind.Plan(ctx, scope)
+		planned, unlisted, err := kind(ctx, scope)
 		if err != nil {
 			return jobs.Plan{}, err
 		}
@@ -106,12 +102,12 @@ func (p *Planner) Plan(ctx context.Context, export jobs.Export, snapshot *source
 
 // kinds returns the kinds of parts that the export has.
 func (p *Planner) kinds(request jobs.Request) []Kind {
-	kinds := []Kind{resources{}}
+	kinds := []Kind{planResources}
 	if request.OrganizeBy != "" {
 		kinds = []Kind{p.ByPatient}
 	}
 	if !request.ChangedAfter.IsZero() {
-		kinds = append(kinds, deletions{})
+		kinds = append(kinds, planDeletions)
 	}
 	return kinds
 }
@@ -132,17 +128,9 @@ func ObjectKey(exportID uuid.UUID, name string, number int) string {
 	return fmt.Sprintf("%s/%s.%04d%s", exportID, name, number, FileSuffix)
 }
 
-// Decode decodes the persisted plan of a part. The error is jobs.ErrNewer if it has
-// fields that this version does not know.
-func Decode(document json.RawMessage, planned any) error {
-	strict := json.NewDecoder(bytes.NewReader(document))
-	strict.DisallowUnknownFields()
-	unknown := strict.Decode(planned)
-	if unknown == nil {
-		return nil
-	}
-	if err := json.Unmarshal(document, planned); err != nil {
-		return fmt.Errorf("decode the plan of a part: %w", err)
-	}
-	return fmt.Errorf("%w: plan: %w", jobs.ErrNewer, unknown)
+// tablePart is the persisted plan of a part that reads a table.
+type tablePart struct {
+	Table      catalog.Table
+	Pages      catalog.PageRange `json:",omitzero"` // not of deletions
+	Referenced Referenced
 }

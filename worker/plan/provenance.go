@@ -6,7 +6,6 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
 // targetTypes returns the types whose resources decide which Provenance is exported,
@@ -68,14 +67,3 @@ func (s Selection) compartmentProvenance() search.Provenance {
 // targetTypes returns the types of the targets, sorted, so that a statement is the
 // same every time.
 func (r Referenced) targetTypes() []string { return slices.Sorted(maps.Keys(r.Targets)) }
-
-// readWhole returns the table of Provenance with members that are not divided, where
-// only the latest Provenance of each resource is exported: which one that is shows
-// only in all of it.
-func readWhole(table catalog.Table) catalog.Table {
-	table.Members = slices.Clone(table.Members)
-	for i := range table.Members {
-		table.Members[i].Unsplit = true
-	}
-	return table
-}

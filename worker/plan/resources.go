@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -12,19 +13,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// resources plans parts that read a page range of a table each.
-type resources struct{}
-
-// resourcesPart is the persisted plan of such a part.
-type resourcesPart struct {
-	Table catalog.Table
-	Pages catalog.PageRange
-
-	Referenced Referenced
-}
-
-// Plan returns the parts of every table.
-func (resources) Plan(ctx context.Context, scope *Scope) ([]jobs.PlannedPart, []jobs.Warning, error) {
+// planResources plans parts that read a page range of a table each.
+func planResources(ctx context.Context, scope *Scope) ([]jobs.PlannedPart, []jobs.Warning, error) {
 	tables, err := scope.narrow(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -43,7 +33,11 @@ func (scope *Scope) narrow(ctx context.Context) ([]catalog.Table, error) {
 	tables := make([]catalog.Table, len(scope.Tables))
 	for i, table := range scope.Tables {
 		if table.Type == provenanceType && scope.Export.Request.Associated == jobs.LatestAssociated {
-			table = readWhole(table)
+			// Which Provenance of a resource is the latest shows only in all of them.
+			table.Members = slices.Clone(table.Members)
+			for i := range table.Members {
+				table.Members[i].Unsplit = true
+			}
 		}
 		scan, err := scope.Selection.Scan(table)
 		if err != nil {
@@ -70,7 +64,7 @@ func divide(exportID uuid.UUID, tables []catalog.Table, referenced Referenced, s
 		ranges := catalog.PageRanges(table, target)
 		table.Members = nil // each range names its own
 		for i, pages := range ranges {
-			document, err := json.Marshal(resourcesPart{Table: table, Pages: pages, Referenced: referenced.forType(table.Type)})
+			document, err := json.Marshal(tablePart{Table: table, Pages: pages, Referenced: referenced.forType(table.Type)})
 			if err != nil {
 				return nil, fmt.Errorf("plan %s: %w", table.Type, err)
 			}
@@ -87,8 +81,8 @@ func divide(exportID uuid.UUID, tables []catalog.Table, referenced Referenced, s
 
 // ResourcesScan returns the scan of a part of resources.
 func ResourcesScan(part jobs.Part) (source.Scan, error) {
-	var planned resourcesPart
-	if err := Decode(part.Scan, &planned); err != nil {
+	var planned tablePart
+	if err := jobs.Decode(part.Scan, &planned); err != nil {
 		return source.Scan{}, err
 	}
 	scan, err := partSelection(part, planned.Referenced).Scan(planned.Table)

@@ -52,7 +52,7 @@ func TestDivide(t *testing.T) {
 // pagesOf decodes the page range of a part.
 func pagesOf(t *testing.T, part jobs.PlannedPart) catalog.PageRange {
 	t.Helper()
-	var planned resourcesPart
+	var planned tablePart
 	require.NoError(t, json.Unmarshal(part.Scan, &planned))
 	return planned.Pages
 }

@@ -11,11 +11,8 @@ import (
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
-// resources stages parts that read a page range of a table.
-type resources struct{}
-
-// Stage writes a line for each row.
-func (resources) Stage(ctx context.Context, t *Task) error {
+// stageResources stages a part that reads a page range of a table: a line for each row.
+func stageResources(ctx context.Context, t *Task) error {
 	scan, err := plan.ResourcesScan(t.Part)
 	if err != nil {
 		return err
@@ -48,11 +45,9 @@ func (t *Task) reportOtherTypes(ctx context.Context, scan source.Scan) error {
 	return err
 }
 
-// deletions stages parts that list the resources deleted from a table.
-type deletions struct{}
-
-// Stage writes a Bundle for every hundred ids.
-func (deletions) Stage(ctx context.Context, t *Task) error {
+// stageDeletions stages a part that lists the resources deleted from a table: a Bundle
+// for every hundred ids.
+func stageDeletions(ctx context.Context, t *Task) error {
 	deletions, err := plan.PartDeletions(t.Part)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -99,15 +100,17 @@ func (t *Task) stageOutcomes(ctx context.Context) error {
 
 // File returns the file of the outcomes and its content.
 func (o *Outcomes) File(key string) (jobs.File, []byte, error) {
-	content, err := o.compress()
-	if err != nil {
+	var content bytes.Buffer
+	writer := gzip.NewWriter(&content)
+	_, err := writer.Write(o.lines.Bytes())
+	if err = errors.Join(err, writer.Close()); err != nil {
 		return jobs.File{}, nil, fmt.Errorf("compress outcomes: %w", err)
 	}
 	var maxLine int
 	for line := range bytes.Lines(o.lines.Bytes()) {
 		maxLine = max(maxLine, len(line)-len("\n"))
 	}
-	sum := sha256.Sum256(content)
+	sum := sha256.Sum256(content.Bytes())
 	return jobs.File{
 		Kind:         jobs.Outcome,
 		ResourceType: "OperationOutcome",
@@ -115,20 +118,9 @@ func (o *Outcomes) File(key string) (jobs.File, []byte, error) {
 		Resources:    o.count,
 		PlainBytes:   int64(o.lines.Len()),
 		MaxLineBytes: int64(maxLine),
-		Bytes:        int64(len(content)),
+		Bytes:        int64(content.Len()),
 		SHA256:       sum[:],
-	}, content, nil
-}
-
-// compress returns the outcomes as a gzip file.
-func (o *Outcomes) compress() ([]byte, error) {
-	var compressed bytes.Buffer
-	writer := gzip.NewWriter(&compressed)
-	if _, err := writer.Write(o.lines.Bytes()); err != nil {
-		return nil, err
-	}
-	err := writer.Close()
-	return compressed.Bytes(), err
+	}, content.Bytes(), nil
 }
 
 // summarize adds an outcome for each group of issues that are not listed one by one.

@@ -6,6 +6,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -29,11 +30,8 @@ type Stager struct {
 	MaxFileBytes int64
 }
 
-// Kind stages the parts of one kind.
-type Kind interface {
-	// Stage reads the part and adds its files to the task.
-	Stage(ctx context.Context, task *Task) error
-}
+// Kind stages parts of one kind: it reads the part and adds its files to the task.
+type Kind func(ctx context.Context, task *Task) error
 
 // Task is a part that is being staged.
 type Task struct {
@@ -63,10 +61,15 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 	defer reader.Close(ctx)
 
 	task := &Task{Part: part, Reader: reader, Bucket: s.Bucket}
-	task.Options = ndjson.Options{Gzip: true, MaxFileBytes: s.maxFileBytes(part.Request), Issue: task.Outcomes.Add, Progress: progress}
+	task.Options = ndjson.Options{
+		Gzip:         true,
+		MaxFileBytes: min(s.MaxFileBytes, cmp.Or(part.Request.MaxFileBytes, s.MaxFileBytes)),
+		Issue:        task.Outcomes.Add,
+		Progress:     progress,
+	}
 	kind, err := s.kind(part.Kind)
 	if err == nil {
-		err = kind.Stage(ctx, task)
+		err = kind(ctx, task)
 	}
 	if err == nil {
 		err = task.stageOutcomes(ctx)
@@ -78,21 +81,13 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 func (s *Stager) kind(of jobs.PartKind) (Kind, error) {
 	switch of {
 	case jobs.Resources:
-		return resources{}, nil
+		return stageResources, nil
 	case jobs.Deletions:
-		return deletions{}, nil
+		return stageDeletions, nil
 	case jobs.PatientBlocks:
 		return s.ByPatient, nil
 	}
 	return nil, fmt.Errorf("%w: part of kind %q", jobs.ErrNewer, of)
-}
-
-// maxFileBytes returns the maximum size of the files of a request.
-func (s *Stager) maxFileBytes(request jobs.Request) int64 {
-	if request.MaxFileBytes > 0 {
-		return min(s.MaxFileBytes, request.MaxFileBytes)
-	}
-	return s.MaxFileBytes
 }
 
 // openReader imports the part's snapshot by any of its names, and exports it under
