@@ -2,12 +2,14 @@ package api_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -101,14 +103,16 @@ func (b *testBundle) raw(t *testing.T, request string) string {
 	_, err = conn.Write([]byte(request))
 	require.NoError(t, err)
 	got, err := io.ReadAll(conn)
-	require.NoError(t, err, "the server ends it")
+	if !errors.Is(err, syscall.ECONNRESET) { // the server has not read the whole request
+		require.NoError(t, err, "the server ends it")
+	}
 	return string(got)
 }
 
 // TestRawRequests: what no client of a library would send.
 func TestRawRequests(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(config *api.Config) { config.RequestTimeout = time.Second })
+	b := setup(t, func(config *api.Config) { config.RequestTimeout = 3 * time.Second }) // even a busy machine reads a request within that
 	for name, c := range map[string]struct{ request, want string }{
 		"SlowHead":       {"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ", ""},
 		"Nothing":        {"", ""},

@@ -55,7 +55,7 @@ func breakReason(ctx context.Context, err error) string {
 	case errors.Is(err, stall.ErrStalled):
 		return "client_stalled"
 	case errors.Is(err, source.ErrInTheWay):
-		return "gave_way"
+		return "lock_conflict"
 	case ctx.Err() != nil:
 		return "connection_closed"
 	}

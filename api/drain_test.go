@@ -53,7 +53,7 @@ func TestDrainTimeout(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	<-b.Served
 	require.Empty(t, b.readers(t), "Serve returns when all is over")
-	require.Contains(t, b.Logs.String(), "drain timeout exceeded")
+	require.Contains(t, b.Logs.String(), "shutdown timeout exceeded")
 	require.Contains(t, b.Logs.String(), `"path":"/Patient/$dump"`)
 	require.NotContains(t, b.Logs.String(), `"level":"ERROR"`, "nothing else has ended it")
 }

@@ -17,7 +17,8 @@ import (
 const waitingSQL = `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'patient'::regclass AND mode <> 'AccessShareLock'`
 
 // queue starts a statement, waits until it is in the lock queue of the table patient as
-// one of position sessions, and returns a function that waits for its end.
+// one of position sessions, or has ended because the dump has yielded already, and
+// returns a function that waits for its end.
 func (b *testBundle) queue(t *testing.T, sql string, position int) (wait func()) {
 	t.Helper()
 	failure := make(chan error, 1)
@@ -25,7 +26,7 @@ func (b *testBundle) queue(t *testing.T, sql string, position int) (wait func())
 		_, err := b.DB.Exec(t.Context(), sql)
 		failure <- err
 	}()
-	require.Eventually(t, func() bool { return b.Count(t, waitingSQL) == position }, apitest.Patience, apitest.Tick)
+	require.Eventually(t, func() bool { return len(failure) > 0 || b.Count(t, waitingSQL) == position }, apitest.Patience, apitest.Tick)
 	return func() {
 		t.Helper()
 		select {
@@ -63,7 +64,7 @@ func TestDumpGivesWay(t *testing.T) {
 		config source.Config
 	}{
 		"OneReader":   {`ALTER TABLE patient ADD COLUMN note text`, source.Config{}},
-		"ManyReaders": {`TRUNCATE patient`, source.Config{Spares: 2, ShareBytes: 1 << 20}},
+		"ManyReaders": {`TRUNCATE patient`, source.Config{Spares: 2, BytesPerReader: 1 << 20}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +93,7 @@ func TestDumpGivesWay(t *testing.T) {
 			close(slow)
 			require.Error(t, <-done, "what came does not look whole")
 			require.Eventually(t, func() bool { return len(b.ended(t)) == 1 }, apitest.Patience, apitest.Tick)
-			require.Equal(t, "gave_way", b.ended(t)[0].Reason)
+			require.Equal(t, "lock_conflict", b.ended(t)[0].Reason)
 			b.requireNoReaders(t)
 			require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 		})

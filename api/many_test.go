@@ -21,7 +21,7 @@ func setupMany(t *testing.T) *testBundle {
 	b := setup(t)
 	b.large(t, largeRows, largeSize)
 	many, err := source.Open(t.Context(), source.Config{
-		URL: apitest.AsReader(t, b.DB.Config().ConnString()), MaxConns: apitest.SourceConns + 2, RowSecurity: true, Spares: 2, ShareBytes: 1 << 20,
+		URL: apitest.AsReader(t, b.DB.Config().ConnString()), MaxConns: apitest.SourceConns + 2, RowSecurity: true, Spares: 2, BytesPerReader: 1 << 20,
 	})
 	require.NoError(t, err)
 	t.Cleanup(many.Close)

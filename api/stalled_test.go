@@ -21,7 +21,7 @@ func withStall(config *api.Config) { config.StallTimeout = stall }
 // TestStalledClient: one that stopped reading is cut off, and its query ends.
 func TestStalledClient(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withStall)
+	b := setup(t, func(config *api.Config) { config.StallTimeout = 3 * stall }) // even a busy machine looks for readers within that
 	b.large(t, largeRows, largeSize)
 
 	for _, target := range []string{"/Patient/$dump", "/Patient/$dump?gzip=true"} {

@@ -16,7 +16,6 @@ type Attribute struct {
 	ResourceType string   // such as Patient
 	Path         []string // of the element: race, text
 	Type         string   // of the value: Coding, dateTime; empty if it only holds other attributes
-	Collection   bool     // reports whether it repeats
 	ExtensionURL string   // empty for an element that does not exist in FHIR
 }
 
@@ -27,7 +26,6 @@ func ParseAttribute(resource []byte) (Attribute, error) {
 		Resource     struct{ ID string } `json:"resource"`
 		Path         []string            `json:"path"`
 		Type         struct{ ID string } `json:"type"`
-		IsCollection bool                `json:"isCollection"`
 		ExtensionURL string              `json:"extensionUrl"`
 	}
 	if err := json.Unmarshal(resource, &row); err != nil {
@@ -36,22 +34,24 @@ func ParseAttribute(resource []byte) (Attribute, error) {
 	if row.Resource.ID == "" || len(row.Path) == 0 {
 		return Attribute{}, errors.New("attribute: missing resource or path")
 	}
-	return Attribute{row.Resource.ID, row.Path, row.Type.ID, row.IsCollection, row.ExtensionURL}, nil
+	return Attribute{row.Resource.ID, row.Path, row.Type.ID, row.ExtensionURL}, nil
 }
 
 // extended is the part of a field that is an extension in FHIR.
 type extended struct {
-	head       []byte // the extension up to its url; nil for createdAt: Converter.createdAt
-	value      *field // such as valueCoding; nil if it holds other attributes
-	members    *node  // the other attributes
-	collection bool
+	head    []byte // the extension up to its url; nil for createdAt: Converter.createdAt
+	value   *field // such as valueCoding; nil if it holds other attributes
+	members *node  // the other attributes
 }
 
-// WithAttributes returns a copy of the tables with first-class extensions. It
-// ignores an attribute without a URL, one with the name of a FHIR element, one in a
-// type that has no extensions, and one whose parent is neither a FHIR element nor an
-// attribute with a URL: such elements are written as stored.
+// WithAttributes returns the tables with first-class extensions. It ignores an attribute
+// without a URL, one with the name of a FHIR element, one in a type that has no
+// extensions, and one whose parent is neither a FHIR element nor an attribute with a
+// URL: such elements are written as stored.
 func (t *Tables) WithAttributes(attributes []Attribute) *Tables {
+	if len(attributes) == 0 {
+		return t
+	}
 	extended := *t
 	extended.resources = maps.Clone(t.resources)
 	o := overlay{tables: &extended, owned: make(map[*node]bool)}
@@ -84,24 +84,18 @@ func (o *overlay) add(a Attribute) {
 	if parent.fields[name] != nil || parent.fields["extension"] == nil {
 		return
 	}
-	e := &extended{head: []byte(`{"url":"` + escape(a.ExtensionURL) + `"`), collection: a.Collection}
+	e := &extended{head: []byte(`{"url":"` + escape(a.ExtensionURL) + `"`)}
 	if a.Type != "" {
 		n := o.tables.types[a.Type]
 		e.value = &field{name: "value" + strings.ToUpper(a.Type[:1]) + a.Type[1:], node: n}
 	} else {
-		list := &field{name: "extension", many: true, node: o.tables.types["Extension"], action: [2]action{claim, extract}}
+		list := &field{name: "extension", many: true, node: o.tables.types["Extension"], action: [2]action{toFHIR: claim}}
 		e.members = &node{name: name, fields: map[string]*field{"extension": list}}
 		o.owned[e.members] = true
 	}
-	f := &field{name: name, extended: e, action: [2]action{hold, claim}}
-	parent.fields[name] = f
-	if parent.attributes == nil {
-		parent.attributes = make(map[string]*field)
-	}
-	parent.attributes[escape(a.ExtensionURL)] = f
-
+	parent.fields[name] = &field{name: name, extended: e, action: [2]action{toFHIR: hold}}
 	list := *parent.fields["extension"]
-	list.action = [2]action{claim, extract}
+	list.action[toFHIR] = claim
 	parent.fields["extension"] = &list
 }
 
@@ -143,7 +137,6 @@ func (o *overlay) own(n *node) *node {
 	}
 	copied := *n
 	copied.fields = maps.Clone(n.fields)
-	copied.attributes = maps.Clone(n.attributes)
 	o.owned[&copied] = true
 	return &copied
 }

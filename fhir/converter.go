@@ -3,6 +3,12 @@ package fhir
 import (
 	"bytes"
 	"cmp"
+	"encoding/json" //nolint:depguard // validates untrusted input; nothing is decoded
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
@@ -19,11 +25,6 @@ type Options struct {
 	// Style sets the extension for meta.createdAt in both directions, and the base
 	// URL of attachments for AppendFHIRType.
 	Style Style
-
-	// ExtensionValues makes AppendAidbox convert the values of extensions, too, as
-	// Aidbox does with BOX_FHIR_CORRECT_AIDBOX_FORMAT. By default it leaves
-	// extensions as they are. AppendFHIRType reads both.
-	ExtensionValues bool
 
 	// Subset, if set, selects the root elements that AppendFHIRType keeps. The
 	// result is tagged as incomplete.
@@ -66,7 +67,6 @@ type Converter struct {
 	path         []step
 	held         []held
 	claims       []claimed
-	found        []extracted
 	scratch      []byte
 }
 
@@ -116,12 +116,14 @@ func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte, 
 }
 
 // AppendAidbox appends a FHIR document in Aidbox format and returns the extended
-// slice. The unused capacity of dst may be overwritten. The document is untrusted
-// input: unless it is one JSON object that PostgreSQL can store as jsonb, the error is
-// a [*jsonscan.SyntaxError] and dst is returned unchanged.
+// slice. The unused capacity of dst may be overwritten. If the document is not valid
+// JSON, it returns an error and dst unchanged. What JSON allows but jsonb cannot store
+// (\u0000, an unpaired surrogate, invalid UTF-8) is left to the database.
 func (c *Converter) AppendAidbox(dst, doc []byte) ([]byte, error) {
-	if err := jsonscan.Validate(doc); err != nil {
-		return dst, err
+	if !json.Valid(doc) {
+		var syntax *json.SyntaxError
+		_ = errors.As(json.Unmarshal(doc, new(any)), &syntax)
+		return dst, fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, syntax)
 	}
 	return c.document(dst, doc, toAidbox, c.rootNode(doc)), nil
 }
@@ -146,7 +148,7 @@ func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
 	c.src, c.direction, c.broken = doc, d, false
 	c.depth, c.resources = 0, 0
 	c.path = append(c.path[:0], step{node: n})
-	c.held, c.claims, c.found = c.held[:0], c.claims[:0], c.found[:0]
+	c.held, c.claims = c.held[:0], c.claims[:0]
 
 	start := len(dst)
 	i := jsonscan.SkipSpace(doc, 0)
@@ -183,11 +185,15 @@ func escape(text string) string {
 }
 
 // simplified returns the text of a string without the escapes that JSON does not
-// require. It is valid until the next call.
-func (c *Converter) simplified(text []byte) []byte {
+// require: "Patient\/1" becomes "Patient/1".
+func simplified(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text
 	}
-	c.scratch = jsonscan.AppendSimplified(c.scratch[:0], text)
-	return c.scratch
+	var decoded string
+	err := json.Unmarshal(slices.Concat([]byte{'"'}, text, []byte{'"'}), &decoded)
+	if err != nil || strings.ContainsRune(decoded, utf8.RuneError) {
+		return text // it may stand for an unpaired surrogate, which the database rejects
+	}
+	return []byte(escape(decoded))
 }

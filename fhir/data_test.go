@@ -101,7 +101,6 @@ func publishedAttributes(tb testing.TB, text json.RawMessage) []fhir.Attribute {
 		ID           string   `json:"id"`
 		Path         []string `json:"path"`
 		Type         string   `json:"type"`
-		IsCollection bool     `json:"isCollection"`
 		ExtensionURL string   `json:"extensionUrl"`
 	}
 	require.NoError(tb, json.Unmarshal(text, &rows))
@@ -110,7 +109,7 @@ func publishedAttributes(tb testing.TB, text json.RawMessage) []fhir.Attribute {
 		resourceType, _, _ := strings.Cut(row.ID, ".")
 		all = append(all, fhir.Attribute{
 			ResourceType: resourceType, Path: row.Path, Type: row.Type,
-			Collection: row.IsCollection, ExtensionURL: row.ExtensionURL,
+			ExtensionURL: row.ExtensionURL,
 		})
 	}
 	return all

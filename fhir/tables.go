@@ -34,11 +34,10 @@ func (t *Tables) resource(name []byte) *node {
 
 // node is a type whose values are objects.
 type node struct {
-	name       string // Patient, HumanName, Patient.contact
-	shape      shape
-	fields     map[string]*field
-	members    lookup            // the same, for speed
-	attributes map[string]*field // the extensions in FHIR, by URL escaped for JSON
+	name    string // Patient, HumanName, Patient.contact
+	shape   shape
+	fields  map[string]*field
+	members lookup // the same, for speed
 }
 
 // shape is what an object of a type needs in addition to the conversion of its

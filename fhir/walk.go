@@ -106,7 +106,7 @@ func (c *Converter) member(dst []byte, m jsonscan.Member, f *field, n *node, cla
 	case fold:
 		return c.fold(dst, m, f, claims)
 	case extract:
-		return c.extract(dst, m, f, n, claims)
+		return c.extract(dst, m, n, claims)
 	case claim:
 		return c.claim(dst, m, f, claims)
 	}
@@ -133,7 +133,7 @@ func (c *Converter) appendKey(dst []byte, m jsonscan.Member) []byte {
 
 // value appends the value of a field at src[i] and returns the index after it.
 func (c *Converter) value(dst []byte, i int, f *field) ([]byte, int) {
-	if f.node == nil || f.node.shape == extension && c.direction == toAidbox && !c.options.ExtensionValues {
+	if f.node == nil || f.node.shape == extension && c.direction == toAidbox {
 		return jsonscan.AppendCompact(dst, c.src, i)
 	}
 	c.path = append(c.path, step{f, f.node})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -86,9 +87,9 @@ func TestCancelWaitsForPublishing(t *testing.T) {
 // awaitLock returns when a session waits for a lock in the database.
 func (f *fixture) awaitLock(t *testing.T) {
 	t.Helper()
-	for f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
-		require.NoError(t, t.Context().Err())
-	}
+	require.Eventually(t, func() bool {
+		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+	}, patience, 5*time.Millisecond)
 }
 
 // The same with many exports: none is cancelled with an object that is never deleted.

@@ -38,7 +38,7 @@ type attempt struct {
 	ended chan error
 }
 
-// end returns from the job with this error.
+// end returns from the job with this error, unless River has cancelled it.
 func (a *attempt) end(err error) { a.ended <- err }
 
 // awaitCancel returns when River has cancelled the attempt.
@@ -73,7 +73,7 @@ func (f *fixture) work(t *testing.T, slots int) {
 	t.Helper()
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[jobs.PartArgs]) error {
-		a := &attempt{ctx: ctx, job: job, ended: make(chan error)}
+		a := &attempt{ctx: ctx, job: job, ended: make(chan error, 1)}
 		select {
 		case f.taken <- a:
 		case <-ctx.Done():

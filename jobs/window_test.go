@@ -170,10 +170,7 @@ func TestWindowDuringCancel(t *testing.T) {
 			if errors.Is(err, jobs.ErrStale) {
 				err = nil
 			}
-			select {
-			case a.ended <- nil:
-			case <-a.ctx.Done():
-			}
+			a.end(nil)
 			return err
 		})
 		require.NoError(t, group.Wait())

@@ -20,7 +20,6 @@ func (e *LineError) Error() string {
 func (e *LineError) Unwrap() error { return e.Err }
 
 var (
-	errNoPaths   = errors.New("no input: name files, folders, or - for standard input")
 	errNotObject = errors.New("not a JSON object: each line must contain one resource")
 	errTooLong   = errors.New("line too long")
 	errRepeated  = errors.New("repeated element")

@@ -18,51 +18,37 @@ const maxIDLength = 255
 
 var typePattern = regexp.MustCompile(`^[A-Z][A-Za-z]*$`)
 
-// identities validates the types and ids of resources.
-type identities struct {
-	spelling map[string]string // lower case of an R4 type -> the type
-	checked  map[string]string // valid types of this load
-}
-
-func newIdentities() *identities {
-	ids := &identities{spelling: make(map[string]string), checked: make(map[string]string)}
-	for _, resourceType := range fhir.R4().ResourceTypes() {
-		ids.spelling[strings.ToLower(resourceType)] = resourceType
-	}
-	return ids
-}
-
-// check returns the type and id of a resource. Types that are not in R4 are valid,
-// since Aidbox has custom ones, but not those that differ from an R4 type only in
-// case: they have the same table.
-func (ids *identities) check(head header) (resourceType string, id []byte, err error) {
-	if head.resourceType == nil {
-		return "", nil, errors.New("resourceType is missing or not a string")
-	}
-	resourceType, ok := ids.checked[string(head.resourceType)]
-	if !ok {
-		resourceType = string(head.resourceType)
-		if err := ids.checkType(resourceType); err != nil {
-			return "", nil, err
+// checkHeader returns an error unless a resource has a valid type and a valid id. Types
+// that are not in R4 are valid, since Aidbox has custom ones, but not those that differ
+// from an R4 type only in case: they have the same table.
+func checkHeader(head header) error {
+	resourceType := string(head.resourceType)
+	switch {
+	case head.resourceType == nil:
+		return errors.New("resourceType is missing or not a string")
+	case !fhir.R4().IsResourceType(resourceType):
+		if err := checkCustomType(resourceType); err != nil {
+			return err
 		}
-		ids.checked[resourceType] = resourceType
 	}
-
-	if head.id == nil {
-		return "", nil, fmt.Errorf("%s: id is missing or not a string", resourceType)
+	switch {
+	case head.id == nil:
+		return fmt.Errorf("%s: id is missing or not a string", resourceType)
+	case !validID(head.id):
+		return fmt.Errorf("%s: invalid id %.80q: must be 1 to %d letters, digits, '-' or '.'", resourceType, head.id, maxIDLength)
 	}
-	if !validID(head.id) {
-		return "", nil, fmt.Errorf("%s: invalid id %.80q: must be 1 to %d letters, digits, '-' or '.'", resourceType, head.id, maxIDLength)
-	}
-	return resourceType, head.id, nil
+	return nil
 }
 
-func (ids *identities) checkType(resourceType string) error {
+// checkCustomType checks a type that is not in R4.
+func checkCustomType(resourceType string) error {
 	if len(resourceType) > maxTypeLength || !typePattern.MatchString(resourceType) {
 		return fmt.Errorf("invalid resourceType %.80q: must be at most %d letters, the first in upper case", resourceType, maxTypeLength)
 	}
-	if correct, ok := ids.spelling[strings.ToLower(resourceType)]; ok && correct != resourceType {
-		return fmt.Errorf("invalid resourceType %q: did you mean %q?", resourceType, correct)
+	for _, correct := range fhir.R4().ResourceTypes() {
+		if strings.EqualFold(correct, resourceType) {
+			return fmt.Errorf("invalid resourceType %q: did you mean %q?", resourceType, correct)
+		}
 	}
 	return nil
 }

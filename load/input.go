@@ -26,7 +26,7 @@ func openInput(ctx context.Context, path string, stdin io.Reader, onRead func(n 
 	var source io.Reader
 	closer := io.NopCloser(nil)
 	if path == stdinPath {
-		source = &cancellable{ctx: ctx, r: stdin}
+		source = interruptible(ctx, stdin)
 	} else {
 		f, err := os.Open(path)
 		if err != nil {
@@ -71,29 +71,15 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// cancellable reads a stream, such as standard input, that cannot be closed to unblock
-// a Read. When ctx is done, Read returns at once and abandons the blocked call.
-type cancellable struct {
-	ctx context.Context //nolint:containedctx // Read of an io.Reader has no context
-	r   io.Reader
-}
-
-func (c *cancellable) Read(p []byte) (int, error) {
-	type result struct {
-		n   int
-		err error
-	}
-	buf := make([]byte, len(p)) // not p: an abandoned call may still write to it
-	read := make(chan result, 1)
+// interruptible returns the data of a stream, such as standard input, that cannot be
+// closed to unblock a Read. When ctx is done, a Read of the result returns at once and
+// the blocked one is abandoned.
+func interruptible(ctx context.Context, stream io.Reader) io.Reader {
+	r, w := io.Pipe()
 	go func() {
-		n, err := c.r.Read(buf)
-		read <- result{n, err}
+		_, err := io.Copy(w, stream)
+		w.CloseWithError(err) // nil is io.EOF
 	}()
-
-	select {
-	case got := <-read:
-		return copy(p, buf[:got.n]), got.err
-	case <-c.ctx.Done():
-		return 0, c.ctx.Err()
-	}
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+	return r
 }

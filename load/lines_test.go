@@ -68,10 +68,20 @@ func TestABadLineInFHIRFormat(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
 
-	path := writeLines(t, "patients.ndjson", alice, `{"resourceType":"Patient","id":"x","a":}`, bob)
-	_, err := load.Files(t.Context(), db.url, []string{path}, load.Options{})
+	for line, reason := range map[string]string{
+		`[{"resourceType":"Patient","id":"x"}]`:                                       "not a JSON object",
+		`{"resourceType":"Patient","id":"x","a":}`:                                    "invalid JSON at byte 40: ",
+		`{"resourceType":"Patient","id":"x","a":"\u0000"}`:                            `\u0000 cannot be converted to text`,
+		`{"resourceType":"Patient","id":"x","a":"\ud800"}`:                            "invalid input syntax for type json",
+		`{"resourceType":"Patient","id":"x","a":"` + "\xff" + `"}`:                    "invalid byte sequence",
+		`{"resourceType":"Patient","id":"x","meta":{"versionId":"\ud83d\u0041","a":}`: "invalid JSON at byte ",
+	} {
+		path := writeLines(t, "patients.ndjson", alice, line, bob)
+		_, err := load.Files(t.Context(), db.url, []string{path}, load.Options{})
 
-	require.ErrorContains(t, err, path+":2: ")
+		require.ErrorContains(t, err, path+":2: ")
+		require.ErrorContains(t, err, reason)
+	}
 }
 
 func TestABadFileSparesTheOthers(t *testing.T) {

@@ -16,6 +16,18 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 )
 
+// Format is the format of the resources in a file.
+type Format string
+
+const (
+	// FHIR is FHIR JSON: references are "Patient/pt-1", choice elements are
+	// "valueQuantity". It is converted to Aidbox's format.
+	FHIR Format = "fhir"
+
+	// Aidbox is the format of Aidbox's tables and of $dump. It is stored unchanged.
+	Aidbox Format = "aidbox"
+)
+
 // Options configures a load. The zero value loads FHIR into the schema public.
 type Options struct {
 	// Format is the format of the resources. Defaults to FHIR.
@@ -43,9 +55,8 @@ type Options struct {
 	// the maximum of a jsonb value; at most 1 GiB, PostgreSQL's maximum for a value.
 	MaxLine int
 
-	// BatchBytes is the number of bytes of rows that are sent as one COPY. A load takes
-	// up to three times as much memory, and a few times the longest line. Defaults to
-	// 8 MiB.
+	// BatchBytes is the number of bytes of rows that are sent as one COPY. A load takes a
+	// few times as much memory, and a few times the longest line. Defaults to 8 MiB.
 	BatchBytes int
 
 	// Stdin is read for the path "-". Defaults to os.Stdin.
@@ -58,10 +69,9 @@ type Options struct {
 
 // Progress is the progress of a load.
 type Progress struct {
-	File      string // the file being read
-	Bytes     int64  // bytes read of all files, as stored (compressed)
-	Total     int64  // bytes of all files; -1 if unknown, as with standard input
-	Resources int64  // resources read of all files
+	Bytes     int64 // bytes read of all files, as stored (compressed)
+	Total     int64 // bytes of all files; -1 if unknown, as with standard input
+	Resources int64 // resources read of all files
 }
 
 func (o Options) withDefaults() Options {
@@ -102,8 +112,8 @@ func Files(ctx context.Context, databaseURL string, paths []string, opts Options
 
 	for _, file := range files {
 		if err := l.load(ctx, file); err != nil {
-			return l.done.summary(), fmt.Errorf("load: %w", err)
+			return l.summary(), fmt.Errorf("load: %w", err)
 		}
 	}
-	return l.done.summary(), nil
+	return l.summary(), nil
 }

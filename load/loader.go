@@ -20,9 +20,10 @@ const closeTimeout = 5 * time.Second
 type loader struct {
 	conn     *pgx.Conn
 	opts     Options
-	ids      *identities
 	progress Progress
-	done     tally
+
+	files     int              // committed
+	resources map[string]int64 // in them, by type
 }
 
 // newLoader connects to the database and creates the schema.
@@ -31,12 +32,7 @@ func newLoader(ctx context.Context, databaseURL string, files []file, opts Optio
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{
-		conn:     conn,
-		opts:     opts,
-		ids:      newIdentities(),
-		progress: Progress{Total: totalSize(files)},
-	}
+	l := &loader{conn: conn, opts: opts, progress: Progress{Total: totalSize(files)}, resources: make(map[string]int64)}
 	err = l.inTransaction(ctx, func(tx pgx.Tx) error {
 		return createSchema(ctx, tx, opts.Schema)
 	})
@@ -89,14 +85,18 @@ func (l *loader) load(ctx context.Context, f file) error {
 
 // loadOnce loads one file in one transaction.
 func (l *loader) loadOnce(ctx context.Context, f file) error {
-	var loaded tally
-	err := l.inTransaction(ctx, func(tx pgx.Tx) error {
-		return l.stream(ctx, tx, f.path, &loaded)
+	var written map[string]int64
+	err := l.inTransaction(ctx, func(tx pgx.Tx) (err error) {
+		written, err = l.stream(ctx, tx, f.path)
+		return err
 	})
 	lineErr := new(LineError)
 	switch {
 	case err == nil:
-		l.done.merge(&loaded)
+		l.files++
+		for resourceType, count := range written {
+			l.resources[resourceType] += count
+		}
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", f.path, context.Cause(ctx)) // whatever error the database returned

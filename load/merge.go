@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -56,33 +57,30 @@ ON CONFLICT (id) DO UPDATE SET
 // merge writes a batch into a table as a PUT of each resource to Aidbox does: a new id
 // is created, or recreated if its history ends with a deletion; an existing one gets a
 // new version, its old version moves to the history, and its cts remains.
-func (w *writer) merge(ctx context.Context, b *batch, t *table) (updated int64, err error) {
+func (w *writer) merge(ctx context.Context, b *batch, t *table) error {
 	if !w.staged {
 		if _, err := w.tx.Exec(ctx, createStageSQL); err != nil {
-			return 0, err
+			return err
 		}
 		w.staged = true
 	}
-	if err := w.copy(ctx, b, stage, stage); err != nil {
-		return 0, err
+	if err := w.copy(ctx, b, stage); err != nil {
+		return err
 	}
 	if _, err := w.tx.Exec(ctx, analyzeStageSQL); err != nil {
-		return 0, err
+		return err
 	}
 	if err := w.checkConflicts(ctx, b, t); err != nil {
-		return 0, err
+		return err
 	}
-
 	status := qualified(w.schema, "resource_status")
-	old, err := w.tx.Exec(ctx, fmt.Sprintf(historySQL, t.main, t.history))
-	if err != nil {
-		return 0, err
+	for _, sql := range []string{historySQL, mergeSQL} {
+		if _, err := w.tx.Exec(ctx, fmt.Sprintf(sql, t.main, t.history, status)); err != nil {
+			return err
+		}
 	}
-	if _, err := w.tx.Exec(ctx, fmt.Sprintf(mergeSQL, t.main, t.history, status)); err != nil {
-		return 0, err
-	}
-	_, err = w.tx.Exec(ctx, clearStageSQL)
-	return old.RowsAffected(), err
+	_, err := w.tx.Exec(ctx, clearStageSQL)
+	return err
 }
 
 // checkConflicts returns an error if an earlier batch of the same file has one of the
@@ -99,8 +97,8 @@ func (w *writer) checkConflicts(ctx context.Context, b *batch, t *table) error {
 	if err != nil {
 		return err
 	}
-	if r, ok := b.findRow(id); ok && repeated {
-		return w.duplicate(b, r)
+	if i := slices.IndexFunc(b.rows, func(r row) bool { return r.id == id }); i >= 0 && repeated {
+		return w.duplicate(b, b.rows[i])
 	}
 	return fmt.Errorf("%s/%s already has version %d: the sequence %s is behind the tables; set it above their highest txid with setval",
 		b.resourceType, id, version, sequenceName)

@@ -2,10 +2,10 @@ package load
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/fhir"
@@ -13,18 +13,12 @@ import (
 
 // parser converts the lines of a file into batches of rows.
 type parser struct {
-	path string
-	opts Options
-	conv *fhir.Converter
-	ids  *identities
-	txid int64
-	now  time.Time
-
-	// out receives full batches; the receiver returns them to spare.
-	out   chan<- *batch
-	spare *sync.Pool
-	// onResource is called for each resource read.
-	onResource func()
+	path     string
+	opts     Options
+	conv     *fhir.Converter
+	now      time.Time
+	out      chan<- *batch // receives full batches
+	progress *Progress
 
 	pending      map[string]*batch // by resource type
 	pendingBytes int
@@ -66,8 +60,8 @@ func (p *parser) run(ctx context.Context, text *bufio.Reader) error {
 }
 
 // parse adds the resource of one line to the batch of its type.
-func (p *parser) parse(number int64, line []byte) error {
-	doc, err := p.aidbox(line)
+func (p *parser) parse(line int64, text []byte) error {
+	doc, err := p.aidbox(text)
 	if err != nil {
 		return err
 	}
@@ -76,21 +70,24 @@ func (p *parser) parse(number int64, line []byte) error {
 	if err != nil {
 		return err
 	}
-	resourceType, id, err := p.ids.check(head)
-	if err != nil {
+	if err := checkHeader(head); err != nil {
 		return err
 	}
-
-	r := row{
-		id: id, txid: p.txid, changed: p.now, created: p.now,
-		resourceType: resourceType, resource: p.stored,
-	}
+	r := row{line, string(head.id), p.now, p.now, bytes.Clone(p.stored)}
 	if p.opts.KeepTimes {
 		if r.changed, r.created, err = head.times(p.now); err != nil {
 			return err
 		}
 	}
-	p.add(number, r)
+	b := p.pending[string(head.resourceType)]
+	if b == nil {
+		b = &batch{resourceType: string(head.resourceType)}
+		p.pending[b.resourceType] = b
+	}
+	before := b.bytes
+	b.add(r)
+	p.pendingBytes += b.bytes - before
+	p.progress.Resources++
 	return nil
 }
 
@@ -104,23 +101,10 @@ func (p *parser) aidbox(line []byte) ([]byte, error) {
 	return p.converted, err
 }
 
-func (p *parser) add(number int64, r row) {
-	b := p.pending[r.resourceType]
-	if b == nil {
-		b = p.spare.Get().(*batch) //nolint:forcetypeassert // the pool makes nothing else
-		b.resourceType = r.resourceType
-		p.pending[r.resourceType] = b
-	}
-	before := len(b.data)
-	b.add(number, r)
-	p.pendingBytes += len(b.data) - before
-	p.onResource()
-}
-
 func (p *parser) largest() *batch {
 	var largest *batch
 	for _, b := range p.pending {
-		if largest == nil || len(b.data) > len(largest.data) {
+		if largest == nil || b.bytes > largest.bytes {
 			largest = b
 		}
 	}
@@ -130,7 +114,7 @@ func (p *parser) largest() *batch {
 // send sends a batch. It blocks while the previous one is being written.
 func (p *parser) send(ctx context.Context, b *batch) error {
 	delete(p.pending, b.resourceType)
-	p.pendingBytes -= len(b.data)
+	p.pendingBytes -= b.bytes
 	select {
 	case p.out <- b:
 		return nil

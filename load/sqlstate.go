@@ -2,6 +2,8 @@ package load
 
 import (
 	"errors"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -44,14 +46,8 @@ func copyRow(where, table string) int {
 	if at < 0 {
 		return 0
 	}
-	number := 0
-	for _, c := range where[at+len(label):] {
-		switch {
-		case '0' <= c && c <= '9':
-			number = number*10 + int(c-'0')
-		case number > 0:
-			return number
-		}
-	}
+	number, _ := strconv.Atoi(digits.FindString(where[at+len(label):])) // 0 without digits
 	return number
 }
+
+var digits = regexp.MustCompile(`\d+`)

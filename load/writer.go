@@ -1,10 +1,10 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,55 +15,42 @@ type writer struct {
 	tx     pgx.Tx
 	path   string
 	schema string
-	loaded *tally
+	txid   int64 // of all rows
 
-	tables map[string]*table // by resource type
-	staged bool              // reports whether the staging table exists
+	tables  map[string]*table // by resource type
+	written map[string]int64  // resources by type
+	staged  bool              // reports whether the staging table exists
 }
 
 // write writes a batch into its table: directly if the table was empty, otherwise by
 // the staging table, since there may be older versions.
 func (w *writer) write(ctx context.Context, b *batch) error {
-	t, err := w.table(ctx, b.resourceType)
-	if err != nil {
-		return err
+	t := w.tables[b.resourceType]
+	if t == nil {
+		var err error
+		if t, err = openTable(ctx, w.tx, w.schema, b.resourceType); err != nil {
+			return err
+		}
+		w.tables[b.resourceType] = t
 	}
-	var updated int64
+	w.written[b.resourceType] += int64(len(b.rows))
 	if t.empty {
-		err = w.copy(ctx, b, t.main, t.name)
-	} else {
-		updated, err = w.merge(ctx, b, t)
+		return w.copy(ctx, b, w.schema, t.name)
 	}
-	if err != nil {
-		return err
-	}
-	w.loaded.add(b.resourceType, int64(len(b.rows)), updated)
-	return nil
+	return w.merge(ctx, b, t)
 }
 
-func (w *writer) table(ctx context.Context, resourceType string) (*table, error) {
-	if t, ok := w.tables[resourceType]; ok {
-		return t, nil
-	}
-	t, err := openTable(ctx, w.tx, w.schema, resourceType)
-	if err != nil {
-		return nil, err
-	}
-	if w.tables == nil {
-		w.tables = make(map[string]*table)
-	}
-	w.tables[resourceType] = t
-	return t, nil
-}
+// rowColumns are the columns of a row.
+const rowColumns = "id, txid, ts, cts, resource_type, status, resource"
 
-// copy sends a batch to a table. target is its quoted name, name the plain one.
-func (w *writer) copy(ctx context.Context, b *batch, target, name string) error {
-	sql := `COPY ` + target + ` (` + rowColumns + `) FROM STDIN (FORMAT binary)`
-	_, err := w.tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(b.copyData()), sql)
-	if err != nil {
-		return w.lineError(err, b, name)
-	}
-	return nil
+// copy sends a batch to a table, whose name may be qualified.
+func (w *writer) copy(ctx context.Context, b *batch, table ...string) error {
+	rows := pgx.CopyFromSlice(len(b.rows), func(i int) ([]any, error) {
+		r := &b.rows[i]
+		return []any{r.id, w.txid, r.changed, r.created, b.resourceType, "created", r.resource}, nil
+	})
+	_, err := w.tx.CopyFrom(ctx, table, strings.Split(rowColumns, ", "), rows)
+	return w.lineError(err, b, table[len(table)-1])
 }
 
 // lineError converts the server's error for a row of a COPY into a LineError.
@@ -72,10 +59,11 @@ func (w *writer) lineError(err error, b *batch, name string) error {
 	if !errors.As(err, &pgErr) {
 		return err
 	}
-	r, ok := b.rowAt(copyRow(pgErr.Where, name))
-	if !ok {
+	n := copyRow(pgErr.Where, name)
+	if n < 1 || n > len(b.rows) {
 		return err
 	}
+	r := b.rows[n-1]
 	if pgErr.Code == uniqueViolation {
 		return w.duplicate(b, r)
 	}
@@ -85,6 +73,6 @@ func (w *writer) lineError(err error, b *batch, name string) error {
 	return err
 }
 
-func (w *writer) duplicate(b *batch, r rowMark) error {
-	return &LineError{w.path, r.line, fmt.Errorf("duplicate %s/%s in this file", b.resourceType, b.id(r))}
+func (w *writer) duplicate(b *batch, r row) error {
+	return &LineError{w.path, r.line, fmt.Errorf("duplicate %s/%s in this file", b.resourceType, r.id)}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"hash"
 	"io"
 	"math"
 	"slices"
@@ -18,15 +19,15 @@ type File struct {
 	PlainBytes   int64             // lines, before compression
 	MaxLineBytes int64             // the longest line, without its line feed
 	Bytes        int64             // as written
-	SHA256       [sha256.Size]byte // of the bytes as written, with Options.SHA256
+	SHA256       [sha256.Size]byte // of the bytes as written
 
 	// Continues reports whether the last patient block continues in the next file.
 	Continues bool
 }
 
 // NextFunc begins a file and returns its writer. The previous file, if there is one,
-// has been written completely. It is called for the first line of a file, so that no
-// rows make no files, and not after an error.
+// has been written completely. It is called for the first line of a file, so that a
+// scan without rows makes no file, and not after an error.
 type NextFunc func(ctx context.Context) (io.Writer, error)
 
 // WriteFiles is Write to as many files as Options.MaxFileBytes requires. Each holds
@@ -48,6 +49,7 @@ type splitter struct {
 	opts  Options
 	limit int64 // of PlainBytes
 	sink  *sink // of the current file; nil before the first line
+	hash  hash.Hash
 	file  File
 	files []File // those that are complete
 
@@ -60,7 +62,7 @@ func newSplitter(ctx context.Context, next NextFunc, opts Options) *splitter {
 	if limit <= 0 {
 		limit = math.MaxInt64
 	}
-	s := &splitter{ctx: ctx, next: next, opts: opts, limit: limit}
+	s := &splitter{ctx: ctx, next: next, opts: opts, limit: limit, hash: sha256.New()}
 	if opts.Gzip {
 		s.compressor = gzipmember.NewCompressor()
 	}
@@ -152,7 +154,8 @@ func (s *splitter) begin() error {
 		return fmt.Errorf("begin a file: %w", err)
 	}
 	s.file = File{}
-	s.sink = newSink(w, s.opts)
+	s.hash.Reset()
+	s.sink = newSink(w, s.opts.Gzip, s.hash)
 	if s.compressor != nil {
 		s.compressor.Reset()
 	}
@@ -174,16 +177,17 @@ func (s *splitter) finish() error {
 	if err := s.sink.finish(); err != nil {
 		return err
 	}
-	s.file.Bytes, s.file.SHA256 = s.sink.written()
+	s.file.Bytes = s.sink.written()
+	s.hash.Sum(s.file.SHA256[:0])
 	s.files = append(s.files, s.file)
 	s.sink = nil
 	return nil
 }
 
 // written returns the number of bytes in all complete files.
-func (s *splitter) written() (n int64, sum [sha256.Size]byte) {
+func (s *splitter) written() (n int64) {
 	for _, file := range s.files {
 		n += file.Bytes
 	}
-	return n, sum
+	return n
 }

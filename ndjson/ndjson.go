@@ -51,9 +51,6 @@ type Options struct {
 	// numbers of rows and of bytes of stored jsonb text read so far. It must return
 	// quickly. It is called by any producer, but never concurrently.
 	Progress func(rows, storedBytes int64)
-
-	// SHA256 computes the hash of the bytes as written, of each file.
-	SHA256 bool
 }
 
 // Result counts what was read and written.
@@ -63,8 +60,6 @@ type Result struct {
 	PlainBytes  int64 // lines, before compression
 	Bytes       int64 // as written
 	Issues      int64 // reported to Options.Issue
-
-	SHA256 [32]byte // of the bytes as written by Write, with Options.SHA256
 }
 
 // Write writes a line for each row to w, in the order of the rows. In FHIR format,
@@ -89,7 +84,7 @@ func Write(ctx context.Context, w io.Writer, resourceType string, rows Rows, opt
 // WriteParallel is Write for the rows of several readers, each in a goroutine of its
 // own. Lines of one reader are in the order of its rows.
 func WriteParallel[R Rows](ctx context.Context, w io.Writer, resourceType string, readers []R, opts Options) (Result, error) {
-	t := startTransfer(ctx, newSink(w, opts), opts)
+	t := startTransfer(ctx, newSink(w, opts.Gzip, nil), opts)
 	defer t.abort()
 	return t.finish(resourceType, copyParallel(t, resourceType, readers, opts))
 }

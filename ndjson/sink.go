@@ -1,7 +1,6 @@
 package ndjson
 
 import (
-	"crypto/sha256"
 	"hash"
 	"io"
 	"time"
@@ -20,8 +19,8 @@ type target interface {
 	// finish completes the output, after all lines.
 	finish() error
 
-	// written returns the number of bytes so far and, with Options.SHA256, their hash.
-	written() (n int64, sum [sha256.Size]byte)
+	// written returns the number of bytes so far.
+	written() int64
 }
 
 // sink is a target that writes to one writer.
@@ -30,19 +29,17 @@ type sink struct {
 	member *gzipmember.Writer // nil: no compression
 }
 
-func newSink(w io.Writer, opts Options) *sink {
-	s := &sink{out: &output{w: w}}
-	if opts.SHA256 {
-		s.out.hash = sha256.New()
-	}
-	if opts.Gzip {
+// newSink returns a sink. The hash, if not nil, is of the bytes as written.
+func newSink(w io.Writer, gzip bool, hash hash.Hash) *sink {
+	s := &sink{out: &output{w: w, hash: hash}}
+	if gzip {
 		s.member = gzipmember.NewWriter(s.out)
 	}
 	return s
 }
 
-// drain writes everything from the pipe to the target. If the pipe was closed before
-// all lines had come, it returns without an error and without completing the output.
+// drain writes everything from the pipe to the target. If the pipe is closed while lines
+// are missing, it returns without an error and does not complete the output.
 func drain(p *pipe, to target) error {
 	timer := time.NewTimer(lull)
 	defer timer.Stop()
@@ -91,12 +88,7 @@ func (s *sink) finish() error {
 	return s.member.Close()
 }
 
-func (s *sink) written() (n int64, sum [sha256.Size]byte) {
-	if s.out.hash != nil {
-		s.out.hash.Sum(sum[:0])
-	}
-	return s.out.count, sum
-}
+func (s *sink) written() int64 { return s.out.count }
 
 // output counts and hashes what is written to w.
 type output struct {

@@ -59,7 +59,7 @@ func (t *transfer) finish(resourceType string, readErr error) (Result, error) {
 	<-t.written
 
 	result := t.tally.result(t.pipe.all(), readErr == nil)
-	result.Bytes, result.SHA256 = t.to.written()
+	result.Bytes = t.to.written()
 	switch {
 	case t.writeErr != nil:
 		return result, fmt.Errorf("ndjson: write %s: %w", resourceType, t.writeErr)

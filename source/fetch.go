@@ -51,11 +51,11 @@ CROSS JOIN LATERAL (
 	fromSQL = `SELECT {columns} FROM {relation} AS r WHERE l.relation = {number} AND r.ctid = l.address`
 )
 
-// errRowGone means that the server has not returned each row in its turn.
+// errRowGone means that the server did not return a row for each address, in their order.
 var errRowGone = errors.New("a row is not at the address that it has in the snapshot")
 
 // Fetch calls fn for the rows at these addresses, in this order, each with the index of
-// its address. It reads all of them by one statement: there should be some thousands. The
+// its address. It reads all of them by one statement, so there should be a few thousand. The
 // error of fn is returned as it is.
 func (f *Fetcher) Fetch(ctx context.Context, addresses []RowAddress, fn func(n int, row *Row) error) error {
 	if len(addresses) == 0 {
@@ -121,16 +121,16 @@ func (f *Fetcher) query(addresses []RowAddress) query {
 	}
 }
 
-// TID says where a row lies in its relation: the block, and the place in it
-// (PostgreSQL's ctid). It holds for as long as a snapshot that shows the row is
-// held and keeps the table as it is.
+// TID is the address of a row in its relation, PostgreSQL's ctid: the heap page and the
+// item in it. It is valid as long as a snapshot that shows the row is held and the table
+// is locked against rewriting.
 type TID struct {
 	Page   uint32
 	Offset uint16
 }
 
-// decodeAddress reads the binary form of a tid.
-func decodeAddress(value []byte) (a TID, ok bool) {
+// decodeTID decodes the binary form of a tid.
+func decodeTID(value []byte) (a TID, ok bool) {
 	if len(value) != 6 {
 		return a, false
 	}

@@ -38,8 +38,8 @@ type KeyedRelation struct {
 	// ByLookup is used; its Table is not.
 	Scan Scan
 
-	// References is an expression on a row r: an array of jsonb objects, whose members
-	// id are the row's keys.
+	// References is an expression on a row r: a jsonb array of objects, whose members id
+	// are the row's keys.
 	References sqltext.Fragment
 
 	// Keys, if it is not empty, replaces References: a statement that finds the keys of
@@ -228,7 +228,7 @@ var errNoKeys = errors.New("the result of a scan by key has an unknown form")
 // decode reads the binary form of a row.
 func (k *KeyedRow) decode(values [][]byte) error {
 	var ok bool
-	if k.TID, ok = decodeAddress(values[keyedAddress]); !ok {
+	if k.TID, ok = decodeTID(values[keyedAddress]); !ok {
 		return errNoKeys
 	}
 	numbers := [keyedCount]int{}

@@ -32,7 +32,7 @@ type ParallelScan struct {
 // a connection of its own: together they return each row once. It waits for the first
 // connection. The others are opened by the first Next of their Rows, which are empty if
 // no connection is available at that moment. The number of readers is limited by
-// Config.ShareBytes and Config.Spares; if PostgreSQL uses an index, there is only one.
+// Config.BytesPerReader and Config.Spares; if PostgreSQL uses an index, there is only one.
 //
 // If one reader fails, the consumer should cancel the others.
 func (s *Source) ParallelScan(ctx context.Context, scan Scan) (*ParallelScan, error) {
@@ -48,13 +48,13 @@ func (s *Source) ParallelScan(ctx context.Context, scan Scan) (*ParallelScan, er
 	if err := p.openLead(ctx, &scan); err != nil {
 		return nil, fmt.Errorf("source: read %s in parallel: %w", catalog.Quote(scan.Table.Schema, scan.Table.Name), err)
 	}
-	p.share(scan)
+	p.addReaders(scan)
 	return p, nil
 }
 
 // readers returns how many readers a table is large enough for.
 func (s *Source) readers(t catalog.Table) int {
-	return int(min(int64(s.pool.Spares())+1, t.Bytes/s.config.ShareBytes))
+	return int(min(int64(s.pool.Spares())+1, t.Bytes/s.config.BytesPerReader))
 }
 
 // Rows returns the rows of each reader.
@@ -119,16 +119,16 @@ func (r *Reader) open(ctx context.Context, scan Scan) (catalog.Table, error) {
 	return planIndexes(ctx, r.conn.PgConn(), scan)
 }
 
-// share makes the Rows of all readers, which take the ranges of the table from one
+// addReaders makes the Rows of all readers, which take the ranges of the table from one
 // queue. One reader without a snapshot to share reads the table as a whole.
-func (p *ParallelScan) share(scan Scan) {
+func (p *ParallelScan) addReaders(scan Scan) {
 	first := newRows(p.ctx, scan, p.source.limiter)
 	first.attach(p.lead.conn, nil)
 	p.rows = []*Rows{first}
 	if p.snapshot == "" {
 		return
 	}
-	ranges := catalog.PageRanges(scan.Table, p.source.config.ShareBytes/rangesPerReader)
+	ranges := catalog.PageRanges(scan.Table, p.source.config.BytesPerReader/rangesPerReader)
 	queue := make(chan catalog.PageRange, len(ranges))
 	for _, r := range ranges {
 		queue <- r

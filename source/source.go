@@ -29,7 +29,7 @@ const (
 	defaultGiveWay         = 15 * time.Second
 	defaultMaxConns        = 16
 	DefaultSchema          = "public"
-	defaultShareBytes      = 32 << 20
+	defaultBytesPerReader  = 32 << 20
 )
 
 // Config says which database to read and how.
@@ -74,9 +74,9 @@ type Config struct {
 	// Schema is the schema of the FHIR tables. Defaults to DefaultSchema.
 	Schema string
 
-	// ShareBytes is the size of a table on disk for which ParallelScan uses one more
-	// connection. Defaults to 32 MiB.
-	ShareBytes int64
+	// BytesPerReader is the size on disk of a table for which ParallelScan opens one
+	// reader: a table of twice the size gets two. Defaults to 32 MiB.
+	BytesPerReader int64
 
 	// Spares is how many of MaxConns may be used for the second and further readers of
 	// all ParallelScans together. Defaults to 0: each scan has one reader.
@@ -97,7 +97,7 @@ func (c Config) withDefaults() Config {
 	c.GiveWay = cmp.Or(c.GiveWay, defaultGiveWay)
 	c.MaxConns = cmp.Or(c.MaxConns, defaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)
-	c.ShareBytes = cmp.Or(c.ShareBytes, defaultShareBytes)
+	c.BytesPerReader = cmp.Or(c.BytesPerReader, defaultBytesPerReader)
 	return c
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
-// withoutSQL is the resource without members {names}, separated by commas.
+// withoutSQL is the resource without the members {names}, a list separated by commas.
 const withoutSQL = `CASE jsonb_typeof(r.resource) WHEN 'object' THEN r.resource - string_to_array({names}, ',') ELSE r.resource END`
 
 // statement returns the SELECT of the scan's rows. It has no ORDER BY and no cursor, so

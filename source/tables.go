@@ -9,13 +9,13 @@ import (
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-// Table returns the table of a resource type: the relation whose name is the lower
-// case of the type's or, if there is no such relation, differs from that in case only. The error
-// is catalog.ErrNoTable if there is no such relation, and *catalog.UnreadableError if it does not
-// have the layout of a FHIR table or the role may not read it.
+// Table returns the table of a resource type: the mapped one (Config.Tables), else the
+// relation with the type's name, ignoring case, else a table whose rows all name the type.
+// The error is catalog.ErrNoTable if there is none, and *catalog.UnreadableError if it
+// does not have the layout of a FHIR table or the role may not read it.
 //
-// The table's name decides which type its rows have, not the rows. These only decide
-// how the type is spelled: "Patient" is a type and "PAtient" is not.
+// The name of a relation determines the type of its rows. The rows only determine the
+// spelling of the type: "Patient" is a type and "PAtient" is not.
 func (s *Source) Table(ctx context.Context, resourceType string) (catalog.Table, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -30,9 +30,9 @@ func (s *Source) Table(ctx context.Context, resourceType string) (catalog.Table,
 	return table, nil
 }
 
-// maxDiscoveryAge bounds the age of what a Reader knows of tables that do not have the
-// name of their type: the tables of an export were found a moment ago, when it was
-// planned.
+// maxDiscoveryAge is the maximum age of a Reader's list of tables that do not have the
+// name of their type. The tables of an export were found when it was planned, a moment
+// before.
 const maxDiscoveryAge = 10 * time.Second
 
 // Table is Source.Table under the Reader's snapshot.

@@ -30,18 +30,10 @@ type ambient struct {
 	credentials.Chain
 }
 
-// RetrieveWithCredContext implements credentials.Provider.
+// RetrieveWithCredContext implements credentials.Provider. credentials.Credentials does
+// not call the other method, Retrieve.
 func (a *ambient) RetrieveWithCredContext(cc *credentials.CredContext) (credentials.Value, error) {
-	return requireKey(a.Chain.RetrieveWithCredContext(cc))
-}
-
-// Retrieve implements credentials.Provider.
-func (a *ambient) Retrieve() (credentials.Value, error) {
-	return requireKey(a.Chain.Retrieve())
-}
-
-// requireKey returns ErrNoCredentials for an empty key.
-func requireKey(value credentials.Value, err error) (credentials.Value, error) {
+	value, err := a.Chain.RetrieveWithCredContext(cc)
 	if err == nil && value.AccessKeyID == "" {
 		return credentials.Value{}, ErrNoCredentials
 	}

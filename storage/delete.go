@@ -15,34 +15,46 @@ import (
 // first error. An empty prefix means all objects below the bucket's own prefix.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		name := b.config.prefix
+		name, err := b.config.prefix, error(nil)
 		if prefix != "" {
-			var err error
 			if name, err = b.folder(prefix); err != nil {
 				yield(Object{}, fmt.Errorf("storage: list: %w", err))
 				return
 			}
 		}
-		for info := range b.objects(ctx, name) {
-			if info.Err != nil {
-				yield(Object{}, fmt.Errorf("storage: list %s: %w", prefix, explain(info.Err)))
+		for info, err := range b.objects(ctx, name) {
+			if err != nil {
+				err = fmt.Errorf("storage: list %s: %w", prefix, err)
+			}
+			if !yield(Object{Key: strings.TrimPrefix(info.Key, b.config.prefix), Size: info.Size, ETag: info.ETag}, err) {
 				return
 			}
-			object := Object{Key: strings.TrimPrefix(info.Key, b.config.prefix), Size: info.Size, ETag: info.ETag}
-			if !yield(object, nil) {
+		}
+	}
+}
+
+// objects returns the objects whose names start with name. It ends after the first error.
+func (b *Bucket) objects(ctx context.Context, name string) iter.Seq2[minio.ObjectInfo, error] {
+	return b.listing(ctx, b.store.Client, minio.ListObjectsOptions{Prefix: name, Recursive: true})
+}
+
+// listing returns the results of a listing. It ends after the first error.
+func (b *Bucket) listing(ctx context.Context, client *minio.Client, opts minio.ListObjectsOptions) iter.Seq2[minio.ObjectInfo, error] {
+	return func(yield func(minio.ObjectInfo, error) bool) {
+		for info := range client.ListObjectsIter(ctx, b.config.bucket, opts) {
+			if info.Err != nil {
+				yield(minio.ObjectInfo{}, explain(info.Err))
+				return
+			}
+			if !yield(info, nil) {
 				return
 			}
 		}
 		// minio-go ends a listing without an error when the context ends.
 		if err := ctx.Err(); err != nil {
-			yield(Object{}, fmt.Errorf("storage: list %s: %w", prefix, err))
+			yield(minio.ObjectInfo{}, err)
 		}
 	}
-}
-
-// objects returns the objects whose names start with name.
-func (b *Bucket) objects(ctx context.Context, name string) iter.Seq[minio.ObjectInfo] {
-	return b.store.ListObjectsIter(ctx, b.config.bucket, minio.ListObjectsOptions{Prefix: name, Recursive: true})
 }
 
 // Delete deletes the object under key. A missing object is not an error.
@@ -94,12 +106,8 @@ func (b *Bucket) DeleteUploadsUnder(ctx context.Context, prefix string) error {
 func (b *Bucket) deleteObjects(ctx context.Context, name string) error {
 	var listing error
 	found := func(yield func(minio.ObjectInfo) bool) {
-		for info := range b.objects(ctx, name) {
-			if info.Err != nil {
-				listing = explain(info.Err)
-				return
-			}
-			if !yield(info) {
+		for info, err := range b.objects(ctx, name) {
+			if listing = err; err != nil || !yield(info) {
 				return
 			}
 		}
@@ -123,7 +131,7 @@ func (b *Bucket) deleteObjects(ctx context.Context, name string) error {
 	if count > 1 {
 		first = fmt.Errorf("could not delete %d objects, the first is %w", count, first)
 	}
-	return errors.Join(listing, first, ctx.Err())
+	return errors.Join(listing, first)
 }
 
 // deleteUploads aborts the unfinished uploads whose names start with name.

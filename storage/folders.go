@@ -39,17 +39,17 @@ func (b *Bucket) Folders(ctx context.Context, match func(name string) bool) ([]F
 		}
 		return byName[name]
 	}
-	for info := range b.store.ListObjectsIter(ctx, b.config.bucket, minio.ListObjectsOptions{Prefix: b.config.prefix}) {
-		if info.Err != nil {
-			return nil, fmt.Errorf("storage: list folders: %w", explain(info.Err))
+	for info, err := range b.listing(ctx, b.store.Client, minio.ListObjectsOptions{Prefix: b.config.prefix}) {
+		if err != nil {
+			return nil, fmt.Errorf("storage: list folders: %w", err)
 		}
 		name, isFolder := strings.CutSuffix(strings.TrimPrefix(info.Key, b.config.prefix), "/")
 		if !isFolder || !match(name) {
 			continue
 		}
-		for info := range b.objects(ctx, b.config.prefix+name+"/") {
-			if info.Err != nil {
-				return nil, fmt.Errorf("storage: list %s: %w", name, explain(info.Err))
+		for info, err := range b.objects(ctx, b.config.prefix+name+"/") {
+			if err != nil {
+				return nil, fmt.Errorf("storage: list %s: %w", name, err)
 			}
 			f := folder(name)
 			f.Objects++

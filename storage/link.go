@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,13 +12,8 @@ import (
 	"unicode"
 )
 
-const (
-	// defaultExpires is the default of LinkOptions.Expires.
-	defaultExpires = time.Hour
-
-	// maxExpires is the maximum of signature version 4.
-	maxExpires = 7 * 24 * time.Hour
-)
+// defaultExpires is the default of LinkOptions.Expires.
+const defaultExpires = time.Hour
 
 // LinkOptions are the options of a link. The headers are signed, so that they cannot be
 // changed; an empty one means the header that is stored with the object.
@@ -52,27 +48,11 @@ func (b *Bucket) Link(ctx context.Context, key string, opts LinkOptions) (string
 	if err != nil {
 		return "", fmt.Errorf("storage: link to %s: %w", key, err)
 	}
-	expires, err := opts.expires()
-	if err != nil {
-		return "", fmt.Errorf("storage: link to %s: %w", key, err)
-	}
-
-	link, err := b.signer.PresignedGetObject(ctx, b.config.bucket, name, expires, query)
+	link, err := b.signer.PresignedGetObject(ctx, b.config.bucket, name, cmp.Or(opts.Expires, defaultExpires), query)
 	if err != nil {
 		return "", fmt.Errorf("storage: link to %s: %w", key, explain(err))
 	}
 	return link.String(), nil
-}
-
-// expires returns how long the link is valid.
-func (o LinkOptions) expires() (time.Duration, error) {
-	switch {
-	case o.Expires == 0:
-		return defaultExpires, nil
-	case o.Expires < time.Second || o.Expires > maxExpires:
-		return 0, fmt.Errorf("the validity of a link must be between one second and seven days, got %s", o.Expires)
-	}
-	return o.Expires, nil
 }
 
 // query returns the parameters that make the store set response headers

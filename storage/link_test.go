@@ -132,7 +132,7 @@ func TestLinkExpires(t *testing.T) {
 	}
 	for _, expires := range []time.Duration{-time.Second, time.Millisecond, 7*24*time.Hour + time.Second} {
 		_, err := b.Link(t.Context(), "a", storage.LinkOptions{Expires: expires})
-		require.ErrorContains(t, err, "between one second and seven days")
+		require.Error(t, err, expires)
 	}
 
 	short := link(t, b, "a", storage.LinkOptions{Expires: time.Second})

@@ -11,6 +11,10 @@ import (
 )
 
 const (
+	// partSize is the size of each part but the last: the minimum of S3, since each upload
+	// has two buffers of it.
+	partSize = 5 << 20
+
 	// maxParts is S3's limit on the parts of one object.
 	maxParts = 10_000
 

@@ -9,6 +9,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -41,7 +42,8 @@ func Open(cfg Config) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
-	b := &Bucket{config: p, transport: transport, buffers: sync.Pool{New: newBuffer}}
+	b := &Bucket{config: p, transport: transport}
+	b.buffers.New = func() any { return new(make([]byte, partSize)) }
 	creds := p.credentials()
 
 	client, err := b.client(p.endpoint, creds, 0)
@@ -78,15 +80,11 @@ func (b *Bucket) Check(ctx context.Context) error {
 	// A listing, not HEAD: only the response to GET has a body, which distinguishes
 	// a wrong key, a wrong signature and a missing permission.
 	opts := minio.ListObjectsOptions{Prefix: b.config.prefix, MaxKeys: 1}
-	for info := range b.probe.ListObjectsIter(ctx, b.config.bucket, opts) {
-		if info.Err != nil {
-			return fmt.Errorf("storage: bucket %s: %w", b.config.bucket, explain(info.Err))
+	for _, err := range b.listing(ctx, b.probe, opts) {
+		if err != nil {
+			return fmt.Errorf("storage: bucket %s: %w", b.config.bucket, err)
 		}
 		break
-	}
-	// minio-go ends a listing without an error when the context ends.
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("storage: bucket %s: %w", b.config.bucket, err)
 	}
 	return nil
 }
@@ -107,10 +105,7 @@ func (b *Bucket) CheckWrite(ctx context.Context) error {
 		name:       b.config.prefix + writeCheckKey,
 		encryption: b.config.encryption,
 	}
-	if err := u.begin(ctx); err != nil {
-		return fmt.Errorf("storage: bucket %s: %w", b.config.bucket, err)
-	}
-	if err := u.abort(ctx); err != nil {
+	if err := errors.Join(u.begin(ctx), u.abort(ctx)); err != nil {
 		return fmt.Errorf("storage: bucket %s: %w", b.config.bucket, err)
 	}
 	return nil

@@ -129,7 +129,6 @@ func TestUploadOfABrokenSource(t *testing.T) {
 				r := io.MultiReader(io.LimitReader(noise(3), broken.after), iotest.ErrReader(broken.err))
 				_, err := b.Upload(t.Context(), key, r)
 				require.ErrorIs(t, err, broken.err)
-				require.ErrorContains(t, err, key)
 			}
 
 			require.Equal(t, []string{"old"}, keys(t, b, ""))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -26,10 +27,12 @@ type Object struct {
 // The size need not be known. A Writer uses two buffers of 5 MiB, whatever the size: one
 // is filled while the other is sent. It is not safe for concurrent use.
 type Writer struct {
-	ctx     context.Context
-	key     string
-	upload  *upload
-	buffers *buffers
+	ctx    context.Context
+	key    string
+	upload *upload
+
+	pool    *sync.Pool
+	buffers [2]*[]byte // one is filled while the other is sent; nil if not needed yet
 
 	sending *errgroup.Group // of one part at a time
 	sendCtx context.Context // ends when a part could not be sent
@@ -54,11 +57,11 @@ func (b *Bucket) Create(ctx context.Context, key string) (*Writer, error) {
 		return nil, fmt.Errorf("storage: upload: %w", err)
 	}
 	w := &Writer{
-		ctx:     ctx,
-		key:     key,
-		upload:  &upload{store: b.store, bucket: b.config.bucket, name: name, encryption: b.config.encryption},
-		buffers: &buffers{pool: &b.buffers},
-		number:  1,
+		ctx:    ctx,
+		key:    key,
+		upload: &upload{store: b.store, bucket: b.config.bucket, name: name, encryption: b.config.encryption},
+		pool:   &b.buffers,
+		number: 1,
 	}
 	w.sending, w.sendCtx = errgroup.WithContext(ctx)
 	w.sending.SetLimit(1)
@@ -68,60 +71,34 @@ func (b *Bucket) Create(ctx context.Context, key string) (*Writer, error) {
 // Write implements io.Writer. It fails as soon as a part could not be sent.
 func (w *Writer) Write(p []byte) (n int, err error) {
 	for n < len(p) {
-		room, err := w.room()
-		if err != nil {
-			return n, w.explain(err)
+		switch {
+		case w.closed:
+			return n, w.explain(os.ErrClosed)
+		case w.sendCtx.Err() != nil:
+			return n, w.explain(cmp.Or(w.ctx.Err(), w.sending.Wait()))
 		}
-		copied := copy(room, p[n:])
-		w.advance(copied)
+		copied := copy(w.part()[w.filled:], p[n:])
 		n += copied
+		if w.filled += copied; w.filled == partSize {
+			w.send()
+		}
 	}
 	return n, nil
 }
 
-// ReadFrom implements io.ReaderFrom. It cannot interrupt a Read that blocks. It
-// wraps the error of r.
-func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
-	for {
-		room, err := w.room()
-		if err != nil {
-			return n, w.explain(err)
-		}
-		m, readErr := r.Read(room)
-		w.advance(m)
-		n += int64(m)
-		if readErr == io.EOF { // not a wrapped one, nor io.ErrUnexpectedEOF: those mean a broken source
-			return n, nil
-		}
-		if readErr != nil {
-			return n, w.explain(fmt.Errorf("read the data: %w", readErr))
-		}
+// part returns the buffer of the part being filled.
+func (w *Writer) part() []byte {
+	buf := &w.buffers[w.number%len(w.buffers)]
+	if *buf == nil {
+		*buf = w.pool.Get().(*[]byte) //nolint:forcetypeassert // the pool makes nothing else
 	}
-}
-
-// room returns the free space of the part being filled, which is never empty.
-func (w *Writer) room() ([]byte, error) {
-	if w.closed {
-		return nil, os.ErrClosed
-	}
-	if w.sendCtx.Err() != nil {
-		return nil, cmp.Or(w.ctx.Err(), w.sending.Wait())
-	}
-	return w.buffers.forPart(w.number)[w.filled:], nil
-}
-
-// advance adds n bytes to the part being filled and sends the part if it is full.
-func (w *Writer) advance(n int) {
-	w.filled += n
-	if w.filled == partSize {
-		w.send()
-	}
+	return **buf
 }
 
 // send waits until the previous part has been sent, whose buffer is filled next,
 // and starts sending this one.
 func (w *Writer) send() {
-	number, data := w.number, w.buffers.forPart(w.number)[:w.filled]
+	number, data := w.number, w.part()[:w.filled]
 	w.sending.Go(func() error { return w.upload.send(w.sendCtx, number, data) })
 	w.number++
 	w.filled = 0
@@ -173,9 +150,14 @@ func (w *Writer) Abort(ctx context.Context) error {
 
 // release gives the buffers back once no request reads them.
 func (w *Writer) release() {
-	if !w.closed {
-		w.closed = true
-		w.buffers.giveBack()
+	if w.closed {
+		return
+	}
+	w.closed = true
+	for _, buf := range w.buffers {
+		if buf != nil {
+			w.pool.Put(buf)
+		}
 	}
 }
 
@@ -188,7 +170,7 @@ func (w *Writer) explain(err error) error {
 
 // Upload stores the data of r under key, replacing an existing object. On error, the
 // existing object stays and nothing else remains, with the exception described at
-// Publish. It wraps the error of r.
+// Publish.
 func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (object Object, err error) {
 	w, err := b.Create(ctx, key)
 	if err != nil {
@@ -199,7 +181,7 @@ func (b *Bucket) Upload(ctx context.Context, key string, r io.Reader) (object Ob
 			err = errors.Join(err, abortErr)
 		}
 	}()
-	if _, err := w.ReadFrom(r); err != nil {
+	if _, err := io.Copy(w, r); err != nil {
 		return Object{}, err
 	}
 	return w.Publish(ctx)

@@ -116,6 +116,9 @@ func (w *exportWorker) take(ctx context.Context, id uuid.UUID) (jobs.Export, *so
 // begin begins or restarts the export.
 func (w *exportWorker) begin(ctx context.Context, id uuid.UUID) (jobs.Export, *source.Snapshot, error) {
 	export, err := w.store.Begin(ctx, id)
+	if err == nil && export.Generation > 1 && export.TransactionTime == nil {
+		w.config.Logger.WarnContext(ctx, "export restarted", "export", id, "attempt", export.Generation)
+	}
 	return export, nil, err
 }
 

@@ -136,7 +136,7 @@ func publicReason(err error) string {
 	case errors.Is(err, source.ErrSnapshotGone):
 		return "the database snapshot was lost"
 	case errors.Is(err, storage.ErrTooLarge):
-		return "the file is larger than the object store allows"
+		return "the file is larger than 10,000 upload parts of 5 MiB"
 	case errors.As(err, &column):
 		return column.Error()
 	case errors.Is(err, source.ErrOldServer):

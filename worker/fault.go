@@ -61,7 +61,7 @@ const (
 	reasonLoginRefused  = "a database refuses the login"
 	reasonStoreAway     = "the object store cannot be reached"
 	reasonStoreDenies   = "the object store denies access"
-	reasonStoreErrors   = "the object store answers with errors"
+	reasonStoreErrors   = "the object store responds with errors"
 	reasonStoreFull     = "the object store is full"
 	reasonNoBucket      = "the object store does not have the bucket"
 	reasonElsewhere     = "the worker is connected to a different database or object store"

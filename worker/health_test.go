@@ -87,7 +87,7 @@ func TestBecomesUnhealthy(t *testing.T) {
 
 			store.answer.Store(nil)
 			f.eventually(t, "it is ready", func() bool { return broken.worker.Ready(t.Context()) == nil })
-			require.Equal(t, 1, strings.Count(log.String(), "worker takes jobs again"))
+			require.Equal(t, 1, strings.Count(log.String(), "worker resumed taking jobs"))
 		})
 	}
 }
@@ -114,24 +114,24 @@ func TestStoreDenies(t *testing.T) {
 func TestNoHealthyWorker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	f.start(t, options{bucketURL: f.wrongSecret(t), outageLimit: 3 * time.Second})
+	f.start(t, options{bucketURL: f.wrongSecret(t), outageLimit: 10 * time.Second})
 	id := f.accept(t, jobs.Request{})
 	f.exec(t, `UPDATE sluice.river_job SET scheduled_at = now() - interval '1 minute'`) // for so long nobody has taken it
 	f.awaitWaiting(t, id, "the object store denies access")
 	export := f.await(t, id, jobs.Failed)
-	require.Equal(t, "the object store denies access; gave up after 3s", export.Failure)
+	require.Equal(t, "the object store denies access; gave up after 10s", export.Failure)
 }
 
 // The same if all workers still use the previous location.
 func TestAllWorkersHaveMoved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
-	f.start(t, options{outageLimit: 3 * time.Second, check: func(context.Context) error { return jobs.ErrLocationMoved }})
+	f.start(t, options{outageLimit: 10 * time.Second, check: func(context.Context) error { return jobs.ErrLocationMoved }})
 	id := f.accept(t, jobs.Request{})
 	f.exec(t, `UPDATE sluice.river_job SET scheduled_at = now() - interval '1 minute'`)
 	f.awaitWaiting(t, id, "the worker is connected to a different database or object store")
 	export := f.await(t, id, jobs.Failed)
-	require.Equal(t, "the worker is connected to a different database or object store; gave up after 3s", export.Failure)
+	require.Equal(t, "the worker is connected to a different database or object store; gave up after 10s", export.Failure)
 }
 
 // A worker does not write to a state database that is newer than itself.

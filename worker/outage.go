@@ -37,8 +37,13 @@ var _ rivertype.WorkerMiddleware = (*outageMiddleware)(nil)
 // Work runs the job.
 func (m *outageMiddleware) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
 	err := doInner(ctx)
-	if err == nil || ctx.Err() != nil || !carriesExport(job) {
+	if err == nil || !carriesExport(job) {
 		return err
+	}
+	if ctx.Err() != nil {
+		// ctx may have ended only after the job failed. Without the cause, River would
+		// count an attempt.
+		return withCause(ctx, err)
 	}
 	f := diagnose(ctx, m.config.Source, classify(err))
 	if f.kind == unhealthy {

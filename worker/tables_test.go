@@ -86,7 +86,7 @@ const (
 	  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
 	atGateSQL           = `SELECT count(*)` + waitsAtGate
-	terminateReadersSQL = `SELECT count(pg_terminate_backend(pid))` + waitsAtGate
+	terminateReadersSQL = `SELECT count(pg_terminate_backend(pid, 30000))` + waitsAtGate // waits for their end
 )
 
 // awaitReaders waits until n parts or more wait at the gate.

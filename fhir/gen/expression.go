@@ -96,7 +96,7 @@ func (e elements) step(t target, step string) ([]target, error) {
 	if m := resolves.FindStringSubmatch(step); m != nil && t.typ == "Reference" {
 		return []target{{path: t.path + "[" + m[1] + "]", typ: t.typ}}, nil
 	}
-	if m := equals.FindStringSubmatch(step); m != nil && e.member(t.typ, m[1]) != nil {
+	if m := equals.FindStringSubmatch(step); m != nil && e[t.typ][m[1]] != nil {
 		return []target{{path: t.path + "[" + m[1] + "=" + m[2] + "]", typ: t.typ}}, nil
 	}
 	if !name.MatchString(step) {
@@ -112,7 +112,7 @@ func (e elements) children(t target, name string) []target {
 	if t.path != "" {
 		path = t.path + "." + name
 	}
-	m := e.member(t.typ, name)
+	m := e[t.typ][name]
 	if m == nil {
 		return nil
 	}

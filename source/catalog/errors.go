@@ -7,10 +7,10 @@ import (
 
 var (
 	// ErrNoTable means that the schema has no FHIR table of the type asked for.
-	ErrNoTable = errors.New("no such resource type")
+	ErrNoTable = errors.New("no table of this resource type")
 
-	// ErrNoAddresses means that the rows of a table have no lasting addresses by which
-	// to find them again, as in a foreign table.
+	// ErrNoAddresses means that the rows of a table have no addresses (ctid) by which they
+	// can be fetched, as in a view or a foreign table.
 	ErrNoAddresses = errors.New("rows of the table have no addresses")
 
 	// ErrRewritten means that a table was rewritten, truncated, replaced or dropped
@@ -39,11 +39,11 @@ type UnreadableError struct {
 	Relation string // its kind and name, as in "view patient"
 	Reason   string
 
-	alike bool
-	more  []*UnreadableError // of other types
+	fhirLike bool               // it has the columns id and resource, or was named by a mapping
+	more     []*UnreadableError // of other types
 }
 
-// joinUnreadable returns one error for all of them. There must be one at least.
+// joinUnreadable joins errors, of which there must be at least one.
 func joinUnreadable(all []*UnreadableError) *UnreadableError {
 	joined := *all[0]
 	joined.more = all[1:]
@@ -61,7 +61,7 @@ func (e *UnreadableError) Error() string {
 
 // Unwrap returns ErrNoTable for a table that contains something else.
 func (e *UnreadableError) Unwrap() error {
-	if e.alike {
+	if e.fhirLike {
 		return nil
 	}
 	return ErrNoTable

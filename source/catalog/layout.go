@@ -29,9 +29,9 @@ var (
 // relationKinds names the kinds of relations (pg_class.relkind).
 var relationKinds = map[string]string{"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
 
-// relation is what PostgreSQL's catalog contains about a relation that may be a FHIR
+// relationInfo is what PostgreSQL's catalog contains about a relation that may be a FHIR
 // table or the history of one.
-type relation struct {
+type relationInfo struct {
 	name, kind string // the kind as in pg_class.relkind
 
 	// names and types describe the relevant columns; readable reports whether the
@@ -44,7 +44,7 @@ type relation struct {
 	unpopulated bool // it is a materialized view that was never refreshed
 }
 
-func (r relation) find(name string) (columnType string, readable bool) {
+func (r relationInfo) find(name string) (columnType string, readable bool) {
 	if i := slices.Index(r.names, name); i >= 0 {
 		return r.types[i], r.readable[i]
 	}
@@ -52,12 +52,12 @@ func (r relation) find(name string) (columnType string, readable bool) {
 }
 
 // describe returns the relation's kind and name, as in "view patient".
-func (r relation) describe() string { return relationKinds[r.kind] + " " + plainName(r.name) }
+func (r relationInfo) describe() string { return relationKinds[r.kind] + " " + plainName(r.name) }
 
 // fit returns the reason why the relation cannot be read as one with these columns, or
 // "". casts reports whether some of them have to be cast. A timestamp without time zone
 // is not read: its instant depends on the session that wrote it.
-func (r relation) fit(columns []column) (casts bool, reason string) {
+func (r relationInfo) fit(columns []column) (casts bool, reason string) {
 	var denied []string
 	for _, c := range columns {
 		found, readable := r.find(c.name)
@@ -110,9 +110,9 @@ func (c *candidate) inspect() {
 	}
 }
 
-// lackHistory records that the table has no history of this name. An empty name means
+// setNoHistory records that the table has no history of this name. An empty name means
 // that a mapping excludes a history.
-func (c *candidate) lackHistory(name string) {
+func (c *candidate) setNoHistory(name string) {
 	reason := "there is no table " + plainName(name)
 	if name == "" {
 		reason = "by the setting --table, it has no history"
@@ -121,7 +121,7 @@ func (c *candidate) lackHistory(name string) {
 }
 
 // inspectHistory decides what can be read of the table's history.
-func (c *candidate) inspectHistory(history relation) {
+func (c *candidate) inspectHistory(history relationInfo) {
 	t := &c.table
 	t.HistoryExists = true
 	deny := func(reason string) string { return history.describe() + " cannot be read: " + reason }
@@ -144,8 +144,8 @@ func (c *candidate) inspectHistory(history relation) {
 	t.HasVersions, t.HistoryCasts = true, t.HistoryCasts || casts
 }
 
-func (c *candidate) unreadable(reason string, alike bool) *UnreadableError {
-	return &UnreadableError{Type: c.table.Type, Relation: c.relation.describe(), Reason: reason, alike: alike}
+func (c *candidate) unreadable(reason string, fhirLike bool) *UnreadableError {
+	return &UnreadableError{Type: c.table.Type, Relation: c.relation.describe(), Reason: reason, fhirLike: fhirLike}
 }
 
 // plainName returns a relation's name, quoted if it is not in lower case.

@@ -65,7 +65,7 @@ func LockAndVerify(ctx context.Context, db Querier, only bool, schema, name stri
 		from += "ONLY "
 	}
 	if _, err := db.Exec(ctx, from+Quote(schema, name)+" LIMIT 0"); err != nil {
-		if isGone(err) {
+		if isUndefinedTable(err) {
 			return fmt.Errorf("%w: %w", ErrRewritten, err)
 		}
 		return err
@@ -73,8 +73,8 @@ func LockAndVerify(ctx context.Context, db Querier, only bool, schema, name stri
 	return requireUnchanged(ctx, db, schema, name)
 }
 
-// isGone reports whether the error means that there is no such table.
-func isGone(err error) bool {
+// isUndefinedTable reports whether the error means that there is no such table.
+func isUndefinedTable(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && (pgErr.Code == "42P01" || pgErr.Code == "3F000") // undefined_table, invalid_schema_name
 }

@@ -41,7 +41,7 @@ func (p *Pool) AcquireSpare(ctx context.Context) (*Conn, error) {
 		case slots <- struct{}{}:
 			taken = append(taken, slots)
 		default:
-			free(taken)
+			releaseSlots(taken)
 			return nil, nil
 		}
 	}
@@ -52,7 +52,7 @@ func (p *Pool) AcquireSpare(ctx context.Context) (*Conn, error) {
 func (p *Pool) pooled(ctx context.Context, slots ...chan struct{}) (*Conn, error) {
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
-		free(slots)
+		releaseSlots(slots)
 		return nil, err
 	}
 	c := &Conn{Conn: conn, monitor: p.monitor, slots: slots}
@@ -73,12 +73,12 @@ func (c *Conn) Release() {
 	c.monitor.remove(c)
 	c.cancel(nil)
 	c.Conn.Release()
-	free(c.slots)
+	releaseSlots(c.slots)
 }
 
-func free(slots []chan struct{}) {
-	for _, p := range slots {
-		<-p
+func releaseSlots(slots []chan struct{}) {
+	for _, slot := range slots {
+		<-slot
 	}
 }
 

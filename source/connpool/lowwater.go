@@ -17,8 +17,8 @@ const (
 	// the work on the rows.
 	lowWaterBytes = 128 << 10
 
-	// lowWaterAfter is how much has to be received without a pause before that: the first
-	// rows, and small results, are passed on at once.
+	// lowWaterAfter is how much must be received without a pause before the low-water mark
+	// is raised: the first rows, and small results, are passed on at once.
 	lowWaterAfter = 2 * lowWaterBytes
 
 	// lowWaterTimeout limits the wait for lowWaterBytes. At the speed of one connection
@@ -90,8 +90,8 @@ func (c *lowWaterConn) prepare() (raised bool, err error) {
 	return true, c.setRaised(true)
 }
 
-// setRaised lowWaterDial on or off where it is not so yet, and
-// sets the deadline that belongs to it.
+// setRaised raises or resets the low-water mark, unless that was done before, and sets
+// the read deadline accordingly.
 func (c *lowWaterConn) setRaised(on bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,12 +19,12 @@ import (
 )
 
 var (
-	// ErrElsewhere means that no connection to the wanted server was found: the
-	// load balancer chose other servers, or the server is gone.
-	ErrElsewhere = errors.New("it is held on another server")
+	// ErrElsewhere means that no connection to the wanted server was made: the load
+	// balancer chose other servers, or the server is gone.
+	ErrElsewhere = errors.New("not connected to the server that holds it")
 
-	// ErrInTheWay means that another session has waited too long for a table that a
-	// session has locked.
+	// ErrInTheWay means that a session was ended because another session has waited too
+	// long for a table that it has locked.
 	ErrInTheWay = errors.New("another session waits for the table")
 
 	// ErrOldServer means that the server is older than PostgreSQL 14.

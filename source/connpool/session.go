@@ -59,9 +59,9 @@ JOIN pg_settings USING (name)`
 // killed.
 const checkClientSQL = `SET client_connection_check_interval = '1s'`
 
-// sessionSettings returns the settings of the startup message in addition to the
-// settings of every session. Functions of views are found in the schema of the FHIR tables, and none of
-// them can hide a function of PostgreSQL.
+// sessionSettings returns the settings of the startup message, in addition to those of
+// pgsession. The search path has the schema of the FHIR tables, where functions of views
+// are found; none of them can hide a function of PostgreSQL.
 func sessionSettings(cfg Config) map[string]string {
 	return map[string]string{
 		"application_name": cfg.ApplicationName + ApplicationSuffix,

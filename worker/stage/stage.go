@@ -63,7 +63,7 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 	defer reader.Close(ctx)
 
 	task := &Task{Part: part, Reader: reader, Bucket: s.Bucket}
-	task.Options = ndjson.Options{Gzip: true, MaxFileBytes: s.maxFileBytes(part.Request), SHA256: true, Issue: task.Outcomes.Add, Progress: progress}
+	task.Options = ndjson.Options{Gzip: true, MaxFileBytes: s.maxFileBytes(part.Request), Issue: task.Outcomes.Add, Progress: progress}
 	kind, err := s.kind(part.Kind)
 	if err == nil {
 		err = kind.Stage(ctx, task)
