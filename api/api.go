@@ -8,6 +8,7 @@ package api
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/api/bulk"
@@ -28,7 +29,7 @@ type API struct {
 	logins      *limit.LoginLimiter // failed ones
 	requestRate *limit.RateLimiter  // by client
 
-	capabilities capabilityCache
+	capabilities atomic.Pointer[capabilityDocument] // the last one: they are large
 	metrics      *metrics
 	running      sync.Map // the authenticated requests that are being answered, as *running
 	started      time.Time

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -64,9 +63,6 @@ type capabilityDocument struct {
 	types []string
 	text  []byte
 }
-
-// capabilityCache holds the last one: they are large.
-type capabilityCache = atomic.Pointer[capabilityDocument]
 
 // describeCapabilities returns the CapabilityStatement of a FHIR server at base that
 // exports the types.

@@ -113,7 +113,7 @@ func (a *API) dumpTable(call *endpoint.Call) (table catalog.Table, err error) {
 	table, err = a.config.Source.Table(call.Ctx(), resourceType)
 	switch {
 	case errors.Is(err, catalog.ErrNoTable):
-		return table, problem.NoTable(resourceType, err)
+		return table, problem.NotFound(problem.NoTableText(problem.Quote(resourceType), err))
 	case err != nil:
 		return table, problem.Unavailable(err)
 	case denied != nil:

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,4 +99,10 @@ func (b *testBundle) requireConnections(t *testing.T) {
 		got := b.Get(t, "/Patient/$dump")
 		require.Equal(t, http.StatusOK, got.StatusCode)
 	}
+}
+
+// ended returns the audit events of requests that have ended.
+func (b *testBundle) ended(t *testing.T) []apitest.AuditLine {
+	t.Helper()
+	return slices.DeleteFunc(b.Logs.Audited(t), func(line apitest.AuditLine) bool { return line.Outcome == "started" })
 }

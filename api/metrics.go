@@ -2,6 +2,7 @@ package api
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/seed-90096f4d/sluice/ndjson"
 )
@@ -15,16 +16,15 @@ type metrics struct {
 }
 
 func newMetrics(registry *prometheus.Registry) *metrics {
+	factory := promauto.With(registry)
 	counter := func(name, help string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"resource_type"})
+		return factory.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"resource_type"})
 	}
-	m := &metrics{
+	return &metrics{
 		resources: counter("sluice_dump_resources_total", "Resources read by $dump."),
 		bytes:     counter("sluice_dump_bytes_total", "Bytes sent by $dump, after compression."),
 		issues:    counter("sluice_dump_issues_total", "Values that $dump could not convert to FHIR and sent as stored."),
 	}
-	registry.MustRegister(m.resources, m.bytes, m.issues)
-	return m
 }
 
 // count adds a dump, complete or not. Only types with a table are counted, so

@@ -9,7 +9,6 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
-	"github.com/seed-90096f4d/sluice/auth"
 )
 
 // revocationInterval is how often the clients of running requests are checked.
@@ -41,18 +40,6 @@ func (r *running) finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.returned = true
-}
-
-// check returns why the request may not continue, or nil. known reports whether
-// the client exists and has not expired.
-func (r *running) check(client auth.Client, known bool) error {
-	switch {
-	case !known || !client.CreatedAt.Equal(r.call.Client.CreatedAt):
-		return &endpoint.RevokedError{Reason: "the client was revoked or removed, or has expired"}
-	case !r.call.Permits(client):
-		return &endpoint.RevokedError{Reason: "the client has lost the permission for this request"}
-	}
-	return nil
 }
 
 // revocable runs the handler of an authenticated request. When the client loses its
@@ -110,9 +97,11 @@ func (a *API) endRevoked(ctx context.Context) error {
 		return err
 	}
 	for _, r := range due {
-		client, known := clients[r.call.Client.ID]
-		if err := r.check(client, known); err != nil {
-			r.end(err)
+		switch client, known := clients[r.call.Client.ID]; {
+		case !known || !client.CreatedAt.Equal(r.call.Client.CreatedAt):
+			r.end(&endpoint.RevokedError{Reason: "the client was revoked or removed, or has expired"})
+		case !r.call.Permits(client):
+			r.end(&endpoint.RevokedError{Reason: "the client has lost the permission for this request"})
 		}
 	}
 	return nil

@@ -47,8 +47,8 @@ func TestRevokedInTheMiddleOfADump(t *testing.T) {
 			b.requireNoReaders(t)
 			_, err := io.Copy(io.Discard, stalled)
 			require.Error(t, err, "what came does not look whole")
-			require.Eventually(t, func() bool { return len(b.Logs.Ended(t)) == 1 }, apitest.Patience, apitest.Tick)
-			line := b.Logs.Ended(t)[0]
+			require.Eventually(t, func() bool { return len(b.ended(t)) == 1 }, apitest.Patience, apitest.Tick)
+			line := b.ended(t)[0]
 			require.Equal(t, "broken", line.Outcome)
 			require.Equal(t, "client_revoked", line.Reason)
 		})

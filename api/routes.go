@@ -9,6 +9,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/group"
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/audit"
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/telemetry"
 )
 
@@ -60,9 +61,9 @@ func (a *API) routeData(engine *gin.Engine) {
 	engine.GET(group.Path, a.audited(audit.Read, a.authenticated(a.groups.Search)))
 	engine.GET(group.Path+"/:id", a.audited(audit.Read, a.authenticated(a.groups.Read)))
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		engine.Handle(method, "/fhir/$export", a.audited(audit.KickOff, a.authenticated(a.exports.System)))
-		engine.Handle(method, "/fhir/Patient/$export", a.audited(audit.KickOff, a.authenticated(a.exports.Patients)))
-		engine.Handle(method, group.Path+"/:id/$export", a.audited(audit.KickOff, a.authenticated(a.exports.Group)))
+		engine.Handle(method, "/fhir/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.SystemLevel))))
+		engine.Handle(method, "/fhir/Patient/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.PatientLevel))))
+		engine.Handle(method, group.Path+"/:id/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.GroupLevel))))
 	}
 	engine.GET(bulk.StatusPath+":id", a.audited(audit.Poll, withExport(a.authenticated(a.exports.Status))))
 	engine.DELETE(bulk.StatusPath+":id", a.audited(audit.Cancel, withExport(a.authenticated(a.exports.Cancel))))

@@ -2,7 +2,6 @@ package apitest
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
@@ -33,10 +32,4 @@ func (l *LogBuffer) Audited(t *testing.T) (all []AuditLine) {
 		}
 	}
 	return all
-}
-
-// Ended returns the events of requests that have ended.
-func (l *LogBuffer) Ended(t *testing.T) []AuditLine {
-	t.Helper()
-	return slices.DeleteFunc(l.Audited(t), func(line AuditLine) bool { return line.Outcome == "started" })
 }

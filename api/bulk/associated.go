@@ -53,8 +53,3 @@ func (b *requestBuilder) checkAssociated() error {
 	}
 	return b.exports.config.Types.Allow(b.client, associatedParameter, provenance)
 }
-
-func (b *requestBuilder) dropAssociated() {
-	b.request.Associated = jobs.NoneAssociated
-	b.request.Types = slices.DeleteFunc(b.request.Types, func(resourceType string) bool { return resourceType == provenance })
-}

@@ -16,33 +16,21 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 )
 
-// System answers GET and POST /fhir/$export: an export of all resources.
-func (e *Exports) System(call *endpoint.Call) error {
-	return e.kickOff(call, jobs.SystemLevel, "")
-}
-
-// Patients answers GET and POST /fhir/Patient/$export: an export of the
-// compartments of all patients, or of the given ones.
-func (e *Exports) Patients(call *endpoint.Call) error {
-	return e.kickOff(call, jobs.PatientLevel, "")
-}
-
-// Group answers GET and POST /fhir/Group/<id>/$export: an export of the
-// compartments of a Group's members.
-func (e *Exports) Group(call *endpoint.Call) error {
-	return e.kickOff(call, jobs.GroupLevel, call.Param("id"))
-}
-
-func (e *Exports) kickOff(call *endpoint.Call, level jobs.Level, group string) error {
-	if err := e.TakeKickOff(call.Client); err != nil {
-		return err
+// KickOff returns the handler of GET and POST …/$export at a level: an export of all
+// resources, of the compartments of all patients or of the given ones, or of those of
+// the members of the Group in the path.
+func (e *Exports) KickOff(level jobs.Level) endpoint.Handler {
+	return func(call *endpoint.Call) error {
+		if err := e.TakeKickOff(call.Client); err != nil {
+			return err
+		}
+		request, err := e.buildRequest(call, level, call.Param("id"))
+		if err != nil {
+			e.RefundKickOff(call.Client)
+			return err
+		}
+		return e.Accept(call, request, appliedPreferences(call.Context))
 	}
-	request, err := e.buildRequest(call, level, group)
-	if err != nil {
-		e.RefundKickOff(call.Client)
-		return err
-	}
-	return e.Accept(call, request, appliedPreferences(call.Context))
 }
 
 // TakeKickOff counts a kick-off of the client, or refuses it if there were too

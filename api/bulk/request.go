@@ -108,7 +108,9 @@ func (b *requestBuilder) parseTypes() {
 	types, named := b.params.List("_type")
 	b.request.Existing = named
 	if !named {
-		b.request.Types = b.coveredTypes()
+		b.request.Types = slices.DeleteFunc(slices.Clone(b.exports.config.Types), func(resourceType string) bool {
+			return !b.client.Scopes.AllowsType(resourceType, true) || !b.inLevel(resourceType)
+		})
 		if len(b.request.Types) == 0 {
 			_ = b.params.Refuse(problem.Forbidden("_type", "the client's scopes cover no resource type of FHIR"))
 		}
@@ -122,14 +124,6 @@ func (b *requestBuilder) parseTypes() {
 		}
 	}
 	b.requireTypes()
-}
-
-// coveredTypes returns the resource types of the level that the client's scopes
-// cover.
-func (b *requestBuilder) coveredTypes() []string {
-	return slices.DeleteFunc(slices.Clone(b.exports.config.Types), func(resourceType string) bool {
-		return !b.client.Scopes.AllowsType(resourceType, true) || !b.inLevel(resourceType)
-	})
 }
 
 // requireTypes refuses a request of which no type is left: to export all types

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
@@ -58,7 +59,8 @@ func (b *requestBuilder) checkProvenance(fault error) {
 	refused := tableProblem(nil, []string{provenance}, map[string]error{provenance: fault}, true)
 	refused.Parameter = associatedParameter
 	_ = b.params.Forgive(refused)
-	b.dropAssociated()
+	b.request.Associated = jobs.NoneAssociated
+	b.removeTypes([]string{provenance})
 }
 
 func (b *requestBuilder) removeTypes(types []string) {

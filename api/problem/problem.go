@@ -79,11 +79,6 @@ func NotFound(text string) *Problem {
 	return &Problem{Status: http.StatusNotFound, Code: "not-found", Text: text}
 }
 
-// NoTable returns the problem of a resource type without a table.
-func NoTable(resourceType string, err error) *Problem {
-	return NotFound(NoTableText(Quote(resourceType), err))
-}
-
 // NoTableText explains a catalog.ErrNoTable. It mentions a relation that has the
 // name of the type but does not hold resources.
 func NoTableText(resourceType string, err error) string {

@@ -1,7 +1,6 @@
 package smart
 
 import (
-	"crypto/sha256"
 	"errors"
 	"strings"
 	"time"
@@ -109,10 +108,4 @@ func (a *assertion) verify(keys []jose.JSONWebKey) bool {
 		}
 	}
 	return false
-}
-
-// jtiHash returns the SHA-256 of the jti, which has a fixed length.
-func (a *assertion) jtiHash() []byte {
-	sum := sha256.Sum256([]byte(a.claims.ID))
-	return sum[:]
 }
