@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/google/uuid"
@@ -121,7 +122,8 @@ func TestSnapshotLost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	open := f.gate(t, "encounter")
-	f.start(t, options{partBytes: 3 * 8192, slots: 2})
+	log := &logBuffer{}
+	f.start(t, options{partBytes: 3 * 8192, slots: 2, logger: slog.New(slog.NewJSONHandler(log, nil))})
 	id := f.accept(t, jobs.Request{})
 	f.awaitReaders(t, 2)
 	require.NotEmpty(t, f.keys(t, id), "some files show the old state")
@@ -149,5 +151,6 @@ func TestSnapshotLost(t *testing.T) {
 	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"))
 	require.True(t, export.TransactionTime.After(*former.TransactionTime))
 	require.Equal(t, 2, export.Generation)
+	require.Contains(t, log.String(), `"msg":"export restarted"`)
 	require.Zero(t, f.uploads(t))
 }
