@@ -19,8 +19,8 @@ ONLY ?=
 ROWS ?=
 JSON ?=
 
-# The stand gets these as environment variables, which no shell expands a second time,
-# and unexpanded by make, so that RUN='psql "$SLUICE_SOURCE_URL"' works. $$ works too.
+# The stand gets these as environment variables, which neither make nor a second shell
+# expands, so that RUN='psql "$SLUICE_SOURCE_URL"' works. $$ works as well.
 unexport RUN TEST ARGS FAULT ONLY JSON
 export STAND_RUN = $(subst $$$$,$$,$(value RUN))
 export STAND_TEST = $(value TEST)

@@ -7,10 +7,10 @@
 package api
 
 import (
+	"sync"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/api/bulk"
-	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/group"
 	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/limit"
@@ -19,49 +19,44 @@ import (
 // API answers requests.
 type API struct {
 	config  Config
-	types   endpoint.ResourceTypes
 	audit   *audit.Recorder
 	exports *bulk.Exports
 	groups  *group.Groups
 
-	dumps *dumps
-	token *tokenEndpoint
-
+	dumping     *limit.Semaphore    // dumps that are being streamed
+	dumpRate    *limit.RateLimiter  // of dumps, by client
 	logins      *limit.LoginLimiter // failed ones
 	requestRate *limit.RateLimiter  // by client
 
 	capabilities capabilityCache
-	running      *runningRequests
+	metrics      *metrics
+	running      sync.Map // the authenticated requests that are being answered, as *running
 	started      time.Time
 }
 
 // New returns an API. Handler and Serve answer its requests.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	types := endpoint.ResourceTypes(cfg.ResourceTypes)
-	logins := limit.NewLoginLimiter(cfg.Failures)
-	exports := bulk.New(bulk.Config{
-		Bucket:            cfg.Bucket,
-		GuardFiles:        cfg.GuardFiles,
-		KickOffsPerMinute: cfg.ClientKickOffs,
-		LinkLife:          cfg.LinkLife,
-		Logger:            cfg.Logger,
-		Source:            cfg.Source,
-		Store:             cfg.Exports,
-		Style:             cfg.Style,
-		Types:             types,
-	})
 	return &API{
-		config:      cfg,
-		types:       types,
-		audit:       audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Logger: cfg.Logger}),
-		exports:     exports,
-		groups:      group.New(cfg.Source, cfg.Style, types),
-		dumps:       newDumps(cfg, types, exports),
-		token:       &tokenEndpoint{tokens: cfg.Tokens, baseURL: cfg.BaseURL, logins: logins, types: types},
-		logins:      logins,
+		config: cfg,
+		audit:  audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Clients: cfg.Clients, Logger: cfg.Logger}),
+		exports: bulk.New(bulk.Config{
+			Bucket:            cfg.Bucket,
+			GuardFiles:        cfg.GuardFiles,
+			KickOffsPerMinute: cfg.ClientKickOffs,
+			LinkLife:          cfg.LinkLife,
+			Logger:            cfg.Logger,
+			Source:            cfg.Source,
+			Store:             cfg.Exports,
+			Style:             cfg.Style,
+			Types:             cfg.ResourceTypes,
+		}),
+		groups:      group.New(cfg.Source, cfg.Style, cfg.ResourceTypes),
+		dumping:     limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
+		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
+		metrics:     newMetrics(cfg.Registry),
+		logins:      limit.NewLoginLimiter(cfg.Failures),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),
-		running:     &runningRequests{all: map[*running]struct{}{}},
 		started:     time.Now(),
 	}
 }

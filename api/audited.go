@@ -39,7 +39,6 @@ func (a *API) audited(action audit.Action, do auditedHandler) gin.HandlerFunc {
 	}
 }
 
-// withExport records the id of the export in the path.
 func withExport(do auditedHandler) auditedHandler {
 	return func(c *gin.Context, event *audit.Event) error {
 		event.Export = problem.Shorten(c.Param("id"))
@@ -56,7 +55,7 @@ func breakReason(ctx context.Context, err error) string {
 	case errors.Is(err, stall.ErrStalled):
 		return "client_stalled"
 	case errors.Is(err, source.ErrInTheWay):
-		return "gave_way"
+		return "lock_conflict"
 	case ctx.Err() != nil:
 		return "connection_closed"
 	}

@@ -23,7 +23,7 @@ func (a *API) authenticated(do endpoint.Handler) auditedHandler {
 		}
 		event.Client = client.ID
 		if wait := a.requestRate.TakePerMinute(client.ID, client.Rates.Requests.OrDefault(a.config.ClientRequests)); wait > 0 {
-			return problem.Throttled("too many requests of this client", wait)
+			return problem.Throttled("too many requests by this client", wait)
 		}
 		return a.revocable(&endpoint.Call{Context: c, Client: client, Event: event, Recorder: a.audit, BaseURL: a.baseURL(c)}, do)
 	}

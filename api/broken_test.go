@@ -20,30 +20,30 @@ import (
 // would.
 func (b *testBundle) terminate(t *testing.T) {
 	t.Helper()
-	b.Exec(t, `SELECT pg_terminate_backend($1)`, b.RequireReader(t))
+	b.Exec(t, `SELECT pg_terminate_backend($1)`, b.requireReader(t))
 }
 
 // TestBrokenStream: a dump that the database breaks off does not look whole.
 func TestBrokenStream(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	open := b.Gate(t)
+	open := b.gate(t)
 
 	for i, target := range []string{"/Patient/$dump", "/Patient/$dump?gzip=true"} {
-		_, body := b.Begin(t, target)
+		_, body := b.begin(t, target)
 		b.terminate(t)
 		_, err := io.Copy(io.Discard, body)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		require.Eventually(t, func() bool { return strings.Count(b.Logs.String(), `"level":"ERROR"`) == i+1 }, apitest.Patience, apitest.Tick)
 	}
 	open()
-	b.RequireConnections(t)
+	b.requireConnections(t)
 }
 
 func TestBrokenStreamInCurl(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.Gate(t)
+	b.gate(t)
 	curl, gzip := apitest.LookPath(t, "curl"), apitest.LookPath(t, "gzip")
 
 	for _, query := range []string{"", "?gzip=true"} {

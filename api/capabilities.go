@@ -19,80 +19,23 @@ const (
 	fhirVersion = "4.0.1"
 )
 
-// capabilityStatement is FHIR's CapabilityStatement with the elements that are used
-// here.
-type capabilityStatement struct {
-	ResourceType   string            `json:"resourceType"`
-	Status         string            `json:"status"`
-	Date           string            `json:"date"`
-	Kind           string            `json:"kind"`
-	Instantiates   []string          `json:"instantiates"`
-	Software       map[string]string `json:"software"`
-	Implementation map[string]string `json:"implementation"`
-	FHIRVersion    string            `json:"fhirVersion"`
-	Format         []string          `json:"format"`
-	Rest           []restCapability  `json:"rest"`
-}
-
-type restCapability struct {
-	Mode          string               `json:"mode"`
-	Documentation string               `json:"documentation"`
-	Security      securityCapability   `json:"security"`
-	Resource      []resourceCapability `json:"resource"`
-	Operation     []operation          `json:"operation"`
-}
-
-type securityCapability struct {
-	Extension   []oauthExtension  `json:"extension,omitempty"`
-	CORS        bool              `json:"cors"`
-	Service     []securityConcept `json:"service"`
-	Description string            `json:"description"`
-}
-
-type resourceCapability struct {
-	Type        string            `json:"type"`
-	Interaction []interaction     `json:"interaction,omitempty"`
-	SearchParam []searchParameter `json:"searchParam,omitempty"`
-	Operation   []operation       `json:"operation,omitempty"`
-}
-
-type interaction struct {
-	Code string `json:"code"`
-}
-
-type searchParameter struct {
-	Extension  []canonicalExtension `json:"extension,omitempty"`
-	Name       string               `json:"name"`
-	Definition string               `json:"definition,omitempty"`
-	Type       string               `json:"type"`
-}
-
-type canonicalExtension struct {
-	URL            string `json:"url"`
-	ValueCanonical string `json:"valueCanonical"`
-}
-
 // notExported marks a search parameter that a bulk export does not support (Bulk Data
 // 3.0.0, "Operation Not Supported").
-var notExported = []canonicalExtension{{bulkData + "Extension/operation-not-supported", bulkData + "CapabilityStatement/bulk-data"}}
-
-type operation struct {
-	Name          string `json:"name"`
-	Definition    string `json:"definition"`
-	Documentation string `json:"documentation,omitempty"`
-}
+var notExported = []gin.H{{
+	"url":            bulkData + "Extension/operation-not-supported",
+	"valueCanonical": bulkData + "CapabilityStatement/bulk-data",
+}}
 
 // exportParameters lists the parameters of the operation at every level.
 const exportParameters = "Parameters: _type, _since, _until, _typeFilter, _elements, includeAssociatedData, organizeOutputBy (Patient), " +
 	"_outputFormat, _minimumFileSize, _maximumFileSize, allowPartialManifests"
 
-// exportOperation returns the operation with the given definition.
-func exportOperation(definition string) []operation {
+func exportOperation(definition string) []gin.H {
 	documentation := exportParameters + "."
 	if definition != "export" {
 		documentation = exportParameters + ", patient, onPatientError."
 	}
-	return []operation{{"export", bulkData + "OperationDefinition/" + definition, documentation}}
+	return []gin.H{{"name": "export", "definition": bulkData + "OperationDefinition/" + definition, "documentation": documentation}}
 }
 
 // metadata answers GET /fhir/metadata (FHIR R4, "capabilities").
@@ -128,55 +71,70 @@ type capabilityCache = atomic.Pointer[capabilityDocument]
 // describeCapabilities returns the CapabilityStatement of a FHIR server at base that
 // exports the types.
 func (a *API) describeCapabilities(base string, types []string) []byte {
-	statement := capabilityStatement{
-		ResourceType: "CapabilityStatement",
-		Status:       "active",
-		Date:         a.started.UTC().Format("2006-01-02T15:04:05Z"),
-		Kind:         "instance",
-		Instantiates: []string{bulkData + "CapabilityStatement/bulk-data"},
-		Software:     map[string]string{"name": "Sluice", "version": a.config.Version},
-		Implementation: map[string]string{
-			"description": "Bulk export of FHIR resources from PostgreSQL",
-			"url":         base,
-		},
-		FHIRVersion: fhirVersion,
-		Format:      []string{"application/fhir+json", "application/fhir+ndjson"},
-		Rest: []restCapability{{
-			Mode: "server",
-			Documentation: "All listed resource types can be exported. Their search parameters are those of _typeFilter, " +
+	resources := make([]gin.H, len(types))
+	for i, resourceType := range types {
+		resources[i] = describeType(resourceType)
+	}
+	text, err := json.Marshal(gin.H{
+		"resourceType":   "CapabilityStatement",
+		"status":         "active",
+		"date":           a.started.UTC().Format("2006-01-02T15:04:05Z"),
+		"kind":           "instance",
+		"instantiates":   []string{bulkData + "CapabilityStatement/bulk-data"},
+		"software":       gin.H{"name": "Sluice", "version": a.config.Version},
+		"implementation": gin.H{"description": "Bulk export of FHIR resources from PostgreSQL", "url": base},
+		"fhirVersion":    fhirVersion,
+		"format":         []string{"application/fhir+json", "application/fhir+ndjson"},
+		"rest": []gin.H{{
+			"mode": "server",
+			"documentation": "All listed resource types can be exported. Their search parameters are those of _typeFilter, " +
 				"except those marked as not supported in an export. Only types with an interaction can be read directly.",
-			Security: securityCapability{
-				Extension:   a.token.oauthAddresses(),
-				CORS:        len(a.config.CORSOrigins) > 0,
-				Service:     a.token.securityServices(),
-				Description: "Clients authenticate. Their scopes, such as system/Patient.rs, determine which resource types they may read.",
-			},
-			Operation: exportOperation("export"),
+			"security":  a.describeSecurity(),
+			"resource":  resources,
+			"operation": exportOperation("export"),
 		}},
-	}
-	for _, resourceType := range types {
-		statement.Rest[0].Resource = append(statement.Rest[0].Resource, describeType(resourceType))
-	}
-	text, err := json.Marshal(statement)
+	})
 	if err != nil {
 		panic(err) // it consists of strings
 	}
 	return text
 }
 
-// describeType returns the capabilities of a resource type.
-func describeType(resourceType string) resourceCapability {
-	described := resourceCapability{Type: resourceType}
+func (a *API) describeSecurity() gin.H {
+	service := func(code string) gin.H {
+		return gin.H{"coding": []gin.H{{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": code}}}
+	}
+	security := gin.H{
+		"cors":        len(a.config.CORSOrigins) > 0,
+		"description": "Clients authenticate. Their scopes, such as system/Patient.rs, determine which resource types they may read.",
+		"service":     []gin.H{service("Basic")},
+	}
+	if a.issuesTokens() {
+		security["service"] = []gin.H{service("Basic"), service("SMART-on-FHIR")}
+		security["extension"] = []gin.H{{ // for clients of SMART App Launch 1 ("Conformance", "Using CapabilityStatement")
+			"url":       "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+			"extension": []gin.H{{"url": "token", "valueUri": a.tokenURL()}},
+		}}
+	}
+	return security
+}
+
+func describeType(resourceType string) gin.H {
+	described := gin.H{"type": resourceType}
+	var parameters []gin.H
 	for _, p := range search.Supported(resourceType) {
-		described.SearchParam = append(described.SearchParam, searchParameter{Name: p.Name, Definition: p.Definition, Type: p.Type})
+		parameters = append(parameters, gin.H{"name": p.Name, "definition": p.Definition, "type": p.Type})
 	}
 	switch resourceType {
 	case "Patient":
-		described.Operation = exportOperation("patient-export")
+		described["operation"] = exportOperation("patient-export")
 	case "Group":
-		described.Interaction = []interaction{{"read"}, {"search-type"}}
-		described.SearchParam = append(described.SearchParam, searchParameter{Extension: notExported, Name: "name", Type: "string"})
-		described.Operation = exportOperation("group-export")
+		parameters = append(parameters, gin.H{"extension": notExported, "name": "name", "type": "string"})
+		described["interaction"] = []gin.H{{"code": "read"}, {"code": "search-type"}}
+		described["operation"] = exportOperation("group-export")
+	}
+	if len(parameters) > 0 {
+		described["searchParam"] = parameters
 	}
 	return described
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
@@ -57,7 +58,7 @@ type Config struct {
 	DrainTimeout time.Duration
 
 	// Dumps is the maximum number of concurrent dumps, three quarters of them of
-	// one client. Each uses a connection to the source.Defaults to DefaultDumps.
+	// one client. Each uses a connection to the source.
 	Dumps int
 
 	// Exports records exports.
@@ -95,7 +96,7 @@ type Config struct {
 	RequestTimeout time.Duration
 
 	// ResourceTypes are the resource types of FHIR.
-	ResourceTypes []string
+	ResourceTypes endpoint.ResourceTypes
 
 	// Source is the database of the FHIR tables.
 	Source *source.Source

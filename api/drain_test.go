@@ -29,14 +29,14 @@ func (b *testBundle) requireClosed(t *testing.T) {
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	open := b.Gate(t)
+	open := b.gate(t)
 
-	_, body := b.Begin(t, "/Patient/$dump")
+	_, body := b.begin(t, "/Patient/$dump")
 	b.Stop()
 	b.requireClosed(t)
-	require.Len(t, b.Readers(t), 1, "it goes on")
+	require.Len(t, b.readers(t), 1, "it goes on")
 	open()
-	apitest.RequireRest(t, body)
+	requireRest(t, body)
 	<-b.Served
 }
 
@@ -45,15 +45,15 @@ func TestDrain(t *testing.T) {
 func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.DrainTimeout = 50 * time.Millisecond })
-	b.Gate(t)
+	b.gate(t)
 
-	_, body := b.Begin(t, "/Patient/$dump")
+	_, body := b.begin(t, "/Patient/$dump")
 	b.Stop()
 	_, err := io.Copy(io.Discard, body)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	<-b.Served
-	require.Empty(t, b.Readers(t), "Serve returns when all is over")
-	require.Contains(t, b.Logs.String(), "drain timeout exceeded")
+	require.Empty(t, b.readers(t), "Serve returns when all is over")
+	require.Contains(t, b.Logs.String(), "shutdown timeout exceeded")
 	require.Contains(t, b.Logs.String(), `"path":"/Patient/$dump"`)
 	require.NotContains(t, b.Logs.String(), `"level":"ERROR"`, "nothing else has ended it")
 }

@@ -3,17 +3,13 @@ package api
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/seed-90096f4d/sluice/api/bulk"
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/auth"
-	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/limit"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
@@ -23,34 +19,6 @@ import (
 // running.
 const retryDump = 5 * time.Second
 
-// dumps answers requests for a $dump.
-type dumps struct {
-	exports   *bulk.Exports
-	logger    *slog.Logger
-	metrics   *metrics
-	perMinute int                // per client; 0 means no limit
-	rate      *limit.RateLimiter // by client
-	running   *limit.Semaphore
-	source    *source.Source
-	style     fhir.Style
-	types     endpoint.ResourceTypes
-}
-
-func newDumps(cfg Config, types endpoint.ResourceTypes, exports *bulk.Exports) *dumps {
-	cfg.Style.AttachmentBaseURL = "" // $dump leaves URLs as stored
-	return &dumps{
-		exports:   exports,
-		logger:    cfg.Logger,
-		metrics:   newMetrics(cfg.Registry),
-		perMinute: cfg.ClientDumps,
-		rate:      limit.NewPerMinute(cfg.ClientDumps),
-		running:   limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
-		source:    cfg.Source,
-		style:     cfg.Style,
-		types:     types,
-	}
-}
-
 // dumpOptions are the parameters of a $dump.
 type dumpOptions struct {
 	since  time.Time
@@ -58,52 +26,52 @@ type dumpOptions struct {
 	gzip   bool
 }
 
-// serve answers GET /<Type>/$dump as Aidbox documents it: all resources of a type,
+// dump answers GET /<Type>/$dump as Aidbox documents it: all resources of a type,
 // one per line, streamed while the database is read. With Prefer: respond-async it
 // is a kick-off.
-func (d *dumps) serve(call *endpoint.Call) error {
-	options, err := d.parse(call)
+func (a *API) dump(call *endpoint.Call) error {
+	options, err := a.parseDump(call)
 	if err != nil {
 		return err
 	}
 	if endpoint.Prefers(call.Context, endpoint.RespondAsync) {
-		return d.export(call, options)
+		return a.exportDump(call, options)
 	}
 	if !call.Request.ProtoAtLeast(1, 1) {
 		return problem.UpgradeRequired()
 	}
-	if wait := d.rate.TakePerMinute(call.Client.ID, call.Client.Rates.Dumps.OrDefault(d.perMinute)); wait > 0 {
+	if wait := a.dumpRate.TakePerMinute(call.Client.ID, call.Client.Rates.Dumps.OrDefault(a.config.ClientDumps)); wait > 0 {
 		return problem.Throttled("too many dumps by this client", wait)
 	}
-	table, err := d.table(call)
+	table, err := a.dumpTable(call)
 	if err != nil {
-		d.rate.Refund(call.Client.ID)
+		a.dumpRate.Refund(call.Client.ID)
 		return err
 	}
-	release, ok := d.running.TryAcquire(call.Client.ID)
+	release, ok := a.dumping.TryAcquire(call.Client.ID)
 	if !ok {
-		return problem.Throttled(fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", d.running.Max(), d.running.MaxPerClient()), retryDump)
+		return problem.Throttled(fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", a.dumping.Max, a.dumping.MaxPerClient), retryDump)
 	}
 	defer release()
 	if options.format.FHIR {
-		if options.format.Attributes, err = ndjson.ReadAttributes(call.Ctx(), d.source); err != nil {
+		if options.format.Attributes, err = ndjson.ReadAttributes(call.Ctx(), a.config.Source); err != nil {
 			return problem.Unavailable(err)
 		}
 	}
-	return d.stream(call, table, options)
+	return a.streamDump(call, table, options)
 }
 
-// export starts an export of what the $dump would stream.
-func (d *dumps) export(call *endpoint.Call, options dumpOptions) error {
-	if err := d.exports.TakeKickOff(call.Client); err != nil {
+// exportDump starts an export of what the $dump would stream.
+func (a *API) exportDump(call *endpoint.Call, options dumpOptions) error {
+	if err := a.exports.TakeKickOff(call.Client); err != nil {
 		return err
 	}
-	table, err := d.table(call)
+	table, err := a.dumpTable(call)
 	if err != nil {
-		d.exports.RefundKickOff(call.Client)
+		a.exports.RefundKickOff(call.Client)
 		return err
 	}
-	return d.exports.Accept(call, jobs.Request{
+	return a.exports.Accept(call, jobs.Request{
 		Types:        []string{table.Type},
 		Existing:     true,
 		CreatedAfter: options.since,
@@ -112,22 +80,22 @@ func (d *dumps) export(call *endpoint.Call, options dumpOptions) error {
 	}, []string{endpoint.RespondAsync})
 }
 
-// parse parses the parameters of a $dump.
-func (d *dumps) parse(call *endpoint.Call) (options dumpOptions, err error) {
+func (a *API) parseDump(call *endpoint.Call) (options dumpOptions, err error) {
 	params, err := endpoint.QueryParameters(call.Context)
 	if err != nil {
 		return options, err
 	}
-	options.format.Style = d.style
+	options.format.Style = a.config.Style
+	options.format.Style.AttachmentBaseURL = "" // $dump leaves URLs as stored
 	options.since = params.Since()
 	options.format.FHIR, options.gzip = params.Boolean("fhir"), params.Boolean("gzip")
 	return options, params.Finish()
 }
 
-// table returns the table of the type in the path, if the client may read it.
+// dumpTable returns the table of the type in the path, if the client may read it.
 // Without permission for it, a type of FHIR is forbidden whether or not it has a
 // table. Any other name without a table is not found, as it is no type at all.
-func (d *dumps) table(call *endpoint.Call) (table catalog.Table, err error) {
+func (a *API) dumpTable(call *endpoint.Call) (table catalog.Table, err error) {
 	if err := endpoint.AllowGroup(call.Client, ""); err != nil {
 		return table, err
 	}
@@ -136,13 +104,13 @@ func (d *dumps) table(call *endpoint.Call) (table catalog.Table, err error) {
 		if err := endpoint.AllowGroup(client, ""); err != nil {
 			return err
 		}
-		return d.types.Allow(client, "type", resourceType)
+		return a.config.ResourceTypes.Allow(client, "type", resourceType)
 	}
 	denied := call.Require(allow)
-	if denied != nil && d.types.Has(resourceType) {
+	if denied != nil && a.config.ResourceTypes.Has(resourceType) {
 		return table, denied
 	}
-	table, err = d.source.Table(call.Ctx(), resourceType)
+	table, err = a.config.Source.Table(call.Ctx(), resourceType)
 	switch {
 	case errors.Is(err, catalog.ErrNoTable):
 		return table, problem.NoTable(resourceType, err)
@@ -152,18 +120,17 @@ func (d *dumps) table(call *endpoint.Call) (table catalog.Table, err error) {
 		return table, denied
 	}
 	if others := table.OtherTypes; len(others) > 0 {
-		d.logger.WarnContext(call.Ctx(), "rows name another resource type", "type", resourceType, "found", others)
+		a.config.Logger.WarnContext(call.Ctx(), "rows name another resource type", "type", resourceType, "found", others)
 	}
 	return table, nil
 }
 
-// stream writes the dump as the response.
-func (d *dumps) stream(call *endpoint.Call, table catalog.Table, options dumpOptions) error {
+func (a *API) streamDump(call *endpoint.Call, table catalog.Table, options dumpOptions) error {
 	header := http.Header{"Content-Type": {"application/ndjson"}}
 	if options.gzip {
 		header.Set("Content-Encoding", "gzip")
 	}
-	scan, err := d.source.ParallelScan(call.Ctx(), source.Scan{Table: table, CreatedAfter: options.since})
+	scan, err := a.config.Source.ParallelScan(call.Ctx(), source.Scan{Table: table, CreatedAfter: options.since})
 	if err != nil {
 		return problem.Unavailable(err)
 	}
@@ -172,7 +139,7 @@ func (d *dumps) stream(call *endpoint.Call, table catalog.Table, options dumpOpt
 	defer body.AbortWith(scan.Context())()
 	result, err := ndjson.WriteParallel(call.Ctx(), body, table.Type, scan.Rows(), ndjson.Options{Format: options.format, Gzip: options.gzip})
 	call.Event.Resources, call.Event.Issues = result.Rows, result.Issues
-	d.metrics.count(table.Type, result)
+	a.metrics.count(table.Type, result)
 	if err := body.Result(err); err != nil {
 		return err
 	}

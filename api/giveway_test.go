@@ -72,7 +72,7 @@ func TestDumpGivesWay(t *testing.T) {
 			b.large(t, largeRows, largeSize)
 			b.serveGivingWay(t, test.config)
 
-			_, body := b.Begin(t, "/Patient/$dump")
+			_, body := b.begin(t, "/Patient/$dump")
 			slow, done := make(chan struct{}), make(chan error, 1)
 			go func() {
 				for { // a few kB/s
@@ -93,8 +93,8 @@ func TestDumpGivesWay(t *testing.T) {
 			close(slow)
 			require.Error(t, <-done, "what came does not look whole")
 			require.Eventually(t, func() bool { return len(b.Logs.Ended(t)) == 1 }, apitest.Patience, apitest.Tick)
-			require.Equal(t, "gave_way", b.Logs.Ended(t)[0].Reason)
-			b.RequireNoReaders(t)
+			require.Equal(t, "lock_conflict", b.Logs.Ended(t)[0].Reason)
+			b.requireNoReaders(t)
 			require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 		})
 	}
@@ -104,7 +104,7 @@ func TestDumpGivesWay(t *testing.T) {
 func TestDumpGivesWayBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	open := b.Gate(t)
+	open := b.gate(t)
 	b.Exec(t, `DELETE FROM patient WHERE id <> 'pt-3'`)
 	b.serveGivingWay(t, source.Config{})
 

@@ -17,10 +17,10 @@ import (
 func TestTooManyDumps(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.Dumps = 2 })
-	open := b.Gate(t)
+	open := b.gate(t)
 
-	_, first := b.Begin(t, "/Patient/$dump")
-	gone, _ := b.Begin(t, "/Patient/$dump")
+	_, first := b.begin(t, "/Patient/$dump")
+	gone, _ := b.begin(t, "/Patient/$dump")
 
 	got := b.Get(t, "/Patient/$dump")
 	apitest.RequireRefusal(t, got, http.StatusTooManyRequests, "throttled", "")
@@ -40,8 +40,8 @@ func TestTooManyDumps(t *testing.T) {
 		return second.Body.Close() != nil
 	}, apitest.Patience, apitest.Tick)
 	open()
-	apitest.RequireRest(t, first)
-	apitest.RequireRest(t, second.Body)
+	requireRest(t, first)
+	requireRest(t, second.Body)
 	require.NoError(t, second.Body.Close())
 	require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 }
@@ -52,10 +52,10 @@ func TestDumpsOfOneClient(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.Dumps = 4 })
 	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
-	open := b.Gate(t)
+	open := b.gate(t)
 	for range 3 {
-		_, rest := b.Begin(t, "/Patient/$dump")
-		defer apitest.RequireRest(t, rest)
+		_, rest := b.begin(t, "/Patient/$dump")
+		defer requireRest(t, rest)
 	}
 	apitest.RequireRefusal(t, b.Get(t, "/Patient/$dump"), http.StatusTooManyRequests, "throttled", "")
 	request := b.Request(t, http.MethodGet, "/Patient/$dump")

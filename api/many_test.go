@@ -33,8 +33,8 @@ func setupMany(t *testing.T) *testBundle {
 // beginMany sends a request and returns the response when several readers work on it.
 func (b *testBundle) beginMany(t *testing.T, target string) (*http.Response, io.Reader) {
 	t.Helper()
-	response, body := b.Begin(t, target)
-	require.Eventually(t, func() bool { return len(b.Readers(t)) > 1 }, apitest.Patience, apitest.Tick)
+	response, body := b.begin(t, target)
+	require.Eventually(t, func() bool { return len(b.readers(t)) > 1 }, apitest.Patience, apitest.Tick)
 	return response, body
 }
 
@@ -62,10 +62,10 @@ func TestManyReaders(t *testing.T) {
 		for _, query := range []string{"", "?gzip=true"} {
 			_, body := b.beginMany(t, "/Patient/$dump"+query)
 			b.Exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-				WHERE pid = ANY ($1) AND state = 'active' ORDER BY pid DESC LIMIT 1`, b.Readers(t))
+				WHERE pid = ANY ($1) AND state = 'active' ORDER BY pid DESC LIMIT 1`, b.readers(t))
 			_, err := io.Copy(io.Discard, body)
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-			b.RequireNoReaders(t)
+			b.requireNoReaders(t)
 		}
 		require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)
 	})
@@ -75,7 +75,7 @@ func TestManyReaders(t *testing.T) {
 		b := setupMany(t)
 		response, _ := b.beginMany(t, "/Patient/$dump")
 		require.NoError(t, response.Body.Close())
-		b.RequireNoReaders(t)
+		b.requireNoReaders(t)
 		require.NotContains(t, b.Logs.String(), `"level":"ERROR"`)
 	})
 }

@@ -14,7 +14,6 @@ type metrics struct {
 	issues    *prometheus.CounterVec
 }
 
-// newMetrics registers the metrics.
 func newMetrics(registry *prometheus.Registry) *metrics {
 	counter := func(name, help string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"resource_type"})

@@ -10,7 +10,6 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// trusted reports whether the request came from a trusted proxy.
 func (a *API) trusted(c *gin.Context) bool {
 	peer, err := netip.ParseAddr(c.RemoteIP())
 	return err == nil && slices.ContainsFunc(a.config.Proxies, func(p netip.Prefix) bool { return p.Contains(peer.Unmap()) })
@@ -20,17 +19,12 @@ func (a *API) trusted(c *gin.Context) bool {
 var hostName = regexp.MustCompile(`^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?$`)
 
 // baseURL returns the URL under which the client knows the server, without a
-// trailing slash.
+// trailing slash: the configured one, or the scheme and the host to which the request
+// was sent, according to a trusted proxy if there is one.
 func (a *API) baseURL(c *gin.Context) string {
 	if a.config.BaseURL != "" {
 		return a.config.BaseURL
 	}
-	return a.origin(c)
-}
-
-// origin returns the scheme and the host to which the request was sent, according
-// to a trusted proxy if there is one.
-func (a *API) origin(c *gin.Context) string {
 	scheme, name := "http", c.Request.Host
 	if c.Request.TLS != nil {
 		scheme = "https"

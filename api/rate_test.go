@@ -127,7 +127,7 @@ func TestOwnRates(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) { config.ClientDumps, config.ClientKickOffs, config.ClientRequests = 1, 1, 7 })
 	b.Documented(t)
-	own := func(n int) *auth.Rate { return &auth.Rate{Own: true, PerMinute: n} }
+	own := func(n int) *auth.Rate { return &auth.Rate{PerMinute: &n} }
 	require.NoError(t, b.Clients.Change(t.Context(), apitest.ClientID, auth.Change{Dumps: own(2), KickOffs: own(0)}))
 	for range 2 {
 		require.Equal(t, http.StatusOK, b.Get(t, "/Patient/$dump").StatusCode)

@@ -53,7 +53,7 @@ func (a *API) refuse(c *gin.Context, err error) {
 	}
 	switch p.Status {
 	case http.StatusUnauthorized:
-		a.token.challenge(c)
+		a.challenge(c)
 	case http.StatusUpgradeRequired:
 		c.Header("Connection", "Upgrade")
 		c.Header("Upgrade", "HTTP/1.1")

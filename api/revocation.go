@@ -55,37 +55,6 @@ func (r *running) check(client auth.Client, known bool) error {
 	return nil
 }
 
-// runningRequests are the authenticated requests that are being answered.
-type runningRequests struct {
-	mu  sync.Mutex
-	all map[*running]struct{}
-}
-
-func (rs *runningRequests) add(r *running) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	rs.all[r] = struct{}{}
-}
-
-func (rs *runningRequests) remove(r *running) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	delete(rs.all, r)
-}
-
-// due returns the requests whose clients were authenticated long enough ago to be
-// checked again, and the ids of the clients.
-func (rs *runningRequests) due() (due []*running, ids []string) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	for r := range rs.all {
-		if time.Since(r.since) >= revocationInterval {
-			due, ids = append(due, r), append(ids, r.call.Client.ID)
-		}
-	}
-	return due, ids
-}
-
 // revocable runs the handler of an authenticated request. When the client loses its
 // permission, the context of the request ends and writing to the client fails, so
 // that a response that has begun is cut off.
@@ -93,8 +62,8 @@ func (a *API) revocable(call *endpoint.Call, do endpoint.Handler) error {
 	ctx, cancel := context.WithCancelCause(call.Ctx()) // which ends with the response
 	call.Request = call.Request.WithContext(ctx)
 	r := &running{call: call, since: time.Now(), cancel: cancel}
-	a.running.add(r)
-	defer a.running.remove(r)
+	a.running.Store(r, nil)
+	defer a.running.Delete(r)
 	defer r.finish()
 	err := do(call)
 	r.finish()
@@ -126,7 +95,13 @@ func (a *API) watchRevocations(ctx context.Context) {
 
 // endRevoked ends the running requests whose clients have lost their permission.
 func (a *API) endRevoked(ctx context.Context) error {
-	due, ids := a.running.due()
+	var due []*running // authenticated long enough ago to be checked again
+	var ids []string
+	for key := range a.running.Range {
+		if r, _ := key.(*running); time.Since(r.since) >= revocationInterval {
+			due, ids = append(due, r), append(ids, r.call.Client.ID)
+		}
+	}
 	if len(due) == 0 {
 		return nil
 	}

@@ -40,11 +40,11 @@ func TestRevokedInTheMiddleOfADump(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.large(t, largeRows, largeSize)
-			_, stalled := b.Begin(t, "/Patient/$dump")
-			require.Eventually(t, func() bool { return len(b.Readers(t)) == 1 }, apitest.Patience, apitest.Tick)
+			_, stalled := b.begin(t, "/Patient/$dump")
+			require.Eventually(t, func() bool { return len(b.readers(t)) == 1 }, apitest.Patience, apitest.Tick)
 
 			require.NoError(t, end(t, b))
-			b.RequireNoReaders(t)
+			b.requireNoReaders(t)
 			_, err := io.Copy(io.Discard, stalled)
 			require.Error(t, err, "what came does not look whole")
 			require.Eventually(t, func() bool { return len(b.Logs.Ended(t)) == 1 }, apitest.Patience, apitest.Tick)
@@ -59,15 +59,15 @@ func TestRevokedInTheMiddleOfADump(t *testing.T) {
 func TestRevokedBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.Gate(t)
+	b.gate(t)
 	b.Exec(t, `DELETE FROM patient WHERE id <> 'pt-3'`)
 	wait := b.Later(t, b.Request(t, http.MethodGet, "/Patient/$dump"))
-	b.RequireReader(t)
+	b.requireReader(t)
 	require.NoError(t, b.Clients.Revoke(t.Context(), apitest.ClientID))
 	got, err := wait()
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnauthorized, got.StatusCode)
-	b.RequireNoReaders(t)
+	b.requireNoReaders(t)
 }
 
 // TestTokenOfADumpExpires: a dump survives the expiry of its access token, but not of its
@@ -75,7 +75,7 @@ func TestRevokedBeforeTheFirstByte(t *testing.T) {
 func TestTokenOfADumpExpires(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase)
-	open := b.Gate(t)
+	open := b.gate(t)
 	app := b.newApp(t, "app", "system/*.rs")
 	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
 	begin := func() io.ReadCloser {

@@ -26,7 +26,9 @@ func (a *API) routes() *gin.Engine {
 	}
 	engine.Use(a.identify, a.log, a.cors, a.limitBody)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return problem.NotFound("not found") }))
-	engine.NoMethod(a.handle(func(*gin.Context) error { return problem.MethodNotAllowed() }))
+	engine.NoMethod(a.handle(func(*gin.Context) error {
+		return &problem.Problem{Status: http.StatusMethodNotAllowed, Code: "not-supported", Text: "method not allowed at this address"}
+	}))
 	a.routePublic(engine)
 	a.routeData(engine)
 	return engine
@@ -42,19 +44,19 @@ func (a *API) routePublic(engine *gin.Engine) {
 		engine.GET("/metrics", gin.WrapH(telemetry.MetricsHandler(a.config.Registry)))
 	}
 	engine.GET("/fhir/metadata", a.handle(a.metadata))
-	if a.token.enabled() {
-		engine.GET("/.well-known/smart-configuration", a.handle(a.token.configuration))
-		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.token.configuration))
+	if a.issuesTokens() {
+		engine.GET("/.well-known/smart-configuration", a.handle(a.smartConfiguration))
+		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.smartConfiguration))
 	}
 }
 
 // routeData adds the routes that are audited: those that return data, and the
 // token endpoint.
 func (a *API) routeData(engine *gin.Engine) {
-	if a.token.enabled() {
-		engine.POST("/auth/token", a.audited(audit.Token, a.token.issue))
+	if a.issuesTokens() {
+		engine.POST("/auth/token", a.audited(audit.Token, a.issueToken))
 	}
-	engine.GET("/:type/$dump", a.audited(audit.Dump, a.authenticated(a.dumps.serve)))
+	engine.GET("/:type/$dump", a.audited(audit.Dump, a.authenticated(a.dump)))
 	engine.GET(group.Path, a.audited(audit.Read, a.authenticated(a.groups.Search)))
 	engine.GET(group.Path+"/:id", a.audited(audit.Read, a.authenticated(a.groups.Read)))
 	for _, method := range []string{http.MethodGet, http.MethodPost} {

@@ -39,7 +39,6 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	var background sync.WaitGroup
 	backgroundCtx, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.audit.Run(backgroundCtx) })
-	background.Go(func() { a.audit.RunClientChanges(backgroundCtx, a.config.Clients) })
 	background.Go(func() { a.watchRevocations(backgroundCtx) })
 	defer background.Wait() // stores the events of the last requests, too
 	defer stopBackground()
@@ -59,7 +58,7 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.DrainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); errors.Is(err, context.DeadlineExceeded) {
-		a.config.Logger.WarnContext(ctx, "drain timeout exceeded; cutting off running requests", "timeout", a.config.DrainTimeout)
+		a.config.Logger.WarnContext(ctx, "shutdown timeout exceeded; cutting off running requests", "timeout", a.config.DrainTimeout)
 		_ = server.Close()
 	}
 	running.Wait() // a handler ends its query before it returns

@@ -25,9 +25,9 @@ func TestStalledClient(t *testing.T) {
 	b.large(t, largeRows, largeSize)
 
 	for _, target := range []string{"/Patient/$dump", "/Patient/$dump?gzip=true"} {
-		_, body := b.Begin(t, target)
-		require.Len(t, b.Readers(t), 1)
-		b.RequireNoReaders(t)
+		_, body := b.begin(t, target)
+		require.Len(t, b.readers(t), 1)
+		b.requireNoReaders(t)
 		_, err := io.Copy(io.Discard, body)
 		require.Error(t, err, "what came does not look whole")
 	}
@@ -42,7 +42,7 @@ func TestSlowClient(t *testing.T) {
 	b := setup(t, func(config *api.Config) { config.StallTimeout = stall })
 	b.large(t, largeRows, largeSize)
 
-	_, body := b.Begin(t, "/Patient/$dump")
+	_, body := b.begin(t, "/Patient/$dump")
 	const pieces = 48
 	begin, lines := time.Now(), 0
 	for err := error(nil); err == nil; {
@@ -67,7 +67,7 @@ func TestSlowDatabase(t *testing.T) {
 		release := b.Hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
 
 		wait := b.Later(t, b.Request(t, http.MethodGet, "/Patient/$dump"))
-		b.RequireReader(t)
+		b.requireReader(t)
 		<-time.After(2 * stall)
 		release()
 		got, err := wait()
@@ -78,10 +78,10 @@ func TestSlowDatabase(t *testing.T) {
 	t.Run("BeforeTheLastByte", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, withStall)
-		open := b.Gate(t)
+		open := b.gate(t)
 		b.Exec(t, `ALTER POLICY gate ON patient USING (pass(id) = (id <> 'pt-3'))`) // behind the gate is nothing
 
-		_, body := b.Begin(t, "/Patient/$dump")
+		_, body := b.begin(t, "/Patient/$dump")
 		<-time.After(2 * stall)
 		open()
 		all, err := io.ReadAll(body)

@@ -25,7 +25,7 @@ func TestClientThatPauses(t *testing.T) {
 	b := setup(t, func(config *api.Config) { config.StallTimeout = timeout })
 	b.large(t, largeRows, largeSize)
 
-	_, body := b.Begin(t, "/Patient/$dump")
+	_, body := b.begin(t, "/Patient/$dump")
 	var burst bytes.Buffer
 	_, err := io.CopyN(&burst, body, 4<<20)
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestSteadyClient(t *testing.T) {
 				}
 				return conn, err
 			}
-			_, body := b.Begin(t, "/Patient/$dump")
+			_, body := b.begin(t, "/Patient/$dump")
 			lines, received := 0, int64(0)
 			pace := time.NewTicker(100 * time.Millisecond) // this is what slow means
 			defer pace.Stop()

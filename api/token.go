@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/audit"
+	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/auth/smart"
 )
 
@@ -25,32 +26,15 @@ const (
 	maxTokenRequestBytes = 16 << 10
 )
 
-// oauthError is an error response of the token endpoint (RFC 6749, 5.2).
-type oauthError struct {
-	status     int
-	code       string
-	text       string
-	retryAfter time.Duration
-	cause      error
+func badTokenRequest(text string) *smart.GrantError {
+	return &smart.GrantError{Code: smart.InvalidRequest, Text: text}
 }
 
-func (e *oauthError) Error() string { return e.text }
-func (e *oauthError) Unwrap() error { return e.cause }
-
-func badTokenRequest(text string) *oauthError {
-	return &oauthError{status: http.StatusBadRequest, code: smart.InvalidRequest, text: text}
-}
-
-// issue answers POST /auth/token with an access token for a signed assertion (SMART
+// issueToken answers POST /auth/token with an access token for a signed assertion (SMART
 // App Launch 2.2, "Backend Services").
-func (e *tokenEndpoint) issue(c *gin.Context, event *audit.Event) error {
+func (a *API) issueToken(c *gin.Context, event *audit.Event) error {
 	c.Header("Pragma", "no-cache") // in addition to the Cache-Control of all responses
-	request, err := e.parse(c)
-	if err != nil {
-		rejectTokenRequest(c, event, err)
-		return nil
-	}
-	token, err := e.exchange(c, request)
+	token, err := a.exchange(c)
 	if err != nil {
 		rejectTokenRequest(c, event, err)
 		return nil
@@ -65,8 +49,7 @@ func (e *tokenEndpoint) issue(c *gin.Context, event *audit.Event) error {
 	return nil
 }
 
-// parse reads and checks the parameters of a token request.
-func (e *tokenEndpoint) parse(c *gin.Context) (smart.Request, error) {
+func (a *API) parseTokenRequest(c *gin.Context) (smart.Request, error) {
 	form, err := readForm(c)
 	if err != nil {
 		return smart.Request{}, err
@@ -75,40 +58,41 @@ func (e *tokenEndpoint) parse(c *gin.Context) (smart.Request, error) {
 	case form.Get("grant_type") == "":
 		return smart.Request{}, badTokenRequest("grant_type is missing")
 	case form.Get("grant_type") != grantClientCredentials:
-		return smart.Request{}, &oauthError{status: http.StatusBadRequest, code: "unsupported_grant_type", text: "grant_type must be " + grantClientCredentials}
+		return smart.Request{}, &smart.GrantError{Code: "unsupported_grant_type", Text: "grant_type must be " + grantClientCredentials}
 	case c.GetHeader("Authorization") != "" || form.Has("client_secret"):
-		return smart.Request{}, &oauthError{status: http.StatusUnauthorized, code: smart.InvalidClient, text: "a token requires a client_assertion; a client with a secret needs no token (HTTP Basic)"}
+		return smart.Request{}, &smart.GrantError{Code: smart.InvalidClient, Text: "a token requires a client_assertion; a client with a secret needs no token (HTTP Basic)"}
 	case form.Get("client_assertion_type") != assertionJWT:
 		return smart.Request{}, badTokenRequest("client_assertion_type must be " + assertionJWT)
 	case form.Get("client_assertion") == "":
 		return smart.Request{}, badTokenRequest("client_assertion is missing")
 	case form.Get("scope") == "":
-		return smart.Request{}, &oauthError{status: http.StatusBadRequest, code: smart.InvalidScope, text: "scope is missing, for example system/*.rs"}
+		return smart.Request{}, &smart.GrantError{Code: smart.InvalidScope, Text: "scope is missing, for example system/*.rs"}
 	}
 	return smart.Request{
 		Assertion:  form.Get("client_assertion"),
-		Audiences:  []string{e.url()},
+		Audience:   a.tokenURL(),
 		ClientID:   form.Get("client_id"),
 		Scopes:     form.Get("scope"),
-		IsStandard: e.types.Has,
+		IsStandard: a.config.ResourceTypes.Has,
 	}, nil
 }
 
 // exchange issues a token for an assertion. Failures are limited per address only:
 // a signature cannot be guessed, and anyone can send assertions that name a client,
 // which must not lock it out.
-func (e *tokenEndpoint) exchange(c *gin.Context, request smart.Request) (smart.Token, error) {
-	address := c.ClientIP()
-	if wait := e.logins.Take("", address); wait > 0 {
-		return smart.Token{}, &oauthError{
-			status: http.StatusTooManyRequests, code: "temporarily_unavailable",
-			text: "too many failed logins", retryAfter: wait,
-		}
+func (a *API) exchange(c *gin.Context) (smart.Token, error) {
+	request, err := a.parseTokenRequest(c)
+	if err != nil {
+		return smart.Token{}, err
 	}
-	token, err := e.tokens.Exchange(c.Request.Context(), request)
+	address := c.ClientIP()
+	if wait := a.logins.Take("", address); wait > 0 {
+		return smart.Token{}, &auth.LimitError{Text: "too many failed logins", RetryAfter: wait}
+	}
+	token, err := a.config.Tokens.Exchange(c.Request.Context(), request)
 	var rejected *smart.GrantError
 	if !errors.As(err, &rejected) || rejected.Code != smart.InvalidClient {
-		e.logins.Refund("", address)
+		a.logins.Refund("", address)
 	}
 	return token, err
 }
@@ -136,27 +120,28 @@ func readForm(c *gin.Context) (url.Values, error) {
 	return form, nil
 }
 
-// rejectTokenRequest answers with the error.
+// unavailable is the code of an error that a retry may overcome.
+const unavailable = "temporarily_unavailable"
+
+// rejectTokenRequest answers with the error (RFC 6749, 5.2).
 func rejectTokenRequest(c *gin.Context, event *audit.Event, err error) {
-	var response *oauthError
+	status, retryAfter := http.StatusBadRequest, time.Duration(0)
 	var grant *smart.GrantError
+	var limited *auth.LimitError
 	switch {
-	case errors.As(err, &response):
-	case errors.As(err, &grant):
-		event.Client = grant.ClientID
-		response = &oauthError{status: http.StatusBadRequest, code: grant.Code, text: grant.Text, cause: grant.Cause}
-		if grant.Code == smart.InvalidClient {
-			response.status = http.StatusUnauthorized
-		}
-	default:
-		response = &oauthError{
-			status: http.StatusServiceUnavailable, code: "temporarily_unavailable",
-			text: "the server cannot issue tokens at the moment; its log has the details", retryAfter: 10 * time.Second, cause: err,
-		}
+	case errors.As(err, &limited):
+		status, retryAfter = http.StatusTooManyRequests, limited.RetryAfter
+		grant = &smart.GrantError{Code: unavailable, Text: limited.Text}
+	case !errors.As(err, &grant):
+		status, retryAfter = http.StatusServiceUnavailable, 10*time.Second
+		grant = &smart.GrantError{Code: unavailable, Text: "the server cannot issue tokens at the moment; its log has the details", Cause: err}
+	case grant.Code == smart.InvalidClient:
+		status = http.StatusUnauthorized
 	}
-	_ = c.Error(cmp.Or[error](response.cause, response)) // for the log
-	if response.retryAfter > 0 {
-		c.Header("Retry-After", strconv.Itoa(endpoint.Seconds(response.retryAfter)))
+	event.Client = grant.ClientID
+	_ = c.Error(cmp.Or[error](grant.Cause, grant)) // for the log
+	if retryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(endpoint.Seconds(retryAfter)))
 	}
-	endpoint.WriteJSON(c, response.status, "application/json", gin.H{"error": response.code, "error_description": response.text})
+	endpoint.WriteJSON(c, status, endpoint.ContentTypeJSON, gin.H{"error": grant.Code, "error_description": grant.Text})
 }

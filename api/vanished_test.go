@@ -18,15 +18,15 @@ func TestVanishedClient(t *testing.T) {
 	t.Run("InTheMiddle", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		open := b.Gate(t)
+		open := b.gate(t)
 		for range 2 * apitest.SourceConns { // more often than there are connections
-			response, _ := b.Begin(t, "/Patient/$dump")
-			b.RequireReader(t)
+			response, _ := b.begin(t, "/Patient/$dump")
+			b.requireReader(t)
 			require.NoError(t, response.Body.Close()) // which closes the connection
-			b.RequireNoReaders(t)
+			b.requireNoReaders(t)
 		}
 		open()
-		b.RequireConnections(t)
+		b.requireConnections(t)
 		require.NotContains(t, b.Logs.String(), `"level":"ERROR"`, "it is no fault of ours")
 	})
 
@@ -38,13 +38,13 @@ func TestVanishedClient(t *testing.T) {
 
 		ctx, leave := context.WithCancel(t.Context())
 		wait := b.Later(t, b.Request(t, http.MethodGet, "/Patient/$dump").WithContext(ctx))
-		b.RequireReader(t)
+		b.requireReader(t)
 		leave()
 		_, err := wait()
 		require.ErrorIs(t, err, context.Canceled)
-		b.RequireNoReaders(t)
+		b.requireNoReaders(t)
 		release()
-		b.RequireConnections(t)
+		b.requireConnections(t)
 		require.NotContains(t, b.Logs.String(), `"level":"ERROR"`)
 	})
 
@@ -53,11 +53,11 @@ func TestVanishedClient(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.large(t, largeRows, largeSize)
-		response, body := b.Begin(t, "/Patient/$dump")
+		response, body := b.begin(t, "/Patient/$dump")
 		require.NotZero(t, body.Buffered())
-		require.Len(t, b.Readers(t), 1)
+		require.Len(t, b.readers(t), 1)
 		require.NoError(t, response.Body.Close())
-		b.RequireNoReaders(t)
+		b.requireNoReaders(t)
 		require.Eventually(t, func() bool { return bytes.Contains([]byte(b.Logs.String()), []byte(`"msg":"request"`)) }, apitest.Patience, apitest.Tick)
 		require.NotContains(t, b.Logs.String(), `"level":"ERROR"`)
 	})

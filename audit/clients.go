@@ -12,50 +12,24 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// changesInterval is how often changes of clients are stored.
-const changesInterval = time.Minute
-
-// RunClientChanges stores changes of clients as AuditEvents every minute until ctx
-// ends, and once more then. The command that changes a client needs no bucket: it
-// records the change in the state database, and a process of the API stores it.
-func (r *Recorder) RunClientChanges(ctx context.Context, clients *auth.Clients) {
-	tick := time.NewTicker(changesInterval)
-	defer tick.Stop()
-	for ended := false; !ended; {
-		select {
-		case <-ctx.Done():
-			ended = true
-		case <-tick.C:
-		}
-		if err := r.writer.storeChanges(context.WithoutCancel(ctx), clients); err != nil {
-			r.writer.logger.ErrorContext(ctx, "could not store client changes as audit events; will retry", "error", err)
-		}
-	}
-}
-
-func (w *writer) storeChanges(ctx context.Context, clients *auth.Clients) error {
-	if w.bucket == nil {
-		return nil
-	}
+// storeChanges stores the changes of clients that the command recorded in the state
+// database, which needs no bucket for that. The keys of their objects depend on the
+// changes only, so that a retry, after a process that could not commit, overwrites them.
+func (r *Recorder) storeChanges(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, uploadTimeout) // also for a process that stops
 	defer cancel()
 	for {
-		count, err := clients.StoreChanges(ctx, func(entries []auth.Entry) error { return w.writeChanges(ctx, entries) })
+		count, err := r.clients.StoreChanges(ctx, func(entries []auth.Entry) error {
+			name := fmt.Sprintf("clients-%d-%d", entries[0].ID, entries[len(entries)-1].ID)
+			return write(ctx, r.bucket, entries[0].At, name, entries, changeResource)
+		})
+		if err != nil {
+			r.logger.ErrorContext(ctx, "could not store client changes as audit events; will retry", "error", err)
+		}
 		if err != nil || count == 0 {
-			return err
+			return
 		}
 	}
-}
-
-// writeChanges writes changes as one object. Its key depends on the changes only,
-// so that a retry, after a process that could not commit, overwrites it.
-func (w *writer) writeChanges(ctx context.Context, entries []auth.Entry) error {
-	resources := make([]auditEvent, len(entries))
-	for i, entry := range entries {
-		resources[i] = changeResource(entry)
-	}
-	name := fmt.Sprintf("clients-%d-%d", entries[0].ID, entries[len(entries)-1].ID)
-	return w.write(ctx, entries[0].At, name, resources)
 }
 
 const dicomSystem = "http://dicom.nema.org/resources/ontology/DCM"
@@ -66,34 +40,31 @@ var changeCodes = map[string]string{"add": "C", "remove": "D"}
 
 // changeResource returns a change of a client as a FHIR resource, with the codes
 // of DICOM (R4, value sets audit-event-type and audit-event-sub-type).
-func changeResource(entry auth.Entry) auditEvent {
+func changeResource(entry auth.Entry) object {
 	action, ok := changeCodes[entry.Action]
 	if !ok {
 		action = "U"
 	}
-	operator := agent{Who: &reference{Identifier: &identifier{Value: entry.Actor}}, AltID: entry.Role, Requestor: true}
+	operator := object{"who": identified(entry.Actor), "altId": entry.Role, "requestor": true}
 	if _, host, ok := strings.Cut(entry.Actor, "@"); ok {
-		operator.Network = &network{Address: host, Type: networkName}
+		operator["network"] = object{"address": host, "type": networkName}
 	}
 	id := strconv.FormatInt(entry.ID, 10)
-	client := entity{
-		What: &reference{Identifier: &identifier{Value: entry.ClientID}}, Name: "client",
-		Detail: []detail{{"action", "client " + entry.Action}, {"change", id}},
-	}
+	details := []object{detail("action", "client "+entry.Action), detail("change", id)}
 	for _, name := range slices.Sorted(maps.Keys(entry.Details)) {
-		client.Detail = append(client.Detail, detail{name, entry.Details[name]})
+		details = append(details, detail(name, entry.Details[name]))
 	}
-	return auditEvent{
-		ResourceType: "AuditEvent",
-		ID:           "client-change-" + id,
-		Type:         coding{System: dicomSystem, Code: "110113", Display: "Security Alert"},
-		Subtype:      []coding{{System: dicomSystem, Code: "110137", Display: "User security Attributes Changed"}},
-		Action:       action,
-		Recorded:     entry.At.UTC().Format(time.RFC3339Nano),
-		Outcome:      outcomeCodes["done"],
-		OutcomeDesc:  "done",
-		Agent:        []agent{operator},
-		Source:       sluice,
-		Entity:       []entity{client},
+	return object{
+		"resourceType": "AuditEvent",
+		"id":           "client-change-" + id,
+		"type":         object{"system": dicomSystem, "code": "110113", "display": "Security Alert"},
+		"subtype":      []object{{"system": dicomSystem, "code": "110137", "display": "User security Attributes Changed"}},
+		"action":       action,
+		"recorded":     entry.At.UTC().Format(time.RFC3339Nano),
+		"outcome":      outcomeCodes["done"],
+		"outcomeDesc":  "done",
+		"agent":        []object{operator},
+		"source":       sluice,
+		"entity":       []object{{"what": identified(entry.ClientID), "name": "client", "detail": details}},
 	}
 }

@@ -72,7 +72,6 @@ func (e Event) counted() bool {
 	return !e.Started && (e.Action == Dump || e.Action == Manifest || e.Action == Read)
 }
 
-// attr returns the event as part of a log line.
 func (e Event) attr() slog.Attr {
 	attrs := []any{
 		slog.String("action", string(e.Action)),

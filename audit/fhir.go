@@ -7,63 +7,8 @@ import (
 	"time"
 )
 
-// auditEvent is a FHIR AuditEvent (R4, "Resource AuditEvent") with the elements
-// that are used here.
-type auditEvent struct {
-	ResourceType string   `json:"resourceType"`
-	ID           string   `json:"id"`
-	Type         coding   `json:"type"`
-	Subtype      []coding `json:"subtype"`
-	Action       string   `json:"action"`
-	Recorded     string   `json:"recorded"`
-	Outcome      string   `json:"outcome"`
-	OutcomeDesc  string   `json:"outcomeDesc"`
-	Agent        []agent  `json:"agent"`
-	Source       observer `json:"source"`
-	Entity       []entity `json:"entity"`
-}
-
-type coding struct {
-	System  string `json:"system"`
-	Code    string `json:"code"`
-	Display string `json:"display,omitempty"`
-}
-
-type reference struct {
-	Identifier *identifier `json:"identifier,omitempty"`
-	Display    string      `json:"display,omitempty"`
-}
-
-type identifier struct {
-	Value string `json:"value"`
-}
-
-type agent struct {
-	Who       *reference `json:"who,omitempty"`
-	AltID     string     `json:"altId,omitempty"`
-	Requestor bool       `json:"requestor"`
-	Network   *network   `json:"network,omitempty"`
-}
-
-type network struct {
-	Address string `json:"address"`
-	Type    string `json:"type"`
-}
-
-type observer struct {
-	Observer reference `json:"observer"`
-}
-
-type entity struct {
-	What   *reference `json:"what,omitempty"`
-	Name   string     `json:"name"`
-	Detail []detail   `json:"detail"`
-}
-
-type detail struct {
-	Type        string `json:"type"`
-	ValueString string `json:"valueString"`
-}
+// object is a FHIR resource (R4, "Resource AuditEvent") or an element of one.
+type object = map[string]any
 
 const (
 	auditEventType    = "http://terminology.hl7.org/CodeSystem/audit-event-type"
@@ -80,10 +25,13 @@ var (
 	outcomeCodes = map[string]string{"started": "0", "done": "0", "refused": "4", "failed": "8", "broken": "8"}
 )
 
-var sluice = observer{Observer: reference{Display: "Sluice"}}
+var sluice = object{"observer": object{"display": "Sluice"}}
 
-// resource returns the event as a FHIR resource.
-func (e Event) resource() auditEvent {
+func identified(value string) object { return object{"identifier": object{"value": value}} }
+
+func detail(name, value string) object { return object{"type": name, "valueString": value} }
+
+func (e Event) resource() object {
 	action, interaction := actionCodes[e.Action], "read"
 	switch action {
 	case "":
@@ -91,45 +39,43 @@ func (e Event) resource() auditEvent {
 	case "D":
 		interaction = "delete"
 	}
-	client := agent{Requestor: true, Network: &network{Address: e.Remote, Type: networkIP}}
+	client := object{"requestor": true, "network": object{"address": e.Remote, "type": networkIP}}
 	if e.Client != "" {
-		client.Who = &reference{Identifier: &identifier{Value: e.Client}}
+		client["who"] = identified(e.Client)
 	}
-	return auditEvent{
-		ResourceType: "AuditEvent",
-		ID:           rand.Text(),
-		Type:         coding{System: auditEventType, Code: "rest", Display: "RESTful Operation"},
-		Subtype:      []coding{{System: interactionSystem, Code: interaction}},
-		Action:       action,
-		Recorded:     e.At.UTC().Format(time.RFC3339Nano),
-		Outcome:      outcomeCodes[e.Outcome()],
-		OutcomeDesc:  e.Outcome() + ": " + strconv.Itoa(e.Status),
-		Agent:        []agent{client},
-		Source:       sluice,
-		Entity:       []entity{e.entity()},
+	return object{
+		"resourceType": "AuditEvent",
+		"id":           rand.Text(),
+		"type":         object{"system": auditEventType, "code": "rest", "display": "RESTful Operation"},
+		"subtype":      []object{{"system": interactionSystem, "code": interaction}},
+		"action":       action,
+		"recorded":     e.At.UTC().Format(time.RFC3339Nano),
+		"outcome":      outcomeCodes[e.Outcome()],
+		"outcomeDesc":  e.Outcome() + ": " + strconv.Itoa(e.Status),
+		"agent":        []object{client},
+		"source":       sluice,
+		"entity":       []object{e.entity()},
 	}
 }
 
 // entity returns what the request was about.
-func (e Event) entity() entity {
-	about := entity{Name: e.Path, Detail: []detail{
-		{"action", string(e.Action)},
-		{"request", e.Request},
-	}}
+func (e Event) entity() object {
+	details := []object{detail("action", string(e.Action)), detail("request", e.Request)}
 	if !e.Started {
-		about.Detail = append(about.Detail, detail{"bytes", strconv.FormatInt(e.Bytes, 10)})
+		details = append(details, detail("bytes", strconv.FormatInt(e.Bytes, 10)))
 	}
 	if e.Reason != "" {
-		about.Detail = append(about.Detail, detail{"reason", e.Reason})
+		details = append(details, detail("reason", e.Reason))
 	}
 	if len(e.Types) > 0 {
-		about.Detail = append(about.Detail, detail{"types", strings.Join(e.Types, ",")})
+		details = append(details, detail("types", strings.Join(e.Types, ",")))
 	}
 	if e.counted() {
-		about.Detail = append(about.Detail, detail{"resources", strconv.FormatInt(e.Resources, 10)})
+		details = append(details, detail("resources", strconv.FormatInt(e.Resources, 10)))
 	}
+	about := object{"name": e.Path, "detail": details}
 	if e.Export != "" {
-		about.What = &reference{Identifier: &identifier{Value: e.Export}}
+		about["what"] = identified(e.Export)
 	}
 	return about
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -17,19 +19,33 @@ type Config struct {
 	// Bucket, if set, gets the events as FHIR AuditEvents, under audit/.
 	Bucket *storage.Bucket
 
+	// Clients are the clients whose changes are stored in the bucket, too.
+	Clients *auth.Clients
+
 	// Logger gets failures of the recorder itself.
 	Logger *slog.Logger
 }
 
 // Recorder records events. It is safe for concurrent use.
 type Recorder struct {
-	events *slog.Logger
-	writer *writer
+	events  *slog.Logger
+	bucket  *storage.Bucket // nil stores nothing
+	clients *auth.Clients
+	logger  *slog.Logger
+
+	mu      sync.Mutex
+	pending []Event
+	dropped int
+	full    chan struct{} // signals that a batch is complete
+	started chan struct{} // signals the event of a response that has started
 }
 
 // New returns a Recorder. Run stores its events in the bucket.
 func New(cfg Config) *Recorder {
-	return &Recorder{events: cfg.Events, writer: newWriter(cfg.Bucket, cfg.Logger)}
+	return &Recorder{
+		events: cfg.Events, bucket: cfg.Bucket, clients: cfg.Clients, logger: cfg.Logger,
+		full: make(chan struct{}, 1), started: make(chan struct{}, 1),
+	}
 }
 
 // Record records a request that has ended.
@@ -38,7 +54,7 @@ func (r *Recorder) Record(ctx context.Context, event Event) {
 		return
 	}
 	r.events.LogAttrs(ctx, slog.LevelInfo, "audit", event.attr())
-	r.writer.add(event)
+	r.add(event)
 }
 
 // RecordStart records a request whose response is about to be sent. It does not
@@ -47,6 +63,3 @@ func (r *Recorder) RecordStart(ctx context.Context, event Event) {
 	event.At, event.Started, event.Omit = time.Now(), true, false
 	r.Record(ctx, event)
 }
-
-// Run stores recorded events in the bucket until ctx ends, and then the rest.
-func (r *Recorder) Run(ctx context.Context) { r.writer.run(ctx) }

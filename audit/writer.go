@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -16,7 +14,8 @@ import (
 )
 
 const (
-	// flushInterval is the maximum delay before an event is stored with others.
+	// flushInterval is the maximum delay before an event, or a change of a client, is
+	// stored with others.
 	flushInterval = time.Minute
 
 	// startedDelay is the maximum delay of the event of a response that has started:
@@ -40,40 +39,23 @@ const (
 	uploadTimeout = 15 * time.Second
 )
 
-// writer stores FHIR AuditEvents in the bucket, many in an object, under
-// audit/<day>/.
-type writer struct {
-	bucket *storage.Bucket // nil stores nothing
-	logger *slog.Logger
-
-	mu      sync.Mutex
-	pending []Event
-	dropped int
-	full    chan struct{} // signals that a batch is complete
-	started chan struct{} // signals the event of a response that has started
-}
-
-func newWriter(bucket *storage.Bucket, logger *slog.Logger) *writer {
-	return &writer{bucket: bucket, logger: logger, full: make(chan struct{}, 1), started: make(chan struct{}, 1)}
-}
-
 // add queues an event. It never blocks.
-func (w *writer) add(event Event) {
-	if w.bucket == nil {
+func (r *Recorder) add(event Event) {
+	if r.bucket == nil {
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.pending) >= maxPending || len(w.pending) >= maxPendingAnonymous && event.Client == "" {
-		w.dropped++
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pending) >= maxPending || len(r.pending) >= maxPendingAnonymous && event.Client == "" {
+		r.dropped++
 		return
 	}
-	w.pending = append(w.pending, event)
-	if len(w.pending) >= maxBatch {
-		signal(w.full)
+	r.pending = append(r.pending, event)
+	if len(r.pending) >= maxBatch {
+		signal(r.full)
 	}
 	if event.Started {
-		signal(w.started)
+		signal(r.started)
 	}
 }
 
@@ -85,9 +67,10 @@ func signal(c chan struct{}) {
 	}
 }
 
-// run stores queued events until ctx ends, and then the rest.
-func (w *writer) run(ctx context.Context) {
-	if w.bucket == nil {
+// Run stores recorded events and changes of clients in the bucket, many in an object,
+// until ctx ends, and then the rest.
+func (r *Recorder) Run(ctx context.Context) {
+	if r.bucket == nil {
 		return
 	}
 	tick := time.NewTicker(flushInterval)
@@ -96,68 +79,63 @@ func (w *writer) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			w.flush(context.WithoutCancel(ctx))
+			ctx := context.WithoutCancel(ctx)
+			r.flush(ctx)
+			r.storeChanges(ctx)
 			return
-		case <-w.started:
+		case <-r.started:
 			if soon == nil {
 				soon = time.After(startedDelay)
 			}
 			continue
 		case <-soon:
 		case <-tick.C:
-		case <-w.full:
+			r.storeChanges(context.WithoutCancel(ctx))
+		case <-r.full:
 		}
 		soon = nil
-		w.flush(ctx)
+		r.flush(ctx)
 	}
 }
 
 // flush stores all pending events, batch by batch, until one fails.
-func (w *writer) flush(ctx context.Context) {
+func (r *Recorder) flush(ctx context.Context) {
 	for {
-		batch, dropped := w.take()
+		batch, dropped := r.take()
 		if dropped > 0 {
-			w.logger.ErrorContext(ctx, "audit events dropped: object store unavailable for too long; they are in the log only", "count", dropped)
+			r.logger.ErrorContext(ctx, "audit events dropped: object store unavailable for too long; they are in the log only", "count", dropped)
 		}
 		if len(batch) == 0 {
 			return
 		}
-		if err := w.upload(ctx, batch); err != nil {
-			w.putBack(batch)
-			w.logger.ErrorContext(ctx, "could not store audit events; will retry", "count", len(batch), "error", err)
+		if err := write(ctx, r.bucket, batch[0].At, rand.Text(), batch, Event.resource); err != nil {
+			r.putBack(batch)
+			r.logger.ErrorContext(ctx, "could not store audit events; will retry", "count", len(batch), "error", err)
 			return
 		}
 	}
 }
 
 // take removes the next batch, and returns how many events were dropped before it.
-func (w *writer) take() (batch []Event, dropped int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	count := min(len(w.pending), maxBatch)
-	batch = w.pending[:count:count]
-	w.pending = w.pending[count:]
-	dropped, w.dropped = w.dropped, 0
+func (r *Recorder) take() (batch []Event, dropped int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	count := min(len(r.pending), maxBatch)
+	batch = r.pending[:count:count]
+	r.pending = r.pending[count:]
+	dropped, r.dropped = r.dropped, 0
 	return batch, dropped
 }
 
-func (w *writer) putBack(batch []Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.pending = append(batch, w.pending...)
+func (r *Recorder) putBack(batch []Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending = append(batch, r.pending...)
 }
 
-// upload writes a batch as one object. Its key is ordered by time and unique.
-func (w *writer) upload(ctx context.Context, batch []Event) error {
-	resources := make([]auditEvent, len(batch))
-	for i, event := range batch {
-		resources[i] = event.resource()
-	}
-	return w.write(ctx, batch[0].At, rand.Text(), resources)
-}
-
-// write writes one object, whose key begins with the time of its first event.
-func (w *writer) write(ctx context.Context, first time.Time, name string, resources []auditEvent) error {
+// write writes one object of FHIR AuditEvents. Its key begins with the time of the
+// first event.
+func write[E any](ctx context.Context, bucket *storage.Bucket, first time.Time, name string, events []E, resource func(E) object) error {
 	ctx, cancel := context.WithTimeout(ctx, uploadTimeout)
 	defer cancel()
 
@@ -165,8 +143,8 @@ func (w *writer) write(ctx context.Context, first time.Time, name string, resour
 	compressed := gzip.NewWriter(&body)
 	lines := json.NewEncoder(compressed)
 	lines.SetEscapeHTML(false)
-	for _, resource := range resources {
-		if err := lines.Encode(resource); err != nil {
+	for _, event := range events {
+		if err := lines.Encode(resource(event)); err != nil {
 			return fmt.Errorf("write audit events: %w", err)
 		}
 	}
@@ -175,6 +153,6 @@ func (w *writer) write(ctx context.Context, first time.Time, name string, resour
 	}
 	first = first.UTC()
 	key := fmt.Sprintf("audit/%s/%s-%s.ndjson.gz", first.Format(time.DateOnly), first.Format("150405.000"), name)
-	_, err := w.bucket.Upload(ctx, key, &body)
+	_, err := bucket.Upload(ctx, key, &body)
 	return err
 }

@@ -24,32 +24,32 @@ func TestStoreUnavailable(t *testing.T) {
 	t.Cleanup(bucket.Close)
 
 	var log bytes.Buffer
-	writer := newWriter(unavailable, slog.New(slog.NewTextHandler(&log, nil)))
+	recorder := New(Config{Bucket: unavailable, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	for range maxPending {
-		writer.add(Event{At: time.Now(), Action: Dump, Status: 401})
+		recorder.add(Event{At: time.Now(), Action: Dump, Status: 401})
 	}
-	require.Len(t, writer.pending, maxPendingAnonymous, "unauthenticated requests do not fill it")
-	_, dropped := writer.take()
+	require.Len(t, recorder.pending, maxPendingAnonymous, "unauthenticated requests do not fill it")
+	_, dropped := recorder.take()
 	require.Equal(t, maxPending-maxPendingAnonymous, dropped)
-	writer.pending = nil
+	recorder.pending = nil
 	for range maxPending + 7 {
-		writer.add(Event{At: time.Now(), Action: Dump, Status: 200, Client: "a"})
+		recorder.add(Event{At: time.Now(), Action: Dump, Status: 200, Client: "a"})
 	}
-	require.Len(t, writer.full, 1, "a complete batch is stored at once")
-	batch, dropped := writer.take()
+	require.Len(t, recorder.full, 1, "a complete batch is stored at once")
+	batch, dropped := recorder.take()
 	require.Len(t, batch, maxBatch)
 	require.Equal(t, 7, dropped)
-	writer.putBack(batch)
+	recorder.putBack(batch)
 
-	writer.bucket = bucket
-	writer.flush(t.Context())
-	require.Empty(t, writer.pending)
+	recorder.bucket = bucket
+	recorder.flush(t.Context())
+	require.Empty(t, recorder.pending)
 	require.Empty(t, log.String())
-	writer.dropped = 7
-	writer.flush(t.Context())
+	recorder.dropped = 7
+	recorder.flush(t.Context())
 	require.Contains(t, log.String(), "count=7")
 
-	newWriter(nil, nil).add(Event{}) // stores nothing
+	New(Config{}).add(Event{}) // stores nothing
 }
 
 // TestOmit: a request that gave nothing away is recorded only if it was refused or

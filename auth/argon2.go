@@ -97,7 +97,6 @@ func (h *hasher) verify(ctx context.Context, stored []string, secret string) (bo
 	return false, nil
 }
 
-// formatHash returns the PHC string of a hash.
 func formatHash(c argon2Cost, salt, hash []byte) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.passes, c.threads,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(hash))

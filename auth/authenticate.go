@@ -41,15 +41,11 @@ type LoginLimiter interface {
 // The client is read from the database at each call: removal, expiry, rotation
 // and changed scopes take effect at once.
 func (c *Clients) Authenticate(ctx context.Context, login Login, limiter LoginLimiter) (Client, error) {
-	found, err := findClient(ctx, c.pool, login.ID)
+	found, err := find(ctx, c.pool, selectClient, login.ID)
 	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("auth: authenticate: %w", err)
 	}
-	verify := c.verifyChosen
-	if isGenerated(login.Secret) {
-		verify = c.verifyGenerated
-	}
-	valid, err := verify(ctx, login, found.validHashes(), limiter)
+	valid, err := c.verify(ctx, login, found.validHashes(), limiter)
 	if err != nil {
 		return Client{}, fmt.Errorf("auth: authenticate %q: %w", login.ID, err)
 	}
@@ -81,11 +77,14 @@ func (r row) validHashes() []string {
 	return hashes
 }
 
-// verifyGenerated verifies a secret of the form of NewSecret. Only wrong ones are
-// limited: 256 random bits cannot be guessed, so failed guesses must not lock out
-// the client.
-func (c *Clients) verifyGenerated(_ context.Context, login Login, hashes []string, limiter LoginLimiter) (bool, error) {
-	if matchesGenerated(hashes, login.Secret) {
+// verify verifies a secret. Of those of the form of NewSecret only wrong ones are
+// limited: 256 random bits cannot be guessed, so failed guesses must not lock out the
+// client.
+func (c *Clients) verify(ctx context.Context, login Login, hashes []string, limiter LoginLimiter) (bool, error) {
+	switch {
+	case !isGenerated(login.Secret):
+		return c.verifyChosen(ctx, login, hashes, limiter)
+	case matchesGenerated(hashes, login.Secret):
 		return true, nil
 	}
 	return false, limitFailure(limiter, login)

@@ -262,7 +262,7 @@ func (l *lockedLimiter) Refund(client, address string) {
 // awaitLogin waits until no login with this chosen secret is being verified.
 func (b *testBundle) awaitLogin(t *testing.T, id, secret string) {
 	t.Helper()
-	found, err := findClient(t.Context(), b.pool, id)
+	found, err := find(t.Context(), b.pool, selectClient, id)
 	require.NoError(t, err)
 	key := b.verified.loginKey(id, found.validHashes(), secret)
 	_, err, _ = b.inFlight.Do(string(key[:]), func() (any, error) { return nil, nil })

@@ -24,6 +24,31 @@ func (c *Clients) Revoke(ctx context.Context, id string) error {
 	return c.update(ctx, "revoke", id, revokeClient)
 }
 
+// The replaced secret is valid no longer than it would have been.
+const rotateSecret = `
+UPDATE sluice.client SET
+	previous_hash = CASE WHEN $3::interval > '0' THEN secret_hash END,
+	previous_expires_at = CASE WHEN $3 > '0' AND secret_hash IS NOT NULL
+		THEN least(now() + $3, secret_expires_at) END,
+	secret_hash = $2,
+	secret_expires_at = now() + $4::interval
+WHERE id = $1`
+
+// Rotate gives the client a new secret. The replaced one stays valid for the
+// grace period, so that programs can be updated; one that was replaced earlier
+// becomes invalid. ttl is how long the new secret is valid; zero means without
+// end.
+func (c *Clients) Rotate(ctx context.Context, id, secret string, grace, ttl time.Duration) error {
+	err := validateSecret(secret)
+	if err == nil && (grace < 0 || ttl < 0) {
+		err = fmt.Errorf("%w: a duration must not be negative", ErrInvalidClient)
+	}
+	if err != nil {
+		return fmt.Errorf("auth: rotate client %q: %w", id, err)
+	}
+	return c.update(ctx, "rotate", id, rotateSecret, c.hashSecret(secret), grace, column(ttl))
+}
+
 // Change describes a change of a client. Fields that are nil change nothing.
 type Change struct {
 	// Scopes replace the scopes of the client.
@@ -67,6 +92,6 @@ func (c *Clients) Change(ctx context.Context, id string, change Change) error {
 	}
 	return c.update(ctx, "change", id, changeClient,
 		change.Scopes, change.Groups, change.Keys != nil, column(string(keys.JWKS)), column(keys.URL),
-		change.Dumps != nil, value(change.Dumps).column(), change.KickOffs != nil, value(change.KickOffs).column(),
-		change.Requests != nil, value(change.Requests).column())
+		change.Dumps != nil, value(change.Dumps).PerMinute, change.KickOffs != nil, value(change.KickOffs).PerMinute,
+		change.Requests != nil, value(change.Requests).PerMinute)
 }

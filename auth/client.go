@@ -7,7 +7,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -122,11 +121,10 @@ func (r row) client() (Client, error) {
 		PreviousExpiresAt: value(r.PreviousExpiresAt),
 		Keys:              keys,
 		KeysURL:           value(r.KeysURL),
-		Rates:             Rates{Dumps: newRate(r.Dumps), KickOffs: newRate(r.KickOffs), Requests: newRate(r.Requests)},
+		Rates:             Rates{Dumps: Rate{r.Dumps}, KickOffs: Rate{r.KickOffs}, Requests: Rate{r.Requests}},
 	}, nil
 }
 
-// keys returns the public keys that are stored.
 func (r row) keys() (KeySet, error) {
 	if r.JWKS == nil {
 		return nil, nil
@@ -149,27 +147,39 @@ func value[T any](column *T) (v T) {
 const selectClients = `SELECT ` + columns + ` FROM sluice.client c ORDER BY id COLLATE "C"`
 
 // List returns all clients ordered by id.
-func (c *Clients) List(ctx context.Context) ([]Client, error) {
-	rows, err := c.pool.Query(ctx, selectClients)
+func (c *Clients) List(ctx context.Context) ([]Client, error) { return c.list(ctx, selectClients) }
+
+func (c *Clients) list(ctx context.Context, sql string, args ...any) ([]Client, error) {
+	found, err := collect[row](ctx, c.pool, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("auth: list clients: %w", err)
 	}
-	clients, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Client, error) {
-		found, err := pgx.RowToStructByPos[row](r)
-		if err != nil {
-			return Client{}, err
+	clients := make([]Client, len(found))
+	for i, r := range found {
+		if clients[i], err = r.client(); err != nil {
+			return nil, fmt.Errorf("auth: list clients: %w", err)
 		}
-		return found.client()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("auth: list clients: %w", err)
 	}
 	return clients, nil
 }
 
+const selectValid = `SELECT ` + columns + ` FROM sluice.client c
+WHERE id = ANY ($1) AND (expires_at IS NULL OR expires_at > now())`
+
+// Valid returns the clients with these ids that exist and have not expired, by
+// id.
+func (c *Clients) Valid(ctx context.Context, ids []string) (map[string]Client, error) {
+	clients, err := c.list(ctx, selectValid, ids)
+	valid := make(map[string]Client, len(clients))
+	for _, client := range clients {
+		valid[client.ID] = client
+	}
+	return valid, err
+}
+
 // Get returns the client with this id, or ErrNoClient.
 func (c *Clients) Get(ctx context.Context, id string) (Client, error) {
-	found, err := findClient(ctx, c.pool, id)
+	found, err := find(ctx, c.pool, selectClient, id)
 	if err != nil {
 		return Client{}, fmt.Errorf("auth: client %q: %w", id, err)
 	}
@@ -180,27 +190,25 @@ func (c *Clients) Get(ctx context.Context, id string) (Client, error) {
 	return client, nil
 }
 
-const selectValid = `SELECT ` + columns + ` FROM sluice.client c
-WHERE id = ANY ($1) AND (expires_at IS NULL OR expires_at > now())`
+const (
+	selectClient = `SELECT ` + columns + ` FROM sluice.client c WHERE id = $1`
+	lockClient   = selectClient + ` FOR UPDATE`
+)
 
-// Valid returns the clients with these ids that exist and have not expired, by
-// id.
-func (c *Clients) Valid(ctx context.Context, ids []string) (map[string]Client, error) {
-	rows, err := c.pool.Query(ctx, selectValid, ids)
+// find returns the row of a client, selected by selectClient or lockClient, or
+// ErrNoClient.
+func find(ctx context.Context, db querier, sql, id string) (row, error) {
+	if !validID(id) {
+		return row{}, ErrNoClient
+	}
+	found, err := collect[row](ctx, db, sql, id)
 	if err != nil {
-		return nil, fmt.Errorf("auth: check clients: %w", err)
+		return row{}, err
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
-	if err != nil {
-		return nil, fmt.Errorf("auth: check clients: %w", err)
+	if len(found) == 0 {
+		return row{}, ErrNoClient
 	}
-	valid := make(map[string]Client, len(found))
-	for _, r := range found {
-		if valid[r.ID], err = r.client(); err != nil {
-			return nil, fmt.Errorf("auth: check clients: %w", err)
-		}
-	}
-	return valid, nil
+	return found[0], nil
 }
 
 // querier is a pool or a transaction.
@@ -208,20 +216,10 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-const selectClient = `SELECT ` + columns + ` FROM sluice.client c WHERE id = $1`
-
-// findClient returns the row of a client, or ErrNoClient.
-func findClient(ctx context.Context, db querier, id string) (row, error) {
-	if !validID(id) {
-		return row{}, ErrNoClient
-	}
-	rows, err := db.Query(ctx, selectClient, id)
+func collect[T any](ctx context.Context, db querier, sql string, args ...any) ([]T, error) {
+	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
-		return row{}, err
+		return nil, err
 	}
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[row])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return row{}, ErrNoClient
-	}
-	return found, err
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }

@@ -44,9 +44,9 @@ func (r row) properties() map[string]string {
 		"previous secret expires": "none",
 		"keys":                    r.fingerprints(),
 		"jwks url":                "none",
-		"dumps":                   newRate(r.Dumps).String(),
-		"kick-offs":               newRate(r.KickOffs).String(),
-		"requests":                newRate(r.Requests).String(),
+		"dumps":                   Rate{r.Dumps}.String(),
+		"kick-offs":               Rate{r.KickOffs}.String(),
+		"requests":                Rate{r.Requests}.String(),
 	}
 	if r.Groups != nil {
 		properties["groups"] = strings.Join(r.Groups, " ")

@@ -30,8 +30,6 @@ type Entry struct {
 	Details map[string]string
 }
 
-const lockClient = `SELECT ` + columns + ` FROM sluice.client c WHERE id = $1 FOR UPDATE`
-
 // change runs do, which changes one client, and records the differences, in one
 // transaction. do receives the client as it was, zero if it did not exist.
 func (c *Clients) change(ctx context.Context, action, id string, do func(pgx.Tx, row) error) error {
@@ -40,38 +38,27 @@ func (c *Clients) change(ctx context.Context, action, id string, do func(pgx.Tx,
 	}
 	var entry Entry
 	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		before, err := lockedClient(ctx, tx, id)
-		if err != nil {
+		before, err := find(ctx, tx, lockClient, id)
+		if err != nil && !errors.Is(err, ErrNoClient) {
 			return err
 		}
 		if err := do(tx, before); err != nil {
 			return err
 		}
-		after, err := findClient(ctx, tx, id)
+		after, err := find(ctx, tx, selectClient, id)
 		if err != nil && !errors.Is(err, ErrNoClient) {
 			return err
 		}
-		entry, err = c.record(ctx, tx, id, action, differences(before, after))
+		entries, err := collect[Entry](ctx, tx, insertChange, id, action, c.actor, differences(before, after))
+		if err == nil {
+			entry = entries[0]
+		}
 		return err
 	})
 	if err == nil && c.onChange != nil {
 		c.onChange(entry)
 	}
 	return err
-}
-
-// lockedClient locks the client until the transaction ends and returns it; zero if
-// it does not exist.
-func lockedClient(ctx context.Context, tx pgx.Tx, id string) (row, error) {
-	rows, err := tx.Query(ctx, lockClient, id)
-	if err != nil {
-		return row{}, err
-	}
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[row])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return row{}, nil
-	}
-	return found, err
 }
 
 const (
@@ -93,26 +80,13 @@ WHERE stored_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED`
 	markStored = `UPDATE sluice.client_change SET stored_at = now() WHERE id = ANY($1)`
 )
 
-// record inserts an entry into the history of a client.
-func (c *Clients) record(ctx context.Context, tx pgx.Tx, id, action string, details map[string]string) (Entry, error) {
-	rows, err := tx.Query(ctx, insertChange, id, action, c.actor, details)
-	if err != nil {
-		return Entry{}, err
-	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Entry])
-}
-
 // maxEntries bounds what History returns, and the batches of StoreChanges.
 const maxEntries = 100
 
 // History returns the latest changes of a client, the oldest first, also after
 // the client was removed.
 func (c *Clients) History(ctx context.Context, id string) ([]Entry, error) {
-	rows, err := c.pool.Query(ctx, selectChanges, id, maxEntries)
-	if err != nil {
-		return nil, fmt.Errorf("auth: history of client %q: %w", id, err)
-	}
-	entries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Entry])
+	entries, err := collect[Entry](ctx, c.pool, selectChanges, id, maxEntries)
 	if err != nil {
 		return nil, fmt.Errorf("auth: history of client %q: %w", id, err)
 	}
@@ -125,11 +99,7 @@ func (c *Clients) History(ctx context.Context, id string) ([]Entry, error) {
 // fails.
 func (c *Clients) StoreChanges(ctx context.Context, store func([]Entry) error) (count int, err error) {
 	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, selectUnstored, maxEntries)
-		if err != nil {
-			return err
-		}
-		entries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Entry])
+		entries, err := collect[Entry](ctx, tx, selectUnstored, maxEntries)
 		if err != nil || len(entries) == 0 {
 			return err
 		}

@@ -21,7 +21,7 @@ func TestHistory(t *testing.T) {
 	require.NoError(t, clients.Add(ctx, "a", "hushhush-1", []string{"system/*.rs"}))
 	require.NoError(t, clients.Rotate(ctx, "a", "hushhush-2", 0, 0))
 	require.NoError(t, clients.Change(ctx, "a", Change{
-		Scopes: []string{"system/Patient.rs"}, Groups: []string{"g1", "g2"}, Dumps: &Rate{Own: true, PerMinute: 5}, Requests: &Rate{},
+		Scopes: []string{"system/Patient.rs"}, Groups: []string{"g1", "g2"}, Dumps: &Rate{PerMinute: new(5)}, Requests: &Rate{},
 		Keys: &Keys{JWKS: jwks(t, key), URL: "https://app.example.org/jwks?token=hush"},
 	}))
 	require.NoError(t, clients.Change(ctx, "a", Change{Keys: &Keys{}, Groups: []string{}}))
@@ -98,7 +98,7 @@ func TestStoreChanges(t *testing.T) {
 func TestRates(t *testing.T) {
 	t.Parallel()
 	b, ctx := setup(t), t.Context()
-	own := func(n int) Rate { return Rate{Own: true, PerMinute: n} }
+	own := func(n int) Rate { return Rate{PerMinute: &n} }
 	require.NoError(t, b.Register(ctx, Registration{ID: "a", Secret: "secret-1", Scopes: []string{"system/*.rs"}, Rates: Rates{Dumps: own(0), KickOffs: own(2)}}))
 	rates := func() Rates {
 		client, err := b.login(ctx, "a", "secret-1")

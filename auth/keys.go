@@ -37,7 +37,8 @@ type Keys struct {
 	AllowInsecureURL bool
 }
 
-// KeySet is a set of public keys that can verify an assertion.
+// KeySet is a set of public keys that can verify an assertion, each with the
+// algorithm that it is for.
 type KeySet []jose.JSONWebKey
 
 // errNoKeys is returned for a JWK Set without any usable key.
@@ -69,7 +70,7 @@ func ParseKeySet(document []byte) (KeySet, error) {
 		if !key.IsPublic() {
 			return nil, errors.New("contains a private or symmetric key; Sluice needs the public keys only")
 		}
-		if usable(key) {
+		if key.Algorithm = string(algorithmOf(key)); key.Algorithm != "" {
 			keys = append(keys, key)
 		}
 	}
@@ -79,35 +80,24 @@ func ParseKeySet(document []byte) (KeySet, error) {
 	return keys, nil
 }
 
-// usable reports whether the key can verify assertions with one of the algorithms.
-func usable(key jose.JSONWebKey) bool {
-	if key.KeyID == "" || key.Use != "" && key.Use != "sig" {
-		return false
-	}
+// algorithmOf returns the only algorithm of assertions that the key can verify, or
+// none. A key must not be used with any other algorithm: public keys have been
+// accepted as HMAC secrets that way.
+func algorithmOf(key jose.JSONWebKey) (algorithm jose.SignatureAlgorithm) {
 	switch public := key.Key.(type) {
 	case *rsa.PublicKey:
-		bits := public.N.BitLen()
-		return bits >= minRSABits && bits <= maxRSABits
+		if bits := public.N.BitLen(); bits >= minRSABits && bits <= maxRSABits {
+			algorithm = jose.RS384
+		}
 	case *ecdsa.PublicKey:
-		return public.Curve == elliptic.P384()
+		if public.Curve == elliptic.P384() {
+			algorithm = jose.ES384
+		}
 	}
-	return false
-}
-
-// suits reports whether the key is for the algorithm. A key must not be used
-// with any other algorithm: public keys have been accepted as HMAC secrets that
-// way.
-func suits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
-	if key.Algorithm != "" && key.Algorithm != string(algorithm) {
-		return false
+	if key.KeyID == "" || key.Use != "" && key.Use != "sig" || key.Algorithm != "" && key.Algorithm != string(algorithm) {
+		return ""
 	}
-	switch public := key.Key.(type) {
-	case *rsa.PublicKey:
-		return algorithm == jose.RS384
-	case *ecdsa.PublicKey:
-		return algorithm == jose.ES384 && public.Curve == elliptic.P384()
-	}
-	return false
+	return algorithm
 }
 
 // Find returns the keys with this kid for the algorithm. A set should have at
@@ -115,7 +105,7 @@ func suits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 func (s KeySet) Find(kid string, algorithm jose.SignatureAlgorithm) []jose.JSONWebKey {
 	var found []jose.JSONWebKey
 	for _, key := range s {
-		if key.KeyID == kid && suits(key, algorithm) {
+		if key.KeyID == kid && key.Algorithm == string(algorithm) {
 			found = append(found, key)
 		}
 	}

@@ -12,10 +12,8 @@ type Rates struct{ Dumps, KickOffs, Requests Rate }
 // Rate is a rate limit per minute that a client may have of its own. The zero
 // value is the server's default.
 type Rate struct {
-	// Own reports whether the client has its own limit, PerMinute; 0 means
-	// unlimited.
-	Own       bool
-	PerMinute int
+	// PerMinute is the client's own limit, or nil; 0 means unlimited.
+	PerMinute *int
 }
 
 // maxRate is more than the microseconds of a minute.
@@ -23,8 +21,8 @@ const maxRate = 100_000_000
 
 // OrDefault returns the client's own limit, or else the default.
 func (r Rate) OrDefault(perMinute int) int {
-	if r.Own {
-		return r.PerMinute
+	if r.PerMinute != nil {
+		return *r.PerMinute
 	}
 	return perMinute
 }
@@ -39,30 +37,14 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	if err != nil || n < 0 || n > maxRate {
 		return fmt.Errorf("must be a number per minute (0 = unlimited) or default, got %q", text)
 	}
-	*r = Rate{Own: true, PerMinute: n}
+	*r = Rate{PerMinute: &n}
 	return nil
 }
 
 // String returns the text that UnmarshalText parses.
 func (r Rate) String() string {
-	if r.Own {
-		return strconv.Itoa(r.PerMinute)
+	if r.PerMinute != nil {
+		return strconv.Itoa(*r.PerMinute)
 	}
 	return "default"
-}
-
-// newRate returns the rate of a column.
-func newRate(perMinute *int) Rate {
-	if perMinute == nil {
-		return Rate{}
-	}
-	return Rate{Own: true, PerMinute: *perMinute}
-}
-
-// column returns the value for the column of the rate.
-func (r Rate) column() *int {
-	if !r.Own {
-		return nil
-	}
-	return &r.PerMinute
 }

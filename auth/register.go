@@ -2,16 +2,11 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
-
-// uniqueViolation is PostgreSQL's SQLSTATE unique_violation.
-const uniqueViolation = "23505"
 
 // Registration describes a new client. It has a secret, keys, or both.
 type Registration struct {
@@ -46,7 +41,8 @@ type Registration struct {
 
 const insertClient = `
 INSERT INTO sluice.client (id, scopes, secret_hash, secret_expires_at, jwks, jwks_url, groups, expires_at, dumps, kick_offs, requests)
-VALUES ($1, $2, $3, now() + $4::bigint * interval '1 microsecond', $5, $6, $7, $8, $9, $10, $11)`
+VALUES ($1, $2, $3, now() + $4::interval, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT DO NOTHING`
 
 // Add registers a client with a secret and these scopes.
 func (c *Clients) Add(ctx context.Context, id, secret string, scopes []string) error {
@@ -67,26 +63,21 @@ func (c *Clients) Register(ctx context.Context, r Registration) error {
 		hash = new(c.hashSecret(r.Secret))
 	}
 
-	err = c.change(ctx, "add", r.ID, func(tx pgx.Tx, before row) error {
-		if before.ID != "" {
-			return ErrClientExists
-		}
-		_, err := tx.Exec(ctx, insertClient, r.ID, scopes.Strings(), hash, microseconds(r.SecretTTL),
+	err = c.change(ctx, "add", r.ID, func(tx pgx.Tx, _ row) error {
+		tag, err := tx.Exec(ctx, insertClient, r.ID, scopes.Strings(), hash, column(r.SecretTTL),
 			column(string(r.Keys.JWKS)), column(r.Keys.URL), r.Groups, column(r.ExpiresAt),
-			r.Rates.Dumps.column(), r.Rates.KickOffs.column(), r.Rates.Requests.column())
+			r.Rates.Dumps.PerMinute, r.Rates.KickOffs.PerMinute, r.Rates.Requests.PerMinute)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = ErrClientExists
+		}
 		return err
 	})
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == uniqueViolation {
-		err = ErrClientExists
-	}
 	if err != nil {
 		return fmt.Errorf("auth: add client %q: %w", r.ID, err)
 	}
 	return nil
 }
 
-// hashSecret returns the hash of a secret that is stored.
 func (c *Clients) hashSecret(secret string) string {
 	if isGenerated(secret) {
 		return hashGenerated(secret)
@@ -102,9 +93,6 @@ func column[T comparable](v T) *T {
 	}
 	return &v
 }
-
-// microseconds returns a duration in PostgreSQL's unit; nil for zero.
-func microseconds(d time.Duration) *int64 { return column(d.Microseconds()) }
 
 const deleteClient = `DELETE FROM sluice.client WHERE id = $1`
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // tokenRow is a client with the scopes of one of its access tokens.
@@ -32,22 +30,18 @@ func (c *Clients) ByToken(ctx context.Context, hash []byte) (Client, error) {
 }
 
 func (c *Clients) byToken(ctx context.Context, hash []byte) (Client, error) {
-	rows, err := c.pool.Query(ctx, selectByToken, hash)
+	found, err := collect[tokenRow](ctx, c.pool, selectByToken, hash)
 	if err != nil {
 		return Client{}, err
 	}
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[tokenRow])
-	if errors.Is(err, pgx.ErrNoRows) {
+	if len(found) == 0 {
 		return Client{}, ErrBadCredentials
 	}
+	client, err := found[0].client()
 	if err != nil {
 		return Client{}, err
 	}
-	client, err := found.client()
-	if err != nil {
-		return Client{}, err
-	}
-	granted, err := ParseScopes(found.Granted)
+	granted, err := ParseScopes(found[0].Granted)
 	if err != nil {
 		return Client{}, err
 	}

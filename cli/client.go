@@ -179,7 +179,7 @@ func describeClient(client auth.Client) [][2]string {
 		name string
 		auth.Rate
 	}{{"dumps", client.Rates.Dumps}, {"kick-offs", client.Rates.KickOffs}, {"requests", client.Rates.Requests}} {
-		if rate.Own {
+		if rate.PerMinute != nil {
 			lines = append(lines, [2]string{rate.name + " per minute", rate.String()})
 		}
 	}

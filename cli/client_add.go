@@ -20,8 +20,8 @@ import (
 
 // secretSettings are the flags of commands that set a secret.
 type secretSettings struct {
-	Secret     string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of your own; - reads it from standard input. Default and recommended: a generated one, shown once. Other users of this machine can see flags, so prefer the environment or -."`
-	SecretLife time.Duration `placeholder:"DURATION" help:"Validity of the secret, such as 90d. Default: unlimited."`
+	Secret    string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of your own; - reads it from standard input. Default and recommended: a generated one, shown once. Other users of this machine can see flags, so prefer the environment or -."`
+	SecretTTL time.Duration `name:"secret-ttl" placeholder:"DURATION" help:"Validity of the secret, such as 90d. Default: unlimited."`
 }
 
 // fromInput as the secret means that it is read from standard input.
@@ -143,7 +143,7 @@ func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) er
 	}
 	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, _ *jobs.Store) error {
 		err := clients.Register(ctx, auth.Registration{
-			ID: cmd.ID, Scopes: cmd.Scope, Secret: secret, SecretTTL: cmd.SecretLife,
+			ID: cmd.ID, Scopes: cmd.Scope, Secret: secret, SecretTTL: cmd.SecretTTL,
 			Keys: keys, Groups: cmd.Group, ExpiresAt: cmd.Expires, Rates: cmd.rates(),
 		})
 		if err != nil {

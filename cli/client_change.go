@@ -43,7 +43,7 @@ func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output)
 		return err
 	}
 	return changeClient(ctx, root, out, &cmd.stateSettings, func(clients *auth.Clients, _ *jobs.Store) error {
-		if err := clients.Rotate(ctx, cmd.ID, secret, cmd.Keep, cmd.SecretLife); err != nil {
+		if err := clients.Rotate(ctx, cmd.ID, secret, cmd.Keep, cmd.SecretTTL); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintf(out.stdout, "client %s has a new secret\n", cmd.ID); err != nil || !generated {

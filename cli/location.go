@@ -87,7 +87,7 @@ func showLocation(ctx context.Context, out *output, state *pgxpool.Pool, own loc
 		return err
 	}
 	table := tabwriter.NewWriter(out.stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "\tRECORDED\tOWN\t")
+	_, _ = fmt.Fprintln(table, "\tRECORDED\tSETTINGS\t")
 	for _, v := range location.Compare(recorded, own) {
 		note := ""
 		if version != 0 && v.Differs() {

@@ -21,6 +21,6 @@ func (cmd *migrateCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out.stdout, "%d migrations applied\n", applied)
+	_, err = fmt.Fprintf(out.stdout, "migrations applied: %d\n", applied)
 	return err
 }

@@ -126,13 +126,10 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		return err
 	}
 	clients := auth.NewClients(s.state)
-	tokens, err := smart.NewTokens(s.state, clients, smart.Config{
+	tokens := smart.NewTokens(s.state, clients, smart.Config{
 		AllowInsecureJWKS: settings.JWKSAllowInsecure,
 		TTL:               tokenTTL,
 	})
-	if err != nil {
-		return err
-	}
 	tlsConfig, err := settings.tls(s.logger)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func (s *service) reportTables(ctx context.Context) {
 	types := append(slices.Clone(fhir.R4().ResourceTypes()), ndjson.AttributeType)
 	tables, faults, err := s.source.Survey(ctx, types)
 	if err != nil {
-		s.logger.WarnContext(ctx, "tables not checked", "error", err)
+		s.logger.WarnContext(ctx, "could not check tables", "error", err)
 		return
 	}
 	var unreadable []string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/dustin/go-humanize"
 
@@ -12,34 +11,28 @@ import (
 )
 
 type benchCommand struct {
-	Size      string `default:"1GB" help:"About how much jsonb text the data set has."`
-	Rounds    int    `default:"5" help:"How often each thing is measured."`
-	Only      string `env:"STAND_ONLY" help:"Only what has this in its name, and what that is compared with."`
-	FirstRows int    `default:"10000000" help:"The rows of the table whose first byte is waited for; 0 leaves that out."`
-	KickOffs  int    `default:"200" help:"How many exports are kicked off while another one runs; 0 leaves that out."`
-	JSON      string `name:"json" env:"STAND_JSON" default:"bench.json" help:"The file that every single sample is written to."`
+	Size      string `default:"1GB" help:"Approximate size of the data set, as jsonb text."`
+	Rounds    int    `default:"5" help:"Number of samples of each measure."`
+	Only      string `env:"STAND_ONLY" help:"Take only the measures whose names contain this, and those they are compared with."`
+	FirstRows int    `default:"10000000" help:"Rows of the table for the latency of the first byte (0 = skip)."`
+	KickOffs  int    `default:"200" help:"Number of kick-offs to time while an export runs (0 = skip)."`
+	JSON      string `name:"json" env:"STAND_JSON" default:"bench.json" help:"File for all samples."`
 }
 
-// Run measures bin/sluice and prints what it found as a table. It fails when
-// something went wrong, not when something was slow.
+// Run measures the product and prints the results. It fails if something went wrong, not
+// if something was slow.
 func (c *benchCommand) Run(ctx context.Context, root repository) error {
 	size, err := humanize.ParseBytes(c.Size)
 	if err != nil {
-		return fmt.Errorf("--size: %q is not a size such as 1GB", c.Size)
+		return fmt.Errorf("--size must be a size such as 1GB, got %q", c.Size)
 	}
-	logs := filepath.Join(string(root), ".tools", "bench")
-	if err := os.MkdirAll(logs, 0o755); err != nil {
-		return fmt.Errorf("make a folder for the logs: %w", err)
+	logs, err := root.logDir("bench")
+	if err != nil {
+		return err
 	}
 	report, err := bench.Run(ctx, bench.Options{
-		Program:   filepath.Join(string(root), "bin", "sluice"),
-		LogDir:    logs,
-		Size:      int64(size),
-		Rounds:    c.Rounds,
-		Only:      c.Only,
-		FirstRows: c.FirstRows,
-		KickOffs:  c.KickOffs,
-		Log:       os.Stderr,
+		Program: root.program(), LogDir: logs, Log: os.Stderr,
+		Size: int64(size), Rounds: c.Rounds, Only: c.Only, FirstRows: c.FirstRows, KickOffs: c.KickOffs,
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -9,27 +10,43 @@ import (
 	"time"
 
 	"github.com/seed-90096f4d/sluice/dev/process"
+	"github.com/seed-90096f4d/sluice/dev/stand"
 )
 
-// interruptPatience is how long a command may clean up after Ctrl-C.
-const interruptPatience = 30 * time.Second
+// interruptTimeout is the time for a command to clean up after Ctrl-C.
+const interruptTimeout = 30 * time.Second
 
-// inherited is this process's environment without what is meant for the stand
-// itself.
-func inherited() []string {
-	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
-		return strings.HasPrefix(entry, "STAND_")
-	})
+type execCommand struct {
+	Command string `arg:"" optional:"" env:"STAND_RUN" help:"The command, for /bin/sh."`
 }
 
-// runInside runs a command with this process's streams and, where there is
-// one, its terminal. It returns the command's exit code as an exitError, and
-// leaves nothing running of what the command started.
+// Run runs the command in a temporary stand and returns its exit code. Standard output is
+// the command's only.
+func (c *execCommand) Run(ctx context.Context, root repository) (err error) {
+	if c.Command == "" {
+		return errors.New(`RUN must be a command, as in make stand RUN='bin/sluice migrate && psql "$SLUICE_SOURCE_URL" -c "\dt sluice.*"'`)
+	}
+	s, err := stand.Start(ctx, stand.Options{Log: os.Stderr})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Stop()) }()
+
+	env := append(s.Settings(), s.TestSettings()...)
+	return runInside(ctx, string(root), env, "/bin/sh", "-c", c.Command)
+}
+
+// runInside runs a command with this process's streams and, if there is one, its terminal.
+// It returns the command's exit code as an exitError, and ends all processes that the
+// command leaves running.
 func runInside(ctx context.Context, dir string, env []string, path string, args ...string) error {
+	inherited := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		return strings.HasPrefix(entry, "STAND_") // the stand's own settings
+	})
 	terminal := ownsTerminal()
 	child, err := process.Start(process.Spec{
 		Path: path, Args: args, Dir: dir,
-		Env:   append(inherited(), env...),
+		Env:   append(inherited, env...),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Foreground:  terminal,
 		DeathSignal: syscall.SIGTERM,
@@ -44,11 +61,9 @@ func runInside(ctx context.Context, dir string, env []string, path string, args 
 	case <-child.Done():
 	case <-ctx.Done():
 		child.SignalGroup(syscall.SIGINT)
-		interrupted, cancel := context.WithTimeout(context.WithoutCancel(ctx), interruptPatience)
-		defer cancel()
 		select {
 		case <-child.Done():
-		case <-interrupted.Done():
+		case <-time.After(interruptTimeout):
 		}
 	}
 	child.SignalGroup(syscall.SIGKILL)

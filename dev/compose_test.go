@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The compose file is loaded by the code that docker compose loads it with.
+// The compose file is loaded by the code of docker compose.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	project := compose(t)
@@ -22,14 +22,14 @@ func TestCompose(t *testing.T) {
 	t.Run("Images", func(t *testing.T) {
 		t.Parallel()
 		for name, service := range project.Services {
-			require.NotContains(t, service.Image, "minio", "%s: MinIO's images are gone", name)
+			require.NotContains(t, service.Image, "minio", "%s: MinIO's images are no longer published", name)
 			if service.Build == nil {
-				require.Regexp(t, `:v?\d+(\.\d+)*$`, service.Image, "%s: a version, not what is latest today", name)
+				require.Regexp(t, `:v?\d+(\.\d+)*$`, service.Image, "%s: a fixed version", name)
 				continue
 			}
 			require.FileExists(t, filepath.Join(service.Build.Context, service.Build.Dockerfile))
 		}
-		// From version 18 on the image wants its volume one folder higher.
+		// Since version 18, the volume of the image is the parent directory.
 		require.Equal(t, "postgres:18", project.Services["postgres"].Image)
 		require.Equal(t, "/var/lib/postgresql", project.Services["postgres"].Volumes[0].Target)
 	})
@@ -49,9 +49,8 @@ func TestCompose(t *testing.T) {
 	})
 }
 
-// What runs in the image runs as nobody, with nothing else to run and nowhere to
-// write.
-func TestImageIsBare(t *testing.T) {
+// The image runs as nobody and contains only the program; its file system is read-only.
+func TestImageIsMinimal(t *testing.T) {
 	t.Parallel()
 	dockerfile, err := os.ReadFile("../Dockerfile")
 	require.NoError(t, err)
@@ -71,7 +70,7 @@ func TestImageIsBare(t *testing.T) {
 	}
 }
 
-// With the secrets that everybody knows, nobody else reaches a port.
+// Since the secrets are public, the ports are reachable only from this machine.
 func TestComposePorts(t *testing.T) {
 	t.Parallel()
 	for name, service := range compose(t).Services {
@@ -81,8 +80,7 @@ func TestComposePorts(t *testing.T) {
 	}
 }
 
-// Every setting of the compose file, and of the image, is one that the program
-// knows.
+// The program knows every setting of the compose file and of the image.
 func TestComposeSettings(t *testing.T) {
 	t.Parallel()
 	known := knownSettings(t)

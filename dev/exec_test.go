@@ -16,7 +16,7 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/s3"
 )
 
-// envProgram makes this test program the program itself.
+// envProgram makes this test binary run the program itself.
 const envProgram = "STAND_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The command sees its servers at the repository's root; its output and its
-// exit code come through as they are, and nothing stays behind.
+// The command gets the servers' URLs and runs in the repository's root. Its output and exit
+// code are not changed, and no files are left.
 func TestExec(t *testing.T) {
 	t.Parallel()
 	script := `pwd; for url in "$SLUICE_STATE_URL" "$SLUICE_SOURCE_URL" "$TEST_DATABASE_URL" "$SLUICE_S3_URL" "$TEST_S3_URL"
@@ -46,7 +46,7 @@ func TestExec(t *testing.T) {
 	requireEmpty(t, temporary)
 }
 
-// Ctrl-C reaches the command; what it leaves running is ended as well.
+// Ctrl-C reaches the command; processes that it leaves running are ended.
 func TestExecInterrupted(t *testing.T) {
 	t.Parallel()
 	cmd, temporary := program(t, "exec", `sleep 600 & trap 'echo cleaned; exit 9' INT; echo started; wait`)
@@ -62,25 +62,25 @@ func TestExecInterrupted(t *testing.T) {
 	line, err = lines.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "cleaned\n", line)
-	// The pipe ends with the last process that holds it, the sleeping one.
+	// The pipe is closed when the last process, the sleeping one, has exited.
 	_, err = lines.ReadString('\n')
 	require.Error(t, err)
 	require.Equal(t, 9, process.ExitCode(cmd.Wait()))
 	requireEmpty(t, temporary)
 }
 
-// Trouble is one sentence.
+// The error is one line.
 func TestNoUsablePostgres(t *testing.T) {
 	t.Parallel()
 	cmd, temporary := program(t, "exec", "true")
 	cmd.Env = append(cmd.Env, "PG_BINDIR="+temporary)
 	out, err := cmd.CombinedOutput()
 	require.Equal(t, 1, process.ExitCode(err))
-	require.Equal(t, "stand: PG_BINDIR="+temporary+": there is no initdb in it\n", string(out))
+	require.Equal(t, "stand: PG_BINDIR="+temporary+": it does not contain initdb\n", string(out))
 }
 
-// With servers named by the environment the tests use those, and no stand is
-// started: it would have no place.
+// The tests use the servers that the environment names. No stand is started, which would
+// fail.
 func TestTestsUseNamedServers(t *testing.T) {
 	t.Parallel()
 	cmd, temporary := program(t, "test", "--packages=./dev/process", "--args=-run ^TestTail$ -count=1")
@@ -90,11 +90,11 @@ func TestTestsUseNamedServers(t *testing.T) {
 	require.True(t, strings.HasPrefix(string(out), "ok"), string(out))
 }
 
-// program is the stand's program, at the repository's root, with a folder of
-// its own for temporary files, whose path is the second result.
+// program returns the stand's program in the repository's root, and its own directory for
+// temporary files.
 func program(t *testing.T, args ...string) (*exec.Cmd, string) {
 	t.Helper()
-	temporary, err := os.MkdirTemp("", "sluice-test-") //nolint:usetesting // PostgreSQL's user can't pass t.TempDir's parent
+	temporary, err := os.MkdirTemp("", "sluice-test-") //nolint:usetesting // PostgreSQL's user cannot access t.TempDir
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(temporary, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(temporary)) })

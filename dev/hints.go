@@ -3,11 +3,12 @@ package main
 import (
 	"strings"
 
+	"github.com/seed-90096f4d/sluice/dev/product"
 	"github.com/seed-90096f4d/sluice/dev/stand"
 )
 
-// hintText is what make run prints; every command in it works when pasted into
-// a shell that has curl (and psql for the one that says so).
+// hintText is the output of make run. Every command in it works when pasted into a shell
+// that has curl (and psql for the last one).
 const hintText = `
 Sluice serves on BASE (client CLIENT, secret SECRET).
 
@@ -15,18 +16,18 @@ A whole resource type, streamed while the database reads it:
 
   curl -s -u CLIENT:SECRET 'BASE/Patient/$dump' | head -n 3
 
-The same in FHIR format; compressed on the way; only what was created since:
+The same in FHIR format; compressed; only resources created since a time:
 
   curl -s -u CLIENT:SECRET 'BASE/Patient/$dump?fhir=true' | head -n 3
   curl -s -u CLIENT:SECRET 'BASE/Observation/$dump?gzip=true' | gzip -d | wc -l
   curl -s -u CLIENT:SECRET 'BASE/Observation/$dump?_since=2025-07-01' | wc -l
 
-One type as files in S3, made by the workers (the answer names the status URL):
+One type as files in S3, written by the workers (the response has the status URL):
 
   curl -si -u CLIENT:SECRET -H 'Prefer: respond-async' 'BASE/Patient/$dump?fhir=true'
 
-Everything as the FHIR Bulk Data specification has it: kick off, poll, download.
-It stops, and says why, at any answer but 202 and 200:
+An export by the FHIR Bulk Data specification: kick off, poll, download. It stops and
+prints the reason at any status but 202 and 200:
 
   mkdir -p /tmp/sluice-export
   (
@@ -47,18 +48,18 @@ The database, and the bucket:
   psql 'DATABASE'
   S3
 
-Logs: LOG. Ctrl-C stops everything; the data stay in DIR.
+Logs: LOG. Ctrl-C stops everything; the data stays in DIR.
 `
 
-// hints fills the running stand's addresses in.
-func hints(base string, place *stand.Stand, log string) string {
+// hints inserts the addresses of the running stand.
+func hints(s *stand.Stand, service *product.Service) string {
 	return strings.NewReplacer(
-		"BASE", base,
+		"BASE", service.URL,
 		"CLIENT", clientID,
 		"SECRET", clientSecret,
-		"DATABASE", place.DatabaseURL(),
-		"S3\n", place.S3URL()+"\n",
-		"LOG", log,
-		"DIR", place.Dir,
+		"DATABASE", s.DatabaseURL(),
+		"S3\n", s.S3URL()+"\n",
+		"LOG", service.Log,
+		"DIR", s.Dir,
 	).Replace(hintText)
 }

@@ -16,8 +16,8 @@ import (
 
 var exportRecipe = regexp.MustCompile(`(?ms)^  mkdir .*^  \)$`)
 
-// The recipe for an export ends with an error at any answer that is not the one
-// it waits for, says what the server said, and downloads nothing.
+// The recipe for an export fails at any unexpected status, prints the server's reason, and
+// downloads nothing.
 func TestExportRecipeStops(t *testing.T) {
 	t.Parallel()
 	for name, statuses := range map[string][2]int{
@@ -55,7 +55,7 @@ func TestExportRecipeStops(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, saved)
 			if name == "FileRefused" {
-				require.EqualValues(t, 1, files.Load(), "it stops at the first")
+				require.EqualValues(t, 1, files.Load(), "it stops at the first file")
 				return
 			}
 			require.Zero(t, files.Load())

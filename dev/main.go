@@ -1,5 +1,5 @@
-// Command dev runs Sluice's local stand: a private PostgreSQL and a private S3
-// server, and in it the product with sample data, the tests, or any command.
+// Command dev runs Sluice's local stand, a private PostgreSQL and a private S3 server, and
+// in it the product with sample data, the tests, or any command.
 // The Makefile in the root of the repository calls it.
 //
 // It is a Go module of its own, so that its dependencies never reach the product,
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -22,10 +23,10 @@ import (
 
 type commands struct {
 	Run   runCommand   `cmd:"" help:"Run Sluice with sample data until Ctrl-C."`
-	Test  testCommand  `cmd:"" help:"Run the tests of both modules in a throw-away stand."`
-	Exec  execCommand  `cmd:"" help:"Run a shell command in a throw-away stand."`
-	Chaos chaosCommand `cmd:"" help:"Let things go wrong while Sluice exports."`
-	Bench benchCommand `cmd:"" help:"Measure Sluice against COPY, and against doing without it."`
+	Test  testCommand  `cmd:"" help:"Run the tests of both modules in a temporary stand."`
+	Exec  execCommand  `cmd:"" help:"Run a shell command in a temporary stand."`
+	Chaos chaosCommand `cmd:"" help:"Inject faults while Sluice exports, and check the files."`
+	Bench benchCommand `cmd:"" help:"Compare the speed of Sluice with COPY, and with psql and gzip."`
 }
 
 func main() {
@@ -34,9 +35,9 @@ func main() {
 	if err := process.EndWithParent(); err != nil {
 		fail(err)
 	}
-	giveBack := takeTerminal()
+	release := takeTerminal()
 	err := run()
-	giveBack()
+	release()
 	if err != nil {
 		fail(err)
 	}
@@ -45,7 +46,7 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	// A second Ctrl-C ends this process at once, and the kernel the others.
+	// A second Ctrl-C ends this process at once, and the kernel ends its children.
 	context.AfterFunc(ctx, stop)
 
 	root, err := os.Getwd()
@@ -53,7 +54,7 @@ func run() error {
 		return fmt.Errorf("find the repository's root: %w", err)
 	}
 	if _, err := os.Stat("dev/go.mod"); err != nil {
-		return errors.New("run this at the root of Sluice's repository; make does")
+		return errors.New("run this in the root of Sluice's repository, as make does")
 	}
 	var parsed commands
 	return kong.Parse(&parsed,
@@ -68,14 +69,28 @@ func run() error {
 // repository is the absolute path of the repository's root.
 type repository string
 
-// exitError is the exit code of a command that ran in the stand and has
-// already said all there is to say.
+// program returns the path of the built product.
+func (r repository) program() string { return filepath.Join(string(r), "bin", "sluice") }
+
+// logDir creates an empty directory for the logs of a command.
+func (r repository) logDir(command string) (string, error) {
+	dir := filepath.Join(string(r), ".tools", command)
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("remove old logs: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("create a directory for the logs: %w", err)
+	}
+	return dir, nil
+}
+
+// exitError is the exit code of a command that ran in the stand and has printed its own
+// error.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// fail ends the program: with the command's code, with the code of a Ctrl-C,
-// or with a sentence.
+// fail exits with the command's code, with the code of a Ctrl-C, or with an error message.
 func fail(err error) {
 	var code exitError
 	switch {

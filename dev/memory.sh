@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Peak resident memory of the API while it dumps, and of a worker of two slots
-# while it exports, 1 GB of jsonb text. Run it in a stand of its own:
+# Measures the peak resident memory of the API during dumps, and of a worker with two slots
+# during an export, of 1 GB of jsonb text. Run it in a temporary stand:
 #
 #   make stand RUN='dev/memory.sh'
 #
-# It fails when the API takes more than 64 MiB, or the worker 64 and 48 more for
+# It fails if the API uses more than 64 MiB, or the worker more than 64 MiB and 48 MiB for
 # the second slot.
 set -euo pipefail
 megabytes=${1:-1000}

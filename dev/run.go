@@ -5,14 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
+	"strings"
 
-	"github.com/seed-90096f4d/sluice/dev/process"
+	"github.com/seed-90096f4d/sluice/dev/product"
 	"github.com/seed-90096f4d/sluice/dev/sample"
 	"github.com/seed-90096f4d/sluice/dev/stand"
+)
+
+// The client that make run adds.
+const (
+	clientID     = "bulk-client"
+	clientSecret = "secret"
 )
 
 const (
@@ -21,113 +26,106 @@ const (
 )
 
 type runCommand struct {
-	Size int `help:"Number of sample resources; 0 keeps the ones that are there, or makes 20,000."`
+	Size int `help:"Number of sample resources (0 = keep the existing ones, or 20,000)."`
 }
 
-// Run starts the persistent stand and the product in it, prints what to try,
-// and ends both on Ctrl-C, which is a success.
+// Run starts the persistent stand and the product in it, prints example commands, and
+// ends both on Ctrl-C, which is a success.
 func (c *runCommand) Run(ctx context.Context, root repository) (err error) {
 	if c.Size < 0 {
-		return fmt.Errorf("SIZE=%d: give a number of resources, as in make run SIZE=100000", c.Size)
+		return fmt.Errorf("SIZE must be a number of resources, as in make run SIZE=100000, got %d", c.Size)
 	}
-	place, err := stand.Start(ctx, stand.Options{Root: string(root), Log: os.Stdout})
-	if err != nil {
-		return unlessInterrupted(ctx, err)
+	s, err := stand.Start(ctx, stand.Options{Root: string(root), Log: os.Stdout})
+	if err == nil {
+		defer func() { err = errors.Join(err, s.Stop()) }()
+		program := product.Program{Path: root.program(), Env: append(os.Environ(), s.Settings()...), LogDir: s.Dir}
+		if err = c.prepare(ctx, s, program); err == nil {
+			err = serve(ctx, s, program)
+		}
 	}
-	defer func() { err = andStop(err, place) }()
-
-	product := &product{
-		path: filepath.Join(string(root), "bin", "sluice"),
-		env:  append(os.Environ(), place.Settings()...),
-	}
-	if err := c.prepare(ctx, place, product); err != nil {
-		return unlessInterrupted(ctx, err)
-	}
-	return unlessInterrupted(ctx, serve(ctx, place, product))
-}
-
-// unlessInterrupted forgets the error of what Ctrl-C cut short: stopping is
-// what the user wanted, and an unfinished step is done again the next time.
-func unlessInterrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil // the next run repeats an unfinished step
 	}
 	return err
 }
 
-// prepare migrates the state database, adds the client, and installs sample data if
-// there is none or if another number of resources was requested.
-func (c *runCommand) prepare(ctx context.Context, place *stand.Stand, product *product) error {
-	wanted := cmp.Or(c.Size, place.Sample(), defaultSample)
-	anew := wanted != place.Sample()
-	if anew && place.Sample() != 0 {
-		fmt.Printf("The sample data hold %d resources; making them anew.\n", place.Sample())
-	}
-	if anew {
-		if err := place.Clear(ctx); err != nil {
+// prepare migrates the state database, adds the client, and installs sample data unless it
+// exists with the requested number of resources.
+func (c *runCommand) prepare(ctx context.Context, s *stand.Stand, program product.Program) error {
+	resources := cmp.Or(c.Size, s.Sample(), defaultSample)
+	install := resources != s.Sample()
+	if install {
+		if s.Sample() != 0 {
+			fmt.Printf("The sample data has %d resources; replacing it.\n", s.Sample())
+		}
+		if err := s.Clear(ctx); err != nil {
 			return err
 		}
 	}
-	if err := product.migrate(ctx); err != nil {
+	// The S3 server may have another port than in the last run, with the same objects.
+	for _, args := range [][]string{{"migrate"}, {"location", "record"}} {
+		if _, err := program.Run(ctx, args...); err != nil {
+			return err
+		}
+	}
+	if err := addClient(ctx, program); err != nil {
 		return err
 	}
-	if err := product.addClient(ctx); err != nil {
-		return err
+	if !install {
+		return nil
 	}
-	if anew {
-		return installSample(ctx, place, product, wanted)
-	}
-	return nil
-}
-
-func installSample(ctx context.Context, place *stand.Stand, product *product, resources int) error {
 	fmt.Printf("Loading sample data (%d resources) …\n", resources)
-	scratch := filepath.Join(place.Dir, "sample")
+	scratch := filepath.Join(s.Dir, "sample")
 	defer func() { _ = os.RemoveAll(scratch) }() // the next run tries again
 	if err := os.MkdirAll(scratch, 0o755); err != nil {
-		return fmt.Errorf("make a folder for the sample data: %w", err)
+		return fmt.Errorf("create a directory for the sample data: %w", err)
 	}
-	err := sample.Install(ctx, sample.Options{
-		Sluice:    product.path,
-		SourceURL: place.DatabaseURL(),
-		Dir:       scratch,
-		Resources: resources,
-		Env:       place.Settings(),
-	})
-	if err != nil {
+	if err := sample.Install(ctx, program, s.DatabaseURL(), scratch, resources); err != nil {
 		return fmt.Errorf("load the sample data: %w", err)
 	}
-	return place.SetSample(resources)
+	return s.SetSample(resources)
 }
 
-// serve runs API and workers until Ctrl-C, or until something breaks.
-func serve(ctx context.Context, place *stand.Stand, product *product) (err error) {
-	port, err := process.FreePort(apiPort)
+// addClient adds the client of the printed commands unless it exists.
+func addClient(ctx context.Context, program product.Program) error {
+	list, err := program.Run(ctx, "client", "list")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(list) {
+		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == clientID {
+			return nil
+		}
+	}
+	_, err = program.Run(ctx, "client", "add", clientID, "--secret", clientSecret, "--scope", "system/*.rs")
+	return err
+}
+
+// serve runs API and workers in one process until Ctrl-C or an error.
+func serve(ctx context.Context, s *stand.Stand, program product.Program) (err error) {
+	service := program.Service("sluice", "serve")
+	port, err := service.Listen(apiPort)
 	if err != nil {
 		return err
 	}
 	if port != apiPort {
-		fmt.Printf("Port %d is taken; using %d.\n", apiPort, port)
+		fmt.Printf("Port %d is in use; using %d.\n", apiPort, port)
 	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	log := place.LogFile("sluice")
-	server, err := product.serve(address, log)
-	if err != nil {
+	if err := service.Start(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, server.Stop(stopSignal, stopPatience)) }()
-
-	if err := untilReady(ctx, server, "http://"+address+"/ready", log); err != nil {
+	defer func() { err = errors.Join(err, service.Stop()) }()
+	if err := service.WaitReady(ctx); err != nil {
 		return err
 	}
-	fmt.Print(hints("http://"+address, place, log))
+	fmt.Print(hints(s, service))
 	select {
 	case <-ctx.Done():
 		fmt.Println("\nStopping …")
 		return nil
-	case <-server.Done():
-		return ended(log)
-	case <-place.Broken():
-		return fmt.Errorf("a server of the stand has ended; look into the logs in %s", place.Dir)
+	case <-service.Done():
+		return fmt.Errorf("sluice exited; %s", service.LastWords())
+	case <-s.Broken():
+		return fmt.Errorf("a server of the stand exited; see the logs in %s", s.Dir)
 	}
 }

@@ -17,15 +17,15 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/process"
 )
 
-// What make run prints is true: every command works when pasted, the data are
-// there again the next time, and Ctrl-C is a clean end.
+// Every command that make run prints works when pasted, the data is kept for the next run,
+// and Ctrl-C is a success.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	root := builtRepository(t)
 
 	first := startRun(t, root, "--size=600")
-	require.Contains(t, first.said, "Loading sample data (600 resources)")
-	out := paste(t, first.said)
+	require.Contains(t, first.printed, "Loading sample data (600 resources)")
+	out := paste(t, first.printed)
 	require.Contains(t, out, `{"id": "pt-1", "meta": {"createdAt": "2021-06-10T08:26:10.707454Z", "versionId": 481, `, "the plain dump")
 	require.Contains(t, out, `{"id":"pt-1","meta":{"versionId":481,`, "the dump in FHIR format")
 	require.Regexp(t, `(?m)^HTTP/1.1 202 `, out, "the asynchronous dump")
@@ -36,16 +36,16 @@ func TestRun(t *testing.T) {
 	first.stop(t)
 
 	second := startRun(t, root)
-	require.NotContains(t, second.said, "Loading sample data")
-	require.Contains(t, paste(t, second.said), `{"id":"pt-1",`)
+	require.NotContains(t, second.printed, "Loading sample data")
+	require.Contains(t, paste(t, second.printed), `{"id":"pt-1",`)
 	second.stop(t)
 
 	third := startRun(t, root, "--size=700")
-	require.Contains(t, third.said, "The sample data hold 600 resources; making them anew.")
+	require.Contains(t, third.printed, "The sample data has 600 resources; replacing it.")
 	third.stop(t)
 }
 
-// A product that does not start is one sentence and its own last words.
+// The error of a product that does not start ends with its output.
 func TestRunBrokenProduct(t *testing.T) {
 	t.Parallel()
 	root := emptyRepository(t)
@@ -57,11 +57,11 @@ func TestRunBrokenProduct(t *testing.T) {
 	require.Equal(t, "stand: sluice migrate: exit status 2\nno such setting\n", string(out))
 }
 
-// running is a make run that has printed all it has to say.
+// running is a make run that has printed the commands.
 type running struct {
-	cmd  *exec.Cmd
-	out  io.Reader
-	said string
+	cmd     *exec.Cmd
+	out     io.Reader
+	printed string
 }
 
 func startRun(t *testing.T, root string, args ...string) *running {
@@ -73,17 +73,17 @@ func startRun(t *testing.T, root string, args ...string) *running {
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 
-	var said strings.Builder
+	var printed strings.Builder
 	lines := bufio.NewReader(out)
-	for !strings.Contains(said.String(), "Ctrl-C stops everything") {
+	for !strings.Contains(printed.String(), "Ctrl-C stops everything") {
 		line, err := lines.ReadString('\n')
-		require.NoError(t, err, said.String())
-		said.WriteString(line)
+		require.NoError(t, err, printed.String())
+		printed.WriteString(line)
 	}
-	return &running{cmd: cmd, out: lines, said: said.String()}
+	return &running{cmd: cmd, out: lines, printed: printed.String()}
 }
 
-// stop is Ctrl-C.
+// stop sends Ctrl-C.
 func (r *running) stop(t *testing.T) {
 	t.Helper()
 	require.NoError(t, r.cmd.Process.Signal(syscall.SIGINT))
@@ -95,12 +95,12 @@ func (r *running) stop(t *testing.T) {
 
 var commandPattern = regexp.MustCompile(`(?m)^  (.*\n)`)
 
-// paste runs all printed commands, but for psql, which may be absent, in one
-// shell that stops at the first failure, and returns their output.
-func paste(t *testing.T, said string) string {
+// paste runs all printed commands except psql, which may not be installed, in one shell
+// that stops at the first failure, and returns their output.
+func paste(t *testing.T, printed string) string {
 	t.Helper()
 	var script strings.Builder
-	for _, match := range commandPattern.FindAllStringSubmatch(said, -1) {
+	for _, match := range commandPattern.FindAllStringSubmatch(printed, -1) {
 		if !strings.HasPrefix(match[1], "psql ") && !strings.HasPrefix(match[1], "http") {
 			script.WriteString(match[1])
 		}
@@ -112,16 +112,16 @@ func paste(t *testing.T, said string) string {
 	return string(out)
 }
 
-// commandAt is the stand's program at a repository's root.
+// commandAt returns the stand's program in a repository's root.
 func commandAt(root string, args ...string) *exec.Cmd {
-	// The test stops it as a user would, and not by cancelling a context.
+	// The test stops it with a signal, as a user does.
 	cmd := exec.CommandContext(context.Background(), os.Args[0], args...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), envProgram+"=yes")
 	return cmd
 }
 
-// builtRepository is the root of a repository in which make build has run.
+// builtRepository returns the root of a repository in which make build has run.
 func builtRepository(t *testing.T) string {
 	t.Helper()
 	root := emptyRepository(t)
@@ -133,7 +133,7 @@ func builtRepository(t *testing.T) string {
 
 func emptyRepository(t *testing.T) string {
 	t.Helper()
-	root, err := os.MkdirTemp("", "sluice-test-") //nolint:usetesting // PostgreSQL's user can't pass t.TempDir's parent
+	root, err := os.MkdirTemp("", "sluice-test-") //nolint:usetesting // PostgreSQL's user cannot access t.TempDir
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(root, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(root)) })

@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// takeTerminal moves this process, when a terminal is its input, into a
-// process group of its own in the terminal's foreground. Ctrl-C then reaches
-// it and not make, which would call a clean end an interruption. The function
-// it returns gives the terminal back.
+// takeTerminal moves this process, if its input is a terminal, into a process group of its
+// own in the terminal's foreground. Ctrl-C then reaches it and not make, which would report
+// an interruption. The returned function restores the foreground.
 func takeTerminal() func() {
 	before, ok := foreground()
 	if !ok || before != syscall.Getpgrp() || syscall.Setpgid(0, 0) != nil {
@@ -23,7 +22,7 @@ func takeTerminal() func() {
 	return func() { setForeground(before) }
 }
 
-// ownsTerminal says whether a command can be given the terminal.
+// ownsTerminal reports whether a command can get the terminal.
 func ownsTerminal() bool {
 	group, ok := foreground()
 	return ok && group == syscall.Getpgrp()
@@ -34,11 +33,11 @@ func foreground() (int, bool) {
 	return group, err == nil
 }
 
-// setForeground puts a process group into the foreground. A process in the
-// background is stopped for trying, unless it ignores the signal.
+// setForeground puts a process group into the foreground. It ignores the signal that would
+// stop a process in the background.
 func setForeground(group int) {
 	signal.Ignore(syscall.SIGTTOU)
 	defer signal.Reset(syscall.SIGTTOU)
-	// Without the terminal, Ctrl-C reaches make too: a pity, not a failure.
+	// On failure, Ctrl-C reaches make as well, which is no error.
 	_ = unix.IoctlSetPointerInt(int(os.Stdin.Fd()), unix.TIOCSPGRP, group)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,16 +12,16 @@ import (
 )
 
 type testCommand struct {
-	Packages string `env:"STAND_TEST" help:"Only these packages, as ./api/... or ./dev/...; several with spaces."`
-	Args     string `env:"STAND_ARGS" help:"More arguments for go test, with spaces between them."`
-	MinIO    string `name:"minio" type:"existingfile" help:"Use this MinIO program, and run what talks to storage."`
+	Packages string `env:"STAND_TEST" help:"Only these packages, such as ./api/... or ./dev/..., separated by spaces."`
+	Args     string `env:"STAND_ARGS" help:"Additional arguments for go test, separated by spaces."`
+	MinIO    string `name:"minio" type:"existingfile" help:"Path of a MinIO program to use; the default packages are then those that use storage."`
 }
 
-// storagePackages are the ones whose tests talk to an S3 server.
+// storagePackages are those whose tests use an S3 server.
 const storagePackages = "./storage/... ./worker/... ./api/... ./e2e"
 
-// Run runs the tests against the servers the environment names or, where it
-// names none, in a fresh stand.
+// Run runs the tests against the servers that the environment names or, if it names none,
+// in a temporary stand.
 func (c *testCommand) Run(ctx context.Context, root repository) (err error) {
 	if c.MinIO != "" && c.Packages == "" {
 		c.Packages = storagePackages
@@ -28,16 +29,16 @@ func (c *testCommand) Run(ctx context.Context, root repository) (err error) {
 	if c.MinIO == "" && os.Getenv("TEST_DATABASE_URL") != "" && os.Getenv("TEST_S3_URL") != "" {
 		return c.test(ctx, root, nil)
 	}
-	fresh, err := stand.Start(ctx, stand.Options{Log: os.Stderr, MinIO: c.MinIO})
+	s, err := stand.Start(ctx, stand.Options{Log: os.Stderr, MinIO: c.MinIO})
 	if err != nil {
 		return err
 	}
-	defer func() { err = andStop(err, fresh) }()
-	return c.test(ctx, root, fresh.TestSettings())
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	return c.test(ctx, root, s.TestSettings())
 }
 
-// test runs the tests of the product and then those of dev/, also if the former fail.
-// The error is that of the first failure.
+// test runs the tests of the product and then of dev/, even if the former fail. It returns
+// the first error.
 func (c *testCommand) test(ctx context.Context, root repository, env []string) error {
 	product, dev := c.split()
 	var first error
@@ -59,7 +60,7 @@ func (c *testCommand) test(ctx context.Context, root repository, env []string) e
 	return first
 }
 
-// split separates the packages of the product from those of dev/, and makes the paths
+// split separates the packages of the product from the ones in dev/, and makes the paths
 // of the latter relative to that module.
 func (c *testCommand) split() (product, dev []string) {
 	if c.Packages == "" {
@@ -77,12 +78,11 @@ func (c *testCommand) split() (product, dev []string) {
 }
 
 func (c *testCommand) arguments(packages []string) []string {
-	// Go would take a former result for tests of dev/, which build the product
-	// and start it as processes that it knows nothing of.
-	// Go gives a package ten minutes, which the race detector on a busy machine needs.
+	// Go would use cached results for tests of dev/, which build the product and start it
+	// as processes. Its default timeout of ten minutes is too short for the race detector
+	// on a busy machine.
 	args := []string{"test", "-count=1", "-timeout=20m"}
-	// Continuous integration looks for races too, which needs a C compiler
-	// and takes longer.
+	// Continuous integration also detects races, which needs a C compiler and is slower.
 	if os.Getenv("CI") != "" {
 		args = append(args, "-race")
 	}
@@ -90,7 +90,7 @@ func (c *testCommand) arguments(packages []string) []string {
 	return append(args, strings.Fields(c.Args)...)
 }
 
-// goProgram is go's full path, which outlasts a change of directory.
+// goProgram returns the absolute path of go, which is valid in any directory.
 func goProgram() string {
 	path, err := exec.LookPath("go")
 	if err != nil {

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVulnerabilities: what is known against a dependency fails the check, and
-// what could not be looked up is never taken for clean without a word.
+// A known vulnerability fails the check, and a check that was not possible is reported.
 func TestVulnerabilities(t *testing.T) {
 	t.Parallel()
 	const clean, found, unknown = 0, 3, 1 // the exit codes of govulncheck
@@ -32,10 +31,10 @@ func TestVulnerabilities(t *testing.T) {
 		{2, clean, "", 1, true},
 	} {
 		tool := filepath.Join(t.TempDir(), "tool")
-		script := fmt.Sprintf("#!/bin/sh\ncase $PWD in */dev) exit %d ;; esac\nexit %d\n", c.dev, c.here)
-		require.NoError(t, os.WriteFile(tool, []byte(script), 0o755))
 		root, err := filepath.Abs("..")
 		require.NoError(t, err)
+		script := fmt.Sprintf("#!/bin/sh\n[ \"$PWD\" = '%s/dev' ] && exit %d\nexit %d\n", root, c.dev, c.here)
+		require.NoError(t, os.WriteFile(tool, []byte(script), 0o755))
 		relative, err := filepath.Rel(root, tool)
 		require.NoError(t, err)
 

@@ -20,7 +20,7 @@ func TestClientLife(t *testing.T) {
 	j := newJourney(t)
 	j.sluice(cli.ExitOK, "migrate")
 
-	stdout, _ := j.sluice(cli.ExitOK, "client", "add", "a", "--scope=system/*.rs", "--secret-life=2h", "--expires=2100-01-01", "--group=g1")
+	stdout, _ := j.sluice(cli.ExitOK, "client", "add", "a", "--scope=system/*.rs", "--secret-ttl=2h", "--expires=2100-01-01", "--group=g1")
 	require.Regexp(t, `^client a added\nsecret: sluice_[A-Za-z0-9_-]{48}\nSave it now`, stdout)
 	stdout, _ = j.sluice(cli.ExitOK, "client", "show", "a")
 	require.Regexp(t, `(?m)^expires +2100-01-01T00:00:00Z\ngroups +g1\nsecret expires +20`, stdout)

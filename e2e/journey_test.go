@@ -26,7 +26,7 @@ func TestJourney(t *testing.T) {
 	_, stderr := j.sluice(cli.ExitFailed, "client", "list")
 	require.Contains(t, stderr, "run sluice migrate")
 	stdout, _ := j.sluice(cli.ExitOK, "migrate")
-	require.Regexp(t, `^[1-9]\d* migrations applied\n$`, stdout)
+	require.Regexp(t, `^migrations applied: [1-9]\d*\n$`, stdout)
 	j.addClient()
 
 	require.Contains(t, j.load(twoPatients), "2 Patient")

@@ -44,11 +44,14 @@ type extended struct {
 	members *node  // the other attributes
 }
 
-// WithAttributes returns a copy of the tables with first-class extensions. It
-// ignores an attribute without a URL, one with the name of a FHIR element, one in a
-// type that has no extensions, and one whose parent is neither a FHIR element nor an
-// attribute with a URL: such elements are written as stored.
+// WithAttributes returns the tables with first-class extensions. It ignores an attribute
+// without a URL, one with the name of a FHIR element, one in a type that has no
+// extensions, and one whose parent is neither a FHIR element nor an attribute with a
+// URL: such elements are written as stored.
 func (t *Tables) WithAttributes(attributes []Attribute) *Tables {
+	if len(attributes) == 0 {
+		return t
+	}
 	extended := *t
 	extended.resources = maps.Clone(t.resources)
 	o := overlay{tables: &extended, owned: make(map[*node]bool)}

@@ -6,6 +6,9 @@ import (
 	"encoding/json" //nolint:depguard // validates untrusted input; nothing is decoded
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
@@ -182,11 +185,15 @@ func escape(text string) string {
 }
 
 // simplified returns the text of a string without the escapes that JSON does not
-// require. It is valid until the next call.
-func (c *Converter) simplified(text []byte) []byte {
+// require: "Patient\/1" becomes "Patient/1".
+func simplified(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text
 	}
-	c.scratch = jsonscan.AppendSimplified(c.scratch[:0], text)
-	return c.scratch
+	var decoded string
+	err := json.Unmarshal(slices.Concat([]byte{'"'}, text, []byte{'"'}), &decoded)
+	if err != nil || strings.ContainsRune(decoded, utf8.RuneError) {
+		return text // it may stand for an unpaired surrogate, which the database rejects
+	}
+	return []byte(escape(decoded))
 }

@@ -51,7 +51,7 @@ func (c *Converter) findCreatedAt(i int) (item, value int) {
 func (c *Converter) createdAtValue(i int) (value int, ok bool) {
 	url, _ := jsonscan.FindMember(c.src, i, "url")
 	text, ok := jsonscan.StringText(c.src, url.Value)
-	if !ok || string(c.simplified(text)) != c.createdAtURL {
+	if !ok || string(simplified(text)) != c.createdAtURL {
 		return 0, false
 	}
 	m, ok := jsonscan.FindMember(c.src, i, "valueInstant")

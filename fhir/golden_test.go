@@ -88,7 +88,8 @@ func TestEscapes(t *testing.T) {
 	for doc, want := range map[string]string{
 		`{"reference":"Patient\/1"}`:                      `{"id":"1","resourceType":"Patient"}`,
 		`{"reference":"\u0050atient/\u00e9\ud83d\ude00"}`: `{"id":"é😀","resourceType":"Patient"}`,
-		`{"reference":"http:\/\/x\/\u0022\n\ufffd"}`:      `{"uri":"http://x/\u0022\n\ufffd"}`,
+		`{"reference":"http:\/\/x\/\u0022\n\u0001"}`:      `{"uri":"http://x/\"\n\u0001"}`,
+		`{"reference":"Patient\/\ud800"}`:                 `{"uri":"Patient\/\ud800"}`,
 	} {
 		got, err := c.AppendAidbox(nil, []byte(`{"subject":`+doc+`,"resourceType":"Observation"}`))
 		require.NoError(t, err)

@@ -158,7 +158,7 @@ func (c *Converter) appendHeldTarget(dst []byte, waiting []held, claims []claime
 		return c.putBackAll(dst, waiting)
 	}
 	mark := len(dst)
-	text = c.simplified(text)
+	text = simplified(text)
 	if kind, id, ok := splitReference(text); ok {
 		dst = append(append(append(dst, `"id":"`...), id...), `","resourceType":"`...)
 		dst = append(append(dst, kind...), '"')

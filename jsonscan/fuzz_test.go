@@ -85,7 +85,6 @@ func FuzzScan(f *testing.F) {
 			jsonscan.CountMembers(doc, i)
 		}
 		text, isString := jsonscan.StringText(doc, i)
-		simplified := jsonscan.AppendSimplified(nil, text)
 		jsonscan.CompareNames(text, "meta")
 		if !json.Valid(doc) {
 			return
@@ -95,7 +94,7 @@ func FuzzScan(f *testing.F) {
 		require.NoError(t, json.Compact(&compact, doc))
 		require.Equal(t, compact.String(), string(got))
 		if isString {
-			require.Equal(t, decode(t, doc[i:end]), decode(t, []byte(`"`+string(simplified)+`"`)))
+			require.Equal(t, string(doc[i+1:end-1]), string(text))
 		}
 		if doc[i] == '{' {
 			requireMembers(t, doc, i)
@@ -196,8 +195,8 @@ func FuzzAppendString(f *testing.F) {
 		require.Equal(t, byte('#'), got[0])
 		if utf8.Valid(text) {
 			require.Equal(t, string(text), decode(t, got[1:]))
+			require.Zero(t, jsonscan.CompareNames(got[2:len(got)-1], string(text)))
 		}
-		require.Zero(t, jsonscan.CompareNames(got[2:len(got)-1], string(text)))
 	})
 }
 

@@ -34,28 +34,21 @@ func createSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 		return err
 	}
 
-	for _, missing := range []struct {
-		exists bool
-		create string
-	}{
-		{hasSchema, `CREATE SCHEMA ` + name},
-		{hasType, `CREATE TYPE ` + statusType + ` AS ENUM ('created', 'updated', 'deleted', 'recreated')`},
-	} {
-		if missing.exists {
-			continue
+	create := ""
+	if !hasSchema {
+		create += `CREATE SCHEMA ` + name + `;`
+	}
+	if !hasType {
+		create += `CREATE TYPE ` + statusType + ` AS ENUM ('created', 'updated', 'deleted', 'recreated');`
+	}
+	if !hasSequence {
+		highest, err := highestVersion(ctx, tx, schema)
+		if err != nil {
+			return fmt.Errorf("find the highest version: %w", err)
 		}
-		if _, err := tx.Exec(ctx, missing.create); err != nil {
-			return err
-		}
+		create += fmt.Sprintf(`CREATE SEQUENCE %s START %d`, sequence, max(highest, 0)+1)
 	}
-	if hasSequence {
-		return nil
-	}
-	highest, err := highestVersion(ctx, tx, schema)
-	if err != nil {
-		return fmt.Errorf("find the highest version: %w", err)
-	}
-	_, err = tx.Exec(ctx, fmt.Sprintf(`CREATE SEQUENCE %s START %d`, sequence, max(highest, 0)+1))
+	_, err := tx.Exec(ctx, create)
 	return err
 }
 

@@ -75,7 +75,7 @@ func (db *database) eventually(t testing.TB, sql, message string) {
 		var answer bool
 		err := db.conn.QueryRow(t.Context(), sql).Scan(&answer)
 		return err == nil && answer
-	}, time.Minute, 10*time.Millisecond, message)
+	}, 2*time.Minute, 10*time.Millisecond, message)
 }
 
 // writeLines writes lines to a file in a new folder.

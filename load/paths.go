@@ -27,64 +27,54 @@ func expand(paths []string) ([]file, error) {
 
 	var files []file
 	for _, path := range paths {
-		if path == stdinPath {
-			files = append(files, file{path, -1})
-			continue
-		}
-
-		info, err := os.Stat(path)
+		found, err := filesAt(path)
 		if err != nil {
 			return nil, err
 		}
-		if !info.IsDir() {
-			f, err := newFile(path, info)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, f)
-			continue
-		}
-
-		inside, err := expandFolder(path)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, inside...)
+		files = append(files, found...)
 	}
 	return files, nil
 }
 
-// expandFolder returns the ndjson files in a folder. It does not descend into folders.
-func expandFolder(folder string) ([]file, error) {
-	entries, err := os.ReadDir(folder) // sorted by name
+// filesAt returns the file at a path or, if that is a folder, the ndjson files in it. It
+// does not descend into folders.
+func filesAt(path string) ([]file, error) {
+	if path == stdinPath {
+		return []file{{path, -1}}, nil
+	}
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
+	if !info.IsDir() {
+		f, err := newFile(path, info)
+		return []file{f}, err
+	}
 
 	var files []file
-	for _, entry := range entries {
-		name := entry.Name()
-		if !strings.HasSuffix(name, ".ndjson") && !strings.HasSuffix(name, ".ndjson.gz") {
+	names, err := os.ReadDir(path) // sorted
+	for _, name := range names {
+		inside := filepath.Join(path, name.Name())
+		if !strings.HasSuffix(inside, ".ndjson") && !strings.HasSuffix(inside, ".ndjson.gz") {
 			continue
 		}
-		path := filepath.Join(folder, name)
-		info, err := os.Stat(path) // follows a link, as opening it will
+		info, err := os.Stat(inside) // follows a link, as opening it will
 		if err != nil {
 			return nil, err
 		}
 		if info.IsDir() {
 			continue
 		}
-		f, err := newFile(path, info)
+		f, err := newFile(inside, info)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, f)
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: the folder has no *.ndjson or *.ndjson.gz files", folder)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s: the folder has no *.ndjson or *.ndjson.gz files", path)
 	}
-	return files, nil
+	return files, err
 }
 
 // newFile returns the input at path. A device or socket is an error: a read may never

@@ -47,11 +47,14 @@ func (l *loader) stream(ctx context.Context, tx pgx.Tx, path string) (map[string
 
 	w := writer{tx: tx, path: path, schema: l.opts.Schema, txid: txid, tables: make(map[string]*table), written: make(map[string]int64)}
 	for b := range batches {
-		if err := w.write(ctx, b); err != nil {
+		if err = w.write(ctx, b); err != nil {
 			stop()
-			<-parsed // its error, if any, concerns a later line
-			return nil, err
+			break
 		}
 	}
-	return w.written, <-parsed
+	// An error of a batch concerns an earlier line than an error of the parser.
+	if parseErr := <-parsed; err == nil {
+		err = parseErr
+	}
+	return w.written, err
 }

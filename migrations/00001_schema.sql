@@ -23,9 +23,9 @@ COMMENT ON TABLE sluice.client IS 'Clients that may use the API: with a secret, 
 COMMENT ON COLUMN sluice.client.previous_hash IS 'Hash of the secret before the last rotation, valid until previous_expires_at';
 COMMENT ON COLUMN sluice.client.jwks IS 'Public keys as a JSON Web Key Set';
 COMMENT ON COLUMN sluice.client.groups IS 'Ids of the only Groups that the client may export; NULL = no restriction';
-COMMENT ON COLUMN sluice.client.kick_offs IS 'Maximum kick-offs per minute; NULL = the setting of the process, 0 = unlimited';
-COMMENT ON COLUMN sluice.client.dumps IS 'Maximum dumps per minute; NULL = the setting of the process, 0 = unlimited';
-COMMENT ON COLUMN sluice.client.requests IS 'Maximum requests per minute; NULL = the setting of the process, 0 = unlimited';
+COMMENT ON COLUMN sluice.client.kick_offs IS 'Maximum kick-offs per minute; NULL = the default, 0 = unlimited';
+COMMENT ON COLUMN sluice.client.dumps IS 'Maximum dumps per minute; NULL = the default, 0 = unlimited';
+COMMENT ON COLUMN sluice.client.requests IS 'Maximum requests per minute; NULL = SLUICE_CLIENT_REQUESTS_PER_MINUTE, 0 = unlimited';
 COMMENT ON COLUMN sluice.client.expires_at IS 'When access ends; NULL = never';
 
 CREATE TABLE sluice.client_change (
@@ -89,8 +89,8 @@ CREATE TABLE sluice.location (
 );
 
 COMMENT ON TABLE sluice.location IS 'The source and the bucket that all processes use. The first process records them; sluice location record replaces them';
-COMMENT ON COLUMN sluice.location.version IS 'Number of locations recorded so far; work that started at an older one does not count';
-COMMENT ON COLUMN sluice.location.system_identifier IS 'Of the source''s server; NULL until a process may read it';
+COMMENT ON COLUMN sluice.location.version IS 'Number of locations recorded so far; work that was started at an older one is discarded';
+COMMENT ON COLUMN sluice.location.system_identifier IS 'PostgreSQL''s identifier of the source server; NULL until a process may read it';
 COMMENT ON COLUMN sluice.location.tables IS 'Configured tables of resource types, as in Observation=observation_main,observation_main_history';
 
 -- Exports --------------------------------------------------------------------------
@@ -103,7 +103,7 @@ CREATE TABLE sluice.export (
     request            jsonb               NOT NULL,
     state              sluice.export_state NOT NULL DEFAULT 'accepted',
 
-    -- The work and who does it.
+    -- The job and its lease.
     job_id             bigint              NOT NULL,
     attempt            integer             NOT NULL DEFAULT 0,
     lease_until        timestamptz,
@@ -142,28 +142,28 @@ COMMENT ON TABLE sluice.export IS 'One kick-off and its result. Clients poll thi
 COMMENT ON COLUMN sluice.export.request IS 'What the kick-off asked for; once the export has ended, only what its status needs';
 COMMENT ON COLUMN sluice.export.job_id IS 'The River job that carries the export';
 COMMENT ON COLUMN sluice.export.attempt IS 'Number of times that a process took the export; only the last one may change it';
-COMMENT ON COLUMN sluice.export.lease_until IS 'Until then the process that took the export is considered alive';
-COMMENT ON COLUMN sluice.export.waiting_since IS 'Since when the export makes no progress because something that its jobs need is unavailable; NULL = it does not wait';
-COMMENT ON COLUMN sluice.export.waiting_reason IS 'What is unavailable, in words fit for the client';
-COMMENT ON COLUMN sluice.export.generation IS 'Number of snapshots that the export was started with; each has parts of its own';
+COMMENT ON COLUMN sluice.export.lease_until IS 'When the lease of the process that took the export expires';
+COMMENT ON COLUMN sluice.export.waiting_since IS 'Since when the export waits for a database, the object store or a worker; NULL = it does not wait';
+COMMENT ON COLUMN sluice.export.waiting_reason IS 'What it waits for, as clients read it';
+COMMENT ON COLUMN sluice.export.generation IS '1, and one more for each restart from a new snapshot; each generation has parts of its own';
 COMMENT ON COLUMN sluice.export.location_version IS 'The version of the location that this generation reads from and writes to';
-COMMENT ON COLUMN sluice.export.required_format IS 'The version of the format of plans that a worker must know';
+COMMENT ON COLUMN sluice.export.required_format IS 'The version of the format of requests and plans that a process must support';
 COMMENT ON COLUMN sluice.export.snapshot IS 'The name under which the holder has exported the snapshot';
 COMMENT ON COLUMN sluice.export.members IS 'Ids of the patients whose resources are exported: the members of a small group as of the snapshot';
-COMMENT ON COLUMN sluice.export.warnings IS 'What the export leaves out, as its plan found: a list of warnings for the client';
+COMMENT ON COLUMN sluice.export.warnings IS 'What the plan found that the export lacks: a list of warnings for the client';
 COMMENT ON COLUMN sluice.export.parts_queued IS 'Number of parts that have a job';
 COMMENT ON COLUMN sluice.export.repairs IS 'Number of times that parts were reset because the object store lost or changed their files';
-COMMENT ON COLUMN sluice.export.requeue_after IS 'After a repair: all parts up to this number have a job. NULL before: the parts that have a job are those of the lowest numbers';
+COMMENT ON COLUMN sluice.export.requeue_after IS 'After a repair, the highest number up to which all parts have a job. NULL = no repair: the parts with the lowest numbers have a job';
 COMMENT ON COLUMN sluice.export.bytes_done IS 'Planned bytes of the parts that are done';
 COMMENT ON COLUMN sluice.export.bytes_stored IS 'Bytes of its files in the bucket';
-COMMENT ON COLUMN sluice.export.objects_deleted_at IS 'When its objects were deleted after its end; until then it counts as stored';
-COMMENT ON COLUMN sluice.export.swept_at IS 'When the bucket was last searched for what crashes have left; reset by an end of another kind';
+COMMENT ON COLUMN sluice.export.objects_deleted_at IS 'When its objects were deleted; until then the export counts as stored';
+COMMENT ON COLUMN sluice.export.swept_at IS 'When the bucket was last searched for objects that crashes left; NULL again when an ended export expires or is cancelled';
 
 -- For limits.
 CREATE INDEX export_unfinished ON sluice.export (client_id) WHERE state IN ('accepted', 'running');
 
--- For limits of stored exports. No column that changes while an export runs, or each
--- part that ends would write to the index.
+-- For limits of stored exports. It has no column that changes while an export runs;
+-- otherwise each part that ends would write to the index.
 CREATE INDEX export_stored ON sluice.export (client_id) WHERE objects_deleted_at IS NULL;
 
 -- For expiry.
@@ -200,10 +200,10 @@ COMMENT ON COLUMN sluice.part.scan IS 'What to read, as the planner wrote it for
 COMMENT ON COLUMN sluice.part.object_key IS 'Key of the part''s first file';
 COMMENT ON COLUMN sluice.part.job_id IS 'The River job that reads the part; NULL until it is queued';
 COMMENT ON COLUMN sluice.part.attempt IS 'Number of times that a process took the part; only the last one may change it';
-COMMENT ON COLUMN sluice.part.lease_until IS 'Until then the process that took the part is considered alive';
-COMMENT ON COLUMN sluice.part.snapshot IS 'The name under which the part has exported the snapshot again; it lives as long as the part runs, whatever becomes of the holder';
+COMMENT ON COLUMN sluice.part.lease_until IS 'When the lease of the process that took the part expires';
+COMMENT ON COLUMN sluice.part.snapshot IS 'The name under which the part has exported the snapshot again; valid while the part runs, even if the holder has ended';
 
--- For reclaiming the work of dead processes without reading all parts that wait.
+-- For reclaiming the parts of dead processes without reading all waiting parts.
 CREATE INDEX part_queued ON sluice.part (export_id) WHERE job_id IS NOT NULL AND state <> 'done';
 
 -- For the progress of an export.
@@ -212,7 +212,7 @@ CREATE INDEX part_running ON sluice.part (export_id) WHERE state = 'running';
 CREATE TYPE sluice.file_kind AS ENUM ('output', 'deleted', 'outcome');
 
 -- A foreign key to the export would make each part that ends lock the row that all
--- parts update. The file that belongs to no part goes when its object is deleted.
+-- parts update. The row of a file that belongs to no part is deleted with its object.
 CREATE TABLE sluice.file (
     export_id      uuid             NOT NULL,
     part_number    integer,
@@ -233,10 +233,10 @@ CREATE TABLE sluice.file (
     FOREIGN KEY (export_id, part_number) REFERENCES sluice.part (export_id, number) ON DELETE CASCADE
 );
 
-COMMENT ON TABLE sluice.file IS 'A published object of an export. A part has one, several if one would be too large, or none';
+COMMENT ON TABLE sluice.file IS 'A published object of an export. A part has one file, several if one would be too large, or none';
 COMMENT ON COLUMN sluice.file.part_number IS 'NULL for the file of the export''s warnings';
 COMMENT ON COLUMN sluice.file.number IS 'Position in its part, from 1';
-COMMENT ON COLUMN sluice.file.resource_type IS 'Of its lines; empty if they are of many types';
+COMMENT ON COLUMN sluice.file.resource_type IS 'The type of its lines; empty if they have several types';
 COMMENT ON COLUMN sluice.file.resources IS 'Number of resources, Bundles of deletions, or OperationOutcomes';
 COMMENT ON COLUMN sluice.file.plain_bytes IS 'Size before compression';
 COMMENT ON COLUMN sluice.file.max_line_bytes IS 'Length of the longest line without its line feed';
@@ -244,4 +244,4 @@ COMMENT ON COLUMN sluice.file.stored_bytes IS 'Size after compression';
 COMMENT ON COLUMN sluice.file.sha256 IS 'Hash of the stored bytes';
 COMMENT ON COLUMN sluice.file.etag IS 'ETag that the object store returned';
 COMMENT ON COLUMN sluice.file.continues IS 'The last patient block continues in the next file of the part';
-COMMENT ON COLUMN sluice.file.page IS 'Page of the manifest that shows the file (allowPartialManifests); NULL until one does';
+COMMENT ON COLUMN sluice.file.page IS 'Page of the manifest that lists the file (allowPartialManifests); NULL until one does';

@@ -1,8 +1,8 @@
 // Package migrations creates and upgrades the tables of the state database: River's
 // and Sluice's own, both in the schema sluice.
 //
-// It knows SQL files and their order, not what the tables are for. A released migration
-// is never changed; a new one follows it.
+// It must not know what the tables are for. A released migration is never changed: a
+// change of the schema is a new file, numbered after the last one.
 package migrations
 
 import (

@@ -21,8 +21,7 @@ type IDs interface {
 // WriteDeletions writes the ids of deleted resources: a line for every hundred ids, a
 // Bundle of type transaction with an entry DELETE Type/id for each (Bulk Data 3.0.0,
 // "Response - Output Manifest", deleted). Characters of an id that a URL cannot have
-// are percent-encoded. Otherwise it does what WriteFiles does; no bytes count as
-// stored.
+// are percent-encoded. Otherwise it is as WriteFiles, with StoredBytes 0.
 func WriteDeletions(ctx context.Context, next NextFunc, resourceType string, ids IDs, opts Options) (Result, []File, error) {
 	sink := newSplitter(ctx, next, opts)
 	t := startTransfer(ctx, sink, opts)

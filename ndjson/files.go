@@ -26,8 +26,8 @@ type File struct {
 }
 
 // NextFunc begins a file and returns its writer. The previous file, if there is one,
-// has been written completely. It is called for the first line of a file, so that no
-// rows make no files, and not after an error.
+// has been written completely. It is called for the first line of a file, so that a
+// scan without rows makes no file, and not after an error.
 type NextFunc func(ctx context.Context) (io.Writer, error)
 
 // WriteFiles is Write to as many files as Options.MaxFileBytes requires. Each holds

@@ -16,7 +16,7 @@ type Format struct {
 	Style fhir.Style
 
 	// Attributes become extensions in FHIR (ReadAttributes).
-	Attributes Attributes
+	Attributes []fhir.Attribute
 
 	// Elements, if not nil, are the root elements to keep in FHIR, in addition to the
 	// mandatory ones. The resources are then tagged as incomplete (SUBSETTED).
@@ -55,7 +55,7 @@ func newFormatter(resourceType string, format Format, report func(Issue)) *forma
 		report:       report,
 	}
 	if format.FHIR {
-		tables := format.Attributes.tables()
+		tables := fhir.R4().WithAttributes(format.Attributes)
 		options := fhir.Options{Style: format.Style, Issue: f.note}
 		if format.Elements != nil {
 			options.Subset = tables.Subset(resourceType, format.Elements)

@@ -25,7 +25,7 @@ type PatientBlockOptions struct {
 //
 // A block that does not fit into one file is continued in the next, after its header
 // again; one that fits into a file of its own is not split. Otherwise the writer
-// does what WriteFiles does. Headers do not count as rows.
+// is as WriteFiles. Headers do not count as rows.
 type PatientBlockWriter struct {
 	transfer   *transfer
 	files      *splitter
@@ -84,7 +84,7 @@ func (w *PatientBlockWriter) Finish(err error) (Result, []File, error) {
 	return result, w.files.files, err
 }
 
-// Close ends the writing if Finish was not called.
+// Close stops writing if Finish was not called, and releases the writer.
 func (w *PatientBlockWriter) Close() { w.transfer.abort() }
 
 func (w *PatientBlockWriter) newFormatter(resourceType string) *formatter {

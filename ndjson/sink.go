@@ -38,8 +38,8 @@ func newSink(w io.Writer, gzip bool, hash hash.Hash) *sink {
 	return s
 }
 
-// drain writes everything from the pipe to the target. If the pipe was closed before
-// all lines had come, it returns without an error and without completing the output.
+// drain writes everything from the pipe to the target. If the pipe is closed while lines
+// are missing, it returns without an error and does not complete the output.
 func drain(p *pipe, to target) error {
 	timer := time.NewTimer(lull)
 	defer timer.Stop()

@@ -2,7 +2,7 @@ package ndjson
 
 import "sync"
 
-// tally adds up the counts of all producers.
+// tally sums the counts of all producers.
 type tally struct {
 	progress func(rows, storedBytes int64) // may be nil
 	notify   func(Issue)                   // may be nil

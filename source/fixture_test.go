@@ -106,7 +106,7 @@ const manyRows = `INSERT INTO patient (id, txid, resource)
 // execute executes SQL on a connection of its own, even after the test has ended.
 func execute(t *testing.T, databaseURL, sql string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, databaseURL)
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -157,7 +158,11 @@ func (p *parsedConfig) options(rawQuery string) error {
 		}
 	}
 
-	p.region = p.regionOr(query.Get("region"))
+	p.region = cmp.Or(query.Get("region"), s3utils.GetRegionFromURL(*p.endpoint))
+	if p.region == "" && p.key == "" { // an unrelated AWS_REGION must not break the signatures for another store
+		p.region = cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	}
+	p.region = cmp.Or(p.region, defaultRegion)
 	if !query.Has("path-style") {
 		return nil
 	}
@@ -170,22 +175,6 @@ func (p *parsedConfig) options(rawQuery string) error {
 		p.lookup = minio.BucketLookupPath
 	}
 	return nil
-}
-
-// regionOr returns the configured region or else the first that is known. The
-// environment counts only if the credentials come from it, too: an unrelated AWS_REGION
-// must not break the signatures for another store.
-func (p *parsedConfig) regionOr(configured string) string {
-	candidates := []string{configured, s3utils.GetRegionFromURL(*p.endpoint)}
-	if p.key == "" {
-		candidates = append(candidates, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-	}
-	for _, region := range candidates {
-		if region != "" {
-			return region
-		}
-	}
-	return defaultRegion
 }
 
 // publicEndpoint parses PublicURL, or returns the fallback if it is empty.
@@ -218,10 +207,7 @@ type Location struct {
 func (b *Bucket) Location() Location {
 	endpoint := *b.config.endpoint
 	endpoint.Host = strings.ToLower(endpoint.Host)
-	for scheme, port := range map[string]string{"http": ":80", "https": ":443"} {
-		if endpoint.Scheme == scheme {
-			endpoint.Host = strings.TrimSuffix(endpoint.Host, port)
-		}
-	}
+	defaultPort := map[string]string{"http": ":80", "https": ":443"}[endpoint.Scheme]
+	endpoint.Host = strings.TrimSuffix(endpoint.Host, defaultPort)
 	return Location{Endpoint: endpoint.String(), Bucket: b.config.bucket, Prefix: b.config.prefix}
 }

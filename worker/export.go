@@ -103,6 +103,9 @@ func (w *exportWorker) take(ctx context.Context, id uuid.UUID, restart bool) (jo
 		}
 	}
 	export, err := w.store.Begin(ctx, id)
+	if err == nil && export.Generation > 1 && export.TransactionTime == nil {
+		w.config.Logger.WarnContext(ctx, "export restarted", "export", id, "attempt", export.Generation)
+	}
 	return export, nil, err
 }
 

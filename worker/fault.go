@@ -61,7 +61,7 @@ const (
 	reasonLoginRefused  = "a database refuses the login"
 	reasonStoreAway     = "the object store cannot be reached"
 	reasonStoreDenies   = "the object store denies access"
-	reasonStoreErrors   = "the object store answers with errors"
+	reasonStoreErrors   = "the object store responds with errors"
 	reasonStoreFull     = "the object store is full"
 	reasonNoBucket      = "the object store does not have the bucket"
 	reasonElsewhere     = "the worker is connected to a different database or object store"
@@ -89,7 +89,7 @@ var knownErrors = []struct {
 	{jobs.ErrFilesShown, permanent, "the snapshot was lost after some files had been published (allowPartialManifests); start a new export"},
 	{catalog.ErrNoTable, permanent, "the table does not exist"},
 	{catalog.ErrNoAddresses, permanent, "rows of a view or of a foreign table cannot be organized by patient"},
-	{storage.ErrTooLarge, permanent, "the file is larger than the object store allows"},
+	{storage.ErrTooLarge, permanent, "the file is larger than 10,000 upload parts of 5 MiB"},
 	{storage.ErrAccessDenied, unhealthy, reasonStoreDenies},
 	{storage.ErrNoCredentials, unhealthy, reasonStoreDenies},
 	{storage.ErrNoBucket, unhealthy, reasonNoBucket},

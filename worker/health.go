@@ -60,7 +60,7 @@ func (h *health) recover(ctx context.Context) {
 	}
 	h.err, h.failed = nil, make(chan struct{})
 	h.metric.fit.Set(1)
-	h.config.Logger.InfoContext(ctx, "worker takes jobs again")
+	h.config.Logger.InfoContext(ctx, "worker resumed taking jobs")
 }
 
 // recheck runs Config.Check, and makes the process unhealthy if that fails.

@@ -87,7 +87,7 @@ func TestBecomesUnhealthy(t *testing.T) {
 
 			store.answer.Store(nil)
 			f.eventually(t, "it is ready", func() bool { return broken.worker.Ready(t.Context()) == nil })
-			require.Equal(t, 1, strings.Count(log.String(), "worker takes jobs again"))
+			require.Equal(t, 1, strings.Count(log.String(), "worker resumed taking jobs"))
 		})
 	}
 }

@@ -39,7 +39,7 @@ func withLease(ctx context.Context, every time.Duration, logger *slog.Logger, re
 			case time.Since(renewed) > jobs.LeaseTime:
 				cancel(errLeaseExpired)
 			case ctx.Err() == nil:
-				logger.DebugContext(ctx, "lease not renewed", "error", err)
+				logger.DebugContext(ctx, "could not renew lease", "error", err)
 			}
 		}
 	})

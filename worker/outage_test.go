@@ -145,7 +145,7 @@ func TestOutage(t *testing.T) {
 			return options{bucketURL: store.url}, func() { store.answer.Store(&answer{http.StatusInsufficientStorage, "XMinioStorageFull"}) },
 				func() { store.answer.Store(nil) }
 		}},
-		"StoreFails": {"the object store answers with errors", func(t *testing.T, f *fixture) (options, func(), func()) {
+		"StoreFails": {"the object store responds with errors", func(t *testing.T, f *fixture) (options, func(), func()) {
 			t.Helper()
 			store := newWeather(t, f.bucketURL)
 			return options{bucketURL: store.url}, func() { store.answer.Store(&answer{http.StatusServiceUnavailable, "SlowDown"}) },
@@ -260,7 +260,7 @@ func TestOutageLimitSparesWork(t *testing.T) {
 	f.awaitReaders(t, 1)
 	store.answer.Store(&answer{http.StatusServiceUnavailable, "SlowDown"})
 	open()
-	f.awaitWaiting(t, id, "the object store answers with errors")
+	f.awaitWaiting(t, id, "the object store responds with errors")
 	closed, err := pgx.Connect(t.Context(), f.url)
 	require.NoError(t, err)
 	defer func() { _ = closed.Close(context.WithoutCancel(t.Context())) }()

@@ -11,19 +11,10 @@ import (
 
 // AuditLine is an audit event in the log.
 type AuditLine struct {
-	Action    string `json:"action"`
-	Outcome   string `json:"outcome"`
-	Reason    string `json:"reason"`
-	Client    string `json:"client"`
-	Status    int    `json:"status"`
-	Remote    string `json:"remote"`
-	Request   string `json:"request"`
-	Path      string `json:"path"`
-	Export    string `json:"export"`
-	Bytes     int    `json:"bytes"`
-	Resources int    `json:"resources"`
+	Action, Outcome, Reason, Client, Remote, Request, Path, Export string
 
-	Types []string `json:"types"`
+	Status, Bytes, Resources int
+	Types                    []string
 }
 
 // Audited returns the audit events in the log, without the ids of requests.

@@ -109,8 +109,7 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 
 	b.Clients = auth.NewClients(b.DB)
 	require.NoError(t, b.Clients.Add(t.Context(), ClientID, ClientSecret, []string{"system/*.rs"}))
-	b.Tokens, err = smart.NewTokens(b.DB, b.Clients, smart.Config{TTL: 5 * time.Minute})
-	require.NoError(t, err)
+	b.Tokens = smart.NewTokens(b.DB, b.Clients, smart.Config{TTL: 5 * time.Minute})
 	b.Exports, err = jobs.New(b.DB, jobs.Config{MaxExportsPerClient: MaxExportsPerClient, MaxExports: MaxExports})
 	require.NoError(t, err)
 
@@ -139,10 +138,16 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 // only read.
 func AsReader(t *testing.T, databaseURL string) string {
 	t.Helper()
+	return as(t, databaseURL, "pg_read_all_data")
+}
+
+// as returns the URL of the database with the privileges of a role.
+func as(t *testing.T, databaseURL, role string) string {
+	t.Helper()
 	u, err := url.Parse(databaseURL)
 	require.NoError(t, err)
 	query := u.Query()
-	query.Set("options", "-crole=pg_read_all_data")
+	query.Set("options", "-crole="+role)
 	u.RawQuery = query.Encode()
 	return u.String()
 }
@@ -176,7 +181,12 @@ func (b *Bundle) Serve(t *testing.T, a *api.API) {
 // each further pair is a header.
 func (b *Bundle) Request(t *testing.T, method, target string, headers ...string) *http.Request {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, b.URL+target, http.NoBody)
+	return b.request(t, method, target, http.NoBody, headers)
+}
+
+func (b *Bundle) request(t *testing.T, method, target string, body io.Reader, headers []string) *http.Request {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, b.URL+target, body)
 	require.NoError(t, err)
 	request.SetBasicAuth(ClientID, ClientSecret)
 	for i := 0; i < len(headers); i += 2 {
@@ -195,12 +205,19 @@ type Answer struct {
 // Do sends the request and reads the whole response.
 func (b *Bundle) Do(t *testing.T, request *http.Request) Answer {
 	t.Helper()
-	response, err := b.HTTP.Do(request)
+	got, err := b.send(request)
 	require.NoError(t, err)
+	return got
+}
+
+func (b *Bundle) send(request *http.Request) (Answer, error) {
+	response, err := b.HTTP.Do(request)
+	if err != nil {
+		return Answer{}, err
+	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return Answer{response, string(body)}
+	return Answer{response, string(body)}, err
 }
 
 // Later sends the request and returns a function that waits for the response.
@@ -209,13 +226,8 @@ func (b *Bundle) Later(t *testing.T, request *http.Request) (wait func() (Answer
 	var got Answer
 	failure := make(chan error, 1)
 	go func() {
-		response, err := b.HTTP.Do(request)
-		if err == nil {
-			var body []byte
-			body, err = io.ReadAll(response.Body)
-			got = Answer{response, string(body)}
-			_ = response.Body.Close()
-		}
+		var err error
+		got, err = b.send(request)
 		failure <- err
 	}()
 	return func() (Answer, error) {
@@ -264,13 +276,9 @@ func (b *Bundle) ReadAs(t *testing.T, tables string) {
 		_, err := b.DB.Exec(context.Background(), `DROP OWNED BY `+role+`; DROP ROLE `+role)
 		require.NoError(t, err)
 	})
-	u, err := url.Parse(b.DB.Config().ConnString())
-	require.NoError(t, err)
-	query := u.Query()
-	query.Set("options", "-crole="+role)
-	u.RawQuery = query.Encode()
 	config := b.Config
-	config.Source, err = source.Open(t.Context(), source.Config{URL: u.String(), MaxConns: SourceConns, ResourceTypes: config.ResourceTypes})
+	var err error
+	config.Source, err = source.Open(t.Context(), source.Config{URL: as(t, b.DB.Config().ConnString(), role), MaxConns: SourceConns, ResourceTypes: config.ResourceTypes})
 	require.NoError(t, err)
 	t.Cleanup(config.Source.Close)
 	b.Serve(t, api.New(config))

@@ -78,16 +78,10 @@ func (b *Bundle) Complete(t *testing.T, id uuid.UUID) (content string) {
 // Post sends a kick-off with a body.
 func (b *Bundle) Post(t *testing.T, target, contentType, body string, headers ...string) Answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.URL+target, strings.NewReader(body))
-	require.NoError(t, err)
-	request.SetBasicAuth(ClientID, ClientSecret)
 	if contentType != "" {
-		request.Header.Set("Content-Type", contentType)
+		headers = append(headers, "Content-Type", contentType)
 	}
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	return b.Do(t, request)
+	return b.Do(t, b.request(t, http.MethodPost, target, strings.NewReader(body), headers))
 }
 
 // TypeFHIR is the media type of FHIR in JSON.

@@ -3,6 +3,7 @@ package apitest
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"testing"
 
@@ -16,6 +17,17 @@ func (b *Bundle) Ward(t *testing.T) {
 	b.Exec(t, `INSERT INTO patient (id, txid, status, resource) SELECT 'pt-' || n, n, 'created', '{}' FROM generate_series(1, 3) AS n`)
 	b.Exec(t, `INSERT INTO "group" (id, txid, status, resource) VALUES ('ward', 4, 'created', '{"type": "person", "actual": true, "name": "Ward",
 		"member": [{"entity": {"resourceType": "Patient", "id": "pt-1"}}, {"entity": {"resourceType": "Patient", "id": "pt-2"}}]}')`)
+}
+
+// Hold runs the statement in a transaction, and returns a function that ends it.
+func (b *Bundle) Hold(t *testing.T, lockSQL string) (release func()) {
+	t.Helper()
+	tx, err := b.DB.Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // the test's context is over
+	_, err = tx.Exec(t.Context(), lockSQL)
+	require.NoError(t, err)
+	return func() { require.NoError(t, tx.Rollback(t.Context())) }
 }
 
 // Documented inserts the resources of Aidbox's documentation of $dump, and creates an

@@ -12,13 +12,11 @@ import (
 
 // Outcome is a FHIR OperationOutcome.
 type Outcome struct {
-	ResourceType string `json:"resourceType"`
+	ResourceType string
 	Issue        []struct {
-		Severity    string   `json:"severity"`
-		Code        string   `json:"code"`
-		Diagnostics string   `json:"diagnostics"`
-		Expression  []string `json:"expression"`
-	} `json:"issue"`
+		Severity, Code, Diagnostics string
+		Expression                  []string
+	}
 }
 
 // RequireRefusal checks that the response is an OperationOutcome with one error of

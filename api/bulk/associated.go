@@ -54,7 +54,6 @@ func (b *requestBuilder) checkAssociated() error {
 	return b.exports.config.Types.Allow(b.client, associatedParameter, provenance)
 }
 
-// dropAssociated undoes parseAssociated.
 func (b *requestBuilder) dropAssociated() {
 	b.request.Associated = jobs.NoneAssociated
 	b.request.Types = slices.DeleteFunc(b.request.Types, func(resourceType string) bool { return resourceType == provenance })

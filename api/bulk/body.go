@@ -57,7 +57,6 @@ func bodyParameters(c *gin.Context) (*endpoint.Parameters, error) {
 	return params, parseBody(body, params)
 }
 
-// checkBodyType requires JSON.
 func checkBodyType(contentType string) error {
 	name, _, err := mime.ParseMediaType(contentType)
 	if err == nil && (name == endpoint.ContentTypeFHIR || name == endpoint.ContentTypeJSON) {
@@ -69,7 +68,6 @@ func checkBodyType(contentType string) error {
 	}
 }
 
-// parseBody adds the parameters of the resource to params.
 func parseBody(body []byte, params *endpoint.Parameters) error {
 	var resource parametersResource
 	if err := json.Unmarshal(body, &resource); err != nil || resource.ResourceType != "Parameters" {
@@ -104,28 +102,20 @@ func parameterValue(name string, parameter map[string]json.RawMessage) (string, 
 	if len(found) != 1 {
 		return "", problem.Invalid(name, "the parameter %s must have one value, got %d; repeat the parameter for more", problem.Quote(name), len(found))
 	}
-	raw := bytes.TrimSpace(parameter[found[0]])
-	var value struct {
-		Text      *string `json:"-"`
-		Reference *string `json:"reference"`
-		Code      *string `json:"code"`
+	var value any
+	text, ok := "", json.Unmarshal(parameter[found[0]], &value) == nil
+	switch v := value.(type) {
+	case map[string]any:
+		text, ok = v[map[string]string{"valueReference": "reference", "valueCoding": "code"}[found[0]]].(string)
+	case string:
+		text = v
+	case bool, float64: // true, 4096
+		text = string(bytes.TrimSpace(parameter[found[0]]))
+	default:
+		ok = false
 	}
-	var err error
-	switch {
-	case raw[0] == '{' && found[0] == "valueReference":
-		err = json.Unmarshal(raw, &value)
-		value.Text = value.Reference
-	case raw[0] == '{' && found[0] == "valueCoding":
-		err = json.Unmarshal(raw, &value)
-		value.Text = value.Code
-	case raw[0] == '"':
-		err = json.Unmarshal(raw, &value.Text)
-	case raw[0] != '{' && raw[0] != '[' && string(raw) != "null": // true, 4096
-		scalar := string(raw)
-		value.Text = &scalar
-	}
-	if err != nil || value.Text == nil {
+	if !ok {
 		return "", problem.Invalid(name, "the parameter %s has an invalid %s", problem.Quote(name), problem.Quote(found[0]))
 	}
-	return *value.Text, nil
+	return text, nil
 }

@@ -72,6 +72,6 @@ func New(cfg Config) *Exports {
 		largeBodies: limit.NewSemaphore(maxLargeBodies, maxLargeBodiesPerClient),
 		kickOffRate: limit.NewPerMinute(cfg.KickOffsPerMinute),
 		pollRate:    limit.New(pollsPerSecond, pollBurst),
-		tables:      newTables(cfg.Source, cfg.Types, cfg.Logger),
+		tables:      &tables{source: cfg.Source, types: cfg.Types, logger: cfg.Logger},
 	}
 }

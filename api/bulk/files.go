@@ -31,12 +31,8 @@ func (e *Exports) fileLink(call *endpoint.Call, export jobs.Export, file jobs.Fi
 		return fileURL(call.BaseURL, export, file), nil
 	}
 	form := formOf(export, file)
-	return e.config.Bucket.Link(call.Ctx(), file.ObjectKey, storage.LinkOptions{
-		Expires:         life,
-		ContentType:     form.contentType,
-		ContentEncoding: form.encoding,
-		FileName:        form.name,
-	})
+	form.Expires = life
+	return e.config.Bucket.Link(call.Ctx(), file.ObjectKey, form)
 }
 
 // fileURL returns the URL of a file on Sluice, which requires the client's
@@ -68,15 +64,15 @@ func (e *Exports) File(call *endpoint.Call) error {
 	}
 
 	form := formOf(export, file)
-	unpack := form.encoding != "" && !endpoint.AcceptsGzip(call.Context)
-	if form.encoding != "" { // the client saves ndjson, whoever decompresses it
-		form.name = strings.TrimSuffix(form.name, gzipSuffix)
+	unpack := form.ContentEncoding != "" && !endpoint.AcceptsGzip(call.Context)
+	if form.ContentEncoding != "" { // the client saves ndjson, whoever decompresses it
+		form.FileName = strings.TrimSuffix(form.FileName, gzipSuffix)
 	}
 	if unpack {
-		form.encoding = ""
+		form.ContentEncoding = ""
 	}
 	tag := etag(file, unpack)
-	form.setHeader(call, tag)
+	setHeader(call, form, tag)
 	if matches(call.GetHeader("If-None-Match"), tag) {
 		call.Status(http.StatusNotModified)
 		return nil
@@ -114,30 +110,21 @@ func storeProblem(err error) error {
 	return problem.Unavailable(err)
 }
 
-// form is how a file is presented to a client.
-type form struct {
-	contentType string
-	encoding    string // Content-Encoding, or empty
-	name        string // suggested file name
-}
-
-// formOf returns the form of a file behind a link: ndjson with a content encoding,
-// or gzip. The name is that of the transmitted bytes, which curl and wget save.
-func formOf(export jobs.Export, file jobs.File) form {
+// formOf returns how a file behind a link is presented to a client: as ndjson with a
+// content encoding, or as gzip. The name is that of the transmitted bytes, which curl
+// and wget save.
+func formOf(export jobs.Export, file jobs.File) storage.LinkOptions {
 	name := path.Base(file.ObjectKey)
 	if export.Request.RawGzip {
-		return form{contentType: "application/gzip", name: name}
+		return storage.LinkOptions{ContentType: "application/gzip", FileName: name}
 	}
-	return form{contentType: jobs.NDJSON, encoding: "gzip", name: name}
+	return storage.LinkOptions{ContentType: jobs.NDJSON, ContentEncoding: "gzip", FileName: name}
 }
 
-// setHeader sets the headers of the form and the entity tag of the response.
-func (f form) setHeader(call *endpoint.Call, tag string) {
-	call.Header("Content-Type", f.contentType)
-	call.Header("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
-	if f.encoding != "" {
-		call.Header("Content-Encoding", f.encoding)
-	}
+func setHeader(call *endpoint.Call, form storage.LinkOptions, tag string) {
+	call.Header("Content-Type", form.ContentType)
+	call.Header("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": form.FileName}))
+	call.Header("Content-Encoding", form.ContentEncoding) // empty removes it
 	call.Header("ETag", tag)
 	call.Writer.Header().Add("Vary", "Accept-Encoding")
 }
@@ -164,13 +151,12 @@ func matches(header, tag string) bool {
 	return false
 }
 
-// sendStored sends the stored bytes, or the requested range of them.
 func (e *Exports) sendStored(call *endpoint.Call, stored storage.Object, tag string) error {
 	call.Header("Accept-Ranges", "bytes")
 	part, status := byteRange{0, stored.Size}, http.StatusOK
 	if condition := call.GetHeader("If-Range"); condition == "" || condition == tag {
-		r, ok, beyond := parseRange(call.GetHeader("Range"), stored.Size)
-		if beyond {
+		r, ok := parseRange(call.GetHeader("Range"), stored.Size)
+		if ok && r.length == 0 {
 			return rangeNotSatisfiable(call, stored.Size)
 		}
 		if ok {

@@ -17,51 +17,46 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
 
-// manifest answers with the manifest of a completed export, or a page of it. Its
+// manifest answers with the manifest of a completed export, or a page of it, and of a
+// running one with a page of the files that it has published (Bulk Data 3.0.0,
+// "allowPartialManifests"). As long as there are none, the response has no body. The
 // links are signed for this response, and none is valid longer than its file exists.
 func (e *Exports) manifest(call *endpoint.Call, export jobs.Export, page int) error {
-	left := export.ExpiresAt.Sub(export.ReadAt)
-	if left <= 0 {
-		return expired() // although not yet marked as such
-	}
-	life := max(left, time.Second)
-	if !e.config.GuardFiles {
-		life = min(e.config.LinkLife, life)
+	status, life := http.StatusAccepted, e.config.LinkLife
+	if export.State == jobs.Completed {
+		left := export.ExpiresAt.Sub(export.ReadAt)
+		if left <= 0 {
+			return expired() // although not yet marked as such
+		}
+		status = http.StatusOK
+		if life = max(left, time.Second); !e.config.GuardFiles {
+			life = min(e.config.LinkLife, life)
+		}
 	}
 	files, next, err := e.listFiles(call, export, page)
-	if err != nil {
-		return err
-	}
-	// The links expire, which can be before the files do: a later poll renews them.
-	call.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
-	call.Header("Content-Type", endpoint.ContentTypeJSON)
-	call.Status(pollStatus(call, export, http.StatusOK))
-	return e.sendManifest(call, export, files, next, life)
-}
-
-// partialManifest answers with a page of the files that a running export has
-// published (Bulk Data 3.0.0, "allowPartialManifests"). As long as there are none,
-// the response has no body.
-func (e *Exports) partialManifest(call *endpoint.Call, export jobs.Export, page int) error {
-	files, next, err := e.listFiles(call, export, page)
-	var missing *problem.Problem
-	if errors.As(err, &missing) && missing.Status == http.StatusNotFound && page == 1 {
-		call.Status(pollStatus(call, export, http.StatusAccepted))
+	switch {
+	case errors.Is(err, jobs.ErrNotFound) && status == http.StatusAccepted && page == 1:
+		call.Status(pollStatus(call, export, status))
 		return nil
+	case errors.Is(err, jobs.ErrNotFound):
+		return noPage()
+	case err != nil:
+		return problem.Unavailable(err)
 	}
-	if err != nil {
-		return err
+	if status == http.StatusOK {
+		// The links expire, which can be before the files do: a later poll renews them.
+		call.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
 	}
 	call.Header("Content-Type", endpoint.ContentTypeJSON)
-	call.Status(pollStatus(call, export, http.StatusAccepted))
-	return e.sendManifest(call, export, files, next, e.config.LinkLife)
+	call.Status(pollStatus(call, export, status))
+	return e.sendManifest(call, export, files, next, life)
 }
 
 // listFiles returns the files of a page of the manifest, and the URL of the next
 // page, if there is one. Most exports have one page.
 func (e *Exports) listFiles(call *endpoint.Call, export jobs.Export, page int) (files jobs.Files, next string, err error) {
 	if err := e.config.Store.CheckLocation(call.Ctx()); err != nil {
-		return files, "", problem.Unavailable(err) // the links would lead to the former location
+		return files, "", err // the links would lead to the former location
 	}
 	more := false
 	if export.Request.PartialManifests {
@@ -69,15 +64,10 @@ func (e *Exports) listFiles(call *endpoint.Call, export jobs.Export, page int) (
 	} else {
 		files, err = e.config.Store.Files(call.Ctx(), export.ID)
 	}
-	switch {
-	case errors.Is(err, jobs.ErrNotFound):
-		return files, "", noPage()
-	case err != nil:
-		return files, "", problem.Unavailable(err)
-	case more:
+	if more {
 		next = fmt.Sprintf("%s%s%s?%s=%d", call.BaseURL, StatusPath, export.ID, pageParameter, page+1)
 	}
-	return files, next, nil
+	return files, next, err
 }
 
 // sendManifest sends the manifest while its links are signed, which takes seconds

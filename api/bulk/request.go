@@ -93,7 +93,6 @@ func (b *requestBuilder) parse() error {
 	return nil
 }
 
-// checkExistence checks that what the request names exists and can be read.
 func (b *requestBuilder) checkExistence(ctx context.Context) error {
 	if err := b.checkGroup(ctx); err != nil {
 		return err
@@ -141,7 +140,6 @@ func (b *requestBuilder) requireTypes() {
 	}
 }
 
-// checkType returns why a type named in _type cannot be exported.
 func (b *requestBuilder) checkType(resourceType string) error {
 	switch {
 	case !b.exports.config.Types.Has(resourceType):
@@ -157,7 +155,6 @@ func (b *requestBuilder) inLevel(resourceType string) bool {
 	return b.request.Level == jobs.SystemLevel || search.InCompartment(resourceType)
 }
 
-// parsePeriod parses _since and _until.
 func (b *requestBuilder) parsePeriod() {
 	after, before := b.params.Since(), b.params.Time("_until")
 	if !before.IsZero() && !after.Before(before) {
@@ -180,7 +177,6 @@ func (b *requestBuilder) parseFileSizes() {
 // Parameters"), and Aidbox's for files that stay compressed.
 var outputFormats = []string{jobs.NDJSON, "application/ndjson", "ndjson", jobs.GzipNDJSON}
 
-// parseOutputFormat parses _outputFormat.
 func (b *requestBuilder) parseOutputFormat() {
 	value, ok := b.params.One("_outputFormat")
 	if !ok {
@@ -217,7 +213,6 @@ func (b *requestBuilder) checkOrganizeBy() {
 	_ = b.params.Forgive(problem.Invalid("organizeOutputBy", "organizeOutputBy: none of the resource types to export is in the patient compartment"))
 }
 
-// unsupportedValue refuses a value of a parameter that has few.
 func unsupportedValue(parameter string, supported []string, value string) error {
 	return problem.NotSupported(parameter, "%s must be %s, got %s", parameter, oneOf(supported), problem.Quote(value))
 }

@@ -45,7 +45,7 @@ func (e *Exports) Status(call *endpoint.Call) error {
 	call.Header("X-Progress", progress(export))
 	call.Header("Retry-After", strconv.Itoa(endpoint.Seconds(pollInterval(export.ReadAt.Sub(export.CreatedAt)))))
 	if export.Request.PartialManifests && export.TransactionTime != nil {
-		return e.partialManifest(call, export, page)
+		return e.manifest(call, export, page)
 	}
 	call.Status(pollStatus(call, export, http.StatusAccepted))
 	return nil
@@ -79,7 +79,6 @@ func (e *Exports) allowExport(client auth.Client, request jobs.Request) error {
 	return nil
 }
 
-// failure answers for an export that has failed.
 func failure(call *endpoint.Call, export jobs.Export) error {
 	failed := &problem.Problem{Status: http.StatusInternalServerError, Code: "exception", Text: "the export failed: " + export.Failure}
 	if !export.Request.SeparateStatus {
@@ -130,7 +129,7 @@ func exportProblem(err error) error {
 }
 
 func expired() error {
-	return problem.Gone("the export has expired and its files were deleted; start a new export")
+	return &problem.Problem{Status: http.StatusGone, Code: "deleted", Text: "the export has expired and its files were deleted; start a new export"}
 }
 
 // progress returns the part of the work that is done, at most 99 % until the

@@ -61,7 +61,6 @@ func (b *requestBuilder) checkProvenance(fault error) {
 	b.dropAssociated()
 }
 
-// removeTypes removes types, and their filters, from the request.
 func (b *requestBuilder) removeTypes(types []string) {
 	b.request.Types = slices.DeleteFunc(b.request.Types, func(resourceType string) bool { return slices.Contains(types, resourceType) })
 	for _, resourceType := range types {
@@ -137,10 +136,6 @@ type tables struct {
 	expires time.Time
 }
 
-func newTables(from *source.Source, types endpoint.ResourceTypes, logger *slog.Logger) *tables {
-	return &tables{source: from, types: types, logger: logger}
-}
-
 // faults returns why tables of the types cannot be read. It answers from the cache
 // if that shows no fault that the kick-off has to report: a table that disappeared
 // since is noticed by the export. known is false if the source does not respond.
@@ -169,16 +164,6 @@ func reports(faults map[string]error, types []string, named bool) bool {
 	return !readable
 }
 
-// exportable returns the resource types of FHIR whose tables can be read. If the
-// source does not respond, it returns the last known ones.
-func (t *tables) exportable(ctx context.Context) ([]string, error) {
-	faults, err := t.cached(ctx)
-	if faults == nil {
-		return nil, problem.Unavailable(err)
-	}
-	return slices.DeleteFunc(slices.Clone(t.types), func(resourceType string) bool { return faults[resourceType] != nil }), nil
-}
-
 // cached returns the faults of all types, which must not be changed, and the error
 // of the last query. Faults of an earlier query are returned together with an error.
 func (t *tables) cached(ctx context.Context) (map[string]error, error) {
@@ -202,7 +187,12 @@ func (t *tables) query(ctx context.Context, types []string) (map[string]error, e
 	return t.source.Faults(ctx, types)
 }
 
-// ExportableTypes returns the resource types whose tables can be read.
+// ExportableTypes returns the resource types of FHIR whose tables can be read. If the
+// source does not respond, it returns the last known ones.
 func (e *Exports) ExportableTypes(ctx context.Context) ([]string, error) {
-	return e.tables.exportable(ctx)
+	faults, err := e.tables.cached(ctx)
+	if faults == nil {
+		return nil, problem.Unavailable(err)
+	}
+	return slices.DeleteFunc(slices.Clone(e.config.Types), func(resourceType string) bool { return faults[resourceType] != nil }), nil
 }

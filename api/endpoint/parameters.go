@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -201,12 +202,7 @@ func (p *Parameters) Since() time.Time {
 // Finish refuses the parameters that were not read, unless they are forgiven, and
 // returns the verdict.
 func (p *Parameters) Finish() error {
-	names := make([]string, 0, len(p.Values))
-	for name := range p.Values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(p.Values)) {
 		if !slices.Contains(p.read, name) {
 			_ = p.Forgive(problem.Invalid(name, "unknown parameter %s; supported: %s", problem.Quote(name), strings.Join(p.read, ", ")))
 		}

@@ -197,7 +197,10 @@ func TestGroupsOfOneClient(t *testing.T) {
 		('large', 2, 'created', (SELECT jsonb_build_object('name', string_agg(md5(n::text), '')) FROM generate_series(1, 1000000) AS n))`)
 	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
 	for range 3 {
-		b.Begin(t, "/fhir/Group/large")
+		slow, err := b.HTTP.Do(b.Request(t, http.MethodGet, "/fhir/Group/large"))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = slow.Body.Close() })
+		require.Equal(t, http.StatusOK, slow.StatusCode)
 	}
 	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/small"), http.StatusTooManyRequests, "throttled", "")
 	request := b.Request(t, http.MethodGet, "/fhir/Group/small")

@@ -31,7 +31,6 @@ type query struct {
 	count    int
 }
 
-// parseQuery parses the parameters of a search.
 func parseQuery(params *endpoint.Parameters) (query, error) {
 	if err := params.CheckCount(maxValues); err != nil {
 		return query{}, err
@@ -71,7 +70,6 @@ func parseQuery(params *endpoint.Parameters) (query, error) {
 	return q, params.Verdict()
 }
 
-// parsePage parses the parameters about pages.
 func (q *query) parsePage(params *endpoint.Parameters) {
 	if value, ok := params.One("_count"); ok {
 		count, err := strconv.Atoi(value)
@@ -85,7 +83,6 @@ func (q *query) parsePage(params *endpoint.Parameters) {
 	}
 }
 
-// encodeSearch encodes decoded parameters for search.Parse.
 func encodeSearch(parameters url.Values) string {
 	var pairs []string
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
@@ -98,19 +95,11 @@ func encodeSearch(parameters url.Values) string {
 
 // nameConditions are the conditions of a search by name, by parameter: a text is
 // compared with the name of the Group.
-var nameConditions = map[string]func(text sqltext.Fragment) sqltext.Fragment{
-	"name": func(text sqltext.Fragment) sqltext.Fragment {
-		return sqltext.New("starts_with({stored}, {text})", sqltext.Values{"stored": search.Fold(storedName), "text": search.Fold(text)})
-	},
-	"name:contains": func(text sqltext.Fragment) sqltext.Fragment {
-		return sqltext.New("strpos({stored}, {text}) > 0", sqltext.Values{"stored": search.Fold(storedName), "text": search.Fold(text)})
-	},
-	"name:exact": func(text sqltext.Fragment) sqltext.Fragment {
-		return sqltext.New("{stored} = {text}", sqltext.Values{"stored": storedName, "text": text})
-	},
+var nameConditions = map[string]string{
+	"name":          "starts_with({foldedname}, {foldedtext})",
+	"name:contains": "strpos({foldedname}, {foldedtext}) > 0",
+	"name:exact":    "{name} = {text}",
 }
-
-var storedName = sqltext.Text("r.resource->>'name'")
 
 // nameCondition returns the condition of the criteria name, name:exact and
 // name:contains. Commas separate alternatives. Without a modifier, a value matches
@@ -128,7 +117,10 @@ func nameCondition(names url.Values) (sqltext.Condition, error) {
 				if value == "" || !endpoint.Storable(value) {
 					return sqltext.Condition{}, problem.Invalid(name, "%s has an empty value", name)
 				}
-				alternatives = append(alternatives, condition(sqltext.Arg(value, "text")))
+				name, text := sqltext.Text("r.resource->>'name'"), sqltext.Arg(value, "text")
+				alternatives = append(alternatives, sqltext.New(condition, sqltext.Values{
+					"name": name, "text": text, "foldedname": search.Fold(name), "foldedtext": search.Fold(text),
+				}))
 			}
 			all = append(all, sqltext.Condition{Where: sqltext.Join(alternatives, " OR ")})
 		}

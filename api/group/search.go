@@ -54,8 +54,8 @@ func (g *Groups) Search(call *endpoint.Call) error {
 	if err != nil {
 		return err
 	}
-	bundle := found.bundle(call.BaseURL+Path, query)
-	call.Event.Resources = int64(len(bundle.Entry))
+	bundle, size := found.bundle(call.BaseURL+Path, query)
+	call.Event.Resources = int64(size)
 	call.RecordStart()
 	endpoint.WriteJSON(call.Context, http.StatusOK, endpoint.ContentTypeFHIR, bundle)
 	return nil

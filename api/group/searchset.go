@@ -1,45 +1,30 @@
 package group
 
 import (
-	"encoding/json"
 	"net/url"
+
+	"github.com/gin-gonic/gin"
 )
 
-// searchset is a FHIR Bundle with a page of search results.
-type searchset struct {
-	ResourceType string  `json:"resourceType"`
-	Type         string  `json:"type"`
-	Link         []link  `json:"link"`
-	Entry        []entry `json:"entry,omitempty"`
-}
-
-type link struct {
-	Relation string `json:"relation"`
-	URL      string `json:"url"`
-}
-
-type entry struct {
-	FullURL  string            `json:"fullUrl"`
-	Resource json.RawMessage   `json:"resource"`
-	Search   map[string]string `json:"search"`
-}
-
-// bundle returns the page as a Bundle. One more Group than the query's count means
-// that another page follows.
-func (p page) bundle(address string, query query) searchset {
-	size := min(len(p.ids), query.count)
-	set := searchset{ResourceType: "Bundle", Type: "searchset", Link: []link{
-		{"self", address + "?" + query.encode(query.after)},
-	}}
+// bundle returns the page as a FHIR Bundle, and the number of its entries. One more
+// Group than the query's count means that another page follows.
+func (p page) bundle(address string, query query) (bundle gin.H, size int) {
+	size = min(len(p.ids), query.count)
+	links := []gin.H{{"relation": "self", "url": address + "?" + query.encode(query.after)}}
 	if p.cut || len(p.ids) > size {
-		set.Link = append(set.Link, link{"next", address + "?" + query.encode(p.ids[size-1])})
+		links = append(links, gin.H{"relation": "next", "url": address + "?" + query.encode(p.ids[size-1])})
 	}
+	bundle = gin.H{"resourceType": "Bundle", "type": "searchset", "link": links}
+	var entries []gin.H
 	for i := range size {
-		set.Entry = append(set.Entry, entry{
-			FullURL:  address + "/" + url.PathEscape(p.ids[i]),
-			Resource: p.resources[i],
-			Search:   map[string]string{"mode": "match"},
+		entries = append(entries, gin.H{
+			"fullUrl":  address + "/" + url.PathEscape(p.ids[i]),
+			"resource": p.resources[i],
+			"search":   gin.H{"mode": "match"},
 		})
 	}
-	return set
+	if len(entries) > 0 {
+		bundle["entry"] = entries
+	}
+	return bundle, size
 }

@@ -100,16 +100,6 @@ func Forbidden(parameter, text string) *Problem {
 	return &Problem{Status: http.StatusForbidden, Code: "forbidden", Parameter: parameter, Text: text}
 }
 
-// MethodNotAllowed returns a problem of status 405.
-func MethodNotAllowed() *Problem {
-	return &Problem{Status: http.StatusMethodNotAllowed, Code: "not-supported", Text: "method not allowed at this address"}
-}
-
-// Gone returns a problem of status 410.
-func Gone(text string) *Problem {
-	return &Problem{Status: http.StatusGone, Code: "deleted", Text: text}
-}
-
 // Unauthorized returns a problem of status 401.
 func Unauthorized() *Problem {
 	return &Problem{Status: http.StatusUnauthorized, Code: "login", Text: "authentication required: client id and secret (HTTP Basic) or a valid access token"}

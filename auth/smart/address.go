@@ -49,7 +49,6 @@ var reserved = []netip.Prefix{
 	netip.MustParsePrefix("3fff::/20"),
 }
 
-// isPublic reports whether the address is part of the public internet.
 func isPublic(address netip.Addr) bool {
 	address = address.Unmap().WithZone("")
 	if address.Is6() && !globalIPv6.Contains(address) {

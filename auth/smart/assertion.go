@@ -3,7 +3,6 @@ package smart
 import (
 	"crypto/sha256"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,13 +36,13 @@ type assertion struct {
 
 // parseAssertion parses an assertion and checks everything that does not depend on
 // the client.
-func parseAssertion(text string, audiences []string, now time.Time) (*assertion, error) {
+func parseAssertion(text string, audience string, now time.Time) (*assertion, error) {
 	if len(text) > maxAssertionBytes {
 		return nil, badAssertion("the assertion is too long")
 	}
-	token, err := jwt.ParseSigned(text, algorithms)
+	token, err := jwt.ParseSigned(text, Algorithms)
 	if err != nil {
-		return nil, badAssertion("the assertion is not a JWT signed with " + strings.Join(Algorithms(), " or "))
+		return nil, badAssertion("the assertion is not a JWT signed with RS384 or ES384")
 	}
 	a := &assertion{token: token}
 	if err := a.readHeader(); err != nil {
@@ -52,7 +51,7 @@ func parseAssertion(text string, audiences []string, now time.Time) (*assertion,
 	if err := token.UnsafeClaimsWithoutVerification(&a.claims); err != nil {
 		return nil, badAssertion("the assertion's claims cannot be parsed")
 	}
-	return a, a.check(audiences, now)
+	return a, a.check(audience, now)
 }
 
 func (a *assertion) readHeader() error {
@@ -76,13 +75,13 @@ func (a *assertion) readHeader() error {
 
 // check checks the claims (SMART App Launch 2.2, "Client Authentication:
 // Asymmetric", "Authentication JWT Claims").
-func (a *assertion) check(audiences []string, now time.Time) error {
+func (a *assertion) check(audience string, now time.Time) error {
 	claims := a.claims
 	switch {
 	case claims.Issuer == "" || claims.Issuer != claims.Subject:
 		return badAssertion("the assertion's iss and sub must both be the client's id")
-	case !slices.ContainsFunc(audiences, claims.Audience.Contains):
-		return badAssertion("the assertion's aud must be the URL of this token endpoint, " + strings.Join(audiences, " or "))
+	case !claims.Audience.Contains(audience):
+		return badAssertion("the assertion's aud must be the URL of this token endpoint, " + audience)
 	case claims.Expiry == nil:
 		return badAssertion("the assertion has no exp")
 	case claims.Expiry.Time().After(now.Add(maxExpiry + clockSkew)):

@@ -1,63 +1,27 @@
 package smart
 
-import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
-	"math/big"
+import "github.com/seed-90096f4d/sluice/auth"
 
-	"github.com/go-jose/go-jose/v4"
+const dummyKID = "dummy"
 
-	"github.com/seed-90096f4d/sluice/auth"
-)
-
-const (
-	dummyKID      = "dummy"
-	dummyRSABytes = 2048 / 8
-)
-
-// dummyClient replaces a client that does not exist, and its keys replace a key that
-// a client does not have. A rejected assertion then always costs the
+// dummyJWKS has the keys of a client that does not exist, which also replace a key
+// that a client does not have. A rejected assertion then always costs the
 // verification of one signature, so that the response time hardly reveals which
-// clients exist.
-type dummyClient struct {
-	jwks []byte
-	keys auth.KeySet
-}
+// clients exist. Nobody has the private keys: that of the EC key was not kept, and
+// the RSA modulus is a random odd number.
+const dummyJWKS = `{"keys":[
+	{"kty":"EC","kid":"dummy","crv":"P-384",
+	 "x":"pYeM21hEntnb8eMTJpyJTRPWxG5UJV6sBJNWmpMxhm-aqIxtS1XpB9czl9z9-5f-",
+	 "y":"0RjInroEGS3_E5FIzK0iXjlMWq-TFlRqrhn-idY8j7OQYisqZsUOAUiRtcWMVdK_"},
+	{"kty":"RSA","kid":"dummy","e":"AQAB",
+	 "n":"v_s0xuqGJGNbAXjOM2leOMjMWTPZeSqFccs6kvH1-9aWHTXy5JMilKJ556I7IinFhjcfi7nmNO7q92hdKEdLeWTuS7BMlhKLj4v4uiicXSJd0VecaxG7lM0YStI2XuF-HXfFIW3o_RZFJfyk8SEh3U1hP4mug4s48dEmQfk8UvZAMr49UtymySeCZl69JNJwrFWUVMi7SuS1G5StatS4r7lURNdEv_BKeJqf374aH7RkDVlxlW4-hD3KqLWehIdoeH0Fp9Jn2EW7J5EYM3gMXshQjNKqJmiByVnyEst1buKgAuVEPz9PiHUIn9ShLbN_WbbUiX7nWZS61XhoXHsM7w"}
+]}`
 
-// newDummyClient returns a dummy whose private keys are not kept.
-func newDummyClient() (dummyClient, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+// dummyKeys parses dummyJWKS, as reading a client does with its keys.
+func dummyKeys() auth.KeySet {
+	keys, err := auth.ParseKeySet([]byte(dummyJWKS))
 	if err != nil {
-		return dummyClient{}, err
+		panic(err) // it is a constant
 	}
-	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-		{Key: dummyRSAKey(), KeyID: dummyKID, Use: "sig"},
-		{Key: private.Public(), KeyID: dummyKID, Use: "sig"},
-	}}
-	jwks, err := json.Marshal(set)
-	if err != nil {
-		return dummyClient{}, err
-	}
-	keys, err := auth.ParseKeySet(jwks)
-	return dummyClient{jwks: jwks, keys: keys}, err
-}
-
-// client returns the dummy as a client without an id. It parses the keys, as
-// reading a client does.
-func (d dummyClient) client() (auth.Client, error) {
-	keys, err := auth.ParseKeySet(d.jwks)
-	return auth.Client{Keys: keys}, err
-}
-
-// dummyRSAKey returns an odd number of the size of an RSA modulus: as slow to
-// verify with, but made without a search for primes.
-func dummyRSAKey() *rsa.PublicKey {
-	modulus := make([]byte, dummyRSABytes)
-	_, _ = rand.Read(modulus)
-	modulus[0] |= 0x80
-	modulus[len(modulus)-1] |= 1
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537}
+	return keys
 }

@@ -17,9 +17,9 @@ type Request struct {
 	// Assertion is the JWT that authenticates the client.
 	Assertion string
 
-	// Audiences are the URLs of this token endpoint, one of which must be the
-	// audience of the assertion.
-	Audiences []string
+	// Audience is the URL of this token endpoint, which must be an audience of the
+	// assertion.
+	Audience string
 
 	// ClientID, unless empty, must be the client of the assertion.
 	ClientID string
@@ -34,7 +34,7 @@ type Request struct {
 // Exchange issues a token for an assertion. An assertion is accepted once, over
 // all processes. The error is a GrantError if the client is at fault.
 func (t *Tokens) Exchange(ctx context.Context, r Request) (Token, error) {
-	a, err := parseAssertion(r.Assertion, r.Audiences, time.Now())
+	a, err := parseAssertion(r.Assertion, r.Audience, time.Now())
 	if err != nil {
 		return Token{}, err
 	}
@@ -74,7 +74,7 @@ func (t *Tokens) authenticate(ctx context.Context, a *assertion) (auth.Client, e
 	rejected := &GrantError{Code: InvalidClient, Text: "no such client, or none of its keys has signed the assertion"}
 	client, err := t.clients.Get(ctx, a.claims.Subject)
 	if errors.Is(err, auth.ErrNoClient) {
-		client, err = t.dummy.client()
+		client, err = auth.Client{Keys: dummyKeys()}, nil
 	}
 	if err != nil {
 		return auth.Client{}, fmt.Errorf("smart: issue a token: %w", err)
@@ -87,7 +87,7 @@ func (t *Tokens) authenticate(ctx context.Context, a *assertion) (auth.Client, e
 	}
 	valid, err := t.verify(ctx, a, client)
 	if !a.verified {
-		a.verify(t.dummy.keys.Find(dummyKID, a.algorithm))
+		a.verify(t.dummy.Find(dummyKID, a.algorithm))
 	}
 	if err != nil {
 		rejected.Cause = err
@@ -144,7 +144,6 @@ DELETE FROM sluice.assertion WHERE (client_id, jti) IN (
 	SELECT client_id, jti FROM sluice.assertion WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)`
 )
 
-// deleteExpired deletes expired tokens and assertions.
 func deleteExpired(ctx context.Context, tx pgx.Tx) error {
 	for _, sql := range []string{deleteTokens, deleteAssertions} {
 		if _, err := tx.Exec(ctx, sql, deleteBatch); err != nil {

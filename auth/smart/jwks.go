@@ -2,12 +2,11 @@ package smart
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/seed-90096f4d/sluice/auth"
@@ -34,9 +33,7 @@ const (
 type jwksCache struct {
 	client *http.Client
 	flight singleflight.Group
-
-	mu   sync.Mutex
-	sets map[string]cachedSet
+	sets   *lru.Cache[string, cachedSet] // by URL
 }
 
 // cachedSet is the last result for one URL.
@@ -48,14 +45,18 @@ type cachedSet struct {
 }
 
 func newJWKSCache(allowInsecure bool) *jwksCache {
-	return &jwksCache{client: newFetchClient(allowInsecure), sets: map[string]cachedSet{}}
+	sets, err := lru.New[string, cachedSet](maxCachedSets)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &jwksCache{client: newFetchClient(allowInsecure), sets: sets}
 }
 
 // get returns the keys at the URL. A cached set without the key is fetched again,
 // since the client may have a new key.
 func (c *jwksCache) get(ctx context.Context, url, kid string, algorithm jose.SignatureAlgorithm) (auth.KeySet, error) {
 	now := time.Now()
-	cached := c.cached(url)
+	cached, _ := c.sets.Get(url)
 	if now.Before(cached.expires) && len(cached.keys.Find(kid, algorithm)) > 0 {
 		return cached.keys, nil
 	}
@@ -72,18 +73,9 @@ func (c *jwksCache) get(ctx context.Context, url, kid string, algorithm jose.Sig
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case fetched := <-result:
-		set, ok := fetched.Val.(cachedSet)
-		if !ok {
-			return nil, errors.New("the fetch failed")
-		}
+		set, _ := fetched.Val.(cachedSet)
 		return set.keys, set.err
 	}
-}
-
-func (c *jwksCache) cached(url string) cachedSet {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.sets[url]
 }
 
 // fetch fetches the keys and caches the result. A failure does not replace keys
@@ -97,18 +89,9 @@ func (c *jwksCache) fetch(ctx context.Context, url string) cachedSet {
 			ttl = defaultJWKSTTL
 		}
 		set.expires = now.Add(min(ttl, maxJWKSTTL))
-	} else if old := c.cached(url); now.Before(old.expires) {
+	} else if old, _ := c.sets.Get(url); now.Before(old.expires) {
 		set.keys, set.expires, set.err = old.keys, old.expires, nil
 	}
-
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.sets[url]; !ok && len(c.sets) >= maxCachedSets {
-		for other := range c.sets { // any: it can be fetched again
-			delete(c.sets, other)
-			break
-		}
-	}
-	c.sets[url] = set
+	c.sets.Add(url, set)
 	return set
 }

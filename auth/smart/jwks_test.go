@@ -59,7 +59,7 @@ func (s *keyServer) publish(document []byte, cacheControl string) {
 // addresses.
 func (s *keyServer) trusting(t *testing.T, b *testBundle) *Tokens {
 	t.Helper()
-	tokens := b.tokens(t, Config{AllowInsecureJWKS: true})
+	tokens := b.tokens(Config{AllowInsecureJWKS: true})
 	s.trust(t, tokens)
 	return tokens
 }
@@ -75,11 +75,10 @@ func (s *keyServer) trust(t *testing.T, tokens *Tokens) {
 
 // age makes the cached sets older.
 func age(tokens *Tokens, by time.Duration) {
-	tokens.jwks.mu.Lock()
-	defer tokens.jwks.mu.Unlock()
-	for address, set := range tokens.jwks.sets {
+	for _, address := range tokens.jwks.sets.Keys() {
+		set, _ := tokens.jwks.sets.Get(address)
 		set.fetchedAt, set.expires = set.fetchedAt.Add(-by), set.expires.Add(-by)
-		tokens.jwks.sets[address] = set
+		tokens.jwks.sets.Add(address, set)
 	}
 }
 

@@ -6,7 +6,6 @@
 package smart
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -15,18 +14,9 @@ import (
 	"github.com/seed-90096f4d/sluice/auth"
 )
 
-// algorithms are the signature algorithms of assertions, those that SMART App Launch
+// Algorithms are the signature algorithms of assertions, those that SMART App Launch
 // requires. None may be symmetric: a client's public key is not a secret.
-var algorithms = []jose.SignatureAlgorithm{jose.RS384, jose.ES384}
-
-// Algorithms returns the signature algorithms that assertions may use.
-func Algorithms() []string {
-	names := make([]string, len(algorithms))
-	for i, algorithm := range algorithms {
-		names[i] = string(algorithm)
-	}
-	return names
-}
+var Algorithms = []jose.SignatureAlgorithm{jose.RS384, jose.ES384}
 
 // Config configures Tokens.
 type Config struct {
@@ -48,14 +38,10 @@ type Tokens struct {
 	clients *auth.Clients
 	ttl     time.Duration
 	jwks    *jwksCache
-	dummy   dummyClient
+	dummy   auth.KeySet
 }
 
 // NewTokens returns the access tokens of the state database.
-func NewTokens(pool *pgxpool.Pool, clients *auth.Clients, cfg Config) (*Tokens, error) {
-	dummy, err := newDummyClient()
-	if err != nil {
-		return nil, fmt.Errorf("smart: %w", err)
-	}
-	return &Tokens{pool: pool, clients: clients, ttl: cfg.TTL, jwks: newJWKSCache(cfg.AllowInsecureJWKS), dummy: dummy}, nil
+func NewTokens(pool *pgxpool.Pool, clients *auth.Clients, cfg Config) *Tokens {
+	return &Tokens{pool: pool, clients: clients, ttl: cfg.TTL, jwks: newJWKSCache(cfg.AllowInsecureJWKS), dummy: dummyKeys()}
 }

@@ -12,82 +12,79 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 )
 
-// Options say what to measure.
+// Options describe what to measure.
 type Options struct {
 	// Program is the path of the built product.
 	Program string
-	// LogDir is a folder for the logs of the processes.
+	// LogDir is the directory for the logs of the processes.
 	LogDir string
-	// Size is about how many bytes of jsonb text the data set has in all.
+	// Size is the approximate number of bytes of jsonb text in the data set.
 	Size int64
-	// Rounds is how often each thing is measured; 0 means once.
+	// Rounds is the number of samples of each measure. Default: 1.
 	Rounds int
-	// FirstRows is the number of rows of the table whose first byte is waited
-	// for; 0 leaves that out.
+	// FirstRows is the number of rows of the table for the latency of the first byte; 0
+	// skips that measure.
 	FirstRows int
-	// KickOffs is how many exports are kicked off while another one runs.
+	// KickOffs is the number of exports that are kicked off while another one runs.
 	KickOffs int
-	// Only measures what has this in its name, and what that is compared with;
-	// empty means everything.
+	// Only selects the measures whose names contain it, and those they are compared with;
+	// empty means all.
 	Only string
-	// Log takes a sentence a line on what is being done.
+	// Log receives progress messages.
 	Log io.Writer
 }
 
-// slowRounds is how often at most the slow ones among the competitors run.
+// slowRounds is the maximum number of samples of slow measures.
 const slowRounds = 2
 
-// Run measures all that the options ask for. The error says that something
-// went wrong, never that something was slow.
+// Run runs the selected measures. An error is a failure, not a missed target.
 func Run(ctx context.Context, opts Options) (report *Report, err error) {
 	opts.Rounds = max(opts.Rounds, 1)
-	f, err := openField(ctx, opts)
+	h, err := openHarness(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer func() { err = errors.Join(err, h.close()) }()
 
-	if report, err = f.describe(ctx); err != nil {
+	if report, err = h.describe(ctx); err != nil {
 		return nil, err
 	}
-	all := f.choose(f.measures())
-	if err := f.check(ctx, all); err != nil {
+	all := h.choose(h.measures())
+	if err := h.check(ctx, all); err != nil {
 		return nil, err
 	}
-	if err := f.rounds(ctx, all); err != nil {
+	if err := h.rounds(ctx, all); err != nil {
 		return nil, err
 	}
 	for _, m := range all {
 		report.Measures = append(report.Measures, &m.Measure)
 	}
-	report.Latencies, err = f.latencies(ctx)
+	report.Latencies, err = h.latencies(ctx)
 	return report, err
 }
 
-// measure is something to measure, and what was found.
+// measure is a Measure and how to take it.
 type measure struct {
 	Measure
-	slow  bool // not in every round
+	slow  bool // runs in slowRounds only
 	run   func(context.Context) (Sample, error)
-	lines func(context.Context) (int64, error) // counts them; nil if there is no telling
+	lines func(context.Context) (int64, error) // counts the lines of the output; nil if that is not possible
 }
 
-// measures are all there are, in the order of a round.
-func (f *field) measures() []*measure {
-	all := append(f.copies(), f.dumps()...)
-	return append(all, f.exports()...)
+// measures returns all measures, in the order of a round.
+func (h *harness) measures() []*measure {
+	all := append(h.copies(), h.dumps()...)
+	return append(all, h.exports()...)
 }
 
-// choose leaves out what the options do not name, unless something else is
-// compared with it.
-func (f *field) choose(all []*measure) (chosen []*measure) {
+// choose returns the selected measures and those they are compared with.
+func (h *harness) choose(all []*measure) (chosen []*measure) {
 	needed := map[string]bool{}
 	for _, m := range all {
-		if f.wanted(m.Name) {
+		if h.wanted(m.Name) {
 			needed[m.Name] = true
 			for _, c := range m.Against {
 				needed[c.Name] = true
@@ -102,33 +99,33 @@ func (f *field) choose(all []*measure) (chosen []*measure) {
 	return chosen
 }
 
-func (f *field) wanted(name string) bool {
-	return strings.Contains(strings.ToLower(name), strings.ToLower(f.opts.Only))
+func (h *harness) wanted(name string) bool {
+	return strings.Contains(strings.ToLower(name), strings.ToLower(h.opts.Only))
 }
 
-// check runs what can be counted once and compares it with the tables. That
-// warms all caches up, too.
-func (f *field) check(ctx context.Context, all []*measure) error {
+// check compares the number of lines of each measure with the rows of its tables. It also
+// warms up all caches.
+func (h *harness) check(ctx context.Context, all []*measure) error {
 	for _, m := range all {
 		if m.lines == nil {
 			continue
 		}
-		f.say("checking %s", m.Name)
+		h.log("checking %s", m.Name)
 		lines, err := m.lines(ctx)
 		if err != nil {
 			return fmt.Errorf("check %s: %w", m.Name, err)
 		}
 		if lines != m.Rows {
-			return fmt.Errorf("%s gives %d lines for %d rows", m.Name, lines, m.Rows)
+			return fmt.Errorf("%s returned %d lines for %d rows", m.Name, lines, m.Rows)
 		}
 	}
 	return nil
 }
 
-// rounds measures one after the other, and that several times, so that what
-// else the machine does strikes all alike.
-func (f *field) rounds(ctx context.Context, all []*measure) error {
-	for round := 1; round <= f.opts.Rounds; round++ {
+// rounds takes one sample of each measure per round, so that other load on the machine
+// affects all alike.
+func (h *harness) rounds(ctx context.Context, all []*measure) error {
+	for round := 1; round <= h.opts.Rounds; round++ {
 		for _, m := range all {
 			if m.slow && round > slowRounds {
 				continue
@@ -138,21 +135,12 @@ func (f *field) rounds(ctx context.Context, all []*measure) error {
 				return fmt.Errorf("%s, round %d: %w", m.Name, round, err)
 			}
 			m.Samples = append(m.Samples, sample)
-			f.say("round %d: %s: %.2f s", round, m.Name, sample.Seconds)
+			h.log("round %d: %s: %.2f s", round, m.Name, sample.Seconds)
 		}
 	}
 	return nil
 }
 
-func (f *field) say(format string, args ...any) {
-	// There is no better place to report that reporting failed.
-	_, _ = fmt.Fprintf(f.opts.Log, format+"\n", args...)
-}
-
-func openLog(path string) (*os.File, error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
-	}
-	return file, nil
+func (h *harness) log(format string, args ...any) {
+	_, _ = fmt.Fprintf(h.opts.Log, format+"\n", args...)
 }

@@ -19,8 +19,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A small run measures all there is, and the files and dumps it counts are
-// whole.
+// A small run takes all measures, and the files and dumps that it counts are complete.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -51,7 +50,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	plain := report.find(wholeDump).Samples[0]
-	require.Greater(t, plain.Bytes, report.find(wholeDump).Text, "what is merged comes on top")
+	require.Greater(t, plain.Bytes, report.find(wholeDump).Text, "the merged columns come on top")
 	require.Less(t, report.find("$dump gzip").Samples[0].Bytes, plain.Bytes/2)
 	require.Len(t, report.Latencies, 2)
 	require.Len(t, report.Latencies[0].Millis, firstBytes)
@@ -66,22 +65,21 @@ func TestRun(t *testing.T) {
 	require.Equal(t, report.String(), read.String())
 }
 
-// What is fast because it is not whole is an error and no figure.
+// Incomplete data is an error.
 func TestWrongDataIsAnError(t *testing.T) {
 	t.Parallel()
-	f := &field{opts: Options{Log: io.Discard}}
+	h := &harness{opts: Options{Log: io.Discard}}
 	lines := int64(10)
 	m := &measure{
 		Measure: Measure{Name: "$dump", Rows: 10},
 		lines:   func(context.Context) (int64, error) { return lines, nil },
 	}
-	require.NoError(t, f.check(t.Context(), []*measure{m}))
+	require.NoError(t, h.check(t.Context(), []*measure{m}))
 	lines = 9
-	require.EqualError(t, f.check(t.Context(), []*measure{m}), "$dump gives 9 lines for 10 rows")
+	require.EqualError(t, h.check(t.Context(), []*measure{m}), "$dump returned 9 lines for 10 rows")
 }
 
-// What was asked for comes with what it is compared with, in the order of a
-// round, and nothing else.
+// The selected measures and those they are compared with, in the order of a round.
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	all := []*measure{
@@ -89,13 +87,13 @@ func TestChoose(t *testing.T) {
 		{Measure: Measure{Name: "COPY merged", Against: []Comparison{{Name: "COPY"}}}},
 		{Measure: Measure{Name: "$dump gzip", Against: []Comparison{{Name: "COPY"}}}},
 	}
-	f := &field{opts: Options{Only: "DUMP"}}
-	require.Equal(t, []*measure{all[0], all[2]}, f.choose(all))
-	f.opts.Only = ""
-	require.Equal(t, all, f.choose(all))
+	h := &harness{opts: Options{Only: "DUMP"}}
+	require.Equal(t, []*measure{all[0], all[2]}, h.choose(all))
+	h.opts.Only = ""
+	require.Equal(t, all, h.choose(all))
 }
 
-// A competitor that takes long does not run in every round.
+// Slow measures do not run in every round.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	var order string
@@ -105,9 +103,9 @@ func TestRounds(t *testing.T) {
 			return Sample{}, nil
 		}
 	}
-	f := &field{opts: Options{Rounds: 4, Log: io.Discard}}
+	h := &harness{opts: Options{Rounds: 4, Log: io.Discard}}
 	a, b := &measure{run: run("a")}, &measure{run: run("b"), slow: true}
-	require.NoError(t, f.rounds(t.Context(), []*measure{a, b}))
+	require.NoError(t, h.rounds(t.Context(), []*measure{a, b}))
 	require.Equal(t, "ababaa", order)
 	require.Len(t, a.Samples, 4)
 	require.Len(t, b.Samples, 2)

@@ -3,23 +3,21 @@ package bench
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-90096f4d/sluice/dev/aidbox"
 )
 
-// The types whose tables are no part of an export: custom ones, which only a
-// scope that names them covers.
+// Custom types, which no export contains, since only a scope that names them covers them.
 const (
 	tenth = "BenchTenth" // the first tenth of the subject's rows
 	tiny  = "BenchTiny"  // very many rows of a few bytes
 )
 
-// tableSQL makes a table as Aidbox does; its key comes when it is filled.
+// tableSQL creates a table without its key, which is created after the table is filled.
 const tableSQL = `
-CREATE %[3]s TABLE %[1]s (
-  id text NOT NULL, txid bigint NOT NULL, ts timestamptz DEFAULT now(), cts timestamptz DEFAULT now(),
-  resource_type text DEFAULT '%[2]s', status resource_status NOT NULL DEFAULT 'created', resource jsonb NOT NULL);
+CREATE %[3]s TABLE %[1]s (%[2]s);
 `
 
 const fillSQL = `
@@ -38,87 +36,83 @@ INSERT INTO %[1]s (id, txid, resource)
 SELECT 'row-' || i, i, format('{"active": true, "code": {"text": "row %%s"}}', i)::jsonb FROM generate_series(%[2]d::bigint, %[3]d) i;
 `
 
-// tableName is the table of a type. With its schema it may be a word that SQL
-// reserves, such as binary.
-func tableName(resourceType string) string { return "public." + strings.ToLower(resourceType) }
-
-// load makes the data set, with two connections at a time.
-func (f *field) load(ctx context.Context) error {
-	if err := f.exec(ctx, toolsSQL); err != nil {
+// load creates the data set, over two connections.
+func (h *harness) load(ctx context.Context) error {
+	if err := h.exec(ctx, aidbox.SetupSQL+toolsSQL); err != nil {
 		return err
 	}
-	f.say("making %d MB of jsonb text", f.opts.Size/1e6)
+	h.log("creating %d MB of jsonb text", h.opts.Size/1e6)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(2)
 	for _, k := range kinds {
-		table, rows := tableName(k.name), k.rows(f.opts.Size)
-		sql := fmt.Sprintf(tableSQL, table, k.name, "") + fmt.Sprintf(fillSQL, table, k.name, rows, k.sql)
+		table, rows := aidbox.Table(k.name), k.rows(h.opts.Size)
+		sql := fmt.Sprintf(tableSQL, table, aidbox.Columns(k.name), "") + fmt.Sprintf(fillSQL, table, k.name, rows, k.sql)
 		if k.name == subject {
-			part := tableName(tenth)
-			sql += fmt.Sprintf(tableSQL, part, tenth, "") + fmt.Sprintf(tenthSQL, part, table, rows/10)
+			part := aidbox.Table(tenth)
+			sql += fmt.Sprintf(tableSQL, part, aidbox.Columns(tenth), "") + fmt.Sprintf(tenthSQL, part, table, rows/10)
 		}
-		group.Go(func() error { return f.exec(groupCtx, sql) })
+		group.Go(func() error { return h.exec(groupCtx, sql) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := f.loadTiny(ctx); err != nil {
+	if err := h.loadTiny(ctx); err != nil {
 		return err
 	}
-	// What would be done some time later is done now, and not in a round.
+	// Background work is done now instead of during a round.
 	for _, sql := range []string{`VACUUM (FREEZE, ANALYZE)`, `CHECKPOINT`} {
-		if err := f.exec(ctx, sql); err != nil {
+		if err := h.exec(ctx, sql); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// loadTiny makes the table whose first byte is waited for.
-func (f *field) loadTiny(ctx context.Context) error {
-	if !f.wantsFirstByte() {
+// loadTiny creates the table for the latency of the first byte.
+func (h *harness) loadTiny(ctx context.Context) error {
+	if !h.wantsFirstByte() {
 		return nil
 	}
-	f.say("making %d tiny rows", f.opts.FirstRows)
-	table := tableName(tiny)
-	if err := f.exec(ctx, fmt.Sprintf(tableSQL, table, tiny, "UNLOGGED")); err != nil {
+	h.log("creating %d tiny rows", h.opts.FirstRows)
+	table := aidbox.Table(tiny)
+	if err := h.exec(ctx, fmt.Sprintf(tableSQL, table, aidbox.Columns(tiny), "UNLOGGED")); err != nil {
 		return err
 	}
-	half := f.opts.FirstRows / 2
+	half := h.opts.FirstRows / 2
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return f.exec(ctx, fmt.Sprintf(tinySQL, table, 1, half)) })
-	group.Go(func() error { return f.exec(ctx, fmt.Sprintf(tinySQL, table, half+1, f.opts.FirstRows)) })
+	group.Go(func() error { return h.exec(ctx, fmt.Sprintf(tinySQL, table, 1, half)) })
+	group.Go(func() error { return h.exec(ctx, fmt.Sprintf(tinySQL, table, half+1, h.opts.FirstRows)) })
 	return group.Wait()
 }
 
-func (f *field) exec(ctx context.Context, sql string) error {
-	if _, err := f.db.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("make the data: %w", err)
+func (h *harness) exec(ctx context.Context, sql string) error {
+	if _, err := h.db.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("create the data: %w", err)
 	}
 	return nil
 }
 
 const sizeSQL = `SELECT count(*), coalesce(sum(octet_length(resource::text)), 0) FROM `
 
-// survey counts the rows and the text of the tables that are dumped.
-func (f *field) survey(ctx context.Context) error {
+// survey counts the rows and bytes of the tables that are dumped.
+func (h *harness) survey(ctx context.Context) error {
 	names := make([]string, 0, len(kinds)+1)
 	for _, k := range kinds {
 		names = append(names, k.name)
 	}
 	for _, name := range append(names, tenth) {
 		t := Table{Type: name}
-		if err := f.db.QueryRow(ctx, sizeSQL+tableName(name)).Scan(&t.Rows, &t.Text); err != nil {
+		if err := h.db.QueryRow(ctx, sizeSQL+aidbox.Table(name)).Scan(&t.Rows, &t.Text); err != nil {
 			return fmt.Errorf("count %s: %w", name, err)
 		}
-		f.tables = append(f.tables, t)
+		h.tables = append(h.tables, t)
 	}
 	return nil
 }
 
-// table is what survey found of a type.
-func (f *field) table(name string) (t Table) {
-	for _, t = range f.tables {
+// table returns the result of survey for a type.
+func (h *harness) table(name string) (t Table) {
+	for _, t = range h.tables {
 		if t.Type == name {
 			return t
 		}
@@ -126,10 +120,10 @@ func (f *field) table(name string) (t Table) {
 	return Table{Type: name}
 }
 
-// whole is all that an export of everything holds.
-func (f *field) whole() (sum Table) {
+// total returns the sum of the tables of an export.
+func (h *harness) total() (sum Table) {
 	for _, k := range kinds {
-		t := f.table(k.name)
+		t := h.table(k.name)
 		sum.Rows += t.Rows
 		sum.Text += t.Text
 	}

@@ -4,49 +4,49 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+
+	"github.com/seed-90096f4d/sluice/dev/product"
 )
 
-// dumpPeak is the resident memory that an API should stay below, whatever it
-// dumps.
+// dumpPeak is the target for the resident memory of an API.
 const dumpPeak = 64 << 20
 
-// The dumps of a table and of its first tenth show how the costs grow.
+// The dumps of a table and of its first tenth show how the cost grows.
 const (
 	wholeDump = "$dump"
 	tenthDump = "$dump of a tenth"
 )
 
-// dumps are all forms of $dump, read by curl.
-func (f *field) dumps() []*measure {
+// dumps measures all forms of $dump, read by curl.
+func (h *harness) dumps() []*measure {
 	return []*measure{
-		f.dump("$dump, one reader", f.single, subject, "", 1),
-		f.dump(wholeDump, f.api, subject, "", 1.3),
-		f.dump("$dump gzip", f.api, subject, "gzip=true", 0.95),
-		f.dump("$dump fhir", f.api, subject, "fhir=true", 0.95),
-		f.dump("$dump fhir gzip", f.api, subject, "fhir=true&gzip=true", 0.8),
-		f.dump(tenthDump, f.api, tenth, "", 0),
+		h.dump("$dump, one reader", h.single, subject, "", 1),
+		h.dump(wholeDump, h.api, subject, "", 1.3),
+		h.dump("$dump gzip", h.api, subject, "gzip=true", 0.95),
+		h.dump("$dump fhir", h.api, subject, "fhir=true", 0.95),
+		h.dump("$dump fhir gzip", h.api, subject, "fhir=true&gzip=true", 0.8),
+		h.dump(tenthDump, h.api, tenth, "", 0),
 	}
 }
 
-func (f *field) dump(name string, api *service, resourceType, query string, target float64) *measure {
-	t := f.table(resourceType)
+func (h *harness) dump(name string, api *product.Service, resourceType, query string, target float64) *measure {
+	t := h.table(resourceType)
 	m := &measure{Measure: Measure{Name: name, Rows: t.Rows, Text: t.Text, PeakTarget: dumpPeak}}
 	if target != 0 {
 		m.Against = []Comparison{{Name: limit, Target: target}}
 	}
-	env := []string{"CLIENT=" + clientID + ":" + secret, "URL=" + api.base + "/" + resourceType + "/$dump?" + query}
-	// Options of its own and no file: what it needs is all there.
+	env := []string{"CLIENT=" + clientID + ":" + secret, "URL=" + api.URL + "/" + resourceType + "/$dump?" + query}
 	const curl = `curl -qsSf -u "$CLIENT" "$URL"`
 	m.run = func(ctx context.Context) (Sample, error) {
-		s, size, err := f.timed(ctx, api, curl+` -o /dev/null -w '%{size_download}'`, env...)
+		s, size, err := h.timed(ctx, api, curl+` -o /dev/null -w '%{size_download}'`, env...)
 		if err != nil {
 			return s, err
 		}
 		if s.Bytes, err = strconv.ParseInt(size, 10, 64); err != nil {
-			return s, fmt.Errorf("curl says it has downloaded %q", size)
+			return s, fmt.Errorf("unexpected output of curl: %q", size)
 		}
 		return s, nil
 	}
-	m.lines = func(ctx context.Context) (int64, error) { return f.counted(ctx, curl+` --compressed | wc -l`, env...) }
+	m.lines = func(ctx context.Context) (int64, error) { return h.counted(ctx, curl+` --compressed | wc -l`, env...) }
 	return m
 }

@@ -2,86 +2,97 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"path"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/seed-90096f4d/sluice/dev/process"
+	"github.com/seed-90096f4d/sluice/dev/product"
 	"github.com/seed-90096f4d/sluice/dev/stand"
 )
 
-// What the worker's memory should stay below.
+// The targets for the worker's memory.
 const (
 	firstSlotPeak = 64 << 20
 	nextSlotPeak  = 48 << 20
 )
 
-// exports are exports of everything, in FHIR format, compressed and into the
-// bucket, with more and more slots.
-func (f *field) exports() (measures []*measure) {
-	all := f.whole()
+const (
+	exportTimeout = 2 * time.Hour
+	removeTimeout = 30 * time.Second
+	// statusInterval respects the rate limit of the status endpoint.
+	statusInterval = 40 * time.Millisecond
+)
+
+// exports measures exports of everything, in FHIR format, compressed and to the bucket,
+// with several numbers of slots.
+func (h *harness) exports() (measures []*measure) {
+	all := h.total()
 	for _, slots := range []int{1, 2, 4} {
 		m := &measure{Measure: Measure{
 			Name: fmt.Sprintf("$export, slots: %d", slots), Rows: all.Rows, Text: all.Text,
 			PeakTarget: firstSlotPeak + int64(slots-1)*nextSlotPeak,
-			Against:    []Comparison{{Name: limitOfAll, Target: 0.9}, {Name: byGzip, Target: 5}},
+			Against:    []Comparison{{Name: limitOfAll, Target: 0.9}, {Name: mergedGzip, Target: 5}},
 		}}
 		if slots == 1 {
 			// The targets are for two processors.
-			m.Against = []Comparison{{Name: limitOfAll}, {Name: byGzip}}
+			m.Against = []Comparison{{Name: limitOfAll}, {Name: mergedGzip}}
 		}
-		m.run = func(ctx context.Context) (Sample, error) { return f.timedExport(ctx, slots, m.Rows) }
-		m.lines = func(ctx context.Context) (int64, error) { return f.countExport(ctx, slots) }
+		m.run = func(ctx context.Context) (Sample, error) { return h.timedExport(ctx, slots, m.Rows) }
+		m.lines = func(ctx context.Context) (int64, error) { return h.countExport(ctx, slots) }
 		measures = append(measures, m)
 	}
 	return measures
 }
 
-func (f *field) timedExport(ctx context.Context, slots int, rows int64) (s Sample, err error) {
-	if err := f.withSlots(ctx, slots); err != nil {
+func (h *harness) timedExport(ctx context.Context, slots int, rows int64) (s Sample, err error) {
+	if err := h.useSlots(ctx, slots); err != nil {
 		return s, err
 	}
-	var e *export
-	var m manifest
-	err = f.observe(f.worker, &s, func() error {
-		begun := time.Now()
-		if e, err = f.kickOff(ctx, everything()); err != nil {
+	var id string
+	var m product.Manifest
+	err = h.observe(h.worker, &s, func() error {
+		started := time.Now()
+		if id, err = h.client.KickOff(ctx, everything()); err != nil {
 			return err
 		}
-		m, err = e.untilManifest(ctx)
-		s.Seconds = time.Since(begun).Seconds()
+		m, err = h.waitManifest(ctx, id)
+		s.Seconds = time.Since(started).Seconds()
 		return err
 	})
 	if err != nil {
 		return s, err
 	}
-	if got := m.rows(); got != rows {
-		return s, fmt.Errorf("the manifest counts %d resources instead of %d", got, rows)
+	var sum int64
+	for _, file := range m.Output {
+		sum += file.Count
 	}
-	// What comes next should not pay for the removal.
-	return s, e.remove(ctx)
+	if sum != rows {
+		return s, fmt.Errorf("the manifest counts %d resources instead of %d", sum, rows)
+	}
+	// The next sample must not include the removal.
+	return s, h.remove(ctx, id)
 }
 
 // countExport counts the lines of all files of an export.
-func (f *field) countExport(ctx context.Context, slots int) (lines int64, err error) {
-	if err := f.withSlots(ctx, slots); err != nil {
+func (h *harness) countExport(ctx context.Context, slots int) (lines int64, err error) {
+	if err := h.useSlots(ctx, slots); err != nil {
 		return 0, err
 	}
-	e, err := f.kickOff(ctx, everything())
+	id, err := h.client.KickOff(ctx, everything())
 	if err != nil {
 		return 0, err
 	}
-	m, err := e.untilManifest(ctx)
+	m, err := h.waitManifest(ctx, id)
 	if err != nil {
 		return 0, err
 	}
 	if len(m.Error) > 0 {
-		return 0, errors.New("the manifest has files of errors")
+		return 0, errors.New("the manifest has error files")
 	}
 	for _, file := range m.Output {
 		n, err := countFile(ctx, file.URL)
@@ -90,139 +101,50 @@ func (f *field) countExport(ctx context.Context, slots int) (lines int64, err er
 		}
 		lines += n
 	}
-	return lines, e.remove(ctx)
+	return lines, h.remove(ctx, id)
 }
 
-// manifest is what a client gets of a complete export.
-type manifest struct {
-	Output []struct {
-		URL   string `json:"url"`
-		Count int64  `json:"count"`
-	} `json:"output"`
-	Error []json.RawMessage `json:"error"`
-}
-
-func (m manifest) rows() (sum int64) {
-	for _, file := range m.Output {
-		sum += file.Count
-	}
-	return sum
-}
-
-// export is an export that was kicked off.
-type export struct {
-	field *field
-	id    string
-	url   string
-}
-
-// everything names the types of the data set, without the tables that only serve dumps.
-func everything() string {
+// everything selects the types of the data set, without the tables that only serve dumps.
+func everything() url.Values {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
 		names[i] = k.name
 	}
-	return strings.Join(names, ",")
+	return url.Values{"_type": {strings.Join(names, ",")}}
 }
 
-func (f *field) kickOff(ctx context.Context, types string) (*export, error) {
-	answer, err := f.ask(ctx, http.MethodGet, f.api.base+"/fhir/$export?_type="+types)
-	if err != nil {
-		return nil, fmt.Errorf("kick off: %w", err)
-	}
-	if err := answer.Body.Close(); err != nil {
-		return nil, fmt.Errorf("kick off: %w", err)
-	}
-	if answer.StatusCode != http.StatusAccepted {
-		return nil, fmt.Errorf("kick off: %s", answer.Status)
-	}
-	id := path.Base(answer.Header.Get("Content-Location"))
-	return &export{field: f, id: id, url: f.api.base + "/fhir/$export-status/" + id}, nil
-}
-
-// untilManifest polls until the export is complete.
-func (e *export) untilManifest(ctx context.Context) (m manifest, err error) {
-	err = poll(ctx, statusPause, func(ctx context.Context) (done bool, err error) {
-		m, done, err = e.status(ctx)
-		return done, err
+// waitManifest polls until the export is complete.
+func (h *harness) waitManifest(ctx context.Context, id string) (m product.Manifest, err error) {
+	err = process.Poll(ctx, exportTimeout, "the export", func(ctx context.Context) (complete bool, err error) {
+		m, complete, err = h.client.Manifest(ctx, id)
+		if complete || err != nil {
+			return true, err
+		}
+		return false, process.Sleep(ctx, statusInterval)
 	})
 	return m, err
 }
 
-// status is the manifest, if the export is complete.
-func (e *export) status(ctx context.Context) (m manifest, done bool, err error) {
-	answer, err := e.field.ask(ctx, http.MethodGet, e.url)
-	if err != nil {
-		return m, false, fmt.Errorf("ask for the status: %w", err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	switch answer.StatusCode {
-	case http.StatusAccepted, http.StatusTooManyRequests:
-		return m, false, nil
-	case http.StatusOK:
-		if err := json.NewDecoder(answer.Body).Decode(&m); err != nil {
-			return m, false, fmt.Errorf("read the manifest: %w", err)
-		}
-		return m, true, nil
-	}
-	return m, false, fmt.Errorf("the export's status is %s: the worker's log knows more", answer.Status)
-}
-
-// cancel cancels a running export, or marks a complete one for removal.
-func (e *export) cancel(ctx context.Context) error {
-	answer, err := e.field.ask(ctx, http.MethodDelete, e.url)
-	if err != nil {
-		return fmt.Errorf("delete an export: %w", err)
-	}
-	if err := answer.Body.Close(); err != nil {
-		return fmt.Errorf("delete an export: %w", err)
-	}
-	if answer.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("delete an export: %s", answer.Status)
-	}
-	return nil
-}
-
-// remove deletes an export and waits until its files are gone.
-func (e *export) remove(ctx context.Context) error {
-	if err := e.cancel(ctx); err != nil {
+// remove deletes an export and waits until its files are removed.
+func (h *harness) remove(ctx context.Context, id string) error {
+	if err := h.client.Delete(ctx, id); err != nil {
 		return err
 	}
-	return e.field.until(ctx, "the files to be removed", func(ctx context.Context) (bool, error) {
-		return e.field.stand.IsEmpty(ctx, stand.Bucket, e.id+"/")
+	return process.Poll(ctx, removeTimeout, "the files to be removed", func(ctx context.Context) (bool, error) {
+		return h.stand.S3.IsEmpty(ctx, stand.Bucket, id+"/")
 	})
 }
 
-// ask sends a request as the client.
-func (f *field) ask(ctx context.Context, method, url string) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	request.SetBasicAuth(clientID, secret)
-	request.Header.Set("Accept", "application/fhir+json")
-	request.Header.Set("Prefer", "respond-async")
-	return http.DefaultClient.Do(request)
-}
-
-// countFile counts the lines of a file that a link leads to.
+// countFile counts the lines of a file.
 func countFile(ctx context.Context, link string) (int64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, link, http.NoBody)
+	response, err := product.Download(ctx, link)
 	if err != nil {
 		return 0, err
 	}
-	request.Header.Set("Accept-Encoding", "gzip") // so that Go leaves the bytes as they are
-	answer, err := http.DefaultClient.Do(request)
+	defer func() { _ = response.Body.Close() }()
+	plain, err := gzip.NewReader(response.Body)
 	if err != nil {
-		return 0, fmt.Errorf("download a file: %w", err)
+		return 0, fmt.Errorf("decompress a file: %w", err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("download a file: %s", answer.Status)
-	}
-	unpacked, err := gzip.NewReader(answer.Body)
-	if err != nil {
-		return 0, fmt.Errorf("unpack a file: %w", err)
-	}
-	return countLines(unpacked)
+	return countLines(plain)
 }

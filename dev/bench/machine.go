@@ -10,40 +10,40 @@ import (
 	"strings"
 )
 
-// Machine is where it ran.
+// Machine describes the hardware and the operating system.
 type Machine struct {
 	Processor  string `json:"processor"`
 	Processors int    `json:"processors"`
 	Memory     string `json:"memory"`
 	Kernel     string `json:"kernel"`
-	// Load is the kernel's load average before the first round: above some
-	// tenths, others were at work as well.
+	// Load is the load average before the first round. Above some tenths, other processes
+	// were active.
 	Load string `json:"load"`
 }
 
-// describe begins the report.
-func (f *field) describe(ctx context.Context) (*Report, error) {
+// describe returns a report without samples.
+func (h *harness) describe(ctx context.Context) (*Report, error) {
 	r := &Report{
 		Machine: Machine{
-			Processor:  lineOf("/proc/cpuinfo", "model name"),
+			Processor:  procValue("/proc/cpuinfo", "model name"),
 			Processors: runtime.NumCPU(),
-			Memory:     lineOf("/proc/meminfo", "MemTotal"),
+			Memory:     procValue("/proc/meminfo", "MemTotal"),
 			Kernel:     version(ctx, "uname", "-sr"),
-			Load:       load(),
+			Load:       loadAverage(),
 		},
 		Versions: map[string]string{
-			"sluice": version(ctx, f.opts.Program, "version"),
-			"psql":   version(ctx, f.psql, "--version"),
+			"sluice": version(ctx, h.opts.Program, "version"),
+			"psql":   version(ctx, h.psql, "--version"),
 			"curl":   version(ctx, "curl", "--version"),
 			"gzip":   version(ctx, "gzip", "--version"),
 			"go":     runtime.Version(),
 		},
-		Settings: append([]string{"fsync=off", "synchronous_commit=off", "full_page_writes=off"}, f.settings...),
-		Tables:   f.tables,
+		Settings: append([]string{"fsync=off", "synchronous_commit=off", "full_page_writes=off"}, serverSettings(h.opts.Size)...),
+		Tables:   h.tables,
 	}
 	var server string
-	if err := f.db.QueryRow(ctx, `SHOW server_version`).Scan(&server); err != nil {
-		return nil, fmt.Errorf("ask for PostgreSQL's version: %w", err)
+	if err := h.db.QueryRow(ctx, `SHOW server_version`).Scan(&server); err != nil {
+		return nil, fmt.Errorf("read PostgreSQL's version: %w", err)
 	}
 	r.Versions["postgres"] = "PostgreSQL " + server
 	for _, name := range []string{"gzip", "pigz"} {
@@ -54,8 +54,8 @@ func (f *field) describe(ctx context.Context) (*Report, error) {
 	return r, nil
 }
 
-// version is the beginning of what a program says of itself, or "" where it
-// can't. What curl was built with follows it.
+// version returns the first line of a program's version, without the libraries of curl; ""
+// if it fails.
 func version(ctx context.Context, program string, args ...string) string {
 	out, err := exec.CommandContext(ctx, program, args...).Output()
 	if err != nil {
@@ -66,8 +66,8 @@ func version(ctx context.Context, program string, args ...string) string {
 	return string(line)
 }
 
-// lineOf returns the value of a name in a file of /proc, or "" if it has none.
-func lineOf(path, name string) string {
+// procValue returns the value of a name in a file of /proc; "" if it has none.
+func procValue(path, name string) string {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return ""
@@ -80,7 +80,7 @@ func lineOf(path, name string) string {
 	return ""
 }
 
-func load() string {
+func loadAverage() string {
 	content, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return ""

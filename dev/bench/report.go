@@ -7,11 +7,11 @@ import (
 	"os"
 )
 
-// Report is what was found, with every single sample.
+// Report is the result, with all samples.
 type Report struct {
 	Machine   Machine           `json:"machine"`
 	Versions  map[string]string `json:"versions"`
-	Settings  []string          `json:"settings"` // of the servers
+	Settings  []string          `json:"settings"` // of PostgreSQL
 	Missing   []string          `json:"missing,omitempty"`
 	Tables    []Table           `json:"tables"`
 	Measures  []*Measure        `json:"measures"`
@@ -25,20 +25,20 @@ type Table struct {
 	Text int64  `json:"textBytes"` // of jsonb
 }
 
-// Measure is something that takes time and what it took.
+// Measure is an operation and its samples.
 type Measure struct {
 	Name    string       `json:"name"`
-	Rows    int64        `json:"rows"`      // that it reads
-	Text    int64        `json:"textBytes"` // of jsonb, that it reads
+	Rows    int64        `json:"rows"`      // read by it
+	Text    int64        `json:"textBytes"` // jsonb read by it
 	Against []Comparison `json:"against,omitempty"`
-	// PeakTarget is the resident memory, in bytes, that Sluice should stay
-	// below; 0 if there is no such target.
+	// PeakTarget is the target for the resident memory of Sluice, in bytes; 0 means no
+	// target.
 	PeakTarget int64    `json:"peakTarget,omitempty"`
 	Samples    []Sample `json:"samples"`
 }
 
-// Comparison names a measure of the same work and how many times as fast as
-// that this one should be; 0 if it is only of interest.
+// Comparison names another measure of the same work, and the target for the ratio of their
+// speeds; 0 means no target.
 type Comparison struct {
 	Name   string  `json:"name"`
 	Target float64 `json:"target,omitempty"`
@@ -49,10 +49,10 @@ type Sample struct {
 	Seconds float64            `json:"seconds"`
 	CPU     map[string]float64 `json:"cpuSeconds"`          // by process
 	Peak    int64              `json:"peakBytes,omitempty"` // resident memory of Sluice
-	Bytes   int64              `json:"bytes,omitempty"`     // that came, where it is known
+	Bytes   int64              `json:"bytes,omitempty"`     // received, if known
 }
 
-// Latency is something to wait for that is short.
+// Latency is a latency and its samples.
 type Latency struct {
 	Name   string    `json:"name"`
 	Share  float64   `json:"share"`  // the quantile that has a target
@@ -60,8 +60,8 @@ type Latency struct {
 	Millis []float64 `json:"milliseconds"`
 }
 
-// of collects one number of each sample.
-func (m *Measure) of(number func(Sample) float64) []float64 {
+// values returns one number of each sample.
+func (m *Measure) values(number func(Sample) float64) []float64 {
 	values := make([]float64, len(m.Samples))
 	for i, s := range m.Samples {
 		values[i] = number(s)
@@ -69,17 +69,17 @@ func (m *Measure) of(number func(Sample) float64) []float64 {
 	return values
 }
 
-func (m *Measure) seconds() []float64 { return m.of(func(s Sample) float64 { return s.Seconds }) }
+func (m *Measure) seconds() []float64 { return m.values(func(s Sample) float64 { return s.Seconds }) }
 
-// peak is the most that any run took.
-func (m *Measure) peak() (most int64) {
+// peak returns the maximum of the samples.
+func (m *Measure) peak() (peak int64) {
 	for _, s := range m.Samples {
-		most = max(most, s.Peak)
+		peak = max(peak, s.Peak)
 	}
-	return most
+	return peak
 }
 
-// find is the measure with this name, or nil.
+// find returns the measure with a name, or nil.
 func (r *Report) find(name string) *Measure {
 	for _, m := range r.Measures {
 		if m.Name == name {
@@ -89,8 +89,8 @@ func (r *Report) find(name string) *Measure {
 	return nil
 }
 
-// speed is how many times as fast as the named one a measure is; NaN if that
-// one was not measured.
+// speed returns the ratio of the speeds of a measure and a named one; NaN if that one was
+// not measured.
 func (r *Report) speed(m *Measure, name string) float64 {
 	other := r.find(name)
 	if other == nil {

@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// median is the middle one of the values, or the mean of the middle two; NaN of
-// none.
+// median returns the median of the values; NaN if values is empty.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -19,7 +18,7 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// deviation is the median distance from the median.
+// deviation returns the median absolute deviation.
 func deviation(values []float64) float64 {
 	center := median(values)
 	distances := make([]float64, len(values))
@@ -29,8 +28,8 @@ func deviation(values []float64) float64 {
 	return median(distances)
 }
 
-// quantile is the smallest of the values that a share of them, from 0 to 1,
-// does not exceed; NaN of none.
+// quantile returns the smallest of the values that a share of them, from 0 to 1, does not
+// exceed; NaN if values is empty.
 func quantile(values []float64, share float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

@@ -15,12 +15,12 @@ func TestMedian(t *testing.T) {
 
 	values := []float64{2, 1}
 	median(values)
-	require.Equal(t, []float64{2, 1}, values, "the order of the rounds stays")
+	require.Equal(t, []float64{2, 1}, values, "the values stay in the order of the rounds")
 }
 
 func TestDeviation(t *testing.T) {
 	t.Parallel()
-	require.InDelta(t, 1, deviation([]float64{1, 2, 3, 100, 1}), 0, "one that is far off counts as one")
+	require.InDelta(t, 1, deviation([]float64{1, 2, 3, 100, 1}), 0, "an outlier counts once")
 	require.InDelta(t, 0, deviation([]float64{5}), 0)
 	require.InDelta(t, 2, deviation([]float64{1, 3, 5, 7, 9}), 0)
 }
@@ -37,7 +37,7 @@ func TestQuantile(t *testing.T) {
 	require.InDelta(t, 7, quantile([]float64{7}, 0.99), 0)
 }
 
-// A measure that takes half the time is twice as fast, whatever one round says.
+// The ratio is that of the medians, whatever one round measures.
 func TestSpeed(t *testing.T) {
 	t.Parallel()
 	copied := &Measure{Name: "COPY", Samples: []Sample{{Seconds: 2}, {Seconds: 90}, {Seconds: 2}}}
@@ -47,6 +47,6 @@ func TestSpeed(t *testing.T) {
 
 	require.InDelta(t, 2, r.speed(dumped, "COPY"), 0)
 	require.Equal(t, "2.00 (1.30)", r.ratios(dumped))
-	require.Equal(t, "- (1.00)", r.ratios(alone), "what it is compared with was not measured")
+	require.Equal(t, "- (1.00)", r.ratios(alone), "the other was not measured")
 	require.Equal(t, "-", r.ratios(copied))
 }

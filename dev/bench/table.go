@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 )
 
-// String is the report as a person reads it.
+// String formats the report for a terminal.
 func (r *Report) String() string {
 	var out strings.Builder
 	r.writeHead(&out)
@@ -29,7 +29,7 @@ func (r *Report) writeHead(out *strings.Builder) {
 	slices.Sort(versions)
 	fmt.Fprintf(out, "%s\n%s\n", strings.Join(slices.Compact(versions), "; "), strings.Join(r.Settings, " "))
 	if len(r.Missing) > 0 {
-		fmt.Fprintf(out, "Not found, and so not compared with: %s\n", strings.Join(r.Missing, ", "))
+		fmt.Fprintf(out, "Not found, so not compared: %s\n", strings.Join(r.Missing, ", "))
 	}
 	var data []string
 	for _, t := range r.Tables {
@@ -39,8 +39,8 @@ func (r *Report) writeHead(out *strings.Builder) {
 }
 
 // writeMeasures writes one line per measure. Speeds refer to jsonb text. Processor time
-// is that of Sluice's process, PostgreSQL, the S3 server and the client, and their sum
-// per GB of jsonb text; on a busy machine it is more reliable than elapsed time.
+// covers Sluice's process, PostgreSQL, the S3 server and the client, with their sum per GB
+// of jsonb text; on a busy machine it is more reliable than elapsed time.
 func (r *Report) writeMeasures(out *strings.Builder) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "measure\truns\tseconds\t±\tMB/s\trows/s\tratio (target)\tCPU s: sluice\tpostgres\ts3\tclient\tall/GB\tpeak MiB (below)")
@@ -52,14 +52,14 @@ func (r *Report) writeMeasures(out *strings.Builder) {
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%.0f\t%.0f\t%s", m.Name, len(m.Samples), took, deviation(m.seconds()),
 			float64(m.Text)/1e6/took, float64(m.Rows)/took, r.ratios(m))
 		for _, name := range []string{"sluice", "postgres", "s3", "client"} {
-			_, _ = fmt.Fprintf(w, "\t%s", number("%.2f", median(m.of(func(s Sample) float64 { return s.cpu(name) }))))
+			_, _ = fmt.Fprintf(w, "\t%s", number("%.2f", median(m.values(func(s Sample) float64 { return s.cpu(name) }))))
 		}
-		_, _ = fmt.Fprintf(w, "\t%.1f\t%s\n", median(m.of(Sample.allCPU))/float64(m.Text)*1e9, peak(m))
+		_, _ = fmt.Fprintf(w, "\t%.1f\t%s\n", median(m.values(Sample.allCPU))/float64(m.Text)*1e9, peak(m))
 	}
-	_ = w.Flush() // a Builder takes everything
+	_ = w.Flush() // a Builder never fails
 }
 
-// cpu is the processor time of a process; NaN if it had no part.
+// cpu returns the processor time of a process; NaN if it took no part.
 func (s Sample) cpu(name string) float64 {
 	if seconds, known := s.CPU[name]; known {
 		return seconds
@@ -67,7 +67,7 @@ func (s Sample) cpu(name string) float64 {
 	return math.NaN()
 }
 
-// allCPU is the processor time of all processes.
+// allCPU returns the processor time of all processes.
 func (s Sample) allCPU() (sum float64) {
 	for _, seconds := range s.CPU {
 		sum += seconds
@@ -82,7 +82,7 @@ func (r *Report) ratios(m *Measure) string {
 		if c.Target != 0 {
 			one += fmt.Sprintf(" (%.2f)", c.Target)
 		}
-		if c.Name == byGzip {
+		if c.Name == mergedGzip {
 			one += " of | gzip"
 		}
 		all = append(all, one)
@@ -97,7 +97,7 @@ func peak(m *Measure) string {
 	return fmt.Sprintf("%.0f (%d)", float64(m.peak())/(1<<20), m.PeakTarget>>20)
 }
 
-// number formats a value, or "-" if there is none.
+// number formats a value; NaN as "-".
 func number(format string, value float64) string {
 	if math.IsNaN(value) {
 		return "-"
@@ -107,13 +107,13 @@ func number(format string, value float64) string {
 
 // writeGrowth compares the dump of a table with the dump of its first tenth.
 func (r *Report) writeGrowth(out *strings.Builder) {
-	large, little := r.find(wholeDump), r.find(tenthDump)
-	if large == nil || little == nil || little.Rows == 0 {
+	large, tenth := r.find(wholeDump), r.find(tenthDump)
+	if large == nil || tenth == nil || tenth.Rows == 0 {
 		return
 	}
 	fmt.Fprintf(out, "\n%.1f times the rows: %s times the time; peak %.0f MiB instead of %.0f MiB\n",
-		float64(large.Rows)/float64(little.Rows), number("%.1f", median(large.seconds())/median(little.seconds())),
-		float64(large.peak())/(1<<20), float64(little.peak())/(1<<20))
+		float64(large.Rows)/float64(tenth.Rows), number("%.1f", median(large.seconds())/median(tenth.seconds())),
+		float64(large.peak())/(1<<20), float64(tenth.peak())/(1<<20))
 }
 
 func (r *Report) writeLatencies(out *strings.Builder) {

@@ -3,96 +3,74 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/dev/process"
 )
 
-// lateHeadStart is how long before the first export the late transaction begins.
+// lateHeadStart is how long before the first export the late transaction begins: longer
+// than snapshots may be backdated.
 const lateHeadStart = 1500 * time.Millisecond
 
-// chain runs an export and one of what changed since. A transaction that began
-// before the first, and wrote, commits after it. Together the files must hold
-// every version that was current at the end of either.
-func (f *field) chain(ctx context.Context) (o outcome, err error) {
-	config := f.db.Config().ConnConfig.Copy()
+// chain runs an export and one of what changed since. A transaction that began and wrote
+// before the first commits after it. Together, the files must contain every version that
+// was current at the end of either.
+func (h *harness) chain(ctx context.Context) (o outcome, err error) {
+	config := h.db.Config().ConnConfig.Copy()
 	config.RuntimeParams["application_name"] = "chaos late writer"
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return o, fmt.Errorf("connect the late writer: %w", err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // the commit's error is told
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // Commit reports its errors
 	late, err := conn.Begin(ctx)
 	if err != nil {
 		return o, fmt.Errorf("begin late: %w", err)
 	}
 	// An id that no other writer touches.
-	if _, err := late.Exec(ctx, fmt.Sprintf(createSQL, strings.ToLower(kinds[0].name)), "patient-late-"+fmt.Sprint(conn.PgConn().PID())); err != nil {
+	if _, err := late.Exec(ctx, fmt.Sprintf(createSQL, kinds[0].name), fmt.Sprintf("patient-late-%d", conn.PgConn().PID())); err != nil {
 		return o, fmt.Errorf("write late: %w", err)
 	}
-	// Snapshots may be dated back a little; it must be older than that.
-	if err := pause(ctx, lateHeadStart); err != nil {
+	if err := process.Sleep(ctx, lateHeadStart); err != nil {
 		return o, err
 	}
-
-	first, err := f.kickOff(ctx, "")
+	first, err := h.chained(ctx, "")
 	if err != nil {
-		return o, err
+		return first.outcome, err
 	}
-	defer first.rest()
-	one, made, files, err := f.finish(ctx, first)
-	if err != nil {
-		return one, err
+	if first.difference = compare(first.files, first.snapshot); first.err() != nil {
+		return first.outcome, first.err()
 	}
 	if err := late.Commit(ctx); err != nil {
 		return o, fmt.Errorf("commit late: %w", err)
 	}
-	if err := f.untilReplayed(ctx); err != nil {
+	if err := h.waitReplayed(ctx); err != nil {
 		return o, err
 	}
-	f.proxy.set(fine)
-	return f.second(ctx, made.TransactionTime, files)
-}
-
-// second runs the export that follows on the files of a first.
-func (f *field) second(ctx context.Context, since string, files map[version]int) (o outcome, err error) {
-	e, err := f.kickOff(ctx, since)
+	h.proxy.set(normal)
+	second, err := h.chained(ctx, first.manifest.TransactionTime)
 	if err != nil {
-		return o, err
+		return second.outcome, err
 	}
-	defer e.rest()
-	end, err := e.untilEnd(ctx)
-	if err != nil {
-		return o, err
-	}
-	e.rest()
-	if end.state != "completed" {
-		return o, fmt.Errorf("the export %s: %s", end.state, end.failure)
-	}
-	state, err := e.oracle.of(end.generation)
-	if err != nil {
-		return o, err
-	}
-	f.proxy.set(calm)
-	_, changed, err := f.readFiles(ctx, e.id)
-	if err != nil {
-		return o, err
-	}
-	return judgeChain(e, end, files, changed, state)
-}
-
-// judgeChain compares both exports of a chain with the second snapshot: a version that
-// is in neither is lost. A version in both is no error: a resource that changed while
-// the first export began is exported by both.
-func judgeChain(e *export, end stage, first, second map[version]int, state map[version]bool) (o outcome, err error) {
-	o.took, o.generations, o.attempts = time.Since(e.begun), end.generation, end.attempts
-	for v := range state {
-		if first[v]+second[v] == 0 {
-			o.lost++
+	// A version in both is no error: a resource that changed while the first export
+	// started is exported by both.
+	second.difference = compare(second.files, second.snapshot)
+	second.lost = 0
+	for v := range second.snapshot {
+		if first.files[v]+second.files[v] == 0 {
+			second.lost++
 		}
 	}
-	changed := compare(second, state)
-	o.doubled, o.foreign = changed.doubled, changed.foreign
-	return o, o.err()
+	return second.outcome, second.err()
+}
+
+func (h *harness) chained(ctx context.Context, since string) (r result, err error) {
+	e, err := h.kickOff(ctx, since)
+	if err != nil {
+		return r, err
+	}
+	defer e.stopOracle()
+	return e.result(ctx)
 }

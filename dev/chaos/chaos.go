@@ -3,8 +3,7 @@
 //
 // It runs the built program (an API and some workers) as processes, with a PostgreSQL
 // and an S3 server of its own, while writers change the data. The expected files come
-// from PostgreSQL under the same snapshot. It knows the product by its command line, its
-// HTTP answers and its tables, and shares no code with it.
+// from PostgreSQL under the same snapshot.
 package chaos
 
 import (
@@ -12,152 +11,152 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/dev/product"
 )
 
-// Options say what to run.
+// Options describe what to run.
 type Options struct {
 	// Program is the path of the built product.
 	Program string
-	// LogDir is a folder for the logs of its processes.
+	// LogDir is the directory for the logs of its processes.
 	LogDir string
-	// Runs is how often each fault strikes; 0 means once.
+	// Runs is the number of runs of each scenario. Default: 1.
 	Runs int
-	// Only runs the faults whose names contain it; empty means all.
+	// Only selects the scenarios whose names contain it; empty means all.
 	Only string
-	// Short runs the few that take seconds and show the most.
+	// Short selects the few scenarios that take seconds and find most errors.
 	Short bool
-	// Log takes a line for each run.
+	// Log receives a line for each run.
 	Log io.Writer
 }
 
-// outcome is what became of one run.
-type outcome struct {
-	difference
-	took        time.Duration
-	generations int // how often it was begun
-	attempts    int // the most that a part needed
+// scenario is run several times.
+type scenario struct {
+	name  string
+	short bool // belongs to the short form
+	run   func(context.Context) (outcome, error)
 }
 
-// add sums up two runs.
-func (o *outcome) add(other outcome) {
-	o.lost, o.doubled, o.foreign = o.lost+other.lost, o.doubled+other.doubled, o.foreign+other.foreign
-	o.took = max(o.took, other.took)
-	o.generations, o.attempts = max(o.generations, other.generations), max(o.attempts, other.attempts)
-}
-
-// trial is something to run several times.
-type trial struct {
-	name string
-	run  func(context.Context) (outcome, error)
-}
-
-// Run lets each fault strike and returns the table of what became of the
-// exports. The error says that something was not as it must be.
+// Run runs the scenarios and returns the table of the outcomes. The error reports what
+// is wrong.
 func Run(ctx context.Context, opts Options) (table Table, err error) {
-	opts.Runs = max(opts.Runs, 1)
-	f, err := openField(ctx, opts)
+	h, err := openHarness(ctx, opts)
 	if err != nil {
 		return table, err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
+	defer func() { err = errors.Join(err, h.close()) }()
 
 	var errs []error
-	for _, t := range f.trials(opts) {
-		row := Row{Name: t.name}
-		for run := 1; run <= opts.Runs && ctx.Err() == nil; run++ {
-			o, err := f.try(ctx, t)
-			row.add(o, err)
-			_, _ = fmt.Fprintf(opts.Log, "%s, run %d: %s\n", t.name, run, describe(o, err))
-			if err != nil {
-				errs = append(errs, fmt.Errorf("%s, run %d: %w", t.name, run, err))
-			}
+	for _, s := range h.scenarios(opts.Short) {
+		if opts.Short && !s.short || !strings.Contains(s.name, opts.Only) {
+			continue
 		}
-		table = append(table, row)
+		r := row{name: s.name}
+		for run := 1; run <= max(opts.Runs, 1) && ctx.Err() == nil; run++ {
+			o, err := h.try(ctx, s)
+			r.add(o, err)
+			result := fmt.Sprintf("correct, after %s", seconds(o.took))
+			if err != nil {
+				result = "BROKEN: " + err.Error()
+				errs = append(errs, fmt.Errorf("%s, run %d: %w", s.name, run, err))
+			}
+			_, _ = fmt.Fprintf(opts.Log, "%s, run %d: %s\n", s.name, run, result)
+		}
+		table = append(table, r)
 	}
 	return table, errors.Join(append(errs, ctx.Err())...)
 }
 
-// trials are the runs that the options ask for.
-func (f *field) trials(opts Options) (all []trial) {
-	add := func(name string, short bool, run func(context.Context) (outcome, error)) {
-		if (short || !opts.Short) && strings.Contains(name, opts.Only) {
-			all = append(all, trial{name, run})
-		}
-	}
-	for _, fault := range faults {
-		add(fault.name, fault.short, func(ctx context.Context) (outcome, error) { return f.strike(ctx, fault) })
-	}
-	add("two exports chained by _since", true, f.chain)
-	add("two exports chained by _since, from a hot standby", true, f.chainOnStandby)
-	add("a hot standby cancels whoever is in the way of recovery", false, f.conflictOnStandby)
+func (h *harness) scenarios(short bool) []scenario {
 	each := 20 // exports, and dumps
-	if opts.Short {
+	if short {
 		each = 4
 	}
-	add("two hot standbys behind a balancer, one of them delayed", true, f.onTwoStandbys(each))
-	add("two promoted clones behind a balancer", false, f.onTwoClones(each))
-	add("two hot standbys behind a balancer, one of which stops", false, f.onOneOfTwo(2, stopReplica))
-	add("two hot standbys behind a balancer, one of which is promoted", false, f.onOneOfTwo(1, promoteReplica))
-	for i, moment := range cancelMoments {
-		add(moment.name, i == len(cancelMoments)/2, func(ctx context.Context) (outcome, error) { return f.cancelAt(ctx, moment.reached) })
+	var all []scenario
+	for _, f := range faults {
+		all = append(all, scenario{f.name, f.short, func(ctx context.Context) (outcome, error) { return h.strike(ctx, f.inject) }})
+	}
+	all = append(all,
+		scenario{"two exports chained by _since", true, h.chain},
+		scenario{"two exports chained by _since, from a hot standby", true, h.chainOnStandby},
+		scenario{"a hot standby cancels sessions that conflict with recovery", false, h.conflictOnStandby},
+		scenario{"two hot standbys behind a balancer, one of them delayed", true, h.loadReplicas(each, h.delayStandby)},
+		scenario{"two promoted clones behind a balancer", false, h.loadReplicas(each, h.promoteAll)},
+		scenario{"two hot standbys behind a balancer, one of which stops", false, h.onHolder(2, stopReplica)},
+		scenario{"two hot standbys behind a balancer, one of which is promoted", false, h.onHolder(1, promoteReplica)})
+	for i, c := range cancellations {
+		all = append(all, scenario{c.name, i == len(cancellations)/2, func(ctx context.Context) (outcome, error) { return h.cancelAt(ctx, c.reached) }})
 	}
 	return all
 }
 
-// try runs a trial and puts the field in order for the next.
-func (f *field) try(ctx context.Context, t trial) (outcome, error) {
-	f.proxy.set(fine)
-	o, err := t.run(ctx)
-	f.proxy.set(calm)
-	return o, errors.Join(err, f.untilClean(ctx), f.revive(), f.sweep(ctx))
+// try runs a scenario and prepares the harness for the next.
+func (h *harness) try(ctx context.Context, s scenario) (outcome, error) {
+	h.proxy.set(normal)
+	o, err := s.run(ctx)
+	h.proxy.set(fast)
+	return o, errors.Join(err, h.waitClean(ctx), h.revive(), h.removeUploads(ctx))
 }
 
-// strike runs an export with a fault in its middle and compares its files with
-// what the snapshot of its last generation showed.
-func (f *field) strike(ctx context.Context, fault fault) (o outcome, err error) {
-	e, err := f.kickOff(ctx, "")
+// strike runs an export, injects a fault in the middle of it, and compares its files with
+// the snapshot of its last generation. inject returns when the fault is over; processes
+// that are still down are started after the export's end. nil injects none.
+func (h *harness) strike(ctx context.Context, inject func(context.Context, *export) error) (outcome, error) {
+	return h.strikeAt(ctx, 0.1+0.5*rand.Float64(), inject)
+}
+
+// strikeAt is strike when a share of the parts is done.
+func (h *harness) strikeAt(ctx context.Context, share float64, inject func(context.Context, *export) error) (o outcome, err error) {
+	e, err := h.kickOff(ctx, "")
 	if err != nil {
 		return o, err
 	}
-	defer e.rest()
-	if err := fault.strike(ctx, e); err != nil {
-		// What comes next should not find it running.
-		_, endErr := e.untilEnd(ctx)
+	defer e.stopOracle()
+	if inject != nil {
+		if err = e.waitShare(ctx, share); err == nil {
+			err = inject(ctx, e)
+		}
+	}
+	if err != nil {
+		// The next scenario must not find it running.
+		_, endErr := e.waitEnd(ctx)
 		return o, errors.Join(err, endErr)
 	}
-	o, _, _, err = f.finish(ctx, e)
-	return o, err
+	r, err := e.result(ctx)
+	if err != nil {
+		return r.outcome, err
+	}
+	r.difference = compare(r.files, r.snapshot)
+	return r.outcome, r.err()
 }
 
-// finish waits for the export's end and reads and compares its files.
-func (f *field) finish(ctx context.Context, e *export) (o outcome, m manifest, files map[version]int, err error) {
-	end, err := e.untilEnd(ctx)
+// result is a complete export.
+type result struct {
+	outcome
+	manifest product.Manifest
+	files    map[version]int
+	snapshot map[version]bool
+}
+
+// result waits for the export's end and reads its files.
+func (e *export) result(ctx context.Context) (r result, err error) {
+	end, err := e.waitEnd(ctx)
 	if err != nil {
-		return o, m, nil, err
+		return r, err
 	}
-	e.rest()
-	o.took, o.generations, o.attempts = time.Since(e.begun), end.generation, end.attempts
+	e.stopOracle()
+	r.took, r.generations, r.attempts = time.Since(e.started), end.generation, end.attempts
 	if end.state != "completed" {
-		return o, m, nil, fmt.Errorf("the export %s: %s", end.state, end.failure)
+		return r, fmt.Errorf("the export %s: %s", end.state, end.failure)
 	}
-	state, err := e.oracle.of(end.generation)
-	if err != nil {
-		return o, m, nil, err
+	if r.snapshot, err = e.oracle.versions(end.generation); err != nil {
+		return r, err
 	}
-	f.proxy.set(calm)
-	if m, files, err = f.readFiles(ctx, e.id); err != nil {
-		return o, m, nil, err
-	}
-	o.difference = compare(files, state)
-	return o, m, files, o.err()
-}
-
-// err is not nil if the files differ.
-func (d difference) err() error {
-	if d == (difference{}) {
-		return nil
-	}
-	return fmt.Errorf("%d versions lost, %d doubled, %d not of the snapshot", d.lost, d.doubled, d.foreign)
+	e.harness.proxy.set(fast)
+	r.manifest, r.files, err = e.harness.readFiles(ctx, e.id)
+	return r, err
 }

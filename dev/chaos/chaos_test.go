@@ -17,8 +17,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The short form: exports are right though PostgreSQL goes away
-// and processes are restarted, and nothing is left behind. make chaos has all.
+// The short form: exports are correct although PostgreSQL stops and processes are
+// restarted, and everything is cleaned up. make chaos runs all scenarios.
 func TestShortForm(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

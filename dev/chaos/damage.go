@@ -9,30 +9,28 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/seed-90096f4d/sluice/dev/process"
 	"github.com/seed-90096f4d/sluice/dev/stand"
 )
 
-// damageObjects removes one of the export's objects, replaces another by as many
-// other bytes, and cuts off half of a third.
+// damageObjects removes one of the export's objects, overwrites another with as many
+// bytes, and truncates a third to half its size.
 func damageObjects(ctx context.Context, e *export) error {
-	if err := middle(ctx, e); err != nil {
-		return err
-	}
 	damages := []func(context.Context, string) error{
 		func(ctx context.Context, key string) error {
-			return e.field.objects.RemoveObject(ctx, stand.Bucket, key, minio.RemoveObjectOptions{})
+			return e.harness.objects.RemoveObject(ctx, stand.Bucket, key, minio.RemoveObjectOptions{})
 		},
 		func(ctx context.Context, key string) error {
-			return e.field.rewrite(ctx, key, func(content []byte) []byte { return bytes.Repeat([]byte("x"), len(content)) })
+			return e.harness.rewrite(ctx, key, func(content []byte) []byte { return bytes.Repeat([]byte("x"), len(content)) })
 		},
 		func(ctx context.Context, key string) error {
-			return e.field.rewrite(ctx, key, func(content []byte) []byte { return content[:len(content)/2] })
+			return e.harness.rewrite(ctx, key, func(content []byte) []byte { return content[:len(content)/2] })
 		},
 	}
 	var keys []string
-	err := until(ctx, readyPatience, "objects to damage", func(ctx context.Context) (bool, error) {
+	err := process.Poll(ctx, readyTimeout, "objects to damage", func(ctx context.Context) (bool, error) {
 		var err error
-		keys, err = e.field.objectKeys(ctx, e.id)
+		keys, err = e.harness.objectKeys(ctx, e.id)
 		return len(keys) >= len(damages), err
 	})
 	if err != nil {
@@ -47,9 +45,9 @@ func damageObjects(ctx context.Context, e *export) error {
 	return errors.Join(errs...)
 }
 
-// rewrite replaces an object by what change makes of its content.
-func (f *field) rewrite(ctx context.Context, key string, change func([]byte) []byte) error {
-	object, err := f.objects.GetObject(ctx, stand.Bucket, key, minio.GetObjectOptions{})
+// rewrite replaces the content of an object by the result of change.
+func (h *harness) rewrite(ctx context.Context, key string, change func([]byte) []byte) error {
+	object, err := h.objects.GetObject(ctx, stand.Bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		return err
 	}
@@ -59,6 +57,6 @@ func (f *field) rewrite(ctx context.Context, key string, change func([]byte) []b
 		return err
 	}
 	changed := change(content)
-	_, err = f.objects.PutObject(ctx, stand.Bucket, key, bytes.NewReader(changed), int64(len(changed)), minio.PutObjectOptions{})
+	_, err = h.objects.PutObject(ctx, stand.Bucket, key, bytes.NewReader(changed), int64(len(changed)), minio.PutObjectOptions{})
 	return err
 }

@@ -3,50 +3,40 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
-	"path"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/dev/process"
+	"github.com/seed-90096f4d/sluice/dev/product"
 )
 
-// endPatience is how long an export may take in all, faults included.
-const endPatience = 4 * time.Minute
+// endTimeout is the maximum duration of an export, including faults.
+const endTimeout = 4 * time.Minute
 
-// export is one export under test.
+// export is an export under test.
 type export struct {
-	field  *field
-	id     string
-	begun  time.Time
-	oracle *oracle
-	rest   func() // ends the oracle's watch
+	harness    *harness
+	id         string
+	started    time.Time
+	oracle     *oracle
+	stopOracle func()
 }
 
-// kickOff starts an export and has the oracle read along.
-func (f *field) kickOff(ctx context.Context, since string) (*export, error) {
+// kickOff starts an export, and its oracle.
+func (h *harness) kickOff(ctx context.Context, since string) (*export, error) {
 	query := url.Values{"_type": {typeNames()}}
 	if since != "" {
 		query.Set("_since", since)
 	}
-	begun := time.Now()
-	answer, err := f.ask(ctx, http.MethodGet, f.base+"/fhir/$export?"+query.Encode())
+	started := time.Now()
+	id, err := h.client.KickOff(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("kick off: %w", err)
 	}
-	if err := answer.Body.Close(); err != nil {
-		return nil, fmt.Errorf("kick off: %w", err)
-	}
-	if answer.StatusCode != http.StatusAccepted {
-		return nil, fmt.Errorf("kick off: %s", answer.Status)
-	}
-	e := &export{field: f, id: path.Base(answer.Header.Get("Content-Location")), begun: begun}
-	e.oracle = &oracle{field: f, id: e.id, seen: map[string]bool{}, states: map[int]map[version]bool{}}
-
-	watching, cancel := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() { e.oracle.watch(watching) })
-	e.rest = func() { cancel(); watch.Wait() }
+	e := &export{harness: h, id: id, started: started}
+	e.oracle = &oracle{harness: h, id: id, seen: map[string]bool{}, snapshots: map[int]map[version]bool{}}
+	e.stopOracle = background(ctx, e.oracle.watch)
 	return e, nil
 }
 
@@ -58,17 +48,17 @@ func typeNames() string {
 	return strings.Join(names, ",")
 }
 
-// stage is where an export stands.
+// stage is the progress of an export.
 type stage struct {
 	state       string
 	generation  int
 	snapshot    string
 	total, done int
-	attempts    int    // the most that a part of it needed
-	failure     string // why, if it failed
+	attempts    int    // the largest number of attempts of a part
+	failure     string // the reason if it failed
 }
 
-func (s stage) over() bool { return s.state != "accepted" && s.state != "running" }
+func (s stage) ended() bool { return s.state != "accepted" && s.state != "running" }
 
 const stageSQL = `
 SELECT state::text, generation, coalesce(snapshot, ''), parts_total, parts_done,
@@ -76,39 +66,39 @@ SELECT state::text, generation, coalesce(snapshot, ''), parts_total, parts_done,
 FROM sluice.export e WHERE id = $1`
 
 func (e *export) stage(ctx context.Context) (s stage, err error) {
-	err = e.field.db.QueryRow(ctx, stageSQL, e.id).
+	err = e.harness.db.QueryRow(ctx, stageSQL, e.id).
 		Scan(&s.state, &s.generation, &s.snapshot, &s.total, &s.done, &s.attempts, &s.failure)
 	return s, err
 }
 
-// untilStage waits until the export has come as far as reached says, or is over.
-func (e *export) untilStage(ctx context.Context, patience time.Duration, what string, reached func(stage) bool) (last stage, err error) {
-	err = until(ctx, patience, what, func(ctx context.Context) (bool, error) {
+// waitStage waits until the export has reached a stage, or has ended.
+func (e *export) waitStage(ctx context.Context, timeout time.Duration, what string, reached func(stage) bool) (last stage, err error) {
+	err = process.Poll(ctx, timeout, what, func(ctx context.Context) (bool, error) {
 		now, err := e.stage(ctx)
 		if err != nil {
 			return false, err
 		}
 		last = now
-		return reached(now) || now.over(), nil
+		return reached(now) || now.ended(), nil
 	})
 	return last, err
 }
 
-// untilShare waits until a share of the parts, between 0 and 1, is done, and
-// until the oracle has read what they show.
-func (e *export) untilShare(ctx context.Context, share float64) error {
-	now, err := e.untilStage(ctx, readyPatience, "the export's middle", func(s stage) bool {
-		_, err := e.oracle.of(s.generation)
+// waitShare waits until a share of the parts, between 0 and 1, is done, and until the
+// oracle has read the snapshot.
+func (e *export) waitShare(ctx context.Context, share float64) error {
+	now, err := e.waitStage(ctx, readyTimeout, "the export's middle", func(s stage) bool {
+		_, err := e.oracle.versions(s.generation)
 		return err == nil && s.total > 0 && float64(s.done) >= share*float64(s.total)
 	})
-	if err == nil && now.over() {
-		err = fmt.Errorf("the export was %s before the fault could strike", now.state)
+	if err == nil && now.ended() {
+		err = fmt.Errorf("the export was %s before the fault could be injected", now.state)
 	}
 	return err
 }
 
-func (e *export) untilEnd(ctx context.Context) (stage, error) {
-	return e.untilStage(ctx, endPatience, "the export's end", stage.over)
+func (e *export) waitEnd(ctx context.Context) (stage, error) {
+	return e.waitStage(ctx, endTimeout, "the export's end", stage.ended)
 }
 
 const holderSQL = `
@@ -117,9 +107,9 @@ WHERE l.locktype = 'virtualxid' AND l.virtualxid = $1`
 
 // holder returns the session that holds the export's snapshot, and the worker of that
 // session. The name of a snapshot begins with the transaction that exported it.
-func (e *export) holder(ctx context.Context) (pid int, worker *service, err error) {
+func (e *export) holder(ctx context.Context) (pid int, worker *product.Service, err error) {
 	var name string
-	err = until(ctx, readyPatience, "the snapshot's holder", func(ctx context.Context) (bool, error) {
+	err = process.Poll(ctx, readyTimeout, "the snapshot's holder", func(ctx context.Context) (bool, error) {
 		now, err := e.stage(ctx)
 		if err != nil {
 			return false, err
@@ -128,34 +118,34 @@ func (e *export) holder(ctx context.Context) (pid int, worker *service, err erro
 		if _, err := fmt.Sscanf(now.snapshot, "%X-%X-%d", &process, &transaction, &number); err != nil {
 			return false, fmt.Errorf("read the snapshot's name %q: %w", now.snapshot, err)
 		}
-		err = e.field.db.QueryRow(ctx, holderSQL, fmt.Sprintf("%d/%d", process, transaction)).Scan(&pid, &name)
+		err = e.harness.db.QueryRow(ctx, holderSQL, fmt.Sprintf("%d/%d", process, transaction)).Scan(&pid, &name)
 		return err == nil, err
 	})
 	if err != nil {
 		return 0, nil, err
 	}
-	worker, err = e.field.worker(name)
+	worker, err = e.harness.worker(name)
 	return pid, worker, err
 }
 
-// A reader's session is busy with a part. The holder's is of another worker.
+// A reader's session is active. $1 is the holder.
 const readerSQL = `
 SELECT usename FROM pg_stat_activity
 WHERE application_name = 'sluice (sluice reader)' AND state <> 'idle' AND usename <> $1 AND usename LIKE 'worker%' LIMIT 1`
 
 // reader returns a worker that reads a part and does not hold the snapshot.
-func (e *export) reader(ctx context.Context) (*service, error) {
+func (e *export) reader(ctx context.Context) (*product.Service, error) {
 	_, holder, err := e.holder(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var name string
-	err = until(ctx, readyPatience, "a worker that reads a part", func(ctx context.Context) (bool, error) {
-		err := e.field.db.QueryRow(ctx, readerSQL, holder.name).Scan(&name)
+	err = process.Poll(ctx, readyTimeout, "a worker that reads a part", func(ctx context.Context) (bool, error) {
+		err := e.harness.db.QueryRow(ctx, readerSQL, holder.Name).Scan(&name)
 		return err == nil, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return e.field.worker(name)
+	return e.harness.worker(name)
 }

@@ -3,11 +3,15 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/seed-90096f4d/sluice/dev/process"
 )
 
 // version is one version of one resource.
@@ -16,35 +20,35 @@ type version struct {
 	txid     int64
 }
 
-// oracle reads by itself what each snapshot of an export shows, as long as the
-// export holds it. It shares no code with the product: PostgreSQL says what is
-// there.
+// oracle reads all versions of each snapshot of an export while the export holds it.
 type oracle struct {
-	field *field
-	id    string // the export's
+	harness *harness
+	id      string // the export's
 
-	mu     sync.Mutex
-	seen   map[string]bool // snapshots by their names
-	states map[int]map[version]bool
-	doubts []string // generations that showed two states
+	mu        sync.Mutex
+	seen      map[string]bool          // names of snapshots
+	snapshots map[int]map[version]bool // by generation
+	conflicts []string                 // generations with two different snapshots
 }
+
+const oracleInterval = 10 * time.Millisecond
 
 const snapshotSQL = `SELECT generation, snapshot FROM sluice.export WHERE id = $1 AND snapshot IS NOT NULL`
 
 // watch reads each snapshot of the export until ctx ends.
 func (o *oracle) watch(ctx context.Context) {
-	for pause(ctx, pollPause) == nil {
+	for process.Sleep(ctx, oracleInterval) == nil {
 		var generation int
 		var snapshot string
-		if err := o.field.db.QueryRow(ctx, snapshotSQL, o.id).Scan(&generation, &snapshot); err != nil {
-			continue // none yet, or the server is away
+		if err := o.harness.db.QueryRow(ctx, snapshotSQL, o.id).Scan(&generation, &snapshot); err != nil {
+			continue // there is none yet, or the server is down
 		}
 		if o.seen[snapshot] {
 			continue
 		}
 		state, err := o.read(ctx, snapshot)
 		if err != nil {
-			continue // gone already: if it stays, it is tried again
+			continue // it was released, or the next iteration retries
 		}
 		o.keep(generation, snapshot, state)
 	}
@@ -54,44 +58,44 @@ func (o *oracle) keep(generation int, snapshot string, state map[version]bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.seen[snapshot] = true
-	known, again := o.states[generation]
-	if again && !same(known, state) {
-		o.doubts = append(o.doubts, fmt.Sprintf("generation %d showed two database states", generation))
+	known, again := o.snapshots[generation]
+	if again && !maps.Equal(known, state) {
+		o.conflicts = append(o.conflicts, fmt.Sprintf("generation %d has two different snapshots", generation))
 	}
-	o.states[generation] = state
+	o.snapshots[generation] = state
 }
 
-// of returns what the generation showed.
-func (o *oracle) of(generation int) (map[version]bool, error) {
+// versions returns the versions of a generation's snapshot.
+func (o *oracle) versions(generation int) (map[version]bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	state, known := o.states[generation]
+	state, known := o.snapshots[generation]
 	switch {
 	case !known:
-		return nil, fmt.Errorf("the snapshot of generation %d was gone before it could be read", generation)
-	case len(o.doubts) > 0:
-		return nil, fmt.Errorf("%s", strings.Join(o.doubts, ", "))
+		return nil, fmt.Errorf("the snapshot of generation %d was released before it could be read", generation)
+	case len(o.conflicts) > 0:
+		return nil, fmt.Errorf("%s", strings.Join(o.conflicts, ", "))
 	}
 	return state, nil
 }
 
-// serverSQL identifies a server as the product's identification of a snapshot does,
-// which is PostgreSQL's name, a dot, a key, an @ and the server.
+// serverSQL identifies a server as the product does in the name of a snapshot, which is
+// PostgreSQL's name, a dot, a key, an @ and the server.
 const serverSQL = `SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text`
 
-// read lists all versions that the snapshot shows, on the server that holds it.
+// read returns all versions of the snapshot, from the server that holds it.
 func (o *oracle) read(ctx context.Context, snapshot string) (map[version]bool, error) {
 	name, _, _ := strings.Cut(snapshot, ".")
 	_, wanted, _ := strings.Cut(snapshot, "@")
-	for _, data := range o.field.data {
-		if server, err := serverOf(ctx, data); err == nil && server == wanted { // one may have stopped
+	for _, data := range o.harness.sources {
+		if server, err := serverID(ctx, data); err == nil && server == wanted { // one may be down
 			return readAt(ctx, data, name)
 		}
 	}
 	return nil, fmt.Errorf("no server holds the snapshot %s", snapshot)
 }
 
-func serverOf(ctx context.Context, data *pgxpool.Pool) (server string, err error) {
+func serverID(ctx context.Context, data *pgxpool.Pool) (server string, err error) {
 	err = data.QueryRow(ctx, serverSQL).Scan(&server)
 	return server, err
 }
@@ -128,33 +132,4 @@ func list(ctx context.Context, tx pgx.Tx, kind string, state map[version]bool) e
 		state[v] = true
 	}
 	return err
-}
-
-func same(a, b map[version]bool) bool {
-	for v := range a {
-		if !b[v] {
-			return false
-		}
-	}
-	return len(a) == len(b)
-}
-
-// difference is how files differ from what they should hold.
-type difference struct{ lost, doubled, foreign int }
-
-// compare counts what is missing in the files, there more than once, and there
-// though it should not be.
-func compare(files map[version]int, state map[version]bool) (d difference) {
-	for v := range state {
-		if files[v] == 0 {
-			d.lost++
-		}
-	}
-	for v, count := range files {
-		d.doubled += count - 1
-		if !state[v] {
-			d.foreign++
-		}
-	}
-	return d
 }

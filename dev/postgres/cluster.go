@@ -7,15 +7,16 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/seed-90096f4d/sluice/dev/process"
 )
 
-// User is the superuser of every cluster the stand makes.
+// User is the superuser of every cluster.
 const User = "postgres"
 
-// Major reads which PostgreSQL a data directory belongs to; 0 means that
-// there is no complete cluster in it.
+// Major returns the major version of the cluster in a data directory; 0 if there is no
+// complete one.
 func Major(dataDir string) int {
 	content, err := os.ReadFile(filepath.Join(dataDir, "PG_VERSION"))
 	if err != nil {
@@ -33,20 +34,20 @@ func Major(dataDir string) int {
 func initialize(ctx context.Context, opts Options, log *os.File) error {
 	fresh := opts.DataDir + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
-		return fmt.Errorf("make a cluster: %w", err)
+		return fmt.Errorf("create a cluster: %w", err)
 	}
 	if err := os.Mkdir(fresh, 0o700); err != nil {
-		return fmt.Errorf("make a cluster: %w", err)
+		return fmt.Errorf("create a cluster: %w", err)
 	}
-	if err := give(fresh, opts.Owner); err != nil {
+	if err := chown(fresh, opts.Owner); err != nil {
 		return err
 	}
 	password := opts.DataDir + ".password"
 	if err := os.WriteFile(password, []byte(opts.Password+"\n"), 0o600); err != nil {
-		return fmt.Errorf("make a cluster: %w", err)
+		return fmt.Errorf("create a cluster: %w", err)
 	}
 	defer func() { _ = os.Remove(password) }()
-	if err := give(password, opts.Owner); err != nil {
+	if err := chown(password, opts.Owner); err != nil {
 		return err
 	}
 
@@ -61,7 +62,7 @@ func initialize(ctx context.Context, opts Options, log *os.File) error {
 		return err
 	}
 	if err := os.Rename(fresh, opts.DataDir); err != nil {
-		return fmt.Errorf("make a cluster: %w", err)
+		return fmt.Errorf("create a cluster: %w", err)
 	}
 	return nil
 }
@@ -80,19 +81,19 @@ func run(ctx context.Context, opts Options, program string, args []string, log *
 	select {
 	case <-child.Done():
 	case <-ctx.Done():
-		child.SignalGroup(killSignal)
+		child.SignalGroup(syscall.SIGKILL)
 		<-child.Done()
 		return ctx.Err()
 	}
 	if child.Err() != nil {
-		return fmt.Errorf("%s failed (%w); its last words in %s:\n%s", program,
+		return fmt.Errorf("%s failed (%w); last lines of %s:\n%s", program,
 			child.Err(), log.Name(), process.Tail(log.Name(), from, tailLines))
 	}
 	return nil
 }
 
-// environment is what PostgreSQL's programs get: nothing of the user's PG…
-// variables and locales, so that every stand is the same and speaks English.
+// environment is the environment of PostgreSQL's programs. It has none of the user's PG…
+// variables and locales, so that every stand behaves the same and messages are English.
 func environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -13,12 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const (
-	pollPause   = 20 * time.Millisecond
-	pollPatient = 5 * time.Second
-)
+const pingTimeout = 5 * time.Second
 
-// URL is how the superuser reaches a database of the server.
+// URL returns the superuser's URL of a database.
 func (s *Server) URL(database string) string {
 	u := url.URL{
 		Scheme:   "postgres",
@@ -30,15 +26,13 @@ func (s *Server) URL(database string) string {
 	return u.String()
 }
 
-// SocketSetting is the setting that has the server listen on a Unix socket in
-// its data directory as well.
+// SocketSetting makes the server also listen on a Unix socket in its data directory.
 const SocketSetting = "unix_socket_directories=."
 
-// socketLength is what every system allows the path of a Unix socket to have.
+// socketLength is the maximum length of a Unix socket's path that every system allows.
 const socketLength = 103
 
-// SocketURL is URL by the Unix socket of SocketSetting; "" where its path is
-// too long for a client.
+// SocketURL is URL over the Unix socket of SocketSetting; "" if its path is too long.
 func (s *Server) SocketURL(database string) string {
 	if len(filepath.Join(s.opts.DataDir, ".s.PGSQL."+strconv.Itoa(s.Port))) > socketLength {
 		return ""
@@ -46,39 +40,21 @@ func (s *Server) SocketURL(database string) string {
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(User, s.opts.Password),
-		Path:     "/" + database, // with no host before it
+		Path:     "/" + database, // without a host
 		RawQuery: url.Values{"host": {s.opts.DataDir}, "port": {strconv.Itoa(s.Port)}}.Encode(),
 	}
 	return u.String()
 }
 
-// untilReady waits until the server answers a query. That it accepts this
-// cluster's password proves that it is this server and no other.
-func (s *Server) untilReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-
-	tick := time.NewTicker(pollPause)
-	defer tick.Stop()
-	for {
-		err := s.ping(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-s.child.Done():
-			return errors.New("it ended at once")
-		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w", err)
-		case <-tick.C:
-		}
-	}
-}
-
-func (s *Server) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pollPatient)
-	defer cancel()
-	return s.Exec(ctx, "postgres", "SELECT 1")
+// waitReady waits until the server answers a query. That it accepts this cluster's
+// password proves that it is this server and no other.
+func (s *Server) waitReady(ctx context.Context) error {
+	return s.child.Poll(ctx, startTimeout, "PostgreSQL to respond", func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+		defer cancel()
+		err := s.Exec(ctx, "postgres", "SELECT 1")
+		return err == nil, err
+	})
 }
 
 // Exec runs one statement without parameters as the superuser, on a connection
@@ -88,7 +64,7 @@ func (s *Server) Exec(ctx context.Context, database, sql string) error {
 	if err != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
-	// The statement's result is what counts; a failing goodbye is not.
+	// An error of Close does not matter after the statement.
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 
 	if _, err := conn.Exec(ctx, sql); err != nil {
@@ -97,8 +73,8 @@ func (s *Server) Exec(ctx context.Context, database, sql string) error {
 	return nil
 }
 
-// CreateDatabase makes an empty database; one of that name is dropped before,
-// with all its sessions.
+// CreateDatabase creates an empty database. An existing one of that name is dropped, and
+// its sessions are terminated.
 func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	quoted := pgx.Identifier{name}.Sanitize()
 	if err := s.Exec(ctx, "postgres", "DROP DATABASE IF EXISTS "+quoted+" WITH (FORCE)"); err != nil {

@@ -1,7 +1,7 @@
 // Package postgres runs a private PostgreSQL from binaries that are installed
-// on the machine (or, as root on Debian and its kin, installed by it).
+// on the machine (or, as root on Debian and its derivatives, installed by it).
 //
-// It knows nothing of Sluice: it gives a server that answers on 127.0.0.1.
+// It knows nothing about Sluice.
 package postgres
 
 import (
@@ -17,23 +17,22 @@ import (
 	"strings"
 )
 
-// OldestMajor is the oldest PostgreSQL the product works with.
+// OldestMajor is the oldest major version that the product supports.
 const OldestMajor = 14
 
-// ErrNotFound says that no usable PostgreSQL is on the machine, and what to do.
+// ErrNotFound means that there is no usable PostgreSQL, and names what to do.
 var ErrNotFound = fmt.Errorf(
-	"no PostgreSQL %d or later was found: install its server (Debian: apt-get install postgresql, macOS: brew install postgresql), or set PG_BINDIR to the folder that holds initdb and postgres",
+	"no PostgreSQL %d or later was found: install its server (Debian: apt-get install postgresql, macOS: brew install postgresql), or set PG_BINDIR to the directory of initdb and postgres",
 	OldestMajor)
 
-// Installation is a folder with the programs of one PostgreSQL.
+// Installation is a directory with the programs of one version.
 type Installation struct {
 	Dir   string
 	Major int
 }
 
-// usualPlaces are the folders packages put the server into, which mostly are
-// not on PATH.
-var usualPlaces = []string{
+// usualDirs are the directories of the server's packages, most of which are not on PATH.
+var usualDirs = []string{
 	"/usr/lib/postgresql/*/bin",                      // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                               // PostgreSQL's own RPMs
 	"/usr/libexec/postgresql*",                       // Alpine
@@ -45,7 +44,7 @@ var usualPlaces = []string{
 }
 
 // Find lists the usable installations, the newest first; if PG_BINDIR is set, only that
-// one. ErrNotFound if there is none.
+// one. It returns ErrNotFound instead of an empty list.
 func Find(ctx context.Context) ([]Installation, error) {
 	if dir := os.Getenv("PG_BINDIR"); dir != "" {
 		found, err := inspect(ctx, dir)
@@ -80,7 +79,7 @@ func candidates(ctx context.Context) []string {
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
 	}
-	for _, pattern := range usualPlaces {
+	for _, pattern := range usualDirs {
 		matches, err := filepath.Glob(pattern)
 		if err == nil {
 			dirs = append(dirs, matches...)
@@ -91,10 +90,10 @@ func candidates(ctx context.Context) []string {
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// inspect asks a folder's postgres for its version and looks for initdb.
+// inspect returns the installation in a directory, which must contain initdb.
 func inspect(ctx context.Context, dir string) (Installation, error) {
 	if _, err := exec.LookPath(filepath.Join(dir, "initdb")); err != nil {
-		return Installation{}, errors.New("there is no initdb in it")
+		return Installation{}, errors.New("it does not contain initdb")
 	}
 	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
@@ -102,7 +101,7 @@ func inspect(ctx context.Context, dir string) (Installation, error) {
 	}
 	match := versionPattern.FindSubmatch(out)
 	if match == nil {
-		return Installation{}, fmt.Errorf("its postgres calls itself %q", strings.TrimSpace(string(out)))
+		return Installation{}, fmt.Errorf("unknown version of postgres: %q", strings.TrimSpace(string(out)))
 	}
 	major, err := strconv.Atoi(string(match[1]))
 	if err != nil || major < OldestMajor {

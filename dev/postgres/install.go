@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// FindOrInstall finds PostgreSQL. If there is none, this process is root and apt-get
-// exists, it installs PostgreSQL and writes that to log.
+// FindOrInstall finds PostgreSQL. If that fails, it installs PostgreSQL and writes that to
+// log, provided that this process is root and apt-get exists.
 func FindOrInstall(ctx context.Context, log io.Writer) ([]Installation, error) {
 	found, err := Find(ctx)
 	if !errors.Is(err, ErrNotFound) {

@@ -29,12 +29,11 @@ func Owner() (*process.User, error) {
 			return &process.User{Name: name, UID: uint32(uid), GID: uint32(gid)}, nil
 		}
 	}
-	return nil, errors.New("PostgreSQL does not run as root, and there is neither a user postgres nor a user nobody: run this as an ordinary user")
+	return nil, errors.New("PostgreSQL does not run as root, and neither postgres nor nobody exists; run this as an ordinary user")
 }
 
-// Passable says whether owner can reach a folder, that is, enter it and each
-// of its parents. The folder itself need not exist; a nil owner, who is who
-// asks, always can.
+// Passable reports whether owner can enter a directory and each of its parents. The
+// directory need not exist. A nil owner always can.
 func Passable(dir string, owner *process.User) bool {
 	if owner == nil {
 		return true
@@ -52,8 +51,8 @@ func Passable(dir string, owner *process.User) bool {
 	}
 }
 
-// mayEnter reads the permission bits as the kernel does for someone who is
-// not root and in no further groups.
+// mayEnter evaluates the permission bits as the kernel does for a user who is not root
+// and in no further groups.
 func mayEnter(info os.FileInfo, owner *process.User) bool {
 	mode := info.Mode().Perm()
 	stat, ok := info.Sys().(*syscall.Stat_t)
@@ -67,13 +66,13 @@ func mayEnter(info os.FileInfo, owner *process.User) bool {
 	}
 }
 
-// give makes owner the owner of a file or folder; nil leaves it as it is.
-func give(path string, owner *process.User) error {
+// chown changes the owner of a file or directory, unless owner is nil.
+func chown(path string, owner *process.User) error {
 	if owner == nil {
 		return nil
 	}
 	if err := os.Chown(path, int(owner.UID), int(owner.GID)); err != nil {
-		return fmt.Errorf("give %s to %s: %w", path, owner.Name, err)
+		return fmt.Errorf("change the owner of %s to %s: %w", path, owner.Name, err)
 	}
 	return nil
 }

@@ -15,51 +15,48 @@ import (
 )
 
 const (
-	killSignal = syscall.SIGKILL
-	tailLines  = 15
-	// startPatience is how long a server may take until it answers: after a
-	// crash it first replays its log.
-	startPatience = 2 * time.Minute
-	// retryPatience is how long Start retries while a killed server still shuts down or
+	tailLines = 15
+	// startTimeout includes the replay of the log after a crash.
+	startTimeout = 2 * time.Minute
+	// retryTimeout is how long Start retries while a killed server still shuts down or
 	// another process has the port.
-	retryPatience = 20 * time.Second
-	retryPause    = 200 * time.Millisecond
-	stopPatience  = 30 * time.Second
+	retryTimeout = 20 * time.Second
+	stopTimeout  = 30 * time.Second
 )
 
-// Options say which server to start.
+// Options describe a server.
 type Options struct {
 	// Installation holds the programs.
 	Installation Installation
-	// DataDir is the cluster; it is made when it is absent. Its parent has to
-	// be passable for Owner and writable for this process.
+	// DataDir is the cluster, which is created if it does not exist. Its parent has to be
+	// accessible for Owner and writable for this process.
 	DataDir string
-	// LogFile takes what the server writes.
+	// LogFile is the server's log.
 	LogFile string
-	// Password is the superuser's; a cluster keeps the one it was made with.
+	// Password is the superuser's. An existing cluster keeps its own.
 	Password string
-	// Port is the wanted port of 127.0.0.1; when it is taken, or zero, the
-	// server gets another.
+	// Port is the preferred port of 127.0.0.1. If it is in use, or zero, the server gets
+	// another.
 	Port int
-	// Owner is the account to run under, as the function Owner gives it.
+	// Owner is the account to run under, as returned by the function Owner.
 	Owner *process.User
 	// Throwaway trades the safety of the data for speed.
 	Throwaway bool
-	// Settings are additional server settings (name=value). They override those of this
-	// package.
+	// Settings are additional server settings (name=value). They override the
+	// settings of this package.
 	Settings []string
 }
 
-// Server is a running PostgreSQL that answers.
+// Server is a running PostgreSQL that accepts connections.
 type Server struct {
-	// Port is where it listens on 127.0.0.1.
+	// Port is its port on 127.0.0.1.
 	Port int
 
 	child *process.Child
 	opts  Options
 }
 
-// Start creates the cluster if there is none, starts the server and returns when it has
+// Start creates the cluster unless it exists, starts the server and returns when it has
 // answered a query. If the server does not start, the error ends with the last lines of
 // its log.
 func Start(ctx context.Context, opts Options) (*Server, error) {
@@ -74,34 +71,25 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	if err := removeLeftover(ctx, opts); err != nil {
+	if err := stopStale(ctx, opts.DataDir); err != nil {
 		return nil, err
 	}
 
-	deadline := time.Now().Add(retryPatience)
-	for {
+	var server *Server
+	err = process.Poll(ctx, retryTimeout, "PostgreSQL to start", func(context.Context) (bool, error) {
 		from := size(log)
-		server, err := start(ctx, opts, log)
-		if err == nil || ctx.Err() != nil {
-			return server, err
+		if server, err = start(ctx, opts, log); err == nil {
+			return true, nil
 		}
 		last := process.Tail(opts.LogFile, from, tailLines)
-		if !passing(last) || time.Now().After(deadline) {
-			return nil, fmt.Errorf("PostgreSQL did not start: %w; its last words in %s:\n%s", err, opts.LogFile, last)
-		}
-		// Poll: the end of the other process causes no event.
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(retryPause):
-		}
-	}
+		return !isTemporary(last), fmt.Errorf("start PostgreSQL: %w; last lines of %s:\n%s", err, opts.LogFile, last)
+	})
+	return server, err
 }
 
-// passing says whether a failure to start is one that goes away by itself:
-// the processes of a killed server that are not quite gone, or a port that was
-// taken between finding it free and using it.
-func passing(log string) bool {
+// isTemporary reports whether a failure to start goes away by itself: the processes of a
+// killed server have not quite exited, or a port was taken after it was found free.
+func isTemporary(log string) bool {
 	for _, words := range []string{
 		"pre-existing shared memory block",
 		`lock file "postmaster.pid" already exists`,
@@ -129,7 +117,7 @@ func start(ctx context.Context, opts Options, log *os.File) (*Server, error) {
 		return nil, err
 	}
 	server := &Server{Port: port, child: child, opts: opts}
-	if err := server.untilReady(ctx); err != nil {
+	if err := server.waitReady(ctx); err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
 	return server, nil
@@ -153,8 +141,8 @@ func arguments(opts Options, port int) []string {
 	return args
 }
 
-// stopSignal asks for a fast shutdown, which writes everything out, or, where
-// the data is not kept, for the immediate one.
+// stopSignal requests a fast shutdown, which writes everything to disk, or an immediate
+// one if the data is not kept.
 func stopSignal(opts Options) syscall.Signal {
 	if opts.Throwaway {
 		return syscall.SIGQUIT
@@ -162,21 +150,36 @@ func stopSignal(opts Options) syscall.Signal {
 	return syscall.SIGINT
 }
 
-// Done is closed when the server has ended, for whatever reason.
+// Done is closed when the server has exited, for whatever reason.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
 
-// PID is the process id of the server, the parent of its sessions.
+// PID returns the process id of the server, the parent of its sessions.
 func (s *Server) PID() int { return s.child.PID() }
 
-// Program is the path of a program that came with the server, such as psql.
+// Program returns the path of a program of the same installation, such as psql.
 func (s *Server) Program(name string) string {
 	return filepath.Join(s.opts.Installation.Dir, name)
 }
 
-// Stop ends the server, with all its sessions. The error says that it did not
-// end by itself.
+// Restart starts the server again after Stop, on the same port.
+func (s *Server) Restart(ctx context.Context) error {
+	opts := s.opts
+	opts.Port = s.Port
+	again, err := Start(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if again.Port != s.Port {
+		return errors.Join(fmt.Errorf("another program has taken PostgreSQL's port %d", s.Port), again.Stop())
+	}
+	s.child = again.child
+	return nil
+}
+
+// Stop ends the server and all its sessions: at once, as a crash does, if its data is not
+// kept. The error reports that it had to be killed.
 func (s *Server) Stop() error {
-	if err := s.child.Stop(stopSignal(s.opts), stopPatience); err != nil {
+	if err := s.child.Stop(stopSignal(s.opts), stopTimeout); err != nil {
 		return fmt.Errorf("stop PostgreSQL: %w", err)
 	}
 	return nil

@@ -10,35 +10,46 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/process"
 )
 
-// standbySettings are what an operator of a standby for reading sets: the primary keeps
-// the rows that its readers see.
+// standbySettings configure a standby for reading: the primary keeps the rows that its
+// readers see.
 const standbySettings = `
 hot_standby_feedback = on
 wal_receiver_status_interval = 1s
 `
 
-// StartStandby copies the running server into dataDir, which must be absent,
-// and starts the copy as a hot standby of it.
-func (s *Server) StartStandby(ctx context.Context, dataDir, logFile string) (*Server, error) {
+// StartStandby starts a hot standby of the running server: a copy in dataDir, which is
+// replaced. remove stops it and removes its data.
+func (s *Server) StartStandby(ctx context.Context, dataDir string) (standby *Server, remove func() error, err error) {
 	opts := s.opts
-	opts.DataDir, opts.LogFile, opts.Port = dataDir, logFile, 0
+	opts.DataDir, opts.LogFile, opts.Port = dataDir, dataDir+".log", 0
 	if err := s.copyTo(ctx, opts); err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("create a standby: %w", err)
 	}
-	return Start(ctx, opts)
+	if standby, err = Start(ctx, opts); err != nil {
+		return nil, nil, err
+	}
+	return standby, func() error {
+		if err := standby.Stop(); err != nil {
+			return err
+		}
+		return os.RemoveAll(dataDir)
+	}, nil
 }
 
-// copyTo makes a copy of the server that follows it.
+// copyTo copies the server into a directory, with the configuration of a standby.
 func (s *Server) copyTo(ctx context.Context, opts Options) error {
 	log, err := process.OpenLog(opts.LogFile)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	if err := os.Mkdir(opts.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make a standby: %w", err)
+	if err := os.RemoveAll(opts.DataDir); err != nil {
+		return err
 	}
-	if err := give(opts.DataDir, opts.Owner); err != nil {
+	if err := os.Mkdir(opts.DataDir, 0o700); err != nil {
+		return err
+	}
+	if err := chown(opts.DataDir, opts.Owner); err != nil {
 		return err
 	}
 	err = run(ctx, opts, "pg_basebackup", []string{
@@ -48,17 +59,11 @@ func (s *Server) copyTo(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	return appendTo(filepath.Join(opts.DataDir, "postgresql.auto.conf"), standbySettings)
-}
-
-// appendTo adds lines to a file, which keeps its owner.
-func appendTo(path, lines string) error {
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	// Appending to the file keeps its owner.
+	file, err := os.OpenFile(filepath.Join(opts.DataDir, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
-		return fmt.Errorf("make a standby: %w", err)
+		return err
 	}
-	if _, err := file.WriteString(lines); err != nil {
-		return errors.Join(fmt.Errorf("make a standby: %w", err), file.Close())
-	}
-	return file.Close()
+	_, err = file.WriteString(standbySettings)
+	return errors.Join(err, file.Close())
 }

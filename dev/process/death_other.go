@@ -8,5 +8,5 @@ import "syscall"
 // the processes of a killed stand and stops them.
 func setDeathSignal(*syscall.SysProcAttr, syscall.Signal) {}
 
-// EndWithParent does nothing where the kernel has no such service.
+// EndWithParent does nothing, since the kernel has no such feature.
 func EndWithParent() error { return nil }

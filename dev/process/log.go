@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// tailBytes bounds what Tail reads: enough for some screens of lines.
+// tailBytes is the maximum number of bytes that Tail reads.
 const tailBytes = 64 << 10
 
-// OpenLog opens a log file for appending and makes it when it is absent.
+// OpenLog opens a log file for appending and creates it if it does not exist.
 func OpenLog(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -19,7 +19,7 @@ func OpenLog(path string) (*os.File, error) {
 }
 
 // Tail returns the last lines of a log file, starting at byte offset from, indented so
-// that they can be shown below a message; "" if there are none.
+// that they can be shown below a message; "" if it is empty.
 func Tail(path string, from int64, lines int) string {
 	file, err := os.Open(path)
 	if err != nil {

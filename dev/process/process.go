@@ -1,11 +1,10 @@
 // Package process runs the stand's servers and commands as children that
 // cannot outlive it.
 //
-// It knows nothing of what the children are.
+// It knows nothing about the programs.
 package process
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,24 +14,24 @@ import (
 	"time"
 )
 
-// Spec says what to start and how.
+// Spec describes a child.
 type Spec struct {
-	// Path is the program, Args what follows its name.
+	// Path is the program, Args are its arguments.
 	Path string
 	Args []string
-	// Env is the whole environment; nil means this process's own.
+	// Env is the complete environment; nil means this process's own.
 	Env []string
 	// Dir is the working directory; "" means this process's own.
 	Dir string
-	// User runs the child under another name; nil means the own one.
+	// User is the account to run under; nil means this process's own.
 	User *User
 	// Stdin, Stdout and Stderr are the child's streams; nil means /dev/null.
 	Stdin, Stdout, Stderr *os.File
 	// Foreground gives the child the terminal, so that Ctrl-C reaches it and
 	// not this process. Stdin has to be a terminal then.
 	Foreground bool
-	// DeathSignal is what the kernel sends the child when this process is
-	// gone, however it went (Linux only); zero means SIGKILL.
+	// DeathSignal is what the kernel sends the child when this process has exited for
+	// whatever reason (Linux only). Default: SIGKILL.
 	DeathSignal syscall.Signal
 }
 
@@ -49,14 +48,13 @@ type Child struct {
 	err  error
 }
 
-// Start runs the child. It returns once the child has been started, or with
-// the reason why it could not be.
+// Start starts the child.
 func Start(spec Spec) (*Child, error) {
 	child := &Child{cmd: spec.command(), done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// The kernel counts the death of the thread that started the child
-		// as the death of the parent, so the thread is held while it lives.
+		// For the kernel, the parent is the thread that started the child, so the thread
+		// is kept while the child runs.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := child.cmd.Start()
@@ -101,55 +99,45 @@ func (s Spec) command() *exec.Cmd {
 	return cmd
 }
 
-// PID is the child's process id, and its group's.
+// PID returns the process id of the child and of its group.
 func (c *Child) PID() int { return c.cmd.Process.Pid }
 
-// Done is closed when the child has ended.
+// Done is closed when the child has exited.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Err says how the child ended: nil for exit code 0. Only after Done.
+// Err returns how the child exited: nil for exit code 0. It is valid after Done.
 func (c *Child) Err() error { return c.err }
 
-// CPU is the processor time the child took, with what it started and waited
-// for. Only after Done.
-func (c *Child) CPU() time.Duration {
-	return c.cmd.ProcessState.UserTime() + c.cmd.ProcessState.SystemTime()
-}
-
-// Signal sends the child, not its group, a signal; a child that has ended
-// takes none.
+// Signal sends a signal to the child, but not to its group, unless it has exited.
 func (c *Child) Signal(signal syscall.Signal) {
 	// The only possible error is that the child has exited, which Done reports.
 	_ = c.cmd.Process.Signal(signal)
 }
 
-// SignalGroup sends a signal to the child and to all it started that did not
-// leave its process group, also when the child itself has ended.
+// SignalGroup sends a signal to all processes of the child's group, even if the child
+// itself has exited.
 func (c *Child) SignalGroup(signal syscall.Signal) {
-	// The only error of interest is an empty group, and that is no error.
+	// The only possible error is that the group is empty.
 	_ = syscall.Kill(-c.PID(), signal)
 }
 
-// Stop sends signal, waits until the child has ended and kills its group when
-// it has not after patience. The error says that it had to be killed.
-func (c *Child) Stop(signal syscall.Signal, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-
+// Stop sends a signal and waits until the child has exited. It kills the child's group
+// then, or after the timeout; the error reports the latter.
+func (c *Child) Stop(signal syscall.Signal, timeout time.Duration) error {
 	c.Signal(signal)
+	var err error
 	select {
 	case <-c.done:
-		c.SignalGroup(syscall.SIGKILL)
-		return nil
-	case <-ctx.Done():
-		c.SignalGroup(syscall.SIGKILL)
-		<-c.done
-		return fmt.Errorf("%s did not end within %s and was killed", c.cmd.Path, patience)
+	case <-time.After(timeout):
+		err = fmt.Errorf("%s did not exit within %s and was killed", c.cmd.Path, timeout)
 	}
+	c.SignalGroup(syscall.SIGKILL)
+	<-c.done
+	return err
 }
 
-// ExitCode turns what Err gave into the code a shell would show: 128 and the
-// signal's number for a child that a signal ended.
+// ExitCode converts the result of Err to the exit code of a shell: 128 plus the number of
+// the signal for a child that a signal has ended.
 func ExitCode(err error) int {
 	var exit *exec.ExitError
 	switch {

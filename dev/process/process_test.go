@@ -26,7 +26,7 @@ func TestExitCode(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// A child that does not want to end is killed, and with it what it started.
+// A child that ignores the signal is killed, with its children.
 func TestStopKillsTheWholeGroup(t *testing.T) {
 	t.Parallel()
 	read, write, err := os.Pipe()
@@ -42,7 +42,7 @@ func TestStopKillsTheWholeGroup(t *testing.T) {
 	require.NoError(t, err)
 
 	require.ErrorContains(t, child.Stop(syscall.SIGTERM, 50*time.Millisecond), "was killed")
-	// The pipe ends when the last process that could write to it is gone.
+	// The pipe is closed when the last process has exited.
 	_, err = lines.ReadString('\n')
 	require.Error(t, err)
 	require.NoError(t, read.Close())

@@ -1,8 +1,7 @@
-// Package s3 runs a private S3 server: versitygw's gateway over a folder, or
+// Package s3 runs a private S3 server: versitygw's gateway over a directory, or
 // a MinIO that was built elsewhere.
 //
-// It knows nothing of Sluice: it gives a server that answers on 127.0.0.1 and
-// has the buckets asked for.
+// It knows nothing about Sluice.
 package s3
 
 import (
@@ -27,12 +26,12 @@ const (
 	envSecret = "ROOT_SECRET_ACCESS_KEY"
 )
 
-// ServeIfGateway is the first call of main, and of TestMain in tests that start
-// a server: in the child process that Start makes of this same program it is
-// the gateway and never returns, else it returns at once.
+// ServeIfGateway runs the gateway, and does not return, in the child process that Start
+// creates from this same program; otherwise it returns at once. It is the first call of
+// main, and of TestMain in tests that start a server.
 //
-// The gateway has a process of its own because it changes the working
-// directory, prints on standard output, and can run only once in a process.
+// The gateway runs in a process of its own because it changes the working directory,
+// prints on standard output, and can run only once in a process.
 func ServeIfGateway() {
 	dir := os.Getenv(envDir)
 	if dir == "" {
@@ -49,9 +48,8 @@ func ServeIfGateway() {
 
 // serve runs the gateway until ctx is cancelled.
 func serve(ctx context.Context, dir string) error {
-	// The figures are the defaults of versitygw's own program, but for the
-	// numbers of connections, which suit a laptop; without them it refuses to
-	// start or to copy.
+	// The defaults of versitygw's own program, except the numbers of connections, which
+	// suit a laptop. Without them it refuses to start or to copy.
 	opts := posix.PosixOpts{
 		CopyObjectThreshold: 5 << 30,
 		Concurrency:         1000,
@@ -60,9 +58,9 @@ func serve(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	backend, err := posix.New(filepath.Join(dir, dataFolder), storer, opts)
+	backend, err := posix.New(filepath.Join(dir, dataDir), storer, opts)
 	if err != nil {
-		return fmt.Errorf("open the gateway's folder: %w", err)
+		return fmt.Errorf("open the gateway's directory: %w", err)
 	}
 	err = embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
 		RootUserAccess:    os.Getenv(envKey),
@@ -81,19 +79,19 @@ func serve(ctx context.Context, dir string) error {
 	return nil
 }
 
-// metadata keeps an object's headers in extended attributes, as versitygw
-// does, or in a folder of their own where the file system has none.
+// metadata stores the headers of objects in extended attributes, as versitygw does, or in
+// a directory of their own if the file system does not support them.
 func metadata(dir string, opts *posix.PosixOpts) (meta.MetadataStorer, error) {
-	if (meta.XattrMeta{}).Test(filepath.Join(dir, dataFolder)) == nil {
+	if (meta.XattrMeta{}).Test(filepath.Join(dir, dataDir)) == nil {
 		return meta.XattrMeta{}, nil
 	}
 	opts.SideCarDir = filepath.Join(dir, "sidecar")
 	if err := os.MkdirAll(opts.SideCarDir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the gateway's sidecar folder: %w", err)
+		return nil, fmt.Errorf("make the gateway's sidecar directory: %w", err)
 	}
 	storer, err := meta.NewSideCar(opts.SideCarDir)
 	if err != nil {
-		return nil, fmt.Errorf("open the gateway's sidecar folder: %w", err)
+		return nil, fmt.Errorf("open the gateway's sidecar directory: %w", err)
 	}
 	return storer, nil
 }

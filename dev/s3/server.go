@@ -19,41 +19,40 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/process"
 )
 
-// Region is the one the server calls itself.
+// Region is the server's region.
 const Region = "us-east-1"
 
 const (
-	// dataFolder holds a folder for each bucket.
-	dataFolder = "data"
+	// dataDir contains a directory for each bucket.
+	dataDir = "data"
 
-	startPatience = time.Minute
-	stopPatience  = 10 * time.Second
-	pollPause     = 20 * time.Millisecond
-	pollPatience  = 5 * time.Second
-	attempts      = 5
-	tailLines     = 15
+	startTimeout = time.Minute
+	stopTimeout  = 10 * time.Second
+	pingTimeout  = 5 * time.Second
+	attempts     = 5
+	tailLines    = 15
 )
 
-// Options say which server to start.
+// Options describe a server.
 type Options struct {
-	// Dir holds the objects; it is made when it is absent.
+	// Dir holds the objects. It is created if it does not exist.
 	Dir string
-	// LogFile takes what the server writes.
+	// LogFile is the server's log.
 	LogFile string
 	// Key and Secret are the only credentials it accepts.
 	Key, Secret string
-	// Port is the wanted port of 127.0.0.1; when it is taken, or zero, the
-	// server gets another.
+	// Port is the preferred port of 127.0.0.1. If it is in use, or zero, the server gets
+	// another.
 	Port int
-	// Buckets are made when they are absent.
+	// Buckets are created if they do not exist.
 	Buckets []string
 	// MinIO is the path of a MinIO program to run instead of the gateway.
 	MinIO string
 }
 
-// Server is a running S3 server that answers.
+// Server is a running S3 server that accepts requests.
 type Server struct {
-	// Port is where it listens on 127.0.0.1.
+	// Port is its port on 127.0.0.1.
 	Port int
 
 	child  *process.Child
@@ -61,11 +60,11 @@ type Server struct {
 	opts   Options
 }
 
-// Start starts the server and returns when it answers and has its buckets. The
-// error of a server that did not start ends with the last lines of its log.
+// Start starts the server and returns when its buckets exist. If the server does not
+// start, the error ends with the last lines of its log.
 func Start(ctx context.Context, opts Options) (*Server, error) {
-	if err := os.MkdirAll(filepath.Join(opts.Dir, dataFolder), 0o755); err != nil {
-		return nil, fmt.Errorf("make the S3 server's folder: %w", err)
+	if err := os.MkdirAll(filepath.Join(opts.Dir, dataDir), 0o755); err != nil {
+		return nil, fmt.Errorf("create the S3 server's directory: %w", err)
 	}
 	log, err := process.OpenLog(opts.LogFile)
 	if err != nil {
@@ -73,8 +72,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	}
 	defer func() { _ = log.Close() }()
 
-	// The port is found free before the server takes it, so somebody else may
-	// have been faster.
+	// Another process may take the port after it was found free.
 	for attempt := 1; ; attempt++ {
 		server, err := start(ctx, opts, log)
 		if err == nil || ctx.Err() != nil {
@@ -82,7 +80,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		}
 		last := process.Tail(opts.LogFile, 0, tailLines)
 		if attempt == attempts || !strings.Contains(last, "in use") {
-			return nil, fmt.Errorf("the S3 server did not start: %w; its last words in %s:\n%s", err, opts.LogFile, last)
+			return nil, fmt.Errorf("start the S3 server: %w; last lines of %s:\n%s", err, opts.LogFile, last)
 		}
 	}
 }
@@ -95,12 +93,12 @@ func start(ctx context.Context, opts Options, log *os.File) (*Server, error) {
 	server := &Server{Port: port, opts: opts}
 	server.client, err = minio.New(server.address(), &minio.Options{
 		Creds: credentials.NewStaticV4(opts.Key, opts.Secret, ""),
-		// Whether to ask again is untilReady's to say.
+		// waitReady retries.
 		MaxRetries: 1,
 		Region:     Region,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make an S3 client: %w", err)
+		return nil, fmt.Errorf("create an S3 client: %w", err)
 	}
 	spec, err := server.spec()
 	if err != nil {
@@ -110,7 +108,7 @@ func start(ctx context.Context, opts Options, log *os.File) (*Server, error) {
 	if server.child, err = process.Start(spec); err != nil {
 		return nil, err
 	}
-	if err := server.untilReady(ctx); err != nil {
+	if err := server.waitReady(ctx); err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
 	return server, nil
@@ -120,12 +118,12 @@ func (s *Server) address() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
 }
 
-// spec is this same program as the gateway, or MinIO.
+// spec describes the process: this same program as the gateway, or MinIO.
 func (s *Server) spec() (process.Spec, error) {
 	if s.opts.MinIO != "" {
 		return process.Spec{
 			Path: s.opts.MinIO,
-			Args: []string{"server", "--quiet", "--address", s.address(), filepath.Join(s.opts.Dir, dataFolder)},
+			Args: []string{"server", "--quiet", "--address", s.address(), filepath.Join(s.opts.Dir, dataDir)},
 			Env: append(os.Environ(), "MINIO_ROOT_USER="+s.opts.Key, "MINIO_ROOT_PASSWORD="+s.opts.Secret,
 				"MINIO_BROWSER=off", "MINIO_UPDATE=off"),
 		}, nil
@@ -141,42 +139,28 @@ func (s *Server) spec() (process.Spec, error) {
 	}, nil
 }
 
-// untilReady waits until the buckets are there. That the server accepts the
-// key proves that it is this server and no other.
-func (s *Server) untilReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-
-	tick := time.NewTicker(pollPause)
-	defer tick.Stop()
-	for {
-		err := s.makeBuckets(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-s.child.Done():
-			return errors.New("it ended at once")
-		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w", err)
-		case <-tick.C:
-		}
-	}
+// waitReady waits until the buckets exist. That the server accepts the key proves that it
+// is this server and no other.
+func (s *Server) waitReady(ctx context.Context) error {
+	return s.child.Poll(ctx, startTimeout, "it to respond", func(ctx context.Context) (bool, error) {
+		err := s.createBuckets(ctx)
+		return err == nil, err
+	})
 }
 
-func (s *Server) makeBuckets(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pollPatience)
+func (s *Server) createBuckets(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	for _, bucket := range s.opts.Buckets {
 		exists, err := s.client.BucketExists(ctx, bucket)
 		if err != nil {
-			return fmt.Errorf("look for bucket %s: %w", bucket, err)
+			return fmt.Errorf("find bucket %s: %w", bucket, err)
 		}
 		if exists {
 			continue
 		}
 		if err := s.client.MakeBucket(ctx, bucket, minio.MakeBucketOptions{Region: Region}); err != nil {
-			return fmt.Errorf("make bucket %s: %w", bucket, err)
+			return fmt.Errorf("create bucket %s: %w", bucket, err)
 		}
 	}
 	return nil
@@ -192,10 +176,10 @@ func (s *Server) Empty(ctx context.Context, bucket string) error {
 	return errors.Join(errs...)
 }
 
-// IsEmpty says whether a bucket has no object whose key has this prefix.
+// IsEmpty reports whether a bucket has no object whose key has this prefix.
 func (s *Server) IsEmpty(ctx context.Context, bucket, prefix string) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // the listing ends with the first
+	defer cancel() // ends the listing after the first
 	first, found := <-s.client.ListObjects(ctx, bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true})
 	if first.Err != nil {
 		return false, fmt.Errorf("list bucket %s: %w", bucket, first.Err)
@@ -203,7 +187,7 @@ func (s *Server) IsEmpty(ctx context.Context, bucket, prefix string) (bool, erro
 	return !found, nil
 }
 
-// URL is how a client reaches a bucket, in the form of SLUICE_S3_URL.
+// URL returns the URL of a bucket, in the form of SLUICE_S3_URL.
 func (s *Server) URL(bucket string) string {
 	u := url.URL{
 		Scheme:   "http",
@@ -215,22 +199,37 @@ func (s *Server) URL(bucket string) string {
 	return u.String()
 }
 
-// Done is closed when the server has ended, for whatever reason.
+// Done is closed when the server has exited, for whatever reason.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
 
-// PID is the server's process id.
+// PID returns the process id of the server.
 func (s *Server) PID() int { return s.child.PID() }
 
-// Stop ends the server. The error says that it did not end by itself.
+// Stop ends the server. The error reports that it had to be killed.
 func (s *Server) Stop() error {
-	if err := s.child.Stop(syscall.SIGTERM, stopPatience); err != nil {
+	if err := s.child.Stop(syscall.SIGTERM, stopTimeout); err != nil {
 		return fmt.Errorf("stop the S3 server: %w", err)
 	}
 	return nil
 }
 
-// Kill ends the server at once, as a crash would; it waits for no request.
+// Kill ends the server at once, as a crash does, without waiting for requests.
 func (s *Server) Kill() {
 	s.child.SignalGroup(syscall.SIGKILL)
 	<-s.child.Done()
+}
+
+// Restart starts the server again after Kill, on the same port.
+func (s *Server) Restart(ctx context.Context) error {
+	opts := s.opts
+	opts.Port = s.Port
+	again, err := Start(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if again.Port != s.Port {
+		return errors.Join(fmt.Errorf("another program has taken the S3 server's port %d", s.Port), again.Stop())
+	}
+	s.child = again.child
+	return nil
 }

@@ -5,7 +5,7 @@ import "time"
 func careTeam(g *gen, res object) {
 	res["status"] = "active"
 	res["name"] = "Équipe de soins"
-	g.about(res)
+	g.setSubject(res)
 	res["period"] = object{"start": date(g.start)}
 	res["participant"] = list{
 		object{"role": list{code{snomed, "116154003", "Patient"}.concept()}, "member": g.ref("Patient", g.patient)},
@@ -47,7 +47,7 @@ func carePlan(g *gen, res object) {
 	res["intent"] = "plan"
 	res["title"] = "План лечения"
 	res["category"] = list{text("Diabetes self management plan")}
-	g.about(res)
+	g.setSubject(res)
 	res["period"] = object{"start": date(g.start)}
 	res["created"] = dateTime(g.start)
 	g.link(res, "careTeam", "CareTeam")
@@ -83,7 +83,7 @@ func appointment(g *gen, res object) {
 func questionnaireResponse(g *gen, res object) {
 	res["questionnaire"] = home + "Questionnaire/intake|2.0"
 	res["status"] = "completed"
-	g.about(res)
+	g.setSubject(res)
 	res["authored"] = dateTime(g.start)
 	res["source"] = g.ref("Patient", g.patient)
 	res["item"] = list{

@@ -36,7 +36,7 @@ func condition(g *gen, res object) {
 	res["verificationStatus"] = code{hl7 + "condition-ver-status", "confirmed", "Confirmed"}.concept()
 	res["category"] = list{code{hl7 + "condition-category", "encounter-diagnosis", "Encounter Diagnosis"}.concept()}
 	res["code"] = what.concept()
-	g.about(res)
+	g.setSubject(res)
 	res["recordedDate"] = dateTime(g.start)
 
 	switch g.IntN(5) {
@@ -59,7 +59,7 @@ func condition(g *gen, res object) {
 			res["abatementString"] = "after the second course of treatment"
 		}
 	}
-	if g.chance(15) { // a recorder who is nobody's resource
+	if g.chance(15) { // a recorder who has no resource
 		res["contained"] = list{object{"resourceType": "Practitioner", "id": "recorder", "name": list{g.name("female")}}}
 		res["recorder"] = object{"reference": "#recorder"}
 	}
@@ -94,7 +94,7 @@ func allergy(g *gen, res object) {
 func procedure(g *gen, res object) {
 	res["status"] = "completed"
 	res["code"] = pick(g, procedures...).concept()
-	g.about(res)
+	g.setSubject(res)
 	switch g.IntN(4) {
 	case 0:
 		res["performedDateTime"] = dateTime(g.start)

@@ -31,10 +31,10 @@ func documentReference(g *gen, res object) {
 
 // provenance names the author of one of the patient's records.
 func provenance(g *gen, res object) {
-	about := pick(g, "Observation", "Condition", "Procedure", "Patient")
+	resourceType := pick(g, "Observation", "Condition", "Procedure", "Patient")
 	target := g.ref("Patient", g.patient)
-	if i := g.ofPatient(about); i >= 0 {
-		target = g.ref(about, i)
+	if i := g.chooseOwn(resourceType); i >= 0 {
+		target = g.ref(resourceType, i)
 	}
 	res["target"] = list{target}
 	if g.chance(50) {

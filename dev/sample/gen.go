@@ -8,35 +8,34 @@ import (
 )
 
 type (
-	object = map[string]any // printed with its keys sorted, so always the same
+	object = map[string]any // encoded with sorted keys
 	list   = []any
 )
 
-// gen makes one resource.
+// gen generates one resource.
 type gen struct {
 	*world
 	*rand.Rand
 
-	i         int       // which of its type
-	patient   int       // whom it is about
-	encounter int       // at which visit, -1 outside of any
-	start     time.Time // when
+	i         int       // its number within its type
+	patient   int       // its patient
+	encounter int       // its encounter; -1 if it has none
+	start     time.Time // of the encounter
 }
 
-// visit chooses one of the patient's encounters, and when things happened.
-func (g *gen) visit(resourceType string) (int, time.Time) {
+// chooseEncounter chooses one of the patient's encounters, and returns its start.
+func (g *gen) chooseEncounter(resourceType string) (int, time.Time) {
 	if resourceType == "Encounter" {
 		return g.i, encounterStart(g.i)
 	}
-	if i := g.ofPatient("Encounter"); i >= 0 {
+	if i := g.chooseOwn("Encounter"); i >= 0 {
 		return i, encounterStart(i)
 	}
 	return -1, encounterStart(g.i)
 }
 
-// ofPatient chooses a resource of a type of the same patient, or returns -1 if the
-// patient has none.
-func (g *gen) ofPatient(resourceType string) int {
+// chooseOwn chooses a resource of a type of the same patient; -1 if the patient has none.
+func (g *gen) chooseOwn(resourceType string) int {
 	patients := g.counts["Patient"]
 	owned := (g.counts[resourceType] - g.patient + patients - 1) / patients
 	if owned <= 0 {
@@ -45,39 +44,38 @@ func (g *gen) ofPatient(resourceType string) int {
 	return g.patient + patients*g.IntN(owned)
 }
 
-// choose chooses a resource of a type, whomever it belongs to.
+// choose returns a reference to any resource of a type.
 func (g *gen) choose(resourceType string) object {
 	return g.ref(resourceType, g.IntN(g.counts[resourceType]))
 }
 
-// about sets subject to the patient, and encounter to the visit.
-func (g *gen) about(res object) {
+// setSubject sets subject and encounter.
+func (g *gen) setSubject(res object) {
 	res["subject"] = g.ref("Patient", g.patient)
 	if g.encounter >= 0 {
 		res["encounter"] = g.ref("Encounter", g.encounter)
 	}
 }
 
-// link sets an element, which may repeat, to a resource of the same patient, if
-// there is one.
+// link sets a repeatable element to a resource of the same patient, if there is one.
 func (g *gen) link(res object, element, resourceType string) {
-	if i := g.ofPatient(resourceType); i >= 0 {
+	if i := g.chooseOwn(resourceType); i >= 0 {
 		res[element] = list{g.ref(resourceType, i)}
 	}
 }
 
-// chance is true in so many of a hundred cases.
+// chance reports true with a probability in percent.
 func (g *gen) chance(percent int) bool { return g.IntN(100) < percent }
 
-// pick chooses one of several.
+// pick chooses one of several values.
 func pick[T any](g *gen, from ...T) T { return from[g.IntN(len(from))] }
 
-// number is a decimal with its digits as written: 37.0 stays 37.0.
+// number returns a decimal with a number of digits: 37.0 stays 37.0.
 func (g *gen) number(low, high float64, digits int) json.Number {
 	return json.Number(fmt.Sprintf("%.*f", digits, low+g.Float64()*(high-low)))
 }
 
-// code is a code of a code system, with a text.
+// code is a code of a code system.
 type code struct{ system, code, display string }
 
 func (c code) coding() object {
@@ -90,7 +88,7 @@ func (c code) concept() object {
 
 func text(s string) object { return object{"text": s} }
 
-// quantity is an amount in a UCUM unit.
+// quantity returns an amount in a UCUM unit.
 func quantity(value json.Number, unit string) object {
 	return object{"value": value, "unit": unit, "system": ucum, "code": unit}
 }
@@ -99,13 +97,13 @@ func count(n int) json.Number { return json.Number(fmt.Sprint(n)) }
 
 func money(value json.Number) object { return object{"value": value, "currency": "EUR"} }
 
-// local is the time zone of the hospital.
+// local is the hospital's time zone.
 var local = time.FixedZone("", 2*60*60)
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 func date(t time.Time) string    { return t.In(local).Format(time.DateOnly) }
 
-// dateTime is local time with its offset, as hospital systems write it.
+// dateTime returns local time with its offset, as hospital systems write it.
 func dateTime(t time.Time) string { return t.In(local).Format(time.RFC3339) }
 
 func period(from time.Time, length time.Duration) object {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/dev/product"
 	"github.com/seed-90096f4d/sluice/dev/sample"
 )
 
@@ -24,9 +25,8 @@ func TestInstall(t *testing.T) {
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
 
-	require.NoError(t, sample.Install(t.Context(), sample.Options{
-		Sluice: program, SourceURL: databaseURL, Dir: t.TempDir(), Resources: 2000,
-	}))
+	env := append(os.Environ(), "SLUICE_SOURCE_URL="+databaseURL)
+	require.NoError(t, sample.Install(t.Context(), product.Program{Path: program, Env: env}, databaseURL, t.TempDir(), 2000))
 
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
@@ -45,22 +45,22 @@ func TestInstall(t *testing.T) {
 		`pt-3 483 created {"name": [{"given": ["Charles"]}], "citizenship": [{"code": {"text": "ru"}}]}`,
 	}, query(`SELECT concat_ws(' ', id, txid, status, resource) FROM patient
 		WHERE ts = '2021-06-10T08:26:10.707454Z' AND cts = ts ORDER BY id`))
-	require.Equal(t, []string{"pt-1", "pt-2", "pt-3"}, query(`SELECT id FROM patient LIMIT 3`), "a dump shows them first")
+	require.Equal(t, []string{"pt-1", "pt-2", "pt-3"}, query(`SELECT id FROM patient LIMIT 3`), "a dump begins with them")
 	require.Equal(t, []string{"true"}, query(`SELECT (min(txid) > 483)::text FROM observation`))
 
 	require.Equal(t, []string{"updated"}, query(`SELECT status::text FROM patient WHERE status <> 'created'`))
 	require.Equal(t, []string{"created", "deleted"}, query(`SELECT status::text FROM allergyintolerance_history ORDER BY txid`))
 	require.Equal(t, []string{"0"}, query(`SELECT count(*)::text FROM allergyintolerance a
-		JOIN allergyintolerance_history h USING (id)`), "what is deleted is gone")
+		JOIN allergyintolerance_history h USING (id)`), "a deleted resource is not in the table")
 	require.Equal(t, []string{"created", "deleted", "recreated"}, query(`
 		SELECT status::text FROM (SELECT id, txid, status FROM immunization_history
 		  UNION ALL SELECT id, txid, status FROM immunization WHERE status <> 'created') v ORDER BY txid`))
 
-	// The times are spread, so that _since shows something.
+	// The times are distributed, so that _since has an effect.
 	require.Equal(t, []string{"2024", "2025"}, query(`SELECT DISTINCT extract(year FROM ts)::text AS year FROM observation ORDER BY year`))
 }
 
-// database makes an empty database for the test, and drops it again.
+// database creates an empty database for the test.
 func database(t *testing.T) string {
 	t.Helper()
 	server := os.Getenv("TEST_DATABASE_URL")

@@ -15,8 +15,8 @@ func medication(g *gen, res object) {
 func medicationRequest(g *gen, res object) {
 	res["status"] = pick(g, "active", "completed", "stopped")
 	res["intent"] = "order"
-	g.about(res)
-	g.prescribed(res)
+	g.setSubject(res)
+	g.setMedication(res)
 	res["authoredOn"] = dateTime(g.start)
 	res["requester"] = g.choose("Practitioner")
 	if g.chance(50) {
@@ -32,8 +32,8 @@ func medicationRequest(g *gen, res object) {
 	}
 }
 
-// prescribed names the medication in each of the three ways there are.
-func (g *gen) prescribed(res object) {
+// setMedication references the medication in one of the three possible ways.
+func (g *gen) setMedication(res object) {
 	switch g.IntN(4) {
 	case 0:
 		res["medicationReference"] = g.choose("Medication")
@@ -80,7 +80,7 @@ func serviceRequest(g *gen, res object) {
 	res["status"] = "completed"
 	res["intent"] = "order"
 	res["code"] = pick(g, services...).concept()
-	g.about(res)
+	g.setSubject(res)
 	res["authoredOn"] = dateTime(g.start)
 	res["requester"] = g.choose("Practitioner")
 	switch g.IntN(3) {

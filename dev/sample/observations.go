@@ -29,25 +29,25 @@ var vitals = []vital{
 func observation(g *gen, res object) {
 	res["status"] = pick(g, "final", "final", "final", "amended", "preliminary")
 	res["category"] = list{code{hl7 + "observation-category", "vital-signs", "Vital Signs"}.concept()}
-	g.about(res)
-	g.effective(res)
+	g.setSubject(res)
+	g.setEffective(res)
 	res["issued"] = instant(g.start.Add(2 * time.Hour))
 	res["performer"] = list{g.choose("Practitioner")}
 
 	switch n := g.IntN(100); {
 	case n < 65:
-		g.measured(res)
+		g.setQuantity(res)
 	case n < 80:
-		g.bloodPressure(res)
+		g.setBloodPressure(res)
 	default:
-		g.otherValue(res)
+		g.setOtherValue(res)
 	}
 	if g.chance(15) {
 		res["note"] = list{object{"text": pick(g, notes...)}}
 	}
 }
 
-func (g *gen) effective(res object) {
+func (g *gen) setEffective(res object) {
 	switch g.IntN(12) {
 	case 0:
 		res["effectivePeriod"] = period(g.start, time.Hour)
@@ -60,7 +60,7 @@ func (g *gen) effective(res object) {
 	}
 }
 
-func (g *gen) measured(res object) {
+func (g *gen) setQuantity(res object) {
 	v := pick(g, vitals...)
 	res["code"] = v.code.concept()
 	res["valueQuantity"] = quantity(g.number(v.low, v.high, v.digits), v.unit)
@@ -74,7 +74,7 @@ func (g *gen) measured(res object) {
 	}
 }
 
-func (g *gen) bloodPressure(res object) {
+func (g *gen) setBloodPressure(res object) {
 	component := func(c code, low, high float64) object {
 		return object{"code": c.concept(), "valueQuantity": quantity(g.number(low, high, 0), "mm[Hg]")}
 	}
@@ -85,9 +85,9 @@ func (g *gen) bloodPressure(res object) {
 	}
 }
 
-// otherValue gives the observation a value of one of the ten types other than Quantity,
+// setOtherValue gives the observation a value of one of the ten types other than Quantity,
 // or a reason for its absence.
-func (g *gen) otherValue(res object) {
+func (g *gen) setOtherValue(res object) {
 	res["code"] = code{loinc, "8716-3", "Vital signs"}.concept()
 	switch g.IntN(11) {
 	case 0:
@@ -141,7 +141,7 @@ func diagnosticReport(g *gen, res object) {
 	res["status"] = "final"
 	res["category"] = list{code{hl7 + "v2-0074", "LAB", "Laboratory"}.concept()}
 	res["code"] = pick(g, services...).concept()
-	g.about(res)
+	g.setSubject(res)
 	if g.chance(80) {
 		res["effectiveDateTime"] = dateTime(g.start)
 	} else {
@@ -151,7 +151,7 @@ func diagnosticReport(g *gen, res object) {
 	res["performer"] = list{g.choose("Organization")}
 	var results list
 	for range 3 {
-		if i := g.ofPatient("Observation"); i >= 0 {
+		if i := g.chooseOwn("Observation"); i >= 0 {
 			results = append(results, g.ref("Observation", i))
 		}
 	}

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// kind is one resource type: how common it is and how one is made.
+// kind is a resource type, its share, and its generator.
 type kind struct {
 	resourceType string
 	share        int // of 1000 resources
 	fill         func(*gen, object)
 }
 
-// kinds are all types, in the order in which they are written. Observations
-// take what the others leave.
+// kinds are all types, in the order in which they are written. Observations are the
+// remainder.
 var kinds = []kind{
 	{"Organization", 2, organization},
 	{"Location", 3, location},
@@ -48,9 +48,9 @@ var kinds = []kind{
 	{"Group", 1, group},
 }
 
-// world knows how many resources of each type there are, and so can name any
-// of them without having made it: resource i of a type belongs to patient
-// i modulo the number of patients.
+// world holds the number of resources of each type, from which any of them can be
+// referenced before it is generated: resource i of a type belongs to patient i modulo the
+// number of patients.
 type world struct {
 	counts map[string]int
 }
@@ -67,8 +67,8 @@ func newWorld(resources int) *world {
 	return w
 }
 
-// random is the source of chance of resource i of a type, its own whatever
-// the size of the world.
+// random returns the random source of resource i of a type, which does not depend on the
+// number of resources.
 func random(resourceType string, i int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed(resourceType), uint64(i)))
 }
@@ -79,7 +79,7 @@ func seed(resourceType string) uint64 {
 	return hash.Sum64()
 }
 
-// id is the id of resource i of a type, in the form of a random UUID.
+// id returns the id of resource i of a type, in the form of a random UUID.
 func (w *world) id(resourceType string, i int) string {
 	r := random("id of "+resourceType, i)
 	var b [16]byte
@@ -89,22 +89,22 @@ func (w *world) id(resourceType string, i int) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// ref is a reference to resource i of a type.
+// ref returns a reference to resource i of a type.
 func (w *world) ref(resourceType string, i int) object {
 	return object{"reference": resourceType + "/" + w.id(resourceType, i)}
 }
 
-// encounterStart is when encounter i began, in 2024 or 2025.
+// encounterStart returns the start of encounter i, in 2024 or 2025.
 func encounterStart(i int) time.Time {
 	const minutes = 710 * 24 * 60
 	opening := time.Date(2024, time.January, 2, 6, 0, 0, 0, time.UTC)
 	return opening.Add(time.Duration(random("start", i).IntN(minutes)) * time.Minute)
 }
 
-// resource makes resource i of a kind.
+// resource generates resource i of a kind.
 func (w *world) resource(k kind, i int) object {
 	g := &gen{world: w, Rand: random(k.resourceType, i), i: i, patient: i % w.counts["Patient"]}
-	g.encounter, g.start = g.visit(k.resourceType)
+	g.encounter, g.start = g.chooseEncounter(k.resourceType)
 
 	changed := g.start.Add(time.Hour + time.Duration(g.Int64N(int64(9*24*time.Hour))).Truncate(time.Millisecond))
 	res := object{

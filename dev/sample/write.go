@@ -10,10 +10,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// Write writes about the given number of resources (one of each type at the
-// least) into dir, a file <Type>.ndjson.gz for each type, and returns their
-// paths. The same number gives the same bytes. Memory does not grow with the
-// number; references lead to resources of the same set.
+// Write writes about a number of resources, and at least one of each type, to a file
+// <Type>.ndjson.gz in dir for each type, and returns the paths. The same number gives the
+// same bytes. All references can be resolved. Memory does not grow with the number.
 func Write(dir string, resources int) ([]string, error) {
 	w := newWorld(resources)
 	var paths []string

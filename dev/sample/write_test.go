@@ -16,7 +16,7 @@ import (
 
 type document = map[string]any
 
-// written writes a sample and reads it back, by type and id.
+// written writes a sample and returns its resources by type and id.
 func written(t *testing.T, resources int) map[string]document {
 	t.Helper()
 	paths, err := sample.Write(t.TempDir(), resources)
@@ -75,7 +75,7 @@ func TestSizes(t *testing.T) {
 	t.Parallel()
 
 	require.Len(t, written(t, 5000), 5000)
-	require.Len(t, written(t, 0), 28, "one of each type at the least")
+	require.Len(t, written(t, 0), 28, "at least one of each type")
 }
 
 func TestReferencesResolve(t *testing.T) {
@@ -98,25 +98,25 @@ func TestReferencesResolve(t *testing.T) {
 	}
 }
 
-// A record and the visit it was made at are about the same patient.
-func TestRecordsAndVisitsAgree(t *testing.T) {
+// A resource and its encounter have the same patient.
+func TestEncountersMatch(t *testing.T) {
 	t.Parallel()
 
 	all := written(t, 5000)
 	checked := 0
 	for name, doc := range all {
-		visit, ok := doc["encounter"].(document)
+		reference, ok := doc["encounter"].(document)
 		if !ok || doc["subject"] == nil {
 			continue
 		}
 		checked++
-		encounter := all[visit["reference"].(string)]
+		encounter := all[reference["reference"].(string)]
 		require.Equal(t, encounter["subject"], doc["subject"], name)
 	}
 	require.Greater(t, checked, 1000)
 }
 
-// What makes conversion hard is in the sample.
+// The sample contains the elements whose conversion is difficult.
 func TestVariety(t *testing.T) {
 	t.Parallel()
 

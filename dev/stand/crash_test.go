@@ -20,10 +20,10 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/stand"
 )
 
-// However a stand goes, its servers go with it, and the next one finds the data.
+// The servers exit with a killed stand, and the next one has the data.
 func TestKilledStand(t *testing.T) {
 	t.Parallel()
-	root := folder(t)
+	root := directory(t)
 
 	cmd, line := another(t, root, nil)
 	database, bucket, _ := strings.Cut(line, " ")
@@ -32,18 +32,18 @@ func TestKilledStand(t *testing.T) {
 	require.Error(t, cmd.Wait())
 	if runtime.GOOS == "linux" {
 		require.Eventually(t, func() bool { return !listening(t, database) && !listening(t, bucket) },
-			30*time.Second, 20*time.Millisecond, "the servers go at once, not at the next start")
+			2*time.Minute, 20*time.Millisecond, "the servers exit at once, not at the next start")
 	}
 
-	place := start(t, root)
-	require.Equal(t, "row", query(t, place.DatabaseURL(), "SELECT name FROM kept"))
-	require.NoError(t, place.Stop())
+	st := start(t, root)
+	require.Equal(t, "row", query(t, st.DatabaseURL(), "SELECT name FROM kept"))
+	require.NoError(t, st.Stop())
 }
 
-// In a container the number of a dead server soon belongs to another process.
-func TestForeignProcessHasTheOldNumber(t *testing.T) {
+// In a container, another process soon has the pid of a dead server.
+func TestReusedPID(t *testing.T) {
 	t.Parallel()
-	root := folder(t)
+	root := directory(t)
 	first := start(t, root)
 	require.NoError(t, first.Stop())
 
@@ -60,56 +60,55 @@ func TestForeignProcessHasTheOldNumber(t *testing.T) {
 	require.NoError(t, second.Stop())
 	select {
 	case <-foreign.Done():
-		require.Fail(t, "the foreign process was ended")
+		require.Fail(t, "the foreign process was stopped")
 	default:
 	}
 }
 
-// What a killed throw-away stand leaves is removed by the next stand.
+// The next stand removes the directory of a killed temporary stand.
 func TestSweep(t *testing.T) {
 	t.Parallel()
-	dead, err := os.MkdirTemp("", "sluice-stand-") //nolint:usetesting // the name is what the stand looks for
+	dead, err := os.MkdirTemp("", "sluice-stand-") //nolint:usetesting // the stand recognizes the name
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dead, "lock"), []byte("1\n"), 0o644))
 
-	place, err := stand.Start(t.Context(), stand.Options{Log: io.Discard})
+	st, err := stand.Start(t.Context(), stand.Options{Log: io.Discard})
 	require.NoError(t, err)
 	require.NoDirExists(t, dead)
-	require.DirExists(t, place.Dir)
-	require.NoError(t, place.Stop())
+	require.DirExists(t, st.Dir)
+	require.NoError(t, st.Stop())
 }
 
-// Root's own folders are closed to the user that PostgreSQL runs under.
+// PostgreSQL's user cannot access root's own directories.
 func TestUnreachableFolder(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("an ordinary user runs PostgreSQL under the own name")
+		t.Skip("an ordinary user runs PostgreSQL as that user")
 	}
-	root := folder(t)
+	root := directory(t)
 	require.NoError(t, os.Chmod(root, 0o700))
 
-	place := start(t, root)
-	defer func() { require.NoError(t, os.RemoveAll(place.Dir)) }()
-	require.NotEqual(t, root, filepath.Dir(place.Dir))
+	st := start(t, root)
+	defer func() { require.NoError(t, os.RemoveAll(st.Dir)) }()
+	require.NotEqual(t, root, filepath.Dir(st.Dir))
 	linked, err := os.Readlink(filepath.Join(root, stand.Folder))
 	require.NoError(t, err)
-	require.Equal(t, place.Dir, linked)
-	require.NoError(t, place.Stop())
+	require.Equal(t, st.Dir, linked)
+	require.NoError(t, st.Stop())
 
 	again := start(t, root)
-	require.Equal(t, place.DatabaseURL(), again.DatabaseURL())
+	require.Equal(t, st.DatabaseURL(), again.DatabaseURL())
 	require.NoError(t, again.Stop())
 }
 
-// Root can see that it works for an ordinary user, too, and what that user
-// reads when the folder is root's.
+// A stand also works for an ordinary user, who gets an error if the directory is root's.
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("every other test has shown it")
+		t.Skip("all other tests cover it")
 	}
 	ordinary := &syscall.Credential{Uid: 65534, Gid: 65534}
-	root := folder(t)
+	root := directory(t)
 	require.NoError(t, os.Chown(root, 65534, 65534))
 
 	cmd, line := another(t, root, ordinary)
@@ -118,20 +117,20 @@ func TestOrdinaryUser(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait())
 
-	rooted := folder(t)
-	place := start(t, rooted)
-	require.NoError(t, place.Stop())
+	rooted := directory(t)
+	st := start(t, rooted)
+	require.NoError(t, st.Stop())
 	cmd, line = another(t, rooted, ordinary)
 	require.Contains(t, line, "belongs to another user")
 	require.Error(t, cmd.Wait())
 }
 
-// another starts a stand in another process, of another user when one is
-// given, and returns the line it prints.
+// another starts a stand in another process, and under another account if credential is not
+// nil. It returns the line that the process prints.
 func another(t *testing.T, root string, credential *syscall.Credential) (*exec.Cmd, string) {
 	t.Helper()
-	// Not everybody may pass the folder that go test builds in.
-	program := filepath.Join(folder(t), "stand")
+	// Other users may not access the directory that go test builds in.
+	program := filepath.Join(directory(t), "stand")
 	self, err := os.Executable()
 	require.NoError(t, err)
 	content, err := os.ReadFile(self)

@@ -11,21 +11,21 @@ import (
 
 const lockName = "lock"
 
-// lock is held on a stand's folder as long as the stand lives. The kernel lets
-// go of it however the process ends; children do not inherit it.
+// lock is held on a stand's directory while the stand runs. The kernel releases it
+// however the process ends; children do not inherit it.
 type lock struct {
 	file *os.File
 }
 
-// RunningError says that another process runs the persistent stand.
+// RunningError means that another process runs the persistent stand.
 type RunningError struct {
-	// PID is that process; 0 when it did not say so.
+	// PID is that process; 0 if it is unknown.
 	PID int
 }
 
-// Error is the sentence the second owner reads.
+// Error names the process.
 func (e *RunningError) Error() string {
-	return fmt.Sprintf("the stand of this folder is already running (process %d): stop that one first", e.PID)
+	return fmt.Sprintf("the stand of this directory is already running (process %d); stop it first", e.PID)
 }
 
 // takeLock locks a directory. If another stand has locked it, the error is a
@@ -36,7 +36,7 @@ func takeLock(dir string) (*lock, error) {
 		return nil, fmt.Errorf("lock the stand: %w", err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(file.Name()) // unread is process 0
+		holder, _ := os.ReadFile(file.Name()) // process 0 if it cannot be read
 		_ = file.Close()
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(holder)))
 		return nil, &RunningError{PID: pid}
@@ -52,5 +52,5 @@ func takeLock(dir string) (*lock, error) {
 	return &lock{file: file}, nil
 }
 
-// release gives the lock back. Closing the file is all it takes.
+// release releases the lock by closing the file.
 func (l *lock) release() { _ = l.file.Close() }

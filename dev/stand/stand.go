@@ -1,7 +1,7 @@
-// Package stand is a place to run and test Sluice in: a private PostgreSQL and
-// a private S3 server, persistent or to be thrown away.
+// Package stand is an environment to run and test Sluice in: a private PostgreSQL and a
+// private S3 server, persistent or temporary.
 //
-// It knows what Sluice's settings are called, and nothing else of it.
+// It knows the names of Sluice's settings, and nothing else about it.
 package stand
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/s3"
 )
 
-// The names of what a stand holds: one database and bucket for the product,
-// and a bucket for tests, which make databases of their own.
+// The contents of a stand: a database and a bucket for the product, and a bucket for
+// tests, which create databases of their own.
 const (
 	Database   = "sluice"
 	Bucket     = "sluice"
@@ -27,38 +27,39 @@ const (
 
 // Options say which stand to start.
 type Options struct {
-	// Root is the repository's root, where the persistent stand lives. Empty
-	// means a throw-away stand, which is removed when it stops.
+	// Root is the repository's root, which contains the persistent stand. Empty means a
+	// temporary stand, which is removed when it stops.
 	Root string
-	// MinIO is the path of a MinIO program to use as the S3 server; empty
-	// means versitygw's gateway.
+	// MinIO is the path of a MinIO program to use as the S3 server; by default, that is
+	// versitygw's gateway.
 	MinIO string
-	// Postgres are more of PostgreSQL's settings, name=value.
+	// Postgres are additional settings of PostgreSQL, name=value.
 	Postgres []string
-	// Log takes what a user should know, a sentence a line.
+	// Log receives messages for the user.
 	Log io.Writer
 }
 
-// Stand is a running stand. It has its directory locked.
+// Stand is a running stand. It holds the lock of its directory.
 type Stand struct {
-	// Dir is its folder.
+	// Dir is its directory.
 	Dir string
+	// Postgres and S3 are its servers, nil until they have been started.
+	Postgres *postgres.Server
+	S3       *s3.Server
 
-	opts     Options
-	lock     *lock
-	state    state
-	postgres *postgres.Server
-	s3       *s3.Server
+	opts  Options
+	lock  *lock
+	state state
 }
 
-// Start starts the servers and returns when both answer. What it had started
-// is stopped when it fails.
+// Start starts the servers and returns when both respond. If it fails, it stops what it
+// has started.
 func Start(ctx context.Context, opts Options) (*Stand, error) {
 	installations, err := postgres.FindOrInstall(ctx, opts.Log)
 	if err != nil {
 		return nil, err
 	}
-	// The account may have come with the installation.
+	// The account may have been created by the installation.
 	owner, err := postgres.Owner()
 	if err != nil {
 		return nil, err
@@ -73,10 +74,16 @@ func Start(ctx context.Context, opts Options) (*Stand, error) {
 	return stand, nil
 }
 
-// open makes, or finds, the stand's folder and locks it.
+// open creates or finds the stand's directory and locks it.
 func open(opts Options, owner *process.User) (*Stand, error) {
 	sweep()
-	dir, err := temporaryOrPersistent(opts, owner)
+	var dir string
+	var err error
+	if opts.Root == "" {
+		dir, err = temporaryDir(owner)
+	} else {
+		dir, err = persistentDir(opts.Root, owner)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -91,35 +98,20 @@ func open(opts Options, owner *process.User) (*Stand, error) {
 	return stand, nil
 }
 
-func temporaryOrPersistent(opts Options, owner *process.User) (string, error) {
-	if opts.Root == "" {
-		return temporaryPlace(owner)
-	}
-	return persistentPlace(opts.Root, owner)
-}
-
 func (s *Stand) start(ctx context.Context, installations []postgres.Installation, owner *process.User) error {
+	for _, server := range []string{"postgres", "s3"} {
+		// A log covers one start. The file may not exist yet.
+		_ = os.Remove(s.LogFile(server))
+	}
 	installation, err := s.choose(installations)
 	if err != nil {
 		return err
 	}
-	for _, server := range []string{"postgres", "s3"} {
-		// A log is of one start only. The file may not exist yet.
-		_ = os.Remove(s.LogFile(server))
-	}
-	if s.postgres, err = s.startPostgres(ctx, installation, owner); err != nil {
+	if err := s.startPostgres(ctx, installation, owner); err != nil {
 		return err
 	}
-	if s.s3, err = s.startS3(ctx); err != nil {
-		return err
-	}
-	s.state.PostgresPort, s.state.S3Port = s.postgres.Port, s.s3.Port
-	return s.state.write(s.Dir)
-}
-
-func (s *Stand) startS3(ctx context.Context) (*s3.Server, error) {
-	return s3.Start(ctx, s3.Options{
-		Dir:     s.s3Dir(),
+	s.S3, err = s3.Start(ctx, s3.Options{
+		Dir:     filepath.Join(s.Dir, "s3"),
 		LogFile: s.LogFile("s3"),
 		Key:     s.state.S3Key,
 		Secret:  s.state.S3Secret,
@@ -127,11 +119,16 @@ func (s *Stand) startS3(ctx context.Context) (*s3.Server, error) {
 		Buckets: []string{Bucket, TestBucket},
 		MinIO:   s.opts.MinIO,
 	})
+	if err != nil {
+		return err
+	}
+	s.state.PostgresPort, s.state.S3Port = s.Postgres.Port, s.S3.Port
+	return s.state.write(s.Dir)
 }
 
-func (s *Stand) startPostgres(ctx context.Context, installation postgres.Installation, owner *process.User) (*postgres.Server, error) {
+func (s *Stand) startPostgres(ctx context.Context, installation postgres.Installation, owner *process.User) (err error) {
 	fresh := postgres.Major(s.dataDir()) == 0
-	server, err := postgres.Start(ctx, postgres.Options{
+	s.Postgres, err = postgres.Start(ctx, postgres.Options{
 		Installation: installation,
 		DataDir:      s.dataDir(),
 		LogFile:      s.LogFile("postgres"),
@@ -142,12 +139,9 @@ func (s *Stand) startPostgres(ctx context.Context, installation postgres.Install
 		Settings:     s.opts.Postgres,
 	})
 	if err != nil || !fresh {
-		return server, err
+		return err
 	}
-	if err := server.CreateDatabase(ctx, Database); err != nil {
-		return nil, errors.Join(err, server.Stop())
-	}
-	return server, nil
+	return s.Postgres.CreateDatabase(ctx, Database)
 }
 
 // choose returns the installation that created the cluster, since no other major version
@@ -163,7 +157,7 @@ func (s *Stand) choose(installations []postgres.Installation) (postgres.Installa
 			return installation, nil
 		}
 	}
-	_, _ = fmt.Fprintf(s.opts.Log, "The data were made by PostgreSQL %d, which is not here any more; making them anew with %d.\n",
+	_, _ = fmt.Fprintf(s.opts.Log, "The data were made by PostgreSQL %d, which is no longer installed; creating new data with %d.\n",
 		major, installations[0].Major)
 	s.state.Sample = 0
 	if err := s.state.write(s.Dir); err != nil {
@@ -177,7 +171,7 @@ func (s *Stand) choose(installations []postgres.Installation) (postgres.Installa
 
 func (s *Stand) dataDir() string { return filepath.Join(s.Dir, "postgres") }
 
-// LogFile is where the output of a part of the stand goes.
+// LogFile returns the path of the log of a part of the stand.
 func (s *Stand) LogFile(part string) string { return filepath.Join(s.Dir, part+".log") }
 
 // Broken is closed when a server has exited without being stopped.
@@ -186,22 +180,22 @@ func (s *Stand) Broken() <-chan struct{} {
 	go func() {
 		defer close(broken)
 		select {
-		case <-s.postgres.Done():
-		case <-s.s3.Done():
+		case <-s.Postgres.Done():
+		case <-s.S3.Done():
 		}
 	}()
 	return broken
 }
 
-// Stop stops the servers and removes the folder of a throw-away stand. It
-// stops the second also when the first gives trouble.
+// Stop stops both servers, even if one of them fails to, and removes the directory of a
+// temporary stand.
 func (s *Stand) Stop() error {
 	var errs []error
-	if s.s3 != nil {
-		errs = append(errs, s.s3.Stop())
+	if s.S3 != nil {
+		errs = append(errs, s.S3.Stop())
 	}
-	if s.postgres != nil {
-		errs = append(errs, s.postgres.Stop())
+	if s.Postgres != nil {
+		errs = append(errs, s.Postgres.Stop())
 	}
 	if s.opts.Root == "" {
 		errs = append(errs, os.RemoveAll(s.Dir))

@@ -21,7 +21,7 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/stand"
 )
 
-// envRoot makes this test program a stand on that folder until SIGTERM.
+// envRoot makes this test binary run a stand in that directory until SIGTERM.
 const envRoot = "STAND_TEST_ROOT"
 
 func TestMain(m *testing.M) {
@@ -32,53 +32,52 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// standAlone prints the URLs of database and bucket, or why there are none, in
-// one line.
+// standAlone prints the URLs of database and bucket, or an error, in one line.
 func standAlone(root string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	place, err := stand.Start(ctx, stand.Options{Root: root, Log: os.Stderr})
+	st, err := stand.Start(ctx, stand.Options{Root: root, Log: os.Stderr})
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	fmt.Println(place.DatabaseURL(), place.S3URL())
+	fmt.Println(st.DatabaseURL(), st.S3URL())
 	<-ctx.Done()
-	if err := place.Stop(); err != nil {
+	if err := st.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
-func TestThrowAway(t *testing.T) {
+func TestTemporary(t *testing.T) {
 	t.Parallel()
 
-	place, err := stand.Start(t.Context(), stand.Options{Log: io.Discard})
+	st, err := stand.Start(t.Context(), stand.Options{Log: io.Discard})
 	require.NoError(t, err)
 	stopped := false
 	t.Cleanup(func() {
 		if !stopped {
-			_ = place.Stop()
+			_ = st.Stop()
 		}
 	})
 
-	require.Equal(t, "300", query(t, setting(t, place.TestSettings(), "TEST_DATABASE_URL"), "SHOW max_connections"))
-	require.Equal(t, "0", query(t, place.DatabaseURL(), "SELECT count(*)::text FROM pg_stat_user_tables"))
-	bucket := setting(t, place.TestSettings(), "TEST_S3_URL")
-	require.Equal(t, http.StatusForbidden, status(t, bucket), "the bucket is there, for those with the key")
-	require.DirExists(t, place.Dir)
+	require.Equal(t, "300", query(t, setting(t, st.TestSettings(), "TEST_DATABASE_URL"), "SHOW max_connections"))
+	require.Equal(t, "0", query(t, st.DatabaseURL(), "SELECT count(*)::text FROM pg_stat_user_tables"))
+	bucket := setting(t, st.TestSettings(), "TEST_S3_URL")
+	require.Equal(t, http.StatusForbidden, status(t, bucket), "the bucket exists, and needs the key")
+	require.DirExists(t, st.Dir)
 
 	stopped = true
-	require.NoError(t, place.Stop())
-	require.NoDirExists(t, place.Dir)
-	require.False(t, listening(t, place.DatabaseURL()))
+	require.NoError(t, st.Stop())
+	require.NoDirExists(t, st.Dir)
+	require.False(t, listening(t, st.DatabaseURL()))
 	require.False(t, listening(t, bucket))
 }
 
 func TestPersistent(t *testing.T) {
 	t.Parallel()
-	root := folder(t)
+	root := directory(t)
 
 	first := start(t, root)
 	query(t, first.DatabaseURL(), "CREATE TABLE kept AS SELECT 'row' AS name; SELECT ''")
@@ -88,20 +87,20 @@ func TestPersistent(t *testing.T) {
 	second := start(t, root)
 	require.Equal(t, "row", query(t, second.DatabaseURL(), "SELECT name FROM kept"))
 	require.Equal(t, 5, second.Sample())
-	require.Equal(t, first.Settings(), second.Settings(), "what a user wrote down goes on working")
+	require.Equal(t, first.Settings(), second.Settings(), "URLs stay valid")
 
 	require.NoError(t, second.Clear(t.Context()))
 	require.Equal(t, "0", query(t, second.DatabaseURL(), "SELECT count(*)::text FROM pg_stat_user_tables"))
 	require.NoError(t, second.Stop())
 
 	third := start(t, root)
-	require.Zero(t, third.Sample(), "sample data that were cleared are not whole")
+	require.Zero(t, third.Sample(), "there is no sample data after Clear")
 	require.NoError(t, third.Stop())
 }
 
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
-	root := folder(t)
+	root := directory(t)
 
 	first := start(t, root)
 	require.NoError(t, first.Stop())
@@ -120,22 +119,22 @@ func TestPortTaken(t *testing.T) {
 
 func TestSecondOwner(t *testing.T) {
 	t.Parallel()
-	root := folder(t)
+	root := directory(t)
 
 	first := start(t, root)
 	_, err := stand.Start(t.Context(), stand.Options{Root: root, Log: io.Discard})
 	var running *stand.RunningError
 	require.ErrorAs(t, err, &running)
 	require.Equal(t, os.Getpid(), running.PID)
-	require.Equal(t, "1", query(t, first.DatabaseURL(), "SELECT '1'"), "the first one goes on")
+	require.Equal(t, "1", query(t, first.DatabaseURL(), "SELECT '1'"), "the first one keeps running")
 	require.NoError(t, first.Stop())
 }
 
-// A server that ends though nobody stopped it is noticed, and its data are
-// there at the next start.
+// A server that exits without being stopped is reported, and its data is kept for the next
+// start.
 func TestKilledPostmaster(t *testing.T) {
 	t.Parallel()
-	root := folder(t)
+	root := directory(t)
 
 	first := start(t, root)
 	query(t, first.DatabaseURL(), "CREATE TABLE kept AS SELECT 'row' AS name; SELECT ''")
@@ -148,8 +147,8 @@ func TestKilledPostmaster(t *testing.T) {
 	require.NoError(t, second.Stop())
 }
 
-// folder is a test's folder that every user may pass, which t.TempDir's is not.
-func folder(t *testing.T) string {
+// directory returns a directory that every user may access, unlike t.TempDir.
+func directory(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sluice-test-") //nolint:usetesting // see above
 	require.NoError(t, err)
@@ -160,12 +159,12 @@ func folder(t *testing.T) string {
 
 func start(t *testing.T, root string) *stand.Stand {
 	t.Helper()
-	place, err := stand.Start(t.Context(), stand.Options{Root: root, Log: io.Discard})
+	st, err := stand.Start(t.Context(), stand.Options{Root: root, Log: io.Discard})
 	require.NoError(t, err)
-	return place
+	return st
 }
 
-// query runs statements and returns the last one's only value.
+// query runs statements and returns the only value of the last one.
 func query(t *testing.T, databaseURL, sql string) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), databaseURL)
@@ -201,10 +200,10 @@ func status(t *testing.T, raw string) int {
 	t.Helper()
 	u := parse(t, raw)
 	u.User = nil
-	answer, err := http.Get(u.String())
+	response, err := http.Get(u.String())
 	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	return answer.StatusCode
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode
 }
 
 func listening(t *testing.T, raw string) bool {
@@ -216,7 +215,7 @@ func listening(t *testing.T, raw string) bool {
 	return err == nil
 }
 
-// postmaster reads the process id of a stand's PostgreSQL.
+// postmaster returns the process id of a stand's PostgreSQL.
 func postmaster(t *testing.T, dir string) int {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(dir, "postgres", "postmaster.pid"))

@@ -12,22 +12,21 @@ import (
 
 const stateName = "state.json"
 
-// state is what a stand remembers from one start to the next.
+// state is what a stand keeps from one start to the next.
 type state struct {
 	// PostgresPort and S3Port are used again as long as they are free, so that URLs that a
 	// user has copied stay valid.
 	PostgresPort int `json:"postgresPort"`
 	S3Port       int `json:"s3Port"`
-	// The credentials are made once, at random.
+	// The credentials are random and created once.
 	PostgresPassword string `json:"postgresPassword"`
 	S3Key            string `json:"s3Key"`
 	S3Secret         string `json:"s3Secret"`
-	// Sample is the number of resources of the sample data; 0 until they have
-	// all been loaded.
+	// Sample is the number of resources of the sample data; 0 until all have been loaded.
 	Sample int `json:"sample"`
 }
 
-// readState reads what an earlier start left, or makes the first one.
+// readState reads the state of the previous start, or creates the first one.
 func readState(dir string) (state, error) {
 	content, err := os.ReadFile(filepath.Join(dir, stateName))
 	if errors.Is(err, fs.ErrNotExist) {

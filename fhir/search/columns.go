@@ -81,17 +81,11 @@ var momentConditions = map[string]string{
 
 // textArray returns an argument of type text[].
 func textArray(values []string) sqltext.Fragment {
-	var out strings.Builder
-	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
-	out.WriteByte('{')
+	quoted := make([]string, len(values))
 	for i, value := range values {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.WriteByte('"')
-		_, _ = escape.WriteString(&out, value) // a Builder never fails
-		out.WriteByte('"')
+		quoted[i] = `"` + escapeElement.Replace(value) + `"`
 	}
-	out.WriteByte('}')
-	return sqltext.Arg(out.String(), "text[]")
+	return sqltext.Arg("{"+strings.Join(quoted, ",")+"}", "text[]")
 }
+
+var escapeElement = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

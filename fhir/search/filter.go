@@ -1,8 +1,9 @@
 package search
 
 import (
+	"encoding/hex"
 	"fmt"
-	"strconv"
+	"regexp"
 	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir/search/params"
@@ -82,22 +83,13 @@ func decode(pair string) (name, value string, err error) {
 
 // unescapePercent decodes each %XX.
 func unescapePercent(text string) string {
-	if !strings.Contains(text, "%") {
-		return text
-	}
-	decoded := make([]byte, 0, len(text))
-	for i := 0; i < len(text); i++ {
-		if text[i] == '%' && i+2 < len(text) {
-			if b, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
-				decoded = append(decoded, byte(b))
-				i += 2
-				continue
-			}
-		}
-		decoded = append(decoded, text[i])
-	}
-	return string(decoded)
+	return percentEscape.ReplaceAllStringFunc(text, func(escape string) string {
+		b, _ := hex.DecodeString(escape[1:]) // two hexadecimal digits
+		return string(b)
+	})
 }
+
+var percentEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 // Encode returns a parameter in the syntax that Parse accepts.
 func Encode(name, value string) string {

@@ -42,26 +42,20 @@ func (n number) times(factor, add int64) json.Number {
 	return json.Number(fmt.Sprintf("%de%d", digits.Add(digits, big.NewInt(add)), n.exponent-1))
 }
 
-// interval holds the values of a comparison.
-type interval struct {
-	comparison string
-	values     map[string]any
-}
-
-// bounds returns the values of the conditions below: the number, or the limits around
+// values returns the values of the conditions below: the number, or the limits around
 // it, which are half of its last digit for eq and ne, and a tenth of it for ap.
-func (n number) bounds(comparison string) interval {
+func (n number) values(comparison string) map[string]any {
 	low, high := n.times(10, -5), n.times(10, 5)
-	if comparison == "ap" {
+	switch comparison {
+	case "eq", "ne":
+	case "ap":
 		if low, high = n.times(9, 0), n.times(11, 0); n.digits.Sign() < 0 {
 			low, high = high, low
 		}
+	default:
+		return map[string]any{"number": n.times(10, 0)}
 	}
-	values := map[string]any{"number": n.times(10, 0)}
-	if comparison == "eq" || comparison == "ne" || comparison == "ap" {
-		values = map[string]any{"low": low, "high": high}
-	}
-	return interval{comparison, values}
+	return map[string]any{"low": low, "high": high}
 }
 
 // numberConditions compare a stored number, %s, with the number searched for.
@@ -91,13 +85,13 @@ var rangeConditions = map[string]string{
 // isRange matches a Range with at least one limit.
 const isRange = `(exists(@."low"."value") || exists(@."high"."value"))`
 
-// condition returns the condition on a value of a type. member is the path from the value
-// to its number.
-func (i interval) condition(valueType, member string) string {
+// numberCondition returns the condition on a value of a type. member is the path from the
+// value to its number.
+func numberCondition(comparison, valueType, member string) string {
 	if valueType == "Range" {
-		return "(" + rangeConditions[i.comparison] + ") && " + isRange
+		return "(" + rangeConditions[comparison] + ") && " + isRange
 	}
-	return "(" + strings.ReplaceAll(numberConditions[i.comparison], "%s", member) + ")"
+	return "(" + strings.ReplaceAll(numberConditions[comparison], "%s", member) + ")"
 }
 
 // numberValue compiles a value of a number parameter.
@@ -110,6 +104,5 @@ func numberValue(element params.Element, modifier, text string) (predicate, erro
 	if err != nil {
 		return predicate{}, err
 	}
-	wanted := n.bounds(comparison)
-	return matches(element.Path, wanted.condition(element.Type, "@"), wanted.values), nil
+	return matches(element.Path, numberCondition(comparison, element.Type, "@"), n.values(comparison)), nil
 }

@@ -1,10 +1,6 @@
 package search
 
-import (
-	"maps"
-
-	"github.com/seed-90096f4d/sluice/fhir/search/params"
-)
+import "github.com/seed-90096f4d/sluice/fhir/search/params"
 
 // currencySystem is the system of the codes in Money.currency.
 const currencySystem = "urn:iso:std:iso:4217"
@@ -30,35 +26,33 @@ func quantityValue(element params.Element, modifier, text string) (predicate, er
 		system, code = unescape(parts[1]), unescape(parts[2])
 	}
 
-	wanted := n.bounds(comparison)
-	values := maps.Clone(wanted.values)
-	condition := wanted.condition(element.Type, `@."value"`)
-	if element.Type == "Money" {
-		if system != "" && system != currencySystem {
-			return never, nil
-		}
-		condition += hasCurrency(code, values)
-		return matches(element.Path, condition, values), nil
-	}
-	if unit := hasUnit(system, code, values); unit != "" && element.Type == "Range" {
-		for _, end := range []string{"low", "high"} {
-			condition += ` && (!exists(@."` + end + `") || exists(@."` + end + `" ? (` + unit + `)))`
-		}
-	} else if unit != "" {
-		condition += " && " + unit
-	}
-	return matches(element.Path, condition, values), nil
-}
-
-// hasUnit returns the condition on a Quantity with this unit, or an empty text for any
-// unit.
-func hasUnit(system, code string, values map[string]any) string {
+	values, condition := n.values(comparison), numberCondition(comparison, element.Type, `@."value"`)
 	if system != "" {
 		values["system"] = system
 	}
 	if code != "" {
 		values["code"] = code
 	}
+	unit := unitCondition(system, code)
+	switch {
+	case element.Type == "Money" && system != "" && system != currencySystem:
+		return never, nil
+	case element.Type == "Money" && code != "":
+		condition += ` && @."currency" == $code`
+	case element.Type == "Money" || unit == "":
+	case element.Type == "Range":
+		for _, end := range []string{"low", "high"} {
+			condition += ` && (!exists(@."` + end + `") || exists(@."` + end + `" ? (` + unit + `)))`
+		}
+	default:
+		condition += " && " + unit
+	}
+	return matches(element.Path, condition, values), nil
+}
+
+// unitCondition returns the condition on a Quantity with a unit, or an empty text for any
+// unit.
+func unitCondition(system, code string) string {
 	switch {
 	case system != "" && code != "":
 		return `@."system" == $system && @."code" == $code`
@@ -68,12 +62,4 @@ func hasUnit(system, code string, values map[string]any) string {
 		return `(@."code" == $code || @."unit" == $code)`
 	}
 	return ""
-}
-
-func hasCurrency(code string, values map[string]any) string {
-	if code == "" {
-		return ""
-	}
-	values["code"] = code
-	return ` && @."currency" == $code`
 }

@@ -21,20 +21,10 @@ func splitValues(text string, separator byte) []string {
 	return append(parts, text[start:])
 }
 
-// unescape removes the backslashes before separators: \, \| \$ and \\ itself.
-func unescape(text string) string {
-	if !strings.Contains(text, `\`) {
-		return text
-	}
-	var out strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] == '\\' && i+1 < len(text) && strings.IndexByte(`,|$\`, text[i+1]) >= 0 {
-			i++
-		}
-		out.WriteByte(text[i])
-	}
-	return out.String()
-}
+// unescape removes the backslashes before separators and before another backslash.
+func unescape(text string) string { return unescaper.Replace(text) }
+
+var unescaper = strings.NewReplacer(`\,`, `,`, `\|`, `|`, `\$`, `$`, `\\`, `\`)
 
 // storable reports whether PostgreSQL can store the text.
 func storable(text string) bool {

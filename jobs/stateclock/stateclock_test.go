@@ -30,8 +30,9 @@ func TestClock(t *testing.T) {
 			clock := skewedClock(t, ahead)
 			require.InDelta(t, 0, clock.Offset().Seconds(), 0.1, "not measured yet")
 			require.NoError(t, clock.Measure(t.Context()))
-			require.InDelta(t, ahead.Seconds(), clock.Offset().Seconds(), 1)
-			require.WithinDuration(t, time.Now().Add(ahead), clock.Now(), time.Second)
+			// A busy machine measures less precisely.
+			require.InDelta(t, ahead.Seconds(), clock.Offset().Seconds(), 10)
+			require.WithinDuration(t, time.Now().Add(ahead), clock.Now(), 10*time.Second)
 		})
 	}
 }
@@ -51,7 +52,7 @@ func TestClockWarns(t *testing.T) {
 	n, err := logged.Read(line)
 	require.NoError(t, err)
 	require.Contains(t, string(line[:n]), "clock differs from that of the state database")
-	require.Regexp(t, `database_ahead=-(1h0m0|59m59)`, string(line[:n]))
+	require.Regexp(t, `database_ahead=-(1h0m|59m5)\d`, string(line[:n]))
 	cancel()
 	<-watching
 }

@@ -13,7 +13,7 @@ const maxSlice = deflate.BlockSize
 // A Compressor compresses text to pieces. It is not safe for concurrent use.
 type Compressor struct {
 	encoder *deflate.Encoder
-	ahead   []byte // output of Replace that has no room yet
+	ahead   []byte // output of Replace for which there is no room yet
 }
 
 // NewCompressor returns a Compressor, which uses half a megabyte.
@@ -30,8 +30,8 @@ func (c *Compressor) Append(dst, text []byte) Piece {
 	return Piece{Data: data, PlainBytes: len(text), CRC: crc32.ChecksumIEEE(text)}
 }
 
-// Replace is Append to the memory of text itself, which it overwrites: a long text
-// needs no second buffer.
+// Replace is Append with the memory of text as the output buffer: it overwrites text, so
+// that a long text needs no second buffer.
 func (c *Compressor) Replace(text []byte) Piece {
 	piece := Piece{PlainBytes: len(text), CRC: crc32.ChecksumIEEE(text)}
 	read, written := 0, 0

@@ -9,7 +9,7 @@ import (
 	"io"
 )
 
-// header begins a member: deflate, no name, no time, any system (RFC 1952, 2.3).
+// header begins a member: deflate, no name, no time, unknown system (RFC 1952, 2.3).
 var header = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}
 
 // lastBlock is an empty deflate block marked as the last (RFC 1951, 3.2.6).
@@ -23,8 +23,8 @@ type Piece struct {
 	CRC        uint32 // of the bytes before compression
 }
 
-// A Writer writes a member: its header, pieces as they are, and its trailer. There
-// is only one member, since some readers stop after the first.
+// A Writer writes a member: its header, compressed pieces, and its trailer. The output
+// has only one member, since some readers stop after the first.
 type Writer struct {
 	w     io.Writer
 	begun bool // the header is written
@@ -42,7 +42,7 @@ func (m *Writer) Write(p Piece) error {
 	return m.append(p.Data)
 }
 
-// Close completes the member. Without it, no reader takes the member for whole.
+// Close completes the member. Without it, readers report an unexpected end.
 func (m *Writer) Close() error {
 	end := append([]byte{}, lastBlock...)
 	end = binary.LittleEndian.AppendUint32(end, m.crc)

@@ -75,7 +75,7 @@ func SkewedDatabase(tb testing.TB, ahead time.Duration) string {
 func Execute(tb testing.TB, databaseURL, sql string) {
 	tb.Helper()
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 
 	conn, err := pgx.Connect(ctx, databaseURL)

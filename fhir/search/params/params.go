@@ -1,6 +1,7 @@
 package params
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -109,10 +110,5 @@ func (t *Tables) PatientPaths(resourceType string) []Path { return t.compartment
 // CompartmentTypes returns the resource types that can be in the compartment of
 // a patient, sorted.
 func (t *Tables) CompartmentTypes() []string {
-	types := make([]string, 0, len(t.compartment))
-	for name := range t.compartment {
-		types = append(types, name)
-	}
-	slices.Sort(types)
-	return types
+	return slices.Sorted(maps.Keys(t.compartment))
 }

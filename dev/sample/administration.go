@@ -3,12 +3,12 @@ package sample
 import "fmt"
 
 func organization(g *gen, res object) {
-	place := cities[g.i%len(cities)]
+	city := cities[g.i%len(cities)]
 	res["identifier"] = list{object{"system": home + "organization", "value": fmt.Sprintf("org-%04d", g.i)}}
 	res["active"] = true
 	res["type"] = list{code{hl7 + "organization-type", "prov", "Healthcare Provider"}.concept()}
-	res["name"] = fmt.Sprintf("%s Hospital No. %d", place.city, 1+g.i/len(cities))
-	res["alias"] = list{place.city}
+	res["name"] = fmt.Sprintf("%s Hospital No. %d", city.city, 1+g.i/len(cities))
+	res["alias"] = list{city.city}
 	res["telecom"] = list{g.phone("work")}
 	res["address"] = list{g.address()}
 	if g.i > 0 && g.chance(30) {
@@ -111,7 +111,7 @@ func claim(g *gen, res object) {
 	res["item"] = list{visit, drug}
 	res["total"] = money(g.number(30, 990, 2))
 	res["diagnosis"] = list{object{"sequence": 1, "diagnosisCodeableConcept": pick(g, conditions...).concept()}}
-	if i := g.ofPatient("Condition"); i >= 0 {
+	if i := g.chooseOwn("Condition"); i >= 0 {
 		res["diagnosis"] = list{object{"sequence": 1, "diagnosisReference": g.ref("Condition", i)}}
 	}
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package bench
 
 import (
@@ -9,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tick is by how much two counts of the kernel may differ: the one rounds each
-// of its times down to a hundredth of a second.
+// tick is the tolerance between two counts of the kernel, one of which rounds each of its
+// times down to a hundredth of a second.
 const tick = 0.05
 
-// Not parallel: what other tests do would be counted.
+// Not parallel: other tests would be counted.
 func TestProcessorTime(t *testing.T) {
 	before, err := cpuSeconds(os.Getpid())
 	require.NoError(t, err)
@@ -24,7 +26,7 @@ func TestProcessorTime(t *testing.T) {
 
 	took := busy.ProcessState.UserTime() + busy.ProcessState.SystemTime()
 	require.Greater(t, took.Seconds(), 2*tick)
-	require.Greater(t, after-before, took.Seconds()-tick, "children that have ended count")
+	require.Greater(t, after-before, took.Seconds()-tick, "exited children count")
 }
 
 func TestProcessorTimeOfLivingChildren(t *testing.T) {
@@ -41,7 +43,7 @@ func TestProcessorTimeOfLivingChildren(t *testing.T) {
 	after, err := cpuSeconds(os.Getpid())
 	require.NoError(t, err)
 	require.NoError(t, input.Close())
-	_ = busy.Wait() // its reading found an end
+	_ = busy.Wait() // read fails at the end of the input
 
 	took := busy.ProcessState.UserTime() + busy.ProcessState.SystemTime()
 	require.Greater(t, after-before, took.Seconds()-tick)
@@ -56,14 +58,14 @@ func TestPeak(t *testing.T) {
 	require.NoError(t, resetPeak(os.Getpid()))
 	before := peak()
 
-	// Memory that the collector knows nothing of.
+	// Memory that the garbage collector does not manage.
 	large, err := syscall.Mmap(-1, 0, 64<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	require.NoError(t, err)
 	for i := range large {
 		large[i] = 1
 	}
 	require.NoError(t, syscall.Munmap(large))
-	require.Greater(t, peak()-before, int64(60<<20), "also when it has been given back")
+	require.Greater(t, peak()-before, int64(60<<20), "even after it is released")
 
 	require.NoError(t, resetPeak(os.Getpid()))
 	require.Less(t, peak()-before, int64(30<<20))

@@ -21,13 +21,13 @@ func (g *gen) name(gender string) object {
 }
 
 func (g *gen) address() object {
-	place := pick(g, cities...)
+	city := pick(g, cities...)
 	address := object{
-		"use": "home", "city": place.city, "postalCode": place.postalCode, "country": place.country,
+		"use": "home", "city": city.city, "postalCode": city.postalCode, "country": city.country,
 		"line": list{fmt.Sprintf("%s %d", pick(g, streets...), 1+g.IntN(220))},
 	}
-	if place.state != "" {
-		address["state"] = place.state
+	if city.state != "" {
+		address["state"] = city.state
 	}
 	return address
 }

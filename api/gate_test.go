@@ -1,14 +1,15 @@
-package apitest
+package api_test
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/api/apitest"
 )
 
 // gateSQL fills the table patient with three rows. Readers get the first at once and
@@ -30,28 +31,17 @@ END $$;
 CREATE POLICY gate ON patient USING (pass(id));
 ALTER TABLE patient ENABLE ROW LEVEL SECURITY;`
 
-// Gate fills a table that cannot be read to its end before the returned function is
+// gate fills a table that cannot be read to its end before the returned function is
 // called.
-func (b *Bundle) Gate(t *testing.T) (open func()) {
+func (b *testBundle) gate(t *testing.T) (open func()) {
 	t.Helper()
 	b.Aidbox(t, "Patient")
 	b.Exec(t, gateSQL)
 	return b.Hold(t, `SELECT pg_advisory_xact_lock(1)`)
 }
 
-// Hold runs the statement in a transaction, and returns a function that ends it.
-func (b *Bundle) Hold(t *testing.T, lockSQL string) (release func()) {
-	t.Helper()
-	tx, err := b.DB.Begin(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // the test's context is over
-	_, err = tx.Exec(t.Context(), lockSQL)
-	require.NoError(t, err)
-	return func() { require.NoError(t, tx.Rollback(t.Context())) }
-}
-
-// Begin sends a request and returns the response when its first bytes have arrived.
-func (b *Bundle) Begin(t *testing.T, target string) (*http.Response, *bufio.Reader) {
+// begin sends a request and returns the response when its first bytes have arrived.
+func (b *testBundle) begin(t *testing.T, target string) (*http.Response, *bufio.Reader) {
 	t.Helper()
 	response, err := b.HTTP.Do(b.Request(t, http.MethodGet, target))
 	require.NoError(t, err)
@@ -63,8 +53,8 @@ func (b *Bundle) Begin(t *testing.T, target string) (*http.Response, *bufio.Read
 	return response, body
 }
 
-// RequireRest checks that a dump of the gate is complete.
-func RequireRest(t *testing.T, body io.Reader) {
+// requireRest checks that a dump of the gate is complete.
+func requireRest(t *testing.T, body io.Reader) {
 	t.Helper()
 	all, err := io.ReadAll(body)
 	require.NoError(t, err)
@@ -77,34 +67,34 @@ SELECT coalesce(array_agg(pid), '{}') FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'sluice (sluice reader)'
 	AND state <> 'idle' AND query LIKE '%FROM %"public"."patient"%'`
 
-// Readers returns the process ids of the backends that read for a dump.
-func (b *Bundle) Readers(t *testing.T) []int {
+// readers returns the process ids of the backends that read for a dump.
+func (b *testBundle) readers(t *testing.T) []int {
 	t.Helper()
 	var pids []int
 	require.NoError(t, b.DB.QueryRow(t.Context(), readersSQL).Scan(&pids))
 	return pids
 }
 
-// RequireReader waits for the one backend that reads for a dump.
-func (b *Bundle) RequireReader(t *testing.T) (pid int) {
+// requireReader waits for the one backend that reads for a dump.
+func (b *testBundle) requireReader(t *testing.T) (pid int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(b.Readers(t)) > 0 }, Patience, Tick)
-	pids := b.Readers(t)
+	require.Eventually(t, func() bool { return len(b.readers(t)) > 0 }, apitest.Patience, apitest.Tick)
+	pids := b.readers(t)
 	require.Len(t, pids, 1)
 	return pids[0]
 }
 
-// RequireNoReaders waits until no query of a dump is left in PostgreSQL.
-func (b *Bundle) RequireNoReaders(t *testing.T) {
+// requireNoReaders waits until no query of a dump is left in PostgreSQL.
+func (b *testBundle) requireNoReaders(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(b.Readers(t)) == 0 }, Patience, Tick)
+	require.Eventually(t, func() bool { return len(b.readers(t)) == 0 }, apitest.Patience, apitest.Tick)
 }
 
-// RequireConnections checks that no connection to the source was leaked: more dumps
+// requireConnections checks that no connection to the source was leaked: more dumps
 // succeed than there are connections.
-func (b *Bundle) RequireConnections(t *testing.T) {
+func (b *testBundle) requireConnections(t *testing.T) {
 	t.Helper()
-	for range 2 * SourceConns {
+	for range 2 * apitest.SourceConns {
 		got := b.Get(t, "/Patient/$dump")
 		require.Equal(t, http.StatusOK, got.StatusCode)
 	}
