@@ -38,7 +38,7 @@ type service struct {
 // readers is the maximum of concurrent dumps and parts, spares the number of further
 // connections for large dumps.
 func openService(ctx context.Context, logger *slog.Logger, settings *serverSettings, readers, spares int) (*service, error) {
-	bucket, err := settings.storageSettings.open()
+	bucket, err := settings.open()
 	if err != nil {
 		return nil, err
 	}
