@@ -38,14 +38,16 @@ func TestCancel(t *testing.T) {
 	require.Equal(t, 1, f.cleanups(t, export.ID))
 }
 
-// AwaitParts returns when the export is cancelled.
+// AwaitParts returns at once when the export is cancelled.
 func TestCancelEndsWait(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
 	export := f.started(t, 1)
+	notified := f.listen(t)
 	ended := f.await(t, export)
 	require.NoError(t, f.store.Cancel(t.Context(), export.ID, client))
 	require.ErrorIs(t, <-ended, jobs.ErrStale)
+	require.Equal(t, export.ID.String(), notified())
 }
 
 // A cancellation whose transaction fails changes nothing.

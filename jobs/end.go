@@ -55,7 +55,8 @@ func (s *Store) Cancel(ctx context.Context, id uuid.UUID, clientID string) error
 }
 
 // abandon drops the export's parts, ends it by the statement, cancels its jobs wherever
-// they run, and queues the job that deletes its objects. If the statement finds nothing to end, it returns notFound.
+// they run, notifies its holder, and queues the job that deletes its objects. If the
+// statement finds nothing to end, it returns notFound.
 func (s *Store) abandon(ctx context.Context, tx pgx.Tx, id uuid.UUID, notFound error, sql string, args ...any) error {
 	if err := s.dropParts(ctx, tx, id); err != nil {
 		return err
@@ -71,8 +72,10 @@ func (s *Store) abandon(ctx context.Context, tx pgx.Tx, id uuid.UUID, notFound e
 	if err := s.cancelJobs(ctx, tx, []int64{jobID}); err != nil {
 		return err
 	}
-	_, err = s.enqueue(ctx, tx, CleanupArgs{ExportID: id})
-	return err
+	if _, err := s.enqueue(ctx, tx, CleanupArgs{ExportID: id}); err != nil {
+		return err
+	}
+	return notify(ctx, tx, id)
 }
 
 const expireSQL = `

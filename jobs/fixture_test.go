@@ -175,14 +175,21 @@ func (f *fixture) completed(t *testing.T, retention time.Duration) jobs.Export {
 	return f.get(t, export.ID)
 }
 
-// await calls AwaitParts in the background.
+// await calls AwaitParts in the background. It returns when only a notification can end
+// the wait soon.
 func (f *fixture) await(t *testing.T, export jobs.Export) <-chan error {
 	t.Helper()
+	var before time.Time
+	require.NoError(t, f.db.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&before))
 	ended := make(chan error, 1)
 	go func() {
 		_, err := f.store.AwaitParts(t.Context(), export)
 		ended <- err
 	}()
+	require.Eventually(t, func() bool {
+		return f.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+			AND state = 'idle' AND state_change > $1 AND query LIKE '%FROM sluice.export e%'`, before) > 0
+	}, patience, 5*time.Millisecond)
 	return ended
 }
 
@@ -225,4 +232,21 @@ func (f *fixture) refuseCommits(t *testing.T, table string) {
 		CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON `+table+`
 			DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
 	require.NoError(t, err)
+}
+
+// listen returns a function that waits for the next notification of an export.
+func (f *fixture) listen(t *testing.T) (next func() string) {
+	t.Helper()
+	conn, err := f.db.Acquire(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Hijack().Close(context.Background()) })
+	_, err = conn.Exec(t.Context(), `LISTEN sluice_export`)
+	require.NoError(t, err)
+	return func() string {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		notification, err := conn.Conn().WaitForNotification(ctx)
+		require.NoError(t, err)
+		return notification.Payload
+	}
 }

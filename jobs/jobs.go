@@ -78,8 +78,13 @@ func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	return &Store{config: cfg, pool: pool, river: client}, nil
 }
 
-// lockSQL serialises the changes of one export.
-const lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice.export ' || $1::text, 0))`
+const (
+	// lockSQL serialises the changes of one export.
+	lockSQL = `SELECT pg_advisory_xact_lock(hashtextextended('sluice.export ' || $1::text, 0))`
+
+	// notifySQL wakes the processes that wait for the export (AwaitParts).
+	notifySQL = `SELECT pg_notify('sluice_export', $1::text)`
+)
 
 // change runs do in a transaction that changes the export's state or the set of its
 // parts, one at a time per export. Only CompletePart does without the lock: it locks
@@ -107,6 +112,11 @@ func (s *Store) inTx(ctx context.Context, action string, do func(tx pgx.Tx) erro
 		return fmt.Errorf("jobs: %s: %w", action, err)
 	}
 	return nil
+}
+
+func notify(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
+	_, err := tx.Exec(ctx, notifySQL, id)
+	return err
 }
 
 // querier is a pool or a transaction.

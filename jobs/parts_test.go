@@ -202,9 +202,11 @@ func TestAwait(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 1)
 	export := f.started(t, 100)
+	notified := f.listen(t)
 	ended := f.await(t, export)
 	f.readAll(t, export)
 	require.NoError(t, <-ended)
+	require.Equal(t, export.ID.String(), notified(), "after the last part")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -20,7 +20,8 @@ RETURNING bytes_planned`
 
 	countPartSQL = `
 UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2, bytes_stored = bytes_stored + $3
-WHERE id = $1`
+WHERE id = $1
+RETURNING parts_done = parts_total`
 )
 
 // CompletePart publishes the files of a part and ends it. One transaction marks the
@@ -80,8 +81,12 @@ func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part
 			return err
 		}
 		// Last, since all parts of the export update this row.
-		if _, err := tx.Exec(ctx, countPartSQL, args.ExportID, bytes, storedBytes(files)); err != nil {
+		var last bool
+		if err := tx.QueryRow(ctx, countPartSQL, args.ExportID, bytes, storedBytes(files)).Scan(&last); err != nil {
 			return err
+		}
+		if last {
+			return notify(ctx, tx, args.ExportID)
 		}
 		return s.fillWindow(ctx, tx, args.ExportID)
 	})

@@ -79,6 +79,9 @@ WHERE id = $1 AND generation = $2 AND state = 'running'`
 func (s *Store) Reassign(ctx context.Context, part Part) error {
 	id := part.args.ExportID
 	return s.change(ctx, id, "reassign export", func(tx pgx.Tx) error {
-		return changed(tx.Exec(ctx, reassignSQL, id, part.args.Generation))
+		if err := changed(tx.Exec(ctx, reassignSQL, id, part.args.Generation)); err != nil {
+			return err
+		}
+		return notify(ctx, tx, id)
 	})
 }
