@@ -106,6 +106,8 @@ func publicReason(err error) string {
 	var unreadable *catalog.UnreadableError
 	var column *catalog.ColumnError
 	switch {
+	case errors.Is(err, errJobTimeout): // joined to the errors below, which it has caused
+		return reasonTimeout
 	case errors.As(err, &file):
 		return file.file + ": " + publicReason(file.err)
 	case errors.As(err, &table):

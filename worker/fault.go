@@ -77,6 +77,8 @@ var storeReasons = []string{reasonStoreAway, reasonStoreDenies, reasonStoreError
 // have taken it over.
 var errLeaseExpired = errors.New("the lease could not be renewed")
 
+const reasonTimeout = "the export took longer than the server allows"
+
 // knownErrors are errors that are not of a database. The reasons of those that are no
 // outage are the failures of an export.
 var knownErrors = []struct {
@@ -84,7 +86,7 @@ var knownErrors = []struct {
 	kind   faultKind
 	reason string
 }{
-	{errJobTimeout, permanent, "the export took longer than the server allows"},
+	{errJobTimeout, permanent, reasonTimeout},
 	{jobs.ErrDamaged, permanent, jobs.ErrDamaged.Error()},
 	{jobs.ErrFilesShown, permanent, "the snapshot was lost after some files had been published (allowPartialManifests); start a new export"},
 	{catalog.ErrNoTable, permanent, "the table does not exist"},
