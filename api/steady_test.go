@@ -71,7 +71,7 @@ func TestSteadyClient(t *testing.T) {
 			transport, _ := b.HTTP.Transport.(*http.Transport)
 			if test.tls {
 				b.URL = strings.Replace(b.URL, "http:", "https:", 1)
-				transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // signed by itself
+				transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // signed by itself
 			}
 			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 				conn, err := (&net.Dialer{}).DialContext(ctx, network, address)

@@ -63,7 +63,7 @@ func TestCertificateReloads(t *testing.T) {
 			}
 			accepted <- err
 		}()
-		dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, MaxVersion: version}} //nolint:gosec // signed by itself
+		dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, MaxVersion: version}} // signed by itself
 		conn, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
 		if served := <-accepted; err != nil || served != nil {
 			return 0, err

@@ -29,7 +29,6 @@ func TestConformanceDoc(t *testing.T) {
 
 	want := counts() + "\n" + table()
 	if *update {
-		//nolint:gosec // a document like any other
 		require.NoError(t, os.WriteFile(name, []byte(before+requirementsBegin+want+requirementsEnd+after), 0o644))
 		return
 	}

@@ -17,7 +17,7 @@ import (
 
 func readFile(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(name) //nolint:gosec // a file of the repository
+	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	return string(text)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // TestAllocations checks that a warm converter allocates nothing.
-func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all
+func TestAllocations(t *testing.T) { // AllocsPerRun counts those of all
 	c := fhir.NewConverter(fhir.R4().WithAttributes(attributes(t)), fhir.Options{})
 	docs := [][]byte{[]byte(observation), []byte(attributesDoc)}
 	for _, g := range goldens(t) {

@@ -35,7 +35,7 @@ func newGenerator(tb testing.TB, seed uint64) *generator {
 	defer func() { _ = file.Close() }()
 
 	g := &generator{
-		Rand:     rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a test that can be repeated
+		Rand:     rand.New(rand.NewPCG(seed, 1)), // a test that can be repeated
 		elements: make(map[string][]string), base: make(map[string]string),
 	}
 	current := ""

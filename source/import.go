@@ -61,7 +61,7 @@ func exportSnapshot(ctx context.Context, conn *pgx.Conn) (id string, err error) 
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
 	r := reference{key: binary.BigEndian.Uint64(random[:]), server: connpool.ServerOf(conn)}
-	if err := conn.QueryRow(ctx, exportSQL, int64(r.key)).Scan(&r.name); err != nil { //nolint:gosec // all 64 bits count
+	if err := conn.QueryRow(ctx, exportSQL, int64(r.key)).Scan(&r.name); err != nil { // all 64 bits count
 		return "", err
 	}
 	return r.String(), nil
@@ -78,7 +78,7 @@ func importSnapshot(ctx context.Context, conn *pgx.Conn, r reference) error {
 	if connpool.ServerOf(conn) != r.server {
 		return snapshotError(connpool.ErrElsewhere)
 	}
-	sql := fmt.Sprintf(importSQL, beginSQL, r.name, int64(r.key)) //nolint:gosec // all 64 bits count
+	sql := fmt.Sprintf(importSQL, beginSQL, r.name, int64(r.key)) // all 64 bits count
 	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
 	if err != nil {
 		return importError(err)

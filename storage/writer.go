@@ -90,7 +90,7 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 func (w *Writer) part() []byte {
 	buf := &w.buffers[w.number%len(w.buffers)]
 	if *buf == nil {
-		*buf = w.pool.Get().(*[]byte) //nolint:forcetypeassert // the pool makes nothing else
+		*buf = w.pool.Get().(*[]byte) // the pool makes nothing else
 	}
 	return **buf
 }

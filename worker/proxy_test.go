@@ -37,7 +37,7 @@ func newProxy(t *testing.T, serverURL string) *proxy {
 	t.Helper()
 	u, err := url.Parse(serverURL)
 	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at the end of the test
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // closed at the end of the test
 	require.NoError(t, err)
 
 	p := &proxy{server: u.Host, listener: listener, conns: map[net.Conn]bool{}, seen: make(chan struct{}, 1000)}
@@ -99,7 +99,7 @@ func (p *proxy) admit(conn net.Conn) proxyMode {
 // pass copies bytes in both directions until either side closes.
 func (p *proxy) pass(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
-	server, err := net.Dial("tcp", p.server) //nolint:noctx // both ends are closed below
+	server, err := net.Dial("tcp", p.server) // both ends are closed below
 	if err != nil {
 		return
 	}

@@ -22,7 +22,7 @@ func stopStale(ctx context.Context, dataDir string) error {
 	path := filepath.Join(dataDir, "postmaster.pid")
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil //nolint:nilerr // there is no such file: the last server exited properly
+		return nil // there is no such file: the last server exited properly
 	}
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
 		return nil // without /proc, PostgreSQL has to decide

@@ -37,7 +37,6 @@ func run(ctx context.Context, folder string) error {
 		return err
 	}
 	for name, text := range texts {
-		//nolint:gosec // source files like any other
 		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
 			return err
 		}

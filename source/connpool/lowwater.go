@@ -40,7 +40,7 @@ func lowWaterDial(dial pgconn.DialFunc) pgconn.DialFunc {
 		}
 		raw, err := tcp.SyscallConn()
 		if err != nil {
-			return conn, nil //nolint:nilerr // it works without
+			return conn, nil // it works without
 		}
 		return &lowWaterConn{Conn: tcp, raw: raw}, nil
 	}
