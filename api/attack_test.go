@@ -92,6 +92,19 @@ func TestForeignExportByToken(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, b.Get(t, theirs).StatusCode)
 }
 
+// TestSpellingsOfExport: an export has one URL, so that the audit and the limit of polls
+// know it by one id.
+func TestSpellingsOfExport(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Documented(t)
+	id := b.KickOff(t, "/fhir/$export").ID.String()
+	for _, spelling := range []string{strings.ToUpper(id), strings.ReplaceAll(id, "-", ""), "{" + id + "}", "urn:uuid:" + id} {
+		require.Equal(t, http.StatusNotFound, b.Get(t, apitest.StatusPath+spelling).StatusCode, spelling)
+	}
+	require.Equal(t, http.StatusAccepted, b.Get(t, apitest.StatusPath+id).StatusCode)
+}
+
 // raw sends bytes as they are and returns all that comes back until the server
 // closes the connection.
 func (b *testBundle) raw(t *testing.T, request string) string {

@@ -30,6 +30,9 @@ func (a *API) audited(action audit.Action, do auditedHandler) gin.HandlerFunc {
 		c.Set(keyEvent, event)
 		defer func() {
 			event.Status, event.Bytes = c.Writer.Status(), int64(max(c.Writer.Size(), 0))
+			if event.Status >= http.StatusBadRequest {
+				event.Resources = 0 // what failed before the first byte was not received
+			}
 			if failure := c.Errors.Last(); failure != nil && event.Status < http.StatusBadRequest {
 				event.Broken, event.Reason = true, breakReason(c.Request.Context(), failure.Err)
 			}

@@ -60,9 +60,11 @@ func (a *API) verifySecret(c *gin.Context, event *audit.Event, id, secret string
 	login := auth.Login{ID: id, Secret: secret, Address: c.ClientIP()}
 	client, err := a.config.Clients.Authenticate(c.Request.Context(), login, a.logins)
 	var limited *auth.LimitError
+	if err != nil {
+		event.Client = client.ID // only if it exists: another id may be a secret in the wrong field
+	}
 	switch {
 	case errors.Is(err, auth.ErrBadCredentials):
-		event.Client = client.ID // only if it exists: another id may be a secret in the wrong field
 		return auth.Client{}, problem.Unauthorized()
 	case errors.As(err, &limited):
 		return auth.Client{}, problem.Throttled(limited.Text, limited.RetryAfter)

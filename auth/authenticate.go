@@ -19,7 +19,7 @@ type Login struct {
 // LoginLimiter limits failed logins.
 type LoginLimiter interface {
 	// Take counts a failed login, or returns how long to wait before the next
-	// attempt.
+	// attempt. An empty client counts for the address only.
 	Take(client, address string) (wait time.Duration)
 
 	// Refund takes back what Take has counted.
@@ -28,10 +28,10 @@ type LoginLimiter interface {
 
 // Authenticate returns the client that the id and secret belong to.
 //
-// The error is ErrBadCredentials for an unknown id and for a wrong secret; the
-// returned client then has the ID of the client if it exists, for the log only.
-// It is a LimitError if too many logins have failed or are being verified. Any
-// other error is about the database or ctx, and the credentials may be right.
+// The error is ErrBadCredentials for an unknown id and for a wrong secret, and a
+// LimitError if too many logins have failed or are being verified; the returned client
+// then has the ID of the client if it exists, for the log only. Any other error is
+// about the database or ctx, and the credentials may be right.
 //
 // The cost depends on the form of the secret, not on the client. A secret of the
 // form of NewSecret costs one SHA-256, and a right one is accepted whatever the
@@ -47,9 +47,10 @@ func (c *Clients) Authenticate(ctx context.Context, login Login, limiter LoginLi
 	}
 	valid, err := c.verify(ctx, login, found.validHashes(), limiter)
 	if err != nil {
-		return Client{}, fmt.Errorf("auth: authenticate %q: %w", login.ID, err)
+		// The ID of the login may be a secret in the wrong field: errors are logged.
+		return Client{ID: found.ID}, fmt.Errorf("auth: authenticate: %w", err)
 	}
-	if !valid || found.ID != login.ID {
+	if !valid || found.ID == "" {
 		return Client{ID: found.ID}, ErrBadCredentials
 	}
 
@@ -78,8 +79,8 @@ func (r row) validHashes() []string {
 }
 
 // verify verifies a secret. Of those of the form of NewSecret only wrong ones are
-// limited: 256 random bits cannot be guessed, so failed guesses must not lock out the
-// client.
+// limited, and only per address: 256 random bits cannot be guessed, so failed guesses
+// must not lock out the client, nor, as they are cheap, displace the counters of others.
 func (c *Clients) verify(ctx context.Context, login Login, hashes []string, limiter LoginLimiter) (bool, error) {
 	switch {
 	case !isGenerated(login.Secret):
@@ -87,7 +88,7 @@ func (c *Clients) verify(ctx context.Context, login Login, hashes []string, limi
 	case matchesGenerated(hashes, login.Secret):
 		return true, nil
 	}
-	return false, limitFailure(limiter, login)
+	return false, limitFailure(limiter, "", login.Address)
 }
 
 // verifyChosen verifies a secret that a person has chosen. Concurrent logins
@@ -125,7 +126,7 @@ func (c *Clients) hashChosen(ctx context.Context, login Login, hashes []string, 
 	if c.verified.contains(key) { // by a login that ended a moment ago
 		return true, nil
 	}
-	if err := limitFailure(limiter, login); err != nil {
+	if err := limitFailure(limiter, login.ID, login.Address); err != nil {
 		return false, err
 	}
 	valid, err := c.hasher.verify(ctx, hashes, login.Secret)
@@ -139,8 +140,8 @@ func (c *Clients) hashChosen(ctx context.Context, login Login, hashes []string, 
 }
 
 // limitFailure counts a failed login, or returns a LimitError.
-func limitFailure(limiter LoginLimiter, login Login) error {
-	if wait := limiter.Take(login.ID, login.Address); wait > 0 {
+func limitFailure(limiter LoginLimiter, client, address string) error {
+	if wait := limiter.Take(client, address); wait > 0 {
 		return &LimitError{Text: "too many failed logins", RetryAfter: wait}
 	}
 	return nil

@@ -324,3 +324,43 @@ func TestFailuresAreNotRefusals(t *testing.T) {
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrBadCredentials)
 }
+
+// TestErrorsNameNoID: the id of a login may be a secret in the wrong field, and errors
+// are logged. That of a client that exists is returned apart.
+func TestErrorsNameNoID(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Add(t.Context(), "a", "secret-1", []string{"system/*.rs"}))
+	defer b.occupy(t)()
+	for id, known := range map[string]string{"a": "a", "a secret in the wrong field": ""} {
+		ctx, leave := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		client, err := b.Authenticate(ctx, Login{ID: id, Secret: "wrong"}, &lockedLimiter{fakeLimiter: fakeLimiter{left: 9}})
+		leave()
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "wrong field")
+		require.Equal(t, known, client.ID)
+	}
+}
+
+// recordingLimiter records the client of each failed login.
+type recordingLimiter struct{ clients []string }
+
+func (l *recordingLimiter) Take(client, _ string) time.Duration {
+	l.clients = append(l.clients, client)
+	return 0
+}
+
+func (*recordingLimiter) Refund(string, string) {}
+
+// TestWrongGeneratedSecretsCountPerAddress: they are cheap, so with invented ids they
+// could displace the counters of clients.
+func TestWrongGeneratedSecretsCountPerAddress(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var limiter recordingLimiter
+	for _, secret := range []string{NewSecret(), "chosen"} {
+		_, err := b.Authenticate(t.Context(), Login{ID: "invented", Secret: secret}, &limiter)
+		require.ErrorIs(t, err, ErrBadCredentials)
+	}
+	require.Equal(t, []string{"", "invented"}, limiter.clients)
+}

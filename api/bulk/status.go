@@ -115,7 +115,7 @@ func (e *Exports) Cancel(call *endpoint.Call) error {
 
 func parseExportID(call *endpoint.Call) (uuid.UUID, error) {
 	id, err := uuid.Parse(call.Param("id"))
-	if err != nil {
+	if err != nil || id.String() != call.Param("id") { // other spellings would be logged as other exports
 		return uuid.Nil, exportProblem(jobs.ErrNotFound)
 	}
 	return id, nil
