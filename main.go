@@ -1,5 +1,5 @@
-// Command sluice exports FHIR resources out of PostgreSQL. All it does stands in package
-// cli and below.
+// Command sluice exports FHIR resources out of PostgreSQL. Its code is in package cli and
+// below.
 package main
 
 import (

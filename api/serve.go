@@ -52,6 +52,8 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 
 	select {
 	case err := <-served:
+		_ = server.Close()
+		running.Wait() // their events are stored below
 		return fmt.Errorf("api: %w", err)
 	case <-ctx.Done():
 	}

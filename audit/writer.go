@@ -51,7 +51,7 @@ func (r *Recorder) add(event Event) {
 		return
 	}
 	r.pending = append(r.pending, event)
-	if len(r.pending) >= maxBatch {
+	if len(r.pending)%maxBatch == 0 { // not at each event while the bucket is unavailable
 		signal(r.full)
 	}
 	if event.Started {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,6 +50,14 @@ func (c *Clients) Authenticate(ctx context.Context, login Login, limiter LoginLi
 	if err != nil {
 		// The ID of the login may be a secret in the wrong field: errors are logged.
 		return Client{ID: found.ID}, fmt.Errorf("auth: authenticate: %w", err)
+	}
+	if valid && !isGenerated(login.Secret) {
+		// The login may have waited for a hash, while the client was changed.
+		before := found.validHashes()
+		if found, err = find(ctx, c.pool, selectClient, login.ID); err != nil && !errors.Is(err, ErrNoClient) {
+			return Client{}, fmt.Errorf("auth: authenticate: %w", err)
+		}
+		valid = slices.Equal(before, found.validHashes())
 	}
 	if !valid || found.ID == "" {
 		return Client{ID: found.ID}, ErrBadCredentials

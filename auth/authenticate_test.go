@@ -364,3 +364,26 @@ func TestWrongGeneratedSecretsCountPerAddress(t *testing.T) {
 	}
 	require.Equal(t, []string{"", "invented"}, limiter.clients)
 }
+
+// TestRevokedWhileVerified: a client that is revoked while its login waits for a hash
+// is rejected.
+func TestRevokedWhileVerified(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, b.Add(t.Context(), "a", "secret-1", []string{"system/*.rs"}))
+	release := b.occupy(t)
+	limiter := &lockedLimiter{fakeLimiter: fakeLimiter{left: 1}}
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.Authenticate(t.Context(), Login{ID: "a", Secret: "secret-1"}, limiter)
+		done <- err
+	}()
+	require.Eventually(t, func() bool {
+		limiter.mu.Lock()
+		defer limiter.mu.Unlock()
+		return limiter.left == 0
+	}, 2*time.Minute, time.Millisecond, "the login waits")
+	require.NoError(t, b.Revoke(t.Context(), "a"))
+	release()
+	require.ErrorIs(t, <-done, ErrBadCredentials)
+}
