@@ -43,9 +43,9 @@ func New(cfg Config) *API {
 		audit:  audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Clients: cfg.Clients, Logger: cfg.Logger}),
 		exports: bulk.New(bulk.Config{
 			Bucket:            cfg.Bucket,
-			GuardFiles:        cfg.GuardFiles,
+			ProxyFiles:        cfg.ProxyFiles,
 			KickOffsPerMinute: cfg.ClientKickOffs,
-			LinkLife:          cfg.LinkLife,
+			LinkTTL:           cfg.LinkTTL,
 			Logger:            cfg.Logger,
 			Source:            cfg.Source,
 			Store:             cfg.Exports,
@@ -56,7 +56,7 @@ func New(cfg Config) *API {
 		dumping:     limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
 		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
 		metrics:     newMetrics(cfg.Registry),
-		logins:      limit.NewLoginLimiter(cfg.Failures),
+		logins:      limit.NewLoginLimiter(cfg.LoginFailuresPerMinute),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),
 		started:     time.Now(),
 	}

@@ -53,9 +53,9 @@ type Config struct {
 	// may use the API from a browser; * means all. Empty means none.
 	CORSOrigins []string
 
-	// DrainTimeout is how long running requests may continue when the server
+	// ShutdownTimeout is how long running requests may continue when the server
 	// stops. Then they are cut off.
-	DrainTimeout time.Duration
+	ShutdownTimeout time.Duration
 
 	// Dumps is the maximum number of concurrent dumps, three quarters of them of
 	// one client. Each uses a connection to the source.
@@ -64,16 +64,16 @@ type Config struct {
 	// Exports records exports.
 	Exports *jobs.Store
 
-	// Failures is the maximum number of failed logins per minute, per address and
+	// LoginFailuresPerMinute is the maximum number of failed logins, per address and
 	// per client. 0 means no limit.
-	Failures int
+	LoginFailuresPerMinute int
 
-	// GuardFiles serves files through Sluice, to the export's client only, instead
+	// ProxyFiles serves files through Sluice, to the export's client only, instead
 	// of signed links to the object store, which anyone can use.
-	GuardFiles bool
+	ProxyFiles bool
 
-	// LinkLife is how long a signed link is valid.
-	LinkLife time.Duration
+	// LinkTTL is how long a signed link is valid.
+	LinkTTL time.Duration
 
 	// Logger gets a line for each request. Defaults to slog's.
 	Logger *slog.Logger

@@ -44,7 +44,7 @@ func TestDrain(t *testing.T) {
 // query ends.
 func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(config *api.Config) { config.DrainTimeout = 50 * time.Millisecond })
+	b := setup(t, func(config *api.Config) { config.ShutdownTimeout = 50 * time.Millisecond })
 	b.gate(t)
 
 	_, body := b.begin(t, "/Patient/$dump")

@@ -32,7 +32,7 @@ func (b *testBundle) awaitThrottled(t *testing.T, target string) {
 // a moment ago.
 func TestGuessedSecrets(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withBase, func(config *api.Config) { config.Failures = 1 })
+	b := setup(t, withBase, func(config *api.Config) { config.LoginFailuresPerMinute = 1 })
 	app := b.newApp(t, "app", "system/*.rs")
 	generated := auth.NewSecret()
 	require.NoError(t, b.Clients.Add(t.Context(), "other", "other-secret", []string{"system/*.rs"}))
@@ -62,7 +62,7 @@ func TestGuessedSecrets(t *testing.T) {
 // address.
 func TestWrongTokens(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withBase, func(config *api.Config) { config.Failures = 2 })
+	b := setup(t, withBase, func(config *api.Config) { config.LoginFailuresPerMinute = 2 })
 	app, other := b.newApp(t, "app", "system/*.rs"), b.newApp(t, "other", "system/*.rs")
 	ask := func(token string) int { return b.withToken(t, http.MethodGet, "/Slot/$dump", token).StatusCode }
 	token := readToken(t, b.postToken(t, app.form(t, "system/*.rs").Encode())).AccessToken
@@ -85,7 +85,7 @@ func TestWrongTokens(t *testing.T) {
 func TestGuessedAssertions(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withBase, func(config *api.Config) {
-		config.Failures = 3
+		config.LoginFailuresPerMinute = 3
 		config.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	app := b.newApp(t, "app", "system/*.rs")

@@ -31,7 +31,7 @@ type routeCase struct {
 // export, fills its audit event. A new route needs a case here.
 func TestEveryRouteIsAudited(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withBase, func(config *api.Config) { config.GuardFiles = true })
+	b := setup(t, withBase, func(config *api.Config) { config.ProxyFiles = true })
 	b.Ward(t)
 	app := b.newApp(t, "app", "system/*.rs")
 	export := b.kickOffID(t, "/fhir/$export?_type=Patient")

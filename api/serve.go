@@ -20,7 +20,7 @@ const (
 )
 
 // Serve answers requests on a listener of TCP connections until ctx ends. Then it
-// accepts no more, waits up to Config.DrainTimeout for running requests, cuts off the
+// accepts no more, waits up to Config.ShutdownTimeout for running requests, cuts off the
 // rest, and returns when all handlers have.
 func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	var running sync.WaitGroup
@@ -57,10 +57,10 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("api: %w", err)
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.DrainTimeout)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.ShutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); errors.Is(err, context.DeadlineExceeded) {
-		a.config.Logger.WarnContext(ctx, "shutdown timeout exceeded; cutting off running requests", "timeout", a.config.DrainTimeout)
+		a.config.Logger.WarnContext(ctx, "shutdown timeout exceeded; cutting off running requests", "timeout", a.config.ShutdownTimeout)
 		_ = server.Close()
 	}
 	running.Wait() // a handler ends its query before it returns

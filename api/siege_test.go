@@ -23,7 +23,7 @@ import (
 func TestSiege(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(config *api.Config) {
-		config.Failures = 10
+		config.LoginFailuresPerMinute = 10
 		config.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	ask := func(id, secret, address string) int {

@@ -27,7 +27,7 @@ type exportWorker struct {
 // Timeout bounds the age of an export, and with it of its snapshot, from the kick-off
 // on and over all processes that run it.
 func (w *exportWorker) Timeout(job *river.Job[jobs.ExportArgs]) time.Duration {
-	return max(job.CreatedAt.Add(w.config.MaxAge).Sub(w.config.Clock.Now()), time.Second)
+	return max(job.CreatedAt.Add(w.config.ExportTimeout).Sub(w.config.Clock.Now()), time.Second)
 }
 
 // Work runs the export. It is not an error if the export has ended.

@@ -138,22 +138,22 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 	}
 	pool := cmp.Or(opts.database, openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns))
 	w, err := worker.New(worker.Config{
-		Bucket:       openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
-		Check:        opts.check,
-		Clock:        stateclock.New(pool),
-		Database:     pool,
-		Exports:      16,
-		History:      30 * 24 * time.Hour,
-		Logger:       cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
-		MaxAge:       cmp.Or(opts.maxAge, 24*time.Hour),
-		MaxFileBytes: cmp.Or(opts.maxFileBytes, 4<<30),
-		OutageLimit:  cmp.Or(opts.outageLimit, time.Hour),
-		PartBytes:    cmp.Or(opts.partBytes, 256<<20),
-		Retention:    cmp.Or(opts.retention, 24*time.Hour),
-		Slots:        cmp.Or(opts.slots, runtime.NumCPU()),
-		Source:       src,
-		StopTimeout:  cmp.Or(opts.stopTimeout, time.Millisecond),
-		Window:       jobs.DefaultWindow,
+		Bucket:        openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
+		Check:         opts.check,
+		Clock:         stateclock.New(pool),
+		Database:      pool,
+		Exports:       16,
+		History:       30 * 24 * time.Hour,
+		Logger:        cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
+		ExportTimeout: cmp.Or(opts.maxAge, 24*time.Hour),
+		MaxFileBytes:  cmp.Or(opts.maxFileBytes, 4<<30),
+		OutageLimit:   cmp.Or(opts.outageLimit, time.Hour),
+		PartBytes:     cmp.Or(opts.partBytes, 256<<20),
+		Retention:     cmp.Or(opts.retention, 24*time.Hour),
+		Slots:         cmp.Or(opts.slots, runtime.NumCPU()),
+		Source:        src,
+		StopTimeout:   cmp.Or(opts.stopTimeout, time.Millisecond),
+		Window:        jobs.DefaultWindow,
 	})
 	require.NoError(t, err)
 

@@ -39,7 +39,7 @@ func (w *Worker) failWaiting(ctx context.Context, id uuid.UUID, reason string, w
 // limit or are too old.
 func (w *Worker) failIdle(ctx context.Context) error {
 	// A process that runs an export fails it itself when it becomes too old.
-	idle, waiting, err := w.store.IdleExports(ctx, w.config.MaxAge+jobs.LeaseTime)
+	idle, waiting, err := w.store.IdleExports(ctx, w.config.ExportTimeout+jobs.LeaseTime)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (w *Worker) failIdle(ctx context.Context) error {
 	for _, export := range idle {
 		var err error
 		switch {
-		case export.Age > w.config.MaxAge:
+		case export.Age > w.config.ExportTimeout:
 			err = w.failOld(ctx, export)
 		case export.Waited > w.config.OutageLimit:
 			err = w.failWaiting(ctx, export.ID, export.Reason, export.Waited)

@@ -44,7 +44,7 @@ type partWorker struct {
 
 // Timeout is the maximum age of an export: a part can be as large as a table that
 // cannot be divided.
-func (w *partWorker) Timeout(*river.Job[jobs.PartArgs]) time.Duration { return w.config.MaxAge }
+func (w *partWorker) Timeout(*river.Job[jobs.PartArgs]) time.Duration { return w.config.ExportTimeout }
 
 // Work runs the part. It is not an error if its export no longer needs it.
 func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) error {

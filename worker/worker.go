@@ -63,9 +63,9 @@ type Config struct {
 	// Logger logs what an operator should know.
 	Logger *slog.Logger
 
-	// MaxAge is the maximum age of an export, and with it of its snapshot, from the
+	// ExportTimeout is the maximum age of an export, and with it of its snapshot, from the
 	// kick-off on.
-	MaxAge time.Duration
+	ExportTimeout time.Duration
 
 	// MaxFileBytes is the maximum size of a file, in bytes of ndjson before
 	// compression. Only a larger resource makes a file larger.

@@ -114,17 +114,17 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 	require.NoError(t, err)
 
 	config := api.Config{
-		Bucket:        b.Bucket,
-		Clients:       b.Clients,
-		DrainTimeout:  Patience,
-		Dumps:         8,
-		Exports:       b.Exports,
-		LinkLife:      time.Hour,
-		Logger:        slog.New(slog.NewJSONHandler(b.Logs, nil)),
-		ResourceTypes: fhir.R4().ResourceTypes(),
-		Source:        b.Source,
-		Style:         fhir.Style{CreatedAtURL: fhir.DefaultCreatedAtURL},
-		Tokens:        b.Tokens,
+		Bucket:          b.Bucket,
+		Clients:         b.Clients,
+		ShutdownTimeout: Patience,
+		Dumps:           8,
+		Exports:         b.Exports,
+		LinkTTL:         time.Hour,
+		Logger:          slog.New(slog.NewJSONHandler(b.Logs, nil)),
+		ResourceTypes:   fhir.R4().ResourceTypes(),
+		Source:          b.Source,
+		Style:           fhir.Style{CreatedAtURL: fhir.DefaultCreatedAtURL},
+		Tokens:          b.Tokens,
 	}
 	for _, change := range adjust {
 		change(&config)

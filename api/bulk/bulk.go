@@ -28,16 +28,16 @@ type Config struct {
 	// Bucket holds the files.
 	Bucket *storage.Bucket
 
-	// GuardFiles serves files through Sluice, with the client's credentials,
+	// ProxyFiles serves files through Sluice, with the client's credentials,
 	// instead of signed links to the object store.
-	GuardFiles bool
+	ProxyFiles bool
 
 	// KickOffsPerMinute is the maximum number of kick-offs per minute and client.
 	// 0 means no limit.
 	KickOffsPerMinute int
 
-	// LinkLife is how long a signed link is valid.
-	LinkLife time.Duration
+	// LinkTTL is how long a signed link is valid.
+	LinkTTL time.Duration
 
 	// Logger gets failures that do not fail the request.
 	Logger *slog.Logger

@@ -27,7 +27,7 @@ const gzipSuffix = ".gz"
 // fileLink returns the URL of a file for the manifest: a link that the object store
 // answers without credentials for a while, or a URL of Sluice.
 func (e *Exports) fileLink(call *endpoint.Call, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
-	if e.config.GuardFiles {
+	if e.config.ProxyFiles {
 		return fileURL(call.BaseURL, export, file), nil
 	}
 	form := formOf(export, file)

@@ -20,7 +20,7 @@ import (
 // file of these lines.
 func guarded(t *testing.T, query string) (b *testBundle, id uuid.UUID, path, lines string) {
 	t.Helper()
-	b = setup(t, func(config *api.Config) { config.GuardFiles = true })
+	b = setup(t, func(config *api.Config) { config.ProxyFiles = true })
 	id = b.KickOff(t, "/fhir/$export?_type=Patient"+query).ID
 	lines = b.Complete(t, id)
 	_, m := b.manifest(t, id)

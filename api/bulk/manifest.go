@@ -22,15 +22,15 @@ import (
 // "allowPartialManifests"). As long as there are none, the response has no body. The
 // links are signed for this response, and none is valid longer than its file exists.
 func (e *Exports) manifest(call *endpoint.Call, export jobs.Export, page int) error {
-	status, life := http.StatusAccepted, e.config.LinkLife
+	status, life := http.StatusAccepted, e.config.LinkTTL
 	if export.State == jobs.Completed {
 		left := export.ExpiresAt.Sub(export.ReadAt)
 		if left <= 0 {
 			return expired() // although not yet marked as such
 		}
 		status = http.StatusOK
-		if life = max(left, time.Second); !e.config.GuardFiles {
-			life = min(e.config.LinkLife, life)
+		if life = max(left, time.Second); !e.config.ProxyFiles {
+			life = min(e.config.LinkTTL, life)
 		}
 	}
 	files, next, err := e.listFiles(call, export, page)
@@ -79,7 +79,7 @@ func (e *Exports) sendManifest(call *endpoint.Call, export jobs.Export, files jo
 	body := endpoint.NewStream(call)
 	buffered := bufio.NewWriterSize(body, endpoint.BufferSize)
 	err := manifest.Write(buffered, export, files, manifest.Options{
-		RequiresAccessToken: e.config.GuardFiles,
+		RequiresAccessToken: e.config.ProxyFiles,
 		Next:                next,
 		URL: func(file jobs.File) (string, error) {
 			if err := call.Ctx().Err(); err != nil {

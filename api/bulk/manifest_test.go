@@ -146,7 +146,7 @@ func TestRawGzipManifest(t *testing.T) {
 // exists.
 func TestLinkLife(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(config *api.Config) { config.LinkLife = 48 * time.Hour })
+	b := setup(t, func(config *api.Config) { config.LinkTTL = 48 * time.Hour })
 	id := b.KickOff(t, "/fhir/$export?_type=Patient").ID
 	b.Complete(t, id)
 

@@ -30,7 +30,7 @@ func TestSavedFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t, func(config *api.Config) { config.GuardFiles = test.guard })
+			b := setup(t, func(config *api.Config) { config.ProxyFiles = test.guard })
 			id := b.KickOff(t, "/fhir/$export?_type=Patient"+test.query).ID
 			lines := b.Complete(t, id)
 			_, m := b.manifest(t, id)
