@@ -35,9 +35,9 @@ func TestDivide(t *testing.T) {
 		parts           int
 	}{
 		{"nothing", 0, 256 * mib, 0},
-		{"a small table stays whole", 30 * mib, 256 * mib, 1},
-		{"a little more is halved", 40 * mib, 256 * mib, 2},
-		{"the floor", gib, 256 * mib, 32},
+		{"a small table stays whole", 60 * mib, 256 * mib, 1},
+		{"a little more is halved", 80 * mib, 256 * mib, 2},
+		{"the floor", gib, 256 * mib, 16},
 		{"four windows", 10 * gib, 256 * mib, 64},
 		{"the ceiling", 100 * gib, 256 * mib, 400},
 		{"a ceiling below the floor", 10 * mib, mib, 10},
@@ -129,7 +129,7 @@ func randomTables(random *rand.Rand) []catalog.Table {
 // There is work for all slots early, and the last parts are small.
 func TestDivideManyTypes(t *testing.T) {
 	t.Parallel()
-	parts, err := divide(uuid.New(), []catalog.Table{aTable("A", 8*mib), aTable("B", 3*gib), aTable("C", mib), aTable("D", 500*mib)}, Referenced{}, Sizes{max: 256 * mib, floor: minPartBytes, window: 16})
+	parts, err := divide(uuid.New(), []catalog.Table{aTable("A", 8*mib), aTable("B", 4*gib), aTable("C", mib), aTable("D", 500*mib)}, Referenced{}, Sizes{max: 256 * mib, floor: minPartBytes, window: 16})
 	require.NoError(t, err)
 	parts = largestFirst(parts)
 	require.GreaterOrEqual(t, len(parts), 4*16)

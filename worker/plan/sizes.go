@@ -10,7 +10,7 @@ const (
 	// minPartBytes is the size from which a part is worth its transactions and its
 	// requests to the object store. Smaller parts are small tables, or halves of
 	// tables that are a little larger.
-	minPartBytes = 32 << 20
+	minPartBytes = 64 << 20
 
 	// minGroupBytes is the same where each part first determines the members of a
 	// large Group, which takes about as long as reading this much.
