@@ -21,8 +21,8 @@ const (
 	// those being filled. A longer line waits until there are no others.
 	queueSize = 3 * chunkSize
 
-	// lineSlack is a bound of how much longer a line is than its stored jsonb text, so
-	// that chunks of ordinary lines do not grow.
+	// lineSlack is a bound of how much longer an ordinary line is than its resource as
+	// received, so that chunks of ordinary lines do not grow.
 	lineSlack = 1 << 10
 
 	// keepSize is the maximum size of a buffer of ordinary lines. Longer lines are
@@ -61,8 +61,8 @@ type chunk struct {
 	lines []byte
 	piece gzipmember.Piece
 
-	// huge reports whether the chunk is one line that is too long for a buffer. Only
-	// one such chunk is in the pipe at a time.
+	// huge reports whether the chunk has a line that is too long for a buffer, as its last.
+	// Only one such chunk is in the pipe at a time.
 	huge bool
 }
 
