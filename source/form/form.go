@@ -68,7 +68,7 @@ func (d Decision) String() string {
 }
 
 // noCast is the decision for a server without the cast.
-var noCast = Decision{NoCast: true, Reason: "the source database has no cast from jsonb to bytea; to create it, run " + CreateCast + " as a superuser"}
+var noCast = Decision{NoCast: true, Reason: "the source database has no cast from jsonb to bytea"}
 
 // Chooser decides for the servers of a database. It is safe for concurrent use.
 type Chooser struct {
@@ -131,7 +131,10 @@ func (c *Chooser) Check(ctx context.Context, conn *pgx.Conn) (bool, error) {
 
 // verdict returns the decision as Stored does.
 func (c *Chooser) verdict(d Decision) (bool, error) {
-	if c.mode == Stored && !d.Stored {
+	switch {
+	case c.mode == Stored && d.NoCast:
+		return false, fmt.Errorf("%w: %s; a superuser can create it: %s", ErrUnavailable, d.Reason, CreateCast)
+	case c.mode == Stored && !d.Stored:
 		return false, fmt.Errorf("%w: %s", ErrUnavailable, d.Reason)
 	}
 	return d.Stored, nil
