@@ -141,15 +141,15 @@ func (s *Stand) startPostgres(ctx context.Context, installation postgres.Install
 	if err != nil || !fresh {
 		return err
 	}
-	if err := s.Postgres.Exec(ctx, "template1", castSQL); err != nil {
+	if err := s.Postgres.Exec(ctx, "template1", CastSQL); err != nil {
 		return err
 	}
 	return s.Postgres.CreateDatabase(ctx, Database)
 }
 
-// castSQL makes every database that is created afterwards, also by tests, send jsonb in
+// CastSQL makes every database that is created afterwards, also by tests, send jsonb in
 // its stored form. A database with another template does not have the cast.
-const castSQL = `CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION`
+const CastSQL = `CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION`
 
 // choose returns the installation that created the cluster, since no other major version
 // can read it, or the newest for a new cluster. If that installation is gone, the cluster
