@@ -1,0 +1,33 @@
+// Package jsonb reads the stored form of PostgreSQL's jsonb, which a server sends
+// unchanged after
+//
+//	CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION
+//
+// The form is the one of src/include/utils/jsonb.h since PostgreSQL 9.4, in
+// little-endian byte order: a container is a header, an entry for each child, and the
+// data of the children.
+//
+// The functions take a document and a [Value], a position in it. They check every
+// count, length and offset before they use it. A document that is not well formed
+// causes no panic and no wrong text, but ok = false or [ErrMalformed].
+//
+// The package imports only the standard library. It must not know where a document
+// comes from, nor what it means.
+package jsonb
+
+import "errors"
+
+// ErrMalformed means that a document is not in the stored form.
+var ErrMalformed = errors.New("not a jsonb in its stored form")
+
+// ErrTooLong means that the text of a document is longer than PostgreSQL can make it.
+var ErrTooLong = errors.New("the text of the jsonb exceeds 1 GiB")
+
+const (
+	// maxDepth is the maximum depth of containers. PostgreSQL's parser reaches about
+	// 25,000 with the largest stack that the usual limit of 8 MiB allows.
+	maxDepth = 100_000
+
+	// maxText is the maximum length of a text, the largest string of PostgreSQL.
+	maxText = 1<<30 - 1
+)
