@@ -93,14 +93,12 @@ func randomString() string {
 	return `"` + b.String() + `"`
 }
 
-// connect returns a connection to a database with the cast.
+// connect returns a connection to a database with the cast, which the stand creates.
 func connect(t *testing.T) *pgx.Conn {
 	t.Helper()
 	databaseURL := sourcetest.Database(t)
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })
-	_, err = conn.Exec(t.Context(), "CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION")
-	require.NoError(t, err)
 	return conn
 }
