@@ -11,8 +11,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// readingAs matches the log line that says how resources are read.
-var readingAs = regexp.MustCompile(`"msg":"(reading resources as [^}]+)"}`)
+// formChosen matches the log line that says how resources are read.
+var formChosen = regexp.MustCompile(`"msg":"form of jsonb chosen","form":"([^}]+)"}`)
 
 // A process says how it reads resources: in its log, in /ready and as a metric. It reads
 // them as stored if it can, and refuses to start if it must and cannot.
@@ -25,7 +25,7 @@ func TestForms(t *testing.T) {
 	reads := func(stored string, gauge string, args ...string) (log, lines string) {
 		t.Helper()
 		started, stop := j.launch("api", args...)
-		log = started.await(t, readingAs)
+		log = started.await(t, formChosen)
 		address := "http://" + started.await(t, apiStarted)
 		require.Contains(t, j.requireReady(address, http.StatusOK), `"info":{"jsonb":"`+stored+`"}`)
 		require.Contains(t, j.ask(http.MethodGet, address+"/metrics").body, "\nsluice_source_jsonb_stored "+gauge+"\n")
@@ -37,17 +37,17 @@ func TestForms(t *testing.T) {
 
 	sourcetest.Execute(t, j.database, `DROP CAST IF EXISTS (jsonb AS bytea)`)
 	log, want := reads("text", "0")
-	require.Contains(t, log, `reading resources as text","reason":"the source database has no cast from jsonb to bytea","remedy":"CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION,`)
+	require.Contains(t, log, `text","reason":"the source database has no cast from jsonb to bytea","remedy":"CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION,`)
 	require.Contains(t, j.refused("api", "--jsonb=stored"), "--jsonb (SLUICE_JSONB): source: jsonb cannot be read in its stored form: "+
 		"the source database has no cast from jsonb to bytea; a superuser can create it: CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION")
 
 	sourcetest.CreateCast(t, j.database)
 	for _, args := range [][]string{nil, {"--jsonb=stored"}} {
 		log, lines := reads("stored", "1", args...)
-		require.Equal(t, "reading resources as stored", log)
+		require.Equal(t, "stored", log)
 		require.Equal(t, want, lines)
 	}
 	log, lines := reads("text", "0", "--jsonb=text")
-	require.Equal(t, "reading resources as text", log)
+	require.Equal(t, "text", log)
 	require.Equal(t, want, lines)
 }
