@@ -17,6 +17,7 @@ FAULT ?=
 ROUNDS ?=
 ONLY ?=
 ROWS ?=
+FORM ?=
 JSON ?=
 
 # The stand gets these as environment variables, which neither make nor a second shell
@@ -54,8 +55,8 @@ chaos: build $(STAND) ## Inject faults into running exports and check that nothi
 	@$(STAND) chaos --runs=$(or $(RUNS),3)
 
 .PHONY: bench
-bench: build $(STAND) ## Measure Sluice against COPY (SIZE=1GB ROUNDS=5 ONLY=dump ROWS=0 JSON=bench.json)
-	@$(STAND) bench --size=$(or $(SIZE),1GB) --rounds=$(or $(ROUNDS),5) --first-rows=$(or $(ROWS),10000000)
+bench: build $(STAND) ## Measure Sluice against COPY (SIZE=1GB ROUNDS=5 ONLY=dump ROWS=0 FORM=text)
+	@$(STAND) bench --size=$(or $(SIZE),1GB) --rounds=$(or $(ROUNDS),5) --first-rows=$(or $(ROWS),10000000) --form=$(or $(FORM),stored)
 
 # nomsgpack leaves out gin's MessagePack support, which is unused and a tenth of the
 # program and of its memory.

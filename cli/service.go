@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/form"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
 )
@@ -46,7 +48,7 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 	if err != nil {
 		return nil, err
 	}
-	from, err := settings.sourceSettings.open(ctx, readers, spares)
+	from, err := settings.sourceSettings.open(ctx, readers, spares, func(d form.Decision) { reportForm(ctx, logger, d) })
 	if err != nil {
 		state.Close()
 		return nil, err
@@ -57,6 +59,15 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 		Name: "sluice_state_clock_offset_seconds",
 		Help: "How far the clock of the state database is ahead of the clock of the process.",
 	}, func() float64 { return s.clock.Offset().Seconds() }))
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_source_jsonb_stored",
+		Help: "1 while resources are read in the stored form of jsonb, 0 while they are read as text.",
+	}, func() float64 {
+		if from.Form().Stored {
+			return 1
+		}
+		return 0
+	}))
 	s.checks = []telemetry.Check{
 		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, state) }},
 		{Name: "migrations", Do: s.checkMigrations},
@@ -82,7 +93,9 @@ func (s *service) check(ctx context.Context) error {
 	if err := s.checkMigrations(ctx); err != nil {
 		return err
 	}
-	if err := s.source.Ping(ctx); err != nil {
+	if err := s.source.Ping(ctx); errors.Is(err, source.ErrFormUnavailable) {
+		return fmt.Errorf("%s: %w", setting("jsonb"), err)
+	} else if err != nil {
 		return fmt.Errorf("%s: %w", setting("source-url"), err)
 	}
 	if err := s.claimLocation(ctx); err != nil {
@@ -93,6 +106,18 @@ func (s *service) check(ctx context.Context) error {
 		s.logger.WarnContext(ctx, "object store unavailable: exports will wait for it", "error", err)
 	}
 	return nil
+}
+
+// reportForm logs the form in which resources are read, and how they could be read faster.
+func reportForm(ctx context.Context, logger *slog.Logger, d form.Decision) {
+	var attributes []any
+	if d.Reason != "" {
+		attributes = append(attributes, "reason", d.Reason)
+	}
+	if d.NoCast {
+		attributes = append(attributes, "remedy", form.CreateCast+", run by a superuser in the source database, makes reading several times as fast")
+	}
+	logger.InfoContext(ctx, "form of jsonb chosen", append([]any{"form", d.String()}, attributes...)...)
 }
 
 func (s *service) close() {
@@ -108,6 +133,7 @@ func (s *service) close() {
 // returns.
 func (s *service) run(ctx context.Context, parts ...func(context.Context) error) error {
 	s.ready = telemetry.NewReadiness(s.logger, s.checks...)
+	s.ready.Describe("jsonb", func() string { return s.source.Form().String() })
 	group, ctx := errgroup.WithContext(ctx)
 	if s.admin != nil {
 		admin := &telemetry.Admin{Logger: s.logger, Ready: s.ready, Registry: s.registry}

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/form"
 	"github.com/seed-90096f4d/sluice/storage"
 )
 
@@ -61,8 +62,9 @@ type sourceSettings struct {
 	SourceSchema string            `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"${source_schema}" help:"Schema of the FHIR tables."`
 	Tables       []catalog.Mapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"Table of a resource type, and its history table, if their names are not those of the type: Observation=observation_main,observation_main_history. Without a second name the history is <table>_history if it exists; with an empty one (a trailing comma) there is none. Repeatable, or separated by semicolons. All processes must have the same."`
 	rowSecuritySettings
+	JSONB              string        `name:"jsonb" env:"SLUICE_JSONB" default:"auto" enum:"auto,text,stored" help:"Form of jsonb in which resources are read: text, stored (a quarter of the load on PostgreSQL, requires a cast that a superuser creates), or auto (stored if possible, else text). With stored, a process refuses to start if it is not possible."`
 	SourceCommitMargin time.Duration `name:"source-commit-margin" env:"SLUICE_SOURCE_COMMIT_MARGIN" default:"5m" help:"Maximum duration of writing transactions, for a source that does not show when they began (hot standby, or a role without pg_read_all_stats). transactionTime is earlier by it."`
-	ReadBytesPerSecond size          `group:"limits" env:"SLUICE_READ_BYTES_PER_SECOND" default:"0" help:"Maximum size of the resources that a process reads from the source per second, in exports and dumps together, such as 20MiB (0 = unlimited)."`
+	ReadBytesPerSecond size          `group:"limits" env:"SLUICE_READ_BYTES_PER_SECOND" default:"0" help:"Maximum size of the resources that a process reads from the source per second, in exports and dumps together, such as 20MiB (0 = unlimited). Their size is the one in the form of --jsonb; the stored form is about a tenth larger than text."`
 }
 
 // rowSecuritySettings are the settings of row-level security.
@@ -162,12 +164,15 @@ func pingState(ctx context.Context, pool *pgxpool.Pool) error {
 const catalogConns = 2
 
 // open opens the source for up to readers dumps and parts at the same time, and spares
-// further connections that large dumps share.
-func (s *sourceSettings) open(ctx context.Context, readers, spares int) (*source.Source, error) {
+// further connections that large dumps share. report, if not nil, is source.Config's
+// ReportForm.
+func (s *sourceSettings) open(ctx context.Context, readers, spares int, report func(form.Decision)) (*source.Source, error) {
 	opened, err := source.Open(ctx, source.Config{
 		CommitMargin:  s.SourceCommitMargin,
+		JSONB:         form.Mode(s.JSONB),
 		MaxConns:      int32(readers + spares + catalogConns),
 		ReadRate:      int64(s.ReadBytesPerSecond),
+		ReportForm:    report,
 		ResourceTypes: fhir.R4().ResourceTypes(),
 		RowSecurity:   s.RowSecurity,
 		Schema:        s.SourceSchema,

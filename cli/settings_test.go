@@ -174,6 +174,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"OriginWithoutScheme", serve("--cors-origins=https://a.example,app.example.org"), ExitUsage, "SLUICE_CORS_ORIGINS"},
 		{"OriginWithPath", serve("--cors-origins=https://app.example.org/"), ExitUsage, "SLUICE_CORS_ORIGINS"},
 		{"OriginWithOwnPort", serve("--cors-origins=https://app.example.org:443"), ExitUsage, "SLUICE_CORS_ORIGINS"},
+		{"BadForm", serve("--jsonb=binary"), ExitUsage, `--jsonb must be one of "auto","text","stored" but got "binary"`},
 		{"BadVersionID", serve("--meta-version-id=uuid"), ExitUsage, "--meta-version-id"},
 		{"BadFileAccess", serve("--file-access=links"), ExitUsage, "--file-access"},
 		{"BadLevel", []string{"version", "--log-level=loud"}, ExitUsage, "--log-level"},

@@ -11,6 +11,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/dev/stand"
 )
 
 // The compose file is loaded by the code of docker compose.
@@ -32,6 +34,14 @@ func TestCompose(t *testing.T) {
 		// Since version 18, the volume of the image is the parent directory.
 		require.Equal(t, "postgres:18", project.Services["postgres"].Image)
 		require.Equal(t, "/var/lib/postgresql", project.Services["postgres"].Volumes[0].Target)
+	})
+
+	t.Run("StoredForm", func(t *testing.T) {
+		t.Parallel()
+		mounted := project.Services["postgres"].Configs
+		require.Len(t, mounted, 1)
+		require.Equal(t, "/docker-entrypoint-initdb.d/stored-jsonb.sql", mounted[0].Target)
+		require.Equal(t, stand.CastSQL+";", project.Configs[mounted[0].Source].Content)
 	})
 
 	t.Run("Order", func(t *testing.T) {

@@ -41,8 +41,9 @@ func TestLinesAllocateNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFormatter("Observation", format, nil)
 			row := observationRow()
-			line := f.appendLine(nil, row)
-			require.Zero(t, testing.AllocsPerRun(1000, func() { line = f.appendLine(line[:0], row) }))
+			line, err := f.appendLine(nil, row)
+			require.NoError(t, err)
+			require.Zero(t, testing.AllocsPerRun(1000, func() { line, _ = f.appendLine(line[:0], row) }))
 		})
 	}
 }
@@ -76,14 +77,19 @@ func TestHugeMetaIsLetGo(t *testing.T) {
 	row := observationRow()
 	row.Resource = []byte(`{"meta": {"source": "` + strings.Repeat("x", size) + `"}}`)
 	f := newFormatter("Observation", Format{FHIR: true}, nil)
-	require.Greater(t, len(f.appendLine(nil, row)), size)
+	line, err := f.appendLine(nil, row)
+	require.NoError(t, err)
+	require.Greater(t, len(line), size)
+	line = nil
 	row.Resource = []byte(`{}`)
 
 	var memory runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&memory)
 	require.Less(t, memory.HeapAlloc, uint64(size))
-	require.NotEmpty(t, f.appendLine(nil, row))
+	line, err = f.appendLine(line, row)
+	require.NoError(t, err)
+	require.NotEmpty(t, line)
 }
 
 // Invalid JSON is written as it is. Rows of a table do not contain any.
@@ -93,7 +99,9 @@ func TestBrokenDocuments(t *testing.T) {
 	row := observationRow()
 	for n := 1; n < len(observation); n++ {
 		row.Resource = []byte(observation[:n])
-		require.Equal(t, observation[:n]+"\n", string(f.appendLine(nil, row)))
+		line, err := f.appendLine(nil, row)
+		require.NoError(t, err)
+		require.Equal(t, observation[:n]+"\n", string(line))
 	}
 }
 
@@ -108,7 +116,7 @@ func benchmarkLine(b *testing.B, format Format) {
 	b.SetBytes(int64(len(observation)))
 	b.ReportAllocs()
 	for b.Loop() {
-		line = f.appendLine(line[:0], row)
+		line, _ = f.appendLine(line[:0], row)
 	}
 }
 

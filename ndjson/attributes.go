@@ -38,8 +38,12 @@ func ReadAttributes(ctx context.Context, from Tables) ([]fhir.Attribute, error) 
 	}
 	defer rows.Close()
 	var attributes []fhir.Attribute
+	var text []byte
 	for rows.Next() {
-		if attribute, err := fhir.ParseAttribute(rows.Row().Resource); err == nil {
+		if text, err = rows.Row().AppendText(text[:0]); err != nil {
+			return nil, fmt.Errorf("ndjson: read attributes: %w", err)
+		}
+		if attribute, err := fhir.ParseAttribute(text); err == nil {
 			attributes = append(attributes, attribute)
 		}
 	}

@@ -76,6 +76,6 @@ func (b *bundle) add(id []byte) {
 // write writes the Bundle and begins another.
 func (b *bundle) write(ctx context.Context, to *producer) error {
 	b.entries = 0
-	_, err := to.line(ctx, len(b.text), func(dst []byte) []byte { return append(append(dst, b.text...), "]}\n"...) })
+	_, err := to.line(ctx, len(b.text), func(dst []byte) ([]byte, error) { return append(append(dst, b.text...), "]}\n"...), nil })
 	return err
 }

@@ -3,6 +3,7 @@ package ndjson
 import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/jsonb"
 )
 
 // Format is the format of lines. The zero value is Aidbox's format: what PostgreSQL
@@ -46,6 +47,8 @@ type formatter struct {
 
 	id     []byte // of the current resource
 	report func(Issue)
+
+	text source.Row // the current row with its resource as text, if it came in the stored form
 }
 
 func newFormatter(resourceType string, format Format, report func(Issue)) *formatter {
@@ -73,27 +76,63 @@ func (f *formatter) note(issue fhir.Issue) {
 // omits reports whether the row gets no line in FHIR format because it is not a
 // resource. It reports the issue.
 func (f *formatter) omits(row *source.Row) bool {
-	if f.converter == nil || row.Resource[0] == '{' {
+	if f.converter == nil || mayBeObject(row) {
 		return false
 	}
 	f.report(Issue{ResourceType: f.resourceType, ID: string(row.ID), Path: f.resourceType, Reason: "not an object", Omitted: true})
 	return true
 }
 
-// appendLine appends the row's line, with its line feed.
-func (f *formatter) appendLine(dst []byte, row *source.Row) []byte {
+// mayBeObject reports whether the resource is an object, or malformed.
+func mayBeObject(row *source.Row) bool {
+	if !row.Stored {
+		return row.Resource[0] == '{'
+	}
+	root, ok := jsonb.Root(row.Resource)
+	if !ok {
+		return true
+	}
+	kind := jsonb.KindOf(row.Resource, root)
+	return kind == jsonb.Object || kind == jsonb.Invalid
+}
+
+// appendLine appends the row's line, with its line feed. The error is that of a row whose
+// stored form is malformed; dst is then undefined beyond its length.
+func (f *formatter) appendLine(dst []byte, row *source.Row) ([]byte, error) {
 	start := len(dst)
-	dst = f.appendDocument(dst, row)
+	dst, err := f.appendDocument(dst, row)
+	if err != nil {
+		return dst, err
+	}
 	if n := countOffloaded(dst[start:]); n > 0 {
 		f.report(Issue{ResourceType: f.resourceType, ID: string(row.ID), Offloaded: n})
 	}
-	return append(dst, '\n')
+	return append(dst, '\n'), nil
 }
 
-func (f *formatter) appendDocument(dst []byte, row *source.Row) []byte {
+func (f *formatter) appendDocument(dst []byte, row *source.Row) ([]byte, error) {
+	row, err := f.printed(row)
+	if err != nil {
+		return dst, err
+	}
 	if f.converter == nil {
-		return f.splicer.append(dst, row)
+		return f.splicer.append(dst, row), nil
 	}
 	f.id = row.ID
-	return f.converter.AppendFHIRType(dst, f.resourceType, row.Resource, f.splicer.replacements(row)...)
+	return f.converter.AppendFHIRType(dst, f.resourceType, row.Resource, f.splicer.replacements(row)...), nil
+}
+
+// printed returns the row with its resource as text. It is valid until the next call.
+func (f *formatter) printed(row *source.Row) (*source.Row, error) {
+	if !row.Stored {
+		return row, nil
+	}
+	buffer := f.text.Resource[:0]
+	if cap(buffer) > keepSize {
+		buffer = nil
+	}
+	text, err := row.AppendText(buffer)
+	f.text = *row
+	f.text.Resource, f.text.Stored = text, false
+	return &f.text, err
 }

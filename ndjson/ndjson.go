@@ -48,7 +48,7 @@ type Options struct {
 	MaxFileBytes int64
 
 	// Progress, if set, is called from time to time, and at a successful end, with the
-	// numbers of rows and of bytes of stored jsonb text read so far. It must return
+	// numbers of rows and of bytes of their resources read so far. It must return
 	// quickly. It is called by any producer, but never concurrently.
 	Progress func(rows, storedBytes int64)
 }
@@ -56,7 +56,7 @@ type Options struct {
 // Result counts what was read and written.
 type Result struct {
 	Rows        int64 // written; of WriteDeletions, Bundles
-	StoredBytes int64 // jsonb text, as read
+	StoredBytes int64 // of resources, as received (source.Row)
 	PlainBytes  int64 // lines, before compression
 	Bytes       int64 // as written
 	Issues      int64 // reported to Options.Issue

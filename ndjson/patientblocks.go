@@ -59,8 +59,8 @@ func (w *PatientBlockWriter) Context() context.Context { return w.transfer.ctx }
 // on disk, or 0 if it is unknown.
 func (w *PatientBlockWriter) Begin(id []byte, size int64) error {
 	w.starts.add(blockStart{w.offset, size})
-	n, err := w.producer.header(w.transfer.ctx, len(id), func(dst []byte) []byte {
-		return appendHeader(dst, w.opts.Format.FHIR, w.opts.Type, id)
+	n, err := w.producer.header(w.transfer.ctx, len(id), func(dst []byte) ([]byte, error) {
+		return appendHeader(dst, w.opts.Format.FHIR, w.opts.Type, id), nil
 	})
 	w.offset += int64(n)
 	return err

@@ -21,8 +21,10 @@ const (
 	// those being filled. A longer line waits until there are no others.
 	queueSize = 3 * chunkSize
 
-	// lineSlack is a bound of how much longer a line is than its stored jsonb text, so
-	// that chunks of ordinary lines do not grow.
+	// lineSlack is a bound of how much longer an ordinary line is than its resource as
+	// received, so that chunks of ordinary lines do not grow. A few bytes of the stored
+	// form can become a longer line: its chunk counts with its capacity, and the next line
+	// of any producer waits for it.
 	lineSlack = 1 << 10
 
 	// keepSize is the maximum size of a buffer of ordinary lines. Longer lines are

@@ -51,7 +51,7 @@ type producer struct {
 func (p *producer) row(ctx context.Context, f *formatter, row *source.Row) (n int, err error) {
 	stored := len(row.Resource)
 	if !f.omits(row) {
-		n, err = p.line(ctx, stored, func(dst []byte) []byte { return f.appendLine(dst, row) })
+		n, err = p.line(ctx, stored, func(dst []byte) ([]byte, error) { return f.appendLine(dst, row) })
 		if err != nil {
 			return n, err
 		}
@@ -63,9 +63,12 @@ func (p *producer) row(ctx context.Context, f *formatter, row *source.Row) (n in
 	return n, nil
 }
 
+// formatFunc appends a line. After an error, dst is undefined beyond its length.
+type formatFunc func(dst []byte) ([]byte, error)
+
 // line writes the line that format appends and returns its length. size is the
 // approximate length.
-func (p *producer) line(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
+func (p *producer) line(ctx context.Context, size int, format formatFunc) (int, error) {
 	n, err := p.header(ctx, size, format)
 	if err == nil {
 		p.made.Rows++
@@ -74,7 +77,7 @@ func (p *producer) line(ctx context.Context, size int, format func(dst []byte) [
 }
 
 // header is line for a line that does not count as a row.
-func (p *producer) header(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
+func (p *producer) header(ctx context.Context, size int, format formatFunc) (int, error) {
 	n, err := p.put(ctx, size, format)
 	p.made.PlainBytes += int64(n)
 	return n, err
@@ -82,7 +85,7 @@ func (p *producer) header(ctx context.Context, size int, format func(dst []byte)
 
 // put appends a line to the chunk being filled and returns its length. size is the
 // approximate length. put waits for room until ctx is done and then returns its cause.
-func (p *producer) put(ctx context.Context, size int, format func(dst []byte) []byte) (int, error) {
+func (p *producer) put(ctx context.Context, size int, format formatFunc) (int, error) {
 	if !p.makeRoom(size) {
 		if err := p.await(ctx, size); err != nil {
 			return 0, err
@@ -93,7 +96,7 @@ func (p *producer) put(ctx context.Context, size int, format func(dst []byte) []
 			return 0, err
 		}
 	}
-	return p.add(size, format), nil
+	return p.add(size, format)
 }
 
 // makeRoom reports whether a line of this size fits into the chunk being filled. If
@@ -122,20 +125,23 @@ func (p *producer) await(ctx context.Context, size int) error {
 }
 
 // add appends the line and returns its length.
-func (p *producer) add(size int, format func(dst []byte) []byte) int {
+func (p *producer) add(size int, format formatFunc) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	if p.filling == nil {
 		p.filling = p.pipe.buffer(size)
 	}
-	before := len(p.filling)
-	p.filling = format(slices.Grow(p.filling, size+lineSlack))
-	n := len(p.filling) - before
-	if huge := size > keepSize; p.pipe.isFirst() || huge || len(p.filling) >= chunkSize {
+	lines, err := format(slices.Grow(p.filling, size+lineSlack))
+	if err != nil {
+		return 0, err
+	}
+	n = len(lines) - len(p.filling)
+	p.filling = lines
+	if huge := size > keepSize; p.pipe.isFirst() || huge || len(lines) >= chunkSize {
 		p.sendLocked(huge)
 	}
-	return n
+	return n, nil
 }
 
 // send sends the chunk being filled and reports whether there was one.

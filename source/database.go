@@ -6,12 +6,15 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-90096f4d/sluice/source/form"
 )
 
 // Ping returns an error if the database does not answer or cannot be read: ErrOldServer
 // if its version is below 14, ErrNoSchema if the schema does not exist, so that all
-// tables would be missing. It makes a connection of its own, so that it succeeds while
-// scans use all others.
+// tables would be missing, form.ErrUnavailable if the form of Config.JSONB is not
+// available. It makes a connection of its own, so that it succeeds while scans use all
+// others. Later scans use the form of jsonb that it finds.
 func (s *Source) Ping(ctx context.Context) error {
 	conn, err := s.pool.Connect(ctx)
 	if err != nil {
@@ -22,11 +25,18 @@ func (s *Source) Ping(ctx context.Context) error {
 	if err == nil && !exists {
 		err = fmt.Errorf("%w: %q", ErrNoSchema, s.config.Schema)
 	}
+	if err == nil {
+		_, err = s.forms.Check(ctx, conn)
+	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("source: %w", err), conn.Close(ctx))
 	}
 	return conn.Close(ctx)
 }
+
+// Form returns the form in which resources are read from the server that was checked last:
+// by Ping, or by the first scan of the server.
+func (s *Source) Form() form.Decision { return s.forms.Last() }
 
 const schemaExistsSQL = `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`
 

@@ -10,6 +10,7 @@ import (
 	"github.com/seed-90096f4d/sluice/pgsession"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
+	"github.com/seed-90096f4d/sluice/source/form"
 )
 
 var (
@@ -31,7 +32,28 @@ var (
 	// ErrInTheWay comes with ErrSnapshotGone: another session has waited too long for a
 	// table that the snapshot or the scan has locked.
 	ErrInTheWay = connpool.ErrInTheWay
+
+	// ErrFormChanged means that the server no longer sends jsonb in its stored form. A
+	// retry reads text, unless Config.JSONB forbids that.
+	ErrFormChanged = form.ErrFormChanged
+
+	// ErrFormUnavailable means that the server does not send jsonb in its stored form,
+	// which Config.JSONB requires.
+	ErrFormUnavailable = form.ErrUnavailable
 )
+
+// MalformedError is the error of a row whose resource is not jsonb in the stored form.
+type MalformedError struct {
+	Table string // quoted for SQL
+	ID    string
+	Err   error
+}
+
+func (e *MalformedError) Error() string {
+	return fmt.Sprintf("table %s, row with the id %q: %v", e.Table, e.ID, e.Err)
+}
+
+func (e *MalformedError) Unwrap() error { return e.Err }
 
 // snapshotError adds ErrSnapshotGone to an error that means that the snapshot, or rows of
 // it, cannot be read any more.
@@ -55,9 +77,12 @@ var corrupted = []string{"XX001", "XX002"}
 func IsPermanent(err error) bool {
 	var column *catalog.ColumnError
 	var unreadable *catalog.UnreadableError
+	var malformed *MalformedError
 	var pgErr *pgconn.PgError
 	switch {
-	case errors.As(err, &column), errors.As(err, &unreadable):
+	case errors.Is(err, ErrFormChanged):
+		return false
+	case errors.As(err, &column), errors.As(err, &unreadable), errors.As(err, &malformed):
 		return true
 	case errors.As(err, &pgErr):
 		return pgsession.IsPermanent(pgErr) || slices.Contains(corrupted, pgErr.Code)

@@ -16,8 +16,8 @@ import (
 
 // Fetcher reads rows by their addresses, under the snapshot of a Reader.
 type Fetcher struct {
-	reader    *Reader
-	relations []catalog.Relation
+	reader *Reader
+	scans  []Scan // of the relations
 }
 
 // RowAddress is the address of a row among several relations: the index of its relation
@@ -31,12 +31,14 @@ type RowAddress struct {
 // closed. It fails with catalog.ErrRewritten if one of them is no longer as the snapshot
 // shows it.
 func (r *Reader) NewFetcher(ctx context.Context, relations []catalog.Relation) (*Fetcher, error) {
+	f := &Fetcher{reader: r}
 	for _, relation := range relations {
 		if err := r.lockRelation(ctx, relation); err != nil {
 			return nil, fmt.Errorf("source: %w", err)
 		}
+		f.scans = append(f.scans, relationScan(relation))
 	}
-	return &Fetcher{r, relations}, nil
+	return f, nil
 }
 
 const (
@@ -61,27 +63,34 @@ func (f *Fetcher) Fetch(ctx context.Context, addresses []RowAddress, fn func(n i
 	if len(addresses) == 0 {
 		return nil
 	}
+	conn := f.reader.conn.Conn.Conn()
+	stored, err := f.reader.forms.Stored(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("source: %w", explain(f.reader.conn, err))
+	}
 	next := 0
-	q := f.query(addresses)
-	var row Row
+	q := f.query(addresses, stored)
+	row := Row{Stored: stored}
 	q.check = func(fields []pgconn.FieldDescription) error {
 		if len(fields) == 0 || fields[0].DataTypeOID != pgtype.Int8OID {
 			return errRowGone
 		}
-		return checkColumns(catalog.Table{Name: "rows"}, fields[1:])
+		return checkColumns(catalog.Table{Name: "rows"}, fields[1:], stored)
 	}
 	q.each = func(values [][]byte) (size int, err error) {
 		if binary.BigEndian.Uint64(values[0]) != uint64(next)+1 {
 			return 0, fmt.Errorf("source: %w", errRowGone)
 		}
-		table := relationScan(f.relations[addresses[next].Relation]).Table
-		if err := row.decode(&table, values[1:]); err != nil {
+		if err := row.decode(&f.scans[addresses[next].Relation].Table, values[1:]); err != nil {
 			return 0, fmt.Errorf("source: %w", err)
 		}
 		next++
 		return len(row.Resource), fn(next-1, &row)
 	}
-	err := f.reader.run(ctx, q)
+	err = f.reader.run(ctx, q)
+	if stored {
+		err = f.reader.forms.Explain(conn, err)
+	}
 	if err == nil && next < len(addresses) {
 		err = fmt.Errorf("source: %w", errRowGone)
 	}
@@ -89,8 +98,8 @@ func (f *Fetcher) Fetch(ctx context.Context, addresses []RowAddress, fn func(n i
 }
 
 // query returns the query of the rows at these addresses.
-func (f *Fetcher) query(addresses []RowAddress) query {
-	used := make([]bool, len(f.relations))
+func (f *Fetcher) query(addresses []RowAddress, stored bool) query {
+	used := make([]bool, len(f.scans))
 	tids, numbers := []byte{'{'}, []byte{'{'}
 	for i, address := range addresses {
 		if i > 0 {
@@ -101,11 +110,10 @@ func (f *Fetcher) query(addresses []RowAddress) query {
 		numbers = strconv.AppendInt(numbers, int64(address.Relation), 10)
 	}
 	var from []sqltext.Fragment
-	for i, relation := range f.relations {
+	for i, scan := range f.scans {
 		if used[i] {
-			scan := relationScan(relation)
 			from = append(from, sqltext.New(fromSQL, sqltext.Values{
-				"columns":  scan.columns(sqltext.Text("r.resource")),
+				"columns":  scan.columns(sqltext.Text("r.resource"), stored),
 				"relation": scan.from(),
 				"number":   sqltext.Text(strconv.Itoa(i)),
 			}))

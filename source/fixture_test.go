@@ -115,6 +115,14 @@ func execute(t *testing.T, databaseURL, sql string) {
 	require.NoError(t, err)
 }
 
+// text returns the resource of a row as text.
+func text(t *testing.T, row *source.Row) string {
+	t.Helper()
+	text, err := row.AppendText(nil)
+	require.NoError(t, err)
+	return string(text)
+}
+
 // eachRow calls fn for each row until it fails, and closes the rows.
 func eachRow(rows *source.Rows, err error) func(fn func(*source.Row) error) error {
 	return func(fn func(*source.Row) error) error {

@@ -26,7 +26,7 @@ func (sn *Snapshot) PlanIndexes(ctx context.Context, scan Scan) (catalog.Table, 
 
 func planIndexes(ctx context.Context, conn *pgconn.PgConn, scan Scan) (catalog.Table, error) {
 	table := scan.Table
-	if _, args := scan.statement().Statement(); len(args) == 0 {
+	if _, args := scan.statement(false).Statement(); len(args) == 0 {
 		return table, nil
 	}
 	members := make([]catalog.Member, len(table.Members))
@@ -49,7 +49,7 @@ func planMember(ctx context.Context, conn *pgconn.PgConn, scan Scan, m catalog.M
 		return m, nil
 	}
 	scan.Pages = catalog.PageRange{Schema: m.Schema, Name: m.Name}
-	all, err := queryPlan(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.statement())
+	all, err := queryPlan(ctx, conn, Scan{Table: scan.Table, Pages: scan.Pages}.statement(false))
 	if err != nil {
 		return m, err
 	}
@@ -67,7 +67,7 @@ func planMember(ctx context.Context, conn *pgconn.PgConn, scan Scan, m catalog.M
 			return m, nil
 		}
 	}
-	selected, err := queryPlan(ctx, conn, scan.statement())
+	selected, err := queryPlan(ctx, conn, scan.statement(false))
 	if err != nil || !selected.usesIndex() {
 		return m, err
 	}
@@ -96,7 +96,7 @@ func countIfIndexed(ctx context.Context, conn *pgconn.PgConn, scan Scan, rows fl
 	limit := int64(min(max(rows/lookupShare, lookupRows), maxLookupRows))
 	count := scan.countLookup(limit + 1)
 	scan.Pages.ByLookup = true
-	for _, statement := range []sqltext.Fragment{count, scan.statement()} {
+	for _, statement := range []sqltext.Fragment{count, scan.statement(false)} {
 		plan, err := queryPlan(ctx, conn, statement)
 		if err != nil || plan.reads(scan.Pages.Name) {
 			return 0, false, err

@@ -97,11 +97,11 @@ func (r *Reader) lockRelation(ctx context.Context, relation catalog.Relation) er
 		return err
 	}
 	scan := relationScan(relation)
-	sql, _ := scan.statement().Statement()
+	sql, _ := scan.statement(false).Statement()
 	result := r.conn.PgConn().ExecParams(ctx, sql+" LIMIT 0", nil, nil, nil, nil)
 	var wrong error
 	if fields := result.FieldDescriptions(); fields != nil {
-		wrong = checkColumns(scan.Table, fields)
+		wrong = checkColumns(scan.Table, fields, false)
 	}
 	if _, err := result.Close(); err != nil {
 		return explain(r.conn, err)

@@ -122,7 +122,7 @@ func (r *Reader) open(ctx context.Context, scan Scan) (catalog.Table, error) {
 // addReaders makes the Rows of all readers, which take the ranges of the table from one
 // queue. One reader without a snapshot to share reads the table as a whole.
 func (p *ParallelScan) addReaders(scan Scan) {
-	first := newRows(p.ctx, scan, p.source.limiter)
+	first := newRows(p.ctx, scan, p.source.limiter, p.source.forms)
 	first.attach(p.lead.conn, nil)
 	p.rows = []*Rows{first}
 	if p.snapshot == "" {
@@ -137,7 +137,7 @@ func (p *ParallelScan) addReaders(scan Scan) {
 	first.ranges, first.parallel = queue, p
 	p.opening, p.stopOpening = context.WithCancel(first.ctx)
 	for range min(p.source.readers(scan.Table), len(ranges)) - 1 {
-		p.rows = append(p.rows, &Rows{ctx: first.ctx, cancel: first.cancel, scan: scan, ranges: queue, limiter: first.limiter, parallel: p})
+		p.rows = append(p.rows, &Rows{ctx: first.ctx, cancel: first.cancel, scan: scan, ranges: queue, limiter: first.limiter, forms: first.forms, parallel: p})
 	}
 }
 

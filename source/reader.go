@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
+	"github.com/seed-90096f4d/sluice/source/form"
 )
 
 // Reader is a connection on which every scan sees the same imported snapshot. It counts
@@ -17,11 +18,12 @@ import (
 type Reader struct {
 	conn    *connpool.Conn
 	limiter *rate.Limiter
+	forms   *form.Chooser
 	catalog *catalog.Catalog
 }
 
 func (s *Source) newReader(conn *connpool.Conn) *Reader {
-	return &Reader{conn: conn, limiter: s.limiter, catalog: s.catalog}
+	return &Reader{conn: conn, limiter: s.limiter, forms: s.forms, catalog: s.catalog}
 }
 
 // OpenReader opens a Reader of the first of these snapshots that still exists; all
@@ -89,7 +91,7 @@ func (r *Reader) Scan(ctx context.Context, scan Scan) (*Rows, error) {
 	if err := r.lockAndVerify(ctx, only, schema, name); err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	rows := newRows(ctx, scan, r.limiter)
+	rows := newRows(ctx, scan, r.limiter, r.forms)
 	rows.attach(r.conn, nil)
 	return rows, nil
 }

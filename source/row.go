@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/source/jsonb"
 )
 
 // Row is a resource as it is stored. Its bytes are valid until the next row is read.
@@ -26,8 +27,35 @@ type Row struct {
 	// does not have that column.
 	Created Time
 
-	// Resource is the text of the jsonb as PostgreSQL prints it, on one line.
+	// Resource is the resource as it was received: the jsonb in its stored form (package
+	// jsonb) if Stored is set, else its text as PostgreSQL prints it, on one line.
 	Resource []byte
+
+	// Stored is the same for all rows of a scan.
+	Stored bool
+
+	table *catalog.Table // for Malformed; nil if the row was not read from one
+}
+
+// AppendText appends the text of the resource. The error is a *MalformedError.
+func (r *Row) AppendText(dst []byte) ([]byte, error) {
+	if !r.Stored {
+		return append(dst, r.Resource...), nil
+	}
+	dst, err := jsonb.AppendText(dst, r.Resource)
+	if err != nil {
+		return dst, r.Malformed(err)
+	}
+	return dst, nil
+}
+
+// Malformed returns the error of a row whose stored form cannot be read.
+func (r *Row) Malformed(err error) error {
+	malformed := &MalformedError{ID: string(r.ID), Err: err}
+	if r.table != nil {
+		malformed.Table = catalog.Quote(r.table.Schema, r.table.Name)
+	}
+	return malformed
 }
 
 // Time is a timestamp of the database. It is not valid if it is null or infinite.
@@ -53,8 +81,8 @@ const (
 var textTypes = []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
 
 // checkColumns returns an error if the columns of a result are not of the types that
-// decode reads.
-func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
+// decode reads, with the resource in its stored form or as text.
+func checkColumns(table catalog.Table, fields []pgconn.FieldDescription, stored bool) error {
 	types := [columnCount][]uint32{
 		columnID:       textTypes,
 		columnTxID:     {pgtype.Int8OID, pgtype.Int4OID},
@@ -63,6 +91,9 @@ func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 		columnResource: {pgtype.JSONBOID},
 	}
 	names := [columnCount]string{"text", "bigint", "timestamptz", "timestamptz", "jsonb"}
+	if stored {
+		types[columnResource], names[columnResource] = []uint32{pgtype.ByteaOID}, "bytea"
+	}
 
 	if len(fields) != columnCount {
 		return fmt.Errorf("table %s: %d columns instead of %d", catalog.Quote(table.Schema, table.Name), len(fields), columnCount)
@@ -79,8 +110,9 @@ func checkColumns(table catalog.Table, fields []pgconn.FieldDescription) error {
 	return nil
 }
 
-// decode decodes the binary form of a row without copying bytes.
+// decode decodes the binary form of a row without copying bytes. Stored must be set.
 func (r *Row) decode(table *catalog.Table, values [][]byte) error {
+	r.table = table
 	if values[columnID] == nil {
 		return columnError(table, columnID, "is null in a row")
 	}
@@ -98,9 +130,13 @@ func (r *Row) decode(table *catalog.Table, values [][]byte) error {
 	r.Changed = decodeTime(values[columnTS])
 	r.Created = decodeTime(values[columnCTS])
 
-	// The binary form of a jsonb is its text after a version number.
 	resource := values[columnResource]
-	if len(resource) < 2 || resource[0] != 1 {
+	if r.Stored && len(resource) > 0 {
+		r.Resource = resource
+		return nil
+	}
+	// The binary form of a jsonb is its text after a version number.
+	if r.Stored || len(resource) < 2 || resource[0] != 1 {
 		return columnError(table, columnResource, "is null in a row, or has an unknown binary form")
 	}
 	r.Resource = resource[1:]

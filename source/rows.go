@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
+	"github.com/seed-90096f4d/sluice/source/form"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
@@ -31,6 +32,7 @@ type Rows struct {
 	suffix  sqltext.Fragment         // of the statement
 	ranges  <-chan catalog.PageRange // to read
 	limiter *rate.Limiter
+	forms   *form.Chooser
 
 	conn     *connpool.Conn
 	release  func()        // releases the connection, if the Rows own it
@@ -44,11 +46,11 @@ type Rows struct {
 }
 
 // newRows returns the rows of a scan that has no connection yet.
-func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter) *Rows {
+func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter, forms *form.Chooser) *Rows {
 	one := make(chan catalog.PageRange, 1)
 	one <- scan.Pages
 	close(one)
-	r := &Rows{scan: scan, ranges: one, limiter: limiter}
+	r := &Rows{scan: scan, ranges: one, limiter: limiter, forms: forms}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	return r
 }
@@ -103,9 +105,13 @@ func (r *Rows) begin() bool {
 		}
 		return false
 	}
+	if r.row.Stored, r.err = r.forms.Stored(r.ctx, r.conn.Conn.Conn()); r.err != nil {
+		r.err = fmt.Errorf("source: %w", r.explain(r.err))
+		return false
+	}
 	r.scan.Pages = pages
-	q := query{relation: catalog.Quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(), r.suffix)}
-	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(r.scan.Table, fields) }
+	q := query{relation: catalog.Quote(r.scan.Table.Schema, r.scan.Table.Name), statement: sqltext.Concat(r.scan.statement(r.row.Stored), r.suffix)}
+	q.check = func(fields []pgconn.FieldDescription) error { return checkColumns(r.scan.Table, fields, r.row.Stored) }
 	r.cursor = q.start(r.ctx, r.conn.PgConn(), r.limiter)
 	return true
 }
@@ -149,7 +155,11 @@ func (r *Rows) close() {
 	}
 }
 
-// explain adds ErrInTheWay to an error if the scan had to give way.
+// explain adds ErrInTheWay to an error if the scan had to give way, and ErrFormChanged if
+// the server no longer sends the stored form.
 func (r *Rows) explain(err error) error {
+	if r.row.Stored {
+		err = r.forms.Explain(r.conn.Conn.Conn(), err)
+	}
 	return snapshotError(connpool.Explain(r.ctx, r.conn.Explain(err)))
 }

@@ -42,7 +42,7 @@ type Scan struct {
 //
 // A scan that blocks another session for Config.GiveWay ends with ErrInTheWay.
 func (s *Source) Scan(ctx context.Context, scan Scan) (*Rows, error) {
-	return s.scan(ctx, newRows(ctx, scan, s.limiter))
+	return s.scan(ctx, newRows(ctx, scan, s.limiter, s.forms))
 }
 
 // scan acquires a connection for rows that are not read in a transaction.
@@ -67,7 +67,7 @@ func (s *Source) Page(ctx context.Context, scan Scan, after string, limit int) (
 		}
 		scan.Condition = sqltext.Condition{Where: next}
 	}
-	rows := newRows(ctx, scan, s.limiter)
+	rows := newRows(ctx, scan, s.limiter, s.forms)
 	rows.suffix = sqltext.Text(" ORDER BY r.id LIMIT " + strconv.Itoa(limit))
 	return s.scan(ctx, rows)
 }

@@ -22,9 +22,9 @@ func TestScanRows(t *testing.T) {
 
 	var rows []source.Row
 	err := eachRow(f.source.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}))(func(row *source.Row) error {
-		copied := *row
-		copied.ID, copied.Resource = append([]byte{}, row.ID...), append([]byte{}, row.Resource...)
-		rows = append(rows, copied)
+		rows = append(rows, source.Row{
+			ID: slices.Clone(row.ID), TxID: row.TxID, Changed: row.Changed, Created: row.Created, Resource: []byte(text(t, row)),
+		})
 		return nil
 	})
 	require.NoError(t, err)

@@ -59,13 +59,13 @@ func TestSessionSettings(t *testing.T) {
 			func(fn func(*source.Row) error) error { return scanAt(t.Context(), f.source, sn.ID, scan, fn) },
 		} {
 			require.NoError(t, run(func(row *source.Row) error {
-				require.JSONEq(t, want, string(row.Resource))
+				require.JSONEq(t, want, text(t, row))
 				return nil
 			}))
 		}
 		require.NoError(t, eachRow(f.source.Scan(t.Context(), source.Scan{Table: f.table(t, "Patient")}))(func(row *source.Row) error {
 			require.Equal(t, "Jörg", string(row.ID))
-			require.JSONEq(t, `{"name": "Jörg €"}`, string(row.Resource))
+			require.JSONEq(t, `{"name": "Jörg €"}`, text(t, row))
 			return nil
 		}))
 	}
@@ -82,7 +82,7 @@ func TestEncodings(t *testing.T) {
 		table, err := s.Table(t.Context(), "Patient")
 		require.NoError(t, err)
 		require.NoError(t, eachRow(s.Scan(t.Context(), source.Scan{Table: table}))(func(row *source.Row) error {
-			require.JSONEq(t, `{"name": "Jörg"}`, string(row.Resource), encoding)
+			require.JSONEq(t, `{"name": "Jörg"}`, text(t, row), encoding)
 			return nil
 		}))
 	}

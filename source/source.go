@@ -5,7 +5,8 @@
 // A Scan reads the rows of a table or of a range of its pages, straight from the wire.
 // A Snapshot is one database state that many connections share; a Reader is a
 // connection that sees it. The tables are found by package catalog, and the connections
-// made by package connpool. Every session is read-only.
+// made by package connpool. Every session is read-only. Resources arrive as text or as
+// PostgreSQL stores them, which package form decides; a Row says which.
 //
 // It must not know what a resource means, what a line of output looks like, or what an
 // export is.
@@ -21,6 +22,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
+	"github.com/seed-90096f4d/sluice/source/form"
 )
 
 // Defaults of Config.
@@ -50,6 +52,13 @@ type Config struct {
 	// Defaults to 15 s.
 	GiveWay time.Duration
 
+	// JSONB is the form in which resources are read. Defaults to form.Auto.
+	JSONB form.Mode
+
+	// ReportForm, if set, is called when the form in which resources are read is known,
+	// and when it changes. It must return quickly and must not use the Source.
+	ReportForm func(form.Decision)
+
 	// MaxConns limits the connections of scans and catalog queries; further ones wait.
 	// Each open Snapshot uses one more, so that snapshots cannot starve the scans that
 	// they wait for. So do the monitor of long scans and, for a moment, the search for
@@ -57,7 +66,7 @@ type Config struct {
 	MaxConns int32
 
 	// ReadRate limits what all scans of this Source read together, in bytes of resources
-	// as jsonb text per second. Rows that a condition excludes do not count. Defaults to
+	// per second, as they are received (Row.Resource). Rows that a condition excludes do not count. Defaults to
 	// 0, no limit.
 	ReadRate int64
 
@@ -94,6 +103,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.ApplicationName = cmp.Or(c.ApplicationName, defaultApplicationName)
+	c.JSONB = cmp.Or(c.JSONB, form.Auto)
 	c.GiveWay = cmp.Or(c.GiveWay, defaultGiveWay)
 	c.MaxConns = cmp.Or(c.MaxConns, defaultMaxConns)
 	c.Schema = cmp.Or(c.Schema, DefaultSchema)
@@ -105,6 +115,7 @@ func (c Config) withDefaults() Config {
 type Source struct {
 	catalog *catalog.Catalog
 	config  Config
+	forms   *form.Chooser
 	limiter *rate.Limiter
 	pool    *connpool.Pool
 }
@@ -135,7 +146,13 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		pool.Close()
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	return &Source{catalog: tables, config: cfg, limiter: newRateLimiter(cfg.ReadRate), pool: pool}, nil
+	return &Source{
+		catalog: tables,
+		config:  cfg,
+		forms:   form.NewChooser(cfg.JSONB, cfg.ReportForm),
+		limiter: newRateLimiter(cfg.ReadRate),
+		pool:    pool,
+	}, nil
 }
 
 // Close closes the connections. It waits for running scans to end, so their

@@ -63,7 +63,7 @@ func TestSessionsWithoutTimeouts(t *testing.T) {
 		func(fn func(*source.Row) error) error { return scanAt(t.Context(), f.source, sn.ID, scan, fn) },
 	} {
 		err := run(func(row *source.Row) error {
-			require.JSONEq(t, `["0", "0", "0", "off", "1s"]`, string(row.Resource))
+			require.JSONEq(t, `["0", "0", "0", "off", "1s"]`, text(t, row))
 			return nil
 		})
 		require.NoError(t, err)

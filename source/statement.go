@@ -10,12 +10,15 @@ import (
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
+// storedSQL is the stored form of a resource.
+const storedSQL = `({resource})::bytea`
+
 // withoutSQL is the resource without the members {names}, a list separated by commas.
 const withoutSQL = `CASE jsonb_typeof(r.resource) WHEN 'object' THEN r.resource - string_to_array({names}, ',') ELSE r.resource END`
 
-// statement returns the SELECT of the scan's rows. It has no ORDER BY and no cursor, so
-// that the first row comes at once.
-func (scan Scan) statement() sqltext.Fragment {
+// statement returns the SELECT of the scan's rows, with the resource in its stored form
+// or as text. It has no ORDER BY and no cursor, so that the first row comes at once.
+func (scan Scan) statement(stored bool) sqltext.Fragment {
 	resource := sqltext.Text("r.resource")
 	if len(scan.OmitMembers) > 0 {
 		resource = sqltext.New(withoutSQL, sqltext.Values{"names": sqltext.Arg(strings.Join(scan.OmitMembers, ","), "text")})
@@ -23,7 +26,7 @@ func (scan Scan) statement() sqltext.Fragment {
 	relation, limits := scan.from(), scan.limits()
 	conditions := conditions(scan.Condition, scanRows(relation, limits), scan.Pages.ByLookup)
 	return sqltext.New("SELECT {columns} FROM {relation} AS r{where}", sqltext.Values{
-		"columns":  scan.columns(resource),
+		"columns":  scan.columns(resource, stored),
 		"relation": relation,
 		"where":    where(slices.Concat(limits, conditions)),
 	})
@@ -54,7 +57,10 @@ func (scan Scan) from() sqltext.Fragment {
 }
 
 // columns returns those that checkColumns expects, of a row r with a resource.
-func (scan Scan) columns(resource sqltext.Fragment) sqltext.Fragment {
+func (scan Scan) columns(resource sqltext.Fragment, stored bool) sqltext.Fragment {
+	if stored {
+		resource = sqltext.New(storedSQL, sqltext.Values{"resource": resource})
+	}
 	created := "NULL::timestamptz"
 	if scan.Table.HasCreated {
 		created = "r.cts"

@@ -26,6 +26,7 @@ type Check struct {
 // for concurrent use.
 type Readiness struct {
 	checks []Check
+	info   map[string]func() string
 	logger *slog.Logger
 
 	mu   sync.Mutex
@@ -35,14 +36,18 @@ type Readiness struct {
 
 // NewReadiness returns a Readiness with these checks. It logs their errors.
 func NewReadiness(logger *slog.Logger, checks ...Check) *Readiness {
-	return &Readiness{checks: checks, logger: logger}
+	return &Readiness{checks: checks, info: map[string]func() string{}, logger: logger}
 }
+
+// Describe adds a value to Report.Info. It must not be called after Report.
+func (r *Readiness) Describe(name string, value func() string) { r.info[name] = value }
 
 // Report is the result of all checks. It has the names of the failing checks; their
 // errors are only logged.
 type Report struct {
 	Ready  bool              `json:"ready"`
 	Checks map[string]string `json:"checks"`
+	Info   map[string]string `json:"info,omitempty"` // how the process works, whether ready or not
 }
 
 // Report runs the checks, or returns the cached report if it is at most a second old.
@@ -69,7 +74,7 @@ func (r *Readiness) run(ctx context.Context) Report {
 	}
 	running.Wait()
 
-	report := Report{Ready: true, Checks: make(map[string]string, len(r.checks))}
+	report := Report{Ready: true, Checks: make(map[string]string, len(r.checks)), Info: make(map[string]string, len(r.info))}
 	for i, err := range errs {
 		name := r.checks[i].Name
 		report.Checks[name] = "ok"
@@ -77,6 +82,9 @@ func (r *Readiness) run(ctx context.Context) Report {
 			report.Ready, report.Checks[name] = false, "failing"
 			r.logger.WarnContext(ctx, "not ready", "check", name, "error", err)
 		}
+	}
+	for name, value := range r.info {
+		report.Info[name] = value()
 	}
 	return report
 }

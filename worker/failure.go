@@ -105,6 +105,7 @@ func publicReason(err error) string {
 	var table *catalog.TableError
 	var unreadable *catalog.UnreadableError
 	var column *catalog.ColumnError
+	var malformed *source.MalformedError
 	switch {
 	case errors.Is(err, errJobTimeout): // joined to the errors below, which it has caused
 		return reasonTimeout
@@ -116,6 +117,8 @@ func publicReason(err error) string {
 		return unreadable.Error()
 	case errors.As(err, &column):
 		return column.Error()
+	case errors.As(err, &malformed):
+		return "table " + malformed.Table + " has a malformed row; the server log has its id"
 	}
 	for _, known := range knownErrors {
 		if known.reason != "" && errors.Is(err, known.err) {

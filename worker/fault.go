@@ -58,6 +58,7 @@ const (
 	reasonSourceAway    = "the source database cannot be reached"
 	reasonSourceBusy    = "the source database has no resources left"
 	reasonSourceRefuses = "the source database refuses the login"
+	reasonSourceForm    = "the source database does not send resources in the form that the worker requires"
 	reasonLoginRefused  = "a database refuses the login"
 	reasonStoreAway     = "the object store cannot be reached"
 	reasonStoreDenies   = "the object store denies access"
@@ -100,6 +101,8 @@ var knownErrors = []struct {
 	{storage.ErrUnreachable, outage, reasonStoreAway},
 	{jobs.ErrLocationMoved, unhealthy, reasonElsewhere},
 	{errLeaseExpired, outage, ""},
+	{source.ErrFormChanged, outage, ""}, // the next attempt reads text
+	{source.ErrFormUnavailable, unhealthy, reasonSourceForm},
 	{source.ErrOldServer, unhealthy, unexpectedLayout},
 	{source.ErrNoSchema, unhealthy, unexpectedLayout},
 	{storage.ErrNoObject, transient, jobs.ErrDamaged.Error()},

@@ -30,6 +30,8 @@ type Options struct {
 	FirstRows int
 	// KickOffs is the number of exports that are kicked off while another one runs.
 	KickOffs int
+	// Form is the form in which Sluice reads jsonb, stored or text.
+	Form string
 	// Only selects the measures whose names contain it, and those they are compared with;
 	// empty means all.
 	Only string
@@ -97,6 +99,20 @@ func (h *harness) choose(all []*measure) (chosen []*measure) {
 		}
 	}
 	return chosen
+}
+
+// target returns the target for the form in which Sluice reads jsonb. With text, it is what
+// Sluice reached before it could read the stored form.
+func (h *harness) target(stored, text float64) float64 {
+	if h.opts.Form == "text" {
+		return text
+	}
+	return stored
+}
+
+// databaseTarget is the target for the processor time of PostgreSQL.
+func (h *harness) databaseTarget() map[string]float64 {
+	return map[string]float64{"postgres": h.target(1.8, 5.6)}
 }
 
 func (h *harness) wanted(name string) bool {

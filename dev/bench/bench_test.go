@@ -37,7 +37,7 @@ func TestRun(t *testing.T) {
 	require.NoError(t, err, string(out))
 
 	report, err := Run(t.Context(), Options{
-		Program: program, LogDir: t.TempDir(), Size: 1 << 20, Rounds: 1, FirstRows: 1000, KickOffs: 5, Log: t.Output(),
+		Program: program, LogDir: t.TempDir(), Size: 1 << 20, Rounds: 1, Form: "stored", FirstRows: 1000, KickOffs: 5, Log: t.Output(),
 	})
 	require.NoError(t, err)
 	t.Logf("\n%s", report)

@@ -12,15 +12,17 @@ import (
 
 // The names of measures that others are compared with.
 const (
-	limit      = "COPY of " + subject
-	limitOfAll = "COPY of everything"
-	mergedGzip = "COPY merged of everything | gzip"
+	limit       = "COPY of " + subject
+	storedLimit = limit + ", stored form"
+	limitOfAll  = "COPY of everything"
+	mergedGzip  = "COPY merged of everything | gzip"
 )
 
 // Without Sluice, a user would have PostgreSQL merge the columns into the document, and
 // compress the output.
 const (
 	plainSQL  = `SELECT id, txid, ts, cts, resource FROM %s`
+	storedSQL = `SELECT id, txid, ts, cts, resource::bytea FROM %s`
 	mergedSQL = `SELECT resource || jsonb_build_object('id', id, 'resourceType', '%[2]s', 'meta',
   coalesce(resource->'meta', '{}') || jsonb_build_object('versionId', txid, 'lastUpdated', ts, 'createdAt', cts)) FROM %[1]s`
 )
@@ -32,25 +34,26 @@ func (h *harness) copies() []*measure {
 	for _, k := range kinds {
 		all = append(all, h.table(k.name))
 	}
-	measures := []*measure{h.limit(limit, one, h.stand.DatabaseURL())}
+	measures := []*measure{h.limit(limit, plainSQL, one, h.stand.DatabaseURL())}
 	if socket := h.stand.Postgres.SocketURL(stand.Database); socket != "" {
-		m := h.limit(limit+", Unix socket", one, socket)
-		m.Against = []Comparison{{Name: limit}}
-		measures = append(measures, m)
+		measures = append(measures, h.limit(limit+", Unix socket", plainSQL, one, socket, Comparison{Name: limit}))
 	}
+	measures = append(measures, h.limit(storedLimit, storedSQL, one, h.stand.DatabaseURL(), Comparison{Name: limit}))
 	measures = append(measures, h.merged(subject, one, limit)...)
-	measures = append(measures, h.limit(limitOfAll, all, h.stand.DatabaseURL()))
+	measures = append(measures, h.limit(limitOfAll, plainSQL, all, h.stand.DatabaseURL()))
 	return append(measures, h.merged("everything", all, limitOfAll)...)
 }
 
-// limit measures the fastest way to read the tables.
-func (h *harness) limit(name string, tables []Table, url string) *measure {
+// limit measures the fastest way to read the tables by a query.
+func (h *harness) limit(name, sql string, tables []Table, url string, against ...Comparison) *measure {
 	var line strings.Builder
 	line.WriteString(`"$PSQL" -Xq "$DATABASE"`)
 	for _, t := range tables {
-		fmt.Fprintf(&line, ` -c "COPY (%s) TO STDOUT (FORMAT binary)"`, fmt.Sprintf(plainSQL, aidbox.Table(t.Type)))
+		fmt.Fprintf(&line, ` -c "COPY (%s) TO STDOUT (FORMAT binary)"`, fmt.Sprintf(sql, aidbox.Table(t.Type)))
 	}
-	return h.command(name, tables, line.String()+" > /dev/null", "", "DATABASE="+url)
+	m := h.command(name, tables, line.String()+" > /dev/null", "", "DATABASE="+url)
+	m.Against = against
+	return m
 }
 
 // merged measures what a user would do without Sluice, with two compression programs.

@@ -36,11 +36,12 @@ func (h *harness) exports() (measures []*measure) {
 		m := &measure{Measure: Measure{
 			Name: fmt.Sprintf("$export, slots: %d", slots), Rows: all.Rows, Text: all.Text,
 			PeakTarget: firstSlotPeak + int64(slots-1)*nextSlotPeak,
-			Against:    []Comparison{{Name: limitOfAll, Target: 0.9}, {Name: mergedGzip, Target: 5}},
+			CPUTargets: h.databaseTarget(),
+			Against:    []Comparison{{Name: limitOfAll}, {Name: mergedGzip, As: "of | gzip"}},
 		}}
-		if slots == 1 {
-			// The targets are for two processors.
-			m.Against = []Comparison{{Name: limitOfAll}, {Name: mergedGzip}}
+		m.CPUTargets["all"] = h.target(8.5, 13.2)
+		if slots > 1 { // one slot does not use two processors
+			m.Against[0].Target, m.Against[1].Target = h.target(1.4, 0.9), h.target(5, 3.4)
 		}
 		m.run = func(ctx context.Context) (Sample, error) { return h.timedExport(ctx, slots, m.Rows) }
 		m.lines = func(ctx context.Context) (int64, error) { return h.countExport(ctx, slots) }

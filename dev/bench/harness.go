@@ -85,7 +85,7 @@ func (h *harness) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.program = product.Program{Path: h.opts.Program, LogDir: h.opts.LogDir, Env: append(append(os.Environ(), h.stand.Settings()...),
-		"SLUICE_LOG_FORMAT=text", "SLUICE_MAX_EXPORTS_PER_CLIENT=0", "SLUICE_MAX_EXPORTS=0")}
+		"SLUICE_JSONB="+h.opts.Form, "SLUICE_LOG_FORMAT=text", "SLUICE_MAX_EXPORTS_PER_CLIENT=0", "SLUICE_MAX_EXPORTS=0")}
 	return h.startProduct(ctx)
 }
 

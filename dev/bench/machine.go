@@ -39,6 +39,7 @@ func (h *harness) describe(ctx context.Context) (*Report, error) {
 			"go":     runtime.Version(),
 		},
 		Settings: append([]string{"fsync=off", "synchronous_commit=off", "full_page_writes=off"}, serverSettings(h.opts.Size)...),
+		Form:     h.opts.Form,
 		Tables:   h.tables,
 	}
 	var server string

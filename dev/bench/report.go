@@ -12,6 +12,7 @@ type Report struct {
 	Machine   Machine           `json:"machine"`
 	Versions  map[string]string `json:"versions"`
 	Settings  []string          `json:"settings"` // of PostgreSQL
+	Form      string            `json:"form"`     // in which Sluice read jsonb
 	Missing   []string          `json:"missing,omitempty"`
 	Tables    []Table           `json:"tables"`
 	Measures  []*Measure        `json:"measures"`
@@ -33,14 +34,18 @@ type Measure struct {
 	Against []Comparison `json:"against,omitempty"`
 	// PeakTarget is the target for the resident memory of Sluice, in bytes; 0 means no
 	// target.
-	PeakTarget int64    `json:"peakTarget,omitempty"`
-	Samples    []Sample `json:"samples"`
+	PeakTarget int64 `json:"peakTarget,omitempty"`
+	// CPUTargets are targets for the processor seconds per GB of text, by process and for
+	// "all".
+	CPUTargets map[string]float64 `json:"cpuTargets,omitempty"`
+	Samples    []Sample           `json:"samples"`
 }
 
 // Comparison names another measure of the same work, and the target for the ratio of their
-// speeds; 0 means no target.
+// speeds; 0 means no target. As is what the table calls it, if it is not the limit.
 type Comparison struct {
 	Name   string  `json:"name"`
+	As     string  `json:"as,omitempty"`
 	Target float64 `json:"target,omitempty"`
 }
 
@@ -77,6 +82,28 @@ func (m *Measure) peak() (peak int64) {
 		peak = max(peak, s.Peak)
 	}
 	return peak
+}
+
+// perGB returns the median of the processor seconds per GB of text: of a process, or of all
+// of them. It is NaN if the process took no part.
+func (m *Measure) perGB(process string) float64 {
+	seconds := m.values(func(s Sample) float64 { return s.cpu(process) })
+	return median(seconds) / float64(m.Text) * 1e9
+}
+
+// cpu returns the processor time of a process, or of all of them.
+func (s Sample) cpu(process string) float64 {
+	if seconds, known := s.CPU[process]; known {
+		return seconds
+	}
+	if process != "all" {
+		return math.NaN()
+	}
+	var sum float64
+	for _, seconds := range s.CPU {
+		sum += seconds
+	}
+	return sum
 }
 
 // find returns the measure with a name, or nil.

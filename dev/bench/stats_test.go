@@ -49,4 +49,15 @@ func TestSpeed(t *testing.T) {
 	require.Equal(t, "2.00 (1.30)", r.ratios(dumped))
 	require.Equal(t, "- (1.00)", r.ratios(alone), "the other was not measured")
 	require.Equal(t, "-", r.ratios(copied))
+	dumped.Against[0].As = "of COPY"
+	require.Equal(t, "2.00 (1.30) of COPY", r.ratios(dumped))
+}
+
+// Processor time refers to a GB of text, of one process or of all.
+func TestPerGB(t *testing.T) {
+	t.Parallel()
+	m := &Measure{Text: 2e9, Samples: []Sample{{CPU: map[string]float64{"postgres": 3, "client": 1}}}}
+	require.InDelta(t, 1.5, m.perGB("postgres"), 0)
+	require.InDelta(t, 2, m.perGB("all"), 0)
+	require.True(t, math.IsNaN(m.perGB("s3")))
 }

@@ -35,15 +35,18 @@ func (r *Report) writeHead(out *strings.Builder) {
 	for _, t := range r.Tables {
 		data = append(data, fmt.Sprintf("%s %d rows, %.1f MB", t.Type, t.Rows, float64(t.Text)/1e6))
 	}
-	fmt.Fprintf(out, "jsonb text: %s\n\n", strings.Join(data, "; "))
+	fmt.Fprintf(out, "jsonb text: %s\nSluice reads jsonb in this form: %s\n\n", strings.Join(data, "; "), r.Form)
 }
 
-// writeMeasures writes one line per measure. Speeds refer to jsonb text. Processor time
-// covers Sluice's process, PostgreSQL, the S3 server and the client, with their sum per GB
-// of jsonb text; on a busy machine it is more reliable than elapsed time.
+// processes are the columns of processor time. The client is curl, or psql and what it is
+// piped to.
+var processes = []string{"sluice", "postgres", "s3", "client", "all"}
+
+// writeMeasures writes one line per measure. Speeds refer to jsonb text, and so does the
+// processor time; on a busy machine it is more reliable than elapsed time.
 func (r *Report) writeMeasures(out *strings.Builder) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "measure\truns\tseconds\t±\tMB/s\trows/s\tratio (target)\tCPU s: sluice\tpostgres\ts3\tclient\tall/GB\tpeak MiB (below)")
+	_, _ = fmt.Fprintf(w, "measure\truns\tseconds\t±\tMB/s\trows/s\tratio (target)\tCPU s/GB (below): %s\tpeak MiB (below)\n", strings.Join(processes, "\t"))
 	for _, m := range r.Measures {
 		if len(m.Samples) == 0 {
 			continue
@@ -51,41 +54,18 @@ func (r *Report) writeMeasures(out *strings.Builder) {
 		took := median(m.seconds())
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%.0f\t%.0f\t%s", m.Name, len(m.Samples), took, deviation(m.seconds()),
 			float64(m.Text)/1e6/took, float64(m.Rows)/took, r.ratios(m))
-		for _, name := range []string{"sluice", "postgres", "s3", "client"} {
-			_, _ = fmt.Fprintf(w, "\t%s", number("%.2f", median(m.values(func(s Sample) float64 { return s.cpu(name) }))))
+		for _, name := range processes {
+			_, _ = fmt.Fprintf(w, "\t%s", withTarget(m.perGB(name), m.CPUTargets[name]))
 		}
-		_, _ = fmt.Fprintf(w, "\t%.1f\t%s\n", median(m.values(Sample.allCPU))/float64(m.Text)*1e9, peak(m))
+		_, _ = fmt.Fprintf(w, "\t%s\n", peak(m))
 	}
 	_ = w.Flush() // a Builder never fails
-}
-
-// cpu returns the processor time of a process; NaN if it took no part.
-func (s Sample) cpu(name string) float64 {
-	if seconds, known := s.CPU[name]; known {
-		return seconds
-	}
-	return math.NaN()
-}
-
-// allCPU returns the processor time of all processes.
-func (s Sample) allCPU() (sum float64) {
-	for _, seconds := range s.CPU {
-		sum += seconds
-	}
-	return sum
 }
 
 func (r *Report) ratios(m *Measure) string {
 	var all []string
 	for _, c := range m.Against {
-		one := number("%.2f", r.speed(m, c.Name))
-		if c.Target != 0 {
-			one += fmt.Sprintf(" (%.2f)", c.Target)
-		}
-		if c.Name == mergedGzip {
-			one += " of | gzip"
-		}
-		all = append(all, one)
+		all = append(all, strings.TrimSpace(withTarget(r.speed(m, c.Name), c.Target)+" "+c.As))
 	}
 	return cmp.Or(strings.Join(all, ", "), "-")
 }
@@ -95,6 +75,15 @@ func peak(m *Measure) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.0f (%d)", float64(m.peak())/(1<<20), m.PeakTarget>>20)
+}
+
+// withTarget formats a value and its target; 0 means that it has none.
+func withTarget(value, target float64) string {
+	text := number("%.2f", value)
+	if target != 0 {
+		text += fmt.Sprintf(" (%.2f)", target)
+	}
+	return text
 }
 
 // number formats a value; NaN as "-".

@@ -120,6 +120,9 @@ func (h *harness) startProduct(ctx context.Context) error {
 		h.workers = append(h.workers, h.program.Service(name, "worker", sourceSetting+database.String(),
 			stateSetting+"&application_name="+url.PathEscape(statePrefix+name)))
 	}
+	// One worker reads jsonb as text, the others in its stored form. Their parts belong to
+	// the same exports.
+	h.workers[0].Env = append(h.workers[0].Env, "SLUICE_JSONB=text")
 	if err := h.revive(); err != nil {
 		return err
 	}

@@ -141,8 +141,15 @@ func (s *Stand) startPostgres(ctx context.Context, installation postgres.Install
 	if err != nil || !fresh {
 		return err
 	}
+	if err := s.Postgres.Exec(ctx, "template1", CastSQL); err != nil {
+		return err
+	}
 	return s.Postgres.CreateDatabase(ctx, Database)
 }
+
+// CastSQL makes every database that is created afterwards, also by tests, send jsonb in
+// its stored form. A database with another template does not have the cast.
+const CastSQL = `CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION`
 
 // choose returns the installation that created the cluster, since no other major version
 // can read it, or the newest for a new cluster. If that installation is gone, the cluster

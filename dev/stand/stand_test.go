@@ -64,6 +64,7 @@ func TestTemporary(t *testing.T) {
 
 	require.Equal(t, "300", query(t, setting(t, st.TestSettings(), "TEST_DATABASE_URL"), "SHOW max_connections"))
 	require.Equal(t, "0", query(t, st.DatabaseURL(), "SELECT count(*)::text FROM pg_stat_user_tables"))
+	require.Equal(t, "4", query(t, st.DatabaseURL(), `SELECT octet_length(jsonb '[]'::bytea)::text`), "the stored form is a header")
 	bucket := setting(t, st.TestSettings(), "TEST_S3_URL")
 	require.Equal(t, http.StatusForbidden, status(t, bucket), "the bucket exists, and needs the key")
 	require.DirExists(t, st.Dir)

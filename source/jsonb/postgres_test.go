@@ -97,10 +97,9 @@ func randomString() string {
 func connect(t *testing.T) *pgx.Conn {
 	t.Helper()
 	databaseURL := sourcetest.Database(t)
+	sourcetest.CreateCast(t, databaseURL)
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })
-	_, err = conn.Exec(t.Context(), "CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION")
-	require.NoError(t, err)
 	return conn
 }

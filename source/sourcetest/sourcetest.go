@@ -69,6 +69,13 @@ func SkewedDatabase(tb testing.TB, ahead time.Duration) string {
 	return databaseURL
 }
 
+// CreateCast creates the cast from jsonb to bytea, which lets resources be read in their
+// stored form, unless the database has it.
+func CreateCast(tb testing.TB, databaseURL string) {
+	tb.Helper()
+	Execute(tb, databaseURL, `DO $$ BEGIN CREATE CAST (jsonb AS bytea) WITHOUT FUNCTION; EXCEPTION WHEN duplicate_object THEN END $$`)
+}
+
 // Execute runs one statement on a connection of its own: CREATE and DROP
 // DATABASE allow no transaction and no other session. The context is not the
 // test's, which is already cancelled when a cleanup runs.
