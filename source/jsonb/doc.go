@@ -28,6 +28,9 @@ const (
 	// 25,000 with the largest stack that the usual limit of 8 MiB allows.
 	maxDepth = 100_000
 
+	// maxDocument is the maximum size of a document, the largest value of PostgreSQL.
+	maxDocument = 1<<30 - 1
+
 	// maxText is the maximum length of a text, the largest string of PostgreSQL.
 	maxText = 1<<30 - 1
 )
