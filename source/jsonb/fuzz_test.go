@@ -71,10 +71,11 @@ func checkAppend(t *testing.T, doc []byte) []byte {
 
 // appendCompact is AppendValue with Compact, by means of the iterators.
 func appendCompact(dst, doc []byte, v jsonb.Value, depth int) (_ []byte, ok bool) {
-	if depth > jsonb.MaxDepth {
+	kind := jsonb.KindOf(doc, v)
+	if (kind == jsonb.Object || kind == jsonb.Array) && depth == jsonb.MaxDepth {
 		return dst, false
 	}
-	switch jsonb.KindOf(doc, v) {
+	switch kind {
 	case jsonb.Object:
 		dst = append(dst, '{')
 		members := jsonb.MembersOf(doc, v)
@@ -101,7 +102,7 @@ func appendCompact(dst, doc []byte, v jsonb.Value, depth int) (_ []byte, ok bool
 		}
 		return append(dst, ']'), !items.Malformed
 	case jsonb.String:
-		return jsonb.AppendContent(append(dst, '"'), doc[v.Start():v.End()]), true
+		return append(jsonb.AppendContent(append(dst, '"'), doc[v.Start():v.End()]), '"'), true
 	}
 	dst, err := jsonb.AppendValue(dst, doc, v, jsonb.Compact)
 	return dst, err == nil

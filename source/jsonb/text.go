@@ -1,6 +1,9 @@
 package jsonb
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Spacing is the white space between the tokens of a text.
 type Spacing bool
@@ -35,7 +38,8 @@ func appendLimited(dst, doc []byte, v Value, spacing Spacing, limit int) ([]byte
 	if spacing == Spaced {
 		p.separator = len(", ")
 	}
-	text, err := p.value(dst, v.Kind(), v.Start(), v.End())
+	text := slices.Grow(dst, v.End()-v.Start()) // the usual length
+	text, err := p.value(text, v.Kind(), v.Start(), v.End())
 	if err != nil {
 		return dst, err
 	}
@@ -109,13 +113,14 @@ func (p *printer) container(dst []byte, start, end int) ([]byte, error) {
 		dst, err = p.items(append(dst, '['), c)
 	}
 	p.depth--
-	switch {
-	case err != nil:
+	if err != nil {
 		return dst, err
-	case len(dst) > p.limit:
-		return dst, ErrTooLong
-	case c.left > 0:
+	}
+	if c.left > 0 {
 		dst = dst[:len(dst)-p.separator]
+	}
+	if len(dst) > p.limit {
+		return dst, ErrTooLong
 	}
 	return p.separate(append(dst, closing), ','), nil
 }

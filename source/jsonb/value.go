@@ -24,11 +24,13 @@ const (
 // data including the padding before it. It is a positive integer.
 type Value int
 
-// Parts of a Value. No document is as large as 1 GiB.
+// Parts of a Value, which needs an int of 64 bits. No document is as large as 1 GiB.
 const (
 	valueKindShift  = 60
 	valueStartShift = 30
 	valueEndMask    = 1<<valueStartShift - 1
+
+	_ = int(Container) << valueKindShift // does not compile where int is too small
 )
 
 func newValue(kind Kind, start, end int) Value {
