@@ -61,7 +61,7 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 	}, func() float64 { return s.clock.Offset().Seconds() }))
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_source_jsonb_stored",
-		Help: "1 while resources are read as PostgreSQL stores them, 0 while they are read as text.",
+		Help: "1 while resources are read in the stored form of jsonb, 0 while they are read as text.",
 	}, func() float64 {
 		if from.Form().Stored {
 			return 1
@@ -115,9 +115,9 @@ func reportForm(ctx context.Context, logger *slog.Logger, d form.Decision) {
 		attributes = append(attributes, "reason", d.Reason)
 	}
 	if d.NoCast {
-		attributes = append(attributes, "remedy", form.CreateCast+", run by a superuser in the source database, lets resources be read several times as fast")
+		attributes = append(attributes, "remedy", form.CreateCast+", run by a superuser in the source database, makes reading several times as fast")
 	}
-	logger.InfoContext(ctx, "reading resources as "+d.String(), attributes...)
+	logger.InfoContext(ctx, "form of jsonb chosen", append([]any{"form", d.String()}, attributes...)...)
 }
 
 func (s *service) close() {

@@ -16,12 +16,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/cli"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
-// TestJourney goes from an empty database to downloaded files with commands and HTTP only.
+// TestJourney goes from an empty database to downloaded files with commands and HTTP
+// only, with each form of jsonb.
 func TestJourney(t *testing.T) {
 	t.Parallel()
+	for _, form := range []string{"text", "stored"} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			testJourney(t, form)
+		})
+	}
+}
+
+func testJourney(t *testing.T, form string) {
+	t.Helper()
 	j := newJourney(t)
+	sourcetest.CreateCast(t, j.database)
 
 	_, stderr := j.sluice(cli.ExitFailed, "client", "list")
 	require.Contains(t, stderr, "run sluice migrate")
@@ -31,10 +44,10 @@ func TestJourney(t *testing.T) {
 
 	require.Contains(t, j.load(twoPatients), "2 Patient")
 
-	address, stopAPI := j.start("api")
-	_, stopWorker := j.start("worker")
+	address, stopAPI := j.start("api", "--jsonb="+form)
+	_, stopWorker := j.start("worker", "--jsonb="+form)
 
-	j.requireReady(address, http.StatusOK)
+	require.Contains(t, j.requireReady(address, http.StatusOK), `"jsonb":"`+form+`"`)
 
 	dump := j.ask(http.MethodGet, address+"/Patient/$dump?fhir=true")
 	require.Equal(t, http.StatusOK, dump.status)

@@ -46,8 +46,10 @@ type Export struct {
 
 	PartsTotal, PartsDone int
 
-	// BytesPlanned is the size of the tables on disk, BytesRead what has been read
-	// of it.
+	// BytesPlanned is the size of the tables on disk, BytesRead the size of the resources
+	// read so far, in whichever form of jsonb a process reads them. Neither form has the
+	// size on disk exactly: a part counts as at most what was planned for it, and, once
+	// done, as all of it.
 	BytesPlanned, BytesRead int64
 
 	// Warnings are what the export leaves out, as its plan found.

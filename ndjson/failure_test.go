@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/jsonb/jsonbtest"
 )
 
 var errBroken = errors.New("broken")
@@ -30,6 +31,64 @@ func TestReadFails(t *testing.T) {
 			_, err = io.Copy(io.Discard, reader)
 		}
 		require.Error(t, err)
+	}
+}
+
+// A resource whose stored form is malformed ends every kind of output with an error that
+// names the row. A dump of several readers ends, too.
+func TestMalformedResource(t *testing.T) {
+	t.Parallel()
+	stored := func(document []byte) *source.Row {
+		row := row("")
+		row.Resource, row.Stored = document, true
+		return row
+	}
+	broken := func() *rows {
+		all := []*source.Row{stored([]byte("secret")), stored(jsonbtest.Encode([]byte(`{"active": true}`)))}
+		return &rows{next: func() (next *source.Row) {
+			if last := len(all) - 1; last >= 0 {
+				next, all = all[last], all[:last]
+			}
+			return next
+		}}
+	}
+	fhirFormat := ndjson.Options{Format: ndjson.Format{FHIR: true}}
+	for name, output := range map[string]func() (ndjson.Result, error){
+		"Aidbox": func() (ndjson.Result, error) {
+			return ndjson.Write(t.Context(), io.Discard, "Patient", broken(), ndjson.Options{})
+		},
+		"FHIR": func() (ndjson.Result, error) {
+			return ndjson.Write(t.Context(), io.Discard, "Patient", broken(), fhirFormat)
+		},
+		"Files": func() (ndjson.Result, error) {
+			var out many
+			result, _, err := ndjson.WriteFiles(t.Context(), out.next, "Patient", broken(), ndjson.Options{Gzip: true})
+			return result, err
+		},
+		"PatientBlocks": func() (ndjson.Result, error) {
+			var out many
+			result, _, err := writePatientBlocks(t, out.next, func(to *ndjson.PatientBlockWriter) error {
+				rows, err := broken(), to.Begin([]byte("pt-1"), 0)
+				for err == nil && rows.Next() {
+					err = to.Row("Patient", rows.Row())
+				}
+				return err
+			}, ndjson.PatientBlockOptions{Type: "Patient", Options: fhirFormat})
+			return result, err
+		},
+		"Parallel": func() (ndjson.Result, error) {
+			return ndjson.WriteParallel(t.Context(), io.Discard, "Patient", []*rows{endless(), broken()}, ndjson.Options{Gzip: true})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			result, err := output()
+			var malformed *source.MalformedError
+			require.ErrorAs(t, err, &malformed)
+			require.Equal(t, "pt-1", malformed.ID)
+			require.NotContains(t, err.Error(), "secret")
+			require.Positive(t, result.Rows, "the row before it was written")
+		})
 	}
 }
 

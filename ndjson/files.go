@@ -3,9 +3,7 @@ package ndjson
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 	"slices"
@@ -15,11 +13,10 @@ import (
 
 // File describes a file that was written.
 type File struct {
-	Rows         int64             // resources, without headers of patient blocks; of WriteDeletions, Bundles
-	PlainBytes   int64             // lines, before compression
-	MaxLineBytes int64             // the longest line, without its line feed
-	Bytes        int64             // as written
-	SHA256       [sha256.Size]byte // of the bytes as written
+	Rows         int64 // resources, without headers of patient blocks; of WriteDeletions, Bundles
+	PlainBytes   int64 // lines, before compression
+	MaxLineBytes int64 // the longest line, without its line feed
+	Bytes        int64 // as written
 
 	// Continues reports whether the last patient block continues in the next file.
 	Continues bool
@@ -31,7 +28,7 @@ type File struct {
 type NextFunc func(ctx context.Context) (io.Writer, error)
 
 // WriteFiles is Write to as many files as Options.MaxFileBytes requires. Each holds
-// whole lines and is complete in itself, with its own gzip member and hash. After an
+// whole lines and is complete in itself, with its own gzip member. After an
 // error the last file is incomplete.
 func WriteFiles(ctx context.Context, next NextFunc, resourceType string, rows Rows, opts Options) (Result, []File, error) {
 	sink := newSplitter(ctx, next, opts)
@@ -49,7 +46,6 @@ type splitter struct {
 	opts  Options
 	limit int64 // of PlainBytes
 	sink  *sink // of the current file; nil before the first line
-	hash  hash.Hash
 	file  File
 	files []File // those that are complete
 
@@ -62,7 +58,7 @@ func newSplitter(ctx context.Context, next NextFunc, opts Options) *splitter {
 	if limit <= 0 {
 		limit = math.MaxInt64
 	}
-	s := &splitter{ctx: ctx, next: next, opts: opts, limit: limit, hash: sha256.New()}
+	s := &splitter{ctx: ctx, next: next, opts: opts, limit: limit}
 	if opts.Gzip {
 		s.compressor = gzipmember.NewCompressor()
 	}
@@ -154,8 +150,7 @@ func (s *splitter) begin() error {
 		return fmt.Errorf("begin a file: %w", err)
 	}
 	s.file = File{}
-	s.hash.Reset()
-	s.sink = newSink(w, s.opts.Gzip, s.hash)
+	s.sink = newSink(w, s.opts.Gzip)
 	if s.compressor != nil {
 		s.compressor.Reset()
 	}
@@ -178,7 +173,6 @@ func (s *splitter) finish() error {
 		return err
 	}
 	s.file.Bytes = s.sink.written()
-	s.hash.Sum(s.file.SHA256[:0])
 	s.files = append(s.files, s.file)
 	s.sink = nil
 	return nil

@@ -84,7 +84,7 @@ func Write(ctx context.Context, w io.Writer, resourceType string, rows Rows, opt
 // WriteParallel is Write for the rows of several readers, each in a goroutine of its
 // own. Lines of one reader are in the order of its rows.
 func WriteParallel[R Rows](ctx context.Context, w io.Writer, resourceType string, readers []R, opts Options) (Result, error) {
-	t := startTransfer(ctx, newSink(w, opts.Gzip, nil), opts)
+	t := startTransfer(ctx, newSink(w, opts.Gzip), opts)
 	defer t.abort()
 	return t.finish(resourceType, copyParallel(t, resourceType, readers, opts))
 }

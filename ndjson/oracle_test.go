@@ -3,6 +3,7 @@ package ndjson_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/form"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
@@ -24,7 +26,7 @@ WITH columns AS (
 		jsonb_build_object('versionId', CASE WHEN $2 THEN to_jsonb(txid::text) ELSE to_jsonb(txid) END)
 			|| CASE WHEN isfinite(ts) THEN jsonb_build_object('lastUpdated', to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) ELSE '{}' END
 			|| CASE WHEN isfinite(cts) THEN jsonb_build_object('createdAt', to_char(cts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) ELSE '{}' END AS ours
-	FROM patient
+	FROM %s
 )
 SELECT (CASE
 	WHEN jsonb_typeof(resource) <> 'object' THEN resource
@@ -32,79 +34,97 @@ SELECT (CASE
 	ELSE resource || root || jsonb_build_object('meta', meta || ours)
 END)::text FROM columns`
 
-// oracle is a table whose dump is compared with the output of PostgreSQL.
+// oracle is a table whose dump, read in each form of jsonb, is compared with the output of
+// PostgreSQL.
 type oracle struct {
-	db     *pgx.Conn
-	source *source.Source
+	db           *pgx.Conn
+	sources      map[form.Mode]*source.Source
+	resourceType string
 }
 
+// newOracle returns an empty table of patients.
 func newOracle(t *testing.T) oracle {
 	t.Helper()
-	databaseURL := sourcetest.Database(t)
+	o := newOracleOn(t, sourcetest.Database(t), "Patient")
+	_, err := o.db.Exec(t.Context(), `CREATE TABLE patient (id text PRIMARY KEY, txid bigint NOT NULL,
+		ts timestamptz, cts timestamptz, resource_type text, status text, resource jsonb NOT NULL)`)
+	require.NoError(t, err)
+	return o
+}
+
+// newOracleOn is newOracle for an existing table.
+func newOracleOn(t *testing.T, databaseURL, resourceType string) oracle {
+	t.Helper()
 	db, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close(context.Background()) })
-	_, err = db.Exec(t.Context(), `CREATE TABLE patient (id text PRIMARY KEY, txid bigint NOT NULL,
-		ts timestamptz, cts timestamptz, resource_type text, status text, resource jsonb NOT NULL)`)
-	require.NoError(t, err)
-
-	src, err := source.Open(t.Context(), source.Config{URL: databaseURL})
-	require.NoError(t, err)
-	t.Cleanup(src.Close)
-	return oracle{db: db, source: src}
+	sourcetest.CreateCast(t, databaseURL)
+	o := oracle{db: db, sources: map[form.Mode]*source.Source{}, resourceType: resourceType}
+	for _, mode := range []form.Mode{form.Text, form.Stored} {
+		src, err := source.Open(t.Context(), source.Config{URL: databaseURL, JSONB: mode})
+		require.NoError(t, err)
+		t.Cleanup(src.Close)
+		o.sources[mode] = src
+	}
+	return o
 }
 
-func (o oracle) rows(t *testing.T) *source.Rows {
+// dump returns the lines of the table, without line feeds.
+func (o oracle) dump(t *testing.T, mode form.Mode, format ndjson.Format) []string {
 	t.Helper()
-	table, err := o.source.Table(t.Context(), "Patient")
+	table, err := o.sources[mode].Table(t.Context(), o.resourceType)
 	require.NoError(t, err)
-	rows, err := o.source.Scan(t.Context(), source.Scan{Table: table})
+	rows, err := o.sources[mode].Scan(t.Context(), source.Scan{Table: table})
 	require.NoError(t, err)
-	t.Cleanup(rows.Close)
-	return rows
-}
-
-// requireSame compares a dump of the table with the text that PostgreSQL prints.
-func (o oracle) requireSame(t *testing.T, format ndjson.Format) {
-	t.Helper()
+	defer rows.Close()
 	var out bytes.Buffer
-	result, err := ndjson.Write(t.Context(), &out, "Patient", o.rows(t), ndjson.Options{Format: format})
+	result, err := ndjson.Write(t.Context(), &out, o.resourceType, rows, ndjson.Options{Format: format})
 	require.NoError(t, err)
 	require.EqualValues(t, out.Len(), result.Bytes)
-	got := strings.SplitAfter(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if out.Len() == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+}
 
-	rows, err := o.db.Query(t.Context(), oracleSQL, "Patient", format.Style.VersionIDAsString)
+// requireSame compares dumps of the table with the text that PostgreSQL prints.
+func (o oracle) requireSame(t *testing.T, format ndjson.Format) {
+	t.Helper()
+	rows, err := o.db.Query(t.Context(), fmt.Sprintf(oracleSQL, pgx.Identifier{strings.ToLower(o.resourceType)}.Sanitize()), o.resourceType, format.Style.VersionIDAsString)
 	require.NoError(t, err)
 	want, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.EqualValues(t, len(want), result.Rows)
-
-	slices.Sort(got)
 	slices.Sort(want)
-	require.Len(t, got, len(want))
-	for i := range want {
-		require.Equal(t, want[i], strings.TrimSuffix(got[i], "\n"))
+	for mode := range o.sources {
+		got := o.dump(t, mode, format)
+		slices.Sort(got)
+		requireLines(t, mode, want, got)
 	}
 }
 
-// requireConverted compares a dump in FHIR format with the conversion of
-// PostgreSQL's merged documents.
+// requireConverted compares dumps in FHIR format with the conversion of PostgreSQL's
+// merged documents.
 func (o oracle) requireConverted(t *testing.T) {
 	t.Helper()
-	var merged, got bytes.Buffer
-	_, err := ndjson.Write(t.Context(), &merged, "Patient", o.rows(t), ndjson.Options{})
-	require.NoError(t, err)
-	_, err = ndjson.Write(t.Context(), &got, "Patient", o.rows(t), ndjson.Options{Format: ndjson.Format{FHIR: true}})
-	require.NoError(t, err)
-
 	converter := fhir.NewConverter(fhir.R4(), fhir.Options{})
-	lines := strings.Split(got.String(), "\n")
-	resources := slices.DeleteFunc(strings.Split(merged.String(), "\n"), func(document string) bool {
-		return document != "" && document[0] != '{' // not in FHIR ndjson
-	})
-	require.Len(t, lines, len(resources))
-	for i, document := range resources {
-		require.Equal(t, string(converter.AppendFHIRType(nil, "Patient", []byte(document))), lines[i])
+	var want []string
+	for _, document := range o.dump(t, form.Text, ndjson.Format{}) {
+		if document[0] == '{' { // others are not in FHIR ndjson
+			want = append(want, string(converter.AppendFHIRType(nil, o.resourceType, []byte(document))))
+		}
+	}
+	for mode := range o.sources {
+		requireLines(t, mode, want, o.dump(t, mode, ndjson.Format{FHIR: true}))
+	}
+}
+
+func requireLines(t *testing.T, mode form.Mode, want, got []string) {
+	t.Helper()
+	require.Len(t, got, len(want), mode)
+	for i := range want {
+		if want[i] != got[i] { // require.Equal alone is slow on long lines
+			require.Equal(t, want[i], got[i], mode)
+		}
 	}
 }
 

@@ -22,7 +22,9 @@ const (
 	queueSize = 3 * chunkSize
 
 	// lineSlack is a bound of how much longer an ordinary line is than its resource as
-	// received, so that chunks of ordinary lines do not grow.
+	// received, so that chunks of ordinary lines do not grow. A few bytes of the stored
+	// form can become a longer line: its chunk counts with its capacity, and the next line
+	// of any producer waits for it.
 	lineSlack = 1 << 10
 
 	// keepSize is the maximum size of a buffer of ordinary lines. Longer lines are
@@ -61,8 +63,8 @@ type chunk struct {
 	lines []byte
 	piece gzipmember.Piece
 
-	// huge reports whether the chunk has a line that is too long for a buffer, as its last.
-	// Only one such chunk is in the pipe at a time.
+	// huge reports whether the chunk is one line that is too long for a buffer. Only
+	// one such chunk is in the pipe at a time.
 	huge bool
 }
 

@@ -84,8 +84,7 @@ func (p *producer) header(ctx context.Context, size int, format formatFunc) (int
 }
 
 // put appends a line to the chunk being filled and returns its length. size is the
-// approximate length; a few bytes of the stored form can become a huge line. put waits for
-// room until ctx is done and then returns its cause.
+// approximate length. put waits for room until ctx is done and then returns its cause.
 func (p *producer) put(ctx context.Context, size int, format formatFunc) (int, error) {
 	if !p.makeRoom(size) {
 		if err := p.await(ctx, size); err != nil {
@@ -97,18 +96,7 @@ func (p *producer) put(ctx context.Context, size int, format formatFunc) (int, e
 			return 0, err
 		}
 	}
-	n, outgrown, err := p.add(size, format)
-	if err != nil || outgrown == nil {
-		return n, err
-	}
-	if err := p.pipe.awaitHugeSlot(ctx); err != nil {
-		return 0, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.filling = outgrown
-	p.sendLocked(true)
-	return n, nil
+	return p.add(size, format)
 }
 
 // makeRoom reports whether a line of this size fits into the chunk being filled. If
@@ -136,10 +124,8 @@ func (p *producer) await(ctx context.Context, size int) error {
 	return nil
 }
 
-// add appends the line and returns its length. A chunk that has outgrown an ordinary
-// buffer, by a line much longer than its size, is returned instead of sent: the caller
-// sends it when the pipe has no huge line.
-func (p *producer) add(size int, format formatFunc) (n int, outgrown []byte, err error) {
+// add appends the line and returns its length.
+func (p *producer) add(size int, format formatFunc) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -148,19 +134,14 @@ func (p *producer) add(size int, format formatFunc) (n int, outgrown []byte, err
 	}
 	lines, err := format(slices.Grow(p.filling, size+lineSlack))
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	n = len(lines) - len(p.filling)
 	p.filling = lines
-	huge, first := size > keepSize, p.pipe.isFirst()
-	if !huge && len(lines) > keepSize {
-		p.filling = nil
-		return n, lines, nil
-	}
-	if first || huge || len(lines) >= chunkSize {
+	if huge := size > keepSize; p.pipe.isFirst() || huge || len(lines) >= chunkSize {
 		p.sendLocked(huge)
 	}
-	return n, nil, nil
+	return n, nil
 }
 
 // send sends the chunk being filled and reports whether there was one.

@@ -1,7 +1,6 @@
 package ndjson
 
 import (
-	"hash"
 	"io"
 	"time"
 
@@ -29,9 +28,8 @@ type sink struct {
 	member *gzipmember.Writer // nil: no compression
 }
 
-// newSink returns a sink. The hash, if not nil, is of the bytes as written.
-func newSink(w io.Writer, gzip bool, hash hash.Hash) *sink {
-	s := &sink{out: &output{w: w, hash: hash}}
+func newSink(w io.Writer, gzip bool) *sink {
+	s := &sink{out: &output{w: w}}
 	if gzip {
 		s.member = gzipmember.NewWriter(s.out)
 	}
@@ -90,19 +88,15 @@ func (s *sink) finish() error {
 
 func (s *sink) written() int64 { return s.out.count }
 
-// output counts and hashes what is written to w.
+// output counts what is written to w.
 type output struct {
 	w     io.Writer
 	count int64
-	hash  hash.Hash
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	n, err := o.w.Write(p)
 	o.count += int64(n)
-	if o.hash != nil {
-		o.hash.Write(p[:n])
-	}
 	return n, err
 }
 

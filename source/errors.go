@@ -33,9 +33,9 @@ var (
 	// table that the snapshot or the scan has locked.
 	ErrInTheWay = connpool.ErrInTheWay
 
-	// ErrCastDropped means that the server no longer sends jsonb in its stored form. A
+	// ErrFormChanged means that the server no longer sends jsonb in its stored form. A
 	// retry reads text, unless Config.JSONB forbids that.
-	ErrCastDropped = form.ErrCastDropped
+	ErrFormChanged = form.ErrFormChanged
 
 	// ErrFormUnavailable means that the server does not send jsonb in its stored form,
 	// which Config.JSONB requires.
@@ -80,7 +80,7 @@ func IsPermanent(err error) bool {
 	var malformed *MalformedError
 	var pgErr *pgconn.PgError
 	switch {
-	case errors.Is(err, ErrCastDropped):
+	case errors.Is(err, ErrFormChanged):
 		return false
 	case errors.As(err, &column), errors.As(err, &unreadable), errors.As(err, &malformed):
 		return true

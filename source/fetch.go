@@ -63,9 +63,10 @@ func (f *Fetcher) Fetch(ctx context.Context, addresses []RowAddress, fn func(n i
 	if len(addresses) == 0 {
 		return nil
 	}
-	stored, err := f.reader.forms.Stored(ctx, f.reader.conn.Conn.Conn())
+	conn := f.reader.conn.Conn.Conn()
+	stored, err := f.reader.forms.Stored(ctx, conn)
 	if err != nil {
-		return fmt.Errorf("source: %w", f.reader.explain(err))
+		return fmt.Errorf("source: %w", explain(f.reader.conn, err))
 	}
 	next := 0
 	q := f.query(addresses, stored)
@@ -87,6 +88,9 @@ func (f *Fetcher) Fetch(ctx context.Context, addresses []RowAddress, fn func(n i
 		return len(row.Resource), fn(next-1, &row)
 	}
 	err = f.reader.run(ctx, q)
+	if stored {
+		err = f.reader.forms.Explain(conn, err)
+	}
 	if err == nil && next < len(addresses) {
 		err = fmt.Errorf("source: %w", errRowGone)
 	}

@@ -217,7 +217,7 @@ func TestCastDropped(t *testing.T) {
 			require.Equal(t, 5000, count)
 
 			err = eachRow(reader.Scan(t.Context(), scan))(nil)
-			require.ErrorIs(t, err, source.ErrCastDropped)
+			require.ErrorIs(t, err, source.ErrFormChanged)
 			require.False(t, source.IsPermanent(err))
 			read := func() error {
 				return scanAt(t.Context(), s, snapshot.ID, scan, func(row *source.Row) error {
@@ -246,6 +246,19 @@ func TestCastDropped(t *testing.T) {
 			require.Equal(t, []string{"stored", "text", "stored"}, forms)
 		})
 	}
+}
+
+// An error that only looks like a dropped cast, here of a condition, is not retried for
+// ever.
+func TestOtherCastMissing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+manyRows)
+	sourcetest.CreateCast(t, f.url)
+	scan := source.Scan{Table: f.table(t, "Patient"), Condition: sqltext.Condition{Where: sqltext.Text(`r.resource::date IS NULL`)}}
+	require.ErrorIs(t, eachRow(f.source.Scan(t.Context(), scan))(nil), source.ErrFormChanged)
+	err := eachRow(f.source.Scan(t.Context(), scan))(nil)
+	require.NotErrorIs(t, err, source.ErrFormChanged)
+	require.True(t, source.IsPermanent(err))
 }
 
 // A malformed row is named, and nothing of its content. Only a superuser can make one.

@@ -104,13 +104,7 @@ func (r *Reader) lockAndVerify(ctx context.Context, only bool, schema, name stri
 
 // run runs a query to its end.
 func (r *Reader) run(ctx context.Context, q query) error {
-	return r.explain(q.run(ctx, r.conn.PgConn(), r.limiter))
-}
-
-// explain is explain for an error of the Reader's connection; it adds ErrCastDropped if
-// the server no longer sends the stored form.
-func (r *Reader) explain(err error) error {
-	return explain(r.conn, r.forms.Explain(r.conn.Conn.Conn(), err))
+	return explain(r.conn, q.run(ctx, r.conn.PgConn(), r.limiter))
 }
 
 // Close ends the transaction and releases the connection.

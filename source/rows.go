@@ -155,8 +155,11 @@ func (r *Rows) close() {
 	}
 }
 
-// explain adds ErrInTheWay to an error if the scan had to give way, and ErrCastDropped if
+// explain adds ErrInTheWay to an error if the scan had to give way, and ErrFormChanged if
 // the server no longer sends the stored form.
 func (r *Rows) explain(err error) error {
-	return snapshotError(connpool.Explain(r.ctx, r.conn.Explain(r.forms.Explain(r.conn.Conn.Conn(), err))))
+	if r.row.Stored {
+		err = r.forms.Explain(r.conn.Conn.Conn(), err)
+	}
+	return snapshotError(connpool.Explain(r.ctx, r.conn.Explain(err)))
 }

@@ -3,7 +3,10 @@ package storage
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"hash"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -34,9 +37,14 @@ type upload struct {
 
 	encryption encrypt.ServerSide // nil means the bucket's setting
 
+	// plain means that requests are sent over HTTP without TLS, so that their signatures
+	// must include the content.
+	plain bool
+
 	id    string // empty before begin and after complete
 	parts []minio.CompletePart
 	size  int64
+	hash  hash.Hash // SHA-256 of the parts sent so far
 }
 
 // send uploads one part. It begins the upload before the first part. Parts are sent one
@@ -49,9 +57,11 @@ func (u *upload) send(ctx context.Context, number int, data []byte) error {
 		return ErrTooLarge
 	}
 
-	// Over plain HTTP the content is signed in chunks. A store may respond to an empty
-	// part before it has read the last chunk, and then reads that as the next request.
-	opts := minio.PutObjectPartOptions{DisableContentSha256: len(data) == 0}
+	u.hash.Write(data)
+	opts := minio.PutObjectPartOptions{DisableContentSha256: true} // do not sign the content in chunks
+	if u.plain {
+		opts.Sha256Hex = u.partHash(number, data)
+	}
 	part, err := u.store.PutObjectPart(ctx, u.bucket, u.name, u.id, number, bytes.NewReader(data), int64(len(data)), opts)
 	if err != nil {
 		return explain(err)
@@ -59,6 +69,16 @@ func (u *upload) send(ctx context.Context, number int, data []byte) error {
 	u.parts = append(u.parts, minio.CompletePart{PartNumber: number, ETag: part.ETag})
 	u.size += int64(len(data))
 	return nil
+}
+
+// partHash returns the hash of the part that was hashed last. For the first part, often
+// the only one, that is the hash of the object so far.
+func (u *upload) partHash(number int, data []byte) string {
+	if number == 1 {
+		return hex.EncodeToString(u.hash.Sum(nil))
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // begin requests an upload id, once. The end of ctx does not interrupt the request: an

@@ -97,23 +97,35 @@ func get(t *testing.T, rawURL string) (status int, header http.Header, body []by
 // reaches the client, and may change it.
 func proxied(t *testing.T, bucketURL string, seen func(*http.Response)) string {
 	t.Helper()
+	return proxy(t, bucketURL, func(*http.Request) {}, seen)
+}
+
+// proxiedRequests is proxied with a function that changes the requests.
+func proxiedRequests(t *testing.T, bucketURL string, change func(*http.Request)) string {
+	t.Helper()
+	return proxy(t, bucketURL, change, func(*http.Response) {})
+}
+
+func proxy(t *testing.T, bucketURL string, change func(*http.Request), seen func(*http.Response)) string {
+	t.Helper()
 	u, err := url.Parse(bucketURL)
 	require.NoError(t, err)
 
 	target := &url.URL{Scheme: u.Scheme, Host: u.Host}
-	proxy := httptest.NewServer(&httputil.ReverseProxy{
+	server := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
 			// A client that disconnects must not interrupt the store.
 			r.Out = r.Out.WithContext(context.WithoutCancel(r.Out.Context()))
+			change(r.Out)
 		},
 		Transport:      &http.Transport{DisableKeepAlives: true},
 		ModifyResponse: func(resp *http.Response) error { seen(resp); return nil },
 	})
-	t.Cleanup(proxy.Close)
+	t.Cleanup(server.Close)
 
-	u.Host = proxy.Listener.Addr().String()
+	u.Host = server.Listener.Addr().String()
 	return u.String()
 }
 

@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -57,9 +58,16 @@ func (b *Bucket) Create(ctx context.Context, key string) (*Writer, error) {
 		return nil, fmt.Errorf("storage: upload: %w", err)
 	}
 	w := &Writer{
-		ctx:    ctx,
-		key:    key,
-		upload: &upload{store: b.store, bucket: b.config.bucket, name: name, encryption: b.config.encryption},
+		ctx: ctx,
+		key: key,
+		upload: &upload{
+			store:      b.store,
+			bucket:     b.config.bucket,
+			name:       name,
+			encryption: b.config.encryption,
+			plain:      b.config.endpoint.Scheme == "http",
+			hash:       sha256.New(),
+		},
 		pool:   &b.buffers,
 		number: 1,
 	}
@@ -117,6 +125,9 @@ func (w *Writer) Close() error {
 	w.release()
 	return w.closeErr
 }
+
+// SHA256 returns the hash of the object. The Writer must be closed.
+func (w *Writer) SHA256() []byte { return w.upload.hash.Sum(nil) }
 
 // Publish makes the object visible under its key, replacing an existing one. It
 // closes the Writer first. When the store's response is lost, the object may be

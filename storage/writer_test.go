@@ -3,6 +3,7 @@ package storage_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"io"
 	"net/http"
 	"os"
@@ -36,6 +37,8 @@ func TestWriterSizes(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, w.Close())
 			require.Empty(t, keys(t, b, ""), "not visible before it is published")
+			sum := sha256.Sum256(want)
+			require.Equal(t, sum[:], w.SHA256())
 
 			object, err := w.Publish(t.Context())
 			require.NoError(t, err)

@@ -101,7 +101,7 @@ var knownErrors = []struct {
 	{storage.ErrUnreachable, outage, reasonStoreAway},
 	{jobs.ErrLocationMoved, unhealthy, reasonElsewhere},
 	{errLeaseExpired, outage, ""},
-	{source.ErrCastDropped, outage, ""}, // the next attempt reads text
+	{source.ErrFormChanged, outage, ""}, // the next attempt reads text
 	{source.ErrFormUnavailable, unhealthy, reasonSourceForm},
 	{source.ErrOldServer, unhealthy, unexpectedLayout},
 	{source.ErrNoSchema, unhealthy, unexpectedLayout},

@@ -20,6 +20,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/form"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
@@ -115,6 +116,7 @@ type options struct {
 	databaseConns        int32
 	check                func(context.Context) error
 	giveWay              time.Duration
+	jsonb                form.Mode
 	maxAge               time.Duration
 	maxFileBytes         int64
 	outageLimit          time.Duration
@@ -129,7 +131,7 @@ type options struct {
 // start runs a worker until it is stopped or the test ends.
 func (f *fixture) start(t *testing.T, opts options) *running {
 	t.Helper()
-	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), ResourceTypes: fhir.R4().ResourceTypes(), GiveWay: opts.giveWay, RowSecurity: true})
+	src, err := source.Open(t.Context(), source.Config{URL: cmp.Or(opts.sourceURL, f.sourceURL), ResourceTypes: fhir.R4().ResourceTypes(), GiveWay: opts.giveWay, JSONB: opts.jsonb, RowSecurity: true})
 	require.NoError(t, err)
 	t.Cleanup(src.Close)
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api/apitest"
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
 type searchset struct {
@@ -53,7 +54,23 @@ func (b *testBundle) searchGroups(t *testing.T, target string) (ids []string, ne
 
 func TestGroups(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	for _, form := range []string{"text", "stored"} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			if form == "text" {
+				b.Exec(t, `DROP CAST IF EXISTS (jsonb AS bytea)`)
+			} else {
+				sourcetest.CreateCast(t, b.DB.Config().ConnString())
+			}
+			b.requireGroups(t)
+			require.Equal(t, form, b.Source.Form().String())
+		})
+	}
+}
+
+func (b *testBundle) requireGroups(t *testing.T) {
+	t.Helper()
 	none, _ := b.searchGroups(t, "/fhir/Group")
 	require.Empty(t, none, "no table, no groups")
 	apitest.RequireRefusal(t, b.Get(t, "/fhir/Group/g-01"), http.StatusNotFound, "not-found", "")

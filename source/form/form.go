@@ -1,5 +1,5 @@
-// Package form decides in which form a server sends jsonb: as text, or as it is stored
-// (package jsonb), which costs the server a fifth. The stored form requires a cast that a
+// Package form decides in which form a server sends jsonb: as text, or in its stored form
+// (package jsonb), which costs the server a quarter. The stored form requires a cast that a
 // superuser has to create, and a server that stores jsonb as expected.
 //
 // A decision is made once for each server and remembered, so that a scan costs no further
@@ -42,9 +42,9 @@ var (
 	// form.
 	ErrUnavailable = errors.New("jsonb cannot be read in its stored form")
 
-	// ErrCastDropped means that the cast of the server was dropped. In mode Auto, the next
-	// scan reads text.
-	ErrCastDropped = errors.New("the cast from jsonb to bytea was dropped")
+	// ErrFormChanged means that the server no longer sends the stored form: the cast was
+	// dropped. In mode Auto, a retry reads text.
+	ErrFormChanged = errors.New("the server no longer sends jsonb in its stored form")
 )
 
 // Decision is the form in which a server sends jsonb.
@@ -114,20 +114,21 @@ func (c *Chooser) Check(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	}
 	d, err := examine(ctx, conn)
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgsession.IsPermanent(pgErr) {
-		d = Decision{Reason: "the check of the server failed with SQLSTATE " + pgErr.Code}
-		if conn.PgConn().TxStatus() == 'I' { // else the transaction is lost, but not the decision
-			err = nil
-		}
-	} else if err != nil {
+	if err != nil && !(errors.As(err, &pgErr) && pgsession.IsPermanent(pgErr)) {
 		return false, fmt.Errorf("check the stored form of jsonb: %w", err)
 	}
-	c.remember(conn, d)
 	if err != nil {
-		return false, fmt.Errorf("check the stored form of jsonb: %w", err)
+		d = Decision{Reason: "the check of the server failed with SQLSTATE " + pgErr.Code}
+	}
+	c.remember(conn, d)
+	if err != nil && conn.PgConn().TxStatus() != idle { // the transaction is lost
+		return false, fmt.Errorf("%w: %w", ErrFormChanged, err)
 	}
 	return c.verdict(d)
 }
+
+// idle is the status of a connection without a transaction.
+const idle = 'I'
 
 // verdict returns the decision as Stored does.
 func (c *Chooser) verdict(d Decision) (bool, error) {
@@ -159,13 +160,13 @@ func (c *Chooser) remember(conn *pgx.Conn, d Decision) {
 // cannotCoerce is the SQLSTATE of a cast that does not exist (cannot_coerce).
 const cannotCoerce = "42846"
 
-// Explain adds ErrCastDropped to the error of a query in the stored form if the server no
+// Explain adds ErrFormChanged to the error of a query for the stored form if the server no
 // longer has the cast, and remembers that.
 func (c *Chooser) Explain(conn *pgx.Conn, err error) error {
 	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || pgErr.Code != cannotCoerce || errors.Is(err, ErrCastDropped) {
+	if !errors.As(err, &pgErr) || pgErr.Code != cannotCoerce || errors.Is(err, ErrFormChanged) {
 		return err
 	}
 	c.remember(conn, noCast)
-	return fmt.Errorf("%w: %w", ErrCastDropped, err)
+	return fmt.Errorf("%w: %w", ErrFormChanged, err)
 }

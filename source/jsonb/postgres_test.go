@@ -162,10 +162,11 @@ func TestLarge(t *testing.T) {
 	require.Equal(t, sum, hex.EncodeToString(got[:]))
 }
 
-// connect returns a connection to a database with the cast, which the stand creates.
+// connect returns a connection to a database with the cast.
 func connect(t *testing.T) *pgx.Conn {
 	t.Helper()
 	databaseURL := sourcetest.Database(t)
+	sourcetest.CreateCast(t, databaseURL)
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })

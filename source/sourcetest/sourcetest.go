@@ -17,9 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Database makes an empty database and returns its URL. The stand's databases have the
-// cast for the stored form of jsonb. The database is dropped, connections and all, when the
-// test ends. Without TEST_DATABASE_URL
+// Database makes an empty database and returns its URL. The database is
+// dropped, connections and all, when the test ends. Without TEST_DATABASE_URL
 // the test is skipped; on CI it fails, since there nothing may be skipped.
 func Database(tb testing.TB) string {
 	tb.Helper()
@@ -51,12 +50,6 @@ func database(tb testing.TB, options string) string {
 	require.NoError(tb, err)
 	u.Path = "/" + name[0]
 	return u.String()
-}
-
-// DropCast makes a database send jsonb as text only.
-func DropCast(tb testing.TB, databaseURL string) {
-	tb.Helper()
-	Execute(tb, databaseURL, "DROP CAST (jsonb AS bytea)")
 }
 
 // SkewedDatabase is Database whose clock is ahead of that of the processes by

@@ -88,6 +88,9 @@ func (t *Task) NextFile(ctx context.Context) (io.Writer, error) {
 // Finish completes the task's output, which is files of this kind. err is the error of
 // writing them, which it returns.
 func (t *Task) Finish(kind jobs.FileKind, resourceType string, files []ndjson.File, err error) error {
+	if err == nil {
+		err = t.closeLast()
+	}
 	if err != nil {
 		return err
 	}
@@ -100,9 +103,9 @@ func (t *Task) Finish(kind jobs.FileKind, resourceType string, files []ndjson.Fi
 			PlainBytes:   file.PlainBytes,
 			MaxLineBytes: file.MaxLineBytes,
 			Bytes:        file.Bytes,
-			SHA256:       file.SHA256[:],
+			SHA256:       t.files.objects[i].SHA256(),
 			Continues:    file.Continues,
 		})
 	}
-	return t.closeLast()
+	return nil
 }

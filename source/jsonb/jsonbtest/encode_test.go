@@ -24,7 +24,9 @@ var texts = []string{
 
 // TestEncode compares with what the server stores.
 func TestEncode(t *testing.T) {
-	conn, err := pgx.Connect(t.Context(), sourcetest.Database(t))
+	databaseURL := sourcetest.Database(t)
+	sourcetest.CreateCast(t, databaseURL)
+	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(t.Context()) }()
 
