@@ -24,9 +24,12 @@ var ErrMalformed = errors.New("not a jsonb in its stored form")
 var ErrTooLong = errors.New("the text of the jsonb exceeds 1 GiB")
 
 const (
-	// maxDepth is the maximum depth of containers. PostgreSQL's parser reaches about
-	// 25,000 with the largest stack that the usual limit of 8 MiB allows.
+	// maxDepth is the maximum depth of containers. PostgreSQL reaches about 55,000 with
+	// the largest stack that the usual limit of 8 MiB allows.
 	maxDepth = 100_000
+
+	// maxDocument is the maximum size of a document, the largest value of PostgreSQL.
+	maxDocument = 1<<30 - 1
 
 	// maxText is the maximum length of a text, the largest string of PostgreSQL.
 	maxText = 1<<30 - 1

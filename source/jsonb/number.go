@@ -2,105 +2,109 @@ package jsonb
 
 import "encoding/binary"
 
-// Parts of a numeric, after its length (src/backend/utils/adt/numeric.c).
+// Parts of a numeric (src/backend/utils/adt/numeric.c): its length, a header, in the
+// long form the weight, and digits of base 10000.
 const (
-	varlenaBytes  = 4
-	varlenaShift  = 2
-	kindOfNumeric = 0xC000 // the bits that tell the form
-	negativeLong  = 0x4000
-	shortForm     = 0x8000
-	specialForm   = 0xC000 // NaN and the infinities, which jsonb cannot hold
+	varlenaBytes = 4
+	varlenaShift = 2
 
-	shortNegative    = 0x2000
-	shortScaleMask   = 0x1F80
-	shortScaleShift  = 7
-	shortWeightSign  = 0x0040
-	shortWeightMask  = 0x003F
-	longScaleMask    = 0x3FFF
-	digitBytes       = 2
-	decimalsPerDigit = 4
-	base             = 10000
+	formMask     = 0xC000
+	negativeLong = 0x4000
+	shortForm    = 0x8000
+	specialForm  = 0xC000 // NaN and the infinities, which jsonb cannot hold
+
+	longScaleMask   = 0x3FFF
+	shortNegative   = 0x2000
+	shortScaleMask  = 0x1F80
+	shortScaleShift = 7
+	shortWeightSign = 0x0040
+	shortWeightMask = 0x003F
+
+	wordBytes = 2 // of the header, the weight and each digit
+	base      = 10000
 )
 
-// numeric is a number: the sum of its digits times 10000^(weight - index).
-type numeric struct {
-	negative bool
-	weight   int    // of the first digit
-	scale    int    // decimals that are printed
-	digits   []byte // of base 10000, two bytes each
-}
-
-// parseNumeric parses the data of a number, without padding.
-func parseNumeric(data []byte) (n numeric, ok bool) {
-	if len(data) < varlenaBytes+2 || binary.LittleEndian.Uint32(data) != uint32(len(data)<<varlenaShift) {
-		return n, false
-	}
-	header := int(binary.LittleEndian.Uint16(data[varlenaBytes:]))
-	rest := data[varlenaBytes+2:]
-	switch header & kindOfNumeric {
-	case specialForm:
-		return n, false
-	case shortForm:
-		n.negative = header&shortNegative != 0
-		n.scale = header & shortScaleMask >> shortScaleShift
-		n.weight = header&shortWeightMask - header&shortWeightSign
-	default:
-		if len(rest) < 2 {
-			return n, false
-		}
-		n.negative = header&kindOfNumeric == negativeLong
-		n.scale = header & longScaleMask
-		n.weight = int(int16(binary.LittleEndian.Uint16(rest)))
-		rest = rest[2:]
-	}
-	n.digits = rest
-	return n, len(rest)%digitBytes == 0
-}
-
-// digit returns a digit by its index, which may be before the first or after the last.
-func (n numeric) digit(i int) int {
-	if i < 0 || i >= len(n.digits)/digitBytes {
-		return 0
-	}
-	return int(binary.LittleEndian.Uint16(n.digits[i*digitBytes:]))
-}
-
-// appendNumber appends the text of a number from its data without padding.
+// appendNumber appends the text of a number. It returns false if data, a numeric without
+// the padding before it, is not well formed or if its text is not JSON, which PostgreSQL
+// does not store.
+//
+// The number is the sum of its digits times 10000^(weight - index); scale is the number
+// of decimals after the point.
 func appendNumber(dst, data []byte) (_ []byte, ok bool) {
-	n, ok := parseNumeric(data)
-	if !ok {
+	if len(data) < varlenaBytes+wordBytes || binary.LittleEndian.Uint32(data) != uint32(len(data))<<varlenaShift {
 		return dst, false
 	}
-	if n.negative {
+	header := int(binary.LittleEndian.Uint16(data[varlenaBytes:]))
+	digits := data[varlenaBytes+wordBytes:]
+	negative, weight, scale := false, 0, 0
+	switch form := header & formMask; {
+	case form == shortForm:
+		negative = header&shortNegative != 0
+		scale = header & shortScaleMask >> shortScaleShift
+		weight = header&shortWeightMask - header&shortWeightSign
+	case form != specialForm && len(digits) >= wordBytes:
+		negative = form == negativeLong
+		scale = header & longScaleMask
+		weight = int(int16(binary.LittleEndian.Uint16(digits)))
+		digits = digits[wordBytes:]
+	default:
+		return dst, false
+	}
+	if len(digits)%wordBytes != 0 {
+		return dst, false
+	}
+	if negative {
 		dst = append(dst, '-')
 	}
-	if n.weight < 0 {
-		dst = append(dst, '0')
+	if dst, digits, ok = appendWhole(dst, digits, weight); !ok || scale == 0 {
+		return dst, ok
 	}
-	for i := 0; i <= n.weight; i++ {
-		d := n.digit(i)
-		if d >= base {
+	return appendDecimals(append(dst, '.'), digits, weight, scale)
+}
+
+// appendWhole appends the part of a number before the point and returns the digits after
+// it.
+func appendWhole(dst, digits []byte, weight int) (_, rest []byte, ok bool) {
+	if weight < 0 {
+		return append(dst, '0'), digits, true
+	}
+	first, digits := nextDigit(digits)
+	if first >= base || first == 0 && weight > 0 {
+		return dst, digits, false
+	}
+	dst = appendFirst(dst, first)
+	for range weight {
+		var digit int
+		if digit, digits = nextDigit(digits); digit >= base {
+			return dst, digits, false
+		}
+		dst = appendDigit(dst, digit)
+	}
+	return dst, digits, true
+}
+
+// appendDecimals appends the part of a number after the point, from the digits after it.
+func appendDecimals(dst, digits []byte, weight, scale int) (_ []byte, ok bool) {
+	end := len(dst) + scale
+	for i := weight + 1; i < 0 && len(dst) < end; i++ {
+		dst = append(dst, "0000"...)
+	}
+	for len(dst) < end {
+		var digit int
+		if digit, digits = nextDigit(digits); digit >= base {
 			return dst, false
 		}
-		if i == 0 {
-			dst = appendFirst(dst, d)
-		} else {
-			dst = appendDigit(dst, d)
-		}
-	}
-	if n.scale == 0 {
-		return dst, true
-	}
-	dst = append(dst, '.')
-	end := len(dst) + n.scale
-	for i := n.weight + 1; len(dst) < end; i++ {
-		d := n.digit(i)
-		if d >= base {
-			return dst, false
-		}
-		dst = appendDigit(dst, d)
+		dst = appendDigit(dst, digit)
 	}
 	return dst[:end], true
+}
+
+// nextDigit returns the first digit, which is 0 after the last one, and the rest.
+func nextDigit(digits []byte) (digit int, rest []byte) {
+	if len(digits) < wordBytes {
+		return 0, nil
+	}
+	return int(binary.LittleEndian.Uint16(digits)), digits[wordBytes:]
 }
 
 // appendFirst appends a digit of base 10000 without leading zeros.

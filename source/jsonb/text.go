@@ -29,175 +29,147 @@ func AppendText(dst, doc []byte) ([]byte, error) {
 
 // AppendValue is AppendText for a value in a document.
 func AppendValue(dst, doc []byte, v Value, spacing Spacing) ([]byte, error) {
-	p := printer{doc: doc, spacing: spacing, limit: len(dst) + maxText}
-	before := len(dst)
-	dst = p.value(dst, v)
-	if p.err != nil {
-		return dst[:before], p.err
+	return appendLimited(dst, doc, v, spacing, maxText)
+}
+
+// appendLimited is AppendValue with this limit of the length of the text.
+func appendLimited(dst, doc []byte, v Value, spacing Spacing, limit int) ([]byte, error) {
+	p := printer{doc: doc, separator: len(","), limit: len(dst) + limit}
+	if spacing == Spaced {
+		p.separator = len(", ")
+	}
+	text := slices.Grow(dst, v.End()-v.Start()) // the usual length
+	text, err := p.value(text, v.Kind(), v.Start(), v.End())
+	if err != nil {
+		return dst, err
+	}
+	text = text[:len(text)-p.separator]
+	if len(text) > p.limit {
+		return dst, ErrTooLong
+	}
+	return text, nil
+}
+
+// printer appends the text of values in a document. After each value it appends a
+// comma, which the container that ends after it removes.
+//
+// A text grows with its document: by at most 6 bytes for each byte of a string, which
+// belongs to one value only, and 7 for each entry. Only numbers are longer. So the limit
+// is checked where a number, a container or a string that needs escapes ends.
+type printer struct {
+	doc       []byte
+	separator int // length of a comma or colon and the space after it
+	depth     int
+	limit     int // of the length of dst
+}
+
+// value appends the value of this kind whose data is between start and end, and a comma.
+func (p *printer) value(dst []byte, kind Kind, start, end int) ([]byte, error) {
+	switch kind {
+	case String:
+		return p.quoted(dst, start, end, ','), nil
+	case Number:
+		return p.number(dst, start, end)
+	case False:
+		return p.separate(append(dst, "false"...), ','), nil
+	case True:
+		return p.separate(append(dst, "true"...), ','), nil
+	case Null:
+		return p.separate(append(dst, "null"...), ','), nil
+	case Container:
+		return p.container(dst, start, end)
+	}
+	return dst, ErrMalformed
+}
+
+// separate appends a comma or colon.
+func (p *printer) separate(dst []byte, separator byte) []byte {
+	return append(dst, separator, ' ')[:len(dst)+p.separator]
+}
+
+func (p *printer) number(dst []byte, start, end int) ([]byte, error) {
+	dst, ok := appendNumber(dst, p.doc[min(aligned(start), end):end])
+	switch {
+	case !ok:
+		return dst, ErrMalformed
+	case len(dst) > p.limit:
+		return dst, ErrTooLong
+	}
+	return p.separate(dst, ','), nil
+}
+
+func (p *printer) container(dst []byte, start, end int) ([]byte, error) {
+	c, kind := open(p.doc, start, end)
+	if kind == Invalid || p.depth == maxDepth {
+		return dst, ErrMalformed
+	}
+	p.depth++
+	var err error
+	closing := byte(']')
+	if kind == Object {
+		closing = '}'
+		dst, err = p.members(append(dst, '{'), c)
+	} else {
+		dst, err = p.items(append(dst, '['), c)
+	}
+	p.depth--
+	if err != nil {
+		return dst, err
+	}
+	if c.left > 0 {
+		dst = dst[:len(dst)-p.separator]
+	}
+	if len(dst) > p.limit {
+		return dst, ErrTooLong
+	}
+	return p.separate(append(dst, closing), ','), nil
+}
+
+// items appends the items of an array.
+func (p *printer) items(dst []byte, c children) (_ []byte, err error) {
+	data := c.base
+	for entries := p.doc[c.entry:c.base]; len(entries) >= entryBytes; entries = entries[entryBytes:] {
+		entry := binary.LittleEndian.Uint32(entries)
+		end := childEnd(entry, data, c.base)
+		if end < data || end > c.end {
+			return dst, ErrMalformed
+		}
+		if dst, err = p.value(dst, kindOf(entry), data, end); err != nil {
+			return dst, err
+		}
+		data = end
 	}
 	return dst, nil
 }
 
-// printer appends the text of values in a document.
-type printer struct {
-	doc     []byte
-	spacing Spacing
-	depth   int
-	limit   int // of the length of dst
-	err     error
-}
-
-func (p *printer) value(dst []byte, v Value) []byte {
-	switch v.kind {
-	case String:
-		return appendQuoted(dst, p.doc[v.Start:v.End])
-	case Number:
-		var ok bool
-		if dst, ok = appendNumber(dst, p.doc[min(aligned(v.Start), v.End):v.End]); !ok {
-			p.fail(ErrMalformed)
+// members appends the members of an object.
+func (p *printer) members(dst []byte, c children) (_ []byte, err error) {
+	middle := c.entry + c.left*entryBytes
+	names, values := p.doc[c.entry:middle], p.doc[middle:c.base]
+	name, value := c.base, endOfNames(names, c.base)
+	if value > c.end {
+		return dst, ErrMalformed
+	}
+	for i := 0; i <= len(names)-entryBytes && i <= len(values)-entryBytes; i += entryBytes {
+		entry := binary.LittleEndian.Uint32(names[i:])
+		end := childEnd(entry, name, c.base)
+		if end < name || end > c.end || kindOf(entry) != String {
+			return dst, ErrMalformed
 		}
-		return dst
-	case False:
-		return append(dst, "false"...)
-	case True:
-		return append(dst, "true"...)
-	case Null:
-		return append(dst, "null"...)
-	}
-	return p.container(dst, v)
-}
+		dst = p.quoted(dst, name, end, ':')
+		name = end
 
-func (p *printer) container(dst []byte, v Value) []byte {
-	kind := KindOf(p.doc, v)
-	if kind == Invalid || p.depth >= maxDepth {
-		return p.fail2(dst, ErrMalformed)
-	}
-	if len(dst) > p.limit {
-		return p.fail2(dst, ErrTooLong)
-	}
-	p.depth++
-	if kind == Object {
-		dst = p.object(dst, v)
-	} else {
-		dst = p.array(dst, v)
-	}
-	p.depth--
-	return dst
-}
-
-func (p *printer) array(dst []byte, v Value) []byte {
-	items, ok := ItemsOf(p.doc, v)
-	dst = append(dst, '[')
-	for first := true; ok && p.err == nil; first = false {
-		var more bool
-		if more, ok = items.Next(p.doc); !more {
-			break
+		entry = binary.LittleEndian.Uint32(values[i:])
+		end = childEnd(entry, value, c.base)
+		if end < value || end > c.end {
+			return dst, ErrMalformed
 		}
-		if !first {
-			dst = p.comma(dst)
+		if kind := kindOf(entry); kind == String { // most values; saves a call
+			dst = p.quoted(dst, value, end, ',')
+		} else if dst, err = p.value(dst, kind, value, end); err != nil {
+			return dst, err
 		}
-		dst = p.value(dst, items.value)
+		value = end
 	}
-	if !ok {
-		p.fail(ErrMalformed)
-	}
-	return append(dst, ']')
+	return dst, nil
 }
-
-func (p *printer) object(dst []byte, v Value) []byte {
-	members, ok := MembersOf(p.doc, v)
-	dst = append(dst, '{')
-	for first := true; ok && p.err == nil; first = false {
-		var more bool
-		if more, ok = members.Next(p.doc); !more {
-			break
-		}
-		if !first {
-			dst = p.comma(dst)
-		}
-		dst = append(appendQuoted(dst, p.doc[members.name.Start:members.name.End]), ':')
-		if p.spacing == Spaced {
-			dst = append(dst, ' ')
-		}
-		dst = p.value(dst, members.value)
-	}
-	if !ok {
-		p.fail(ErrMalformed)
-	}
-	return append(dst, '}')
-}
-
-func (p *printer) comma(dst []byte) []byte {
-	if p.spacing == Spaced {
-		return append(dst, ',', ' ')
-	}
-	return append(dst, ',')
-}
-
-// fail ends the text with an error.
-func (p *printer) fail(err error) {
-	if p.err == nil {
-		p.err = err
-	}
-}
-
-func (p *printer) fail2(dst []byte, err error) []byte {
-	p.fail(err)
-	return dst
-}
-
-// AppendString appends the content of a string in quotes, with the escapes of PostgreSQL.
-func appendQuoted(dst, content []byte) []byte {
-	n := len(content)
-	dst = append(slices.Grow(dst, n+2*word), '"')
-	at := len(dst)
-	out := dst[:cap(dst)]
-	i := 0
-	for ; i+word <= n; i += word {
-		w := binary.LittleEndian.Uint64(content[i:])
-		if needsEscape(w) {
-			return appendEscaped(out[:at+i], content[i:])
-		}
-		binary.LittleEndian.PutUint64(out[at+i:], w)
-	}
-	for ; i < n; i++ {
-		b := content[i]
-		if b < ' ' || b == '"' || b == '\\' {
-			return appendEscaped(out[:at+i], content[i:])
-		}
-		out[at+i] = b
-	}
-	return append(out[:at+n], '"')
-}
-
-const word = 8
-
-// needsEscape reports whether one of eight bytes must be escaped.
-func needsEscape(w uint64) bool {
-	const (
-		low  = 0x0101010101010101
-		high = 0x8080808080808080
-	)
-	quote, backslash := w^(low*'"'), w^(low*'\\')
-	return ((w-low*' ')&^w|(quote-low)&^quote|(backslash-low)&^backslash)&high != 0
-}
-
-// appendEscaped appends the rest of a string and its closing quote.
-func appendEscaped(dst, content []byte) []byte {
-	const hex = "0123456789abcdef"
-	for _, b := range content {
-		switch {
-		case b == '"' || b == '\\':
-			dst = append(dst, '\\', b)
-		case b >= ' ':
-			dst = append(dst, b)
-		case shortEscapes[b] != 0:
-			dst = append(dst, '\\', shortEscapes[b])
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
-		}
-	}
-	return append(dst, '"')
-}
-
-var shortEscapes = [' ']byte{'\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}

@@ -21,11 +21,30 @@ const (
 )
 
 // Value is the position of a value in a document: its kind as in its entry, and its
-// data including the padding before it.
-type Value struct {
-	Start, End int
-	kind       Kind
+// data including the padding before it. It is a positive integer.
+type Value int
+
+// Parts of a Value, which needs an int of 64 bits. No document is as large as 1 GiB.
+const (
+	valueKindShift  = 60
+	valueStartShift = 30
+	valueEndMask    = 1<<valueStartShift - 1
+
+	_ = int(Container) << valueKindShift // does not compile where int is too small
+)
+
+func newValue(kind Kind, start, end int) Value {
+	return Value(int(kind)<<valueKindShift | start<<valueStartShift | end)
 }
+
+// Kind returns the kind as in the value's entry, which is never Array, Object or Invalid.
+func (v Value) Kind() Kind { return Kind(v >> valueKindShift) }
+
+// Start returns the start of the value's data.
+func (v Value) Start() int { return int(v) >> valueStartShift & valueEndMask }
+
+// End returns the end of the value's data.
+func (v Value) End() int { return int(v) & valueEndMask }
 
 // Parts of the header of a container.
 const (
@@ -49,78 +68,32 @@ const (
 
 // Root returns the root of a document.
 func Root(doc []byte) (Value, bool) {
-	root := Value{Start: 0, End: len(doc), kind: Container}
-	if len(doc) < headerBytes {
-		return root, false
+	if len(doc) < headerBytes || len(doc) > maxDocument {
+		return 0, false
 	}
 	header := binary.LittleEndian.Uint32(doc)
 	if header&scalarFlag == 0 {
-		return root, true
+		return newValue(Container, 0, len(doc)), true
 	}
-	if header != arrayFlag|scalarFlag|1 {
-		return root, false
+	const data = headerBytes + entryBytes
+	if header != arrayFlag|scalarFlag|1 || len(doc) < data {
+		return 0, false
 	}
-	c, ok := open(doc, root)
-	if !ok {
-		return root, false
+	entry := binary.LittleEndian.Uint32(doc[headerBytes:])
+	end := childEnd(entry, data, data)
+	if end > len(doc) || kindOf(entry) >= Container {
+		return 0, false
 	}
-	scalar, ok := c.next(doc)
-	return scalar, ok && scalar.kind < Container
+	return newValue(kindOf(entry), data, end), true
 }
 
 // KindOf returns the kind of a value, which is never Container.
 func KindOf(doc []byte, v Value) Kind {
-	if v.kind != Container {
-		return v.kind
+	if v.Kind() != Container {
+		return v.Kind()
 	}
-	start := aligned(v.Start)
-	if start+headerBytes > v.End || v.End > len(doc) {
-		return Invalid
-	}
-	switch binary.LittleEndian.Uint32(doc[start:]) &^ countMask {
-	case arrayFlag:
-		return Array
-	case objectFlag:
-		return Object
-	}
-	return Invalid
+	_, kind := open(doc, v.Start(), v.End())
+	return kind
 }
 
 func aligned(offset int) int { return (offset + alignmentMask) &^ alignmentMask }
-
-// children are the entries of a container that were not read yet.
-type children struct {
-	entry, entries int // the next entry, and the end of the entries
-	data, end      int // the start of the next child's data, and the end of all data
-	base           int // where offsets count from
-}
-
-// open returns the children of a container, of an object the keys and then the values.
-func open(doc []byte, v Value) (c children, ok bool) {
-	start := aligned(v.Start)
-	if v.End > len(doc) || start+headerBytes > v.End {
-		return c, false
-	}
-	header := binary.LittleEndian.Uint32(doc[start:])
-	count := int(header & countMask)
-	if header&objectFlag != 0 {
-		count *= 2
-	}
-	c.entry = start + headerBytes
-	c.entries = c.entry + count*entryBytes
-	c.base, c.data, c.end = c.entries, c.entries, v.End
-	return c, c.entries <= v.End
-}
-
-// next returns the next child. The caller knows that there is one.
-func (c *children) next(doc []byte) (v Value, ok bool) {
-	entry := binary.LittleEndian.Uint32(doc[c.entry:])
-	c.entry += entryBytes
-	v.Start, v.End = c.data, c.data+int(entry&lengthMask)
-	if entry&offsetFlag != 0 {
-		v.End = c.base + int(entry&lengthMask)
-	}
-	v.kind = Kind(entry >> kindShift & kindMask)
-	c.data = v.End
-	return v, v.Start <= v.End && v.End <= c.end && v.kind <= Container
-}
