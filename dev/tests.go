@@ -81,7 +81,7 @@ func (c *testCommand) arguments(packages []string) []string {
 	// Go would use cached results for tests of dev/, which build the product and start it
 	// as processes. Its default timeout of ten minutes is too short for the race detector
 	// on a busy machine.
-	args := []string{"test", "-count=1", "-timeout=20m"}
+	args := []string{"test", "-count=1", "-timeout=1h"}
 	// Continuous integration also detects races, which needs a C compiler and is slower.
 	if os.Getenv("CI") != "" {
 		args = append(args, "-race")
