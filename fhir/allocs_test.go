@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/source/jsonb/jsonbtest"
 )
 
 // validAllocs is what json.Valid, which AppendAidbox calls once, may allocate: a scanner
@@ -23,6 +24,15 @@ func TestAllocations(t *testing.T) {
 	var dst []byte
 	for _, doc := range docs {
 		convert := func() { dst = c.AppendFHIR(dst[:0], doc) }
+		convert()
+		require.Zero(t, testing.AllocsPerRun(10, convert), "%s", doc)
+
+		stored, resourceType := jsonbtest.Encode(doc), statedType(doc)
+		convert = func() {
+			var err error
+			dst, err = c.AppendFHIRStored(dst[:0], resourceType, stored)
+			require.NoError(t, err)
+		}
 		convert()
 		require.Zero(t, testing.AllocsPerRun(10, convert), "%s", doc)
 	}

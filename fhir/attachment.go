@@ -6,15 +6,15 @@ import (
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
-// appendURL appends the URL at src[i], resolved if it is relative, and returns the
+// appendURL appends the URL at position i, resolved if it is relative, and returns the
 // index after it.
 func (c *Converter) appendURL(dst []byte, i int) ([]byte, int) {
-	text, ok := jsonscan.StringText(c.src, i)
+	text, ok := c.doc.text(i)
 	if prefix := c.missingPrefix(text); ok && prefix != "" {
 		dst = append(append(dst, '"'), prefix...)
-		return append(append(dst, text...), '"'), jsonscan.ValueEnd(c.src, i)
+		return append(c.doc.appendContent(dst, text), '"'), c.doc.end(i)
 	}
-	return jsonscan.AppendCompact(dst, c.src, i)
+	return c.doc.appendValue(dst, i)
 }
 
 // missingPrefix returns the part of a URL that a relative reference lacks (RFC 3986,
@@ -24,8 +24,8 @@ func (c *Converter) missingPrefix(text []byte) string {
 	switch {
 	case c.options.Style.AttachmentBaseURL == "", len(text) == 0, text[0] == '#', text[0] == '?':
 		return ""
-	case text[0] == '/' && jsonscan.At(text, 1) == '/', jsonscan.At(text, 0) == '\\':
-		return ""
+	case text[0] == '/' && jsonscan.At(text, 1) == '/', text[0] == '\\', text[0] == '"', text[0] < ' ':
+		return "" // an escape, which the stored form has as a character, begins no reference
 	case text[0] == '/':
 		return c.origin
 	}

@@ -10,46 +10,46 @@ import (
 // its FHIR name, valueQuantity. It may hold the id and extensions of a primitive,
 // value: {"string": "x", "_string": {...}}. Anything else is written as stored.
 func (c *Converter) unfold(dst []byte, m jsonscan.Member, f *field, claims int) ([]byte, int) {
-	if jsonscan.At(c.src, m.Value) != '{' {
+	if c.doc.first(m.Value) != '{' {
 		return c.asStored(dst, m, f, reasonChoice)
 	}
 	start := len(dst)
 	var option *field
 	var seen [2]bool // the value, its sibling
-	i := jsonscan.SkipSpace(c.src, m.Value+1)
-	for {
-		inner, ok := jsonscan.NextMember(c.src, i)
+	inside := c.doc.members(m.Value)
+	for more := true; more; {
+		inner, ok := c.doc.next(&inside)
 		if !ok {
 			return c.asStored(dst[:start], m, f, reasonChoice)
 		}
-		o, sibling := f.optionNamed(inner.Name(c.src))
+		o, sibling := f.optionNamed(c.doc.name(inner))
 		if o == nil || option != nil && o != option || seen[sibling] {
 			return c.asStored(dst[:start], m, f, reasonChoice)
 		}
 		option, seen[sibling] = o, true
-		dst, i = c.option(dst, inner.Value, o, sibling)
-		i = jsonscan.SkipSpace(c.src, i)
-		if jsonscan.At(c.src, i) == '}' {
-			break
-		}
-		i = jsonscan.SkipSpace(c.src, i+1)
+		var end int
+		dst, end = c.option(dst, inner.Value, o, sibling)
+		more = c.doc.more(&inside, end)
 	}
 	if c.findClaim(claims, option) >= 0 {
 		return c.asStored(dst[:start], m, f, reasonTwice)
 	}
 	c.claims = append(c.claims, claimed{m, option, start, len(dst), true})
-	return dst, i + 1
+	return dst, inside.at
 }
 
 // unfoldSibling appends the id and extensions of a primitive in a choice element,
 // _value: {"string": {...}}, as _valueString.
 func (c *Converter) unfoldSibling(dst []byte, m jsonscan.Member, f *field) ([]byte, int) {
-	if inner, ok := jsonscan.NextMember(c.src, jsonscan.SkipSpace(c.src, m.Value+1)); ok && jsonscan.At(c.src, m.Value) == '{' {
-		option := f.options.find(inner.Name(c.src))
-		end := jsonscan.SkipSpace(c.src, jsonscan.ValueEnd(c.src, inner.Value))
-		if option != nil && jsonscan.At(c.src, inner.Value) == '{' && jsonscan.At(c.src, end) == '}' {
-			dst, _ = c.option(dst, inner.Value, option, 1)
-			return dst, end + 1
+	if c.doc.first(m.Value) == '{' {
+		inside := c.doc.members(m.Value)
+		inner, ok := c.doc.next(&inside)
+		if ok && c.doc.first(inner.Value) == '{' {
+			option := f.options.find(c.doc.name(inner))
+			if option != nil && !c.doc.more(&inside, c.doc.end(inner.Value)) {
+				dst, _ = c.option(dst, inner.Value, option, 1)
+				return dst, inside.at
+			}
 		}
 	}
 	return c.asStored(dst, m, f, reasonChoice)
@@ -67,7 +67,7 @@ func (f *field) optionNamed(name []byte) (option *field, sibling int) {
 	return f.options.find(name), 0
 }
 
-// option appends the value at src[i] under the FHIR name of an option, valueString or
+// option appends the value at position i under the FHIR name of an option, valueString or
 // _valueString.
 func (c *Converter) option(dst []byte, i int, option *field, sibling int) ([]byte, int) {
 	if dst[len(dst)-1] != '{' {
@@ -131,9 +131,7 @@ func (c *Converter) restore(dst []byte, k int) []byte {
 	if dst[comma] == ',' {
 		comma++
 	}
-	c.scratch = append(c.scratch[:0], c.src[old.Key:old.KeyEnd]...)
-	c.scratch = append(c.scratch, ':')
-	c.scratch, _ = jsonscan.AppendCompact(c.scratch, c.src, old.Value)
+	c.scratch, _ = c.doc.appendValue(c.doc.appendKey(c.scratch[:0], old.Member), old.Value)
 
 	before := len(dst)
 	dst = slices.Replace(dst, comma, old.end, c.scratch...)
@@ -152,5 +150,5 @@ func (c *Converter) restore(dst []byte, k int) []byte {
 // asStored appends a member as it is and reports the reason.
 func (c *Converter) asStored(dst []byte, m jsonscan.Member, f *field, reason string) ([]byte, int) {
 	c.reportAt(f, reason)
-	return jsonscan.AppendCompact(c.appendKey(dst, m), c.src, m.Value)
+	return c.doc.appendValue(c.appendKey(dst, m), m.Value)
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-90096f4d/sluice/jsonscan"
+	"github.com/seed-90096f4d/sluice/source/jsonb"
 )
 
 // maxDepth is the maximum depth of objects that are converted, and maxResources that
@@ -53,15 +54,15 @@ type Converter struct {
 	createdAtURL string // escaped for JSON
 	base, origin string // of relative URLs, escaped for JSON
 
-	followers [256]follower // predicted members, by the number of the previous slot
-	merged    []byte        // the merged value of a replacement
+	followers [1024]follower // predicted members, by the number of the previous slot
+	print     []byte         // the text of a stored value to merge
+	merged    []byte         // the merged value of a replacement
 
 	// State of the current conversion.
-	src       []byte
+	doc       document
 	direction direction
-	depth     int  // of objects
-	resources int  // of resources
-	broken    bool // src is not JSON
+	depth     int // of objects
+	resources int // of resources
 
 	replacements []Replacement // not yet written
 	path         []step
@@ -95,8 +96,9 @@ func NewConverter(t *Tables, options Options) *Converter {
 // one line and without white space between tokens, and returns the extended slice.
 // The unused capacity of dst may be overwritten.
 //
-// It never fails: an element that cannot be converted is written as stored and
-// reported to Options.Issue, and a document that is not JSON is appended as it is.
+// The document is the text of jsonb. AppendFHIRType never fails: an element that cannot
+// be converted is written as stored and reported to Options.Issue, and a document that
+// is not JSON is appended as it is.
 // Members keep their order; a reference takes the position of its id, uri or
 // localRef.
 //
@@ -105,14 +107,28 @@ func NewConverter(t *Tables, options Options) *Converter {
 // is one. Its value is converted, but not its name, which must be the same in both
 // formats. A Subset keeps all replacements.
 func (c *Converter) AppendFHIRType(dst []byte, resourceType string, doc []byte, replace ...Replacement) []byte {
+	dst, err := c.appendFHIR(dst, resourceType, document{src: doc}, replace)
+	if err != nil {
+		return append(dst, doc...)
+	}
+	return dst
+}
+
+// AppendFHIRStored is AppendFHIRType for a document in jsonb's stored form. Its error is
+// [jsonb.ErrMalformed] or [jsonb.ErrTooLong], with dst unchanged.
+func (c *Converter) AppendFHIRStored(dst []byte, resourceType string, doc []byte, replace ...Replacement) ([]byte, error) {
+	return c.appendFHIR(dst, resourceType, document{src: doc, stored: true, limit: len(dst) + jsonb.MaxText}, replace)
+}
+
+func (c *Converter) appendFHIR(dst []byte, resourceType string, doc document, replace []Replacement) ([]byte, error) {
 	n, ok := c.tables.resources[resourceType]
 	if !ok {
 		n = c.tables.custom
 	}
 	c.replacements = replace
-	dst = c.document(dst, doc, toFHIR, n)
+	dst, err := c.document(dst, doc, toFHIR, n)
 	c.replacements = nil
-	return dst
+	return dst, err
 }
 
 // AppendAidbox appends a FHIR document in Aidbox format and returns the extended
@@ -125,47 +141,40 @@ func (c *Converter) AppendAidbox(dst, doc []byte) ([]byte, error) {
 		_ = errors.As(json.Unmarshal(doc, new(any)), &syntax)
 		return dst, fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, syntax)
 	}
-	return c.document(dst, doc, toAidbox, c.rootNode(doc)), nil
+	text := document{src: doc}
+	return c.document(dst, text, toAidbox, c.rootNode(text))
 }
 
 // rootNode returns the elements of the resource type that a document states.
-func (c *Converter) rootNode(doc []byte) *node {
-	return c.tables.resource(resourceType(doc, jsonscan.SkipSpace(doc, 0)))
+func (c *Converter) rootNode(doc document) *node {
+	return c.tables.resource(doc.resourceType(doc.root()))
 }
 
-// resourceType returns the resourceType of the object at src[i], or nil.
-func resourceType(src []byte, i int) []byte {
-	m, ok := jsonscan.FindMember(src, i, "resourceType")
-	if !ok {
-		return nil
-	}
-	text, _ := jsonscan.StringText(src, m.Value)
-	return text
-}
-
-// document appends a converted document.
-func (c *Converter) document(dst, doc []byte, d direction, n *node) []byte {
-	c.src, c.direction, c.broken = doc, d, false
+// document appends a converted document, or returns dst unchanged and the error of the
+// document.
+func (c *Converter) document(dst []byte, doc document, d direction, n *node) ([]byte, error) {
+	c.doc, c.direction = doc, d
 	c.depth, c.resources = 0, 0
 	c.path = append(c.path[:0], step{node: n})
 	c.held, c.claims = c.held[:0], c.claims[:0]
 
 	start := len(dst)
-	i := jsonscan.SkipSpace(doc, 0)
-	if jsonscan.At(doc, i) == '{' {
+	i := c.doc.root()
+	if c.doc.first(i) == '{' {
 		dst, i = c.object(dst, i, n)
 		if c.options.Subset != nil {
 			dst = markSubsetted(dst, start)
 		}
 	} else {
-		dst, i = jsonscan.AppendCompact(dst, doc, i)
+		dst, i = c.doc.appendValue(dst, i)
 	}
-	if c.broken || jsonscan.SkipSpace(doc, i) != len(doc) {
-		dst = append(dst[:start], doc...)
+	err := c.doc.finish(i)
+	if err != nil {
+		dst = dst[:start]
 	}
-	c.src = nil
-	c.merged, c.scratch = reusable(c.merged), reusable(c.scratch)
-	return dst
+	c.doc = document{}
+	c.merged, c.print, c.scratch = reusable(c.merged), reusable(c.print), reusable(c.scratch)
+	return dst, err
 }
 
 // maxReused is the maximum size of a buffer that is reused for the next document.

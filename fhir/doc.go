@@ -6,7 +6,8 @@
 // elements, meta.createdAt and first-class extensions. Everything else, from number
 // literals to unknown elements, is copied. docs/format.md has the rules with examples.
 //
-// The package knows nothing of databases, files or HTTP, and imports only jsonscan.
+// The package knows nothing of databases, files or HTTP, and imports only jsonscan and
+// source/jsonb: a document is text, or jsonb in its stored form.
 package fhir
 
 //go:generate go run ./gen

@@ -2,5 +2,10 @@ package fhir
 
 // AppendFHIR is AppendFHIRType for a document that states its resource type.
 func (c *Converter) AppendFHIR(dst, doc []byte) []byte {
-	return c.document(dst, doc, toFHIR, c.rootNode(doc))
+	text := document{src: doc}
+	dst, err := c.document(dst, text, toFHIR, c.rootNode(text))
+	if err != nil {
+		return append(dst, doc...)
+	}
+	return dst
 }

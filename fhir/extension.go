@@ -1,10 +1,6 @@
 package fhir
 
-import (
-	"slices"
-
-	"github.com/seed-90096f4d/sluice/jsonscan"
-)
+import "slices"
 
 // appendHeldExtensions appends the held members that are extensions in FHIR, after
 // the extensions that the object has; createdAt comes last. It returns the other held
@@ -62,20 +58,19 @@ func listEnd(dst []byte, n *node, claims []claimed) (end int, valid bool) {
 	return -1, true
 }
 
-// fits reports whether the value at src[i] can become extensions: it is a value of
+// fits reports whether the value at position i can become extensions: it is a value of
 // the right kind, or an array of such values.
 func (c *Converter) fits(i int, e *extended) bool {
-	if jsonscan.At(c.src, i) != '[' {
-		return e.fits(jsonscan.At(c.src, i))
+	if c.doc.first(i) != '[' {
+		return e.fits(c.doc.first(i))
 	}
-	i = jsonscan.SkipSpace(c.src, i+1)
-	for e.fits(jsonscan.At(c.src, i)) && e.head != nil {
-		if i = jsonscan.SkipSpace(c.src, jsonscan.ValueEnd(c.src, i)); jsonscan.At(c.src, i) != ',' {
-			return true
-		}
-		i = jsonscan.SkipSpace(c.src, i+1)
+	it, ok := c.doc.firstItem(i)
+	fits := ok && e.head != nil
+	for ok && fits {
+		fits = e.fits(c.doc.first(it.at))
+		ok = c.doc.nextItem(&it, c.doc.end(it.at))
 	}
-	return false
+	return fits
 }
 
 // fits reports whether a value that starts with b is of the right kind.
@@ -93,40 +88,42 @@ func (e *extended) fits(b byte) bool {
 // appended since mark.
 func (c *Converter) appendExtensions(dst []byte, h held, mark, end int) []byte {
 	c.path = append(c.path, step{field: h.field})
-	i := h.Value
-	if jsonscan.At(c.src, i) == '[' {
-		i = jsonscan.SkipSpace(c.src, i+1)
-	}
-	for {
-		first := len(dst) == mark
-		switch {
-		case first && end < 0:
-			if dst[mark-1] != '{' {
-				dst = append(dst, ',')
-			}
-			dst = append(dst, `"extension":[`...)
-		case !first || dst[end-1] != '[':
-			dst = append(dst, ',')
+	if c.doc.first(h.Value) == '[' {
+		it, ok := c.doc.firstItem(h.Value)
+		for i := 0; ok; ok = c.doc.nextItem(&it, i) {
+			dst, i = c.appendExtension(separated(dst, mark, end), it.at, h.field.extended)
 		}
-		if dst, i = c.appendExtension(dst, i, h.field.extended); jsonscan.At(c.src, h.Value) != '[' {
-			break
-		}
-		if i = jsonscan.SkipSpace(c.src, i); jsonscan.At(c.src, i) != ',' {
-			break
-		}
-		i = jsonscan.SkipSpace(c.src, i+1)
+	} else {
+		dst, _ = c.appendExtension(separated(dst, mark, end), h.Value, h.field.extended)
 	}
 	c.path = c.path[:len(c.path)-1]
 	return dst
 }
 
-// appendExtension appends the extension for the value at src[i].
+// separated appends what comes before an extension: a comma or, before the first one of
+// an object that has no list of them, the beginning of the list.
+func separated(dst []byte, mark, end int) []byte {
+	first := len(dst) == mark
+	switch {
+	case first && end < 0:
+		if dst[mark-1] != '{' {
+			dst = append(dst, ',')
+		}
+		return append(dst, `"extension":[`...)
+	case !first || dst[end-1] != '[':
+		return append(dst, ',')
+	}
+	return dst
+}
+
+// appendExtension appends the extension for the value at position i and returns the
+// index after it.
 func (c *Converter) appendExtension(dst []byte, i int, e *extended) ([]byte, int) {
 	start := len(dst)
 	if e.members != nil {
 		dst, i = c.object(dst, i, e.members)
 		switch {
-		case c.broken:
+		case c.doc.err != nil:
 			return dst, i
 		case dst[start+1] == '}':
 			return append(append(dst[:start], e.head...), '}'), i

@@ -1,10 +1,6 @@
 package fhir
 
-import (
-	"bytes"
-
-	"github.com/seed-90096f4d/sluice/jsonscan"
-)
+import "bytes"
 
 // target holds the members of a reference that identify its target, or that conflict
 // with one that does.
@@ -13,10 +9,10 @@ type target struct {
 }
 
 // find sets the members from those that were held back. A null counts as absent.
-func (t *target) find(src []byte, waiting []held) {
+func (t *target) find(waiting []held) {
 	for k := range waiting {
 		h := &waiting[k]
-		if jsonscan.At(src, h.Value) == 'n' {
+		if h.first == 'n' {
 			continue
 		}
 		switch h.field.name {
@@ -40,7 +36,7 @@ func (t *target) find(src []byte, waiting []held) {
 // FHIR. It leaves a reference unchanged that is in FHIR format or ambiguous.
 func (c *Converter) appendHeldReference(dst []byte, waiting []held) []byte {
 	var t target
-	t.find(c.src, waiting)
+	t.find(waiting)
 	from, reason := c.targetMember(&t)
 	if from == nil && (reason != "" || t.kind == nil) {
 		if reason != "" {
@@ -56,8 +52,8 @@ func (c *Converter) appendHeldReference(dst []byte, waiting []held) []byte {
 		case h == from:
 			dst = c.appendReference(dst, &t, from)
 		case h == t.kind && t.stated == nil && (from == nil || from != t.id):
-			dst = append(append(dst, `"type":`...), c.src[h.Value:h.end]...)
-		case h == t.stated, h == t.id && t.kind == nil, h.field.extended != nil, h.field.name == "resource" && jsonscan.At(c.src, h.Value) != '{':
+			dst, _ = c.doc.appendValue(append(dst, `"type":`...), h.Value)
+		case h == t.stated, h == t.id && t.kind == nil, h.field.extended != nil, h.field.name == "resource" && h.first != '{':
 			dst, shift = c.putBack(dst, *h, shift)
 			continue
 		default:
@@ -82,7 +78,7 @@ func (c *Converter) targetMember(t *target) (from *held, reason string) {
 		if h == nil {
 			continue
 		}
-		if _, ok := c.heldString(*h); !ok {
+		if _, ok := c.heldString(h); !ok {
 			return nil, reasonReference
 		}
 		if from == t.id && t.kind == nil {
@@ -91,7 +87,7 @@ func (c *Converter) targetMember(t *target) (from *held, reason string) {
 		from, count = h, count+1
 	}
 	if t.kind != nil {
-		kind, ok := c.heldString(*t.kind)
+		kind, ok := c.heldString(t.kind)
 		if !ok || len(kind) == 0 {
 			return nil, reasonReference
 		}
@@ -102,7 +98,7 @@ func (c *Converter) targetMember(t *target) (from *held, reason string) {
 	case from == nil:
 		return nil, c.typeConflict(t)
 	case from == t.id:
-		id, _ := c.heldString(*t.id)
+		id, _ := c.heldString(t.id)
 		if len(id) == 0 || t.kind == nil && !bytes.ContainsAny(id, "/:#?") {
 			return nil, reasonNoID
 		}
@@ -116,8 +112,8 @@ func (c *Converter) typeConflict(t *target) string {
 	if t.kind == nil || t.stated == nil {
 		return ""
 	}
-	kind, _ := c.heldString(*t.kind)
-	if stated, ok := c.heldString(*t.stated); !ok || !bytes.Equal(kind, stated) {
+	kind, _ := c.heldString(t.kind)
+	if stated, ok := c.heldString(t.stated); !ok || !bytes.Equal(kind, stated) {
 		return reasonTwoTypes
 	}
 	return ""
@@ -132,18 +128,18 @@ func (c *Converter) appendReference(dst []byte, t *target, from *held) []byte {
 	case from == t.local:
 		dst = append(dst, '#')
 	case from == t.id && t.kind != nil:
-		kind, _ := c.heldString(*t.kind)
-		dst = append(append(dst, kind...), '/')
+		kind, _ := c.heldString(t.kind)
+		dst = append(c.doc.appendContent(dst, kind), '/')
 	}
-	text, _ := c.heldString(*from)
-	return append(append(dst, text...), '"')
+	text, _ := c.heldString(from)
+	return append(c.doc.appendContent(dst, text), '"')
 }
 
 // appendHeldTarget appends the target of a FHIR reference in Aidbox format:
 // {resourceType, id}, {localRef} or {uri}. It leaves a reference unchanged that has a
 // member with one of these names, such as an element id.
 func (c *Converter) appendHeldTarget(dst []byte, waiting []held, claims []claimed) []byte {
-	h := waiting[0]
+	h := &waiting[0]
 	text, ok := c.heldString(h)
 	switch {
 	case !ok:

@@ -1,10 +1,6 @@
 package fhir
 
-import (
-	"slices"
-
-	"github.com/seed-90096f4d/sluice/jsonscan"
-)
+import "slices"
 
 // appendHeld converts the members that were held back, once the whole object of type n
 // is known. dst ends with that object without its closing brace.
@@ -23,8 +19,7 @@ func (c *Converter) appendHeld(dst []byte, n *node, waiting []held, claims []cla
 // number of bytes inserted before it; putBack returns the new shift.
 func (c *Converter) putBack(dst []byte, h held, shift int) ([]byte, int) {
 	mark := len(dst)
-	dst = append(append(dst, c.src[h.Key:h.KeyEnd]...), ':')
-	dst, _ = jsonscan.AppendCompact(dst, c.src, h.Value)
+	dst, _ = c.doc.appendValue(c.doc.appendKey(dst, h.Member), h.Value)
 	return c.moveMember(dst, h.dst+shift, mark, shift)
 }
 
@@ -59,11 +54,11 @@ func (c *Converter) moveTail(dst []byte, to, mark int) []byte {
 	return dst
 }
 
-// heldString returns the text of a held member between its quotes, as written. ok is
-// false if it is not a string.
-func (c *Converter) heldString(h held) (text []byte, ok bool) {
-	if jsonscan.At(c.src, h.Value) != '"' {
+// heldString returns the content of a held member, in text as written. ok is false if it
+// is not a string.
+func (c *Converter) heldString(h *held) (content []byte, ok bool) {
+	if h.first != '"' {
 		return nil, false
 	}
-	return c.src[h.Value+1 : max(h.end-1, h.Value+1)], true
+	return c.doc.src[h.start:h.end], true
 }

@@ -1,13 +1,17 @@
 package fhir
 
-import "github.com/seed-90096f4d/sluice/jsonscan"
+import (
+	"github.com/seed-90096f4d/sluice/jsonscan"
+	"github.com/seed-90096f4d/sluice/source/jsonb"
+)
 
 // held is a member that is written at the end of its object.
 type held struct {
 	jsonscan.Member
-	field *field
-	end   int // of its value
-	dst   int // its position in the output
+	field      *field
+	first      byte // of the text of its value
+	start, end int  // of the content of its value, if that is a string
+	dst        int  // its position in the output
 }
 
 // claimed is a member in the output whose name another member may have, too.
@@ -18,38 +22,42 @@ type claimed struct {
 	converted  bool // its name differs from that in the document
 }
 
-// object appends the object at src[i], of type n, and returns the index after it.
+// object appends the object at position i, of type n, and returns the index after it.
 func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	if c.depth >= maxDepth {
 		c.report(reasonDepth)
-		return jsonscan.AppendCompact(dst, c.src, i)
+		return c.doc.appendValue(dst, i)
 	}
 	c.depth++
 	heldBefore, claimsBefore := len(c.held), len(c.claims)
 
 	dst = append(dst, '{')
-	last := &n.members.start
-	for i = jsonscan.SkipSpace(c.src, i+1); jsonscan.At(c.src, i) != '}'; i = jsonscan.SkipSpace(c.src, i+1) {
-		m, s, ok := c.next(i, n, last)
-		if !ok {
-			c.broken = true
-			return dst, len(c.src)
+	if c.doc.stored {
+		dst = c.storedMembers(dst, i, n, claimsBefore)
+		i = 0
+	} else {
+		src, last := c.doc.src, &n.members.start
+		for i = jsonscan.SkipSpace(src, i+1); jsonscan.At(src, i) != '}'; i = jsonscan.SkipSpace(src, i+1) {
+			m, s, ok := c.next(i, n, last)
+			if !ok {
+				return dst, c.doc.notJSON()
+			}
+			if s.field != nil {
+				last = s
+			}
+			if c.depth == 1 {
+				dst, i = c.rootMember(dst, m, s, n, claimsBefore)
+			} else {
+				dst, i = c.member(dst, m, s, n, claimsBefore)
+			}
+			if i = jsonscan.SkipSpace(src, i); jsonscan.At(src, i) != ',' {
+				break
+			}
 		}
-		if s.field != nil {
-			last = s
+		if jsonscan.At(src, i) != '}' {
+			return dst, c.doc.notJSON()
 		}
-		if c.depth == 1 {
-			dst, i = c.rootMember(dst, m, s.field, n, claimsBefore)
-		} else {
-			dst, i = c.member(dst, m, s.field, n, claimsBefore)
-		}
-		if i = jsonscan.SkipSpace(c.src, i); jsonscan.At(c.src, i) != ',' {
-			break
-		}
-	}
-	if jsonscan.At(c.src, i) != '}' {
-		c.broken = true
-		return dst, len(c.src)
+		i++
 	}
 	if c.depth == 1 {
 		dst = c.replaceRest(dst, n)
@@ -59,7 +67,44 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	}
 	c.held, c.claims = c.held[:heldBefore], c.claims[:claimsBefore]
 	c.depth--
-	return append(dst, '}'), i + 1
+	return append(dst, '}'), i
+}
+
+// storedMembers appends the members of the object at position i.
+func (c *Converter) storedMembers(dst []byte, i int, n *node, claims int) []byte {
+	src, last := c.doc.src, &n.members.start
+	members := jsonb.MembersOf(src, jsonb.Value(i))
+	for members.Next(src) {
+		s := c.slot(members.NameStart, members.NameEnd, n, last)
+		if s.field != nil {
+			last = s
+		}
+		if s.plain && c.depth > 1 {
+			dst = s.appendKey(comma(dst))
+			if v := members.Value; v.Kind() == jsonb.String && s.field.node == nil {
+				dst = jsonb.AppendString(dst, src, v.Start(), v.End())
+			} else {
+				dst, _ = c.value(dst, int(v), s.field)
+			}
+			continue
+		}
+		m := jsonscan.Member{Key: members.NameStart, KeyEnd: members.NameEnd, Value: int(members.Value)}
+		if c.depth == 1 {
+			dst, _ = c.rootMember(dst, m, s, n, claims)
+		} else {
+			dst, _ = c.member(dst, m, s, n, claims)
+		}
+	}
+	c.doc.check(!members.Malformed)
+	return dst
+}
+
+// comma appends the comma before a member, unless it is the first.
+func comma(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return dst
+	}
+	return append(dst, ',')
 }
 
 // follower is the slot that last followed another one.
@@ -70,37 +115,50 @@ type follower struct{ after, slot *slot }
 // have the same members in the same order, so next first compares with the member
 // that followed the last time.
 func (c *Converter) next(i int, n *node, last *slot) (m jsonscan.Member, s *slot, ok bool) {
-	expected := &c.followers[last.number%uint32(len(c.followers))]
+	src, expected := c.doc.src, &c.followers[last.number%uint32(len(c.followers))]
 	if expected.after == last {
-		if end := i + len(expected.slot.key); end <= len(c.src) && string(c.src[i:end]) == expected.slot.key {
-			return jsonscan.Member{Key: i, KeyEnd: end - 1, Value: jsonscan.SkipSpace(c.src, end)}, expected.slot, true
+		if key := &expected.slot.key; key.equal(src, i, i+len(key.text)) {
+			end := i + len(key.text)
+			return jsonscan.Member{Key: i, KeyEnd: end - 1, Value: jsonscan.SkipSpace(src, end)}, expected.slot, true
 		}
 	}
-	if m, ok = jsonscan.NextMember(c.src, i); !ok {
+	if m, ok = jsonscan.NextMember(src, i); !ok {
 		return m, nil, false
 	}
-	if s = n.members.slot(m.Name(c.src)); s.field != nil {
+	if s = n.members.slot(m.Name(src)); s.field != nil {
 		*expected = follower{last, s}
 	}
 	return m, s, true
 }
 
-// member appends a member of an object of type n and returns the index after it. f is
-// its field, or nil. The claims of the object start at claims.
-func (c *Converter) member(dst []byte, m jsonscan.Member, f *field, n *node, claims int) ([]byte, int) {
+// slot is next for the name from start to end in the stored form.
+func (c *Converter) slot(start, end int, n *node, last *slot) *slot {
+	src, expected := c.doc.src, &c.followers[last.number%uint32(len(c.followers))]
+	if expected.after == last && expected.slot.name.equal(src, start, end) {
+		return expected.slot
+	}
+	s := n.members.slot(src[start:end])
+	if s.field != nil {
+		*expected = follower{last, s}
+	}
+	return s
+}
+
+// member appends a member of an object of type n and returns the index after it. s is
+// its slot. The claims of the object start at claims.
+func (c *Converter) member(dst []byte, m jsonscan.Member, s *slot, n *node, claims int) ([]byte, int) {
+	f := s.field
 	if f == nil {
-		if name := m.Name(c.src); len(name) > 1 && name[0] == '_' {
+		if name := c.doc.name(m); len(name) > 1 && name[0] == '_' {
 			if f = n.members.find(name[1:]); f != nil {
 				return c.sibling(dst, m, f)
 			}
 		}
-		return jsonscan.AppendCompact(c.appendKey(dst, m), c.src, m.Value)
+		return c.doc.appendValue(c.appendKey(dst, m), m.Value)
 	}
 	switch f.action[c.direction] {
 	case hold:
-		end := jsonscan.ValueEnd(c.src, m.Value)
-		c.held = append(c.held, held{m, f, end, len(dst)})
-		return dst, end
+		return dst, c.hold(m, f, len(dst))
 	case unfold:
 		return c.unfold(dst, m, f, claims)
 	case fold:
@@ -110,34 +168,42 @@ func (c *Converter) member(dst []byte, m jsonscan.Member, f *field, n *node, cla
 	case claim:
 		return c.claim(dst, m, f, claims)
 	}
+	dst = s.appendKey(comma(dst))
 	if f.node == nil {
-		dst = c.appendKey(dst, m)
 		if f.isURL && c.direction == toFHIR {
 			return c.appendURL(dst, m.Value)
 		}
-		return jsonscan.AppendCompact(dst, c.src, m.Value)
+		return c.doc.appendValue(dst, m.Value)
 	}
-	return c.value(c.appendKey(dst, m), m.Value, f)
+	return c.value(dst, m.Value, f)
+}
+
+// hold holds a member, whose position in the output is dst, and returns the index after
+// it.
+func (c *Converter) hold(m jsonscan.Member, f *field, dst int) int {
+	first := c.doc.first(m.Value)
+	if c.doc.stored {
+		v := jsonb.Value(m.Value)
+		c.held = append(c.held, held{m, f, first, v.Start(), v.End(), dst})
+		return 0
+	}
+	end := jsonscan.ValueEnd(c.doc.src, m.Value)
+	c.held = append(c.held, held{m, f, first, m.Value + 1, max(end-1, m.Value+1), dst})
+	return end
 }
 
 // appendKey appends the comma before a member and its key as written.
 func (c *Converter) appendKey(dst []byte, m jsonscan.Member) []byte {
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
-	}
-	if c.src[m.KeyEnd] == ':' {
-		return jsonscan.AppendSpan(dst, c.src, m.Key, m.KeyEnd+1)
-	}
-	return append(append(dst, c.src[m.Key:m.KeyEnd]...), ':')
+	return c.doc.appendKey(comma(dst), m)
 }
 
-// value appends the value of a field at src[i] and returns the index after it.
+// value appends the value of a field at position i and returns the index after it.
 func (c *Converter) value(dst []byte, i int, f *field) ([]byte, int) {
 	if f.node == nil || f.node.shape == extension && c.direction == toAidbox {
-		return jsonscan.AppendCompact(dst, c.src, i)
+		return c.doc.appendValue(dst, i)
 	}
 	c.path = append(c.path, step{f, f.node})
-	switch jsonscan.At(c.src, i) {
+	switch first := c.doc.first(i); first {
 	case '{':
 		dst, i = c.typed(dst, i, f.node)
 	case '[':
@@ -146,55 +212,78 @@ func (c *Converter) value(dst []byte, i int, f *field) ([]byte, int) {
 		}
 		dst, i = c.array(dst, i, f.node)
 	default:
-		if jsonscan.At(c.src, i) != 'n' {
+		if first != 'n' {
 			c.report(reasonNoObject)
 		}
-		dst, i = jsonscan.AppendCompact(dst, c.src, i)
+		dst, i = c.doc.appendValue(dst, i)
 	}
 	c.path = c.path[:len(c.path)-1]
 	return dst, i
 }
 
-// array appends the array at src[i], whose items are of type n, and returns the index
+// array appends the array at position i, whose items are of type n, and returns the index
 // after it.
 func (c *Converter) array(dst []byte, i int, n *node) ([]byte, int) {
 	dst = append(dst, '[')
-	for i = jsonscan.SkipSpace(c.src, i+1); jsonscan.At(c.src, i) != ']'; {
-		if jsonscan.At(c.src, i) == '{' {
+	if c.doc.stored {
+		return append(c.storedItems(dst, i, n), ']'), 0
+	}
+	src := c.doc.src
+	for i = jsonscan.SkipSpace(src, i+1); jsonscan.At(src, i) != ']'; {
+		if first := jsonscan.At(src, i); first == '{' {
 			dst, i = c.typed(dst, i, n)
 		} else {
-			if jsonscan.At(c.src, i) != 'n' {
+			if first != 'n' {
 				c.report(reasonNoObject)
 			}
-			dst, i = jsonscan.AppendCompact(dst, c.src, i)
+			dst, i = c.doc.appendValue(dst, i)
 		}
-		i = jsonscan.SkipSpace(c.src, i)
-		if jsonscan.At(c.src, i) != ',' {
+		i = jsonscan.SkipSpace(src, i)
+		if jsonscan.At(src, i) != ',' {
 			break
 		}
 		dst = append(dst, ',')
-		i = jsonscan.SkipSpace(c.src, i+1)
+		i = jsonscan.SkipSpace(src, i+1)
 	}
-	if jsonscan.At(c.src, i) != ']' {
-		c.broken = true
-		return dst, len(c.src)
+	if jsonscan.At(src, i) != ']' {
+		return dst, c.doc.notJSON()
 	}
 	return append(dst, ']'), i + 1
 }
 
-// typed appends the object at src[i] of an element of type n. If n is any resource,
+// storedItems appends the items of an array in the stored form.
+func (c *Converter) storedItems(dst []byte, i int, n *node) []byte {
+	items := jsonb.ItemsOf(c.doc.src, jsonb.Value(i))
+	for items.Next(c.doc.src) {
+		if dst[len(dst)-1] != '[' {
+			dst = append(dst, ',')
+		}
+		if first := c.doc.first(int(items.Value)); first == '{' {
+			dst, _ = c.typed(dst, int(items.Value), n)
+		} else {
+			if first != 'n' {
+				c.report(reasonNoObject)
+			}
+			dst, _ = c.doc.appendValue(dst, int(items.Value))
+		}
+	}
+	c.doc.check(!items.Malformed)
+	return dst
+}
+
+// typed appends the object at position i of an element of type n. If n is any resource,
 // the object states its type.
 func (c *Converter) typed(dst []byte, i int, n *node) ([]byte, int) {
 	if n.shape != resource {
 		return c.object(dst, i, n)
 	}
-	name := resourceType(c.src, i)
+	name := c.doc.resourceType(i)
 	if name == nil {
 		c.report(reasonNoType)
 	}
 	if c.resources >= maxResources {
 		c.report(reasonDepth)
-		return jsonscan.AppendCompact(dst, c.src, i)
+		return c.doc.appendValue(dst, i)
 	}
 	c.resources++
 	dst, i = c.object(dst, i, c.tables.resource(name))
@@ -208,7 +297,7 @@ func (c *Converter) sibling(dst []byte, m jsonscan.Member, f *field) ([]byte, in
 		return c.unfoldSibling(dst, m, f)
 	}
 	if f.node != nil {
-		return jsonscan.AppendCompact(c.appendKey(dst, m), c.src, m.Value)
+		return c.doc.appendValue(c.appendKey(dst, m), m.Value)
 	}
 	return c.value(c.appendKey(dst, m), m.Value, c.tables.sibling)
 }

@@ -135,17 +135,17 @@ func AppendCompact(dst, src []byte, i int) ([]byte, int) {
 	return append(dst, src[from:i]...), i
 }
 
-// span is longer than most keys and values.
-const span = 32
+// Span is longer than most keys and values.
+const Span = 32
 
 // AppendSpan appends src[i:end]. It copies a short one together with the bytes
 // after it, which takes two instructions instead of a call, and may overwrite what
 // dst has room for beyond the slice returned.
 func AppendSpan(dst, src []byte, i, end int) []byte {
 	n := len(dst)
-	if end-i > span || len(src)-i < span || cap(dst)-n < span {
+	if end-i > Span || len(src)-i < Span || cap(dst)-n < Span {
 		return append(dst, src[i:end]...)
 	}
-	*(*[span]byte)(dst[n : n+span]) = [span]byte(src[i:])
+	*(*[Span]byte)(dst[n : n+Span]) = [Span]byte(src[i:])
 	return dst[:n+end-i]
 }

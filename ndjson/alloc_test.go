@@ -1,6 +1,7 @@
 package ndjson
 
 import (
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/jsonb/jsonbtest"
 )
 
 // observation is a resource of typical size, as PostgreSQL prints it.
@@ -22,6 +24,13 @@ var observation = `{"code": {"text": "Heart rate", "coding": [{"code": "8867-4",
 func observationRow() *source.Row {
 	at := source.Time{Micros: 1623313570707454, Valid: true}
 	return &source.Row{ID: []byte("obs-1"), TxID: 481, Changed: at, Created: at, Resource: []byte(observation)}
+}
+
+// storedRow is observationRow in the stored form.
+func storedRow() *source.Row {
+	row := observationRow()
+	row.Resource, row.Stored = jsonbtest.Encode(row.Resource), true
+	return row
 }
 
 // repeated returns the same row repeatedly.
@@ -40,10 +49,11 @@ func TestLinesAllocateNothing(t *testing.T) {
 	for name, format := range map[string]Format{"Aidbox": {}, "FHIR": {FHIR: true}} {
 		t.Run(name, func(t *testing.T) {
 			f := newFormatter("Observation", format, nil)
-			row := observationRow()
-			line, err := f.appendLine(nil, row)
-			require.NoError(t, err)
-			require.Zero(t, testing.AllocsPerRun(1000, func() { line, _ = f.appendLine(line[:0], row) }))
+			for _, row := range []*source.Row{observationRow(), storedRow()} {
+				line, err := f.appendLine(nil, row)
+				require.NoError(t, err)
+				require.Zero(t, testing.AllocsPerRun(1000, func() { line, _ = f.appendLine(line[:0], row) }))
+			}
 		})
 	}
 }
@@ -74,22 +84,31 @@ func TestHugeLinesShareABuffer(t *testing.T) {
 // The memory of a huge meta is not kept until the end of the dump.
 func TestHugeMetaIsLetGo(t *testing.T) {
 	const size = 32 << 20
-	row := observationRow()
-	row.Resource = []byte(`{"meta": {"source": "` + strings.Repeat("x", size) + `"}}`)
-	f := newFormatter("Observation", Format{FHIR: true}, nil)
-	line, err := f.appendLine(nil, row)
-	require.NoError(t, err)
-	require.Greater(t, len(line), size)
-	line = nil
-	row.Resource = []byte(`{}`)
+	for name, format := range map[string]Format{"Aidbox": {}, "FHIR": {FHIR: true}} {
+		for _, stored := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " stored=", stored), func(t *testing.T) {
+				row := observationRow()
+				huge, empty := []byte(`{"meta": {"source": "`+strings.Repeat("x", size)+`"}}`), []byte(`{}`)
+				if row.Stored = stored; stored {
+					huge, empty = jsonbtest.Encode(huge), jsonbtest.Encode(empty)
+				}
+				row.Resource = huge
+				f := newFormatter("Observation", format, nil)
+				line, err := f.appendLine(nil, row)
+				require.NoError(t, err)
+				require.Greater(t, len(line), size)
+				line, row.Resource = nil, empty
 
-	var memory runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&memory)
-	require.Less(t, memory.HeapAlloc, uint64(size))
-	line, err = f.appendLine(line, row)
-	require.NoError(t, err)
-	require.NotEmpty(t, line)
+				var memory runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&memory)
+				require.Less(t, memory.HeapAlloc, uint64(size))
+				line, err = f.appendLine(line, row)
+				require.NoError(t, err)
+				require.NotEmpty(t, line)
+			})
+		}
+	}
 }
 
 // Invalid JSON is written as it is. Rows of a table do not contain any.
@@ -105,13 +124,16 @@ func TestBrokenDocuments(t *testing.T) {
 	}
 }
 
-func BenchmarkSplice(b *testing.B) { benchmarkLine(b, Format{}) }
+func BenchmarkSplice(b *testing.B) { benchmarkLine(b, observationRow(), Format{}) }
 
-func BenchmarkFHIR(b *testing.B) { benchmarkLine(b, Format{FHIR: true}) }
+func BenchmarkSpliceStored(b *testing.B) { benchmarkLine(b, storedRow(), Format{}) }
 
-func benchmarkLine(b *testing.B, format Format) {
+func BenchmarkFHIR(b *testing.B) { benchmarkLine(b, observationRow(), Format{FHIR: true}) }
+
+func BenchmarkFHIRStored(b *testing.B) { benchmarkLine(b, storedRow(), Format{FHIR: true}) }
+
+func benchmarkLine(b *testing.B, row *source.Row, format Format) {
 	f := newFormatter("Observation", format, nil)
-	row := observationRow()
 	var line []byte
 	b.SetBytes(int64(len(observation)))
 	b.ReportAllocs()

@@ -47,8 +47,6 @@ type formatter struct {
 
 	id     []byte // of the current resource
 	report func(Issue)
-
-	text source.Row // the current row with its resource as text, if it came in the stored form
 }
 
 func newFormatter(resourceType string, format Format, report func(Issue)) *formatter {
@@ -111,28 +109,21 @@ func (f *formatter) appendLine(dst []byte, row *source.Row) ([]byte, error) {
 }
 
 func (f *formatter) appendDocument(dst []byte, row *source.Row) ([]byte, error) {
-	row, err := f.printed(row)
-	if err != nil {
-		return dst, err
+	if f.converter != nil {
+		return f.appendFHIR(dst, row)
 	}
-	if f.converter == nil {
-		return f.splicer.append(dst, row), nil
-	}
-	f.id = row.ID
-	return f.converter.AppendFHIRType(dst, f.resourceType, row.Resource, f.splicer.replacements(row)...), nil
+	return f.splicer.append(dst, row)
 }
 
-// printed returns the row with its resource as text. It is valid until the next call.
-func (f *formatter) printed(row *source.Row) (*source.Row, error) {
+func (f *formatter) appendFHIR(dst []byte, row *source.Row) ([]byte, error) {
+	f.id = row.ID
+	columns := f.splicer.replacements(row)
 	if !row.Stored {
-		return row, nil
+		return f.converter.AppendFHIRType(dst, f.resourceType, row.Resource, columns...), nil
 	}
-	buffer := f.text.Resource[:0]
-	if cap(buffer) > keepSize {
-		buffer = nil
+	dst, err := f.converter.AppendFHIRStored(dst, f.resourceType, row.Resource, columns...)
+	if err != nil {
+		return dst, row.Malformed(err)
 	}
-	text, err := row.AppendText(buffer)
-	f.text = *row
-	f.text.Resource, f.text.Stored = text, false
-	return &f.text, err
+	return dst, nil
 }

@@ -28,6 +28,7 @@ type splicer struct {
 	// Set for each row.
 	id, createdAt, versionID, lastUpdated []byte
 	meta, root                            [3]member
+	printed                               []byte // the text of a stored value to merge
 	replaced                              [3]fhir.Replacement
 }
 
@@ -42,9 +43,12 @@ func newSplicer(resourceType string, versionIDString bool) *splicer {
 }
 
 // append appends the merged document, without a line feed.
-func (s *splicer) append(dst []byte, row *source.Row) []byte {
+func (s *splicer) append(dst []byte, row *source.Row) ([]byte, error) {
+	if row.Stored {
+		return s.appendStored(dst, row)
+	}
 	s.prepare(row)
-	return merge(dst, row.Resource, s.root[:])
+	return merge(dst, row.Resource, s.root[:]), nil
 }
 
 // prepare sets the members for a row, in the order of jsonb, which merge requires.

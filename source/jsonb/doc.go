@@ -30,7 +30,8 @@ const (
 
 	// maxDocument is the maximum size of a document, the largest value of PostgreSQL.
 	maxDocument = 1<<30 - 1
-
-	// maxText is the maximum length of a text, the largest string of PostgreSQL.
-	maxText = 1<<30 - 1
 )
+
+// MaxText is the maximum length of a text, the largest string of PostgreSQL. A caller
+// that appends the values of a document one by one must check it.
+const MaxText = 1<<30 - 1

@@ -115,22 +115,15 @@ func (m *Members) Next(doc []byte) bool {
 	return true
 }
 
+// More reports whether there are more members, unless the object is malformed.
+func (m *Members) More() bool { return m.names.left > 0 }
+
 // CompareNames compares the names of members, as decoded, in the order of jsonb.
 func CompareNames(name []byte, other string) int {
 	if order := cmp.Compare(len(name), len(other)); order != 0 {
 		return order
 	}
 	return bytes.Compare(name, []byte(other))
-}
-
-// Count returns the number of members of an object, or of items of an array. It is 0 if
-// the value is not a well-formed container.
-func Count(doc []byte, container Value) int {
-	c, kind := open(doc, container.Start(), container.End())
-	if kind == Invalid {
-		return 0
-	}
-	return c.left
 }
 
 // Items are the items of an array.

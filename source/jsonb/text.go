@@ -29,7 +29,7 @@ func AppendText(dst, doc []byte) ([]byte, error) {
 
 // AppendValue is AppendText for a value in a document.
 func AppendValue(dst, doc []byte, v Value, spacing Spacing) ([]byte, error) {
-	return appendLimited(dst, doc, v, spacing, maxText)
+	return appendLimited(dst, doc, v, spacing, MaxText)
 }
 
 // appendLimited is AppendValue with this limit of the length of the text.

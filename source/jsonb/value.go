@@ -92,8 +92,22 @@ func KindOf(doc []byte, v Value) Kind {
 	if v.Kind() != Container {
 		return v.Kind()
 	}
-	_, kind := open(doc, v.Start(), v.End())
-	return kind
+	start := aligned(v.Start())
+	if v.End() > len(doc) || start+headerBytes > v.End() {
+		return Invalid
+	}
+	return kindOfContainer(binary.LittleEndian.Uint32(doc[start:]))
 }
 
 func aligned(offset int) int { return (offset + alignmentMask) &^ alignmentMask }
+
+// kindOfContainer returns the kind of a container with this header.
+func kindOfContainer(header uint32) Kind {
+	switch header &^ countMask {
+	case arrayFlag:
+		return Array
+	case objectFlag:
+		return Object
+	}
+	return Invalid
+}
