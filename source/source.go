@@ -56,7 +56,7 @@ type Config struct {
 	JSONB form.Mode
 
 	// ReportForm, if set, is called when the form in which resources are read is known,
-	// and when it changes. It must return quickly and must not use the Source.
+	// and when it changes. It must return quickly, and can be called concurrently.
 	ReportForm func(form.Decision)
 
 	// MaxConns limits the connections of scans and catalog queries; further ones wait.

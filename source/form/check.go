@@ -19,19 +19,25 @@ const castSQL = `SELECT EXISTS (SELECT FROM pg_cast
 // documentsSQL returns documents in both forms.
 const documentsSQL = `SELECT d.document::text, d.document::bytea FROM unnest($1::text[]::jsonb[]) AS d (document)`
 
+// encodingOf returns the encoding of the database.
+func encodingOf(conn *pgx.Conn) string { return conn.PgConn().ParameterStatus("server_encoding") }
+
 // examine asks a server whether it sends the stored form, and whether that is the one that
-// package jsonb reads.
-func examine(ctx context.Context, conn *pgx.Conn) (Decision, error) {
+// package jsonb reads, unless that is known.
+func examine(ctx context.Context, conn *pgx.Conn, known bool) (Decision, error) {
 	// Text is converted to the encoding of the client, bytea is not.
-	if encoding := conn.PgConn().ParameterStatus("server_encoding"); encoding != "UTF8" {
+	if encoding := encodingOf(conn); encoding != "UTF8" {
 		return Decision{Reason: "the encoding of the source database must be UTF8, got " + encoding}, nil
 	}
 	var exists bool
 	if err := conn.QueryRow(ctx, castSQL).Scan(&exists); err != nil {
 		return Decision{}, err
 	}
-	if !exists {
+	switch {
+	case !exists:
 		return noCast, nil
+	case known:
+		return Decision{Stored: true}, nil
 	}
 	rows, err := conn.Query(ctx, documentsSQL, documents)
 	if err != nil {

@@ -76,15 +76,26 @@ type Chooser struct {
 	report func(Decision)
 
 	mu       sync.Mutex
-	servers  map[connpool.Server]Decision
+	known    map[database]Decision
 	last     Decision
 	reported bool // the last decision
+}
+
+// database is what a decision is made for: the database of a server, which may be replaced
+// by one of the same name in another encoding.
+type database struct {
+	server   connpool.Server
+	encoding string
+}
+
+func databaseOf(conn *pgx.Conn) database {
+	return database{server: connpool.ServerOf(conn), encoding: encodingOf(conn)}
 }
 
 // NewChooser returns a Chooser. report, if not nil, is called with the first decision and
 // with each that differs from the one before.
 func NewChooser(mode Mode, report func(Decision)) *Chooser {
-	return &Chooser{mode: mode, report: report, servers: map[connpool.Server]Decision{}}
+	return &Chooser{mode: mode, report: report, known: map[database]Decision{}}
 }
 
 // Last returns the latest decision.
@@ -97,13 +108,18 @@ func (c *Chooser) Last() Decision {
 // Stored reports whether the server of a connection sends the stored form. It asks the
 // server only if it does not know it yet.
 func (c *Chooser) Stored(ctx context.Context, conn *pgx.Conn) (bool, error) {
-	c.mu.Lock()
-	d, known := c.servers[connpool.ServerOf(conn)]
-	c.mu.Unlock()
-	if !known {
-		return c.Check(ctx, conn)
+	if d, known := c.decision(conn); known {
+		return c.verdict(d)
 	}
-	return c.verdict(d)
+	return c.Check(ctx, conn)
+}
+
+// decision returns the decision for the server of a connection, if it is known.
+func (c *Chooser) decision(conn *pgx.Conn) (d Decision, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d, known = c.known[databaseOf(conn)]
+	return d, known
 }
 
 // Check is Stored, but asks the server even if it knows it.
@@ -112,12 +128,16 @@ func (c *Chooser) Check(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		c.remember(conn, Decision{})
 		return false, nil
 	}
-	d, err := examine(ctx, conn)
+	before, _ := c.decision(conn)
+	d, err := examine(ctx, conn, before.Stored)
 	var pgErr *pgconn.PgError
-	if err != nil && !(errors.As(err, &pgErr) && pgsession.IsPermanent(pgErr)) {
+	switch {
+	case err == nil:
+	case !errors.As(err, &pgErr) || !pgsession.IsPermanent(pgErr):
 		return false, fmt.Errorf("check the stored form of jsonb: %w", err)
-	}
-	if err != nil {
+	case pgErr.Code == cannotCoerce: // a snapshot may still show a cast that was dropped
+		d = noCast
+	default:
 		d = Decision{Reason: "the check of the server failed with SQLSTATE " + pgErr.Code}
 	}
 	c.remember(conn, d)
@@ -141,20 +161,24 @@ func (c *Chooser) verdict(d Decision) (bool, error) {
 	return d.Stored, nil
 }
 
-// remember records and reports a decision.
+// remember records a decision and reports it if it has changed.
 func (c *Chooser) remember(conn *pgx.Conn, d Decision) {
+	if c.record(databaseOf(conn), d) && c.report != nil {
+		c.report(d)
+	}
+}
+
+// record records a decision. It reports whether it is the first or differs from the one
+// before.
+func (c *Chooser) record(db database, d Decision) (changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	server := connpool.ServerOf(conn)
-	before, known := c.servers[server]
+	before, known := c.known[db]
 	if !known {
 		before, known = c.last, c.reported
 	}
-	c.servers[server], c.last = d, d
-	if c.report != nil && (!known || before != d) {
-		c.report(d)
-	}
-	c.reported = true
+	c.known[db], c.last, c.reported = d, d, true
+	return !known || before != d
 }
 
 // cannotCoerce is the SQLSTATE of a cast that does not exist (cannot_coerce).
