@@ -34,6 +34,7 @@ type cursor struct {
 	cancel   context.CancelFunc
 	conn     *pgconn.PgConn
 	query    query
+	sql      string // of the statement
 	result   *pgconn.ResultReader
 	checked  bool // the columns are as expected
 	finished bool // there are no more rows
@@ -46,8 +47,9 @@ func (q query) start(ctx context.Context, conn *pgconn.PgConn, limiter *rate.Lim
 	c := &cursor{conn: conn, query: q, meter: meter{limiter: limiter}}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	binary := []int16{pgtype.BinaryFormatCode}
-	sql, args := q.statement.Statement()
-	c.result = conn.ExecParams(c.ctx, sql, args, nil, nil, binary)
+	var args [][]byte
+	c.sql, args = q.statement.Statement()
+	c.result = conn.ExecParams(c.ctx, c.sql, args, nil, nil, binary)
 	return c
 }
 

@@ -88,8 +88,9 @@ func (f *Fetcher) Fetch(ctx context.Context, addresses []RowAddress, fn func(n i
 		return len(row.Resource), fn(next-1, &row)
 	}
 	err = f.reader.run(ctx, q)
-	if stored {
-		err = f.reader.forms.Explain(conn, err)
+	if stored && err != nil {
+		sql, _ := q.statement.Statement()
+		err = f.reader.forms.Explain(conn, sql, err)
 	}
 	if err == nil && next < len(addresses) {
 		err = fmt.Errorf("source: %w", errRowGone)

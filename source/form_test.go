@@ -248,17 +248,34 @@ func TestCastDropped(t *testing.T) {
 	}
 }
 
-// An error that only looks like a dropped cast, here of a condition, is not retried for
-// ever.
+// Rows that are read by their addresses are read as text after a retry, too.
+func TestCastDroppedFetch(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient")+documents)
+	sourcetest.CreateCast(t, f.url)
+	snapshot := f.snapshot(t)
+	relation := catalog.Relation{Type: "Patient", Schema: "public", Name: "patient", HasCreated: true}
+	require.NoError(t, f.source.Ping(t.Context()))
+	f.exec(t, `DROP CAST (jsonb AS bytea)`)
+	_, _, err := fetch(t, f.source, snapshot.ID, relation)
+	require.ErrorIs(t, err, source.ErrFormChanged)
+	read, stored, err := fetch(t, f.source, snapshot.ID, relation)
+	require.NoError(t, err)
+	require.Equal(t, []bool{false}, stored)
+	require.Len(t, read, 100)
+}
+
+// The error of another cast that does not exist, here in a condition, is permanent.
 func TestOtherCastMissing(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, aidbox("patient")+manyRows)
+	f := newFixture(t, aidbox("patient")+documents)
 	sourcetest.CreateCast(t, f.url)
-	scan := source.Scan{Table: f.table(t, "Patient"), Condition: sqltext.Condition{Where: sqltext.Text(`r.resource::date IS NULL`)}}
-	require.ErrorIs(t, eachRow(f.source.Scan(t.Context(), scan))(nil), source.ErrFormChanged)
+	scan := source.Scan{Table: f.table(t, "Patient"), Condition: sqltext.Condition{Where: sqltext.Text(`'é' = 'é' AND r.resource::date IS NULL`)}}
 	err := eachRow(f.source.Scan(t.Context(), scan))(nil)
+	require.ErrorContains(t, err, "42846")
 	require.NotErrorIs(t, err, source.ErrFormChanged)
 	require.True(t, source.IsPermanent(err))
+	require.True(t, f.source.Form().Stored)
 }
 
 // A malformed row is named, and nothing of its content. Only a superuser can make one.

@@ -83,9 +83,12 @@ func (r *Rows) Next() bool {
 			r.cursor.meter.add(len(r.row.Resource))
 			return true
 		}
-		err := r.cursor.close()
+		sql, err := r.cursor.sql, r.cursor.close()
 		r.cursor = nil
 		if err != nil {
+			if r.row.Stored {
+				err = r.forms.Explain(r.conn.Conn.Conn(), sql, err)
+			}
 			r.err = r.explain(err)
 			r.close()
 		}
@@ -155,11 +158,7 @@ func (r *Rows) close() {
 	}
 }
 
-// explain adds ErrInTheWay to an error if the scan had to give way, and ErrFormChanged if
-// the server no longer sends the stored form.
+// explain adds ErrInTheWay to an error if the scan had to give way.
 func (r *Rows) explain(err error) error {
-	if r.row.Stored {
-		err = r.forms.Explain(r.conn.Conn.Conn(), err)
-	}
 	return snapshotError(connpool.Explain(r.ctx, r.conn.Explain(err)))
 }

@@ -7,11 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/source/form"
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // storedSQL is the stored form of a resource.
-const storedSQL = `({resource})::bytea`
+const storedSQL = `({resource})` + form.Cast
 
 // withoutSQL is the resource without the members {names}, a list separated by commas.
 const withoutSQL = `CASE jsonb_typeof(r.resource) WHEN 'object' THEN r.resource - string_to_array({names}, ',') ELSE r.resource END`

@@ -58,6 +58,7 @@ const (
 	reasonSourceAway    = "the source database cannot be reached"
 	reasonSourceBusy    = "the source database has no resources left"
 	reasonSourceRefuses = "the source database refuses the login"
+	reasonFormChanged   = "the source database no longer sends resources in their stored form"
 	reasonSourceForm    = "the source database does not send resources in the form that the worker requires"
 	reasonLoginRefused  = "a database refuses the login"
 	reasonStoreAway     = "the object store cannot be reached"
@@ -101,7 +102,7 @@ var knownErrors = []struct {
 	{storage.ErrUnreachable, outage, reasonStoreAway},
 	{jobs.ErrLocationMoved, unhealthy, reasonElsewhere},
 	{errLeaseExpired, outage, ""},
-	{source.ErrFormChanged, outage, ""}, // the next attempt reads text
+	{source.ErrFormChanged, outage, reasonFormChanged}, // the next attempt reads text
 	{source.ErrFormUnavailable, unhealthy, reasonSourceForm},
 	{source.ErrOldServer, unhealthy, unexpectedLayout},
 	{source.ErrNoSchema, unhealthy, unexpectedLayout},

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -76,18 +77,21 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// If the cast is dropped, parts are retried without a counted attempt, and read text.
+// If the cast is dropped, the export waits, which SLUICE_OUTAGE_LIMIT bounds. Its parts are
+// retried without a counted attempt, and read text.
 func TestCastDropped(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup())
 	sourcetest.CreateCast(t, f.url)
 	f.countAttempts(t, 1)
-	f.start(t, options{partBytes: 3 * 8192, slots: 2})
+	log := &logBuffer{}
+	f.start(t, options{partBytes: 3 * 8192, slots: 2, logger: slog.New(slog.NewJSONHandler(log, nil))})
 	f.requireWhole(t, f.await(t, f.accept(t, jobs.Request{}), jobs.Completed))
 	f.exec(t, `DROP CAST (jsonb AS bytea)`)
 	id := f.accept(t, jobs.Request{})
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
 	require.NotZero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE metadata ? 'snoozes' AND args ->> 'export_id' = $1`, id.String()))
+	require.Contains(t, log.String(), `"msg":"export waiting","export":"`+id.String()+`","reason":"the source database no longer sends resources in their stored form"`)
 }
 
 // A worker that must read the stored form is unhealthy while there is no cast.

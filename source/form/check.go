@@ -17,7 +17,7 @@ const castSQL = `SELECT EXISTS (SELECT FROM pg_cast
 	WHERE castsource = 'jsonb'::regtype AND casttarget = 'bytea'::regtype AND castmethod = 'b')`
 
 // documentsSQL returns documents in both forms.
-const documentsSQL = `SELECT d.document::text, d.document::bytea FROM unnest($1::text[]::jsonb[]) AS d (document)`
+const documentsSQL = `SELECT d.document::text, d.document` + Cast + ` FROM unnest($1::text[]::jsonb[]) AS d (document)`
 
 // encodingOf returns the encoding of the database.
 func encodingOf(conn *pgx.Conn) string { return conn.PgConn().ParameterStatus("server_encoding") }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -184,13 +185,27 @@ func (c *Chooser) record(db database, d Decision) (changed bool) {
 // cannotCoerce is the SQLSTATE of a cast that does not exist (cannot_coerce).
 const cannotCoerce = "42846"
 
+// Cast is the operator that reads the stored form of a jsonb in SQL.
+const Cast = "::bytea"
+
 // Explain adds ErrFormChanged to the error of a query for the stored form if the server no
-// longer has the cast, and remembers that.
-func (c *Chooser) Explain(conn *pgx.Conn, err error) error {
+// longer has the cast, and remembers that. Statements must write the cast as Cast.
+func (c *Chooser) Explain(conn *pgx.Conn, sql string, err error) error {
 	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || pgErr.Code != cannotCoerce || errors.Is(err, ErrFormChanged) {
+	if !errors.As(err, &pgErr) || !isOfCast(pgErr, sql) || errors.Is(err, ErrFormChanged) {
 		return err
 	}
 	c.remember(conn, noCast)
 	return fmt.Errorf("%w: %w", ErrFormChanged, err)
+}
+
+// isOfCast reports whether a statement failed because the server does not have the Cast.
+// Other casts, such as those of a condition, fail at other positions.
+func isOfCast(err *pgconn.PgError, sql string) bool {
+	if err.Code != cannotCoerce || err.Position < 1 {
+		return false
+	}
+	characters := []rune(sql)
+	at := int(err.Position) - 1 // in characters
+	return at < len(characters) && strings.HasPrefix(string(characters[at:]), Cast)
 }
