@@ -11,6 +11,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/source/form"
+	"github.com/seed-90096f4d/sluice/source/jsonb"
 )
 
 var (
@@ -40,9 +41,14 @@ var (
 	// ErrFormUnavailable means that the server does not send jsonb in its stored form,
 	// which Config.JSONB requires.
 	ErrFormUnavailable = form.ErrUnavailable
+
+	// ErrTooLong means that a resource in the stored form is longer as text than
+	// PostgreSQL can make it.
+	ErrTooLong = jsonb.ErrTooLong
 )
 
-// MalformedError is the error of a row whose resource is not jsonb in the stored form.
+// MalformedError is the error of a row whose resource is not jsonb in the stored form or, if
+// it wraps ErrTooLong, is too long as text.
 type MalformedError struct {
 	Table string // quoted for SQL
 	ID    string

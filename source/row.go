@@ -49,7 +49,8 @@ func (r *Row) AppendText(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// Malformed returns the error of a row whose stored form cannot be read.
+// Malformed returns the error of a row whose stored form cannot be read, or is too long as
+// text.
 func (r *Row) Malformed(err error) error {
 	malformed := &MalformedError{ID: string(r.ID), Err: err}
 	if r.table != nil {

@@ -117,6 +117,8 @@ func publicReason(err error) string {
 		return unreadable.Error()
 	case errors.As(err, &column):
 		return column.Error()
+	case errors.As(err, &malformed) && errors.Is(err, source.ErrTooLong):
+		return "table " + malformed.Table + " has a resource whose text exceeds 1 GiB; the server log has its id"
 	case errors.As(err, &malformed):
 		return "table " + malformed.Table + " has a malformed row; the server log has its id"
 	}
