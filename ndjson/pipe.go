@@ -23,8 +23,8 @@ const (
 
 	// lineSlack is a bound of how much longer an ordinary line is than its resource as
 	// received, so that chunks of ordinary lines do not grow. A few bytes of the stored
-	// form can become a longer line: its chunk counts with its capacity, and the next line
-	// of any producer waits for it.
+	// form can become a longer line: its chunk counts with its capacity, and later lines
+	// wait for it. Each producer can make one at the same time, before any is counted.
 	lineSlack = 1 << 10
 
 	// keepSize is the maximum size of a buffer of ordinary lines. Longer lines are

@@ -31,7 +31,8 @@ type Row struct {
 	// jsonb) if Stored is set, else its text as PostgreSQL prints it, on one line.
 	Resource []byte
 
-	// Stored is the same for all rows of a scan.
+	// Stored is the same for all rows of a page range. Another range of a ParallelScan can
+	// differ, if the cast was created meanwhile.
 	Stored bool
 
 	table *catalog.Table // for Malformed; nil if the row was not read from one

@@ -66,8 +66,8 @@ type Config struct {
 	MaxConns int32
 
 	// ReadRate limits what all scans of this Source read together, in bytes of resources
-	// per second, as they are received (Row.Resource). Rows that a condition excludes do not count. Defaults to
-	// 0, no limit.
+	// per second, as they are received (Row.Resource). Rows that a condition excludes do
+	// not count. Defaults to 0, no limit.
 	ReadRate int64
 
 	// ResourceTypes are the known resource types. The rows of tables that have none of
