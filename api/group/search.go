@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// maxPageBytes is the size of Groups as jsonb text at which a page of a search ends.
+	// maxPageBytes is the size of Groups, as received, at which a page of a search ends.
 	maxPageBytes = 16 << 20
 
 	// searchTimeout bounds a search.
@@ -109,7 +109,6 @@ type pageRows struct {
 
 	page *page
 	size int
-	text []byte // of a Group
 }
 
 // Next advances to the next row. It returns false if the page is full.
@@ -118,10 +117,7 @@ func (r *pageRows) Next() bool {
 		return false
 	}
 	row := r.Row()
-	// The stored form of a Group can be much shorter than its line. If it is malformed,
-	// writing the line fails.
-	r.text, _ = row.AppendText(r.text[:0])
-	if r.size += len(r.text); r.size > maxPageBytes && len(r.page.ids) > 0 {
+	if r.size += len(row.Resource); r.size > maxPageBytes && len(r.page.ids) > 0 {
 		r.page.cut = true
 		return false
 	}
