@@ -8,8 +8,10 @@
 // data of the children.
 //
 // The functions take a document and a [Value], a position in it. They check every
-// count, length and offset before they use it. A document that is not well formed
-// causes no panic and no wrong text, but ok = false or [ErrMalformed].
+// count, length and offset before they use it, and that the last child of a container
+// ends where the container does. A document whose structure is not well formed causes no
+// panic, but ok = false or [ErrMalformed]. Damage that leaves the structure intact, such as
+// another character in a string, stays undetected, as in PostgreSQL.
 //
 // The package imports only the standard library. It must not know where a document
 // comes from, nor what it means.
