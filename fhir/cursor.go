@@ -177,14 +177,15 @@ func (d *document) find(i int, name string) (value int, ok bool) {
 	return 0, false
 }
 
-// resourceType returns the resourceType of the object at position i, or nil.
+// resourceType returns the resourceType of the object at position i, or nil if that is
+// not a string.
 func (d *document) resourceType(i int) []byte {
-	value, ok := d.find(i, "resourceType")
-	if !ok {
-		return nil
+	if value, ok := d.find(i, "resourceType"); ok {
+		if name, ok := d.text(value); ok {
+			return name
+		}
 	}
-	name, _ := d.text(value)
-	return name
+	return nil
 }
 
 // members are the members of an object that were not read yet.

@@ -75,6 +75,9 @@ func TestStored(t *testing.T) {
 		`{"subject": {"localRef": "\u0002"}, "focus": [{"uri": "\""}, {"id": "\\"}, {"id": "a/\""}, {"id": 1, "resourceType": "X"}, null, 1, "x"], "resourceType": "Observation"}`,
 		`{"value": {"string": "a", "integer": 1}, "effective": {}, "component": {"value": {"Quantity": {"value": 1e-5}}}, "resourceType": "Observation"}`,
 		`{"meta": {"createdAt": "\"\\", "extension": []}, "resourceType": "Patient"}`,
+		`{"contained": [{"resourceType": null, "id": "x"}], "resourceType": "Patient"}`,
+		`{"contained": [{"resourceType": 5, "id": "x"}], "resourceType": "Patient"}`,
+		`{"contained": [{"resourceType": ["Patient"], "id": "x"}], "resourceType": "Patient"}`,
 		`{"meta": {"createdAt": 1, "tag": 1}, "extension": {}, "race": {"text": {}}, "resourceType": "Patient"}`)
 	for _, doc := range docs {
 		for _, tables := range []*fhir.Tables{fhir.R4(), withAttributes} {
