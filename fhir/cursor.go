@@ -107,10 +107,19 @@ func (d *document) appendStored(dst []byte, v jsonb.Value, spacing jsonb.Spacing
 		return dst
 	}
 	dst, d.err = jsonb.AppendValue(dst, d.src, v, spacing)
-	if d.err == nil && len(dst) > d.limit {
+	d.fits(dst)
+	return dst
+}
+
+// fits reports whether dst is within the limit, and sets err otherwise.
+func (d *document) fits(dst []byte) bool {
+	if len(dst) <= d.limit {
+		return true
+	}
+	if d.err == nil {
 		d.err = jsonb.ErrTooLong
 	}
-	return dst
+	return false
 }
 
 // text returns the content of the string at position i, in text as written, and reports

@@ -74,7 +74,7 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 func (c *Converter) storedMembers(dst []byte, i int, n *node, claims int) []byte {
 	src, last := c.doc.src, &n.members.start
 	members := jsonb.MembersOf(src, jsonb.Value(i))
-	for members.Next(src) {
+	for c.doc.fits(dst) && members.Next(src) {
 		s := c.slot(members.NameStart, members.NameEnd, n, last)
 		if s.field != nil {
 			last = s
@@ -254,7 +254,7 @@ func (c *Converter) array(dst []byte, i int, n *node) ([]byte, int) {
 // storedItems appends the items of an array in the stored form.
 func (c *Converter) storedItems(dst []byte, i int, n *node) []byte {
 	items := jsonb.ItemsOf(c.doc.src, jsonb.Value(i))
-	for items.Next(c.doc.src) {
+	for c.doc.fits(dst) && items.Next(c.doc.src) {
 		if dst[len(dst)-1] != '[' {
 			dst = append(dst, ',')
 		}
