@@ -19,15 +19,17 @@ package jsonb
 
 import "errors"
 
-// ErrMalformed means that a document is not in the stored form.
-var ErrMalformed = errors.New("not a jsonb in its stored form")
+// ErrMalformed means that a document is not in the stored form, or that its containers are
+// nested more deeply than 100,000.
+var ErrMalformed = errors.New("not a jsonb in its stored form, or nested more deeply than 100,000")
 
 // ErrTooLong means that the text of a document is longer than PostgreSQL can make it.
 var ErrTooLong = errors.New("the text of the jsonb exceeds 1 GiB")
 
 const (
 	// maxDepth is the maximum depth of containers. PostgreSQL reaches about 55,000 with
-	// the largest stack that the usual limit of 8 MiB allows.
+	// the largest stack that the usual limit of 8 MiB allows. Without that limit, it can
+	// store documents that this package rejects.
 	maxDepth = 100_000
 
 	// maxDocument is the maximum size of a document, the largest value of PostgreSQL.
