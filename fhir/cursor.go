@@ -77,8 +77,8 @@ func (d *document) first(i int) byte {
 
 func (d *document) firstStored(i int) byte { return firstBytes[jsonb.KindOf(d.src, jsonb.Value(i))] }
 
-// end returns the index after the value at position i.
-func (d *document) end(i int) int {
+// after returns the index after the value at position i.
+func (d *document) after(i int) int {
 	if d.stored {
 		return 0
 	}
