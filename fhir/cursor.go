@@ -56,13 +56,6 @@ func (d *document) notJSON() int {
 	return len(d.src)
 }
 
-// firstBytes are the first bytes of the texts of stored values. Of a number, it is a
-// digit in any case.
-var firstBytes = [...]byte{
-	jsonb.String: '"', jsonb.Number: '0', jsonb.False: 'f', jsonb.True: 't', jsonb.Null: 'n',
-	jsonb.Array: '[', jsonb.Object: '{', jsonb.Invalid: 0,
-}
-
 // first returns the first byte of the text of the value at position i, which tells its
 // type; 0 if there is none.
 func (d *document) first(i int) byte {
@@ -74,8 +67,6 @@ func (d *document) first(i int) byte {
 	}
 	return 0
 }
-
-func (d *document) firstStored(i int) byte { return firstBytes[jsonb.KindOf(d.src, jsonb.Value(i))] }
 
 // after returns the index after the value at position i.
 func (d *document) after(i int) int {
@@ -96,30 +87,6 @@ func (d *document) appendValue(dst []byte, i int) ([]byte, int) {
 		return jsonscan.AppendSpan(dst, d.src, i, end), end
 	}
 	return jsonscan.AppendCompact(dst, d.src, i)
-}
-
-// appendStored appends the text of a value in the stored form.
-func (d *document) appendStored(dst []byte, v jsonb.Value, spacing jsonb.Spacing) []byte {
-	if v.Kind() == jsonb.String {
-		return jsonb.AppendString(dst, d.src, v.Start(), v.End())
-	}
-	if d.err != nil {
-		return dst
-	}
-	dst, d.err = jsonb.AppendValue(dst, d.src, v, spacing)
-	d.fits(dst)
-	return dst
-}
-
-// fits reports whether dst is within the limit, and sets err otherwise.
-func (d *document) fits(dst []byte) bool {
-	if len(dst) <= d.limit {
-		return true
-	}
-	if d.err == nil {
-		d.err = jsonb.ErrTooLong
-	}
-	return false
 }
 
 // text returns the content of the string at position i, in text as written, and reports
