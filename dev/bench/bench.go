@@ -101,8 +101,8 @@ func (h *harness) choose(all []*measure) (chosen []*measure) {
 	return chosen
 }
 
-// target returns the target for the form in which Sluice reads jsonb. With text, it is what
-// Sluice reached before it could read the stored form.
+// target returns the target for the form in which Sluice reads jsonb. With text, it is the
+// least that Sluice reached before it could read the stored form.
 func (h *harness) target(stored, text float64) float64 {
 	if h.opts.Form == "text" {
 		return text
