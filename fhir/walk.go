@@ -33,31 +33,9 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 
 	dst = append(dst, '{')
 	if c.doc.stored {
-		dst = c.storedMembers(dst, i, n, claimsBefore)
-		i = 0
-	} else {
-		src, last := c.doc.src, &n.members.start
-		for i = jsonscan.SkipSpace(src, i+1); jsonscan.At(src, i) != '}'; i = jsonscan.SkipSpace(src, i+1) {
-			m, s, ok := c.next(i, n, last)
-			if !ok {
-				return dst, c.doc.notJSON()
-			}
-			if s.field != nil {
-				last = s
-			}
-			if c.depth == 1 {
-				dst, i = c.rootMember(dst, m, s, n, claimsBefore)
-			} else {
-				dst, i = c.member(dst, m, s, n, claimsBefore)
-			}
-			if i = jsonscan.SkipSpace(src, i); jsonscan.At(src, i) != ',' {
-				break
-			}
-		}
-		if jsonscan.At(src, i) != '}' {
-			return dst, c.doc.notJSON()
-		}
-		i++
+		dst, i = c.storedMembers(dst, i, n, claimsBefore), 0
+	} else if dst, i = c.textMembers(dst, i, n, claimsBefore); c.doc.err != nil {
+		return dst, i
 	}
 	if c.depth == 1 {
 		dst = c.replaceRest(dst, n)
@@ -68,6 +46,32 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	c.held, c.claims = c.held[:heldBefore], c.claims[:claimsBefore]
 	c.depth--
 	return append(dst, '}'), i
+}
+
+// textMembers appends the members of the object at src[i] and returns the index after it.
+func (c *Converter) textMembers(dst []byte, i int, n *node, claims int) ([]byte, int) {
+	src, last := c.doc.src, &n.members.start
+	for i = jsonscan.SkipSpace(src, i+1); jsonscan.At(src, i) != '}'; i = jsonscan.SkipSpace(src, i+1) {
+		m, s, ok := c.next(i, n, last)
+		if !ok {
+			return dst, c.doc.notJSON()
+		}
+		if s.field != nil {
+			last = s
+		}
+		if c.depth == 1 {
+			dst, i = c.rootMember(dst, m, s, n, claims)
+		} else {
+			dst, i = c.member(dst, m, s, n, claims)
+		}
+		if i = jsonscan.SkipSpace(src, i); jsonscan.At(src, i) != ',' {
+			break
+		}
+	}
+	if jsonscan.At(src, i) != '}' {
+		return dst, c.doc.notJSON()
+	}
+	return dst, i + 1
 }
 
 // comma appends the comma before a member, unless it is the first.
