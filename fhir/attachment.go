@@ -12,7 +12,7 @@ func (c *Converter) appendURL(dst []byte, i int) ([]byte, int) {
 	text, ok := c.doc.text(i)
 	if prefix := c.missingPrefix(text); ok && prefix != "" {
 		dst = append(append(dst, '"'), prefix...)
-		return append(c.doc.appendContent(dst, text), '"'), c.doc.end(i)
+		return append(c.doc.appendContent(dst, text), '"'), c.doc.after(i)
 	}
 	return c.doc.appendValue(dst, i)
 }

@@ -46,7 +46,7 @@ func (c *Converter) unfoldSibling(dst []byte, m jsonscan.Member, f *field) ([]by
 		inner, ok := c.doc.next(&inside)
 		if ok && c.doc.first(inner.Value) == '{' {
 			option := f.options.find(c.doc.name(inner))
-			if option != nil && !c.doc.more(&inside, c.doc.end(inner.Value)) {
+			if option != nil && !c.doc.more(&inside, c.doc.after(inner.Value)) {
 				dst, _ = c.option(dst, inner.Value, option, 1)
 				return dst, inside.at
 			}

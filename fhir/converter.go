@@ -168,6 +168,9 @@ func (c *Converter) document(dst []byte, doc document, d direction, n *node) ([]
 	} else {
 		dst, i = c.doc.appendValue(dst, i)
 	}
+	if c.doc.stored {
+		c.doc.fits(dst)
+	}
 	err := c.doc.finish(i)
 	if err != nil {
 		dst = dst[:start]

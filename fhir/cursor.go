@@ -56,13 +56,6 @@ func (d *document) notJSON() int {
 	return len(d.src)
 }
 
-// firstBytes are the first bytes of the texts of stored values. Of a number, it is a
-// digit in any case.
-var firstBytes = [...]byte{
-	jsonb.String: '"', jsonb.Number: '0', jsonb.False: 'f', jsonb.True: 't', jsonb.Null: 'n',
-	jsonb.Array: '[', jsonb.Object: '{', jsonb.Invalid: 0,
-}
-
 // first returns the first byte of the text of the value at position i, which tells its
 // type; 0 if there is none.
 func (d *document) first(i int) byte {
@@ -75,10 +68,8 @@ func (d *document) first(i int) byte {
 	return 0
 }
 
-func (d *document) firstStored(i int) byte { return firstBytes[jsonb.KindOf(d.src, jsonb.Value(i))] }
-
-// end returns the index after the value at position i.
-func (d *document) end(i int) int {
+// after returns the index after the value at position i.
+func (d *document) after(i int) int {
 	if d.stored {
 		return 0
 	}
@@ -96,21 +87,6 @@ func (d *document) appendValue(dst []byte, i int) ([]byte, int) {
 		return jsonscan.AppendSpan(dst, d.src, i, end), end
 	}
 	return jsonscan.AppendCompact(dst, d.src, i)
-}
-
-// appendStored appends the text of a value in the stored form.
-func (d *document) appendStored(dst []byte, v jsonb.Value, spacing jsonb.Spacing) []byte {
-	if v.Kind() == jsonb.String {
-		return jsonb.AppendString(dst, d.src, v.Start(), v.End())
-	}
-	if d.err != nil {
-		return dst
-	}
-	dst, d.err = jsonb.AppendValue(dst, d.src, v, spacing)
-	if d.err == nil && len(dst) > d.limit {
-		d.err = jsonb.ErrTooLong
-	}
-	return dst
 }
 
 // text returns the content of the string at position i, in text as written, and reports
@@ -177,14 +153,15 @@ func (d *document) find(i int, name string) (value int, ok bool) {
 	return 0, false
 }
 
-// resourceType returns the resourceType of the object at position i, or nil.
+// resourceType returns the resourceType of the object at position i, or nil if that is
+// not a string.
 func (d *document) resourceType(i int) []byte {
-	value, ok := d.find(i, "resourceType")
-	if !ok {
-		return nil
+	if value, ok := d.find(i, "resourceType"); ok {
+		if name, ok := d.text(value); ok {
+			return name
+		}
 	}
-	name, _ := d.text(value)
-	return name
+	return nil
 }
 
 // members are the members of an object that were not read yet.

@@ -6,8 +6,10 @@
 // elements, meta.createdAt and first-class extensions. Everything else, from number
 // literals to unknown elements, is copied. docs/format.md has the rules with examples.
 //
-// The package knows nothing of databases, files or HTTP, and imports only jsonscan and
-// source/jsonb: a document is text, or jsonb in its stored form.
+// The package knows nothing of databases, files or HTTP. A document is text, or jsonb in
+// its stored form, so it imports jsonscan and source/jsonb. The latter is the only package
+// below source that may be imported from here: like jsonscan, it reads bytes and imports
+// only the standard library.
 package fhir
 
 //go:generate go run ./gen

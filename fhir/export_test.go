@@ -9,3 +9,8 @@ func (c *Converter) AppendFHIR(dst, doc []byte) []byte {
 	}
 	return dst
 }
+
+// AppendFHIRLimited is AppendFHIRStored with this limit of the length of the output.
+func (c *Converter) AppendFHIRLimited(dst []byte, resourceType string, doc []byte, limit int, replace ...Replacement) ([]byte, error) {
+	return c.appendFHIR(dst, resourceType, document{src: doc, stored: true, limit: len(dst) + limit}, replace)
+}

@@ -68,7 +68,7 @@ func (c *Converter) fits(i int, e *extended) bool {
 	fits := ok && e.head != nil
 	for ok && fits {
 		fits = e.fits(c.doc.first(it.at))
-		ok = c.doc.nextItem(&it, c.doc.end(it.at))
+		ok = c.doc.nextItem(&it, c.doc.after(it.at))
 	}
 	return fits
 }

@@ -8,7 +8,8 @@ import (
 
 // extract appends the extensions of a Meta, of type n, in Aidbox format: the one for
 // createdAt becomes that member, unless there are several or the object has the member
-// already.
+// already. Documents in Aidbox format are made from text only, so extract and the functions
+// below do not read the stored form.
 func (c *Converter) extract(dst []byte, m jsonscan.Member, n *node, claims int) ([]byte, int) {
 	created := n.members.find([]byte("createdAt"))
 	item, value := c.findCreatedAt(m.Value)

@@ -54,7 +54,7 @@ func newLookup(fields map[string]*field) lookup {
 
 // newSlot returns the slot of a field with this name.
 func newSlot(name string, f *field, number uint32) *slot {
-	key := append(make([]byte, 0, max(jsonscan.Span, len(name)+len(`"":`))), `"`+name+`":`...)
+	key := jsonscan.NewSpan(`"` + name + `":`)
 	return &slot{
 		field: f, name: newWords(key[1 : len(key)-2]), key: newWords(key),
 		plain:  f.action[toFHIR] == convert && !f.isURL,

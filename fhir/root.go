@@ -33,12 +33,12 @@ func (c *Converter) rootMember(dst []byte, m jsonscan.Member, s *slot, n *node, 
 		}
 		c.replacements = c.replacements[1:]
 		if order == 0 {
-			return c.replace(dst, r, m.Value, n), c.doc.end(m.Value)
+			return c.replace(dst, r, m.Value, n), c.doc.after(m.Value)
 		}
 		dst = c.replace(dst, r, absent, n)
 	}
 	if c.options.Subset != nil && !c.options.Subset.keeps(c.doc.name(m), s.field) {
-		return dst, c.doc.end(m.Value)
+		return dst, c.doc.after(m.Value)
 	}
 	return c.member(dst, m, s, n, claims)
 }
@@ -89,5 +89,5 @@ func (c *Converter) printed(i int) []byte {
 		c.print = c.doc.appendStored(c.print[:0], jsonb.Value(i), jsonb.Spaced)
 		return c.print
 	}
-	return c.doc.src[i:c.doc.end(i)]
+	return c.doc.src[i:c.doc.after(i)]
 }

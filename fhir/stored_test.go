@@ -3,6 +3,7 @@ package fhir_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -75,6 +76,9 @@ func TestStored(t *testing.T) {
 		`{"subject": {"localRef": "\u0002"}, "focus": [{"uri": "\""}, {"id": "\\"}, {"id": "a/\""}, {"id": 1, "resourceType": "X"}, null, 1, "x"], "resourceType": "Observation"}`,
 		`{"value": {"string": "a", "integer": 1}, "effective": {}, "component": {"value": {"Quantity": {"value": 1e-5}}}, "resourceType": "Observation"}`,
 		`{"meta": {"createdAt": "\"\\", "extension": []}, "resourceType": "Patient"}`,
+		`{"contained": [{"resourceType": null, "id": "x"}], "resourceType": "Patient"}`,
+		`{"contained": [{"resourceType": 5, "id": "x"}], "resourceType": "Patient"}`,
+		`{"contained": [{"resourceType": ["Patient"], "id": "x"}], "resourceType": "Patient"}`,
 		`{"meta": {"createdAt": 1, "tag": 1}, "extension": {}, "race": {"text": {}}, "resourceType": "Patient"}`)
 	for _, doc := range docs {
 		for _, tables := range []*fhir.Tables{fhir.R4(), withAttributes} {
@@ -173,6 +177,59 @@ func TestStoredMalformed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStoredLimit: a document is as long as the limit allows, or an error.
+func TestStoredLimit(t *testing.T) {
+	t.Parallel()
+
+	c := fhir.NewConverter(fhir.R4(), fhir.Options{Style: fhir.Style{AttachmentBaseURL: "https://h/f"}})
+	for _, doc := range []string{
+		`"text"`, `17`, `{}`, `{"id": "x"}`, `{"unknown": "x"}`, `{"unknown": {}}`, `{"": null}`,
+		`{"name": [{"family": "x"}, {"given": ["x"]}, "x"], "photo": [{"url": "Binary/1"}], "deceased": {"boolean": true}}`,
+		`{"managingOrganization": {"id": "1", "resourceType": "Organization"}}`,
+	} {
+		stored := jsonbtest.Encode([]byte(doc))
+		want, err := c.AppendFHIRStored(nil, "Patient", stored)
+		require.NoError(t, err)
+		got, err := c.AppendFHIRLimited([]byte("#"), "Patient", stored, len(want))
+		require.NoError(t, err)
+		require.Equal(t, "#"+string(want), string(got))
+		for limit := range len(want) {
+			got, err = c.AppendFHIRLimited([]byte("#"), "Patient", stored, limit)
+			require.ErrorIs(t, err, jsonb.ErrTooLong, "%s, limit %d", doc, limit)
+			require.Equal(t, "#", string(got))
+		}
+	}
+}
+
+// TestStoredLimitEarly: the conversion stops soon after the limit.
+func TestStoredLimitEarly(t *testing.T) {
+	t.Parallel()
+
+	const limit, length, count = 10_000, 100, 10_000
+	text := `"` + strings.Repeat("x", length) + `"`
+	c := fhir.NewConverter(fhir.R4(), fhir.Options{Style: fhir.Style{AttachmentBaseURL: "https://h/f"}})
+	for _, doc := range []string{
+		`{"name": [` + strings.Repeat(`{"family": `+text+`},`, count) + `{}]}`,
+		`{"name": [` + strings.Repeat(text+`,`, count) + `{}]}`,
+		`{"photo": [` + strings.Repeat(`{"url": `+text+`},`, count) + `{}]}`,
+		`{` + numbered(count, text) + `}`,
+		`{"name": [{` + numbered(count, text) + `}]}`,
+	} {
+		got, err := c.AppendFHIRLimited(nil, "Patient", jsonbtest.Encode([]byte(doc)), limit)
+		require.ErrorIs(t, err, jsonb.ErrTooLong)
+		require.Less(t, cap(got), 3*limit, doc[:30])
+	}
+}
+
+// numbered returns this many members with different names.
+func numbered(count int, value string) string {
+	members := make([]string, count)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"member%d": %s`, i, value)
+	}
+	return strings.Join(members, ", ")
 }
 
 // FuzzAppendFHIRStored checks that no bytes cause a panic, and that the stored form of

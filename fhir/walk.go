@@ -33,31 +33,9 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 
 	dst = append(dst, '{')
 	if c.doc.stored {
-		dst = c.storedMembers(dst, i, n, claimsBefore)
-		i = 0
-	} else {
-		src, last := c.doc.src, &n.members.start
-		for i = jsonscan.SkipSpace(src, i+1); jsonscan.At(src, i) != '}'; i = jsonscan.SkipSpace(src, i+1) {
-			m, s, ok := c.next(i, n, last)
-			if !ok {
-				return dst, c.doc.notJSON()
-			}
-			if s.field != nil {
-				last = s
-			}
-			if c.depth == 1 {
-				dst, i = c.rootMember(dst, m, s, n, claimsBefore)
-			} else {
-				dst, i = c.member(dst, m, s, n, claimsBefore)
-			}
-			if i = jsonscan.SkipSpace(src, i); jsonscan.At(src, i) != ',' {
-				break
-			}
-		}
-		if jsonscan.At(src, i) != '}' {
-			return dst, c.doc.notJSON()
-		}
-		i++
+		dst, i = c.storedMembers(dst, i, n, claimsBefore), 0
+	} else if dst, i = c.textMembers(dst, i, n, claimsBefore); c.doc.err != nil {
+		return dst, i
 	}
 	if c.depth == 1 {
 		dst = c.replaceRest(dst, n)
@@ -70,33 +48,30 @@ func (c *Converter) object(dst []byte, i int, n *node) ([]byte, int) {
 	return append(dst, '}'), i
 }
 
-// storedMembers appends the members of the object at position i.
-func (c *Converter) storedMembers(dst []byte, i int, n *node, claims int) []byte {
+// textMembers appends the members of the object at src[i] and returns the index after it.
+func (c *Converter) textMembers(dst []byte, i int, n *node, claims int) ([]byte, int) {
 	src, last := c.doc.src, &n.members.start
-	members := jsonb.MembersOf(src, jsonb.Value(i))
-	for members.Next(src) {
-		s := c.slot(members.NameStart, members.NameEnd, n, last)
+	for i = jsonscan.SkipSpace(src, i+1); jsonscan.At(src, i) != '}'; i = jsonscan.SkipSpace(src, i+1) {
+		m, s, ok := c.next(i, n, last)
+		if !ok {
+			return dst, c.doc.notJSON()
+		}
 		if s.field != nil {
 			last = s
 		}
-		if s.plain && c.depth > 1 {
-			dst = s.appendKey(comma(dst))
-			if v := members.Value; v.Kind() == jsonb.String && s.field.node == nil {
-				dst = jsonb.AppendString(dst, src, v.Start(), v.End())
-			} else {
-				dst, _ = c.value(dst, int(v), s.field)
-			}
-			continue
-		}
-		m := jsonscan.Member{Key: members.NameStart, KeyEnd: members.NameEnd, Value: int(members.Value)}
 		if c.depth == 1 {
-			dst, _ = c.rootMember(dst, m, s, n, claims)
+			dst, i = c.rootMember(dst, m, s, n, claims)
 		} else {
-			dst, _ = c.member(dst, m, s, n, claims)
+			dst, i = c.member(dst, m, s, n, claims)
+		}
+		if i = jsonscan.SkipSpace(src, i); jsonscan.At(src, i) != ',' {
+			break
 		}
 	}
-	c.doc.check(!members.Malformed)
-	return dst
+	if jsonscan.At(src, i) != '}' {
+		return dst, c.doc.notJSON()
+	}
+	return dst, i + 1
 }
 
 // comma appends the comma before a member, unless it is the first.
@@ -129,19 +104,6 @@ func (c *Converter) next(i int, n *node, last *slot) (m jsonscan.Member, s *slot
 		*expected = follower{last, s}
 	}
 	return m, s, true
-}
-
-// slot is next for the name from start to end in the stored form.
-func (c *Converter) slot(start, end int, n *node, last *slot) *slot {
-	src, expected := c.doc.src, &c.followers[last.number%uint32(len(c.followers))]
-	if expected.after == last && expected.slot.name.equal(src, start, end) {
-		return expected.slot
-	}
-	s := n.members.slot(src[start:end])
-	if s.field != nil {
-		*expected = follower{last, s}
-	}
-	return s
 }
 
 // member appends a member of an object of type n and returns the index after it. s is
@@ -249,26 +211,6 @@ func (c *Converter) array(dst []byte, i int, n *node) ([]byte, int) {
 		return dst, c.doc.notJSON()
 	}
 	return append(dst, ']'), i + 1
-}
-
-// storedItems appends the items of an array in the stored form.
-func (c *Converter) storedItems(dst []byte, i int, n *node) []byte {
-	items := jsonb.ItemsOf(c.doc.src, jsonb.Value(i))
-	for items.Next(c.doc.src) {
-		if dst[len(dst)-1] != '[' {
-			dst = append(dst, ',')
-		}
-		if first := c.doc.first(int(items.Value)); first == '{' {
-			dst, _ = c.typed(dst, int(items.Value), n)
-		} else {
-			if first != 'n' {
-				c.report(reasonNoObject)
-			}
-			dst, _ = c.doc.appendValue(dst, int(items.Value))
-		}
-	}
-	c.doc.check(!items.Malformed)
-	return dst
 }
 
 // typed appends the object at position i of an element of type n. If n is any resource,

@@ -135,17 +135,22 @@ func AppendCompact(dst, src []byte, i int) ([]byte, int) {
 	return append(dst, src[from:i]...), i
 }
 
-// Span is longer than most keys and values.
-const Span = 32
+// span is longer than most keys and values.
+const span = 32
+
+// NewSpan returns a text with the capacity that AppendSpan needs to copy it quickly.
+func NewSpan(text string) []byte {
+	return append(make([]byte, 0, max(span, len(text))), text...)
+}
 
 // AppendSpan appends src[i:end]. It copies a short one together with the bytes
 // after it, which takes two instructions instead of a call, and may overwrite what
 // dst has room for beyond the slice returned.
 func AppendSpan(dst, src []byte, i, end int) []byte {
 	n := len(dst)
-	if end-i > Span || len(src)-i < Span || cap(dst)-n < Span {
+	if end-i > span || len(src)-i < span || cap(dst)-n < span {
 		return append(dst, src[i:end]...)
 	}
-	*(*[Span]byte)(dst[n : n+Span]) = [Span]byte(src[i:])
+	*(*[span]byte)(dst[n : n+span]) = [span]byte(src[i:])
 	return dst[:n+end-i]
 }

@@ -1,6 +1,7 @@
 package jsonb_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
@@ -86,10 +87,10 @@ func TestMalformed(t *testing.T) {
 		"kind 7":                                {stored(array|1, 7<<28), stored(array|1, null)},
 		"kind 6 as a scalar":                    {stored(array|scalar|1, 6<<28), stored(array|scalar|1, null)},
 		"kind 7 of a member":                    {stored(object|1, text, 7<<28), stored(object|1, text, null)},
-		"container without data":                {stored(array|1, container), stored(array, container)},
+		"container without data":                {stored(array|1, container), stored(array|1, container|4, array)},
 		"container shorter than a header":       {stored(array|1, container|3, "\x00\x00\x00"), stored(array|1, container|4, "\x00\x00\x00\x40")},
 		"container with less than its padding":  {stored(array|2, text|1, container|2, "a\x00\x00"), stored(array|2, text|1, container|7, "a\x00\x00\x00", array)},
-		"number without data":                   {stored(array|1, number), stored(array, number)},
+		"number without data":                   {stored(array|1, number), numeric(uint16(0x8000))},
 		"number with less than its padding":     {stored(array|2, text|1, number|1, "a\x00"), stored(array|2, text|1, number|9, "a\x00\x00\x00", 6<<2, uint16(0x8000))},
 		"number without a header":               {stored(array|1, number|4, 4<<2), numeric(uint16(0x8000))},
 		"number with half a header":             {stored(array|1, number|5, 5<<2, "\x00"), numeric(uint16(0x8000))},
@@ -108,6 +109,16 @@ func TestMalformed(t *testing.T) {
 		"digit 65535 after the point":           {numeric(uint16(0x8000|4<<7), uint16(1), uint16(0xFFFF)), numeric(uint16(0x8000|4<<7), uint16(1), uint16(1))},
 		"leading zero":                          {numeric(uint16(0x8001), uint16(0), uint16(1)), numeric(uint16(0x8001), uint16(1), uint16(0))},
 		"zero with a weight":                    {numeric(uint16(0x8001)), numeric(uint16(0x8000))},
+		"fewer items than data":                 {stored(array|1, text|1, text|1, "ab"), stored(array|2, text|1, text|1, "ab")},
+		"no items but data":                     {stored(array, text|1, "a"), stored(array|1, text|1, "a")},
+		"fewer members than data":               {stored(object|1, text|1, text|1, text|1, text|1, "acbd"), stored(object|2, text|1, text|1, text|1, text|1, "acbd")},
+		"no members but data":                   {stored(object, text|1, text|1, "ab"), stored(object|1, text|1, text|1, "ab")},
+		"bytes after an array":                  {stored(array|1, text|1, "ab"), stored(array|1, text|2, "ab")},
+		"bytes after an object":                 {stored(object|1, text|1, text|1, "abc"), stored(object|1, text|1, text|2, "abc")},
+		"bytes after an empty object":           {stored(object, "\x00"), stored(object)},
+		"bytes after a scalar":                  {stored(array|scalar|1, text|1, "ab"), stored(array|scalar|1, text|2, "ab")},
+		"bytes after null":                      {stored(array|scalar|1, null, null), stored(array|scalar|1, null)},
+		"bytes after a container below":         {stored(array|1, container|8, array, null), stored(array|1, container|8, array|1, null)},
 		"deeper than the limit":                 {nested(jsonb.MaxDepth + 1), nested(jsonb.MaxDepth)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,12 +140,15 @@ func nested(depth int) []byte {
 	return stored(append(parts, array)...)
 }
 
-// TestDamaged damages documents in each byte, and cuts them.
+// TestDamaged damages documents in each byte, and cuts them. One that is cut off, or has
+// a byte after it, is malformed.
 func TestDamaged(t *testing.T) {
 	seed := testSeed(t)
 	r := rand.New(rand.NewPCG(seed, 2))
 	for range 200 {
 		doc := jsonbtest.Encode([]byte(jsonbtest.RandomText(r, 3)))
+		require.Nil(t, checkAppend(t, doc[:r.IntN(len(doc))]))
+		require.Nil(t, checkAppend(t, append(bytes.Clone(doc), byte(r.IntN(256)))))
 		for range 50 {
 			damaged := append([]byte(nil), doc...)
 			for range 1 + r.IntN(3) {

@@ -12,7 +12,7 @@ type children struct {
 	entry int // the next entry
 	left  int // children that were not read yet
 	base  int // the start of the data of all children, which offsets count from
-	end   int // of that data
+	end   int // of that data, where the last child ends
 }
 
 // open returns the children of a container, whose data is between start and end, and its
@@ -87,7 +87,7 @@ func MembersOf(doc []byte, object Value) (m Members) {
 	}
 	m.distance = c.left * entryBytes
 	m.NameEnd, m.end = c.base, endOfNames(doc[c.entry:c.entry+m.distance], c.base)
-	if m.Malformed = m.end > c.end; !m.Malformed {
+	if m.Malformed = m.end > c.end || c.left == 0 && m.end != c.end; !m.Malformed {
 		m.names = c
 	}
 	return m
@@ -106,7 +106,8 @@ func (m *Members) Next(doc []byte) bool {
 	nameStart, start := m.NameEnd, m.end
 	nameEnd, end := childEnd(name, nameStart, m.names.base), childEnd(value, start, m.names.base)
 	if kindOf(name) != String || nameEnd < nameStart || nameEnd > m.names.end ||
-		kindOf(value) > Container || end < start || end > m.names.end {
+		kindOf(value) > Container || end < start || end > m.names.end ||
+		m.names.left == 0 && end != m.names.end {
 		m.Malformed, m.names.left = true, 0
 		return false
 	}
@@ -146,6 +147,7 @@ func ItemsOf(doc []byte, array Value) (items Items) {
 		return items
 	}
 	items.children, items.data = c, c.base
+	items.Malformed = c.left == 0 && c.base != c.end
 	return items
 }
 
@@ -160,7 +162,7 @@ func (i *Items) Next(doc []byte) bool {
 
 	start := i.data
 	end := childEnd(entry, start, i.base)
-	if end < start || end > i.end || kindOf(entry) > Container {
+	if end < start || end > i.end || i.left == 0 && end != i.end || kindOf(entry) > Container {
 		i.Malformed, i.left = true, 0
 		return false
 	}

@@ -2,7 +2,6 @@ package jsonb
 
 import (
 	"encoding/binary"
-	"math"
 	"math/bits"
 	"slices"
 )
@@ -11,14 +10,17 @@ import (
 const word = 8
 
 // AppendString appends the bytes of a document from start to end as the text of a
-// string: in quotes and with the escapes of PostgreSQL.
+// string: in quotes and with the escapes of PostgreSQL. It stops when that is longer than
+// MaxText.
 func AppendString(dst, doc []byte, start, end int) []byte {
-	p := printer{doc: doc, limit: math.MaxInt}
+	p := printer{doc: doc, limit: len(dst) + MaxText}
 	return p.quoted(dst, start, end, 0)
 }
 
-// AppendContent appends the text of a string with this content, without the quotes.
-func AppendContent(dst, content []byte) []byte { return appendEscaped(dst, content, math.MaxInt) }
+// AppendContent is AppendString for a string with this content, without the quotes.
+func AppendContent(dst, content []byte) []byte {
+	return appendEscaped(dst, content, len(dst)+MaxText)
+}
 
 // quoted appends the bytes from start to end as a string, and a comma or colon. It is
 // most of the CPU time of a text. It copies words, the last of which may reach beyond the

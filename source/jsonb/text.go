@@ -139,6 +139,9 @@ func (p *printer) items(dst []byte, c children) (_ []byte, err error) {
 		}
 		data = end
 	}
+	if data != c.end {
+		return dst, ErrMalformed
+	}
 	return dst, nil
 }
 
@@ -170,6 +173,9 @@ func (p *printer) members(dst []byte, c children) (_ []byte, err error) {
 			return dst, err
 		}
 		value = end
+	}
+	if value != c.end {
+		return dst, ErrMalformed
 	}
 	return dst, nil
 }

@@ -81,7 +81,7 @@ func Root(doc []byte) (Value, bool) {
 	}
 	entry := binary.LittleEndian.Uint32(doc[headerBytes:])
 	end := childEnd(entry, data, data)
-	if end > len(doc) || kindOf(entry) >= Container {
+	if end != len(doc) || kindOf(entry) >= Container {
 		return 0, false
 	}
 	return newValue(kindOf(entry), data, end), true

@@ -66,9 +66,9 @@ func randomNumber(r *rand.Rand) string {
 }
 
 // randomDigits returns at most this many digits, without a leading zero.
-func randomDigits(r *rand.Rand, most int) string {
+func randomDigits(r *rand.Rand, limit int) string {
 	digits := []byte{byte('1' + r.IntN(9))}
-	for range r.IntN(most) {
+	for range r.IntN(limit) {
 		digits = append(digits, byte('0'+r.IntN(10)*r.IntN(2)))
 	}
 	return string(digits)
