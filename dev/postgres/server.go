@@ -21,7 +21,7 @@ const (
 	// retryTimeout is how long Start retries while a killed server still shuts down or
 	// another process has the port.
 	retryTimeout = 20 * time.Second
-	stopTimeout  = 30 * time.Second
+	stopTimeout  = 2 * time.Minute
 )
 
 // Options describe a server.
