@@ -10,7 +10,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/seed-90096f4d/sluice/jsonscan"
 	"github.com/seed-90096f4d/sluice/source/jsonb"
 )
 
@@ -192,8 +191,7 @@ func reusable(buf []byte) []byte {
 
 // escape returns text as a JSON string without quotes.
 func escape(text string) string {
-	quoted := jsonscan.AppendString(nil, []byte(text))
-	return string(quoted[1 : len(quoted)-1])
+	return string(jsonb.AppendContent(nil, []byte(text)))
 }
 
 // simplified returns the text of a string without the escapes that JSON does not

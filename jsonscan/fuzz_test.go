@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -182,22 +181,6 @@ func spaced(t *testing.T, value string) string {
 		}
 	}
 	return string(text)
-}
-
-// FuzzAppendString checks that encoding/json and CompareNames decode what AppendString
-// writes.
-func FuzzAppendString(f *testing.F) {
-	for _, text := range []string{"", "a", "\"\\/\b\f\n\r\t\x00\x1f", "é日本語", "meta", "met\""} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		got := jsonscan.AppendString([]byte("#"), text)
-		require.Equal(t, byte('#'), got[0])
-		if utf8.Valid(text) {
-			require.Equal(t, string(text), decode(t, got[1:]))
-			require.Zero(t, jsonscan.CompareNames(got[2:len(got)-1], string(text)))
-		}
-	})
 }
 
 func decode(t *testing.T, quoted []byte) string {

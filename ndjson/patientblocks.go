@@ -3,7 +3,6 @@ package ndjson
 import (
 	"context"
 
-	"github.com/seed-90096f4d/sluice/jsonscan"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -102,12 +101,12 @@ func (w *PatientBlockWriter) newFormatter(resourceType string) *formatter {
 func appendHeader(dst []byte, fhir bool, resourceType string, id []byte) []byte {
 	if fhir {
 		dst = append(dst, `{"resourceType":"Parameters","parameter":[{"name":"header","valueReference":{"reference":`...)
-		dst = jsonscan.AppendString(dst, []byte(resourceType+"/"+string(id)))
+		dst = appendString(dst, []byte(resourceType+"/"+string(id)))
 		return append(dst, "}}]}\n"...)
 	}
 	dst = append(dst, `{"parameter": [{"name": "header", "value": {"Reference": {"id": `...)
-	dst = jsonscan.AppendString(dst, id)
+	dst = appendString(dst, id)
 	dst = append(dst, `, "resourceType": `...)
-	dst = jsonscan.AppendString(dst, []byte(resourceType))
+	dst = appendString(dst, []byte(resourceType))
 	return append(dst, "}}}], \"resourceType\": \"Parameters\"}\n"...)
 }

@@ -4,8 +4,8 @@ import (
 	"strconv"
 
 	"github.com/seed-90096f4d/sluice/fhir"
-	"github.com/seed-90096f4d/sluice/jsonscan"
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/source/jsonb"
 )
 
 // splicer merges a row's columns into its resource. The result is what PostgreSQL
@@ -33,7 +33,7 @@ type splicer struct {
 }
 
 func newSplicer(resourceType string, versionIDString bool) *splicer {
-	s := &splicer{resourceType: jsonscan.AppendString(nil, []byte(resourceType)), versionIDString: versionIDString}
+	s := &splicer{resourceType: appendString(nil, []byte(resourceType)), versionIDString: versionIDString}
 	s.replaced = [...]fhir.Replacement{
 		{Name: "id"},
 		{Name: "meta", Merge: func(dst, stored []byte) []byte { return s.root[1].merged(dst, stored) }},
@@ -53,7 +53,7 @@ func (s *splicer) append(dst []byte, row *source.Row) ([]byte, error) {
 
 // prepare sets the members for a row, in the order of jsonb, which merge requires.
 func (s *splicer) prepare(row *source.Row) {
-	s.id = jsonscan.AppendString(s.id[:0], row.ID)
+	s.id = appendString(s.id[:0], row.ID)
 	s.createdAt = appendTime(s.createdAt[:0], row.Created)
 	s.versionID = appendVersion(s.versionID[:0], row.TxID, s.versionIDString)
 	s.lastUpdated = appendTime(s.lastUpdated[:0], row.Changed)
@@ -80,6 +80,11 @@ func (s *splicer) replacements(row *source.Row) []fhir.Replacement {
 	s.prepare(row)
 	s.replaced[0].Value = s.id
 	return s.replaced[:]
+}
+
+// appendString appends a string as PostgreSQL prints it in jsonb.
+func appendString(dst, content []byte) []byte {
+	return jsonb.AppendString(dst, content, 0, len(content))
 }
 
 func appendVersion(dst []byte, txid int64, quoted bool) []byte {
