@@ -29,8 +29,9 @@ func parseTables(text string) (*Tables, error) {
 		return nil, err
 	}
 	t := &Tables{
-		types:     make(map[string]*node, len(order)),
-		resources: make(map[string]*node),
+		definitions: definitions,
+		types:       make(map[string]*node, len(order)),
+		resources:   make(map[string]*node),
 	}
 	for _, name := range order {
 		t.types[name] = &node{name: name, shape: shapes[name]}

@@ -6,6 +6,7 @@ import "slices"
 // safe for concurrent use.
 type Tables struct {
 	resourceTypes []string
+	definitions   map[string]definition // as written, by type
 	types         map[string]*node
 	resources     map[string]*node
 	custom        *node  // the elements of an unknown resource type

@@ -48,6 +48,10 @@ type Request struct {
 	// one of them has no table. Provenance that comes with Associated may have none.
 	Existing bool `json:"existing,omitempty"`
 
+	// Tables, if set, are what is exported instead of resources: Types are then the
+	// types that the views read.
+	Tables *Tables `json:"tables,omitempty"`
+
 	// CreatedAfter and ChangedAfter exclude resources that were created or last changed
 	// at that time or before. $dump sets the first, $export the second.
 	CreatedAfter time.Time `json:"created_after,omitzero"`
