@@ -1,6 +1,7 @@
 package fhirpath
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -54,7 +55,7 @@ func (c *compiler) escape(n *node) { c.readsAll = c.readsAll || n.focus }
 func (c *compiler) compile(s *syntax, this static) (*node, error) {
 	switch s.kind {
 	case literalSyntax:
-		return &node{op: opLiteral, name: s.text, static: one(s.system), literal: literalValue(s)}, nil
+		return c.literal(s)
 	case emptySyntax:
 		return &node{op: opNothing, name: s.text}, nil
 	case thisSyntax:
@@ -81,18 +82,28 @@ func (c *compiler) compile(s *syntax, this static) (*node, error) {
 	return nil, mistake(s.offset, "operator %q is not supported, use ofType()", s.text)
 }
 
-// literalValue returns the value of a literal.
-func literalValue(s *syntax) Value {
+// literal builds the value of a literal. An Integer has 32 bits; a larger one becomes an
+// integer64.
+func (c *compiler) literal(s *syntax) (*node, error) {
 	v := Value{typ: s.system, text: []byte(s.text), kind: String, decoded: true}
 	switch s.system {
 	case systemBoolean:
 		v.kind = Boolean
-	case systemInteger, systemDecimal:
+	case systemInteger:
+		v.kind = Number
+		i, ok := parseInteger(v.text)
+		if !ok {
+			return nil, mistake(s.offset, "the integer %s has more than 64 bits, write it with a decimal point", s.text)
+		}
+		if i > math.MaxInt32 {
+			v.typ = c.schema.integer64
+		}
+	case systemDecimal:
 		v.kind = Number
 	case systemQuantity:
 		v.kind = Object
 	}
-	return v
+	return &node{op: opLiteral, name: s.text, static: one(v.typ), literal: v}, nil
 }
 
 // variable builds the value of %name.

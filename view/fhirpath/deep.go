@@ -63,7 +63,7 @@ func (e *Evaluator) sameObjects(a, b []byte, depth int) bool {
 		return false
 	}
 	for i := range x {
-		if string(x[i].Name(a)) != string(y[i].Name(b)) || !e.sameNested(a[x[i].Value:], b[y[i].Value:], depth+1) {
+		if string(a[x[i].key:x[i].keyEnd]) != string(b[y[i].key:y[i].keyEnd]) || !e.sameNested(a[x[i].value:], b[y[i].value:], depth+1) {
 			return false
 		}
 	}
@@ -71,9 +71,12 @@ func (e *Evaluator) sameObjects(a, b []byte, depth int) bool {
 }
 
 // sortedMembers returns the members of an object by name.
-func sortedMembers(text []byte) []jsonscan.Member {
-	var x rootIndex
-	x.reset(text)
-	slices.SortStableFunc(x.members, func(a, b jsonscan.Member) int { return bytes.Compare(a.Name(text), b.Name(text)) })
-	return x.members
+func sortedMembers(text []byte) (all []position) {
+	for next := newMembers(text); next.advance(); {
+		all = append(all, next.position)
+	}
+	slices.SortStableFunc(all, func(a, b position) int {
+		return bytes.Compare(text[a.key:a.keyEnd], text[b.key:b.keyEnd])
+	})
+	return all
 }

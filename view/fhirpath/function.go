@@ -26,7 +26,7 @@ func (e *Evaluator) pushExtensions(v Value, url *Value) {
 	if v.kind != Object {
 		object = v.sibling
 	}
-	found := find(extensionElement, object)
+	found := e.find(extensionElement, object)
 	if v.root {
 		found = e.index.find(extensionElement)
 	}
@@ -35,7 +35,7 @@ func (e *Evaluator) pushExtensions(v Value, url *Value) {
 		if !more {
 			return
 		}
-		m := find(urlElement, text)
+		m := e.find(urlElement, text)
 		written, ok := newValue(nil, m.value)
 		if ok && written.kind == String && e.sameText(&written, url) {
 			e.push(Value{typ: e.schema.extension, kind: Object, text: text})

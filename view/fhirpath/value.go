@@ -60,6 +60,9 @@ func (v *Value) class() class {
 		if declared.isNumber() {
 			return declared
 		}
+		if _, ok := parseInteger(v.text); ok {
+			return integerClass
+		}
 		return decimalClass
 	case String:
 		if declared == dateClass || declared == dateTimeClass || declared == timeClass {
