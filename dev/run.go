@@ -104,18 +104,20 @@ func storeViews(ctx context.Context, root repository, client product.Client) err
 	return nil
 }
 
-// addClient adds the client of the printed commands unless it exists.
+// addClient adds the client of the printed commands. If it exists, it gets the scopes that
+// they need.
 func addClient(ctx context.Context, program product.Program) error {
 	list, err := program.Run(ctx, "client", "list")
 	if err != nil {
 		return err
 	}
+	args := []string{"client", "add", clientID, "--secret", clientSecret}
 	for line := range strings.Lines(list) {
 		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == clientID {
-			return nil
+			args = []string{"client", "change", clientID}
 		}
 	}
-	_, err = program.Run(ctx, "client", "add", clientID, "--secret", clientSecret, "--scope", "system/*.rs", "--scope", "system/ViewDefinition.cruds")
+	_, err = program.Run(ctx, append(args, "--scope", "system/*.rs", "--scope", "system/ViewDefinition.cruds")...)
 	return err
 }
 
