@@ -119,7 +119,7 @@ func (p *parser) parseRepeat(s *selection, n *node, parent focus) focus {
 	found := p.repeatTypes(texts, parent.types)
 	known := parent.types != nil
 	for _, text := range texts {
-		x := p.compileRepeat(text, focus{types: slices.Concat(parent.types, found)})
+		x := p.compileRepeat(text, repeatFocus(parent.types, found))
 		if x == nil {
 			continue
 		}
@@ -133,6 +133,14 @@ func (p *parser) parseRepeat(s *selection, n *node, parent focus) focus {
 		found = nil
 	}
 	return focus{types: found}
+}
+
+// repeatFocus returns what the paths of a repeat are evaluated on.
+func repeatFocus(start, found []fhirpath.Type) focus {
+	if start == nil {
+		return focus{}
+	}
+	return focus{types: slices.Concat(start, found)}
 }
 
 // compileRepeat compiles a path of a repeat. An element of another type is no mistake here
@@ -153,7 +161,7 @@ func (p *parser) repeatTypes(texts []*node, start []fhirpath.Type) (found []fhir
 	for {
 		before := len(found)
 		for _, text := range texts {
-			x, err := fhirpath.Compile(text.text, p.scope(focus{types: slices.Concat(start, found)}))
+			x, err := fhirpath.Compile(text.text, p.scope(repeatFocus(start, found)))
 			if err != nil {
 				continue // the path may exist only in a type that is found later
 			}
