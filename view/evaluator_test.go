@@ -1,7 +1,6 @@
 package view_test
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -61,7 +60,7 @@ func errorOf(t *testing.T, document, resource string) *view.DataError {
 	require.Error(t, e.Err())
 	require.False(t, e.Next())
 	var data *view.DataError
-	require.True(t, errors.As(e.Err(), &data))
+	require.ErrorAs(t, e.Err(), &data)
 	require.NotEmpty(t, data.Reason)
 
 	e.Reset([]byte(`{"resourceType":"None"}`))
@@ -364,7 +363,7 @@ func FuzzView(f *testing.F) {
 		v, err := view.Parse(document, fhir.R4())
 		if err != nil {
 			var invalid *view.InvalidError
-			require.True(t, errors.As(err, &invalid))
+			require.ErrorAs(t, err, &invalid)
 			require.NotEmpty(t, invalid.Findings)
 			return
 		}

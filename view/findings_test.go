@@ -1,7 +1,6 @@
 package view_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -22,7 +21,7 @@ func findingsOf(t *testing.T, document string) (texts []string) {
 	}
 	require.Nil(t, v)
 	var invalid *view.InvalidError
-	require.True(t, errors.As(err, &invalid), "%T", err)
+	require.ErrorAs(t, err, &invalid)
 	require.NotEmpty(t, invalid.Findings)
 	for _, f := range invalid.Findings {
 		require.NotEmpty(t, f.Text)
@@ -128,6 +127,7 @@ func TestFindings(t *testing.T) {
 		"forEach with errors":  {patients(`{"forEach":"@@","column":[{"name":"a","path":"@@"}]}`), []string{`select[0].forEach: *`, `select[0].column[0].path: *`}},
 		"repeat of a string":   {patients(`{"repeat":"name","column":[{"name":"a","path":"id"}]}`), []string{`select[0].repeat: must be an array, got a string`}},
 		"repeat of nothing":    {patients(`{"repeat":[],"column":[{"name":"a","path":"id"}]}`), []string{`select[0].repeat: must not be empty`}},
+		"repeat of too many":   {patients(`{"repeat":["name"` + strings.Repeat(`,"name"`, 100) + `],"column":[{"name":"a","path":"id"}]}`), []string{`select[0].repeat: too many paths; the maximum is 100, got 101`}},
 		"repeat of numbers":    {patients(`{"repeat":["name",1,""],"column":[{"name":"a","path":"family"}]}`), []string{`select[0].repeat[1]: must be a string, got a number`, `select[0].repeat[2]: must not be empty`}},
 		"repeat with an error": {patients(`{"repeat":["name","@@"],"column":[{"name":"a","path":"family"}]}`), []string{`select[0].repeat[1]: *`}},
 

@@ -33,7 +33,7 @@ func TestForms(t *testing.T) {
 		v := parse(t, `{`+properties+`"id":"v","url":"http://example.org/v","version":"1","name":"patients","title":"T","description":"D","status":"active","resource":"Patient",`+idSelect+`}`)
 		require.Equal(t, "Patient", v.Resource, name)
 		require.Equal(t, []string{"v", "http://example.org/v", "1", "patients", "T", "D"}, []string{v.ID, v.URL, v.Version, v.Name, v.Title, v.Description})
-		require.Equal(t, []view.Column{{Name: "id", Type: "string", SQL: view.SQLType{Kind: view.CharacterVarying}}}, v.Columns)
+		require.Equal(t, []view.Column{{Name: "id", Type: "id", SQL: view.SQLType{Kind: view.CharacterVarying}}}, v.Columns)
 	}
 }
 

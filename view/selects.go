@@ -103,8 +103,12 @@ func (p *parser) parseRepeat(s *selection, n *node, parent focus) focus {
 	if !p.expect(n, arrayNode) {
 		return focus{}
 	}
-	if len(n.items) == 0 {
+	switch {
+	case len(n.items) == 0:
 		p.add(n, "must not be empty")
+	case len(n.items) > maxPaths:
+		p.add(n, "too many paths; the maximum is %d, got %d", maxPaths, len(n.items))
+		return focus{}
 	}
 	var texts []*node
 	for _, item := range n.items {
