@@ -129,6 +129,8 @@ func NewWriter(out io.Writer, columns []view.Column, opts Options) (*Writer, err
 		w.file = newNDJSON(out, w.columns)
 	case JSON:
 		w.file = newJSON(out, w.columns)
+	case Parquet:
+		w.file = newParquet(out, w.columns, opts.Metadata)
 	default:
 		return nil, fmt.Errorf("unknown format %q; supported: csv, ndjson, json, parquet", opts.Format)
 	}

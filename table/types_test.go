@@ -146,7 +146,7 @@ func TestFit(t *testing.T) {
 		{column("c", "instant", view.TimestampWithZone), text("2020-13-01T12:30:00Z"), "", "a date that does not exist does not fit TIMESTAMP WITH TIME ZONE"},
 	} {
 		name := fmt.Sprintf("%s %d %.20s", test.column.Type, test.column.SQL.Kind, test.cell.Text)
-		for _, format := range []table.Format{table.CSV, table.NDJSON, table.JSON} {
+		for _, format := range []table.Format{table.CSV, table.NDJSON, table.JSON, table.Parquet} {
 			var out bytes.Buffer
 			w, err := table.NewWriter(&out, []view.Column{test.column}, table.Options{Format: format, NoHeader: true})
 			require.NoError(t, err)
