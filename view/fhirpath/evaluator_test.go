@@ -22,7 +22,7 @@ const patient = `{
 		{"use": "usual", "family": "B", "given": ["y"], "period": {"start": "2020-02", "end": "2021-02-03T10:00:00+02:00"}},
 		{"family": "C", "_given": [{"id": "g9"}]}
 	],
-	"telecom": [{"rank": 1, "value": "1"}, {"rank": 2, "value": "2"}],
+	"language": null, "telecom": [{"rank": 1, "value": "1"}, {"rank": 2, "value": "2"}],
 	"deceasedBoolean": false,
 	"multipleBirthInteger": 2,
 	"contact": [
@@ -59,7 +59,7 @@ func patientScope() fhirpath.Scope {
 		Constants: map[string]fhirpath.Constant{
 			"s": {Type: "string", Text: "usual"}, "i": {Type: "integer", Text: "1"}, "d": {Type: "decimal", Text: "1.50"},
 			"b": {Type: "boolean", Text: "true"}, "dt": {Type: "dateTime", Text: "2015-02-07T11:28:17.239Z"},
-			"a b": {Type: "code", Text: "q"}, "big": {Type: "integer64", Text: "9223372036854775807"}, "bad": {Type: "integer", Text: "x"},
+			"a b": {Type: "code", Text: "q"}, "big": {Type: "integer64", Text: "9223372036854775807"}, "bad": {Type: "integer", Text: "x"}, "badDate": {Type: "dateTime", Text: "2020-02-30"}, "badTime": {Type: "time", Text: "25:00"}, "badBoolean": {Type: "boolean", Text: "yes"}, "badDecimal": {Type: "decimal", Text: "1."}, "badType": {Type: "HumanName", Text: "x"},
 		},
 	}
 }
@@ -137,7 +137,7 @@ var evaluations = [][2]string{
 	{`birthDate.id`, `'b1'`},
 	{`birthDate.value`, `'1970-06'`},
 	{`gender`, `null`},
-	{`gender.exists()`, `true`},
+	{`gender.exists()`, `true`}, {`gender < 'male'`, ``}, {`gender.not()`, ``}, {`language.exists()`, `false`},
 	{`gender.value.exists()`, `false`},
 	{`gender = 'male'`, ``},
 	{`gender.extension('absent').value.ofType(code)`, `'unknown'`},
@@ -217,7 +217,7 @@ var evaluations = [][2]string{
 	{`-1 + 2`, `1`}, {`8 - 3 - 2`, `3`}, {`8 / 2 / 2`, `2`}, {`-telecom[0].rank`, `-1`}, {`2 - -1`, `3`},
 	// arithmetic
 	{`1 + 2`, `3`}, {`1 + 2.5`, `3.5`}, {`1.0 + 1.0`, `2.0`}, {`'a' + 'b'`, `'ab'`}, {`id + '\n'`, "'p1\n'"}, {`name.family.first() + 'x'`, "'A\"é😀\\\nx'"},
-	{`1 - 2.5`, `-1.5`}, {`2 * 3.5`, `7.0`}, {`3 / 2`, `1.5`}, {`6 / 3`, `2`}, {`1 / 3`, `0.3333333333333333`}, {`2 / 3`, `0.6666666666666667`}, {`-1 / 3`, `-0.3333333333333333`},
+	{`1 - 2.5`, `-1.5`}, {`2 * 3.5`, `7.0`}, {`3 / 2`, `1.5`}, {`6 / 3`, `2`}, {`1 / 3`, `0.3333333333333333`}, {`1 / 131072`, `0.0000076293945313`}, {`2 / 3`, `0.6666666666666667`}, {`-1 / 3`, `-0.3333333333333333`},
 	{`1 / 0`, ``}, {`1.0 / 0.00`, ``}, {`1 + {}`, ``}, {`{} - 1`, ``}, {`photo.size * 2`, ``},
 	{`2147483647 + 1`, ``}, {`2147483647 * 2`, ``}, {`-2147483647 - 2`, ``}, {`-2147483647 - 1`, `-2147483648`}, {`2147483647 + 1.0`, `2147483648.0`},
 	{`%big + 1`, ``}, {`%big - 1`, `9223372036854775806`}, {`%big * -1`, `-9223372036854775807`},

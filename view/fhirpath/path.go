@@ -33,9 +33,6 @@ func (e *Evaluator) children(n *node, v Value) {
 		if el = v.typ.elements[n.name]; el == nil {
 			return
 		}
-		if n.narrowed != nil {
-			el = el.only(n.narrowed)
-		}
 	}
 	switch {
 	case v.root:

@@ -145,7 +145,7 @@ func TestInstantsAsTime(t *testing.T) {
 
 // FuzzText compares decoded strings with encoding/json.
 func FuzzText(f *testing.F) {
-	for _, text := range []string{``, `a`, `\n\t\r\b\f\"\\\/`, `\u00e9\ud83d\ude00`, `\ud800`, `\ud800\u0041`, `\udc00x`, `\u0000`, "é\u2028", `\uFFFF\uabCD`} {
+	for _, text := range []string{``, `a`, `\n\t\r\b\f\"\\\/`, `\u00e9\ud83d\ude00`, `\ud800`, `\u00e9ab12`, `\ud800\u0041`, `\udc00x`, `\u0000`, "é\u2028", `\uFFFF\uabCD`} {
 		f.Add(text)
 	}
 	x, err := fhirpath.Compile(`id`, patientScope())
