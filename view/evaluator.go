@@ -58,8 +58,8 @@ func (v *View) NewEvaluator() *Evaluator {
 }
 
 // Reset begins the rows of a resource, which is FHIR JSON on one line without white space
-// between tokens. It must stay unchanged until the last row was read. A resource of another
-// type than that of the view has no rows.
+// between tokens. It must stay unchanged until the last row was read. A resource whose type is
+// not the type of the view has no rows.
 func (e *Evaluator) Reset(resource []byte) {
 	e.state, e.resource, e.err = ready, resource, nil
 	e.values, e.items = e.values[:0], e.items[:0]
@@ -90,7 +90,7 @@ func (e *Evaluator) Next() bool {
 	return e.state == running
 }
 
-// begin evaluates the conditions and starts the rows. It returns false if there are none.
+// begin evaluates the conditions and starts the rows. It returns false if there are no rows.
 func (e *Evaluator) begin() bool {
 	e.paths.BaseURL = e.BaseURL
 	e.paths.Reset(e.view.Resource, e.resource)

@@ -161,7 +161,7 @@ func TestFindings(t *testing.T) {
 			nil},
 		"union beside a column": {patients(`{"column":[{"name":"a","path":"id"}],"unionAll":[{"column":[{"name":"a","path":"id"}]},{"column":[{"name":"a","path":"id"}]}]}`),
 			[]string{`select[0].unionAll[0].column[0].name: column "a" is already defined`, `select[0].unionAll[1].column[0].name: column "a" is already defined`}},
-		"too many columns": {columns(manyColumns(2002)), []string{`select[0].column[2000]: too many columns; the maximum is 2000, including those of all branches of unions`}},
+		"too many columns": {columns(manyColumns(2002)), []string{`select[0].column[2000]: too many columns; the maximum is 2000, including all branches of unions`}},
 		"too many selects": {patients(strings.Repeat(`{},`, 1001) + `{"column":[{"name":"a","path":"id"}]}`), []string{`select[1000]: too many selects; the maximum is 1000, including all branches of unions`}},
 	} {
 		t.Run(name, func(t *testing.T) {
