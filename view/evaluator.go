@@ -113,23 +113,20 @@ func (e *Evaluator) holds(condition expression, root fhirpath.Value) bool {
 	if err != nil {
 		return e.fail("", condition.text, err)
 	}
-	switch len(values) {
-	case 0:
-		return false
-	case 1:
-	default:
-		return e.fail("", condition.text, errManyConditions)
-	}
-	switch values[0].Kind() {
-	case fhirpath.Null:
-		return false
-	case fhirpath.Boolean:
-	default:
-		return e.fail("", condition.text, errNoBoolean)
-	}
-	holds := string(e.paths.Text(values[0])) == "true"
+	e.values = values
 	e.release(mark)
-	return holds
+	switch found := values[mark.values:]; {
+	case len(found) == 0:
+		return false
+	case len(found) > 1:
+		return e.fail("", condition.text, errManyConditions)
+	case found[0].Kind() == fhirpath.Null:
+		return false
+	case found[0].Kind() != fhirpath.Boolean:
+		return e.fail("", condition.text, errNoBoolean)
+	default:
+		return found[0].IsTrue()
+	}
 }
 
 // Row returns the current row: one cell for each column, valid until Next or Reset.

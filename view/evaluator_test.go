@@ -160,14 +160,15 @@ func TestPrimitiveWithoutValue(t *testing.T) {
 func TestWhere(t *testing.T) {
 	t.Parallel()
 	for where, want := range map[string][]string{
-		`{"path":"active"}`:                                   {"p"},
-		`{"path":"active.not()"}`:                             nil,
-		`{"path":"deceased.ofType(boolean)"}`:                 nil,
-		`{"path":"active"},{"path":"name.exists()"}`:          {"p"},
-		`{"path":"active"},{"path":"photo.exists()"}`:         nil,
-		`{"path":"gender = 'male'"}`:                          nil,
-		`{"path":"where(name.exists()).exists()"}`:            {"p"},
-		`{"path":"active","description":"only active ones"} `: {"p"},
+		`{"path":"active"}`:       {"p"},
+		`{"path":"active.not()"}`: nil,
+		`{"path":"deceased.ofType(boolean)"},{"path":"active"}`: nil,
+		`{"path":"deceased.ofType(boolean)"}`:                   nil,
+		`{"path":"active"},{"path":"name.exists()"}`:            {"p"},
+		`{"path":"active"},{"path":"photo.exists()"}`:           nil,
+		`{"path":"gender = 'male'"}`:                            nil,
+		`{"path":"where(name.exists()).exists()"}`:              {"p"},
+		`{"path":"active","description":"only active ones"} `:   {"p"},
 	} {
 		require.Equal(t, want, linesOf(t, `{"resource":"Patient","where":[`+where+`],`+idSelect+`}`, patient), where)
 	}
@@ -284,6 +285,7 @@ func TestProduct(t *testing.T) { //nolint:paralleltest // it measures the memory
 func TestAllocations(t *testing.T) { //nolint:paralleltest // it measures the allocations of the process
 	for name, document := range map[string]string{
 		"product": patients(productView),
+		"no row":  `{"resource":"Patient","where":[{"path":"name.exists(family = 'none')"}],` + idSelect + `}`,
 		"where":   `{"resource":"Patient","where":[{"path":"name.exists(family = 'last')"}],` + idSelect + `}`,
 		"union":   patients(`{"unionAll":[{"forEach":"name","column":[{"name":"a","path":"given","collection":true}]},{"forEachOrNull":"photo","column":[{"name":"a","path":"url","collection":true}]}]}`),
 		"repeat":  patients(`{"repeat":["name","extension"],"column":[{"name":"i","path":"%rowIndex"},{"name":"a","path":"family"}]}`),
