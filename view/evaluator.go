@@ -43,8 +43,9 @@ const (
 	running
 )
 
-// The memory that an evaluator keeps between resources, in values and in items of lists.
+// An evaluator that needed more memory than this for a resource starts again without it.
 const (
+	keptBytes  = 1 << 20 // of the resource, to which values and cells refer
 	keptValues = 1 << 14
 	keptItems  = 1 << 12
 )
@@ -61,15 +62,13 @@ func (v *View) NewEvaluator() *Evaluator {
 // between tokens. It must stay unchanged until the last row was read. A resource whose type is
 // not the type of the view has no rows.
 func (e *Evaluator) Reset(resource []byte) {
+	if len(e.resource) > keptBytes || cap(e.values) > keptValues || cap(e.items) > keptItems {
+		fresh := e.view.NewEvaluator()
+		fresh.BaseURL = e.BaseURL
+		*e = *fresh
+	}
 	e.state, e.resource, e.err = ready, resource, nil
 	e.values, e.items = e.values[:0], e.items[:0]
-	if cap(e.values) > keptValues {
-		e.values = nil
-	}
-	if cap(e.items) > keptItems {
-		e.items = nil
-	}
-	clear(e.row)
 }
 
 // Next advances to the next row of the resource.

@@ -157,6 +157,8 @@ func TestFindings(t *testing.T) {
 			[]string{`select[0].unionAll[1].column[0].name: collection of column "a" differs from the first branch of the union`}},
 		"union SQL types": {union(`{"column":[{"name":"a","path":"multipleBirth.ofType(integer)","tag":[{"name":"ansi/type","value":"BIGINT"}]}]}`, `{"column":[{"name":"a","path":"multipleBirth.ofType(integer)","tag":[{"name":"ansi/type","value":"INT"}]}]}`),
 			[]string{`select[0].unionAll[1].column[0].name: the SQL type of column "a" differs from the branches of the union before`}},
+		"union SQL type of an untyped column": {union(`{"column":[{"name":"a","path":"{}","tag":[{"name":"ansi/type","value":"DATE"}]}]}`, `{"column":[{"name":"a","path":"active"}]}`),
+			[]string{`select[0].unionAll[1].column[0].name: values of type boolean of column "a" cannot be stored in its SQL type`}},
 		"union type and SQL type": {union(`{"column":[{"name":"a","path":"birthDate","tag":[{"name":"ansi/type","value":"DATE"}]}]}`, `{"column":[{"name":"a","path":"meta.lastUpdated"}]}`),
 			nil},
 		"union beside a column": {patients(`{"column":[{"name":"a","path":"id"}],"unionAll":[{"column":[{"name":"a","path":"id"}]},{"column":[{"name":"a","path":"id"}]}]}`),

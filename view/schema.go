@@ -30,7 +30,6 @@ func (p *parser) define(c *column, known []*column) []*column {
 
 // unionSchema returns the columns of a union, which all branches must have.
 func (p *parser) unionSchema(branches []*selection, known []*column) (columns []*column) {
-	known = slices.Clip(known)
 	for i, branch := range branches {
 		own := p.schema(branch, known)[len(known):]
 		if i == 0 {
