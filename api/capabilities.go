@@ -42,7 +42,7 @@ func (a *API) metadata(c *gin.Context) error {
 	if err := endpoint.AcceptsJSON(c); err != nil {
 		return err
 	}
-	types, err := a.exports.ExportableTypes(c.Request.Context())
+	types, err := a.bulk.ExportableTypes(c.Request.Context())
 	if err != nil {
 		return err
 	}

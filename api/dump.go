@@ -71,7 +71,7 @@ func (a *API) exportDump(call *endpoint.Call, options dumpOptions) error {
 		a.exports.RefundKickOff(call.Client)
 		return err
 	}
-	return a.exports.Accept(call, jobs.Request{
+	return a.bulk.Accept(call, jobs.Request{
 		Types:        []string{table.Type},
 		Existing:     true,
 		CreatedAfter: options.since,

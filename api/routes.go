@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/api/bulk"
+	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/group"
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/audit"
@@ -61,13 +62,13 @@ func (a *API) routeData(engine *gin.Engine) {
 	engine.GET(group.Path, a.audited(audit.Read, a.authenticated(a.groups.Search)))
 	engine.GET(group.Path+"/:id", a.audited(audit.Read, a.authenticated(a.groups.Read)))
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		engine.Handle(method, "/fhir/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.SystemLevel))))
-		engine.Handle(method, "/fhir/Patient/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.PatientLevel))))
-		engine.Handle(method, group.Path+"/:id/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.GroupLevel))))
+		engine.Handle(method, "/fhir/$export", a.audited(audit.KickOff, a.authenticated(a.bulk.KickOff(jobs.SystemLevel))))
+		engine.Handle(method, "/fhir/Patient/$export", a.audited(audit.KickOff, a.authenticated(a.bulk.KickOff(jobs.PatientLevel))))
+		engine.Handle(method, group.Path+"/:id/$export", a.audited(audit.KickOff, a.authenticated(a.bulk.KickOff(jobs.GroupLevel))))
 	}
-	engine.GET(bulk.StatusPath+":id", a.audited(audit.Poll, withExport(a.authenticated(a.exports.Status))))
-	engine.DELETE(bulk.StatusPath+":id", a.audited(audit.Cancel, withExport(a.authenticated(a.exports.Cancel))))
+	engine.GET(bulk.StatusPath+":id", a.audited(audit.Poll, withExport(a.authenticated(a.bulk.Status))))
+	engine.DELETE(bulk.StatusPath+":id", a.audited(audit.Cancel, withExport(a.authenticated(a.bulk.Cancel))))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		engine.Handle(method, bulk.FilesPath+":id/*name", a.audited(audit.Download, withExport(a.authenticated(a.exports.File))))
+		engine.Handle(method, delivery.FilesPath+":id/*name", a.audited(audit.Download, withExport(a.authenticated(a.exports.File))))
 	}
 }

@@ -49,6 +49,21 @@ func QueryParameters(c *gin.Context) (*Parameters, error) {
 	return &Parameters{Values: values}, nil
 }
 
+// Add adds a parameter of a body, the one at index i.
+func (p *Parameters) Add(i int, parameter BodyParameter) {
+	if parameter.Name == "" {
+		_ = p.Refuse(problem.Invalid("", "parameter %d of the body has no name", i+1))
+		return
+	}
+	value, err := parameter.Value(parameter.Name)
+	if err != nil {
+		_ = p.Refuse(err)
+		p.MarkRead(parameter.Name)
+		return
+	}
+	p.Values.Add(parameter.Name, value)
+}
+
 // CheckCount refuses a request with more values than limit, over all parameters.
 func (p *Parameters) CheckCount(limit int) error {
 	count := 0

@@ -1,4 +1,4 @@
-package bulk
+package delivery
 
 import (
 	"encoding/hex"
@@ -24,9 +24,9 @@ import (
 // gzipSuffix is the extension of gzip files.
 const gzipSuffix = ".gz"
 
-// fileLink returns the URL of a file for the manifest: a link that the object store
-// answers without credentials for a while, or a URL of Sluice.
-func (e *Exports) fileLink(call *endpoint.Call, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
+// Link returns the URL of a file for a manifest: a link that the object store answers
+// without credentials for a while, or a URL of Sluice.
+func (e *Exports) Link(call *endpoint.Call, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
 	if e.config.ProxyFiles {
 		return fileURL(call.BaseURL, export, file), nil
 	}
@@ -50,12 +50,12 @@ func fileURL(baseURL string, export jobs.Export, file jobs.File) string {
 // as it is stored, compressed, also in ranges; a client that does not accept gzip
 // gets it decompressed, without ranges.
 func (e *Exports) File(call *endpoint.Call) error {
-	export, err := e.ownExport(call)
+	export, err := e.own(call)
 	if err != nil {
 		return err
 	}
 	if export.State == jobs.Expired || export.ExpiresAt != nil && export.ReadAt.After(*export.ExpiresAt) {
-		return expired()
+		return Expired()
 	}
 	name := strings.TrimSuffix(strings.TrimPrefix(call.Param("name"), "/"), gzipSuffix)
 	file, stored, err := e.findFile(call, export, export.ID.String()+"/"+name+gzipSuffix)
