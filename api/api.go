@@ -15,6 +15,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/group"
+	"github.com/seed-90096f4d/sluice/api/sql"
 	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/limit"
 )
@@ -26,9 +27,9 @@ type API struct {
 	exports *delivery.Exports
 	bulk    *bulk.Exports
 	groups  *group.Groups
+	views   *sql.Views
 
-	dumping     *limit.Semaphore    // dumps that are being streamed
-	dumpRate    *limit.RateLimiter  // of dumps, by client
+	streams     *endpoint.Streams   // dumps and runs of views
 	logins      *limit.LoginLimiter // failed ones
 	requestRate *limit.RateLimiter  // by client
 
@@ -41,7 +42,7 @@ type API struct {
 // New returns an API. Handler and Serve answer its requests.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
-	bodies := endpoint.NewBodies()
+	bodies, streams := endpoint.NewBodies(), endpoint.NewStreams(cfg.Dumps, cfg.ClientDumps)
 	exports := delivery.New(delivery.Config{
 		Bucket:            cfg.Bucket,
 		ProxyFiles:        cfg.ProxyFiles,
@@ -63,9 +64,19 @@ func New(cfg Config) *API {
 			Style:    cfg.Style,
 			Types:    cfg.ResourceTypes,
 		}),
-		groups:      group.New(cfg.Source, cfg.Style, cfg.ResourceTypes),
-		dumping:     limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
-		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
+		groups: group.New(cfg.Source, cfg.Style, cfg.ResourceTypes),
+		views: sql.New(sql.Config{
+			Bodies:      bodies,
+			Definitions: cfg.Views,
+			Delivery:    exports,
+			Exports:     cfg.Exports,
+			Source:      cfg.Source,
+			Streams:     streams,
+			Style:       cfg.Style,
+			Types:       cfg.ResourceTypes,
+			Version:     cfg.Version,
+		}),
+		streams:     streams,
 		metrics:     newMetrics(cfg.Registry),
 		logins:      limit.NewLoginLimiter(cfg.LoginFailuresPerMinute),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),

@@ -14,7 +14,7 @@ const (
 	corsMethods         = "GET, HEAD, POST, DELETE"
 	corsRequestHeaders  = "Accept, Authorization, Content-Type, If-None-Match, If-Range, Prefer, Range, " + requestIDHeader
 	corsResponseHeaders = "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Location, Content-Range, " +
-		"ETag, Expires, Preference-Applied, Retry-After, X-Export-Status, X-Progress, " + requestIDHeader
+		"ETag, Expires, Location, Preference-Applied, Retry-After, X-Export-Status, X-Progress, " + requestIDHeader
 	corsMaxAge = "600" // seconds for which a browser may cache this
 )
 

@@ -19,6 +19,7 @@ import (
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/table"
 )
 
 // gzipSuffix is the extension of gzip files.
@@ -57,15 +58,15 @@ func (e *Exports) File(call *endpoint.Call) error {
 	if export.State == jobs.Expired || export.ExpiresAt != nil && export.ReadAt.After(*export.ExpiresAt) {
 		return Expired()
 	}
-	name := strings.TrimSuffix(strings.TrimPrefix(call.Param("name"), "/"), gzipSuffix)
-	file, stored, err := e.findFile(call, export, export.ID.String()+"/"+name+gzipSuffix)
+	name := storedName(strings.TrimPrefix(call.Param("name"), "/"))
+	file, stored, err := e.findFile(call, export, export.ID.String()+"/"+name)
 	if err != nil {
 		return err
 	}
 
 	form := formOf(export, file)
 	unpack := form.ContentEncoding != "" && !endpoint.AcceptsGzip(call.Context)
-	if form.ContentEncoding != "" { // the client saves ndjson, whoever decompresses it
+	if form.ContentEncoding != "" { // the client saves the decompressed bytes
 		form.FileName = strings.TrimSuffix(form.FileName, gzipSuffix)
 	}
 	if unpack {
@@ -81,6 +82,15 @@ func (e *Exports) File(call *endpoint.Call) error {
 		return e.sendUnpacked(call, stored)
 	}
 	return e.sendStored(call, stored, tag)
+}
+
+// storedName returns the name of the object of a file: all but Parquet are stored as
+// gzip, and requested with or without its extension.
+func storedName(name string) string {
+	if strings.HasSuffix(name, table.Parquet.Extension()) {
+		return name
+	}
+	return strings.TrimSuffix(name, gzipSuffix) + gzipSuffix
 }
 
 // findFile returns a file of the export and its object, which must be the one that
@@ -110,15 +120,31 @@ func storeProblem(err error) error {
 	return problem.Unavailable(err)
 }
 
-// formOf returns how a file behind a link is presented to a client: as ndjson with a
-// content encoding, or as gzip. The name is that of the transmitted bytes, which curl
-// and wget save.
+// formOf returns how a file behind a link is presented to a client: with a content
+// encoding, or as gzip. The name is that of the transmitted bytes, which curl and wget
+// save.
 func formOf(export jobs.Export, file jobs.File) storage.LinkOptions {
 	name := path.Base(file.ObjectKey)
-	if export.Request.RawGzip {
+	switch {
+	case export.Request.RawGzip:
 		return storage.LinkOptions{ContentType: "application/gzip", FileName: name}
+	case file.Output != "":
+		return tableForm(table.Format(export.Request.Tables.Format), name)
 	}
 	return storage.LinkOptions{ContentType: jobs.NDJSON, ContentEncoding: "gzip", FileName: name}
+}
+
+// firstNumber is the number in the names of the first file of an output. It is left out:
+// most outputs have one file.
+const firstNumber = ".0001."
+
+// tableForm is formOf for a file of an output.
+func tableForm(format table.Format, name string) storage.LinkOptions {
+	form := storage.LinkOptions{ContentType: format.ContentType(), FileName: strings.Replace(name, firstNumber, ".", 1)}
+	if strings.HasSuffix(name, gzipSuffix) {
+		form.ContentEncoding = "gzip"
+	}
+	return form
 }
 
 func setHeader(call *endpoint.Call, form storage.LinkOptions, tag string) {
