@@ -1,7 +1,6 @@
 package fhirpath_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -81,7 +80,7 @@ func TestMistakes(t *testing.T) {
 	} {
 		_, err := fhirpath.Compile(c.expression, patientScope())
 		var mistake *fhirpath.Error
-		require.True(t, errors.As(err, &mistake), "%.100s: %v", c.expression, err)
+		require.ErrorAs(t, err, &mistake, "%.100s", c.expression)
 		require.Equal(t, fhirpath.Error{Offset: c.offset, Text: c.text}, *mistake, "%.100s", c.expression)
 	}
 }

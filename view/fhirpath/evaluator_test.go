@@ -3,7 +3,6 @@ package fhirpath_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 
@@ -254,7 +253,7 @@ func TestDataErrors(t *testing.T) {
 	} {
 		_, err := evaluate(t, expression)
 		var data *fhirpath.DataError
-		require.True(t, errors.As(err, &data), "%s: %v", expression, err)
+		require.ErrorAs(t, err, &data, expression)
 		require.Equal(t, reason, data.Reason, expression)
 	}
 }

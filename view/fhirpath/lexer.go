@@ -184,8 +184,11 @@ func (l *lexer) skipTime() bool {
 	if !l.skipPattern("dd") {
 		return false
 	}
-	if l.skipPattern(":dd") && l.skipPattern(":dd") && l.skipPattern(".d") {
-		l.skipDigits()
+	if l.skipPattern(":dd") {
+		seconds := l.skipPattern(":dd")
+		if seconds && l.skipPattern(".d") {
+			l.skipDigits()
+		}
 	}
 	return true
 }

@@ -66,4 +66,4 @@ func isTypeName(text []byte) bool {
 
 // isID reports whether text can be an id. It allows more than FHIR does, but nothing that
 // has a meaning in a URL.
-func isID(text []byte) bool { return len(text) > 0 && bytes.IndexAny(text, "/?#:") < 0 }
+func isID(text []byte) bool { return len(text) > 0 && !bytes.ContainsAny(text, "/?#:") }
