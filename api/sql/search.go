@@ -1,9 +1,11 @@
 package sql
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -71,6 +73,9 @@ func parseSearch(params *endpoint.Parameters) store.Query {
 			_ = params.Refuse(problem.Invalid(name, "%s must not be empty", name))
 		}
 		*criterion = value
+	}
+	if address, version, found := strings.Cut(q.URL, "|"); found {
+		q.URL, q.Version = address, cmp.Or(q.Version, version)
 	}
 	return q
 }
