@@ -126,5 +126,5 @@ func (s selection) members(ctx context.Context, from *source.Source) (search.Pat
 	if s.patients == nil && len(ids) > maxMembers {
 		return search.Patients{Group: &group}, nil
 	}
-	return search.Patients{IDs: append([]string{}, ids...)}, nil // not nil, which selects all patients
+	return search.Patients{IDs: ids}, nil
 }
