@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -359,12 +360,35 @@ func TestCancelled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancelCause(t.Context())
-			out := writerFunc(func(p []byte) (int, error) { cancel(errBroken); return len(p), nil })
+			var written atomic.Int64
+			out := writerFunc(func(p []byte) (int, error) {
+				written.Add(int64(len(p)))
+				cancel(errBroken)
+				return len(p), nil
+			})
 			result, err := pass.Run(ctx, "Patient", test.readers, []pass.Output{to(out, test.view, table.CSV)}, pass.Options{})
 			require.ErrorIs(t, err, errBroken)
 			require.Empty(t, result.Files[0])
+			require.Less(t, written.Load(), int64(1<<20))
 		})
 	}
+}
+
+// The end of the context cancels rows that are waited for.
+func TestCancelledWhileReading(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	from := &rows{}
+	from.next = func() *source.Row {
+		cancel(errBroken)
+		for !from.cancelled.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		from.err = context.Canceled
+		return nil
+	}
+	_, err := pass.Run(ctx, "Patient", []*rows{from}, []pass.Output{to(io.Discard, patients(t), table.CSV)}, pass.Options{})
+	require.EqualError(t, err, "pass: broken")
 }
 
 type writerFunc func([]byte) (int, error)
