@@ -82,7 +82,7 @@ func (e *Evaluator) pushPeriodBoundary(v *Value, precision int, high bool) {
 	if high {
 		el = endElement
 	}
-	if limit, ok := newValue(e.schema.dateTime, find(el, v.text).value); ok && limit.kind == String {
+	if limit, ok := newValue(e.schema.dateTime, e.find(el, v.text).value); ok && limit.kind == String {
 		e.pushBoundary(&limit, precision, high)
 	}
 }

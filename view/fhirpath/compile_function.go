@@ -126,7 +126,7 @@ func (c *compiler) ofType(n *node, s *syntax, _ static) (err error) {
 		n.types = []*typ{n.typ}
 	}
 	if n.left.op == opElement && n.left.element != nil {
-		n.left.element = n.left.element.only(n.typ)
+		n.left.element, n.left.narrowed = n.left.element.only(n.typ), n.typ
 	}
 	return nil
 }

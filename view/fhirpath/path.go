@@ -38,14 +38,17 @@ func (e *Evaluator) children(n *node, v Value) {
 		if el = v.typ.elements[n.name]; el == nil {
 			return
 		}
+		if n.narrowed != nil {
+			el = el.only(n.narrowed)
+		}
 	}
 	switch {
 	case v.root:
 		e.pushElement(e.index.find(el))
 	case v.kind == Object:
-		e.pushElement(find(el, v.text))
+		e.pushElement(e.find(el, v.text))
 	case el.name != "value" || v.typ.class == complexClass:
-		e.pushElement(find(el, v.sibling))
+		e.pushElement(e.find(el, v.sibling))
 	case v.kind != Null:
 		v.typ, v.sibling = el.members[0].typ, nil
 		e.push(v)
@@ -55,7 +58,7 @@ func (e *Evaluator) children(n *node, v Value) {
 // untypedChildren pushes the members of an object whose type is not known.
 func (e *Evaluator) untypedChildren(n *node, v Value) {
 	if v.kind == Object && n.name != "" && n.name[0] != '_' {
-		e.pushElement(find(&element{name: n.name, members: []member{{n.name, nil}}}, v.text))
+		e.pushElement(e.find(&element{name: n.name, members: []member{{n.name, nil}}}, v.text))
 	}
 }
 
