@@ -2,6 +2,7 @@ package pass_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fhir"
@@ -403,4 +405,27 @@ func TestPanic(t *testing.T) {
 	for _, readers := range [][]*rows{{panics()}, {numbered("p", -1, &atomic.Int64{}), panics()}} {
 		require.PanicsWithValue(t, "row", func() { _, _ = pass.Run(t.Context(), "Patient", readers, outputs, pass.Options{}) })
 	}
+}
+
+// Files of Parquet are split, too, and have all rows.
+func TestParquetFiles(t *testing.T) {
+	t.Parallel()
+	const count = 30_000
+	var read atomic.Int64
+	var out files
+	result, err := pass.Run(t.Context(), "Patient", []*rows{numbered("a", count, &read), numbered("b", count, &read)}, []pass.Output{
+		out.output(patients(t), table.Parquet),
+	}, pass.Options{MaxFileBytes: 100_000})
+	require.NoError(t, err)
+	require.Greater(t, len(out.all), 2)
+	require.Len(t, result.Files[0], len(out.all))
+	var sum int64
+	for i, written := range out.all {
+		file, err := parquet.OpenFile(bytes.NewReader(written.Bytes()), int64(written.Len()))
+		require.NoError(t, err)
+		require.Equal(t, file.NumRows(), result.Files[0][i].Rows)
+		require.EqualValues(t, written.Len(), result.Files[0][i].Bytes)
+		sum += file.NumRows()
+	}
+	require.EqualValues(t, 2*count, sum)
 }
