@@ -3,7 +3,6 @@ package view
 import (
 	"errors"
 
-	"github.com/seed-90096f4d/sluice/jsonscan"
 	"github.com/seed-90096f4d/sluice/view/fhirpath"
 )
 
@@ -93,15 +92,11 @@ func (e *Evaluator) Next() bool {
 
 // begin evaluates the conditions and starts the rows. It returns false if there are none.
 func (e *Evaluator) begin() bool {
-	m, ok := jsonscan.FindMember(e.resource, 0, "resourceType")
-	if !ok {
-		return false
-	}
-	if name, _ := jsonscan.StringText(e.resource, m.Value); string(name) != e.view.Resource {
-		return false
-	}
 	e.paths.BaseURL = e.BaseURL
 	e.paths.Reset(e.view.Resource, e.resource)
+	if string(e.paths.ResourceType()) != e.view.Resource {
+		return false
+	}
 	root := e.paths.Root()
 	for _, condition := range e.view.where {
 		if !e.holds(condition, root) {
