@@ -37,7 +37,7 @@ func (c *cursor) start(e *Evaluator, parent fhirpath.Value, rowIndex int) bool {
 		e.values = append(e.values, parent)
 		c.rowIndex = rowIndex - 1
 	case deep:
-		return c.startRepeat(e, parent, rowIndex)
+		return c.pushChildren(e, parent, rowIndex)
 	default:
 		values, err := e.paths.Append(e.values, l.paths[0].x, parent, rowIndex)
 		if err != nil {

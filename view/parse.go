@@ -14,6 +14,7 @@ import (
 const (
 	maxColumns = 2000 // including those of all branches of unions
 	maxSelects = 1000
+	maxPaths   = 100 // of a repeat
 )
 
 // resourceTypes are the values of resourceType in the published forms; the second is that

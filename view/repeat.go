@@ -12,11 +12,6 @@ import (
 
 var errNoDescent = errors.New("repeat finds the same element again; its paths must lead to elements below")
 
-// startRepeat finds the nodes below the focus of the parent.
-func (c *cursor) startRepeat(e *Evaluator, parent fhirpath.Value, rowIndex int) bool {
-	return c.pushChildren(e, parent, rowIndex)
-}
-
 // nextNode advances to the next node and finds those below it.
 func (c *cursor) nextNode(e *Evaluator) bool {
 	top := len(e.values) - 1
@@ -32,7 +27,7 @@ func (c *cursor) nextNode(e *Evaluator) bool {
 // pushChildren puts the nodes that the paths find on a node on the stack, so that the first
 // one is on top.
 func (c *cursor) pushChildren(e *Evaluator, node fhirpath.Value, rowIndex int) bool {
-	start := len(e.values)
+	start, size := len(e.values), e.size(node)
 	for _, p := range c.level.paths {
 		found := len(e.values)
 		values, err := e.paths.Append(e.values, p.x, node, rowIndex)
@@ -41,7 +36,7 @@ func (c *cursor) pushChildren(e *Evaluator, node fhirpath.Value, rowIndex int) b
 		}
 		e.values = values
 		for _, child := range values[found:] {
-			if c.rowIndex > len(e.resource) || !e.isBelow(child, node) {
+			if c.rowIndex > len(e.resource) || !e.isBelow(child, size) {
 				return e.fail("", p.text, errNoDescent)
 			}
 		}
@@ -51,11 +46,17 @@ func (c *cursor) pushChildren(e *Evaluator, node fhirpath.Value, rowIndex int) b
 	return true
 }
 
-// isBelow reports whether a value can be one that the other contains. Without this, a path
-// like $this would never end.
-func (e *Evaluator) isBelow(child, node fhirpath.Value) bool {
-	if child.Kind() != fhirpath.Object {
-		return node.Kind() == fhirpath.Object
+// size returns the size of an object in bytes, or 0 for a primitive.
+func (e *Evaluator) size(v fhirpath.Value) int {
+	if v.Kind() != fhirpath.Object {
+		return 0
 	}
-	return node.Kind() != fhirpath.Object || len(e.paths.Text(child)) < len(e.paths.Text(node))
+	return len(e.paths.Text(v))
+}
+
+// isBelow reports whether a value can be in a node of a size: smaller than an object, or
+// an extension of a primitive. Otherwise, a path like $this would never end.
+func (e *Evaluator) isBelow(v fhirpath.Value, node int) bool {
+	size := e.size(v)
+	return size < node || node == 0 && size > 0
 }

@@ -103,8 +103,12 @@ func (p *parser) parseRepeat(s *selection, n *node, parent focus) focus {
 	if !p.expect(n, arrayNode) {
 		return focus{}
 	}
-	if len(n.items) == 0 {
+	switch {
+	case len(n.items) == 0:
 		p.add(n, "must not be empty")
+	case len(n.items) > maxPaths:
+		p.add(n, "too many paths; the maximum is %d, got %d", maxPaths, len(n.items))
+		return focus{}
 	}
 	var texts []*node
 	for _, item := range n.items {
@@ -119,7 +123,7 @@ func (p *parser) parseRepeat(s *selection, n *node, parent focus) focus {
 	found := p.repeatTypes(texts, parent.types)
 	known := parent.types != nil
 	for _, text := range texts {
-		x := p.compileRepeat(text, focus{types: slices.Concat(parent.types, found)})
+		x := p.compileRepeat(text, repeatFocus(parent.types, found))
 		if x == nil {
 			continue
 		}
@@ -133,6 +137,14 @@ func (p *parser) parseRepeat(s *selection, n *node, parent focus) focus {
 		found = nil
 	}
 	return focus{types: found}
+}
+
+// repeatFocus returns what the paths of a repeat are evaluated on.
+func repeatFocus(start, found []fhirpath.Type) focus {
+	if start == nil {
+		return focus{}
+	}
+	return focus{types: slices.Concat(start, found)}
 }
 
 // compileRepeat compiles a path of a repeat. An element of another type is no mistake here
@@ -153,7 +165,7 @@ func (p *parser) repeatTypes(texts []*node, start []fhirpath.Type) (found []fhir
 	for {
 		before := len(found)
 		for _, text := range texts {
-			x, err := fhirpath.Compile(text.text, p.scope(focus{types: slices.Concat(start, found)}))
+			x, err := fhirpath.Compile(text.text, p.scope(repeatFocus(start, found)))
 			if err != nil {
 				continue // the path may exist only in a type that is found later
 			}

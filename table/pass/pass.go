@@ -39,6 +39,9 @@ type Options struct {
 	// Format has the attributes and the style of the resources; the pass sets the rest.
 	Format ndjson.Format
 
+	// BaseURL is that of view.Evaluator.
+	BaseURL string
+
 	// Limit is the maximum number of rows of each output. 0 means unlimited.
 	Limit int64
 
@@ -110,6 +113,7 @@ type pass struct {
 	stop         context.CancelCauseFunc
 	resourceType string
 	format       ndjson.Format
+	baseURL      string
 	tally        *tally
 	outputs      []*output
 	wanting      atomic.Int64 // outputs that have not reached the limit
@@ -127,6 +131,7 @@ func newPass(ctx context.Context, resourceType string, readers int, outputs []Ou
 		caller:       ctx,
 		resourceType: resourceType,
 		format:       opts.Format,
+		baseURL:      opts.BaseURL,
 		tally:        &tally{progress: opts.Progress, notify: opts.Issue},
 		hugeSlot:     make(chan struct{}, 1),
 	}

@@ -72,9 +72,15 @@ func (p *pass) explain(err error) error {
 func (p *pass) newReader(ctx context.Context) *reader {
 	r := &reader{pass: p, ctx: ctx, formatter: ndjson.NewFormatter(p.resourceType, p.format, p.tally.issue)}
 	for _, o := range p.outputs {
-		r.sheets = append(r.sheets, &sheet{output: o, evaluator: o.view.NewEvaluator()})
+		r.sheets = append(r.sheets, &sheet{output: o, evaluator: p.newEvaluator(o.view)})
 	}
 	return r
+}
+
+func (p *pass) newEvaluator(v *view.View) *view.Evaluator {
+	e := v.NewEvaluator()
+	e.BaseURL = p.baseURL
+	return e
 }
 
 // row evaluates all views on a row.
@@ -182,7 +188,7 @@ func (r *reader) stopped() error { return r.pass.explain(context.Cause(r.ctx)) }
 func (r *reader) letGo() {
 	r.document = nil
 	for _, s := range r.sheets {
-		s.evaluator = s.output.view.NewEvaluator()
+		s.evaluator = r.pass.newEvaluator(s.output.view)
 	}
 }
 
