@@ -55,6 +55,7 @@ type element struct {
 	name    string
 	many    bool
 	members []member           // of a choice: one for each of its types
+	key     string             // of the only member
 	byKey   map[string]*member // the same, if there are many
 }
 
@@ -210,6 +211,9 @@ func (s *schema) element(defined fhir.Element) *element {
 
 // index makes the members of an element with many types quick to find.
 func (e *element) index() {
+	if len(e.members) == 1 {
+		e.key = e.members[0].key
+	}
 	if len(e.members) <= 4 {
 		return
 	}
