@@ -294,3 +294,39 @@ func TestDataErrors(t *testing.T) {
 		require.Equal(t, reason, data.Reason, expression)
 	}
 }
+
+// TestBaseURL: a reference below the base of the server has a key.
+func TestBaseURL(t *testing.T) {
+	t.Parallel()
+	x, err := fhirpath.Compile(`generalPractitioner.getReferenceKey(Practitioner)`, patientScope())
+	require.NoError(t, err)
+	for base, want := range map[string]int{"": 2, "https://ex.org/fhir": 3, "https://ex.org/fhir/": 3, "https://ex.org": 2, "https://ex.org/fhi": 2} {
+		e := fhirpath.NewEvaluator(fhir.R4())
+		e.BaseURL = base
+		e.Reset("Patient", compact(t, patient))
+		items, err := e.Append(nil, x, e.Root(), 0)
+		require.NoError(t, err)
+		require.Len(t, items, want, base)
+	}
+}
+
+// TestRelease: the memory of results is reused after Release, and stays valid before it.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	x, err := fhirpath.Compile(`name.family.join(',')`, patientScope())
+	require.NoError(t, err)
+	e := fhirpath.NewEvaluator(fhir.R4())
+	e.Reset("Patient", compact(t, patient))
+	first, err := e.Append(nil, x, e.Root(), 0)
+	require.NoError(t, err)
+	want := string(e.Text(first[0]))
+	mark := e.Mark()
+	for range 10000 {
+		items, err := e.Append(nil, x, e.Root(), 0)
+		require.NoError(t, err)
+		require.Equal(t, want, string(e.Text(items[0])))
+		e.Release(mark)
+	}
+	require.Equal(t, mark, e.Mark())
+	require.Equal(t, want, string(e.Text(first[0])))
+}
