@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
 // Evaluator evaluates expressions on one resource at a time. It reuses its memory and is
@@ -48,6 +49,17 @@ const valueBytes = 64
 
 // Root returns the resource as an item.
 func (e *Evaluator) Root() Value { return e.root }
+
+// ResourceType returns the resourceType that the resource itself states; nil without one.
+func (e *Evaluator) ResourceType() []byte {
+	for _, m := range e.index.members {
+		if string(e.index.text[m.key:m.keyEnd]) == "resourceType" {
+			name, _ := jsonscan.StringText(e.index.text, m.value)
+			return name
+		}
+	}
+	return nil
+}
 
 // Append appends the items that the expression results in for a focus and returns the
 // extended slice. The error is a *DataError.
