@@ -42,11 +42,9 @@ func (e *Evaluator) children(n *node, v *Value) {
 	case v.kind == Object:
 		m := e.find(el, v.text)
 		e.pushElement(&m)
-	case el.name != "value" || v.typ.class == complexClass:
+	default:
 		m := e.find(el, v.sibling)
 		e.pushElement(&m)
-	case v.kind != Null:
-		e.push(Value{typ: el.members[0].typ, text: v.text, kind: v.kind, decoded: v.decoded})
 	}
 }
 

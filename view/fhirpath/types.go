@@ -244,14 +244,13 @@ func (s *schema) completeQuantities() {
 	}
 }
 
-// completePrimitives gives the primitive types the elements of their siblings and value.
+// completePrimitives gives the primitive types the elements of their siblings.
 func (s *schema) completePrimitives() {
 	for _, p := range primitives {
 		t := s.types[p.name]
 		t.elements = map[string]*element{
 			"id":        {name: "id", members: []member{{"id", s.types["string"]}}},
 			"extension": {name: "extension", many: true, members: []member{{"extension", s.extension}}},
-			"value":     {name: "value", members: []member{{"value", systemOf(t.class)}}},
 		}
 	}
 }
