@@ -86,6 +86,8 @@ func TestFindings(t *testing.T) {
 		"twice":            {columns(`{"name":"a","path":"id","name":"b"}`), []string{`select[0].column[0].name: duplicate property`}},
 
 		"column name missing": {columns(`{"path":"id"}`), []string{`select[0].column[0].name: name is required`}},
+		"names missing":       {columns(`{"path":"id"},{"path":"id"}`), []string{`select[0].column[0].name: name is required`, `select[0].column[1].name: name is required`}},
+		"union names missing": {union(`{"column":[{"name":"a","path":"id"}]}`, `{"column":[{"path":"id"}]}`), []string{`select[0].unionAll[1].column[0].name: name is required`}},
 		"column name":         {columns(`{"name":"1a","path":"id"}`), []string{`select[0].column[0].name: invalid name "1a"; a letter followed by letters, digits and _ is allowed`}},
 		"path missing":        {columns(`{"name":"a"}`), []string{`select[0].column[0].path: path is required`}},
 		"path of a number":    {columns(`{"name":"a","path":1}`), []string{`select[0].column[0].path: must be a string, got a number`}},
