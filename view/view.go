@@ -144,21 +144,24 @@ type Cell struct {
 }
 
 // DataError is a resource that a view cannot be evaluated on: a path that results in
-// several values where a column has one, or a condition that is not boolean. It does not
-// contain the values.
+// several values where a column has one, a condition that is not boolean, or a value that
+// does not fit the type of its column. It does not contain the values.
 type DataError struct {
 	// Column is the name of the column; empty if a condition or an iteration failed.
 	Column string
 
-	// Path is the FHIRPath expression.
+	// Path is the FHIRPath expression; empty if the value does not fit its column.
 	Path string
 
 	Reason string
 }
 
 func (e *DataError) Error() string {
-	if e.Column == "" {
+	switch {
+	case e.Column == "":
 		return fmt.Sprintf("%s: %s", e.Path, e.Reason)
+	case e.Path == "":
+		return fmt.Sprintf("column %s: %s", e.Column, e.Reason)
 	}
 	return fmt.Sprintf("column %s (%s): %s", e.Column, e.Path, e.Reason)
 }

@@ -88,7 +88,7 @@ func wrongTypes(n *node, a, b Value) error {
 	return &DataError{Reason: fmt.Sprintf("%s is not for values of type %s and %s", n.name, a.Type(), b.Type())}
 }
 
-// frame is what $this, $index and %rowIndex stand for.
+// frame has the values of $this, $index and %rowIndex.
 type frame struct {
 	this     Value
 	item     int

@@ -12,7 +12,7 @@ func (e *Evaluator) keyOf(v Value, t *typ) (key Value, ok bool) {
 	if v.kind != Object {
 		return Value{}, false
 	}
-	written, ok := newValue(systemString, find(referenceElement, v.text).value)
+	written, ok := newValue(systemString, e.find(referenceElement, v.text).value)
 	if !ok || written.kind != String {
 		return Value{}, false
 	}
