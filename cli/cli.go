@@ -47,6 +47,7 @@ type cli struct {
 	Worker   workerCommand   `cmd:"" help:"Run a worker only. Any number can run at the same time."`
 	Migrate  migrateCommand  `cmd:"" help:"Create or upgrade the schema of the state database. Safe to run at any time and concurrently."`
 	Load     loadCommand     `cmd:"" help:"Load ndjson files into FHIR tables."`
+	View     viewCommand     `cmd:"" help:"Check views (SQL on FHIR), or run them directly against the source database."`
 	Location locationCommand `cmd:"" help:"Show or change the recorded source and bucket, which all processes share."`
 	Sweep    sweepCommand    `cmd:"" help:"Remove files of exports that the state database does not know, for example after a restore from a backup."`
 	Client   clientCommand   `cmd:"" help:"Manage the clients of the API."`

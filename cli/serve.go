@@ -192,6 +192,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 		Slots:         settings.slots(),
 		Source:        s.source,
 		StopTimeout:   min(shutdownTimeout, partShutdownTimeout),
+		Version:       currentVersion(),
 		Window:        settings.ExportWindow,
 	})
 	if err != nil {

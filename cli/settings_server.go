@@ -107,13 +107,18 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 }
 
 type formatSettings struct {
+	fhirSettings
+	MetaVersionID string `name:"meta-version-id" env:"SLUICE_META_VERSION_ID" default:"number" enum:"number,string" help:"Type of meta.versionId in $dump: number, as Aidbox documents it, or string, as its newer releases write it. $export always writes a string."`
+}
+
+// fhirSettings are the settings of FHIR format.
+type fhirSettings struct {
 	AttachmentBaseURL string `name:"attachment-base-url" env:"SLUICE_ATTACHMENT_BASE_URL" placeholder:"URL" help:"FHIR server that relative URLs of attachments belong to, such as https://fhir.example.org/fhir. In FHIR format they are written in full (empty = as stored)."`
-	MetaVersionID     string `name:"meta-version-id" env:"SLUICE_META_VERSION_ID" default:"number" enum:"number,string" help:"Type of meta.versionId in $dump: number, as Aidbox documents it, or string, as its newer releases write it. $export always writes a string."`
 	CreatedAtURL      string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"${created_at_url}" help:"URL of the extension for meta.createdAt in FHIR."`
 }
 
 // Validate checks the URL.
-func (s *formatSettings) Validate() error {
+func (s *fhirSettings) Validate() error {
 	if s.AttachmentBaseURL != "" && !isBaseURL(s.AttachmentBaseURL) {
 		return fmt.Errorf("%s must be a URL such as https://fhir.example.org/fhir, got %q", setting("attachment-base-url"), s.AttachmentBaseURL)
 	}
@@ -121,12 +126,15 @@ func (s *formatSettings) Validate() error {
 }
 
 // style returns the settings as the conversion takes them.
+func (s *fhirSettings) style() fhir.Style {
+	return fhir.Style{AttachmentBaseURL: s.AttachmentBaseURL, CreatedAtURL: s.CreatedAtURL}
+}
+
+// style returns the settings as the conversion takes them.
 func (s *formatSettings) style() fhir.Style {
-	return fhir.Style{
-		AttachmentBaseURL: s.AttachmentBaseURL,
-		CreatedAtURL:      s.CreatedAtURL,
-		VersionIDAsString: s.MetaVersionID == "string",
-	}
+	style := s.fhirSettings.style()
+	style.VersionIDAsString = s.MetaVersionID == "string"
+	return style
 }
 
 // keySettings are the settings of the URLs that clients publish their keys at.

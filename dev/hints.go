@@ -43,6 +43,28 @@ prints the reason at any status but 202 and 200:
   )
   wc -l /tmp/sluice-export/*.ndjson
 
+Tables instead of resources (docs/tables.md): a view as CSV, streamed, and three views as
+Parquet files, of one state of the database:
+
+  curl -s -u CLIENT:SECRET 'BASE/fhir/$sql-run?subjectReference=ViewDefinition/blood_pressure&_format=csv' | head -n 3
+
+  mkdir -p /tmp/sluice-tables
+  (
+    set -e; cd /tmp/sluice-tables
+    subject() { printf ',{"name":"subject","part":[{"name":"subjectReference","valueReference":{"reference":"ViewDefinition/%s"}}]}' "$@"; }
+    kick_off=$(curl -sS -o answer.json -D headers -w '%{http_code}' -u CLIENT:SECRET \
+      -H 'Content-Type: application/fhir+json' -H 'Prefer: respond-async' 'BASE/fhir/$sql-export' \
+      -d '{"resourceType":"Parameters","parameter":[{"name":"_format","valueCode":"parquet"}'"$(subject patient_demographics blood_pressure encounters)"']}')
+    [ "$kick_off" = 202 ] || { cat answer.json; exit 1; }
+    status=$(tr -d '\r' < headers | sed -n 's/^[Cc]ontent-[Ll]ocation: //p')
+    while code=$(curl -sS -o answer.json -w '%{http_code}' -u CLIENT:SECRET "$status"); [ "$code" = 202 ]; do sleep 1; done
+    code=$(curl -sSL -o result.json -w '%{http_code}' -u CLIENT:SECRET "$status")
+    [ "$code" = 200 ] || { cat result.json; exit 1; }
+    grep -o 'http[^"]*[.]parquet[^"]*' result.json > links
+    while read -r url; do file=${url%%\?*}; curl -sSf "$url" -o "${file##*/}"; done < links
+  )
+  ls -l /tmp/sluice-tables/*.parquet
+
 In a database of your own, a superuser runs this once to make reading fast; this one has it:
 ` + stand.CastSQL + `
 

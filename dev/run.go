@@ -40,7 +40,7 @@ func (c *runCommand) Run(ctx context.Context, root repository) (err error) {
 		defer func() { err = errors.Join(err, s.Stop()) }()
 		program := product.Program{Path: root.program(), Env: append(os.Environ(), s.Settings()...), LogDir: s.Dir}
 		if err = c.prepare(ctx, s, program); err == nil {
-			err = serve(ctx, s, program)
+			err = serve(ctx, root, s, program)
 		}
 	}
 	if ctx.Err() != nil {
@@ -86,23 +86,44 @@ func (c *runCommand) prepare(ctx context.Context, s *stand.Stand, program produc
 	return s.SetSample(resources)
 }
 
-// addClient adds the client of the printed commands unless it exists.
+// storeViews stores the documented views under the names of their files.
+func storeViews(ctx context.Context, root repository, client product.Client) error {
+	files, err := filepath.Glob(filepath.Join(string(root), "docs", "views", "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		definition, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("read a view: %w", err)
+		}
+		if err := client.PutView(ctx, strings.TrimSuffix(filepath.Base(file), ".json"), definition); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addClient adds the client of the printed commands. If it exists, it gets the scopes that
+// they need.
 func addClient(ctx context.Context, program product.Program) error {
 	list, err := program.Run(ctx, "client", "list")
 	if err != nil {
 		return err
 	}
+	args := []string{"client", "add", clientID, "--secret", clientSecret}
 	for line := range strings.Lines(list) {
 		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == clientID {
-			return nil
+			args = []string{"client", "change", clientID}
 		}
 	}
-	_, err = program.Run(ctx, "client", "add", clientID, "--secret", clientSecret, "--scope", "system/*.rs")
+	_, err = program.Run(ctx, append(args, "--scope", "system/*.rs", "--scope", "system/ViewDefinition.cruds")...)
 	return err
 }
 
-// serve runs API and workers in one process until Ctrl-C or an error.
-func serve(ctx context.Context, s *stand.Stand, program product.Program) (err error) {
+// serve runs API and workers in one process until Ctrl-C or an error. The API stores the
+// views that the printed commands name.
+func serve(ctx context.Context, root repository, s *stand.Stand, program product.Program) (err error) {
 	service := program.Service("sluice", "serve")
 	port, err := service.Listen(apiPort)
 	if err != nil {
@@ -116,6 +137,9 @@ func serve(ctx context.Context, s *stand.Stand, program product.Program) (err er
 	}
 	defer func() { err = errors.Join(err, service.Stop()) }()
 	if err := service.WaitReady(ctx); err != nil {
+		return err
+	}
+	if err := storeViews(ctx, root, product.Client{URL: service.URL, ID: clientID, Secret: clientSecret}); err != nil {
 		return err
 	}
 	fmt.Print(hints(s, service))

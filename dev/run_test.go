@@ -30,6 +30,10 @@ func TestRun(t *testing.T) {
 	require.Contains(t, out, `{"id":"pt-1","meta":{"versionId":481,`, "the dump in FHIR format")
 	require.Regexp(t, `(?m)^HTTP/1.1 202 `, out, "the asynchronous dump")
 	require.Regexp(t, `(?m)^ +[1-9]\d+ .*/Patient\.0001\.ndjson$`, out, "the downloaded export")
+	require.Contains(t, out, "observation_id,patient_id,encounter_id,status,effective,systolic,diastolic,unit\n", "the streamed view")
+	for _, view := range []string{"patient_demographics", "blood_pressure", "encounters"} {
+		require.Regexp(t, `(?m)^-.* [1-9]\d+ .*/`+view+`\.0001\.parquet$`, out, "the downloaded table")
+	}
 
 	_, err := commandAt(root, "run").Output()
 	require.ErrorContains(t, err, "exit status 1", "a second one at the same time")
@@ -105,7 +109,7 @@ func paste(t *testing.T, printed string) string {
 			script.WriteString(match[1])
 		}
 	}
-	commands := strings.ReplaceAll(script.String(), "/tmp/sluice-export", t.TempDir())
+	commands := strings.NewReplacer("/tmp/sluice-export", t.TempDir(), "/tmp/sluice-tables", t.TempDir()).Replace(script.String())
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-e", "-c", commands)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -137,9 +141,10 @@ func emptyRepository(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(root, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(root)) })
-	for _, dir := range []string{"dev", "bin"} {
+	for _, dir := range []string{"dev", "bin", "docs"} {
 		require.NoError(t, os.Mkdir(filepath.Join(root, dir), 0o755))
 	}
+	require.NoError(t, os.CopyFS(filepath.Join(root, "docs", "views"), os.DirFS(filepath.Join("..", "docs", "views"))))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "dev", "go.mod"), nil, 0o644))
 	return root
 }

@@ -26,8 +26,7 @@ type Options struct {
 	// URL of attachments for AppendFHIRType.
 	Style Style
 
-	// Subset, if set, selects the root elements that AppendFHIRType keeps. The
-	// result is tagged as incomplete.
+	// Subset, if set, selects the root elements that AppendFHIRType keeps.
 	Subset *Subset
 
 	// Issue, if set, is called for each element that could not be converted and was
@@ -161,7 +160,7 @@ func (c *Converter) document(dst []byte, doc document, d direction, n *node) ([]
 	i := c.doc.root()
 	if c.doc.first(i) == '{' {
 		dst, i = c.object(dst, i, n)
-		if c.options.Subset != nil {
+		if c.options.Subset != nil && c.options.Subset.tagged {
 			dst = markSubsetted(dst, start)
 		}
 	} else {

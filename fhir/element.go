@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -57,3 +58,6 @@ func (t *Tables) IsType(name string) bool {
 // Base returns the type that a type is built on: DomainResource for Patient; empty if
 // there is none.
 func (t *Tables) Base(name string) string { return t.definitions[name].base }
+
+// TypeNames returns the names of all types whose values are objects, sorted.
+func (t *Tables) TypeNames() []string { return slices.Sorted(maps.Keys(t.definitions)) }

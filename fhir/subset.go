@@ -12,6 +12,7 @@ import (
 type Subset struct {
 	keep       map[string]bool
 	extensions bool
+	tagged     bool // what it is applied to
 }
 
 // alwaysKept are the elements that are necessary to interpret the others.
@@ -30,12 +31,25 @@ func (t *Tables) HasElement(resourceType, name string) bool {
 }
 
 // Subset returns a subset with these root elements of resources of a type, and the
-// mandatory ones. It ignores elements that the type does not have.
+// mandatory ones. It ignores elements that the type does not have. A resource that it is
+// applied to is tagged as incomplete.
 func (t *Tables) Subset(resourceType string, elements []string) *Subset {
-	s := &Subset{keep: map[string]bool{}}
+	s := t.subset(resourceType, elements, true)
 	for _, name := range alwaysKept {
 		s.keep[name] = true
 	}
+	s.tagged = true
+	return s
+}
+
+// Projection returns a subset with only these root elements of resources of a type, for
+// a reader that does not look at others. A resource that it is applied to is not tagged.
+func (t *Tables) Projection(resourceType string, elements []string) *Subset {
+	return t.subset(resourceType, elements, false)
+}
+
+func (t *Tables) subset(resourceType string, elements []string, mandatory bool) *Subset {
+	s := &Subset{keep: map[string]bool{}}
 	n, ok := t.resources[resourceType]
 	if !ok {
 		n = t.custom
@@ -45,7 +59,7 @@ func (t *Tables) Subset(resourceType string, elements []string) *Subset {
 		if f.choice != nil {
 			choice = f.choice
 		}
-		wanted := choice.mandatory || slices.ContainsFunc(elements, func(element string) bool {
+		wanted := mandatory && choice.mandatory || slices.ContainsFunc(elements, func(element string) bool {
 			element = strings.TrimSuffix(element, "[x]")
 			// In Aidbox format, a choice element has one name for all its types.
 			return element == name || element == choice.name || f.options != nil && n.fields[element] != nil && n.fields[element].choice == f

@@ -70,6 +70,24 @@ func TestSubset(t *testing.T) {
 	}
 }
 
+// A projection leaves no trace: neither mandatory elements nor a tag.
+func TestProjection(t *testing.T) {
+	t.Parallel()
+	const stored = `{"id": "o", "code": {"text": "c"}, "meta": {"tag": [{"code": "x"}], "source": "s"}, "value": {"Quantity": {"value": 1.0}}, "status": "final", "_status": {"id": "i"}, "subject": {"id": "p", "resourceType": "Patient"}, "resourceType": "Observation"}`
+	for elements, want := range map[string]string{
+		"":              `{}`,
+		"value":         `{"valueQuantity":{"value":1.0}}`,
+		"valueQuantity": `{"valueQuantity":{"value":1.0}}`,
+		"status":        `{"status":"final","_status":{"id":"i"}}`,
+		"id,meta":       `{"id":"o","meta":{"tag":[{"code":"x"}],"source":"s"}}`,
+		"subject,x":     `{"subject":{"reference":"Patient/p"}}`,
+	} {
+		subset := fhir.R4().Projection("Observation", strings.Split(elements, ","))
+		c := fhir.NewConverter(fhir.R4(), fhir.Options{Subset: subset})
+		require.Equal(t, want, string(c.AppendFHIRType(nil, "Observation", []byte(stored))), elements)
+	}
+}
+
 // TestSubsetOfAttributes: an attribute is an extension in FHIR, and kept with the
 // extensions.
 func TestSubsetOfAttributes(t *testing.T) {

@@ -18,7 +18,9 @@ func TestCompleteWithFile(t *testing.T) {
 	export := f.readAll(t, f.started(t, 100))
 	key := jobs.WarningsKey(export.ID)
 	files := []jobs.File{{Kind: jobs.Outcome, ResourceType: "OperationOutcome", ObjectKey: key, Resources: 2, Bytes: 30, SHA256: []byte("hash")}}
-	require.NoError(t, f.store.Complete(t.Context(), export, time.Hour, files, func(context.Context) error {
+	require.NoError(t, f.store.Complete(t.Context(), export, time.Hour, files, func(_ context.Context, completed jobs.Export) error {
+		require.Equal(t, jobs.Completed, completed.State)
+		require.Equal(t, time.Hour, completed.ExpiresAt.Sub(*completed.FinishedAt))
 		_, err := f.store.File(t.Context(), export.ID, key)
 		require.ErrorIs(t, err, jobs.ErrNotFound)
 		files[0].ETag = "etag"

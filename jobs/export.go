@@ -70,6 +70,9 @@ type Export struct {
 	// it, not with the time of the process.
 	ReadAt time.Time
 
+	// FinishedAt is when the export completed, failed or was cancelled.
+	FinishedAt *time.Time
+
 	// ExpiresAt is when the files of a completed export are deleted.
 	ExpiresAt *time.Time
 }
@@ -82,7 +85,7 @@ SELECT id, client_id, request, state, attempt, generation, transaction_time, par
        bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
                      FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
        coalesce(failure, ''), waiting_since, coalesce(waiting_reason, ''), created_at, clock_timestamp(), expires_at,
-       coalesce(location_version, 0), coalesce(warnings, '[]')
+       coalesce(location_version, 0), coalesce(warnings, '[]'), finished_at
 FROM sluice.export e
 WHERE id = $1`
 
@@ -109,7 +112,7 @@ func scanExport(row pgx.Row) (Export, error) {
 	var e Export
 	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.attempt, &e.Generation, &e.TransactionTime,
 		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.WaitingSince, &e.WaitingReason,
-		&e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location, &e.Warnings)
+		&e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location, &e.Warnings, &e.FinishedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Export{}, ErrNotFound
 	}

@@ -9,12 +9,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// FileKind is what the lines of a file are for.
+// FileKind is what a file is for.
 type FileKind string
 
 // The kinds of files.
 const (
-	// Output has resources.
+	// Output has resources or rows of a view.
 	Output FileKind = "output"
 
 	// Deleted has Bundles that list deleted resources.
@@ -30,12 +30,17 @@ func WarningsKey(id uuid.UUID) string { return id.String() + "/error/request.err
 
 // File is an object that an export has published.
 type File struct {
-	Kind         FileKind
-	ResourceType string // of its lines; empty if they are of many types
+	Kind FileKind
+
+	// Output is the name of the output that the file belongs to (View.Name); empty
+	// unless it has rows of a view.
+	Output string
+
+	ResourceType string // of its lines, or of the resources of its rows; empty if there are many types
 	ObjectKey    string
-	Resources    int64  // number of lines, without the headers of patient blocks
+	Resources    int64  // number of lines or rows, without the headers of patient blocks
 	PlainBytes   int64  // before compression
-	MaxLineBytes int64  // length of the longest line without its line feed
+	MaxLineBytes int64  // length of the longest line without its line feed; 0 of rows of a view
 	Bytes        int64  // after compression
 	SHA256       []byte // of the compressed bytes
 
@@ -47,9 +52,10 @@ type File struct {
 	ETag string
 }
 
-// Files are the files of an export, sorted by resource type and object key.
+// Files are the files of an export, sorted by output, resource type and object key, so
+// that the parts of an output follow each other in order.
 type Files struct {
-	// Output has the files of resources.
+	// Output has the files of resources or of rows of views.
 	Output []File
 
 	// Deleted has the files of deleted resources. It is nil if the export does not
@@ -60,7 +66,7 @@ type Files struct {
 	Outcomes []File
 }
 
-// Resources returns the number of resources of the output.
+// Resources returns the number of resources of the output, or of rows of views.
 func (f Files) Resources() (count int64) {
 	for _, file := range f.Output {
 		count += file.Resources
@@ -70,16 +76,16 @@ func (f Files) Resources() (count int64) {
 
 const (
 	fileColumns = `
-SELECT f.kind, f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
+SELECT f.kind, coalesce(f.output, ''), f.resource_type, f.object_key, f.resources, f.plain_bytes, f.max_line_bytes, f.stored_bytes, f.sha256, f.continues, f.etag
 FROM sluice.file f `
 
-	// filesSQL lists the files of a page, or of all pages if that is 0, sorted by the
-	// keys of their parts' first files, of which the longer has the higher number. Files
-	// that belong to no part are last.
+	// filesSQL lists the files of a page, or of all pages if that is 0, sorted by output
+	// and by the keys of their parts' first files, of which the longer has the higher
+	// number. Files that belong to no part are last.
 	filesSQL = fileColumns + `
 LEFT JOIN sluice.part p ON p.export_id = f.export_id AND p.number = f.part_number
 WHERE f.export_id = $1 AND ($2 = 0 OR f.page = $2)
-ORDER BY p.resource_type COLLATE "C" NULLS LAST, length(p.object_key), p.object_key COLLATE "C", f.number`
+ORDER BY f.output COLLATE "C", p.resource_type COLLATE "C" NULLS LAST, length(p.object_key), p.object_key COLLATE "C", f.number`
 
 	// A part that has found no deletions has no file.
 	listsDeletionsSQL = `SELECT EXISTS (SELECT FROM sluice.part WHERE export_id = $1 AND kind = 'deletions')`
@@ -137,16 +143,16 @@ func (f *Files) Add(files ...File) {
 // insertFileSQL accepts a file that exists already, and may have been shown, if it was
 // written again with the same bytes.
 const insertFileSQL = `
-INSERT INTO sluice.file (export_id, part_number, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO sluice.file (export_id, part_number, number, kind, output, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, continues, etag)
+VALUES ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (export_id, object_key) DO UPDATE SET etag = excluded.etag WHERE file.sha256 = excluded.sha256`
 
 // insertFiles inserts files of a part, or of the export itself if part is nil. It
-// returns ErrFilesShown if one of them exists with other bytes. A part seldom has more
+// returns ErrFilesShown if one of them exists with other bytes. Few parts have more
 // than two files.
 func insertFiles(ctx context.Context, tx pgx.Tx, id uuid.UUID, part *int, files []File) error {
 	for i, f := range files {
-		err := changed(tx.Exec(ctx, insertFileSQL, id, part, i+1, f.Kind, f.ResourceType, f.ObjectKey,
+		err := changed(tx.Exec(ctx, insertFileSQL, id, part, i+1, f.Kind, f.Output, f.ResourceType, f.ObjectKey,
 			f.Resources, f.PlainBytes, f.MaxLineBytes, f.Bytes, f.SHA256, f.Continues, f.ETag))
 		if errors.Is(err, ErrStale) {
 			err = ErrFilesShown

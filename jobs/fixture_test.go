@@ -171,7 +171,7 @@ func wrote(part jobs.Part, resources int64) []jobs.File {
 func (f *fixture) completed(t *testing.T, retention time.Duration) jobs.Export {
 	t.Helper()
 	export := f.readAll(t, f.started(t, 100))
-	require.NoError(t, f.store.Complete(t.Context(), export, retention, nil, nothing))
+	require.NoError(t, f.store.Complete(t.Context(), export, retention, nil, noManifest))
 	return f.get(t, export.ID)
 }
 
@@ -195,6 +195,8 @@ func (f *fixture) await(t *testing.T, export jobs.Export) <-chan error {
 
 // nothing publishes nothing.
 func nothing(context.Context) error { return nil }
+
+func noManifest(context.Context, jobs.Export) error { return nil }
 
 func (f *fixture) get(t *testing.T, id uuid.UUID) jobs.Export {
 	t.Helper()

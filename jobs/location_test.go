@@ -31,7 +31,7 @@ func TestLocationMoves(t *testing.T) {
 	_, _, err = f.store.Resume(t.Context(), running.ID)
 	require.ErrorIs(t, err, jobs.ErrLocationMoved)
 	require.ErrorIs(t, f.store.Renew(t.Context(), running), jobs.ErrStale)
-	require.ErrorIs(t, f.store.Complete(t.Context(), read, 0, nil, nothing), jobs.ErrStale)
+	require.ErrorIs(t, f.store.Complete(t.Context(), read, 0, nil, noManifest), jobs.ErrStale)
 
 	_, err = moved.TakePart(t.Context(), jobs.PartArgs{ExportID: running.ID, Generation: 1, Number: 2})
 	require.ErrorIs(t, err, jobs.ErrStale)

@@ -22,6 +22,10 @@ const (
 	// Deletions reads what was deleted from the table.
 	Deletions PartKind = "deletions"
 
+	// Views reads page ranges of a resource type's table for views, in an export of
+	// tables.
+	Views PartKind = "views"
+
 	// PatientBlocks reads the blocks of some patients, of an export organized by
 	// patient.
 	PatientBlocks PartKind = "patient_blocks"

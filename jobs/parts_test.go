@@ -20,6 +20,12 @@ func mustNotPublish(t *testing.T) func(context.Context) error {
 	}
 }
 
+func mustNotComplete(t *testing.T) func(context.Context, jobs.Export) error {
+	t.Helper()
+	publish := mustNotPublish(t)
+	return func(ctx context.Context, _ jobs.Export) error { return publish(ctx) }
+}
+
 // All parts of a plan that needs several INSERTs are stored in its order.
 func TestManyParts(t *testing.T) {
 	t.Parallel()
@@ -167,11 +173,11 @@ func TestGenerations(t *testing.T) {
 	require.ErrorIs(t, err, jobs.ErrStale)
 	_, err = f.store.AwaitParts(t.Context(), export)
 	require.ErrorIs(t, err, jobs.ErrStale)
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotComplete(t)), jobs.ErrStale)
 
 	read := f.readAll(t, f.get(t, export.ID))
 	require.True(t, read.AllPartsDone())
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale, "of the previous generation")
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotComplete(t)), jobs.ErrStale, "of the previous generation")
 }
 
 // Progress never decreases, also when a part is read again.

@@ -97,17 +97,21 @@ UPDATE sluice.export SET state = 'completed', finished_at = now(), expires_at = 
 WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_total AND location_version = (` + currentLocationSQL + `)`
 
 // Complete ends an export whose parts are all done and inserts the files that belong
-// to no part. All files stay for the retention time. publish makes these files visible,
-// sets their ETags and writes the manifest to the bucket; it runs inside the
-// transaction (see CompletePart), so that nothing can change the export meanwhile.
-// Complete returns ErrStale if the export has ended or was taken over, or the location
-// has changed.
-func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, files []File, publish func(context.Context) error) error {
+// to no part. All files stay for the retention time. publish gets the completed export;
+// it makes these files visible, sets their ETags and writes the manifest to the bucket.
+// It runs inside the transaction (see CompletePart), so that nothing can change the
+// export meanwhile. Complete returns ErrStale if the export has ended or was taken over,
+// or the location has changed.
+func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, files []File, publish func(context.Context, Export) error) error {
 	return s.change(ctx, export.ID, "complete export", func(tx pgx.Tx) error {
 		if err := changed(tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files))); err != nil {
 			return err
 		}
-		if err := holdOpen(ctx, tx, publish); err != nil {
+		completed, err := scanExport(tx.QueryRow(ctx, exportSQL, export.ID))
+		if err != nil {
+			return err
+		}
+		if err := holdOpen(ctx, tx, func(ctx context.Context) error { return publish(ctx, completed) }); err != nil {
 			return err
 		}
 		return insertFiles(ctx, tx, export.ID, nil, files)

@@ -39,7 +39,7 @@ func TestRepair(t *testing.T) {
 	files, err := f.store.Files(t.Context(), export.ID)
 	require.NoError(t, err)
 	require.Len(t, files.Output, repairing.PartsDone, "no file is listed that is not there")
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, 0, nil, nothing), jobs.ErrStale)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, 0, nil, noManifest), jobs.ErrStale)
 
 	waiting := f.await(t, export)
 	for range damaged {
@@ -55,7 +55,7 @@ func TestRepair(t *testing.T) {
 	require.Equal(t, export.Generation, repaired.Generation)
 	require.Equal(t, former+len(damaged), f.count(t, `SELECT count(*) FROM sluice.river_job WHERE kind = 'sluice_part'`))
 	require.Equal(t, parts, f.count(t, `SELECT parts_queued FROM sluice.export`))
-	require.NoError(t, f.store.Complete(t.Context(), repaired, 0, nil, nothing))
+	require.NoError(t, f.store.Complete(t.Context(), repaired, 0, nil, noManifest))
 }
 
 // An attempt from before the repair changes nothing.

@@ -60,7 +60,7 @@ type Request struct {
 	// ChangedBefore excludes resources that were last changed at that time or later.
 	ChangedBefore time.Time `json:"changed_before,omitzero"`
 
-	// FHIR selects FHIR format instead of Aidbox's.
+	// FHIR selects FHIR format instead of Aidbox's. Views always read FHIR.
 	FHIR bool `json:"fhir"`
 
 	// Style adjusts either format.

@@ -46,7 +46,7 @@ func moves(f *fixture, export jobs.Export) map[string]func(context.Context) erro
 		"Start": func(ctx context.Context) error {
 			return f.store.Start(ctx, export, plan(export.ID, 1))
 		},
-		"Complete": func(ctx context.Context) error { return f.store.Complete(ctx, export, time.Hour, nil, nothing) },
+		"Complete": func(ctx context.Context) error { return f.store.Complete(ctx, export, time.Hour, nil, noManifest) },
 		"Fail":     func(ctx context.Context) error { return f.store.Fail(ctx, export.ID, "late") },
 		"Hold": func(ctx context.Context) error {
 			_, err := f.store.TakePart(ctx, jobs.PartArgs{ExportID: export.ID, Generation: export.Generation, Number: 1})
@@ -129,7 +129,7 @@ func TestCompleteTooEarly(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 0)
 	export := f.started(t, 100)
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotPublish(t)), jobs.ErrStale)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, mustNotComplete(t)), jobs.ErrStale)
 	require.Equal(t, jobs.Running, f.get(t, export.ID).State)
 }
 
@@ -139,10 +139,10 @@ func TestCompleteNotPublished(t *testing.T) {
 	f := newFixture(t, 1)
 	export := f.readAll(t, f.started(t, 100))
 	down := errors.New("the store is down")
-	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, func(context.Context) error { return down }), down)
+	require.ErrorIs(t, f.store.Complete(t.Context(), export, time.Hour, nil, func(context.Context, jobs.Export) error { return down }), down)
 	require.Equal(t, jobs.Running, f.get(t, export.ID).State)
 
-	require.NoError(t, f.store.Complete(t.Context(), export, time.Hour, nil, nothing))
+	require.NoError(t, f.store.Complete(t.Context(), export, time.Hour, nil, noManifest))
 	completed := f.get(t, export.ID)
 	require.Equal(t, jobs.Completed, completed.State)
 	require.WithinDuration(t, time.Now().Add(time.Hour), *completed.ExpiresAt, time.Minute)

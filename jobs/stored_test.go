@@ -21,7 +21,7 @@ func (f *fixture) written(t *testing.T, bytes int64) jobs.Export {
 	files[0].Bytes = bytes
 	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, files, nothing))
 	a.end(nil)
-	require.NoError(t, f.store.Complete(t.Context(), f.get(t, export.ID), time.Hour, nil, nothing))
+	require.NoError(t, f.store.Complete(t.Context(), f.get(t, export.ID), time.Hour, nil, noManifest))
 	return f.get(t, export.ID)
 }
 
@@ -110,7 +110,7 @@ func TestRequestOfEndedExports(t *testing.T) {
 		}},
 		"Expired": {jobs.Expired, func(t *testing.T, f *fixture, id uuid.UUID) {
 			t.Helper()
-			require.NoError(t, f.store.Complete(t.Context(), f.readAll(t, f.get(t, id)), 0, nil, nothing))
+			require.NoError(t, f.store.Complete(t.Context(), f.readAll(t, f.get(t, id)), 0, nil, noManifest))
 			require.Equal(t, request, f.get(t, id).Request)
 			require.NoError(t, f.store.Expire(t.Context()))
 			require.NoError(t, f.store.MarkObjectsDeleted(t.Context(), id))

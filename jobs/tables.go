@@ -1,6 +1,10 @@
 package jobs
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
 
 // Tables makes an export one of tables: the rows of views instead of resources (SQL on
 // FHIR, $sql-export).
@@ -18,11 +22,48 @@ type Tables struct {
 	TrackingID string `json:"tracking_id,omitempty"`
 }
 
+// Parquet is the format of tables whose files are compressed in themselves.
+const Parquet = "parquet"
+
+// FileSuffix returns what the keys of the files end with: .parquet, .csv.gz or
+// .ndjson.gz.
+func (t Tables) FileSuffix() string {
+	if t.Format == Parquet {
+		return "." + t.Format
+	}
+	return "." + t.Format + ".gz"
+}
+
 // View is an output of an export of tables.
 type View struct {
-	// Name is the name of the output and of its files.
+	// Name is the name of the output. No two views of an export have the same FileName.
 	Name string `json:"name"`
 
-	// Definition is the ViewDefinition, as checked by the kick-off.
-	Definition json.RawMessage `json:"definition"`
+	// Definition is the ViewDefinition, as checked by the kick-off. An export that failed,
+	// was cancelled or has expired no longer has it.
+	Definition json.RawMessage `json:"definition,omitempty"`
+}
+
+// FileName returns what the names of the view's files begin with: its name, with an
+// underscore in place of each character that is not an ASCII letter, a digit, an
+// underscore or a hyphen.
+func (v View) FileName() string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '_', r == '-':
+			return r
+		}
+		return '_'
+	}, v.Name)
+}
+
+// ResourceType returns the type of the resources that the view reads.
+func (v View) ResourceType() (string, error) {
+	var definition struct {
+		Resource string `json:"resource"`
+	}
+	if err := json.Unmarshal(v.Definition, &definition); err != nil {
+		return "", fmt.Errorf("view %s: %w", v.Name, err)
+	}
+	return definition.Resource, nil
 }

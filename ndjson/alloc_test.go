@@ -48,11 +48,11 @@ func (repeated) Cancel()            {}
 func TestLinesAllocateNothing(t *testing.T) {
 	for name, format := range map[string]Format{"Aidbox": {}, "FHIR": {FHIR: true}} {
 		t.Run(name, func(t *testing.T) {
-			f := newFormatter("Observation", format, nil)
+			f := NewFormatter("Observation", format, nil)
 			for _, row := range []*source.Row{observationRow(), storedRow()} {
-				line, err := f.appendLine(nil, row)
+				line, err := f.Append(nil, row)
 				require.NoError(t, err)
-				require.Zero(t, testing.AllocsPerRun(1000, func() { line, _ = f.appendLine(line[:0], row) }))
+				require.Zero(t, testing.AllocsPerRun(1000, func() { line, _ = f.Append(line[:0], row) }))
 			}
 		})
 	}
@@ -93,8 +93,8 @@ func TestHugeMetaIsLetGo(t *testing.T) {
 					huge, empty = jsonbtest.Encode(huge), jsonbtest.Encode(empty)
 				}
 				row.Resource = huge
-				f := newFormatter("Observation", format, nil)
-				line, err := f.appendLine(nil, row)
+				f := NewFormatter("Observation", format, nil)
+				line, err := f.Append(nil, row)
 				require.NoError(t, err)
 				require.Greater(t, len(line), size)
 				line, row.Resource = nil, empty
@@ -103,7 +103,7 @@ func TestHugeMetaIsLetGo(t *testing.T) {
 				runtime.GC()
 				runtime.ReadMemStats(&memory)
 				require.Less(t, memory.HeapAlloc, uint64(size))
-				line, err = f.appendLine(line, row)
+				line, err = f.Append(line, row)
 				require.NoError(t, err)
 				require.NotEmpty(t, line)
 			})
@@ -114,13 +114,13 @@ func TestHugeMetaIsLetGo(t *testing.T) {
 // Invalid JSON is written as it is. Rows of a table do not contain any.
 func TestBrokenDocuments(t *testing.T) {
 	t.Parallel()
-	f := newFormatter("Observation", Format{FHIR: true}, func(Issue) {})
+	f := NewFormatter("Observation", Format{FHIR: true}, func(Issue) {})
 	row := observationRow()
 	for n := 1; n < len(observation); n++ {
 		row.Resource = []byte(observation[:n])
-		line, err := f.appendLine(nil, row)
+		line, err := f.Append(nil, row)
 		require.NoError(t, err)
-		require.Equal(t, observation[:n]+"\n", string(line))
+		require.Equal(t, observation[:n], string(line))
 	}
 }
 
@@ -133,12 +133,12 @@ func BenchmarkFHIR(b *testing.B) { benchmarkLine(b, observationRow(), Format{FHI
 func BenchmarkFHIRStored(b *testing.B) { benchmarkLine(b, storedRow(), Format{FHIR: true}) }
 
 func benchmarkLine(b *testing.B, row *source.Row, format Format) {
-	f := newFormatter("Observation", format, nil)
+	f := NewFormatter("Observation", format, nil)
 	var line []byte
 	b.SetBytes(int64(len(observation)))
 	b.ReportAllocs()
 	for b.Loop() {
-		line, _ = f.appendLine(line[:0], row)
+		line, _ = f.Append(line[:0], row)
 	}
 }
 

@@ -92,14 +92,22 @@ func WriteParallel[R Rows](ctx context.Context, w io.Writer, resourceType string
 // copyParallel writes a line for each row of all readers.
 func copyParallel[R Rows](t *transfer, resourceType string, readers []R, opts Options) error {
 	compression := opts.compression(len(readers))
+	return ForEach(t.ctx, readers, func(ctx context.Context, rows R) error {
+		return t.copyRows(ctx, resourceType, rows, opts.Format, compression)
+	})
+}
+
+// ForEach calls read for the rows of each reader, in goroutines if there are several, and
+// returns the first error. ctx ends with it. A panic reaches the caller.
+func ForEach[R Rows](ctx context.Context, readers []R, read func(context.Context, R) error) error {
 	if len(readers) == 1 {
-		return t.copyRows(t.ctx, resourceType, readers[0], opts.Format, compression)
+		return read(ctx, readers[0])
 	}
-	group, ctx := errgroup.WithContext(t.ctx)
+	group, ctx := errgroup.WithContext(ctx)
 	for _, rows := range readers {
 		group.Go(func() (err error) {
 			defer catch(&err)
-			return t.copyRows(ctx, resourceType, rows, opts.Format, compression)
+			return read(ctx, rows)
 		})
 	}
 	err := group.Wait()

@@ -32,7 +32,7 @@ type PatientBlockWriter struct {
 	producer   *producer
 	starts     *blockStarts
 	offset     int64 // bytes of lines so far
-	formatters map[string]*formatter
+	formatters map[string]*Formatter
 }
 
 // NewPatientBlockWriter returns a writer. It must be closed.
@@ -46,7 +46,7 @@ func NewPatientBlockWriter(ctx context.Context, next NextFunc, opts PatientBlock
 		opts:       opts,
 		producer:   t.pipe.add(t.tally, compressNothing),
 		starts:     starts,
-		formatters: map[string]*formatter{},
+		formatters: map[string]*Formatter{},
 	}
 }
 
@@ -86,12 +86,12 @@ func (w *PatientBlockWriter) Finish(err error) (Result, []File, error) {
 // Close stops writing if Finish was not called, and releases the writer.
 func (w *PatientBlockWriter) Close() { w.transfer.abort() }
 
-func (w *PatientBlockWriter) newFormatter(resourceType string) *formatter {
+func (w *PatientBlockWriter) newFormatter(resourceType string) *Formatter {
 	format := w.opts.Format
 	if w.opts.Elements != nil {
 		format.Elements = w.opts.Elements(resourceType)
 	}
-	made := newFormatter(resourceType, format, w.transfer.tally.issue)
+	made := NewFormatter(resourceType, format, w.transfer.tally.issue)
 	w.formatters[resourceType] = made
 	return made
 }

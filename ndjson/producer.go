@@ -48,10 +48,13 @@ type producer struct {
 
 // row writes the line of a row and returns its length, which is 0 if the formatter
 // omits the row.
-func (p *producer) row(ctx context.Context, f *formatter, row *source.Row) (n int, err error) {
+func (p *producer) row(ctx context.Context, f *Formatter, row *source.Row) (n int, err error) {
 	stored := len(row.Resource)
-	if !f.omits(row) {
-		n, err = p.line(ctx, stored, func(dst []byte) ([]byte, error) { return f.appendLine(dst, row) })
+	if !f.Omits(row) {
+		n, err = p.line(ctx, stored, func(dst []byte) ([]byte, error) {
+			dst, err := f.Append(dst, row)
+			return append(dst, '\n'), err
+		})
 		if err != nil {
 			return n, err
 		}

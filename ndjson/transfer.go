@@ -43,7 +43,7 @@ func (t *transfer) copyRows(ctx context.Context, resourceType string, rows Rows,
 	if !rows.Next() { // a reader without rows needs no buffers
 		return rows.Err()
 	}
-	to, formatter := t.pipe.add(t.tally, c), newFormatter(resourceType, format, t.tally.issue)
+	to, formatter := t.pipe.add(t.tally, c), NewFormatter(resourceType, format, t.tally.issue)
 	for more := true; more; more = rows.Next() {
 		if _, err := to.row(ctx, formatter, rows.Row()); err != nil {
 			return err

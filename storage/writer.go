@@ -129,6 +129,9 @@ func (w *Writer) Close() error {
 // SHA256 returns the hash of the object. The Writer must be closed.
 func (w *Writer) SHA256() []byte { return w.upload.hash.Sum(nil) }
 
+// Size returns the size of the object in bytes. The Writer must be closed.
+func (w *Writer) Size() int64 { return w.upload.size }
+
 // Publish makes the object visible under its key, replacing an existing one. It
 // closes the Writer first. When the store's response is lost, the object may be
 // visible although Publish returns an error; it is then complete. Another upload under

@@ -3,21 +3,9 @@ package view
 import (
 	"errors"
 
-	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jsonscan"
+	"github.com/seed-90096f4d/sluice/view/fhirpath"
 )
-
-// Parse parses and checks a ViewDefinition, in either of the two published JSON forms.
-// The error is an *InvalidError with everything that is wrong.
-func Parse(document []byte, tables *fhir.Tables) (*View, error) {
-	return nil, errors.New("not implemented")
-}
-
-// Elements returns the names of the root elements of a resource that the view reads, as
-// fhir.Tables.Subset takes them; nil means all.
-func (v *View) Elements() []string { return nil }
-
-// Canonical returns url|version, or what there is of it.
-func (v *View) Canonical() string { return "" }
 
 // Evaluator evaluates a view. It reuses its memory and is not safe for concurrent use.
 //
@@ -26,20 +14,154 @@ func (v *View) Canonical() string { return "" }
 //		write(e.Row())
 //	}
 //	return e.Err()
-type Evaluator struct{}
+//
+// The rows of a resource are computed one by one. The memory that this takes is bounded by
+// the resource, whatever the number of its rows.
+type Evaluator struct {
+	// BaseURL is the FHIR base of the server whose resources are evaluated, such as
+	// https://example.org/fhir. A reference to a URL below it has a key; other absolute
+	// references have none.
+	BaseURL string
+
+	view     *View
+	paths    *fhirpath.Evaluator
+	root     cursor
+	resource []byte
+	state    state
+	err      error
+	row      []Cell
+
+	// values and items are stacks: the foci and the items of lists in the current row.
+	values []fhirpath.Value
+	items  []Cell
+}
+
+type state uint8
+
+const (
+	done state = iota
+	ready
+	running
+)
+
+// The memory that an evaluator keeps between resources, in values and in items of lists.
+const (
+	keptValues = 1 << 14
+	keptItems  = 1 << 12
+)
 
 // NewEvaluator returns an evaluator of the view.
-func (v *View) NewEvaluator() *Evaluator { return &Evaluator{} }
+func (v *View) NewEvaluator() *Evaluator {
+	return &Evaluator{
+		view: v, paths: fhirpath.NewEvaluator(v.tables),
+		root: newCursor(v.plan), row: make([]Cell, len(v.Columns)),
+	}
+}
 
 // Reset begins the rows of a resource, which is FHIR JSON on one line without white space
-// between tokens. It must stay unchanged until the last row was read.
-func (e *Evaluator) Reset(resource []byte) {}
+// between tokens. It must stay unchanged until the last row was read. A resource of another
+// type than that of the view has no rows.
+func (e *Evaluator) Reset(resource []byte) {
+	e.state, e.resource, e.err = ready, resource, nil
+	e.values, e.items = e.values[:0], e.items[:0]
+	if cap(e.values) > keptValues {
+		e.values = nil
+	}
+	if cap(e.items) > keptItems {
+		e.items = nil
+	}
+	clear(e.row)
+}
 
 // Next advances to the next row of the resource.
-func (e *Evaluator) Next() bool { return false }
+func (e *Evaluator) Next() bool {
+	switch e.state {
+	case done:
+		return false
+	case ready:
+		e.state = running
+		if !e.begin() {
+			e.state = done
+			return false
+		}
+	}
+	if !e.root.next(e) {
+		e.state = done
+	}
+	return e.state == running
+}
+
+// begin evaluates the conditions and starts the rows. It returns false if there are none.
+func (e *Evaluator) begin() bool {
+	m, ok := jsonscan.FindMember(e.resource, 0, "resourceType")
+	if !ok {
+		return false
+	}
+	if name, _ := jsonscan.StringText(e.resource, m.Value); string(name) != e.view.Resource {
+		return false
+	}
+	e.paths.BaseURL = e.BaseURL
+	e.paths.Reset(e.view.Resource, e.resource)
+	root := e.paths.Root()
+	for _, condition := range e.view.where {
+		if !e.holds(condition, root) {
+			return false
+		}
+	}
+	return e.root.start(e, root, 0)
+}
+
+// holds reports whether a condition is true for the resource.
+func (e *Evaluator) holds(condition expression, root fhirpath.Value) bool {
+	mark := e.mark()
+	values, err := e.paths.Append(e.values, condition.x, root, 0)
+	if err != nil {
+		return e.fail("", condition.text, err)
+	}
+	switch len(values) {
+	case 0:
+		return false
+	case 1:
+	default:
+		return e.fail("", condition.text, errManyConditions)
+	}
+	switch values[0].Kind() {
+	case fhirpath.Null:
+		return false
+	case fhirpath.Boolean:
+	default:
+		return e.fail("", condition.text, errNoBoolean)
+	}
+	holds := string(e.paths.Text(values[0])) == "true"
+	e.release(mark)
+	return holds
+}
 
 // Row returns the current row: one cell for each column, valid until Next or Reset.
-func (e *Evaluator) Row() []Cell { return nil }
+func (e *Evaluator) Row() []Cell { return e.row }
 
 // Err returns the error that has ended the rows, a *DataError, if there was one.
-func (e *Evaluator) Err() error { return nil }
+func (e *Evaluator) Err() error { return e.err }
+
+var (
+	errManyConditions = errors.New("several values; a condition must have one")
+	errNoBoolean      = errors.New("the value is not a boolean, as a condition must be")
+	errManyValues     = errors.New("multiple values; only a column with collection = true can have them")
+)
+
+// fail ends the rows with an error and returns false.
+func (e *Evaluator) fail(column, path string, err error) bool {
+	e.err = &DataError{Column: column, Path: path, Reason: err.Error()}
+	return false
+}
+
+// mark is the memory in use at a moment.
+type mark struct{ values, items, paths int }
+
+func (e *Evaluator) mark() mark { return mark{len(e.values), len(e.items), e.paths.Mark()} }
+
+// release frees all memory used since a mark.
+func (e *Evaluator) release(m mark) {
+	e.values, e.items = e.values[:m.values], e.items[:m.items]
+	e.paths.Release(m.paths)
+}

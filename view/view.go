@@ -9,7 +9,10 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/seed-90096f4d/sluice/fhir"
 )
 
 // View is a checked ViewDefinition. It is immutable and safe for concurrent use.
@@ -23,6 +26,24 @@ type View struct {
 
 	// Columns are the columns of every row, in order.
 	Columns []Column
+
+	tables   *fhir.Tables
+	elements []string // see Elements
+	where    []expression
+	plan     *level
+}
+
+// Elements returns the names of the root elements of a resource that the view reads, as
+// fhir.Tables.Subset takes them; nil means all.
+func (v *View) Elements() []string { return slices.Clone(v.elements) }
+
+// Canonical returns url|version, or only the URL if there is no version. It is empty
+// without a URL.
+func (v *View) Canonical() string {
+	if v.URL == "" || v.Version == "" {
+		return v.URL
+	}
+	return v.URL + "|" + v.Version
 }
 
 // Column describes a column. It does not depend on the data.
@@ -79,7 +100,8 @@ const (
 
 // Finding is a mistake in a ViewDefinition.
 type Finding struct {
-	// Path is the position in the ViewDefinition: select[1].column[0].path.
+	// Path is the position in the ViewDefinition: select[1].column[0].path. It is empty
+	// for the ViewDefinition itself.
 	Path string
 
 	// Text says what is wrong.
@@ -93,7 +115,10 @@ type InvalidError struct{ Findings []Finding }
 func (e *InvalidError) Error() string {
 	texts := make([]string, len(e.Findings))
 	for i, f := range e.Findings {
-		texts[i] = fmt.Sprintf("%s: %s", f.Path, f.Text)
+		texts[i] = f.Text
+		if f.Path != "" {
+			texts[i] = f.Path + ": " + f.Text
+		}
 	}
 	return "invalid ViewDefinition: " + strings.Join(texts, "; ")
 }

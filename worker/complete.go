@@ -23,13 +23,13 @@ func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
 		return err
 	}
 	files.Add(warnings...)
-	return w.store.Complete(ctx, export, w.config.Retention, warnings, func(ctx context.Context) (err error) {
+	return w.store.Complete(ctx, export, w.config.Retention, warnings, func(ctx context.Context, completed jobs.Export) (err error) {
 		for i, file := range warnings {
 			if warnings[i].ETag, err = w.upload(ctx, file.ObjectKey, content); err != nil {
 				return err
 			}
 		}
-		return w.writeManifest(ctx, export, files)
+		return w.writeManifest(ctx, completed, files)
 	})
 }
 
@@ -55,8 +55,12 @@ func warningsFile(export jobs.Export) ([]jobs.File, []byte, error) {
 // writeManifest stores the manifest for readers of the bucket: as the client gets it,
 // with object keys instead of links.
 func (w *exportWorker) writeManifest(ctx context.Context, export jobs.Export, files jobs.Files) error {
+	write := manifest.Write
+	if export.Request.Tables != nil {
+		write = manifest.WriteTables
+	}
 	var document bytes.Buffer
-	err := manifest.Write(&document, export, files, manifest.Options{
+	err := write(&document, export, files, manifest.Options{
 		URL: func(file jobs.File) (string, error) { return file.ObjectKey, nil },
 	})
 	if err != nil {

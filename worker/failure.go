@@ -109,6 +109,8 @@ func publicReason(err error) string {
 	switch {
 	case errors.Is(err, errJobTimeout): // joined to the errors below, which it has caused
 		return reasonTimeout
+	case viewFault(err) != "":
+		return viewFault(err)
 	case errors.As(err, &file):
 		return file.file + ": " + publicReason(file.err)
 	case errors.As(err, &table):

@@ -14,6 +14,8 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/table/pass"
+	"github.com/seed-90096f4d/sluice/worker/stage"
 )
 
 // faultKind is how to react to an error.
@@ -112,7 +114,7 @@ var knownErrors = []struct {
 
 // classify classifies an error of a job.
 func classify(err error) fault {
-	if source.IsPermanent(err) {
+	if source.IsPermanent(err) || viewFault(err) != "" {
 		return fault{kind: permanent}
 	}
 	for _, known := range knownErrors {
@@ -121,6 +123,20 @@ func classify(err error) fault {
 		}
 	}
 	return classifyDatabase(err)
+}
+
+// viewFault describes why a view cannot be evaluated, for clients. It is empty for other
+// errors. The texts contain no values of resources.
+func viewFault(err error) string {
+	var resource *pass.ResourceError
+	var invalid *stage.ViewError
+	switch {
+	case errors.As(err, &resource):
+		return resource.Error()
+	case errors.As(err, &invalid):
+		return invalid.Error()
+	}
+	return ""
 }
 
 // classifyDatabase classifies an error of a database by its SQLSTATE (PostgreSQL,

@@ -155,6 +155,7 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 		Slots:         cmp.Or(opts.slots, runtime.NumCPU()),
 		Source:        src,
 		StopTimeout:   cmp.Or(opts.stopTimeout, time.Millisecond),
+		Version:       "v1.2.3-test",
 		Window:        jobs.DefaultWindow,
 	})
 	require.NoError(t, err)

@@ -67,8 +67,8 @@ type Config struct {
 	// kick-off on.
 	ExportTimeout time.Duration
 
-	// MaxFileBytes is the maximum size of a file, in bytes of ndjson before
-	// compression. Only a larger resource makes a file larger.
+	// MaxFileBytes is the maximum size of a file, in bytes before compression. Only a
+	// larger resource makes a file larger. Parquet files have 256 MiB at most.
 	MaxFileBytes int64
 
 	// OutageLimit is how long an export waits in an outage, or for a worker that can
@@ -93,6 +93,9 @@ type Config struct {
 	// StopTimeout is how long running parts may continue when the worker stops. Parts
 	// that are not done by then are requeued.
 	StopTimeout time.Duration
+
+	// Version is the version of Sluice, for the metadata of Parquet files.
+	Version string
 
 	// Window is the maximum number of parts of one export that are queued or running.
 	Window int
@@ -138,6 +141,7 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 		Store:        w.store,
 		ByPatient:    bypatient.Stage,
 		MaxFileBytes: cfg.MaxFileBytes,
+		Version:      cfg.Version,
 	}})
 	river.AddWorker(workers, &cleanupWorker{Worker: w})
 	river.AddWorker(workers, &expireWorker{Worker: w})

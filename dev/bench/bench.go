@@ -79,7 +79,8 @@ type measure struct {
 // measures returns all measures, in the order of a round.
 func (h *harness) measures() []*measure {
 	all := append(h.copies(), h.dumps()...)
-	return append(all, h.exports()...)
+	all = append(all, h.exports()...)
+	return append(all, h.tableMeasures()...)
 }
 
 // choose returns the selected measures and those they are compared with.

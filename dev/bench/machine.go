@@ -47,7 +47,7 @@ func (h *harness) describe(ctx context.Context) (*Report, error) {
 		return nil, fmt.Errorf("read PostgreSQL's version: %w", err)
 	}
 	r.Versions["postgres"] = "PostgreSQL " + server
-	for _, name := range []string{"gzip", "pigz"} {
+	for _, name := range []string{"gzip", "pigz", "duckdb"} {
 		if _, err := exec.LookPath(name); err != nil {
 			r.Missing = append(r.Missing, name)
 		}

@@ -35,6 +35,11 @@ func (c Client) Do(ctx context.Context, method, url string) (*http.Response, err
 	if err != nil {
 		return nil, err
 	}
+	return c.send(request)
+}
+
+// send sends a request with the credentials.
+func (c Client) send(request *http.Request) (*http.Response, error) {
 	request.SetBasicAuth(c.ID, c.Secret)
 	request.Header.Set("Accept", "application/fhir+json")
 	request.Header.Set("Prefer", "respond-async")

@@ -1,5 +1,5 @@
 // Package manifest writes the manifest of an export: the JSON document that lists
-// its files (Bulk Data 3.0.0, "Response - Output Manifest").
+// its files (Bulk Data 3.0.0, "Response - Output Manifest"; SQL on FHIR, $sql-export).
 //
 // It knows what a file is and how the document looks. It must not know how files are
 // stored or who may read them.
@@ -69,6 +69,10 @@ type Options struct {
 
 	// Next is the URL of the next page of the manifest, empty on the last page.
 	Next string
+
+	// StatusURL is the URL that the client polls. Only WriteTables uses it; the bucket's
+	// copy has none.
+	StatusURL string
 }
 
 // link is a link from one page to another.

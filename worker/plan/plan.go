@@ -102,6 +102,9 @@ func (p *Planner) Plan(ctx context.Context, export jobs.Export, snapshot *source
 
 // kinds returns the kinds of parts that the export has.
 func (p *Planner) kinds(request jobs.Request) []Kind {
+	if request.Tables != nil {
+		return []Kind{planViews} // tables of deleted resources have no rows
+	}
 	kinds := []Kind{planResources}
 	if request.OrganizeBy != "" {
 		kinds = []Kind{p.ByPatient}
@@ -119,7 +122,7 @@ func largestFirst(parts []jobs.PlannedPart) []jobs.PlannedPart {
 	return parts
 }
 
-// FileSuffix ends the key of every file.
+// FileSuffix ends the key of every file of ndjson.
 const FileSuffix = ".ndjson.gz"
 
 // ObjectKey returns the key of the first file of a part: the number-th part of that

@@ -19,12 +19,17 @@ func planResources(ctx context.Context, scope *Scope) ([]jobs.PlannedPart, []job
 	if err != nil {
 		return nil, nil, err
 	}
+	parts, err := divide(scope.Export.ID, tables, scope.Selection.referenced, scope.rangeSizes())
+	return parts, nil, err
+}
+
+// rangeSizes returns the sizes of parts that read a page range each.
+func (scope *Scope) rangeSizes() Sizes {
 	sizes := scope.Sizes
 	if scope.Selection.Patients.Group != nil {
 		sizes.floor = minGroupBytes
 	}
-	parts, err := divide(scope.Export.ID, tables, scope.Selection.referenced, sizes)
-	return parts, nil, err
+	return sizes
 }
 
 // narrow returns the tables with the members and sizes that the selection's scans
@@ -53,18 +58,11 @@ func (scope *Scope) narrow(ctx context.Context) ([]catalog.Table, error) {
 // divide divides tables into parts. If the client asks for files of a minimum size, no
 // part is too small for such a file, unless its table is.
 func divide(exportID uuid.UUID, tables []catalog.Table, referenced Referenced, sizes Sizes) ([]jobs.PlannedPart, error) {
-	var total int64
-	for _, table := range tables {
-		total += table.Bytes
-	}
-	target := max(sizes.Target(total), 2*sizes.min) // a range has at least half of the target
-
+	target := max(sizes.Target(sumBytes(tables)), 2*sizes.min) // a range has at least half of the target
 	var parts []jobs.PlannedPart
 	for _, table := range tables {
-		ranges := catalog.PageRanges(table, target)
-		table.Members = nil // each range names its own
-		for i, pages := range ranges {
-			document, err := json.Marshal(tablePart{Table: table, Pages: pages, Referenced: referenced.forType(table.Type)})
+		for i, planned := range tableParts(table, referenced, target) {
+			document, err := json.Marshal(planned)
 			if err != nil {
 				return nil, fmt.Errorf("plan %s: %w", table.Type, err)
 			}
@@ -72,11 +70,29 @@ func divide(exportID uuid.UUID, tables []catalog.Table, referenced Referenced, s
 				ResourceType: table.Type,
 				Scan:         document,
 				ObjectKey:    ObjectKey(exportID, table.Type, i+1),
-				Bytes:        pages.Bytes,
+				Bytes:        planned.Pages.Bytes,
 			})
 		}
 	}
 	return parts, nil
+}
+
+func sumBytes(tables []catalog.Table) (total int64) {
+	for _, table := range tables {
+		total += table.Bytes
+	}
+	return total
+}
+
+// tableParts divides a table into page ranges of about the target size.
+func tableParts(table catalog.Table, referenced Referenced, target int64) []tablePart {
+	ranges := catalog.PageRanges(table, target)
+	table.Members = nil // each range names its own
+	parts := make([]tablePart, len(ranges))
+	for i, pages := range ranges {
+		parts[i] = tablePart{Table: table, Pages: pages, Referenced: referenced.forType(table.Type)}
+	}
+	return parts
 }
 
 // ResourcesScan returns the scan of a part of resources.
@@ -85,7 +101,12 @@ func ResourcesScan(part jobs.Part) (source.Scan, error) {
 	if err := jobs.Decode(part.Scan, &planned); err != nil {
 		return source.Scan{}, err
 	}
-	scan, err := partSelection(part, planned.Referenced).Scan(planned.Table)
-	scan.Pages = planned.Pages
+	return planned.scan(part)
+}
+
+// scan returns the scan of the part's page range.
+func (t tablePart) scan(part jobs.Part) (source.Scan, error) {
+	scan, err := partSelection(part, t.Referenced).Scan(t.Table)
+	scan.Pages = t.Pages
 	return scan, err
 }

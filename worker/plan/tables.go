@@ -41,7 +41,7 @@ func optionalTypes(request jobs.Request) []string {
 	if request.Level == jobs.GroupLevel {
 		types = append(types, groupType)
 	}
-	if request.FHIR {
+	if request.FHIR || request.Tables != nil {
 		types = append(types, ndjson.AttributeType)
 	}
 	return slices.DeleteFunc(types, func(resourceType string) bool { return slices.Contains(request.Types, resourceType) })
@@ -59,7 +59,7 @@ func exportedTables(request jobs.Request, tables map[string]catalog.Table) []cat
 }
 
 // requireTables returns an error if a type that the kick-off names has no table, or
-// if no type has one.
+// if no type of resources to export has one. A view of a type without a table has no rows.
 func requireTables(request jobs.Request, tables map[string]catalog.Table) error {
 	if request.Existing {
 		for _, resourceType := range request.Types {
@@ -70,7 +70,7 @@ func requireTables(request jobs.Request, tables map[string]catalog.Table) error 
 			}
 		}
 	}
-	if len(exportedTables(request, tables)) == 0 {
+	if request.Tables == nil && len(exportedTables(request, tables)) == 0 {
 		return catalog.ErrNoTable
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/ndjson"
+	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
 // MaxOutcomes bounds the outcomes of a part. A defect of the data comes in thousands,
@@ -137,10 +138,11 @@ func (o *Outcomes) summarize() {
 }
 
 // outcomesKey returns the key of a part's outcomes: error/Patient.errors.0003.ndjson.gz
-// for a part whose first file is Patient.0003.ndjson.gz. Base names are unique
+// for a part whose first file is Patient.0003.ndjson.gz or Patient.0003.parquet. Base names are unique
 // within an export, so that a client can save its files to one directory.
 func outcomesKey(objectKey string) string {
 	folder, file := path.Split(objectKey)
-	name, number, _ := strings.Cut(file, ".")
-	return folder + "error/" + name + ".errors." + number
+	name, rest, _ := strings.Cut(file, ".")
+	number, _, _ := strings.Cut(rest, ".")
+	return folder + "error/" + name + ".errors." + number + plan.FileSuffix
 }

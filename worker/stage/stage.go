@@ -25,9 +25,12 @@ type Stager struct {
 	// ByPatient stages the parts of exports that are organized by patient.
 	ByPatient Kind
 
-	// MaxFileBytes is the maximum size of a file, in bytes of ndjson before
-	// compression. A request can ask for less.
+	// MaxFileBytes is the maximum size of a file, in bytes before compression. A request
+	// can ask for less.
 	MaxFileBytes int64
+
+	// Version is the version of Sluice, for the metadata of Parquet files.
+	Version string
 }
 
 // Kind stages parts of one kind: it reads the part and adds its files to the task.
@@ -48,7 +51,8 @@ type Task struct {
 	// them as a file of their own.
 	Outcomes Outcomes
 
-	files Files
+	version string // of Sluice
+	files   Files
 }
 
 // Stage stages the part. The files that it returns must be published or discarded,
@@ -60,7 +64,7 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 	}
 	defer reader.Close(ctx)
 
-	task := &Task{Part: part, Reader: reader, Bucket: s.Bucket}
+	task := &Task{Part: part, Reader: reader, Bucket: s.Bucket, version: s.Version}
 	task.Options = ndjson.Options{
 		Gzip:         true,
 		MaxFileBytes: min(s.MaxFileBytes, cmp.Or(part.Request.MaxFileBytes, s.MaxFileBytes)),
@@ -84,6 +88,8 @@ func (s *Stager) kind(of jobs.PartKind) (Kind, error) {
 		return stageResources, nil
 	case jobs.Deletions:
 		return stageDeletions, nil
+	case jobs.Views:
+		return stageViews, nil
 	case jobs.PatientBlocks:
 		return s.ByPatient, nil
 	}

@@ -1,0 +1,57 @@
+package view
+
+import "github.com/seed-90096f4d/sluice/view/fhirpath"
+
+// cellKinds are the kinds of cells by the kinds of values.
+var cellKinds = [...]CellKind{
+	fhirpath.Null: Null, fhirpath.Boolean: BooleanCell, fhirpath.Number: NumberCell,
+	fhirpath.String: StringCell, fhirpath.Object: JSONCell,
+}
+
+// emptyList are the items of a list without items.
+var emptyList = []Cell{}
+
+// setCell evaluates a column on a focus. It returns false after an error.
+func (e *Evaluator) setCell(c *cellColumn, focus fhirpath.Value, rowIndex int) bool {
+	base := len(e.values)
+	values, err := e.paths.Append(e.values, c.x, focus, rowIndex)
+	if err != nil {
+		return e.fail(c.name, c.text, err)
+	}
+	e.values = values[:base]
+	cell := &e.row[c.index]
+	switch found := values[base:]; {
+	case c.collection:
+		*cell = Cell{Kind: ListCell, Items: e.list(found)}
+	case len(found) == 0:
+		*cell = Cell{}
+	case len(found) == 1:
+		cell.Kind, cell.Text, cell.Items = cellKinds[found[0].Kind()], e.paths.Text(found[0]), nil
+	default:
+		return e.fail(c.name, c.text, errManyValues)
+	}
+	return true
+}
+
+// list returns the items of a list.
+func (e *Evaluator) list(values []fhirpath.Value) []Cell {
+	if len(values) == 0 {
+		return emptyList
+	}
+	start := len(e.items)
+	for _, v := range values {
+		e.items = append(e.items, Cell{Kind: cellKinds[v.Kind()], Text: e.paths.Text(v)})
+	}
+	return e.items[start:len(e.items):len(e.items)]
+}
+
+// zeroText is the text of %rowIndex in a row of nulls.
+var zeroText = []byte("0")
+
+// setNulls makes all cells of a level null.
+func (e *Evaluator) setNulls(l *level) {
+	clear(e.row[l.first:l.end])
+	for _, i := range l.rowIndexes {
+		e.row[i] = Cell{Kind: NumberCell, Text: zeroText}
+	}
+}

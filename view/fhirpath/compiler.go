@@ -1,0 +1,158 @@
+package fhirpath
+
+import (
+	"slices"
+	"strings"
+)
+
+// compiler checks a syntax tree and builds the nodes of an expression.
+type compiler struct {
+	scope  Scope
+	schema *schema
+
+	reads    []string // elements of the focus
+	readsAll bool
+
+	criteria int // that enclose the current node
+}
+
+func newCompiler(scope Scope) *compiler {
+	return &compiler{scope: scope, schema: schemaOf(scope.Tables)}
+}
+
+// focus returns what is known of the item that the expression is evaluated on.
+func (c *compiler) focus() static {
+	s := static{focus: true}
+	for _, name := range append([]Type{c.scope.Focus}, c.scope.OtherFoci...) {
+		t := c.schema.types[string(name)]
+		if bare, system := strings.CutPrefix(string(name), "System."); system {
+			t = c.schema.find("System", bare)
+		}
+		if t == nil || t.resource && !c.scope.Tables.IsResourceType(string(t.name)) {
+			s.untyped = true
+			continue
+		}
+		s.types = append(s.types, t)
+	}
+	if s.untyped {
+		s.types = nil
+	}
+	return s
+}
+
+// read notes that the expression reads an element of its focus.
+func (c *compiler) read(name string) {
+	if !slices.Contains(c.reads, name) {
+		c.reads = append(c.reads, name)
+	}
+}
+
+// escape notes that the items of n are used as a whole.
+func (c *compiler) escape(n *node) { c.readsAll = c.readsAll || n.focus }
+
+// compile builds the node of a syntax tree that is evaluated on this.
+func (c *compiler) compile(s *syntax, this static) (*node, error) {
+	switch s.kind {
+	case literalSyntax:
+		return &node{op: opLiteral, name: s.text, static: one(s.system), literal: literalValue(s)}, nil
+	case emptySyntax:
+		return &node{op: opNothing, name: s.text}, nil
+	case thisSyntax:
+		this.many = false
+		return &node{op: opThis, name: s.text, static: this}, nil
+	case indexSyntax:
+		if c.criteria == 0 {
+			return nil, mistake(s.offset, "$index is defined in the arguments of where() and exists() only")
+		}
+		return &node{op: opItemIndex, name: s.text, static: one(systemInteger)}, nil
+	case variableSyntax:
+		return c.variable(s)
+	case nameSyntax:
+		return c.name(s, this)
+	case callSyntax:
+		return c.call(s, this)
+	case indexerSyntax:
+		return c.indexer(s, this)
+	case unarySyntax:
+		return c.unary(s, this)
+	case binarySyntax:
+		return c.binary(s, this)
+	}
+	return nil, mistake(s.offset, "operator %q is not supported, use ofType()", s.text)
+}
+
+// literalValue returns the value of a literal.
+func literalValue(s *syntax) Value {
+	v := Value{typ: s.system, text: []byte(s.text), kind: String, decoded: true}
+	switch s.system {
+	case systemBoolean:
+		v.kind = Boolean
+	case systemInteger, systemDecimal:
+		v.kind = Number
+	case systemQuantity:
+		v.kind = Object
+	}
+	return v
+}
+
+// variable builds the value of %name.
+func (c *compiler) variable(s *syntax) (*node, error) {
+	if s.text == "rowIndex" {
+		return &node{op: opRowIndex, name: "%rowIndex", static: one(systemInteger)}, nil
+	}
+	constant, ok := c.scope.Constants[s.text]
+	if !ok {
+		return nil, mistake(s.offset, "unknown constant %%%s", s.text)
+	}
+	v, ok := c.constantValue(constant)
+	if !ok {
+		return nil, mistake(s.offset, "constant %%%s has no valid value of type %s", s.text, constant.Type)
+	}
+	return &node{op: opLiteral, name: "%" + s.text, static: one(v.typ), literal: v}, nil
+}
+
+// constantValue returns the value of a constant. ok is false if the text is no value of
+// its type.
+func (c *compiler) constantValue(constant Constant) (v Value, ok bool) {
+	t := c.schema.types[constant.Type]
+	if t == nil || t.elements["value"] == nil {
+		return Value{}, false
+	}
+	v = Value{typ: t, text: []byte(constant.Text), kind: String, decoded: true}
+	var parsed temporal
+	switch t.class {
+	case booleanClass:
+		v.kind = Boolean
+		return v, constant.Text == "true" || constant.Text == "false"
+	case integerClass:
+		v.kind = Number
+		_, ok = parseInteger(v.text)
+		return v, ok
+	case decimalClass:
+		v.kind = Number
+		return v, isNumber(v.text)
+	case dateClass, dateTimeClass:
+		return v, parsed.parseDateTime(v.text)
+	case timeClass:
+		return v, parsed.parseTime(v.text)
+	}
+	return v, true
+}
+
+// indexer builds input[index].
+func (c *compiler) indexer(s *syntax, this static) (*node, error) {
+	input, err := c.compile(s.operands[0], this)
+	if err != nil {
+		return nil, err
+	}
+	index, err := c.compile(s.operands[1], this)
+	if err != nil {
+		return nil, err
+	}
+	if !index.can(func(t *typ) bool { return t.class == integerClass }) {
+		return nil, mistake(s.offset, "the index must be an Integer, got %s", index.describe())
+	}
+	n := &node{op: opIndexer, name: "[]", static: input.static, left: input, right: index}
+	n.many = false
+	return n, nil
+}

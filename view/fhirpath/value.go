@@ -1,0 +1,129 @@
+package fhirpath
+
+import "github.com/seed-90096f4d/sluice/jsonscan"
+
+// Kind is what the value of an item is.
+type Kind uint8
+
+// The kinds of values.
+const (
+	Null    Kind = iota // a primitive without a value: it has only an id or extensions
+	Boolean             // Evaluator.Text is true or false
+	Number              // Evaluator.Text is a JSON number as stored
+	String              // Evaluator.Text is the decoded string
+	Object              // Evaluator.Text is the JSON of an object
+)
+
+// Value is an item of a collection. Its bytes belong to the resource, the expression or
+// the evaluator, and are valid until the evaluator is reset or released.
+type Value struct {
+	typ *typ // nil if it is not known
+
+	// text is the value. Of a string it is what is between the quotes. An object begins
+	// it; what follows the object is not part of it.
+	text []byte
+
+	// sibling begins with the object that has the id and extensions of a primitive.
+	sibling []byte
+
+	kind    Kind
+	decoded bool // text of a string has no escape sequences
+	root    bool // the resource
+}
+
+// Type returns the type of the item: of an element of a choice the type it has in this
+// resource. It is empty if FHIR does not define it.
+func (v Value) Type() Type {
+	if v.typ == nil {
+		return ""
+	}
+	return v.typ.name
+}
+
+// Kind returns the kind of the value.
+func (v Value) Kind() Kind { return v.kind }
+
+// IsTrue reports whether the value is the Boolean true.
+func (v Value) IsTrue() bool { return v.kind == Boolean && len(v.text) > 0 && v.text[0] == 't' }
+
+// class returns the class that the value acts as: that of its type, unless the JSON
+// contradicts it.
+func (v *Value) class() class {
+	declared := complexClass
+	if v.typ != nil {
+		declared = v.typ.class
+	}
+	switch v.kind {
+	case Boolean:
+		return booleanClass
+	case Number:
+		if declared.isNumber() {
+			return declared
+		}
+		return decimalClass
+	case String:
+		if declared == dateClass || declared == dateTimeClass || declared == timeClass {
+			return declared
+		}
+		return stringClass
+	case Object:
+		if declared == quantityClass {
+			return declared
+		}
+	}
+	return complexClass
+}
+
+// newValue returns the JSON value that begins text as an item. ok is false if there is
+// none. null is an item, since it has a place in its array.
+func newValue(t *typ, text []byte) (v Value, ok bool) {
+	v = Value{typ: t, text: text}
+	switch jsonscan.At(text, 0) {
+	case '"':
+		v.kind, v.text = String, text[1:max(jsonscan.StringEnd(text, 0)-1, 1)]
+	case '{', '[':
+		v.kind = Object
+	case 't', 'f':
+		v.kind, v.text = Boolean, text[:jsonscan.ValueEnd(text, 0)]
+	case 'n':
+		v.text = nil
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		v.kind, v.text = Number, text[:jsonscan.ValueEnd(text, 0)]
+	default:
+		return Value{}, false
+	}
+	return v, true
+}
+
+// Values of booleans.
+var (
+	trueValue  = Value{typ: systemBoolean, kind: Boolean, text: []byte("true")}
+	falseValue = Value{typ: systemBoolean, kind: Boolean, text: []byte("false")}
+)
+
+// truth is a Boolean or empty.
+type truth uint8
+
+const (
+	unknown truth = iota
+	isFalse
+	isTrue
+)
+
+func truthOf(b bool) truth {
+	if b {
+		return isTrue
+	}
+	return isFalse
+}
+
+// not swaps true and false.
+func (t truth) not() truth {
+	switch t {
+	case isTrue:
+		return isFalse
+	case isFalse:
+		return isTrue
+	}
+	return unknown
+}

@@ -1,0 +1,97 @@
+package view
+
+import (
+	"slices"
+	"strings"
+)
+
+// The properties of the objects of a ViewDefinition. Metadata is not interpreted, but a
+// property that is not known is a finding: it may be a misspelled one, without which the
+// view has other rows.
+var (
+	elementProperties = []string{"id", "extension"}
+
+	viewProperties = slices.Concat(elementProperties, []string{
+		"resourceType", "resource", "constant", "where", "select",
+		"meta", "implicitRules", "language", "text", "contained", "modifierExtension",
+		"url", "identifier", "version", "versionAlgorithmString", "versionAlgorithmCoding",
+		"name", "title", "status", "experimental", "date", "publisher", "contact",
+		"description", "useContext", "jurisdiction", "purpose", "copyright", "copyrightLabel",
+		"approvalDate", "lastReviewDate", "effectivePeriod", "topic", "author", "editor",
+		"reviewer", "endorser", "relatedArtifact", "profile", "fhirVersion",
+		"resourceDefinition", // in all published examples of 2.0.0
+	})
+
+	backboneProperties = slices.Concat(elementProperties, []string{"modifierExtension"})
+	constantProperties = slices.Concat(backboneProperties, []string{"name"})
+	whereProperties    = slices.Concat(backboneProperties, []string{"path", "description"})
+	selectProperties   = slices.Concat(backboneProperties, []string{
+		"column", "select", "forEach", "forEachOrNull", "repeat", "unionAll",
+	})
+	columnProperties = slices.Concat(backboneProperties, []string{
+		"name", "path", "description", "collection", "type", "tag", "tags",
+	})
+	tagProperties = slices.Concat(backboneProperties, []string{"name", "value"})
+)
+
+// checkProperties checks the names of the members of an object. A name that begins with _
+// is that of the id and the extensions of a primitive.
+func (p *parser) checkProperties(object *node, known []string) {
+	seen := make(map[string]bool, len(object.members))
+	for _, m := range object.members {
+		switch {
+		case seen[m.name]:
+			p.add(m, "duplicate property")
+		case !slices.Contains(known, strings.TrimPrefix(m.name, "_")):
+			p.add(m, "unknown property; supported are %s", strings.Join(known[len(elementProperties):], ", "))
+		}
+		seen[m.name] = true
+	}
+}
+
+// str returns the text of a member that must be a string, if it exists.
+func (p *parser) str(object *node, name string) string {
+	m := object.member(name)
+	if m == nil || !p.expect(m, stringNode) {
+		return ""
+	}
+	return m.text
+}
+
+// requiredString returns a member that must be a string that is not empty, or nil.
+func (p *parser) requiredString(object *node, name string) *node {
+	m := object.member(name)
+	switch {
+	case m == nil:
+		p.add(object.missing(name), "%s is required", name)
+		return nil
+	case !p.expect(m, stringNode):
+		return nil
+	case m.text == "":
+		p.add(m, "must not be empty")
+		return nil
+	}
+	return m
+}
+
+// objects returns the items of a member that must be an array of objects, if it exists.
+func (p *parser) objects(object *node, name string) (items []*node) {
+	m := object.member(name)
+	if m == nil || !p.expect(m, arrayNode) {
+		return nil
+	}
+	for _, item := range m.items {
+		if p.expect(item, objectNode) {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// expect reports whether a node is of a kind; it is a finding if it is not.
+func (p *parser) expect(n *node, kind nodeKind) bool {
+	if n.kind != kind {
+		p.add(n, "must be %s, got %s", kind, n.kind)
+	}
+	return n.kind == kind
+}
