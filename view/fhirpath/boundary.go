@@ -14,7 +14,7 @@ const (
 	timePrecision       = 9
 )
 
-// boundary pushes the lowest or highest value that the operand can stand for.
+// boundary pushes the lowest or highest value that the operand can mean at its precision.
 func (e *Evaluator) boundary(n *node, f *frame) error {
 	v, ok, err := e.single(n, n.left, f)
 	if err != nil {
@@ -82,7 +82,7 @@ func (e *Evaluator) pushPeriodBoundary(v *Value, precision int, high bool) {
 	if high {
 		el = endElement
 	}
-	if limit, ok := newValue(e.schema.dateTime, find(el, v.text).value); ok && limit.kind == String {
+	if limit, ok := newValue(e.schema.dateTime, e.find(el, v.text).value); ok && limit.kind == String {
 		e.pushBoundary(&limit, precision, high)
 	}
 }
@@ -214,8 +214,8 @@ func (e *Evaluator) appendMilliseconds(t *temporal, known, high bool) {
 	}
 }
 
-// appendOffset appends the offset from UTC: that of t, or the one that makes a date without
-// time earliest or latest. A time without offset gets none.
+// appendOffset appends the offset from UTC. A date without time gets the offset that makes
+// it earliest or latest. A time without offset gets none.
 func (e *Evaluator) appendOffset(t *temporal, known int, high bool) {
 	switch {
 	case t.zoned && t.offset == 0:

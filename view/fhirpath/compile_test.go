@@ -1,7 +1,6 @@
 package fhirpath_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -34,6 +33,7 @@ func TestMistakes(t *testing.T) {
 		{`'\ud800x'`, 1, `invalid escape sequence: half of a surrogate pair`},
 		{`id /* x`, 3, `the comment is not closed`},
 		{`id ? 1`, 3, `unexpected character '?'`}, {`id = é`, 5, `unexpected character 'é'`},
+		{`1 + 9223372036854775808`, 4, `the integer 9223372036854775808 has more than 64 bits, write it with a decimal point`},
 		{`5L`, 1, `unexpected "L", expected an operator`},
 		{`% x`, 0, `unknown constant %x`}, {`%`, 1, `unexpected end of expression, expected the name of a constant after %`},
 		{`and`, 0, `unexpected "and", expected an element, a function or a value`},
@@ -61,6 +61,9 @@ func TestMistakes(t *testing.T) {
 		{`contained.nosuchelement`, 10, `unknown element "nosuchelement"`},
 		{`deceased.low`, 9, `unknown element "low" of boolean|dateTime`},
 		{`%nope`, 0, `unknown constant %nope`}, {`name.where(use = %nope)`, 17, `unknown constant %nope`}, {`%resource`, 0, `unknown constant %resource`},
+		{`%badDate`, 0, `constant %badDate has no valid value of type dateTime`}, {`%badTime`, 0, `constant %badTime has no valid value of type time`}, {`%badBoolean`, 0, `constant %badBoolean has no valid value of type boolean`},
+		{`%badDecimal`, 0, `constant %badDecimal has no valid value of type decimal`}, {`%badType`, 0, `constant %badType has no valid value of type HumanName`},
+		{`@2014-01-01T10:00:00+15:00`, 0, `invalid date or time "@2014-01-01T10:00:00+15:00": the form is @2014-01-25, @2014-01-25T14:30:14.559Z or @T14:30`},
 		{`%bad`, 0, `constant %bad has no valid value of type integer`},
 		{`deceased.ofType(Bool)`, 16, `unknown type "Bool"`}, {`deceased.ofType(FHIR.Boolean)`, 21, `unknown type "FHIR.Boolean"`}, {`deceased.ofType('boolean')`, 16, `the argument must be the name of a type, got "boolean"`},
 		{`deceased.ofType(a.b.c)`, 20, `the argument must be the name of a type such as Quantity or FHIR.Quantity`},
@@ -81,7 +84,7 @@ func TestMistakes(t *testing.T) {
 	} {
 		_, err := fhirpath.Compile(c.expression, patientScope())
 		var mistake *fhirpath.Error
-		require.True(t, errors.As(err, &mistake), "%.100s: %v", c.expression, err)
+		require.ErrorAs(t, err, &mistake, "%.100s", c.expression)
 		require.Equal(t, fhirpath.Error{Offset: c.offset, Text: c.text}, *mistake, "%.100s", c.expression)
 	}
 }
@@ -100,7 +103,7 @@ func TestTypes(t *testing.T) {
 		{`contact`, `Patient.contact`, true}, {`contact.telecom`, `ContactPoint`, true}, {`contained`, ``, true}, {`contained.ofType(Observation).status`, `code`, true},
 		{`extension('x')`, `Extension`, true}, {`extension('x').first().value.ofType(code)`, `code`, false}, {`birthDate.extension`, `Extension`, true}, {`birthDate.id`, `string`, false},
 		{`name.exists()`, `System.Boolean`, false}, {`name.empty()`, `System.Boolean`, false}, {`active.not()`, `System.Boolean`, false}, {`id = 'x'`, `System.Boolean`, false}, {`active and true`, `System.Boolean`, false}, {`1 < 2`, `System.Boolean`, false},
-		{`1 + 2`, `System.Integer`, false}, {`1 + 2.0`, `System.Decimal`, false}, {`1 / 2`, `System.Decimal`, false}, {`'a' + 'b'`, `System.String`, false}, {`%big + 1`, `integer64`, false}, {`-1`, `System.Integer`, false}, {`-multipleBirth`, `System.Integer`, false},
+		{`1 + 2`, `System.Integer`, false}, {`2147483647`, `System.Integer`, false}, {`2147483648`, `integer64`, false}, {`1 + 2.0`, `System.Decimal`, false}, {`1 / 2`, `System.Decimal`, false}, {`'a' + 'b'`, `System.String`, false}, {`%big + 1`, `integer64`, false}, {`-1`, `System.Integer`, false}, {`-multipleBirth`, `System.Integer`, false},
 		{`%rowIndex`, `System.Integer`, false}, {`%s`, `string`, false}, {`@2014`, `System.Date`, false}, {`@2014T`, `System.DateTime`, false}, {`@T10`, `System.Time`, false}, {`1 'mg'`, `System.Quantity`, false}, {`{}`, ``, false},
 		{`name.given.join(',')`, `System.String`, false}, {`getResourceKey()`, `System.String`, false}, {`generalPractitioner.getReferenceKey()`, `System.String`, true}, {`managingOrganization.getReferenceKey(Organization)`, `System.String`, false},
 		{`birthDate.lowBoundary()`, `date`, false}, {`deceased.highBoundary()`, `dateTime`, false}, {`name.period.first().lowBoundary()`, `dateTime`, false}, {`1.lowBoundary()`, `System.Decimal`, false}, {`name.where($index = 0)`, `HumanName`, true},

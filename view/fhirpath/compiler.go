@@ -1,9 +1,94 @@
 package fhirpath
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
+
+type operation uint8
+
+const (
+	opLiteral   operation = iota
+	opNothing             // {}
+	opThis                // $this
+	opItemIndex           // $index
+	opRowIndex            // %rowIndex
+	opElement             // a step of a path
+	opTypeName            // a first step that is the name of a type
+	opIndexer
+	opWhere
+	opExists // with a criterion or without
+	opEmpty
+	opNot
+	opFirst
+	opOfType
+	opExtension
+	opJoin
+	opLowBoundary
+	opHighBoundary
+	opResourceKey
+	opReferenceKey
+	opEqual
+	opNotEqual
+	opLess
+	opLessOrEqual
+	opGreater
+	opGreaterOrEqual
+	opAnd
+	opOr
+	opAdd
+	opSubtract
+	opMultiply
+	opDivide
+	opNegate
+)
+
+// static is what is known of a collection before there is a resource.
+type static struct {
+	types   []*typ // that the items can have
+	untyped bool   // they can have any type
+	many    bool   // there can be more than one item
+	focus   bool   // the items can be the focus of the expression
+}
+
+// node is an operation of a compiled expression.
+type node struct {
+	op   operation
+	name string // of the element, function or operator
+	static
+
+	left  *node // what a function is called on; the first operand
+	right *node // the argument; the second operand
+
+	literal Value
+
+	// typ is the type of opOfType, opTypeName and opReferenceKey. Of opElement it is the
+	// type that most items have, whose element is element.
+	typ     *typ
+	element *element
+}
+
+// can reports whether an item can be of a type that a function accepts.
+func (s *static) can(accepts func(t *typ) bool) bool {
+	return s.untyped || len(s.types) == 0 || slices.ContainsFunc(s.types, accepts)
+}
+
+// describe returns the names of the types for messages.
+func (s *static) describe() string {
+	const most = 4
+	var names []string
+	for i, t := range s.types {
+		if i == most {
+			names = append(names, "...")
+			break
+		}
+		names = append(names, string(t.name))
+	}
+	return strings.Join(names, "|")
+}
+
+func one(t *typ) static { return static{types: []*typ{t}} }
 
 // compiler checks a syntax tree and builds the nodes of an expression.
 type compiler struct {
@@ -54,7 +139,7 @@ func (c *compiler) escape(n *node) { c.readsAll = c.readsAll || n.focus }
 func (c *compiler) compile(s *syntax, this static) (*node, error) {
 	switch s.kind {
 	case literalSyntax:
-		return &node{op: opLiteral, name: s.text, static: one(s.system), literal: literalValue(s)}, nil
+		return c.literal(s)
 	case emptySyntax:
 		return &node{op: opNothing, name: s.text}, nil
 	case thisSyntax:
@@ -81,18 +166,28 @@ func (c *compiler) compile(s *syntax, this static) (*node, error) {
 	return nil, mistake(s.offset, "operator %q is not supported, use ofType()", s.text)
 }
 
-// literalValue returns the value of a literal.
-func literalValue(s *syntax) Value {
+// literal builds the value of a literal. An Integer has 32 bits; a larger one becomes an
+// integer64.
+func (c *compiler) literal(s *syntax) (*node, error) {
 	v := Value{typ: s.system, text: []byte(s.text), kind: String, decoded: true}
 	switch s.system {
 	case systemBoolean:
 		v.kind = Boolean
-	case systemInteger, systemDecimal:
+	case systemInteger:
+		v.kind = Number
+		i, ok := parseInteger(v.text)
+		if !ok {
+			return nil, mistake(s.offset, "the integer %s has more than 64 bits, write it with a decimal point", s.text)
+		}
+		if i > math.MaxInt32 {
+			v.typ = c.schema.integer64
+		}
+	case systemDecimal:
 		v.kind = Number
 	case systemQuantity:
 		v.kind = Object
 	}
-	return v
+	return &node{op: opLiteral, name: s.text, static: one(v.typ), literal: v}, nil
 }
 
 // variable builds the value of %name.

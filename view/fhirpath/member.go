@@ -1,6 +1,8 @@
 package fhirpath
 
 import (
+	"bytes"
+
 	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
@@ -13,29 +15,52 @@ type match struct {
 
 // find returns the element of the object that begins text. The first member of a name
 // counts.
-func find(el *element, text []byte) (m match) {
-	if jsonscan.At(text, 0) != '{' {
-		return m
-	}
-	for i := 1; ; i++ {
-		i = jsonscan.SkipSpace(text, i)
-		next, ok := jsonscan.NextMember(text, i)
-		if !ok {
-			return m
-		}
-		if m.add(el, next.Name(text), text[next.Value:]) {
-			return m
-		}
-		i = jsonscan.SkipSpace(text, jsonscan.ValueEnd(text, next.Value))
-		if jsonscan.At(text, i) != ',' {
+func (e *Evaluator) find(el *element, text []byte) (m match) {
+	for next := newMembers(text); next.advance(); {
+		if m.add(el, text[next.key:next.keyEnd], text[next.value:], e.index.siblings) {
 			return m
 		}
 	}
+	return m
+}
+
+// position is where a member of an object is.
+type position struct {
+	key, keyEnd int // between the quotes
+	value       int
+}
+
+// members walks over the members of a JSON object without white space.
+type members struct {
+	text []byte
+	position
+	first bool
+}
+
+func newMembers(text []byte) members { return members{text: text, first: true} }
+
+// advance moves to the next member. It reports whether there is one.
+func (m *members) advance() bool {
+	i := 0
+	if m.first {
+		m.first = false
+		if jsonscan.At(m.text, 0) != '{' {
+			return false
+		}
+	} else if i = jsonscan.ValueEnd(m.text, m.value); jsonscan.At(m.text, i) != ',' {
+		return false
+	}
+	if i++; jsonscan.At(m.text, i) != '"' {
+		return false
+	}
+	end := jsonscan.StringEnd(m.text, i)
+	m.key, m.keyEnd, m.value = i+1, end-1, end+1
+	return jsonscan.At(m.text, end) == ':' && m.key <= m.keyEnd
 }
 
 // add adds a member of an object if it belongs to the element. complete reports that
-// nothing is missing.
-func (m *match) add(el *element, key, value []byte) (complete bool) {
+// nothing is missing. siblings reports that there can be one.
+func (m *match) add(el *element, key, value []byte, siblings bool) (complete bool) {
 	underscore := len(key) > 0 && key[0] == '_'
 	if underscore {
 		key = key[1:]
@@ -52,7 +77,7 @@ func (m *match) add(el *element, key, value []byte) (complete bool) {
 		m.value = value
 	}
 	m.typ = found.typ
-	return m.value != nil && (m.sibling != nil || m.typ != nil && !m.typ.isPrimitive())
+	return m.value != nil && (!siblings || m.sibling != nil || m.typ != nil && !m.typ.isPrimitive())
 }
 
 // member returns the member of an element with this key, or nil.
@@ -73,27 +98,37 @@ func (el *element) member(key []byte) *member {
 
 // rootIndex has the members of the resource, so that not every path scans it.
 type rootIndex struct {
-	text    []byte
-	members []jsonscan.Member
+	text     []byte
+	members  []position
+	siblings bool // the resource can have _x members
 }
+
+// keptMembers is how many members an index keeps memory for.
+const keptMembers = 1 << 10
 
 // reset indexes the members of a resource.
 func (x *rootIndex) reset(resource []byte) {
-	x.text, x.members = resource, x.members[:0]
-	if jsonscan.At(resource, 0) != '{' {
-		return
+	if x.text, x.members = resource, x.members[:0]; cap(x.members) > keptMembers {
+		x.members = nil
 	}
-	for i := 1; ; i++ {
-		i = jsonscan.SkipSpace(resource, i)
-		m, ok := jsonscan.NextMember(resource, i)
-		if !ok {
-			return
+	for next := newMembers(resource); next.advance(); {
+		x.members = append(x.members, next.position)
+	}
+	x.siblings = hasSiblings(resource)
+}
+
+// hasSiblings reports whether a string of the resource begins with an underscore, as the
+// names of siblings do.
+func hasSiblings(resource []byte) bool {
+	for {
+		i := bytes.IndexByte(resource, '_')
+		if i < 0 {
+			return false
 		}
-		x.members = append(x.members, m)
-		i = jsonscan.SkipSpace(resource, jsonscan.ValueEnd(resource, m.Value))
-		if jsonscan.At(resource, i) != ',' {
-			return
+		if i > 0 && resource[i-1] == '"' {
+			return true
 		}
+		resource = resource[i+1:]
 	}
 }
 
@@ -101,7 +136,7 @@ func (x *rootIndex) reset(resource []byte) {
 func (x *rootIndex) find(el *element) (m match) {
 	for i := range x.members {
 		next := &x.members[i]
-		if m.add(el, next.Name(x.text), x.text[next.Value:]) {
+		if m.add(el, x.text[next.key:next.keyEnd], x.text[next.value:], x.siblings) {
 			return m
 		}
 	}
@@ -119,7 +154,7 @@ func newArray(text []byte) array {
 	if jsonscan.At(text, 0) != '[' {
 		return array{}
 	}
-	return array{text, jsonscan.SkipSpace(text, 1)}
+	return array{text, 1}
 }
 
 // next returns a text that begins with the next item. more is false after the last.
@@ -128,9 +163,8 @@ func (a *array) next() (item []byte, more bool) {
 		return nil, false
 	}
 	item = a.text[a.at:]
-	a.at = jsonscan.SkipSpace(a.text, jsonscan.ValueEnd(a.text, a.at))
-	if jsonscan.At(a.text, a.at) == ',' {
-		a.at = jsonscan.SkipSpace(a.text, a.at+1)
+	if a.at = jsonscan.ValueEnd(a.text, a.at); jsonscan.At(a.text, a.at) == ',' {
+		a.at++
 		return item, true
 	}
 	a.text = nil // the last item

@@ -10,18 +10,13 @@ func (e *Evaluator) element(n *node, f *frame) error {
 		e.children(n, f.this)
 		return nil
 	}
-	return e.each(n, f, e.children)
-}
-
-// each evaluates the operand of n and replaces each item by what push pushes for it.
-func (e *Evaluator) each(n *node, f *frame, push func(n *node, v Value)) error {
 	base := len(e.stack)
 	if err := e.evaluate(n.left, f); err != nil {
 		return err
 	}
 	end := len(e.stack)
 	for i := base; i < end; i++ {
-		push(n, e.stack[i])
+		e.children(n, e.stack[i])
 	}
 	e.stack = e.stack[:base+copy(e.stack[base:], e.stack[end:])]
 	return nil
@@ -43,9 +38,9 @@ func (e *Evaluator) children(n *node, v Value) {
 	case v.root:
 		e.pushElement(e.index.find(el))
 	case v.kind == Object:
-		e.pushElement(find(el, v.text))
+		e.pushElement(e.find(el, v.text))
 	case el.name != "value" || v.typ.class == complexClass:
-		e.pushElement(find(el, v.sibling))
+		e.pushElement(e.find(el, v.sibling))
 	case v.kind != Null:
 		v.typ, v.sibling = el.members[0].typ, nil
 		e.push(v)
@@ -55,7 +50,7 @@ func (e *Evaluator) children(n *node, v Value) {
 // untypedChildren pushes the members of an object whose type is not known.
 func (e *Evaluator) untypedChildren(n *node, v Value) {
 	if v.kind == Object && n.name != "" && n.name[0] != '_' {
-		e.pushElement(find(&element{name: n.name, members: []member{{n.name, nil}}}, v.text))
+		e.pushElement(e.find(&element{name: n.name, members: []member{{n.name, nil}}}, v.text))
 	}
 }
 

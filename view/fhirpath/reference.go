@@ -12,7 +12,7 @@ func (e *Evaluator) keyOf(v Value, t *typ) (key Value, ok bool) {
 	if v.kind != Object {
 		return Value{}, false
 	}
-	written, ok := newValue(systemString, find(referenceElement, v.text).value)
+	written, ok := newValue(systemString, e.find(referenceElement, v.text).value)
 	if !ok || written.kind != String {
 		return Value{}, false
 	}
@@ -66,4 +66,4 @@ func isTypeName(text []byte) bool {
 
 // isID reports whether text can be an id. It allows more than FHIR does, but nothing that
 // has a meaning in a URL.
-func isID(text []byte) bool { return len(text) > 0 && bytes.IndexAny(text, "/?#:") < 0 }
+func isID(text []byte) bool { return len(text) > 0 && !bytes.ContainsAny(text, "/?#:") }

@@ -281,11 +281,12 @@ func (r *runner) rows(s selection, scope fhirpath.Scope, f fhirpath.Value, rowIn
 		if err != nil {
 			return nil, err
 		}
-		if c.Collection {
+		switch {
+		case c.Collection:
 			row[c.Name] = r.list(items)
-		} else if len(items) > 1 {
+		case len(items) > 1:
 			return nil, errors.New("multiple values")
-		} else if len(items) == 1 {
+		case len(items) == 1:
 			row[c.Name] = r.cell(items[0])
 		}
 	}
