@@ -21,6 +21,8 @@ func TestNewerWork(t *testing.T) {
 		"plan":           {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'resources'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
 		"deletions plan": {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'deletions'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
 		"blocks plan":    {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'patient_blocks'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
+		"views plan":     {futureParts(`NEW.scan = NEW.scan || '{"FromTheFuture": true}'`, "sluice.part", `NEW.kind = 'views'`), pastParts("sluice.part", `UPDATE sluice.part SET scan = scan - 'FromTheFuture'`)},
+		"tables":         {`UPDATE sluice.export SET request = jsonb_set(request, '{tables,from_the_future}', 'true')`, `UPDATE sluice.export SET request = request #- '{tables,from_the_future}'`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -28,6 +30,9 @@ func TestNewerWork(t *testing.T) {
 			request := jobs.Request{Types: []string{"Patient"}, ChangedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)}
 			if name == "blocks plan" {
 				request.OrganizeBy = "Patient"
+			}
+			if name == "views plan" || name == "tables" {
+				request = tablesRequest("csv", aView("people", "Patient", "id", "id"))
 			}
 			id := f.accept(t, request)
 			f.exec(t, sql.newer)

@@ -131,6 +131,22 @@ func TestSnapshotLost(t *testing.T) {
 	require.NoError(t, err)
 
 	f.exec(t, `DELETE FROM encounter; INSERT INTO patient (id, txid, resource) VALUES ('pt-new', 1, '{}')`)
+	f.loseSnapshot(t, id)
+	open()
+	export := f.await(t, id, jobs.Completed)
+
+	f.requireFiles(t, id, map[string]int64{"Patient": 201})
+	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"))
+	require.True(t, export.TransactionTime.After(*former.TransactionTime))
+	require.Equal(t, 2, export.Generation)
+	require.Contains(t, log.String(), `"msg":"export restarted"`)
+	require.Zero(t, f.uploads(t))
+}
+
+// loseSnapshot terminates all sessions that hold the snapshot of a running export and
+// waits until it is restarted.
+func (f *fixture) loseSnapshot(t *testing.T, id uuid.UUID) {
+	t.Helper()
 	const terminateAll = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE ` + sessions
 	held := f.snapshot(t, id)
 	require.GreaterOrEqual(t, f.count(t, terminateAll), 3)
@@ -144,13 +160,4 @@ func TestSnapshotLost(t *testing.T) {
 		}
 		return generation == 2
 	})
-	open()
-	export := f.await(t, id, jobs.Completed)
-
-	f.requireFiles(t, id, map[string]int64{"Patient": 201})
-	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"))
-	require.True(t, export.TransactionTime.After(*former.TransactionTime))
-	require.Equal(t, 2, export.Generation)
-	require.Contains(t, log.String(), `"msg":"export restarted"`)
-	require.Zero(t, f.uploads(t))
 }

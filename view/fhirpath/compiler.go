@@ -67,9 +67,6 @@ type node struct {
 	// type that most items have, whose element is element.
 	typ     *typ
 	element *element
-
-	// narrowed is the type that an ofType after the element asks for; nil = any.
-	narrowed *typ
 }
 
 // can reports whether an item can be of a type that a function accepts.

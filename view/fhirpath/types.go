@@ -78,7 +78,7 @@ func (t *typ) isA(other *typ) bool {
 // extensions.
 func (t *typ) isPrimitive() bool { return t.class != complexClass && t.class != quantityClass }
 
-// The types of FHIRPath, which are those of literals and results.
+// The types of FHIRPath. Literals and results have them.
 var (
 	systemBoolean  = &typ{name: "System.Boolean", class: booleanClass}
 	systemString   = &typ{name: "System.String", class: stringClass}

@@ -52,7 +52,7 @@ func (v Value) Kind() Kind { return v.kind }
 // IsTrue reports whether the value is the Boolean true.
 func (v Value) IsTrue() bool { return v.kind == Boolean && len(v.text) > 0 && v.text[0] == 't' }
 
-// class returns the class that the value acts as: that of its type, unless the JSON
+// class returns the class that the value acts as. It follows from the type, unless the JSON
 // contradicts it.
 func (v *Value) class() class {
 	declared := complexClass
