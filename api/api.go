@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"github.com/seed-90096f4d/sluice/api/bulk"
+	"github.com/seed-90096f4d/sluice/api/delivery"
+	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/group"
+	"github.com/seed-90096f4d/sluice/api/sql"
 	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/limit"
 )
@@ -21,11 +24,12 @@ import (
 type API struct {
 	config  Config
 	audit   *audit.Recorder
-	exports *bulk.Exports
+	exports *delivery.Exports
+	bulk    *bulk.Exports
 	groups  *group.Groups
+	views   *sql.Views
 
-	dumping     *limit.Semaphore    // dumps that are being streamed
-	dumpRate    *limit.RateLimiter  // of dumps, by client
+	streams     *endpoint.Streams   // dumps and runs of views
 	logins      *limit.LoginLimiter // failed ones
 	requestRate *limit.RateLimiter  // by client
 
@@ -38,23 +42,41 @@ type API struct {
 // New returns an API. Handler and Serve answer its requests.
 func New(cfg Config) *API {
 	cfg = cfg.withDefaults()
+	bodies, streams := endpoint.NewBodies(), endpoint.NewStreams(cfg.Dumps, cfg.ClientDumps)
+	exports := delivery.New(delivery.Config{
+		Bucket:            cfg.Bucket,
+		ProxyFiles:        cfg.ProxyFiles,
+		KickOffsPerMinute: cfg.ClientKickOffs,
+		LinkTTL:           cfg.LinkTTL,
+		Store:             cfg.Exports,
+		Types:             cfg.ResourceTypes,
+	})
 	return &API{
-		config: cfg,
-		audit:  audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Clients: cfg.Clients, Logger: cfg.Logger}),
-		exports: bulk.New(bulk.Config{
-			Bucket:            cfg.Bucket,
-			ProxyFiles:        cfg.ProxyFiles,
-			KickOffsPerMinute: cfg.ClientKickOffs,
-			LinkTTL:           cfg.LinkTTL,
-			Logger:            cfg.Logger,
-			Source:            cfg.Source,
-			Store:             cfg.Exports,
-			Style:             cfg.Style,
-			Types:             cfg.ResourceTypes,
+		config:  cfg,
+		audit:   audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Clients: cfg.Clients, Logger: cfg.Logger}),
+		exports: exports,
+		bulk: bulk.New(bulk.Config{
+			Bodies:   bodies,
+			Delivery: exports,
+			Logger:   cfg.Logger,
+			Source:   cfg.Source,
+			Store:    cfg.Exports,
+			Style:    cfg.Style,
+			Types:    cfg.ResourceTypes,
 		}),
-		groups:      group.New(cfg.Source, cfg.Style, cfg.ResourceTypes),
-		dumping:     limit.NewSemaphore(cfg.Dumps, (3*cfg.Dumps+3)/4),
-		dumpRate:    limit.NewPerMinute(cfg.ClientDumps),
+		groups: group.New(cfg.Source, cfg.Style, cfg.ResourceTypes),
+		views: sql.New(sql.Config{
+			Bodies:      bodies,
+			Definitions: cfg.Views,
+			Delivery:    exports,
+			Exports:     cfg.Exports,
+			Source:      cfg.Source,
+			Streams:     streams,
+			Style:       cfg.Style,
+			Types:       cfg.ResourceTypes,
+			Version:     cfg.Version,
+		}),
+		streams:     streams,
 		metrics:     newMetrics(cfg.Registry),
 		logins:      limit.NewLoginLimiter(cfg.LoginFailuresPerMinute),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),

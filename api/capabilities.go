@@ -8,6 +8,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/api/sql"
 	"github.com/seed-90096f4d/sluice/fhir/search"
 )
 
@@ -42,7 +44,7 @@ func (a *API) metadata(c *gin.Context) error {
 	if err := endpoint.AcceptsJSON(c); err != nil {
 		return err
 	}
-	types, err := a.exports.ExportableTypes(c.Request.Context())
+	types, err := a.bulk.ExportableTypes(c.Request.Context())
 	if err != nil {
 		return err
 	}
@@ -53,6 +55,19 @@ func (a *API) metadata(c *gin.Context) error {
 		a.capabilities.Store(document)
 	}
 	c.Data(http.StatusOK, endpoint.FHIRType(c), document.text)
+	return nil
+}
+
+// operationDefinition answers GET /fhir/OperationDefinition/<id>.
+func (a *API) operationDefinition(c *gin.Context) error {
+	if err := endpoint.AcceptsJSON(c); err != nil {
+		return err
+	}
+	definition, ok := sql.Definition(a.baseURL(c)+"/fhir", c.Param("id"))
+	if !ok {
+		return problem.NotFound("there is no OperationDefinition with this id")
+	}
+	endpoint.WriteJSON(c, http.StatusOK, endpoint.ContentTypeFHIR, definition)
 	return nil
 }
 
@@ -67,10 +82,11 @@ type capabilityDocument struct {
 // describeCapabilities returns the CapabilityStatement of a FHIR server at base that
 // exports the types.
 func (a *API) describeCapabilities(base string, types []string) []byte {
-	resources := make([]gin.H, len(types))
-	for i, resourceType := range types {
-		resources[i] = describeType(resourceType)
+	var resources []gin.H
+	for _, resourceType := range types {
+		resources = append(resources, describeType(resourceType))
 	}
+	resources = append(resources, sql.Resource())
 	text, err := json.Marshal(gin.H{
 		"resourceType":   "CapabilityStatement",
 		"status":         "active",
@@ -78,16 +94,16 @@ func (a *API) describeCapabilities(base string, types []string) []byte {
 		"kind":           "instance",
 		"instantiates":   []string{bulkData + "CapabilityStatement/bulk-data"},
 		"software":       gin.H{"name": "Sluice", "version": a.config.Version},
-		"implementation": gin.H{"description": "Bulk export of FHIR resources from PostgreSQL", "url": base},
+		"implementation": gin.H{"description": "Bulk export of FHIR resources from PostgreSQL, and of tables (SQL on FHIR)", "url": base},
 		"fhirVersion":    fhirVersion,
-		"format":         []string{"application/fhir+json", "application/fhir+ndjson"},
+		"format":         append([]string{"application/fhir+json", "application/fhir+ndjson"}, sql.Formats()...),
 		"rest": []gin.H{{
 			"mode": "server",
-			"documentation": "All listed resource types can be exported. Their search parameters are those of _typeFilter, " +
+			"documentation": "All listed resource types but ViewDefinition can be exported. Their search parameters are those of _typeFilter, " +
 				"except those marked as not supported in an export. Only types with an interaction can be read directly.",
 			"security":  a.describeSecurity(),
 			"resource":  resources,
-			"operation": exportOperation("export"),
+			"operation": append(exportOperation("export"), sql.Operations(base)...),
 		}},
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
+	"github.com/seed-90096f4d/sluice/view/store"
 )
 
 // Defaults of Config.
@@ -117,9 +118,12 @@ type Config struct {
 	// Tokens issues access tokens. Nil means HTTP Basic only.
 	Tokens *smart.Tokens
 
-	// Version is the version of the software, for the CapabilityStatement. Defaults
-	// to "unknown".
+	// Version is the version of the software, for the CapabilityStatement and the
+	// footer of Parquet. Defaults to "unknown".
 	Version string
+
+	// Views are the stored ViewDefinitions.
+	Views *store.Store
 }
 
 func (c Config) withDefaults() Config {

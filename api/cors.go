@@ -11,10 +11,10 @@ import (
 // protocol"). Credentials are in the header Authorization, which a script has to set;
 // credentials that a browser adds automatically are never allowed.
 const (
-	corsMethods         = "GET, HEAD, POST, DELETE"
+	corsMethods         = "GET, HEAD, POST, PUT, DELETE"
 	corsRequestHeaders  = "Accept, Authorization, Content-Type, If-None-Match, If-Range, Prefer, Range, " + requestIDHeader
 	corsResponseHeaders = "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Location, Content-Range, " +
-		"ETag, Expires, Preference-Applied, Retry-After, X-Export-Status, X-Progress, " + requestIDHeader
+		"ETag, Expires, Location, Preference-Applied, Retry-After, X-Export-Status, X-Progress, " + requestIDHeader
 	corsMaxAge = "600" // seconds for which a browser may cache this
 )
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -14,10 +13,6 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
-
-// retryDump is the delay after which a client may retry when too many dumps are
-// running.
-const retryDump = 5 * time.Second
 
 // dumpOptions are the parameters of a $dump.
 type dumpOptions struct {
@@ -40,17 +35,17 @@ func (a *API) dump(call *endpoint.Call) error {
 	if !call.Request.ProtoAtLeast(1, 1) {
 		return problem.UpgradeRequired()
 	}
-	if wait := a.dumpRate.TakePerMinute(call.Client.ID, call.Client.Rates.Dumps.OrDefault(a.config.ClientDumps)); wait > 0 {
-		return problem.Throttled("too many dumps by this client", wait)
+	if err := a.streams.Take(call.Client); err != nil {
+		return err
 	}
 	table, err := a.dumpTable(call)
 	if err != nil {
-		a.dumpRate.Refund(call.Client.ID)
+		a.streams.Refund(call.Client)
 		return err
 	}
-	release, ok := a.dumping.TryAcquire(call.Client.ID)
-	if !ok {
-		return problem.Throttled(fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", a.dumping.Max, a.dumping.MaxPerClient), retryDump)
+	release, err := a.streams.Acquire(call.Client)
+	if err != nil {
+		return err
 	}
 	defer release()
 	if options.format.FHIR {
@@ -71,7 +66,7 @@ func (a *API) exportDump(call *endpoint.Call, options dumpOptions) error {
 		a.exports.RefundKickOff(call.Client)
 		return err
 	}
-	return a.exports.Accept(call, jobs.Request{
+	return a.bulk.Accept(call, jobs.Request{
 		Types:        []string{table.Type},
 		Existing:     true,
 		CreatedAfter: options.since,

@@ -73,7 +73,7 @@ func eventAttrs(c *gin.Context) (attrs []slog.Attr) {
 	if event.Client != "" {
 		attrs = append(attrs, slog.String("client", event.Client))
 	}
-	if event.Action == audit.Dump && event.Status < http.StatusBadRequest {
+	if (event.Action == audit.Dump || event.Action == audit.Run) && event.Status < http.StatusBadRequest {
 		attrs = append(attrs, slog.Int64("resources", event.Resources), slog.Int64("issues", event.Issues))
 	}
 	return attrs

@@ -6,8 +6,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/api/bulk"
+	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/group"
 	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/api/sql"
 	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/telemetry"
@@ -45,6 +47,7 @@ func (a *API) routePublic(engine *gin.Engine) {
 		engine.GET("/metrics", gin.WrapH(telemetry.MetricsHandler(a.config.Registry)))
 	}
 	engine.GET("/fhir/metadata", a.handle(a.metadata))
+	engine.GET(sql.DefinitionPath+":id", a.handle(a.operationDefinition))
 	if a.issuesTokens() {
 		engine.GET("/.well-known/smart-configuration", a.handle(a.smartConfiguration))
 		engine.GET("/fhir/.well-known/smart-configuration", a.handle(a.smartConfiguration))
@@ -61,13 +64,36 @@ func (a *API) routeData(engine *gin.Engine) {
 	engine.GET(group.Path, a.audited(audit.Read, a.authenticated(a.groups.Search)))
 	engine.GET(group.Path+"/:id", a.audited(audit.Read, a.authenticated(a.groups.Read)))
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		engine.Handle(method, "/fhir/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.SystemLevel))))
-		engine.Handle(method, "/fhir/Patient/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.PatientLevel))))
-		engine.Handle(method, group.Path+"/:id/$export", a.audited(audit.KickOff, a.authenticated(a.exports.KickOff(jobs.GroupLevel))))
+		engine.Handle(method, "/fhir/$export", a.audited(audit.KickOff, a.authenticated(a.bulk.KickOff(jobs.SystemLevel))))
+		engine.Handle(method, "/fhir/Patient/$export", a.audited(audit.KickOff, a.authenticated(a.bulk.KickOff(jobs.PatientLevel))))
+		engine.Handle(method, group.Path+"/:id/$export", a.audited(audit.KickOff, a.authenticated(a.bulk.KickOff(jobs.GroupLevel))))
 	}
-	engine.GET(bulk.StatusPath+":id", a.audited(audit.Poll, withExport(a.authenticated(a.exports.Status))))
-	engine.DELETE(bulk.StatusPath+":id", a.audited(audit.Cancel, withExport(a.authenticated(a.exports.Cancel))))
+	engine.GET(bulk.StatusPath+":id", a.audited(audit.Poll, withExport(a.authenticated(a.bulk.Status))))
+	engine.DELETE(bulk.StatusPath+":id", a.audited(audit.Cancel, withExport(a.authenticated(a.bulk.Cancel))))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		engine.Handle(method, bulk.FilesPath+":id/*name", a.audited(audit.Download, withExport(a.authenticated(a.exports.File))))
+		engine.Handle(method, delivery.FilesPath+":id/*name", a.audited(audit.Download, withExport(a.authenticated(a.exports.File))))
 	}
+	a.routeViews(engine)
+}
+
+// routeViews adds the routes of SQL on FHIR.
+func (a *API) routeViews(engine *gin.Engine) {
+	engine.GET(sql.Path, a.audited(audit.Read, a.authenticated(a.views.Search)))
+	engine.POST(sql.Path, a.audited(audit.Create, a.authenticated(a.views.Create)))
+	engine.GET(sql.Path+"/:id", a.audited(audit.Read, a.authenticated(a.views.Read)))
+	engine.PUT(sql.Path+"/:id", a.audited(audit.Update, a.authenticated(a.views.Put)))
+	engine.DELETE(sql.Path+"/:id", a.audited(audit.Delete, a.authenticated(a.views.Delete)))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		engine.Handle(method, sql.RunPath, a.audited(audit.Run, a.authenticated(a.views.Run(false))))
+		engine.Handle(method, sql.ExportPath, a.audited(audit.KickOff, a.authenticated(a.views.Export(false))))
+		for _, path := range sql.OlderRunPaths {
+			engine.Handle(method, path, a.audited(audit.Run, a.authenticated(a.views.Run(true))))
+		}
+		for _, path := range sql.OlderExportPaths {
+			engine.Handle(method, path, a.audited(audit.KickOff, a.authenticated(a.views.Export(true))))
+		}
+	}
+	engine.GET(sql.ExportPath+"/:id/status", a.audited(audit.Poll, withExport(a.authenticated(a.views.Status))))
+	engine.DELETE(sql.ExportPath+"/:id/status", a.audited(audit.Cancel, withExport(a.authenticated(a.views.Cancel))))
+	engine.GET(sql.ExportPath+"/:id/result", a.audited(audit.Poll, withExport(a.authenticated(a.views.Result))))
 }

@@ -25,7 +25,7 @@ func (a *API) smartConfiguration(c *gin.Context) error {
 		"grant_types_supported":                            []string{grantClientCredentials},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
 		"token_endpoint_auth_signing_alg_values_supported": smart.Algorithms,
-		"scopes_supported":                                 []string{"system/*.rs", "system/*.read"}, // those of single types, too
+		"scopes_supported":                                 []string{"system/*.rs", "system/*.read", "system/ViewDefinition.cruds"}, // those of single types, too
 		"capabilities":                                     []string{"client-confidential-asymmetric", "permission-v1", "permission-v2"},
 	})
 	return nil

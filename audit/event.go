@@ -17,13 +17,17 @@ type Action string
 // The actions that are audited.
 const (
 	Cancel   Action = "cancel"
+	Create   Action = "create"
+	Delete   Action = "delete"
 	Download Action = "download"
 	Dump     Action = "dump"
 	KickOff  Action = "kick-off"
 	Manifest Action = "manifest"
 	Poll     Action = "poll"
 	Read     Action = "read"
+	Run      Action = "run"
 	Token    Action = "token"
+	Update   Action = "update"
 )
 
 // Event describes one request.
@@ -66,10 +70,11 @@ func (e Event) Outcome() string {
 	return "done"
 }
 
-// counted reports whether Resources is known: of a dump, of Groups, and of a
-// manifest, whose links lead to the object store.
+// counted reports whether Resources is known: of a dump, of the resources that a view
+// has read, of Groups and ViewDefinitions, and of a manifest, whose links lead to the
+// object store.
 func (e Event) counted() bool {
-	return !e.Started && (e.Action == Dump || e.Action == Manifest || e.Action == Read)
+	return !e.Started && (e.Action == Dump || e.Action == Manifest || e.Action == Read || e.Action == Run)
 }
 
 func (e Event) attr() slog.Attr {

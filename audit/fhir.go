@@ -21,7 +21,9 @@ const (
 
 // The codes of FHIR's value sets audit-event-action and audit-event-outcome.
 var (
-	actionCodes  = map[Action]string{Cancel: "D", Download: "R", Manifest: "R", Poll: "R", Read: "R"}
+	actionCodes = map[Action]string{
+		Cancel: "D", Create: "C", Delete: "D", Download: "R", Manifest: "R", Poll: "R", Read: "R", Update: "U",
+	}
 	outcomeCodes = map[string]string{"started": "0", "done": "0", "refused": "4", "failed": "8", "broken": "8"}
 )
 
@@ -36,8 +38,12 @@ func (e Event) resource() object {
 	switch action {
 	case "":
 		action, interaction = "E", "operation"
+	case "C":
+		interaction = "create"
 	case "D":
 		interaction = "delete"
+	case "U":
+		interaction = "update"
 	}
 	client := object{"requestor": true, "network": object{"address": e.Remote, "type": networkIP}}
 	if e.Client != "" {

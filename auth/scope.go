@@ -12,22 +12,33 @@ import (
 // for requesting FHIR Resources"). The zero value allows nothing.
 type Scopes struct {
 	texts []string          // as given, without duplicates
-	all   rights            // of the wildcard
-	types map[string]rights // by resource type
+	all   Rights            // of the wildcard
+	types map[string]Rights // by resource type
 	bound *Scopes           // unless nil, these must allow a type too
 }
 
-// rights are the permissions of a scope that are relevant to exports.
-type rights uint8
+// Rights is a set of permissions of a scope, the letters of SMART 2.
+type Rights uint8
 
+// The rights.
 const (
-	read   rights = 1 << iota // r
-	search                    // s
+	Create Rights = 1 << iota // c
+	Read                      // r
+	Update                    // u
+	Delete                    // d
+	Search                    // s
 
 	// export is required to export a type: that is a search over the type and a
 	// read of everything it finds.
-	export = read | search
+	export = Read | Search
 )
+
+// letters are the letters of the rights, in the order of their bits.
+const letters = "cruds"
+
+// ViewDefinition is the only resource type that clients can change. The rights to
+// create, update and delete others have no effect and are not granted.
+const ViewDefinition = "ViewDefinition"
 
 // wildcard is any resource type of FHIR in a scope.
 const wildcard = "*"
@@ -52,7 +63,7 @@ var (
 // (system/Observation.rs?category=…): granting less than it says would be wrong
 // for the client, granting more wrong for the patient.
 func ParseScopes(texts []string) (Scopes, error) {
-	scopes := Scopes{types: map[string]rights{}}
+	scopes := Scopes{types: map[string]Rights{}}
 	for _, text := range texts {
 		resourceType, granted, err := parseScope(text)
 		if err != nil {
@@ -70,7 +81,7 @@ func ParseScopes(texts []string) (Scopes, error) {
 	return scopes, nil
 }
 
-func parseScope(text string) (resourceType string, granted rights, err error) {
+func parseScope(text string) (resourceType string, granted Rights, err error) {
 	if strings.Contains(text, "?") {
 		return "", 0, fmt.Errorf("%w %q: scopes with search parameters are not supported", ErrInvalidScope, text)
 	}
@@ -79,18 +90,16 @@ func parseScope(text string) (resourceType string, granted rights, err error) {
 		return "", 0, fmt.Errorf("%w %q: must have the form system/*.rs or system/Patient.rs", ErrInvalidScope, text)
 	}
 
-	letters, v1 := permissions[match[2]]
+	permission, v1 := permissions[match[2]]
 	if !v1 {
-		letters = match[2]
+		permission = match[2]
 	}
-	if !interactions.MatchString(letters) {
+	if !interactions.MatchString(permission) {
 		return "", 0, fmt.Errorf("%w %q: permissions must be letters of cruds in this order, or read, write, *", ErrInvalidScope, text)
 	}
-	if strings.Contains(letters, "r") {
-		granted |= read
-	}
-	if strings.Contains(letters, "s") {
-		granted |= search
+	granted = rightsOf(permission)
+	if match[1] != wildcard && match[1] != ViewDefinition {
+		granted &= export
 	}
 	return match[1], granted, nil
 }
@@ -101,14 +110,24 @@ func parseScope(text string) (resourceType string, granted rights, err error) {
 // and sessions in tables of the same kind, secrets included, and "all FHIR data"
 // does not mean those.
 func (s Scopes) AllowsType(resourceType string, standard bool) bool {
-	if s.bound != nil && !s.bound.AllowsType(resourceType, standard) {
+	return s.allows(resourceType, standard, export)
+}
+
+// AllowsViews reports whether the rights to ViewDefinitions are granted. The wildcard
+// covers these as it covers the types of FHIR.
+func (s Scopes) AllowsViews(want Rights) bool {
+	return s.allows(ViewDefinition, true, want)
+}
+
+func (s Scopes) allows(resourceType string, standard bool, want Rights) bool {
+	if s.bound != nil && !s.bound.allows(resourceType, standard, want) {
 		return false
 	}
-	return s.granted(resourceType, standard)&export == export
+	return s.granted(resourceType, standard)&want == want
 }
 
 // granted returns the rights to a resource type.
-func (s Scopes) granted(resourceType string, standard bool) rights {
+func (s Scopes) granted(resourceType string, standard bool) Rights {
 	granted := s.types[resourceType]
 	if standard {
 		granted |= s.all
@@ -116,14 +135,15 @@ func (s Scopes) granted(resourceType string, standard bool) rights {
 	return granted
 }
 
-// AllowsAny reports whether any type may be exported.
+// AllowsAny reports whether any type may be exported, or ViewDefinitions read or
+// changed by a scope that names them.
 func (s Scopes) AllowsAny() bool {
 	for resourceType := range s.types {
 		if s.AllowsType(resourceType, true) {
 			return true
 		}
 	}
-	return s.all&export == export
+	return s.all&export == export || s.types[ViewDefinition] != 0
 }
 
 // Strings returns the scopes as they were given, in order and without duplicates.
@@ -146,10 +166,11 @@ func (s Scopes) Within(bound Scopes) Scopes {
 // Grant returns the requested scopes as far as s covers them. They are separated
 // by spaces, as in OAuth; those that are not supported grant nothing (RFC 6749,
 // 3.3, allows a server to ignore them). standard reports whether a resource type
-// is one of FHIR: the wildcard covers only those.
+// is one of FHIR: the wildcard covers only those, and ViewDefinition.
 //
 // Scopes that are requested in the form of SMART 1 are returned in that form.
 func (s Scopes) Grant(requested string, standard func(resourceType string) bool) Scopes {
+	covered := func(resourceType string) bool { return resourceType == ViewDefinition || standard(resourceType) }
 	var texts []string
 	for text := range strings.FieldsSeq(requested) {
 		resourceType, want, err := parseScope(text)
@@ -157,12 +178,12 @@ func (s Scopes) Grant(requested string, standard func(resourceType string) bool)
 			continue
 		}
 		if resourceType != wildcard {
-			texts = append(texts, scopeText(text, resourceType, want&s.granted(resourceType, standard(resourceType)))...)
+			texts = append(texts, scopeText(text, resourceType, want&s.granted(resourceType, covered(resourceType)))...)
 			continue
 		}
 		texts = append(texts, scopeText(text, wildcard, want&s.all)...)
 		for _, named := range slices.Sorted(maps.Keys(s.types)) {
-			if extra := want & s.types[named]; standard(named) && extra&^s.all != 0 {
+			if extra := want & s.types[named]; covered(named) && extra&^s.all != 0 {
 				texts = append(texts, scopeText(text, named, extra)...)
 			}
 		}
@@ -176,19 +197,29 @@ func (s Scopes) Grant(requested string, standard func(resourceType string) bool)
 
 // scopeText returns the scope with these rights, in the form of the requested one;
 // none if there are no rights.
-func scopeText(requested, resourceType string, granted rights) []string {
-	letters := ""
-	if granted&read != 0 {
-		letters += "r"
-	}
-	if granted&search != 0 {
-		letters += "s"
-	}
-	if letters == "" {
+func scopeText(requested, resourceType string, granted Rights) []string {
+	if granted == 0 {
 		return nil
 	}
-	if granted == export && strings.HasSuffix(requested, ".read") {
-		letters = "read"
+	_, form, _ := strings.Cut(requested, ".")
+	if letters, v1 := permissions[form]; v1 && form != wildcard && rightsOf(letters) == granted {
+		return []string{"system/" + resourceType + "." + form}
 	}
-	return []string{"system/" + resourceType + "." + letters}
+	permission := ""
+	for i, letter := range letters {
+		if granted&(1<<i) != 0 {
+			permission += string(letter)
+		}
+	}
+	return []string{"system/" + resourceType + "." + permission}
+}
+
+// rightsOf returns the rights of letters of SMART 2.
+func rightsOf(permission string) (granted Rights) {
+	for i, letter := range letters {
+		if strings.ContainsRune(permission, letter) {
+			granted |= 1 << i
+		}
+	}
+	return granted
 }

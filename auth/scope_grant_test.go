@@ -32,6 +32,11 @@ func TestGrant(t *testing.T) {
 		{[]string{"system/*.r", "system/Patient.s"}, "system/Patient.rs", "system/Patient.rs"},
 		{[]string{"system/*.rs"}, "openid fhirUser patient/*.rs system/Patient.rs?x=y nonsense", ""},
 		{[]string{"system/*.rs"}, "", ""},
+		{[]string{"system/*.rs"}, "system/ViewDefinition.cruds", "system/ViewDefinition.rs"},
+		{[]string{"system/*.cruds"}, "system/ViewDefinition.write system/Patient.*", "system/ViewDefinition.write system/Patient.rs"},
+		{[]string{"system/*.*"}, "system/*.*", "system/*.cruds"},
+		{[]string{"system/ViewDefinition.write", "system/Patient.cruds"}, "system/*.*", "system/Patient.rs system/ViewDefinition.cud"},
+		{[]string{"system/ViewDefinition.*"}, "system/ViewDefinition.cu system/ViewDefinition.read", "system/ViewDefinition.cu system/ViewDefinition.read"},
 	} {
 		granted, err := ParseScopes(c.granted)
 		require.NoError(t, err)
@@ -42,6 +47,15 @@ func TestGrant(t *testing.T) {
 				require.True(t, granted.AllowsType(resourceType, standard(resourceType)), c)
 			}
 		}
+		requireNoMoreViews(t, got, granted)
+	}
+}
+
+// requireNoMoreViews checks that no right to ViewDefinitions was added.
+func requireNoMoreViews(t *testing.T, got, granted Scopes) {
+	t.Helper()
+	for right := Create; right <= Search; right <<= 1 {
+		require.True(t, !got.AllowsViews(right) || granted.AllowsViews(right))
 	}
 }
 
@@ -49,6 +63,7 @@ func TestGrant(t *testing.T) {
 func FuzzGrant(f *testing.F) {
 	f.Add("system/*.rs", "system/Client.rs system/*.cruds")
 	f.Add("system/Patient.rs system/Client.read", "system/*.* openid")
+	f.Add("system/ViewDefinition.cu", "system/*.* system/ViewDefinition.write")
 	f.Fuzz(func(t *testing.T, grant, asked string) {
 		granted := Scopes{}.Grant("", standard)
 		if parsed, err := ParseScopes([]string{grant}); err == nil {
@@ -62,5 +77,6 @@ func FuzzGrant(f *testing.F) {
 				}
 			}
 		}
+		requireNoMoreViews(t, got, granted)
 	})
 }

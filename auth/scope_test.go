@@ -50,6 +50,29 @@ func TestScopesAllow(t *testing.T) {
 	}
 }
 
+func TestScopesAllowViews(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		scopes []string
+		want   auth.Rights
+	}{
+		{nil, 0},
+		{[]string{"system/*.rs"}, auth.Read | auth.Search},
+		{[]string{"system/*.*"}, auth.Create | auth.Read | auth.Update | auth.Delete | auth.Search},
+		{[]string{"system/Patient.cruds"}, 0},
+		{[]string{"system/ViewDefinition.write"}, auth.Create | auth.Update | auth.Delete},
+		{[]string{"system/ViewDefinition.r", "system/*.s", "system/ViewDefinition.d"}, auth.Read | auth.Search | auth.Delete},
+	} {
+		scopes, err := auth.ParseScopes(c.scopes)
+		require.NoError(t, err)
+		for _, right := range []auth.Rights{auth.Create, auth.Read, auth.Update, auth.Delete, auth.Search} {
+			require.Equal(t, c.want&right != 0, scopes.AllowsViews(right), "%v: %d", c.scopes, right)
+			require.False(t, scopes.Within(auth.Scopes{}).AllowsViews(right))
+		}
+		require.False(t, scopes.AllowsType("ViewDefinition", false), "a table of that name must be named")
+	}
+}
+
 func TestScopesThatAreNotTypes(t *testing.T) {
 	t.Parallel()
 	scopes, err := auth.ParseScopes([]string{"system/*.rs"})

@@ -122,7 +122,7 @@ type clientAddCommand struct {
 func warnScopes(out *output, scopes []string) {
 	for _, text := range scopes {
 		name, _, _ := strings.Cut(strings.TrimPrefix(text, "system/"), ".")
-		if name != "*" && !slices.Contains(fhir.R4().ResourceTypes(), name) {
+		if name != "*" && name != auth.ViewDefinition && !slices.Contains(fhir.R4().ResourceTypes(), name) {
 			_, _ = fmt.Fprintf(out.stderr, "warning: scope %s: %s is not a resource type of FHIR R4\n", text, name)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
+	"github.com/seed-90096f4d/sluice/view/store"
 	"github.com/seed-90096f4d/sluice/worker"
 )
 
@@ -166,6 +167,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		TLS:                    tlsConfig,
 		Tokens:                 tokens,
 		Version:                currentVersion(),
+		Views:                  store.New(s.state),
 	}).Serve(ctx, listener)
 }
 

@@ -43,7 +43,7 @@ func (cmd *viewRunCommand) Validate() error {
 // Run runs the views and prints the number of rows of each.
 func (cmd *viewRunCommand) Run(ctx context.Context, out *output) (err error) {
 	if cmd.Output == "" && cmd.Format == table.Parquet && isTerminal(out.stdout) {
-		return errors.New("Parquet is not written to a terminal: set -o DIR, or redirect the output")
+		return errors.New("a terminal cannot show Parquet: set -o DIR, or redirect the output")
 	}
 	tables, err := cmd.readTables(out)
 	if err != nil {

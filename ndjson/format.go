@@ -1,6 +1,10 @@
 package ndjson
 
-import "github.com/seed-90096f4d/sluice/fhir"
+import (
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/fhir"
+)
 
 // Format is the format of lines. The zero value is Aidbox's format: what PostgreSQL
 // prints for the stored document merged with id, resourceType and meta, which come
@@ -21,7 +25,13 @@ type Format struct {
 
 	// Projection, if not nil, are the only root elements that the reader looks at, in
 	// FHIR and without Elements. Most others are omitted, and the resources not tagged.
+	// id and resourceType are always there.
 	Projection []string
+}
+
+// keepsMeta reports whether documents have a meta.
+func (f Format) keepsMeta() bool {
+	return !f.FHIR || f.Elements != nil || f.Projection == nil || slices.Contains(f.Projection, "meta")
 }
 
 // Issue is a problem of a resource: by default, an element that could not be converted

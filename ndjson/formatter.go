@@ -22,7 +22,7 @@ type Formatter struct {
 // converted to FHIR.
 func NewFormatter(resourceType string, format Format, issue func(Issue)) *Formatter {
 	f := &Formatter{
-		splicer:      newSplicer(resourceType, format.Style.VersionIDAsString),
+		splicer:      newSplicer(resourceType, format),
 		resourceType: resourceType,
 		issue:        issue,
 	}

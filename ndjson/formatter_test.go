@@ -16,15 +16,22 @@ func stored(row *source.Row) *source.Row {
 	return row
 }
 
-// A projection has the columns of the row and what it names, and no tag.
+// A projection has what it names, the id and the type, and no tag.
 func TestFormatterProjects(t *testing.T) {
 	t.Parallel()
-	const resource = `{"name": [{"family": "x"}], "gender": "male", "deceased": {"boolean": true}, "birthDate": "2000"}`
-	f := ndjson.NewFormatter("Patient", ndjson.Format{FHIR: true, Projection: []string{"gender", "deceased"}}, nil)
-	for _, row := range []*source.Row{row(resource), stored(row(resource))} {
-		document, err := f.Append([]byte("before "), row)
-		require.NoError(t, err)
-		require.Equal(t, `before {"id":"pt-1","meta":{"versionId":481,"lastUpdated":"2021-06-10T08:26:10.707454Z","extension":[{"url":"ex:createdAt","valueInstant":"2021-06-10T08:26:10.707454Z"}]},"gender":"male","deceasedBoolean":true,"resourceType":"Patient"}`, string(document))
+	const resource = `{"meta": {"tag": [{"code": "x"}]}, "name": [{"family": "x"}], "gender": "male", "deceased": {"boolean": true}, "birthDate": "2000"}`
+	for element, want := range map[string]string{
+		"deceased": `before {"id":"pt-1","deceasedBoolean":true,"resourceType":"Patient"}`,
+		"gender":   `before {"id":"pt-1","gender":"male","resourceType":"Patient"}`,
+		"meta": `before {"id":"pt-1","meta":{"tag":[{"code":"x"}],"versionId":481,"lastUpdated":"2021-06-10T08:26:10.707454Z",` +
+			`"extension":[{"url":"ex:createdAt","valueInstant":"2021-06-10T08:26:10.707454Z"}]},"resourceType":"Patient"}`,
+	} {
+		f := ndjson.NewFormatter("Patient", ndjson.Format{FHIR: true, Projection: []string{element}}, nil)
+		for _, row := range []*source.Row{row(resource), stored(row(resource))} {
+			document, err := f.Append([]byte("before "), row)
+			require.NoError(t, err)
+			require.Equal(t, want, string(document))
+		}
 	}
 }
 

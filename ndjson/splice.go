@@ -24,21 +24,26 @@ import (
 type splicer struct {
 	resourceType    []byte
 	versionIDString bool
+	withoutMeta     bool // in replacements
 
 	// Set for each row.
 	id, createdAt, versionID, lastUpdated []byte
 	meta, root                            [3]member
 	printed                               []byte // the text of a stored value to merge
-	replaced                              [3]fhir.Replacement
+	replaced                              []fhir.Replacement
 }
 
-func newSplicer(resourceType string, versionIDString bool) *splicer {
-	s := &splicer{resourceType: appendString(nil, []byte(resourceType)), versionIDString: versionIDString}
-	s.replaced = [...]fhir.Replacement{
-		{Name: "id"},
-		{Name: "meta", Merge: func(dst, stored []byte) []byte { return s.root[1].merged(dst, stored) }},
-		{Name: "resourceType", Value: s.resourceType},
+func newSplicer(resourceType string, format Format) *splicer {
+	s := &splicer{
+		resourceType:    appendString(nil, []byte(resourceType)),
+		versionIDString: format.Style.VersionIDAsString,
+		withoutMeta:     !format.keepsMeta(),
 	}
+	s.replaced = append(s.replaced, fhir.Replacement{Name: "id"})
+	if !s.withoutMeta {
+		s.replaced = append(s.replaced, fhir.Replacement{Name: "meta", Merge: func(dst, stored []byte) []byte { return s.root[1].merged(dst, stored) }})
+	}
+	s.replaced = append(s.replaced, fhir.Replacement{Name: "resourceType", Value: s.resourceType})
 	return s
 }
 
@@ -77,9 +82,13 @@ func (s *splicer) prepare(row *source.Row) {
 // itself: the row is not copied before it is converted. They are valid until the
 // next call.
 func (s *splicer) replacements(row *source.Row) []fhir.Replacement {
-	s.prepare(row)
+	if s.withoutMeta {
+		s.id = appendString(s.id[:0], row.ID)
+	} else {
+		s.prepare(row)
+	}
 	s.replaced[0].Value = s.id
-	return s.replaced[:]
+	return s.replaced
 }
 
 // appendString appends a string as PostgreSQL prints it in jsonb.

@@ -60,8 +60,7 @@ func appendCSVCell(dst []byte, c *column, cell *view.Cell) ([]byte, error) {
 
 // appendField appends a field that is not null.
 func appendField(dst, text []byte) []byte {
-	switch {
-	case len(text) == 0:
+	if len(text) == 0 {
 		return append(dst, `""`...)
 	}
 	start := len(dst)

@@ -176,9 +176,12 @@ func TestConcurrentBatches(t *testing.T) {
 				group.Go(func() {
 					b := w.NewBatch()
 					for n := range batches * perBatch {
-						assert.NoError(t, b.Append([]view.Cell{number(fmt.Sprint(g)), number(fmt.Sprint(n)), text("a,\"b\"\n")}))
-						if b.Len() == perBatch {
-							assert.NoError(t, w.Write(b))
+						err := b.Append([]view.Cell{number(fmt.Sprint(g)), number(fmt.Sprint(n)), text("a,\"b\"\n")})
+						if err == nil && b.Len() == perBatch {
+							err = w.Write(b)
+						}
+						if !assert.NoError(t, err) {
+							return
 						}
 					}
 				})

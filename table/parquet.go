@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 )
 
 // Limits of a file of Parquet. Compressed pages stay in memory until their row group is
@@ -21,26 +20,27 @@ const (
 	// parallel.
 	maxRowGroupRows = 250_000
 
-	// openPageBytes is divided among the columns for their open pages, and again for
-	// their dictionaries.
+	// openPageBytes is divided among the columns for their open pages.
 	openPageBytes = 8 << 20
 
 	minPageBytes = 8 << 10
 	maxPageBytes = 256 << 10
+
+	// maxDictionaries is the number of columns up to which they have dictionaries. A
+	// dictionary takes several times the memory of its values, at least 16 KiB.
+	maxDictionaries = 100
 
 	// rowsAtOnce are written to a column before the size of its page is compared. A page
 	// is longer than its limit by so many rows at the most.
 	rowsAtOnce = 64
 )
 
-var codec = &zstd.Codec{}
-
 // parquetFile writes Parquet.
 type parquetFile struct {
 	columns []column
 	out     *output
 	writer  *parquet.GenericWriter[any]
-	leaves  []*parquet.ColumnWriter
+	leaves  []leafWriter
 
 	groupLimit int64
 	groupStart int64 // size of the file without the current row group
@@ -57,7 +57,7 @@ func newParquet(out io.Writer, columns []column, metadata Metadata) *parquetFile
 		parquet.DataPageVersion(1),
 		parquet.DataPageStatistics(false),
 		parquet.PageBufferSize(pageBytes),
-		parquet.DictionaryMaxBytes(int64(pageBytes)),
+		parquet.DictionaryMaxBytes(int64(pageBytes / 2)),
 		parquet.ColumnPageBuffers(parquet.NewChunkBufferPool(pageBytes / 8)),
 		parquet.WriteBufferSize(0), // output has a buffer
 		parquet.CreatedBy("sluice", metadata.Version, ""),
@@ -68,7 +68,9 @@ func newParquet(out io.Writer, columns []column, metadata Metadata) *parquetFile
 		}
 	}
 	f.writer = parquet.NewGenericWriter[any](f.out, options...)
-	f.leaves = f.writer.ColumnWriters()
+	for _, w := range f.writer.ColumnWriters() {
+		f.leaves = append(f.leaves, leafWriter{column: w, pageBytes: pageBytes * 9 / 10})
+	}
 	for _, m := range keyValues(metadata) {
 		f.writer.SetKeyValueMetadata(m[0], m[1])
 	}
@@ -87,7 +89,7 @@ func (f *parquetFile) size() int64 {
 func (f *parquetFile) write(b buffer) error {
 	rows := b.(*columnar)
 	for i := range rows.leaves {
-		if err := f.writeLeaf(i, rows.leaves[i].values, rows.rows); err != nil {
+		if err := f.leaves[i].write(rows.leaves[i].values, rows.rows); err != nil {
 			return fmt.Errorf("write column %s: %w", f.columns[i].Name, err)
 		}
 	}
@@ -96,37 +98,6 @@ func (f *parquetFile) write(b buffer) error {
 		return nil
 	}
 	return f.flush()
-}
-
-// writeLeaf writes the values of a column, in pieces of a few rows.
-func (f *parquetFile) writeLeaf(i int, values []parquet.Value, rows int) error {
-	written := 0
-	for len(values) > 0 {
-		n := firstRows(values, rowsAtOnce)
-		r, err := f.leaves[i].WriteRowValues(values[:n])
-		if err != nil {
-			return err
-		}
-		written += r
-		values = values[n:]
-	}
-	if written != rows {
-		return fmt.Errorf("%d of %d rows were written", written, rows)
-	}
-	return nil
-}
-
-// firstRows returns the number of values of the first rows.
-func firstRows(values []parquet.Value, rows int) int {
-	for i := range values {
-		if values[i].RepetitionLevel() == 0 {
-			if rows == 0 {
-				return i
-			}
-			rows--
-		}
-	}
-	return len(values)
 }
 
 // flush completes the row group.

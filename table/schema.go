@@ -24,10 +24,10 @@ func newSchema(columns []column) *parquet.Schema {
 	for i := range columns {
 		c := &columns[i]
 		node := parquet.Encoded(leaf(c.SQL), &parquet.Plain)
-		if repeats(c) {
+		if len(columns) <= maxDictionaries && repeats(c) {
 			node = parquet.Encoded(leaf(c.SQL), &parquet.RLEDictionary)
 		}
-		node = parquet.Compressed(parquet.Optional(node), codec)
+		node = parquet.Compressed(parquet.Optional(node), pages)
 		if c.Collection {
 			node = parquet.Optional(parquet.List(node))
 		}
@@ -95,17 +95,15 @@ func decimalType(precision int) parquet.Type {
 	return parquet.FixedLenByteArrayType(fixedBytes)
 }
 
-// repeats reports whether the text of a column is likely to repeat, so that a dictionary
-// makes it smaller. Identifiers, narrative and objects do not repeat.
+// repeats reports whether the text of a column has few different values, so that a
+// dictionary makes the file smaller and faster to read. A dictionary that grows too large
+// costs memory for nothing.
 func repeats(c *column) bool {
-	if c.SQL.Kind != view.CharacterVarying {
-		return false
-	}
 	switch c.Type {
-	case "id", "uuid", "markdown", "xhtml", "base64Binary":
-		return false
+	case "code", "uri", "url", "canonical", "oid":
+		return c.SQL.Kind == view.CharacterVarying
 	}
-	return true
+	return false
 }
 
 // bounded reports whether the values of a column are short, so that the footer has their

@@ -20,7 +20,7 @@ func (p *parser) parseColumns(s *node, on focus) (columns []*column) {
 		p.columns++
 		if p.columns > maxColumns {
 			if p.columns == maxColumns+1 {
-				p.add(c, "too many columns; the maximum is %d, including those of all branches of unions", maxColumns)
+				p.add(c, "too many columns; the maximum is %d, including all branches of unions", maxColumns)
 			}
 			break
 		}
@@ -68,8 +68,8 @@ func (p *parser) setType(c *column, n *node) {
 	}
 }
 
-// setSQLType sets the SQL type of a column: that of the tag ansi/type, or the default of
-// its FHIR type.
+// setSQLType sets the SQL type of a column: the tag ansi/type, or the default of its FHIR
+// type.
 func (p *parser) setSQLType(c *column, n *node) {
 	c.SQL = defaultSQLType(c.Type)
 	for _, name := range []string{"tag", "tags"} { // the guide itself writes both
@@ -89,7 +89,7 @@ func (p *parser) setSQLType(c *column, n *node) {
 	}
 }
 
-// setTagged sets the SQL type of a column to that of its tag.
+// setTagged sets the SQL type of a column from its tag.
 func (p *parser) setTagged(c *column, value *node) {
 	sql, err := parseSQLType(value.text)
 	switch {

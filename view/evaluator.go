@@ -3,7 +3,6 @@ package view
 import (
 	"errors"
 
-	"github.com/seed-90096f4d/sluice/jsonscan"
 	"github.com/seed-90096f4d/sluice/view/fhirpath"
 )
 
@@ -44,8 +43,9 @@ const (
 	running
 )
 
-// The memory that an evaluator keeps between resources, in values and in items of lists.
+// An evaluator that needed more memory than this for a resource starts again without it.
 const (
+	keptBytes  = 1 << 20 // of the resource, to which values and cells refer
 	keptValues = 1 << 14
 	keptItems  = 1 << 12
 )
@@ -59,18 +59,16 @@ func (v *View) NewEvaluator() *Evaluator {
 }
 
 // Reset begins the rows of a resource, which is FHIR JSON on one line without white space
-// between tokens. It must stay unchanged until the last row was read. A resource of another
-// type than that of the view has no rows.
+// between tokens. It must stay unchanged until the last row was read. A resource whose type is
+// not the type of the view has no rows.
 func (e *Evaluator) Reset(resource []byte) {
+	if len(e.resource) > keptBytes || cap(e.values) > keptValues || cap(e.items) > keptItems {
+		fresh := e.view.NewEvaluator()
+		fresh.BaseURL = e.BaseURL
+		*e = *fresh
+	}
 	e.state, e.resource, e.err = ready, resource, nil
 	e.values, e.items = e.values[:0], e.items[:0]
-	if cap(e.values) > keptValues {
-		e.values = nil
-	}
-	if cap(e.items) > keptItems {
-		e.items = nil
-	}
-	clear(e.row)
 }
 
 // Next advances to the next row of the resource.
@@ -91,17 +89,13 @@ func (e *Evaluator) Next() bool {
 	return e.state == running
 }
 
-// begin evaluates the conditions and starts the rows. It returns false if there are none.
+// begin evaluates the conditions and starts the rows. It returns false if there are no rows.
 func (e *Evaluator) begin() bool {
-	m, ok := jsonscan.FindMember(e.resource, 0, "resourceType")
-	if !ok {
-		return false
-	}
-	if name, _ := jsonscan.StringText(e.resource, m.Value); string(name) != e.view.Resource {
-		return false
-	}
 	e.paths.BaseURL = e.BaseURL
 	e.paths.Reset(e.view.Resource, e.resource)
+	if string(e.paths.ResourceType()) != e.view.Resource {
+		return false
+	}
 	root := e.paths.Root()
 	for _, condition := range e.view.where {
 		if !e.holds(condition, root) {
@@ -118,23 +112,20 @@ func (e *Evaluator) holds(condition expression, root fhirpath.Value) bool {
 	if err != nil {
 		return e.fail("", condition.text, err)
 	}
-	switch len(values) {
-	case 0:
-		return false
-	case 1:
-	default:
-		return e.fail("", condition.text, errManyConditions)
-	}
-	switch values[0].Kind() {
-	case fhirpath.Null:
-		return false
-	case fhirpath.Boolean:
-	default:
-		return e.fail("", condition.text, errNoBoolean)
-	}
-	holds := string(e.paths.Text(values[0])) == "true"
+	e.values = values
 	e.release(mark)
-	return holds
+	switch found := values[mark.values:]; {
+	case len(found) == 0:
+		return false
+	case len(found) > 1:
+		return e.fail("", condition.text, errManyConditions)
+	case found[0].Kind() == fhirpath.Null:
+		return false
+	case found[0].Kind() != fhirpath.Boolean:
+		return e.fail("", condition.text, errNoBoolean)
+	default:
+		return found[0].IsTrue()
+	}
 }
 
 // Row returns the current row: one cell for each column, valid until Next or Reset.

@@ -3,6 +3,7 @@ package view_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,7 @@ func errorOf(t *testing.T, document, resource string) *view.DataError {
 	count := 0
 	for e.Reset([]byte(resource)); e.Next(); count++ {
 		require.Less(t, count, 100_000)
+		require.NoError(t, e.Err())
 	}
 	require.Error(t, e.Err())
 	require.False(t, e.Next())
@@ -157,17 +159,29 @@ func TestPrimitiveWithoutValue(t *testing.T) {
 	require.Equal(t, []string{"a null", "null y"}, linesOf(t, patients(`{"forEach":"name.given","column":[{"name":"a","path":"$this"},{"name":"b","path":"extension('u').value.ofType(code)"}]}`), resource))
 }
 
+func TestBaseURL(t *testing.T) {
+	t.Parallel()
+	e := parse(t, columns(`{"name":"a","path":"managingOrganization.getReferenceKey(Organization)"}`)).NewEvaluator()
+	for base, want := range map[string]string{"": "null", "https://example.org/fhir": "o1", "https://example.com/fhir": "null"} {
+		e.BaseURL = base
+		e.Reset([]byte(`{"resourceType":"Patient","managingOrganization":{"reference":"https://example.org/fhir/Organization/o1"}}`))
+		require.True(t, e.Next())
+		require.Equal(t, want, lineOf(e.Row()))
+	}
+}
+
 func TestWhere(t *testing.T) {
 	t.Parallel()
 	for where, want := range map[string][]string{
-		`{"path":"active"}`:                                   {"p"},
-		`{"path":"active.not()"}`:                             nil,
-		`{"path":"deceased.ofType(boolean)"}`:                 nil,
-		`{"path":"active"},{"path":"name.exists()"}`:          {"p"},
-		`{"path":"active"},{"path":"photo.exists()"}`:         nil,
-		`{"path":"gender = 'male'"}`:                          nil,
-		`{"path":"where(name.exists()).exists()"}`:            {"p"},
-		`{"path":"active","description":"only active ones"} `: {"p"},
+		`{"path":"active"}`:       {"p"},
+		`{"path":"active.not()"}`: nil,
+		`{"path":"deceased.ofType(boolean)"},{"path":"active"}`: nil,
+		`{"path":"deceased.ofType(boolean)"}`:                   nil,
+		`{"path":"active"},{"path":"name.exists()"}`:            {"p"},
+		`{"path":"active"},{"path":"photo.exists()"}`:           nil,
+		`{"path":"gender = 'male'"}`:                            nil,
+		`{"path":"where(name.exists()).exists()"}`:              {"p"},
+		`{"path":"active","description":"only active ones"} `:   {"p"},
 	} {
 		require.Equal(t, want, linesOf(t, `{"resource":"Patient","where":[`+where+`],`+idSelect+`}`, patient), where)
 	}
@@ -202,6 +216,8 @@ func TestDataErrors(t *testing.T) {
 	require.Equal(t, "name.where(given < 'x')", e.Path)
 	e = errorOf(t, patients(`{"column":[{"name":"b","path":"id"}],"unionAll":[{"column":[{"name":"a","path":"id"}]},{"forEach":"name.where(given < 'x')","column":[{"name":"a","path":"family"}]}]}`), resource)
 	require.Equal(t, "name.where(given < 'x')", e.Path)
+	e = errorOf(t, patients(`{"unionAll":[{"forEach":"name","column":[{"name":"a","path":"given"}]},{"column":[{"name":"a","path":"id"}]}]}`), resource)
+	require.Equal(t, "a", e.Column)
 }
 
 // TestErrorAfterRows: rows before an error are as usual, and none come after it.
@@ -228,14 +244,24 @@ func TestRepeat(t *testing.T) {
 		linesOf(t, `{"resource":"QuestionnaireResponse","select":[{"repeat":["item"],"column":[{"name":"a","path":"linkId"}]},{"forEach":"item","column":[{"name":"b","path":"linkId"}]}]}`, response))
 }
 
+// TestRepeatOfPrimitive: the extensions of a primitive are below it.
+func TestRepeatOfPrimitive(t *testing.T) {
+	t.Parallel()
+	const document = `{"forEach":"birthDate","column":[{"name":"a","path":"$this"}],"select":[{"repeat":["extension"],"column":[{"name":"b","path":"url"}]}]}`
+	require.Equal(t, []string{"2020 u", "2020 v", "2020 w"}, linesOf(t, patients(document),
+		`{"resourceType":"Patient","birthDate":"2020","_birthDate":{"extension":[{"url":"u","extension":[{"url":"v"}]},{"url":"w"}]}}`))
+}
+
 // TestRepeatWithoutDescent: a repeat that does not lead to elements below is an error
 // instead of an endless loop.
 func TestRepeatWithoutDescent(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{`$this`, `where(true)`, `'x'`, `1`, `%c`, `$this.first()`} {
 		document := `{"resource":"Patient","constant":[{"name":"c","valueString":"v"}],"select":[{"repeat":["` + path + `"],"column":[{"name":"a","path":"'x'"}]}]}`
-		e := errorOf(t, document, `{"resourceType":"Patient","id":"p"}`)
-		require.Equal(t, path, e.Path)
+		require.Equal(t, path, errorOf(t, document, `{"resourceType":"Patient","id":"p"}`).Path)
+		e := parse(t, document).NewEvaluator()
+		e.Reset([]byte(`{"resourceType":"Patient","id":"p"}`))
+		require.LessOrEqual(t, countRows(e), 1)
 	}
 	deep := strings.Repeat(`{"linkId":"x","item":[`, 40) + strings.Repeat(`]}`, 40)
 	e := errorOf(t, `{"resource":"Questionnaire","select":[{"repeat":["item","item"],"column":[{"name":"a","path":"linkId"}]}]}`, `{"resourceType":"Questionnaire","item":[`+deep+`]}`)
@@ -280,10 +306,39 @@ func TestProduct(t *testing.T) { //nolint:paralleltest // it measures the memory
 	require.Less(t, after.Mallocs-before.Mallocs, uint64(10_000))
 }
 
+func countRows(e *view.Evaluator) (count int) {
+	for e.Next() {
+		count++
+	}
+	return count
+}
+
+// TestUnionMemory: the branches of a union use the same memory, one after the other.
+func TestUnionMemory(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
+	branch := `{"forEach":"name","column":[{"name":"a","path":"family"}]}`
+	e := parse(t, patients(`{"unionAll":[`+branch+strings.Repeat(","+branch, 49)+`]}`)).NewEvaluator()
+	resource := wide(9_999, 1)
+	count := 0
+	before := totalAlloc()
+	for e.Reset(resource); e.Next(); count++ {
+		_ = e.Row()
+	}
+	require.NoError(t, e.Err())
+	require.Equal(t, 500_000, count)
+	require.Less(t, totalAlloc()-before, uint64(16<<20))
+}
+
+func totalAlloc() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.TotalAlloc
+}
+
 // TestAllocations: an evaluator that has seen a few resources allocates nothing.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // it measures the allocations of the process
 	for name, document := range map[string]string{
 		"product": patients(productView),
+		"no row":  `{"resource":"Patient","where":[{"path":"name.exists(family = 'none')"}],` + idSelect + `}`,
 		"where":   `{"resource":"Patient","where":[{"path":"name.exists(family = 'last')"}],` + idSelect + `}`,
 		"union":   patients(`{"unionAll":[{"forEach":"name","column":[{"name":"a","path":"given","collection":true}]},{"forEachOrNull":"photo","column":[{"name":"a","path":"url","collection":true}]}]}`),
 		"repeat":  patients(`{"repeat":["name","extension"],"column":[{"name":"i","path":"%rowIndex"},{"name":"a","path":"family"}]}`),
@@ -305,21 +360,27 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // it measures the al
 
 // TestMemoryIsReleased: after a huge resource, an evaluator does not keep its memory.
 func TestMemoryIsReleased(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
-	e := parse(t, patients(`{"column":[{"name":"all","path":"name.given","collection":true}]},{"forEach":"name","column":[{"name":"a","path":"family"}]}`)).NewEvaluator()
-	run := func(resource []byte) {
-		for e.Reset(resource); e.Next(); {
-			_ = e.Row()
-		}
-		require.NoError(t, e.Err())
+	long := []byte(`{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("x", 8<<20) + `"}]}`)
+	for name, test := range map[string]struct {
+		columns string
+		huge    func() []byte
+	}{
+		"foci":  {`{"forEach":"name","column":[{"name":"a","path":"family"}]}`, func() []byte { return wide(50_000, 1) }},
+		"items": {`{"column":[{"name":"a","path":"name.given","collection":true}]}`, func() []byte { return wide(8_000, 1) }},
+		"text":  {`{"forEach":"name","column":[{"name":"a","path":"family"}]},{"column":[{"name":"b","path":"name","collection":true}]}`, func() []byte { return slices.Clone(long) }},
+	} {
+		e := parse(t, patients(test.columns)).NewEvaluator()
+		e.BaseURL = "https://example.org"
+		before := heap()
+		e.Reset(test.huge())
+		require.Positive(t, countRows(e))
+		require.Greater(t, int64(heap())-int64(before), int64(1<<18), name)
+		e.Reset([]byte(`{"resourceType":"None"}`))
+		require.Zero(t, countRows(e))
+		require.Less(t, int64(heap())-int64(before), int64(1<<18), name)
+		require.Equal(t, "https://example.org", e.BaseURL)
+		runtime.KeepAlive(e)
 	}
-	small := wide(1, 1)
-	run(small)
-	before := heap()
-	run(wide(200_000, 1))
-	run(small)
-	run(small)
-	require.Less(t, int64(heap())-int64(before), int64(4<<20))
-	runtime.KeepAlive(e)
 }
 
 func heap() uint64 {

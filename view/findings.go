@@ -23,8 +23,8 @@ func (f *findings) add(at *node, format string, args ...any) {
 	f.list = append(f.list, located{at, fmt.Sprintf(format, args...)})
 }
 
-// err returns the findings as an *InvalidError in the order of the document, or nil if
-// there are none.
+// err returns the findings as an *InvalidError in the order of the document, or nil without
+// findings.
 func (f *findings) err() error {
 	if len(f.list) == 0 {
 		return nil

@@ -157,11 +157,13 @@ func TestFindings(t *testing.T) {
 			[]string{`select[0].unionAll[1].column[0].name: collection of column "a" differs from the first branch of the union`}},
 		"union SQL types": {union(`{"column":[{"name":"a","path":"multipleBirth.ofType(integer)","tag":[{"name":"ansi/type","value":"BIGINT"}]}]}`, `{"column":[{"name":"a","path":"multipleBirth.ofType(integer)","tag":[{"name":"ansi/type","value":"INT"}]}]}`),
 			[]string{`select[0].unionAll[1].column[0].name: the SQL type of column "a" differs from the branches of the union before`}},
+		"union SQL type of an untyped column": {union(`{"column":[{"name":"a","path":"{}","tag":[{"name":"ansi/type","value":"DATE"}]}]}`, `{"column":[{"name":"a","path":"active"}]}`),
+			[]string{`select[0].unionAll[1].column[0].name: values of type boolean of column "a" cannot be stored in its SQL type`}},
 		"union type and SQL type": {union(`{"column":[{"name":"a","path":"birthDate","tag":[{"name":"ansi/type","value":"DATE"}]}]}`, `{"column":[{"name":"a","path":"meta.lastUpdated"}]}`),
 			nil},
 		"union beside a column": {patients(`{"column":[{"name":"a","path":"id"}],"unionAll":[{"column":[{"name":"a","path":"id"}]},{"column":[{"name":"a","path":"id"}]}]}`),
 			[]string{`select[0].unionAll[0].column[0].name: column "a" is already defined`, `select[0].unionAll[1].column[0].name: column "a" is already defined`}},
-		"too many columns": {columns(manyColumns(2002)), []string{`select[0].column[2000]: too many columns; the maximum is 2000, including those of all branches of unions`}},
+		"too many columns": {columns(manyColumns(2002)), []string{`select[0].column[2000]: too many columns; the maximum is 2000, including all branches of unions`}},
 		"too many selects": {patients(strings.Repeat(`{},`, 1001) + `{"column":[{"name":"a","path":"id"}]}`), []string{`select[1000]: too many selects; the maximum is 1000, including all branches of unions`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 // The limits of a ViewDefinition, which bound the memory of its plan and of a row.
 const (
-	maxColumns = 2000 // including those of all branches of unions
+	maxColumns = 2000 // including all branches of unions
 	maxSelects = 1000
 	maxPaths   = 100 // of a repeat
 )
@@ -26,7 +26,7 @@ var statuses = []string{"draft", "active", "retired", "unknown"}
 // sqlName is the rule sql-name for the names of views, constants and columns.
 var sqlName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
-// parser checks a ViewDefinition. It goes on after a finding, to collect all of them.
+// parser checks a ViewDefinition. It continues after a finding to collect all of them.
 type parser struct {
 	findings
 	tables    *fhir.Tables

@@ -4,7 +4,7 @@ package view
 // columns of a select, and the product of the rows of its parts.
 //
 // A select that does not iterate has the focus of its parent. Its columns and parts are
-// those of the parent's level then: the product stays the same, also in its order.
+// moved to the level of the parent, which preserves the product and its order.
 type level struct {
 	iteration iteration
 	paths     []expression // of the iteration
@@ -12,7 +12,7 @@ type level struct {
 	parts     []part
 
 	first, end int   // all columns of the level and its parts in the row
-	rowIndexes []int // those of %rowIndex, which are 0 in a row of nulls
+	rowIndexes []int // columns of %rowIndex, which are 0 in a row of nulls
 }
 
 // part is a factor of a product: the rows of one level, or of the branches of a union, one

@@ -35,7 +35,7 @@ var (
 )
 
 // checkProperties checks the names of the members of an object. A name that begins with _
-// is that of the id and the extensions of a primitive.
+// holds the id and the extensions of a primitive.
 func (p *parser) checkProperties(object *node, known []string) {
 	seen := make(map[string]bool, len(object.members))
 	for _, m := range object.members {

@@ -3,7 +3,7 @@ package view
 import "slices"
 
 // schema checks the columns of a select and appends them to those known, in their order in
-// the row: its own, those of nested selects, and those of its union (viewdef-17).
+// the row: its own columns, nested selects, and its union (viewdef-17).
 func (p *parser) schema(s *selection, known []*column) []*column {
 	s.first = len(known)
 	for _, c := range s.columns {
@@ -30,7 +30,6 @@ func (p *parser) define(c *column, known []*column) []*column {
 
 // unionSchema returns the columns of a union, which all branches must have.
 func (p *parser) unionSchema(branches []*selection, known []*column) (columns []*column) {
-	known = slices.Clip(known)
 	for i, branch := range branches {
 		own := p.schema(branch, known)[len(known):]
 		if i == 0 {
@@ -52,7 +51,7 @@ func (p *parser) unionSchema(branches []*selection, known []*column) (columns []
 }
 
 // merge checks that a column of a branch agrees with that of the union, and widens the type
-// of the latter to that of both.
+// of the latter to include both.
 func (p *parser) merge(union, c *column) {
 	switch {
 	case union.Name == "" || c.Name == "":
@@ -83,7 +82,7 @@ func (p *parser) merge(union, c *column) {
 	}
 }
 
-// mergedType returns the type of two columns. One without a type takes that of the other.
+// mergedType returns the type of two columns. An untyped one takes the type of the other.
 func (p *parser) mergedType(a, b *column) (string, bool) {
 	switch {
 	case a.Untyped:

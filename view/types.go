@@ -90,8 +90,8 @@ func (p *parser) isBase(base, typ string) bool {
 	return typ == base
 }
 
-// commonType returns the narrowest type for the values of two types. ok is false if there
-// is none.
+// commonType returns the narrowest type for the values of two types. ok is false if no type
+// fits both.
 func (p *parser) commonType(a, b string) (typ string, ok bool) {
 	from, to := families[a], families[b]
 	switch {
@@ -111,8 +111,8 @@ func (p *parser) commonType(a, b string) (typ string, ok bool) {
 	return b, p.isBase(b, a)
 }
 
-// commonTypeOf returns the narrowest type for the values of all types, or "" if there is
-// none.
+// commonTypeOf returns the narrowest type for the values of all types, or "" if no type
+// fits all.
 func (p *parser) commonTypeOf(types []string) string {
 	if len(types) == 0 {
 		return ""

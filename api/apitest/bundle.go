@@ -31,6 +31,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/storage/storagetest"
+	"github.com/seed-90096f4d/sluice/view/store"
 )
 
 // The client of every bundle, which has all scopes.
@@ -125,6 +126,7 @@ func SetupOn(t *testing.T, databaseURL string, adjust ...func(*api.Config)) *Bun
 		Source:          b.Source,
 		Style:           fhir.Style{CreatedAtURL: fhir.DefaultCreatedAtURL},
 		Tokens:          b.Tokens,
+		Views:           store.New(b.DB),
 	}
 	for _, change := range adjust {
 		change(&config)

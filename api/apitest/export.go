@@ -81,7 +81,13 @@ func (b *Bundle) Post(t *testing.T, target, contentType, body string, headers ..
 	if contentType != "" {
 		headers = append(headers, "Content-Type", contentType)
 	}
-	return b.Do(t, b.request(t, http.MethodPost, target, strings.NewReader(body), headers))
+	return b.Do(t, b.RequestWithBody(t, http.MethodPost, target, body, headers...))
+}
+
+// RequestWithBody is Request with a body.
+func (b *Bundle) RequestWithBody(t *testing.T, method, target, body string, headers ...string) *http.Request {
+	t.Helper()
+	return b.request(t, method, target, strings.NewReader(body), headers)
 }
 
 // TypeFHIR is the media type of FHIR in JSON.

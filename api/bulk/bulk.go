@@ -1,5 +1,5 @@
-// Package bulk serves bulk exports: kick-off, status, manifest, files and
-// cancellation (HL7 FHIR Bulk Data Access 3.0.0).
+// Package bulk serves bulk exports: kick-off, status, manifest and cancellation (HL7
+// FHIR Bulk Data Access 3.0.0).
 //
 // It records exports for the workers and shows what they have written. It must not
 // know how exports are executed.
@@ -7,37 +7,24 @@ package bulk
 
 import (
 	"log/slog"
-	"time"
 
+	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/limit"
 	"github.com/seed-90096f4d/sluice/source"
-	"github.com/seed-90096f4d/sluice/storage"
 )
 
-// Paths of the endpoints. An export's status and files follow with its id.
-const (
-	StatusPath = "/fhir/$export-status/"
-	FilesPath  = "/fhir/$export-files/"
-)
+// StatusPath is the path of the status of exports. An export's id follows.
+const StatusPath = "/fhir/$export-status/"
 
 // Config configures Exports.
 type Config struct {
-	// Bucket holds the files.
-	Bucket *storage.Bucket
+	// Bodies reads the bodies of requests.
+	Bodies *endpoint.Bodies
 
-	// ProxyFiles serves files through Sluice, with the client's credentials,
-	// instead of signed links to the object store.
-	ProxyFiles bool
-
-	// KickOffsPerMinute is the maximum number of kick-offs per minute and client.
-	// 0 means no limit.
-	KickOffsPerMinute int
-
-	// LinkTTL is how long a signed link is valid.
-	LinkTTL time.Duration
+	// Delivery records exports and serves their files.
+	Delivery *delivery.Exports
 
 	// Logger gets failures that do not fail the request.
 	Logger *slog.Logger
@@ -45,7 +32,7 @@ type Config struct {
 	// Source is the database of the FHIR tables.
 	Source *source.Source
 
-	// Store records exports.
+	// Store has the files of exports.
 	Store *jobs.Store
 
 	// Style adjusts the format of resources.
@@ -57,21 +44,12 @@ type Config struct {
 
 // Exports answers requests for exports.
 type Exports struct {
-	config      Config
-	largeBodies *limit.Semaphore
-	kickOffRate *limit.RateLimiter // by client
-	pollRate    *limit.RateLimiter // by client and export
-	tables      *tables
+	config Config
+	tables *tables
 }
 
 // New returns the endpoints for exports.
 func New(cfg Config) *Exports {
 	cfg.Style.VersionIDAsString = true
-	return &Exports{
-		config:      cfg,
-		largeBodies: limit.NewSemaphore(maxLargeBodies, maxLargeBodiesPerClient),
-		kickOffRate: limit.NewPerMinute(cfg.KickOffsPerMinute),
-		pollRate:    limit.New(pollsPerSecond, pollBurst),
-		tables:      &tables{source: cfg.Source, types: cfg.Types, logger: cfg.Logger},
-	}
+	return &Exports{config: cfg, tables: &tables{source: cfg.Source, types: cfg.Types, logger: cfg.Logger}}
 }

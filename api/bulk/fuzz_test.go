@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"log/slog"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,25 +15,6 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 )
-
-// FuzzBody: the body of a kick-off is refused, or contains parameters.
-func FuzzBody(f *testing.F) {
-	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"Patient"},{"name":"patient","valueReference":{"reference":"Patient/1"}}]}`))
-	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"a","valueInteger":4096},{"name":"b","valueCoding":{"code":"x"}},{"name":"c","valueBoolean":null}]}`))
-	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"a","value":[[[[{}]]]]},{"name":"","valueString":""},{}]}`))
-	f.Add([]byte(strings.Repeat(`{"parameter":[`, 20_000)))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		params := &endpoint.Parameters{Values: url.Values{}}
-		if err := cmp.Or(parseBody(body, params), params.Verdict()); err != nil {
-			requireRefused(t, err)
-			return
-		}
-		for name, values := range params.Values {
-			require.NotEmpty(t, name)
-			require.NotEmpty(t, values)
-		}
-	})
-}
 
 // requireRefused requires an error that explains to the client what is wrong.
 func requireRefused(t *testing.T, err error) {
@@ -93,36 +73,6 @@ func FuzzKickOff(f *testing.F) {
 		}
 		if after, before := b.request.ChangedAfter, b.request.ChangedBefore; !before.IsZero() {
 			require.True(t, after.Before(before))
-		}
-	})
-}
-
-// FuzzRange: a range that can be served is inside the file.
-func FuzzRange(f *testing.F) {
-	f.Add("bytes=1-5", int64(100))
-	f.Add("bytes=-9223372036854775808", int64(0))
-	f.Fuzz(func(t *testing.T, header string, size int64) {
-		if size < 0 {
-			return
-		}
-		if r, ok := parseRange(header, size); ok && r.length != 0 {
-			require.GreaterOrEqual(t, r.offset, int64(0))
-			require.Positive(t, r.length)
-			require.LessOrEqual(t, r.offset, size-r.length)
-		}
-	})
-}
-
-// FuzzPatient: a reference to a patient is refused, or contains an id.
-func FuzzPatient(f *testing.F) {
-	f.Add("https://x/Patient/a b")
-	f.Add("Patient/Patient/1")
-	f.Fuzz(func(t *testing.T, reference string) {
-		if id, ok := patientID("https://x/fhir", reference); ok {
-			require.NotEmpty(t, id)
-			require.True(t, endpoint.Storable(id))
-			require.NotContains(t, id, "/")
-			require.NotContains(t, id, " ")
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/audit"
@@ -22,16 +23,13 @@ import (
 // "allowPartialManifests"). As long as there are none, the response has no body. The
 // links are signed for this response, and none is valid longer than its file exists.
 func (e *Exports) manifest(call *endpoint.Call, export jobs.Export, page int) error {
-	status, life := http.StatusAccepted, e.config.LinkTTL
+	life, ok := e.config.Delivery.LinkLife(export)
+	if !ok {
+		return delivery.Expired()
+	}
+	status := http.StatusAccepted
 	if export.State == jobs.Completed {
-		left := export.ExpiresAt.Sub(export.ReadAt)
-		if left <= 0 {
-			return expired() // although not yet marked as such
-		}
 		status = http.StatusOK
-		if life = max(left, time.Second); !e.config.ProxyFiles {
-			life = min(e.config.LinkTTL, life)
-		}
 	}
 	files, next, err := e.listFiles(call, export, page)
 	switch {
@@ -44,8 +42,7 @@ func (e *Exports) manifest(call *endpoint.Call, export jobs.Export, page int) er
 		return problem.Unavailable(err)
 	}
 	if status == http.StatusOK {
-		// The links expire, which can be before the files do: a later poll renews them.
-		call.Header("Expires", time.Now().Add(life).UTC().Format(http.TimeFormat))
+		delivery.SetExpires(call, life)
 	}
 	call.Header("Content-Type", endpoint.ContentTypeJSON)
 	call.Status(pollStatus(call, export, status))
@@ -79,13 +76,13 @@ func (e *Exports) sendManifest(call *endpoint.Call, export jobs.Export, files jo
 	body := endpoint.NewStream(call)
 	buffered := bufio.NewWriterSize(body, endpoint.BufferSize)
 	err := manifest.Write(buffered, export, files, manifest.Options{
-		RequiresAccessToken: e.config.ProxyFiles,
+		RequiresAccessToken: e.config.Delivery.RequireToken(),
 		Next:                next,
 		URL: func(file jobs.File) (string, error) {
 			if err := call.Ctx().Err(); err != nil {
 				return "", err
 			}
-			return e.fileLink(call, export, file, life)
+			return e.config.Delivery.Link(call, export, file, life)
 		},
 	})
 	if err == nil {

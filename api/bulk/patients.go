@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
@@ -55,7 +54,7 @@ func (b *requestBuilder) parsePatients() {
 	}
 	seen := map[string]bool{}
 	for _, reference := range references {
-		id, valid := patientID(b.params.Base, reference)
+		id, valid := endpoint.LocalID(b.params.Base, "Patient", reference)
 		if !valid {
 			b.forgivePatient(problem.Invalid("patient", "patient must be a reference to a patient of this server such as Patient/123, or an id, got %s", problem.Quote(reference)))
 		} else if !seen[id] {
@@ -81,22 +80,6 @@ func (b *requestBuilder) requirePatients() {
 	if len(b.request.Patients) == 0 && !b.params.Refused() {
 		_ = b.params.Refuse(problem.Missing("patient", "patient contains no patient whose resources can be exported"))
 	}
-}
-
-// patientID returns the id in Patient/123, in a versioned reference, in the URL of a
-// patient on this server, whose base URL is given, or in 123 itself. A URL on another
-// server refers to another patient.
-func patientID(base, reference string) (id string, ok bool) {
-	id = strings.TrimPrefix(reference, "Patient/")
-	if len(reference) > len(base) && strings.EqualFold(reference[:len(base)], base) {
-		if id, ok = strings.CutPrefix(reference[len(base):], "/Patient/"); !ok {
-			return "", false
-		}
-	}
-	if before, version, versioned := strings.Cut(id, "/_history/"); versioned && id != reference && version != "" && !strings.ContainsAny(version, "/?#") {
-		id = before
-	}
-	return id, id != "" && endpoint.Storable(id) && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || strings.ContainsRune("/|?#", r) })
 }
 
 // checkPatients requires that the given patients exist, and are members of the

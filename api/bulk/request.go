@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
@@ -220,22 +219,25 @@ func oneOf(values []string) string {
 	return strings.Join(values[:last], ", ") + " or " + values[last]
 }
 
-// bodyRetry is the delay after which a client may send a large body again; reading
-// one takes less than a second.
-const bodyRetry = time.Second
-
 // kickOffParameters returns the parameters of a kick-off, from the query and, of a
-// POST, from the body.
+// POST, from the body (Bulk Data 3.0.0, "Bulk Data Kick-off Request"), which may be
+// empty.
 func (e *Exports) kickOffParameters(call *endpoint.Call) (*endpoint.Parameters, error) {
-	if call.Request.Method != http.MethodPost {
-		return endpoint.QueryParameters(call.Context)
+	params, err := endpoint.QueryParameters(call.Context)
+	if err != nil || call.Request.Method != http.MethodPost {
+		return params, err
 	}
-	if size := call.Request.ContentLength; size < 0 || size >= largeBody { // -1 is unknown
-		release, ok := e.largeBodies.TryAcquire(call.Client.ID)
-		if !ok {
-			return nil, problem.Throttled("too many concurrent requests with large bodies", bodyRetry)
-		}
-		defer release()
+	body, release, err := e.config.Bodies.Read(call)
+	if err != nil {
+		return nil, err
 	}
-	return bodyParameters(call.Context)
+	defer release()
+	parameters, err := endpoint.ParseParameters(body)
+	if err != nil {
+		return nil, err
+	}
+	for i, parameter := range parameters {
+		params.Add(i, parameter)
+	}
+	return params, nil
 }

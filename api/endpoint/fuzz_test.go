@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -60,5 +61,49 @@ func FuzzQuery(f *testing.F) {
 		types, given := params.List("_type")
 		require.Equal(t, given, len(types) > 0)
 		_ = params.Finish()
+	})
+}
+
+// FuzzBody: the parameters of a body are refused, or have names and values.
+func FuzzBody(f *testing.F) {
+	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"_type","valueString":"Patient"},{"name":"patient","valueReference":{"reference":"Patient/1"}}]}`))
+	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"a","valueInteger":4096},{"name":"b","valueCoding":{"code":"x"}},{"name":"c","valueBoolean":null}]}`))
+	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"a","value":[[[[{}]]]]},{"name":"","valueString":""},{},{"part":[{"resource":{}}]}]}`))
+	f.Add([]byte(strings.Repeat(`{"parameter":[`, 20_000)))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		params := &Parameters{Values: url.Values{}}
+		parameters, err := ParseParameters(body)
+		for i, parameter := range parameters {
+			params.Add(i, parameter)
+		}
+		if err == nil {
+			err = params.Verdict()
+		}
+		if err != nil {
+			var refused *problem.Problem
+			require.ErrorAs(t, err, &refused)
+			require.Less(t, refused.Status, 500, "%v", err)
+			require.Less(t, len(refused.Text), 5000)
+			require.LessOrEqual(t, len(refused.Parameter), 256)
+			return
+		}
+		for name, values := range params.Values {
+			require.NotEmpty(t, name)
+			require.NotEmpty(t, values)
+		}
+	})
+}
+
+// FuzzLocalID: a reference is refused, or contains an id.
+func FuzzLocalID(f *testing.F) {
+	f.Add("https://x/Patient/a b")
+	f.Add("Patient/Patient/1")
+	f.Fuzz(func(t *testing.T, reference string) {
+		if id, ok := LocalID("https://x/fhir", "Patient", reference); ok {
+			require.NotEmpty(t, id)
+			require.True(t, Storable(id))
+			require.NotContains(t, id, "/")
+			require.NotContains(t, id, " ")
+		}
 	})
 }

@@ -27,7 +27,7 @@ func AcceptsJSON(c *gin.Context) error {
 		return nil
 	}
 	for _, member := range parseWeighted(headers) {
-		if member.weight > 0 && slices.Contains(jsonTypes, member.name) {
+		if member.Weight > 0 && slices.Contains(jsonTypes, member.Name) {
 			return nil
 		}
 	}
@@ -41,14 +41,14 @@ func AcceptsJSON(c *gin.Context) error {
 // application/json if the client prefers it, or else application/fhir+json.
 func FHIRType(c *gin.Context) string {
 	fhir, plain, any := -1.0, -1.0, -1.0
-	for _, member := range parseWeighted(c.Request.Header.Values("Accept")) {
-		switch member.name {
+	for _, member := range Accepted(c) {
+		switch member.Name {
 		case ContentTypeFHIR, "application/json+fhir":
-			fhir = max(fhir, member.weight)
+			fhir = max(fhir, member.Weight)
 		case ContentTypeJSON:
-			plain = max(plain, member.weight)
+			plain = max(plain, member.Weight)
 		case "*/*", "application/*":
-			any = max(any, member.weight)
+			any = max(any, member.Weight)
 		}
 	}
 	if plain > max(fhir, 0) && (fhir >= 0 || plain >= any) {
@@ -80,25 +80,30 @@ func RestorePlus(value string) string { return strings.ReplaceAll(value, " ", "+
 func AcceptsGzip(c *gin.Context) bool {
 	any := false
 	for _, member := range parseWeighted(c.Request.Header.Values("Accept-Encoding")) {
-		switch member.name {
+		switch member.Name {
 		case "gzip", "x-gzip":
-			return member.weight > 0
+			return member.Weight > 0
 		case "*":
-			any = member.weight > 0
+			any = member.Weight > 0
 		}
 	}
 	return any
 }
 
-// weightedName is a member of a header such as Accept: a name in lower case and
-// its quality value, from 0 to 1.
-type weightedName struct {
-	name   string
-	weight float64
+// Weighted is a member of a header such as Accept.
+type Weighted struct {
+	// Name is in lower case.
+	Name string
+
+	// Weight is the quality value, from 0 to 1.
+	Weight float64
 }
 
+// Accepted returns the media types in the header Accept.
+func Accepted(c *gin.Context) []Weighted { return parseWeighted(c.Request.Header.Values("Accept")) }
+
 // parseWeighted parses headers such as Accept. It skips malformed members.
-func parseWeighted(headers []string) (members []weightedName) {
+func parseWeighted(headers []string) (members []Weighted) {
 	for _, header := range headers {
 		for text := range strings.SplitSeq(header, ",") {
 			name, parameters, err := mime.ParseMediaType(text)
@@ -111,7 +116,7 @@ func parseWeighted(headers []string) (members []weightedName) {
 					continue
 				}
 			}
-			members = append(members, weightedName{name, weight})
+			members = append(members, Weighted{name, weight})
 		}
 	}
 	return members

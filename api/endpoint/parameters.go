@@ -49,6 +49,21 @@ func QueryParameters(c *gin.Context) (*Parameters, error) {
 	return &Parameters{Values: values}, nil
 }
 
+// Add adds a parameter of a body, the one at index i.
+func (p *Parameters) Add(i int, parameter BodyParameter) {
+	if parameter.Name == "" {
+		_ = p.Refuse(problem.Invalid("", "parameter %d of the body has no name", i+1))
+		return
+	}
+	value, err := parameter.Value(parameter.Name)
+	if err != nil {
+		_ = p.Refuse(err)
+		p.MarkRead(parameter.Name)
+		return
+	}
+	p.Values.Add(parameter.Name, value)
+}
+
 // CheckCount refuses a request with more values than limit, over all parameters.
 func (p *Parameters) CheckCount(limit int) error {
 	count := 0
@@ -99,15 +114,19 @@ func (p *Parameters) Refused() bool { return len(p.problems) > 0 }
 
 // Verdict returns the recorded problems as one error, or nil. Its status is 400
 // if any of them has that: syntax takes precedence over permission and existence.
-func (p *Parameters) Verdict() error {
+func (p *Parameters) Verdict() error { return p.VerdictBy(http.StatusBadRequest) }
+
+// VerdictBy is Verdict with the first of the statuses that any of the problems has.
+func (p *Parameters) VerdictBy(statuses ...int) error {
 	if len(p.problems) == 0 {
 		return nil
 	}
 	first := *p.problems[0]
 	first.Others = p.problems[1:]
-	for _, other := range first.Others {
-		if other.Status == http.StatusBadRequest {
-			first.Status = other.Status
+	for _, status := range statuses {
+		if slices.ContainsFunc(p.problems, func(other *problem.Problem) bool { return other.Status == status }) {
+			first.Status = status
+			break
 		}
 	}
 	return &first
@@ -202,12 +221,17 @@ func (p *Parameters) Since() time.Time {
 // Finish refuses the parameters that were not read, unless they are forgiven, and
 // returns the verdict.
 func (p *Parameters) Finish() error {
+	p.RefuseUnread()
+	return p.Verdict()
+}
+
+// RefuseUnread records the parameters that were not read as problems.
+func (p *Parameters) RefuseUnread() {
 	for _, name := range slices.Sorted(maps.Keys(p.Values)) {
 		if !slices.Contains(p.read, name) {
 			_ = p.Forgive(problem.Invalid(name, "unknown parameter %s; supported: %s", problem.Quote(name), strings.Join(p.read, ", ")))
 		}
 	}
-	return p.Verdict()
 }
 
 // Storable reports whether PostgreSQL can store a text of a request.

@@ -65,6 +65,16 @@ func Missing(parameter, format string, args ...any) *Problem {
 	return badRequest("not-found", parameter, fmt.Sprintf(format, args...))
 }
 
+// Required returns a problem of status 400 with a parameter that is missing; an empty
+// name means something else that the request lacks.
+func Required(parameter, text string) *Problem { return badRequest("required", parameter, text) }
+
+// Unprocessable returns a problem of status 422: a resource in a request, or one that it
+// refers to, breaks a rule. expression is its position.
+func Unprocessable(expression, text string) *Problem {
+	return &Problem{Status: http.StatusUnprocessableEntity, Code: "invalid", Parameter: Shorten(expression), Text: text}
+}
+
 // TooMany returns the problem of a parameter with more than limit values of a kind.
 func TooMany(parameter string, limit int, kind string) *Problem {
 	return badRequest("too-costly", parameter, fmt.Sprintf("the request has more than %d %s", limit, kind))

@@ -17,9 +17,8 @@ func (c Client) PutView(ctx context.Context, id string, definition []byte) error
 	if err != nil {
 		return err
 	}
-	request.SetBasicAuth(c.ID, c.Secret)
 	request.Header.Set("Content-Type", "application/fhir+json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := c.send(request)
 	if err != nil {
 		return err
 	}

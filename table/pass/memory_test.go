@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -75,6 +76,7 @@ func TestHugeResourcesTakeTurns(t *testing.T) {
 	out := writerFunc(func(p []byte) (int, error) {
 		most.Store(max(most.Load(), inside.Add(1)))
 		defer inside.Add(-1)
+		time.Sleep(time.Millisecond) // so that others would be seen
 		return len(p), nil
 	})
 	result, err := pass.Run(t.Context(), "Patient", readers, []pass.Output{to(out, v, table.CSV), to(out, v, table.CSV)}, pass.Options{})

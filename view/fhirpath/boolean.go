@@ -1,6 +1,6 @@
 package fhirpath
 
-// truth evaluates a node whose result is a Boolean, or a single item that stands for one.
+// truth evaluates a node as a Boolean.
 func (e *Evaluator) truth(n *node, f *frame) (truth, error) {
 	switch n.op {
 	case opAnd, opOr:
@@ -23,7 +23,7 @@ func (e *Evaluator) truth(n *node, f *frame) (truth, error) {
 }
 
 // operandTruth evaluates an operand of n as a Boolean. A single item that is no Boolean
-// stands for true.
+// counts as true.
 func (e *Evaluator) operandTruth(n, operand *node, f *frame) (truth, error) {
 	switch operand.op {
 	case opAnd, opOr, opNot, opExists, opEmpty, opEqual, opNotEqual, opLess, opLessOrEqual, opGreater, opGreaterOrEqual:

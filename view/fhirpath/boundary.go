@@ -14,7 +14,7 @@ const (
 	timePrecision       = 9
 )
 
-// boundary pushes the lowest or highest value that the operand can stand for.
+// boundary pushes the lowest or highest value that the operand can mean at its precision.
 func (e *Evaluator) boundary(n *node, f *frame) error {
 	v, ok, err := e.single(n, n.left, f)
 	if err != nil {
@@ -214,8 +214,8 @@ func (e *Evaluator) appendMilliseconds(t *temporal, known, high bool) {
 	}
 }
 
-// appendOffset appends the offset from UTC: that of t, or the one that makes a date without
-// time earliest or latest. A time without offset gets none.
+// appendOffset appends the offset from UTC. A date without time gets the offset that makes
+// it earliest or latest. A time without offset gets none.
 func (e *Evaluator) appendOffset(t *temporal, known int, high bool) {
 	switch {
 	case t.zoned && t.offset == 0:

@@ -126,7 +126,7 @@ func (c *compiler) ofType(n *node, s *syntax, _ static) (err error) {
 		n.types = []*typ{n.typ}
 	}
 	if n.left.op == opElement && n.left.element != nil {
-		n.left.element, n.left.narrowed = n.left.element.only(n.typ), n.typ
+		n.left.element = n.left.element.only(n.typ)
 	}
 	return nil
 }
@@ -149,8 +149,8 @@ func (c *compiler) join(n *node, s *syntax, this static) error {
 	return c.argument(n, s, this, stringClass, "a String")
 }
 
-// boundary builds lowBoundary() and highBoundary(). That of a Period is that of its start
-// or end.
+// boundary builds lowBoundary() and highBoundary(). For a Period, they apply to its start
+// and its end.
 func (c *compiler) boundary(n *node, s *syntax, this static) error {
 	c.escape(n.left)
 	n.static = static{untyped: n.left.untyped}

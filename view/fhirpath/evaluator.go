@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
 // Evaluator evaluates expressions on one resource at a time. It reuses its memory and is
@@ -49,6 +50,17 @@ const valueBytes = 64
 // Root returns the resource as an item.
 func (e *Evaluator) Root() Value { return e.root }
 
+// ResourceType returns the resourceType that the resource itself states; nil without one.
+func (e *Evaluator) ResourceType() []byte {
+	for _, m := range e.index.members {
+		if string(m.Name(e.index.text)) == "resourceType" {
+			name, _ := jsonscan.StringText(e.index.text, m.Value)
+			return name
+		}
+	}
+	return nil
+}
+
 // Append appends the items that the expression results in for a focus and returns the
 // extended slice. The error is a *DataError.
 func (e *Evaluator) Append(dst []Value, x *Expression, focus Value, rowIndex int) ([]Value, error) {
@@ -76,7 +88,7 @@ func wrongTypes(n *node, a, b Value) error {
 	return &DataError{Reason: fmt.Sprintf("%s is not for values of type %s and %s", n.name, a.Type(), b.Type())}
 }
 
-// frame is what $this, $index and %rowIndex stand for.
+// frame has the values of $this, $index and %rowIndex.
 type frame struct {
 	this     Value
 	item     int

@@ -22,13 +22,14 @@ func (e *Evaluator) extension(n *node, f *frame) error {
 
 // pushExtensions pushes the extensions of an item that have a URL.
 func (e *Evaluator) pushExtensions(v Value, url *Value) {
-	object := v.text
-	if v.kind != Object {
-		object = v.sibling
-	}
-	found := e.find(extensionElement, object)
-	if v.root {
+	var found match
+	switch {
+	case v.root:
 		found = e.index.find(extensionElement)
+	case v.kind == Object:
+		found = e.find(extensionElement, v.text)
+	default:
+		found = e.find(extensionElement, v.sibling)
 	}
 	for list := newArray(found.value); ; {
 		text, more := list.next()

@@ -10,18 +10,13 @@ func (e *Evaluator) element(n *node, f *frame) error {
 		e.children(n, f.this)
 		return nil
 	}
-	return e.each(n, f, e.children)
-}
-
-// each evaluates the operand of n and replaces each item by what push pushes for it.
-func (e *Evaluator) each(n *node, f *frame, push func(n *node, v Value)) error {
 	base := len(e.stack)
 	if err := e.evaluate(n.left, f); err != nil {
 		return err
 	}
 	end := len(e.stack)
 	for i := base; i < end; i++ {
-		push(n, e.stack[i])
+		e.children(n, e.stack[i])
 	}
 	e.stack = e.stack[:base+copy(e.stack[base:], e.stack[end:])]
 	return nil
@@ -37,9 +32,6 @@ func (e *Evaluator) children(n *node, v Value) {
 		}
 		if el = v.typ.elements[n.name]; el == nil {
 			return
-		}
-		if n.narrowed != nil {
-			el = el.only(n.narrowed)
 		}
 	}
 	switch {

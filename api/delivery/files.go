@@ -1,4 +1,4 @@
-package bulk
+package delivery
 
 import (
 	"encoding/hex"
@@ -19,14 +19,15 @@ import (
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/table"
 )
 
 // gzipSuffix is the extension of gzip files.
 const gzipSuffix = ".gz"
 
-// fileLink returns the URL of a file for the manifest: a link that the object store
-// answers without credentials for a while, or a URL of Sluice.
-func (e *Exports) fileLink(call *endpoint.Call, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
+// Link returns the URL of a file for a manifest: a link that the object store answers
+// without credentials for a while, or a URL of Sluice.
+func (e *Exports) Link(call *endpoint.Call, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
 	if e.config.ProxyFiles {
 		return fileURL(call.BaseURL, export, file), nil
 	}
@@ -50,22 +51,22 @@ func fileURL(baseURL string, export jobs.Export, file jobs.File) string {
 // as it is stored, compressed, also in ranges; a client that does not accept gzip
 // gets it decompressed, without ranges.
 func (e *Exports) File(call *endpoint.Call) error {
-	export, err := e.ownExport(call)
+	export, err := e.own(call)
 	if err != nil {
 		return err
 	}
 	if export.State == jobs.Expired || export.ExpiresAt != nil && export.ReadAt.After(*export.ExpiresAt) {
-		return expired()
+		return Expired()
 	}
-	name := strings.TrimSuffix(strings.TrimPrefix(call.Param("name"), "/"), gzipSuffix)
-	file, stored, err := e.findFile(call, export, export.ID.String()+"/"+name+gzipSuffix)
+	name := storedName(strings.TrimPrefix(call.Param("name"), "/"))
+	file, stored, err := e.findFile(call, export, export.ID.String()+"/"+name)
 	if err != nil {
 		return err
 	}
 
 	form := formOf(export, file)
 	unpack := form.ContentEncoding != "" && !endpoint.AcceptsGzip(call.Context)
-	if form.ContentEncoding != "" { // the client saves ndjson, whoever decompresses it
+	if form.ContentEncoding != "" { // the client saves the decompressed bytes
 		form.FileName = strings.TrimSuffix(form.FileName, gzipSuffix)
 	}
 	if unpack {
@@ -81,6 +82,15 @@ func (e *Exports) File(call *endpoint.Call) error {
 		return e.sendUnpacked(call, stored)
 	}
 	return e.sendStored(call, stored, tag)
+}
+
+// storedName returns the name of the object of a file: all but Parquet are stored as
+// gzip, and requested with or without its extension.
+func storedName(name string) string {
+	if strings.HasSuffix(name, table.Parquet.Extension()) {
+		return name
+	}
+	return strings.TrimSuffix(name, gzipSuffix) + gzipSuffix
 }
 
 // findFile returns a file of the export and its object, which must be the one that
@@ -110,15 +120,31 @@ func storeProblem(err error) error {
 	return problem.Unavailable(err)
 }
 
-// formOf returns how a file behind a link is presented to a client: as ndjson with a
-// content encoding, or as gzip. The name is that of the transmitted bytes, which curl
-// and wget save.
+// formOf returns how a file behind a link is presented to a client: with a content
+// encoding, or as gzip. The name is that of the transmitted bytes, which curl and wget
+// save.
 func formOf(export jobs.Export, file jobs.File) storage.LinkOptions {
 	name := path.Base(file.ObjectKey)
-	if export.Request.RawGzip {
+	switch {
+	case export.Request.RawGzip:
 		return storage.LinkOptions{ContentType: "application/gzip", FileName: name}
+	case file.Output != "":
+		return tableForm(table.Format(export.Request.Tables.Format), name)
 	}
 	return storage.LinkOptions{ContentType: jobs.NDJSON, ContentEncoding: "gzip", FileName: name}
+}
+
+// firstNumber is the number in the names of the first file of an output. It is left out:
+// most outputs have one file.
+const firstNumber = ".0001."
+
+// tableForm is formOf for a file of an output.
+func tableForm(format table.Format, name string) storage.LinkOptions {
+	form := storage.LinkOptions{ContentType: format.ContentType(), FileName: strings.Replace(name, firstNumber, ".", 1)}
+	if strings.HasSuffix(name, gzipSuffix) {
+		form.ContentEncoding = "gzip"
+	}
+	return form
 }
 
 func setHeader(call *endpoint.Call, form storage.LinkOptions, tag string) {

@@ -1,0 +1,109 @@
+package sql
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/view/store"
+)
+
+const (
+	// defaultCount and maxCount are the ViewDefinitions per page.
+	defaultCount = 20
+	maxCount     = 100
+)
+
+// Search answers GET /fhir/ViewDefinition. Pages are ordered by id.
+func (v *Views) Search(call *endpoint.Call) error {
+	if err := endpoint.AcceptsJSON(call.Context); err != nil {
+		return err
+	}
+	params, err := endpoint.QueryParameters(call.Context)
+	if err != nil {
+		return err
+	}
+	query := parseSearch(params)
+	if err := params.Finish(); err != nil {
+		return err
+	}
+	if err := requireViews(call, auth.Search); err != nil {
+		return err
+	}
+	count := query.Limit
+	query.Limit++ // whether another page follows
+	found, err := v.config.Definitions.Search(call.Ctx(), query)
+	if err != nil {
+		return problem.Unavailable(err)
+	}
+	bundle, err := searchset(call.BaseURL+Path, params.Values, found, count)
+	if err != nil {
+		return problem.Internal(err)
+	}
+	call.Event.Resources = int64(min(len(found), count))
+	call.RecordStart()
+	endpoint.WriteJSON(call.Context, http.StatusOK, endpoint.ContentTypeFHIR, bundle)
+	return nil
+}
+
+// parseSearch parses a search. A url may end with |version.
+func parseSearch(params *endpoint.Parameters) store.Query {
+	q := store.Query{Limit: defaultCount}
+	if value, ok := params.One("_count"); ok {
+		count, err := strconv.Atoi(value)
+		if err != nil || count < 1 {
+			_ = params.Refuse(problem.Invalid("_count", "_count must be a number, at least 1, got %s", problem.Quote(value)))
+		}
+		q.Limit = min(count, maxCount)
+	}
+	endpoint.ReadFormat(params)
+	for name, criterion := range map[string]*string{
+		"_id": &q.ID, "_after": &q.After, "url": &q.URL, "version": &q.Version,
+		"name": &q.NamePrefix, "name:exact": &q.Name, "name:contains": &q.NamePart,
+	} {
+		value, ok := params.One(name)
+		if ok && (value == "" || !endpoint.Storable(value)) {
+			_ = params.Refuse(problem.Invalid(name, "%s must not be empty", name))
+		}
+		*criterion = value
+	}
+	if address, version, found := strings.Cut(q.URL, "|"); found {
+		q.URL, q.Version = address, cmp.Or(q.Version, version)
+	}
+	return q
+}
+
+// searchset returns the first count of the found ViewDefinitions as a FHIR Bundle. One more
+// means that another page follows.
+func searchset(address string, values url.Values, found []store.Definition, count int) (gin.H, error) {
+	links := []gin.H{{"relation": "self", "url": address + "?" + values.Encode()}}
+	if len(found) > count {
+		found = found[:count]
+		values.Set("_after", found[count-1].ID)
+		links = append(links, gin.H{"relation": "next", "url": address + "?" + values.Encode()})
+	}
+	bundle := gin.H{"resourceType": "Bundle", "type": "searchset", "link": links}
+	var entries []gin.H
+	for _, definition := range found {
+		resource, err := versioned(definition)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, gin.H{
+			"fullUrl":  address + "/" + definition.ID,
+			"resource": resource,
+			"search":   gin.H{"mode": "match"},
+		})
+	}
+	if len(entries) > 0 {
+		bundle["entry"] = entries
+	}
+	return bundle, nil
+}

@@ -1,0 +1,266 @@
+package sql
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
+	"github.com/seed-90096f4d/sluice/auth"
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/view"
+	"github.com/seed-90096f4d/sluice/view/store"
+)
+
+// subject is a view of a request.
+type subject struct {
+	// expression is the position of the subject in the request, and position that of
+	// the parameter that names it.
+	expression, position string
+
+	// name is the name of the output of an export, if the request states it.
+	name string
+
+	// form is the parameter that names the subject, text its value and resource the
+	// view in it.
+	form     string
+	text     string
+	resource json.RawMessage
+
+	view     *view.View // nil if there is a problem
+	document json.RawMessage
+	table    catalog.Table
+}
+
+// runSubject returns the subject of a $sql-run; nil if there is a problem.
+func (c *checker) runSubject() *subject {
+	s := &subject{expression: subjectParameter}
+	forms := 0
+	for _, form := range []string{byCanonical, byReference} {
+		given := len(c.params.Values[form]) > 0
+		if text, ok := c.params.One(form); ok {
+			s.form, s.text = form, text
+		}
+		if given {
+			forms++
+		}
+	}
+	for i, parameter := range c.resources {
+		switch {
+		case parameter.Name != byResource:
+			_ = c.params.Refuse(problem.Invalid(parameter.Name, "$sql-run has one subject, named by %s, %s or %s", byCanonical, byReference, byResource))
+			return nil
+		case i > 0:
+			_ = c.params.Refuse(problem.Invalid(byResource, "%s must be given once", byResource))
+			return nil
+		}
+		s.form, s.resource = byResource, parameter.Resource
+		forms++
+	}
+	s.position = s.form
+	if !c.checkForms(s, forms, "required") || s.form == "" {
+		return nil
+	}
+	return s
+}
+
+// checkForms requires that the subject is named once. missing is the code of the problem
+// if it is not named.
+func (c *checker) checkForms(s *subject, forms int, missing string) bool {
+	if forms == 1 {
+		return true
+	}
+	code, text := "invalid", "a subject must be named by one of subjectCanonical, subjectReference and subjectResource, got several"
+	if forms == 0 {
+		code, text = missing, "a subject is required, named by subjectCanonical, subjectReference or subjectResource"
+	}
+	_ = c.params.Refuse(&problem.Problem{Status: http.StatusBadRequest, Code: code, Parameter: s.expression, Text: text})
+	return false
+}
+
+// exportSubjects returns the subjects of a $sql-export, without those that have a
+// problem.
+func (c *checker) exportSubjects() (subjects []*subject) {
+	count := 0
+	for _, parameter := range c.resources {
+		if parameter.Name != subjectParameter {
+			_ = c.params.Refuse(problem.Invalid(parameter.Name, "%s must be a part of %s", parameter.Name, subjectParameter))
+			continue
+		}
+		if count++; count > maxSubjects {
+			_ = c.params.Refuse(problem.TooMany(subjectParameter, maxSubjects, "subjects"))
+			return nil
+		}
+		if s := c.parseSubject(repetition(count-1), parameter.Parts); s != nil {
+			subjects = append(subjects, s)
+		}
+	}
+	if count == 0 {
+		_ = c.params.Refuse(problem.Required(subjectParameter, "a subject is required: a part with subjectCanonical, subjectReference or subjectResource"))
+	}
+	return subjects
+}
+
+// parseSubject parses a repetition of subject; nil if there is a problem.
+func (c *checker) parseSubject(expression string, parts []endpoint.BodyParameter) *subject {
+	s := &subject{expression: expression}
+	seen := map[string]bool{}
+	forms, valid := 0, true
+	refuse := func(p *problem.Problem) { _, valid = c.params.Refuse(p), false }
+	for _, part := range parts {
+		position := at(expression, part.Name)
+		if seen[part.Name] && part.Name != "" {
+			refuse(problem.Invalid(position, "%s must be given once", problem.Quote(part.Name)))
+			continue
+		}
+		seen[part.Name] = true
+		switch part.Name {
+		case "name":
+			s.name = c.partValue(part, position, &valid)
+			if s.name == "" || len(s.name) > maxNameBytes || !endpoint.Storable(s.name) {
+				refuse(problem.Invalid(position, "name must be 1 to %d bytes of text", maxNameBytes))
+			}
+		case byCanonical, byReference:
+			s.form, s.position, s.text = part.Name, position, c.partValue(part, position, &valid)
+			forms++
+		case byResource:
+			s.form, s.position, s.resource = part.Name, position, part.Resource
+			forms++
+		case "parameters":
+			refuse(problem.Invalid(position, "parameters %s", onlyForSQL))
+		default:
+			refuse(problem.Invalid(position, "unknown part %s of subject", problem.Quote(part.Name)))
+		}
+	}
+	if !c.checkForms(s, forms, "invalid") || !valid {
+		return nil
+	}
+	return s
+}
+
+// partValue returns the value of a part. valid becomes false if it has none.
+func (c *checker) partValue(part endpoint.BodyParameter, position string, valid *bool) string {
+	value, err := part.Value(position)
+	if err != nil {
+		_, *valid = c.params.Refuse(err), false
+	}
+	return value
+}
+
+// resolve finds and checks the view of a subject, and that the client may read its
+// resources. The view stays nil if there is a problem. Any other error is returned.
+func (c *checker) resolve(s *subject) error {
+	document, err := c.document(s)
+	if err != nil {
+		return c.params.Refuse(err)
+	}
+	parsed, err := view.Parse(document, fhir.R4())
+	if err != nil {
+		return c.refuseInvalid(s.position, err)
+	}
+	if err := c.views.config.Types.Allow(c.call.Client, s.position, parsed.Resource); err != nil {
+		return c.params.Refuse(err)
+	}
+	if c.isRestricted() && !search.InCompartment(parsed.Resource) {
+		return c.params.Refuse(problem.Invalid(s.expression, "the view reads %s, which is not in the patient compartment: it cannot be restricted by patient or group", parsed.Resource))
+	}
+	s.table, err = c.views.config.Source.Table(c.call.Ctx(), parsed.Resource)
+	if errors.Is(err, catalog.ErrNoTable) {
+		return c.params.Refuse(problem.Missing(s.expression, "%s", problem.NoTableText(parsed.Resource, err)))
+	}
+	if err != nil {
+		return problem.Unavailable(err)
+	}
+	s.view, s.document = parsed, document
+	return nil
+}
+
+// refuseInvalid records the findings of a ViewDefinition at a position of the request.
+func (c *checker) refuseInvalid(position string, err error) error {
+	var invalid *view.InvalidError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	for _, finding := range invalid.Findings {
+		_ = c.params.Refuse(problem.Unprocessable(position, describe(finding)))
+	}
+	return nil
+}
+
+// describe returns a finding with its position in the view.
+func describe(finding view.Finding) string {
+	if finding.Path == "" {
+		return finding.Text
+	}
+	return finding.Path + ": " + finding.Text
+}
+
+// otherResource matches a relative reference to a resource.
+var otherResource = regexp.MustCompile(`^[A-Z][A-Za-z]*/[A-Za-z0-9.-]{1,64}$`)
+
+// document returns the ViewDefinition that a subject names.
+func (c *checker) document(s *subject) (json.RawMessage, error) {
+	if s.form == byResource {
+		if len(s.resource) == 0 {
+			return nil, problem.Invalid(s.position, "%s must contain a resource", byResource)
+		}
+		return s.resource, nil
+	}
+	if !endpoint.Storable(s.text) || s.text == "" {
+		return nil, problem.Invalid(s.position, "%s must not be empty", s.form)
+	}
+	if err := allowViews(c.call.Client, s.position, auth.Read); err != nil {
+		return nil, err
+	}
+	var found store.Definition
+	var err error
+	if s.form == byCanonical {
+		found, err = c.views.config.Definitions.Resolve(c.call.Ctx(), s.text)
+	} else {
+		id, ok := endpoint.LocalID(c.params.Base, auth.ViewDefinition, s.text)
+		if !ok && !otherResource.MatchString(s.text) {
+			return nil, problem.Invalid(s.position, "%s must be a reference to a view of this server such as ViewDefinition/bp, got %s", byReference, problem.Quote(s.text))
+		}
+		found, err = c.views.config.Definitions.Get(c.call.Ctx(), id)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &problem.Problem{Status: http.StatusNotFound, Code: "not-found", Parameter: s.position, Text: "there is no ViewDefinition " + problem.Quote(s.text)}
+	}
+	if err != nil {
+		return nil, problem.Unavailable(err)
+	}
+	return found.Document, nil
+}
+
+// allowViews refuses a client that lacks a right to ViewDefinitions. parameter is the name
+// of the parameter that needs it, or empty.
+func allowViews(client auth.Client, parameter string, want auth.Rights) error {
+	if client.Scopes.AllowsViews(want) {
+		return nil
+	}
+	return problem.Forbidden(parameter, "the client's scopes do not cover this interaction with "+auth.ViewDefinition)
+}
+
+// allow refuses a client that may not receive the rows of the subjects: the check that
+// is repeated while a response is sent.
+func (c *checker) allow(client auth.Client, subjects ...*subject) error {
+	if err := endpoint.AllowGroup(client, c.group); err != nil {
+		return err
+	}
+	for _, s := range subjects {
+		if err := c.views.config.Types.Allow(client, "", s.view.Resource); err != nil {
+			return err
+		}
+		if s.form == byResource {
+			continue
+		}
+		if err := allowViews(client, "", auth.Read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
