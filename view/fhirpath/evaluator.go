@@ -53,8 +53,8 @@ func (e *Evaluator) Root() Value { return e.root }
 // ResourceType returns the resourceType that the resource itself states; nil without one.
 func (e *Evaluator) ResourceType() []byte {
 	for _, m := range e.index.members {
-		if string(m.Name(e.index.text)) == "resourceType" {
-			name, _ := jsonscan.StringText(e.index.text, m.Value)
+		if string(e.index.text[m.key:m.keyEnd]) == "resourceType" {
+			name, _ := jsonscan.StringText(e.index.text, m.value)
 			return name
 		}
 	}
