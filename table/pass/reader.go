@@ -79,7 +79,7 @@ func (p *pass) newReader(ctx context.Context) *reader {
 
 func (p *pass) newEvaluator(v *view.View) *view.Evaluator {
 	e := v.NewEvaluator()
-	e.BaseURL = p.baseURL
+	e.BaseURL = p.format.Style.AttachmentBaseURL
 	return e
 }
 
@@ -188,7 +188,7 @@ func (r *reader) stopped() error { return r.pass.explain(context.Cause(r.ctx)) }
 func (r *reader) letGo() {
 	r.document = nil
 	for _, s := range r.sheets {
-		s.evaluator = r.pass.newEvaluator(s.output.view)
+		s.evaluator.Reset(nil)
 	}
 }
 
