@@ -208,13 +208,4 @@ func (r *reader) writeAll() error {
 func (s *sheet) hasRows() bool { return s.batch != nil && s.batch.Len() > 0 }
 
 // write writes the rows.
-func (s *sheet) write(flush bool) error {
-	large := s.batch.Size() > maxReused
-	if err := s.output.write(s.batch, flush); err != nil {
-		return err
-	}
-	if large {
-		s.batch = nil
-	}
-	return nil
-}
+func (s *sheet) write(flush bool) error { return s.output.write(s.batch, flush) }
