@@ -63,7 +63,8 @@ func TestMetadata(t *testing.T) {
 	for _, resource := range rest.Resource {
 		types = append(types, resource.Type)
 	}
-	require.Equal(t, []string{"Group", "Observation", "Patient"}, types, "those that have a table")
+	require.Equal(t, []string{"Group", "Observation", "Patient", "ViewDefinition"}, types, "those that have a table, and views")
+	rest.Resource = rest.Resource[:3]
 	operations := map[string]string{}
 	for _, resource := range rest.Resource {
 		for _, operation := range resource.Operation {
@@ -128,7 +129,7 @@ func TestMetadataTypes(t *testing.T) {
 		}
 		return types
 	}
-	require.Equal(t, []string{"Device", "Encounter", "Group", "Patient", "Practitioner"}, listed())
+	require.Equal(t, []string{"Device", "Encounter", "Group", "Patient", "Practitioner", "ViewDefinition"}, listed())
 	b.Exec(t, `ALTER TABLE practitioner RENAME TO elsewhere`)
 	require.Contains(t, listed(), "Practitioner", "the source is not asked each time")
 

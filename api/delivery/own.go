@@ -119,6 +119,10 @@ func SetProgress(call *endpoint.Call, export jobs.Export) {
 // RequireToken reports whether the links require the client's credentials.
 func (e *Exports) RequireToken() bool { return e.config.ProxyFiles }
 
+// minTableLinkLife is how long after the end of an export of tables its links work, at
+// least (SQL on FHIR, "Common Operation Behavior").
+const minTableLinkLife = 24 * time.Hour
+
 // LinkLife returns how long the links to the files of an export are valid: none is
 // valid longer than its file exists. ok is false if the files have expired.
 func (e *Exports) LinkLife(export jobs.Export) (life time.Duration, ok bool) {
@@ -129,10 +133,15 @@ func (e *Exports) LinkLife(export jobs.Export) (life time.Duration, ok bool) {
 	if left <= 0 {
 		return 0, false // although not yet marked as such
 	}
-	if life = max(left, time.Second); !e.config.ProxyFiles {
-		life = min(e.config.LinkTTL, life)
+	left = max(left, time.Second)
+	if e.config.ProxyFiles {
+		return left, true
 	}
-	return life, true
+	life = e.config.LinkTTL
+	if OfTables(export.Request) {
+		life = max(life, minTableLinkLife-export.ReadAt.Sub(*export.FinishedAt))
+	}
+	return min(life, left), true
 }
 
 // SetExpires sets the header for links that are valid for life. They expire, which can

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -121,7 +122,7 @@ func (b *testBundle) complete(t *testing.T, export jobs.Export, name string) (co
 	b.Exec(t, `INSERT INTO sluice.file (export_id, part_number, number, kind, output, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
 		VALUES ($1, 1, 1, 'output', $2, 'Patient', $3, 1, $4, 0, $5, $6, $7)`, export.ID, name, key, len(content), object.Size, sum[:], object.ETag)
 	b.Exec(t, `UPDATE sluice.export SET state = 'completed', transaction_time = '2024-05-31 12:00:00.5+02',
-		finished_at = now(), expires_at = now() + interval '1 day' WHERE id = $1`, export.ID)
+		finished_at = now(), expires_at = now() + interval '3 days' WHERE id = $1`, export.ID)
 	return content
 }
 
@@ -171,7 +172,13 @@ func (b *testBundle) requireResult(t *testing.T, result, status, content string)
 	t.Helper()
 	got := b.Get(t, result)
 	require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
-	require.NotEmpty(t, got.Header.Get("Expires"))
+	expires, err := http.ParseTime(got.Header.Get("Expires"))
+	require.NoError(t, err)
+	life := 24 * time.Hour // after the end, whatever LinkTTL is
+	if b.Config.ProxyFiles {
+		life *= 3
+	}
+	require.WithinDuration(t, time.Now().Add(life), expires, 2*apitest.Patience)
 	body := readParameters(t, got)
 	require.Equal(t, "completed", body["status"][0].ValueCode)
 	require.Equal(t, "csv", body["_format"][0].ValueCode)
