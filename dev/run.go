@@ -86,8 +86,8 @@ func (c *runCommand) prepare(ctx context.Context, s *stand.Stand, program produc
 	return s.SetSample(resources)
 }
 
-// storeViews stores the documented views under their ids: the names of their files, with
-// hyphens, since ids of FHIR have no underscores.
+// storeViews stores the documented views under the names of their files, with hyphens: an
+// id of FHIR has no underscore.
 func storeViews(ctx context.Context, root repository, client product.Client) error {
 	files, err := filepath.Glob(filepath.Join(string(root), "docs", "views", "*.json"))
 	if err != nil {
