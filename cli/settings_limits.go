@@ -53,8 +53,8 @@ type workSettings struct {
 	ExportWindow  int           `env:"SLUICE_EXPORT_WINDOW" default:"${export_window}" help:"Maximum parts of one export queued or running, so that a large export leaves slots to others. With fewer than the slots of all workers, slots stay idle while a single export runs."`
 	ExportTimeout time.Duration `env:"SLUICE_EXPORT_TIMEOUT" default:"24h" help:"Maximum duration of an export from its kick-off; then it fails and releases its snapshot."`
 	OutageLimit   time.Duration `env:"SLUICE_OUTAGE_LIMIT" default:"1h" help:"How long an export waits while a database or the object store is unavailable or full, or no worker has access to them, before it fails."`
-	FileRetention time.Duration `env:"SLUICE_FILE_RETENTION" default:"24h" help:"How long the files of a completed export are kept."`
-	MaxFileSize   size          `env:"SLUICE_MAX_FILE_SIZE" default:"4GiB" help:"Maximum ndjson in one file, before compression (at least 64KiB). Output beyond it continues in further files; a single larger resource is a file of its own."`
+	FileRetention time.Duration `env:"SLUICE_FILE_RETENTION" default:"24h" help:"How long the files of a completed export are kept. SQL on FHIR requires at least 24h for exports of tables."`
+	MaxFileSize   size          `env:"SLUICE_MAX_FILE_SIZE" default:"4GiB" help:"Maximum text in one file, before compression (at least 64KiB). Output beyond it continues in further files; a single larger resource is a file of its own. Parquet files end at 256MiB."`
 	PartSize      size          `env:"SLUICE_PART_SIZE" default:"256MiB" help:"Maximum size of a part of a table, in bytes on disk (at least 64KiB). Parts of a small export are smaller, so that all slots have work."`
 }
 

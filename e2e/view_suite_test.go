@@ -88,11 +88,22 @@ func (j *journey) replaceResources(resources []json.RawMessage) {
 			EXECUTE 'DELETE FROM ' || name;
 		END LOOP; END $$`)
 	var lines bytes.Buffer
-	for _, resource := range resources {
-		require.NoError(j.t, json.Compact(&lines, resource))
+	for i, resource := range resources {
+		require.NoError(j.t, json.Compact(&lines, withID(j.t, resource, fmt.Sprintf("r%d", i))))
 		lines.WriteByte('\n')
 	}
 	j.load(lines.String())
+}
+
+// withID returns the resource with this id, unless it has one: a row of a table does.
+func withID(t *testing.T, resource json.RawMessage, id string) json.RawMessage {
+	t.Helper()
+	var document struct{ ID string }
+	require.NoError(t, json.Unmarshal(resource, &document))
+	if document.ID != "" {
+		return resource
+	}
+	return withMember(t, resource, fmt.Sprintf(`"id":%q`, id))
 }
 
 // runSuiteTest evaluates the view by $sql-run as ndjson and as JSON.
@@ -130,9 +141,18 @@ func suiteRun(t *testing.T, view json.RawMessage, format string) string {
 // asViewDefinition adds the resourceType, which the views of the shared tests lack.
 func asViewDefinition(t *testing.T, view json.RawMessage) json.RawMessage {
 	t.Helper()
-	inside, found := bytes.CutPrefix(bytes.TrimSpace(view), []byte("{"))
+	return withMember(t, view, `"resourceType":"ViewDefinition"`)
+}
+
+// withMember returns an object with one more member, which is the first.
+func withMember(t *testing.T, object json.RawMessage, member string) json.RawMessage {
+	t.Helper()
+	inside, found := bytes.CutPrefix(bytes.TrimSpace(object), []byte("{"))
 	require.True(t, found)
-	return slices.Concat([]byte(`{"resourceType":"ViewDefinition",`), inside)
+	if !bytes.Equal(bytes.TrimSpace(inside), []byte("}")) {
+		member += ","
+	}
+	return slices.Concat([]byte("{"+member), inside)
 }
 
 // parameters returns a Parameters resource.

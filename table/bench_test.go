@@ -42,7 +42,7 @@ func observationRow(row []view.Cell, i int) {
 	})
 	set(4, view.StringCell, func(dst []byte) []byte {
 		dst = append(pad(append(dst, "20"...), i/9, 20, 5), '-')
-		dst = append(pad(pad(dst, i, 12, 1), 0, 1, 0)[:len(dst)+2], '-')
+		dst = append(pad(dst, i, 12, 1), '-')
 		return append(pad(dst, i/5, 28, 1), "T10:30:00+02:00"...)
 	})
 	set(5, view.NumberCell, func(dst []byte) []byte { return append(pad(append(pad(dst, i/3, 90, 10), '.'), i*7, 100, 0), '0') })

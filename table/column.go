@@ -140,7 +140,7 @@ func (c *column) convert(cell *view.Cell) (value, error) {
 		problem = v.setInteger(64) // not every string that is a number is JSON
 	}
 	if problem != "" {
-		return value{}, c.error(problem + " does not fit " + c.typeName())
+		return value{}, c.error(problem + " does not fit " + c.SQL.String())
 	}
 	return v, nil
 }
@@ -212,35 +212,4 @@ func (c *column) expected() string {
 		names += name
 	}
 	return names
-}
-
-// typeName returns the type of the cells as a view states it.
-func (c *column) typeName() string {
-	switch sql := c.SQL; sql.Kind {
-	case view.CharacterVarying:
-		if sql.Length > 0 {
-			return fmt.Sprintf("CHARACTER VARYING(%d)", sql.Length)
-		}
-		return "the type " + c.Type
-	case view.Decimal:
-		return fmt.Sprintf("DECIMAL(%d,%d)", sql.Precision, sql.Scale)
-	case view.Complex:
-		return "the type " + c.Type
-	default:
-		return sqlNames[sql.Kind]
-	}
-}
-
-var sqlNames = [...]string{
-	view.Boolean:           "BOOLEAN",
-	view.SmallInt:          "SMALLINT",
-	view.Integer:           "INTEGER",
-	view.BigInt:            "BIGINT",
-	view.Real:              "REAL",
-	view.DoublePrecision:   "DOUBLE PRECISION",
-	view.BinaryVarying:     "BINARY VARYING",
-	view.Date:              "DATE",
-	view.Time:              "TIME",
-	view.Timestamp:         "TIMESTAMP",
-	view.TimestampWithZone: "TIMESTAMP WITH TIME ZONE",
 }

@@ -149,7 +149,7 @@ func (b *columnar) size() int {
 // reset keeps the memory, unless it is much: values point to text, also to text that has
 // been replaced as it grew.
 func (b *columnar) reset() {
-	drop := cap(b.text) > maxRetained || b.size() > maxRetained
+	drop := b.size() > maxRetained
 	for i := range b.leaves {
 		leaf := &b.leaves[i]
 		if drop {

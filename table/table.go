@@ -189,7 +189,8 @@ type Batch struct {
 	buffer  buffer
 }
 
-// NewBatch returns an empty batch.
+// NewBatch returns an empty batch. Every writer with the same columns and format can write
+// it.
 func (w *Writer) NewBatch() *Batch {
 	return &Batch{columns: len(w.columns), buffer: w.file.newBuffer()}
 }

@@ -112,7 +112,7 @@ func TestFit(t *testing.T) {
 
 		{sqlColumn("c", "string", varchar5), text("äöü€x"), "äöü€x", ""},
 		{sqlColumn("c", "string", varchar5), text("abcdef"), "", "text longer than 5 characters does not fit CHARACTER VARYING(5)"},
-		{varchar("c"), text("\xff"), "", "text that is not UTF-8 does not fit the type string"},
+		{varchar("c"), text("\xff"), "", "text that is not UTF-8 does not fit CHARACTER VARYING"},
 
 		{column("c", "base64Binary", view.BinaryVarying), text("AA=="), "AA==", ""},
 		{column("c", "base64Binary", view.BinaryVarying), text("AAEC AAEC"), "AAEC AAEC", ""},

@@ -187,6 +187,13 @@ func TestWhere(t *testing.T) {
 	}
 }
 
+// TestWhereWithoutValue: an element with extensions only is no value.
+func TestWhereWithoutValue(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, linesOf(t, `{"resource":"Patient","where":[{"path":"active"}],`+idSelect+`}`,
+		`{"resourceType":"Patient","id":"p","_active":{"extension":[{"url":"u"}]}}`))
+}
+
 func TestOtherResources(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{"a", "b"}, linesOf(t, `{"resource":"Patient",`+idSelect+`}`,
@@ -218,6 +225,8 @@ func TestDataErrors(t *testing.T) {
 	require.Equal(t, "name.where(given < 'x')", e.Path)
 	e = errorOf(t, patients(`{"unionAll":[{"forEach":"name","column":[{"name":"a","path":"given"}]},{"column":[{"name":"a","path":"id"}]}]}`), resource)
 	require.Equal(t, "a", e.Column)
+	e = errorOf(t, patients(`{"unionAll":[{"forEach":"name","column":[{"name":"a","path":"given"}]},{"forEach":"name.where(given < 'x')","column":[{"name":"a","path":"family"}]}]}`), resource)
+	require.Equal(t, "a", e.Column, "the first error counts")
 }
 
 // TestErrorAfterRows: rows before an error are as usual, and none come after it.
@@ -365,7 +374,7 @@ func TestMemoryIsReleased(t *testing.T) { //nolint:paralleltest // it measures t
 		columns string
 		huge    func() []byte
 	}{
-		"foci":  {`{"forEach":"name","column":[{"name":"a","path":"family"}]}`, func() []byte { return wide(50_000, 1) }},
+		"foci":  {`{"forEach":"name","column":[{"name":"a","path":"family"}]}`, func() []byte { return wide(20_000, 1) }},
 		"items": {`{"column":[{"name":"a","path":"name.given","collection":true}]}`, func() []byte { return wide(8_000, 1) }},
 		"text":  {`{"forEach":"name","column":[{"name":"a","path":"family"}]},{"column":[{"name":"b","path":"name","collection":true}]}`, func() []byte { return slices.Clone(long) }},
 	} {

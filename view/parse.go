@@ -2,7 +2,6 @@ package view
 
 import (
 	"errors"
-	"maps"
 	"regexp"
 	"slices"
 
@@ -45,7 +44,7 @@ func Parse(document []byte, tables *fhir.Tables) (*View, error) {
 	if finding != nil {
 		return nil, &InvalidError{[]Finding{*finding}}
 	}
-	p := &parser{tables: tables, elements: map[string]bool{"id": true, "meta": true, "resourceType": true}}
+	p := &parser{tables: tables, elements: map[string]bool{}}
 	v := p.view(root)
 	if err := p.err(); err != nil {
 		return nil, err
@@ -205,5 +204,10 @@ func (p *parser) elementNames() []string {
 	if p.allElements {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(p.elements))
+	names := []string{}
+	for name := range p.elements {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }

@@ -71,14 +71,14 @@ func (p *parser) merge(union, c *column) {
 	union.Type, union.Untyped = typ, union.Untyped && c.Untyped
 	switch {
 	case union.tagged && c.tagged && union.SQL != c.SQL:
-		p.add(c.at, "the SQL type of column %q differs from the branches of the union before", c.Name)
+		p.add(c.at, "column %q is stored as %s, but as %s in the branches of the union before", c.Name, c.SQL, union.SQL)
 	case c.tagged:
 		union.SQL, union.tagged = c.SQL, true
 	case !union.tagged:
 		union.SQL = defaultSQLType(union.Type)
 	}
 	if union.tagged && !union.Untyped && !storable(union.Type, union.SQL.Kind) {
-		p.add(c.at, "values of type %s of column %q cannot be stored in its SQL type", union.Type, c.Name)
+		p.add(c.at, "values of type %s cannot be stored as %s", union.Type, union.SQL)
 	}
 }
 

@@ -93,6 +93,7 @@ func TestColumnTypes(t *testing.T) {
 		`"path":"photo.data","collection":true`:          {Type: "base64Binary", Collection: true, SQL: view.SQLType{Kind: view.BinaryVarying}},
 		`"path":"name","collection":true`:                {Type: "HumanName", Collection: true, SQL: complexType},
 		`"path":"name.first()","description":"x"`:        {Type: "HumanName", Description: "x", SQL: complexType},
+		`"path":"gender","collection":false`:             {Type: "code", SQL: text},
 		`"path":"contact.first()"`:                       {Type: "Patient.contact", SQL: complexType},
 		`"path":"contact","type":"Patient.contact"`:      {Type: "Patient.contact", SQL: complexType},
 		`"path":"contact","type":"BackboneElement"`:      {Type: "BackboneElement", SQL: complexType},
@@ -133,13 +134,28 @@ func TestUnionTypes(t *testing.T) {
 	}
 }
 
+// TestUnionSQLTypes: a column of a union has the SQL type that any of its branches states.
+func TestUnionSQLTypes(t *testing.T) {
+	t.Parallel()
+	const tagged, plain = `"path":"1.5","tag":[{"name":"ansi/type","value":"REAL"}]`, `"path":"1"`
+	for _, test := range [][3]string{{tagged, plain, plain}, {plain, tagged, plain}, {plain, plain, tagged}, {tagged, tagged, tagged}} {
+		v := parse(t, union(`{"column":[{"name":"a",`+test[0]+`}]}`, `{"column":[{"name":"a",`+test[1]+`}]}`, `{"column":[{"name":"a",`+test[2]+`}]}`))
+		require.Equal(t, []view.Column{{Name: "a", Type: "decimal", SQL: view.SQLType{Kind: view.Real}}}, v.Columns)
+	}
+}
+
 // TestRepeatTypes: the elements found at any depth have types.
 func TestRepeatTypes(t *testing.T) {
 	t.Parallel()
-	v := parse(t, `{"resource":"QuestionnaireResponse","select":[{"repeat":["item","answer.item"],"column":[{"name":"a","path":"linkId"},{"name":"b","path":"answer.value.ofType(decimal)"}]}]}`)
-	require.Equal(t, "string", v.Columns[0].Type)
-	require.False(t, v.Columns[0].Untyped)
-	require.Equal(t, "decimal", v.Columns[1].Type)
+	for _, paths := range []string{`"item","answer.item"`, `"answer.item","item"`} {
+		v := parse(t, `{"resource":"QuestionnaireResponse","select":[{"repeat":[`+paths+`],"column":[{"name":"a","path":"linkId"},{"name":"b","path":"answer.value.ofType(decimal)"}]}]}`)
+		require.Equal(t, "string", v.Columns[0].Type)
+		require.False(t, v.Columns[0].Untyped)
+		require.Equal(t, "decimal", v.Columns[1].Type)
+	}
+	// A contained resource has any type.
+	v := parse(t, `{"resource":"QuestionnaireResponse","select":[{"repeat":["item","contained"],"column":[{"name":"a","path":"birthDate"},{"name":"b","path":"linkId"}]}]}`)
+	require.True(t, v.Columns[0].Untyped)
 }
 
 func TestSQLTypes(t *testing.T) {
@@ -213,14 +229,16 @@ func TestSQLTypes(t *testing.T) {
 func TestElements(t *testing.T) {
 	t.Parallel()
 	for document, want := range map[string][]string{
-		columns(`{"name":"a","path":"id"}`):                                                                                                                     {"id", "meta", "resourceType"},
-		columns(`{"name":"a","path":"name.family.first()"},{"name":"b","path":"gender = 'x'"}`):                                                                 {"gender", "id", "meta", "name", "resourceType"},
-		columns(`{"name":"a","path":"deceased.ofType(boolean)"}`):                                                                                               {"deceased", "id", "meta", "resourceType"},
-		`{"resource":"Patient","where":[{"path":"active and address.exists()"}],` + idSelect + `}`:                                                              {"active", "address", "id", "meta", "resourceType"},
-		patients(`{"forEach":"contact","column":[{"name":"a","path":"gender"}],"select":[{"forEachOrNull":"telecom","column":[{"name":"b","path":"value"}]}]}`): {"contact", "id", "meta", "resourceType"},
-		patients(`{"select":[{"column":[{"name":"a","path":"gender"}]},{"unionAll":[{"column":[{"name":"b","path":"birthDate"}]},{"forEach":"photo","column":[{"name":"b","path":"creation"}]}]}]}`): {"birthDate", "gender", "id", "meta", "photo", "resourceType"},
-		patients(`{"repeat":["link","contact"],"column":[{"name":"a","path":"id"}]}`):                                                                                                                {"contact", "id", "link", "meta", "resourceType"},
-		patients(`{"column":[{"name":"a","path":"extension('x').exists()"}]}`):                                                                                                                       {"extension", "id", "meta", "resourceType"},
+		columns(`{"name":"a","path":"id"}`):                                                                                                                     {"id"},
+		columns(`{"name":"a","path":"'x'"}`):                                                                                                                    {},
+		columns(`{"name":"a","path":"getResourceKey()"},{"name":"b","path":"meta.lastUpdated"}`):                                                                {"id", "meta"},
+		columns(`{"name":"a","path":"name.family.first()"},{"name":"b","path":"gender = 'x'"}`):                                                                 {"gender", "name"},
+		columns(`{"name":"a","path":"deceased.ofType(boolean)"}`):                                                                                               {"deceased"},
+		`{"resource":"Patient","where":[{"path":"active and address.exists()"}],` + idSelect + `}`:                                                              {"active", "address", "id"},
+		patients(`{"forEach":"contact","column":[{"name":"a","path":"gender"}],"select":[{"forEachOrNull":"telecom","column":[{"name":"b","path":"value"}]}]}`): {"contact"},
+		patients(`{"select":[{"column":[{"name":"a","path":"gender"}]},{"unionAll":[{"column":[{"name":"b","path":"birthDate"}]},{"forEach":"photo","column":[{"name":"b","path":"creation"}]}]}]}`): {"birthDate", "gender", "photo"},
+		patients(`{"repeat":["link","contact"],"column":[{"name":"a","path":"id"}]}`):                                                                                                                {"contact", "link"},
+		patients(`{"column":[{"name":"a","path":"extension('x').exists()"}]}`):                                                                                                                       {"extension"},
 		patients(`{"forEach":"$this","column":[{"name":"a","path":"id"}]}`):                                                                                                                          nil,
 		patients(`{"forEach":"Patient.where(active)","column":[{"name":"a","path":"id"}]}`):                                                                                                          nil,
 		patients(`{"column":[{"name":"a","path":"$this"}]}`):                                                                                                                                         nil,

@@ -33,8 +33,8 @@ type View struct {
 	plan     *level
 }
 
-// Elements returns the names of the root elements of a resource that the view reads, as
-// fhir.Tables.Subset takes them; nil means all.
+// Elements returns the names of the root elements of a resource that the view reads; nil
+// means all. resourceType is required in addition.
 func (v *View) Elements() []string { return slices.Clone(v.elements) }
 
 // Canonical returns url|version, or only the URL if there is no version. It is empty

@@ -27,6 +27,7 @@ type harness struct {
 	stand   *stand.Stand
 	db      *pgxpool.Pool
 	psql    string // the path of the program
+	duckDB  string // the folder of its script; empty if it is not available
 	tables  []Table
 	program product.Program
 	client  product.Client
@@ -74,6 +75,10 @@ func (h *harness) open(ctx context.Context) (err error) {
 		if h.psql, err = exec.LookPath("psql"); err != nil {
 			return errors.New("there is no psql to compare with: install PostgreSQL's client")
 		}
+	}
+	if h.duckDB, err = findDuckDB(ctx); err != nil {
+		h.log("DuckDB is not available: %v", err)
+		h.duckDB = ""
 	}
 	if h.db, err = pgxpool.New(ctx, h.stand.DatabaseURL()+"&pool_max_conns=4"); err != nil {
 		return fmt.Errorf("connect to the database: %w", err)

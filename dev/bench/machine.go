@@ -47,10 +47,15 @@ func (h *harness) describe(ctx context.Context) (*Report, error) {
 		return nil, fmt.Errorf("read PostgreSQL's version: %w", err)
 	}
 	r.Versions["postgres"] = "PostgreSQL " + server
-	for _, name := range []string{"gzip", "pigz", "duckdb"} {
+	for _, name := range []string{"gzip", "pigz"} {
 		if _, err := exec.LookPath(name); err != nil {
 			r.Missing = append(r.Missing, name)
 		}
+	}
+	if h.duckDB == "" {
+		r.Missing = append(r.Missing, "DuckDB")
+	} else {
+		r.Versions["duckdb"] = duckDBPackage
 	}
 	return r, nil
 }

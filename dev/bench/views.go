@@ -64,7 +64,10 @@ func column(name, path, fhirType string) string {
 	return fmt.Sprintf(`{"name": %q, "path": %q, "type": %q}`, name, path, fhirType)
 }
 
-// viewOf returns a ViewDefinition.
-func viewOf(resourceType, name string, columns ...string) string {
-	return fmt.Sprintf(`{"resourceType": "ViewDefinition", "name": %q, "status": "active", "resource": %q, "select": [{"column": [%s]}]}`, name, resourceType, strings.Join(columns, ", "))
+// tableView is a view.
+type tableView struct{ name, resourceType, definition string }
+
+// viewOf returns a view.
+func viewOf(resourceType, name string, columns ...string) tableView {
+	return tableView{name, resourceType, fmt.Sprintf(`{"resourceType": "ViewDefinition", "name": %q, "status": "active", "resource": %q, "select": [{"column": [%s]}]}`, name, resourceType, strings.Join(columns, ", "))}
 }

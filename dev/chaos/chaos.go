@@ -81,6 +81,8 @@ func (h *harness) scenarios(short bool) []scenario {
 		all = append(all, scenario{f.name, f.short, func(ctx context.Context) (outcome, error) { return h.strike(ctx, f.inject) }})
 	}
 	all = append(all,
+		scenario{"tables of two views joined, kill -9 of a worker that reads a part", true, h.joining(toReader(kill))},
+		scenario{"tables of two views joined, kill -9 of all workers, and a later start", false, h.joining(killAll)},
 		scenario{"two exports chained by _since", true, h.chain},
 		scenario{"two exports chained by _since, from a hot standby", true, h.chainOnStandby},
 		scenario{"a hot standby cancels sessions that conflict with recovery", false, h.conflictOnStandby},

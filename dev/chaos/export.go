@@ -34,10 +34,25 @@ func (h *harness) kickOff(ctx context.Context, since string) (*export, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kick off: %w", err)
 	}
+	return h.watched(ctx, id, started), nil
+}
+
+// kickOffTables starts an export of tables that can be joined, and its oracle.
+func (h *harness) kickOffTables(ctx context.Context) (*export, product.TableExport, error) {
+	started := time.Now()
+	tables, err := h.client.KickOffTables(ctx, "csv", organizationsView, locationsView)
+	if err != nil {
+		return nil, tables, err
+	}
+	return h.watched(ctx, tables.ID, started), tables, nil
+}
+
+// watched returns a running export with its oracle.
+func (h *harness) watched(ctx context.Context, id string, started time.Time) *export {
 	e := &export{harness: h, id: id, started: started}
 	e.oracle = &oracle{harness: h, id: id, seen: map[string]bool{}, snapshots: map[int]map[version]bool{}}
 	e.stopOracle = background(ctx, e.oracle.watch)
-	return e, nil
+	return e
 }
 
 func typeNames() string {

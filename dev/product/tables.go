@@ -11,12 +11,13 @@ import (
 // parameter is a parameter of FHIR's Parameters, with the values that exports of tables
 // use.
 type parameter struct {
-	Name        string          `json:"name"`
-	ValueString string          `json:"valueString,omitempty"`
-	ValueCode   string          `json:"valueCode,omitempty"`
-	ValueURI    string          `json:"valueUri,omitempty"`
-	Resource    json.RawMessage `json:"resource,omitempty"`
-	Part        []parameter     `json:"part,omitempty"`
+	Name         string          `json:"name"`
+	ValueString  string          `json:"valueString,omitempty"`
+	ValueCode    string          `json:"valueCode,omitempty"`
+	ValueBoolean *bool           `json:"valueBoolean,omitempty"`
+	ValueURI     string          `json:"valueUri,omitempty"`
+	Resource     json.RawMessage `json:"resource,omitempty"`
+	Part         []parameter     `json:"part,omitempty"`
 }
 
 // parameters is FHIR's Parameters.
@@ -31,9 +32,9 @@ type TableExport struct {
 	Status string // the URL of its status
 }
 
-// KickOffTables starts an export of the tables of views.
+// KickOffTables starts an export of the tables of views. CSV has no header.
 func (c Client) KickOffTables(ctx context.Context, format string, views ...string) (e TableExport, err error) {
-	body := parameters{ResourceType: "Parameters", Parameter: []parameter{{Name: "_format", ValueCode: format}}}
+	body := parameters{ResourceType: "Parameters", Parameter: []parameter{{Name: "_format", ValueCode: format}, {Name: "header", ValueBoolean: new(bool)}}}
 	for _, view := range views {
 		body.Parameter = append(body.Parameter, parameter{Name: "subject", Part: []parameter{{Name: "subjectResource", Resource: json.RawMessage(view)}}})
 	}

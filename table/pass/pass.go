@@ -39,7 +39,7 @@ type Options struct {
 	// Format has the attributes and the style of the resources; the pass sets the rest.
 	Format ndjson.Format
 
-	// BaseURL is that of view.Evaluator.
+	// BaseURL is view.Evaluator.BaseURL.
 	BaseURL string
 
 	// Limit is the maximum number of rows of each output. 0 means unlimited.
@@ -50,11 +50,11 @@ type Options struct {
 	// there are no rows.
 	MaxFileBytes int64
 
-	// Issue is that of ndjson.Options. A view does not see an element that could not be
+	// Issue is ndjson.Options.Issue. A view does not see an element that could not be
 	// converted, and a resource that is not an object has no rows.
 	Issue func(ndjson.Issue)
 
-	// Progress is that of ndjson.Options.
+	// Progress is ndjson.Options.Progress.
 	Progress func(rows, storedBytes int64)
 }
 
@@ -87,7 +87,7 @@ func (e *ResourceError) Error() string {
 func (e *ResourceError) Unwrap() error { return e.Err }
 
 // Run reads all rows of the readers, each in a goroutine of its own, and writes the rows of
-// all outputs. With several readers, the order of rows is that of their writes.
+// all outputs. With several readers, rows are in the order in which they are written.
 //
 // The first row of an output is written immediately, and later ones are written 100 ms
 // after the previous write or in large pieces; Parquet always in large pieces. When every
@@ -116,14 +116,14 @@ type pass struct {
 	baseURL      string
 	tally        *tally
 	outputs      []*output
-	wanting      atomic.Int64 // outputs that have not reached the limit
+	unfinished   atomic.Int64 // outputs that have not reached the limit
 
 	// hugeSlot holds an element while a huge resource is converted and evaluated. Only
 	// one reader does that at a time.
 	hugeSlot chan struct{}
 }
 
-// errEnough is the cause of the end of the readers when no output wants another row.
+// errEnough is the cause of the end of the readers when all outputs have reached the limit.
 var errEnough = errors.New("limit reached")
 
 func newPass(ctx context.Context, resourceType string, readers int, outputs []Output, opts Options) *pass {
@@ -141,7 +141,7 @@ func newPass(ctx context.Context, resourceType string, readers int, outputs []Ou
 	for _, o := range outputs {
 		p.outputs = append(p.outputs, newOutput(ctx, o, opts, batchSize(o.Options.Format, readers*len(outputs))))
 	}
-	p.wanting.Store(int64(len(outputs)))
+	p.unfinished.Store(int64(len(outputs)))
 	return p
 }
 
@@ -162,14 +162,14 @@ func projection(outputs []Output) []string {
 // ends the readers after the last row of all outputs.
 func (p *pass) reserve(o *output) bool {
 	left := o.remaining.Add(-1)
-	if left == 0 && p.wanting.Add(-1) == 0 {
+	if left == 0 && p.unfinished.Add(-1) == 0 {
 		p.stop(errEnough)
 	}
 	return left >= 0
 }
 
-// hasEnough reports whether no output wants another row.
-func (p *pass) hasEnough() bool { return p.wanting.Load() == 0 }
+// hasEnough reports whether all outputs have reached the limit.
+func (p *pass) hasEnough() bool { return p.unfinished.Load() == 0 }
 
 // complete completes the last file of each output.
 func (p *pass) complete() error {

@@ -31,8 +31,8 @@ func TestViews(t *testing.T) {
 		{"name": "tags", "path": "meta.tag.code", "collection": true}, {"name": "dead", "path": "deceased.ofType(boolean)"}]},
 		{"forEach": "name", "column": [{"name": "family", "path": "family"}]}]`)
 	all := []string{
-		`{"gender": "male", "name": [{"family": "A"}, {"family": "B"}], "meta": {"tag": [{"code": "x"}]}}`,
-		`{"gender": "female", "name": [{"family": "C"}], "deceased": {"boolean": true}}`,
+		`{"meta": {"tag": [{"code": "x"}]}, "name": [{"family": "A"}, {"family": "B"}], "gender": "male"}`,
+		`{"name": [{"family": "C"}], "gender": "female", "deceased": {"boolean": true}}`,
 		`{}`,
 	}
 	for name, form := range map[string]func(*source.Row) *source.Row{
@@ -148,7 +148,9 @@ func TestFiles(t *testing.T) {
 			if format == table.CSV {
 				want = want[1:]
 			}
-			require.ElementsMatch(t, want, got)
+			slices.Sort(want)
+			slices.Sort(got)
+			require.True(t, slices.Equal(want, got))
 		})
 	}
 }
@@ -257,7 +259,7 @@ func TestIssues(t *testing.T) {
 	var out files
 	var issues []ndjson.Issue
 	result, err := run(t, pass.Options{Issue: func(i ndjson.Issue) { issues = append(issues, i) }},
-		rowsOf(row("1", `[]`), stored(row("2", `"x"`)), row("3", `{"deceased": 1, "name": 1}`)), out.output(v, table.CSV))
+		rowsOf(row("1", `[]`), stored(row("2", `"x"`)), row("3", `{"name": 1, "deceased": 1}`)), out.output(v, table.CSV))
 	require.NoError(t, err)
 	require.Equal(t, "id,dead\n3,\n", out.all[0].String())
 	require.EqualValues(t, 3, result.Resources)
@@ -356,7 +358,7 @@ func TestCancelled(t *testing.T) {
 	}{
 		"Rows":    {[]*rows{numbered("p", -1, &atomic.Int64{})}, patients(t)},
 		"Readers": {[]*rows{numbered("p", -1, &atomic.Int64{}), numbered("q", -1, &atomic.Int64{})}, patients(t)},
-		"Product": {[]*rows{rowsOf(row("1", crowd(100_000)))}, product(t)},
+		"Product": {[]*rows{rowsOf(row("1", crowd(3000)))}, product(t)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -125,8 +125,8 @@ func (c *compiler) ofType(n *node, s *syntax, _ static) (err error) {
 	if len(n.types) == 0 {
 		n.types = []*typ{n.typ}
 	}
-	if n.left.op == opElement && n.left.element != nil {
-		n.left.element = n.left.element.only(n.typ)
+	if from := n.left; from.op == opElement && from.element != nil {
+		from.element = from.element.only(n.typ)
 	}
 	return nil
 }

@@ -84,17 +84,19 @@ func (c *compiler) unknownElement(input *node, s *syntax) error {
 	if len(input.types) > 0 {
 		of = " of " + input.describe()
 	}
-	hint := ""
-	for _, t := range input.types {
+	return mistake(s.offset, "unknown %s %q%s%s", kind, s.text, of, choiceHint(input.types, s.text))
+}
+
+// choiceHint returns what to write for a name such as valueQuantity.
+func choiceHint(types []*typ, key string) string {
+	for _, t := range types {
 		for _, e := range t.elements {
-			for _, m := range e.members {
-				if m.key == s.text {
-					hint = ", use " + e.name + ".ofType(" + string(m.typ.name) + ")"
-				}
+			if m := e.member([]byte(key)); m != nil {
+				return ", use " + e.name + ".ofType(" + string(m.typ.name) + ")"
 			}
 		}
 	}
-	return mistake(s.offset, "unknown %s %q%s%s", kind, s.text, of, hint)
+	return ""
 }
 
 // typeArgument returns the type that an argument names: Quantity, FHIR.Quantity,
@@ -104,7 +106,7 @@ func (c *compiler) typeArgument(s *syntax) (*typ, error) {
 	if s.kind == nameSyntax && !s.onFocus {
 		namespace = s.operands[0].text
 		if of := s.operands[0]; of.kind != nameSyntax || !of.onFocus {
-			return nil, c.componentType(s)
+			return nil, mistake(s.offset, "the argument must be the name of a type such as Quantity or FHIR.Quantity")
 		}
 	}
 	if s.kind != nameSyntax {
@@ -115,9 +117,4 @@ func (c *compiler) typeArgument(s *syntax) (*typ, error) {
 		return nil, mistake(s.offset, "unknown type %q", strings.TrimPrefix(namespace+"."+name, "."))
 	}
 	return t, nil
-}
-
-// componentType returns the mistake of a name with more than one namespace.
-func (c *compiler) componentType(s *syntax) error {
-	return mistake(s.offset, "the argument must be the name of a type such as Quantity or FHIR.Quantity")
 }

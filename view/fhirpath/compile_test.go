@@ -57,7 +57,7 @@ func TestMistakes(t *testing.T) {
 		{`resourceType`, 0, `unknown element "resourceType" of Patient`},
 		{`deceasedBoolean`, 0, `unknown element "deceasedBoolean" of Patient, use deceased.ofType(boolean)`},
 		{`extension.valueQuantity.value`, 10, `unknown element "valueQuantity" of Extension, use value.ofType(Quantity)`},
-		{`birthDate.year`, 10, `unknown element "year" of date`}, {`'x'.length`, 4, `unknown element "length" of System.String`},
+		{`birthDate.value`, 10, `unknown element "value" of date`}, {`birthDate.year`, 10, `unknown element "year" of date`}, {`'x'.length`, 4, `unknown element "length" of System.String`},
 		{`contained.nosuchelement`, 10, `unknown element "nosuchelement"`},
 		{`deceased.low`, 9, `unknown element "low" of boolean|dateTime`},
 		{`%nope`, 0, `unknown constant %nope`}, {`name.where(use = %nope)`, 17, `unknown constant %nope`}, {`%resource`, 0, `unknown constant %resource`},

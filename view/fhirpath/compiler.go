@@ -210,7 +210,7 @@ func (c *compiler) variable(s *syntax) (*node, error) {
 // its type.
 func (c *compiler) constantValue(constant Constant) (v Value, ok bool) {
 	t := c.schema.types[constant.Type]
-	if t == nil || t.elements["value"] == nil {
+	if t == nil || !t.isPrimitive() {
 		return Value{}, false
 	}
 	v = Value{typ: t, text: []byte(constant.Text), kind: String, decoded: true}

@@ -115,6 +115,7 @@ var evaluations = [][2]string{
 	{`deceased.ofType(boolean)`, `false`},
 	{`deceased.ofType(dateTime)`, ``},
 	{`maritalStatus.text`, `'m'`},
+	{`extension.value.value`, `2`},
 	{`contained.id`, `'c1' 'c2' 'c3'`},
 	{`contained.name`, `'Org' 'n'`},
 	{`contained.ofType(Observation).value.unit`, `'mg'`},
@@ -135,10 +136,9 @@ var evaluations = [][2]string{
 	{`birthDate.extension('http://x/time').value`, `'1970-06-01T10:00:00Z'`},
 	{`birthDate.extension.url`, `'http://x/time'`},
 	{`birthDate.id`, `'b1'`},
-	{`birthDate.value`, `'1970-06'`},
 	{`gender`, `null`},
 	{`gender.exists()`, `true`}, {`gender < 'male'`, ``}, {`gender.not()`, ``}, {`language.exists()`, `false`},
-	{`gender.value.exists()`, `false`},
+
 	{`gender = 'male'`, ``},
 	{`gender.extension('absent').value.ofType(code)`, `'unknown'`},
 	{`name.given`, `'x' null 'z' 'y' null`},
@@ -293,4 +293,40 @@ func TestDataErrors(t *testing.T) {
 		require.ErrorAs(t, err, &data, expression)
 		require.Equal(t, reason, data.Reason, expression)
 	}
+}
+
+// TestBaseURL: a reference below the base of the server has a key.
+func TestBaseURL(t *testing.T) {
+	t.Parallel()
+	x, err := fhirpath.Compile(`generalPractitioner.getReferenceKey(Practitioner)`, patientScope())
+	require.NoError(t, err)
+	for base, want := range map[string]int{"": 2, "https://ex.org/fhir": 3, "https://ex.org/fhir/": 3, "https://ex.org": 2, "https://ex.org/fhi": 2} {
+		e := fhirpath.NewEvaluator(fhir.R4())
+		e.BaseURL = base
+		e.Reset("Patient", compact(t, patient))
+		items, err := e.Append(nil, x, e.Root(), 0)
+		require.NoError(t, err)
+		require.Len(t, items, want, base)
+	}
+}
+
+// TestRelease: the memory of results is reused after Release, and stays valid before it.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	x, err := fhirpath.Compile(`name.family.join(',')`, patientScope())
+	require.NoError(t, err)
+	e := fhirpath.NewEvaluator(fhir.R4())
+	e.Reset("Patient", compact(t, patient))
+	first, err := e.Append(nil, x, e.Root(), 0)
+	require.NoError(t, err)
+	want := string(e.Text(first[0]))
+	mark := e.Mark()
+	for range 10000 {
+		items, err := e.Append(nil, x, e.Root(), 0)
+		require.NoError(t, err)
+		require.Equal(t, want, string(e.Text(items[0])))
+		e.Release(mark)
+	}
+	require.Equal(t, mark, e.Mark())
+	require.Equal(t, want, string(e.Text(first[0])))
 }

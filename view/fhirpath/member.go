@@ -17,7 +17,11 @@ type match struct {
 // counts.
 func (e *Evaluator) find(el *element, text []byte) (m match) {
 	for next := newMembers(text); next.advance(); {
-		if m.add(el, text[next.key:next.keyEnd], text[next.value:], e.index.siblings) {
+		key := text[next.key:next.keyEnd]
+		if el.key != "" && string(key) != el.key && !e.index.siblings {
+			continue
+		}
+		if m.add(el, key, text[next.value:], e.index.siblings) {
 			return m
 		}
 	}
@@ -136,7 +140,11 @@ func hasSiblings(resource []byte) bool {
 func (x *rootIndex) find(el *element) (m match) {
 	for i := range x.members {
 		next := &x.members[i]
-		if m.add(el, x.text[next.key:next.keyEnd], x.text[next.value:], x.siblings) {
+		key := x.text[next.key:next.keyEnd]
+		if el.key != "" && string(key) != el.key && !x.siblings {
+			continue
+		}
+		if m.add(el, key, x.text[next.value:], x.siblings) {
 			return m
 		}
 	}

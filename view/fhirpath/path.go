@@ -7,7 +7,7 @@ import (
 // element pushes the items of an element of each item of the operand.
 func (e *Evaluator) element(n *node, f *frame) error {
 	if n.left.op == opThis {
-		e.children(n, f.this)
+		e.children(n, &f.this)
 		return nil
 	}
 	base := len(e.stack)
@@ -16,14 +16,15 @@ func (e *Evaluator) element(n *node, f *frame) error {
 	}
 	end := len(e.stack)
 	for i := base; i < end; i++ {
-		e.children(n, e.stack[i])
+		v := e.stack[i]
+		e.children(n, &v)
 	}
 	e.stack = e.stack[:base+copy(e.stack[base:], e.stack[end:])]
 	return nil
 }
 
 // children pushes the items of the element of an item.
-func (e *Evaluator) children(n *node, v Value) {
+func (e *Evaluator) children(n *node, v *Value) {
 	el := n.element
 	if v.typ != n.typ || el == nil {
 		if v.typ == nil {
@@ -36,26 +37,27 @@ func (e *Evaluator) children(n *node, v Value) {
 	}
 	switch {
 	case v.root:
-		e.pushElement(e.index.find(el))
+		m := e.index.find(el)
+		e.pushElement(&m)
 	case v.kind == Object:
-		e.pushElement(e.find(el, v.text))
-	case el.name != "value" || v.typ.class == complexClass:
-		e.pushElement(e.find(el, v.sibling))
-	case v.kind != Null:
-		v.typ, v.sibling = el.members[0].typ, nil
-		e.push(v)
+		m := e.find(el, v.text)
+		e.pushElement(&m)
+	default:
+		m := e.find(el, v.sibling)
+		e.pushElement(&m)
 	}
 }
 
 // untypedChildren pushes the members of an object whose type is not known.
-func (e *Evaluator) untypedChildren(n *node, v Value) {
+func (e *Evaluator) untypedChildren(n *node, v *Value) {
 	if v.kind == Object && n.name != "" && n.name[0] != '_' {
-		e.pushElement(e.find(&element{name: n.name, members: []member{{n.name, nil}}}, v.text))
+		m := e.find(&element{name: n.name, members: []member{{n.name, nil}}}, v.text)
+		e.pushElement(&m)
 	}
 }
 
 // pushElement pushes the items of an element that was found in an object.
-func (e *Evaluator) pushElement(m match) {
+func (e *Evaluator) pushElement(m *match) {
 	switch {
 	case jsonscan.At(m.value, 0) == '[', len(m.value) == 0 && jsonscan.At(m.sibling, 0) == '[':
 		e.pushArray(m)
@@ -71,7 +73,7 @@ func (e *Evaluator) pushElement(m match) {
 
 // pushArray pushes the items of an array, each with its sibling. A null has the place of a
 // primitive without a value.
-func (e *Evaluator) pushArray(m match) {
+func (e *Evaluator) pushArray(m *match) {
 	values, siblings := newArray(m.value), newArray(m.sibling)
 	for {
 		text, more := values.next()

@@ -66,4 +66,11 @@ func isTypeName(text []byte) bool {
 
 // isID reports whether text can be an id. It allows more than FHIR does, but nothing that
 // has a meaning in a URL.
-func isID(text []byte) bool { return len(text) > 0 && !bytes.ContainsAny(text, "/?#:") }
+func isID(text []byte) bool {
+	for _, c := range text {
+		if c == '/' || c == '?' || c == '#' || c == ':' {
+			return false
+		}
+	}
+	return len(text) > 0
+}

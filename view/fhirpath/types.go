@@ -55,6 +55,7 @@ type element struct {
 	name    string
 	many    bool
 	members []member           // of a choice: one for each of its types
+	key     string             // of the only member
 	byKey   map[string]*member // the same, if there are many
 }
 
@@ -210,6 +211,9 @@ func (s *schema) element(defined fhir.Element) *element {
 
 // index makes the members of an element with many types quick to find.
 func (e *element) index() {
+	if len(e.members) == 1 {
+		e.key = e.members[0].key
+	}
 	if len(e.members) <= 4 {
 		return
 	}
@@ -240,14 +244,13 @@ func (s *schema) completeQuantities() {
 	}
 }
 
-// completePrimitives gives the primitive types the elements of their siblings and value.
+// completePrimitives gives the primitive types the elements of their siblings.
 func (s *schema) completePrimitives() {
 	for _, p := range primitives {
 		t := s.types[p.name]
 		t.elements = map[string]*element{
 			"id":        {name: "id", members: []member{{"id", s.types["string"]}}},
 			"extension": {name: "extension", many: true, members: []member{{"extension", s.extension}}},
-			"value":     {name: "value", members: []member{{"value", systemOf(t.class)}}},
 		}
 	}
 }
