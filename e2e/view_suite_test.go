@@ -180,6 +180,9 @@ func exportSuite(t *testing.T, address string, tests []suiteTest) {
 		expected[name] = suiteRows(t, test.Expect)
 		subjects = append(subjects, subject(name, asViewDefinition(t, test.View)))
 	}
+	if len(subjects) == 0 {
+		return // all of the tests expect an error
+	}
 	outputs := exportTables(t, address, "ndjson", subjects...)
 	for _, name := range names {
 		var lines string

@@ -5,7 +5,7 @@ import (
 	codec "github.com/parquet-go/parquet-go/compress/zstd"
 )
 
-// pageCodec compresses pages with zstd. Unlike that of parquet-go, it shares a few
+// pageCodec compresses pages with zstd. Unlike the codec of parquet-go, it shares a few
 // encoders among all open files, with a window no larger than most pages: an encoder takes
 // 3 MiB instead of 18 MiB.
 type pageCodec struct{ codec.Codec }

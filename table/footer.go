@@ -55,7 +55,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// close completes the file with a footer of its own. That of parquet-go v0.32.0 refers to
+// close completes the file with its own footer. The footer of parquet-go v0.32.0 refers to
 // a page index in which columns without bounds have the bounds "" and "": readers that use
 // it skip pages that have the rows they look for.
 func (f *parquetFile) close(rows int64) error {

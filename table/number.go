@@ -96,7 +96,7 @@ type number struct {
 	exponent int
 }
 
-// maxExponent bounds exponents, far beyond those of any type.
+// maxExponent bounds exponents, far beyond the range of any type.
 const maxExponent = 1 << 20
 
 // parseNumber parses a JSON number, also with a plus.

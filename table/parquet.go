@@ -31,7 +31,7 @@ const (
 	maxDictionaries = 100
 
 	// rowsAtOnce are written to a column before the size of its page is compared. A page
-	// is longer than its limit by so many rows at the most.
+	// may exceed its limit by that many rows.
 	rowsAtOnce = 64
 )
 

@@ -36,7 +36,7 @@ func newSchema(columns []column) *parquet.Schema {
 	return parquet.NewSchema("rows", root{parquet.Group{}, fields})
 }
 
-// root is a group whose fields keep their order; those of a parquet.Group are sorted.
+// root is a group whose fields keep their order; a parquet.Group sorts its fields.
 type root struct {
 	parquet.Group
 	fields []parquet.Field
@@ -108,7 +108,7 @@ func repeats(c *column) bool {
 
 // bounded reports whether the values of a column are short, so that the footer has their
 // minimum and maximum. They would be in it completely. DECIMAL of 16 bytes has no bounds
-// because those of parquet-go v0.32.0 are wrong for negative values.
+// because parquet-go v0.32.0 computes wrong ones for negative values.
 func bounded(c *column) bool {
 	switch c.SQL.Kind {
 	case view.CharacterVarying, view.BinaryVarying, view.Complex:

@@ -8,7 +8,7 @@
 // and fills its row groups, and 10 to 30 MiB with typical columns. While a long cell is
 // written, six times its length comes on top. A batch has the memory of its rows.
 //
-// It must not know how rows are made or who reads the output.
+// It must not know how rows are made or how the output is used.
 package table
 
 import (
@@ -112,7 +112,7 @@ type buffer interface {
 }
 
 // maxRetained is the memory that a buffer keeps for its next rows, in bytes. One very long
-// cell must not make every batch large for ever.
+// cell must not keep every batch large.
 const maxRetained = 4 << 20
 
 // NewWriter returns a writer of rows with these columns.

@@ -1,5 +1,5 @@
 // Package tabletest reads Parquet files in tests, with readers that are not ours: DuckDB
-// and hyparquet by Node.js, and that of parquet-go, which shares its mistakes with the
+// and hyparquet by Node.js, and the reader of parquet-go, which shares its mistakes with the
 // writer.
 //
 // It must not know how the files were made.
