@@ -70,6 +70,7 @@ func New(cfg Config) *API {
 			Definitions: cfg.Views,
 			Delivery:    exports,
 			Exports:     cfg.Exports,
+			Registry:    cfg.Registry,
 			Source:      cfg.Source,
 			Streams:     streams,
 			Style:       cfg.Style,

@@ -146,7 +146,7 @@ type keySettings struct {
 type accessSettings struct {
 	keySettings
 	FileAccess  string        `env:"SLUICE_FILE_ACCESS" default:"presigned" enum:"presigned,proxied" help:"How clients download files: presigned links of the object store, which need no credentials, or proxied by the API with the client's credentials (requiresAccessToken)."`
-	LinkTTL     time.Duration `name:"link-ttl" env:"SLUICE_LINK_TTL" default:"1h" help:"Validity of presigned links, at most 7d. Each poll of the status signs new ones."`
+	LinkTTL     time.Duration `name:"link-ttl" env:"SLUICE_LINK_TTL" default:"1h" help:"Validity of presigned links, at most 7d. Each poll of the status signs new ones. Those of $sql-export work until 24 hours after its end."`
 	AuditEvents bool          `env:"SLUICE_AUDIT_EVENTS" help:"Write audit events to the bucket too, as FHIR AuditEvents under audit/."`
 }
 

@@ -112,6 +112,8 @@ func TestExportRefusals(t *testing.T) {
 		"empty name":             {[]string{subject(named(""), reference("pt"))}, 400, []string{"invalid subject[0].name"}},
 		"repeated part":          {[]string{subject(reference("pt"), reference("obs"))}, 400, []string{"invalid subject[0].subjectReference"}},
 		"unknown part":           {[]string{subject(reference("pt"), `{"name":"x","valueString":"y"}`)}, 400, []string{"invalid subject[0].x"}},
+		"bindings, unknown view": {[]string{subject(reference("none"), bindings, named(""))}, 404, []string{"not-found subject[0].subjectReference", "invalid subject[0].parameters", "invalid subject[0].name"}},
+		"no value":               {[]string{subject(`{"name":"subjectReference"}`)}, 400, []string{"invalid subject[0].subjectReference"}},
 		"bindings of a subject":  {[]string{subject(reference("pt"), bindings)}, 400, []string{"invalid subject[0].parameters"}},
 		"subject outside":        {[]string{pt, inline(patientView)}, 400, []string{"invalid subjectResource"}},
 		"parameters":             {[]string{pt, bindings}, 400, []string{"invalid parameters"}},

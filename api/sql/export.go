@@ -117,8 +117,8 @@ func types(subjects []*subject) (all []string) {
 	return all
 }
 
-// outputs returns the views of an export with their names: the given one, else that of the
-// view, else a generated one. Two names must differ, as names of files too.
+// outputs returns the views of an export with their names: the given name, else the name
+// of the view, else a generated one. Two names must differ, as names of files too.
 func (c *checker) outputs(subjects []*subject) []jobs.View {
 	outputs := make([]jobs.View, len(subjects))
 	taken := map[string]string{} // names by the names of files

@@ -16,12 +16,11 @@ const viewCanonical = "http://hl7.org/fhir/StructureDefinition/ViewDefinition"
 const DefinitionPath = "/fhir/OperationDefinition/"
 
 // operation is an operation that the server declares. Its own OperationDefinition lists
-// only what works: that of the guide would promise all parameters (SQL on FHIR,
-// "Capability").
+// only what works: the guide's would promise all parameters (SQL on FHIR, "Capability").
 type operation struct {
 	id, name, code, base, title string
 
-	// typeLevel and instance are the levels in addition to that of the system.
+	// typeLevel and instance are the levels in addition to the system level.
 	typeLevel, instance bool
 
 	parameters []parameter

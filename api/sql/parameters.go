@@ -52,7 +52,7 @@ var (
 )
 
 // checker checks a request of an operation. It records the problems that it finds and
-// continues, so that the client is told all of them in one response.
+// continues, so that one response lists all of them.
 type checker struct {
 	views  *Views
 	call   *endpoint.Call
@@ -66,7 +66,7 @@ type checker struct {
 }
 
 // newChecker reads the parameters of a request from the query and, of a POST, from the
-// body. older renames those of an older operation.
+// body. older renames the parameters of an older operation.
 func (v *Views) newChecker(call *endpoint.Call, older bool, refuses []refused) (*checker, error) {
 	params, err := endpoint.QueryParameters(call.Context)
 	if err != nil {
@@ -147,15 +147,6 @@ func renamed(parameter endpoint.BodyParameter) endpoint.BodyParameter {
 // takes precedence over anything else (SQL on FHIR, "Common Operation Behavior").
 func (c *checker) verdict() error {
 	return c.params.VerdictBy(http.StatusNotFound, http.StatusBadRequest, http.StatusUnprocessableEntity)
-}
-
-// at returns the expression of a part of a repetition of subject; an empty prefix is that
-// of a parameter of $sql-run.
-func at(prefix, name string) string {
-	if prefix == "" {
-		return name
-	}
-	return prefix + "." + name
 }
 
 // repetition returns the expression of a repetition of subject, from 0.

@@ -122,6 +122,7 @@ func (v *Views) stream(call *endpoint.Call, r run) error {
 		Next: func(context.Context) (io.Writer, error) { return body, nil },
 	}}, pass.Options{Format: ndjson.Format{Attributes: attributes, Style: v.config.Style}, Limit: max(r.limit, 0)})
 	call.Event.Resources, call.Event.Issues = result.Resources, result.Issues
+	v.metrics.count(r.subject.view.Resource, result)
 	if err == nil {
 		err = body.release()
 	}

@@ -159,6 +159,7 @@ func TestRunLimitStopsReading(t *testing.T) {
 	b.store(t)
 	b.Exec(t, `INSERT INTO patient (id, txid, status, resource) SELECT 'many-' || n, n, 'created', '{}' FROM generate_series(1, 50000) AS n`)
 	require.Len(t, rows(t, b.Get(t, runPatients+"&_limit=7")), 7)
+	require.Contains(t, b.Get(t, "/metrics").Text, `sluice_run_rows_total{resource_type="Patient"} 7`)
 	for _, line := range b.Logs.Audited(t) {
 		if line.Action == "run" && line.Outcome == "done" {
 			require.Positive(t, line.Resources)

@@ -6,6 +6,8 @@
 package sql
 
 import (
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/fhir"
@@ -45,6 +47,9 @@ type Config struct {
 	// Exports has the files of exports.
 	Exports *jobs.Store
 
+	// Registry gets the metrics.
+	Registry *prometheus.Registry
+
 	// Source is the database of the FHIR tables.
 	Source *source.Source
 
@@ -62,10 +67,13 @@ type Config struct {
 }
 
 // Views answers requests for ViewDefinitions and their rows.
-type Views struct{ config Config }
+type Views struct {
+	config  Config
+	metrics *metrics
+}
 
 // New returns the endpoints for views.
 func New(cfg Config) *Views {
 	cfg.Style.VersionIDAsString = true
-	return &Views{config: cfg}
+	return &Views{config: cfg, metrics: newMetrics(cfg.Registry)}
 }

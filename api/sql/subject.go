@@ -18,8 +18,8 @@ import (
 
 // subject is a view of a request.
 type subject struct {
-	// expression is the position of the subject in the request, and position that of
-	// the parameter that names it.
+	// expression is the position of the subject in the request, and position the
+	// position of the parameter that names it.
 	expression, position string
 
 	// name is the name of the output of an export, if the request states it.
@@ -105,50 +105,57 @@ func (c *checker) exportSubjects() (subjects []*subject) {
 	return subjects
 }
 
-// parseSubject parses a repetition of subject; nil if there is a problem.
+// parseSubject parses a repetition of subject; nil if its view cannot be found because of
+// a problem.
 func (c *checker) parseSubject(expression string, parts []endpoint.BodyParameter) *subject {
 	s := &subject{expression: expression}
 	seen := map[string]bool{}
-	forms, valid := 0, true
-	refuse := func(p *problem.Problem) { _, valid = c.params.Refuse(p), false }
+	forms := 0
 	for _, part := range parts {
-		position := at(expression, part.Name)
-		if seen[part.Name] && part.Name != "" {
-			refuse(problem.Invalid(position, "%s must be given once", problem.Quote(part.Name)))
+		position := expression + "." + part.Name
+		if seen[part.Name] {
+			_ = c.params.Refuse(problem.Invalid(position, "%s must be given once", problem.Quote(part.Name)))
 			continue
 		}
 		seen[part.Name] = true
-		switch part.Name {
-		case "name":
-			s.name = c.partValue(part, position, &valid)
-			if s.name == "" || len(s.name) > maxNameBytes || !endpoint.Storable(s.name) {
-				refuse(problem.Invalid(position, "name must be 1 to %d bytes of text", maxNameBytes))
-			}
-		case byCanonical, byReference:
-			s.form, s.position, s.text = part.Name, position, c.partValue(part, position, &valid)
+		if part.Name == byCanonical || part.Name == byReference || part.Name == byResource {
 			forms++
-		case byResource:
-			s.form, s.position, s.resource = part.Name, position, part.Resource
-			forms++
-		case "parameters":
-			refuse(problem.Invalid(position, "parameters %s", onlyForSQL))
-		default:
-			refuse(problem.Invalid(position, "unknown part %s of subject", problem.Quote(part.Name)))
 		}
+		_ = c.params.Refuse(s.set(part, position))
 	}
-	if !c.checkForms(s, forms, "invalid") || !valid {
+	if !c.checkForms(s, forms, "invalid") || s.form == "" {
 		return nil
 	}
 	return s
 }
 
-// partValue returns the value of a part. valid becomes false if it has none.
-func (c *checker) partValue(part endpoint.BodyParameter, position string, valid *bool) string {
-	value, err := part.Value(position)
-	if err != nil {
-		_, *valid = c.params.Refuse(err), false
+// set sets what a part of a repetition of subject states.
+func (s *subject) set(part endpoint.BodyParameter, position string) error {
+	switch part.Name {
+	case "name":
+		name, err := part.Value(position)
+		if err != nil {
+			return err
+		}
+		if name == "" || len(name) > maxNameBytes || !endpoint.Storable(name) {
+			return problem.Invalid(position, "name must be 1 to %d bytes of text", maxNameBytes)
+		}
+		s.name = name
+		return nil
+	case byCanonical, byReference:
+		text, err := part.Value(position)
+		if err != nil {
+			return err
+		}
+		s.form, s.position, s.text = part.Name, position, text
+		return nil
+	case byResource:
+		s.form, s.position, s.resource = part.Name, position, part.Resource
+		return nil
+	case "parameters":
+		return problem.Invalid(position, "parameters %s", onlyForSQL)
 	}
-	return value
+	return problem.Invalid(position, "unknown part %s of subject", problem.Quote(part.Name))
 }
 
 // resolve finds and checks the view of a subject, and that the client may read its
