@@ -90,19 +90,6 @@ func TestBrokenBeforeTheFirstByte(t *testing.T) {
 		require.Equal(t, "10", got.Header.Get("Retry-After"))
 	})
 
-	t.Run("RunForNow", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		b.Aidbox(t, "Patient")
-		b.Hold(t, `LOCK TABLE patient IN ACCESS EXCLUSIVE MODE`)
-		view := `{"name":"subjectResource","resource":{"resource":"Patient","select":[{"column":[{"name":"id","path":"id"}]}]}}`
-		wait := b.Later(t, b.RequestWithBody(t, http.MethodPost, "/fhir/$sql-run", apitest.Parameters(view), "Content-Type", apitest.TypeFHIR))
-		b.terminate(t)
-		got, err := wait()
-		require.NoError(t, err)
-		apitest.RequireRefusal(t, got, http.StatusServiceUnavailable, "transient", "")
-	})
-
 	t.Run("ForGood", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

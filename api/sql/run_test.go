@@ -201,6 +201,27 @@ func TestRunDataError(t *testing.T) {
 	}
 }
 
+// TestRunScanError: a scan that the database ends is an OperationOutcome before the first
+// byte, and otherwise cuts the connection.
+func TestRunScanError(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Exec(t, `CREATE FUNCTION fail_at(n bigint, bad bigint) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
+		IF n = bad THEN RAISE EXCEPTION 'no'; END IF; RETURN '{}'; END $$`)
+	for name, bad := range map[string]int{"Slot": 3, "Schedule": 20_000} {
+		b.Exec(t, fmt.Sprintf(`CREATE VIEW %[1]s AS SELECT 'x-' || n AS id, n AS txid, now() AS ts, now() AS cts, '%[1]s' AS resource_type, 'created' AS status, fail_at(n, %[2]d) AS resource
+			FROM generate_series(1, 20000::bigint) AS n`, name, bad))
+	}
+	got := b.Post(t, runPath, apitest.TypeFHIR, apitest.Parameters(inline(definition("slots", "Slot"))))
+	require.GreaterOrEqual(t, got.StatusCode, http.StatusInternalServerError)
+	require.Len(t, issues(t, got), 1)
+
+	got, err := b.Later(t, b.RequestWithBody(t, http.MethodPost, runPath, apitest.Parameters(inline(definition("schedules", "Schedule"))), "Content-Type", apitest.TypeFHIR))()
+	require.Error(t, err, "the last chunk must not arrive")
+	require.Equal(t, http.StatusOK, got.StatusCode)
+	require.Contains(t, got.Text, "x-1")
+}
+
 // TestRunBeginsWithTheFirstRows: the first rows arrive although the scan has not ended.
 func TestRunBeginsWithTheFirstRows(t *testing.T) {
 	t.Parallel()
