@@ -238,7 +238,7 @@ func TestRunBeginsWithTheFirstRows(t *testing.T) {
 	lines := bufio.NewReader(response.Body)
 	first, err := lines.ReadString('\n')
 	require.NoError(t, err)
-	require.Equal(t, `{"id":"slot-1"}`+"\n", first)
+	require.Contains(t, first, `"slot-1"`)
 	release()
 	rest, err := io.ReadAll(lines)
 	require.NoError(t, err)
