@@ -113,7 +113,7 @@ type formatSettings struct {
 
 // fhirSettings are the settings of FHIR format.
 type fhirSettings struct {
-	AttachmentBaseURL string `name:"attachment-base-url" env:"SLUICE_ATTACHMENT_BASE_URL" placeholder:"URL" help:"FHIR server that relative URLs of attachments belong to, such as https://fhir.example.org/fhir. In FHIR format they are written in full (empty = as stored)."`
+	AttachmentBaseURL string `name:"attachment-base-url" env:"SLUICE_ATTACHMENT_BASE_URL" placeholder:"URL" help:"FHIR server that relative URLs of attachments belong to, such as https://fhir.example.org/fhir. In FHIR format they are written in full (empty = as stored), and in views, absolute references to the server have keys."`
 	CreatedAtURL      string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"${created_at_url}" help:"URL of the extension for meta.createdAt in FHIR."`
 }
 

@@ -152,7 +152,7 @@ func (r *viewRun) pass(ctx context.Context, tables []*viewTable) error {
 	defer rows.Close()
 
 	var first ndjson.Issue
-	options := pass.Options{Format: r.format, BaseURL: r.format.Style.AttachmentBaseURL, Issue: func(issue ndjson.Issue) {
+	options := pass.Options{Format: r.format, Issue: func(issue ndjson.Issue) {
 		if first.ResourceType == "" {
 			first = issue
 		}

@@ -46,7 +46,7 @@ prints the reason at any status but 202 and 200:
 Tables instead of resources (docs/tables.md): a view as CSV, streamed, and three views as
 Parquet files, of one state of the database:
 
-  curl -s -u CLIENT:SECRET 'BASE/fhir/$sql-run?subjectReference=ViewDefinition/blood_pressure&_format=csv' | head -n 3
+  curl -s -u CLIENT:SECRET 'BASE/fhir/$sql-run?subjectReference=ViewDefinition/blood-pressure&_format=csv' | head -n 3
 
   mkdir -p /tmp/sluice-tables
   (
@@ -54,7 +54,7 @@ Parquet files, of one state of the database:
     subject() { printf ',{"name":"subject","part":[{"name":"subjectReference","valueReference":{"reference":"ViewDefinition/%s"}}]}' "$@"; }
     kick_off=$(curl -sS -o answer.json -D headers -w '%{http_code}' -u CLIENT:SECRET \
       -H 'Content-Type: application/fhir+json' -H 'Prefer: respond-async' 'BASE/fhir/$sql-export' \
-      -d '{"resourceType":"Parameters","parameter":[{"name":"_format","valueCode":"parquet"}'"$(subject patient_demographics blood_pressure encounters)"']}')
+      -d '{"resourceType":"Parameters","parameter":[{"name":"_format","valueCode":"parquet"}'"$(subject patient-demographics blood-pressure encounters)"']}')
     [ "$kick_off" = 202 ] || { cat answer.json; exit 1; }
     status=$(tr -d '\r' < headers | sed -n 's/^[Cc]ontent-[Ll]ocation: //p')
     while code=$(curl -sS -o answer.json -w '%{http_code}' -u CLIENT:SECRET "$status"); [ "$code" = 202 ]; do sleep 1; done

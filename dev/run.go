@@ -86,7 +86,8 @@ func (c *runCommand) prepare(ctx context.Context, s *stand.Stand, program produc
 	return s.SetSample(resources)
 }
 
-// storeViews stores the documented views under the names of their files.
+// storeViews stores the documented views under the names of their files, with hyphens: an
+// id of FHIR has no underscore.
 func storeViews(ctx context.Context, root repository, client product.Client) error {
 	files, err := filepath.Glob(filepath.Join(string(root), "docs", "views", "*.json"))
 	if err != nil {
@@ -97,7 +98,8 @@ func storeViews(ctx context.Context, root repository, client product.Client) err
 		if err != nil {
 			return fmt.Errorf("read a view: %w", err)
 		}
-		if err := client.PutView(ctx, strings.TrimSuffix(filepath.Base(file), ".json"), definition); err != nil {
+		id := strings.ReplaceAll(strings.TrimSuffix(filepath.Base(file), ".json"), "_", "-")
+		if err := client.PutView(ctx, id, definition); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/cli"
+	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
+	"github.com/seed-90096f4d/sluice/table/tabletest"
+	"github.com/seed-90096f4d/sluice/view"
 )
 
 // suiteFile is a file of the shared tests of SQL on FHIR.
@@ -38,8 +41,8 @@ type suiteTest struct {
 const suiteTests = 148
 
 // TestViewSuite runs the shared tests of SQL on FHIR as a user would: the resources are
-// loaded into the database, the views are evaluated by $sql-run, in each of its formats
-// of text, and all views of a file by one $sql-export.
+// loaded into the database, the views are evaluated by $sql-run, and all views of a file
+// by an export as ndjson and another as Parquet, which independent programs read.
 func TestViewSuite(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(cmp.Or(os.Getenv("SLUICE_TEST_DATA"), filepath.Join("..", "..", "shared", "data")), "sql-on-fhir-tests")
@@ -54,6 +57,7 @@ func TestViewSuite(t *testing.T) {
 	address, _ := j.start("serve")
 
 	passed := 0
+	parquet := parquetFiles{dir: t.TempDir()}
 	for _, file := range files {
 		suite := readSuite(t, file)
 		j.replaceResources(suite.Resources)
@@ -64,7 +68,10 @@ func TestViewSuite(t *testing.T) {
 				passed++
 			})
 		}
-		t.Run(name+"/export", func(t *testing.T) { exportSuite(t, address, suite.Tests) })
+		t.Run(name+"/export", func(t *testing.T) { exportSuite(t, address, suite.Tests, &parquet) })
+	}
+	for _, reader := range tabletest.Readers {
+		t.Run("parquet/"+string(reader), func(t *testing.T) { parquet.require(t, reader) })
 	}
 	if !t.Failed() {
 		require.Equal(t, suiteTests, passed)
@@ -163,13 +170,14 @@ func parameters(t *testing.T, parameter ...any) string {
 	return string(document)
 }
 
-// exportSuite exports the tests of a file as the outputs of one export, in both formats of
-// text.
-func exportSuite(t *testing.T, address string, tests []suiteTest) {
+// exportSuite exports the tests of a file as the outputs of one export, as ndjson and as
+// Parquet.
+func exportSuite(t *testing.T, address string, tests []suiteTest, parquet *parquetFiles) {
 	t.Helper()
 	var names []string
-	expected := map[string][]string{}
+	var definitions []json.RawMessage
 	var subjects []any
+	expected := map[string][]string{}
 	for i, test := range tests {
 		if test.ExpectError {
 			requireExportFails(t, address, test)
@@ -178,18 +186,45 @@ func exportSuite(t *testing.T, address string, tests []suiteTest) {
 		name := fmt.Sprintf("view_%d", i)
 		names = append(names, name)
 		expected[name] = suiteRows(t, test.Expect)
-		subjects = append(subjects, subject(name, asViewDefinition(t, test.View)))
+		definitions = append(definitions, asViewDefinition(t, test.View))
+		subjects = append(subjects, subject(name, definitions[len(definitions)-1]))
 	}
 	if len(subjects) == 0 {
 		return // all of the tests expect an error
 	}
 	outputs := exportTables(t, address, "ndjson", subjects...)
-	for _, name := range names {
-		var lines string
-		for _, file := range outputs[name] {
-			lines += file
-		}
-		require.Equal(t, expected[name], jsonRows(t, "ndjson", lines), name)
+	binary := exportTables(t, address, "parquet", subjects...)
+	for i, name := range names {
+		require.Len(t, outputs[name], 1, "the tables are small")
+		require.Len(t, binary[name], 1)
+		require.Equal(t, expected[name], jsonRows(t, "ndjson", outputs[name][0]), name)
+		parquet.add(t, definitions[i], binary[name][0], outputs[name][0])
+	}
+}
+
+// parquetFiles are files of Parquet with what they must contain.
+type parquetFiles struct {
+	dir   string
+	names []string
+	want  []tabletest.Table
+}
+
+// add adds the file of a view that has the rows of these lines of ndjson.
+func (p *parquetFiles) add(t *testing.T, definition json.RawMessage, content, lines string) {
+	t.Helper()
+	parsed, err := view.Parse(definition, fhir.R4())
+	require.NoError(t, err)
+	p.names = append(p.names, filepath.Join(p.dir, fmt.Sprintf("%d.parquet", len(p.names))))
+	require.NoError(t, os.WriteFile(p.names[len(p.names)-1], []byte(content), 0o600))
+	p.want = append(p.want, tabletest.ReadNDJSON(t, parsed.Columns, []byte(lines)))
+}
+
+// require requires that a reader finds the same rows in the same order.
+func (p *parquetFiles) require(t *testing.T, reader tabletest.Reader) {
+	t.Helper()
+	require.NotEmpty(t, p.names)
+	for i, table := range tabletest.ReadAllParquet(t, reader, p.names) {
+		require.Equal(t, p.want[i], table, p.names[i])
 	}
 }
 

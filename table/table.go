@@ -113,7 +113,7 @@ type buffer interface {
 
 // maxRetained is the memory that a buffer keeps for its next rows, in bytes. One very long
 // cell must not keep every batch large.
-const maxRetained = 4 << 20
+const maxRetained = 1 << 20
 
 // NewWriter returns a writer of rows with these columns.
 func NewWriter(out io.Writer, columns []view.Column, opts Options) (*Writer, error) {

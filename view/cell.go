@@ -48,7 +48,7 @@ func (e *Evaluator) list(values []fhirpath.Value) []Cell {
 // zeroText is the text of %rowIndex in a row of nulls.
 var zeroText = []byte("0")
 
-// setNulls makes all cells of a level null.
+// setNulls makes all cells of a level null, also lists and literals.
 func (e *Evaluator) setNulls(l *level) {
 	clear(e.row[l.first:l.end])
 	for _, i := range l.rowIndexes {

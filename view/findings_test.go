@@ -79,7 +79,7 @@ func TestFindings(t *testing.T) {
 		"select object":    {`{"resource":"Patient","select":{}}`, []string{`select: must be an array, got an object`}},
 		"select of text":   {patients(`"id"`), []string{`select[0]: must be an object, got a string`}},
 		"no columns":       {patients(`{"forEach":"name"}`), []string{`select: the view has no columns`}},
-		"unknown property": {patients(`{"forEeach":"name","column":[{"name":"a","path":"id"}]}`), []string{`select[0].forEeach: unknown property; supported are modifierExtension, column, select, forEach, forEachOrNull, repeat, unionAll`}},
+		"unknown property": {patients(`{"forEeach":"name","column":[{"name":"a","path":"id"}]}`), []string{`select[0].forEeach: unknown property; supported are column, select, forEach, forEachOrNull, repeat, unionAll`}},
 		"at the root":      {`{"resource":"Patient","columns":[],` + idSelect + `}`, []string{`columns: unknown property; supported are *`}},
 		"of a column":      {columns(`{"name":"a","path":"id","types":"id"}`), []string{`select[0].column[0].types: unknown property; supported are *`}},
 		"of a where":       {`{"resource":"Patient","where":[{"path":"active","name":"x"}],` + idSelect + `}`, []string{`where[0].name: unknown property; supported are *`}},

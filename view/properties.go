@@ -9,11 +9,11 @@ import (
 // property that is not known is a finding: it may be a misspelled one, without which the
 // view has other rows.
 var (
-	elementProperties = []string{"id", "extension"}
+	commonProperties = []string{"id", "extension", "modifierExtension"}
 
-	viewProperties = slices.Concat(elementProperties, []string{
+	viewProperties = slices.Concat(commonProperties, []string{
 		"resourceType", "resource", "constant", "where", "select",
-		"meta", "implicitRules", "language", "text", "contained", "modifierExtension",
+		"meta", "implicitRules", "language", "text", "contained",
 		"url", "identifier", "version", "versionAlgorithmString", "versionAlgorithmCoding",
 		"name", "title", "status", "experimental", "date", "publisher", "contact",
 		"description", "useContext", "jurisdiction", "purpose", "copyright", "copyrightLabel",
@@ -22,16 +22,15 @@ var (
 		"resourceDefinition", // in all published examples of 2.0.0
 	})
 
-	backboneProperties = slices.Concat(elementProperties, []string{"modifierExtension"})
-	constantProperties = slices.Concat(backboneProperties, []string{"name"})
-	whereProperties    = slices.Concat(backboneProperties, []string{"path", "description"})
-	selectProperties   = slices.Concat(backboneProperties, []string{
+	constantProperties = slices.Concat(commonProperties, []string{"name", "value[x]"})
+	whereProperties    = slices.Concat(commonProperties, []string{"path", "description"})
+	selectProperties   = slices.Concat(commonProperties, []string{
 		"column", "select", "forEach", "forEachOrNull", "repeat", "unionAll",
 	})
-	columnProperties = slices.Concat(backboneProperties, []string{
+	columnProperties = slices.Concat(commonProperties, []string{
 		"name", "path", "description", "collection", "type", "tag", "tags",
 	})
-	tagProperties = slices.Concat(backboneProperties, []string{"name", "value"})
+	tagProperties = slices.Concat(commonProperties, []string{"name", "value"})
 )
 
 // checkProperties checks the names of the members of an object. A name that begins with _
@@ -43,7 +42,7 @@ func (p *parser) checkProperties(object *node, known []string) {
 		case seen[m.name]:
 			p.add(m, "duplicate property")
 		case !slices.Contains(known, strings.TrimPrefix(m.name, "_")):
-			p.add(m, "unknown property; supported are %s", strings.Join(known[len(elementProperties):], ", "))
+			p.add(m, "unknown property; supported are %s", strings.Join(known[len(commonProperties):], ", "))
 		}
 		seen[m.name] = true
 	}

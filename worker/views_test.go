@@ -377,11 +377,19 @@ func TestAttributesOfTables(t *testing.T) {
 		INSERT INTO attribute (id, txid, resource) VALUES
 		('Patient.race', 1, '{"path": ["race"], "resource": {"id": "Patient", "resourceType": "Entity"}, "type": {"id": "code", "resourceType": "Entity"}, "extensionUrl": "urn:race"}');
 		INSERT INTO patient (id, txid, resource) VALUES ('pt-1', 1, '{"race": "x"}')`)
-	f.start(t, options{})
+	first := f.start(t, options{})
 	id := f.accept(t, tablesRequest("csv", aView("races", "Patient", "race", "extension('urn:race').value.ofType(code)")))
 	f.await(t, id, jobs.Completed)
 	f.requireTables(t, id, "csv", map[string][]string{"races": {"x"}})
 	require.Equal(t, 1, f.count(t, `SELECT count(*) FROM sluice.part`))
+
+	f.exec(t, `REVOKE ALL ON attribute FROM `+f.role)
+	first.stop(t)
+	f.start(t, options{})
+	id = f.accept(t, tablesRequest("csv", aView("ids", "Patient", "id", "id")))
+	f.await(t, id, jobs.Completed)
+	require.Len(t, f.warnings(t, id), 1)
+	require.Contains(t, f.warnings(t, id)[0], "first-class extensions are exported as they are stored: table attribute cannot be read")
 }
 
 // A part that is read again, in this process or in another one, overwrites its files.

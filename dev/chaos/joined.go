@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -110,12 +111,9 @@ func (h *harness) join(ctx context.Context, tables product.TableExport) (d diffe
 	if err != nil {
 		return d, err
 	}
-	d.lost = 2*joinedCount - len(organizations) - len(locations)
-	for _, count := range organizations {
-		d.doubled += count - 1
-	}
-	for id, count := range locations {
-		d.doubled += count - 1
+	d.addPairs(organizations)
+	d.addPairs(locations)
+	for id := range locations {
 		if organizations[id] == 0 {
 			d.foreign++
 		}
@@ -126,6 +124,19 @@ func (h *harness) join(ctx context.Context, tables product.TableExport) (d diffe
 		err = fmt.Errorf("the bucket has %d objects for a result of %d", len(keys), named)
 	}
 	return d, err
+}
+
+// addPairs counts the pairs of which no key occurs, and those of which more than one does.
+func (d *difference) addPairs(keys map[string]int) {
+	pairs := map[string]int{}
+	for id, count := range keys {
+		_, pair, _ := strings.Cut(id, "-")
+		pairs[pair] += count
+	}
+	d.lost += joinedCount - len(pairs)
+	for _, count := range pairs {
+		d.doubled += count - 1
+	}
 }
 
 // readKeys returns how often each key occurs in the files of a table of one column.

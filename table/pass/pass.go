@@ -37,10 +37,8 @@ type Output struct {
 // Options configure a pass.
 type Options struct {
 	// Format has the attributes and the style of the resources; the pass sets the rest.
+	// References to Style.AttachmentBaseURL, the FHIR server, have keys.
 	Format ndjson.Format
-
-	// BaseURL is view.Evaluator.BaseURL.
-	BaseURL string
 
 	// Limit is the maximum number of rows of each output. 0 means unlimited.
 	Limit int64
@@ -113,7 +111,6 @@ type pass struct {
 	stop         context.CancelCauseFunc
 	resourceType string
 	format       ndjson.Format
-	baseURL      string
 	tally        *tally
 	outputs      []*output
 	unfinished   atomic.Int64 // outputs that have not reached the limit
@@ -131,7 +128,6 @@ func newPass(ctx context.Context, resourceType string, readers int, outputs []Ou
 		caller:       ctx,
 		resourceType: resourceType,
 		format:       opts.Format,
-		baseURL:      opts.BaseURL,
 		tally:        &tally{progress: opts.Progress, notify: opts.Issue},
 		hugeSlot:     make(chan struct{}, 1),
 	}

@@ -270,12 +270,12 @@ func TestIssues(t *testing.T) {
 	require.Equal(t, "Patient.deceased", issues[2].Path, "no view reads the name")
 }
 
-// The base URL reaches the keys of references.
+// References to the FHIR server have keys, others have none.
 func TestBaseURL(t *testing.T) {
 	t.Parallel()
 	v := parse(t, "keys", `"select": [{"column": [{"name": "id", "path": "id"}, {"name": "key", "path": "managingOrganization.getReferenceKey()"}]}]`)
 	var out files
-	_, err := run(t, pass.Options{BaseURL: "https://example.org/fhir"}, rowsOf(
+	_, err := run(t, pass.Options{Format: ndjson.Format{Style: fhir.Style{AttachmentBaseURL: "https://example.org/fhir"}}}, rowsOf(
 		row("1", `{"managingOrganization": {"uri": "https://example.org/fhir/Organization/o1"}}`),
 		row("2", `{"managingOrganization": {"uri": "https://example.com/fhir/Organization/o2"}}`),
 	), out.output(v, table.CSV))

@@ -79,7 +79,7 @@ func (p *pass) newReader(ctx context.Context) *reader {
 
 func (p *pass) newEvaluator(v *view.View) *view.Evaluator {
 	e := v.NewEvaluator()
-	e.BaseURL = p.baseURL
+	e.BaseURL = p.format.Style.AttachmentBaseURL
 	return e
 }
 
@@ -188,7 +188,7 @@ func (r *reader) stopped() error { return r.pass.explain(context.Cause(r.ctx)) }
 func (r *reader) letGo() {
 	r.document = nil
 	for _, s := range r.sheets {
-		s.evaluator = r.pass.newEvaluator(s.output.view)
+		s.evaluator.Reset(nil)
 	}
 }
 
@@ -208,13 +208,4 @@ func (r *reader) writeAll() error {
 func (s *sheet) hasRows() bool { return s.batch != nil && s.batch.Len() > 0 }
 
 // write writes the rows.
-func (s *sheet) write(flush bool) error {
-	large := s.batch.Size() > maxReused
-	if err := s.output.write(s.batch, flush); err != nil {
-		return err
-	}
-	if large {
-		s.batch = nil
-	}
-	return nil
-}
+func (s *sheet) write(flush bool) error { return s.output.write(s.batch, flush) }

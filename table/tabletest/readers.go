@@ -51,33 +51,44 @@ type Table struct {
 // its packages are not available.
 func ReadParquet(t testing.TB, reader Reader, file string) Table {
 	t.Helper()
+	return ReadAllParquet(t, reader, []string{file})[0]
+}
+
+// ReadAllParquet is ReadParquet for several files, which one process of Node.js reads.
+func ReadAllParquet(t testing.TB, reader Reader, files []string) (tables []Table) {
+	t.Helper()
 	if reader == ParquetGo {
-		return readParquetGo(t, file)
+		for _, file := range files {
+			tables = append(tables, readParquetGo(t, file))
+		}
+		return tables
 	}
 	dir, err := install()
 	if err != nil {
 		t.Skipf("%s is not available: %v", reader, err)
 	}
 	var stderr bytes.Buffer
-	command := exec.CommandContext(t.Context(), "node", filepath.Join(dir, "read.mjs"), string(reader), file)
+	command := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join(dir, "read.mjs"), string(reader)}, files...)...)
 	command.Stderr = &stderr
 	out, err := command.Output()
 	require.NoError(t, err, "%s: %s", reader, &stderr)
 
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	lines.Buffer(nil, len(out)+1)
-	var table Table
 	for lines.Scan() {
-		if table.Columns == nil {
-			require.NoError(t, json.Unmarshal(lines.Bytes(), &table.Columns))
+		if lines.Bytes()[0] == '{' {
+			tables = append(tables, Table{})
+			require.NoError(t, json.Unmarshal(lines.Bytes(), &tables[len(tables)-1]))
 			continue
 		}
 		var row []any
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &row))
+		table := &tables[len(tables)-1]
 		table.Rows = append(table.Rows, row)
 	}
 	require.NoError(t, lines.Err())
-	return table
+	require.Len(t, tables, len(files))
+	return tables
 }
 
 //go:embed readers/package.json readers/read.mjs

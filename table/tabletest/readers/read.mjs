@@ -1,12 +1,12 @@
-// Prints the rows of a Parquet file: node read.mjs duckdb|hyparquet FILE
+// Prints the rows of Parquet files: node read.mjs duckdb|hyparquet FILE...
 //
-// The first line is a JSON array of the column names. Every other line is a row, as a
-// JSON array of cells: null, a number (REAL, DOUBLE), a string, or an array of these. The
+// The first line of each file is a JSON object with the column names. Every other line is a
+// row, as a JSON array of cells: null, a number (REAL, DOUBLE), a string, or an array of these. The
 // strings are exact, and the same for every reader: decimals with all places of their
 // scale, timestamps with microseconds, bytes as base64.
 import { createWriteStream } from 'node:fs'
 
-const [reader, file] = process.argv.slice(2)
+const [reader, ...files] = process.argv.slice(2)
 const out = createWriteStream(null, { fd: 1 })
 
 async function print(row) {
@@ -40,11 +40,11 @@ function timestamp(micros) {
 
 const base64 = bytes => Buffer.from(bytes).toString('base64')
 
-async function duckdb() {
+async function duckdb(file) {
   const api = await import('@duckdb/node-api')
   const connection = await (await api.DuckDBInstance.create(':memory:')).connect()
   const result = await connection.stream('SELECT * FROM read_parquet($file)', { file })
-  await print(result.columnNames())
+  await print({ columns: result.columnNames() })
 
   const floating = result.columnTypes().map(t => ['FLOAT', 'DOUBLE'].includes((t.valueType ?? t).toString()))
 
@@ -66,7 +66,7 @@ async function duckdb() {
   }
 }
 
-async function hyparquet() {
+async function hyparquet(file) {
   const { asyncBufferFromFile, parquetMetadataAsync, parquetRead, parquetSchema } = await import('hyparquet')
   const { compressors } = await import('hyparquet-compressors')
   const buffer = await asyncBufferFromFile(file)
@@ -77,7 +77,7 @@ async function hyparquet() {
     const element = list ? field.children[0].children[0].element : field.element
     return { name: field.element.name, list, cell: exact(element) }
   })
-  await print(columns.map(c => c.name))
+  await print({ columns: columns.map(c => c.name) })
 
   for (let start = 0, i = 0; i < metadata.row_groups.length; i++) {
     const end = start + Number(metadata.row_groups[i].num_rows)
@@ -113,5 +113,5 @@ function exact(element) {
   return String
 }
 
-await { duckdb, hyparquet }[reader]()
+for (const file of files) await { duckdb, hyparquet }[reader](file)
 out.end()
