@@ -40,7 +40,7 @@ func (h *harness) kickOff(ctx context.Context, since string) (*export, error) {
 // kickOffTables starts an export of tables that can be joined, and its oracle.
 func (h *harness) kickOffTables(ctx context.Context) (*export, product.TableExport, error) {
 	started := time.Now()
-	tables, err := h.client.KickOffTables(ctx, "csv", organizationsView, locationsView)
+	tables, err := h.client.KickOffTables(ctx, "ndjson", organizationsView, locationsView)
 	if err != nil {
 		return nil, tables, err
 	}

@@ -3,7 +3,7 @@ package chaos
 import (
 	"compress/gzip"
 	"context"
-	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -139,7 +139,7 @@ func (d *difference) addPairs(keys map[string]int) {
 	}
 }
 
-// readKeys returns how often each key occurs in the files of a table of one column.
+// readKeys returns how often each key occurs in the files of a table.
 func readKeys(ctx context.Context, links []string) (map[string]int, error) {
 	keys := map[string]int{}
 	for _, link := range links {
@@ -160,11 +160,14 @@ func addKeys(compressed io.Reader, keys map[string]int) error {
 	if err != nil {
 		return err
 	}
-	records, err := csv.NewReader(plain).ReadAll()
-	for i, record := range records {
-		if i > 0 { // after the header
-			keys[record[0]]++
+	for rows := json.NewDecoder(plain); ; {
+		var row struct{ ID string }
+		if err := rows.Decode(&row); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
 		}
+		keys[row.ID]++
 	}
-	return err
 }
