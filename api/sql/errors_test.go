@@ -108,7 +108,7 @@ func TestExportRefusals(t *testing.T) {
 		"no form":                {[]string{subject(named("a"))}, 400, []string{"invalid subject[0]"}},
 		"equal names":            {[]string{subject(named("demographics"), reference("pt")), subject(named("demographics"), reference("obs"))}, 400, []string{"invalid subject"}},
 		"equal views":            {[]string{pt, pt}, 400, []string{"invalid subject"}},
-		"equal names of files":   {[]string{subject(named("a b"), reference("pt")), subject(named("a_b"), reference("obs"))}, 400, []string{"invalid subject"}},
+		"equal names of files":   {[]string{subject(named("a_b"), reference("pt")), subject(named("a b"), reference("obs"))}, 400, []string{"invalid subject"}},
 		"empty name":             {[]string{subject(named(""), reference("pt"))}, 400, []string{"invalid subject[0].name"}},
 		"repeated part":          {[]string{subject(reference("pt"), reference("obs"))}, 400, []string{"invalid subject[0].subjectReference"}},
 		"unknown part":           {[]string{subject(reference("pt"), `{"name":"x","valueString":"y"}`)}, 400, []string{"invalid subject[0].x"}},

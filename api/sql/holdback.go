@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"sync"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
@@ -10,55 +11,85 @@ const (
 	// maxHeld is the number of bytes after which a response begins.
 	maxHeld = 64 << 10
 
-	// maxHeldTime is the time after which a response begins with the first rows.
+	// maxHeldTime is the time after the first row after which a response begins.
 	maxHeldTime = time.Second
 )
 
 // heldBody holds back the beginning of a response: a resource among the first that a
 // view cannot be evaluated on then has an OperationOutcome, and does not only cut the
-// connection.
+// connection. It must be stopped.
 type heldBody struct {
 	stream *endpoint.Stream
-	since  time.Time
-	held   []byte
-	begun  bool
-}
 
-func holdBack(stream *endpoint.Stream) *heldBody { return &heldBody{stream: stream, since: time.Now()} }
+	mu    sync.Mutex
+	held  []byte
+	begun bool
+	err   error       // of the beginning
+	timer *time.Timer // begins the response; nil until a row is held back
+}
 
 // Write implements io.Writer.
 func (b *heldBody) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if !b.begun && len(b.held)+len(p) <= maxHeld {
 		b.held = append(b.held, p...)
+		if b.timer == nil {
+			b.timer = time.AfterFunc(maxHeldTime, b.expire)
+		}
 		return len(p), nil
 	}
-	if err := b.release(); err != nil {
+	if err := b.begin(); err != nil {
 		return 0, err
 	}
 	return b.stream.Write(p)
 }
 
-// FlushError sends what was written, unless it is still held back.
+// FlushError sends what was written, unless it is held back.
 func (b *heldBody) FlushError() error {
-	if !b.begun && time.Since(b.since) < maxHeldTime {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.begun {
 		return nil
-	}
-	if err := b.release(); err != nil {
-		return err
 	}
 	return b.stream.FlushError()
 }
 
-// release begins the response with what was held back.
+// expire begins the response when it was held back long enough.
+func (b *heldBody) expire() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.begun && b.begin() == nil {
+		b.err = b.stream.FlushError()
+	}
+}
+
+// release begins the response.
 func (b *heldBody) release() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.begin()
+}
+
+// begin begins the response with what was held back, unless it has begun.
+func (b *heldBody) begin() error {
 	if b.begun {
-		return nil
+		return b.err
 	}
 	b.begun = true
-	if err := b.stream.Begin(); err != nil || len(b.held) == 0 {
-		return err
+	if b.err = b.stream.Begin(); b.err == nil && len(b.held) > 0 {
+		_, b.err = b.stream.Write(b.held)
 	}
-	_, err := b.stream.Write(b.held)
 	b.held = nil
-	return err
+	return b.err
+}
+
+// stop makes the response begin no more: the caller has ended.
+func (b *heldBody) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.begun = true
+	if b.timer != nil {
+		b.timer.Stop()
+	}
 }

@@ -112,7 +112,8 @@ func (v *Views) stream(call *endpoint.Call, r run) error {
 	defer reading.close()
 	stream := endpoint.NewChunkedStream(call, http.Header{"Content-Type": {r.format.ContentType()}})
 	defer stream.AbortWith(reading.ctx)()
-	body := holdBack(stream)
+	body := &heldBody{stream: stream}
+	defer body.stop()
 	call.Event.Types = []string{r.subject.view.Resource}
 	result, err := pass.Run(call.Ctx(), r.subject.view.Resource, reading.rows, []pass.Output{{
 		View: r.subject.view,

@@ -1,8 +1,10 @@
 package sql_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -197,6 +199,50 @@ func TestRunDataError(t *testing.T) {
 		require.Contains(t, got.Text, "pt-1")
 		require.NotContains(t, got.Text, "two-names")
 	}
+}
+
+// TestRunScanError: a scan that the database ends is an OperationOutcome before the first
+// byte, and otherwise cuts the connection.
+func TestRunScanError(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Exec(t, `CREATE FUNCTION fail_at(n bigint, bad bigint) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
+		IF n = bad THEN RAISE EXCEPTION 'no'; END IF; RETURN '{}'; END $$`)
+	for name, bad := range map[string]int{"Slot": 3, "Schedule": 20_000} {
+		b.Exec(t, fmt.Sprintf(`CREATE VIEW %[1]s AS SELECT 'x-' || n AS id, n AS txid, now() AS ts, now() AS cts, '%[1]s' AS resource_type, 'created' AS status, fail_at(n, %[2]d) AS resource
+			FROM generate_series(1, 20000::bigint) AS n`, name, bad))
+	}
+	got := b.Post(t, runPath, apitest.TypeFHIR, apitest.Parameters(inline(definition("slots", "Slot"))))
+	require.GreaterOrEqual(t, got.StatusCode, http.StatusInternalServerError)
+	require.Len(t, issues(t, got), 1)
+
+	got, err := b.Later(t, b.RequestWithBody(t, http.MethodPost, runPath, apitest.Parameters(inline(definition("schedules", "Schedule"))), "Content-Type", apitest.TypeFHIR))()
+	require.Error(t, err, "the last chunk must not arrive")
+	require.Equal(t, http.StatusOK, got.StatusCode)
+	require.Contains(t, got.Text, "x-1")
+}
+
+// TestRunBeginsWithTheFirstRows: the first rows arrive although the scan has not ended.
+func TestRunBeginsWithTheFirstRows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store(t)
+	b.Exec(t, `CREATE FUNCTION wait_after(n bigint) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
+		IF n > 1000 THEN PERFORM pg_advisory_xact_lock_shared(17); END IF; RETURN '{}'; END $$`)
+	b.Exec(t, `CREATE VIEW slot AS SELECT 'slot-' || n AS id, n AS txid, now() AS ts, now() AS cts, 'Slot' AS resource_type, 'created' AS status, wait_after(n) AS resource
+		FROM generate_series(1, 1001::bigint) AS n`)
+	release := b.Hold(t, `SELECT pg_advisory_xact_lock(17)`)
+	response, err := b.HTTP.Do(b.RequestWithBody(t, http.MethodPost, runPath, apitest.Parameters(inline(definition("slots", "Slot"))), "Content-Type", apitest.TypeFHIR))
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	lines := bufio.NewReader(response.Body)
+	first, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, first, `"slot-1"`)
+	release()
+	rest, err := io.ReadAll(lines)
+	require.NoError(t, err)
+	require.Equal(t, 1000, strings.Count(string(rest), "\n"))
 }
 
 // TestRunSharesTheLimitsOfDumps: runs of views count as dumps.
