@@ -78,6 +78,9 @@ func (d decoder) value(n *node, depth int) *Finding {
 	case json.Number:
 		n.kind, n.text = numberNode, token.String()
 	case string:
+		if strings.ContainsAny(token, "\x00\uFFFD") {
+			return &Finding{n.path(), "not a string of FHIR: it contains U+0000 or is not valid Unicode"}
+		}
 		n.kind, n.text = stringNode, token
 	case json.Delim:
 		if token == '{' {

@@ -66,6 +66,8 @@ func TestFindings(t *testing.T) {
 		"two documents":    {`{} {}`, []string{": invalid JSON: text after the end of the ViewDefinition"}},
 		"an array":         {`[]`, []string{": a ViewDefinition must be an object, got an array"}},
 		"an empty object":  {`{}`, []string{"resource: resource is required", "select: select is required"}},
+		"NUL":              {patients(`{"column":[{"name":"id","path":"id","description":"a\u0000"}]}`), []string{"select[0].column[0].description: not a string of FHIR: it contains U+0000 or is not valid Unicode"}},
+		"surrogate":        {patients(`{"column":[{"name":"id","path":"id","description":"\ud800"}]}`), []string{"select[0].column[0].description: not a string of FHIR: it contains U+0000 or is not valid Unicode"}},
 		"depth":            {patients(strings.Repeat(`{"select":[`, 60)), []string{strings.Repeat("select[0].", 50) + "select: nested too deeply; the maximum is 100 levels"}},
 		"resourceType":     {`{"resourceType":"Patient","resource":"Patient",` + idSelect + `}`, []string{`resourceType: unknown resourceType "Patient"; supported are *`}},
 		"status":           {`{"status":"old","resource":"Patient",` + idSelect + `}`, []string{`status: unknown status "old"; supported are ["draft" "active" "retired" "unknown"]`}},

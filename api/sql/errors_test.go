@@ -109,6 +109,8 @@ func TestExportRefusals(t *testing.T) {
 		"equal names":            {[]string{subject(named("demographics"), reference("pt")), subject(named("demographics"), reference("obs"))}, 400, []string{"invalid subject"}},
 		"equal views":            {[]string{pt, pt}, 400, []string{"invalid subject"}},
 		"equal names of files":   {[]string{subject(named("a_b"), reference("pt")), subject(named("a b"), reference("obs"))}, 400, []string{"invalid subject"}},
+		"long name of a view":    {[]string{subject(inline(definition(strings.Repeat("v", 201), "Patient")))}, 400, []string{"invalid subject"}},
+		"text that is no text":   {[]string{subject(inline(strings.Replace(patientView, `"name"`, `"title":"\u0000","name"`, 1)))}, 422, []string{"invalid subject[0].subjectResource"}},
 		"empty name":             {[]string{subject(named(""), reference("pt"))}, 400, []string{"invalid subject[0].name"}},
 		"repeated part":          {[]string{subject(reference("pt"), reference("obs"))}, 400, []string{"invalid subject[0].subjectReference"}},
 		"unknown part":           {[]string{subject(reference("pt"), `{"name":"x","valueString":"y"}`)}, 400, []string{"invalid subject[0].x"}},

@@ -139,10 +139,14 @@ func (c *checker) outputs(subjects []*subject) []jobs.View {
 	return outputs
 }
 
-// takeName records a problem if the name of the output is taken. An output without a
-// name takes none.
+// takeName records a problem if the name of the output is taken or too long. An output
+// without a name takes none.
 func (c *checker) takeName(taken map[string]string, output jobs.View) {
 	if output.Name == "" {
+		return
+	}
+	if len(output.Name) > maxNameBytes {
+		_ = c.params.Refuse(problem.Invalid(subjectParameter, "the name of an output must have at most %d bytes, got %d; a subject can have a name of its own", maxNameBytes, len(output.Name)))
 		return
 	}
 	file := output.FileName()
