@@ -19,8 +19,10 @@ type Evaluator struct {
 	root   Value
 	index  rootIndex
 
-	stack   []Value // the items of the operations that are being evaluated
-	scratch []byte  // decoded strings and results
+	// stack has the items of the operations that are being evaluated, above those that
+	// the caller of Append already has.
+	stack   []Value
+	scratch []byte // decoded strings and results
 }
 
 // NewEvaluator returns an evaluator of expressions that were compiled with the same tables.
@@ -39,13 +41,7 @@ func (e *Evaluator) Reset(resourceType string, resource []byte) {
 	if e.scratch = e.scratch[:0]; cap(e.scratch) > keptBytes {
 		e.scratch = nil
 	}
-	if cap(e.stack) > keptBytes/valueBytes {
-		e.stack = nil
-	}
 }
-
-// valueBytes is about the size of a Value.
-const valueBytes = 64
 
 // Root returns the resource as an item.
 func (e *Evaluator) Root() Value { return e.root }
@@ -61,15 +57,33 @@ func (e *Evaluator) ResourceType() []byte {
 	return nil
 }
 
+// maxItems bounds the items in memory, with those of all operations that are being
+// evaluated. A Value has 40 bytes, more than the JSON of a short item.
+const maxItems = 1_000_000
+
+var errManyItems = &DataError{Reason: fmt.Sprintf("too many items; the maximum is %d at a time", maxItems)}
+
 // Append appends the items that the expression results in for a focus and returns the
-// extended slice. The error is a *DataError.
+// extended slice, which has at most a million items. The error is a *DataError.
 func (e *Evaluator) Append(dst []Value, x *Expression, focus Value, rowIndex int) ([]Value, error) {
-	e.stack = e.stack[:0]
+	e.stack = dst
 	err := e.evaluate(x.root, &frame{this: focus, rowIndex: rowIndex})
-	if err != nil {
-		return dst, err
+	if err == nil {
+		err = e.checkItems()
 	}
-	return append(dst, e.stack...), nil
+	if err == nil {
+		dst = e.stack
+	}
+	e.stack = nil
+	return dst, err
+}
+
+// checkItems fails if there are too many items.
+func (e *Evaluator) checkItems() error {
+	if len(e.stack) > maxItems {
+		return errManyItems
+	}
+	return nil
 }
 
 // DataError is a resource that an expression cannot be evaluated on. It does not contain

@@ -330,3 +330,40 @@ func TestRelease(t *testing.T) {
 	require.Equal(t, mark, e.Mark())
 	require.Equal(t, want, string(e.Text(first[0])))
 }
+
+// manyGivens returns a patient with so many given names, each of one byte.
+func manyGivens(count int) []byte {
+	return []byte(`{"resourceType":"Patient","name":[{"given":["a"` + strings.Repeat(`,"a"`, count-1) + `]}]}`)
+}
+
+// TestManyItems: the number of items in memory is limited, not that of a resource.
+func TestManyItems(t *testing.T) {
+	t.Parallel()
+	const reason = "too many items; the maximum is 1000000 at a time"
+	short := manyGivens(600_000)
+	for _, expression := range []string{`name.given.exists()`, `name.given.where($index = 599999)`, `name.given[599999]`, `name.given.join('')`} {
+		_, err := evaluateOn(t, expression, short)
+		require.NoError(t, err, expression)
+	}
+	long := manyGivens(1_000_001)
+	extensions := []byte(`{"resourceType":"Patient","extension":[{"url":"u"}` + strings.Repeat(`,{"url":"u"}`, 1_000_000) + `]}`)
+	for expression, resource := range map[string][]byte{
+		`name.given`: long, `name.given.first()`: long, `name.exists(given.exists())`: long, `extension`: extensions, `extension('u').exists()`: extensions,
+		`name.given = name.given`: short,
+	} {
+		_, err := evaluateOn(t, expression, resource)
+		var data *fhirpath.DataError
+		require.ErrorAs(t, err, &data, expression)
+		require.Equal(t, reason, data.Reason, expression)
+	}
+
+	x, err := fhirpath.Compile(`name.given`, patientScope())
+	require.NoError(t, err)
+	e := fhirpath.NewEvaluator(fhir.R4())
+	e.Reset("Patient", short)
+	items, err := e.Append(nil, x, e.Root(), 0)
+	require.NoError(t, err)
+	items, err = e.Append(items, x, e.Root(), 0)
+	require.EqualError(t, err, reason)
+	require.Len(t, items, 600_000)
+}
