@@ -23,12 +23,20 @@ type Evaluator struct {
 	// the caller of Append already has.
 	stack   []Value
 	scratch []byte // decoded strings and results
+	maxText int    // of scratch
 }
 
 // NewEvaluator returns an evaluator of expressions that were compiled with the same tables.
 func NewEvaluator(tables *fhir.Tables) *Evaluator {
 	return &Evaluator{schema: schemaOf(tables)}
 }
+
+// The text that expressions make between Release and Release, which also includes decoded
+// strings, has at most freeText bytes and textFactor times the size of the resource.
+const (
+	freeText   = 16 << 20
+	textFactor = 4
+)
 
 // keptBytes is how much memory an evaluator keeps after a resource that needed more.
 const keptBytes = 1 << 20
@@ -38,6 +46,7 @@ const keptBytes = 1 << 20
 func (e *Evaluator) Reset(resourceType string, resource []byte) {
 	e.root = Value{typ: e.schema.types[resourceType], text: resource, kind: Object, root: true}
 	e.index.reset(resource)
+	e.maxText = freeText + textFactor*len(resource)
 	if e.scratch = e.scratch[:0]; cap(e.scratch) > keptBytes {
 		e.scratch = nil
 	}
@@ -109,8 +118,19 @@ type frame struct {
 	rowIndex int
 }
 
+// checkText fails if the text would be too long with so many bytes more.
+func (e *Evaluator) checkText(more int) error {
+	if len(e.scratch)+more > e.maxText {
+		return &DataError{Reason: fmt.Sprintf("the result is too long; the maximum is %d bytes for this resource", e.maxText)}
+	}
+	return nil
+}
+
 // evaluate pushes the items of a node.
 func (e *Evaluator) evaluate(n *node, f *frame) error {
+	if err := e.checkText(0); err != nil {
+		return err
+	}
 	switch n.op {
 	case opLiteral:
 		e.push(n.literal)

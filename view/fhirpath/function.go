@@ -99,6 +99,9 @@ func (e *Evaluator) join(n *node, f *frame) error {
 		if v.class() != stringClass {
 			return &DataError{Reason: "join() needs strings, got " + string(v.Type())}
 		}
+		if err := e.checkText(len(separator.text) + len(v.text)); err != nil {
+			return err
+		}
 		if count > 0 {
 			e.appendText(&separator)
 		}
