@@ -1,8 +1,10 @@
 package sql
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -95,6 +97,32 @@ func (v *Views) Create(call *endpoint.Call) error {
 // object is a JSON object whose members are not decoded, so that numbers keep their text.
 type object map[string]json.RawMessage
 
+// text returns the object as JSON, with the text of its members as they are: json.Marshal
+// would escape characters that have a meaning in HTML, which takes six times their size.
+func (o object) text() ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(o)
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
+}
+
+// maxViewBytes bounds a ViewDefinition, stored or in a request. maxViewsBytes bounds those
+// of an export together: they are stored with it, and each of its parts reads them.
+const (
+	maxViewBytes  = 256 << 10
+	maxViewsBytes = 1 << 20
+)
+
+// checkSize refuses a ViewDefinition that is too large. position is its position in the
+// request.
+func checkSize(position string, document []byte) error {
+	if len(document) <= maxViewBytes {
+		return nil
+	}
+	return problem.Unprocessable(position, fmt.Sprintf("a ViewDefinition must be at most %d bytes, got %d", maxViewBytes, len(document)))
+}
+
 // put stores the ViewDefinition in the body, whose id is checked or set by identify.
 func (v *Views) put(call *endpoint.Call, id string, identify func(object) error) error {
 	if err := endpoint.AcceptsJSON(call.Context); err != nil {
@@ -112,14 +140,17 @@ func (v *Views) put(call *endpoint.Call, id string, identify func(object) error)
 	if err := identify(document); err != nil {
 		return err
 	}
+	document["resourceType"] = json.RawMessage(`"` + auth.ViewDefinition + `"`) // one of its forms, or none
+	text, err := document.text()
+	if err != nil {
+		return problem.Invalid("", "the body must be a ViewDefinition in JSON")
+	}
+	if err := checkSize("", text); err != nil {
+		return err
+	}
 	parsed, err := parse(body)
 	if err != nil {
 		return err
-	}
-	document["resourceType"] = json.RawMessage(`"` + auth.ViewDefinition + `"`) // one of its forms, or none
-	text, err := json.Marshal(document)
-	if err != nil {
-		return problem.Internal(err)
 	}
 	stored, created, err := v.config.Definitions.Put(call.Ctx(), id, parsed, text)
 	if err != nil {

@@ -62,6 +62,9 @@ type checker struct {
 	// order: subject, subjectResource.
 	resources []endpoint.BodyParameter
 
+	// viewBytes is the size of the ViewDefinitions so far.
+	viewBytes int
+
 	selection
 }
 

@@ -19,6 +19,9 @@ const (
 	// defaultCount and maxCount are the ViewDefinitions per page.
 	defaultCount = 20
 	maxCount     = 100
+
+	// maxPageBytes is the size of ViewDefinitions at which a page ends.
+	maxPageBytes = 1 << 20
 )
 
 // Search answers GET /fhir/ViewDefinition. Pages are ordered by id.
@@ -37,17 +40,15 @@ func (v *Views) Search(call *endpoint.Call) error {
 	if err := requireViews(call, auth.Search); err != nil {
 		return err
 	}
-	count := query.Limit
-	query.Limit++ // whether another page follows
-	found, err := v.config.Definitions.Search(call.Ctx(), query)
+	found, more, err := v.config.Definitions.Search(call.Ctx(), query)
 	if err != nil {
 		return problem.Unavailable(err)
 	}
-	bundle, err := searchset(call.BaseURL+Path, params.Values, found, count)
+	bundle, err := searchset(call.BaseURL+Path, params.Values, found, more)
 	if err != nil {
 		return problem.Internal(err)
 	}
-	call.Event.Resources = int64(min(len(found), count))
+	call.Event.Resources = int64(len(found))
 	call.RecordStart()
 	endpoint.WriteJSON(call.Context, http.StatusOK, endpoint.ContentTypeFHIR, bundle)
 	return nil
@@ -55,7 +56,7 @@ func (v *Views) Search(call *endpoint.Call) error {
 
 // parseSearch parses a search. A url may end with |version.
 func parseSearch(params *endpoint.Parameters) store.Query {
-	q := store.Query{Limit: defaultCount}
+	q := store.Query{Limit: defaultCount, Bytes: maxPageBytes}
 	if value, ok := params.One("_count"); ok {
 		count, err := strconv.Atoi(value)
 		if err != nil || count < 1 {
@@ -80,13 +81,12 @@ func parseSearch(params *endpoint.Parameters) store.Query {
 	return q
 }
 
-// searchset returns the first count of the found ViewDefinitions as a FHIR Bundle. One more
-// means that another page follows.
-func searchset(address string, values url.Values, found []store.Definition, count int) (gin.H, error) {
+// searchset returns a page of ViewDefinitions as a FHIR Bundle. more reports whether another
+// page follows.
+func searchset(address string, values url.Values, found []store.Definition, more bool) (gin.H, error) {
 	links := []gin.H{{"relation": "self", "url": address + "?" + values.Encode()}}
-	if len(found) > count {
-		found = found[:count]
-		values.Set("_after", found[count-1].ID)
+	if more {
+		values.Set("_after", found[len(found)-1].ID)
 		links = append(links, gin.H{"relation": "next", "url": address + "?" + values.Encode()})
 	}
 	bundle := gin.H{"resourceType": "Bundle", "type": "searchset", "link": links}

@@ -159,11 +159,15 @@ func (s *subject) set(part endpoint.BodyParameter, position string) error {
 }
 
 // resolve finds and checks the view of a subject, and that the client may read its
-// resources. The view stays nil if there is a problem. Any other error is returned.
+// resources. The view stays nil if there is a problem. Any other error is returned, and
+// that the views are too large together: no further one is read then.
 func (c *checker) resolve(s *subject) error {
 	document, err := c.document(s)
 	if err != nil {
 		return c.params.Refuse(err)
+	}
+	if c.viewBytes += len(document); c.viewBytes > maxViewsBytes {
+		return problem.TooMany(subjectParameter, maxViewsBytes, "bytes of ViewDefinitions")
 	}
 	parsed, err := view.Parse(document, fhir.R4())
 	if err != nil {
@@ -215,7 +219,7 @@ func (c *checker) document(s *subject) (json.RawMessage, error) {
 		if len(s.resource) == 0 {
 			return nil, problem.Invalid(s.position, "%s must contain a resource", byResource)
 		}
-		return s.resource, nil
+		return s.resource, checkSize(s.position, s.resource)
 	}
 	if !endpoint.Storable(s.text) || s.text == "" {
 		return nil, problem.Invalid(s.position, "%s must not be empty", s.form)
