@@ -39,8 +39,8 @@ type View struct {
 	// Name is the name of the output. No two views of an export have the same FileName.
 	Name string `json:"name"`
 
-	// Definition is the ViewDefinition, as checked by the kick-off. An export that failed,
-	// was cancelled or has expired no longer has it.
+	// Definition is the ViewDefinition, as checked by the kick-off. Only Store.Begin and
+	// Store.TakePart return it.
 	Definition json.RawMessage `json:"definition,omitempty"`
 }
 
