@@ -16,6 +16,13 @@ const (
 	maxPaths   = 100 // of a repeat
 )
 
+// The limits of the elements that identify a ViewDefinition, in bytes. An index of
+// PostgreSQL has entries of at most 2704 bytes.
+const (
+	maxURLBytes     = 1000
+	maxVersionBytes = 100
+)
+
 // resourceTypes are the values of resourceType in the published forms; the second is that
 // of 2.0.0.
 var resourceTypes = []string{"ViewDefinition", "https://sql-on-fhir.org/ig/StructureDefinition/ViewDefinition"}
@@ -60,6 +67,8 @@ func (p *parser) view(root *node) *View {
 		ID:     p.str(root, "id"), URL: p.str(root, "url"), Version: p.str(root, "version"), Name: p.str(root, "name"),
 		Title: p.str(root, "title"), Description: p.str(root, "description"),
 	}
+	p.checkLength(root, "url", maxURLBytes)
+	p.checkLength(root, "version", maxVersionBytes)
 	p.checkCode(root, "resourceType", resourceTypes)
 	p.checkCode(root, "status", statuses)
 	if v.Name != "" {
@@ -141,6 +150,13 @@ func (p *parser) parseWhere(w *node, on focus) []expression {
 func (p *parser) checkName(n *node) {
 	if !sqlName.MatchString(n.text) {
 		p.add(n, "invalid name %q; a letter followed by letters, digits and _ is allowed", n.text)
+	}
+}
+
+// checkLength checks that the text of a member, if it exists, has at most limit bytes.
+func (p *parser) checkLength(object *node, name string, limit int) {
+	if m := object.member(name); m != nil && len(m.text) > limit {
+		p.add(m, "must be at most %d bytes, got %d", limit, len(m.text))
 	}
 }
 

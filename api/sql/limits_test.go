@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api/apitest"
@@ -64,4 +65,22 @@ func TestManyLargeViews(t *testing.T) {
 
 	apitest.RequireRefusal(t, b.export(t, subjects...), http.StatusBadRequest, "too-costly", "subject")
 	require.Equal(t, http.StatusAccepted, b.export(t, subjects[:5]...).StatusCode)
+}
+
+// TestLongURL: what PostgreSQL could not index is refused.
+func TestLongURL(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	random := "" // which cannot be compressed
+	for range 100 {
+		random += uuid.NewString()
+	}
+	for _, element := range []string{"url", "version"} {
+		var document map[string]any
+		require.NoError(t, json.Unmarshal([]byte(patientView), &document))
+		document[element] = random
+		text, err := json.Marshal(document)
+		require.NoError(t, err)
+		apitest.RequireRefusal(t, b.put(t, "pt", string(text)), http.StatusUnprocessableEntity, "invalid", element)
+	}
 }
