@@ -21,6 +21,7 @@ const (
 const (
 	maxURLBytes     = 1000
 	maxVersionBytes = 100
+	maxNameBytes    = 255
 )
 
 // resourceTypes are the values of resourceType in the published forms; the second is that
@@ -69,6 +70,7 @@ func (p *parser) view(root *node) *View {
 	}
 	p.checkLength(root, "url", maxURLBytes)
 	p.checkLength(root, "version", maxVersionBytes)
+	p.checkLength(root, "name", maxNameBytes)
 	p.checkCode(root, "resourceType", resourceTypes)
 	p.checkCode(root, "status", statuses)
 	if v.Name != "" {
