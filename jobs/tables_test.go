@@ -147,6 +147,8 @@ func TestTableFiles(t *testing.T) {
 	require.Equal(t, ".ndjson.gz", jobs.Tables{Format: "ndjson"}.FileSuffix())
 	require.Equal(t, ".parquet", jobs.Tables{Format: "parquet"}.FileSuffix())
 	require.Equal(t, "a_b-9__x____", jobs.View{Name: `a_b-9/.x"ö` + "\x00 "}.FileName())
+	require.Equal(t, "_rf", jobs.View{Name: "-rf"}.FileName(), "not an option of a program")
+	require.Equal(t, "_hidden", jobs.View{Name: ".hidden"}.FileName())
 
 	resourceType, err := jobs.View{Definition: json.RawMessage(`{"select": [], "resource": "Patient"}`)}.ResourceType()
 	require.NoError(t, err)
