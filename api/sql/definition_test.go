@@ -76,6 +76,8 @@ func TestViewDefinitionRefusals(t *testing.T) {
 		"another id":       {"other", patientView, 400, []string{"invalid id"}},
 		"no id":            {"pt", strings.Replace(patientView, `"id":"pt",`, "", 1), 400, []string{"invalid id"}},
 		"an impossible id": {"p_t", patientView, 400, []string{"invalid id"}},
+		"a dot":            {"%2E", definition(".", "Patient"), 400, []string{"invalid id"}},
+		"two dots":         {"%2E%2E", definition("..", "Patient"), 400, []string{"invalid id"}},
 		"not JSON":         {"pt", "{", 400, []string{"invalid"}},
 		"null":             {"pt", "null", 400, []string{"invalid"}},
 		"nothing":          {"pt", "", 400, []string{"invalid"}},

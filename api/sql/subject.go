@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"regexp"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
@@ -112,6 +111,10 @@ func (c *checker) parseSubject(expression string, parts []endpoint.BodyParameter
 	seen := map[string]bool{}
 	forms := 0
 	for _, part := range parts {
+		if part.Name == "" {
+			_ = c.params.Refuse(problem.Invalid(expression, "a part of %s has no name", expression))
+			continue
+		}
 		position := expression + "." + part.Name
 		if seen[part.Name] {
 			_ = c.params.Refuse(problem.Invalid(position, "%s must be given once", problem.Quote(part.Name)))
@@ -210,9 +213,6 @@ func describe(finding view.Finding) string {
 	return finding.Path + ": " + finding.Text
 }
 
-// otherResource matches a relative reference to a resource.
-var otherResource = regexp.MustCompile(`^[A-Z][A-Za-z]*/[A-Za-z0-9.-]{1,64}$`)
-
 // document returns the ViewDefinition that a subject names.
 func (c *checker) document(s *subject) (json.RawMessage, error) {
 	if s.form == byResource {
@@ -227,15 +227,10 @@ func (c *checker) document(s *subject) (json.RawMessage, error) {
 	if err := allowViews(c.call.Client, s.position, auth.Read); err != nil {
 		return nil, err
 	}
-	var found store.Definition
-	var err error
+	found, err := store.Definition{}, store.ErrNotFound
 	if s.form == byCanonical {
 		found, err = c.views.config.Definitions.Resolve(c.call.Ctx(), s.text)
-	} else {
-		id, ok := endpoint.LocalID(c.params.Base, auth.ViewDefinition, s.text)
-		if !ok && !otherResource.MatchString(s.text) {
-			return nil, problem.Invalid(s.position, "%s must be a reference to a view of this server such as ViewDefinition/bp, got %s", byReference, problem.Quote(s.text))
-		}
+	} else if id, ok := endpoint.LocalID(c.params.Base, auth.ViewDefinition, s.text); ok { // of this server
 		found, err = c.views.config.Definitions.Get(c.call.Ctx(), id)
 	}
 	if errors.Is(err, store.ErrNotFound) {
