@@ -30,7 +30,7 @@ func TestOperationDefinitions(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(b.Get(t, "/fhir/metadata").Text), &statement))
 	require.Subset(t, statement.Format, []string{"application/x-ndjson", "text/csv", "application/vnd.apache.parquet"})
-	defined := map[string][]string{}
+	defined, results := map[string][]string{}, map[string][]string{}
 	for _, operation := range statement.Rest[0].Operation {
 		path, ours := strings.CutPrefix(operation.Definition, b.URL)
 		if !ours {
@@ -59,6 +59,8 @@ func TestOperationDefinitions(t *testing.T) {
 			require.NotNil(t, p.Min)
 			if p.Use == "in" {
 				defined[operation.Name] = append(defined[operation.Name], p.Name)
+			} else {
+				results[operation.Name] = append(results[operation.Name], p.Name)
 			}
 		}
 		if operation.Name == "sql-run" {
@@ -70,6 +72,12 @@ func TestOperationDefinitions(t *testing.T) {
 	require.ElementsMatch(t, append([]string{"subject", "clientTrackingId"}, filters...), defined["sql-export"])
 	require.ElementsMatch(t, append([]string{"subjectCanonical", "viewReference", "viewResource", "_limit"}, filters...), defined["viewdefinition-run"])
 	require.ElementsMatch(t, append([]string{"view", "clientTrackingId"}, filters...), defined["viewdefinition-export"])
+	for _, name := range []string{"sql-export", "viewdefinition-export"} { // what manifest.WriteTables writes, and interim
+		require.ElementsMatch(t, []string{
+			"exportId", "clientTrackingId", "status", "_format", "location", "cancelUrl",
+			"exportStartTime", "exportEndTime", "exportDuration", "transactionTime", "output", "error",
+		}, results[name])
+	}
 	apitest.RequireRefusal(t, b.Get(t, "/fhir/OperationDefinition/none"), http.StatusNotFound, "not-found", "")
 
 	resources := statement.Rest[0].Resource
