@@ -151,7 +151,9 @@ func TestViewDefinitionSearch(t *testing.T) {
 		pages = append(pages, found)
 	}
 	require.Equal(t, [][]string{{"doctors", "obs", "pt"}, {"pt-old"}}, pages)
-	require.Equal(t, []string{"invalid _count", "invalid unknown"}, issues(t, b.Get(t, viewPath+"?_count=0&unknown=1")))
+	unknown := b.Get(t, viewPath+"?_count=0&unknown=1")
+	require.Equal(t, []string{"invalid _count", "invalid unknown"}, issues(t, unknown))
+	require.Contains(t, unknown.Text, "supported: _count, _format, _id, _after, url, version, name, name:exact, name:contains")
 
 	// Without a version, the one that was stored last is resolved.
 	run := func(canonical string) string {

@@ -150,9 +150,12 @@ func TestExportRefusals(t *testing.T) {
 		}
 	}
 
+	got := b.export(t, pt, `{"name":"x","valueString":"y"}`)
+	require.Contains(t, got.Text, "supported: _format, header, clientTrackingId, _since, patient, group, subject\"", "each of them, in this order")
+
 	apitest.RequireRefusal(t, b.Get(t, exportPath+"?subjectCanonical="+url.QueryEscape("https://example.org/pt"), "Prefer", "respond-async"), http.StatusBadRequest, "required", "")
 	apitest.RequireRefusal(t, b.Post(t, exportPath, apitest.TypeFHIR, apitest.Parameters(pt)), http.StatusBadRequest, "required", "")
-	got := b.Post(t, exportPath, apitest.TypeFHIR, apitest.Parameters(subject()))
+	got = b.Post(t, exportPath, apitest.TypeFHIR, apitest.Parameters(subject()))
 	require.Equal(t, []string{"required", "invalid subject[0]"}, issues(t, got))
 	require.Zero(t, b.Count(t, `SELECT count(*) FROM sluice.export`))
 }

@@ -147,12 +147,12 @@ func (c *checker) takeName(taken map[string]string, output jobs.View) {
 		return
 	}
 	if len(output.Name) > maxNameBytes {
-		_ = c.params.Refuse(problem.Invalid(subjectParameter, "the name of an output must have at most %d bytes, got %d; a subject can have a name of its own", maxNameBytes, len(output.Name)))
+		_ = c.params.Refuse(problem.Invalid(c.named(subjectParameter), "the name of an output must have at most %d bytes, got %d; a subject can have a name of its own", maxNameBytes, len(output.Name)))
 		return
 	}
 	file := strings.ToLower(output.FileName())
 	if other, found := taken[file]; found {
-		_ = c.params.Refuse(problem.Invalid(subjectParameter, "the names of two outputs must differ, also as names of files in lower case (%s): %s and %s", file, problem.Quote(other), problem.Quote(output.Name)))
+		_ = c.params.Refuse(problem.Invalid(c.named(subjectParameter), "the names of two outputs must differ, also as names of files in lower case (%s): %s and %s", file, problem.Quote(other), problem.Quote(output.Name)))
 		return
 	}
 	taken[file] = output.Name

@@ -107,8 +107,8 @@ func TestOlderNames(t *testing.T) {
 		got := b.Post(t, "/fhir/$viewdefinition-run", apitest.TypeFHIR, older.Replace(apitest.Parameters(form)))
 		require.Equal(t, all, ids(t, got))
 	}
-	apitest.RequireRefusal(t, b.Get(t, "/fhir/ViewDefinition/none/$viewdefinition-run"), http.StatusNotFound, "not-found", "subjectReference")
-	apitest.RequireRefusal(t, b.Get(t, "/fhir/ViewDefinition/pt/$run?viewReference=ViewDefinition/obs"), http.StatusBadRequest, "invalid", "subjectReference")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/ViewDefinition/none/$viewdefinition-run"), http.StatusNotFound, "not-found", "viewReference")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/ViewDefinition/pt/$run?viewReference=ViewDefinition/obs"), http.StatusBadRequest, "invalid", "viewReference")
 
 	for _, path := range []string{"/fhir/$viewdefinition-export", "/fhir/ViewDefinition/$viewdefinition-export"} {
 		got := b.Post(t, path, apitest.TypeFHIR, older.Replace(apitest.Parameters(subject(named("x"), reference("pt")))), "Prefer", "respond-async")
@@ -117,4 +117,43 @@ func TestOlderNames(t *testing.T) {
 		apitest.RequireRefusal(t, b.Get(t, path), http.StatusBadRequest, "required", "")
 	}
 	require.Equal(t, 2, b.Count(t, `SELECT count(*) FROM sluice.export WHERE request->'tables'->'views'->0->>'name' = 'x'`))
+}
+
+// TestProblemsOfOlderNames: problems name the parameters as the client has sent them.
+func TestProblemsOfOlderNames(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store(t)
+	older := strings.NewReplacer("subjectReference", "viewReference", "subjectResource", "viewResource", `"subject"`, `"view"`)
+	pt := reference("pt")
+	for name, c := range map[string]refusal{
+		"no subject":        {nil, 400, []string{"required view"}},
+		"two forms":         {[]string{pt, inline(patientView)}, 400, []string{"invalid view"}},
+		"repeated":          {[]string{pt, pt}, 400, []string{"invalid viewReference"}},
+		"repeated resource": {[]string{inline(patientView), inline(patientView)}, 400, []string{"invalid viewResource"}},
+		"unknown view":      {[]string{reference("none")}, 404, []string{"not-found viewReference"}},
+		"no value":          {[]string{`{"name":"subjectReference"}`}, 400, []string{"invalid viewReference", "required view"}},
+		"no resource":       {[]string{`{"name":"subjectResource"}`}, 400, []string{"invalid viewResource"}},
+		"part":              {[]string{subject(pt)}, 400, []string{"invalid view"}},
+	} {
+		got := b.Post(t, "/fhir/$viewdefinition-run", apitest.TypeFHIR, older.Replace(apitest.Parameters(c.parameters...)))
+		require.Equal(t, c.status, got.StatusCode, "%s: %s", name, got.Text)
+		require.ElementsMatch(t, c.issues, issues(t, got), "%s: %s", name, got.Text)
+		require.NotContains(t, got.Text, "subjectRe", name)
+	}
+	for name, c := range map[string]refusal{
+		"no subject":   {nil, 400, []string{"required view"}},
+		"two forms":    {[]string{subject(pt, inline(patientView))}, 400, []string{"invalid view[0]"}},
+		"repeated":     {[]string{subject(pt, pt)}, 400, []string{"invalid view[0].viewReference"}},
+		"unknown view": {[]string{subject(pt), subject(reference("none"))}, 404, []string{"not-found view[1].viewReference"}},
+		"equal names":  {[]string{subject(pt), subject(pt)}, 400, []string{"invalid view"}},
+		"outside":      {[]string{subject(pt), inline(patientView)}, 400, []string{"invalid viewResource"}},
+	} {
+		got := b.Post(t, "/fhir/$viewdefinition-export", apitest.TypeFHIR, older.Replace(apitest.Parameters(c.parameters...)), "Prefer", "respond-async")
+		require.Equal(t, c.status, got.StatusCode, "%s: %s", name, got.Text)
+		require.ElementsMatch(t, c.issues, issues(t, got), "%s: %s", name, got.Text)
+		require.NotContains(t, got.Text, "subjectRe", name)
+	}
+	// The older operations accept the current names, too.
+	apitest.RequireRefusal(t, b.Post(t, "/fhir/$viewdefinition-run", apitest.TypeFHIR, apitest.Parameters(reference("none"))), http.StatusNotFound, "not-found", "subjectReference")
 }

@@ -65,15 +65,23 @@ func parseSearch(params *endpoint.Parameters) store.Query {
 		q.Limit = min(count, maxCount)
 	}
 	endpoint.ReadFormat(params)
-	for name, criterion := range map[string]*string{
-		"_id": &q.ID, "_after": &q.After, "url": &q.URL, "version": &q.Version,
-		"name": &q.NamePrefix, "name:exact": &q.Name, "name:contains": &q.NamePart,
+	for _, criterion := range []struct {
+		name  string
+		value *string
+	}{
+		{"_id", &q.ID},
+		{"_after", &q.After},
+		{"url", &q.URL},
+		{"version", &q.Version},
+		{"name", &q.NamePrefix},
+		{"name:exact", &q.Name},
+		{"name:contains", &q.NamePart},
 	} {
-		value, ok := params.One(name)
+		value, ok := params.One(criterion.name)
 		if ok && (value == "" || !endpoint.Storable(value)) {
-			_ = params.Refuse(problem.Invalid(name, "%s must not be empty", name))
+			_ = params.Refuse(problem.Invalid(criterion.name, "%s must not be empty", criterion.name))
 		}
-		*criterion = value
+		*criterion.value = value
 	}
 	if address, version, found := strings.Cut(q.URL, "|"); found {
 		q.URL, q.Version = address, cmp.Or(q.Version, version)

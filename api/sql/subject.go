@@ -37,34 +37,45 @@ type subject struct {
 
 // runSubject returns the subject of a $sql-run; nil if there is a problem.
 func (c *checker) runSubject() *subject {
-	s := &subject{expression: subjectParameter}
+	s := &subject{expression: c.named(subjectParameter)}
+	c.markRead(byCanonical, byReference, byResource)
 	forms := 0
 	for _, form := range []string{byCanonical, byReference} {
-		given := len(c.params.Values[form]) > 0
-		if text, ok := c.params.One(form); ok {
-			s.form, s.text = form, text
+		values := c.params.Values[form]
+		switch {
+		case len(values) == 1:
+			s.form, s.text = form, values[0]
+		case len(values) > 1:
+			_ = c.params.Refuse(problem.Invalid(c.named(form), "%s must be given once, got %d values", c.named(form), len(values)))
 		}
-		if given {
+		if len(values) > 0 {
 			forms++
 		}
 	}
 	for i, parameter := range c.resources {
 		switch {
 		case parameter.Name != byResource:
-			_ = c.params.Refuse(problem.Invalid(parameter.Name, "$sql-run has one subject, named by %s, %s or %s", byCanonical, byReference, byResource))
+			_ = c.params.Refuse(problem.Invalid(c.named(parameter.Name), "a run has one subject, named by %s", c.forms("or")))
 			return nil
 		case i > 0:
-			_ = c.params.Refuse(problem.Invalid(byResource, "%s must be given once", byResource))
+			_ = c.params.Refuse(problem.Invalid(c.named(byResource), "%s must be given once", c.named(byResource)))
 			return nil
 		}
 		s.form, s.resource = byResource, parameter.Resource
 		forms++
 	}
-	s.position = s.form
+	s.position = c.named(s.form)
 	if !c.checkForms(s, forms, "required") || s.form == "" {
 		return nil
 	}
 	return s
+}
+
+// markRead marks parameters that the body can have as read.
+func (c *checker) markRead(names ...string) {
+	for _, name := range c.bothNames(names...) {
+		c.params.MarkRead(name)
+	}
 }
 
 // checkForms requires that the subject is named once. missing is the code of the problem
@@ -73,9 +84,9 @@ func (c *checker) checkForms(s *subject, forms int, missing string) bool {
 	if forms == 1 {
 		return true
 	}
-	code, text := "invalid", "a subject must be named by one of subjectCanonical, subjectReference and subjectResource, got several"
+	code, text := "invalid", "a subject must be named by one of "+c.forms("and")+", got several"
 	if forms == 0 {
-		code, text = missing, "a subject is required, named by subjectCanonical, subjectReference or subjectResource"
+		code, text = missing, "a subject is required, named by "+c.forms("or")
 	}
 	_ = c.params.Refuse(&problem.Problem{Status: http.StatusBadRequest, Code: code, Parameter: s.expression, Text: text})
 	return false
@@ -84,22 +95,24 @@ func (c *checker) checkForms(s *subject, forms int, missing string) bool {
 // exportSubjects returns the subjects of a $sql-export, without those that have a
 // problem.
 func (c *checker) exportSubjects() (subjects []*subject) {
+	c.markRead(subjectParameter)
 	count := 0
 	for _, parameter := range c.resources {
 		if parameter.Name != subjectParameter {
-			_ = c.params.Refuse(problem.Invalid(parameter.Name, "%s must be a part of %s", parameter.Name, subjectParameter))
+			name := c.named(parameter.Name)
+			_ = c.params.Refuse(problem.Invalid(name, "%s must be a part of %s", name, c.named(subjectParameter)))
 			continue
 		}
 		if count++; count > maxSubjects {
-			_ = c.params.Refuse(problem.TooMany(subjectParameter, maxSubjects, "subjects"))
+			_ = c.params.Refuse(problem.TooMany(c.named(subjectParameter), maxSubjects, "subjects"))
 			return nil
 		}
-		if s := c.parseSubject(repetition(count-1), parameter.Parts); s != nil {
+		if s := c.parseSubject(c.repetition(count-1), parameter.Parts); s != nil {
 			subjects = append(subjects, s)
 		}
 	}
 	if count == 0 {
-		_ = c.params.Refuse(problem.Required(subjectParameter, "a subject is required: a part with subjectCanonical, subjectReference or subjectResource"))
+		_ = c.params.Refuse(problem.Required(c.named(subjectParameter), "a subject is required: a part with "+c.forms("or")))
 	}
 	return subjects
 }
@@ -115,9 +128,10 @@ func (c *checker) parseSubject(expression string, parts []endpoint.BodyParameter
 			_ = c.params.Refuse(problem.Invalid(expression, "a part of %s has no name", expression))
 			continue
 		}
-		position := expression + "." + part.Name
+		name := c.named(part.Name)
+		position := expression + "." + name
 		if seen[part.Name] {
-			_ = c.params.Refuse(problem.Invalid(position, "%s must be given once", problem.Quote(part.Name)))
+			_ = c.params.Refuse(problem.Invalid(position, "%s must be given once", problem.Quote(name)))
 			continue
 		}
 		seen[part.Name] = true
@@ -170,7 +184,7 @@ func (c *checker) resolve(s *subject) error {
 		return c.params.Refuse(err)
 	}
 	if c.viewBytes += len(document); c.viewBytes > maxViewsBytes {
-		return problem.TooMany(subjectParameter, maxViewsBytes, "bytes of ViewDefinitions")
+		return problem.TooMany(c.named(subjectParameter), maxViewsBytes, "bytes of ViewDefinitions")
 	}
 	parsed, err := view.Parse(document, fhir.R4())
 	if err != nil {
@@ -217,12 +231,12 @@ func describe(finding view.Finding) string {
 func (c *checker) document(s *subject) (json.RawMessage, error) {
 	if s.form == byResource {
 		if len(s.resource) == 0 {
-			return nil, problem.Invalid(s.position, "%s must contain a resource", byResource)
+			return nil, problem.Invalid(s.position, "%s must contain a resource", c.named(byResource))
 		}
 		return s.resource, checkSize(s.position, s.resource)
 	}
 	if !endpoint.Storable(s.text) || s.text == "" {
-		return nil, problem.Invalid(s.position, "%s must not be empty", s.form)
+		return nil, problem.Invalid(s.position, "%s must not be empty", c.named(s.form))
 	}
 	if err := allowViews(c.call.Client, s.position, auth.Read); err != nil {
 		return nil, err
