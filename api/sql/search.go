@@ -91,27 +91,19 @@ func parseSearch(params *endpoint.Parameters) store.Query {
 
 // searchset returns a page of ViewDefinitions as a FHIR Bundle. more reports whether another
 // page follows.
-func searchset(address string, values url.Values, found []store.Definition, more bool) (gin.H, error) {
-	links := []gin.H{{"relation": "self", "url": address + "?" + values.Encode()}}
-	if more {
-		values.Set("_after", found[len(found)-1].ID)
-		links = append(links, gin.H{"relation": "next", "url": address + "?" + values.Encode()})
-	}
-	bundle := gin.H{"resourceType": "Bundle", "type": "searchset", "link": links}
-	var entries []gin.H
-	for _, definition := range found {
+func searchset(address string, values url.Values, definitions []store.Definition, more bool) (gin.H, error) {
+	found := make([]endpoint.Found, len(definitions))
+	for i, definition := range definitions {
 		resource, err := versioned(definition)
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, gin.H{
-			"fullUrl":  address + "/" + definition.ID,
-			"resource": resource,
-			"search":   gin.H{"mode": "match"},
-		})
+		found[i] = endpoint.Found{ID: definition.ID, Resource: resource}
 	}
-	if len(entries) > 0 {
-		bundle["entry"] = entries
+	self, next := values.Encode(), ""
+	if more {
+		values.Set("_after", definitions[len(definitions)-1].ID)
+		next = values.Encode()
 	}
-	return bundle, nil
+	return endpoint.Searchset(address, self, next, found), nil
 }
