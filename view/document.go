@@ -162,13 +162,3 @@ func (n *node) member(name string) *node {
 func (n *node) missing(name string) *node {
 	return &node{parent: n, name: name, index: -1, offset: n.offset}
 }
-
-// prefixed returns the members whose names begin with prefix.
-func (n *node) prefixed(prefix string) (members []*node) {
-	for _, m := range n.members {
-		if strings.HasPrefix(m.name, prefix) {
-			members = append(members, m)
-		}
-	}
-	return members
-}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -147,6 +148,9 @@ func TestFindings(t *testing.T) {
 		"constant without value": {constants(`{"name":"a"}`), []string{`constant[0].value: value[x] is required`}},
 		"two values":             {constants(`{"name":"a","valueString":"a","valueCode":"a"}`), []string{`constant[0].valueCode: only one value[x] is allowed`}},
 		"type of a constant":     {constants(`{"name":"a","valueQuantity":{}}`), []string{`constant[0].valueQuantity: unsupported type of a constant`}},
+		"three values":           {constants(`{"valueString":"a","valueCode":"a","valueId":"a","name":"a"}`), []string{`constant[0].valueCode: only one value[x] is allowed`}},
+		"value of no day":        {`{"resource":"Patient","constant":[{"name":"d","valueDate":"2019-02-31"}],"where":[{"path":"birthDate = %d"}],` + idSelect + `}`, []string{`constant[0].valueDate: invalid date "2019-02-31"`}},
+		"value without end":      {constants(`{"name":"a","valueString":"` + strings.Repeat("a", 16<<10+1) + `"}`), []string{`constant[0].valueString: too long; the maximum is 16384 bytes, got 16385`}},
 		"property of a constant": {constants(`{"name":"a","valueString":"a","val":1}`), []string{`constant[0].val: unknown property; supported are *`}},
 
 		"union names": {union(`{"column":[{"name":"a","path":"id"},{"name":"b","path":"id"}]}`, `{"column":[{"name":"a","path":"id"},{"name":"c","path":"id"}]}`),
@@ -226,15 +230,15 @@ func TestConstantValues(t *testing.T) {
 		"valueBoolean":      {[]string{`true`, `false`}, []string{`"true"`, `null`}},
 		"valueCanonical":    {[]string{`"http://example.org|1"`}, []string{`""`, `"a b"`, `1`}},
 		"valueCode":         {[]string{`"a"`, `"a b"`}, []string{`""`, `" a"`, `"a  b"`, `1`}},
-		"valueDate":         {[]string{`"2020"`, `"2020-12"`, `"2020-12-31"`}, []string{`"20"`, `"2020-13"`, `"2020-12-32"`, `"2020-12-31T00:00:00Z"`, `2020`}},
-		"valueDateTime":     {[]string{`"2020"`, `"2020-12-31"`, `"2020-12-31T00:00:00Z"`, `"2020-12-31T00:00:00.5+14:00"`}, []string{`"2020-12-31T25:00:00Z"`, `"2020-12T00:00:00Z"`, `"2020-12-31T00:00Z"`}},
+		"valueDate":         {[]string{`"2020"`, `"2020-12"`, `"2020-12-31"`}, []string{`"20"`, `"2020-13"`, `"2020-12-32"`, `"2020-12-31T00:00:00Z"`, `"2019-02-31"`, `"2019-02-29"`, `2020`}},
+		"valueDateTime":     {[]string{`"2020"`, `"2020-12-31"`, `"2020-12-31T00:00:00Z"`, `"2020-12-31T00:00:00.5+14:00"`}, []string{`"2020-12-31T25:00:00Z"`, `"2020-12T00:00:00Z"`, `"2020-12-31T00:00Z"`, `"2019-02-31T00:00:00Z"`, `"2020-12-31T00:00:00+15:00"`}},
 		"valueDecimal":      {[]string{`1`, `1.0`, `-1e3`}, []string{`"1"`, `true`}},
 		"valueId":           {[]string{`"a-1.B"`}, []string{`"a_b"`, `""`, `"` + strings.Repeat("a", 65) + `"`}},
-		"valueInstant":      {[]string{`"2015-02-07T13:28:17.239+02:00"`}, []string{`"2015-02-07"`, `"2015-02-07T13:28:17"`}},
+		"valueInstant":      {[]string{`"2015-02-07T13:28:17.239+02:00"`}, []string{`"2015-02-07"`, `"2015-02-07T13:28:17"`, `"2015-02-30T13:28:17Z"`}},
 		"valueInteger":      {[]string{`1`, `-2147483648`, `2147483647`}, []string{`1.0`, `1e2`, `2147483648`, `"1"`}},
 		"valueInteger64":    {[]string{`"9223372036854775807"`, `1`}, []string{`"9223372036854775808"`, `"a"`, `true`}},
 		"valueOid":          {[]string{`"urn:oid:1.0"`}, []string{`"1.0"`, `"urn:oid:3.1"`}},
-		"valueString":       {[]string{`"a"`, `" "`}, []string{`""`, `1`}},
+		"valueString":       {[]string{`"a"`, `" "`, `"` + strings.Repeat("a", 16<<10) + `"`}, []string{`""`, `1`, `"` + strings.Repeat("a", 16<<10+1) + `"`}},
 		"valuePositiveInt":  {[]string{`1`}, []string{`0`, `-1`}},
 		"valueTime":         {[]string{`"18:12:00"`, `"18:12:00.5"`}, []string{`"18:12"`, `"T18:12:00"`, `"24:00:00"`}},
 		"valueUnsignedInt":  {[]string{`0`}, []string{`-1`, `2147483648`}},
@@ -251,4 +255,27 @@ func TestConstantValues(t *testing.T) {
 			require.True(t, strings.HasPrefix(got[0], "constant[0]."+name+": "), "%s", got)
 		}
 	}
+}
+
+// TestConstantMembers: the time to check a constant grows with its members, not with their
+// square.
+func TestConstantMembers(t *testing.T) { //nolint:paralleltest // it compares times
+	document := func(members int) []byte {
+		b := &strings.Builder{}
+		for i := range members {
+			fmt.Fprintf(b, `"value%d":1,`, i)
+		}
+		return []byte(constants(`{` + b.String() + `"name":"c"}`))
+	}
+	fastest := func(document []byte) time.Duration {
+		best := time.Hour
+		for range 5 {
+			start := time.Now()
+			_, err := view.Parse(document, fhir.R4())
+			require.Error(t, err)
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	require.Less(t, fastest(document(32_000)), 40*fastest(document(2_000))) // the square: 256 times
 }

@@ -41,11 +41,20 @@ func (p *parser) checkProperties(object *node, known []string) {
 		switch {
 		case seen[m.name]:
 			p.add(m, "duplicate property")
-		case !slices.Contains(known, strings.TrimPrefix(m.name, "_")):
+		case !isKnown(strings.TrimPrefix(m.name, "_"), known):
 			p.add(m, "unknown property; supported are %s", strings.Join(known[len(commonProperties):], ", "))
 		}
 		seen[m.name] = true
 	}
+}
+
+// isKnown reports whether a name is one of those known, of which value[x] stands for all
+// that begin with value.
+func isKnown(name string, known []string) bool {
+	return slices.ContainsFunc(known, func(k string) bool {
+		prefix, choice := strings.CutSuffix(k, "[x]")
+		return name == k || choice && strings.HasPrefix(name, prefix)
+	})
 }
 
 // str returns the text of a member that must be a string, if it exists.
