@@ -32,7 +32,7 @@ func (p *parser) parseConstants(root *node) map[string]fhirpath.Constant {
 		p.checkName(name)
 		switch _, duplicate := constants[name.text]; {
 		case duplicate:
-			p.add(name, "duplicate constant %q", name.text)
+			p.add(name, "duplicate constant %s", quote(name.text))
 		case name.text == "rowIndex":
 			p.add(name, "%%rowIndex is a variable")
 		default:
@@ -94,7 +94,7 @@ func (p *parser) checkConstant(value *node, typ string) bool {
 	case len(value.text) > maxConstant:
 		p.add(value, "too long; the maximum is %d bytes, got %d", maxConstant, len(value.text))
 	case !(fhirpath.Constant{Type: typ, Text: value.text}).Valid():
-		p.add(value, "invalid %s %q", typ, value.text)
+		p.add(value, "invalid %s %s", typ, quote(value.text))
 	default:
 		return true
 	}

@@ -142,9 +142,9 @@ func (n *node) path() string {
 	case n.index >= 0:
 		return fmt.Sprintf("%s[%d]", n.parent.path(), n.index)
 	case n.parent.parent == nil:
-		return n.name
+		return shorten(n.name)
 	}
-	return n.parent.path() + "." + n.name
+	return n.parent.path() + "." + shorten(n.name)
 }
 
 // member returns the member with a name, or nil.

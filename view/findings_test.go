@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -92,6 +93,7 @@ func TestFindings(t *testing.T) {
 		"names missing":       {columns(`{"path":"id"},{"path":"id"}`), []string{`select[0].column[0].name: name is required`, `select[0].column[1].name: name is required`}},
 		"union names missing": {union(`{"column":[{"name":"a","path":"id"}]}`, `{"column":[{"path":"id"}]}`), []string{`select[0].unionAll[1].column[0].name: name is required`}},
 		"column name":         {columns(`{"name":"1a","path":"id"}`), []string{`select[0].column[0].name: invalid name "1a"; a letter followed by letters, digits and _ is allowed`}},
+		"long column name":    {columns(`{"name":"` + strings.Repeat("a", 256) + `","path":"id"}`), []string{`select[0].column[0].name: the name has 256 bytes; the maximum is 255`}},
 		"path missing":        {columns(`{"name":"a"}`), []string{`select[0].column[0].path: path is required`}},
 		"path of a number":    {columns(`{"name":"a","path":1}`), []string{`select[0].column[0].path: must be a string, got a number`}},
 		"path empty":          {columns(`{"name":"a","path":""}`), []string{`select[0].column[0].path: must not be empty`}},
@@ -220,6 +222,47 @@ func TestFindingsLimit(t *testing.T) {
 	got := findingsOf(t, document)
 	require.Len(t, got, 1001)
 	require.Equal(t, ": 4001 more findings", got[1000])
+
+	unknown := &strings.Builder{}
+	for i := range 10_000 {
+		fmt.Fprintf(unknown, `"x%d":1,`, i)
+	}
+	got = findingsOf(t, `{`+unknown.String()+`"resource":"Patient",`+idSelect+`}`)
+	require.Less(t, len(got), 1000) // each is long
+	require.Equal(t, fmt.Sprintf(": %d more findings", 10_001-len(got)), got[len(got)-1])
+}
+
+// TestLongFindings: findings do not repeat long texts of the document.
+func TestLongFindings(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 10_000)
+	for name, document := range map[string]string{
+		"names of a union":    union(`{"column":[{"name":"`+long+`","path":"id"}]}`, `{"column":[{"name":"b","path":"id"}]}`),
+		"duplicate name":      columns(`{"name":"` + long + `","path":"id"},{"name":"` + long + `","path":"id"}`),
+		"invalid name":        columns(`{"name":"é` + long + `","path":"id"}`),
+		"element":             columns(`{"name":"a","path":"` + long + `"}`),
+		"element of element":  columns(`{"name":"a","path":"name.` + long + `.x"}`),
+		"function":            columns(`{"name":"a","path":"` + long + `()"}`),
+		"constant":            columns(`{"name":"a","path":"%` + long + `"}`),
+		"token":               columns(`{"name":"a","path":"id '` + long + `'"}`),
+		"type argument":       columns(`{"name":"a","path":"id.ofType(` + long + `)"}`),
+		"integer":             columns(`{"name":"a","path":"` + strings.Repeat("9", 10_000) + `"}`),
+		"date":                columns(`{"name":"a","path":"@T10:00:99.` + strings.Repeat("9", 10_000) + `"}`),
+		"type":                columns(`{"name":"a","path":"id","type":"` + long + `"}`),
+		"SQL type":            columns(`{"name":"a","path":"id","tag":[{"name":"ansi/type","value":"` + long + `"}]}`),
+		"length":              columns(`{"name":"a","path":"id","tag":[{"name":"ansi/type","value":"CHAR(` + strings.Repeat("9", 10_000) + `)"}]}`),
+		"storage":             columns(`{"name":"a","path":"id","tag":[{"name":"ansi/type","value":"DATE` + strings.Repeat(" ", 10_000) + `"}]}`),
+		"property":            columns(`{"name":"a","path":"id","` + long + `":1}`),
+		"resource":            `{"resource":"` + long + `",` + idSelect + `}`,
+		"status":              `{"status":"` + long + `","resource":"Patient",` + idSelect + `}`,
+		"value of a constant": constants(`{"name":"c","valueDate":"` + long + `"}`),
+		"constants":           constants(`{"name":"` + long + `","valueCode":"a"},{"name":"` + long + `","valueCode":"a"}`),
+	} {
+		for _, finding := range findingsOf(t, document) {
+			require.Less(t, len(finding), 700, name)
+			require.True(t, utf8.ValidString(finding), name)
+		}
+	}
 }
 
 // TestConstantValues: the JSON value of a constant must be one of its type.
