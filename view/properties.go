@@ -33,6 +33,17 @@ var (
 	tagProperties = slices.Concat(commonProperties, []string{"name", "value"})
 )
 
+// interpreted are the properties that are read, in any object, and value[x].
+var interpreted = []string{
+	"resourceType", "resource", "constant", "where", "select", "id", "url", "version", "name", "title", "description", "status",
+	"path", "column", "forEach", "forEachOrNull", "repeat", "unionAll", "collection", "type", "tag", "tags",
+}
+
+// isInterpreted reports whether the value of a property is read.
+func isInterpreted(name string) bool {
+	return slices.Contains(interpreted, name) || strings.HasPrefix(name, "value")
+}
+
 // checkProperties checks the names of the members of an object. A name that begins with _
 // holds the id and the extensions of a primitive.
 func (p *parser) checkProperties(object *node, known []string) {
