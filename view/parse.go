@@ -14,6 +14,7 @@ const (
 	maxColumns = 2000 // including all branches of unions
 	maxSelects = 1000
 	maxPaths   = 100 // of a repeat
+	maxName    = 255 // bytes of the name of a view, constant or column
 )
 
 // resourceTypes are the values of resourceType in the published forms; the second is that
@@ -94,7 +95,7 @@ func (p *parser) resourceOf(root *node) string {
 		return ""
 	}
 	if !p.tables.IsResourceType(m.text) {
-		p.add(m, "unknown resource type %q", m.text)
+		p.add(m, "unknown resource type %s", quote(m.text))
 		return ""
 	}
 	return m.text
@@ -137,18 +138,24 @@ func (p *parser) parseWhere(w *node, on focus) []expression {
 	return []expression{{path.text, x}}
 }
 
-// checkName checks the rule sql-name.
-func (p *parser) checkName(n *node) {
-	if !sqlName.MatchString(n.text) {
-		p.add(n, "invalid name %q; a letter followed by letters, digits and _ is allowed", n.text)
+// checkName reports whether a name meets the rule sql-name.
+func (p *parser) checkName(n *node) bool {
+	switch {
+	case !sqlName.MatchString(n.text):
+		p.add(n, "invalid name %s; a letter followed by letters, digits and _ is allowed", quote(n.text))
+	case len(n.text) > maxName:
+		p.add(n, "the name has %d bytes; the maximum is %d", len(n.text), maxName)
+	default:
+		return true
 	}
+	return false
 }
 
 // checkCode checks that a member, if it exists, is one of the strings allowed.
 func (p *parser) checkCode(object *node, name string, allowed []string) {
 	m := object.member(name)
 	if m != nil && p.expect(m, stringNode) && !slices.Contains(allowed, m.text) {
-		p.add(m, "unknown %s %q; supported are %q", name, m.text, allowed)
+		p.add(m, "unknown %s %s; supported are %q", name, quote(m.text), allowed)
 	}
 }
 

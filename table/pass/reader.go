@@ -75,14 +75,14 @@ func (p *pass) explain(err error) error {
 func (p *pass) newReader(ctx context.Context) *reader {
 	r := &reader{pass: p, ctx: ctx, formatter: ndjson.NewFormatter(p.resourceType, p.format, p.tally.issue)}
 	for _, o := range p.outputs {
-		r.sheets = append(r.sheets, &sheet{output: o, evaluator: p.newEvaluator(o.view)})
+		r.sheets = append(r.sheets, &sheet{output: o, evaluator: r.newEvaluator(o.view)})
 	}
 	return r
 }
 
-func (p *pass) newEvaluator(v *view.View) *view.Evaluator {
+func (r *reader) newEvaluator(v *view.View) *view.Evaluator {
 	e := v.NewEvaluator()
-	e.BaseURL = p.format.Style.AttachmentBaseURL
+	e.BaseURL, e.Stop = r.pass.format.Style.AttachmentBaseURL, r.ctx.Err
 	return e
 }
 

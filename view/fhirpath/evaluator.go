@@ -15,6 +15,10 @@ type Evaluator struct {
 	// absolute references have none.
 	BaseURL string
 
+	// Stop, unless it is nil, is called from time to time. An evaluation ends with its
+	// error.
+	Stop func() error
+
 	schema *schema
 	root   Value
 	index  rootIndex
@@ -24,12 +28,21 @@ type Evaluator struct {
 	stack   []Value
 	scratch []byte // decoded strings and results
 	maxText int    // of scratch
+
+	interval, steps int // between calls of Stop, and to the next one
 }
 
 // NewEvaluator returns an evaluator of expressions that were compiled with the same tables.
 func NewEvaluator(tables *fhir.Tables) *Evaluator {
 	return &Evaluator{schema: schemaOf(tables)}
 }
+
+// Stop is called after maxSteps operations, or after fewer on a large resource, which each
+// of them may scan: after about scannedBytes.
+const (
+	maxSteps     = 4096
+	scannedBytes = 16 << 20
+)
 
 // The text that expressions make between Release and Release, which also includes decoded
 // strings, has at most freeText bytes and textFactor times the size of the resource.
@@ -47,6 +60,8 @@ func (e *Evaluator) Reset(resourceType string, resource []byte) {
 	e.root = Value{typ: e.schema.types[resourceType], text: resource, kind: Object, root: true}
 	e.index.reset(resource)
 	e.maxText = freeText + textFactor*len(resource)
+	e.interval = 1 + min(maxSteps, scannedBytes/(len(resource)+1))
+	e.steps = e.interval
 	if e.scratch = e.scratch[:0]; cap(e.scratch) > keptBytes {
 		e.scratch = nil
 	}
@@ -73,7 +88,8 @@ const maxItems = 1_000_000
 var errManyItems = &DataError{Reason: fmt.Sprintf("too many items; the maximum is %d at a time", maxItems)}
 
 // Append appends the items that the expression results in for a focus and returns the
-// extended slice, which has at most a million items. The error is a *DataError.
+// extended slice, which has at most a million items. The error is a *DataError, or that of
+// Stop.
 func (e *Evaluator) Append(dst []Value, x *Expression, focus Value, rowIndex int) ([]Value, error) {
 	e.stack = dst
 	err := e.evaluate(x.root, &frame{this: focus, rowIndex: rowIndex})
@@ -126,10 +142,23 @@ func (e *Evaluator) checkText(more int) error {
 	return nil
 }
 
+// check fails if there is too much text, or if the evaluation should stop.
+func (e *Evaluator) check() error {
+	e.steps = e.interval
+	if e.Stop != nil {
+		if err := e.Stop(); err != nil {
+			return err
+		}
+	}
+	return e.checkText(0)
+}
+
 // evaluate pushes the items of a node.
 func (e *Evaluator) evaluate(n *node, f *frame) error {
-	if err := e.checkText(0); err != nil {
-		return err
+	if e.steps--; e.steps < 0 || len(e.scratch) > e.maxText {
+		if err := e.check(); err != nil {
+			return err
+		}
 	}
 	switch n.op {
 	case opLiteral:

@@ -3,6 +3,7 @@ package fhirpath_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -409,5 +410,40 @@ func TestLongText(t *testing.T) {
 			require.Equal(t, test.want, size, name)
 			require.LessOrEqual(t, e.Mark(), 2*test.want+8, name)
 		}
+	}
+}
+
+// TestStop: the evaluation of a long expression on a large resource can be stopped soon.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	chain := `name.suffix.empty()` + strings.Repeat(` and name.suffix.empty()`, 200)
+	for name, test := range map[string]struct {
+		expression string
+		givens     int
+		wantCalls  int // at least
+	}{
+		"long expression, large resource": {chain, 250_000, 20},
+		"long expression":                 {chain, 10, 0},
+		"many items":                      {`name.given.where($this = 'b' or $index = 1)`, 250_000, 1_000},
+		"many steps":                      {`name.given.where($this = 'b' or $index = 1)`, 5_000, 3},
+	} {
+		x, err := fhirpath.Compile(test.expression, patientScope())
+		require.NoError(t, err)
+		e := fhirpath.NewEvaluator(fhir.R4())
+		calls := 0
+		e.Stop = func() error { calls++; return nil }
+		e.Reset("Patient", manyGivens(test.givens))
+		_, err = e.Append(nil, x, e.Root(), 0)
+		require.NoError(t, err, name)
+		require.GreaterOrEqual(t, calls, test.wantCalls, name)
+		if calls == 0 {
+			continue
+		}
+		stopped := errors.New("stopped")
+		e.Stop = func() error { calls++; return stopped }
+		calls = 0
+		_, err = e.Append(nil, x, e.Root(), 0)
+		require.ErrorIs(t, err, stopped, name)
+		require.Equal(t, 1, calls, name)
 	}
 }

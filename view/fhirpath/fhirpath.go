@@ -41,12 +41,6 @@ type Scope struct {
 	Constants map[string]Constant
 }
 
-// Constant is a value of a FHIR type.
-type Constant struct {
-	Type string // code, decimal, dateTime
-	Text string // of the value: decoded if it is a string
-}
-
 // Error is a mistake in an expression.
 type Error struct {
 	Offset int // in bytes
