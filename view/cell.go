@@ -1,6 +1,11 @@
 package view
 
-import "github.com/seed-90096f4d/sluice/view/fhirpath"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/seed-90096f4d/sluice/view/fhirpath"
+)
 
 // cellKinds are the kinds of cells by the kinds of values.
 var cellKinds = [...]CellKind{
@@ -10,6 +15,11 @@ var cellKinds = [...]CellKind{
 
 // emptyList are the items of a list without items.
 var emptyList = []Cell{}
+
+// maxItems bounds the items of all lists in a row.
+const maxItems = 1_000_000
+
+var errManyItems = fmt.Errorf("too many items; the maximum is %d in all lists of a row", maxItems)
 
 // setCell evaluates a column on a focus. It returns false after an error.
 func (e *Evaluator) setCell(c *cellColumn, focus fhirpath.Value, rowIndex int) bool {
@@ -21,6 +31,8 @@ func (e *Evaluator) setCell(c *cellColumn, focus fhirpath.Value, rowIndex int) b
 	e.values = values[:base]
 	cell := &e.row[c.index]
 	switch found := values[base:]; {
+	case c.collection && len(e.items)+len(found) > maxItems:
+		return e.fail(c.name, c.text, errManyItems)
 	case c.collection:
 		*cell = Cell{Kind: ListCell, Items: e.list(found)}
 	case len(found) == 0:
@@ -39,6 +51,7 @@ func (e *Evaluator) list(values []fhirpath.Value) []Cell {
 		return emptyList
 	}
 	start := len(e.items)
+	e.items = slices.Grow(e.items, len(values))
 	for _, v := range values {
 		e.items = append(e.items, Cell{Kind: cellKinds[v.Kind()], Text: e.paths.Text(v)})
 	}

@@ -14,8 +14,10 @@ import (
 //	}
 //	return e.Err()
 //
-// The rows of a resource are computed one by one. The memory that this takes is bounded by
-// the resource, whatever the number of its rows.
+// The rows of a resource are computed one by one, so that the memory does not depend on
+// their number. An item that is iterated takes 40 bytes, and one in a list 100, which is up
+// to 50 times the JSON of the shortest items; there are at most a million of each at a
+// time.
 type Evaluator struct {
 	// BaseURL is the FHIR base of the server whose resources are evaluated, such as
 	// https://example.org/fhir. A reference to a URL below it has a key; other absolute

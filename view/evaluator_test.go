@@ -448,3 +448,19 @@ func FuzzView(f *testing.F) {
 		}
 	})
 }
+
+// TestManyItems: neither the foci of all levels nor the lists of a row can fill the memory.
+func TestManyItems(t *testing.T) {
+	t.Parallel()
+	resource := `{"resourceType":"Patient","name":[{"given":["a"` + strings.Repeat(`,"a"`, 399_999) + `]}]}`
+	list := func(name string) string { return `{"name":"` + name + `","path":"name.given","collection":true}` }
+	require.Len(t, linesOf(t, columns(list("a")+`,`+list("b")), resource), 1)
+	err := errorOf(t, columns(list("a")+`,`+list("b")+`,`+list("c")), resource)
+	require.Equal(t, "column c (name.given): too many items; the maximum is 1000000 in all lists of a row", err.Error())
+
+	each := func(name string) string {
+		return `{"forEach":"name.given","column":[{"name":"` + name + `","path":"$this"}]}`
+	}
+	err = errorOf(t, patients(each("a")+`,`+each("b")+`,`+each("c")), resource)
+	require.Equal(t, "name.given: too many items; the maximum is 1000000 at a time", err.Error())
+}

@@ -26,10 +26,7 @@ func (e *Evaluator) arithmetic(n *node, f *frame) error {
 	ca, cb := a.class(), b.class()
 	switch {
 	case ca == stringClass && cb == stringClass && n.op == opAdd:
-		start := len(e.scratch)
-		e.appendText(&a)
-		e.appendText(&b)
-		e.pushScratch(systemString, String, start)
+		return e.concatenate(&a, &b)
 	case !ca.isNumber() || !cb.isNumber():
 		return wrongTypes(n, a, b)
 	case ca == integerClass && cb == integerClass && n.op != opDivide && e.integers(n.op, &a, &b):
@@ -37,6 +34,31 @@ func (e *Evaluator) arithmetic(n *node, f *frame) error {
 		e.decimals(n.op, &a, &b)
 	}
 	return nil
+}
+
+// concatenate pushes a and b as one string. A result of the evaluator at the end of its
+// memory is extended, so that a sum of many terms is not copied for each.
+func (e *Evaluator) concatenate(a, b *Value) error {
+	start, more := len(e.scratch), len(a.text)+len(b.text)
+	extended := e.isLast(a)
+	if extended {
+		start, more = start-len(a.text), len(b.text)
+	}
+	if err := e.checkText(more); err != nil {
+		return err
+	}
+	if !extended {
+		e.appendText(a)
+	}
+	e.appendText(b)
+	e.pushScratch(systemString, String, start)
+	return nil
+}
+
+// isLast reports whether the text of a value is the end of the scratch memory.
+func (e *Evaluator) isLast(v *Value) bool {
+	n := len(v.text)
+	return v.decoded && n > 0 && n <= len(e.scratch) && &v.text[n-1] == &e.scratch[len(e.scratch)-1]
 }
 
 // integers pushes the result for two Integers: none if it overflows. It reports whether

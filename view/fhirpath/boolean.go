@@ -87,7 +87,9 @@ func (e *Evaluator) keep(n *node, f *frame, base int) error {
 	inner := frame{rowIndex: f.rowIndex}
 	for i := base; i < end; i++ {
 		inner.this, inner.item = e.stack[i], i-base
+		mark := e.Mark()
 		t, err := e.operandTruth(n, n.right, &inner)
+		e.Release(mark)
 		if err != nil {
 			return err
 		}

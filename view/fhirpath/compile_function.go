@@ -74,11 +74,9 @@ func (c *compiler) argument(n *node, s *syntax, this static, accepts class, name
 
 func (c *compiler) where(n *node, s *syntax, _ static) (err error) {
 	n.static = n.left.static
-	item := n.left.static
-	item.many = false
 	c.criteria++
 	defer func() { c.criteria-- }()
-	if n.right, err = c.compile(s.arguments[0], item); err != nil {
+	if n.right, err = c.compile(s.arguments[0], n.left.static); err != nil {
 		return err
 	}
 	c.escape(n.right)
@@ -106,7 +104,6 @@ func (c *compiler) not(n *node, s *syntax, this static) error {
 
 func (c *compiler) first(n *node, _ *syntax, _ static) error {
 	n.static = n.left.static
-	n.many = false
 	return nil
 }
 
@@ -116,7 +113,7 @@ func (c *compiler) ofType(n *node, s *syntax, _ static) (err error) {
 	if n.typ, err = c.typeArgument(s.arguments[0]); err != nil {
 		return err
 	}
-	n.static = static{many: n.left.many, focus: n.left.focus}
+	n.static = static{focus: n.left.focus}
 	for _, t := range n.left.types {
 		if t.isA(n.typ) {
 			n.types = append(n.types, t)
@@ -133,7 +130,6 @@ func (c *compiler) ofType(n *node, s *syntax, _ static) (err error) {
 
 func (c *compiler) extension(n *node, s *syntax, this static) error {
 	n.static = one(c.schema.extension)
-	n.many = true
 	if n.left.focus {
 		c.read("extension")
 	}
@@ -192,7 +188,6 @@ func (c *compiler) resourceKey(n *node, s *syntax, _ static) error {
 
 func (c *compiler) referenceKey(n *node, s *syntax, _ static) (err error) {
 	n.static = one(systemString)
-	n.many = n.left.many
 	if n.left.focus {
 		c.read("reference")
 	}

@@ -32,13 +32,11 @@ func typeName(t *typ, name string, input *node) *node {
 // step builds a step to an element.
 func (c *compiler) step(input *node, s *syntax) (*node, error) {
 	n := &node{op: opElement, name: s.text, left: input}
-	n.many = input.many
 	for _, t := range input.types {
 		e := t.elements[s.text]
 		if e == nil {
 			continue
 		}
-		n.many = n.many || e.many
 		if n.element == nil {
 			n.typ, n.element = t, e
 		}
@@ -51,7 +49,7 @@ func (c *compiler) step(input *node, s *syntax) (*node, error) {
 		if !c.schema.have(s.text) {
 			return nil, c.unknownElement(input, s)
 		}
-		n.types, n.untyped, n.many = nil, true, true
+		n.types, n.untyped = nil, true
 	}
 	if input.focus {
 		c.read(s.text)

@@ -48,7 +48,6 @@ const (
 type static struct {
 	types   []*typ // that the items can have
 	untyped bool   // they can have any type
-	many    bool   // there can be more than one item
 	focus   bool   // the items can be the focus of the expression
 }
 
@@ -143,7 +142,6 @@ func (c *compiler) compile(s *syntax, this static) (*node, error) {
 	case emptySyntax:
 		return &node{op: opNothing, name: s.text}, nil
 	case thisSyntax:
-		this.many = false
 		return &node{op: opThis, name: s.text, static: this}, nil
 	case indexSyntax:
 		if c.criteria == 0 {
@@ -247,7 +245,5 @@ func (c *compiler) indexer(s *syntax, this static) (*node, error) {
 	if !index.can(func(t *typ) bool { return t.class == integerClass }) {
 		return nil, mistake(s.offset, "the index must be an Integer, got %s", index.describe())
 	}
-	n := &node{op: opIndexer, name: "[]", static: input.static, left: input, right: index}
-	n.many = false
-	return n, nil
+	return &node{op: opIndexer, name: "[]", static: input.static, left: input, right: index}, nil
 }

@@ -19,14 +19,24 @@ type Evaluator struct {
 	root   Value
 	index  rootIndex
 
-	stack   []Value // the items of the operations that are being evaluated
-	scratch []byte  // decoded strings and results
+	// stack has the items of the operations that are being evaluated, above those that
+	// the caller of Append already has.
+	stack   []Value
+	scratch []byte // decoded strings and results
+	maxText int    // of scratch
 }
 
 // NewEvaluator returns an evaluator of expressions that were compiled with the same tables.
 func NewEvaluator(tables *fhir.Tables) *Evaluator {
 	return &Evaluator{schema: schemaOf(tables)}
 }
+
+// The text that expressions make between Release and Release, which also includes decoded
+// strings, has at most freeText bytes and textFactor times the size of the resource.
+const (
+	freeText   = 16 << 20
+	textFactor = 4
+)
 
 // keptBytes is how much memory an evaluator keeps after a resource that needed more.
 const keptBytes = 1 << 20
@@ -36,16 +46,11 @@ const keptBytes = 1 << 20
 func (e *Evaluator) Reset(resourceType string, resource []byte) {
 	e.root = Value{typ: e.schema.types[resourceType], text: resource, kind: Object, root: true}
 	e.index.reset(resource)
+	e.maxText = freeText + textFactor*len(resource)
 	if e.scratch = e.scratch[:0]; cap(e.scratch) > keptBytes {
 		e.scratch = nil
 	}
-	if cap(e.stack) > keptBytes/valueBytes {
-		e.stack = nil
-	}
 }
-
-// valueBytes is about the size of a Value.
-const valueBytes = 64
 
 // Root returns the resource as an item.
 func (e *Evaluator) Root() Value { return e.root }
@@ -61,15 +66,33 @@ func (e *Evaluator) ResourceType() []byte {
 	return nil
 }
 
+// maxItems bounds the items in memory, with those of all operations that are being
+// evaluated. A Value has 40 bytes, more than the JSON of a short item.
+const maxItems = 1_000_000
+
+var errManyItems = &DataError{Reason: fmt.Sprintf("too many items; the maximum is %d at a time", maxItems)}
+
 // Append appends the items that the expression results in for a focus and returns the
-// extended slice. The error is a *DataError.
+// extended slice, which has at most a million items. The error is a *DataError.
 func (e *Evaluator) Append(dst []Value, x *Expression, focus Value, rowIndex int) ([]Value, error) {
-	e.stack = e.stack[:0]
+	e.stack = dst
 	err := e.evaluate(x.root, &frame{this: focus, rowIndex: rowIndex})
-	if err != nil {
-		return dst, err
+	if err == nil {
+		err = e.checkItems()
 	}
-	return append(dst, e.stack...), nil
+	if err == nil {
+		dst = e.stack
+	}
+	e.stack = nil
+	return dst, err
+}
+
+// checkItems fails if there are too many items.
+func (e *Evaluator) checkItems() error {
+	if len(e.stack) > maxItems {
+		return errManyItems
+	}
+	return nil
 }
 
 // DataError is a resource that an expression cannot be evaluated on. It does not contain
@@ -95,8 +118,19 @@ type frame struct {
 	rowIndex int
 }
 
+// checkText fails if the text would be too long with so many bytes more.
+func (e *Evaluator) checkText(more int) error {
+	if len(e.scratch)+more > e.maxText {
+		return &DataError{Reason: fmt.Sprintf("the result is too long; the maximum is %d bytes for this resource", e.maxText)}
+	}
+	return nil
+}
+
 // evaluate pushes the items of a node.
 func (e *Evaluator) evaluate(n *node, f *frame) error {
+	if err := e.checkText(0); err != nil {
+		return err
+	}
 	switch n.op {
 	case opLiteral:
 		e.push(n.literal)

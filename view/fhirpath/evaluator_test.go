@@ -330,3 +330,84 @@ func TestRelease(t *testing.T) {
 	require.Equal(t, mark, e.Mark())
 	require.Equal(t, want, string(e.Text(first[0])))
 }
+
+// manyGivens returns a patient with so many given names, each of one byte.
+func manyGivens(count int) []byte {
+	return []byte(`{"resourceType":"Patient","name":[{"given":["a"` + strings.Repeat(`,"a"`, count-1) + `]}]}`)
+}
+
+// TestManyItems: the number of items in memory is limited, not that of a resource.
+func TestManyItems(t *testing.T) {
+	t.Parallel()
+	const reason = "too many items; the maximum is 1000000 at a time"
+	short := manyGivens(600_000)
+	for _, expression := range []string{`name.given.exists()`, `name.given.where($index = 599999)`, `name.given[599999]`, `name.given.join('')`} {
+		_, err := evaluateOn(t, expression, short)
+		require.NoError(t, err, expression)
+	}
+	long := manyGivens(1_000_001)
+	extensions := []byte(`{"resourceType":"Patient","extension":[{"url":"u"}` + strings.Repeat(`,{"url":"u"}`, 1_000_000) + `]}`)
+	for expression, resource := range map[string][]byte{
+		`name.given`: long, `name.given.first()`: long, `name.exists(given.exists())`: long, `extension`: extensions, `extension('u').exists()`: extensions,
+		`name.given = name.given`: short,
+	} {
+		_, err := evaluateOn(t, expression, resource)
+		var data *fhirpath.DataError
+		require.ErrorAs(t, err, &data, expression)
+		require.Equal(t, reason, data.Reason, expression)
+	}
+
+	x, err := fhirpath.Compile(`name.given`, patientScope())
+	require.NoError(t, err)
+	e := fhirpath.NewEvaluator(fhir.R4())
+	e.Reset("Patient", short)
+	items, err := e.Append(nil, x, e.Root(), 0)
+	require.NoError(t, err)
+	items, err = e.Append(items, x, e.Root(), 0)
+	require.EqualError(t, err, reason)
+	require.Len(t, items, 600_000)
+}
+
+// TestLongText: the text that an expression makes is limited by the resource.
+func TestLongText(t *testing.T) {
+	t.Parallel()
+	scope := patientScope()
+	scope.Constants["c"] = fhirpath.Constant{Type: "string", Text: strings.Repeat("x", 16<<10)}
+	sum := func(term string, count int) string { return term + strings.Repeat(" + "+term, count-1) }
+	given := []byte(`{"resourceType":"Patient","name":[{"given":["a"` + strings.Repeat(`,"a"`, 1999) + `]}]}`)
+	family := []byte(`{"resourceType":"Patient","name":[{"family":"` + strings.Repeat("y", 1<<20) + `"}]}`)
+	for expression, test := range map[string]struct {
+		resource []byte
+		want     int // bytes of text; -1 is an error
+	}{
+		sum(`%c`, 1000):                     {given, 1000 << 14},
+		sum(`%c`, 1100):                     {given, -1},
+		`'a' + (` + sum(`%c`, 500) + `)`:    {given, 500<<14 + 1},
+		`(` + sum(`%c`, 1100) + `) = 'x'`:   {given, -1},
+		sum(`name.family`, 18):              {family, 18 << 20},
+		sum(`name.family`, 21):              {family, -1},
+		`name.given.join(%c)`:               {given, -1},
+		`name.given.join('--')`:             {given, 2000 + 1999*2},
+		`name.given.where($this + %c = '')`: {given, 0},
+		`name.given.where($this + 'b' = 'ab').where($index > 5).join()`: {given, 1994},
+	} {
+		x, err := fhirpath.Compile(expression, scope)
+		require.NoError(t, err)
+		e := fhirpath.NewEvaluator(fhir.R4())
+		e.Reset("Patient", test.resource)
+		items, err := e.Append(nil, x, e.Root(), 0)
+		if name := expression[:min(len(expression), 60)]; test.want < 0 {
+			var data *fhirpath.DataError
+			require.ErrorAs(t, err, &data, name)
+			require.Regexp(t, `^the result is too long; the maximum is \d+ bytes for this resource$`, data.Reason)
+		} else {
+			require.NoError(t, err, name)
+			size := 0
+			for _, v := range items {
+				size += len(e.Text(v))
+			}
+			require.Equal(t, test.want, size, name)
+			require.LessOrEqual(t, e.Mark(), 2*test.want+8, name)
+		}
+	}
+}

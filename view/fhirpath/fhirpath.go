@@ -101,9 +101,6 @@ func (x *Expression) Types() (types []Type) {
 	return types
 }
 
-// Many reports whether the expression can result in more than one item.
-func (x *Expression) Many() bool { return x.root.many }
-
 // IsRowIndex reports whether the expression is %rowIndex.
 func (x *Expression) IsRowIndex() bool { return x.root.op == opRowIndex }
 

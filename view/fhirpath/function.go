@@ -15,6 +15,9 @@ func (e *Evaluator) extension(n *node, f *frame) error {
 	end := len(e.stack)
 	for i := base; i < end && ok; i++ {
 		e.pushExtensions(e.stack[i], &url)
+		if err := e.checkItems(); err != nil {
+			return err
+		}
 	}
 	e.stack = e.stack[:base+copy(e.stack[base:], e.stack[end:])]
 	return nil
@@ -29,11 +32,11 @@ func (e *Evaluator) pushExtensions(v Value, url *Value) {
 	case v.kind == Object:
 		found = e.find(extensionElement, v.text)
 	default:
-		found = e.find(extensionElement, v.sibling)
+		found = e.find(extensionElement, e.siblingOf(&v))
 	}
 	for list := newArray(found.value); ; {
 		text, more := list.next()
-		if !more {
+		if !more || len(e.stack) > maxItems {
 			return
 		}
 		m := e.find(urlElement, text)
@@ -95,6 +98,9 @@ func (e *Evaluator) join(n *node, f *frame) error {
 		}
 		if v.class() != stringClass {
 			return &DataError{Reason: "join() needs strings, got " + string(v.Type())}
+		}
+		if err := e.checkText(len(separator.text) + len(v.text)); err != nil {
+			return err
 		}
 		if count > 0 {
 			e.appendText(&separator)

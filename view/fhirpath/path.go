@@ -8,7 +8,7 @@ import (
 func (e *Evaluator) element(n *node, f *frame) error {
 	if n.left.op == opThis {
 		e.children(n, &f.this)
-		return nil
+		return e.checkItems()
 	}
 	base := len(e.stack)
 	if err := e.evaluate(n.left, f); err != nil {
@@ -18,6 +18,9 @@ func (e *Evaluator) element(n *node, f *frame) error {
 	for i := base; i < end; i++ {
 		v := e.stack[i]
 		e.children(n, &v)
+		if err := e.checkItems(); err != nil {
+			return err
+		}
 	}
 	e.stack = e.stack[:base+copy(e.stack[base:], e.stack[end:])]
 	return nil
@@ -43,9 +46,15 @@ func (e *Evaluator) children(n *node, v *Value) {
 		m := e.find(el, v.text)
 		e.pushElement(&m)
 	default:
-		m := e.find(el, v.sibling)
+		m := e.find(el, e.siblingOf(v))
 		e.pushElement(&m)
 	}
+}
+
+// siblingOf returns a text that begins with the sibling of an item; it is empty without
+// one.
+func (e *Evaluator) siblingOf(v *Value) []byte {
+	return e.index.text[len(e.index.text)-int(v.sibling):]
 }
 
 // untypedChildren pushes the members of an object whose type is not known.
@@ -78,7 +87,7 @@ func (e *Evaluator) pushArray(m *match) {
 	for {
 		text, more := values.next()
 		sibling, siblingMore := siblings.next()
-		if !more && !siblingMore {
+		if !more && !siblingMore || len(e.stack) > maxItems {
 			return
 		}
 		v := Value{typ: m.typ}
@@ -97,7 +106,7 @@ func (e *Evaluator) pushArray(m *match) {
 // pushItem pushes an item. A resource has the type that it states.
 func (e *Evaluator) pushItem(v Value, sibling []byte) {
 	if jsonscan.At(sibling, 0) == '{' {
-		v.sibling = sibling
+		v.sibling = uint32(len(sibling)) // it ends with the resource
 	}
 	if v.typ != nil && v.typ.resource {
 		v.typ = e.resourceType(v)

@@ -53,7 +53,6 @@ type typ struct {
 // element is an element of a type.
 type element struct {
 	name    string
-	many    bool
 	members []member           // of a choice: one for each of its types
 	key     string             // of the only member
 	byKey   map[string]*member // the same, if there are many
@@ -197,7 +196,7 @@ func (s *schema) elementsOf(tables *fhir.Tables, name string) map[string]*elemen
 }
 
 func (s *schema) element(defined fhir.Element) *element {
-	e := &element{name: defined.Name, many: defined.Many}
+	e := &element{name: defined.Name}
 	for _, name := range defined.Types {
 		key := defined.Name
 		if defined.Choice {
@@ -225,7 +224,7 @@ func (e *element) index() {
 
 // only returns the element with the members of one type.
 func (e *element) only(t *typ) *element {
-	narrow := &element{name: e.name, many: e.many}
+	narrow := &element{name: e.name}
 	for _, m := range e.members {
 		if m.typ != nil && (m.typ.isA(t) || m.typ.resource && t.resource) {
 			narrow.members = append(narrow.members, m)
@@ -250,7 +249,7 @@ func (s *schema) completePrimitives() {
 		t := s.types[p.name]
 		t.elements = map[string]*element{
 			"id":        {name: "id", members: []member{{"id", s.types["string"]}}},
-			"extension": {name: "extension", many: true, members: []member{{"extension", s.extension}}},
+			"extension": {name: "extension", members: []member{{"extension", s.extension}}},
 		}
 	}
 }

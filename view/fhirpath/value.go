@@ -29,8 +29,9 @@ type Value struct {
 	// it; what follows the object is not part of it.
 	text []byte
 
-	// sibling begins with the object that has the id and extensions of a primitive.
-	sibling []byte
+	// sibling is where the object with the id and extensions of a primitive begins: its
+	// distance from the end of the resource; 0 without one.
+	sibling uint32
 
 	kind    Kind
 	decoded bool // text of a string has no escape sequences
