@@ -412,7 +412,7 @@ func TestRowsOfLargeResourceArrive(t *testing.T) {
 	result, err := run(t, pass.Options{}, rowsOf(row("1", crowd(20_000))), to(out, v, table.NDJSON))
 	require.NoError(t, err)
 	require.EqualValues(t, 20_000, result.Files[0][0].Rows)
-	require.Equal(t, `{"gender":"female"}`+"\n", first)
+	require.Equal(t, 1, strings.Count(first, "\n"))
 }
 
 // The end of the context cancels rows that are waited for.
