@@ -149,6 +149,7 @@ func TestFindings(t *testing.T) {
 		"where not an array":  {`{"resource":"Patient","where":{"path":"active"},` + idSelect + `}`, []string{`where: must be an array, got an object`}},
 		"where without path":  {`{"resource":"Patient","where":[{}],` + idSelect + `}`, []string{`where[0].path: path is required`}},
 		"where not a boolean": {`{"resource":"Patient","where":[{"path":"active"},{"path":"name.family"}],` + idSelect + `}`, []string{`where[1].path: must result in a boolean, but results in string`}},
+		"where of a choice":   {`{"resource":"Observation","where":[{"path":"value"},{"path":"effective"}],` + idSelect + `}`, []string{`where[1].path: must result in a boolean, but results in dateTime, Period, Timing, instant`}},
 		"where with an error": {`{"resource":"Patient","where":[{"path":"active ="}],` + idSelect + `}`, []string{`where[0].path: *`}},
 
 		"constant of no name":    {constants(`{"valueString":"a"}`), []string{`constant[0].name: name is required`}},

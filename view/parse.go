@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/view/fhirpath"
@@ -130,10 +131,8 @@ func (p *parser) parseWhere(w *node, on focus) []expression {
 	if x == nil {
 		return nil
 	}
-	switch x.Type() {
-	case "", "boolean", "System.Boolean":
-	default:
-		p.add(path, "must result in a boolean, but results in %s", x.Type())
+	if types := derivedTypes(x); types != nil && !slices.Contains(types, "boolean") {
+		p.add(path, "must result in a boolean, but results in %s", strings.Join(types, ", "))
 	}
 	return []expression{{path.text, x}}
 }
