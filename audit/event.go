@@ -52,7 +52,7 @@ type Event struct {
 	Reason    string // code of why it was
 	Bytes     int64  // size of the response's body
 	Resources int64  // how many the client received, or received links to
-	Issues    int64  // how many values of a dump could not be converted; not recorded
+	Issues    int64  // how many values of a dump or run could not be converted; not recorded
 }
 
 // Outcome returns how the request ended, in one word.

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -275,6 +277,36 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 		return 0, errBroken
 	}
 	return len(p), nil
+}
+
+// TestLongRow: columns may repeat a text up to 64 MiB a row. Nothing of a longer row is
+// copied.
+func TestLongRow(t *testing.T) {
+	attachment := text(strings.Repeat("x", 30<<20))
+	columns := []view.Column{varchar("a"), varchar("b"), varchar("c"), collection(varchar("d"))}
+	for _, format := range []table.Format{table.CSV, table.NDJSON, table.JSON, table.Parquet} {
+		w, err := table.NewWriter(io.Discard, columns, table.Options{Format: format})
+		require.NoError(t, err)
+		b := w.NewBatch()
+		for _, row := range [][]view.Cell{
+			{attachment, null(), attachment, list(attachment)},
+			{null(), text("x"), null(), list(attachment, null(), attachment, attachment)},
+		} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := b.Append(row)
+			runtime.ReadMemStats(&after)
+			var unfit *view.DataError
+			require.ErrorAs(t, err, &unfit, format)
+			require.Equal(t, "column d: the text of the row up to this column exceeds 64 MiB", unfit.Error())
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
+			require.Zero(t, b.Len())
+			require.Zero(t, b.Size())
+		}
+		require.NoError(t, b.Append([]view.Cell{attachment, text("x"), null(), list(attachment)}))
+		require.NoError(t, w.Write(b))
+		require.NoError(t, w.Close())
+	}
 }
 
 // TestWriteError: after a failed write, nothing claims to be complete.

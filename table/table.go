@@ -3,10 +3,10 @@
 // A cell that does not fit the type of its column is an error in every format, so that
 // the files of a view have the same rows whatever their format.
 //
-// An open file of CSV, ndjson or JSON has no memory of its own. One of Parquet takes about
-// 25 MiB with 8 columns and up to 50 MiB with 50 or more, where text cannot be compressed
-// and fills its row groups, and 10 to 30 MiB with typical columns. While a long cell is
-// written, six times its length comes on top. A batch has the memory of its rows.
+// An open file of CSV, ndjson or JSON has no memory of its own. One of Parquet takes 10 to
+// 30 MiB with typical columns, up to 50 MiB where text cannot be compressed and fills its
+// row groups, and up to 90 MiB with 2000 columns. While a long row is written, three times
+// its text comes on top, six times in Parquet. A batch has the memory of its rows.
 //
 // It must not know how rows are made or how the output is used.
 package table
@@ -182,9 +182,14 @@ func (w *Writer) Rows() int64 { return w.rows.Load() }
 // It is exact after Close.
 func (w *Writer) Bytes() int64 { return w.bytes.Load() }
 
+// maxRowBytes is the maximum size of the text of a row. The evaluator of a view refers to
+// the same text in every column that has it, but a row has a copy for each, and formats
+// make several copies of a row while they write it.
+const maxRowBytes = 64 << 20
+
 // Batch collects rows of a writer. It is not safe for concurrent use.
 type Batch struct {
-	columns int
+	columns []column
 	rows    int
 	buffer  buffer
 }
@@ -192,19 +197,37 @@ type Batch struct {
 // NewBatch returns an empty batch. Every writer with the same columns and format can write
 // it.
 func (w *Writer) NewBatch() *Batch {
-	return &Batch{columns: len(w.columns), buffer: w.file.newBuffer()}
+	return &Batch{columns: w.columns, buffer: w.file.newBuffer()}
 }
 
 // Append adds a row, whose memory it copies. The error is a *view.DataError if a cell does
-// not fit the SQL type of its column; the batch is then as before.
+// not fit the SQL type of its column, or the row is too long; the batch is then as before.
 func (b *Batch) Append(row []view.Cell) error {
-	if len(row) != b.columns {
-		return fmt.Errorf("the row has %d cells for %d columns", len(row), b.columns)
+	if len(row) != len(b.columns) {
+		return fmt.Errorf("the row has %d cells for %d columns", len(row), len(b.columns))
+	}
+	if err := checkLength(b.columns, row); err != nil {
+		return err
 	}
 	if err := b.buffer.append(row); err != nil {
 		return err
 	}
 	b.rows++
+	return nil
+}
+
+// checkLength returns an error if the text of a row is too long.
+func checkLength(columns []column, row []view.Cell) error {
+	bytes := 0
+	for i := range row {
+		bytes += len(row[i].Text)
+		for j := range row[i].Items {
+			bytes += len(row[i].Items[j].Text)
+		}
+		if bytes > maxRowBytes {
+			return columns[i].error(fmt.Sprintf("the text of the row up to this column exceeds %d MiB", maxRowBytes>>20))
+		}
+	}
 	return nil
 }
 

@@ -1,19 +1,17 @@
 package bulk
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
-	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
@@ -46,7 +44,9 @@ func (e *Exports) manifest(call *endpoint.Call, export jobs.Export, page int) er
 	}
 	call.Header("Content-Type", endpoint.ContentTypeJSON)
 	call.Status(pollStatus(call, export, status))
-	return e.sendManifest(call, export, files, next, life)
+	return e.config.Delivery.SendManifest(call, export, files, life, func(w io.Writer, link func(jobs.File) (string, error)) error {
+		return manifest.Write(w, export, files, manifest.Options{RequiresAccessToken: e.config.Delivery.RequireToken(), Next: next, URL: link})
+	})
 }
 
 // listFiles returns the files of a page of the manifest, and the URL of the next
@@ -65,30 +65,6 @@ func (e *Exports) listFiles(call *endpoint.Call, export jobs.Export, page int) (
 		next = fmt.Sprintf("%s%s%s?%s=%d", call.BaseURL, StatusPath, export.ID, pageParameter, page+1)
 	}
 	return files, next, err
-}
-
-// sendManifest sends the manifest while its links are signed, which takes seconds
-// if they are many. If the first link cannot be signed, the response is an error; if
-// a later one cannot, the response is cut off.
-func (e *Exports) sendManifest(call *endpoint.Call, export jobs.Export, files jobs.Files, next string, life time.Duration) error {
-	call.Event.Action, call.Event.Omit = audit.Manifest, false
-	call.Event.Types, call.Event.Resources = export.Request.Types, files.Resources()
-	body := endpoint.NewStream(call)
-	buffered := bufio.NewWriterSize(body, endpoint.BufferSize)
-	err := manifest.Write(buffered, export, files, manifest.Options{
-		RequiresAccessToken: e.config.Delivery.RequireToken(),
-		Next:                next,
-		URL: func(file jobs.File) (string, error) {
-			if err := call.Ctx().Err(); err != nil {
-				return "", err
-			}
-			return e.config.Delivery.Link(call, export, file, life)
-		},
-	})
-	if err == nil {
-		err = buffered.Flush()
-	}
-	return body.Result(err)
 }
 
 // pageParameter is the query parameter of the links between pages.

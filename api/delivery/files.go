@@ -25,9 +25,9 @@ import (
 // gzipSuffix is the extension of gzip files.
 const gzipSuffix = ".gz"
 
-// Link returns the URL of a file for a manifest: a link that the object store answers
+// link returns the URL of a file for a manifest: a link that the object store answers
 // without credentials for a while, or a URL of Sluice.
-func (e *Exports) Link(call *endpoint.Call, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
+func (e *Exports) link(call *endpoint.Call, export jobs.Export, file jobs.File, life time.Duration) (string, error) {
 	if e.config.ProxyFiles {
 		return fileURL(call.BaseURL, export, file), nil
 	}

@@ -201,6 +201,20 @@ func TestRunDataError(t *testing.T) {
 	}
 }
 
+// TestRunIssues: what could not be converted to FHIR is null, and counted for the operator,
+// as in $dump.
+func TestRunIssues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Exec(t, `UPDATE patient SET resource = '{"gender": "female", "deceased": 1}' WHERE id = 'pt-2'`)
+	b.Exec(t, `UPDATE patient SET resource = '[]' WHERE id = 'pt-3'`)
+	view := inline(definition("dead", "Patient", "id", "id", "dead", "deceased.ofType(boolean)"))
+	got := b.Post(t, runPath, apitest.TypeFHIR, apitest.Parameters(view))
+	require.Equal(t, []map[string]any{{"id": "pt-1", "dead": nil}, {"id": "pt-2", "dead": nil}}, rows(t, got))
+	require.Eventually(t, func() bool { return strings.Contains(b.Logs.String(), `"resources":3,"issues":2`) }, apitest.Patience, apitest.Tick)
+	require.Contains(t, b.Get(t, "/metrics").Text, `sluice_run_issues_total{resource_type="Patient"} 2`)
+}
+
 // TestRunScanError: a scan that the database ends is an OperationOutcome before the first
 // byte, and otherwise cuts the connection.
 func TestRunScanError(t *testing.T) {

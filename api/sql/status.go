@@ -1,13 +1,12 @@
 package sql
 
 import (
-	"bufio"
+	"io"
 	"net/http"
 
 	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
-	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/jobs/manifest"
 )
@@ -74,24 +73,10 @@ func (v *Views) sendResult(call *endpoint.Call, export jobs.Export) error {
 	if err != nil {
 		return problem.Unavailable(err)
 	}
-	call.Event.Action, call.Event.Omit = audit.Manifest, false
-	call.Event.Types, call.Event.Resources = export.Request.Types, files.Resources()
 	delivery.SetExpires(call, life)
 	call.Header("Content-Type", endpoint.FHIRType(call.Context))
 	call.Status(http.StatusOK)
-	body := endpoint.NewStream(call)
-	buffered := bufio.NewWriterSize(body, endpoint.BufferSize)
-	err = manifest.WriteTables(buffered, export, files, manifest.Options{
-		StatusURL: statusURL(call, export.ID.String()),
-		URL: func(file jobs.File) (string, error) {
-			if err := call.Ctx().Err(); err != nil {
-				return "", err
-			}
-			return v.config.Delivery.Link(call, export, file, life)
-		},
+	return v.config.Delivery.SendManifest(call, export, files, life, func(w io.Writer, link func(jobs.File) (string, error)) error {
+		return manifest.WriteTables(w, export, files, manifest.Options{StatusURL: statusURL(call, export.ID.String()), URL: link})
 	})
-	if err == nil {
-		err = buffered.Flush()
-	}
-	return body.Result(err)
 }

@@ -3,6 +3,7 @@ package pass_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -376,6 +377,42 @@ func TestCancelled(t *testing.T) {
 			require.Less(t, written.Load(), int64(1<<20))
 		})
 	}
+}
+
+// The end of the context ends the rows and the views of a resource, however few and large
+// the rows are.
+func TestCancelledBetweenRows(t *testing.T) {
+	t.Parallel()
+	names := parse(t, "names", `"select": [{"forEach": "name", "column": [{"name": "family", "path": "family"}]}]`)
+	name := `{"family": "` + strings.Repeat("x", 100<<10) + `"}`
+	ctx, cancel := context.WithCancelCause(t.Context())
+	writes := 0
+	out := writerFunc(func(p []byte) (int, error) {
+		writes++
+		cancel(errBroken)
+		return len(p), nil
+	})
+	var second files
+	from := rowsOf(row("1", `{"name": [`+name+strings.Repeat(", "+name, 9)+`]}`))
+	_, err := pass.Run(ctx, "Patient", []*rows{from}, []pass.Output{to(out, names, table.NDJSON), second.output(names, table.NDJSON)}, pass.Options{})
+	require.ErrorIs(t, err, errBroken)
+	require.Equal(t, 1, writes)
+	require.Empty(t, second.all)
+}
+
+// The first row of a large resource is written before the next ones are evaluated.
+func TestRowsOfLargeResourceArrive(t *testing.T) {
+	t.Parallel()
+	v := parse(t, "contacts", `"select": [{"forEach": "contact", "column": [{"name": "gender", "path": "gender"}]}]`)
+	var first string
+	out := writerFunc(func(p []byte) (int, error) {
+		first = cmp.Or(first, string(p))
+		return len(p), nil
+	})
+	result, err := run(t, pass.Options{}, rowsOf(row("1", crowd(20_000))), to(out, v, table.NDJSON))
+	require.NoError(t, err)
+	require.EqualValues(t, 20_000, result.Files[0][0].Rows)
+	require.Equal(t, 1, strings.Count(first, "\n"))
 }
 
 // The end of the context cancels rows that are waited for.

@@ -17,9 +17,12 @@ const (
 	// reportedBytes is how much a reader reads between reports of its progress.
 	reportedBytes = 64 << 10
 
-	// rowsPerCheck is the number of rows of one resource after which a reader looks at
-	// the time, and whether it should stop.
-	rowsPerCheck = 64
+	// workPerCheck is the work after which a reader looks at the time within a resource:
+	// 64 rows, or fewer of a large resource.
+	workPerCheck = 64
+
+	// rowBytes is the size of a resource whose rows count twice as work.
+	rowBytes = 4 << 10
 )
 
 // reader makes the rows of all views from the resources of one goroutine.
@@ -29,7 +32,7 @@ type reader struct {
 	formatter *ndjson.Formatter
 	document  []byte // the current resource in FHIR JSON
 	sheets    []*sheet
-	unchecked int    // rows since the last check
+	unchecked int    // work since the last check
 	read      Result // since the last report to tally
 }
 
@@ -119,15 +122,16 @@ func (r *reader) resource(row *source.Row) (err error) {
 	if cap(r.document) > maxReused {
 		r.letGo()
 	}
-	return r.check()
+	return r.writeDue()
 }
 
-// evaluate appends the rows of a view.
+// evaluate appends the rows of a view. It fails if the reader should stop.
 func (r *reader) evaluate(s *sheet, id []byte) error {
 	if s.output.isFull() {
 		return nil
 	}
-	for s.evaluator.Reset(r.document); s.evaluator.Next(); {
+	s.evaluator.Reset(r.document)
+	for r.ctx.Err() == nil && s.evaluator.Next() {
 		if !r.pass.reserve(s.output) {
 			return nil
 		}
@@ -154,8 +158,8 @@ func (r *reader) append(s *sheet, id []byte) (err error) {
 	if s.output.isLarge(s.batch) {
 		return s.write(false)
 	}
-	if r.unchecked++; r.unchecked >= rowsPerCheck {
-		return r.check()
+	if r.unchecked += 1 + len(r.document)/rowBytes; r.unchecked >= workPerCheck {
+		return r.writeDue()
 	}
 	return nil
 }
@@ -168,12 +172,9 @@ func (r *reader) failed(s *sheet, id []byte, err error) error {
 	return &ResourceError{ResourceType: r.pass.resourceType, ID: string(id), View: s.output.view.Name, Err: err}
 }
 
-// check writes rows that are due. It fails if the reader should stop.
-func (r *reader) check() error {
+// writeDue writes the rows that are due.
+func (r *reader) writeDue() error {
 	r.unchecked = 0
-	if r.ctx.Err() != nil {
-		return r.stopped()
-	}
 	for _, s := range r.sheets {
 		if s.hasRows() && s.output.isDue() {
 			if err := s.write(true); err != nil {
