@@ -58,13 +58,19 @@ func (e *Evaluator) list(values []fhirpath.Value) []Cell {
 	return e.items[start:len(e.items):len(e.items)]
 }
 
-// zeroText is the text of %rowIndex in a row of nulls.
-var zeroText = []byte("0")
+// zero and zeroList are %rowIndex in a row of nulls.
+var (
+	zero     = Cell{Kind: NumberCell, Text: []byte("0")}
+	zeroList = Cell{Kind: ListCell, Items: []Cell{zero}}
+)
 
-// setNulls makes all cells of a level null, also lists and literals.
+// setNulls makes all cells of a level null, also lists and literals, but not %rowIndex.
 func (e *Evaluator) setNulls(l *level) {
 	clear(e.row[l.first:l.end])
-	for _, i := range l.rowIndexes {
-		e.row[i] = Cell{Kind: NumberCell, Text: zeroText}
+	for _, c := range l.rowIndexes {
+		e.row[c.index] = zero
+		if c.collection {
+			e.row[c.index] = zeroList
+		}
 	}
 }

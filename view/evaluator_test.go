@@ -489,3 +489,28 @@ func TestStop(t *testing.T) {
 		}
 	}
 }
+
+// TestRowIndexOfNothing: %rowIndex is 0 in a row of nulls, also in a list.
+func TestRowIndexOfNothing(t *testing.T) {
+	t.Parallel()
+	document := patients(`{"forEachOrNull":"contact","column":[{"name":"a","path":"gender","collection":true},{"name":"i","path":"%rowIndex"},{"name":"l","path":"%rowIndex","collection":true}]}`)
+	require.Equal(t, []string{"null 0 [0]"}, linesOf(t, document, `{"resourceType":"Patient"}`))
+	require.Equal(t, []string{"[] 0 [0]", "[] 1 [1]"}, linesOf(t, document, `{"resourceType":"Patient","contact":[{},{}]}`))
+}
+
+// TestResourceKeyOfFocus: the key is that of the resource wherever it is the focus.
+func TestResourceKeyOfFocus(t *testing.T) {
+	t.Parallel()
+	key := `"column":[{"name":"k","path":"getResourceKey()"},{"name":"l","path":"$this.getResourceKey()"},{"name":"g","path":"gender"}]`
+	for _, path := range []string{`$this`, `where(active)`, `Patient`, `first()`, `$this[0]`, `ofType(Patient)`, `where(active).where(gender.exists())`} {
+		for _, selects := range []string{
+			`{"forEach":"` + path + `",` + key + `}`,
+			`{"forEachOrNull":"` + path + `","select":[{"unionAll":[{"forEach":"$this",` + key + `}]}]}`,
+		} {
+			require.Equal(t, []string{"p p male"}, linesOf(t, patients(selects), `{"resourceType":"Patient","id":"p","active":true,"gender":"male"}`), path)
+		}
+	}
+	for _, path := range []string{`contact`, `contained.ofType(Patient)`, `contact.where(true)`} {
+		require.NotEmpty(t, findingsOf(t, patients(`{"forEach":"`+path+`","select":[{"forEach":"$this",`+key+`}]}`)), path)
+	}
+}

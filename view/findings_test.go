@@ -81,6 +81,9 @@ func TestFindings(t *testing.T) {
 		"depth":            {patients(strings.Repeat(`{"select":[`, 60)), []string{strings.Repeat("select[0].", 50) + "select: nested too deeply; the maximum is 100 levels"}},
 		"resourceType":     {`{"resourceType":"Patient","resource":"Patient",` + idSelect + `}`, []string{`resourceType: unknown resourceType "Patient"; supported are *`}},
 		"status":           {`{"status":"old","resource":"Patient",` + idSelect + `}`, []string{`status: unknown status "old"; supported are ["draft" "active" "retired" "unknown"]`}},
+		"another version":  {`{"fhirVersion":["5.0.0","4.3"],"resource":"Patient",` + idSelect + `}`, []string{`fhirVersion: the view is not for FHIR R4 (4.0.1), but for 5.0.0, 4.3`}},
+		"version of text":  {`{"fhirVersion":"4.0.1","resource":"Patient",` + idSelect + `}`, []string{`fhirVersion: must be an array, got a string`}},
+		"version a number": {`{"fhirVersion":[4],"resource":"Patient",` + idSelect + `}`, []string{`fhirVersion[0]: must be a string, got a number`}},
 		"name":             {`{"name":"my view","resource":"Patient",` + idSelect + `}`, []string{`name: invalid name "my view"; a letter followed by letters, digits and _ is allowed`}},
 		"name of no text":  {`{"name":1,"resource":"Patient",` + idSelect + `}`, []string{`name: must be a string, got a number`}},
 		"unknown resource": {`{"resource":"patient",` + idSelect + `}`, []string{`resource: unknown resource type "patient"`}},
@@ -149,6 +152,7 @@ func TestFindings(t *testing.T) {
 		"where not an array":  {`{"resource":"Patient","where":{"path":"active"},` + idSelect + `}`, []string{`where: must be an array, got an object`}},
 		"where without path":  {`{"resource":"Patient","where":[{}],` + idSelect + `}`, []string{`where[0].path: path is required`}},
 		"where not a boolean": {`{"resource":"Patient","where":[{"path":"active"},{"path":"name.family"}],` + idSelect + `}`, []string{`where[1].path: must result in a boolean, but results in string`}},
+		"where of a choice":   {`{"resource":"Observation","where":[{"path":"value"},{"path":"effective"}],` + idSelect + `}`, []string{`where[1].path: must result in a boolean, but results in dateTime, Period, Timing, instant`}},
 		"where with an error": {`{"resource":"Patient","where":[{"path":"active ="}],` + idSelect + `}`, []string{`where[0].path: *`}},
 
 		"constant of no name":    {constants(`{"valueString":"a"}`), []string{`constant[0].name: name is required`}},
@@ -322,6 +326,17 @@ func TestLongFindings(t *testing.T) {
 			require.Less(t, len(finding), 700, name)
 			require.True(t, utf8.ValidString(finding), name)
 		}
+	}
+}
+
+// TestVersions: a view for several versions of FHIR is one for R4 if that is among them.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	for _, versions := range []string{`[]`, `["4.0"]`, `["4.0.0"]`, `["4.0.1"]`, `["5.0.0","4.0.1"]`} {
+		require.Empty(t, findingsOf(t, `{"fhirVersion":`+versions+`,"resource":"Patient",`+idSelect+`}`), versions)
+	}
+	for _, versions := range []string{`["4.01"]`, `["4"]`, `["4.3.0"]`, `["3.0.2"]`} {
+		require.Len(t, findingsOf(t, `{"fhirVersion":`+versions+`,"resource":"Patient",`+idSelect+`}`), 1, versions)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/view/fhirpath"
@@ -63,6 +64,7 @@ func (p *parser) view(root *node) *View {
 	}
 	p.checkCode(root, "resourceType", resourceTypes)
 	p.checkCode(root, "status", statuses)
+	p.checkVersions(root)
 	if v.Name != "" {
 		p.checkName(root.member("name"))
 	}
@@ -130,10 +132,8 @@ func (p *parser) parseWhere(w *node, on focus) []expression {
 	if x == nil {
 		return nil
 	}
-	switch x.Type() {
-	case "", "boolean", "System.Boolean":
-	default:
-		p.add(path, "must result in a boolean, but results in %s", x.Type())
+	if types := derivedTypes(x); types != nil && !slices.Contains(types, "boolean") {
+		p.add(path, "must result in a boolean, but results in %s", strings.Join(types, ", "))
 	}
 	return []expression{{path.text, x}}
 }
@@ -156,6 +156,25 @@ func (p *parser) checkCode(object *node, name string, allowed []string) {
 	m := object.member(name)
 	if m != nil && p.expect(m, stringNode) && !slices.Contains(allowed, m.text) {
 		p.add(m, "unknown %s %s; supported are %q", name, quote(m.text), allowed)
+	}
+}
+
+// checkVersions checks that a view which states its versions of FHIR is for R4, the version
+// of the tables.
+func (p *parser) checkVersions(root *node) {
+	m := root.member("fhirVersion")
+	if m == nil || !p.expect(m, arrayNode) {
+		return
+	}
+	var versions []string
+	for _, v := range m.items {
+		if !p.expect(v, stringNode) || v.text == "4.0" || strings.HasPrefix(v.text, "4.0.") {
+			return
+		}
+		versions = append(versions, v.text)
+	}
+	if len(versions) > 0 {
+		p.add(m, "the view is not for FHIR R4 (4.0.1), but for %s", shorten(strings.Join(versions, ", ")))
 	}
 }
 

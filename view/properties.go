@@ -35,7 +35,7 @@ var (
 
 // interpreted are the properties that are read, in any object, and value[x].
 var interpreted = []string{
-	"resourceType", "resource", "constant", "where", "select", "id", "url", "version", "name", "title", "description", "status",
+	"resourceType", "resource", "constant", "where", "select", "id", "url", "version", "name", "title", "description", "status", "fhirVersion",
 	"path", "column", "forEach", "forEachOrNull", "repeat", "unionAll", "collection", "type", "tag", "tags",
 }
 

@@ -95,6 +95,9 @@ func (x *Expression) Types() (types []Type) {
 	return types
 }
 
+// KeepsFocus reports whether the items can only be the focus: $this, where(active).
+func (x *Expression) KeepsFocus() bool { return x.root.focus }
+
 // IsRowIndex reports whether the expression is %rowIndex.
 func (x *Expression) IsRowIndex() bool { return x.root.op == opRowIndex }
 
