@@ -87,7 +87,7 @@ func TestFindings(t *testing.T) {
 		"name":             {`{"name":"my view","resource":"Patient",` + idSelect + `}`, []string{`name: invalid name "my view"; a letter followed by letters, digits and _ is allowed`}},
 		"url":              {`{"url":"` + strings.Repeat("x", 1001) + `","resource":"Patient",` + idSelect + `}`, []string{"url: must be at most 1000 bytes, got 1001"}},
 		"version":          {`{"version":"` + strings.Repeat("x", 101) + `","resource":"Patient",` + idSelect + `}`, []string{"version: must be at most 100 bytes, got 101"}},
-		"long name":        {`{"name":"` + strings.Repeat("x", 256) + `","resource":"Patient",` + idSelect + `}`, []string{"name: must be at most 255 bytes, got 256"}},
+		"long name":        {`{"name":"` + strings.Repeat("x", 256) + `","resource":"Patient",` + idSelect + `}`, []string{"name: the name has 256 bytes; the maximum is 255"}},
 		"longest url":      {`{"url":"` + strings.Repeat("x", 1000) + `","version":"` + strings.Repeat("x", 100) + `","resource":"Patient",` + idSelect + `}`, nil},
 		"name of no text":  {`{"name":1,"resource":"Patient",` + idSelect + `}`, []string{`name: must be a string, got a number`}},
 		"unknown resource": {`{"resource":"patient",` + idSelect + `}`, []string{`resource: unknown resource type "patient"`}},

@@ -23,7 +23,6 @@ const (
 const (
 	maxURLBytes     = 1000
 	maxVersionBytes = 100
-	maxNameBytes    = 255
 )
 
 // resourceTypes are the values of resourceType in the published forms; the second is that
@@ -72,7 +71,6 @@ func (p *parser) view(root *node) *View {
 	}
 	p.checkLength(root, "url", maxURLBytes)
 	p.checkLength(root, "version", maxVersionBytes)
-	p.checkLength(root, "name", maxNameBytes)
 	p.checkCode(root, "resourceType", resourceTypes)
 	p.checkCode(root, "status", statuses)
 	p.checkVersions(root)
