@@ -31,7 +31,9 @@ type Evaluator struct {
 	view     *View
 	paths    *fhirpath.Evaluator
 	root     cursor
-	resource []byte
+	resource *Resource
+	bytes    int      // of the resource
+	own      Resource // of Reset
 	state    state
 	err      error
 	row      []Cell
@@ -64,16 +66,35 @@ func (v *View) NewEvaluator() *Evaluator {
 	}
 }
 
-// Reset begins the rows of a resource, which is FHIR JSON on one line without white space
-// between tokens. It must stay unchanged until the last row was read. A resource whose type is
-// not the type of the view has no rows.
+// Resource is a resource in FHIR JSON, which several evaluators read one after the other. The
+// zero value has no rows.
+type Resource struct {
+	index fhirpath.Index
+	bytes int
+}
+
+// Set sets the resource, which is FHIR JSON on one line without white space between tokens. It
+// must stay unchanged until the last row was read.
+func (r *Resource) Set(resource []byte) {
+	r.index.Reset(resource)
+	r.bytes = len(resource)
+}
+
+// Reset is Begin for a resource that no other evaluator reads, as Resource.Set takes it.
 func (e *Evaluator) Reset(resource []byte) {
-	if len(e.resource) > keptBytes || cap(e.values) > keptValues || cap(e.items) > keptItems {
+	e.own.Set(resource)
+	e.Begin(&e.own)
+}
+
+// Begin begins the rows of a resource. A resource whose type is not the type of the view has
+// no rows.
+func (e *Evaluator) Begin(resource *Resource) {
+	if e.bytes > keptBytes || cap(e.values) > keptValues || cap(e.items) > keptItems {
 		fresh := e.view.NewEvaluator()
-		fresh.BaseURL, fresh.Stop = e.BaseURL, e.Stop
+		fresh.BaseURL, fresh.Stop, fresh.own = e.BaseURL, e.Stop, e.own
 		*e = *fresh
 	}
-	e.state, e.resource, e.err = ready, resource, nil
+	e.state, e.resource, e.bytes, e.err = ready, resource, resource.bytes, nil
 	e.values, e.items = e.values[:0], e.items[:0]
 }
 
@@ -98,10 +119,10 @@ func (e *Evaluator) Next() bool {
 // begin evaluates the conditions and starts the rows. It returns false if there are no rows.
 func (e *Evaluator) begin() bool {
 	e.paths.BaseURL, e.paths.Stop = e.BaseURL, e.Stop
-	e.paths.Reset(e.view.Resource, e.resource)
-	if string(e.paths.ResourceType()) != e.view.Resource {
+	if string(e.resource.index.ResourceType()) != e.view.Resource {
 		return false
 	}
+	e.paths.Reset(e.view.Resource, &e.resource.index)
 	root := e.paths.Root()
 	for _, condition := range e.view.where {
 		if !e.holds(condition, root) {

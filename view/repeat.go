@@ -41,7 +41,7 @@ func (c *cursor) pushChildren(e *Evaluator, node fhirpath.Value, rowIndex int) b
 			switch {
 			case !e.isBelow(child, size):
 				return e.failData("", p.text, noDescent)
-			case c.rowIndex > len(e.resource):
+			case c.rowIndex > e.bytes:
 				return e.failData("", p.text, repetitions)
 			}
 		}

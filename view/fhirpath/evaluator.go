@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/seed-90096f4d/sluice/fhir"
-	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
 // Evaluator evaluates expressions on one resource at a time. It reuses its memory and is
@@ -21,7 +20,7 @@ type Evaluator struct {
 
 	schema *schema
 	root   Value
-	index  rootIndex
+	index  *Index
 
 	// stack has the items of the operations that are being evaluated, above those that
 	// the caller of Append already has.
@@ -54,11 +53,11 @@ const (
 // keptBytes is how much memory an evaluator keeps after a resource that needed more.
 const keptBytes = 1 << 20
 
-// Reset sets the resource, which is FHIR JSON without white space between tokens. It must
-// not change until the next call.
-func (e *Evaluator) Reset(resourceType string, resource []byte) {
+// Reset sets the resource. Its index must not change until the next call.
+func (e *Evaluator) Reset(resourceType string, index *Index) {
+	resource := index.text
 	e.root = Value{typ: e.schema.types[resourceType], text: resource, kind: Object, root: true}
-	e.index.reset(resource)
+	e.index = index
 	e.maxText = freeText + textFactor*len(resource)
 	e.interval = 1 + min(maxSteps, scannedBytes/(len(resource)+1))
 	e.steps = e.interval
@@ -69,17 +68,6 @@ func (e *Evaluator) Reset(resourceType string, resource []byte) {
 
 // Root returns the resource as an item.
 func (e *Evaluator) Root() Value { return e.root }
-
-// ResourceType returns the resourceType that the resource itself states; nil without one.
-func (e *Evaluator) ResourceType() []byte {
-	for _, m := range e.index.members {
-		if string(e.index.text[m.key:m.keyEnd]) == "resourceType" {
-			name, _ := jsonscan.StringText(e.index.text, m.value)
-			return name
-		}
-	}
-	return nil
-}
 
 // maxItems bounds the items in memory, with those of all operations that are being
 // evaluated. A Value has 48 bytes, more than the JSON of a short item.

@@ -47,6 +47,13 @@ const patient = `{
 	]
 }`
 
+// indexed returns an index of the resource.
+func indexed(resource []byte) *fhirpath.Index {
+	index := &fhirpath.Index{}
+	index.Reset(resource)
+	return index
+}
+
 func compact(t testing.TB, text string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -79,7 +86,7 @@ func evaluateOn(t testing.TB, expression string, resource []byte) (string, error
 		return "", err
 	}
 	e := fhirpath.NewEvaluator(fhir.R4())
-	e.Reset("Patient", resource)
+	e.Reset("Patient", indexed(resource))
 	items, err := e.Append(nil, x, e.Root(), 7)
 	var texts []string
 	for _, v := range items {
@@ -304,7 +311,7 @@ func TestBaseURL(t *testing.T) {
 	for base, want := range map[string]int{"": 2, "https://ex.org/fhir": 3, "https://ex.org/fhir/": 3, "https://ex.org": 2, "https://ex.org/fhi": 2} {
 		e := fhirpath.NewEvaluator(fhir.R4())
 		e.BaseURL = base
-		e.Reset("Patient", compact(t, patient))
+		e.Reset("Patient", indexed(compact(t, patient)))
 		items, err := e.Append(nil, x, e.Root(), 0)
 		require.NoError(t, err)
 		require.Len(t, items, want, base)
@@ -317,7 +324,7 @@ func TestRelease(t *testing.T) {
 	x, err := fhirpath.Compile(`name.family.join(',')`, patientScope())
 	require.NoError(t, err)
 	e := fhirpath.NewEvaluator(fhir.R4())
-	e.Reset("Patient", compact(t, patient))
+	e.Reset("Patient", indexed(compact(t, patient)))
 	first, err := e.Append(nil, x, e.Root(), 0)
 	require.NoError(t, err)
 	want := string(e.Text(first[0]))
@@ -361,7 +368,7 @@ func TestManyItems(t *testing.T) {
 	x, err := fhirpath.Compile(`name.given`, patientScope())
 	require.NoError(t, err)
 	e := fhirpath.NewEvaluator(fhir.R4())
-	e.Reset("Patient", short)
+	e.Reset("Patient", indexed(short))
 	items, err := e.Append(nil, x, e.Root(), 0)
 	require.NoError(t, err)
 	items, err = e.Append(items, x, e.Root(), 0)
@@ -395,7 +402,7 @@ func TestLongText(t *testing.T) {
 		x, err := fhirpath.Compile(expression, scope)
 		require.NoError(t, err)
 		e := fhirpath.NewEvaluator(fhir.R4())
-		e.Reset("Patient", test.resource)
+		e.Reset("Patient", indexed(test.resource))
 		items, err := e.Append(nil, x, e.Root(), 0)
 		if name := expression[:min(len(expression), 60)]; test.want < 0 {
 			var data *fhirpath.DataError
@@ -432,7 +439,7 @@ func TestStop(t *testing.T) {
 		e := fhirpath.NewEvaluator(fhir.R4())
 		calls := 0
 		e.Stop = func() error { calls++; return nil }
-		e.Reset("Patient", manyGivens(test.givens))
+		e.Reset("Patient", indexed(manyGivens(test.givens)))
 		_, err = e.Append(nil, x, e.Root(), 0)
 		require.NoError(t, err, name)
 		require.GreaterOrEqual(t, calls, test.wantCalls, name)
