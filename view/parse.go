@@ -18,6 +18,14 @@ const (
 	maxName    = 255 // bytes of the name of a view, constant or column
 )
 
+// The limits of the elements that identify a ViewDefinition, in bytes. An index of
+// PostgreSQL has entries of at most 2704 bytes.
+const (
+	maxURLBytes     = 1000
+	maxVersionBytes = 100
+	maxNameBytes    = 255
+)
+
 // resourceTypes are the values of resourceType in the published forms; the second is that
 // of 2.0.0.
 var resourceTypes = []string{"ViewDefinition", "https://sql-on-fhir.org/ig/StructureDefinition/ViewDefinition"}
@@ -62,6 +70,9 @@ func (p *parser) view(root *node) *View {
 		ID:     p.str(root, "id"), URL: p.str(root, "url"), Version: p.str(root, "version"), Name: p.str(root, "name"),
 		Title: p.str(root, "title"), Description: p.str(root, "description"),
 	}
+	p.checkLength(root, "url", maxURLBytes)
+	p.checkLength(root, "version", maxVersionBytes)
+	p.checkLength(root, "name", maxNameBytes)
 	p.checkCode(root, "resourceType", resourceTypes)
 	p.checkCode(root, "status", statuses)
 	p.checkVersions(root)
@@ -149,6 +160,13 @@ func (p *parser) checkName(n *node) bool {
 		return true
 	}
 	return false
+}
+
+// checkLength checks that the text of a member, if it exists, has at most limit bytes.
+func (p *parser) checkLength(object *node, name string, limit int) {
+	if m := object.member(name); m != nil && len(m.text) > limit {
+		p.add(m, "must be at most %d bytes, got %d", limit, len(m.text))
+	}
 }
 
 // checkCode checks that a member, if it exists, is one of the strings allowed.
