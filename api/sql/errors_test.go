@@ -136,7 +136,7 @@ func TestExportRefusals(t *testing.T) {
 		"bad FHIRPath":           {[]string{pt, subject(badPath)}, 422, []string{"invalid subject[1].subjectResource"}},
 		"all at once": {
 			[]string{subject(otherCanonical), subject(badPath), subject(named("x")), `{"name":"_format","valueCode":"fhir"}`, `{"name":"patient","valueString":"nobody"}`},
-			404, []string{"not-found subject[0].subjectCanonical", "invalid subject[1].subjectResource", "invalid subject[2]", "invalid _format", "not-found patient"},
+			404, []string{"not-found subject[0].subjectCanonical", "invalid subject[1].subjectResource", "invalid subject[2]", "invalid _format"}, // the patient is not looked up
 		},
 	} {
 		got := b.export(t, c.parameters...)

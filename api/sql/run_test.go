@@ -134,8 +134,7 @@ func TestRunSelection(t *testing.T) {
 		"&group=Group/ward":                  {"obs-1", "obs-2"},
 		"&group=ward&group=Group/ward":       {"obs-1", "obs-2"},
 		"&group=Group/ward&_limit=1":         {"obs-1"},
-		"&group=Group/ward&patient=pt-2&patient=pt-3":       {"obs-2"},
-		"&group=Group/ward&patient=pt-3":                    {},
+		"&group=Group/ward&patient=pt-2":                    {"obs-2"},
 		"&patient=" + b.URL + "/fhir/Patient/pt-2":          {"obs-2"},
 		"&_since=2024-01-01T00:00:00Z&patient=Patient/pt-1": {"obs-1"},
 	} {
