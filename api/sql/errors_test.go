@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api/apitest"
+	"github.com/seed-90096f4d/sluice/api/endpoint"
 )
 
 const (
@@ -93,6 +95,21 @@ func TestRunRefusals(t *testing.T) {
 	for _, body := range []string{`{"resourceType":"Patient"}`, `[]`, `x`, patientView} {
 		apitest.RequireRefusal(t, b.Post(t, runPath, apitest.TypeFHIR, body), http.StatusBadRequest, "invalid", "")
 	}
+}
+
+// TestUnlistedProblems: problems that are too many to be listed determine the status, too.
+func TestUnlistedProblems(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store(t)
+	unknown := ""
+	for i := range endpoint.MaxWarnings {
+		unknown += fmt.Sprintf("&_unknown%d=1", i)
+	}
+	got := b.Get(t, runPath+"?subjectReference=ViewDefinition/none"+unknown)
+	require.Equal(t, http.StatusNotFound, got.StatusCode)
+	require.Len(t, issues(t, got), endpoint.MaxWarnings)
+	require.NotContains(t, issues(t, got), "not-found subjectReference")
 }
 
 // TestExportRefusals: the errors of $sql-export are all reported at its kick-off.
