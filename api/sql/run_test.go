@@ -258,6 +258,28 @@ func TestRunBeginsWithTheFirstRows(t *testing.T) {
 	require.Equal(t, 1000, strings.Count(string(rest), "\n"))
 }
 
+// TestRunBeginsWithoutRows: the response begins although the scan has found no row.
+func TestRunBeginsWithoutRows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Exec(t, `CREATE FUNCTION wait_after(n bigint) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
+		IF n > 1000 THEN PERFORM pg_advisory_xact_lock_shared(17); END IF; RETURN '{}'; END $$`)
+	b.Exec(t, `CREATE VIEW slot AS SELECT 'slot-' || n AS id, n AS txid, now() AS ts, now() AS cts, 'Slot' AS resource_type, 'created' AS status, wait_after(n) AS resource
+		FROM generate_series(1, 1001::bigint) AS n`)
+	view := inline(`{"resourceType":"ViewDefinition","resource":"Slot","where":[{"path":"overbooked"}],"select":[{"column":[{"name":"id","path":"id"}]}]}`)
+	for format, want := range map[string]string{"csv": "id\n", "json": "[]", "ndjson": "", "parquet": "PAR1"} {
+		release := b.Hold(t, `SELECT pg_advisory_xact_lock(17)`)
+		response, err := b.HTTP.Do(b.RequestWithBody(t, http.MethodPost, runPath, apitest.Parameters(view, fmt.Sprintf(`{"name":"_format","valueCode":%q}`, format)), "Content-Type", apitest.TypeFHIR))
+		require.NoError(t, err)
+		defer func() { _ = response.Body.Close() }()
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		release()
+		rest, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(string(rest), want), "%s: %q", format, rest)
+	}
+}
+
 // TestRunSharesTheLimitsOfDumps: runs of views count as dumps.
 func TestRunSharesTheLimitsOfDumps(t *testing.T) {
 	t.Parallel()
