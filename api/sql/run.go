@@ -130,7 +130,7 @@ func (v *Views) stream(call *endpoint.Call, r run) error {
 	}
 	var unfit *pass.ResourceError
 	if errors.As(err, &unfit) {
-		return &problem.Problem{Status: http.StatusInternalServerError, Code: "exception", Text: unfit.Error(), Cause: err}
+		return &problem.Problem{Status: http.StatusInternalServerError, Code: "exception", Text: unfit.Describe(), Cause: err, DataFault: true}
 	}
 	return stream.Result(err)
 }

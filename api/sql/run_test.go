@@ -177,13 +177,13 @@ func TestRunLimitStopsReading(t *testing.T) {
 func TestRunDataError(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	view := inline(definition("families", "Patient", "id", "id", "family", "name.family"))
+	view := inline(definition("families", "Patient", "id", "id", "family", "name.where(family != 'Mustermann').family"))
 	b.Exec(t, `INSERT INTO patient (id, txid, status, resource) VALUES ('two-names', 9, 'created', '{"name": [{"family": "A"}, {"family": "B"}]}')`)
 	for _, format := range []string{"ndjson", "json", "csv", "parquet"} {
 		got := b.Post(t, runPath, apitest.TypeFHIR, apitest.Parameters(view, fmt.Sprintf(`{"name":"_format","valueCode":%q}`, format)))
 		text := apitest.RequireRefusal(t, got, http.StatusInternalServerError, "exception", "")
 		require.Contains(t, text, "Patient/two-names")
-		require.Contains(t, text, "family")
+		require.Contains(t, text, "column family (name.where(family != 'Mustermann').family)")
 		require.Empty(t, got.Header.Get("Content-Disposition"))
 	}
 
@@ -198,6 +198,11 @@ func TestRunDataError(t *testing.T) {
 		require.Contains(t, got.Text, "pt-1")
 		require.NotContains(t, got.Text, "two-names")
 	}
+	for line := range strings.Lines(b.Logs.String()) {
+		require.NotContains(t, line, "Mustermann", "the log has no text of the request")
+		require.NotContains(t, line, `"level":"ERROR"`, "it is no fault of ours")
+	}
+	require.Contains(t, b.Logs.String(), `Patient/two-names: view families: column family: `)
 }
 
 // TestRunIssues: what could not be converted to FHIR is null, and counted for the operator,
