@@ -56,7 +56,7 @@ func (a *API) log(c *gin.Context) {
 		level := slog.LevelInfo
 		if err := c.Errors.Last(); err != nil {
 			attrs = append(attrs, slog.String("error", problem.Describe(err.Err)))
-			level = errorLevel(c)
+			level = errorLevel(c, err.Err)
 		}
 		a.config.Logger.LogAttrs(c.Request.Context(), level, "request", attrs...)
 	}()
@@ -80,14 +80,17 @@ func eventAttrs(c *gin.Context) (attrs []slog.Attr) {
 }
 
 // errorLevel returns the level of the log line of a failed request: error if the
-// server failed, which a client that disconnected is not. A response that was cut
-// off has the status with which it began.
-func errorLevel(c *gin.Context) slog.Level {
+// server failed, which a client that disconnected or data that do not fit the request
+// are not. A response that was cut off has the status with which it began.
+func errorLevel(c *gin.Context, err error) slog.Level {
 	status := c.Writer.Status()
-	if c.Request.Context().Err() == nil && (status >= http.StatusInternalServerError || status < http.StatusBadRequest) {
-		return slog.LevelError
+	switch {
+	case c.Request.Context().Err() != nil, status >= http.StatusBadRequest && status < http.StatusInternalServerError:
+		return slog.LevelInfo
+	case problem.IsDataFault(err):
+		return slog.LevelWarn
 	}
-	return slog.LevelInfo
+	return slog.LevelError
 }
 
 // limitBody bounds the time in which a client must send the body of a request. When

@@ -158,6 +158,10 @@ func (r *viewRun) pass(ctx context.Context, tables []*viewTable) error {
 		}
 	}}
 	result, err := pass.Run(rows.Context(), resourceType, []*source.Rows{rows}, r.outputs(tables), options)
+	var unfit *pass.ResourceError
+	if errors.As(err, &unfit) {
+		return errors.New(unfit.Describe())
+	}
 	if err != nil {
 		return err
 	}

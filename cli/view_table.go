@@ -26,7 +26,9 @@ type viewTable struct {
 }
 
 func newViewTable(v *view.View, name, folder string, format table.Format) *viewTable {
-	t := &viewTable{view: v, name: name, format: format}
+	named := *v
+	named.Name = name // in errors, too
+	t := &viewTable{view: &named, name: name, format: format}
 	if folder != "" {
 		t.path = filepath.Join(folder, name+format.Extension())
 		t.temporary = filepath.Join(folder, fmt.Sprintf(".%s%s.%d", name, format.Extension(), os.Getpid()))

@@ -63,8 +63,12 @@ func TestViewRun(t *testing.T) {
 
 	// After a failure the former files are as they were, and nothing else is left.
 	_, stderr = view(cli.ExitFailed, views["names"], views["broken"], "-o", folder, "--format=ndjson")
-	require.Contains(t, stderr, "Patient/p1: view broken: column x")
+	require.True(t, strings.HasPrefix(stderr, "sluice: Patient/p1: view broken: column x: "), stderr)
 	require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+	nameless := filepath.Join(t.TempDir(), "nameless.json")
+	require.NoError(t, os.WriteFile(nameless, []byte(`{"resource": "Patient", "select": [{"column": [{"name": "x", "path": "id", "tag": [{"name": "ansi/type", "value": "VARCHAR(1)"}]}]}]}`), 0o600))
+	_, stderr = view(cli.ExitFailed, nameless, "-o", folder)
+	require.True(t, strings.HasPrefix(stderr, "sluice: Patient/p1: view nameless: column x: "), stderr)
 	_, stderr = view(cli.ExitFailed, views["names"], views["encounters"], "-o", folder)
 	require.Contains(t, stderr, "Encounter")
 	names, err := filepath.Glob(filepath.Join(folder, "*"))

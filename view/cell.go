@@ -31,9 +31,10 @@ func (e *Evaluator) setCell(c *cellColumn, focus fhirpath.Value, rowIndex int) b
 	e.values = values[:base]
 	cell := &e.row[c.index]
 	switch found := values[base:]; {
-	case c.collection && len(e.items)+len(found) > maxItems:
-		return e.failData(c.name, c.text, manyItems)
 	case c.collection:
+		if len(e.items)+len(found) > maxItems {
+			return e.failData(c.name, c.text, manyItems)
+		}
 		*cell = Cell{Kind: ListCell, Items: e.list(found)}
 	case len(found) == 0:
 		*cell = Cell{}
@@ -51,7 +52,9 @@ func (e *Evaluator) list(values []fhirpath.Value) []Cell {
 		return emptyList
 	}
 	start := len(e.items)
-	e.items = slices.Grow(e.items, len(values))
+	if cap(e.items)-start < len(values) {
+		e.items = slices.Grow(e.items, len(values))
+	}
 	for _, v := range values {
 		e.items = append(e.items, Cell{Kind: cellKinds[v.Kind()], Text: e.paths.Text(v)})
 	}

@@ -206,16 +206,17 @@ func TestDataErrors(t *testing.T) {
 	t.Parallel()
 	resource := string(compact(t, []byte(patient)))
 	e := errorOf(t, columns(`{"name":"a","path":"id"},{"name":"b","path":"name.family"}`), resource)
-	require.Equal(t, "column b (name.family): multiple values; only a column with collection = true can have them", e.Error())
+	require.Equal(t, "column b (name.family): multiple values; only a column with collection = true can have them", e.Describe())
+	require.Equal(t, "column b: multiple values; only a column with collection = true can have them", e.Error(), "for the log")
 	require.Equal(t, []string{"b", "name.family"}, []string{e.Column, e.Path})
 
 	e = errorOf(t, `{"resource":"Patient","where":[{"path":"extension('x').value"}],`+idSelect+`}`,
 		`{"resourceType":"Patient","extension":[{"url":"x","valueString":"true"}]}`)
-	require.Equal(t, "extension('x').value: the value is not a boolean, as a condition must be", e.Error())
+	require.Equal(t, "extension('x').value: the value is not a boolean, as a condition must be", e.Describe())
 
 	e = errorOf(t, `{"resource":"Patient","where":[{"path":"communication.preferred"}],`+idSelect+`}`,
 		`{"resourceType":"Patient","communication":[{"preferred":true},{"preferred":true}]}`)
-	require.Equal(t, "communication.preferred: several values; a condition must have one", e.Error())
+	require.Equal(t, "communication.preferred: several values; a condition must have one", e.Describe())
 
 	e = errorOf(t, columns(`{"name":"a","path":"name.family < 'x'"}`), resource)
 	require.Equal(t, "a", e.Column)
@@ -228,6 +229,9 @@ func TestDataErrors(t *testing.T) {
 	require.Equal(t, "a", e.Column)
 	e = errorOf(t, patients(`{"unionAll":[{"forEach":"name","column":[{"name":"a","path":"given"}]},{"forEach":"name.where(given < 'x')","column":[{"name":"a","path":"family"}]}]}`), resource)
 	require.Equal(t, "a", e.Column, "the first error counts")
+	require.Equal(t, "a condition or an iteration: wrong", (&view.DataError{Path: "active", Reason: "wrong"}).Error())
+	long := view.DataError{Column: "c", Path: "'" + strings.Repeat("ä", 200) + "'", Reason: "wrong"}
+	require.Equal(t, "column c ('"+strings.Repeat("ä", 99)+"…): wrong", long.Describe())
 }
 
 // TestErrorAfterRows: rows before an error are as usual, and none come after it.
@@ -460,13 +464,13 @@ func TestManyItems(t *testing.T) {
 	list := func(name string) string { return `{"name":"` + name + `","path":"name.given","collection":true}` }
 	require.Len(t, linesOf(t, columns(list("a")+`,`+list("b")), resource), 1)
 	err := errorOf(t, columns(list("a")+`,`+list("b")+`,`+list("c")), resource)
-	require.Equal(t, "column c (name.given): too many items; the maximum is 1000000 in all lists of a row", err.Error())
+	require.Equal(t, "column c (name.given): too many items; the maximum is 1000000 in all lists of a row", err.Describe())
 
 	each := func(name string) string {
 		return `{"forEach":"name.given","column":[{"name":"` + name + `","path":"$this"}]}`
 	}
 	err = errorOf(t, patients(each("a")+`,`+each("b")+`,`+each("c")), resource)
-	require.Equal(t, "name.given: too many items; the maximum is 1000000 at a time", err.Error())
+	require.Equal(t, "name.given: too many items; the maximum is 1000000 at a time", err.Describe())
 }
 
 // TestStop: conditions and columns of a row that takes long can be stopped.

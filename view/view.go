@@ -156,12 +156,30 @@ type DataError struct {
 	Reason string
 }
 
+// Error describes the error for the log: without the expression, which can contain what the
+// author of the view looks for, such as names of patients.
 func (e *DataError) Error() string {
-	switch {
-	case e.Column == "":
-		return fmt.Sprintf("%s: %s", e.Path, e.Reason)
-	case e.Path == "":
-		return fmt.Sprintf("column %s: %s", e.Column, e.Reason)
+	if e.Column == "" {
+		return "a condition or an iteration: " + e.Reason
 	}
-	return fmt.Sprintf("column %s (%s): %s", e.Column, e.Path, e.Reason)
+	return fmt.Sprintf("column %s: %s", e.Column, e.Reason)
+}
+
+// maxDescribed bounds the expression in a description, in bytes.
+const maxDescribed = 200
+
+// Describe describes the error for the author of the view: with the expression, which is
+// truncated.
+func (e *DataError) Describe() string {
+	path := e.Path
+	if len(path) > maxDescribed {
+		path = strings.ToValidUTF8(path[:maxDescribed], "") + "…"
+	}
+	switch {
+	case path == "":
+		return e.Error()
+	case e.Column == "":
+		return fmt.Sprintf("%s: %s", path, e.Reason)
+	}
+	return fmt.Sprintf("column %s (%s): %s", e.Column, path, e.Reason)
 }

@@ -60,10 +60,13 @@ func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, e
 	case !carriesExport(job), job.Attempt < job.MaxAttempts && classify(err).kind != permanent:
 		logger.WarnContext(ctx, "job failed and will be retried")
 		return nil
-	case !h.failExport(ctx, job, publicReason(err)):
+	case !h.failExport(ctx, job, err):
 		return nil // the next attempt, if there is one, fails the export
+	case viewFault(err) != "": // by the view and the data
+		logger.WarnContext(ctx, "job failed")
+	default:
+		logger.ErrorContext(ctx, "job failed")
 	}
-	logger.ErrorContext(ctx, "job failed")
 	return &river.ErrorHandlerResult{SetCancelled: true}
 }
 
@@ -81,18 +84,18 @@ func (h *errorHandler) HandlePanic(ctx context.Context, job *rivertype.JobRow, v
 // failTimeout bounds the recording of a failure.
 const failTimeout = 10 * time.Second
 
-// failExport fails the export that the job belongs to. It reports whether the job is
+// failExport fails the export that the job belongs to because of an error of the job. It reports whether the job is
 // over: the export has ended, or another attempt holds the job.
-func (h *errorHandler) failExport(ctx context.Context, job *rivertype.JobRow, reason string) bool {
+func (h *errorHandler) failExport(ctx context.Context, job *rivertype.JobRow, cause error) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
 
 	attempt, err := jobs.NewAttempt(job)
 	if err == nil {
-		err = h.store.FailAttempt(ctx, attempt, reason)
+		err = h.store.FailAttempt(ctx, attempt, publicReason(cause))
 	}
 	if err != nil && !errors.Is(err, jobs.ErrStale) {
-		h.config.Logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "reason", reason, "error", err)
+		h.config.Logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "cause", cause, "error", err)
 		return false
 	}
 	return true

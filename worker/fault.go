@@ -132,9 +132,9 @@ func viewFault(err error) string {
 	var invalid *stage.ViewError
 	switch {
 	case errors.As(err, &resource):
-		return resource.Error()
+		return resource.Describe()
 	case errors.As(err, &invalid):
-		return invalid.Error()
+		return invalid.Describe()
 	}
 	return ""
 }

@@ -45,5 +45,7 @@ func TestReasonOfView(t *testing.T) {
 		wrapped := &fileError{file: "people.0001.csv.gz", err: fmt.Errorf("pass: %w", err)}
 		require.Equal(t, reason, publicReason(wrapped))
 		require.Equal(t, permanent, classify(wrapped).kind)
+		require.NotContains(t, wrapped.Error(), "name.given") // for the log
+		require.NotContains(t, wrapped.Error(), "is wrong")
 	}
 }

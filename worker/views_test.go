@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -316,10 +317,16 @@ func TestDataErrorOfTables(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setup()+`
 		UPDATE patient SET resource = '{"name": [{"given": ["secret", "values"]}]}' WHERE id = 'pt-17'`)
-	f.start(t, options{})
-	id := f.accept(t, tablesRequest("parquet", aView("visits", "Encounter", "id", "id"), aView("people", "Patient", "id", "id", "given", "name.given")))
+	log := &logBuffer{}
+	f.start(t, options{logger: slog.New(slog.NewJSONHandler(log, nil))})
+	given := "name.given.where($this != 'Mustermann')"
+	id := f.accept(t, tablesRequest("parquet", aView("visits", "Encounter", "id", "id"), aView("people", "Patient", "id", "id", "given", given)))
 	export := f.await(t, id, jobs.Failed)
-	require.Contains(t, export.Failure, "Patient/pt-17: view people: column given (name.given): ")
+	require.Contains(t, export.Failure, "Patient/pt-17: view people: column given ("+given+"): ")
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "Patient/pt-17: view people: column given: ") }, patience, 50*time.Millisecond)
+	require.NotContains(t, log.String(), "Mustermann")
+	require.NotContains(t, log.String(), `"level":"ERROR"`, "it is no fault of the server")
+	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE errors::text LIKE '%Mustermann%'`))
 	require.NotContains(t, export.Failure, "secret")
 	require.NotContains(t, export.Failure, "internal error")
 	f.requireNoRetry(t)

@@ -37,7 +37,8 @@ type Parameters struct {
 	Warnings []jobs.Warning
 
 	read     []string
-	problems []*problem.Problem
+	problems []*problem.Problem // at most MaxWarnings
+	statuses []int              // distinct, of all problems
 }
 
 // QueryParameters returns the parameters of the query.
@@ -84,6 +85,9 @@ func (p *Parameters) Refuse(err error) error {
 	if err == nil || !errors.As(err, &refused) || refused.Status >= http.StatusInternalServerError {
 		return err
 	}
+	if !slices.Contains(p.statuses, refused.Status) {
+		p.statuses = append(p.statuses, refused.Status)
+	}
 	if len(p.problems) < MaxWarnings {
 		p.problems = append(p.problems, refused)
 	}
@@ -115,7 +119,8 @@ func (p *Parameters) Refused() bool { return len(p.problems) > 0 }
 // if any of them has that: syntax takes precedence over permission and existence.
 func (p *Parameters) Verdict() error { return p.VerdictBy(http.StatusBadRequest) }
 
-// VerdictBy is Verdict with the first of the statuses that any of the problems has.
+// VerdictBy is Verdict with the first of the statuses that any of the problems has,
+// also if it is not reported.
 func (p *Parameters) VerdictBy(statuses ...int) error {
 	if len(p.problems) == 0 {
 		return nil
@@ -123,7 +128,7 @@ func (p *Parameters) VerdictBy(statuses ...int) error {
 	first := *p.problems[0]
 	first.Others = p.problems[1:]
 	for _, status := range statuses {
-		if slices.ContainsFunc(p.problems, func(other *problem.Problem) bool { return other.Status == status }) {
+		if slices.Contains(p.statuses, status) {
 			first.Status = status
 			break
 		}

@@ -42,6 +42,10 @@ type Problem struct {
 
 	// Cause is the underlying error, or nil.
 	Cause error
+
+	// DataFault means that the data do not fit the request. It is logged as a warning,
+	// whatever the status: the server did not fail.
+	DataFault bool
 }
 
 func (p *Problem) Error() string { return p.Text }
@@ -209,6 +213,12 @@ func Describe(err error) string {
 		return p.Cause.Error()
 	}
 	return p.Text
+}
+
+// IsDataFault reports whether an error is a problem with DataFault.
+func IsDataFault(err error) bool {
+	var p *Problem
+	return errors.As(err, &p) && p.DataFault
 }
 
 // maxText bounds text of a request that is logged or repeated to the client.

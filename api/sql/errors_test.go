@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/api/apitest"
+	"github.com/seed-90096f4d/sluice/api/endpoint"
 )
 
 const (
@@ -96,6 +98,21 @@ func TestRunRefusals(t *testing.T) {
 	}
 }
 
+// TestUnlistedProblems: problems that are too many to be listed determine the status, too.
+func TestUnlistedProblems(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store(t)
+	unknown := ""
+	for i := range endpoint.MaxWarnings {
+		unknown += fmt.Sprintf("&_unknown%d=1", i)
+	}
+	got := b.Get(t, runPath+"?subjectReference=ViewDefinition/none"+unknown)
+	require.Equal(t, http.StatusNotFound, got.StatusCode)
+	require.Len(t, issues(t, got), endpoint.MaxWarnings)
+	require.NotContains(t, issues(t, got), "not-found subjectReference")
+}
+
 // TestExportRefusals: the errors of $sql-export are all reported at its kick-off.
 func TestExportRefusals(t *testing.T) {
 	t.Parallel()
@@ -139,7 +156,7 @@ func TestExportRefusals(t *testing.T) {
 		"bad FHIRPath":           {[]string{pt, subject(badPath)}, 422, []string{"invalid subject[1].subjectResource"}},
 		"all at once": {
 			[]string{subject(otherCanonical), subject(badPath), subject(named("x")), `{"name":"_format","valueCode":"fhir"}`, `{"name":"patient","valueString":"nobody"}`},
-			404, []string{"not-found subject[0].subjectCanonical", "invalid subject[1].subjectResource", "invalid subject[2]", "invalid _format", "not-found patient"},
+			404, []string{"not-found subject[0].subjectCanonical", "invalid subject[1].subjectResource", "invalid subject[2]", "invalid _format"}, // the patient is not looked up
 		},
 	} {
 		got := b.export(t, c.parameters...)

@@ -11,21 +11,31 @@ const (
 	// maxHeld is the number of bytes after which a response begins.
 	maxHeld = 64 << 10
 
-	// maxHeldTime is the time after the first row after which a response begins.
+	// maxHeldTime is the time after the start of the scan after which a response begins.
 	maxHeldTime = time.Second
 )
 
 // heldBody holds back the beginning of a response: a resource among the first that a
 // view cannot be evaluated on then has an OperationOutcome, and does not only cut the
-// connection. It must be stopped.
+// connection. A response begins with its header if there is no row in time, so that
+// neither the client nor a proxy gives up on a scan that finds few.
 type heldBody struct {
 	stream *endpoint.Stream
 
-	mu    sync.Mutex
-	held  []byte
-	begun bool
-	err   error       // of the beginning
-	timer *time.Timer // begins the response; nil until a row is held back
+	mu      sync.Mutex
+	held    []byte
+	begun   bool
+	err     error       // of the beginning
+	timer   *time.Timer // begins the response
+	stopped bool        // the timer no longer does
+}
+
+// holdBack returns a body that holds back the beginning of the response from now on. It
+// must be stopped.
+func holdBack(stream *endpoint.Stream) *heldBody {
+	b := &heldBody{stream: stream}
+	b.timer = time.AfterFunc(maxHeldTime, b.expire)
+	return b
 }
 
 // Write implements io.Writer.
@@ -34,9 +44,6 @@ func (b *heldBody) Write(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	if !b.begun && len(b.held)+len(p) <= maxHeld {
 		b.held = append(b.held, p...)
-		if b.timer == nil {
-			b.timer = time.AfterFunc(maxHeldTime, b.expire)
-		}
 		return len(p), nil
 	}
 	if err := b.begin(); err != nil {
@@ -59,7 +66,7 @@ func (b *heldBody) FlushError() error {
 func (b *heldBody) expire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.begun && b.begin() == nil {
+	if !b.begun && !b.stopped && b.begin() == nil {
 		b.err = b.stream.FlushError()
 	}
 }
@@ -84,12 +91,11 @@ func (b *heldBody) begin() error {
 	return b.err
 }
 
-// stop makes the response begin no more: the caller has ended.
+// stop makes the response begin no more by itself: the caller is about to release it, or
+// to change its audit event.
 func (b *heldBody) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.begun = true
-	if b.timer != nil {
-		b.timer.Stop()
-	}
+	b.stopped = true
+	b.timer.Stop()
 }

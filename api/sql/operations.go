@@ -69,7 +69,7 @@ func filters(formats []table.Format) []parameter {
 	return []parameter{
 		{name: "_format", max: "1", fhirType: "code", documentation: "One of " + formatNames(formats) + "; default ndjson."},
 		{name: "header", max: "1", fhirType: "boolean", documentation: "Whether CSV begins with the names of the columns; default true."},
-		{name: "patient", max: "*", fhirType: "Reference", documentation: "Reads only the compartments of these patients; with group, of those that are members."},
+		{name: "patient", max: "*", fhirType: "Reference", documentation: "Reads only the compartments of these patients; with group, they must be its members."},
 		{name: "group", max: "1", fhirType: "Reference", documentation: "Reads only the compartments of the members of this Group."},
 		{name: "_since", max: "1", fhirType: "instant", documentation: "Reads only resources that were changed after this time."},
 	}

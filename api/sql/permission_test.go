@@ -1,7 +1,9 @@
 package sql_test
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,7 +76,42 @@ func TestGroupRestriction(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, export(`{"name":"group","valueString":"ward"}`))
 	require.Equal(t, http.StatusForbidden, export())
 	require.Equal(t, http.StatusForbidden, export(`{"name":"group","valueString":"other"}`))
-	require.Equal(t, []any{"pt-1"}, ids(t, b.Do(t, as(b.Request(t, http.MethodGet, runPatients+"&group=ward&patient=pt-1&patient=pt-3")))))
+	require.Equal(t, []any{"pt-1"}, ids(t, b.Do(t, as(b.Request(t, http.MethodGet, runPatients+"&group=ward&patient=pt-1")))))
+	for _, patient := range []string{"pt-3", "nobody"} { // outside of the Group: unknown or not
+		text := apitest.RequireRefusal(t, b.Do(t, as(b.Request(t, http.MethodGet, runPatients+"&group=ward&patient="+patient))), http.StatusBadRequest, "not-found", "patient")
+		require.Contains(t, text, "Patient/"+patient+" is not a member of the Group")
+		require.Equal(t, http.StatusBadRequest, export(`{"name":"group","valueString":"ward"}`, fmt.Sprintf(`{"name":"patient","valueString":%q}`, patient)))
+	}
+}
+
+// TestExistence: a client that may not receive the rows does not learn which patients and
+// Groups exist, whatever else is wrong.
+func TestExistence(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store(t)
+	requests := map[string]func(*http.Request) *http.Request{
+		runPatients: b.as(t, "other", nil, "system/Observation.rs", "system/ViewDefinition.rs"),
+		runPath + "?subjectReference=ViewDefinition/none": b.as(t, "views", nil, "system/ViewDefinition.rs"),
+		runPatients + "&_limit=x":                         b.as(t, "nurse", []string{"ward"}, "system/*.rs"),
+	}
+	for target, as := range requests {
+		get := func(query string) (int, []string) {
+			got := b.Do(t, as(b.Request(t, http.MethodGet, target+query)))
+			return got.StatusCode, issues(t, got)
+		}
+		for parameter, values := range map[string][]string{"patient": {"pt-1", "nobody"}, "group": {"ward", "none"}} {
+			if strings.Contains(target, "_limit") && parameter == "group" {
+				continue // the client may know of its Group
+			}
+			status, known := get("&" + parameter + "=" + values[0])
+			gotStatus, unknown := get("&" + parameter + "=" + values[1])
+			require.Equal(t, status, gotStatus, target)
+			require.Equal(t, known, unknown, target)
+		}
+	}
+	got := b.Do(t, requests[runPatients](b.Request(t, http.MethodGet, runPatients+"&patient=nobody")))
+	require.Equal(t, http.StatusForbidden, got.StatusCode)
 }
 
 // TestNarrowedScopes: the status of an export is refused once its scopes do not cover it.

@@ -112,9 +112,9 @@ func (v *Views) stream(call *endpoint.Call, r run) error {
 	defer reading.close()
 	stream := endpoint.NewChunkedStream(call, http.Header{"Content-Type": {r.format.ContentType()}})
 	defer stream.AbortWith(reading.ctx)()
-	body := &heldBody{stream: stream}
-	defer body.stop()
 	call.Event.Types = []string{r.subject.view.Resource}
+	body := holdBack(stream)
+	defer body.stop()
 	result, err := pass.Run(call.Ctx(), r.subject.view.Resource, reading.rows, []pass.Output{{
 		View: r.subject.view,
 		Options: table.Options{Format: r.format, NoHeader: r.noHeader, Metadata: table.Metadata{
@@ -122,6 +122,7 @@ func (v *Views) stream(call *endpoint.Call, r run) error {
 		}},
 		Next: func(context.Context) (io.Writer, error) { return body, nil },
 	}}, pass.Options{Format: ndjson.Format{Attributes: attributes, Style: v.config.Style}, Limit: max(r.limit, 0)})
+	body.stop()
 	call.Event.Resources, call.Event.Issues = result.Resources, result.Issues
 	v.metrics.count(r.subject.view.Resource, result)
 	if err == nil {
@@ -129,7 +130,7 @@ func (v *Views) stream(call *endpoint.Call, r run) error {
 	}
 	var unfit *pass.ResourceError
 	if errors.As(err, &unfit) {
-		return &problem.Problem{Status: http.StatusInternalServerError, Code: "exception", Text: unfit.Error(), Cause: err}
+		return &problem.Problem{Status: http.StatusInternalServerError, Code: "exception", Text: unfit.Describe(), Cause: err, DataFault: true}
 	}
 	return stream.Result(err)
 }

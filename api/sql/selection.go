@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
@@ -11,6 +12,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fhir/search"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/sqltext"
 )
 
 // selection is which resources the views of a request read.
@@ -52,36 +54,43 @@ func (c *checker) parseReferences(name, resourceType string) (ids []string) {
 	return ids
 }
 
-// checkSelection requires that the client may receive resources of the patients and
-// that these exist.
+// checkSelection requires that the client may receive resources of the Group, that the
+// Group exists, and that the patients exist or are its members. A request that is refused
+// already looks nothing up: a client that may not receive the rows must not learn what
+// exists. A patient outside of the Group is the same problem whether it exists or not.
 func (c *checker) checkSelection(ctx context.Context) error {
-	if err := endpoint.AllowGroup(c.call.Client, c.group); err != nil {
-		return c.params.Refuse(err)
+	if err := c.params.Refuse(endpoint.AllowGroup(c.call.Client, c.group)); err != nil {
+		return err
 	}
 	if c.group != "" {
-		if err := c.requireKnown(ctx, "group", "Group", []string{c.group}); err != nil {
+		if err := c.require(ctx, "Group", "group: Group", "does not exist", []string{c.group}, search.Unknown); err != nil {
 			return err
 		}
+		return c.require(ctx, "Group", "patient: Patient", "is not a member of the Group", c.patients, func(table string, ids []string) sqltext.Fragment {
+			return search.Group{ID: c.group, Table: table, At: time.Now()}.NotMembers(ids)
+		})
 	}
-	if len(c.patients) > 0 {
-		return c.requireKnown(ctx, "patient", "Patient", c.patients)
-	}
-	return nil
+	return c.require(ctx, "Patient", "patient: Patient", "does not exist", c.patients, search.Unknown)
 }
 
-// requireKnown records the resources of a type that do not exist as problems of a
-// parameter.
-func (c *checker) requireKnown(ctx context.Context, parameter, resourceType string, ids []string) error {
-	missing := ids
+// require records those of the ids that a query of the table of a resource type returns as
+// problems of a parameter, unless the request is refused already. subject is the parameter
+// and what the ids are of.
+func (c *checker) require(ctx context.Context, resourceType, subject, reason string, ids []string, query func(table string, ids []string) sqltext.Fragment) error {
+	if len(ids) == 0 || c.params.Refused() {
+		return nil
+	}
+	wrong := ids
 	table, err := c.views.config.Source.Table(ctx, resourceType)
 	if err == nil {
-		missing, err = c.views.config.Source.Lookup(ctx, search.Unknown(table.Quoted(), ids))
+		wrong, err = c.views.config.Source.Lookup(ctx, query(table.Quoted(), ids))
 	}
 	if err != nil && !errors.Is(err, catalog.ErrNoTable) {
 		return problem.Unavailable(err)
 	}
-	for _, id := range slices.Sorted(slices.Values(missing)) {
-		_ = c.params.Refuse(problem.Missing(parameter, "%s: %s/%s does not exist", parameter, resourceType, problem.Shorten(id)))
+	parameter, _, _ := strings.Cut(subject, ":")
+	for _, id := range slices.Sorted(slices.Values(wrong)) {
+		_ = c.params.Refuse(problem.Missing(parameter, "%s/%s %s", subject, problem.Shorten(id), reason))
 	}
 	return nil
 }

@@ -74,12 +74,28 @@ type Result struct {
 // ResourceError is a resource that a view could not be evaluated on.
 type ResourceError struct {
 	ResourceType, ID string
-	View             string // its name
+	View             string // its name; may be empty
 	Err              error
 }
 
-func (e *ResourceError) Error() string {
-	return fmt.Sprintf("%s/%s: view %s: %v", e.ResourceType, e.ID, e.View, e.Err)
+// Error describes the error for the log, as [view.DataError.Error] does.
+func (e *ResourceError) Error() string { return e.text(e.Err.Error()) }
+
+// Describe describes the error for the author of the view, as [view.DataError.Describe]
+// does.
+func (e *ResourceError) Describe() string {
+	var data *view.DataError
+	if errors.As(e.Err, &data) {
+		return e.text(data.Describe())
+	}
+	return e.Error()
+}
+
+func (e *ResourceError) text(reason string) string {
+	if e.View == "" {
+		return fmt.Sprintf("%s/%s: %s", e.ResourceType, e.ID, reason)
+	}
+	return fmt.Sprintf("%s/%s: view %s: %s", e.ResourceType, e.ID, e.View, reason)
 }
 
 // Unwrap returns the cause.

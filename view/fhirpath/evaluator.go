@@ -70,7 +70,7 @@ func (e *Evaluator) Reset(resourceType string, index *Index) {
 func (e *Evaluator) Root() Value { return e.root }
 
 // maxItems bounds the items in memory, with those of all operations that are being
-// evaluated. A Value has 40 bytes, more than the JSON of a short item.
+// evaluated. A Value has 48 bytes, more than the JSON of a short item.
 const maxItems = 1_000_000
 
 var errManyItems = &DataError{Reason: fmt.Sprintf("too many items; the maximum is %d at a time", maxItems)}

@@ -29,7 +29,11 @@ type ViewError struct {
 	Err  error
 }
 
-func (e *ViewError) Error() string { return fmt.Sprintf("view %s: %v", e.Name, e.Err) }
+// Error describes the error for the log: without what is wrong, which quotes the view.
+func (e *ViewError) Error() string { return "view " + e.Name + ": no longer valid" }
+
+// Describe describes the error for the author of the view.
+func (e *ViewError) Describe() string { return fmt.Sprintf("view %s: %v", e.Name, e.Err) }
 
 // Unwrap returns the cause.
 func (e *ViewError) Unwrap() error { return e.Err }
