@@ -124,18 +124,18 @@ func TestRunSelection(t *testing.T) {
 	b.store(t)
 	const observations = runPath + "?subjectReference=ViewDefinition/obs"
 	for query, want := range map[string][]any{
-		"":                                   {"obs-1", "obs-2", "obs-3"},
-		"&_limit=2":                          {"obs-1", "obs-2"},
-		"&_limit=0":                          {},
-		"&_limit=9":                          {"obs-1", "obs-2", "obs-3"},
-		"&patient=Patient/pt-3":              {"obs-3"},
-		"&patient=pt-3&patient=Patient/pt-1": {"obs-1", "obs-3"},
-		"&patient=Patient/pt-3,Patient/pt-1": {"obs-1", "obs-3"},
-		"&group=Group/ward":                  {"obs-1", "obs-2"},
-		"&group=ward&group=Group/ward":       {"obs-1", "obs-2"},
-		"&group=Group/ward&_limit=1":         {"obs-1"},
-		"&group=Group/ward&patient=pt-2":                    {"obs-2"},
-		"&patient=" + b.URL + "/fhir/Patient/pt-2":          {"obs-2"},
+		"":                                         {"obs-1", "obs-2", "obs-3"},
+		"&_limit=2":                                {"obs-1", "obs-2"},
+		"&_limit=0":                                {},
+		"&_limit=9":                                {"obs-1", "obs-2", "obs-3"},
+		"&patient=Patient/pt-3":                    {"obs-3"},
+		"&patient=pt-3&patient=Patient/pt-1":       {"obs-1", "obs-3"},
+		"&patient=Patient/pt-3,Patient/pt-1":       {"obs-1", "obs-3"},
+		"&group=Group/ward":                        {"obs-1", "obs-2"},
+		"&group=ward&group=Group/ward":             {"obs-1", "obs-2"},
+		"&group=Group/ward&_limit=1":               {"obs-1"},
+		"&group=Group/ward&patient=pt-2":           {"obs-2"},
+		"&patient=" + b.URL + "/fhir/Patient/pt-2": {"obs-2"},
 		"&_since=2024-01-01T00:00:00Z&patient=Patient/pt-1": {"obs-1"},
 	} {
 		require.Equal(t, want, ids(t, b.Get(t, observations+query)), query)
