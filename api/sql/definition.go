@@ -25,6 +25,7 @@ var resourceID = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
 // requireViews refuses a client that lacks a right to ViewDefinitions, now or while the
 // request is answered.
 func requireViews(call *endpoint.Call, want auth.Rights) error {
+	call.Event.Types = []string{auth.ViewDefinition}
 	return call.Require(func(client auth.Client) error { return allowViews(client, "", want) })
 }
 
@@ -41,6 +42,7 @@ func (v *Views) Read(call *endpoint.Call) error {
 	if !resourceID.MatchString(id) {
 		return unknown
 	}
+	call.Event.Resource = id
 	found, err := v.config.Definitions.Get(call.Ctx(), id)
 	if errors.Is(err, store.ErrNotFound) {
 		return unknown
@@ -121,6 +123,7 @@ func (v *Views) put(call *endpoint.Call, id string, identify func(object) error)
 	if err != nil {
 		return problem.Internal(err)
 	}
+	call.Event.Resource = id
 	stored, created, err := v.config.Definitions.Put(call.Ctx(), id, parsed, text)
 	if err != nil {
 		return problem.Unavailable(err)
@@ -156,6 +159,7 @@ func (v *Views) Delete(call *endpoint.Call) error {
 		return err
 	}
 	if id := call.Param("id"); resourceID.MatchString(id) {
+		call.Event.Resource = id
 		if err := v.config.Definitions.Delete(call.Ctx(), id); err != nil {
 			return problem.Unavailable(err)
 		}
