@@ -12,7 +12,7 @@ import (
 // credentials that a browser adds automatically are never allowed.
 const (
 	corsMethods         = "GET, HEAD, POST, PUT, DELETE"
-	corsRequestHeaders  = "Accept, Authorization, Content-Type, If-None-Match, If-Range, Prefer, Range, " + requestIDHeader
+	corsRequestHeaders  = "Accept, Authorization, Content-Type, If-Match, If-None-Match, If-Range, Prefer, Range, " + requestIDHeader
 	corsResponseHeaders = "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Location, Content-Range, " +
 		"ETag, Expires, Location, Preference-Applied, Retry-After, X-Export-Status, X-Progress, " + requestIDHeader
 	corsMaxAge = "600" // seconds for which a browser may cache this

@@ -57,7 +57,7 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 		if _, err := tx.Exec(ctx, sql, id, LeaseTime, s.config.Location); err != nil {
 			return err
 		}
-		export, err = scanExport(tx.QueryRow(ctx, exportSQL, id))
+		export, err = scanExport(tx.QueryRow(ctx, workSQL, id))
 		return err
 	})
 	return export, err

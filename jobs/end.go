@@ -13,10 +13,7 @@ import (
 // The rest can be a megabyte and can name patients. Of views it keeps the names.
 const reduceRequestSQL = `members = NULL, request = jsonb_strip_nulls(jsonb_build_object(
     'types', request->'types', 'level', request->'level', 'group', request->'group',
-    'separate_status', request->'separate_status',
-    'tables', request->'tables' || jsonb_build_object('views', (
-        SELECT jsonb_agg(jsonb_build_object('name', v.view->'name') ORDER BY v.number)
-        FROM jsonb_array_elements(request->'tables'->'views') WITH ORDINALITY AS v (view, number)))))`
+    'separate_status', request->'separate_status', 'tables', ` + tablesSQL + `))`
 
 const failSQL = `
 UPDATE sluice.export SET state = 'failed', finished_at = now(), failure = $2, ` + reduceRequestSQL + `

@@ -80,16 +80,30 @@ type Export struct {
 // AllPartsDone reports whether the export was planned and all its parts are done.
 func (e Export) AllPartsDone() bool { return e.TransactionTime != nil && e.PartsDone == e.PartsTotal }
 
-const exportSQL = `
-SELECT id, client_id, request, state, attempt, generation, transaction_time, parts_total, parts_done, bytes_planned,
+const (
+	// exportSQL reads an export without the definitions of its views, and workSQL with
+	// them.
+	exportSQL = `SELECT id, client_id, ` + reducedSQL + exportColumns
+	workSQL   = `SELECT id, client_id, request` + exportColumns
+
+	// reducedSQL is the request without the definitions of its views, which can be a
+	// megabyte. tablesSQL is its member tables; NULL if it has none.
+	reducedSQL = `request || jsonb_strip_nulls(jsonb_build_object('tables', ` + tablesSQL + `))`
+	tablesSQL  = `request->'tables' || jsonb_build_object('views', (
+    SELECT jsonb_agg(v.view - 'definition' ORDER BY v.number)
+    FROM jsonb_array_elements(request->'tables'->'views') WITH ORDINALITY AS v (view, number)))`
+
+	exportColumns = `, state, attempt, generation, transaction_time, parts_total, parts_done, bytes_planned,
        bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
                      FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
        coalesce(failure, ''), waiting_since, coalesce(waiting_reason, ''), created_at, clock_timestamp(), expires_at,
        coalesce(location_version, 0), coalesce(warnings, '[]'), finished_at
 FROM sluice.export e
 WHERE id = $1`
+)
 
-// Get returns the export of any client, even if it was cancelled, or ErrNotFound.
+// Get returns the export of any client, even if it was cancelled, or ErrNotFound. Its
+// views have no definitions.
 func (s *Store) Get(ctx context.Context, id uuid.UUID) (Export, error) {
 	export, err := scanExport(s.pool.QueryRow(ctx, exportSQL, id))
 	if err != nil {

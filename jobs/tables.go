@@ -36,25 +36,30 @@ func (t Tables) FileSuffix() string {
 
 // View is an output of an export of tables.
 type View struct {
-	// Name is the name of the output. No two views of an export have the same FileName.
+	// Name is the name of the output. No two views of an export have the same FileName,
+	// even if upper and lower case are not distinguished.
 	Name string `json:"name"`
 
-	// Definition is the ViewDefinition, as checked by the kick-off. An export that failed,
-	// was cancelled or has expired no longer has it.
+	// Definition is the ViewDefinition, as checked by the kick-off. Only Store.Begin and
+	// Store.TakePart return it.
 	Definition json.RawMessage `json:"definition,omitempty"`
 }
 
 // FileName returns what the names of the view's files begin with: its name, with an
 // underscore in place of each character that is not an ASCII letter, a digit, an
-// underscore or a hyphen.
+// underscore or a hyphen, and of a hyphen that would make the name look like an option.
 func (v View) FileName() string {
-	return strings.Map(func(r rune) rune {
+	name := strings.Map(func(r rune) rune {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '_', r == '-':
 			return r
 		}
 		return '_'
 	}, v.Name)
+	if rest, ok := strings.CutPrefix(name, "-"); ok {
+		return "_" + rest
+	}
+	return name
 }
 
 // ResourceType returns the type of the resources that the view reads.

@@ -74,6 +74,23 @@ func TestFilesOfOutputs(t *testing.T) {
 	require.Equal(t, files.Output[3], file)
 }
 
+// Only what works on an export reads the definitions of its views.
+func TestDefinitionsOfTables(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 0)
+	id, err := f.store.Accept(t.Context(), client, tablesRequest())
+	require.NoError(t, err)
+	names := tablesRequest()
+	for i := range names.Tables.Views {
+		names.Tables.Views[i].Definition = nil
+	}
+	require.Equal(t, names, f.get(t, id).Request)
+	export, err := f.store.Begin(t.Context(), id)
+	require.NoError(t, err)
+	require.JSONEq(t, string(tablesRequest().Tables.Views[1].Definition), string(export.Request.Tables.Views[1].Definition))
+	require.Equal(t, names, f.get(t, id).Request)
+}
+
 // An export of tables that has ended keeps what its status needs: no definitions.
 func TestEndedTables(t *testing.T) {
 	t.Parallel()
@@ -130,6 +147,8 @@ func TestTableFiles(t *testing.T) {
 	require.Equal(t, ".ndjson.gz", jobs.Tables{Format: "ndjson"}.FileSuffix())
 	require.Equal(t, ".parquet", jobs.Tables{Format: "parquet"}.FileSuffix())
 	require.Equal(t, "a_b-9__x____", jobs.View{Name: `a_b-9/.x"ö` + "\x00 "}.FileName())
+	require.Equal(t, "_rf", jobs.View{Name: "-rf"}.FileName(), "not an option of a program")
+	require.Equal(t, "_hidden", jobs.View{Name: ".hidden"}.FileName())
 
 	resourceType, err := jobs.View{Definition: json.RawMessage(`{"select": [], "resource": "Patient"}`)}.ResourceType()
 	require.NoError(t, err)

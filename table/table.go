@@ -3,10 +3,10 @@
 // A cell that does not fit the type of its column is an error in every format, so that
 // the files of a view have the same rows whatever their format.
 //
-// An open file of CSV, ndjson or JSON has no memory of its own. One of Parquet takes about
-// 25 MiB with 8 columns and up to 50 MiB with 50 or more, where text cannot be compressed
-// and fills its row groups, and 10 to 30 MiB with typical columns. While a long cell is
-// written, six times its length comes on top. A batch has the memory of its rows.
+// An open file of CSV, ndjson or JSON has no memory of its own. One of Parquet takes 10 to
+// 30 MiB with typical columns, up to 50 MiB where text cannot be compressed and fills its
+// row groups, and up to 90 MiB with 2000 columns. While a long row is written, three times
+// its text comes on top, six times in Parquet. A batch has the memory of its rows.
 //
 // It must not know how rows are made or how the output is used.
 package table

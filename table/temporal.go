@@ -48,7 +48,7 @@ func parseTimestamp(text []byte, zoned bool) (int64, string) {
 	}
 	micros, rest, ok := clock(text[11:])
 	if !ok {
-		return 0, "a time without seconds"
+		return 0, "a time without seconds or that does not exist"
 	}
 	micros += days * 24 * 60 * 60 * microsPerSecond
 	if len(rest) == 0 {

@@ -19,7 +19,7 @@ var emptyList = []Cell{}
 // maxItems bounds the items of all lists in a row.
 const maxItems = 1_000_000
 
-var errManyItems = fmt.Errorf("too many items; the maximum is %d in all lists of a row", maxItems)
+var manyItems = fmt.Sprintf("too many items; the maximum is %d in all lists of a row", maxItems)
 
 // setCell evaluates a column on a focus. It returns false after an error.
 func (e *Evaluator) setCell(c *cellColumn, focus fhirpath.Value, rowIndex int) bool {
@@ -31,16 +31,17 @@ func (e *Evaluator) setCell(c *cellColumn, focus fhirpath.Value, rowIndex int) b
 	e.values = values[:base]
 	cell := &e.row[c.index]
 	switch found := values[base:]; {
-	case c.collection && len(e.items)+len(found) > maxItems:
-		return e.fail(c.name, c.text, errManyItems)
 	case c.collection:
+		if len(e.items)+len(found) > maxItems {
+			return e.failData(c.name, c.text, manyItems)
+		}
 		*cell = Cell{Kind: ListCell, Items: e.list(found)}
 	case len(found) == 0:
 		*cell = Cell{}
 	case len(found) == 1:
 		cell.Kind, cell.Text, cell.Items = cellKinds[found[0].Kind()], e.paths.Text(found[0]), nil
 	default:
-		return e.fail(c.name, c.text, errManyValues)
+		return e.failData(c.name, c.text, manyValues)
 	}
 	return true
 }
@@ -51,20 +52,28 @@ func (e *Evaluator) list(values []fhirpath.Value) []Cell {
 		return emptyList
 	}
 	start := len(e.items)
-	e.items = slices.Grow(e.items, len(values))
+	if cap(e.items)-start < len(values) {
+		e.items = slices.Grow(e.items, len(values))
+	}
 	for _, v := range values {
 		e.items = append(e.items, Cell{Kind: cellKinds[v.Kind()], Text: e.paths.Text(v)})
 	}
 	return e.items[start:len(e.items):len(e.items)]
 }
 
-// zeroText is the text of %rowIndex in a row of nulls.
-var zeroText = []byte("0")
+// zero and zeroList are %rowIndex in a row of nulls.
+var (
+	zero     = Cell{Kind: NumberCell, Text: []byte("0")}
+	zeroList = Cell{Kind: ListCell, Items: []Cell{zero}}
+)
 
-// setNulls makes all cells of a level null, also lists and literals.
+// setNulls makes all cells of a level null, also lists and literals, but not %rowIndex.
 func (e *Evaluator) setNulls(l *level) {
 	clear(e.row[l.first:l.end])
-	for _, i := range l.rowIndexes {
-		e.row[i] = Cell{Kind: NumberCell, Text: zeroText}
+	for _, c := range l.rowIndexes {
+		e.row[c.index] = zero
+		if c.collection {
+			e.row[c.index] = zeroList
+		}
 	}
 }

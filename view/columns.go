@@ -35,8 +35,10 @@ func (p *parser) parseColumn(n *node, on focus) *column {
 	c := &column{at: n}
 	c.Description = p.str(n, "description")
 	if name := p.requiredString(n, "name"); name != nil {
-		p.checkName(name)
-		c.at, c.Name = name, name.text
+		c.at = name
+		if p.checkName(name) {
+			c.Name = name.text
+		}
 	}
 	path := p.requiredString(n, "path")
 	if path != nil {
@@ -96,7 +98,7 @@ func (p *parser) setTagged(c *column, value *node) {
 	case err != nil:
 		p.add(value, "%s", err)
 	case !c.Untyped && !storable(c.Type, sql.Kind):
-		p.add(value, "values of type %s cannot be stored as %s", c.Type, value.text)
+		p.add(value, "values of type %s cannot be stored as %s", c.Type, sql)
 	default:
 		c.SQL = sql
 	}

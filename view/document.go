@@ -14,6 +14,10 @@ import (
 // depth of selects, and with it every recursion over a view.
 const maxDepth = 100
 
+// maxValues is the maximum number of values of a ViewDefinition that are interpreted. It
+// bounds the memory of the nodes to a few times the size of the document.
+const maxValues = 100_000
+
 // node is a value of a ViewDefinition that knows its position. Unlike a map, it keeps the
 // order of its members.
 type node struct {
@@ -45,7 +49,7 @@ func (k nodeKind) String() string {
 
 // parseDocument parses a ViewDefinition.
 func parseDocument(document []byte) (*node, *Finding) {
-	d := decoder{json.NewDecoder(bytes.NewReader(document))}
+	d := &decoder{Decoder: json.NewDecoder(bytes.NewReader(document))}
 	d.UseNumber()
 	root := &node{index: -1}
 	if finding := d.value(root, 0); finding != nil {
@@ -60,27 +64,41 @@ func parseDocument(document []byte) (*node, *Finding) {
 	return root, nil
 }
 
-type decoder struct{ *json.Decoder }
+type decoder struct {
+	*json.Decoder
+	values int // that are nodes
+}
 
-// value reads the next value into n.
-func (d decoder) value(n *node, depth int) *Finding {
-	if depth > maxDepth {
-		return &Finding{n.path(), fmt.Sprintf("nested too deeply; the maximum is %d levels", maxDepth)}
-	}
+// token reads the next token of the value of n, or of the name of a member of it.
+func (d *decoder) token(n *node) (json.Token, *Finding) {
 	token, err := d.Token()
 	if err != nil {
-		return invalidJSON(n, err)
+		return nil, invalidJSON(n, err)
 	}
-	n.offset = d.InputOffset()
+	if text, ok := token.(string); ok && strings.ContainsAny(text, "\x00\uFFFD") {
+		return nil, &Finding{n.path(), "not a string of FHIR: it contains U+0000 or is not valid Unicode"}
+	}
+	if n.offset == 0 {
+		n.offset = d.InputOffset()
+	}
+	return token, nil
+}
+
+// value reads the next value into n.
+func (d *decoder) value(n *node, depth int) *Finding {
+	if finding := d.count(n, depth); finding != nil {
+		return finding
+	}
+	token, finding := d.token(n)
+	if finding != nil {
+		return finding
+	}
 	switch token := token.(type) {
 	case bool:
 		n.kind, n.text = booleanNode, strconv.FormatBool(token)
 	case json.Number:
 		n.kind, n.text = numberNode, token.String()
 	case string:
-		if strings.ContainsAny(token, "\x00\uFFFD") {
-			return &Finding{n.path(), "not a string of FHIR: it contains U+0000 or is not valid Unicode"}
-		}
 		n.kind, n.text = stringNode, token
 	case json.Delim:
 		if token == '{' {
@@ -91,15 +109,19 @@ func (d decoder) value(n *node, depth int) *Finding {
 	return nil
 }
 
-func (d decoder) object(n *node, depth int) *Finding {
+func (d *decoder) object(n *node, depth int) *Finding {
 	n.kind = objectNode
 	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return invalidJSON(n, err)
+		name, finding := d.token(n)
+		if finding != nil {
+			return finding
 		}
 		member := &node{parent: n, name: name.(string), index: -1}
-		if finding := d.value(member, depth+1); finding != nil {
+		read := d.value
+		if !isInterpreted(member.name) {
+			read = d.skip
+		}
+		if finding := read(member, depth+1); finding != nil {
 			return finding
 		}
 		n.members = append(n.members, member)
@@ -107,7 +129,7 @@ func (d decoder) object(n *node, depth int) *Finding {
 	return d.closing(n)
 }
 
-func (d decoder) array(n *node, depth int) *Finding {
+func (d *decoder) array(n *node, depth int) *Finding {
 	n.kind = arrayNode
 	for d.More() {
 		item := &node{parent: n, index: len(n.items)}
@@ -120,9 +142,47 @@ func (d decoder) array(n *node, depth int) *Finding {
 }
 
 // closing reads the closing bracket of n.
-func (d decoder) closing(n *node) *Finding {
-	if _, err := d.Token(); err != nil {
-		return invalidJSON(n, err)
+func (d *decoder) closing(n *node) *Finding {
+	_, finding := d.token(n)
+	return finding
+}
+
+// skip reads the next value, which is not interpreted, without nodes.
+func (d *decoder) skip(n *node, depth int) *Finding {
+	if finding := d.count(n, depth); finding != nil {
+		return finding
+	}
+	for open := 0; ; {
+		token, finding := d.token(n)
+		if finding != nil {
+			return finding
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			open++
+		case json.Delim('}'), json.Delim(']'):
+			open--
+		}
+		if open == 0 {
+			return nil
+		}
+		if finding := checkDepth(n, depth+open); finding != nil {
+			return finding
+		}
+	}
+}
+
+// count counts a node at a depth.
+func (d *decoder) count(n *node, depth int) *Finding {
+	if d.values++; d.values > maxValues {
+		return &Finding{n.path(), fmt.Sprintf("too many values; the maximum is %d, without metadata", maxValues)}
+	}
+	return checkDepth(n, depth)
+}
+
+func checkDepth(n *node, depth int) *Finding {
+	if depth > maxDepth {
+		return &Finding{n.path(), fmt.Sprintf("nested too deeply; the maximum is %d levels", maxDepth)}
 	}
 	return nil
 }
@@ -142,9 +202,9 @@ func (n *node) path() string {
 	case n.index >= 0:
 		return fmt.Sprintf("%s[%d]", n.parent.path(), n.index)
 	case n.parent.parent == nil:
-		return n.name
+		return shorten(n.name)
 	}
-	return n.parent.path() + "." + n.name
+	return n.parent.path() + "." + shorten(n.name)
 }
 
 // member returns the member with a name, or nil.
@@ -161,14 +221,4 @@ func (n *node) member(name string) *node {
 // finding.
 func (n *node) missing(name string) *node {
 	return &node{parent: n, name: name, index: -1, offset: n.offset}
-}
-
-// prefixed returns the members whose names begin with prefix.
-func (n *node) prefixed(prefix string) (members []*node) {
-	for _, m := range n.members {
-		if strings.HasPrefix(m.name, prefix) {
-			members = append(members, m)
-		}
-	}
-	return members
 }

@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -271,7 +272,9 @@ func TestRepeatWithoutDescent(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{`$this`, `where(true)`, `'x'`, `1`, `%c`, `$this.first()`} {
 		document := `{"resource":"Patient","constant":[{"name":"c","valueString":"v"}],"select":[{"repeat":["` + path + `"],"column":[{"name":"a","path":"'x'"}]}]}`
-		require.Equal(t, path, errorOf(t, document, `{"resourceType":"Patient","id":"p"}`).Path)
+		failed := errorOf(t, document, `{"resourceType":"Patient","id":"p"}`)
+		require.Equal(t, path, failed.Path)
+		require.Equal(t, "repeat finds the same element again; its paths must lead to elements below", failed.Reason)
 		e := parse(t, document).NewEvaluator()
 		e.Reset([]byte(`{"resourceType":"Patient","id":"p"}`))
 		require.LessOrEqual(t, countRows(e), 1)
@@ -279,6 +282,7 @@ func TestRepeatWithoutDescent(t *testing.T) {
 	deep := strings.Repeat(`{"linkId":"x","item":[`, 40) + strings.Repeat(`]}`, 40)
 	e := errorOf(t, `{"resource":"Questionnaire","select":[{"repeat":["item","item"],"column":[{"name":"a","path":"linkId"}]}]}`, `{"resourceType":"Questionnaire","item":[`+deep+`]}`)
 	require.Equal(t, "item", e.Path)
+	require.Equal(t, "repeat finds more items than the resource has; its paths find the same elements several times", e.Reason)
 }
 
 // wide returns a patient with many names and telecoms.
@@ -467,4 +471,50 @@ func TestManyItems(t *testing.T) {
 	}
 	err = errorOf(t, patients(each("a")+`,`+each("b")+`,`+each("c")), resource)
 	require.Equal(t, "name.given: too many items; the maximum is 1000000 at a time", err.Describe())
+}
+
+// TestStop: conditions and columns of a row that takes long can be stopped.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	chain := `name.suffix.empty()` + strings.Repeat(` and name.suffix.empty()`, 100)
+	resource := []byte(`{"resourceType":"Patient","name":[{"given":["a"` + strings.Repeat(`,"a"`, 250_000) + `]}]}`)
+	stopped := errors.New("stopped")
+	for _, document := range []string{
+		columns(`{"name":"a","path":"` + chain + `"}`),
+		`{"resource":"Patient","where":[{"path":"` + chain + `"}],` + idSelect + `}`,
+		patients(`{"forEach":"where(` + chain + `)","column":[{"name":"a","path":"id"}]}`),
+	} {
+		e := parse(t, document).NewEvaluator()
+		e.Stop = func() error { return stopped }
+		for range 2 { // the second time, without the memory of the first
+			e.Reset(resource)
+			require.False(t, e.Next())
+			require.Equal(t, stopped, e.Err())
+		}
+	}
+}
+
+// TestRowIndexOfNothing: %rowIndex is 0 in a row of nulls, also in a list.
+func TestRowIndexOfNothing(t *testing.T) {
+	t.Parallel()
+	document := patients(`{"forEachOrNull":"contact","column":[{"name":"a","path":"gender","collection":true},{"name":"i","path":"%rowIndex"},{"name":"l","path":"%rowIndex","collection":true}]}`)
+	require.Equal(t, []string{"null 0 [0]"}, linesOf(t, document, `{"resourceType":"Patient"}`))
+	require.Equal(t, []string{"[] 0 [0]", "[] 1 [1]"}, linesOf(t, document, `{"resourceType":"Patient","contact":[{},{}]}`))
+}
+
+// TestResourceKeyOfFocus: the key is that of the resource wherever it is the focus.
+func TestResourceKeyOfFocus(t *testing.T) {
+	t.Parallel()
+	key := `"column":[{"name":"k","path":"getResourceKey()"},{"name":"l","path":"$this.getResourceKey()"},{"name":"g","path":"gender"}]`
+	for _, path := range []string{`$this`, `where(active)`, `Patient`, `first()`, `$this[0]`, `ofType(Patient)`, `where(active).where(gender.exists())`} {
+		for _, selects := range []string{
+			`{"forEach":"` + path + `",` + key + `}`,
+			`{"forEachOrNull":"` + path + `","select":[{"unionAll":[{"forEach":"$this",` + key + `}]}]}`,
+		} {
+			require.Equal(t, []string{"p p male"}, linesOf(t, patients(selects), `{"resourceType":"Patient","id":"p","active":true,"gender":"male"}`), path)
+		}
+	}
+	for _, path := range []string{`contact`, `contained.ofType(Patient)`, `contact.where(true)`} {
+		require.NotEmpty(t, findingsOf(t, patients(`{"forEach":"`+path+`","select":[{"forEach":"$this",`+key+`}]}`)), path)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/view/fhirpath"
@@ -14,6 +15,15 @@ const (
 	maxColumns = 2000 // including all branches of unions
 	maxSelects = 1000
 	maxPaths   = 100 // of a repeat
+	maxName    = 255 // bytes of the name of a view, constant or column
+)
+
+// The limits of the elements that identify a ViewDefinition, in bytes. An index of
+// PostgreSQL has entries of at most 2704 bytes.
+const (
+	maxURLBytes     = 1000
+	maxVersionBytes = 100
+	maxNameBytes    = 255
 )
 
 // resourceTypes are the values of resourceType in the published forms; the second is that
@@ -60,8 +70,12 @@ func (p *parser) view(root *node) *View {
 		ID:     p.str(root, "id"), URL: p.str(root, "url"), Version: p.str(root, "version"), Name: p.str(root, "name"),
 		Title: p.str(root, "title"), Description: p.str(root, "description"),
 	}
+	p.checkLength(root, "url", maxURLBytes)
+	p.checkLength(root, "version", maxVersionBytes)
+	p.checkLength(root, "name", maxNameBytes)
 	p.checkCode(root, "resourceType", resourceTypes)
 	p.checkCode(root, "status", statuses)
+	p.checkVersions(root)
 	if v.Name != "" {
 		p.checkName(root.member("name"))
 	}
@@ -94,7 +108,7 @@ func (p *parser) resourceOf(root *node) string {
 		return ""
 	}
 	if !p.tables.IsResourceType(m.text) {
-		p.add(m, "unknown resource type %q", m.text)
+		p.add(m, "unknown resource type %s", quote(m.text))
 		return ""
 	}
 	return m.text
@@ -129,18 +143,29 @@ func (p *parser) parseWhere(w *node, on focus) []expression {
 	if x == nil {
 		return nil
 	}
-	switch x.Type() {
-	case "", "boolean", "System.Boolean":
-	default:
-		p.add(path, "must result in a boolean, but results in %s", x.Type())
+	if types := derivedTypes(x); types != nil && !slices.Contains(types, "boolean") {
+		p.add(path, "must result in a boolean, but results in %s", strings.Join(types, ", "))
 	}
 	return []expression{{path.text, x}}
 }
 
-// checkName checks the rule sql-name.
-func (p *parser) checkName(n *node) {
-	if !sqlName.MatchString(n.text) {
-		p.add(n, "invalid name %q; a letter followed by letters, digits and _ is allowed", n.text)
+// checkName reports whether a name meets the rule sql-name.
+func (p *parser) checkName(n *node) bool {
+	switch {
+	case !sqlName.MatchString(n.text):
+		p.add(n, "invalid name %s; a letter followed by letters, digits and _ is allowed", quote(n.text))
+	case len(n.text) > maxName:
+		p.add(n, "the name has %d bytes; the maximum is %d", len(n.text), maxName)
+	default:
+		return true
+	}
+	return false
+}
+
+// checkLength checks that the text of a member, if it exists, has at most limit bytes.
+func (p *parser) checkLength(object *node, name string, limit int) {
+	if m := object.member(name); m != nil && len(m.text) > limit {
+		p.add(m, "must be at most %d bytes, got %d", limit, len(m.text))
 	}
 }
 
@@ -148,7 +173,26 @@ func (p *parser) checkName(n *node) {
 func (p *parser) checkCode(object *node, name string, allowed []string) {
 	m := object.member(name)
 	if m != nil && p.expect(m, stringNode) && !slices.Contains(allowed, m.text) {
-		p.add(m, "unknown %s %q; supported are %q", name, m.text, allowed)
+		p.add(m, "unknown %s %s; supported are %q", name, quote(m.text), allowed)
+	}
+}
+
+// checkVersions checks that a view which states its versions of FHIR is for R4, the version
+// of the tables.
+func (p *parser) checkVersions(root *node) {
+	m := root.member("fhirVersion")
+	if m == nil || !p.expect(m, arrayNode) {
+		return
+	}
+	var versions []string
+	for _, v := range m.items {
+		if !p.expect(v, stringNode) || v.text == "4.0" || strings.HasPrefix(v.text, "4.0.") {
+			return
+		}
+		versions = append(versions, v.text)
+	}
+	if len(versions) > 0 {
+		p.add(m, "the view is not for FHIR R4 (4.0.1), but for %s", shorten(strings.Join(versions, ", ")))
 	}
 }
 

@@ -11,8 +11,8 @@ type level struct {
 	columns   []cellColumn
 	parts     []part
 
-	first, end int   // all columns of the level and its parts in the row
-	rowIndexes []int // columns of %rowIndex, which are 0 in a row of nulls
+	first, end int          // all columns of the level and its parts in the row
+	rowIndexes []cellColumn // columns of %rowIndex, which are 0 in a row of nulls
 }
 
 // part is a factor of a product: the rows of one level, or of the branches of a union, one
@@ -27,6 +27,10 @@ type cellColumn struct {
 	collection bool
 }
 
+func newCellColumn(c *column) cellColumn {
+	return cellColumn{expression{c.path, c.x}, c.Name, c.index, c.Collection}
+}
+
 // newLevel returns the plan of a select.
 func newLevel(s *selection) *level {
 	l := &level{iteration: s.iteration, paths: s.paths, first: s.first, end: s.end}
@@ -38,7 +42,7 @@ func newLevel(s *selection) *level {
 // add adds the columns and the parts of a select on the focus of the level.
 func (l *level) add(s *selection) {
 	for _, c := range s.columns {
-		l.columns = append(l.columns, cellColumn{expression{c.path, c.x}, c.Name, c.index, c.Collection})
+		l.columns = append(l.columns, newCellColumn(c))
 	}
 	for _, nested := range s.selects {
 		if nested.iteration == once {
@@ -58,10 +62,10 @@ func (l *level) add(s *selection) {
 
 // rowIndexes appends the columns of %rowIndex in a select and all selects below it. Those
 // of a union are the ones of its first branch.
-func rowIndexes(s *selection, indexes []int) []int {
+func rowIndexes(s *selection, indexes []cellColumn) []cellColumn {
 	for _, c := range s.columns {
 		if c.x.IsRowIndex() {
-			indexes = append(indexes, c.index)
+			indexes = append(indexes, newCellColumn(c))
 		}
 	}
 	for _, nested := range s.selects {

@@ -33,6 +33,17 @@ var (
 	tagProperties = slices.Concat(commonProperties, []string{"name", "value"})
 )
 
+// interpreted are the properties that are read, in any object, and value[x].
+var interpreted = []string{
+	"resourceType", "resource", "constant", "where", "select", "id", "url", "version", "name", "title", "description", "status", "fhirVersion",
+	"path", "column", "forEach", "forEachOrNull", "repeat", "unionAll", "collection", "type", "tag", "tags",
+}
+
+// isInterpreted reports whether the value of a property is read.
+func isInterpreted(name string) bool {
+	return slices.Contains(interpreted, name) || strings.HasPrefix(name, "value")
+}
+
 // checkProperties checks the names of the members of an object. A name that begins with _
 // holds the id and the extensions of a primitive.
 func (p *parser) checkProperties(object *node, known []string) {
@@ -41,11 +52,20 @@ func (p *parser) checkProperties(object *node, known []string) {
 		switch {
 		case seen[m.name]:
 			p.add(m, "duplicate property")
-		case !slices.Contains(known, strings.TrimPrefix(m.name, "_")):
+		case !isKnown(strings.TrimPrefix(m.name, "_"), known):
 			p.add(m, "unknown property; supported are %s", strings.Join(known[len(commonProperties):], ", "))
 		}
 		seen[m.name] = true
 	}
+}
+
+// isKnown reports whether a name is one of those known, of which value[x] stands for all
+// that begin with value.
+func isKnown(name string, known []string) bool {
+	return slices.ContainsFunc(known, func(k string) bool {
+		prefix, choice := strings.CutSuffix(k, "[x]")
+		return name == k || choice && strings.HasPrefix(name, prefix)
+	})
 }
 
 // str returns the text of a member that must be a string, if it exists.

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/seed-90096f4d/sluice/view/fhirpath"
@@ -10,7 +9,10 @@ import (
 // The foci of a repeat are the nodes that its paths find, each before its descendants. The
 // nodes that are found but not yet visited are in the stack, the next one on top.
 
-var errNoDescent = errors.New("repeat finds the same element again; its paths must lead to elements below")
+const (
+	noDescent   = "repeat finds the same element again; its paths must lead to elements below"
+	repetitions = "repeat finds more items than the resource has; its paths find the same elements several times"
+)
 
 // nextNode advances to the next node and finds those below it.
 func (c *cursor) nextNode(e *Evaluator) bool {
@@ -36,8 +38,11 @@ func (c *cursor) pushChildren(e *Evaluator, node fhirpath.Value, rowIndex int) b
 		}
 		e.values = values
 		for _, child := range values[found:] {
-			if c.rowIndex > len(e.resource) || !e.isBelow(child, size) {
-				return e.fail("", p.text, errNoDescent)
+			switch {
+			case !e.isBelow(child, size):
+				return e.failData("", p.text, noDescent)
+			case c.rowIndex > e.bytes:
+				return e.failData("", p.text, repetitions)
 			}
 		}
 	}

@@ -94,7 +94,7 @@ func (p *parser) parseForEach(s *selection, n *node, parent focus) focus {
 		return focus{}
 	}
 	s.paths = []expression{{n.text, x}}
-	return focus{types: x.Types()}
+	return focus{types: x.Types(), atRoot: parent.atRoot && x.KeepsFocus()}
 }
 
 // parseRepeat parses the paths of a repeat. They are evaluated on the focus of the parent,

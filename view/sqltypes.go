@@ -59,17 +59,17 @@ var sqlSyntax = regexp.MustCompile(`^([A-Z ]*[A-Z])\s*(?:\(\s*(\d+)\s*(?:,\s*(\d
 func parseSQLType(text string) (SQLType, error) {
 	parts := sqlSyntax.FindStringSubmatch(strings.ToUpper(strings.Join(strings.Fields(text), " ")))
 	if parts == nil {
-		return SQLType{}, fmt.Errorf("unknown SQL type %q", text)
+		return SQLType{}, fmt.Errorf("unknown SQL type %s", quote(text))
 	}
 	kind, ok := sqlNames[strings.Join(strings.Fields(parts[1]+" "+parts[4]), " ")]
 	if !ok {
-		return SQLType{}, fmt.Errorf("unknown SQL type %q", text)
+		return SQLType{}, fmt.Errorf("unknown SQL type %s", quote(text))
 	}
 	var parameters []int
 	for _, digits := range slices.DeleteFunc(parts[2:4], func(s string) bool { return s == "" }) {
 		n, err := strconv.ParseInt(digits, 10, 32)
 		if err != nil {
-			return SQLType{}, fmt.Errorf("%s is out of range", digits)
+			return SQLType{}, fmt.Errorf("%s is out of range", shorten(digits))
 		}
 		parameters = append(parameters, int(n))
 	}

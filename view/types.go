@@ -59,7 +59,7 @@ const statedPrefix = "http://hl7.org/fhir/StructureDefinition/"
 func (p *parser) statedType(stated *node, derived []string) string {
 	name := strings.TrimPrefix(stated.text, statedPrefix)
 	if _, primitive := families[name]; !primitive && !p.tables.IsType(name) {
-		p.add(stated, "unknown type %q", stated.text)
+		p.add(stated, "unknown type %s", quote(stated.text))
 		return ""
 	}
 	if derived != nil && !slices.ContainsFunc(derived, func(typ string) bool { return p.fits(typ, name) }) {

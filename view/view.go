@@ -132,7 +132,7 @@ const (
 	BooleanCell          // Text is true or false
 	NumberCell           // Text is a JSON number as stored
 	StringCell           // Text is the decoded string
-	JSONCell             // Text is the JSON of an object, without white space
+	JSONCell             // Text is the JSON of an object, or of an array in an array, without white space
 	ListCell             // Items has the items
 )
 

@@ -70,8 +70,8 @@ const (
 	keysSQL   = `SELECT id FROM patient`
 )
 
-// requireTables fails unless the outputs are what PostgreSQL has, and each file is as it
-// was recorded.
+// requireTables fails unless the outputs have the rows want, and each file is as it was
+// recorded.
 func (f *fixture) requireTables(t *testing.T, id uuid.UUID, format string, want map[string][]string) {
 	t.Helper()
 	files, err := f.store.Files(t.Context(), id)

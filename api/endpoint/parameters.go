@@ -59,7 +59,6 @@ func (p *Parameters) Add(i int, parameter BodyParameter) {
 	value, err := parameter.Value(parameter.Name)
 	if err != nil {
 		_ = p.Refuse(err)
-		p.MarkRead(parameter.Name)
 		return
 	}
 	p.Values.Add(parameter.Name, value)

@@ -1,30 +1,22 @@
 package group
 
 import (
-	"net/url"
-
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-90096f4d/sluice/api/endpoint"
 )
 
 // bundle returns the page as a FHIR Bundle, and the number of its entries. One more
 // Group than the query's count means that another page follows.
 func (p page) bundle(address string, query query) (bundle gin.H, size int) {
 	size = min(len(p.ids), query.count)
-	links := []gin.H{{"relation": "self", "url": address + "?" + query.encode(query.after)}}
+	next := ""
 	if p.cut || len(p.ids) > size {
-		links = append(links, gin.H{"relation": "next", "url": address + "?" + query.encode(p.ids[size-1])})
+		next = query.encode(p.ids[size-1])
 	}
-	bundle = gin.H{"resourceType": "Bundle", "type": "searchset", "link": links}
-	var entries []gin.H
-	for i := range size {
-		entries = append(entries, gin.H{
-			"fullUrl":  address + "/" + url.PathEscape(p.ids[i]),
-			"resource": p.resources[i],
-			"search":   gin.H{"mode": "match"},
-		})
+	found := make([]endpoint.Found, size)
+	for i := range found {
+		found[i] = endpoint.Found{ID: p.ids[i], Resource: p.resources[i]}
 	}
-	if len(entries) > 0 {
-		bundle["entry"] = entries
-	}
-	return bundle, size
+	return endpoint.Searchset(address, query.encode(query.after), next, found), size
 }

@@ -1,8 +1,10 @@
 package sql
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -22,6 +24,10 @@ import (
 // resourceID matches the ids that FHIR allows.
 var resourceID = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
 
+// isID reports whether a ViewDefinition can have the id: clients and proxies remove . and
+// .. from a path.
+func isID(id string) bool { return resourceID.MatchString(id) && id != "." && id != ".." }
+
 // requireViews refuses a client that lacks a right to ViewDefinitions, now or while the
 // request is answered.
 func requireViews(call *endpoint.Call, want auth.Rights) error {
@@ -39,7 +45,7 @@ func (v *Views) Read(call *endpoint.Call) error {
 	}
 	id := call.Param("id")
 	unknown := problem.NotFound("there is no ViewDefinition with this id")
-	if !resourceID.MatchString(id) {
+	if !isID(id) {
 		return unknown
 	}
 	call.Event.Resource = id
@@ -61,8 +67,8 @@ func (v *Views) Put(call *endpoint.Call) error {
 		return err
 	}
 	id := call.Param("id")
-	if !resourceID.MatchString(id) {
-		return problem.Invalid("id", "an id must be 1 to 64 of A-Z, a-z, 0-9, - and ., got %s", problem.Quote(id))
+	if !isID(id) {
+		return problem.Invalid("id", "an id must be 1 to 64 of A-Z, a-z, 0-9, - and ., and not . or .., got %s", problem.Quote(id))
 	}
 	if !call.Client.Scopes.AllowsViews(auth.Create) { // it may only replace one
 		_, err := v.config.Definitions.Get(call.Ctx(), id)
@@ -73,7 +79,11 @@ func (v *Views) Put(call *endpoint.Call) error {
 			return problem.Unavailable(err)
 		}
 	}
-	return v.put(call, id, func(document object) error {
+	only, err := parseCondition(call)
+	if err != nil {
+		return err
+	}
+	return v.put(call, id, only, func(document object) error {
 		var got string
 		if err := json.Unmarshal(document["id"], &got); err != nil || got != id {
 			return problem.Invalid("id", "id must be %s, as in the URL", problem.Quote(id))
@@ -88,7 +98,7 @@ func (v *Views) Create(call *endpoint.Call) error {
 		return err
 	}
 	id := uuid.NewString()
-	return v.put(call, id, func(document object) error {
+	return v.put(call, id, store.Condition{}, func(document object) error {
 		document["id"], _ = json.Marshal(id)
 		return nil
 	})
@@ -97,8 +107,35 @@ func (v *Views) Create(call *endpoint.Call) error {
 // object is a JSON object whose members are not decoded, so that numbers keep their text.
 type object map[string]json.RawMessage
 
-// put stores the ViewDefinition in the body, whose id is checked or set by identify.
-func (v *Views) put(call *endpoint.Call, id string, identify func(object) error) error {
+// text returns the object as JSON, with the text of its members as they are: json.Marshal
+// would escape characters that have a meaning in HTML, which takes six times their size.
+func (o object) text() ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(o)
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
+}
+
+// maxViewBytes bounds a ViewDefinition, stored or in a request. maxViewsBytes bounds those
+// of an export together: they are stored with it, and each of its parts reads them.
+const (
+	maxViewBytes  = 256 << 10
+	maxViewsBytes = 1 << 20
+)
+
+// checkSize refuses a ViewDefinition that is too large. position is its position in the
+// request.
+func checkSize(position string, document []byte) error {
+	if len(document) <= maxViewBytes {
+		return nil
+	}
+	return problem.Unprocessable(position, fmt.Sprintf("a ViewDefinition must be at most %d bytes, got %d", maxViewBytes, len(document)))
+}
+
+// put stores the ViewDefinition in the body, whose id is checked or set by identify, if the
+// condition is met.
+func (v *Views) put(call *endpoint.Call, id string, only store.Condition, identify func(object) error) error {
 	if err := endpoint.AcceptsJSON(call.Context); err != nil {
 		return err
 	}
@@ -114,19 +151,22 @@ func (v *Views) put(call *endpoint.Call, id string, identify func(object) error)
 	if err := identify(document); err != nil {
 		return err
 	}
+	document["resourceType"] = json.RawMessage(`"` + auth.ViewDefinition + `"`) // one of its forms, or none
+	text, err := document.text()
+	if err != nil {
+		return problem.Invalid("", "the body must be a ViewDefinition in JSON")
+	}
+	if err := checkSize("", text); err != nil {
+		return err
+	}
 	parsed, err := parse(body)
 	if err != nil {
 		return err
 	}
-	document["resourceType"] = json.RawMessage(`"` + auth.ViewDefinition + `"`) // one of its forms, or none
-	text, err := json.Marshal(document)
-	if err != nil {
-		return problem.Internal(err)
-	}
 	call.Event.Resource = id
-	stored, created, err := v.config.Definitions.Put(call.Ctx(), id, parsed, text)
+	stored, created, err := v.config.Definitions.Put(call.Ctx(), id, parsed, text, only)
 	if err != nil {
-		return problem.Unavailable(err)
+		return changeProblem(err)
 	}
 	if !created {
 		return write(call, http.StatusOK, stored)
@@ -158,11 +198,17 @@ func (v *Views) Delete(call *endpoint.Call) error {
 	if err := requireViews(call, auth.Delete); err != nil {
 		return err
 	}
-	if id := call.Param("id"); resourceID.MatchString(id) {
-		call.Event.Resource = id
-		if err := v.config.Definitions.Delete(call.Ctx(), id); err != nil {
-			return problem.Unavailable(err)
-		}
+	only, err := parseCondition(call)
+	if err != nil {
+		return err
+	}
+	id := call.Param("id")
+	if !isID(id) {
+		id = "" // which none has, and which PostgreSQL can compare
+	}
+	call.Event.Resource = id
+	if err := v.config.Definitions.Delete(call.Ctx(), id, only); err != nil {
+		return changeProblem(err)
 	}
 	call.Status(http.StatusNoContent)
 	return nil

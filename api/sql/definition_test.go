@@ -80,6 +80,8 @@ func TestViewDefinitionRefusals(t *testing.T) {
 		"another id":       {"other", patientView, 400, []string{"invalid id"}},
 		"no id":            {"pt", strings.Replace(patientView, `"id":"pt",`, "", 1), 400, []string{"invalid id"}},
 		"an impossible id": {"p_t", patientView, 400, []string{"invalid id"}},
+		"a dot":            {"%2E", definition(".", "Patient"), 400, []string{"invalid id"}},
+		"two dots":         {"%2E%2E", definition("..", "Patient"), 400, []string{"invalid id"}},
 		"not JSON":         {"pt", "{", 400, []string{"invalid"}},
 		"null":             {"pt", "null", 400, []string{"invalid"}},
 		"nothing":          {"pt", "", 400, []string{"invalid"}},
@@ -153,7 +155,9 @@ func TestViewDefinitionSearch(t *testing.T) {
 		pages = append(pages, found)
 	}
 	require.Equal(t, [][]string{{"doctors", "obs", "pt"}, {"pt-old"}}, pages)
-	require.Equal(t, []string{"invalid _count", "invalid unknown"}, issues(t, b.Get(t, viewPath+"?_count=0&unknown=1")))
+	unknown := b.Get(t, viewPath+"?_count=0&unknown=1")
+	require.Equal(t, []string{"invalid _count", "invalid unknown"}, issues(t, unknown))
+	require.Contains(t, unknown.Text, "supported: _count, _format, _id, _after, url, version, name, name:exact, name:contains")
 
 	// Without a version, the one that was stored last is resolved.
 	run := func(canonical string) string {

@@ -63,7 +63,8 @@ func TestRunRefusals(t *testing.T) {
 		"no table":               {[]string{inline(definition("v", "Slot"))}, 400, []string{"not-found subject"}},
 		"unknown view":           {[]string{reference("none")}, 404, []string{"not-found subjectReference"}},
 		"unknown canonical":      {[]string{otherCanonical}, 404, []string{"not-found subjectCanonical"}},
-		"no reference to a view": {[]string{`{"name":"subjectReference","valueReference":{"reference":"https://elsewhere/ViewDefinition/pt"}}`}, 400, []string{"invalid subjectReference"}},
+		"view of another server": {[]string{`{"name":"subjectReference","valueReference":{"reference":"https://elsewhere/ViewDefinition/pt"}}`}, 404, []string{"not-found subjectReference"}},
+		"view by UUID":           {[]string{`{"name":"subjectReference","valueReference":{"reference":"urn:uuid:1"}}`}, 404, []string{"not-found subjectReference"}},
 		"another type":           {[]string{`{"name":"subjectReference","valueReference":{"reference":"Library/x"}}`}, 404, []string{"not-found subjectReference"}},
 		"a Library":              {[]string{library}, 422, []string{"invalid subjectResource"}},
 		"bad FHIRPath":           {[]string{badPath}, 422, []string{"invalid subjectResource"}},
@@ -126,6 +127,8 @@ func TestExportRefusals(t *testing.T) {
 		"equal names":            {[]string{subject(named("demographics"), reference("pt")), subject(named("demographics"), reference("obs"))}, 400, []string{"invalid subject"}},
 		"equal views":            {[]string{pt, pt}, 400, []string{"invalid subject"}},
 		"equal names of files":   {[]string{subject(named("a_b"), reference("pt")), subject(named("a b"), reference("obs"))}, 400, []string{"invalid subject"}},
+		"names in capitals":      {[]string{subject(named("bp"), reference("pt")), subject(named("BP"), reference("obs"))}, 400, []string{"invalid subject"}},
+		"unnamed part":           {[]string{subject(reference("pt"), `{"valueString":"y"}`)}, 400, []string{"invalid subject[0]"}},
 		"long name of a view":    {[]string{subject(inline(definition(strings.Repeat("v", 201), "Patient")))}, 400, []string{"invalid subject"}},
 		"text that is no text":   {[]string{subject(inline(strings.Replace(patientView, `"name"`, `"title":"\u0000","name"`, 1)))}, 422, []string{"invalid subject[0].subjectResource"}},
 		"empty name":             {[]string{subject(named(""), reference("pt"))}, 400, []string{"invalid subject[0].name"}},
@@ -164,9 +167,12 @@ func TestExportRefusals(t *testing.T) {
 		}
 	}
 
+	got := b.export(t, pt, `{"name":"x","valueString":"y"}`)
+	require.Contains(t, got.Text, "supported: _format, header, clientTrackingId, _since, patient, group, subject\"", "each of them, in this order")
+
 	apitest.RequireRefusal(t, b.Get(t, exportPath+"?subjectCanonical="+url.QueryEscape("https://example.org/pt"), "Prefer", "respond-async"), http.StatusBadRequest, "required", "")
 	apitest.RequireRefusal(t, b.Post(t, exportPath, apitest.TypeFHIR, apitest.Parameters(pt)), http.StatusBadRequest, "required", "")
-	got := b.Post(t, exportPath, apitest.TypeFHIR, apitest.Parameters(subject()))
+	got = b.Post(t, exportPath, apitest.TypeFHIR, apitest.Parameters(subject()))
 	require.Equal(t, []string{"required", "invalid subject[0]"}, issues(t, got))
 	require.Zero(t, b.Count(t, `SELECT count(*) FROM sluice.export`))
 }

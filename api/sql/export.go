@@ -118,10 +118,11 @@ func types(subjects []*subject) (all []string) {
 }
 
 // outputs returns the views of an export with their names: the given name, else the name
-// of the view, else a generated one. Two names must differ, as names of files too.
+// of the view, else a generated one. Two names must differ, also as names of files on a
+// system that does not distinguish upper and lower case.
 func (c *checker) outputs(subjects []*subject) []jobs.View {
 	outputs := make([]jobs.View, len(subjects))
-	taken := map[string]string{} // names by the names of files
+	taken := map[string]string{} // names by the names of files in lower case
 	for i, s := range subjects {
 		outputs[i] = jobs.View{Name: s.name, Definition: s.document}
 		if s.name == "" && s.view != nil {
@@ -146,12 +147,12 @@ func (c *checker) takeName(taken map[string]string, output jobs.View) {
 		return
 	}
 	if len(output.Name) > maxNameBytes {
-		_ = c.params.Refuse(problem.Invalid(subjectParameter, "the name of an output must have at most %d bytes, got %d; a subject can have a name of its own", maxNameBytes, len(output.Name)))
+		_ = c.params.Refuse(problem.Invalid(c.named(subjectParameter), "the name of an output must have at most %d bytes, got %d; a subject can have a name of its own", maxNameBytes, len(output.Name)))
 		return
 	}
-	file := output.FileName()
+	file := strings.ToLower(output.FileName())
 	if other, found := taken[file]; found {
-		_ = c.params.Refuse(problem.Invalid(subjectParameter, "the names of two outputs must differ, also as names of files (%s): %s and %s", file, problem.Quote(other), problem.Quote(output.Name)))
+		_ = c.params.Refuse(problem.Invalid(c.named(subjectParameter), "the names of two outputs must differ, also as names of files in lower case (%s): %s and %s", file, problem.Quote(other), problem.Quote(output.Name)))
 		return
 	}
 	taken[file] = output.Name

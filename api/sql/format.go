@@ -30,8 +30,8 @@ func formatNames(formats []table.Format) string {
 	return strings.Join(names, ", ")
 }
 
-// parseFormat parses _format. ok is false if it is missing or refused. unsupported is
-// the code of the problem of the format fhir.
+// parseFormat parses _format. ok is false if it is missing or refused. fhirCode is the code
+// of the problem of the format fhir.
 func (c *checker) parseFormat(formats []table.Format, fhirCode string) (format table.Format, ok bool) {
 	value, ok := c.params.One("_format")
 	if !ok {

@@ -3,6 +3,7 @@ package sql
 import (
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/table"
 )
 
@@ -10,7 +11,7 @@ import (
 const guide = "http://hl7.org/fhir/uv/sql-on-fhir/"
 
 // viewCanonical is the canonical URL of the type ViewDefinition.
-const viewCanonical = "http://hl7.org/fhir/StructureDefinition/ViewDefinition"
+const viewCanonical = "http://hl7.org/fhir/StructureDefinition/" + auth.ViewDefinition
 
 // DefinitionPath is the path of the OperationDefinitions. The id of one follows.
 const DefinitionPath = "/fhir/OperationDefinition/"
@@ -91,7 +92,9 @@ func exportParameters(subject, reference, resource string) []parameter {
 	return append(all,
 		parameter{name: clientTrackingID, max: "1", fhirType: "string", documentation: "The client's own id of the export, which the responses repeat."},
 		out(exportID, "string", 1, "The id of the export."),
+		out(clientTrackingID, "string", 0, "That of the request."),
 		out("status", "code", 1, "accepted, in-progress or completed; a failed export has an OperationOutcome."),
+		out("_format", "code", 0, "The format of the files."),
 		out("location", "uri", 1, "The URL of the status."),
 		out("cancelUrl", "uri", 0, "The URL to DELETE."),
 		out("exportStartTime", "instant", 0, "When the export was accepted."),
@@ -100,6 +103,9 @@ func exportParameters(subject, reference, resource string) []parameter {
 		out("transactionTime", "instant", 0, "The state of the data that all outputs show; the _since of a next export."),
 		parameter{name: "output", use: "out", max: "*", documentation: "The files of a subject.", parts: []parameter{
 			out("name", "string", 1, "The name of the output."),
+			{name: "location", use: "out", min: 1, max: "*", fhirType: "uri", documentation: "The URL of a file."},
+		}},
+		parameter{name: "error", use: "out", max: "1", documentation: "The files of OperationOutcomes about what is missing from the outputs.", parts: []parameter{
 			{name: "location", use: "out", min: 1, max: "*", fhirType: "uri", documentation: "The URL of a file."},
 		}},
 	)
@@ -152,7 +158,7 @@ func (o operation) definition(base string) gin.H {
 		definition["base"] = guide + "OperationDefinition/" + o.base
 	}
 	if o.typeLevel {
-		definition["resource"] = []string{"ViewDefinition"}
+		definition["resource"] = []string{auth.ViewDefinition}
 	}
 	return definition
 }
@@ -181,7 +187,7 @@ func Resource() gin.H {
 		interactions = append(interactions, gin.H{"code": code})
 	}
 	return gin.H{
-		"type":         "ViewDefinition",
+		"type":         auth.ViewDefinition,
 		"profile":      viewCanonical,
 		"interaction":  interactions,
 		"versioning":   "versioned",

@@ -30,7 +30,7 @@ func TestOperationDefinitions(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(b.Get(t, "/fhir/metadata").Text), &statement))
 	require.Subset(t, statement.Format, []string{"application/x-ndjson", "text/csv", "application/vnd.apache.parquet"})
-	defined := map[string][]string{}
+	defined, results := map[string][]string{}, map[string][]string{}
 	for _, operation := range statement.Rest[0].Operation {
 		path, ours := strings.CutPrefix(operation.Definition, b.URL)
 		if !ours {
@@ -59,6 +59,8 @@ func TestOperationDefinitions(t *testing.T) {
 			require.NotNil(t, p.Min)
 			if p.Use == "in" {
 				defined[operation.Name] = append(defined[operation.Name], p.Name)
+			} else {
+				results[operation.Name] = append(results[operation.Name], p.Name)
 			}
 		}
 		if operation.Name == "sql-run" {
@@ -70,6 +72,12 @@ func TestOperationDefinitions(t *testing.T) {
 	require.ElementsMatch(t, append([]string{"subject", "clientTrackingId"}, filters...), defined["sql-export"])
 	require.ElementsMatch(t, append([]string{"subjectCanonical", "viewReference", "viewResource", "_limit"}, filters...), defined["viewdefinition-run"])
 	require.ElementsMatch(t, append([]string{"view", "clientTrackingId"}, filters...), defined["viewdefinition-export"])
+	for _, name := range []string{"sql-export", "viewdefinition-export"} { // what manifest.WriteTables writes, and interim
+		require.ElementsMatch(t, []string{
+			"exportId", "clientTrackingId", "status", "_format", "location", "cancelUrl",
+			"exportStartTime", "exportEndTime", "exportDuration", "transactionTime", "output", "error",
+		}, results[name])
+	}
 	apitest.RequireRefusal(t, b.Get(t, "/fhir/OperationDefinition/none"), http.StatusNotFound, "not-found", "")
 
 	resources := statement.Rest[0].Resource
@@ -99,8 +107,8 @@ func TestOlderNames(t *testing.T) {
 		got := b.Post(t, "/fhir/$viewdefinition-run", apitest.TypeFHIR, older.Replace(apitest.Parameters(form)))
 		require.Equal(t, all, ids(t, got))
 	}
-	apitest.RequireRefusal(t, b.Get(t, "/fhir/ViewDefinition/none/$viewdefinition-run"), http.StatusNotFound, "not-found", "subjectReference")
-	apitest.RequireRefusal(t, b.Get(t, "/fhir/ViewDefinition/pt/$run?viewReference=ViewDefinition/obs"), http.StatusBadRequest, "invalid", "subjectReference")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/ViewDefinition/none/$viewdefinition-run"), http.StatusNotFound, "not-found", "viewReference")
+	apitest.RequireRefusal(t, b.Get(t, "/fhir/ViewDefinition/pt/$run?viewReference=ViewDefinition/obs"), http.StatusBadRequest, "invalid", "viewReference")
 
 	for _, path := range []string{"/fhir/$viewdefinition-export", "/fhir/ViewDefinition/$viewdefinition-export"} {
 		got := b.Post(t, path, apitest.TypeFHIR, older.Replace(apitest.Parameters(subject(named("x"), reference("pt")))), "Prefer", "respond-async")
@@ -109,4 +117,43 @@ func TestOlderNames(t *testing.T) {
 		apitest.RequireRefusal(t, b.Get(t, path), http.StatusBadRequest, "required", "")
 	}
 	require.Equal(t, 2, b.Count(t, `SELECT count(*) FROM sluice.export WHERE request->'tables'->'views'->0->>'name' = 'x'`))
+}
+
+// TestProblemsOfOlderNames: problems name the parameters as the client has sent them.
+func TestProblemsOfOlderNames(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.store(t)
+	older := strings.NewReplacer("subjectReference", "viewReference", "subjectResource", "viewResource", `"subject"`, `"view"`)
+	pt := reference("pt")
+	for name, c := range map[string]refusal{
+		"no subject":        {nil, 400, []string{"required view"}},
+		"two forms":         {[]string{pt, inline(patientView)}, 400, []string{"invalid view"}},
+		"repeated":          {[]string{pt, pt}, 400, []string{"invalid viewReference"}},
+		"repeated resource": {[]string{inline(patientView), inline(patientView)}, 400, []string{"invalid viewResource"}},
+		"unknown view":      {[]string{reference("none")}, 404, []string{"not-found viewReference"}},
+		"no value":          {[]string{`{"name":"subjectReference"}`}, 400, []string{"invalid viewReference", "required view"}},
+		"no resource":       {[]string{`{"name":"subjectResource"}`}, 400, []string{"invalid viewResource"}},
+		"part":              {[]string{subject(pt)}, 400, []string{"invalid view"}},
+	} {
+		got := b.Post(t, "/fhir/$viewdefinition-run", apitest.TypeFHIR, older.Replace(apitest.Parameters(c.parameters...)))
+		require.Equal(t, c.status, got.StatusCode, "%s: %s", name, got.Text)
+		require.ElementsMatch(t, c.issues, issues(t, got), "%s: %s", name, got.Text)
+		require.NotContains(t, got.Text, "subjectRe", name)
+	}
+	for name, c := range map[string]refusal{
+		"no subject":   {nil, 400, []string{"required view"}},
+		"two forms":    {[]string{subject(pt, inline(patientView))}, 400, []string{"invalid view[0]"}},
+		"repeated":     {[]string{subject(pt, pt)}, 400, []string{"invalid view[0].viewReference"}},
+		"unknown view": {[]string{subject(pt), subject(reference("none"))}, 404, []string{"not-found view[1].viewReference"}},
+		"equal names":  {[]string{subject(pt), subject(pt)}, 400, []string{"invalid view"}},
+		"outside":      {[]string{subject(pt), inline(patientView)}, 400, []string{"invalid viewResource"}},
+	} {
+		got := b.Post(t, "/fhir/$viewdefinition-export", apitest.TypeFHIR, older.Replace(apitest.Parameters(c.parameters...)), "Prefer", "respond-async")
+		require.Equal(t, c.status, got.StatusCode, "%s: %s", name, got.Text)
+		require.ElementsMatch(t, c.issues, issues(t, got), "%s: %s", name, got.Text)
+		require.NotContains(t, got.Text, "subjectRe", name)
+	}
+	// The older operations accept the current names, too.
+	apitest.RequireRefusal(t, b.Post(t, "/fhir/$viewdefinition-run", apitest.TypeFHIR, apitest.Parameters(reference("none"))), http.StatusNotFound, "not-found", "subjectReference")
 }

@@ -1,7 +1,9 @@
 package sql
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -27,7 +29,7 @@ const (
 )
 
 // olderNames are the names of parameters of the older operations ($viewdefinition-run,
-// $viewdefinition-export).
+// $viewdefinition-export), which take the current names, too.
 var olderNames = map[string]string{"view": subjectParameter, "viewReference": byReference, "viewResource": byResource}
 
 // refused is a parameter of the specification that an operation does not take.
@@ -62,11 +64,18 @@ type checker struct {
 	// order: subject, subjectResource.
 	resources []endpoint.BodyParameter
 
+	// names are the names of parameters that a request of an older operation has in
+	// place of the current ones, for problems.
+	names map[string]string
+
+	// viewBytes is the size of the ViewDefinitions so far.
+	viewBytes int
+
 	selection
 }
 
 // newChecker reads the parameters of a request from the query and, of a POST, from the
-// body. older renames the parameters of an older operation.
+// body. older means that the operation is an older one.
 func (v *Views) newChecker(call *endpoint.Call, older bool, refuses []refused) (*checker, error) {
 	params, err := endpoint.QueryParameters(call.Context)
 	if err != nil {
@@ -75,22 +84,26 @@ func (v *Views) newChecker(call *endpoint.Call, older bool, refuses []refused) (
 	params.Base = call.FHIRBase()
 	c := &checker{views: v, call: call, params: params}
 	if older {
-		for name, values := range params.Values {
-			if current, ok := olderNames[name]; ok {
-				params.Values[current] = append(params.Values[current], values...)
-				params.Values.Del(name)
-			}
+		c.names = map[string]string{}
+		for name, current := range olderNames {
+			c.names[current] = name
 		}
 	}
-	for _, name := range []string{subjectParameter, byResource} {
+	for _, name := range c.bothNames(subjectParameter, byResource) {
 		if params.Values.Has(name) {
 			_ = params.Refuse(problem.Invalid(name, "%s requires POST with a Parameters resource", name))
 			params.Values.Del(name)
 		}
 	}
 	if call.Request.Method == http.MethodPost {
-		if err := c.readBody(older, refuses); err != nil {
+		if err := c.readBody(refuses); err != nil {
 			return nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(params.Values)) {
+		if current := c.current(name); current != name {
+			params.Values[current] = append(params.Values[current], params.Values[name]...)
+			params.Values.Del(name)
 		}
 	}
 	if err := params.CheckCount(maxValues); err != nil {
@@ -106,7 +119,7 @@ func (v *Views) newChecker(call *endpoint.Call, older bool, refuses []refused) (
 }
 
 // readBody adds the parameters of the body.
-func (c *checker) readBody(older bool, refuses []refused) error {
+func (c *checker) readBody(refuses []refused) error {
 	body, release, err := c.views.config.Bodies.Read(c.call)
 	if err != nil {
 		return err
@@ -117,12 +130,9 @@ func (c *checker) readBody(older bool, refuses []refused) error {
 		return err
 	}
 	for i, parameter := range parameters {
-		if older {
-			parameter = renamed(parameter)
-		}
-		switch {
-		case parameter.Name == subjectParameter, parameter.Name == byResource:
-			c.resources = append(c.resources, parameter)
+		switch current := c.current(parameter.Name); {
+		case current == subjectParameter, current == byResource:
+			c.resources = append(c.resources, c.renamed(parameter))
 		case slices.ContainsFunc(refuses, func(r refused) bool { return r.name == parameter.Name }):
 			c.params.Values.Add(parameter.Name, "") // whatever it contains
 		default:
@@ -132,15 +142,47 @@ func (c *checker) readBody(older bool, refuses []refused) error {
 	return nil
 }
 
-// renamed returns a parameter of an older operation with the current names.
-func renamed(parameter endpoint.BodyParameter) endpoint.BodyParameter {
-	if current, ok := olderNames[parameter.Name]; ok {
-		parameter.Name = current
+// current returns the current name of a parameter and records which one the request has.
+func (c *checker) current(name string) string {
+	if c.names == nil {
+		return name
 	}
+	if current, ok := olderNames[name]; ok {
+		c.names[current] = name
+		return current
+	}
+	if _, ok := c.names[name]; ok {
+		c.names[name] = name
+	}
+	return name
+}
+
+// renamed returns a parameter with the current names.
+func (c *checker) renamed(parameter endpoint.BodyParameter) endpoint.BodyParameter {
+	parameter.Name = c.current(parameter.Name)
 	for i, part := range parameter.Parts {
-		parameter.Parts[i] = renamed(part)
+		parameter.Parts[i] = c.renamed(part)
 	}
 	return parameter
+}
+
+// named returns the name of a parameter, or of a part, in the request.
+func (c *checker) named(current string) string { return cmp.Or(c.names[current], current) }
+
+// bothNames returns the names of parameters, of an older operation also the older ones.
+func (c *checker) bothNames(current ...string) []string {
+	all := slices.Clone(current)
+	for _, name := range slices.Sorted(maps.Keys(olderNames)) {
+		if c.names != nil && slices.Contains(current, olderNames[name]) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// forms lists the parameters that name a subject for a sentence.
+func (c *checker) forms(conjunction string) string {
+	return fmt.Sprintf("%s, %s %s %s", byCanonical, c.named(byReference), conjunction, c.named(byResource))
 }
 
 // verdict returns the recorded problems as one error, or nil. A view that was not found
@@ -150,4 +192,6 @@ func (c *checker) verdict() error {
 }
 
 // repetition returns the expression of a repetition of subject, from 0.
-func repetition(i int) string { return fmt.Sprintf("%s[%d]", subjectParameter, i) }
+func (c *checker) repetition(i int) string {
+	return fmt.Sprintf("%s[%d]", c.named(subjectParameter), i)
+}

@@ -19,6 +19,9 @@ const (
 	// defaultCount and maxCount are the ViewDefinitions per page.
 	defaultCount = 20
 	maxCount     = 100
+
+	// maxPageBytes is the size of ViewDefinitions at which a page ends.
+	maxPageBytes = 1 << 20
 )
 
 // Search answers GET /fhir/ViewDefinition. Pages are ordered by id.
@@ -37,17 +40,15 @@ func (v *Views) Search(call *endpoint.Call) error {
 	if err := requireViews(call, auth.Search); err != nil {
 		return err
 	}
-	count := query.Limit
-	query.Limit++ // whether another page follows
-	found, err := v.config.Definitions.Search(call.Ctx(), query)
+	found, more, err := v.config.Definitions.Search(call.Ctx(), query)
 	if err != nil {
 		return problem.Unavailable(err)
 	}
-	bundle, err := searchset(call.BaseURL+Path, params.Values, found, count)
+	bundle, err := searchset(call.BaseURL+Path, params.Values, found, more)
 	if err != nil {
 		return problem.Internal(err)
 	}
-	call.Event.Resources = int64(min(len(found), count))
+	call.Event.Resources = int64(len(found))
 	call.RecordStart()
 	endpoint.WriteJSON(call.Context, http.StatusOK, endpoint.ContentTypeFHIR, bundle)
 	return nil
@@ -55,7 +56,7 @@ func (v *Views) Search(call *endpoint.Call) error {
 
 // parseSearch parses a search. A url may end with |version.
 func parseSearch(params *endpoint.Parameters) store.Query {
-	q := store.Query{Limit: defaultCount}
+	q := store.Query{Limit: defaultCount, Bytes: maxPageBytes}
 	if value, ok := params.One("_count"); ok {
 		count, err := strconv.Atoi(value)
 		if err != nil || count < 1 {
@@ -64,15 +65,23 @@ func parseSearch(params *endpoint.Parameters) store.Query {
 		q.Limit = min(count, maxCount)
 	}
 	endpoint.ReadFormat(params)
-	for name, criterion := range map[string]*string{
-		"_id": &q.ID, "_after": &q.After, "url": &q.URL, "version": &q.Version,
-		"name": &q.NamePrefix, "name:exact": &q.Name, "name:contains": &q.NamePart,
+	for _, criterion := range []struct {
+		name  string
+		value *string
+	}{
+		{"_id", &q.ID},
+		{"_after", &q.After},
+		{"url", &q.URL},
+		{"version", &q.Version},
+		{"name", &q.NamePrefix},
+		{"name:exact", &q.Name},
+		{"name:contains", &q.NamePart},
 	} {
-		value, ok := params.One(name)
+		value, ok := params.One(criterion.name)
 		if ok && (value == "" || !endpoint.Storable(value)) {
-			_ = params.Refuse(problem.Invalid(name, "%s must not be empty", name))
+			_ = params.Refuse(problem.Invalid(criterion.name, "%s must not be empty", criterion.name))
 		}
-		*criterion = value
+		*criterion.value = value
 	}
 	if address, version, found := strings.Cut(q.URL, "|"); found {
 		q.URL, q.Version = address, cmp.Or(q.Version, version)
@@ -80,30 +89,21 @@ func parseSearch(params *endpoint.Parameters) store.Query {
 	return q
 }
 
-// searchset returns the first count of the found ViewDefinitions as a FHIR Bundle. One more
-// means that another page follows.
-func searchset(address string, values url.Values, found []store.Definition, count int) (gin.H, error) {
-	links := []gin.H{{"relation": "self", "url": address + "?" + values.Encode()}}
-	if len(found) > count {
-		found = found[:count]
-		values.Set("_after", found[count-1].ID)
-		links = append(links, gin.H{"relation": "next", "url": address + "?" + values.Encode()})
-	}
-	bundle := gin.H{"resourceType": "Bundle", "type": "searchset", "link": links}
-	var entries []gin.H
-	for _, definition := range found {
+// searchset returns a page of ViewDefinitions as a FHIR Bundle. more reports whether another
+// page follows.
+func searchset(address string, values url.Values, definitions []store.Definition, more bool) (gin.H, error) {
+	found := make([]endpoint.Found, len(definitions))
+	for i, definition := range definitions {
 		resource, err := versioned(definition)
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, gin.H{
-			"fullUrl":  address + "/" + definition.ID,
-			"resource": resource,
-			"search":   gin.H{"mode": "match"},
-		})
+		found[i] = endpoint.Found{ID: definition.ID, Resource: resource}
 	}
-	if len(entries) > 0 {
-		bundle["entry"] = entries
+	self, next := values.Encode(), ""
+	if more {
+		values.Set("_after", definitions[len(definitions)-1].ID)
+		next = values.Encode()
 	}
-	return bundle, nil
+	return endpoint.Searchset(address, self, next, found), nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api/delivery"
 	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
@@ -19,7 +20,7 @@ import (
 // Paths of the endpoints. Below Path are the ViewDefinitions, and below ExportPath, with
 // the id of an export, its status and result.
 const (
-	Path       = "/fhir/ViewDefinition"
+	Path       = "/fhir/" + auth.ViewDefinition
 	RunPath    = "/fhir/$sql-run"
 	ExportPath = "/fhir/$sql-export"
 )

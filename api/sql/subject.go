@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"regexp"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
@@ -38,34 +37,45 @@ type subject struct {
 
 // runSubject returns the subject of a $sql-run; nil if there is a problem.
 func (c *checker) runSubject() *subject {
-	s := &subject{expression: subjectParameter}
+	s := &subject{expression: c.named(subjectParameter)}
+	c.markRead(byCanonical, byReference, byResource)
 	forms := 0
 	for _, form := range []string{byCanonical, byReference} {
-		given := len(c.params.Values[form]) > 0
-		if text, ok := c.params.One(form); ok {
-			s.form, s.text = form, text
+		values := c.params.Values[form]
+		switch {
+		case len(values) == 1:
+			s.form, s.text = form, values[0]
+		case len(values) > 1:
+			_ = c.params.Refuse(problem.Invalid(c.named(form), "%s must be given once, got %d values", c.named(form), len(values)))
 		}
-		if given {
+		if len(values) > 0 {
 			forms++
 		}
 	}
 	for i, parameter := range c.resources {
 		switch {
 		case parameter.Name != byResource:
-			_ = c.params.Refuse(problem.Invalid(parameter.Name, "$sql-run has one subject, named by %s, %s or %s", byCanonical, byReference, byResource))
+			_ = c.params.Refuse(problem.Invalid(c.named(parameter.Name), "a run has one subject, named by %s", c.forms("or")))
 			return nil
 		case i > 0:
-			_ = c.params.Refuse(problem.Invalid(byResource, "%s must be given once", byResource))
+			_ = c.params.Refuse(problem.Invalid(c.named(byResource), "%s must be given once", c.named(byResource)))
 			return nil
 		}
 		s.form, s.resource = byResource, parameter.Resource
 		forms++
 	}
-	s.position = s.form
+	s.position = c.named(s.form)
 	if !c.checkForms(s, forms, "required") || s.form == "" {
 		return nil
 	}
 	return s
+}
+
+// markRead marks parameters that the body can have as read.
+func (c *checker) markRead(names ...string) {
+	for _, name := range c.bothNames(names...) {
+		c.params.MarkRead(name)
+	}
 }
 
 // checkForms requires that the subject is named once. missing is the code of the problem
@@ -74,9 +84,9 @@ func (c *checker) checkForms(s *subject, forms int, missing string) bool {
 	if forms == 1 {
 		return true
 	}
-	code, text := "invalid", "a subject must be named by one of subjectCanonical, subjectReference and subjectResource, got several"
+	code, text := "invalid", "a subject must be named by one of "+c.forms("and")+", got several"
 	if forms == 0 {
-		code, text = missing, "a subject is required, named by subjectCanonical, subjectReference or subjectResource"
+		code, text = missing, "a subject is required, named by "+c.forms("or")
 	}
 	_ = c.params.Refuse(&problem.Problem{Status: http.StatusBadRequest, Code: code, Parameter: s.expression, Text: text})
 	return false
@@ -85,22 +95,24 @@ func (c *checker) checkForms(s *subject, forms int, missing string) bool {
 // exportSubjects returns the subjects of a $sql-export, without those that have a
 // problem.
 func (c *checker) exportSubjects() (subjects []*subject) {
+	c.markRead(subjectParameter)
 	count := 0
 	for _, parameter := range c.resources {
 		if parameter.Name != subjectParameter {
-			_ = c.params.Refuse(problem.Invalid(parameter.Name, "%s must be a part of %s", parameter.Name, subjectParameter))
+			name := c.named(parameter.Name)
+			_ = c.params.Refuse(problem.Invalid(name, "%s must be a part of %s", name, c.named(subjectParameter)))
 			continue
 		}
 		if count++; count > maxSubjects {
-			_ = c.params.Refuse(problem.TooMany(subjectParameter, maxSubjects, "subjects"))
+			_ = c.params.Refuse(problem.TooMany(c.named(subjectParameter), maxSubjects, "subjects"))
 			return nil
 		}
-		if s := c.parseSubject(repetition(count-1), parameter.Parts); s != nil {
+		if s := c.parseSubject(c.repetition(count-1), parameter.Parts); s != nil {
 			subjects = append(subjects, s)
 		}
 	}
 	if count == 0 {
-		_ = c.params.Refuse(problem.Required(subjectParameter, "a subject is required: a part with subjectCanonical, subjectReference or subjectResource"))
+		_ = c.params.Refuse(problem.Required(c.named(subjectParameter), "a subject is required: a part with "+c.forms("or")))
 	}
 	return subjects
 }
@@ -112,9 +124,14 @@ func (c *checker) parseSubject(expression string, parts []endpoint.BodyParameter
 	seen := map[string]bool{}
 	forms := 0
 	for _, part := range parts {
-		position := expression + "." + part.Name
+		if part.Name == "" {
+			_ = c.params.Refuse(problem.Invalid(expression, "a part of %s has no name", expression))
+			continue
+		}
+		name := c.named(part.Name)
+		position := expression + "." + name
 		if seen[part.Name] {
-			_ = c.params.Refuse(problem.Invalid(position, "%s must be given once", problem.Quote(part.Name)))
+			_ = c.params.Refuse(problem.Invalid(position, "%s must be given once", problem.Quote(name)))
 			continue
 		}
 		seen[part.Name] = true
@@ -159,11 +176,15 @@ func (s *subject) set(part endpoint.BodyParameter, position string) error {
 }
 
 // resolve finds and checks the view of a subject, and that the client may read its
-// resources. The view stays nil if there is a problem. Any other error is returned.
+// resources. The view stays nil if there is a problem. Any other error is returned, and
+// that the views are too large together: no further one is read then.
 func (c *checker) resolve(s *subject) error {
 	document, err := c.document(s)
 	if err != nil {
 		return c.params.Refuse(err)
+	}
+	if c.viewBytes += len(document); c.viewBytes > maxViewsBytes {
+		return problem.TooMany(c.named(subjectParameter), maxViewsBytes, "bytes of ViewDefinitions")
 	}
 	parsed, err := view.Parse(document, fhir.R4())
 	if err != nil {
@@ -206,32 +227,24 @@ func describe(finding view.Finding) string {
 	return finding.Path + ": " + finding.Text
 }
 
-// otherResource matches a relative reference to a resource.
-var otherResource = regexp.MustCompile(`^[A-Z][A-Za-z]*/[A-Za-z0-9.-]{1,64}$`)
-
 // document returns the ViewDefinition that a subject names.
 func (c *checker) document(s *subject) (json.RawMessage, error) {
 	if s.form == byResource {
 		if len(s.resource) == 0 {
-			return nil, problem.Invalid(s.position, "%s must contain a resource", byResource)
+			return nil, problem.Invalid(s.position, "%s must contain a resource", c.named(byResource))
 		}
-		return s.resource, nil
+		return s.resource, checkSize(s.position, s.resource)
 	}
 	if !endpoint.Storable(s.text) || s.text == "" {
-		return nil, problem.Invalid(s.position, "%s must not be empty", s.form)
+		return nil, problem.Invalid(s.position, "%s must not be empty", c.named(s.form))
 	}
 	if err := allowViews(c.call.Client, s.position, auth.Read); err != nil {
 		return nil, err
 	}
-	var found store.Definition
-	var err error
+	found, err := store.Definition{}, store.ErrNotFound
 	if s.form == byCanonical {
 		found, err = c.views.config.Definitions.Resolve(c.call.Ctx(), s.text)
-	} else {
-		id, ok := endpoint.LocalID(c.params.Base, auth.ViewDefinition, s.text)
-		if !ok && !otherResource.MatchString(s.text) {
-			return nil, problem.Invalid(s.position, "%s must be a reference to a view of this server such as ViewDefinition/bp, got %s", byReference, problem.Quote(s.text))
-		}
+	} else if id, ok := endpoint.LocalID(c.params.Base, auth.ViewDefinition, s.text); ok { // of this server
 		found, err = c.views.config.Definitions.Get(c.call.Ctx(), id)
 	}
 	if errors.Is(err, store.ErrNotFound) {

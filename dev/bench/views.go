@@ -31,8 +31,7 @@ var (
 		column("id", "getResourceKey()", "id"),
 		column("category", "category.first().coding.first().code", "code"),
 		column("performer_id", "performer.first().getReferenceKey(Practitioner)", "id"),
-		column("issued", "issued", "instant"),
-		column("note", "note.text.first()", "markdown"))
+		column("issued", "issued", "instant"))
 
 	rangeView = viewOf(subject, "observation_range",
 		column("id", "getResourceKey()", "id"),

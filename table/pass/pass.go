@@ -16,6 +16,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/seed-90096f4d/sluice/memlimit"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/table"
 	"github.com/seed-90096f4d/sluice/view"
@@ -111,6 +112,7 @@ func (e *ResourceError) Unwrap() error { return e.Err }
 // or the cause of ctx, if ctx has ended. Files that were not completed are then not part of
 // the Result. The caller must make a write that may block indefinitely fail when ctx ends.
 func Run[R ndjson.Rows](ctx context.Context, resourceType string, readers []R, outputs []Output, opts Options) (Result, error) {
+	defer memlimit.Raise(parquetMemory(outputs))()
 	p := newPass(ctx, resourceType, len(readers), outputs, opts)
 	defer p.stop(nil)
 	err := ndjson.ForEach(p.ctx, readers, func(ctx context.Context, rows R) error { return p.read(ctx, rows) })
@@ -118,6 +120,20 @@ func Run[R ndjson.Rows](ctx context.Context, resourceType string, readers []R, o
 		err = p.complete()
 	}
 	return p.result(err)
+}
+
+// openParquetBytes is the memory of an open file of Parquet, garbage included: twice of what
+// is in use with the columns of most views.
+const openParquetBytes = 64 << 20
+
+// parquetMemory returns the memory of the open files of Parquet.
+func parquetMemory(outputs []Output) (bytes int64) {
+	for _, o := range outputs {
+		if o.Options.Format == table.Parquet {
+			bytes += openParquetBytes
+		}
+	}
+	return bytes
 }
 
 // pass is the state that all readers share.

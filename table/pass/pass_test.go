@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -411,7 +412,7 @@ func TestRowsOfLargeResourceArrive(t *testing.T) {
 	result, err := run(t, pass.Options{}, rowsOf(row("1", crowd(20_000))), to(out, v, table.NDJSON))
 	require.NoError(t, err)
 	require.EqualValues(t, 20_000, result.Files[0][0].Rows)
-	require.Equal(t, `{"gender":"female"}`+"\n", first)
+	require.Equal(t, 1, strings.Count(first, "\n"))
 }
 
 // The end of the context cancels rows that are waited for.
@@ -429,6 +430,34 @@ func TestCancelledWhileReading(t *testing.T) {
 	}
 	_, err := pass.Run(ctx, "Patient", []*rows{from}, []pass.Output{to(io.Discard, patients(t), table.CSV)}, pass.Options{})
 	require.EqualError(t, err, "pass: broken")
+}
+
+// The end of the context ends a row that would take minutes.
+func TestCancelledInRow(t *testing.T) {
+	t.Parallel()
+	var columns []string
+	for i := range 1000 {
+		columns = append(columns, fmt.Sprintf(`{"name": "c%d", "path": "contact.name.empty()%s"}`, i, strings.Repeat(" and contact.name.empty()", 300)))
+	}
+	slow := parse(t, "slow", `"select": [{"column": [`+strings.Join(columns, ",")+`]}]`)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	from := rowsOf(row("1", crowd(10_000)))
+	next := from.next
+	from.next = func() *source.Row {
+		cancel(errBroken)
+		return next()
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := pass.Run(ctx, "Patient", []*rows{from}, []pass.Output{to(io.Discard, slow, table.CSV)}, pass.Options{})
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		require.EqualError(t, err, "pass: read Patient: broken")
+	case <-time.After(2 * time.Minute):
+		require.Fail(t, "the row was not stopped")
+	}
 }
 
 type writerFunc func([]byte) (int, error)

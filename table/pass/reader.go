@@ -30,7 +30,8 @@ type reader struct {
 	pass      *pass
 	ctx       context.Context
 	formatter *ndjson.Formatter
-	document  []byte // the current resource in FHIR JSON
+	document  []byte        // the current resource in FHIR JSON
+	indexed   view.Resource // the same, indexed for all views
 	sheets    []*sheet
 	unchecked int    // work since the last check
 	read      Result // since the last report to tally
@@ -75,14 +76,14 @@ func (p *pass) explain(err error) error {
 func (p *pass) newReader(ctx context.Context) *reader {
 	r := &reader{pass: p, ctx: ctx, formatter: ndjson.NewFormatter(p.resourceType, p.format, p.tally.issue)}
 	for _, o := range p.outputs {
-		r.sheets = append(r.sheets, &sheet{output: o, evaluator: p.newEvaluator(o.view)})
+		r.sheets = append(r.sheets, &sheet{output: o, evaluator: r.newEvaluator(o.view)})
 	}
 	return r
 }
 
-func (p *pass) newEvaluator(v *view.View) *view.Evaluator {
+func (r *reader) newEvaluator(v *view.View) *view.Evaluator {
 	e := v.NewEvaluator()
-	e.BaseURL = p.format.Style.AttachmentBaseURL
+	e.BaseURL, e.Stop = r.pass.format.Style.AttachmentBaseURL, r.ctx.Err
 	return e
 }
 
@@ -114,6 +115,7 @@ func (r *reader) resource(row *source.Row) (err error) {
 	if r.document, err = r.formatter.Append(r.document[:0], row); err != nil {
 		return r.pass.explain(err)
 	}
+	r.indexed.Set(r.document)
 	for _, s := range r.sheets {
 		if err := r.evaluate(s, row.ID); err != nil {
 			return err
@@ -130,7 +132,7 @@ func (r *reader) evaluate(s *sheet, id []byte) error {
 	if s.output.isFull() {
 		return nil
 	}
-	s.evaluator.Reset(r.document)
+	s.evaluator.Begin(&r.indexed)
 	for r.ctx.Err() == nil && s.evaluator.Next() {
 		if !r.pass.reserve(s.output) {
 			return nil
@@ -191,8 +193,9 @@ func (r *reader) stopped() error { return r.pass.explain(context.Cause(r.ctx)) }
 // letGo releases the memory of a huge resource.
 func (r *reader) letGo() {
 	r.document = nil
+	r.indexed.Set(nil)
 	for _, s := range r.sheets {
-		s.evaluator.Reset(nil)
+		s.evaluator.Begin(&r.indexed)
 	}
 }
 

@@ -42,6 +42,7 @@ func compileColumns(tb testing.TB, columns []string) (compiled []*fhirpath.Expre
 // Not parallel: AllocsPerRun counts the allocations of all goroutines.
 func TestEvaluationAllocatesNothing(t *testing.T) {
 	e, resource := fhirpath.NewEvaluator(fhir.R4()), []byte(observation)
+	var index fhirpath.Index
 	var items []fhirpath.Value
 	for _, c := range append([]string{
 		`code.text = 'x' or status != 'y'`, `effective.ofType(dateTime) > @2020-01-01`, `value.ofType(Quantity).value * 2 + 1.5`, `value.ofType(Quantity).value / 3`,
@@ -52,7 +53,8 @@ func TestEvaluationAllocatesNothing(t *testing.T) {
 		x := compileColumns(t, []string{c})[0]
 		run := func() {
 			var err error
-			e.Reset("Observation", resource)
+			index.Reset(resource)
+			e.Reset("Observation", &index)
 			if items, err = e.Append(items[:0], x, e.Root(), 0); err != nil {
 				t.Fatal(err)
 			}
@@ -79,11 +81,13 @@ func BenchmarkEvalColumn(b *testing.B) {
 func benchmark(b *testing.B, columns []string) {
 	compiled, resource := compileColumns(b, columns), []byte(observation)
 	e := fhirpath.NewEvaluator(fhir.R4())
+	var index fhirpath.Index
 	var items []fhirpath.Value
 	b.SetBytes(int64(len(resource)))
 	b.ReportAllocs()
 	for b.Loop() {
-		e.Reset("Observation", resource)
+		index.Reset(resource)
+		e.Reset("Observation", &index)
 		for _, x := range compiled {
 			var err error
 			if items, err = e.Append(items[:0], x, e.Root(), 0); err != nil {

@@ -204,34 +204,6 @@ func (c *compiler) variable(s *syntax) (*node, error) {
 	return &node{op: opLiteral, name: "%" + s.text, static: one(v.typ), literal: v}, nil
 }
 
-// constantValue returns the value of a constant. ok is false if the text is no value of
-// its type.
-func (c *compiler) constantValue(constant Constant) (v Value, ok bool) {
-	t := c.schema.types[constant.Type]
-	if t == nil || !t.isPrimitive() {
-		return Value{}, false
-	}
-	v = Value{typ: t, text: []byte(constant.Text), kind: String, decoded: true}
-	var parsed temporal
-	switch t.class {
-	case booleanClass:
-		v.kind = Boolean
-		return v, constant.Text == "true" || constant.Text == "false"
-	case integerClass:
-		v.kind = Number
-		_, ok = parseInteger(v.text)
-		return v, ok
-	case decimalClass:
-		v.kind = Number
-		return v, isNumber(v.text)
-	case dateClass, dateTimeClass:
-		return v, parsed.parseDateTime(v.text)
-	case timeClass:
-		return v, parsed.parseTime(v.text)
-	}
-	return v, true
-}
-
 // indexer builds input[index].
 func (c *compiler) indexer(s *syntax, this static) (*node, error) {
 	input, err := c.compile(s.operands[0], this)

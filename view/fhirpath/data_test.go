@@ -81,7 +81,7 @@ func (p *paths) compare(line []byte) {
 	if !fhir.R4().IsResourceType(p.resource) {
 		return
 	}
-	p.evaluator.Reset(p.resource, line)
+	p.evaluator.Reset(p.resource, indexed(line))
 	p.walk("", []item{{typ: p.resource, value: root}}, 0)
 }
 

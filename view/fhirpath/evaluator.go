@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/seed-90096f4d/sluice/fhir"
-	"github.com/seed-90096f4d/sluice/jsonscan"
 )
 
 // Evaluator evaluates expressions on one resource at a time. It reuses its memory and is
@@ -15,21 +14,34 @@ type Evaluator struct {
 	// absolute references have none.
 	BaseURL string
 
+	// Stop, unless it is nil, is called from time to time. An evaluation ends with its
+	// error.
+	Stop func() error
+
 	schema *schema
 	root   Value
-	index  rootIndex
+	index  *Index
 
 	// stack has the items of the operations that are being evaluated, above those that
 	// the caller of Append already has.
 	stack   []Value
 	scratch []byte // decoded strings and results
 	maxText int    // of scratch
+
+	interval, steps int // between calls of Stop, and to the next one
 }
 
 // NewEvaluator returns an evaluator of expressions that were compiled with the same tables.
 func NewEvaluator(tables *fhir.Tables) *Evaluator {
 	return &Evaluator{schema: schemaOf(tables)}
 }
+
+// Stop is called after maxSteps operations, or after fewer on a large resource, which each
+// of them may scan: after about scannedBytes.
+const (
+	maxSteps     = 4096
+	scannedBytes = 16 << 20
+)
 
 // The text that expressions make between Release and Release, which also includes decoded
 // strings, has at most freeText bytes and textFactor times the size of the resource.
@@ -41,12 +53,14 @@ const (
 // keptBytes is how much memory an evaluator keeps after a resource that needed more.
 const keptBytes = 1 << 20
 
-// Reset sets the resource, which is FHIR JSON without white space between tokens. It must
-// not change until the next call.
-func (e *Evaluator) Reset(resourceType string, resource []byte) {
+// Reset sets the resource. Its index must not change until the next call.
+func (e *Evaluator) Reset(resourceType string, index *Index) {
+	resource := index.text
 	e.root = Value{typ: e.schema.types[resourceType], text: resource, kind: Object, root: true}
-	e.index.reset(resource)
+	e.index = index
 	e.maxText = freeText + textFactor*len(resource)
+	e.interval = 1 + min(maxSteps, scannedBytes/(len(resource)+1))
+	e.steps = e.interval
 	if e.scratch = e.scratch[:0]; cap(e.scratch) > keptBytes {
 		e.scratch = nil
 	}
@@ -55,25 +69,15 @@ func (e *Evaluator) Reset(resourceType string, resource []byte) {
 // Root returns the resource as an item.
 func (e *Evaluator) Root() Value { return e.root }
 
-// ResourceType returns the resourceType that the resource itself states; nil without one.
-func (e *Evaluator) ResourceType() []byte {
-	for _, m := range e.index.members {
-		if string(e.index.text[m.key:m.keyEnd]) == "resourceType" {
-			name, _ := jsonscan.StringText(e.index.text, m.value)
-			return name
-		}
-	}
-	return nil
-}
-
 // maxItems bounds the items in memory, with those of all operations that are being
-// evaluated. A Value has 40 bytes, more than the JSON of a short item.
+// evaluated. A Value has 48 bytes, more than the JSON of a short item.
 const maxItems = 1_000_000
 
 var errManyItems = &DataError{Reason: fmt.Sprintf("too many items; the maximum is %d at a time", maxItems)}
 
 // Append appends the items that the expression results in for a focus and returns the
-// extended slice, which has at most a million items. The error is a *DataError.
+// extended slice, which has at most a million items. The error is a *DataError, or that of
+// Stop.
 func (e *Evaluator) Append(dst []Value, x *Expression, focus Value, rowIndex int) ([]Value, error) {
 	e.stack = dst
 	err := e.evaluate(x.root, &frame{this: focus, rowIndex: rowIndex})
@@ -126,10 +130,23 @@ func (e *Evaluator) checkText(more int) error {
 	return nil
 }
 
+// check fails if there is too much text, or if the evaluation should stop.
+func (e *Evaluator) check() error {
+	e.steps = e.interval
+	if e.Stop != nil {
+		if err := e.Stop(); err != nil {
+			return err
+		}
+	}
+	return e.checkText(0)
+}
+
 // evaluate pushes the items of a node.
 func (e *Evaluator) evaluate(n *node, f *frame) error {
-	if err := e.checkText(0); err != nil {
-		return err
+	if e.steps--; e.steps < 0 || len(e.scratch) > e.maxText {
+		if err := e.check(); err != nil {
+			return err
+		}
 	}
 	switch n.op {
 	case opLiteral:

@@ -3,6 +3,7 @@ package fhirpath_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -46,6 +47,13 @@ const patient = `{
 	]
 }`
 
+// indexed returns an index of the resource.
+func indexed(resource []byte) *fhirpath.Index {
+	index := &fhirpath.Index{}
+	index.Reset(resource)
+	return index
+}
+
 func compact(t testing.TB, text string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -78,7 +86,7 @@ func evaluateOn(t testing.TB, expression string, resource []byte) (string, error
 		return "", err
 	}
 	e := fhirpath.NewEvaluator(fhir.R4())
-	e.Reset("Patient", resource)
+	e.Reset("Patient", indexed(resource))
 	items, err := e.Append(nil, x, e.Root(), 7)
 	var texts []string
 	for _, v := range items {
@@ -303,7 +311,7 @@ func TestBaseURL(t *testing.T) {
 	for base, want := range map[string]int{"": 2, "https://ex.org/fhir": 3, "https://ex.org/fhir/": 3, "https://ex.org": 2, "https://ex.org/fhi": 2} {
 		e := fhirpath.NewEvaluator(fhir.R4())
 		e.BaseURL = base
-		e.Reset("Patient", compact(t, patient))
+		e.Reset("Patient", indexed(compact(t, patient)))
 		items, err := e.Append(nil, x, e.Root(), 0)
 		require.NoError(t, err)
 		require.Len(t, items, want, base)
@@ -316,7 +324,7 @@ func TestRelease(t *testing.T) {
 	x, err := fhirpath.Compile(`name.family.join(',')`, patientScope())
 	require.NoError(t, err)
 	e := fhirpath.NewEvaluator(fhir.R4())
-	e.Reset("Patient", compact(t, patient))
+	e.Reset("Patient", indexed(compact(t, patient)))
 	first, err := e.Append(nil, x, e.Root(), 0)
 	require.NoError(t, err)
 	want := string(e.Text(first[0]))
@@ -360,7 +368,7 @@ func TestManyItems(t *testing.T) {
 	x, err := fhirpath.Compile(`name.given`, patientScope())
 	require.NoError(t, err)
 	e := fhirpath.NewEvaluator(fhir.R4())
-	e.Reset("Patient", short)
+	e.Reset("Patient", indexed(short))
 	items, err := e.Append(nil, x, e.Root(), 0)
 	require.NoError(t, err)
 	items, err = e.Append(items, x, e.Root(), 0)
@@ -394,7 +402,7 @@ func TestLongText(t *testing.T) {
 		x, err := fhirpath.Compile(expression, scope)
 		require.NoError(t, err)
 		e := fhirpath.NewEvaluator(fhir.R4())
-		e.Reset("Patient", test.resource)
+		e.Reset("Patient", indexed(test.resource))
 		items, err := e.Append(nil, x, e.Root(), 0)
 		if name := expression[:min(len(expression), 60)]; test.want < 0 {
 			var data *fhirpath.DataError
@@ -409,5 +417,40 @@ func TestLongText(t *testing.T) {
 			require.Equal(t, test.want, size, name)
 			require.LessOrEqual(t, e.Mark(), 2*test.want+8, name)
 		}
+	}
+}
+
+// TestStop: the evaluation of a long expression on a large resource can be stopped soon.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	chain := `name.suffix.empty()` + strings.Repeat(` and name.suffix.empty()`, 200)
+	for name, test := range map[string]struct {
+		expression string
+		givens     int
+		wantCalls  int // at least
+	}{
+		"long expression, large resource": {chain, 250_000, 20},
+		"long expression":                 {chain, 10, 0},
+		"many items":                      {`name.given.where($this = 'b' or $index = 1)`, 250_000, 1_000},
+		"many steps":                      {`name.given.where($this = 'b' or $index = 1)`, 5_000, 3},
+	} {
+		x, err := fhirpath.Compile(test.expression, patientScope())
+		require.NoError(t, err)
+		e := fhirpath.NewEvaluator(fhir.R4())
+		calls := 0
+		e.Stop = func() error { calls++; return nil }
+		e.Reset("Patient", indexed(manyGivens(test.givens)))
+		_, err = e.Append(nil, x, e.Root(), 0)
+		require.NoError(t, err, name)
+		require.GreaterOrEqual(t, calls, test.wantCalls, name)
+		if calls == 0 {
+			continue
+		}
+		stopped := errors.New("stopped")
+		e.Stop = func() error { calls++; return stopped }
+		calls = 0
+		_, err = e.Append(nil, x, e.Root(), 0)
+		require.ErrorIs(t, err, stopped, name)
+		require.Equal(t, 1, calls, name)
 	}
 }

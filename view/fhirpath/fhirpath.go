@@ -41,12 +41,6 @@ type Scope struct {
 	Constants map[string]Constant
 }
 
-// Constant is a value of a FHIR type.
-type Constant struct {
-	Type string // code, decimal, dateTime
-	Text string // of the value: decoded if it is a string
-}
-
 // Error is a mistake in an expression.
 type Error struct {
 	Offset int // in bytes
@@ -100,6 +94,9 @@ func (x *Expression) Types() (types []Type) {
 	}
 	return types
 }
+
+// KeepsFocus reports whether the items can only be the focus: $this, where(active).
+func (x *Expression) KeepsFocus() bool { return x.root.focus }
 
 // IsRowIndex reports whether the expression is %rowIndex.
 func (x *Expression) IsRowIndex() bool { return x.root.op == opRowIndex }

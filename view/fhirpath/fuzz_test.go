@@ -81,7 +81,7 @@ func only(t *testing.T, resource []byte, names []string) []byte {
 
 func results(t *testing.T, e *fhirpath.Evaluator, x *fhirpath.Expression, resource []byte) (texts []string) {
 	t.Helper()
-	e.Reset("Patient", resource)
+	e.Reset("Patient", indexed(resource))
 	items, err := e.Append(nil, x, e.Root(), 1)
 	if err != nil {
 		var data *fhirpath.DataError

@@ -39,7 +39,7 @@ func (t token) String() string {
 	if t.kind == tokenEnd {
 		return "end of expression"
 	}
-	return fmt.Sprintf("%q", t.text)
+	return fmt.Sprintf("%q", shorten(t.text))
 }
 
 // lexer splits an expression into tokens.
@@ -48,8 +48,22 @@ type lexer struct {
 	at   int
 }
 
+// mistake returns an error whose text quotes only the beginning of long words.
 func mistake(offset int, format string, args ...any) *Error {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = shorten(text)
+		}
+	}
 	return &Error{Offset: offset, Text: fmt.Sprintf(format, args...)}
+}
+
+func shorten(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // next returns the next token.

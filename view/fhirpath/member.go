@@ -100,8 +100,9 @@ func (el *element) member(key []byte) *member {
 	return nil
 }
 
-// rootIndex has the members of the resource, so that not every path scans it.
-type rootIndex struct {
+// Index has the members of a resource, so that not every path scans it. Several evaluators
+// can use it. The zero value is an index of nothing.
+type Index struct {
 	text     []byte
 	members  []position
 	siblings bool // the resource can have _x members
@@ -110,8 +111,9 @@ type rootIndex struct {
 // keptMembers is how many members an index keeps memory for.
 const keptMembers = 1 << 10
 
-// reset indexes the members of a resource.
-func (x *rootIndex) reset(resource []byte) {
+// Reset sets the resource, which is FHIR JSON without white space between tokens. It must not
+// change until the next call.
+func (x *Index) Reset(resource []byte) {
 	if x.text, x.members = resource, x.members[:0]; cap(x.members) > keptMembers {
 		x.members = nil
 	}
@@ -119,6 +121,17 @@ func (x *rootIndex) reset(resource []byte) {
 		x.members = append(x.members, next.position)
 	}
 	x.siblings = hasSiblings(resource)
+}
+
+// ResourceType returns the resourceType that the resource itself states; nil without one.
+func (x *Index) ResourceType() []byte {
+	for _, m := range x.members {
+		if string(x.text[m.key:m.keyEnd]) == "resourceType" {
+			name, _ := jsonscan.StringText(x.text, m.value)
+			return name
+		}
+	}
+	return nil
 }
 
 // hasSiblings reports whether a string of the resource begins with an underscore, as the
@@ -137,7 +150,7 @@ func hasSiblings(resource []byte) bool {
 }
 
 // find returns the element of the resource.
-func (x *rootIndex) find(el *element) (m match) {
+func (x *Index) find(el *element) (m match) {
 	for i := range x.members {
 		next := &x.members[i]
 		key := x.text[next.key:next.keyEnd]

@@ -40,7 +40,7 @@ func (p *pair) evaluate(operator, kind, a, b string) string {
 		p.compiled[expression] = x
 	}
 	key := "value" + strings.ToUpper(kind[:1]) + kind[1:]
-	p.evaluator.Reset("Patient", fmt.Appendf(nil, `{"extension":[{"url":"a","%s":%s},{"url":"b","%s":%s}]}`, key, a, key, b))
+	p.evaluator.Reset("Patient", indexed(fmt.Appendf(nil, `{"extension":[{"url":"a","%s":%s},{"url":"b","%s":%s}]}`, key, a, key, b)))
 	items, err := p.evaluator.Append(nil, x, p.evaluator.Root(), 0)
 	require.NoError(p.t, err)
 	if len(items) == 0 {
@@ -157,7 +157,7 @@ func FuzzText(f *testing.F) {
 		if !utf8.ValidString(text) || json.Unmarshal(resource[len(`{"id":`):len(resource)-1], &want) != nil {
 			return
 		}
-		e.Reset("Patient", resource)
+		e.Reset("Patient", indexed(resource))
 		items, err := e.Append(nil, x, e.Root(), 0)
 		require.NoError(t, err)
 		require.Len(t, items, 1)

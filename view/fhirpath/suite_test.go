@@ -159,7 +159,7 @@ func (r *runner) resource(v *viewJSON, text []byte) ([]map[string]any, error) {
 		return nil, err
 	}
 	matches := head.ResourceType == v.Resource
-	r.evaluate.Reset(v.Resource, text)
+	r.evaluate.Reset(v.Resource, indexed(text))
 	for _, w := range v.Where {
 		x, err := fhirpath.Compile(w.Path, r.scope)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-90096f4d/sluice/view"
@@ -20,6 +21,24 @@ import (
 
 // ErrNotFound means that there is no such ViewDefinition.
 var ErrNotFound = errors.New("ViewDefinition not found")
+
+// ErrCondition means that the Condition of a change was not met.
+var ErrCondition = errors.New("condition not met")
+
+// Condition is what must hold for a change. It is checked together with the change. The
+// zero value is always met.
+type Condition struct {
+	// Exists requires that there is a ViewDefinition with the id, and New that there is
+	// none.
+	Exists, New bool
+
+	// UpdatedAt, if not nil, requires that there is one that was stored last at one of
+	// these times.
+	UpdatedAt []time.Time
+}
+
+// needsOne reports whether there must be a ViewDefinition.
+func (c Condition) needsOne() bool { return c.Exists || c.UpdatedAt != nil }
 
 // Definition is a stored ViewDefinition.
 type Definition struct {
@@ -39,33 +58,64 @@ type Store struct{ pool *pgxpool.Pool }
 // New returns the ViewDefinitions of a migrated state database.
 func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// putSQL keeps the times of two versions apart, for clocks that were set back.
+// putSQL keeps the times of two versions apart, for clocks that were set back. Unless the
+// condition is met, it returns no row: of one that must exist ($7), locked finds a row, which
+// then cannot be deleted; one that must be new ($8) is not updated.
 const putSQL = `
+WITH locked AS (
+    SELECT FROM sluice.view_definition
+    WHERE $7 AND id = $1 AND ($9::timestamptz[] IS NULL OR updated_at = ANY ($9)) FOR UPDATE)
 INSERT INTO sluice.view_definition AS stored (id, url, version, name, resource_type, definition)
-VALUES ($1, nullif($2, ''), nullif($3, ''), nullif($4, ''), $5, $6)
+SELECT $1, nullif($2, ''), nullif($3, ''), nullif($4, ''), $5, $6::json
+WHERE NOT $7 OR EXISTS (SELECT FROM locked)
 ON CONFLICT (id) DO UPDATE SET
     url = excluded.url, version = excluded.version, name = excluded.name,
     resource_type = excluded.resource_type, definition = excluded.definition,
     updated_at = greatest(now(), stored.updated_at + interval '1 microsecond')
+WHERE NOT $8
 RETURNING xmax = 0, updated_at`
 
 // Put stores a ViewDefinition, v in parsed form, under an id and replaces the one that
-// has it. created reports whether there was none.
-func (s *Store) Put(ctx context.Context, id string, v *view.View, document []byte) (stored Definition, created bool, err error) {
+// has it. created reports whether there was none. It returns ErrCondition, with nothing
+// changed, if the condition is not met.
+func (s *Store) Put(ctx context.Context, id string, v *view.View, document []byte, only Condition) (stored Definition, created bool, err error) {
 	stored = Definition{ID: id, Document: document}
-	err = s.pool.QueryRow(ctx, putSQL, id, v.URL, v.Version, v.Name, v.Resource, string(document)).Scan(&created, &stored.UpdatedAt)
+	err = s.pool.QueryRow(ctx, putSQL, id, v.URL, v.Version, v.Name, v.Resource, string(document), only.needsOne(), only.New, only.UpdatedAt).
+		Scan(&created, &stored.UpdatedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return stored, false, ErrCondition
+	}
 	if err != nil {
 		return stored, false, fmt.Errorf("store: put ViewDefinition: %w", err)
 	}
 	return stored, created, nil
 }
 
-const deleteSQL = `DELETE FROM sluice.view_definition WHERE id = $1`
+const (
+	deleteSQL = `
+DELETE FROM sluice.view_definition
+WHERE id = $1 AND ($2::timestamptz[] IS NULL OR updated_at = ANY ($2))`
 
-// Delete deletes the ViewDefinition with the id, if there is one.
-func (s *Store) Delete(ctx context.Context, id string) error {
-	if _, err := s.pool.Exec(ctx, deleteSQL, id); err != nil {
+	isNewSQL = `SELECT NOT EXISTS (SELECT FROM sluice.view_definition WHERE id = $1)`
+)
+
+// Delete deletes the ViewDefinition with the id, if there is one. It returns ErrCondition,
+// with nothing changed, if the condition is not met.
+func (s *Store) Delete(ctx context.Context, id string, only Condition) error {
+	met := true
+	var err error
+	if only.New {
+		err = s.pool.QueryRow(ctx, isNewSQL, id).Scan(&met) // and there is nothing to delete
+	} else {
+		var tag pgconn.CommandTag
+		tag, err = s.pool.Exec(ctx, deleteSQL, id, only.UpdatedAt)
+		met = tag.RowsAffected() > 0 || !only.needsOne()
+	}
+	if err != nil {
 		return fmt.Errorf("store: delete ViewDefinition: %w", err)
+	}
+	if !met {
+		return ErrCondition
 	}
 	return nil
 }

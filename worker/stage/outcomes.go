@@ -46,7 +46,7 @@ func (o *Outcomes) Add(issue ndjson.Issue) {
 		o.unlisted++
 		return
 	}
-	result := "it is exported as it is stored"
+	result := "it remains as it is stored"
 	if issue.Omitted {
 		result = "it is not exported"
 	}
