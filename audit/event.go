@@ -44,7 +44,11 @@ type Event struct {
 	Path    string
 
 	Export string   // id of the export, if the request is about one
-	Types  []string // resource types of the export
+	Types  []string // resource types of the export, or of the resource
+
+	// Resource is the id of the resource that is read or changed, if the request is about
+	// one.
+	Resource string
 
 	Status    int    // of the response
 	Started   bool   // the response is about to be sent; there are no counts yet
@@ -97,6 +101,9 @@ func (e Event) attr() slog.Attr {
 	}
 	if e.Export != "" {
 		attrs = append(attrs, slog.String("export", e.Export))
+	}
+	if e.Resource != "" {
+		attrs = append(attrs, slog.String("resource", e.Resource))
 	}
 	if len(e.Types) > 0 {
 		attrs = append(attrs, slog.Any("types", e.Types))

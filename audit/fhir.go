@@ -73,6 +73,9 @@ func (e Event) entity() object {
 	if e.Reason != "" {
 		details = append(details, detail("reason", e.Reason))
 	}
+	if e.Resource != "" {
+		details = append(details, detail("resource", e.Resource))
+	}
 	if len(e.Types) > 0 {
 		details = append(details, detail("types", strings.Join(e.Types, ",")))
 	}

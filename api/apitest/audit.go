@@ -10,7 +10,7 @@ import (
 
 // AuditLine is an audit event in the log.
 type AuditLine struct {
-	Action, Outcome, Reason, Client, Remote, Request, Path, Export string
+	Action, Outcome, Reason, Client, Remote, Request, Path, Export, Resource string
 
 	Status, Bytes, Resources int
 	Types                    []string

@@ -31,6 +31,7 @@ func isID(id string) bool { return resourceID.MatchString(id) && id != "." && id
 // requireViews refuses a client that lacks a right to ViewDefinitions, now or while the
 // request is answered.
 func requireViews(call *endpoint.Call, want auth.Rights) error {
+	call.Event.Types = []string{auth.ViewDefinition}
 	return call.Require(func(client auth.Client) error { return allowViews(client, "", want) })
 }
 
@@ -47,6 +48,7 @@ func (v *Views) Read(call *endpoint.Call) error {
 	if !isID(id) {
 		return unknown
 	}
+	call.Event.Resource = id
 	found, err := v.config.Definitions.Get(call.Ctx(), id)
 	if errors.Is(err, store.ErrNotFound) {
 		return unknown
@@ -161,6 +163,7 @@ func (v *Views) put(call *endpoint.Call, id string, only store.Condition, identi
 	if err != nil {
 		return err
 	}
+	call.Event.Resource = id
 	stored, created, err := v.config.Definitions.Put(call.Ctx(), id, parsed, text, only)
 	if err != nil {
 		return changeProblem(err)
@@ -203,6 +206,7 @@ func (v *Views) Delete(call *endpoint.Call) error {
 	if !isID(id) {
 		id = "" // which none has, and which PostgreSQL can compare
 	}
+	call.Event.Resource = id
 	if err := v.config.Definitions.Delete(call.Ctx(), id, only); err != nil {
 		return changeProblem(err)
 	}

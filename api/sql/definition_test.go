@@ -56,13 +56,17 @@ func TestViewDefinitionLife(t *testing.T) {
 	require.NotEqual(t, "pt", got["id"])
 	require.Equal(t, http.StatusOK, b.Get(t, viewPath+"/"+got["id"].(string)).StatusCode)
 
-	var actions []string
+	var actions, resources []string
 	for _, line := range b.Logs.Audited(t) {
 		if line.Outcome == "done" {
 			actions = append(actions, line.Action)
+			require.Equal(t, []string{"ViewDefinition"}, line.Types)
+			resources = append(resources, line.Resource)
 		}
 	}
 	require.Equal(t, []string{"create", "read", "update", "read", "delete", "delete", "create", "read"}, actions)
+	other := got["id"].(string)
+	require.Equal(t, []string{"pt", "pt", "pt", "pt", "pt", "pt", other, other}, resources)
 }
 
 func TestViewDefinitionRefusals(t *testing.T) {

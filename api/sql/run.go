@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -101,6 +102,7 @@ func (c *checker) parseLimit() int64 {
 
 // stream writes the rows as the response.
 func (v *Views) stream(call *endpoint.Call, r run) error {
+	snapshot := time.Now() // before that of the scan, so that _since of it loses nothing
 	attributes, err := ndjson.ReadAttributes(call.Ctx(), v.config.Source)
 	if err != nil {
 		return problem.Unavailable(err)
@@ -118,21 +120,27 @@ func (v *Views) stream(call *endpoint.Call, r run) error {
 	result, err := pass.Run(call.Ctx(), r.subject.view.Resource, reading.rows, []pass.Output{{
 		View: r.subject.view,
 		Options: table.Options{Format: r.format, NoHeader: r.noHeader, Metadata: table.Metadata{
-			View: r.subject.view.Canonical(), ResourceType: r.subject.view.Resource, Version: v.config.Version, Snapshot: time.Now(),
+			View: r.subject.view.Canonical(), ResourceType: r.subject.view.Resource, Version: v.config.Version, Snapshot: snapshot,
 		}},
 		Next: func(context.Context) (io.Writer, error) { return body, nil },
 	}}, pass.Options{Format: ndjson.Format{Attributes: attributes, Style: v.config.Style}, Limit: max(r.limit, 0)})
 	body.stop()
 	call.Event.Resources, call.Event.Issues = result.Resources, result.Issues
 	v.metrics.count(r.subject.view.Resource, result)
-	if err == nil {
-		err = body.release()
+	if err == nil || isDisconnected(call.Ctx()) { // begun and broken off, as a dump
+		err = cmp.Or(err, body.release())
 	}
 	var unfit *pass.ResourceError
 	if errors.As(err, &unfit) {
 		return &problem.Problem{Status: http.StatusInternalServerError, Code: "exception", Text: unfit.Describe(), Cause: err, DataFault: true}
 	}
 	return stream.Result(err)
+}
+
+// isDisconnected reports whether the context of a request ended because the client has
+// closed the connection.
+func isDisconnected(ctx context.Context) bool {
+	return errors.Is(context.Cause(ctx), context.Canceled)
 }
 
 // reading is a scan by one reader or several.

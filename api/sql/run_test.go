@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"bufio"
+	stdcontext "context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -240,15 +241,32 @@ func TestRunScanError(t *testing.T) {
 	require.Contains(t, got.Text, "x-1")
 }
 
+// slots creates a view of 1001 Slots. Reading the last one waits for the advisory lock 17.
+func (b *testBundle) slots(t *testing.T) {
+	t.Helper()
+	b.Exec(t, `CREATE FUNCTION wait_after(n bigint) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
+		IF n > 1000 THEN PERFORM pg_advisory_xact_lock_shared(17); END IF; RETURN '{}'; END $$`)
+	b.Exec(t, `CREATE VIEW slot AS SELECT 'slot-' || n AS id, n AS txid, now() AS ts, now() AS cts, 'Slot' AS resource_type, 'created' AS status, wait_after(n) AS resource
+		FROM generate_series(1, 1001::bigint) AS n`)
+}
+
+// noSlots is a view that has no row of them.
+var noSlots = inline(`{"resourceType":"ViewDefinition","resource":"Slot","where":[{"path":"overbooked"}],"select":[{"column":[{"name":"id","path":"id"}]}]}`)
+
+// awaitLock waits until a session waits for a lock.
+func (b *testBundle) awaitLock(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return b.Count(t, `SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()`) > 0
+	}, apitest.Patience, apitest.Tick)
+}
+
 // TestRunBeginsWithTheFirstRows: the first rows arrive although the scan has not ended.
 func TestRunBeginsWithTheFirstRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.store(t)
-	b.Exec(t, `CREATE FUNCTION wait_after(n bigint) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
-		IF n > 1000 THEN PERFORM pg_advisory_xact_lock_shared(17); END IF; RETURN '{}'; END $$`)
-	b.Exec(t, `CREATE VIEW slot AS SELECT 'slot-' || n AS id, n AS txid, now() AS ts, now() AS cts, 'Slot' AS resource_type, 'created' AS status, wait_after(n) AS resource
-		FROM generate_series(1, 1001::bigint) AS n`)
+	b.slots(t)
 	release := b.Hold(t, `SELECT pg_advisory_xact_lock(17)`)
 	response, err := b.HTTP.Do(b.RequestWithBody(t, http.MethodPost, runPath, apitest.Parameters(inline(definition("slots", "Slot"))), "Content-Type", apitest.TypeFHIR))
 	require.NoError(t, err)
@@ -267,14 +285,10 @@ func TestRunBeginsWithTheFirstRows(t *testing.T) {
 func TestRunBeginsWithoutRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.Exec(t, `CREATE FUNCTION wait_after(n bigint) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN
-		IF n > 1000 THEN PERFORM pg_advisory_xact_lock_shared(17); END IF; RETURN '{}'; END $$`)
-	b.Exec(t, `CREATE VIEW slot AS SELECT 'slot-' || n AS id, n AS txid, now() AS ts, now() AS cts, 'Slot' AS resource_type, 'created' AS status, wait_after(n) AS resource
-		FROM generate_series(1, 1001::bigint) AS n`)
-	view := inline(`{"resourceType":"ViewDefinition","resource":"Slot","where":[{"path":"overbooked"}],"select":[{"column":[{"name":"id","path":"id"}]}]}`)
+	b.slots(t)
 	for format, want := range map[string]string{"csv": "id\n", "json": "[]", "ndjson": "", "parquet": "PAR1"} {
 		release := b.Hold(t, `SELECT pg_advisory_xact_lock(17)`)
-		response, err := b.HTTP.Do(b.RequestWithBody(t, http.MethodPost, runPath, apitest.Parameters(view, fmt.Sprintf(`{"name":"_format","valueCode":%q}`, format)), "Content-Type", apitest.TypeFHIR))
+		response, err := b.HTTP.Do(b.RequestWithBody(t, http.MethodPost, runPath, apitest.Parameters(noSlots, fmt.Sprintf(`{"name":"_format","valueCode":%q}`, format)), "Content-Type", apitest.TypeFHIR))
 		require.NoError(t, err)
 		defer func() { _ = response.Body.Close() }()
 		require.Equal(t, http.StatusOK, response.StatusCode)
@@ -283,6 +297,33 @@ func TestRunBeginsWithoutRows(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(string(rest), want), "%s: %q", format, rest)
 	}
+}
+
+// TestRunOfVanishedClient: a client that disconnects before the first byte is no failure of
+// the server.
+func TestRunOfVanishedClient(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.slots(t)
+	b.Hold(t, `SELECT pg_advisory_xact_lock(17)`)
+	ctx, leave := stdcontext.WithCancel(t.Context())
+	wait := b.Later(t, b.RequestWithBody(t, http.MethodPost, runPath, apitest.Parameters(noSlots), "Content-Type", apitest.TypeFHIR).WithContext(ctx))
+	b.awaitLock(t)
+	leave()
+	_, err := wait()
+	require.Error(t, err)
+	ended := func() (lines []apitest.AuditLine) {
+		for _, line := range b.Logs.Audited(t) {
+			if line.Action == "run" && line.Outcome != "started" {
+				lines = append(lines, line)
+			}
+		}
+		return lines
+	}
+	require.Eventually(t, func() bool { return len(ended()) == 1 }, apitest.Patience, apitest.Tick)
+	require.Equal(t, "broken", ended()[0].Outcome)
+	require.Equal(t, http.StatusOK, ended()[0].Status)
+	require.NotContains(t, b.Logs.String(), `"level":"ERROR"`)
 }
 
 // TestRunSharesTheLimitsOfDumps: runs of views count as dumps.
