@@ -124,16 +124,20 @@ func (b *testBundle) viewCases(t *testing.T) map[string]routeCase {
 	event := func(action string, status, resources int, types ...string) apitest.AuditLine {
 		return apitest.AuditLine{Action: action, Client: apitest.ClientID, Status: status, Resources: resources, Types: types}
 	}
+	stored := func(id string, line apitest.AuditLine) apitest.AuditLine {
+		line.Resource, line.Types = id, []string{"ViewDefinition"}
+		return line
+	}
 	of := func(export string, line apitest.AuditLine) apitest.AuditLine {
 		line.Export = export
 		return line
 	}
 	cases := map[string]routeCase{
-		"GET /fhir/ViewDefinition":                          {"/fhir/ViewDefinition?_id=pt", "", event("read", 200, 1), ""},
-		"POST /fhir/ViewDefinition":                         {"/fhir/ViewDefinition", "", event("create", 201, 0), view("x")},
-		"GET /fhir/ViewDefinition/:id":                      {"/fhir/ViewDefinition/pt", "", event("read", 200, 1), ""},
-		"PUT /fhir/ViewDefinition/:id":                      {"/fhir/ViewDefinition/pt", "", event("update", 200, 0), view("pt")},
-		"DELETE /fhir/ViewDefinition/:id":                   {"/fhir/ViewDefinition/gone", "", event("delete", 204, 0), ""},
+		"GET /fhir/ViewDefinition":                          {"/fhir/ViewDefinition?_id=pt", "", stored("", event("read", 200, 1)), ""},
+		"POST /fhir/ViewDefinition":                         {"/fhir/ViewDefinition", "", stored("", event("create", 201, 0)), view("x")},
+		"GET /fhir/ViewDefinition/:id":                      {"/fhir/ViewDefinition/pt", "", stored("pt", event("read", 200, 1)), ""},
+		"PUT /fhir/ViewDefinition/:id":                      {"/fhir/ViewDefinition/pt", "", stored("pt", event("update", 200, 0)), view("pt")},
+		"DELETE /fhir/ViewDefinition/:id":                   {"/fhir/ViewDefinition/gone", "", stored("gone", event("delete", 204, 0)), ""},
 		"GET /fhir/$sql-export/:id/status":                  {"/fhir/$sql-export/" + unknown + "/status", "", of(unknown, event("poll", 404, 0)), ""},
 		"DELETE /fhir/$sql-export/:id/status":               {"/fhir/$sql-export/" + cancelled + "/status", "", of(cancelled, event("cancel", 202, 0)), ""},
 		"GET /fhir/$sql-export/:id/result":                  {"/fhir/$sql-export/" + done.String() + "/result", "", of(done.String(), event("manifest", 200, 3, "Patient")), ""},
@@ -176,8 +180,12 @@ func (b *testBundle) requireAudited(t *testing.T, name string, test routeCase) {
 	if want.Status >= http.StatusBadRequest {
 		want.Outcome = "refused"
 	}
-	if want.Action == "kick-off" {
+	switch want.Action {
+	case "kick-off":
 		want.Export = exportID(got)
+	case "create":
+		location, _, _ := strings.Cut(got.Header.Get("Location"), "/_history/")
+		want.Resource = path.Base(location)
 	}
 	require.Equal(t, want, b.auditEnd(t, got.Header.Get("X-Request-Id")), name)
 }
