@@ -15,7 +15,7 @@ import (
 	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
-	"github.com/seed-90096f4d/sluice/memlimit"
+	"github.com/seed-90096f4d/sluice/limit/memory"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
 	"github.com/seed-90096f4d/sluice/view/store"
@@ -233,6 +233,6 @@ const memoryShare = 32 << 20
 // own target is twice the live heap.
 func setMemoryLimit(shares int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		memlimit.Set(int64(shares) * memoryShare)
+		memory.Set(int64(shares) * memoryShare)
 	}
 }

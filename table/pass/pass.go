@@ -16,7 +16,7 @@ import (
 	"io"
 	"sync/atomic"
 
-	"github.com/seed-90096f4d/sluice/memlimit"
+	"github.com/seed-90096f4d/sluice/limit/memory"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/table"
 	"github.com/seed-90096f4d/sluice/view"
@@ -112,7 +112,7 @@ func (e *ResourceError) Unwrap() error { return e.Err }
 // or the cause of ctx, if ctx has ended. Files that were not completed are then not part of
 // the Result. The caller must make a write that may block indefinitely fail when ctx ends.
 func Run[R ndjson.Rows](ctx context.Context, resourceType string, readers []R, outputs []Output, opts Options) (Result, error) {
-	defer memlimit.Raise(parquetMemory(outputs))()
+	defer memory.Raise(parquetMemory(outputs))()
 	p := newPass(ctx, resourceType, len(readers), outputs, opts)
 	defer p.stop(nil)
 	err := ndjson.ForEach(p.ctx, readers, func(ctx context.Context, rows R) error { return p.read(ctx, rows) })

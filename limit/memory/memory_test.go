@@ -1,4 +1,4 @@
-package memlimit_test
+package memory_test
 
 import (
 	"runtime/debug"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-90096f4d/sluice/memlimit"
+	"github.com/seed-90096f4d/sluice/limit/memory"
 )
 
 // The limit is that of the process and of the tasks in progress; the user's is not changed.
@@ -14,13 +14,13 @@ func TestLimit(t *testing.T) {
 	current := func() int64 { return debug.SetMemoryLimit(-1) }
 	users := current()
 	t.Cleanup(func() { debug.SetMemoryLimit(users) })
-	memlimit.Raise(1 << 30)()
+	memory.Raise(1 << 30)()
 	require.Equal(t, users, current())
 
-	memlimit.Set(1 << 30)
+	memory.Set(1 << 30)
 	require.EqualValues(t, 1<<30, current())
-	lowerFirst := memlimit.Raise(1 << 20)
-	lowerSecond := memlimit.Raise(2 << 20)
+	lowerFirst := memory.Raise(1 << 20)
+	lowerSecond := memory.Raise(2 << 20)
 	require.EqualValues(t, 1<<30+3<<20, current())
 	lowerFirst()
 	lowerFirst()

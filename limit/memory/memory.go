@@ -1,10 +1,10 @@
-// Package memlimit sets the soft memory limit of the process: what it needs at all times, and
+// Package memory sets the soft memory limit of the process: what it needs at all times, and
 // a share for each task in progress that needs more. The garbage collector then neither lets
 // the heap grow to twice of what is in use, as Go does without a limit, nor runs all the
 // time because the limit is too low for the tasks.
 //
 // It must not know the tasks.
-package memlimit
+package memory
 
 import (
 	"runtime/debug"
