@@ -84,11 +84,14 @@ func (f *fixture) completions(t *testing.T, seen func(name string, response *htt
 }
 
 // damaging is completions for a store that damages the objects for which wanted returns
-// true.
+// true. Files are completed at the same time; wanted is called for one after the other.
 func (f *fixture) damaging(t *testing.T, inflict damage, wanted func(name string) bool) string {
 	t.Helper()
 	core, bucket, _ := storagetest.Direct(t, f.bucketURL)
+	var mu sync.Mutex
 	return f.completions(t, func(name string, _ *http.Response) {
+		mu.Lock()
+		defer mu.Unlock()
 		if wanted(name) {
 			inflict(t, core, bucket, name)
 		}
@@ -97,11 +100,8 @@ func (f *fixture) damaging(t *testing.T, inflict damage, wanted func(name string
 
 // once returns a condition that holds for the first completion of each file.
 func once() func(name string) bool {
-	var mu sync.Mutex
 	seen := map[string]bool{}
 	return func(name string) bool {
-		mu.Lock()
-		defer mu.Unlock()
 		first := !seen[name] && strings.HasSuffix(name, ".ndjson.gz")
 		seen[name] = true
 		return first
