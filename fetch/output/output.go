@@ -1,0 +1,72 @@
+// Package output stores the files of an export: in a directory, in a bucket, or on
+// standard output. It must not know servers and what the files contain.
+package output
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+)
+
+// Output is a place for the files of an export.
+type Output interface {
+	// Lock excludes other runs until unlock is called or the process ends. The error is
+	// ErrLocked if another run holds it.
+	Lock(ctx context.Context) (unlock func(), err error)
+	// ReadDocument returns a small document; the error is fs.ErrNotExist if there is none.
+	ReadDocument(ctx context.Context, name string) ([]byte, error)
+	// WriteDocument replaces a document as a whole: after a crash, the old or the new one
+	// is there.
+	WriteDocument(ctx context.Context, name string, content []byte) error
+	// RemoveDocument removes a document, if it exists.
+	RemoveDocument(ctx context.Context, name string) error
+	// Create returns the file of a name, with what an earlier run has received of it. Names
+	// may contain slashes; they never contain "..".
+	Create(ctx context.Context, name string) (File, error)
+	// Open opens a stored file; the error is fs.ErrNotExist if there is none.
+	Open(ctx context.Context, name string) (io.ReadCloser, error)
+	// Sequential reports that files must be written one after the other, in order, and
+	// plain (standard output).
+	Sequential() bool
+	// String describes the output for messages, without secrets.
+	String() string
+}
+
+// File is a file that is being written. Until it is published it is not visible under its
+// name.
+type File interface {
+	io.Writer
+	// Partial returns the bytes of an interrupted run; empty if there are none. It is read
+	// before the first Write.
+	Partial(ctx context.Context) (io.ReadCloser, error)
+	// Truncate keeps the first size bytes. Outputs that cannot do that return
+	// ErrNotTruncatable unless size is what was written.
+	Truncate(size int64) error
+	// Publish stores the file under a final name, durably.
+	Publish(ctx context.Context, name string) error
+	// Reject keeps the file as name + ".bad" for inspection, as far as the output can.
+	Reject(ctx context.Context, name string) error
+	// Close releases the file and keeps its partial content for a later run, as far as the
+	// output can.
+	Close() error
+}
+
+// Errors of outputs.
+var (
+	ErrLocked         = errors.New("another run uses this output")
+	ErrNotTruncatable = errors.New("the output cannot take bytes back")
+)
+
+// ErrNotExist is fs.ErrNotExist.
+var ErrNotExist = fs.ErrNotExist
+
+// Directory returns the output to a directory, which is created if it is missing.
+func Directory(_ string) (Output, error) { return nil, errors.New("not implemented") }
+
+// Bucket returns the output to s3://bucket/prefix. The credentials, the region and the
+// endpoint come from AWS's environment variables, shared files, or the machine.
+func Bucket(_ context.Context, _ string) (Output, error) { return nil, errors.New("not implemented") }
+
+// Stream returns the output to a stream: resources only, without state.
+func Stream(_ io.Writer) Output { return nil }

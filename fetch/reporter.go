@@ -1,0 +1,44 @@
+package fetch
+
+import "time"
+
+// Reporter receives what happens during a run. Its methods are called concurrently and
+// must not block.
+type Reporter interface {
+	// Report receives an event.
+	Report(Event)
+	// Begin is called when the download of a file begins. The result receives its bytes.
+	Begin(f FileInfo) FileReporter
+}
+
+// FileInfo describes a file that is downloaded.
+type FileInfo struct {
+	Name string
+	// Bytes is the size of the transfer; 0 if it is unknown.
+	Bytes int64
+	// Done is how many bytes were already there.
+	Done int64
+}
+
+// FileReporter receives the progress of one file.
+type FileReporter interface {
+	// Add receives the number of bytes that were received.
+	Add(bytes int)
+	// Reset says that the file begins again at a number of bytes.
+	Reset(bytes int64)
+	// End is called when the transfer ends. The error is nil if the file is verified.
+	End(err error)
+}
+
+// Event is something that happened. Names and details are those of the log of the SMART
+// bulk data client ("bulk export log"): kickoff, status_progress, status_complete,
+// status_page_complete, status_error, manifest_complete, download_request,
+// download_complete, download_error, export_complete.
+type Event struct {
+	Name     string
+	Time     time.Time
+	ExportID string // the same over all continuations of a run
+	Details  map[string]any
+	// Text is the event as one sentence.
+	Text string
+}
