@@ -19,11 +19,13 @@ type Output interface {
 	// WriteDocument replaces a document as a whole: after a crash, the old or the new one
 	// is there.
 	WriteDocument(ctx context.Context, name string, content []byte) error
-	// RemoveDocument removes a document, if it exists.
+	// RemoveDocument removes a document or a stored file, if it exists.
 	RemoveDocument(ctx context.Context, name string) error
 	// Create returns the file of a name, with what an earlier run has received of it. Names
 	// may contain slashes; they never contain "..".
 	Create(ctx context.Context, name string) (File, error)
+	// Discard removes what an interrupted run has received of a file, if there is anything.
+	Discard(ctx context.Context, name string) error
 	// Open opens a stored file; the error is fs.ErrNotExist if there is none.
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
 	// Sequential reports that files must be written one after the other, in order, and

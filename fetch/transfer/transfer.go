@@ -72,11 +72,14 @@ type Congestion interface{ Congested() }
 
 // Download is one file to download.
 type Download struct {
-	Client     *http.Client
-	Login      Authorizer
-	Links      Links
-	Expect     Expectation
-	File       output.File
+	Client *http.Client
+	Login  Authorizer
+	Links  Links
+	Expect Expectation
+	File   output.File
+	// Name is the name the file is published by. A compressed file gets .gz appended,
+	// unless the name already ends in it.
+	Name       string
 	Options    Options
 	Progress   Progress
 	Congestion Congestion
