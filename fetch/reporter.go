@@ -23,6 +23,8 @@ type FileInfo struct {
 
 // FileReporter receives the progress of one file.
 type FileReporter interface {
+	// Total receives the size of the transfer when the server tells it.
+	Total(bytes int64)
 	// Add receives the number of bytes that were received.
 	Add(bytes int)
 	// Reset says that the file continues at a number of bytes, or begins again at 0.
