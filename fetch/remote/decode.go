@@ -108,7 +108,7 @@ func (d *decoder) list(name string, element func(place string) error) error {
 		return nil
 	}
 	if opening != json.Delim('[') {
-		return retry.Permanent(fmt.Errorf("%s must be an array", name))
+		return retry.Permanent(fmt.Errorf("%w: %s must be an array", errNoManifest, name))
 	}
 	for i := 0; d.json.More(); i++ {
 		d.reader.renew()
@@ -161,7 +161,7 @@ func (d *decoder) value(place string, into any) error {
 		if want == "struct" {
 			want = "object"
 		}
-		return retry.Permanent(fmt.Errorf("%s is a JSON %s, want %s", place, mismatch.Value, want))
+		return retry.Permanent(fmt.Errorf("%s must be a JSON %s, got %s", place, want, mismatch.Value))
 	}
 	return truncated(err)
 }
