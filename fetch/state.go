@@ -34,6 +34,12 @@ type state struct {
 	// Folder is the folder of the run, with a slash at its end; known with the first page
 	// of a manifest.
 	Folder string `json:"folder,omitempty"`
+	// Members is the file with the members of the Group, Joined are the ids of those that
+	// the run before did not see.
+	Members string   `json:"members,omitempty"`
+	Joined  []string `json:"joined,omitempty"`
+	// Pending are events that have no log yet.
+	Pending []logEntry `json:"pending,omitempty"`
 	// Exports are the exports on the server that the run consists of, in order.
 	Exports []*export `json:"exports"`
 }
@@ -78,6 +84,8 @@ type file struct {
 	Encoding     string `json:"encoding,omitempty"`
 	// Stored is set when the file is stored and verified.
 	Stored *stored `json:"stored,omitempty"`
+
+	earlier bool // known to an earlier call of Run
 }
 
 // stored is a stored file. Name is the name in the folder of the run.
