@@ -21,7 +21,7 @@ const (
 	ClientSecret AuthMethod = "secret" // client_secret_basic at the token endpoint
 )
 
-// Auth is who is let in.
+// Auth configures how clients authenticate.
 type Auth struct {
 	Method AuthMethod
 	// ClientID and Secret are of the client; Token is its bearer token.
@@ -30,10 +30,10 @@ type Auth struct {
 	Keys jose.JSONWebKeySet
 	// TokenLifetime is expires_in of tokens and how long they are good. Default: 5 min.
 	TokenLifetime time.Duration
-	// Scopes are the scopes a client may have, as scopes_supported tells them. Default:
+	// Scopes are the scopes that a client may have, and scopes_supported. Default:
 	// system/*.rs. A token request with others is refused with invalid_scope.
 	Scopes []string
-	// Discovery is how the token endpoint is told.
+	// Discovery is where clients find the token endpoint.
 	Discovery DiscoveryMethod
 }
 
@@ -47,7 +47,7 @@ func (s *Server) RevokeTokens() {
 	clear(s.tokens)
 }
 
-// SetBearer changes the bearer token that lets in.
+// SetBearer replaces the valid bearer token.
 func (s *Server) SetBearer(value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

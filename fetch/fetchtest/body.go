@@ -20,6 +20,13 @@ func CutChunkedAfter(n int) Effect {
 	})
 }
 
+// TruncateAfter ends the response after n bytes as if it were complete.
+func TruncateAfter(n int) Effect {
+	return wrap(func(_ *Server, w http.ResponseWriter, _ *http.Request) http.ResponseWriter {
+		return &truncatingWriter{ResponseWriter: chunked(w), rest: n}
+	})
+}
+
 // StallAfter sends n bytes of the body, then nothing more, until the client goes away.
 func StallAfter(n int) Effect {
 	return wrap(func(s *Server, w http.ResponseWriter, r *http.Request) http.ResponseWriter {
@@ -34,7 +41,7 @@ func Stall() Effect {
 	}
 }
 
-// DoAfter calls a function after n bytes of the body were sent, and goes on.
+// DoAfter calls a function after n bytes of the body were sent, then sends the rest.
 func DoAfter(n int, f func()) Effect {
 	return wrap(func(_ *Server, w http.ResponseWriter, _ *http.Request) http.ResponseWriter {
 		return &endingWriter{ResponseWriter: w, rest: n, end: f}
@@ -85,7 +92,7 @@ func IfRangeIgnored() Effect {
 	}
 }
 
-// WrongContentRange tells another range than is sent.
+// WrongContentRange sends a Content-Range that differs from the range of the body.
 func WrongContentRange() Effect {
 	return wrap(func(_ *Server, w http.ResponseWriter, _ *http.Request) http.ResponseWriter {
 		return &headerWriter{ResponseWriter: w, change: func(status int, h http.Header) {
@@ -144,6 +151,27 @@ func (w *endingWriter) Write(p []byte) (written int, err error) {
 
 // Unwrap is for http.ResponseController.
 func (w *endingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// truncatingWriter discards what follows a number of bytes.
+type truncatingWriter struct {
+	http.ResponseWriter
+	rest int
+}
+
+func (w *truncatingWriter) Write(p []byte) (int, error) {
+	if len(p) <= w.rest {
+		w.rest -= len(p)
+		return w.ResponseWriter.Write(p)
+	}
+	if _, err := w.ResponseWriter.Write(p[:w.rest]); err != nil {
+		return 0, err
+	}
+	w.rest = 0
+	return len(p), nil
+}
+
+// Unwrap is for http.ResponseController.
+func (w *truncatingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // corruptingWriter changes one byte.
 type corruptingWriter struct {

@@ -3,9 +3,11 @@ package fetchtest
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +60,9 @@ func (s *Server) content(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := f.NDJSON()
+	if r.Context().Value(rewritten{}) != nil {
+		body = reverseLines(body)
+	}
 	encoded := s.options.Encoding == GzipAlways ||
 		s.options.Encoding == Negotiated && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 	h := w.Header()
@@ -76,6 +81,25 @@ func (s *Server) content(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Length", strconv.Itoa(len(body))) // which ServeContent leaves out with an encoding
 	}
 	http.ServeContent(w, r, "", modified, bytes.NewReader(body))
+}
+
+// rewritten is the key of a request that is answered with a rewritten file.
+type rewritten struct{}
+
+// Rewritten sends the file with its lines in reverse order, and the ETag of that: a client
+// that joins parts of both has lost resources.
+func Rewritten() Effect {
+	return func(_ *Server, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), rewritten{}, true)))
+		})
+	}
+}
+
+func reverseLines(plain []byte) []byte {
+	lines := bytes.SplitAfter(plain, []byte("\n"))
+	slices.Reverse(lines)
+	return bytes.Join(lines, nil)
 }
 
 // modified is when all files were written.

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// DiscoveryMethod is how a server tells its token endpoint.
+// DiscoveryMethod is where a server publishes its token endpoint.
 type DiscoveryMethod int
 
 // The methods.

@@ -26,28 +26,20 @@ type export struct {
 	url     string // of the kick-off
 	partial bool
 	polls   int
-	deleted bool
 }
 
 // Exports returns the number of exports that were started and not deleted.
-func (s *Server) Exports() (running int) {
+func (s *Server) Exports() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.exports {
-		if !e.deleted {
-			running++
-		}
-	}
-	return running
+	return len(s.exports)
 }
 
-// ForgetExports makes the server forget all exports, as one does that was set up anew.
+// ForgetExports deletes all exports: requests for them are answered with 404.
 func (s *Server) ForgetExports() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.exports {
-		e.deleted = true
-	}
+	clear(s.exports)
 }
 
 // kickOff starts an export.
@@ -56,15 +48,20 @@ func (s *Server) kickOff(w http.ResponseWriter, r *http.Request) {
 		Outcome(w, http.StatusBadRequest, "the header Prefer: respond-async is missing")
 		return
 	}
-	kickOffs := s.Requests(KickOff)
-	s.mu.Lock()
-	e := &export{number: len(s.exports) + 1, files: s.options.Files, url: s.api.URL + r.URL.RequestURI()}
-	e.partial = s.options.Partial && asksForPartial(r, kickOffs[len(kickOffs)-1].Body)
-	s.exports = append(s.exports, e)
-	s.mu.Unlock()
-	if s.options.Export != nil {
-		e.files = s.options.Export(e.number, kickOffs[len(kickOffs)-1])
+	if s.options.MaxExports > 0 && s.Exports() >= s.options.MaxExports {
+		w.Header().Set("Retry-After", "1")
+		Outcome(w, http.StatusTooManyRequests, "delete the export that exists before starting another")
+		return
 	}
+	record := r.Context().Value(recordKey{}).(Request)
+	e := &export{number: s.count("export"), files: s.options.Files, url: s.api.URL + r.URL.RequestURI()}
+	e.partial = s.options.Partial && asksForPartial(record)
+	if s.options.Export != nil {
+		e.files = s.options.Export(e.number, record)
+	}
+	s.mu.Lock()
+	s.exports[e.number] = e
+	s.mu.Unlock()
 	status := fmt.Sprintf("%s/fhir/status/%d", s.api.URL, e.number)
 	switch s.options.Location {
 	case Relative:
@@ -76,19 +73,19 @@ func (s *Server) kickOff(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-func asksForPartial(r *http.Request, body string) bool {
-	return r.URL.Query().Get("allowPartialManifests") == "true" || strings.Contains(body, "allowPartialManifests")
+func asksForPartial(kickOff Request) bool {
+	return kickOff.Query.Get("allowPartialManifests") == "true" || strings.Contains(kickOff.Body, "allowPartialManifests")
 }
 
 // lookUp returns the export of a request; it is nil if there is none.
 func (s *Server) lookUp(r *http.Request) *export {
 	number, err := strconv.Atoi(r.PathValue("export"))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil || number < 1 || number > len(s.exports) || s.exports[number-1].deleted {
+	if err != nil {
 		return nil
 	}
-	return s.exports[number-1]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.exports[number]
 }
 
 // status answers polls and requests for pages of the manifest.
@@ -146,12 +143,12 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	e.deleted = true
+	delete(s.exports, e.number)
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// transactionTime returns that of the nth export.
+// transactionTime returns the transactionTime of the nth export.
 func (s *Server) transactionTime(n int) string {
 	if s.options.TransactionTime != nil {
 		return s.options.TransactionTime(n)

@@ -38,7 +38,7 @@ func (t Target) File(name string) Target {
 	return t
 }
 
-// Effect is what goes wrong. It is a handler around that of the request.
+// Effect is what goes wrong: a wrapper of the handler of the request.
 type Effect func(s *Server, next http.Handler) http.Handler
 
 // Fault is effects on some requests.

@@ -39,6 +39,9 @@ type Options struct {
 	// plus n hours.
 	TransactionTime func(n int) string
 
+	// MaxExports rejects kick-offs with 429 while that many exports were not deleted; 0
+	// means no maximum.
+	MaxExports int
 	// Polls is how often the status is 202 before the export is complete.
 	Polls int
 	// Pages is the number of pages of the manifest; 0 means 1.
@@ -46,18 +49,19 @@ type Options struct {
 	// Partial publishes one more page with each poll while the export runs, to clients
 	// that ask for allowPartialManifests.
 	Partial bool
-	// Location is how the status URL is written in Content-Location.
+	// Location is the form of the status URL in Content-Location.
 	Location Location
-	// Manifest is what is told about files.
+	// Manifest is what the manifest contains.
 	Manifest ManifestOptions
 	// Links is where files are.
 	Links Links
 	// Encoding is how files are sent.
 	Encoding Encoding
-	// Auth is who is let in. The zero value lets everyone in.
+	// Auth is how clients authenticate. The zero value accepts all requests.
 	Auth Auth
-	// TLS serves HTTPS with a certificate of a private CA (Server.CAFile).
-	TLS bool
+	// TLS serves HTTPS with a certificate of a private CA (Server.CAFile). HTTP2 adds
+	// HTTP/2.
+	TLS, HTTP2 bool
 	// Faults are what goes wrong. Several can apply to one request: the first is the
 	// outermost.
 	Faults []Fault
@@ -79,7 +83,7 @@ type Server struct {
 	mu       sync.Mutex
 	requests []Request
 	counts   map[string]int
-	exports  []*export
+	exports  map[int]*export
 	links    linkState
 	tokens   map[string]token
 	used     map[string]bool // identifiers of assertions
@@ -89,7 +93,7 @@ type Server struct {
 func New(t testing.TB, options Options) *Server {
 	t.Helper()
 	s := &Server{t: t, options: options, closing: make(chan struct{}),
-		counts: map[string]int{}, tokens: map[string]token{}, used: map[string]bool{}}
+		counts: map[string]int{}, exports: map[int]*export{}, tokens: map[string]token{}, used: map[string]bool{}}
 	s.api = s.listen(s.routes())
 	s.storage = s.listen(s.storageRoutes())
 	s.BaseURL = s.api.URL + "/fhir"
@@ -108,7 +112,9 @@ func (s *Server) listen(handler http.Handler) *httptest.Server {
 	if !s.options.TLS {
 		return httptest.NewServer(handler)
 	}
-	server := httptest.NewTLSServer(handler)
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = s.options.HTTP2
+	server.StartTLS()
 	if s.CAFile == "" {
 		s.CAFile = filepath.Join(s.t.TempDir(), "ca.pem")
 		block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}

@@ -3,6 +3,7 @@ package fetchtest
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -115,6 +116,14 @@ func TestFaultsOfBodies(t *testing.T) {
 			require.Equal(t, want[:50_000], a.body[:50_000])
 			require.Equal(t, want[50_001:], a.body[50_001:])
 		}},
+		"truncated": {TruncateAfter(1000), func(t *testing.T, a answer, want string) {
+			require.NoError(t, a.err)
+			require.Equal(t, want[:1000], a.body)
+		}},
+		"rewritten": {Rewritten(), func(t *testing.T, a answer, want string) {
+			require.NotEqual(t, want, a.body)
+			require.ElementsMatch(t, strings.Split(want, "\n"), strings.Split(a.body, "\n"))
+		}},
 		"no ranges": {NoRanges(), func(t *testing.T, a answer, want string) {
 			require.Equal(t, http.StatusOK, a.StatusCode)
 			require.Empty(t, a.Header.Values("Accept-Ranges"))
@@ -185,6 +194,40 @@ func TestRejections(t *testing.T) {
 	require.Equal(t, "7", send(t, s, http.MethodGet, url).Header.Get("Retry-After"))
 	_, err = s.Client().Post(url, "", nil)
 	require.True(t, errors.Is(err, io.EOF) || strings.Contains(err.Error(), "reset"), err)
+}
+
+func TestRejectAbove(t *testing.T) {
+	arrived := make(chan struct{})
+	s := New(t, Options{Faults: []Fault{Discovery.Always(RejectAbove(1, 429)), Discovery.Nth(1, Do(func() { close(arrived) }), Stall())}})
+	ctx, cancel := context.WithCancel(t.Context())
+	first, err := http.NewRequestWithContext(ctx, http.MethodGet, s.BaseURL+"/.well-known/smart-configuration", nil)
+	require.NoError(t, err)
+	ended := make(chan error)
+	go func() {
+		_, err := s.Client().Do(first)
+		ended <- err
+	}()
+	<-arrived
+	require.Equal(t, 429, send(t, s, http.MethodGet, first.URL.String()).StatusCode)
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+}
+
+func TestMaxExports(t *testing.T) {
+	s := New(t, Options{MaxExports: 1})
+	_, status := startExport(t, s)
+	require.Equal(t, 429, send(t, s, http.MethodGet, s.BaseURL+"/$export", "Prefer", "respond-async").StatusCode)
+	send(t, s, http.MethodDelete, status)
+	startExport(t, s)
+}
+
+func TestHTTP2(t *testing.T) {
+	s := New(t, Options{TLS: true, HTTP2: true, Files: Files("Patient", 1, 1000), Faults: []Fault{Download.Nth(1, CutAfter(1000))}})
+	m, _ := startExport(t, s)
+	a := send(t, s, http.MethodGet, m.Output[0].URL)
+	require.Equal(t, 2, a.ProtoMajor)
+	require.Error(t, a.err)
+	require.Len(t, a.body, 1000)
 }
 
 func TestLinksExpire(t *testing.T) {

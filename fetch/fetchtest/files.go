@@ -71,7 +71,7 @@ func (f File) NDJSON() []byte {
 	}
 	seed := fnv.New64a()
 	_, _ = seed.Write([]byte(f.Section + f.Type + f.Name)) // a hash never fails
-	random := rand.New(rand.NewPCG(seed.Sum64(), 0))      
+	random := rand.New(rand.NewPCG(seed.Sum64(), 0))
 	content := make([]byte, 0, f.Lines*size)
 	filler := make([]byte, size/2)
 	for i := range f.Lines {

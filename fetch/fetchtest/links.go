@@ -51,7 +51,8 @@ type linkState struct {
 // Expiry is how a server answers to links that have expired.
 type Expiry struct {
 	Status int
-	// Type and Body are those of the response. An empty body means an OperationOutcome.
+	// Type is the Content-Type of the response, Body its body. An empty body means an
+	// OperationOutcome.
 	Type, Body string
 }
 

@@ -7,31 +7,31 @@ import (
 	"path"
 )
 
-// ManifestOptions are what a manifest tells and how.
+// ManifestOptions are what a manifest contains.
 type ManifestOptions struct {
 	// NoError leaves out the array error, as older versions of HAPI FHIR do.
 	NoError bool
 	// NoCounts leaves out count.
 	NoCounts bool
-	// Sizes tells fileSize: of the bytes that are sent, or of the ndjson.
+	// Sizes adds fileSize.
 	Sizes Sizes
-	// SHA256 tells the hash of the bytes that are sent.
+	// SHA256 adds extension.sha256, the hash of the bytes that are sent.
 	SHA256 bool
-	// AB2D tells hash and size with the extensions of AB2D.
+	// AB2D adds hash and size as AB2D does.
 	AB2D bool
 	// Edit changes the manifest before it is sent. n is the number of manifests that were
 	// sent, from 1.
 	Edit func(n int, manifest map[string]any)
 }
 
-// Sizes is which sizes a manifest tells.
+// Sizes is the meaning of fileSize.
 type Sizes int
 
 // The sizes.
 const (
-	NoSizes     Sizes = iota
-	SizesStored       // of the bytes as they are sent
-	SizesPlain        // of the ndjson
+	NoSizes     Sizes = iota // there is no fileSize
+	SizesStored              // of the bytes as they are sent
+	SizesPlain               // of the ndjson
 )
 
 // manifest returns a page of the manifest of an export, with new links.
@@ -66,14 +66,14 @@ func (s *Server) manifest(e *export, page, pages int, next bool) map[string]any 
 
 // manifestFile returns the entry of a file.
 func (s *Server) manifestFile(e *export, f File, generation int) map[string]any {
-	told, claim := s.options.Manifest, f.Claim
+	include, claim := s.options.Manifest, f.Claim
 	plain := f.NDJSON()
 	sent := s.options.Encoding.stored(plain)
 	entry := map[string]any{"type": firstNonZero(claim.Type, f.Type), "url": s.link(e, f, generation)}
-	if !told.NoCounts {
+	if !include.NoCounts {
 		entry["count"] = firstNonZero(claim.Count, countLines(plain))
 	}
-	switch told.Sizes {
+	switch include.Sizes {
 	case SizesStored:
 		entry["fileSize"] = firstNonZero(claim.Size, len(sent))
 	case SizesPlain:
@@ -82,12 +82,12 @@ func (s *Server) manifestFile(e *export, f File, generation int) map[string]any 
 	sum := sha256.Sum256(sent)
 	hash := firstNonZero(claim.SHA256, hex.EncodeToString(sum[:]))
 	switch {
-	case told.AB2D:
+	case include.AB2D:
 		entry["extension"] = []any{
 			map[string]any{"url": "https://ab2d.cms.gov/checksum", "valueString": "sha256:" + hash},
 			map[string]any{"url": "https://ab2d.cms.gov/file_length", "valueDecimal": firstNonZero(claim.Size, len(sent))},
 		}
-	case told.SHA256:
+	case include.SHA256:
 		entry["extension"] = map[string]any{"sha256": hash}
 	}
 	return entry

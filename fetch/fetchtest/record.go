@@ -2,6 +2,7 @@ package fetchtest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,9 +15,9 @@ import (
 type Request struct {
 	// Step is what the request was for.
 	Step Step
-	// N is the number of the request among those of its step, from 1.
+	// N is the position of the request among the requests of its step, from 1.
 	N int
-	// NOfFile is its number among those of its step and file, from 1.
+	// NOfFile is its position among the requests of its step and file, from 1.
 	NOfFile int
 	// Server is the scheme and host it was sent to.
 	Server string
@@ -27,16 +28,16 @@ type Request struct {
 	Query  url.Values
 	Header http.Header
 	Body   string
-	// Time is when it arrived.
-	Time time.Time
+	// Time is when it arrived, End when the response ended.
+	Time, End time.Time
 	// Status is the status of the response, Bytes how many bytes of the body were sent.
-	// They are 0 while the request runs.
+	// They and End are zero while the request runs.
 	Status int
 	Bytes  int64
 }
 
 // Requests returns the requests so far, in the order of their arrival. With
-// targets, only those of the targets.
+// targets, it returns only requests of the targets.
 func (s *Server) Requests(targets ...Target) (all []Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,11 +57,15 @@ func (s *Server) serve(target Target, handler http.HandlerFunc) http.Handler {
 		defer func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.requests[index].Status, s.requests[index].Bytes = counted.status, counted.bytes
+			finished := &s.requests[index]
+			finished.Status, finished.Bytes, finished.End = counted.status, counted.bytes, time.Now()
 		}()
-		s.withFaults(record, handler).ServeHTTP(counted, r)
+		s.withFaults(record, handler).ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), recordKey{}, record)))
 	})
 }
+
+// recordKey is the key of the record of a request in its context.
+type recordKey struct{}
 
 // record stores a request and returns its index.
 func (s *Server) record(step Step, r *http.Request) (int, Request) {

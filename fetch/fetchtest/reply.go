@@ -43,6 +43,22 @@ func RejectGET() Effect {
 	}
 }
 
+// RejectAbove rejects requests while n requests that the effect applies to are running.
+func RejectAbove(n, status int, headers ...Header) Effect {
+	places := make(chan struct{}, n)
+	return func(s *Server, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case places <- struct{}{}:
+				defer func() { <-places }()
+				next.ServeHTTP(w, r)
+			default:
+				Reject(status, headers...)(s, next).ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
 // Reset closes the connection without a response.
 func Reset() Effect {
 	return func(*Server, http.Handler) http.Handler {

@@ -59,8 +59,8 @@ func (a Auth) scopes() []string {
 	return a.Scopes
 }
 
-// covers reports whether a scope is a pattern or, by its *, one of the types it stands
-// for.
+// covers reports whether a scope is the pattern, or matches it with a resource type for
+// the *.
 func covers(pattern, scope string) bool {
 	context, permission, wild := strings.Cut(pattern, "*")
 	return scope == pattern || wild && strings.HasPrefix(scope, context) && strings.HasSuffix(scope, permission)

@@ -64,17 +64,12 @@ var (
 	ErrLocked         = errors.New("another run uses this output")
 	ErrLockLost       = errors.New("the lock of the output was lost")
 	ErrNotTruncatable = errors.New("the output cannot take bytes back")
+	ErrChanged        = errors.New("the file has changed on the server since it was written to standard output")
 )
 
 // ErrNotExist is fs.ErrNotExist.
 var ErrNotExist = fs.ErrNotExist
 
-// Directory returns the output to a directory, which is created if it is missing.
-func Directory(_ string) (Output, error) { return nil, errors.New("not implemented") }
-
 // Bucket returns the output to s3://bucket/prefix. The credentials, the region and the
 // endpoint come from AWS's environment variables, shared files, or the machine.
 func Bucket(_ context.Context, _ string) (Output, error) { return nil, errors.New("not implemented") }
-
-// Stream returns the output to a stream: resources only, without state.
-func Stream(_ io.Writer) Output { return nil }
