@@ -120,9 +120,13 @@ func (c *reception) files(ctx context.Context) error {
 func (c *reception) await(ctx context.Context) error {
 	merge := newMerging(c.export, true)
 	pages := 0
-	err := c.server.Await(ctx, c.export.StatusURL, 0, c.reportProgress, func(p *remote.Manifest) error {
-		pages++
-		return c.page(ctx, merge, p)
+	err := c.server.Await(ctx, c.export.StatusURL, remote.Waiting{
+		Partial:  c.export.Request.Partial,
+		Progress: c.reportProgress,
+		Page: func(p *remote.Manifest) error {
+			pages++
+			return c.page(ctx, merge, p)
+		},
 	})
 	if err != nil {
 		if ctx.Err() == nil {

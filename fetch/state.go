@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/transfer"
 )
 
 // stateName is the document that has the state of an unfinished run.
@@ -77,11 +78,8 @@ type file struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// Name is the name in the folder of the run, without .gz.
 	Name string `json:"name,omitempty"`
-	// ETag, LastModified and Encoding are those of the response that the partial file is
-	// from.
-	ETag         string `json:"etag,omitempty"`
-	LastModified string `json:"lastModified,omitempty"`
-	Encoding     string `json:"encoding,omitempty"`
+	// Origin describes the response that the partial file is from.
+	Origin transfer.Origin `json:"origin,omitzero"`
 	// Stored is set when the file is stored and verified.
 	Stored *stored `json:"stored,omitempty"`
 
