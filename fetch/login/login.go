@@ -8,8 +8,10 @@ package login
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Method is a way to authenticate.
@@ -27,12 +29,16 @@ const (
 
 // Options are the credentials.
 type Options struct {
+	// Method is how to authenticate. Auto is SMART with KeyFile, Bearer with Token, Secret
+	// with Secret and TokenURL, Basic with Secret only, and None without any of them.
 	Method   Method
 	ClientID string
-	// Secret returns the client's secret, Token the bearer token. They are called when the
-	// value is needed, and again when it may have changed.
+	// Secret returns the client's secret, Token the bearer token. They are called for each
+	// request that needs the value, so that a file that changes takes effect. One that
+	// asks a person or reads a pipe must remember the answer.
 	Secret, Token func() (string, error)
 	// KeyFile is a private key for SMART: a JWK Set, a JWK, or PEM (PKCS#1, PKCS#8, SEC1).
+	// It is read once, because it may be a pipe.
 	KeyFile string
 	// KeyID selects a key of the set, and is the kid of assertions. Empty: the only
 	// suitable key, and its own kid.
@@ -44,6 +50,11 @@ type Options struct {
 	Scope string
 	// Types are the resource types that are requested.
 	Types []string
+	// RetryFor is how long token requests and discovery are repeated after 429, 5xx and
+	// errors of the network. Zero means 5 minutes.
+	RetryFor time.Duration
+	// Warn receives a sentence about each request that is repeated. It may be nil.
+	Warn func(text string)
 }
 
 // ErrRefused is the error if the server refuses the credentials.
@@ -51,19 +62,136 @@ var ErrRefused = errors.New("the server refuses the login")
 
 // Login authorizes requests. It renews access tokens before they expire, and is safe for
 // concurrent use.
-type Login struct{}
+type Login struct{ credentials credentials }
+
+// credentials are values of the header Authorization.
+type credentials interface {
+	// header returns the value for a request.
+	header(ctx context.Context) (string, error)
+	// rejected is told a value that the server has rejected. It reports whether there is,
+	// or may be, another one.
+	rejected(header string) bool
+}
 
 // New returns the login for a server. It discovers the token endpoint if the method needs
 // one and none is set. The client is used for requests to the token endpoint.
-func New(_ context.Context, _ *http.Client, _ *url.URL, _ Options) (*Login, error) {
-	return nil, errors.New("not implemented")
+func New(ctx context.Context, client *http.Client, base *url.URL, o Options) (*Login, error) {
+	method, err := o.method()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.check(method); err != nil {
+		return nil, err
+	}
+	switch method {
+	case None:
+		return &Login{}, nil
+	case Basic:
+		return &Login{basicCredentials(o.ClientID, o.Secret)}, nil
+	case Bearer:
+		return &Login{bearerCredentials(o.Token)}, nil
+	}
+	prove, err := o.proof(method)
+	if err != nil {
+		return nil, err
+	}
+	e, err := findEndpoint(ctx, client, base, o, prove)
+	if err != nil {
+		return nil, err
+	}
+	return &Login{newTokens(e.request, e.patience)}, nil
 }
 
 // Authorize sets the Authorization header of a request.
-func (l *Login) Authorize(_ context.Context, _ *http.Request) error {
-	return errors.New("not implemented")
+func (l *Login) Authorize(ctx context.Context, r *http.Request) error {
+	if l.credentials == nil {
+		return nil
+	}
+	header, err := l.credentials.header(ctx)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", header)
+	return nil
 }
 
 // Rejected is called after a response 401. It reports whether the request can be repeated
-// with other credentials: once for each token.
-func (l *Login) Rejected(_ *http.Request) bool { return false }
+// with other credentials: once for each token, and not if the token had replaced a
+// rejected one within the last minute.
+func (l *Login) Rejected(r *http.Request) bool {
+	return l.credentials != nil && l.credentials.rejected(r.Header.Get("Authorization"))
+}
+
+// method returns the method that Auto stands for.
+func (o Options) method() (Method, error) {
+	if o.Method != Auto {
+		return o.Method, nil
+	}
+	var given []Method
+	if o.KeyFile != "" {
+		given = append(given, SMART)
+	}
+	if o.Token != nil {
+		given = append(given, Bearer)
+	}
+	switch {
+	case o.Secret != nil && o.TokenURL != "":
+		given = append(given, Secret)
+	case o.Secret != nil:
+		given = append(given, Basic)
+	}
+	switch len(given) {
+	case 0:
+		if o.ClientID != "" {
+			return "", errors.New("a client id needs a secret or a key")
+		}
+		return None, nil
+	case 1:
+		return given[0], nil
+	}
+	return "", fmt.Errorf("the credentials fit more than one method of authentication: %s; choose one", list(given))
+}
+
+// check reports what a method lacks.
+func (o Options) check(method Method) error {
+	var missing string
+	switch method {
+	case None:
+	case Basic, Secret:
+		switch {
+		case o.ClientID == "":
+			missing = "a client id"
+		case o.Secret == nil:
+			missing = "a secret"
+		}
+	case Bearer:
+		if o.Token == nil {
+			missing = "a token"
+		}
+	case SMART:
+		switch {
+		case o.ClientID == "":
+			missing = "a client id"
+		case o.KeyFile == "":
+			missing = "a private key"
+		}
+	default:
+		return fmt.Errorf("the method of authentication must be none, basic, bearer, smart or secret, got %q", method)
+	}
+	if missing != "" {
+		return fmt.Errorf("the method of authentication %s needs %s", method, missing)
+	}
+	return nil
+}
+
+// proof returns how the client authenticates at the token endpoint.
+func (o Options) proof(method Method) (proof, error) {
+	if method == Secret {
+		return secretProof(o.ClientID, o.Secret), nil
+	}
+	key, err := readKey(o.KeyFile, o.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	return assertionProof(o.ClientID, key), nil
+}

@@ -1,0 +1,126 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/retry"
+)
+
+// answer is a response with its body.
+type answer struct {
+	status     int
+	statusText string
+	header     http.Header
+	url        *url.URL // after redirects
+	body       []byte
+}
+
+// transientError is a failure that may pass.
+type transientError struct {
+	err   error
+	after time.Duration // how long the server asks to wait
+}
+
+func (e *transientError) Error() string { return e.err.Error() }
+func (e *transientError) Unwrap() error { return e.err }
+
+// send sends a request and reads the whole response. The error is a transientError if the
+// request can be repeated.
+func send(ctx context.Context, client *http.Client, r *http.Request, maxBytes int64) (answer, error) {
+	limited, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	response, err := client.Do(r.WithContext(limited))
+	if err == nil {
+		defer func() { _ = response.Body.Close() }()
+		var got answer
+		if got, err = read(response, maxBytes); err == nil {
+			return got, transientStatus(got)
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return answer{}, context.Cause(ctx)
+	case limited.Err() != nil:
+		return answer{}, &transientError{err: fmt.Errorf("no complete response within %s", attemptTimeout)}
+	case retry.IsTransient(0, err):
+		return answer{}, &transientError{err: bare(err)}
+	}
+	return answer{}, bare(err)
+}
+
+func read(response *http.Response, maxBytes int64) (answer, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBytes+1))
+	if err == nil && int64(len(body)) > maxBytes {
+		err = fmt.Errorf("the response is larger than %d bytes", maxBytes)
+	}
+	return answer{response.StatusCode, response.Status, response.Header, response.Request.URL, body}, err
+}
+
+// transientStatus returns an error if the status may be another one later.
+func transientStatus(got answer) error {
+	if !retry.IsTransient(got.status, nil) {
+		return nil
+	}
+	after, _ := retry.After(got.header, time.Now())
+	return &transientError{err: fmt.Errorf("HTTP status %s", trim(got.statusText)), after: after}
+}
+
+// redirected returns the error for a redirect that is not followed.
+func (a answer) redirected() error {
+	target, err := a.url.Parse(a.header.Get("Location"))
+	if err != nil {
+		return fmt.Errorf("HTTP status %s", trim(a.statusText))
+	}
+	return fmt.Errorf("redirects to %s, which is not followed because the request has credentials; set the token URL", display(target))
+}
+
+// bare returns the cause of an error of net/http, whose text has the whole URL.
+func bare(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+// display returns a URL without the parts that may be secret.
+func display(u *url.URL) string {
+	shown := *u
+	shown.User, shown.RawQuery, shown.Fragment = nil, "", ""
+	return trim(shown.String())
+}
+
+// repeater repeats requests.
+type repeater struct{ warn func(string) }
+
+// backoff are the waits between repetitions, unless the server asks for longer ones.
+var backoff = retry.Backoff{Min: time.Second, Max: 30 * time.Second, Jitter: 0.2}
+
+// run calls do until it returns nil or an error that will not pass, but begins no
+// repetition later than patience says.
+func (r repeater) run(ctx context.Context, patience time.Duration, do func(context.Context) error) error {
+	end := time.Now().Add(patience)
+	for failures := 1; ; failures++ {
+		err := do(ctx)
+		var failed *transientError
+		if !errors.As(err, &failed) {
+			return err
+		}
+		wait := max(backoff.Next(failures), failed.after)
+		if time.Now().Add(wait).After(end) {
+			return err
+		}
+		if r.warn != nil {
+			r.warn(fmt.Sprintf("%v; trying again in %s", err, wait.Round(time.Second)))
+		}
+		if err := retry.Sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
