@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 
-	"github.com/schollz/progressbar/v3"
-
+	"github.com/seed-90096f4d/sluice/cli/progress"
 	"github.com/seed-90096f4d/sluice/load"
 )
 
@@ -48,12 +46,10 @@ func (cmd *loadCommand) Run(ctx context.Context, out *output) error {
 		RowSecurity:  cmd.RowSecurity,
 		Schema:       cmd.SourceSchema,
 	}
-	finish := func() {}
-	if isTerminal(out.stderr) {
-		options.Progress, finish = showProgress(out.stderr)
-	}
+	display := progress.New(out.stderr, progress.Options{Style: barsOnTerminal(out.stderr), Unit: "resources"})
+	options.Progress = (&loadProgress{display: display}).show
 	summary, err := load.Files(ctx, cmd.SourceURL, cmd.Paths, options)
-	finish()
+	display.Close()
 
 	for _, count := range summary.Types {
 		if _, err := fmt.Fprintf(out.stdout, "%10d %s\n", count.Resources, count.Type); err != nil {
@@ -66,24 +62,32 @@ func (cmd *loadCommand) Run(ctx context.Context, out *output) error {
 	return err
 }
 
-// showProgress draws a progress bar of bytes. Their total is known when reading begins.
-func showProgress(w io.Writer) (show func(load.Progress), finish func()) {
-	var bar *progressbar.ProgressBar
-	show = func(p load.Progress) {
-		if bar == nil {
-			bar = progressbar.NewOptions64(p.Total,
-				progressbar.OptionSetWriter(w),
-				progressbar.OptionShowBytes(true),
-				progressbar.OptionSetWidth(30),
-				progressbar.OptionClearOnFinish(),
-			)
-		}
-		bar.Describe(fmt.Sprintf("%d resources", p.Resources))
-		_ = bar.Set64(p.Bytes) // the load continues without a bar
+// loadProgress shows the progress of a load: an item for the file that is being read.
+type loadProgress struct {
+	display *progress.Display
+	file    *progress.Item
+	last    load.Progress
+}
+
+func (l *loadProgress) show(p load.Progress) {
+	switch {
+	case l.file == nil || p.Files != l.last.Files:
+		l.next(p)
+	case p.FileBytes < l.last.FileBytes: // after a deadlock
+		l.file.Set(0)
+		l.last = load.Progress{Resources: p.Resources}
 	}
-	return show, func() {
-		if bar != nil {
-			_ = bar.Finish()
-		}
+	l.file.Add(p.FileBytes-l.last.FileBytes, p.Resources-l.last.Resources)
+	l.last = p
+}
+
+// next begins the item of the next file.
+func (l *loadProgress) next(p load.Progress) {
+	if l.file == nil {
+		l.display.Total(max(0, p.Total), int64(p.TotalFiles))
+	} else {
+		l.file.End(true)
 	}
+	l.file = l.display.Item(p.File, max(0, p.FileSize), 0)
+	l.last.FileBytes = 0
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/seed-90096f4d/sluice/cli/progress"
 )
 
 type logSettings struct {
@@ -29,6 +31,15 @@ func (s logSettings) at(out *output, level slog.Level) *slog.Logger {
 		return slog.New(slog.NewTextHandler(out.stderr, options))
 	}
 	return slog.New(slog.NewJSONHandler(out.stderr, options))
+}
+
+// barsOnTerminal returns the style of progress of commands that are silent unless they write
+// to a terminal.
+func barsOnTerminal(w io.Writer) progress.Style {
+	if isTerminal(w) {
+		return progress.Auto
+	}
+	return progress.Quiet
 }
 
 func isTerminal(w io.Writer) bool {

@@ -10,8 +10,6 @@
 package fetch
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch/login"
@@ -23,7 +21,7 @@ import (
 // Options are the options of a run.
 type Options struct {
 	// BaseURL is the base URL of the FHIR server. Empty if the run continues one whose
-	// state is in Output.
+	// state is in Output, or with StatusURL.
 	BaseURL string
 	// StatusURL is the status URL of an export that was started by other means; no
 	// kick-off is sent.
@@ -94,9 +92,16 @@ const (
 
 // Result is the result of a complete run.
 type Result struct {
+	// Files, Resources and Bytes are those of the stored files, including deletions and
+	// issues. Resources is the number of lines.
 	Files, Resources, Bytes int64
-	TransactionTime         string
-	Issues                  []IssueCount
+	// Folder is the folder of the run in the output, with a slash at its end; empty unless
+	// runs continue a chain.
+	Folder          string
+	TransactionTime string
+	// Deleted is the number of resources in the list of deletions.
+	Deleted int64
+	Issues  []IssueCount
 }
 
 // IssueCount is how often an issue occurs in the error files of an export.
@@ -105,42 +110,3 @@ type IssueCount struct {
 	Count          int64
 }
 
-// Kind classifies an error of a run; the command line has an exit code for each.
-type Kind int
-
-// The kinds of errors.
-const (
-	Local        Kind = iota // usage or local disk
-	LoginRefused             // the server refuses the login
-	Refused                  // the kick-off is refused
-	Failed                   // the export failed or is gone
-	Incomplete               // not everything is downloaded; a new run continues
-	Unverified               // a file is not what the manifest says
-	HasIssues                // all is stored, and the error files have issues
-	TimedOut                 // Options.Timeout is over
-)
-
-// Error is an error of a run with its kind.
-type Error struct {
-	Kind Kind
-	Err  error
-}
-
-func (e *Error) Error() string { return e.Err.Error() }
-func (e *Error) Unwrap() error { return e.Err }
-
-// Run fetches an export, or continues the one whose state is in the output. Errors are an
-// *Error, or the cause of ctx.
-func Run(_ context.Context, _ Options) (Result, error) {
-	return Result{}, errors.New("not implemented")
-}
-
-// Verify compares the files of a complete output with its manifest.
-func Verify(_ context.Context, _ output.Output, _ Reporter) (Result, error) {
-	return Result{}, errors.New("not implemented")
-}
-
-// Cancel deletes the export of an interrupted run on the server, and the state.
-func Cancel(_ context.Context, _ Options) error {
-	return errors.New("not implemented")
-}

@@ -116,13 +116,17 @@ func TestProgressCountsCompressedBytes(t *testing.T) {
 	var seen []load.Progress
 	db.load(t, load.Options{Progress: func(p load.Progress) { seen = append(seen, p) }}, first, second)
 
-	var total int64
+	var total, size int64
 	for _, path := range []string{first, second} {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
-		total += info.Size()
+		size = info.Size()
+		total += size
 	}
-	require.Equal(t, load.Progress{Bytes: total, Total: total, Resources: 2}, seen[len(seen)-1])
+	require.Equal(t, load.Progress{
+		Bytes: total, Total: total, Resources: 2,
+		Files: 1, TotalFiles: 2, File: second, FileBytes: size, FileSize: size,
+	}, seen[len(seen)-1])
 	for i := 1; i < len(seen); i++ {
 		require.GreaterOrEqual(t, seen[i].Bytes, seen[i-1].Bytes)
 	}

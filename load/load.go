@@ -72,6 +72,12 @@ type Progress struct {
 	Bytes     int64 // bytes read of all files, as stored (compressed)
 	Total     int64 // bytes of all files; -1 if unknown, as with standard input
 	Resources int64 // resources read of all files
+
+	Files      int    // files that are loaded
+	TotalFiles int    // files to load
+	File       string // path of the file that is being read
+	FileBytes  int64  // bytes read of that file; begins again at 0 if the file does
+	FileSize   int64  // -1 if unknown
 }
 
 func (o Options) withDefaults() Options {

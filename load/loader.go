@@ -32,7 +32,8 @@ func newLoader(ctx context.Context, databaseURL string, files []file, opts Optio
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{conn: conn, opts: opts, progress: Progress{Total: totalSize(files)}, resources: make(map[string]int64)}
+	progress := Progress{Total: totalSize(files), TotalFiles: len(files)}
+	l := &loader{conn: conn, opts: opts, progress: progress, resources: make(map[string]int64)}
 	err = l.inTransaction(ctx, func(tx pgx.Tx) error {
 		return createSchema(ctx, tx, opts.Schema)
 	})
@@ -73,6 +74,7 @@ func (l *loader) close(ctx context.Context) {
 // deadlock; the one that PostgreSQL aborts retries its file, if it can be read again.
 func (l *loader) load(ctx context.Context, f file) error {
 	const attempts = 5
+	l.progress.File, l.progress.FileBytes, l.progress.FileSize = f.path, 0, f.size
 	before := l.progress
 	for attempt := 1; ; attempt++ {
 		err := l.loadOnce(ctx, f)
@@ -94,6 +96,7 @@ func (l *loader) loadOnce(ctx context.Context, f file) error {
 	switch {
 	case err == nil:
 		l.files++
+		l.progress.Files++
 		for resourceType, count := range written {
 			l.resources[resourceType] += count
 		}
@@ -130,6 +133,7 @@ func (l *loader) inTransaction(ctx context.Context, fn func(pgx.Tx) error) error
 // read counts the bytes of a read from the current file.
 func (l *loader) read(n int) {
 	l.progress.Bytes += int64(n)
+	l.progress.FileBytes += int64(n)
 	if l.opts.Progress != nil {
 		l.opts.Progress(l.progress)
 	}

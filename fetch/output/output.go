@@ -12,18 +12,21 @@ import (
 // Output is a place for the files of an export.
 type Output interface {
 	// Lock excludes other runs until unlock is called or the process ends. The error is
-	// ErrLocked if another run holds it.
-	Lock(ctx context.Context) (unlock func(), err error)
+	// ErrLocked if another run holds the lock. The run must use the context held, which
+	// ends with the cause ErrLockLost if the lock cannot be kept.
+	Lock(ctx context.Context) (held context.Context, unlock func(), err error)
 	// ReadDocument returns a small document; the error is fs.ErrNotExist if there is none.
 	ReadDocument(ctx context.Context, name string) ([]byte, error)
 	// WriteDocument replaces a document as a whole: after a crash, the old or the new one
 	// is there.
 	WriteDocument(ctx context.Context, name string, content []byte) error
-	// RemoveDocument removes a document, if it exists.
+	// RemoveDocument removes a document or a stored file, if it exists.
 	RemoveDocument(ctx context.Context, name string) error
 	// Create returns the file of a name, with what an earlier run has received of it. Names
 	// may contain slashes; they never contain "..".
 	Create(ctx context.Context, name string) (File, error)
+	// Discard removes what an interrupted run has received of a file, if there is anything.
+	Discard(ctx context.Context, name string) error
 	// Open opens a stored file; the error is fs.ErrNotExist if there is none.
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
 	// Sequential reports that files must be written one after the other, in order, and
@@ -37,16 +40,20 @@ type Output interface {
 // name.
 type File interface {
 	io.Writer
-	// Partial returns the bytes of an interrupted run; empty if there are none. It is read
-	// before the first Write.
+	// Partial returns the bytes of an interrupted run; empty if there are none. It is
+	// called before the first Write, and may be called again.
 	Partial(ctx context.Context) (io.ReadCloser, error)
-	// Truncate keeps the first size bytes. Outputs that cannot do that return
-	// ErrNotTruncatable unless size is what was written.
+	// Truncate keeps the first size bytes. All outputs can do that for 0 and for the bytes
+	// written so far; those that cannot for other sizes return ErrNotTruncatable.
 	Truncate(size int64) error
-	// Publish stores the file under a final name, durably.
-	Publish(ctx context.Context, name string) error
-	// Reject keeps the file as name + ".bad" for inspection, as far as the output can.
-	Reject(ctx context.Context, name string) error
+	// SetName sets the final name. It is called while the file is empty or has only
+	// partial bytes.
+	SetName(name string) error
+	// Publish stores the file under its final name, durably.
+	Publish(ctx context.Context) error
+	// Reject keeps the file under its final name + ".bad" for inspection, as far as the
+	// output can.
+	Reject(ctx context.Context) error
 	// Close releases the file and keeps its partial content for a later run, as far as the
 	// output can.
 	Close() error
@@ -55,18 +62,14 @@ type File interface {
 // Errors of outputs.
 var (
 	ErrLocked         = errors.New("another run uses this output")
+	ErrLockLost       = errors.New("the lock of the output was lost")
 	ErrNotTruncatable = errors.New("the output cannot take bytes back")
+	ErrChanged        = errors.New("the file has changed on the server since it was written to standard output")
 )
 
 // ErrNotExist is fs.ErrNotExist.
 var ErrNotExist = fs.ErrNotExist
 
-// Directory returns the output to a directory, which is created if it is missing.
-func Directory(_ string) (Output, error) { return nil, errors.New("not implemented") }
-
 // Bucket returns the output to s3://bucket/prefix. The credentials, the region and the
 // endpoint come from AWS's environment variables, shared files, or the machine.
 func Bucket(_ context.Context, _ string) (Output, error) { return nil, errors.New("not implemented") }
-
-// Stream returns the output to a stream: resources only, without state.
-func Stream(_ io.Writer) Output { return nil }

@@ -48,7 +48,9 @@ type Expectation struct {
 }
 
 // Links returns the current link of a file, and whether it requires the access token.
-// Renew is called when the link has expired (401, 403, 400 with ExpiredToken, 404, 410).
+// Renew is called when the link has expired (401, 403, 400 with ExpiredToken, 404, 410):
+// at most twice before a download ends with a *RemoteError, unless bytes arrive. Several
+// downloads call it at the same time.
 type Links interface {
 	Link() (link *url.URL, authorize bool)
 	Renew(ctx context.Context) error
@@ -60,9 +62,14 @@ type Authorizer interface {
 	Rejected(r *http.Request) bool
 }
 
-// Progress receives the progress of a download.
+// Progress receives the progress of a download, in bytes of the response: before they are
+// compressed or unpacked on the way.
 type Progress interface {
+	// Total receives the size of the whole transfer when the server tells it.
+	Total(bytes int64)
+	// Add receives the number of bytes that were received.
 	Add(bytes int)
+	// Reset says that the transfer goes on from a number of bytes.
 	Reset(bytes int64)
 }
 
@@ -72,29 +79,64 @@ type Congestion interface{ Congested() }
 
 // Download is one file to download.
 type Download struct {
-	Client     *http.Client
-	Login      Authorizer
-	Links      Links
-	Expect     Expectation
-	File       output.File
+	Client *http.Client
+	Login  Authorizer
+	Links  Links
+	Expect Expectation
+	File   output.File
+	// Name is the name the file is published by. A compressed file gets .gz appended,
+	// unless the name already ends in it.
+	Name       string
 	Options    Options
 	Progress   Progress
 	Congestion Congestion
-	// ETag and Encoding are those of the response that the partial file comes from, and
-	// are set when a response begins: Began is called with them, for the state.
-	ETag, LastModified, Encoding string
-	Began                        func(etag, lastModified, encoding string)
+	// Origin is what Began was last called with in an earlier run, from the state. The zero
+	// value means that nothing is known of a partial file, which is then discarded.
+	Origin Origin
+	// Began is called when a response begins a file, before its first byte is written. If
+	// it fails, so does the download. Nil means that no later run continues the file.
+	Began func(Origin) error
 }
+
+// Origin describes the response that a partial file comes from. It is part of the state of
+// a run, and has no secrets.
+type Origin struct {
+	// ETag and LastModified are set if they are strong validators.
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"lastModified,omitempty"`
+	// Encoding is the Content-Encoding.
+	Encoding string `json:"encoding,omitempty"`
+	// Size is the size of the whole response; 0 if the server did not tell it.
+	Size int64 `json:"size,omitempty"`
+	// Form is how the bytes of the response are stored.
+	Form Form `json:"form,omitempty"`
+	// Opaque means that the file is not ndjson.
+	Opaque bool `json:"opaque,omitempty"`
+}
+
+// Form is how the bytes of a response are stored.
+type Form string
+
+// The forms.
+const (
+	Received   Form = "received"   // as they are
+	Compressed Form = "compressed" // plain bytes, compressed on the way
+	Unpacked   Form = "unpacked"   // gzip, unpacked on the way
+)
 
 // Stored is a file that was downloaded and verified.
 type Stored struct {
 	// Name is the name it was stored by, with .gz if it is compressed.
 	Name string
-	// Lines, Bytes and SHA256 (lower-case hex) are of the stored file.
-	Lines, Bytes int64
-	SHA256       string
-	// PlainBytes is the size of the ndjson.
-	PlainBytes int64
+	// Bytes and SHA256 (lower-case hex) are of the stored file.
+	Bytes  int64
+	SHA256 string
+	// Lines is the number of lines that are not blank, PlainBytes the size of the ndjson;
+	// -1 if the file was not unpacked (Options.Verify), or is not ndjson.
+	Lines, PlainBytes int64
+	// SizeOf tells which size matched Expectation.Size: stored, plain, received, or empty
+	// if the size is not known or not verified.
+	SizeOf string
 }
 
 // MismatchError says that a file is not what the manifest says, twice in a row.
@@ -106,6 +148,20 @@ type MismatchError struct {
 }
 
 func (e *MismatchError) Error() string { return "not implemented" }
+
+// RemoteError says that a file cannot be downloaded from the server, or not now: a later
+// run may continue. All other errors of Run are a *MismatchError, the cause of the context,
+// or errors of the output.
+type RemoteError struct {
+	// Status is the status of the last response, 0 if there was none.
+	Status int
+	// Text has no secrets.
+	Text string
+	Err  error
+}
+
+func (e *RemoteError) Error() string { return e.Text }
+func (e *RemoteError) Unwrap() error { return e.Err }
 
 // Run downloads the file and publishes it under its name if it is verified. A file that is
 // not is downloaded once more; then it is kept as .bad, and the error is a *MismatchError.

@@ -1,0 +1,90 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/seed-90096f4d/sluice/fetch/login"
+	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/remote"
+)
+
+// Kind classifies an error of a run; the command line has an exit code for each.
+type Kind int
+
+// The kinds of errors.
+const (
+	Local        Kind = iota // usage or local disk
+	LoginRefused             // the server refuses the login
+	Refused                  // the kick-off is refused
+	Failed                   // the export failed or is gone
+	Incomplete               // not everything is downloaded; a new run continues
+	Unverified               // a file is not what the manifest says
+	HasIssues                // all is stored, and the error files have issues
+	TimedOut                 // Options.Timeout is over
+)
+
+// Error is an error of a run with its kind.
+type Error struct {
+	Kind Kind
+	Err  error
+}
+
+func (e *Error) Error() string { return withoutQueries(e.Err.Error()) }
+func (e *Error) Unwrap() error { return e.Err }
+
+// fail returns an error of a kind.
+func fail(kind Kind, format string, args ...any) error {
+	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
+}
+
+// errTimeout is the cause of a context after Options.Timeout.
+var errTimeout = errors.New("the run timed out")
+
+// classify returns the error of a run as an *Error, or as the cause of ctx if it was
+// cancelled from outside.
+func classify(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		if errors.Is(cause, errTimeout) {
+			return &Error{Kind: TimedOut, Err: cause}
+		}
+		return context.Cause(ctx)
+	}
+	return &Error{Kind: kindOf(err), Err: err}
+}
+
+// kindOf returns the kind of an error. What is not known is an error of the network or
+// of the server, after which a new run continues.
+func kindOf(err error) Kind {
+	var known *Error
+	var stored *storeError
+	var refused *remote.RefusedError
+	switch {
+	case errors.As(err, &known):
+		return known.Kind
+	case errors.As(err, &stored), errors.Is(err, output.ErrLocked):
+		return Local
+	case errors.Is(err, login.ErrRefused):
+		return LoginRefused
+	case errors.As(err, &refused):
+		if refused.Status == http.StatusUnauthorized {
+			return LoginRefused
+		}
+		return Refused
+	case errors.Is(err, remote.ErrGone), errors.Is(err, remote.ErrFailed):
+		return Failed
+	}
+	return Incomplete
+}
+
+// queries matches the query of a URL in a text. It may be a signature.
+var queries = regexp.MustCompile(`(https?://[^\s"'?]+)\?[^\s"']*`)
+
+// withoutQueries returns a text without the queries of its URLs.
+func withoutQueries(text string) string { return queries.ReplaceAllString(text, "$1") }

@@ -1,0 +1,177 @@
+package fetch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/remote"
+)
+
+// stateName is the document that has the state of an unfinished run.
+const stateName = ".sluice-fetch.json"
+
+// stateVersion changes when older states can no longer be continued.
+const stateVersion = 1
+
+// state is what a run needs in order to continue. It has no tokens and no queries of
+// links, which may be signatures.
+type state struct {
+	Version  int       `json:"version"`
+	ExportID string    `json:"exportId"`
+	Started  time.Time `json:"started"`
+	BaseURL  string    `json:"baseUrl,omitempty"`
+	// Request is what the options ask for, before a chain sets the lower time limit.
+	Request   remote.Request `json:"request"`
+	SinceAuto bool           `json:"sinceAuto,omitempty"`
+	// NewMembers is Options.NewMembers.
+	NewMembers bool `json:"newMembers,omitempty"`
+	// Folder is the folder of the run, with a slash at its end; known with the first page
+	// of a manifest.
+	Folder string `json:"folder,omitempty"`
+	// Exports are the exports on the server that the run consists of, in order.
+	Exports []*export `json:"exports"`
+}
+
+// role is what an export is for.
+type role string
+
+// The roles.
+const (
+	roleMain    role = "main"        // what was requested
+	roleMembers role = "members"     // the members of the Group; nothing is stored
+	roleJoined  role = "new members" // all data of members that joined the Group
+)
+
+// export is one export on the server, with its files.
+type export struct {
+	Role      role           `json:"role"`
+	Request   remote.Request `json:"request"`
+	StatusURL string         `json:"statusUrl"`
+	// What its manifest says. Complete reports that all pages are known.
+	TransactionTime string  `json:"transactionTime,omitempty"`
+	ServerRequest   string  `json:"serverRequest,omitempty"`
+	Complete        bool    `json:"complete,omitempty"`
+	Files           []*file `json:"files,omitempty"`
+}
+
+// file is a file of an export.
+type file struct {
+	Section remote.Section `json:"section"`
+	Type    string         `json:"type"`
+	// Link is the URL without its query.
+	Link   string `json:"link"`
+	Count  int64  `json:"count"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256,omitempty"`
+	// Name is the name in the folder of the run, without .gz.
+	Name string `json:"name,omitempty"`
+	// ETag, LastModified and Encoding are those of the response that the partial file is
+	// from.
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"lastModified,omitempty"`
+	Encoding     string `json:"encoding,omitempty"`
+	// Stored is set when the file is stored and verified.
+	Stored *stored `json:"stored,omitempty"`
+}
+
+// stored is a stored file. Name is the name in the folder of the run.
+type stored struct {
+	Name   string `json:"name,omitempty"`
+	Lines  int64  `json:"lines"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// newState returns the state of a run that begins.
+func newState(o *Options) *state {
+	return &state{
+		Version:    stateVersion,
+		ExportID:   uuid.NewString(),
+		Started:    time.Now().UTC().Truncate(time.Second),
+		BaseURL:    o.BaseURL,
+		Request:    o.Request,
+		SinceAuto:  o.SinceAuto,
+		NewMembers: o.NewMembers,
+	}
+}
+
+// parseState parses a stored state.
+func parseState(content []byte, at output.Output) (*state, error) {
+	s := &state{}
+	if err := json.Unmarshal(content, s); err != nil {
+		return nil, fail(Local, "%s of %s is damaged: %w", stateName, at, err)
+	}
+	if s.Version != stateVersion || len(s.Exports) == 0 {
+		return nil, fail(Local, "%s of %s is from another version of this program: finish the run with that version, or delete the document and begin again", stateName, at)
+	}
+	return s, nil
+}
+
+// export returns the export of a role; nil if it has not begun.
+func (s *state) export(r role) *export {
+	for _, x := range s.Exports {
+		if x.Role == r {
+			return x
+		}
+	}
+	return nil
+}
+
+// differs returns what differs between the state and the options of a new run; empty if
+// they are the same request.
+func (s *state) differs(o *Options) (string, error) {
+	if o.BaseURL != "" && s.BaseURL != "" && o.BaseURL != s.BaseURL {
+		return "base URL", nil
+	}
+	if o.StatusURL != "" {
+		if main := s.export(roleMain); main == nil || main.StatusURL != o.StatusURL {
+			return "status URL", nil
+		}
+		return "", nil
+	}
+	if o.BaseURL == "" { // the state has everything
+		return "", nil
+	}
+	same, err := equalJSON(s.Request, o.Request)
+	if err != nil || !same {
+		return "request", err
+	}
+	if s.SinceAuto != o.SinceAuto || s.NewMembers != o.NewMembers {
+		return "kind of run", nil
+	}
+	return "", nil
+}
+
+// equalJSON reports whether two values have the same JSON.
+func equalJSON(a, b any) (bool, error) {
+	first, err := json.Marshal(a)
+	second, err2 := json.Marshal(b)
+	return slices.Equal(first, second), errors.Join(err, err2)
+}
+
+// missing returns the number of files that are not stored yet.
+func (x *export) missing() (n int) {
+	for _, f := range x.Files {
+		if f.Stored == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// done reports whether all files of the export are stored.
+func (x *export) done() bool { return x.Complete && x.missing() == 0 }
+
+// String names the file in messages.
+func (f *file) String() string {
+	if f.Name != "" {
+		return f.Name
+	}
+	return fmt.Sprintf("a file of %s", f.Type)
+}
