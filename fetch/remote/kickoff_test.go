@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,6 +123,7 @@ func TestKickOffGivesUp(t *testing.T) {
 // TestLostKickOff: a kick-off is repeated if the server was not reached, and not if the
 // response was lost.
 func TestLostKickOff(t *testing.T) {
+	t.Parallel()
 	var received atomic.Int32
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -162,6 +164,26 @@ func TestLostKickOff(t *testing.T) {
 	start = time.Now()
 	if err := kickOff("http://no-such-host.invalid"); err == nil || time.Since(start) > 4*time.Second {
 		t.Errorf("error %v after %v, want one at once", err, time.Since(start))
+	}
+}
+
+// TestLostOnUsedConnection: net/http does not repeat a kick-off by itself.
+func TestLostOnUsedConnection(t *testing.T) {
+	var kickOffs atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			kickOffs.Add(1)
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	s := remote.New(client(t, ""), parse(t, server.URL), nil, remote.Limits{}, func(string) {})
+	if err := s.Delete(t.Context(), server.URL+"/status/1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.KickOff(t.Context(), system); err == nil || kickOffs.Load() != 1 {
+		t.Errorf("%d kick-offs (%v), want 1 and an error", kickOffs.Load(), err)
 	}
 }
 
