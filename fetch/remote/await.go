@@ -8,7 +8,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
-// Waiting is what a caller of Await wants to know.
+// Waiting are the options of Await.
 type Waiting struct {
 	// Partial says that the export was requested with partial manifests: its pages are
 	// reported while it runs. The manifest of another export has its files when it is

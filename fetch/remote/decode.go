@@ -15,7 +15,7 @@ import (
 // errNoManifest is the error if a body is not a manifest.
 var errNoManifest = errors.New("the response is not a manifest")
 
-// maxFiles is the greatest number of files of a page.
+// maxFiles is the maximum number of files of a section.
 const maxFiles = 1 << 20
 
 // readPage reads a page of a manifest. Errors of its content are permanent.
@@ -137,8 +137,8 @@ func (d *decoder) link(place string) error {
 	return nil
 }
 
-// requiresToken returns requiresAccessToken. If the server does not tell it, the token is
-// sent if all files are on the server that has it already.
+// requiresToken returns requiresAccessToken. If it is missing, the token is sent if all
+// files are on the server that has the token already.
 func (d *decoder) requiresToken() bool {
 	switch token := d.token.(type) {
 	case bool:
@@ -194,15 +194,15 @@ func (d *decoder) next() (json.Token, error) {
 
 // truncated returns the error for a document that ends too early.
 func truncated(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
 const (
-	// maxManifest is the greatest size of a page in bytes, and maxValue that of one of its
-	// values: an endless response does not fill the memory.
+	// maxManifest is the maximum size of a page in bytes, and maxValue the maximum size of
+	// one of its values: an endless response does not fill the memory.
 	maxManifest = 1 << 30
 	maxValue    = 1 << 20
 )

@@ -37,7 +37,7 @@ type File struct {
 	// URL is absolute. It may be signed: it is in no log and in no state with its query.
 	URL *url.URL
 	// Count is the number of lines, Size the number of bytes (stored or plain: servers
-	// differ); -1 if it is not told. SHA256 is lower-case hex, or empty.
+	// differ); -1 if unknown. SHA256 is lower-case hex, or empty.
 	Count, Size int64
 	SHA256      string
 }
