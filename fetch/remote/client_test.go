@@ -119,6 +119,7 @@ func TestRedirects(t *testing.T) {
 		{"other port", []string{api + "/a?x", api + ":8443/b"}, 1},
 		{"there and back", []string{api + "/a?x", "https://s3.example.org/b", api + "/c"}, 1},
 		{"to http", []string{api + "/a?x", "http://fhir.example.org/b"}, 1},
+		{"to http and back", []string{api + "/a?x", "http://fhir.example.org/b", api + "/c"}, 1},
 		{"to http on the same port", []string{api + "/a?x", "http://fhir.example.org:443/b"}, 1},
 		{"to https", []string{"http://fhir.example.org/a?x", api + "/b"}, 2},
 		{"to https on another port", []string{"http://fhir.example.org/a", api + ":8443/b"}, 1},

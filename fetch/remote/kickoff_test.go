@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 var system = remote.Request{Level: remote.System}
@@ -206,7 +207,7 @@ func TestLogin(t *testing.T) {
 	if _, err := server.KickOff(t.Context(), system); !errors.As(err, &refused) || refused.Status != 401 || len(tokens) != 4 {
 		t.Errorf("error %v after %d requests, want status 401 after one repetition", err, len(tokens)-2)
 	}
-	login.err = errors.New("no key")
+	login.err = retry.Permanent(errors.New("no key"))
 	if _, err := server.KickOff(t.Context(), system); !errors.Is(err, login.err) || len(tokens) != 4 {
 		t.Errorf("error %v, want %v without a request", err, login.err)
 	}
