@@ -110,6 +110,7 @@ func TestFailures(t *testing.T) {
 		{"404", reply{status: 404, body: outcome("not-found", "no such export")}, remote.ErrGone, "error (not-found): no such export", 1},
 		{"410", reply{status: 410}, remote.ErrGone, "(status 410)", 1},
 		{"400", reply{status: 400, body: outcome("processing", "bad data")}, remote.ErrFailed, "(status 400): error (processing): bad data", 1},
+		{"501", reply{status: 501}, remote.ErrFailed, "(status 501)", 1},
 		{"500 again and again", reply{status: 500, body: outcome("exception", "the export failed")}, remote.ErrFailed, "(status 500): error (exception): the export failed", 3},
 		{"separate status", separate("500 Internal Server Error", outcome("transient", "disk full")), remote.ErrFailed, "(status 500): error (transient): disk full", 1},
 	}
@@ -146,6 +147,9 @@ func TestRetryFor(t *testing.T) {
 	if len(script.warnings) != 1 {
 		t.Errorf("warnings %q, want one", script.warnings)
 	}
+
+	script, _, _ = await(t, replies(reply{status: 503, header: map[string]string{"Retry-After": "3600"}}, complete), remote.Waiting{})
+	script.requireWarning("(status 503); it asks to wait for 1h0m0s; the request is repeated")
 
 	script, files, err := await(t, func(n int, _ *http.Request) reply {
 		switch {

@@ -95,6 +95,9 @@ func failure(response *http.Response, final error) error {
 		err:   withStatus(errRejected, code, outcome.issues),
 		after: after, asked: asked, inFull: code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable,
 	}
+	if rejected.inFull && asked {
+		rejected.err = fmt.Errorf("%w; it asks to wait for %s", rejected.err, after)
+	}
 	switch code {
 	case http.StatusNotFound, http.StatusGone:
 		return withStatus(ErrGone, code, outcome.issues)
@@ -106,6 +109,8 @@ func failure(response *http.Response, final error) error {
 	}
 	failed := withStatus(final, code, outcome.issues)
 	switch {
+	case code == http.StatusNotImplemented:
+		return failed
 	case outcome.isTransient(), code >= 500 && !outcome.isFHIR:
 		return rejected
 	case code >= 500:
