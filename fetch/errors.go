@@ -69,6 +69,8 @@ func kindOf(err error) Kind {
 		return known.Kind
 	case errors.Is(err, output.ErrLocked), errors.Is(err, output.ErrLockLost):
 		return Local
+	case errors.Is(err, output.ErrChanged):
+		return Unverified
 	case errors.Is(err, login.ErrRefused):
 		return LoginRefused
 	case errors.As(err, &refused):
