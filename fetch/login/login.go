@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // Method is a way to authenticate.
@@ -102,14 +104,19 @@ func New(ctx context.Context, client *http.Client, base *url.URL, o Options) (*L
 	return &Login{newTokens(e.request, e.patience)}, nil
 }
 
-// Authorize sets the Authorization header of a request.
+// Authorize sets the Authorization header of a request. An error is marked by
+// retry.Permanent unless it may pass.
 func (l *Login) Authorize(ctx context.Context, r *http.Request) error {
 	if l.credentials == nil {
 		return nil
 	}
 	header, err := l.credentials.header(ctx)
-	if err != nil {
+	var transient *transientError
+	switch {
+	case errors.As(err, &transient):
 		return err
+	case err != nil:
+		return retry.Permanent(err)
 	}
 	r.Header.Set("Authorization", header)
 	return nil
