@@ -63,12 +63,11 @@ func classify(ctx context.Context, err error) error {
 // of the server, after which a new run continues.
 func kindOf(err error) Kind {
 	var known *Error
-	var stored *storeError
 	var refused *remote.RefusedError
 	switch {
 	case errors.As(err, &known):
 		return known.Kind
-	case errors.As(err, &stored), errors.Is(err, output.ErrLocked):
+	case errors.Is(err, output.ErrLocked), errors.Is(err, output.ErrLockLost):
 		return Local
 	case errors.Is(err, login.ErrRefused):
 		return LoginRefused

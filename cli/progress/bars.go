@@ -49,9 +49,10 @@ const (
 	barWidth = 50 // maximum
 )
 
-func newBars(d *Display, w io.Writer) *bars {
+// newBars returns bars that are drawn on w. Output is the same for mpb.
+func newBars(d *Display, w io.Writer, output mpb.ContainerOption) *bars {
 	return &bars{display: d, out: w, drawing: mpb.New(
-		mpb.WithOutput(w),
+		output,
 		mpb.WithAutoRefresh(),
 		mpb.WithRefreshRate(refresh),
 		mpb.WithWidth(barWidth),

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vbauerster/mpb/v8"
 	"golang.org/x/term"
 )
 
@@ -68,7 +69,7 @@ func New(w io.Writer, options Options) *Display {
 	d := &Display{unit: options.Unit, counts: counts{items: options.Items, unit: options.Unit}}
 	switch styleOn(w, options.Style) {
 	case Bars:
-		d.view = newBars(d, w)
+		d.view = newBars(d, w, mpb.WithOutput(w))
 	case Lines:
 		d.view = newLines(d, w, options.Every)
 	default:
