@@ -69,7 +69,3 @@ var (
 
 // ErrNotExist is fs.ErrNotExist.
 var ErrNotExist = fs.ErrNotExist
-
-// Bucket returns the output to s3://bucket/prefix. The credentials, the region and the
-// endpoint come from AWS's environment variables, shared files, or the machine.
-func Bucket(_ context.Context, _ string) (Output, error) { return nil, errors.New("not implemented") }
