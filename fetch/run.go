@@ -17,6 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // run is one call of Run. Over several calls, the state continues.
@@ -201,8 +202,11 @@ func (r *run) connect(ctx context.Context) error {
 		return fail(Local, "%w", err)
 	}
 	warn := func(text string) { r.events.warn("%s", text) }
-	r.Login.Types, r.Login.Warn = r.Request.Types, warn
+	r.Login.Types, r.Login.Warn, r.Login.RetryFor = r.Request.Types, warn, r.RetryFor
 	if r.login, err = login.New(ctx, r.client, base, r.Login); err != nil {
+		if !retry.IsTransient(0, err) { // missing or wrong options
+			return fail(Local, "%w", err)
+		}
 		return err
 	}
 	limits := remote.Limits{PollMax: r.PollMax, KickOffWait: r.KickOffWait, RetryFor: r.RetryFor}

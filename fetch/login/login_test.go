@@ -49,6 +49,7 @@ func TestOptionsRefused(t *testing.T) {
 		_, err := login.New(t.Context(), http.DefaultClient, &url.URL{Scheme: "https", Host: "server.example.org"}, c.options)
 		require.ErrorContains(t, err, c.err, name)
 		require.NotErrorIs(t, err, login.ErrRefused, name)
+		require.False(t, retry.IsTransient(0, err), name)
 	}
 }
 
