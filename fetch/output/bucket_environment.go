@@ -83,7 +83,7 @@ func readProfile() map[string]string {
 	} {
 		content, err := ini.Load(file.path)
 		if err != nil {
-			continue // the credentials will tell
+			continue // missing credentials are reported when they are needed
 		}
 		section := content.Section(file.section)
 		if profile == "default" && len(section.Keys()) == 0 {

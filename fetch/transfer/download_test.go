@@ -1,6 +1,7 @@
 package transfer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,7 @@ func TestContinuesAfterMembers(t *testing.T) {
 		before := len(server.Requests(fetchtest.Download))
 		stored, again := f.mustRun()
 		require.Equal(t, undisturbed, stored)
-		require.True(t, string(content) == string(again))
+		require.True(t, bytes.Equal(content, again))
 		want := map[float64][]string{0.1: {""}, 0.5: {fmt.Sprintf("bytes=%d-", 16<<20)}, 0.9: {fmt.Sprintf("bytes=%d-", 32<<20)}}[part]
 		var ranges []string
 		for _, request := range server.Requests(fetchtest.Download)[before:] {
@@ -131,9 +132,9 @@ func TestCutConnections(t *testing.T) {
 	cuts := map[string]func(int) fetchtest.Effect{"length": fetchtest.CutAfter, "chunked": fetchtest.CutChunkedAfter}
 	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
 		for name, cut := range cuts {
-			for _, bytes := range []int{1, 2, 1000, 10_007} {
+			for _, size := range []int{1, 2, 1000, 10_007} {
 				server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: []fetchtest.Fault{
-					fetchtest.Download.First(5, cut(bytes)),
+					fetchtest.Download.First(5, cut(size)),
 				}})
 				f := newFixture(t, server, patients)
 				f.opts.Plain = plain
@@ -141,11 +142,11 @@ func TestCutConnections(t *testing.T) {
 				if !plain {
 					content = gunzip(t, content)
 				}
-				require.True(t, string(patients.NDJSON()) == string(content), "%s after %d bytes", name, bytes)
+				require.True(t, bytes.Equal(patients.NDJSON(), content), "%s after %d bytes", name, size)
 				requests := server.Requests(fetchtest.Download)
 				require.Len(t, requests, 6)
-				if bytes > 1 {
-					require.Equal(t, fmt.Sprintf("bytes=%d-", 5*bytes), requests[5].Header.Get("Range"))
+				if size > 1 {
+					require.Equal(t, fmt.Sprintf("bytes=%d-", 5*size), requests[5].Header.Get("Range"))
 				}
 			}
 		}
@@ -178,7 +179,7 @@ func TestInterrupted(t *testing.T) {
 		if !plain {
 			content = gunzip(t, content)
 		}
-		require.True(t, string(patients.NDJSON()) == string(content))
+		require.True(t, bytes.Equal(patients.NDJSON(), content))
 		last := server.Requests(fetchtest.Download)[3]
 		if f.origin.Form == transfer.Received {
 			require.Equal(t, "bytes=60000-", last.Header.Get("Range"))
@@ -209,7 +210,7 @@ func TestBeginsAgain(t *testing.T) {
 				server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: append(faults, cut)})
 				f := newFixture(t, server, patients)
 				_, content := f.mustRun()
-				require.True(t, string(patients.NDJSON()) == string(gunzip(t, content)))
+				require.True(t, bytes.Equal(patients.NDJSON(), gunzip(t, content)))
 				require.Contains(t, f.seen.resets[1:], int64(0))
 			}
 		})
@@ -241,7 +242,7 @@ func TestPartialOfAnotherForm(t *testing.T) {
 		if !plain {
 			content = gunzip(t, content)
 		}
-		require.True(t, string(patients.NDJSON()) == string(content))
+		require.True(t, bytes.Equal(patients.NDJSON(), content))
 	})
 }
 
@@ -254,7 +255,7 @@ func TestHoles(t *testing.T) {
 	f.dir = t.TempDir()
 	f.partial(append(content[:10_000:10_000], make([]byte, 5000)...))
 	_, again := f.mustRun()
-	require.True(t, string(content) == string(again))
+	require.True(t, bytes.Equal(content, again))
 	require.Equal(t, "bytes=10000-", server.Requests(fetchtest.Download)[1].Header.Get("Range"))
 }
 
@@ -266,7 +267,7 @@ func TestPartialThatIsTooLong(t *testing.T) {
 	f.dir = t.TempDir()
 	f.partial(append(content[:len(content):len(content)], "{}\n"...))
 	_, again := f.mustRun()
-	require.True(t, string(content) == string(again))
+	require.True(t, bytes.Equal(content, again))
 }
 
 func TestEmptyFile(t *testing.T) {

@@ -35,7 +35,6 @@ type links struct {
 	t         *testing.T
 	client    *http.Client
 	status    string
-	file      string
 	authorize bool
 
 	mu      sync.Mutex
