@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,7 +18,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/transfer"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
 // encodings are the ways a server sends a file.
@@ -124,6 +128,30 @@ func TestContinuesAfterMembers(t *testing.T) {
 		}
 		require.Equal(t, want, ranges)
 	}
+}
+
+// TestCompletePartial is a run that was killed before it published a file whose size the
+// server does not tell.
+func TestCompletePartial(t *testing.T) {
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: []fetchtest.Fault{
+			fetchtest.Download.Always(fetchtest.Chunked()),
+		}})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = plain
+		undisturbed, content := f.mustRun()
+		require.Zero(t, f.origin.Size)
+		f.dir, f.seen = t.TempDir(), recorder{}
+		f.partial(content)
+		stored, again := f.mustRun()
+		require.Equal(t, undisturbed, stored)
+		require.True(t, bytes.Equal(content, again))
+		requests := server.Requests(fetchtest.Download)
+		require.Len(t, requests, 2)
+		if f.origin.Form != transfer.Unpacked {
+			require.Equal(t, http.StatusRequestedRangeNotSatisfiable, requests[1].Status)
+		}
+	})
 }
 
 // TestCutConnections are connections that end after each number of bytes, and a run that is
@@ -293,6 +321,62 @@ func TestRateLimit(t *testing.T) {
 	start := time.Now()
 	f.mustRun()
 	require.Greater(t, time.Since(start), 150*time.Millisecond, "200 kB at 1 MiB/s")
+}
+
+// TestStream is standard output: plain, and not written twice.
+func TestStream(t *testing.T) {
+	for _, encoding := range encodings {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: []fetchtest.Fault{
+			fetchtest.Download.Always(fetchtest.NoRanges()),
+			fetchtest.Download.First(2, fetchtest.CutAfter(40_000)),
+		}})
+		f := newFixture(t, server, patients)
+		var written bytes.Buffer
+		file, err := output.Stream(&written).Create(t.Context(), "a.ndjson")
+		require.NoError(t, err)
+		f.opts.Plain = true
+		d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: file, Name: "a.ndjson", Options: f.opts}
+		stored, err := d.Run(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, f.expect.SHA256, stored.SHA256)
+		require.True(t, bytes.Equal(patients.NDJSON(), written.Bytes()))
+		require.Len(t, server.Requests(fetchtest.Download), 3)
+	}
+}
+
+// TestBucket needs a store.
+func TestBucket(t *testing.T) {
+	bucketURL := storagetest.Bucket(t)
+	u, err := url.Parse(bucketURL)
+	require.NoError(t, err)
+	secret, _ := u.User.Password()
+	t.Setenv("AWS_ACCESS_KEY_ID", u.User.Username())
+	t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
+	t.Setenv("AWS_REGION", u.Query().Get("region"))
+	t.Setenv("AWS_ENDPOINT_URL_S3", u.Scheme+"://"+u.Host)
+	out, err := output.Bucket(t.Context(), "s3:/"+u.Path)
+	require.NoError(t, err)
+	large := fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 10, LineBytes: 2 << 20}
+	for _, encoding := range encodings {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{large}, Encoding: encoding, Faults: []fetchtest.Fault{
+			fetchtest.Download.Nth(1, fetchtest.Rewritten()),
+			fetchtest.Download.First(2, fetchtest.CutAfter(9_500_000)),
+		}})
+		f := newFixture(t, server, large)
+		file, err := out.Create(t.Context(), "a.ndjson")
+		require.NoError(t, err)
+		d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: file, Name: "a.ndjson", Options: f.opts}
+		stored, err := d.Run(t.Context())
+		require.NoError(t, errors.Join(err, file.Close()))
+		r, err := out.Open(t.Context(), stored.Name)
+		require.NoError(t, err)
+		content, err := io.ReadAll(r)
+		require.NoError(t, errors.Join(err, r.Close()))
+		require.True(t, bytes.Equal(large.NDJSON(), gunzip(t, content)))
+		requests := server.Requests(fetchtest.Download)
+		require.Len(t, requests, 3)
+		require.Equal(t, http.StatusPartialContent, requests[2].Status)
+	}
 }
 
 func TestLocalErrorsAreNotOfTheServer(t *testing.T) {

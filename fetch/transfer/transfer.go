@@ -24,7 +24,7 @@ type Verification string
 // The verifications.
 const (
 	Full   Verification = "full"   // count, size, hash, gzip, resource type
-	Size   Verification = "size"   // only the size
+	Size   Verification = "size"   // the size, and the hash if it is of the stored bytes
 	NoneOf Verification = "none"   // nothing but the end of the response
 	Strict Verification = "strict" // full, and the resource type of every line
 )
