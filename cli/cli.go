@@ -46,6 +46,7 @@ type cli struct {
 	API      apiCommand      `cmd:"" name:"api" help:"Run the API only."`
 	Worker   workerCommand   `cmd:"" help:"Run a worker only. Any number can run at the same time."`
 	Migrate  migrateCommand  `cmd:"" help:"Create or upgrade the schema of the state database. Safe to run at any time and concurrently."`
+	Dump     dumpCommand     `cmd:"" help:"Write resources from the source database to files or standard output, without a server."`
 	Load     loadCommand     `cmd:"" help:"Load ndjson files into FHIR tables."`
 	View     viewCommand     `cmd:"" help:"Check views (SQL on FHIR), or run them directly against the source database."`
 	Location locationCommand `cmd:"" help:"Show or change the recorded source and bucket, which all processes share."`
@@ -69,10 +70,11 @@ const (
 	ExitFailed
 	ExitUsage
 	ExitInterrupted = 128 + int(syscall.SIGINT)
+	ExitBrokenPipe  = 128 + int(syscall.SIGPIPE)
 )
 
 // Run runs one command and returns its exit code: 0, 1 if it failed, 2 if args are
-// invalid, 130 if ctx was cancelled.
+// invalid, 130 if ctx was cancelled, 141 if the reader of stdout has gone.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := false
 	root := &cli{}
@@ -100,6 +102,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		_, _ = fmt.Fprintln(stderr, "sluice: interrupted")
 		return ExitInterrupted
+	case errors.Is(err, errReaderGone):
+		return ExitBrokenPipe
 	}
 	report(stderr, args, parsed.Command(), err)
 	return ExitFailed
@@ -113,7 +117,7 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 		kong.Exit(exit),
 		kong.ExplicitGroups(groups),
 		variables,
-		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parseNetwork), mapper(catalog.ParseMapping),
+		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parseInstant), mapper(parseNetwork), mapper(catalog.ParseMapping),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 	if err != nil {
