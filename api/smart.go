@@ -23,17 +23,19 @@ func (a *API) smartConfiguration(c *gin.Context) error {
 	endpoint.WriteJSON(c, http.StatusOK, "application/json", gin.H{
 		"token_endpoint":                                   a.tokenURL(),
 		"grant_types_supported":                            []string{grantClientCredentials},
-		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
+		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt", "client_secret_basic"},
 		"token_endpoint_auth_signing_alg_values_supported": smart.Algorithms,
 		"scopes_supported":                                 []string{"system/*.rs", "system/*.read", "system/ViewDefinition.cruds"}, // those of single types, too
-		"capabilities":                                     []string{"client-confidential-asymmetric", "permission-v1", "permission-v2"},
+		"capabilities":                                     []string{"client-confidential-asymmetric", "client-confidential-symmetric", "permission-v1", "permission-v2"},
 	})
 	return nil
 }
 
+const basicChallenge = `Basic realm="sluice", charset="UTF-8"`
+
 // challenge sets WWW-Authenticate to the supported schemes (RFC 9110, 11.6.1).
 func (a *API) challenge(c *gin.Context) {
-	c.Header("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
+	c.Header("WWW-Authenticate", basicChallenge)
 	if a.config.Tokens == nil {
 		return
 	}

@@ -30,11 +30,11 @@ func badTokenRequest(text string) *smart.GrantError {
 	return &smart.GrantError{Code: smart.InvalidRequest, Text: text}
 }
 
-// issueToken answers POST /auth/token with an access token for a signed assertion (SMART
-// App Launch 2.2, "Backend Services").
+// issueToken answers POST /auth/token with an access token, for a signed assertion (SMART
+// App Launch 2.2, "Backend Services") or a client secret (RFC 6749, 4.4).
 func (a *API) issueToken(c *gin.Context, event *audit.Event) error {
 	c.Header("Pragma", "no-cache") // in addition to the Cache-Control of all responses
-	token, err := a.exchange(c)
+	token, err := a.exchange(c, event)
 	if err != nil {
 		rejectTokenRequest(c, event, err)
 		return nil
@@ -49,52 +49,104 @@ func (a *API) issueToken(c *gin.Context, event *audit.Event) error {
 	return nil
 }
 
-func (a *API) parseTokenRequest(c *gin.Context) (smart.Request, error) {
+// exchange issues a token to the client that the request authenticates, in one of two
+// ways (RFC 6749, 2.3, forbids more than one in a request).
+func (a *API) exchange(c *gin.Context, event *audit.Event) (smart.Token, error) {
 	form, err := readForm(c)
 	if err != nil {
-		return smart.Request{}, err
+		return smart.Token{}, err
 	}
+	byHeader := c.GetHeader("Authorization") != ""
 	switch {
 	case form.Get("grant_type") == "":
-		return smart.Request{}, badTokenRequest("grant_type is missing")
+		return smart.Token{}, badTokenRequest("grant_type is missing")
 	case form.Get("grant_type") != grantClientCredentials:
-		return smart.Request{}, &smart.GrantError{Code: "unsupported_grant_type", Text: "grant_type must be " + grantClientCredentials}
-	case c.GetHeader("Authorization") != "" || form.Has("client_secret"):
-		return smart.Request{}, &smart.GrantError{Code: smart.InvalidClient, Text: "a token requires a client_assertion; a client with a secret needs no token (HTTP Basic)"}
-	case form.Get("client_assertion_type") != assertionJWT:
-		return smart.Request{}, badTokenRequest("client_assertion_type must be " + assertionJWT)
-	case form.Get("client_assertion") == "":
-		return smart.Request{}, badTokenRequest("client_assertion is missing")
-	case form.Get("scope") == "":
-		return smart.Request{}, &smart.GrantError{Code: smart.InvalidScope, Text: "scope is missing, for example system/*.rs"}
+		return smart.Token{}, &smart.GrantError{Code: "unsupported_grant_type", Text: "grant_type must be " + grantClientCredentials}
+	case byHeader && (form.Has("client_assertion") || form.Has("client_assertion_type") || form.Has("client_secret")):
+		return smart.Token{}, badTokenRequest("a request must authenticate the client in one way only: the Authorization header or a client_assertion")
+	case byHeader:
+		return a.exchangeSecret(c, event, form)
+	case form.Has("client_secret"):
+		return smart.Token{}, &smart.GrantError{Code: smart.InvalidClient, Text: "client_secret is not accepted in the body, only in the Authorization header (client_secret_basic)"}
 	}
-	return smart.Request{
-		Assertion:  form.Get("client_assertion"),
-		Audience:   a.tokenURL(),
-		ClientID:   form.Get("client_id"),
-		Scopes:     form.Get("scope"),
-		IsStandard: a.config.ResourceTypes.Has,
-	}, nil
+	return a.exchangeAssertion(c, form)
 }
 
-// exchange issues a token for an assertion. Failures are limited per address only:
-// a signature cannot be guessed, and anyone can send assertions that name a client,
-// which must not lock it out.
-func (a *API) exchange(c *gin.Context) (smart.Token, error) {
-	request, err := a.parseTokenRequest(c)
+// exchangeSecret issues a token to a client that HTTP Basic authenticates
+// (client_secret_basic). The limits of failed logins are those of all other requests.
+func (a *API) exchangeSecret(c *gin.Context, event *audit.Event, form url.Values) (smart.Token, error) {
+	id, secret, err := clientSecretBasic(c)
 	if err != nil {
 		return smart.Token{}, err
+	}
+	if form.Has("client_id") && form.Get("client_id") != id {
+		return smart.Token{}, badTokenRequest("client_id must be the client of the Authorization header")
+	}
+	ctx := c.Request.Context()
+	client, err := a.config.Clients.Authenticate(ctx, auth.Login{ID: id, Secret: secret, Address: c.ClientIP()}, a.logins)
+	event.Client = client.ID // if it exists
+	switch {
+	case errors.Is(err, auth.ErrBadCredentials):
+		return smart.Token{}, &smart.GrantError{Code: smart.InvalidClient, Text: err.Error()}
+	case err != nil:
+		return smart.Token{}, err
+	}
+	if wait := a.requestRate.TakePerMinute(client.ID, client.Rates.Requests.OrDefault(a.config.ClientRequests)); wait > 0 {
+		return smart.Token{}, &auth.LimitError{Text: "too many requests by this client", RetryAfter: wait}
+	}
+	return a.config.Tokens.Issue(ctx, client, a.scopes(form))
+}
+
+// clientSecretBasic returns the client id and secret of HTTP Basic, which are encoded as
+// in a form before (RFC 6749, 2.3.1).
+func clientSecretBasic(c *gin.Context) (id, secret string, err error) {
+	encodedID, encodedSecret, ok := basic(c)
+	if !ok {
+		return "", "", &smart.GrantError{Code: smart.InvalidClient, Text: "the Authorization header must have the client id and secret (HTTP Basic)"}
+	}
+	id, err = url.QueryUnescape(encodedID)
+	if err == nil {
+		secret, err = url.QueryUnescape(encodedSecret)
+	}
+	if err != nil {
+		return "", "", &smart.GrantError{Code: smart.InvalidClient, Text: "the client id and secret must be form-encoded before base64 (RFC 6749, 2.3.1)"}
+	}
+	return id, secret, nil
+}
+
+// exchangeAssertion issues a token for an assertion. Failures are limited per address
+// only: a signature cannot be guessed, and anyone can send assertions that name a client,
+// which must not lock it out.
+func (a *API) exchangeAssertion(c *gin.Context, form url.Values) (smart.Token, error) {
+	switch {
+	case form.Get("client_assertion_type") == "" && form.Get("client_assertion") == "":
+		return smart.Token{}, &smart.GrantError{Code: smart.InvalidClient, Text: "authentication required: a client_assertion, or client id and secret (HTTP Basic)"}
+	case form.Get("client_assertion_type") != assertionJWT:
+		return smart.Token{}, badTokenRequest("client_assertion_type must be " + assertionJWT)
+	case form.Get("client_assertion") == "":
+		return smart.Token{}, badTokenRequest("client_assertion is missing")
+	case form.Get("scope") == "":
+		return smart.Token{}, &smart.GrantError{Code: smart.InvalidScope, Text: "scope is missing, for example system/*.rs"}
 	}
 	address := c.ClientIP()
 	if wait := a.logins.Take("", address); wait > 0 {
 		return smart.Token{}, &auth.LimitError{Text: "too many failed logins", RetryAfter: wait}
 	}
-	token, err := a.config.Tokens.Exchange(c.Request.Context(), request)
+	token, err := a.config.Tokens.Exchange(c.Request.Context(), smart.Request{
+		Assertion:    form.Get("client_assertion"),
+		Audience:     a.tokenURL(),
+		ClientID:     form.Get("client_id"),
+		ScopeRequest: a.scopes(form),
+	})
 	var rejected *smart.GrantError
 	if !errors.As(err, &rejected) || rejected.Code != smart.InvalidClient {
 		a.logins.Refund("", address)
 	}
 	return token, err
+}
+
+func (a *API) scopes(form url.Values) smart.ScopeRequest {
+	return smart.ScopeRequest{Scopes: form.Get("scope"), IsStandard: a.config.ResourceTypes.Has}
 }
 
 // readForm reads the parameters in the body. None may be repeated (RFC 6749, 3.2),
@@ -137,8 +189,9 @@ func rejectTokenRequest(c *gin.Context, event *audit.Event, err error) {
 		grant = &smart.GrantError{Code: unavailable, Text: "the server cannot issue tokens at the moment; its log has the details", Cause: err}
 	case grant.Code == smart.InvalidClient:
 		status = http.StatusUnauthorized
+		c.Header("WWW-Authenticate", basicChallenge)
 	}
-	event.Client = grant.ClientID
+	event.Client = cmp.Or(grant.ClientID, event.Client)
 	_ = c.Error(cmp.Or[error](grant.Cause, grant)) // for the log
 	if retryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(endpoint.Seconds(retryAfter)))

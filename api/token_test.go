@@ -126,9 +126,9 @@ func TestBackendServices(t *testing.T) {
 		require.Equal(t, "application/json", got.Header.Get("Content-Type"))
 		require.NoError(t, json.Unmarshal([]byte(got.Text), &configuration))
 		require.Equal(t, tokenURL, configuration["token_endpoint"])
-		require.Equal(t, []any{"private_key_jwt"}, configuration["token_endpoint_auth_methods_supported"])
+		require.Equal(t, []any{"private_key_jwt", "client_secret_basic"}, configuration["token_endpoint_auth_methods_supported"])
 		require.Equal(t, []any{"RS384", "ES384"}, configuration["token_endpoint_auth_signing_alg_values_supported"])
-		require.Contains(t, configuration["capabilities"], "client-confidential-asymmetric")
+		require.Subset(t, configuration["capabilities"], []any{"client-confidential-asymmetric", "client-confidential-symmetric"})
 	}
 
 	statement := b.Get(t, "/fhir/metadata")
@@ -178,6 +178,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		"OtherGrant":    {with("grant_type", "authorization_code"), 400, "unsupported_grant_type", nil},
 		"Twice":         {with("scope", "system/*.rs", "system/*.rs"), 400, "invalid_request", nil},
 		"NoAssertion":   {with("client_assertion"), 400, "invalid_request", nil},
+		"NoClient":      {"grant_type=client_credentials&scope=system/*.rs", 401, "invalid_client", nil},
 		"OtherType":     {with("client_assertion_type", "saml"), 400, "invalid_request", nil},
 		"NoScope":       {with("scope"), 400, "invalid_scope", nil},
 		"ForeignScope":  {with("scope", "patient/*.rs"), 400, "invalid_scope", nil},
@@ -189,7 +190,7 @@ func TestTokenRequestsRefused(t *testing.T) {
 		"Huge":          {with("x", strings.Repeat("x", 20<<10)), 400, "invalid_request", nil},
 		"JSON":          {`{"grant_type":"client_credentials"}`, 400, "invalid_request", []string{"Content-Type", "application/json"}},
 		"Secret":        {with("client_secret", "x"), 401, "invalid_client", nil},
-		"Basic":         {used, 401, "invalid_client", []string{"Authorization", "Basic eDp5"}},
+		"TwoWays":       {used, 400, "invalid_request", []string{"Authorization", "Basic eDp5"}},
 	} {
 		got := b.postToken(t, c.form, c.header...)
 		require.Equal(t, c.status, got.StatusCode, name+got.Text)
@@ -197,6 +198,9 @@ func TestTokenRequestsRefused(t *testing.T) {
 		require.Equal(t, c.code, said.Error, name)
 		require.NotEmpty(t, said.Description, name)
 		require.Empty(t, said.AccessToken, name)
+		if c.status == http.StatusUnauthorized {
+			require.Equal(t, `Basic realm="sluice", charset="UTF-8"`, got.Header.Get("WWW-Authenticate"), name)
+		}
 	}
 
 	// A request with another Host does not change the audience.

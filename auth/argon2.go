@@ -71,30 +71,30 @@ func (h *hasher) hash(secret string) string {
 	return formatHash(c, salt, h.derive([]byte(secret), salt, c.passes, c.memory, c.threads, hashBytes))
 }
 
-// verify reports whether the secret belongs to one of the stored hashes. It
-// returns a LimitError if no hash becomes free in time.
-func (h *hasher) verify(ctx context.Context, stored []string, secret string) (bool, error) {
+// verify returns the stored hash that the secret belongs to, or "". It returns a
+// LimitError if no hash becomes free in time.
+func (h *hasher) verify(ctx context.Context, stored []string, secret string) (string, error) {
 	waiting, cancel := context.WithTimeout(ctx, maxHashWait)
 	defer cancel()
 	if err := h.slots.Acquire(waiting, 1); err != nil {
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return "", ctx.Err()
 		}
-		return false, &LimitError{Text: "too many concurrent logins", RetryAfter: maxHashWait}
+		return "", &LimitError{Text: "too many concurrent logins", RetryAfter: maxHashWait}
 	}
 	defer h.slots.Release(1)
 
 	for _, text := range stored {
 		c, salt, want, err := parseHash(text)
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		got := h.derive([]byte(secret), salt, c.passes, c.memory, c.threads, uint32(len(want)))
 		if subtle.ConstantTimeCompare(got, want) == 1 {
-			return true, nil
+			return text, nil
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 func formatHash(c argon2Cost, salt, hash []byte) string {

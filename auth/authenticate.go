@@ -46,11 +46,12 @@ func (c *Clients) Authenticate(ctx context.Context, login Login, limiter LoginLi
 	if err != nil && !errors.Is(err, ErrNoClient) {
 		return Client{}, fmt.Errorf("auth: authenticate: %w", err)
 	}
-	valid, err := c.verify(ctx, login, found.validHashes(), limiter)
+	hash, err := c.verify(ctx, login, found.validHashes(), limiter)
 	if err != nil {
 		// The ID of the login may be a secret in the wrong field: errors are logged.
 		return Client{ID: found.ID}, fmt.Errorf("auth: authenticate: %w", err)
 	}
+	valid := hash != ""
 	if valid && !isGenerated(login.Secret) {
 		// The login may have waited for a hash, while the client was changed.
 		before := found.validHashes()
@@ -67,6 +68,7 @@ func (c *Clients) Authenticate(ctx context.Context, login Login, limiter LoginLi
 	if err != nil {
 		return Client{}, fmt.Errorf("auth: authenticate: %w", err)
 	}
+	client.SecretID = secretID(hash)
 	return client, nil
 }
 
@@ -87,22 +89,22 @@ func (r row) validHashes() []string {
 	return hashes
 }
 
-// verify verifies a secret. Of those of the form of NewSecret only wrong ones are
+// verify verifies a secret and returns the hash that it belongs to, or "". Of those of the form of NewSecret only wrong ones are
 // limited, and only per address: 256 random bits cannot be guessed, so failed guesses
 // must not lock out the client, nor, as they are cheap, displace the counters of others.
-func (c *Clients) verify(ctx context.Context, login Login, hashes []string, limiter LoginLimiter) (bool, error) {
+func (c *Clients) verify(ctx context.Context, login Login, hashes []string, limiter LoginLimiter) (hash string, err error) {
 	switch {
 	case !isGenerated(login.Secret):
 		return c.verifyChosen(ctx, login, hashes, limiter)
 	case matchesGenerated(hashes, login.Secret):
-		return true, nil
+		return hashGenerated(login.Secret), nil
 	}
-	return false, limitFailure(limiter, "", login.Address)
+	return "", limitFailure(limiter, "", login.Address)
 }
 
 // verifyChosen verifies a secret that a person has chosen. Concurrent logins
 // with the same secret share one hash, right or wrong.
-func (c *Clients) verifyChosen(ctx context.Context, login Login, hashes []string, limiter LoginLimiter) (bool, error) {
+func (c *Clients) verifyChosen(ctx context.Context, login Login, hashes []string, limiter LoginLimiter) (hash string, err error) {
 	var chosen []string
 	for _, hash := range hashes {
 		if !strings.HasPrefix(hash, sha256Prefix) {
@@ -113,8 +115,8 @@ func (c *Clients) verifyChosen(ctx context.Context, login Login, hashes []string
 		chosen = []string{dummyHash}
 	}
 	key := c.verified.loginKey(login.ID, chosen, login.Secret)
-	if c.verified.contains(key) {
-		return true, nil
+	if hash, ok := c.verified.get(key); ok {
+		return hash, nil
 	}
 	// The hashing and its account do not end when the client leaves.
 	result := c.inFlight.DoChan(string(key[:])+login.Address, func() (any, error) {
@@ -122,30 +124,30 @@ func (c *Clients) verifyChosen(ctx context.Context, login Login, hashes []string
 	})
 	select {
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return "", ctx.Err()
 	case got := <-result:
-		valid, _ := got.Val.(bool)
-		return valid, got.Err
+		hash, _ := got.Val.(string)
+		return hash, got.Err
 	}
 }
 
 // hashChosen verifies a chosen secret by hashing it. The login counts as failed
 // while it is being verified.
-func (c *Clients) hashChosen(ctx context.Context, login Login, hashes []string, key loginKey, limiter LoginLimiter) (bool, error) {
-	if c.verified.contains(key) { // by a login that ended a moment ago
-		return true, nil
+func (c *Clients) hashChosen(ctx context.Context, login Login, hashes []string, key loginKey, limiter LoginLimiter) (hash string, err error) {
+	if hash, ok := c.verified.get(key); ok { // by a login that ended a moment ago
+		return hash, nil
 	}
 	if err := limitFailure(limiter, login.ID, login.Address); err != nil {
-		return false, err
+		return "", err
 	}
-	valid, err := c.hasher.verify(ctx, hashes, login.Secret)
-	if valid || err != nil {
+	hash, err = c.hasher.verify(ctx, hashes, login.Secret)
+	if hash != "" || err != nil {
 		limiter.Refund(login.ID, login.Address)
 	}
-	if valid {
-		c.verified.add(key)
+	if hash != "" {
+		c.verified.add(key, hash)
 	}
-	return valid, err
+	return hash, err
 }
 
 // limitFailure counts a failed login, or returns a LimitError.

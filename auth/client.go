@@ -39,6 +39,9 @@ type Client struct {
 	SecretExpiresAt   time.Time
 	PreviousExpiresAt time.Time
 
+	// SecretID identifies the secret that authenticated the client; nil if none did.
+	SecretID []byte
+
 	// Keys are the public keys that are stored; KeysURL is the URL of others.
 	Keys    KeySet
 	KeysURL string

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -82,6 +83,8 @@ func TestClients(t *testing.T) {
 	require.ErrorIs(t, err, ErrBadCredentials, "a refused Add changes nothing")
 	lake, err := b.login(ctx, "lake", "secret-1")
 	require.NoError(t, err)
+	require.Len(t, lake.SecretID, sha256.Size)
+	lake.SecretID = nil
 	require.Equal(t, all[1], lake)
 
 	require.NoError(t, b.Remove(ctx, "lake"))

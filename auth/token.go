@@ -1,20 +1,31 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// tokenRow is a client with the scopes of one of its access tokens.
+// tokenRow is a client with one of its access tokens.
 type tokenRow struct {
 	row
 
-	Granted []string
+	Granted  []string
+	SecretID []byte // of the secret that it was issued for, if any
+}
+
+// valid reports whether the token is still valid: if it was issued for a secret, no
+// longer than that.
+func (r tokenRow) valid() bool {
+	return r.SecretID == nil || slices.ContainsFunc(r.validHashes(), func(hash string) bool {
+		return bytes.Equal(r.SecretID, secretID(hash))
+	})
 }
 
 const selectByToken = `
-SELECT ` + columns + `, t.scopes
+SELECT ` + columns + `, t.scopes, t.secret_id
 FROM sluice.token t JOIN sluice.client c ON c.id = t.client_id
 WHERE t.hash = $1 AND t.expires_at > now() AND (c.expires_at IS NULL OR c.expires_at > now())`
 
@@ -34,7 +45,7 @@ func (c *Clients) byToken(ctx context.Context, hash []byte) (Client, error) {
 	if err != nil {
 		return Client{}, err
 	}
-	if len(found) == 0 {
+	if len(found) == 0 || !found[0].valid() {
 		return Client{}, ErrBadCredentials
 	}
 	client, err := found[0].client()

@@ -29,16 +29,22 @@ type loginKey [sha256.Size]byte
 // It only saves the hashing; whether the client exists, has expired or has
 // changed is read from the database at each request.
 type verifiedSecrets struct {
-	key     [sha256.Size]byte
-	expires *lru.Cache[loginKey, time.Time]
+	key    [sha256.Size]byte
+	logins *lru.Cache[loginKey, verifiedLogin]
+}
+
+// verifiedLogin is the hash that a secret belongs to, and until when it is accepted.
+type verifiedLogin struct {
+	hash  string
+	until time.Time
 }
 
 func newVerifiedSecrets() *verifiedSecrets {
-	expires, err := lru.New[loginKey, time.Time](maxVerified)
+	logins, err := lru.New[loginKey, verifiedLogin](maxVerified)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	v := &verifiedSecrets{expires: expires}
+	v := &verifiedSecrets{logins: logins}
 	_, _ = rand.Read(v.key[:])
 	return v
 }
@@ -53,10 +59,12 @@ func (v *verifiedSecrets) loginKey(id string, hashes []string, secret string) lo
 	return loginKey(mac.Sum(nil))
 }
 
-// contains reports whether the login was added within verifiedTTL.
-func (v *verifiedSecrets) contains(login loginKey) bool {
-	until, ok := v.expires.Get(login)
-	return ok && time.Now().Before(until)
+// get returns the hash of a login that was added within verifiedTTL.
+func (v *verifiedSecrets) get(login loginKey) (hash string, ok bool) {
+	found, ok := v.logins.Get(login)
+	return found.hash, ok && time.Now().Before(found.until)
 }
 
-func (v *verifiedSecrets) add(login loginKey) { v.expires.Add(login, time.Now().Add(verifiedTTL)) }
+func (v *verifiedSecrets) add(login loginKey, hash string) {
+	v.logins.Add(login, verifiedLogin{hash, time.Now().Add(verifiedTTL)})
+}

@@ -27,7 +27,7 @@ type dumpCommand struct {
 	Output string   `short:"o" default:"-" placeholder:"DIR" type:"path" help:"Folder for the files, which must be missing or empty, or - for standard output, which is the default."`
 	FHIR   bool     `name:"fhir" help:"Write FHIR R4 instead of the format of Aidbox."`
 	Gzip   bool     `help:"Compress the output."`
-	Since  instant  `placeholder:"TIME" help:"Only resources created after this time, such as 2026-11-30 or 2026-11-30T22:00:00Z."`
+	Since  pastTime `placeholder:"TIME" help:"Only resources created after this time, such as 2026-01-31 or 2026-01-31T08:00:00Z."`
 	Where  []string `sep:"none" placeholder:"FILTER" help:"Only resources of a type that match this search, in the syntax of _typeFilter: 'Observation?code=http://loinc.org|4548-4&date=ge2026'. Repeatable; a resource must match one of the filters of its type."`
 	Jobs   int      `short:"j" default:"1" help:"Number of connections that read at the same time, 1 to 64. With several, a large table becomes several files."`
 	Quiet  bool     `short:"q" help:"Show no progress."`
@@ -60,8 +60,6 @@ func (cmd *dumpCommand) Validate() error {
 		return errors.New("no resource types: name some, such as Patient Observation, or set --all")
 	case cmd.Jobs < 1 || cmd.Jobs > 64:
 		return fmt.Errorf("--jobs must be between 1 and 64, got %d", cmd.Jobs)
-	case time.Time(cmd.Since).After(time.Now()):
-		return fmt.Errorf("--since must not be in the future, got %s", time.Time(cmd.Since).Format(time.RFC3339))
 	}
 	cmd.Types = distinctTypes(cmd.Types)
 	if err := cmd.parseFilters(); err != nil {
@@ -106,16 +104,19 @@ func (cmd *dumpCommand) parseFilters() error {
 	return nil
 }
 
-// instant is a point in time, in the syntax of FHIR.
-type instant time.Time
+// pastTime is a point in time that has passed, in the syntax of FHIR.
+type pastTime time.Time
 
-// parseInstant parses an instant. A day means its beginning in UTC.
-func parseInstant(text string) (instant, error) {
+// parsePastTime parses a time. A year, month or day means its beginning in UTC.
+func parsePastTime(text string) (pastTime, error) {
 	parsed, ok := fhir.ParseTime(text)
-	if !ok {
-		return instant{}, fmt.Errorf("must be a time such as 2026-11-30 or 2026-11-30T22:00:00Z, got %q", text)
+	switch {
+	case !ok:
+		return pastTime{}, fmt.Errorf("must be a time such as 2026-01-31 or 2026-01-31T08:00:00Z, got %q", text)
+	case parsed.Low.After(time.Now()):
+		return pastTime{}, fmt.Errorf("must not be in the future, got %s", parsed.Low.Format(time.RFC3339))
 	}
-	return instant(parsed.Low), nil
+	return pastTime(parsed.Low), nil
 }
 
 // Run dumps the resources.

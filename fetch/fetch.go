@@ -109,4 +109,3 @@ type IssueCount struct {
 	Severity, Text string
 	Count          int64
 }
-

@@ -21,9 +21,11 @@ const (
 type journal struct {
 	output output.Output
 
-	mu    sync.Mutex // protects state and dirty
+	mu    sync.Mutex // protects what follows
 	state *state
 	dirty bool
+	// removed is set when the run is complete and has no state any more.
+	removed bool
 
 	saving sync.Mutex
 }
@@ -65,7 +67,7 @@ func (j *journal) save(ctx context.Context) error {
 func (j *journal) take() ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.dirty {
+	if !j.dirty || j.removed {
 		return nil, nil
 	}
 	j.dirty = false
@@ -101,6 +103,6 @@ func (j *journal) remove(ctx context.Context) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.dirty = false
+	j.removed = true
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/transfer"
 )
 
 // stateName is the document that has the state of an unfinished run.
@@ -34,6 +35,12 @@ type state struct {
 	// Folder is the folder of the run, with a slash at its end; known with the first page
 	// of a manifest.
 	Folder string `json:"folder,omitempty"`
+	// Members is the file with the members of the Group, Joined are the ids of those that
+	// the run before did not see.
+	Members string   `json:"members,omitempty"`
+	Joined  []string `json:"joined,omitempty"`
+	// Pending are events that have no log yet.
+	Pending []logEntry `json:"pending,omitempty"`
 	// Exports are the exports on the server that the run consists of, in order.
 	Exports []*export `json:"exports"`
 }
@@ -71,13 +78,12 @@ type file struct {
 	SHA256 string `json:"sha256,omitempty"`
 	// Name is the name in the folder of the run, without .gz.
 	Name string `json:"name,omitempty"`
-	// ETag, LastModified and Encoding are those of the response that the partial file is
-	// from.
-	ETag         string `json:"etag,omitempty"`
-	LastModified string `json:"lastModified,omitempty"`
-	Encoding     string `json:"encoding,omitempty"`
+	// Origin describes the response that the partial file is from.
+	Origin transfer.Origin `json:"origin,omitzero"`
 	// Stored is set when the file is stored and verified.
 	Stored *stored `json:"stored,omitempty"`
+
+	earlier bool // known to an earlier call of Run
 }
 
 // stored is a stored file. Name is the name in the folder of the run.

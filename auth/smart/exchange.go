@@ -1,6 +1,7 @@
 package smart
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -25,6 +26,11 @@ type Request struct {
 	// ClientID, unless empty, must be the client of the assertion.
 	ClientID string
 
+	ScopeRequest
+}
+
+// ScopeRequest is a request for scopes.
+type ScopeRequest struct {
 	// Scopes are the requested scopes, separated by spaces.
 	Scopes string
 
@@ -46,20 +52,30 @@ func (t *Tokens) Exchange(ctx context.Context, r Request) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
+	return t.issue(ctx, client, r.ScopeRequest, func(tx pgx.Tx) error { return markUsed(ctx, tx, client.ID, a) })
+}
+
+// Issue issues a token to a client that its secret has authenticated. No scopes mean all
+// that the client has. The error is a GrantError if the client is at fault.
+func (t *Tokens) Issue(ctx context.Context, client auth.Client, r ScopeRequest) (Token, error) {
+	r.Scopes = cmp.Or(r.Scopes, client.Scopes.String())
+	return t.issue(ctx, client, r, func(pgx.Tx) error { return nil })
+}
+
+// issue issues a token in the transaction of accept.
+func (t *Tokens) issue(ctx context.Context, client auth.Client, r ScopeRequest, accept func(pgx.Tx) error) (token Token, err error) {
 	scopes := client.Scopes.Grant(r.Scopes, r.IsStandard)
 	if !scopes.AllowsAny() {
 		return Token{}, &GrantError{Code: InvalidScope, Text: "the client has none of the requested scopes", ClientID: client.ID}
 	}
-
-	var token Token
 	err = pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error {
-		if err := markUsed(ctx, tx, client.ID, a); err != nil {
+		if err := accept(tx); err != nil {
 			return err
 		}
 		if err := deleteExpired(ctx, tx); err != nil {
 			return err
 		}
-		token, err = t.issue(ctx, tx, client, scopes)
+		token, err = t.insert(ctx, tx, client, scopes)
 		return err
 	})
 	if err != nil {

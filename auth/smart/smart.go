@@ -1,6 +1,6 @@
 // Package smart implements SMART Backend Services (SMART App Launch 2.2): it
 // verifies assertions that clients sign with their keys, fetches the JWK Sets of
-// clients, and issues access tokens.
+// clients, and issues access tokens, also to clients that a secret authenticates.
 //
 // The clients themselves are in package auth. It knows nothing of serving HTTP.
 package smart

@@ -31,15 +31,16 @@ func hashToken(value string) []byte {
 }
 
 const insertToken = `
-INSERT INTO sluice.token (hash, client_id, scopes, expires_at)
-VALUES ($1, $2, $3, least(now() + $4::bigint * interval '1 microsecond', (SELECT expires_at FROM sluice.client WHERE id = $2)))`
+INSERT INTO sluice.token (hash, client_id, scopes, secret_id, expires_at)
+VALUES ($1, $2, $3, $5, least(now() + $4::bigint * interval '1 microsecond', (SELECT expires_at FROM sluice.client WHERE id = $2)))`
 
-// issue issues a token to the client. It expires no later than the client.
-func (t *Tokens) issue(ctx context.Context, tx pgx.Tx, client auth.Client, scopes auth.Scopes) (Token, error) {
+// insert stores a new token of the client. It expires no later than the client and the
+// secret that authenticated it.
+func (t *Tokens) insert(ctx context.Context, tx pgx.Tx, client auth.Client, scopes auth.Scopes) (Token, error) {
 	random := make([]byte, tokenBytes)
 	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
 	token := Token{Value: base64.RawURLEncoding.EncodeToString(random), ClientID: client.ID, Scopes: scopes, TTL: t.ttl}
-	_, err := tx.Exec(ctx, insertToken, hashToken(token.Value), client.ID, scopes.Strings(), t.ttl.Microseconds())
+	_, err := tx.Exec(ctx, insertToken, hashToken(token.Value), client.ID, scopes.Strings(), t.ttl.Microseconds(), client.SecretID)
 	return token, err
 }
 

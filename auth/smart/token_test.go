@@ -59,7 +59,7 @@ func (b *testBundle) register(t *testing.T, id string, keys ...signer) {
 
 // ask returns a request for all scopes of the client.
 func ask(assertion string) Request {
-	return Request{Assertion: assertion, Audience: audience, Scopes: "system/*.rs", IsStandard: standard}
+	return Request{Assertion: assertion, Audience: audience, ScopeRequest: ScopeRequest{Scopes: "system/*.rs", IsStandard: standard}}
 }
 
 func requireRefused(t *testing.T, err error, code, text string) {
@@ -334,3 +334,81 @@ func TestRevokedTokens(t *testing.T) {
 	_, err = tokens.Find(ctx, token.Value)
 	require.ErrorIs(t, err, auth.ErrBadCredentials, "a revoked token does not become valid again")
 }
+
+// TestTokensOfSecrets: a token that was issued for a secret is valid no longer than that
+// secret, of either kind.
+func TestTokensOfSecrets(t *testing.T) {
+	t.Parallel()
+	for kind, secrets := range map[string][]string{
+		"Generated": {auth.NewSecret(), auth.NewSecret(), auth.NewSecret()},
+		"Chosen":    {"secret-1", "secret-2", "secret-3"},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b, ctx := setup(t), t.Context()
+			tokens, key := b.tokens(Config{}), newSigner(t, "k", "ES384")
+			require.NoError(t, b.clients.Register(ctx, auth.Registration{
+				ID: "app", Secret: secrets[0], Scopes: []string{"system/*.rs"}, Keys: auth.Keys{JWKS: jwks(t, key.jwk())},
+			}))
+			give := func(secret string) string {
+				t.Helper()
+				client, err := b.clients.Authenticate(ctx, auth.Login{ID: "app", Secret: secret}, unlimited{})
+				require.NoError(t, err)
+				token, err := tokens.Issue(ctx, client, ScopeRequest{IsStandard: standard})
+				require.NoError(t, err)
+				require.Equal(t, "system/*.rs", token.Scopes.String())
+				return token.Value
+			}
+			requireValid := func(token string, valid bool) {
+				t.Helper()
+				client, err := tokens.Find(ctx, token)
+				if !valid {
+					require.ErrorIs(t, err, auth.ErrBadCredentials)
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, "app", client.ID)
+			}
+			byKey, err := tokens.Exchange(ctx, ask(key.sign(t, claims("app"))))
+			require.NoError(t, err)
+			first := give(secrets[0])
+			requireValid(first, true)
+
+			require.NoError(t, b.clients.Rotate(ctx, "app", secrets[1], time.Hour, 0))
+			requireValid(first, true)
+			second, previous := give(secrets[1]), give(secrets[0])
+			requireValid(second, true)
+			requireValid(previous, true)
+			_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET previous_expires_at = now()`)
+			require.NoError(t, err)
+			requireValid(first, false)
+			requireValid(previous, false)
+			requireValid(second, true)
+
+			_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET secret_expires_at = now()`)
+			require.NoError(t, err)
+			requireValid(second, false)
+			_, err = b.pool.Exec(ctx, `UPDATE sluice.client SET secret_expires_at = NULL`)
+			require.NoError(t, err)
+			requireValid(second, true)
+			require.NoError(t, b.clients.Rotate(ctx, "app", secrets[2], 0, 0))
+			requireValid(second, false)
+			third := give(secrets[2])
+			requireValid(third, true)
+			requireValid(byKey.Value, true)
+
+			var stored string
+			require.NoError(t, b.pool.QueryRow(ctx, `SELECT string_agg(t::text, '') FROM sluice.token t`).Scan(&stored))
+			require.NotContains(t, stored, third)
+			require.NotContains(t, stored, "argon2")
+			require.NoError(t, b.clients.Revoke(ctx, "app"))
+			requireValid(third, false)
+		})
+	}
+}
+
+// unlimited does not limit failed logins.
+type unlimited struct{}
+
+func (unlimited) Take(string, string) time.Duration { return 0 }
+func (unlimited) Refund(string, string)             {}

@@ -14,9 +14,10 @@ type Target struct {
 	file string // only requests for this file, counted among themselves
 }
 
-// The targets. Download is where the bytes of a file come from, Redirect the request that
+// The targets. Any is all requests, counted together. Download is where the bytes of a file come from, Redirect the request that
 // a server answers with a redirect to them.
 var (
+	Any       = Target{step: "any"}
 	Discovery = Target{step: "discovery"}
 	Metadata  = Target{step: "metadata"}
 	Token     = Target{step: "token"}
@@ -76,11 +77,7 @@ func (t Target) Every(n int, effects ...Effect) Fault {
 // withFaults returns handler in the effects of the faults that apply to a request.
 func (s *Server) withFaults(record Request, handler http.Handler) http.Handler {
 	for _, fault := range slices.Backward(s.options.Faults) {
-		n := record.N
-		if fault.target.file != "" {
-			n = record.NOfFile
-		}
-		if !fault.target.matches(record) || !fault.applies(n) {
+		if !fault.target.matches(record) || !fault.applies(fault.target.number(record)) {
 			continue
 		}
 		for _, effect := range slices.Backward(fault.effects) {
@@ -92,7 +89,18 @@ func (s *Server) withFaults(record Request, handler http.Handler) http.Handler {
 
 // matches reports whether a request is one of the target.
 func (t Target) matches(r Request) bool {
-	return t.step == r.Step && (t.file == "" || t.file == r.File)
+	return (t.step == r.Step || t.step == Any.step) && (t.file == "" || t.file == r.File)
+}
+
+// number returns the position of a request among those that the target counts together.
+func (t Target) number(r Request) int {
+	switch {
+	case t.file != "":
+		return r.NOfFile
+	case t.step == Any.step:
+		return r.Number
+	}
+	return r.N
 }
 
 // count returns the next number of a counter.

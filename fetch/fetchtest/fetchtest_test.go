@@ -174,6 +174,18 @@ func TestFaultsOfHeaders(t *testing.T) {
 	require.Equal(t, []string{`"changed-1"`, `"changed-2"`, `W/"weak"`, ""}, tags)
 }
 
+func TestFaultsCountRequests(t *testing.T) {
+	s := New(t, Options{Files: Files("Patient", 2, 10), Faults: []Fault{
+		Any.Nth(3, Reject(500)), Download.Every(3, Reject(501)), Download.File("Patient.2.ndjson").From(3, Reject(502)),
+	}})
+	m, _ := startExport(t, s) // two requests
+	var statuses []int
+	for _, i := range []int{0, 1, 0, 1, 1, 0, 1} {
+		statuses = append(statuses, send(t, s, http.MethodGet, m.Output[i].URL).StatusCode)
+	}
+	require.Equal(t, []int{500, 200, 501, 200, 502, 501, 502}, statuses)
+}
+
 func TestRejections(t *testing.T) {
 	s := New(t, Options{Faults: []Fault{
 		KickOff.Nth(1, Reject(429, RetryAfterDate(time.Minute, -time.Hour))), KickOff.Nth(2, RejectGET()),

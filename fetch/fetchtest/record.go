@@ -15,6 +15,8 @@ import (
 type Request struct {
 	// Step is what the request was for.
 	Step Step
+	// Number is the position of the request among all requests, from 1.
+	Number int
 	// N is the position of the request among the requests of its step, from 1.
 	N int
 	// NOfFile is its position among the requests of its step and file, from 1.
@@ -84,7 +86,7 @@ func (s *Server) record(step Step, r *http.Request) (int, Request) {
 	s.counts[string(step)]++
 	s.counts[string(step)+" "+file]++
 	s.requests = append(s.requests, Request{
-		Step: step, N: s.counts[string(step)], NOfFile: s.counts[string(step)+" "+file],
+		Step: step, Number: len(s.requests) + 1, N: s.counts[string(step)], NOfFile: s.counts[string(step)+" "+file],
 		Server: scheme + r.Host, Method: r.Method, Path: r.URL.Path, File: file,
 		Query: r.URL.Query(), Header: r.Header.Clone(), Body: string(body), Time: time.Now(),
 	})

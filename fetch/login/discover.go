@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 const (
@@ -71,9 +73,9 @@ func withSafeRedirects(client *http.Client) *http.Client {
 	safe.CheckRedirect = func(next *http.Request, before []*http.Request) error {
 		switch {
 		case len(before) >= maxRedirects:
-			return fmt.Errorf("more than %d redirects", maxRedirects)
+			return retry.Permanent(fmt.Errorf("more than %d redirects", maxRedirects))
 		case before[0].URL.Scheme == "https" && next.URL.Scheme != "https":
-			return errors.New("redirects from https to http")
+			return retry.Permanent(errors.New("redirects from https to http"))
 		}
 		return nil
 	}

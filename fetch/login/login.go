@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // Method is a way to authenticate.
@@ -74,8 +76,26 @@ type credentials interface {
 }
 
 // New returns the login for a server. It discovers the token endpoint if the method needs
-// one and none is set. The client is used for requests to the token endpoint.
+// one and none is set. The client is used for requests to the token endpoint. An error is
+// marked by retry.Permanent unless it may pass.
 func New(ctx context.Context, client *http.Client, base *url.URL, o Options) (*Login, error) {
+	credentials, err := newCredentials(ctx, client, base, o)
+	if err != nil {
+		return nil, mark(err)
+	}
+	return &Login{credentials}, nil
+}
+
+// mark marks an error as permanent unless it may pass.
+func mark(err error) error {
+	var transient *transientError
+	if errors.As(err, &transient) {
+		return err
+	}
+	return retry.Permanent(err)
+}
+
+func newCredentials(ctx context.Context, client *http.Client, base *url.URL, o Options) (credentials, error) {
 	method, err := o.method()
 	if err != nil {
 		return nil, err
@@ -85,11 +105,11 @@ func New(ctx context.Context, client *http.Client, base *url.URL, o Options) (*L
 	}
 	switch method {
 	case None:
-		return &Login{}, nil
+		return nil, nil
 	case Basic:
-		return &Login{basicCredentials(o.ClientID, o.Secret)}, nil
+		return basicCredentials(o.ClientID, o.Secret), nil
 	case Bearer:
-		return &Login{bearerCredentials(o.Token)}, nil
+		return bearerCredentials(o.Token), nil
 	}
 	prove, err := o.proof(method)
 	if err != nil {
@@ -99,17 +119,18 @@ func New(ctx context.Context, client *http.Client, base *url.URL, o Options) (*L
 	if err != nil {
 		return nil, err
 	}
-	return &Login{newTokens(e.request, e.patience)}, nil
+	return newTokens(e.request, e.patience), nil
 }
 
-// Authorize sets the Authorization header of a request.
+// Authorize sets the Authorization header of a request. An error is marked by
+// retry.Permanent unless it may pass.
 func (l *Login) Authorize(ctx context.Context, r *http.Request) error {
 	if l.credentials == nil {
 		return nil
 	}
 	header, err := l.credentials.header(ctx)
 	if err != nil {
-		return err
+		return mark(err)
 	}
 	r.Header.Set("Authorization", header)
 	return nil

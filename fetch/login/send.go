@@ -57,7 +57,7 @@ func send(ctx context.Context, client *http.Client, r *http.Request, maxBytes in
 func read(response *http.Response, maxBytes int64) (answer, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBytes+1))
 	if err == nil && int64(len(body)) > maxBytes {
-		err = fmt.Errorf("the response is larger than %d bytes", maxBytes)
+		err = retry.Permanent(fmt.Errorf("the response is larger than %d bytes", maxBytes))
 	}
 	return answer{response.StatusCode, response.Status, response.Header, response.Request.URL, body}, err
 }
@@ -102,20 +102,17 @@ type repeater struct{ warn func(string) }
 // backoff are the waits between repetitions, unless the server asks for longer ones.
 var backoff = retry.Backoff{Min: time.Second, Max: 30 * time.Second, Jitter: 0.2}
 
-// run calls do until it returns nil or an error that will not pass, but begins no
-// repetition later than patience says.
+// run calls do until it returns nil, an error that will not pass, or any error after
+// patience is over.
 func (r repeater) run(ctx context.Context, patience time.Duration, do func(context.Context) error) error {
-	end := time.Now().Add(patience)
+	deadline := retry.NewDeadline(patience)
 	for failures := 1; ; failures++ {
 		err := do(ctx)
 		var failed *transientError
-		if !errors.As(err, &failed) {
+		if !errors.As(err, &failed) || deadline.Passed() {
 			return err
 		}
-		wait := max(backoff.Next(failures), failed.after)
-		if time.Now().Add(wait).After(end) {
-			return err
-		}
+		wait := max(backoff.Next(failures), retry.Later(failed.after, backoff.Jitter))
 		if r.warn != nil {
 			r.warn(fmt.Sprintf("%v; trying again in %s", err, wait.Round(time.Second)))
 		}

@@ -1,10 +1,14 @@
 // Package transfer downloads one file of an export into an output, continues where it was
 // interrupted, and verifies it. It must not know manifests or state.
+//
+// The bytes of a response are stored as they come, or compressed or unpacked on the way
+// (Form). One goroutine reads the connection, one stores and hashes, one unpacks and
+// counts; all go on over as many requests as a file needs. A download uses 2 MiB, and
+// 1 MiB more if it compresses.
 package transfer
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -137,34 +141,4 @@ type Stored struct {
 	// SizeOf tells which size matched Expectation.Size: stored, plain, received, or empty
 	// if the size is not known or not verified.
 	SizeOf string
-}
-
-// MismatchError says that a file is not what the manifest says, twice in a row.
-type MismatchError struct {
-	Name string
-	// Check is count, size, sha256, gzip or type.
-	Check     string
-	Want, Got string
-}
-
-func (e *MismatchError) Error() string { return "not implemented" }
-
-// RemoteError says that a file cannot be downloaded from the server, or not now: a later
-// run may continue. All other errors of Run are a *MismatchError, the cause of the context,
-// or errors of the output.
-type RemoteError struct {
-	// Status is the status of the last response, 0 if there was none.
-	Status int
-	// Text has no secrets.
-	Text string
-	Err  error
-}
-
-func (e *RemoteError) Error() string { return e.Text }
-func (e *RemoteError) Unwrap() error { return e.Err }
-
-// Run downloads the file and publishes it under its name if it is verified. A file that is
-// not is downloaded once more; then it is kept as .bad, and the error is a *MismatchError.
-func (d *Download) Run(_ context.Context) (Stored, error) {
-	return Stored{}, errors.New("not implemented")
 }

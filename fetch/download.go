@@ -1,0 +1,229 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/content"
+	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/transfer"
+)
+
+// download downloads files of the queue until there are no more. A file that fails does
+// not stop the others, unless they would fail, too.
+func (c *reception) download(ctx context.Context) error {
+	for {
+		if err := c.limiter.acquire(ctx); err != nil {
+			return err
+		}
+		f, err := c.queue.pop(ctx)
+		if err == nil && f != nil {
+			err = c.obtain(ctx, f)
+		}
+		c.limiter.release(err == nil && f != nil)
+		if err != nil {
+			err = c.settle(ctx, f, err)
+		}
+		if err != nil || f == nil {
+			return err
+		}
+	}
+}
+
+// settle records the failure of a file. It returns an error if the others need not be
+// tried.
+func (c *reception) settle(ctx context.Context, f *file, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var mismatch *transfer.MismatchError
+	var failed *transfer.RemoteError
+	switch {
+	case errors.As(err, &mismatch):
+		c.failures.unverified(f, err)
+		return nil
+	case !errors.As(err, &failed):
+		if kindOf(err) == Incomplete {
+			return fail(Local, "store %s: %w", f, err)
+		}
+		return err
+	case kindOf(err) != Incomplete:
+		return err
+	}
+	c.failures.missing(f, err)
+	if silence := time.Since(time.Unix(0, c.received.Load())); c.RetryFor > 0 && silence >= c.RetryFor {
+		return fail(Incomplete, "nothing was received for %s: %w", silence.Round(time.Second), err)
+	}
+	return nil
+}
+
+// obtain stores a file. One that an earlier call has published just before it was killed
+// is in its place already.
+func (c *reception) obtain(ctx context.Context, f *file) error {
+	to := c.sinkFor(f)
+	if to == nil && !c.Output.Sequential() {
+		found, err := c.restore(ctx, f)
+		if err != nil || found {
+			return err
+		}
+	}
+	if to == nil {
+		var err error
+		if to, err = c.Output.Create(ctx, c.path(f.Name)); err != nil {
+			return fail(Local, "create %s: %w", f, err)
+		}
+	}
+	return errors.Join(c.transfer(ctx, f, to), to.Close())
+}
+
+// sinkFor returns the sink of a file; nil if it is stored.
+func (c *reception) sinkFor(f *file) output.File {
+	if c.sink == nil {
+		return nil
+	}
+	return c.sink(f)
+}
+
+// path returns the name of a file in the output.
+func (r *run) path(name string) string {
+	var folder string
+	r.journal.read(func(s *state) { folder = s.Folder })
+	return folder + name
+}
+
+// transfer downloads a file.
+func (c *reception) transfer(ctx context.Context, f *file, to output.File) error {
+	var link string
+	var origin transfer.Origin
+	c.journal.read(func(*state) { link, origin = f.Link, f.Origin })
+	c.events.emit(EventDownloadRequest, map[string]any{"fileUrl": link, "itemType": string(f.Section), "resourceType": f.Type}, "")
+
+	name := f.String()
+	progress := c.watch(f, name)
+	d := &transfer.Download{
+		Client: c.client, Login: c.login, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
+		File: to, Name: c.path(name), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
+		Origin: origin,
+		Began: func(o transfer.Origin) error {
+			c.journal.update(func(*state) { f.Origin = o })
+			return nil
+		},
+	}
+	got, err := d.Run(ctx)
+	progress.End(max(got.Lines, 0), err)
+	if err != nil {
+		if ctx.Err() == nil {
+			details := failure(err)
+			details["fileUrl"] = link
+			c.events.emit(EventDownloadError, details, fmt.Sprintf("%s: %s", name, err))
+		}
+		return err
+	}
+	c.keep(f, stored{Name: strings.TrimPrefix(got.Name, c.path("")), Lines: got.Lines, Bytes: got.Bytes, SHA256: got.SHA256})
+	c.reportStored(f, link)
+	return nil
+}
+
+// expect returns what is known about a file.
+func (c *reception) expect(f *file) transfer.Expectation {
+	e := transfer.Expectation{Type: f.Type, Count: f.Count, Size: f.Size, SHA256: f.SHA256}
+	if f.Section == remote.Output && c.export.Request.OrganizeBy != "" {
+		e.Type = "" // the file has resources of several types
+	}
+	return e
+}
+
+// transferOptions returns the options of a download. Sinks read ndjson.
+func (c *reception) transferOptions(f *file) transfer.Options {
+	o := c.Transfer
+	o.Plain = o.Plain || f.Name == ""
+	return o
+}
+
+// keep marks a file as stored.
+func (r *run) keep(f *file, s stored) {
+	r.journal.update(func(*state) {
+		f.Stored, f.Origin = &s, transfer.Origin{}
+	})
+}
+
+// reportStored reports that a file is stored.
+func (r *run) reportStored(f *file, link string) {
+	text := fmt.Sprintf("%s: %s", f.Stored.Name, sizeText(f.Stored.Bytes))
+	if f.Stored.Lines >= 0 {
+		text = fmt.Sprintf("%s: %d resources, %s", f.Stored.Name, f.Stored.Lines, sizeText(f.Stored.Bytes))
+	}
+	if f.Name == "" {
+		text = ""
+	}
+	details := map[string]any{"fileUrl": link, "resourceCount": f.resources(), "fileSize": f.Stored.Bytes}
+	r.events.emit(EventDownloadComplete, details, text)
+}
+
+// restore reports whether a file is stored under its final name and is what the manifest
+// says. A file of that name which is not of this run is an error.
+func (c *reception) restore(ctx context.Context, f *file) (bool, error) {
+	for _, name := range []string{f.Name + ".gz", f.Name} {
+		facts, err := inspect(ctx, c.Output, c.path(name))
+		switch {
+		case errors.Is(err, output.ErrNotExist):
+			continue
+		case ctx.Err() != nil:
+			return false, context.Cause(ctx)
+		case !f.earlier:
+			return false, fail(Local, "%s has %s from another run: fetch into an empty place", c.Output, c.path(name))
+		case err != nil || !c.matches(f, facts):
+			return false, nil // it is downloaded again
+		}
+		c.keep(f, stored{Name: name, Lines: facts.Lines, Bytes: facts.Bytes, SHA256: facts.SHA256})
+		c.totals.forget(f)
+		c.reportStored(f, f.Link)
+		return true, nil
+	}
+	return false, nil
+}
+
+// matches reports whether a stored file is what the manifest says.
+func (c *reception) matches(f *file, facts content.Facts) bool {
+	if f.SHA256 != "" && !c.Transfer.Plain {
+		return f.SHA256 == facts.SHA256 || f.SHA256 == facts.PlainSHA256
+	}
+	return f.Count < 0 || f.Count == facts.Lines
+}
+
+// inspect returns the facts of a stored file.
+func inspect(ctx context.Context, out output.Output, name string) (content.Facts, error) {
+	stored, err := out.Open(ctx, name)
+	if err != nil {
+		return content.Facts{}, err
+	}
+	facts, err := content.Inspect(stored)
+	return facts, errors.Join(err, stored.Close())
+}
+
+// resources returns the number of resources of a stored file; 0 if nothing tells it.
+func (f *file) resources() int64 {
+	if f.Stored.Lines >= 0 {
+		return f.Stored.Lines
+	}
+	return max(f.Count, 0)
+}
+
+// sizeText returns a number of bytes for people.
+func sizeText(bytes int64) string {
+	size, unit := float64(bytes), "bytes"
+	for _, larger := range []string{"kB", "MB", "GB", "TB"} {
+		if size < 1000 {
+			break
+		}
+		size, unit = size/1000, larger
+	}
+	if unit == "bytes" {
+		return fmt.Sprintf("%d bytes", bytes)
+	}
+	return fmt.Sprintf("%.1f %s", size, unit)
+}

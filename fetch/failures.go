@@ -1,0 +1,72 @@
+package fetch
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// maxNamed is how many files a message names.
+const maxNamed = 5
+
+// failures are the files of an export that could not be stored.
+type failures struct {
+	mu sync.Mutex
+	// lost are missing files, bad those that are not what the manifest says.
+	lost, bad failedFiles
+}
+
+// failedFiles are files that failed in the same way.
+type failedFiles struct {
+	number int
+	named  []string
+	first  error
+}
+
+func (f *failedFiles) add(name string, err error) {
+	if f.number == 0 {
+		f.first = err
+	}
+	f.number++
+	if len(f.named) < maxNamed {
+		f.named = append(f.named, name)
+	}
+}
+
+// missing records a file that could not be downloaded.
+func (f *failures) missing(file *file, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost.add(file.String(), err)
+}
+
+// unverified records a file that is not what the manifest says.
+func (f *failures) unverified(file *file, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bad.add(file.String(), err)
+}
+
+// err returns the failures as one error; nil if there are none.
+func (f *failures) err(files int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.lost.number > 0 && f.bad.number > 0:
+		return fail(Incomplete, "%d of %d files are missing, and %d are not what the manifest says: %w", f.lost.number, files, f.bad.number, f.lost.first)
+	case f.lost.number > 0:
+		return fail(Incomplete, "%d of %d files are missing (%s): %w", f.lost.number, files, f.lost.names(), f.lost.first)
+	case f.bad.number > 0:
+		return fail(Unverified, "%d of %d files are not what the manifest says (%s), stored as .bad: %w", f.bad.number, files, f.bad.names(), f.bad.first)
+	}
+	return nil
+}
+
+// names returns the names of the first files.
+func (f *failedFiles) names() string {
+	text := strings.Join(f.named, ", ")
+	if more := f.number - len(f.named); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

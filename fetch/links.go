@@ -1,0 +1,123 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/retry"
+)
+
+// renewInterval is the shortest time between two readings of a manifest for new links.
+const renewInterval = time.Minute
+
+// links are the current links of the files of an export. They are not stored: their
+// queries may be signatures.
+type links struct {
+	journal *journal
+	export  *export
+	server  *remote.Server
+
+	turn chan struct{} // has one element while nobody renews links
+
+	mu        sync.Mutex
+	current   map[*file]*url.URL
+	authorize bool
+	// generation counts the readings of the manifest, read is when the last one was.
+	generation int
+	read       time.Time
+	// fixed reports that the last reading changed no link.
+	fixed bool
+}
+
+func newLinks(j *journal, x *export, server *remote.Server) *links {
+	l := &links{journal: j, export: x, server: server, turn: make(chan struct{}, 1), current: map[*file]*url.URL{}}
+	l.turn <- struct{}{}
+	return l
+}
+
+// set sets the links of files from a page of the manifest.
+func (l *links) set(p *remote.Manifest, matches []match) (changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.authorize, l.read = p.RequiresAccessToken, time.Now()
+	for _, m := range matches {
+		if old := l.current[m.file]; old == nil || *old != *m.link {
+			changed = true
+		}
+		l.current[m.file] = m.link
+	}
+	return changed
+}
+
+// renew reads the manifest again unless that has happened since a generation.
+func (l *links) renew(ctx context.Context, since int) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-l.turn:
+	}
+	defer func() { l.turn <- struct{}{} }()
+
+	l.mu.Lock()
+	generation, fixed, wait := l.generation, l.fixed, renewInterval-time.Since(l.read)
+	l.mu.Unlock()
+	if generation > since {
+		return nil
+	}
+	if fixed && wait > 0 {
+		return errors.New("the manifest was read again and has the same link")
+	}
+	if err := retry.Sleep(ctx, wait); err != nil {
+		return err
+	}
+	pages, err := l.server.Manifest(ctx, l.export.StatusURL)
+	if err != nil {
+		return err
+	}
+	return l.replace(pages)
+}
+
+// replace replaces all links by those of a manifest.
+func (l *links) replace(pages []*remote.Manifest) (err error) {
+	changed := false
+	l.journal.update(func(*state) {
+		merge := newMerging(l.export, false)
+		for _, page := range pages {
+			var matches []match
+			if matches, err = merge.page(page); err != nil {
+				return
+			}
+			if l.set(page, matches) {
+				changed = true
+			}
+		}
+		err = merge.end()
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.generation++
+	l.fixed = !changed
+	return err
+}
+
+// fileLinks are the links of one file; it implements transfer.Links.
+type fileLinks struct {
+	*links
+	file *file
+	seen int // the generation of the link that was last returned
+}
+
+// Link returns the current link.
+func (l *fileLinks) Link() (link *url.URL, authorize bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen = l.generation
+	return l.current[l.file], l.authorize
+}
+
+// Renew waits for a newer link.
+func (l *fileLinks) Renew(ctx context.Context) error { return l.renew(ctx, l.seen) }

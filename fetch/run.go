@@ -1,0 +1,247 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/seed-90096f4d/sluice/fetch/content"
+	"github.com/seed-90096f4d/sluice/fetch/login"
+	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/retry"
+)
+
+// run is one call of Run. Over several calls, the state continues.
+type run struct {
+	Options
+	journal *journal
+	events  *events
+	// resumed reports that an earlier call has begun the run.
+	resumed bool
+
+	client *http.Client
+	login  *login.Login
+	server *remote.Server
+
+	chain   *chain // nil unless SinceAuto
+	namer   *namer
+	limiter *limiter
+	totals  *totals
+	issues  content.Issues // of the error files
+	// received is when the last byte of any file was received, in Unix nanoseconds.
+	received atomic.Int64
+}
+
+// Run fetches an export, or continues the one whose state is in the output. Errors are an
+// *Error, or the cause of ctx.
+func Run(ctx context.Context, o Options) (Result, error) {
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
+		defer cancel()
+	}
+	result, err := lockedRun(ctx, o)
+	return result, classify(ctx, err)
+}
+
+// lockedRun excludes other runs.
+func lockedRun(ctx context.Context, o Options) (result Result, err error) {
+	held, unlock, err := o.Output.Lock(ctx)
+	if err != nil {
+		return Result{}, fail(Local, "%s: %w", o.Output, err)
+	}
+	defer unlock()
+	r, err := newRun(held, o)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, r.close(held)) }()
+	if err := r.connect(held); err != nil {
+		return Result{}, err
+	}
+	if err := r.receiveAll(held); err != nil {
+		return Result{}, err
+	}
+	return r.finish(held)
+}
+
+// newRun loads the state or begins a new one.
+func newRun(ctx context.Context, o Options) (*run, error) {
+	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
+	o.Parallel = max(o.Parallel, 1)
+	if o.Output.Sequential() {
+		o.Parallel, o.Transfer.Plain = 1, true
+	}
+	if o.BytesPerSecond > 0 {
+		o.Transfer.Limit = rate.NewLimiter(rate.Limit(o.BytesPerSecond), int(min(max(o.BytesPerSecond, minBurst), math.MaxInt32)))
+	}
+	o.Transfer.RetryFor = o.RetryFor
+	r := &run{Options: o, limiter: newLimiter(o.Parallel), totals: &totals{reporter: o.Reporter}}
+	r.received.Store(time.Now().UnixNano())
+	s, err := loadState(ctx, o.Output)
+	switch {
+	case err != nil:
+		return nil, err
+	case s != nil:
+		err = r.resume(s)
+	default:
+		s, err = r.begin(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.setState(s)
+	return r, nil
+}
+
+// setState makes a state the one of the run.
+func (r *run) setState(s *state) {
+	r.journal = &journal{output: r.Output, state: s}
+	r.events = &events{output: r.Output, reporter: r.Reporter, journal: r.journal}
+	r.namer = newNamer(r.ServerNames, s.Exports)
+}
+
+// minBurst is what a download may receive at once, even with a low limit of the rate.
+const minBurst = 256 << 10
+
+// loadState returns the state in an output; nil if there is none.
+func loadState(ctx context.Context, out output.Output) (*state, error) {
+	stored, err := out.ReadDocument(ctx, stateName)
+	if errors.Is(err, output.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fail(Local, "read the state: %w", err)
+	}
+	return parseState(stored, out)
+}
+
+// resume makes the run continue a state.
+func (r *run) resume(s *state) error {
+	different, err := s.differs(&r.Options)
+	if err != nil {
+		return err
+	}
+	if different != "" {
+		return fail(Local, "%s has an unfinished run with another %s: continue that one, delete it with \"fetch cancel\", or use another output", r.Output, different)
+	}
+	r.resumed = true
+	r.BaseURL, r.Request, r.SinceAuto, r.NewMembers = s.BaseURL, s.Request, s.SinceAuto, s.NewMembers
+	if main := s.export(roleMain); main != nil {
+		r.StatusURL = main.StatusURL
+	}
+	for _, x := range s.Exports {
+		for _, f := range x.Files {
+			f.earlier = true
+		}
+	}
+	return nil
+}
+
+// begin checks the options of a new run and returns its state.
+func (r *run) begin(ctx context.Context) (*state, error) {
+	if r.BaseURL == "" && r.StatusURL == "" {
+		return nil, fail(Local, "%s has no unfinished run", r.Output)
+	}
+	if r.Output.Sequential() && (r.SinceAuto || r.Request.Since != "" && r.Deleted != DeletedDrop) {
+		return nil, fail(Local, "%s has no place for deletions: fetch into a directory or bucket, or drop them", r.Output)
+	}
+	if r.NewMembers && (!r.SinceAuto || r.Request.Level != remote.Group || len(r.Request.Patients) > 0) {
+		return nil, fail(Local, "new members can be fetched only for a whole Group, in a chain of runs")
+	}
+	if r.SinceAuto || r.Output.Sequential() {
+		return newState(&r.Options), nil
+	}
+	_, err := r.Output.ReadDocument(ctx, manifestName)
+	switch {
+	case err == nil:
+		return nil, fail(Local, "%s has a complete export already (%s): use another output", r.Output, manifestName)
+	case !errors.Is(err, output.ErrNotExist):
+		return nil, fail(Local, "read %s: %w", manifestName, err)
+	}
+	return newState(&r.Options), nil
+}
+
+// receiveAll runs all exports of the run until their files are stored.
+func (r *run) receiveAll(ctx context.Context) error {
+	if err := r.openChain(ctx); err != nil {
+		return err
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	keeping, stop := context.WithCancel(ctx)
+	work.Go(func() error { return r.journal.keep(keeping) })
+	work.Go(func() error {
+		defer stop()
+		if err := r.receiveMembers(ctx); err != nil {
+			return err
+		}
+		if err := r.receive(ctx, roleMain, r.mainRequest(), r.issueSink()); err != nil {
+			return err
+		}
+		return r.receiveJoined(ctx)
+	})
+	return work.Wait()
+}
+
+// connect logs in.
+func (r *run) connect(ctx context.Context) error {
+	base, err := r.base()
+	if err != nil {
+		return err
+	}
+	if r.client, err = remote.Client(r.Connection); err != nil {
+		return fail(Local, "%w", err)
+	}
+	warn := func(text string) { r.events.warn("%s", text) }
+	r.Login.Types, r.Login.Warn, r.Login.RetryFor = r.Request.Types, warn, r.RetryFor
+	if r.login, err = login.New(ctx, r.client, base, r.Login); err != nil {
+		if !retry.IsTransient(0, err) { // missing or wrong options
+			return fail(Local, "%w", err)
+		}
+		return err
+	}
+	limits := remote.Limits{PollMax: r.PollMax, KickOffWait: r.KickOffWait, RetryFor: r.RetryFor}
+	r.server = remote.New(r.client, base, r.login, limits, warn)
+	return nil
+}
+
+// base returns the base URL; that of an export which was started by other means defaults
+// to the host of its status URL.
+func (r *run) base() (*url.URL, error) {
+	text := r.BaseURL
+	if text == "" {
+		status, err := url.Parse(r.StatusURL)
+		if err != nil {
+			return nil, fail(Local, "invalid status URL")
+		}
+		text = (&url.URL{Scheme: status.Scheme, Host: status.Host}).String()
+	}
+	base, err := url.Parse(text)
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		return nil, fail(Local, "the URL of a server must begin with https:// or http://")
+	}
+	return base, nil
+}
+
+// close stores what a later call needs, even after an interruption.
+func (r *run) close(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), output.ErrLockLost) {
+		return nil // another run may have begun
+	}
+	ctx = context.WithoutCancel(ctx)
+	var begun bool
+	r.journal.read(func(s *state) { begun = len(s.Exports) > 0 })
+	if !begun {
+		return r.events.close(ctx)
+	}
+	return errors.Join(r.journal.save(ctx), r.events.close(ctx))
+}

@@ -1,0 +1,111 @@
+package transfer
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// refusal is a response that is not the file.
+type refusal struct {
+	status int
+	header http.Header
+	code   string // of an S3 store
+	text   string // what the body says, shortened
+	host   string
+
+	request    *http.Request // after redirects
+	authorized bool          // the request had a token
+}
+
+// Error implements error.
+func (r *refusal) Error() string {
+	text := fmt.Sprintf("%s responds %d", r.host, r.status)
+	if name := http.StatusText(r.status); name != "" {
+		text += " " + name
+	}
+	if r.text != "" {
+		text += ": " + r.text
+	}
+	return text
+}
+
+const (
+	maxRefusalBytes = 16 << 10 // that are read of a body
+	maxQuoteRunes   = 300      // that are quoted of it
+)
+
+// newRefusal reads the body of a response.
+func newRefusal(r *http.Response) *refusal {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRefusalBytes))
+	code, text := quote(body, r.Header.Get("Content-Type"))
+	return &refusal{
+		status: r.StatusCode, header: r.Header, code: code, text: text, host: r.Request.URL.Host,
+		request: r.Request, authorized: r.Request.Header.Get("Authorization") != "",
+	}
+}
+
+// quote returns the code and message of an error of S3, the texts of an OperationOutcome, or
+// the beginning of a plain text.
+func quote(body []byte, contentType string) (code, text string) {
+	var s3 struct{ Code, Message string }
+	if xml.Unmarshal(body, &s3) == nil && s3.Code != "" {
+		return s3.Code, shorten(s3.Code + " " + s3.Message)
+	}
+	var outcome struct {
+		Issue []struct {
+			Diagnostics string
+			Details     struct{ Text string }
+		}
+	}
+	if json.Unmarshal(body, &outcome) == nil && len(outcome.Issue) > 0 {
+		var texts []string
+		for _, issue := range outcome.Issue {
+			texts = append(texts, strings.TrimSpace(issue.Details.Text+" "+issue.Diagnostics))
+		}
+		return "", shorten(strings.Join(texts, "; "))
+	}
+	if strings.HasPrefix(contentType, "text/plain") && !bytes.HasPrefix(body, []byte("<")) {
+		return "", shorten(string(body))
+	}
+	return "", ""
+}
+
+// shorten makes one line of limited length of a text and removes the queries of links.
+func shorten(text string) string {
+	text = redact(strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r)
+	}), " "))
+	if runes := []rune(text); len(runes) > maxQuoteRunes {
+		return string(runes[:maxQuoteRunes]) + "…"
+	}
+	return text
+}
+
+// query is the query of a link, which may be a signature.
+var query = regexp.MustCompile(`(\S+?)\?[^\s"'<>]*=[^\s"'<>]*`)
+
+// redact removes the queries of links from a text.
+func redact(text string) string { return query.ReplaceAllString(text, "$1?…") }
+
+// isExpired reports whether another link may help.
+func (r *refusal) isExpired() bool {
+	switch r.status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return true
+	case http.StatusBadRequest:
+		return r.code == "ExpiredToken" || strings.Contains(strings.ToLower(r.text), "request has expired")
+	}
+	return false
+}
+
+// rejectsToken reports whether a store rejects the access token because the link is signed.
+func (r *refusal) rejectsToken() bool {
+	return r.status == http.StatusBadRequest && strings.Contains(r.text, "Only one auth mechanism allowed")
+}

@@ -1,0 +1,149 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/retry"
+)
+
+const (
+	// maxRenewals is how often a link is renewed before bytes must arrive.
+	maxRenewals = 2
+	// maxLogins is how often another token is tried before bytes must arrive.
+	maxLogins = 2
+	// maxBegunAgain is how often a file begins again without getting further than before.
+	maxBegunAgain = 10
+)
+
+// backoff is the wait before a request is repeated, if the server does not tell it.
+var backoff = retry.Backoff{Min: time.Second, Max: 5 * time.Minute, Jitter: 1}
+
+// retries is the state of repetitions.
+type retries struct {
+	deadline     *retry.Deadline
+	furthest     int64 // the largest offset so far
+	failures     int   // in a row, without getting further
+	renewals     int   // of the link, without receiving a byte
+	logins       int   // with a new token, without receiving a byte
+	begunAgain   int   // without getting further
+	fromStart    bool  // the next request asks for the whole file
+	withoutToken bool  // the store rejects the access token
+}
+
+// received counts bytes of the response.
+func (r *run) received(n int) {
+	if n == 0 {
+		return
+	}
+	r.offset += int64(n)
+	r.deadline.Extend()
+	r.renewals, r.logins = 0, 0
+	if r.offset > r.furthest {
+		r.furthest, r.failures, r.begunAgain = r.offset, 0, 0
+	}
+	if r.d.Progress != nil {
+		r.d.Progress.Add(n)
+	}
+}
+
+// receive receives the file over as many requests as it takes.
+func (r *run) receive(ctx context.Context) error {
+	r.furthest = r.offset
+	for !r.isComplete() {
+		err := r.request(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := r.recover(ctx, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isComplete reports whether all bytes of the response are there.
+func (r *run) isComplete() bool {
+	return r.content != nil && r.content.origin.Size > 0 && r.offset == r.content.origin.Size
+}
+
+// recover prepares the repetition of a failed request, or returns the error to give up with.
+func (r *run) recover(ctx context.Context, failure error) error {
+	var local localError
+	var remote *RemoteError
+	var refused *refusal
+	switch {
+	case errors.As(failure, &local):
+		return local.error
+	case errors.As(failure, &remote):
+		return failure
+	case errors.Is(failure, errAgain):
+		r.fromStart = true
+		r.begunAgain++
+		return r.wait(ctx, 0, failure)
+	case errors.As(failure, &refused):
+		return r.recoverRefusal(ctx, refused)
+	case errors.Is(failure, errStalled):
+		r.congested()
+	case !retry.IsTransient(0, failure):
+		return r.giveUp(failure)
+	}
+	r.failures++
+	return r.wait(ctx, backoff.Next(r.failures), failure)
+}
+
+// recoverRefusal is recover for a response that is not the file.
+func (r *run) recoverRefusal(ctx context.Context, refused *refusal) error {
+	switch {
+	case refused.status == http.StatusUnauthorized && refused.authorized && r.logins < maxLogins && r.d.Login.Rejected(refused.request):
+		r.logins++
+		return nil
+	case refused.rejectsToken() && refused.authorized:
+		r.withoutToken = true
+		return nil
+	case refused.isExpired() && r.renewals < maxRenewals:
+		r.renewals++
+		return r.d.Links.Renew(ctx)
+	case !retry.IsTransient(refused.status, nil):
+		return r.giveUp(refused)
+	}
+	if refused.status == http.StatusTooManyRequests || refused.status == http.StatusServiceUnavailable {
+		r.congested()
+	}
+	r.failures++
+	wait, ok := retry.After(refused.header, time.Now())
+	if !ok {
+		wait = backoff.Next(r.failures)
+	}
+	return r.wait(ctx, wait, refused)
+}
+
+// wait waits before a repetition, unless there were enough.
+func (r *run) wait(ctx context.Context, d time.Duration, failure error) error {
+	if r.deadline.Passed() || r.begunAgain > maxBegunAgain {
+		return r.giveUp(failure)
+	}
+	return retry.Sleep(ctx, d)
+}
+
+// giveUp returns the error of a download that is not repeated.
+func (r *run) giveUp(failure error) error {
+	remote := &RemoteError{Text: r.d.Name + ": " + redact(failure.Error()), Err: failure}
+	var refused *refusal
+	if errors.As(failure, &refused) {
+		remote.Status = refused.status
+	}
+	return remote
+}
+
+// congested reports that the server does not keep up.
+func (r *run) congested() {
+	if r.d.Congestion != nil {
+		r.d.Congestion.Congested()
+	}
+}
