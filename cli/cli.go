@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -47,6 +48,7 @@ type cli struct {
 	Worker   workerCommand   `cmd:"" help:"Run a worker only. Any number can run at the same time."`
 	Migrate  migrateCommand  `cmd:"" help:"Create or upgrade the schema of the state database. Safe to run at any time and concurrently."`
 	Load     loadCommand     `cmd:"" help:"Load ndjson files into FHIR tables."`
+	Fetch    fetchCommand    `cmd:"" help:"Copy an export of any Bulk Data server to files."`
 	View     viewCommand     `cmd:"" help:"Check views (SQL on FHIR), or run them directly against the source database."`
 	Location locationCommand `cmd:"" help:"Show or change the recorded source and bucket, which all processes share."`
 	Sweep    sweepCommand    `cmd:"" help:"Remove files of exports that the state database does not know, for example after a restore from a backup."`
@@ -72,7 +74,7 @@ const (
 )
 
 // Run runs one command and returns its exit code: 0, 1 if it failed, 2 if args are
-// invalid, 130 if ctx was cancelled.
+// invalid, 130 if ctx was cancelled. Errors of some commands have a code of their own.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := false
 	root := &cli{}
@@ -86,7 +88,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		report(stderr, args, commandOf(err), err)
-		return ExitUsage
+		return usageCode(commandOf(err))
 	}
 	out := &output{stdin: os.Stdin, stdout: stdout, stderr: stderr}
 	warnUnknown(parser.Model, root.Log.logger(out))
@@ -102,7 +104,20 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return ExitInterrupted
 	}
 	report(stderr, args, parsed.Command(), err)
+	var coded kong.ExitCoder
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
 	return ExitFailed
+}
+
+// usageCode returns the exit code for invalid arguments of a command. Those of sluice
+// fetch have codes of their own, of which ExitUsage is another one.
+func usageCode(command string) int {
+	if command == "fetch" || strings.HasPrefix(command, "fetch ") {
+		return ExitFailed
+	}
+	return ExitUsage
 }
 
 func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
@@ -115,6 +130,7 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 		variables,
 		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parseNetwork), mapper(catalog.ParseMapping),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Help(printHelp),
 	)
 	if err != nil {
 		return nil, err

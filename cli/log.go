@@ -12,7 +12,7 @@ import (
 
 type logSettings struct {
 	Level  string `env:"SLUICE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" group:"logging" help:"Minimum level of log lines: debug, info, warn or error."`
-	Format string `env:"SLUICE_LOG_FORMAT" default:"auto" enum:"auto,json,text" group:"logging" help:"Format of log lines: json, text, or auto (text on a terminal, else json)."`
+	Format string `aliases:"log" env:"SLUICE_LOG_FORMAT" default:"auto" enum:"auto,json,text" group:"logging" help:"Format of log lines: json, text, or auto (text on a terminal, else json)."`
 }
 
 var levels = map[string]slog.Level{

@@ -68,10 +68,12 @@ func mask(match string) string {
 // other arguments are invalid.
 func logFormat(args []string) string {
 	for i, arg := range args {
-		if value, found := strings.CutPrefix(arg, "--log-format="); found {
+		name, value, found := strings.Cut(arg, "=")
+		switch {
+		case name != "--log-format" && name != "--log":
+		case found:
 			return value
-		}
-		if arg == "--log-format" && i+1 < len(args) {
+		case i+1 < len(args):
 			return args[i+1]
 		}
 	}
@@ -82,10 +84,12 @@ func logFormat(args []string) string {
 // for example for one that is called sluice or sluice-api.
 var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?)?$`)
 
-// unknownVariables returns the names of environment variables that begin with SLUICE_
-// and are no settings.
-func unknownVariables(model *kong.Application, environment []string) []string {
+// knownVariables returns the names of all environment variables that are settings.
+func knownVariables(model *kong.Application) map[string]bool {
 	known := map[string]bool{}
+	for _, name := range secretVariables {
+		known[name] = true
+	}
 	for _, command := range model.Leaves(false) {
 		for _, group := range command.AllFlags(false) {
 			for _, flag := range group {
@@ -95,6 +99,13 @@ func unknownVariables(model *kong.Application, environment []string) []string {
 			}
 		}
 	}
+	return known
+}
+
+// unknownVariables returns the names of environment variables that begin with SLUICE_
+// and are no settings.
+func unknownVariables(model *kong.Application, environment []string) []string {
+	known := knownVariables(model)
 	var unknown []string
 	for _, variable := range environment {
 		name, _, _ := strings.Cut(variable, "=")

@@ -32,6 +32,10 @@ var groups = []kong.Group{
 	{Key: "access", Title: "Access:"},
 	{Key: "limits", Title: "Limits:"},
 	{Key: "work", Title: "Work:"},
+	{Key: "login", Title: "Login:"},
+	{Key: "request", Title: "Export:"},
+	{Key: "files", Title: "Files:"},
+	{Key: "transfer", Title: "Requests and downloads:"},
 	{Key: "logging", Title: "Logging:"},
 }
 

@@ -114,7 +114,7 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 		},
 	}
 	got, err := d.Run(ctx)
-	progress.End(err)
+	progress.End(max(got.Lines, 0), err)
 	if err != nil {
 		if ctx.Err() == nil {
 			details := failure(err)

@@ -42,7 +42,7 @@ func fail(kind Kind, format string, args ...any) error {
 }
 
 // errTimeout is the cause of a context after Options.Timeout.
-var errTimeout = errors.New("the run timed out")
+var errTimeout = errors.New("the time for the whole run is over")
 
 // classify returns the error of a run as an *Error, or as the cause of ctx if it was
 // cancelled from outside.
@@ -69,6 +69,8 @@ func kindOf(err error) Kind {
 		return known.Kind
 	case errors.Is(err, output.ErrLocked), errors.Is(err, output.ErrLockLost):
 		return Local
+	case errors.Is(err, output.ErrChanged):
+		return Unverified
 	case errors.Is(err, login.ErrRefused):
 		return LoginRefused
 	case errors.As(err, &refused):

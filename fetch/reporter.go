@@ -29,8 +29,9 @@ type FileReporter interface {
 	Add(bytes int)
 	// Reset says that the file continues at a number of bytes, or begins again at 0.
 	Reset(bytes int64)
-	// End is called when the transfer ends. The error is nil if the file is verified.
-	End(err error)
+	// End is called when the transfer ends. The error is nil if the file is verified, which
+	// then has a number of resources.
+	End(resources int64, err error)
 }
 
 // Event is something that happened. Names and details are those of the log of the SMART

@@ -103,7 +103,7 @@ func (v *verification) file(ctx context.Context, folder string, f documentFile) 
 	if err == nil {
 		err = f.compare(facts)
 	}
-	progress.End(err)
+	progress.End(facts.Lines, err)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -8,14 +8,12 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
-// Waiting is what a caller of Await wants to know.
+// Waiting are the options of Await.
 type Waiting struct {
 	// Partial says that the export was requested with partial manifests: its pages are
 	// reported while it runs. The manifest of another export has its files when it is
 	// complete.
 	Partial bool
-	// Seen is the number of pages that the caller has already processed.
-	Seen int
 	// Progress is called when the text of X-Progress has changed. It may be nil.
 	Progress func(text string)
 	// Page is called once for each page of the manifest, in order. Its error ends Await.
@@ -29,7 +27,7 @@ func (s *Server) Await(ctx context.Context, statusURL string, w Waiting) error {
 	if err != nil {
 		return err
 	}
-	p := &poller{server: s, waiting: w, deadline: retry.NewDeadline(s.limits.RetryFor)}
+	p := &poller{server: s, waiting: w}
 	for polls := 1; ; polls++ {
 		status, err := p.poll(ctx, target)
 		if err != nil {
@@ -58,7 +56,6 @@ func (s *Server) Await(ctx context.Context, statusURL string, w Waiting) error {
 type poller struct {
 	server   *Server
 	waiting  Waiting
-	deadline *retry.Deadline
 	progress string
 	// pages is the number of pages that are known, and last the URL of the last one; nil
 	// if that is the status URL itself.
@@ -68,11 +65,10 @@ type poller struct {
 
 // poll requests the status and repeats the request if necessary.
 func (p *poller) poll(ctx context.Context, target *url.URL) (result *status, err error) {
-	err = p.server.repeat(ctx, p.deadline, func() (err error) {
+	err = p.server.repeat(ctx, p.server.limits.RetryFor, func() (err error) {
 		result, err = p.server.getStatus(ctx, target, p.waiting.Partial)
 		return err
 	})
-	p.deadline.Extend()
 	return result, err
 }
 
@@ -98,12 +94,12 @@ func (p *poller) follow(ctx context.Context, first *page) error {
 		}
 	} else if p.last != nil {
 		var err error
-		if current, err = p.server.getPage(ctx, p.deadline, p.last); err != nil {
+		if current, err = p.server.getPage(ctx, p.last); err != nil {
 			return err
 		}
 	}
 	for current.next != nil {
-		next, err := p.server.getPage(ctx, p.deadline, current.next)
+		next, err := p.server.getPage(ctx, current.next)
 		if err != nil {
 			return err
 		}
@@ -115,15 +111,12 @@ func (p *poller) follow(ctx context.Context, first *page) error {
 	return nil
 }
 
-// add reports a page if the caller has not processed it.
+// add reports a page.
 func (p *poller) add(page *page, location *url.URL) error {
 	p.pages++
 	p.last = location
 	if p.pages > maxPages {
 		return fmt.Errorf("the manifest has more than %d pages", maxPages)
-	}
-	if p.pages <= p.waiting.Seen {
-		return nil
 	}
 	return p.waiting.Page(page.Manifest)
 }

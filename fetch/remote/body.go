@@ -52,7 +52,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	if n > 0 {
 		w.timer.Reset(stallTimeout)
 	}
-	if err != nil && err != io.EOF && w.ctx.Err() != nil {
+	if err != nil && !errors.Is(err, io.EOF) && w.ctx.Err() != nil {
 		err = context.Cause(w.ctx)
 	}
 	return n, err

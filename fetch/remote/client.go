@@ -17,7 +17,8 @@ import (
 
 // Connection is how servers are reached.
 type Connection struct {
-	// CAFile has CA certificates in PEM in addition to those of the system.
+	// CAFile has CA certificates in PEM, trusted in addition to the certificates of the
+	// system.
 	CAFile string
 	// ConnectTimeout limits connecting; ResponseTimeout waiting for response headers. 0
 	// means no limit.
@@ -60,7 +61,7 @@ func Client(c Connection) (*http.Client, error) {
 	return &http.Client{Transport: &userAgent{transport, c.UserAgent}, CheckRedirect: checkRedirect}, nil
 }
 
-// roots returns the trusted certificates; nil means those of the system.
+// roots returns the trusted certificates; nil means the certificates of the system.
 func (c Connection) roots() (*x509.CertPool, error) {
 	if c.CAFile == "" {
 		return nil, nil
@@ -97,9 +98,9 @@ func (u *userAgent) RoundTrip(r *http.Request) (*http.Response, error) {
 // CloseIdleConnections closes the connections that no request uses.
 func (u *userAgent) CloseIdleConnections() { u.next.CloseIdleConnections() }
 
-// checkRedirect follows redirects without telling other servers anything: net/http keeps
-// the credentials for subdomains and other ports, and sends the URL, whose query may be
-// signed, as Referer. A redirect that changes the method is refused: a DELETE that
+// checkRedirect follows redirects without disclosing anything to other servers: net/http
+// keeps the credentials for subdomains and other ports, and sends the URL, whose query may
+// be signed, as Referer. A redirect that changes the method is refused: a DELETE that
 // became a GET deletes nothing.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) >= maxRedirects {

@@ -15,7 +15,7 @@ import (
 // errNoManifest is the error if a body is not a manifest.
 var errNoManifest = errors.New("the response is not a manifest")
 
-// maxFiles is the greatest number of files of a page.
+// maxFiles is the maximum number of files of a section.
 const maxFiles = 1 << 20
 
 // readPage reads a page of a manifest. Errors of its content are permanent.
@@ -108,7 +108,7 @@ func (d *decoder) list(name string, element func(place string) error) error {
 		return nil
 	}
 	if opening != json.Delim('[') {
-		return retry.Permanent(fmt.Errorf("%s must be an array", name))
+		return retry.Permanent(fmt.Errorf("%w: %s must be an array", errNoManifest, name))
 	}
 	for i := 0; d.json.More(); i++ {
 		d.reader.renew()
@@ -137,8 +137,8 @@ func (d *decoder) link(place string) error {
 	return nil
 }
 
-// requiresToken returns requiresAccessToken. If the server does not tell it, the token is
-// sent if all files are on the server that has it already.
+// requiresToken returns requiresAccessToken. If it is missing, the token is sent if all
+// files are on the server that has the token already.
 func (d *decoder) requiresToken() bool {
 	switch token := d.token.(type) {
 	case bool:
@@ -161,7 +161,7 @@ func (d *decoder) value(place string, into any) error {
 		if want == "struct" {
 			want = "object"
 		}
-		return retry.Permanent(fmt.Errorf("%s is a JSON %s, want %s", place, mismatch.Value, want))
+		return retry.Permanent(fmt.Errorf("%s must be a JSON %s, got %s", place, want, mismatch.Value))
 	}
 	return truncated(err)
 }
@@ -194,15 +194,15 @@ func (d *decoder) next() (json.Token, error) {
 
 // truncated returns the error for a document that ends too early.
 func truncated(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
 const (
-	// maxManifest is the greatest size of a page in bytes, and maxValue that of one of its
-	// values: an endless response does not fill the memory.
+	// maxManifest is the maximum size of a page in bytes, and maxValue the maximum size of
+	// one of its values: an endless response does not fill the memory.
 	maxManifest = 1 << 30
 	maxValue    = 1 << 20
 )

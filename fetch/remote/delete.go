@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"time"
-
-	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 var errNotDeleted = errors.New("the server does not delete the export")
@@ -21,7 +19,7 @@ func (s *Server) Delete(ctx context.Context, statusURL string) error {
 		return err
 	}
 	limit := min(deleteFor, s.limits.RetryFor)
-	err = s.repeat(ctx, retry.NewDeadline(limit), func() error {
+	err = s.repeat(ctx, limit, func() error {
 		response, err := s.send(ctx, newRequest(http.MethodDelete, target, fhirJSON))
 		if err != nil {
 			return temporary(ctx, err)

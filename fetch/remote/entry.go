@@ -63,8 +63,8 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// extension has the members of a file that the specification does not define: those of
-// Sluice, an object with sha256, and those of AB2D, an array of FHIR extensions.
+// extension has the members of a file that the specification does not define. Sluice
+// writes an object with sha256, AB2D an array of FHIR extensions.
 type extension struct {
 	sha256 string
 	size   number

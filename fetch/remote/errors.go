@@ -11,7 +11,8 @@ import (
 // other request whose credentials are rejected (401, 403).
 type RefusedError struct {
 	Status int
-	// Issues are those of the OperationOutcome as sentences, or the beginning of the body.
+	// Issues are the issues of the OperationOutcome as sentences, or the beginning of the
+	// body.
 	Issues []string
 	// Wait is how long the server asks to wait before the request is repeated, and 0 if
 	// it does not say.

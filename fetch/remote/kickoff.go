@@ -109,6 +109,8 @@ func needsPOST(err error) bool {
 func (s *Server) kickOff(ctx context.Context, r request) (string, error) {
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
+	// net/http repeats a GET if a connection that was used before breaks.
+	s.client.CloseIdleConnections()
 	response, err := s.send(httptrace.WithClientTrace(ctx, trace), r)
 	if err != nil {
 		return "", unsent(ctx, err, sent.Load())

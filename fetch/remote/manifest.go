@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-
-	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // Manifest is one page of a manifest.
@@ -37,7 +35,7 @@ type File struct {
 	// URL is absolute. It may be signed: it is in no log and in no state with its query.
 	URL *url.URL
 	// Count is the number of lines, Size the number of bytes (stored or plain: servers
-	// differ); -1 if it is not told. SHA256 is lower-case hex, or empty.
+	// differ); -1 if unknown. SHA256 is lower-case hex, or empty.
 	Count, Size int64
 	SHA256      string
 }
@@ -60,9 +58,8 @@ func (s *Server) Manifest(ctx context.Context, statusURL string) ([]*Manifest, e
 		return nil, err
 	}
 	var pages []*Manifest
-	deadline := retry.NewDeadline(s.limits.RetryFor)
 	for next := target; next != nil; {
-		current, err := s.getPage(ctx, deadline, next)
+		current, err := s.getPage(ctx, next)
 		if err != nil {
 			return nil, err
 		}
@@ -75,9 +72,9 @@ func (s *Server) Manifest(ctx context.Context, statusURL string) ([]*Manifest, e
 }
 
 // getPage requests a page of the manifest and repeats the request if necessary.
-func (s *Server) getPage(ctx context.Context, deadline *retry.Deadline, target *url.URL) (*page, error) {
+func (s *Server) getPage(ctx context.Context, target *url.URL) (*page, error) {
 	var result *page
-	err := s.repeat(ctx, deadline, func() error {
+	err := s.repeat(ctx, s.limits.RetryFor, func() error {
 		status, err := s.getStatus(ctx, target, true)
 		switch {
 		case err != nil:
@@ -86,7 +83,6 @@ func (s *Server) getPage(ctx context.Context, deadline *retry.Deadline, target *
 			return &temporaryError{err: errors.New("the server answers the request for the manifest without one"), after: status.after, asked: status.asked}
 		}
 		result = status.page
-		deadline.Extend()
 		return nil
 	})
 	return result, err

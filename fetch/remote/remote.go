@@ -15,7 +15,8 @@ import (
 
 // Authorizer authorizes requests (login.Login).
 type Authorizer interface {
-	// Authorize sets the Authorization header of a request.
+	// Authorize sets the Authorization header of a request. The request is repeated after
+	// an error unless that is marked by retry.Permanent.
 	Authorize(ctx context.Context, r *http.Request) error
 	// Rejected is called after a response 401. It reports whether the request can be
 	// repeated with other credentials.

@@ -39,8 +39,8 @@ type Request struct {
 	Partial bool `json:"partial,omitempty"`
 	// Lenient asks the server to ignore what it does not support.
 	Lenient bool `json:"lenient,omitempty"`
-	// SeparateStatus asks for responses to polls whose status is that of the poll; that
-	// of the export is in a header. Some servers refuse the preference.
+	// SeparateStatus asks the server to report the status of the export in a header of its
+	// responses to polls (separate-export-status). Some servers refuse the preference.
 	SeparateStatus bool `json:"separateStatus,omitempty"`
 	// Params are parameters that the specification does not define.
 	Params url.Values `json:"params,omitempty"`

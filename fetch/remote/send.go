@@ -80,7 +80,7 @@ func (s *Server) authorize(ctx context.Context, r *http.Request) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return retry.Permanent(fmt.Errorf("authenticate: %w", err)) // login repeats what it can
+		return fmt.Errorf("authenticate: %w", err)
 	}
 	return nil
 }
@@ -93,8 +93,9 @@ func (s *Server) rejected(r *http.Request, response *http.Response) bool {
 }
 
 // repeat calls a request until it succeeds, fails with an error that is not temporary, or
-// the deadline has passed.
-func (s *Server) repeat(ctx context.Context, deadline *retry.Deadline, request func() error) error {
+// limit has passed.
+func (s *Server) repeat(ctx context.Context, limit time.Duration, request func() error) error {
+	deadline := retry.NewDeadline(limit)
 	inARow := 0
 	for failures := 1; ; failures++ {
 		err := request()

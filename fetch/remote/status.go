@@ -82,10 +82,10 @@ func exportStatus(response *http.Response) (code int, separate bool) {
 // failure returns the error of a response with a status from 400: final, unless the server
 // does not know the export, rejects the credentials, or fails for the moment.
 //
-// A poll that fails does not mean that the export failed. The specification tells them
-// apart by the code of the issue, which few servers set, and whether a server or a proxy
+// A poll that fails does not mean that the export failed. The specification distinguishes
+// them by the code of the issue, which few servers set, and whether a server or a proxy
 // before it responds is not known. So statuses of proxies and of overload, responses
-// without an OperationOutcome and those with a transient code are temporary; 500 with an
+// without an OperationOutcome or with a transient code are temporary; 500 with an
 // OperationOutcome is believed when it is repeated; all others are final.
 func failure(response *http.Response, final error) error {
 	code := response.StatusCode
@@ -94,6 +94,9 @@ func failure(response *http.Response, final error) error {
 	rejected := &temporaryError{
 		err:   withStatus(errRejected, code, outcome.issues),
 		after: after, asked: asked, inFull: code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable,
+	}
+	if rejected.inFull && asked {
+		rejected.err = fmt.Errorf("%w; it asks to wait for %s", rejected.err, after)
 	}
 	switch code {
 	case http.StatusNotFound, http.StatusGone:
@@ -106,6 +109,8 @@ func failure(response *http.Response, final error) error {
 	}
 	failed := withStatus(final, code, outcome.issues)
 	switch {
+	case code == http.StatusNotImplemented:
+		return failed
 	case outcome.isTransient(), code >= 500 && !outcome.isFHIR:
 		return rejected
 	case code >= 500:

@@ -37,9 +37,9 @@ func isPermanent(err error) bool {
 		errors.As(err, &path) || errors.Is(err, http.ErrSchemeMismatch) || isContextEnd(err)
 }
 
-// isContextEnd reports whether an error is that of a context. Timeouts of connections say
-// that they are context.DeadlineExceeded, too, and are not: the chain is searched for the
-// value itself.
+// isContextEnd reports whether an error means that a context ended. errors.Is reports
+// context.DeadlineExceeded for timeouts of connections, too, so the chain is searched for
+// the value itself.
 func isContextEnd(err error) bool {
 	if errors.Is(err, context.Canceled) {
 		return true

@@ -42,7 +42,7 @@ func (r *run) check() *MismatchError {
 // sizeOf returns which of the sizes of a file is the expected one.
 func (c *content) sizeOf(want int64) string {
 	switch {
-	case c.origin.Form == Received && c.stored.bytes == want:
+	case c.origin.Form != Compressed && c.stored.bytes == want:
 		return "stored"
 	case c.knowsPlain() && c.plain.bytes == want:
 		return "plain"

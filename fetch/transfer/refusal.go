@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -70,7 +71,7 @@ func quote(body []byte, contentType string) (code, text string) {
 		}
 		return "", shorten(strings.Join(texts, "; "))
 	}
-	if strings.HasPrefix(contentType, "text/plain") {
+	if strings.HasPrefix(contentType, "text/plain") && !bytes.HasPrefix(body, []byte("<")) {
 		return "", shorten(string(body))
 	}
 	return "", ""

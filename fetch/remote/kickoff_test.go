@@ -1,0 +1,242 @@
+package remote_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/retry"
+)
+
+var system = remote.Request{Level: remote.System}
+
+// TestContentLocation: the status URL is absolute, and not less secure than the server.
+func TestContentLocation(t *testing.T) {
+	tests := []struct{ location, want, warning string }{
+		{"https://other.example.org/status/1", "https://other.example.org/status/1", ""},
+		{"/status/1?job=2", "https://fhir.example.org/status/1?job=2", ""},
+		{"status/1", "https://fhir.example.org/r4/status/1", ""},
+		{"http://fhir.example.org/status/1", "https://fhir.example.org/status/1", "https is used"},
+		{"http://fhir.example.org:80/status/1", "https://fhir.example.org/status/1", "https is used"},
+		{"http://other.example.org/status/1", "http://other.example.org/status/1", ""},
+	}
+	for _, test := range tests {
+		server, script := server(t, replies(reply{status: 202, header: map[string]string{"Content-Location": test.location}}), remote.Limits{})
+		got, err := server.KickOff(t.Context(), system)
+		if err != nil || got != test.want {
+			t.Errorf("status URL of %q = %q (%v), want %q", test.location, got, err, test.want)
+		}
+		if test.warning != "" {
+			script.requireWarning(test.warning)
+		} else if len(script.warnings) > 0 {
+			t.Errorf("%q: warnings %q", test.location, script.warnings)
+		}
+	}
+	for location, want := range map[string]string{"": "no Content-Location", "ftp://x/y": "neither http nor https", "http://a b/": "is not a URL"} {
+		server, _ := server(t, replies(reply{status: 202, header: map[string]string{"Content-Location": location}}), remote.Limits{})
+		if _, err := server.KickOff(t.Context(), system); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error of %q = %v, want one with %q", location, err, want)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	tests := []struct {
+		name string
+		reply
+		want string
+	}{
+		{"OperationOutcome", reply{status: 400, body: outcome("invalid", "no such type")}, "status 400: error (invalid): no such type"},
+		{"server error", reply{status: 500, body: outcome("exception", "boom")}, "status 500: error (exception): boom"},
+		{"text", reply{status: 403, body: " not\n <b>allowed</b>\x1b[31m "}, "status 403: not <b>allowed</b>[31m"},
+		{"nothing", reply{status: 404}, "status 404"},
+		{"credentials", reply{status: 401, body: outcome("login", "who are you")}, "status 401: error (login): who are you"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server, script := server(t, replies(test.reply), remote.Limits{KickOffWait: time.Hour})
+			_, err := server.KickOff(t.Context(), system)
+			var refused *remote.RefusedError
+			if !errors.As(err, &refused) || refused.Status != test.status || !strings.HasSuffix(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+			if len(script.requests) != 1 {
+				t.Errorf("%d requests, want 1", len(script.requests))
+			}
+		})
+	}
+}
+
+// TestKickOffWaits: a kick-off that is rejected for the moment is repeated when the server
+// allows it.
+func TestKickOffWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rejected := func(status int, after string) reply {
+			return reply{status: status, header: map[string]string{"Retry-After": after}}
+		}
+		server, script := server(t, replies(rejected(429, "600"), reply{status: 503}, reply{status: 502}, rejected(504, "0"), accepted), remote.Limits{PollMax: time.Minute, KickOffWait: time.Hour})
+		if _, err := server.KickOff(t.Context(), system); err != nil {
+			t.Fatal(err)
+		}
+		script.requireWaits(asked(10*time.Minute), around(4*time.Second), around(8*time.Second), asked(time.Second))
+		script.requireWarning("status 429")
+	})
+}
+
+// TestKickOffGivesUp: a kick-off is not repeated after KickOffWait.
+func TestKickOffGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, script := server(t, replies(reply{status: 429, header: map[string]string{"Retry-After": "7200"}, body: outcome("throttled", "one export at a time")}), remote.Limits{KickOffWait: time.Hour})
+		start := time.Now()
+		_, err := server.KickOff(t.Context(), system)
+		var refused *remote.RefusedError
+		if !errors.As(err, &refused) || refused.Wait != 2*time.Hour {
+			t.Fatalf("error %v, want a refusal with a wait of 2h", err)
+		}
+		if !strings.HasSuffix(err.Error(), "status 429 and asks to wait for 2h0m0s: error (throttled): one export at a time") {
+			t.Errorf("error %v", err)
+		}
+		if len(script.requests) != 1 || time.Since(start) > 0 {
+			t.Errorf("%d requests in %v, want 1 at once", len(script.requests), time.Since(start))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		server, script := server(t, replies(reply{status: 503}), remote.Limits{PollMax: time.Minute, KickOffWait: 10 * time.Minute})
+		start := time.Now()
+		var refused *remote.RefusedError
+		if _, err := server.KickOff(t.Context(), system); !errors.As(err, &refused) || refused.Status != 503 {
+			t.Errorf("error %v, want status 503", err)
+		}
+		if d := time.Since(start); d < 8*time.Minute || d > 10*time.Minute || len(script.requests) < 10 {
+			t.Errorf("%d requests in %v, want repetitions for 10m", len(script.requests), d)
+		}
+	})
+}
+
+// TestLostKickOff: a kick-off is repeated if the server was not reached, and not if the
+// response was lost.
+func TestLostKickOff(t *testing.T) {
+	t.Parallel()
+	var received atomic.Int32
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if n, _ := connection.Read(make([]byte, 4096)); n > 0 {
+				received.Add(1)
+			}
+			_ = connection.Close()
+		}
+	}()
+	client, err := remote.Client(remote.Connection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kickOff := func(url string) error {
+		server := remote.New(client, parse(t, url), nil, remote.Limits{KickOffWait: 5 * time.Second, PollMax: time.Second}, func(string) {})
+		_, err := server.KickOff(t.Context(), system)
+		return err
+	}
+	err = kickOff("http://" + listener.Addr().String())
+	if err == nil || !strings.Contains(err.Error(), "may have started an export") || received.Load() != 1 {
+		t.Errorf("error %v after %d requests, want 1 request and a hint", err, received.Load())
+	}
+	_ = listener.Close()
+	start := time.Now()
+	err = kickOff("http://" + listener.Addr().String())
+	if err == nil || strings.Contains(err.Error(), "may have started") || time.Since(start) < 2*time.Second {
+		t.Errorf("error %v after %v, want repetitions", err, time.Since(start))
+	}
+	start = time.Now()
+	if err := kickOff("http://no-such-host.invalid"); err == nil || time.Since(start) > 4*time.Second {
+		t.Errorf("error %v after %v, want one at once", err, time.Since(start))
+	}
+}
+
+// TestLostOnUsedConnection: net/http does not repeat a kick-off by itself.
+func TestLostOnUsedConnection(t *testing.T) {
+	var kickOffs atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			kickOffs.Add(1)
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	s := remote.New(client(t, ""), parse(t, server.URL), nil, remote.Limits{}, func(string) {})
+	if err := s.Delete(t.Context(), server.URL+"/status/1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.KickOff(t.Context(), system); err == nil || kickOffs.Load() != 1 {
+		t.Errorf("%d kick-offs (%v), want 1 and an error", kickOffs.Load(), err)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	var tokens []string
+	script := &script{t: t, answer: func(_ int, r *http.Request) reply {
+		tokens = append(tokens, r.Header.Get("Authorization"))
+		if r.Header.Get("Authorization") != "Bearer 2" {
+			return reply{status: 401}
+		}
+		return accepted
+	}}
+	login := &accounts{tokens: []string{"1", "2"}}
+	server := remote.New(&http.Client{Transport: script}, parse(t, base), login, remote.Limits{}, script.warn)
+	if _, err := server.KickOff(t.Context(), system); err != nil || strings.Join(tokens, " ") != "Bearer 1 Bearer 2" {
+		t.Errorf("tokens %q, error %v, want two tokens", tokens, err)
+	}
+	login.tokens = []string{"3", "4", "5"}
+	var refused *remote.RefusedError
+	if _, err := server.KickOff(t.Context(), system); !errors.As(err, &refused) || refused.Status != 401 || len(tokens) != 4 {
+		t.Errorf("error %v after %d requests, want status 401 after one repetition", err, len(tokens)-2)
+	}
+	login.err = retry.Permanent(errors.New("no key"))
+	if _, err := server.KickOff(t.Context(), system); !errors.Is(err, login.err) || len(tokens) != 4 {
+		t.Errorf("error %v, want %v without a request", err, login.err)
+	}
+}
+
+// TestUnencrypted: credentials for a server with TLS are not sent without.
+func TestUnencrypted(t *testing.T) {
+	script := &script{t: t, answer: replies(reply{status: 204})}
+	server := remote.New(&http.Client{Transport: script}, parse(t, base), &accounts{tokens: []string{"1"}}, remote.Limits{}, script.warn)
+	if err := server.Delete(t.Context(), "http://other.example.org/status?x=secret"); err != nil {
+		t.Fatal(err)
+	}
+	if got := script.requests[0].header.Get("Authorization"); got != "" {
+		t.Errorf("Authorization %q was sent by http", got)
+	}
+	script.requireWarning("http://other.example.org/status without TLS")
+}
+
+func TestCanceled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _ := server(t, replies(reply{status: 429}), remote.Limits{KickOffWait: time.Hour, PollMax: time.Minute})
+		cause := errors.New("interrupted")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { cancel(cause) })
+		if _, err := server.KickOff(ctx, system); !errors.Is(err, cause) {
+			t.Errorf("error %v, want %v", err, cause)
+		}
+		if err := server.Delete(ctx, base+"/status/1"); !errors.Is(err, cause) {
+			t.Errorf("error %v, want %v", err, cause)
+		}
+	})
+}

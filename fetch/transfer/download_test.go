@@ -1,0 +1,308 @@
+package transfer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/fetch/transfer"
+)
+
+// encodings are the ways a server sends a file.
+var encodings = map[string]fetchtest.Encoding{
+	"identity": fetchtest.Identity, "negotiated": fetchtest.Negotiated, "gzip file": fetchtest.GzipFile, "gzip always": fetchtest.GzipAlways,
+}
+
+// forEachForm runs a test for all encodings and both ways to store.
+func forEachForm(t *testing.T, test func(t *testing.T, encoding fetchtest.Encoding, plain bool)) {
+	for name, encoding := range encodings {
+		for _, plain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s plain=%v", name, plain), func(t *testing.T) { test(t, encoding, plain) })
+		}
+	}
+}
+
+// oracle runs a program on a file and returns the first word of its output.
+func oracle(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+	require.NoError(t, err, "%s: %s", program, out)
+	word, _, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
+	return word
+}
+
+func TestUndisturbed(t *testing.T) {
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = plain
+		stored, content := f.mustRun()
+
+		path := filepath.Join(f.dir, stored.Name)
+		require.Equal(t, oracle(t, "sha256sum", path), stored.SHA256)
+		require.EqualValues(t, len(content), stored.Bytes)
+		require.EqualValues(t, 1000, stored.Lines)
+		require.EqualValues(t, len(patients.NDJSON()), stored.PlainBytes)
+		if plain {
+			require.Equal(t, "Patient.0001.ndjson", stored.Name)
+			require.Equal(t, "1000", oracle(t, "wc", "-l", path))
+			require.Equal(t, string(patients.NDJSON()), string(content))
+		} else {
+			require.Equal(t, "Patient.0001.ndjson.gz", stored.Name)
+			oracle(t, "gzip", "-t", path)
+			require.Equal(t, string(patients.NDJSON()), string(gunzip(t, content)))
+		}
+		if encoding != fetchtest.Identity && !plain {
+			require.Equal(t, string(server.Sent(patients)), string(content), "stored as received")
+		}
+		require.EqualValues(t, len(server.Sent(patients)), f.seen.total)
+		require.EqualValues(t, len(server.Sent(patients)), f.seen.done)
+		require.Len(t, server.Requests(fetchtest.Download), 1)
+	})
+}
+
+// TestContinuesAfterEveryByte is a run that was killed when its partial file had any size.
+func TestContinuesAfterEveryByte(t *testing.T) {
+	few := fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 3, LineBytes: 80}
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{few}, Encoding: encoding})
+		f := newFixture(t, server, few)
+		f.opts.Plain = plain
+		undisturbed, content := f.mustRun()
+		origin := f.origin
+		continued := 0
+		for size := range len(content) + 1 {
+			f.dir, f.origin, f.seen = t.TempDir(), origin, recorder{}
+			f.partial(content[:size])
+			before := len(server.Requests(fetchtest.Download))
+			stored, again := f.mustRun()
+			require.Equal(t, undisturbed, stored)
+			require.Equal(t, string(content), string(again))
+			require.EqualValues(t, len(server.Sent(few)), f.seen.done)
+			for _, request := range server.Requests(fetchtest.Download)[before:] {
+				if request.Status == http.StatusPartialContent {
+					continued++
+				}
+			}
+		}
+		if origin.Form == transfer.Received {
+			require.Equal(t, len(content)-2, continued, "continued from 2 bytes to all but one")
+		}
+	})
+}
+
+// TestContinuesAfterMembers is a run that was killed while it compressed.
+func TestContinuesAfterMembers(t *testing.T) {
+	large := fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 18, LineBytes: 2 << 20}
+	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{large}})
+	f := newFixture(t, server, large)
+	undisturbed, content := f.mustRun()
+	require.Equal(t, transfer.Compressed, f.origin.Form)
+	origin := f.origin
+	for _, part := range []float64{0.1, 0.5, 0.9, 1} {
+		f.dir, f.origin, f.seen = t.TempDir(), origin, recorder{}
+		f.partial(content[:int(float64(len(content))*part)])
+		before := len(server.Requests(fetchtest.Download))
+		stored, again := f.mustRun()
+		require.Equal(t, undisturbed, stored)
+		require.True(t, string(content) == string(again))
+		want := map[float64][]string{0.1: {""}, 0.5: {fmt.Sprintf("bytes=%d-", 16<<20)}, 0.9: {fmt.Sprintf("bytes=%d-", 32<<20)}}[part]
+		var ranges []string
+		for _, request := range server.Requests(fetchtest.Download)[before:] {
+			ranges = append(ranges, request.Header.Get("Range"))
+		}
+		require.Equal(t, want, ranges)
+	}
+}
+
+// TestCutConnections are connections that end after each number of bytes, and a run that is
+// interrupted as well.
+func TestCutConnections(t *testing.T) {
+	cuts := map[string]func(int) fetchtest.Effect{"length": fetchtest.CutAfter, "chunked": fetchtest.CutChunkedAfter}
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		for name, cut := range cuts {
+			for _, bytes := range []int{1, 2, 1000, 10_007} {
+				server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: []fetchtest.Fault{
+					fetchtest.Download.First(5, cut(bytes)),
+				}})
+				f := newFixture(t, server, patients)
+				f.opts.Plain = plain
+				_, content := f.mustRun()
+				if !plain {
+					content = gunzip(t, content)
+				}
+				require.True(t, string(patients.NDJSON()) == string(content), "%s after %d bytes", name, bytes)
+				requests := server.Requests(fetchtest.Download)
+				require.Len(t, requests, 6)
+				if bytes > 1 {
+					require.Equal(t, fmt.Sprintf("bytes=%d-", 5*bytes), requests[5].Header.Get("Range"))
+				}
+			}
+		}
+	})
+}
+
+// TestInterrupted is a run that is cancelled again and again.
+func TestInterrupted(t *testing.T) {
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: []fetchtest.Fault{
+			fetchtest.Download.First(3, fetchtest.StallAfter(20_000)),
+		}})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = plain
+		stop := errors.New("stop")
+		for range 3 {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			start := f.seen.done
+			f.seen.onAdd = func(done int64) {
+				if done >= start+20_000 || f.origin.Form == transfer.Unpacked || f.origin.Form == transfer.Compressed {
+					cancel(stop)
+				}
+			}
+			_, err := f.run(ctx)
+			require.ErrorIs(t, err, stop)
+			cancel(nil)
+		}
+		f.seen.onAdd = nil
+		_, content := f.mustRun()
+		if !plain {
+			content = gunzip(t, content)
+		}
+		require.True(t, string(patients.NDJSON()) == string(content))
+		last := server.Requests(fetchtest.Download)[3]
+		if f.origin.Form == transfer.Received {
+			require.Equal(t, "bytes=60000-", last.Header.Get("Range"))
+		} else {
+			require.Empty(t, last.Header.Get("Range"))
+		}
+	})
+}
+
+// TestBeginsAgain are servers that cannot continue a file, or have another one.
+func TestBeginsAgain(t *testing.T) {
+	cut := fetchtest.Download.First(1, fetchtest.CutAfter(50_000))
+	for name, faults := range map[string][]fetchtest.Fault{
+		"no ranges":           {fetchtest.Download.Always(fetchtest.NoRanges())},
+		"ranges ignored":      {fetchtest.Download.Always(fetchtest.RangesIgnored())},
+		"weak ETag":           {fetchtest.Download.Always(fetchtest.WeakETag())},
+		"changing ETag":       {fetchtest.Download.Always(fetchtest.ETagChanges())},
+		"wrong Content-Range": {fetchtest.Download.Always(fetchtest.WrongContentRange())},
+		"rewritten":           {fetchtest.Download.First(1, fetchtest.Rewritten())},
+		"rewritten, and If-Range ignored": {
+			fetchtest.Download.First(1, fetchtest.Rewritten()), fetchtest.Download.Always(fetchtest.IfRangeIgnored()),
+		},
+		"no validator": {fetchtest.Download.Always(fetchtest.NoETag(), fetchtest.WithHeaders(fetchtest.Set("Last-Modified", time.Now().UTC().Format(http.TimeFormat))))},
+		"416":          {fetchtest.Download.Nth(2, fetchtest.Reject(416))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, encoding := range encodings {
+				server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: append(faults, cut)})
+				f := newFixture(t, server, patients)
+				_, content := f.mustRun()
+				require.True(t, string(patients.NDJSON()) == string(gunzip(t, content)))
+				require.Contains(t, f.seen.resets[1:], int64(0))
+			}
+		})
+	}
+}
+
+func TestContinuesByLastModified(t *testing.T) {
+	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Faults: []fetchtest.Fault{
+		fetchtest.Download.Always(fetchtest.NoETag()), fetchtest.Download.First(1, fetchtest.CutAfter(50_000)),
+	}})
+	f := newFixture(t, server, patients)
+	f.mustRun()
+	last := server.Requests(fetchtest.Download)[1]
+	require.Equal(t, http.StatusPartialContent, last.Status)
+	require.Equal(t, "Thu, 01 Jan 2026 00:00:00 GMT", last.Header.Get("If-Range"))
+}
+
+// TestPartialOfAnotherForm are partial files that cannot be continued with the options of
+// the run.
+func TestPartialOfAnotherForm(t *testing.T) {
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = !plain
+		_, content := f.mustRun()
+		f.dir, f.opts.Plain = t.TempDir(), plain
+		f.partial(content[:len(content)/2])
+		_, content = f.mustRun()
+		if !plain {
+			content = gunzip(t, content)
+		}
+		require.True(t, string(patients.NDJSON()) == string(content))
+	})
+}
+
+// TestHoles is a partial file after a loss of power.
+func TestHoles(t *testing.T) {
+	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
+	f := newFixture(t, server, patients)
+	f.opts.Plain, f.opts.Verify = true, transfer.NoneOf
+	_, content := f.mustRun()
+	f.dir = t.TempDir()
+	f.partial(append(content[:10_000:10_000], make([]byte, 5000)...))
+	_, again := f.mustRun()
+	require.True(t, string(content) == string(again))
+	require.Equal(t, "bytes=10000-", server.Requests(fetchtest.Download)[1].Header.Get("Range"))
+}
+
+func TestPartialThatIsTooLong(t *testing.T) {
+	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
+	f := newFixture(t, server, patients)
+	f.opts.Plain = true
+	_, content := f.mustRun()
+	f.dir = t.TempDir()
+	f.partial(append(content[:len(content):len(content)], "{}\n"...))
+	_, again := f.mustRun()
+	require.True(t, string(content) == string(again))
+}
+
+func TestEmptyFile(t *testing.T) {
+	empty := fetchtest.File{Type: "Patient", Name: "Patient.ndjson"}
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{empty}, Encoding: encoding})
+		f := newFixture(t, server, empty)
+		f.opts.Plain = plain
+		stored, content := f.mustRun()
+		require.Zero(t, stored.Lines)
+		require.Zero(t, stored.PlainBytes)
+		if !plain {
+			content = gunzip(t, content)
+		}
+		require.Empty(t, content)
+	})
+}
+
+func TestRateLimit(t *testing.T) {
+	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
+	f := newFixture(t, server, patients)
+	f.opts.Limit = rate.NewLimiter(1<<20, 10_000)
+	start := time.Now()
+	f.mustRun()
+	require.Greater(t, time.Since(start), 150*time.Millisecond, "200 kB at 1 MiB/s")
+}
+
+func TestLocalErrorsAreNotOfTheServer(t *testing.T) {
+	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
+	f := newFixture(t, server, patients)
+	full := errors.New("disk full")
+	file := &failingFile{err: full}
+	d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: file, Name: "a.ndjson", Options: f.opts}
+	_, err := d.Run(t.Context())
+	require.ErrorIs(t, err, full)
+	var remote *transfer.RemoteError
+	require.NotErrorAs(t, err, &remote)
+	require.Len(t, server.Requests(fetchtest.Download), 1)
+}

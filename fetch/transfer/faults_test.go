@@ -1,0 +1,354 @@
+package transfer_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/fetch/transfer"
+)
+
+// download runs a download from a server with faults and returns the fixture and the error.
+func download(t *testing.T, options fetchtest.Options, change func(*fixture)) (*fixture, *fetchtest.Server, error) {
+	t.Helper()
+	if options.Files == nil {
+		options.Files = []fetchtest.File{patients}
+	}
+	server := fetchtest.New(t, options)
+	f := newFixture(t, server, options.Files[0])
+	if change != nil {
+		change(f)
+	}
+	stored, err := f.run(t.Context())
+	if err == nil {
+		require.True(t, bytes.Equal(options.Files[0].NDJSON(), gunzip(t, f.onlyFile(stored.Name))))
+	}
+	return f, server, err
+}
+
+func TestRepeatsTransientFailures(t *testing.T) {
+	for name, effect := range map[string]fetchtest.Effect{
+		"408": fetchtest.Reject(408), "429": fetchtest.Reject(429), "500": fetchtest.Reject(500), "502": fetchtest.Reject(502),
+		"503": fetchtest.Reject(503), "504": fetchtest.Reject(504), "reset": fetchtest.Reset(),
+		"stall": fetchtest.Stall(), "stall in the body": fetchtest.StallAfter(1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, server, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.First(2, effect)}},
+				func(f *fixture) { f.opts.StallTimeout = 200 * time.Millisecond })
+			require.NoError(t, err)
+			require.Len(t, server.Requests(fetchtest.Download), 3)
+			congested := map[string]int{"429": 2, "503": 2, "stall": 2, "stall in the body": 2}[name]
+			require.Equal(t, congested, f.seen.congested)
+		})
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for name, header := range map[string]fetchtest.Header{
+		"seconds": fetchtest.RetryAfter("1"),
+		"date":    fetchtest.RetryAfterDate(time.Second, -5*time.Hour),
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, _, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.First(1, fetchtest.Reject(429, header))}}, nil)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, time.Since(start), time.Second)
+		})
+	}
+}
+
+func TestGivesUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		effect fetchtest.Effect
+		status int
+		text   string
+	}{
+		"transient for too long": {fetchtest.RejectWith(503, "try later"), 503, "503 Service Unavailable"},
+		"reset for too long":     {fetchtest.Reset(), 0, "EOF"},
+		"permanent":              {fetchtest.RejectWith(400, "no such parameter: https://x/y?signature=123"), 400, "400 Bad Request: no such parameter: https://x/y?…"},
+		"not implemented":        {fetchtest.Reject(501), 501, "501 Not Implemented"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, server, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.Always(test.effect)}},
+				func(f *fixture) { f.opts.RetryFor = 300 * time.Millisecond })
+			var remote *transfer.RemoteError
+			require.ErrorAs(t, err, &remote)
+			require.Equal(t, test.status, remote.Status)
+			require.ErrorContains(t, err, "Patient.0001.ndjson: ")
+			require.ErrorContains(t, err, test.text)
+			require.NotContains(t, err.Error(), "signature=123")
+			require.NotContains(t, err.Error(), "generation=")
+			if test.status == 400 || test.status == 501 {
+				require.Len(t, server.Requests(fetchtest.Download), 1)
+			} else {
+				require.Greater(t, len(server.Requests(fetchtest.Download)), 3)
+			}
+		})
+	}
+}
+
+// TestGivesUpWithoutProgress is a server that cuts each response at the same byte, and
+// always begins from the start.
+func TestGivesUpWithoutProgress(t *testing.T) {
+	f, server, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{
+		fetchtest.Download.Always(fetchtest.NoRanges(), fetchtest.CutAfter(20_000)),
+	}}, nil)
+	var remote *transfer.RemoteError
+	require.ErrorAs(t, err, &remote)
+	require.Len(t, server.Requests(fetchtest.Download), 12)
+	require.EqualValues(t, 20_000, f.seen.done)
+}
+
+func TestRenewsLinks(t *testing.T) {
+	for name, how := range map[string]fetchtest.Expiry{
+		"403": fetchtest.Expired403, "400": fetchtest.Expired400, "401": fetchtest.Expired401, "404": fetchtest.Expired404, "410": fetchtest.Expired410,
+	} {
+		for _, host := range []fetchtest.Host{fetchtest.OnServer, fetchtest.Presigned} {
+			t.Run(name, func(t *testing.T) {
+				f, server, err := download(t, fetchtest.Options{
+					Links: fetchtest.Links{Host: host, Move: true},
+					Faults: []fetchtest.Fault{
+						fetchtest.Download.First(1, fetchtest.LinksExpire(how)),
+						fetchtest.Download.Nth(2, fetchtest.CutAfter(10_000)),
+						fetchtest.Download.Nth(3, fetchtest.LinksExpire(how)),
+					}}, nil)
+				require.NoError(t, err)
+				require.Equal(t, 2, f.links.renewed)
+				requests := server.Requests(fetchtest.Download)
+				require.Len(t, requests, 4)
+				require.Equal(t, "bytes=10000-", requests[3].Header.Get("Range"), "goes on with the new link")
+			})
+		}
+	}
+}
+
+func TestRenewsLinksOnlyTwice(t *testing.T) {
+	for _, status := range []int{401, 403, 404, 410} {
+		f, server, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.Reject(status))}}, nil)
+		var remote *transfer.RemoteError
+		require.ErrorAs(t, err, &remote)
+		require.Equal(t, status, remote.Status)
+		require.Equal(t, 2, f.links.renewed)
+		require.Len(t, server.Requests(fetchtest.Download), 3)
+	}
+}
+
+func TestAuthorization(t *testing.T) {
+	for name, host := range map[string]fetchtest.Host{
+		"on server": fetchtest.OnServer, "signed": fetchtest.Signed, "presigned": fetchtest.Presigned, "redirected": fetchtest.Redirected,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, server, err := download(t, fetchtest.Options{
+				Links: fetchtest.Links{Host: host},
+				Auth:  fetchtest.Auth{Method: fetchtest.BasicAuth, ClientID: "client", Secret: "secret"},
+				TLS:   true,
+				Faults: []fetchtest.Fault{
+					fetchtest.Download.First(1, fetchtest.CutAfter(10_000)),
+				}}, func(f *fixture) { f.client.CheckRedirect = dropAuthorization })
+			require.NoError(t, err)
+			require.Len(t, server.Requests(fetchtest.Download), 2)
+		})
+	}
+}
+
+// dropAuthorization removes the credentials from redirects, as remote.Connection does.
+func dropAuthorization(r *http.Request, via []*http.Request) error {
+	if r.URL.Host != via[0].URL.Host {
+		r.Header.Del("Authorization")
+	}
+	return nil
+}
+
+// TestTokenThatStoresReject is a manifest which says that signed links need the token.
+func TestTokenThatStoresReject(t *testing.T) {
+	var tokens int
+	store := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			tokens++
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`<Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter</Message></Error>`))
+			return
+		}
+		_, _ = w.Write(patients.NDJSON())
+	})
+	f := handlerFixture(t, store)
+	f.links.authorize = true
+	_, content := f.mustRun()
+	require.True(t, bytes.Equal(patients.NDJSON(), gunzip(t, content)))
+	require.Equal(t, 1, tokens)
+}
+
+// TestMismatch are files that are not what the manifest says.
+func TestMismatch(t *testing.T) {
+	for name, test := range map[string]struct {
+		encoding fetchtest.Encoding
+		effect   fetchtest.Effect
+		change   func(*fixture)
+		check    string
+		text     string
+	}{
+		"count":          {change: func(f *fixture) { f.expect.Count++ }, check: "count", text: "expected 1001 lines, got 1000"},
+		"size":           {change: func(f *fixture) { f.expect.Size++ }, check: "size"},
+		"size of gzip":   {encoding: fetchtest.Negotiated, change: func(f *fixture) { f.expect.Size++ }, check: "size", text: "unpacked"},
+		"sha256":         {change: func(f *fixture) { f.expect.SHA256 = string(bytes.Repeat([]byte("0"), 64)) }, check: "sha256"},
+		"type":           {change: func(f *fixture) { f.expect.Type = "Observation" }, check: "type", text: "expected Observation, got Patient in line 1"},
+		"damaged gzip":   {encoding: fetchtest.GzipFile, effect: fetchtest.CorruptAt(5000), check: "gzip"},
+		"damaged plain":  {effect: fetchtest.CorruptAt(5000), check: "sha256"},
+		"damaged begin":  {encoding: fetchtest.Negotiated, effect: fetchtest.CorruptAt(0), check: "gzip"},
+		"truncated gzip": {encoding: fetchtest.Negotiated, effect: fetchtest.TruncateAfter(5000), check: "gzip", text: "ends too early"},
+		"truncated":      {effect: fetchtest.TruncateAfter(5000), check: "size"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := fetchtest.Options{Encoding: test.encoding}
+			if test.effect != nil {
+				options.Faults = []fetchtest.Fault{fetchtest.Download.Always(test.effect)}
+			}
+			f, server, err := download(t, options, test.change)
+			var mismatch *transfer.MismatchError
+			require.ErrorAs(t, err, &mismatch)
+			require.Equal(t, test.check, mismatch.Check)
+			require.ErrorContains(t, err, test.text)
+			require.Len(t, server.Requests(fetchtest.Download), 2)
+			f.onlyFile("Patient.0001.ndjson.gz.bad")
+
+			if test.effect != nil {
+				options.Faults = []fetchtest.Fault{fetchtest.Download.First(1, test.effect)}
+				_, server, err = download(t, options, test.change)
+				require.NoError(t, err)
+				require.Len(t, server.Requests(fetchtest.Download), 2)
+			}
+		})
+	}
+}
+
+// TestVerification is what is found with less verification.
+func TestVerification(t *testing.T) {
+	damaged := fetchtest.Options{Encoding: fetchtest.GzipFile, Faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.CorruptAt(5000))}}
+	server := fetchtest.New(t, fetchtest.Options{Encoding: fetchtest.GzipFile, Files: []fetchtest.File{patients}})
+	sent := int64(len(server.Sent(patients)))
+	for _, test := range []struct {
+		verify transfer.Verification
+		size   int64
+		ok     bool
+		sizeOf string
+		lines  int64
+	}{
+		{transfer.NoneOf, 1, true, "", -1},
+		{transfer.Size, 1, false, "", 0},
+		{transfer.Size, sent, true, "stored", -1},
+		{transfer.Size, -1, true, "", -1},
+		{transfer.Full, sent, false, "", 0},
+	} {
+		server := fetchtest.New(t, fetchtest.Options{Encoding: fetchtest.GzipFile, Files: []fetchtest.File{patients}, Faults: damaged.Faults})
+		f := newFixture(t, server, patients)
+		f.opts.Verify, f.expect.Size, f.expect.Count, f.expect.SHA256 = test.verify, test.size, 5, "0"
+		stored, err := f.run(t.Context())
+		require.Equal(t, test.ok, err == nil, "%+v: %v", test, err)
+		if test.ok {
+			require.Equal(t, test.sizeOf, stored.SizeOf)
+			require.Equal(t, test.lines, stored.Lines)
+		}
+	}
+}
+
+// TestSizes are sizes and hashes of the bytes sent or unpacked.
+func TestSizes(t *testing.T) {
+	for _, verify := range []transfer.Verification{transfer.Full, transfer.Size} {
+		forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+			server := fetchtest.New(t, fetchtest.Options{Encoding: encoding, Files: []fetchtest.File{patients}})
+			for _, expected := range [][]byte{server.Sent(patients), patients.NDJSON()} {
+				f := newFixture(t, server, patients)
+				expect := expectation(expected)
+				f.opts.Plain, f.opts.Verify, f.expect.Size, f.expect.SHA256 = plain, verify, expect.Size, expect.SHA256
+				stored, _ := f.mustRun()
+				want := "plain"
+				switch isPlain := expected[0] == '{'; {
+				case plain && isPlain, !plain && !isPlain:
+					want = "stored"
+				case !isPlain:
+					want = "received"
+				}
+				require.Equal(t, want, stored.SizeOf)
+			}
+		})
+	}
+}
+
+func TestStrict(t *testing.T) {
+	content := []byte(`{"resourceType":"Patient"}` + "\n\n" + `{"id":"1","resourceType":"Group"}` + "\n" + `{"contained":[{"resourceType":"Patient"}]}`)
+	options := fetchtest.Options{Files: []fetchtest.File{{Type: "Patient", Name: "Patient.ndjson", Content: content}}}
+	change := func(f *fixture) { f.expect.Count = 3 }
+	_, _, err := download(t, options, change)
+	require.NoError(t, err)
+	_, _, err = download(t, options, func(f *fixture) {
+		change(f)
+		f.opts.Verify = transfer.Strict
+	})
+	require.ErrorContains(t, err, "expected Patient, got Group in line 2")
+}
+
+// TestResumedMismatch is a partial file with damage: it costs one repetition, not the file.
+func TestResumedMismatch(t *testing.T) {
+	for _, encoding := range encodings {
+		server := fetchtest.New(t, fetchtest.Options{Encoding: encoding, Files: []fetchtest.File{patients}})
+		f := newFixture(t, server, patients)
+		_, content := f.mustRun()
+		f.dir = t.TempDir()
+		damaged := bytes.Clone(content[:len(content)/2])
+		damaged[len(damaged)/2] ^= 1
+		f.partial(damaged)
+		_, again := f.mustRun()
+		require.True(t, bytes.Equal(content, again))
+	}
+}
+
+// TestOpaque are files that are not ndjson.
+func TestOpaque(t *testing.T) {
+	table := append([]byte("PAR1"), bytes.Repeat([]byte{0, 1, '\n'}, 10_000)...)
+	for _, encoding := range []fetchtest.Encoding{fetchtest.Identity, fetchtest.GzipAlways} {
+		server := fetchtest.New(t, fetchtest.Options{Encoding: encoding, Files: []fetchtest.File{{Type: "Patient", Name: "a", Content: table}}, Faults: []fetchtest.Fault{
+			fetchtest.Download.Always(fetchtest.WithHeaders(fetchtest.Set("Content-Type", "application/vnd.apache.parquet"))),
+			fetchtest.Download.First(1, fetchtest.CutAfter(20)),
+		}})
+		f := newFixture(t, server, fetchtest.File{Content: table})
+		f.expect.Count = 7
+		stored, content := f.mustRun()
+		require.Equal(t, "Patient.0001.ndjson", stored.Name)
+		require.True(t, bytes.Equal(table, content))
+		require.EqualValues(t, -1, stored.Lines)
+		require.Equal(t, http.StatusPartialContent, server.Requests(fetchtest.Download)[1].Status)
+	}
+}
+
+func TestUnknownEncoding(t *testing.T) {
+	_, _, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{
+		fetchtest.Download.Always(fetchtest.WithHeaders(fetchtest.Set("Content-Encoding", "br"))),
+	}}, nil)
+	require.ErrorContains(t, err, `uses Content-Encoding "br"`)
+}
+
+// TestForgottenEncoding is a proxy that unpacks and leaves the header.
+func TestForgottenEncoding(t *testing.T) {
+	_, _, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{
+		fetchtest.Download.Always(fetchtest.WithHeaders(fetchtest.Set("Content-Encoding", "gzip"))),
+	}}, nil)
+	require.NoError(t, err)
+}
+
+func TestPages(t *testing.T) {
+	f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<html>Please log in</html>"))
+	}))
+	f.expect = transfer.Expectation{Type: "Patient", Count: -1, Size: -1}
+	_, err := f.run(t.Context())
+	require.ErrorContains(t, err, "expected Patient, got no resourceType in line 1")
+	_, err = os.Stat(filepath.Join(f.dir, "Patient.0001.ndjson.gz.bad"))
+	require.NoError(t, err)
+}
