@@ -74,6 +74,7 @@ func TestCurrent(t *testing.T) {
 	l, err := login.New(t.Context(), http.DefaultClient, &url.URL{}, login.Options{Token: read})
 	require.NoError(t, err)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	require.False(t, l.Rejected(r), "it had no credentials")
 	require.NoError(t, l.Authorize(t.Context(), r))
 	require.False(t, l.Rejected(r))
 	value = "two"
