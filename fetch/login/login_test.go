@@ -196,6 +196,7 @@ func TestScopes(t *testing.T) {
 		"Refused":    {`[]`, login.Options{}, "v1", []string{"system/*.rs", "system/*.read", "system/*.read"}},
 		"GivenOnce":  {`[]`, login.Options{Scope: "system/*.rs"}, "v1", []string{"system/*.rs"}},
 		"None":       {`[]`, login.Options{}, "none", []string{"system/*.rs", "system/*.read"}},
+		"V1None":     {`["system/*.read"]`, login.Options{}, "none", []string{"system/*.read"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,7 +216,7 @@ func TestScopes(t *testing.T) {
 			got, err := authorization(t, l)
 			if c.known == "none" || name == "GivenOnce" {
 				require.ErrorIs(t, err, login.ErrRefused)
-				require.ErrorContains(t, err, "unknown scope system/*.rs", "the first refusal is reported")
+				require.ErrorContains(t, err, "unknown scope "+c.want[0], "the first refusal is reported")
 			} else {
 				require.NoError(t, err)
 			}
