@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// originOf describes a response as far as its headers tell. Form is decided by the content.
+// originOf describes a response by its headers. Form is decided by the content.
 func originOf(r *http.Response) Origin {
 	o := Origin{Encoding: encodingOf(r), Size: max(r.ContentLength, 0), Opaque: isOpaque(r.Header.Get("Content-Type"))}
 	etag, modified := r.Header.Get("ETag"), r.Header.Get("Last-Modified")
