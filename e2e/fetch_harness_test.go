@@ -31,6 +31,7 @@ func fetchFiles() []fetchtest.File {
 type fetcher struct {
 	t    *testing.T
 	dir  string
+	out  string // the directory, or another output
 	args []string
 	env  []string
 
@@ -43,7 +44,8 @@ type fetcher struct {
 // newFetcher returns a fetcher that writes to a new directory.
 func newFetcher(t *testing.T, args ...string) *fetcher {
 	t.Helper()
-	return &fetcher{t: t, dir: t.TempDir(), args: args}
+	dir := t.TempDir()
+	return &fetcher{t: t, dir: dir, out: dir, args: args}
 }
 
 // run runs `sluice fetch` and returns its exit code, which is -1 if it was killed.
@@ -51,7 +53,7 @@ func (f *fetcher) run(server string) int {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"fetch", server, "-o", f.dir}, f.args...)...)
+	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"fetch", server, "-o", f.out}, f.args...)...)
 	cmd.Env = append(append(os.Environ(), asSluice+"=1"), f.env...)
 	cmd.Stdout, cmd.Stderr = &f.output, &f.output
 	f.mu.Lock()

@@ -146,7 +146,7 @@ func TestFetchTwiceAtOnce(t *testing.T) {
 	want := newFetcher(t).complete(fetchtest.New(t, options).BaseURL)
 
 	first := newFetcher(t)
-	second := &fetcher{t: t, dir: first.dir}
+	second := &fetcher{t: t, out: first.out}
 	code := make(chan int, 1)
 	var s *fetchtest.Server
 	options.Faults = []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.Do(func() { code <- second.run(s.BaseURL) }))}

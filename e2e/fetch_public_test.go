@@ -71,9 +71,11 @@ func TestFetchFromPublicServer(t *testing.T) {
 	f := newFetcher(t, "--plain", "--type=Patient,Observation")
 	f.env = []string{"SLUICE_FETCH_TOKEN=swordfish"}
 	content := f.complete(baseURL)
-	require.Equal(t, patients.String(), content["Patient.0001.ndjson"])
-	require.Equal(t, last, content["Patient.0002.ndjson"])
-	require.Equal(t, observation, content["Observation.0001.ndjson"])
+	for name, want := range map[string]string{
+		"Patient.0001.ndjson": patients.String(), "Patient.0002.ndjson": last, "Observation.0001.ndjson": observation,
+	} {
+		require.Equal(t, want, content[name], name)
+	}
 	require.NotContains(t, content, "Encounter.0001.ndjson")
 	require.Contains(t, content, "manifest.json")
 
