@@ -25,7 +25,10 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/transfer"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, // but for idle connections to a store
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
 
 // patients is the file of most tests.
 var patients = fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 1000}
