@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -136,6 +137,22 @@ func TestRenewsLinksOnlyTwice(t *testing.T) {
 		require.Equal(t, status, remote.Status)
 		require.Equal(t, 2, f.links.renewed)
 		require.Len(t, server.Requests(fetchtest.Download), 3)
+	}
+}
+
+// TestErrorsOfCallers are errors of links and logins, which are not of the output.
+func TestErrorsOfCallers(t *testing.T) {
+	failure := errors.New("refused")
+	for name, change := range map[string]func(*fixture){
+		"login": func(f *fixture) { f.links.authorize, f.login.err = true, failure },
+		"links": func(f *fixture) { f.links.err = failure },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.Reject(403))}}, change)
+			var remote *transfer.RemoteError
+			require.ErrorAs(t, err, &remote)
+			require.ErrorIs(t, err, failure)
+		})
 	}
 }
 

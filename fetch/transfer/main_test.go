@@ -43,6 +43,7 @@ type links struct {
 	mu      sync.Mutex
 	link    *url.URL
 	renewed int
+	err     error
 }
 
 // newLinks starts an export at a server and returns the links of its first file.
@@ -94,6 +95,9 @@ func (l *links) Link() (*url.URL, bool) {
 // Renew implements transfer.Links.
 func (l *links) Renew(ctx context.Context) error {
 	l.renewed++
+	if l.err != nil {
+		return l.err
+	}
 	if l.status != "" {
 		l.read(ctx)
 	}
@@ -104,12 +108,13 @@ func (l *links) Renew(ctx context.Context) error {
 type basic struct {
 	rejected int
 	renews   bool
+	err      error
 }
 
 // Authorize implements transfer.Authorizer.
-func (*basic) Authorize(_ context.Context, r *http.Request) error {
+func (b *basic) Authorize(_ context.Context, r *http.Request) error {
 	r.SetBasicAuth("client", "secret")
-	return nil
+	return b.err
 }
 
 // Rejected implements transfer.Authorizer.

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -108,7 +109,10 @@ func (r *run) recoverRefusal(ctx context.Context, refused *refusal) error {
 		return nil
 	case refused.isExpired() && r.renewals < maxRenewals:
 		r.renewals++
-		return r.d.Links.Renew(ctx)
+		if err := r.d.Links.Renew(ctx); err != nil {
+			return r.giveUp(fmt.Errorf("%w; the link was not renewed: %w", refused, err))
+		}
+		return nil
 	case !retry.IsTransient(refused.status, nil):
 		return r.giveUp(refused)
 	}
