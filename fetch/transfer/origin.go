@@ -54,6 +54,14 @@ func (o Origin) validator() string {
 	return o.LastModified
 }
 
+// differs reports whether a response is of another version of the file. Servers that ignore
+// If-Range send a range of it.
+func (o Origin) differs(r *http.Response) bool {
+	etag, modified := r.Header.Get("ETag"), r.Header.Get("Last-Modified")
+	return o.ETag != "" && etag != "" && etag != o.ETag ||
+		o.LastModified != "" && modified != "" && modified != o.LastModified
+}
+
 // tableTypes are the media types of files that are not ndjson, such as views of SQL on FHIR.
 // All others are taken for ndjson, since stores and servers label it in many ways, and a
 // page of a proxy must not be taken for a file.

@@ -91,7 +91,7 @@ func (r *run) respond(response *http.Response, body *body) error {
 
 // isContinuation reports whether a response 206 continues the file.
 func (r *run) isContinuation(response *http.Response) bool {
-	if !r.continues() || encodingOf(response) != r.content.origin.Encoding {
+	if !r.continues() || encodingOf(response) != r.content.origin.Encoding || r.content.origin.differs(response) {
 		return false
 	}
 	part, err := parseContentRange(response.Header.Get("Content-Range"))
