@@ -287,15 +287,32 @@ func TestHoles(t *testing.T) {
 	require.Equal(t, "bytes=10000-", server.Requests(fetchtest.Download)[1].Header.Get("Range"))
 }
 
-func TestPartialThatIsTooLong(t *testing.T) {
-	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
-	f := newFixture(t, server, patients)
-	f.opts.Plain = true
-	_, content := f.mustRun()
-	f.dir = t.TempDir()
-	f.partial(append(content[:len(content):len(content)], "{}\n"...))
-	_, again := f.mustRun()
-	require.True(t, bytes.Equal(content, again))
+// TestPartialThatDoesNotFit are partial files that are longer than the file, or incomplete
+// without a validator.
+func TestPartialThatDoesNotFit(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = plain
+		_, content := f.mustRun()
+		origin := f.origin
+		for _, change := range []func(){
+			func() { f.origin.Size -= 10 },
+			func() { f.origin.Size, f.origin.ETag, f.origin.LastModified = f.origin.Size+10, "", "" },
+			func() { f.origin.Size, f.origin.ETag, f.origin.LastModified = 0, "", "" },
+			func() { f.origin = transfer.Origin{} },
+		} {
+			f.dir, f.origin = t.TempDir(), origin
+			f.partial(content)
+			change()
+			before := len(server.Requests(fetchtest.Download))
+			_, again := f.mustRun()
+			require.True(t, bytes.Equal(content, again))
+			requests := server.Requests(fetchtest.Download)[before:]
+			require.Len(t, requests, 1)
+			require.Empty(t, requests[0].Header.Get("Range"))
+		}
+	}
 }
 
 func TestEmptyFile(t *testing.T) {

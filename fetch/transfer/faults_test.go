@@ -94,6 +94,17 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
+// TestProgressExtendsTheTime is a server that cuts each response, for longer in all than a
+// download is repeated without receiving a byte.
+func TestProgressExtendsTheTime(t *testing.T) {
+	pause := func() { time.Sleep(250 * time.Millisecond) }
+	_, server, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{
+		fetchtest.Download.Always(fetchtest.Do(pause), fetchtest.CutAfter(20_000)),
+	}}, func(f *fixture) { f.opts.RetryFor = 2 * time.Second })
+	require.NoError(t, err)
+	require.Len(t, server.Requests(fetchtest.Download), 10)
+}
+
 // TestGivesUpWithoutProgress is a server that cuts each response at the same byte, and
 // always begins from the start.
 func TestGivesUpWithoutProgress(t *testing.T) {
