@@ -44,7 +44,7 @@ func TestRepeatsTransientFailures(t *testing.T) {
 				func(f *fixture) { f.opts.StallTimeout = 200 * time.Millisecond })
 			require.NoError(t, err)
 			require.Len(t, server.Requests(fetchtest.Download), 3)
-			congested := map[string]int{"429": 2, "503": 2, "stall": 2, "stall in the body": 2}[name]
+			congested := map[string]int{"408": 2, "429": 2, "503": 2, "504": 2, "stall": 2, "stall in the body": 2}[name]
 			require.Equal(t, congested, f.seen.congested)
 		})
 	}

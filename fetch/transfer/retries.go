@@ -89,11 +89,10 @@ func (r *run) recover(ctx context.Context, failure error) error {
 		return r.wait(ctx, 0, failure)
 	case errors.As(failure, &refused):
 		return r.recoverRefusal(ctx, refused)
-	case errors.Is(failure, errStalled):
-		r.congested()
-	case !retry.IsTransient(0, failure):
+	case !errors.Is(failure, errStalled) && !retry.IsTransient(0, failure):
 		return r.giveUp(failure)
 	}
+	r.congested(0, failure)
 	r.failures++
 	return r.wait(ctx, backoff.Next(r.failures), failure)
 }
@@ -116,9 +115,7 @@ func (r *run) recoverRefusal(ctx context.Context, refused *refusal) error {
 	case !retry.IsTransient(refused.status, nil):
 		return r.giveUp(refused)
 	}
-	if refused.status == http.StatusTooManyRequests || refused.status == http.StatusServiceUnavailable {
-		r.congested()
-	}
+	r.congested(refused.status, nil)
 	r.failures++
 	wait, ok := retry.After(refused.header, time.Now())
 	if !ok {
@@ -145,9 +142,16 @@ func (r *run) giveUp(failure error) error {
 	return remote
 }
 
-// congested reports that the server does not keep up.
-func (r *run) congested() {
-	if r.d.Congestion != nil {
+// congested reports failures that fewer downloads at the same time may avoid: rejections for
+// this reason, and timeouts.
+func (r *run) congested(status int, err error) {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case r.d.Congestion == nil:
+		return
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable,
+		status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout,
+		errors.Is(err, errStalled), errors.As(err, &timeout) && timeout.Timeout():
 		r.d.Congestion.Congested()
 	}
 }
