@@ -129,6 +129,7 @@ type recorder struct {
 	total     int64
 	done      int64
 	resets    []int64
+	reached   []int64 // at each reset
 	congested int
 	onAdd     func(done int64)
 }
@@ -143,6 +144,7 @@ func (r *recorder) Add(n int) {
 }
 
 func (r *recorder) Reset(n int64) {
+	r.reached = append(r.reached, r.done)
 	r.done = n
 	r.resets = append(r.resets, n)
 }
