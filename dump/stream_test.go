@@ -155,11 +155,11 @@ func TestMissingTables(t *testing.T) {
 	f := newFixture(t)
 	from := f.open(t, form.Auto)
 	options := small(1)
-	options.Types = []string{"Pateint", "Patient", "Basic"}
+	options.Types = []string{"Patients", "Patient", "Basic"}
 	var out bytes.Buffer
 	_, err := dump.ToStream(t.Context(), from, &out, options)
 	require.ErrorIs(t, err, catalog.ErrNoTable)
-	require.ErrorContains(t, err, ": Pateint, Basic")
+	require.ErrorContains(t, err, ": Patients, Basic")
 
 	options.Optional = true
 	result, err := dump.ToStream(t.Context(), from, &out, options)
