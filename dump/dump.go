@@ -43,7 +43,7 @@ type Options struct {
 	Jobs int
 
 	// RangeBytes is the size on disk of what one statement reads, after which progress is
-	// reported. Defaults to 32 MiB, which takes about a tenth of a second.
+	// reported. Defaults to 16 MiB.
 	RangeBytes int64
 
 	// PartBytes is the size on disk from which a table is divided into several files.
@@ -62,7 +62,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.RangeBytes = cmp.Or(o.RangeBytes, 32<<20)
+	o.RangeBytes = cmp.Or(o.RangeBytes, 16<<20)
 	o.PartBytes = cmp.Or(o.PartBytes, 64<<20)
 	return o
 }
