@@ -11,7 +11,8 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
-// renewInterval is the shortest time between two readings of a manifest for new links.
+// renewInterval is the shortest time between two readings of a manifest for new links. The
+// first one does not wait.
 const renewInterval = time.Minute
 
 // links are the current links of the files of an export. They are not stored: their
@@ -26,9 +27,10 @@ type links struct {
 	mu        sync.Mutex
 	current   map[*file]*url.URL
 	authorize bool
-	// generation counts the readings of the manifest, read is when the last one was.
+	// generation counts the readings of the manifest for new links, renewed is when the
+	// last one was.
 	generation int
-	read       time.Time
+	renewed    time.Time
 	// fixed reports that the last reading changed no link.
 	fixed bool
 }
@@ -43,7 +45,7 @@ func newLinks(j *journal, x *export, server *remote.Server) *links {
 func (l *links) set(p *remote.Manifest, matches []match) (changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.authorize, l.read = p.RequiresAccessToken, time.Now()
+	l.authorize = p.RequiresAccessToken
 	for _, m := range matches {
 		if old := l.current[m.file]; old == nil || *old != *m.link {
 			changed = true
@@ -63,7 +65,7 @@ func (l *links) renew(ctx context.Context, since int) error {
 	defer func() { l.turn <- struct{}{} }()
 
 	l.mu.Lock()
-	generation, fixed, wait := l.generation, l.fixed, renewInterval-time.Since(l.read)
+	generation, fixed, wait := l.generation, l.fixed, renewInterval-time.Since(l.renewed)
 	l.mu.Unlock()
 	if generation > since {
 		return nil
@@ -100,6 +102,7 @@ func (l *links) replace(pages []*remote.Manifest) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.generation++
+	l.renewed = time.Now()
 	l.fixed = !changed
 	return err
 }
