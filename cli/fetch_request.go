@@ -46,6 +46,8 @@ func (f *fetchRequest) Validate() error {
 	switch {
 	case (f.Group != "") != (f.Level == string(remote.Group)):
 		return errors.New("--level group and --group ID must be set together")
+	case len(f.Patient) > 0 && f.Level == string(remote.System):
+		return errors.New("--patient requires --level patient or --group")
 	case f.NewMembers && (f.Group == "" || f.Since != sinceAuto || len(f.Patient) > 0):
 		return errors.New("--new-members requires --since auto and --group, and no --patient")
 	case f.Since == sinceAuto && f.Until != "":

@@ -119,7 +119,7 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 		if ctx.Err() == nil {
 			details := failure(err)
 			details["fileUrl"] = link
-			c.events.emit(EventDownloadError, details, fmt.Sprintf("%s: %s", name, err))
+			c.events.emit(EventDownloadError, details, err.Error())
 		}
 		return err
 	}

@@ -68,6 +68,8 @@ type Options struct {
 
 	// Reporter receives what happens. Required.
 	Reporter Reporter
+
+	renewInterval time.Duration // of links; 0 means the constant of that name
 }
 
 // DeletedMode is what happens to files of deletions.

@@ -34,7 +34,7 @@ func (r *run) receive(ctx context.Context, as role, request remote.Request, sink
 	if done {
 		return r.openFolder(ctx, x)
 	}
-	c := &reception{run: r, export: x, links: newLinks(r.journal, x, r.server), queue: newQueue(r.Output.Sequential()), sink: sink}
+	c := &reception{run: r, export: x, links: newLinks(r, x), queue: newQueue(r.Output.Sequential()), sink: sink}
 	return c.files(ctx)
 }
 
@@ -66,6 +66,9 @@ func (r *run) kickOff(ctx context.Context, as role, request remote.Request) (sta
 	if err != nil {
 		if ctx.Err() == nil {
 			r.events.emit(EventKickOff, kickOffDetails(r.BaseURL, request, err), "")
+		}
+		if kindOf(err) == Failed {
+			return "", fail(Refused, "%w", err)
 		}
 		return "", err
 	}

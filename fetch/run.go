@@ -17,7 +17,6 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
-	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // run is one call of Run. Over several calls, the state continues.
@@ -204,7 +203,7 @@ func (r *run) connect(ctx context.Context) error {
 	warn := func(text string) { r.events.warn("%s", text) }
 	r.Login.Types, r.Login.Warn, r.Login.RetryFor = r.Request.Types, warn, r.RetryFor
 	if r.login, err = login.New(ctx, r.client, base, r.Login); err != nil {
-		if !retry.IsTransient(0, err) { // missing or wrong options
+		if kindOf(err) == Failed { // the options are wrong, or do not fit the server
 			return fail(Local, "%w", err)
 		}
 		return err
