@@ -102,11 +102,10 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 	c.journal.read(func(*state) { link, origin = f.Link, f.Origin })
 	c.events.emit(EventDownloadRequest, map[string]any{"fileUrl": link, "itemType": string(f.Section), "resourceType": f.Type}, "")
 
-	name := f.String()
-	progress := c.watch(f, name)
+	progress := c.watch(f)
 	d := &transfer.Download{
 		Client: c.client, Login: c.login, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
-		File: to, Name: c.path(name), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
+		File: to, Name: c.path(f.String()), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
 		Origin: origin,
 		Began: func(o transfer.Origin) error {
 			c.journal.update(func(*state) { f.Origin = o })

@@ -66,7 +66,11 @@ type progress struct {
 }
 
 // watch reports that the download of a file begins.
-func (r *run) watch(f *file, name string) *progress {
+func (r *run) watch(f *file) *progress {
+	name := f.String()
+	if f.Name != "" && !r.Transfer.Plain {
+		name += ".gz"
+	}
 	return &progress{FileReporter: r.Reporter.Begin(FileInfo{Name: name, Bytes: max(f.Size, 0)}), run: r, size: f.Size}
 }
 
