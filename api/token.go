@@ -58,6 +58,8 @@ func (a *API) exchange(c *gin.Context, event *audit.Event) (smart.Token, error) 
 	}
 	byHeader := c.GetHeader("Authorization") != ""
 	switch {
+	case byHeader && len(form) == 0: // Google's and BCDA's clients send no parameters
+		return a.exchangeSecret(c, event, form)
 	case form.Get("grant_type") == "":
 		return smart.Token{}, badTokenRequest("grant_type is missing")
 	case form.Get("grant_type") != grantClientCredentials:
@@ -149,16 +151,16 @@ func (a *API) scopes(form url.Values) smart.ScopeRequest {
 	return smart.ScopeRequest{Scopes: form.Get("scope"), IsStandard: a.config.ResourceTypes.Has}
 }
 
-// readForm reads the parameters in the body. None may be repeated (RFC 6749, 3.2),
-// and none is read from the URL, which ends up in logs.
+// readForm reads the parameters in the body, which may be empty. None may be repeated
+// (RFC 6749, 3.2), and none is read from the URL, which ends up in logs.
 func readForm(c *gin.Context) (url.Values, error) {
-	contentType, _, _ := mime.ParseMediaType(c.ContentType())
-	if contentType != "application/x-www-form-urlencoded" {
-		return nil, badTokenRequest("the content type must be application/x-www-form-urlencoded")
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxTokenRequestBytes))
-	if err != nil {
+	contentType, _, _ := mime.ParseMediaType(c.ContentType())
+	switch {
+	case err != nil:
 		return nil, badTokenRequest("the body is incomplete, too slow or too long")
+	case len(body) > 0 && contentType != "application/x-www-form-urlencoded":
+		return nil, badTokenRequest("the content type must be application/x-www-form-urlencoded")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {

@@ -66,10 +66,13 @@ func TestTokenForSecret(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "invalid_client", refused.ErrorCode)
 
-	// Without a scope, a token has all scopes of the client.
-	got := b.postToken(t, secretGrant, "Authorization", basicOf("generated", secrets["generated"]))
-	require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
-	require.Equal(t, "system/*.rs system/Client.rs", readToken(t, got).Scope)
+	// Without a scope, a token has all scopes of the client. Some clients send no parameters
+	// at all, and then no content type either.
+	for form, contentType := range map[string]string{secretGrant: "application/x-www-form-urlencoded", "": "", secretGrant + "&scope=": "application/x-www-form-urlencoded"} {
+		got := b.postToken(t, form, "Authorization", basicOf("generated", secrets["generated"]), "Content-Type", contentType)
+		require.Equal(t, http.StatusOK, got.StatusCode, got.Text)
+		require.Equal(t, "system/*.rs system/Client.rs", readToken(t, got).Scope)
+	}
 	require.Contains(t, b.Get(t, "/fhir/metadata").Text, `"code":"Basic"`)
 }
 

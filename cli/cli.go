@@ -47,6 +47,7 @@ type cli struct {
 	API      apiCommand      `cmd:"" name:"api" help:"Run the API only."`
 	Worker   workerCommand   `cmd:"" help:"Run a worker only. Any number can run at the same time."`
 	Migrate  migrateCommand  `cmd:"" help:"Create or upgrade the schema of the state database. Safe to run at any time and concurrently."`
+	Dump     dumpCommand     `cmd:"" help:"Write resources from the source database to files or standard output, without a server."`
 	Load     loadCommand     `cmd:"" help:"Load ndjson files into FHIR tables."`
 	Fetch    fetchCommand    `cmd:"" help:"Copy an export of any Bulk Data server to files."`
 	View     viewCommand     `cmd:"" help:"Check views (SQL on FHIR), or run them directly against the source database."`
@@ -71,10 +72,12 @@ const (
 	ExitFailed
 	ExitUsage
 	ExitInterrupted = 128 + int(syscall.SIGINT)
+	ExitBrokenPipe  = 128 + int(syscall.SIGPIPE)
 )
 
 // Run runs one command and returns its exit code: 0, 1 if it failed, 2 if args are
-// invalid, 130 if ctx was cancelled. Errors of some commands have a code of their own.
+// invalid, 130 if ctx was cancelled, 141 if the reader of stdout has gone. Errors of some
+// commands have a code of their own.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := false
 	root := &cli{}
@@ -102,6 +105,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		_, _ = fmt.Fprintln(stderr, "sluice: interrupted")
 		return ExitInterrupted
+	case errors.Is(err, errReaderGone):
+		return ExitBrokenPipe
 	}
 	report(stderr, args, parsed.Command(), err)
 	var coded kong.ExitCoder
@@ -128,7 +133,7 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 		kong.Exit(exit),
 		kong.ExplicitGroups(groups),
 		variables,
-		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parseNetwork), mapper(catalog.ParseMapping),
+		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parsePastTime), mapper(parseNetwork), mapper(catalog.ParseMapping),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Help(printHelp),
 	)

@@ -11,7 +11,7 @@ import (
 func TestHelp(t *testing.T) {
 	t.Parallel()
 
-	for _, args := range []string{"", "serve", "api", "worker", "migrate", "load", "client", "client add", "client list", "client show", "client change", "client rotate", "client expire", "client revoke", "client remove", "health", "fetch", "fetch run", "fetch verify", "fetch cancel", "fetch keygen", "view", "view check", "view run", "location", "location record", "version"} {
+	for _, args := range []string{"", "serve", "api", "worker", "migrate", "dump", "load", "client", "client add", "client list", "client show", "client change", "client rotate", "client expire", "client revoke", "client remove", "health", "fetch", "fetch run", "fetch verify", "fetch cancel", "fetch keygen", "view", "view check", "view run", "location", "location record", "version"} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer

@@ -14,7 +14,7 @@ type loadCommand struct {
 	SourceURL           string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" group:"databases" help:"Database to load into: postgres://user:password@host:port/database. Required."`
 	SourceSchema        string `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"${source_schema}" group:"databases" help:"Schema of the FHIR tables; created if it is missing."`
 	rowSecuritySettings `group:"databases"`
-	CreatedAtURL        string      `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"${created_at_url}" help:"URL of the extension for meta.createdAt in FHIR."`
+	createdAtSettings   `group:"formats"`
 	Format              load.Format `default:"fhir" enum:"fhir,aidbox" help:"Format of the resources: fhir or aidbox."`
 	KeepTimes           bool        `help:"Keep meta.lastUpdated and createdAt of the resources instead of setting them to now."`
 }

@@ -108,13 +108,26 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 
 type formatSettings struct {
 	fhirSettings
+	versionIDSettings
+}
+
+// versionIDSettings are the settings of meta.versionId.
+type versionIDSettings struct {
 	MetaVersionID string `name:"meta-version-id" env:"SLUICE_META_VERSION_ID" default:"number" enum:"number,string" help:"Type of meta.versionId in $dump: number, as Aidbox documents it, or string, as its newer releases write it. $export always writes a string."`
 }
+
+// asString reports whether meta.versionId is a string in $dump.
+func (s *versionIDSettings) asString() bool { return s.MetaVersionID == "string" }
 
 // fhirSettings are the settings of FHIR format.
 type fhirSettings struct {
 	AttachmentBaseURL string `name:"attachment-base-url" env:"SLUICE_ATTACHMENT_BASE_URL" placeholder:"URL" help:"FHIR server that relative URLs of attachments belong to, such as https://fhir.example.org/fhir. In FHIR format they are written in full (empty = as stored), and in views, absolute references to the server have keys."`
-	CreatedAtURL      string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"${created_at_url}" help:"URL of the extension for meta.createdAt in FHIR."`
+	createdAtSettings
+}
+
+// createdAtSettings are the settings of meta.createdAt.
+type createdAtSettings struct {
+	CreatedAtURL string `name:"created-at-url" env:"SLUICE_CREATED_AT_URL" default:"${created_at_url}" help:"URL of the extension for meta.createdAt in FHIR."`
 }
 
 // Validate checks the URL.
@@ -133,7 +146,7 @@ func (s *fhirSettings) style() fhir.Style {
 // style returns the settings as the conversion takes them.
 func (s *formatSettings) style() fhir.Style {
 	style := s.fhirSettings.style()
-	style.VersionIDAsString = s.MetaVersionID == "string"
+	style.VersionIDAsString = s.asString()
 	return style
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // renewInterval is the shortest time between two readings of a manifest for new links,
-// unless Options has another one.
+// unless Options has another one. The first one does not wait.
 const renewInterval = time.Minute
 
 // links are the current links of the files of an export. They are not stored: their
@@ -29,9 +29,10 @@ type links struct {
 	mu        sync.Mutex
 	current   map[*file]*url.URL
 	authorize bool
-	// generation counts the readings of the manifest, read is when the last one was.
+	// generation counts the readings of the manifest for new links, renewed is when the
+	// last one was.
 	generation int
-	read       time.Time
+	renewed    time.Time
 	// fixed reports that the last reading changed no link.
 	fixed bool
 }
@@ -46,7 +47,7 @@ func newLinks(r *run, x *export) *links {
 func (l *links) set(p *remote.Manifest, matches []match) (changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.authorize, l.read = p.RequiresAccessToken, time.Now()
+	l.authorize = p.RequiresAccessToken
 	for _, m := range matches {
 		if old := l.current[m.file]; old == nil || *old != *m.link {
 			changed = true
@@ -66,7 +67,7 @@ func (l *links) renew(ctx context.Context, since int) error {
 	defer func() { l.turn <- struct{}{} }()
 
 	l.mu.Lock()
-	generation, fixed, wait := l.generation, l.fixed, l.interval-time.Since(l.read)
+	generation, fixed, wait := l.generation, l.fixed, l.interval-time.Since(l.renewed)
 	l.mu.Unlock()
 	if generation > since {
 		return nil
@@ -103,6 +104,7 @@ func (l *links) replace(pages []*remote.Manifest) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.generation++
+	l.renewed = time.Now()
 	l.fixed = !changed
 	return err
 }

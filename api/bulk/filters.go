@@ -2,17 +2,12 @@ package bulk
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/fhir/search"
 )
-
-// nextFilter matches the comma between two filters of version 2.0.0. Other commas
-// separate the values of a search parameter.
-var nextFilter = regexp.MustCompile(`,[A-Z][A-Za-z]*\?`)
 
 // maxFilterArgs bounds the arguments that the filters of a type bind in one
 // statement; PostgreSQL's limit is 65535.
@@ -28,7 +23,7 @@ func (b *requestBuilder) parseFilters() error {
 	filters := map[string][]search.Filter{}
 	count := 0
 	for _, value := range b.params.Repeated("_typeFilter") {
-		for _, text := range splitFilters(value) {
+		for _, text := range search.SplitTypeFilters(value) {
 			if count++; count > maxFilters {
 				return b.params.Refuse(problem.TooMany("_typeFilter", maxFilters, "filters"))
 			}
@@ -53,18 +48,6 @@ func (b *requestBuilder) parseFilters() error {
 		b.request.Filters = queries
 	}
 	return nil
-}
-
-// splitFilters splits the comma-separated list of version 2.0.0.
-func splitFilters(value string) (filters []string) {
-	for {
-		next := nextFilter.FindStringIndex(value)
-		if next == nil {
-			return append(filters, value)
-		}
-		filters = append(filters, value[:next[0]])
-		value = value[next[0]+1:]
-	}
 }
 
 // parseFilter parses one filter. The returned query has relative references to

@@ -140,7 +140,8 @@ func (l *Login) Authorize(ctx context.Context, r *http.Request) error {
 // with other credentials: once for each token, and not if the token had replaced a
 // rejected one within the last minute.
 func (l *Login) Rejected(r *http.Request) bool {
-	return l.credentials != nil && l.credentials.rejected(r.Header.Get("Authorization"))
+	header := r.Header.Get("Authorization")
+	return l.credentials != nil && header != "" && l.credentials.rejected(header)
 }
 
 // method returns the method that Auto stands for.

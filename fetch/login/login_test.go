@@ -74,6 +74,7 @@ func TestCurrent(t *testing.T) {
 	l, err := login.New(t.Context(), http.DefaultClient, &url.URL{}, login.Options{Token: read})
 	require.NoError(t, err)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	require.False(t, l.Rejected(r), "it had no credentials")
 	require.NoError(t, l.Authorize(t.Context(), r))
 	require.False(t, l.Rejected(r))
 	value = "two"
@@ -195,6 +196,7 @@ func TestScopes(t *testing.T) {
 		"Refused":    {`[]`, login.Options{}, "v1", []string{"system/*.rs", "system/*.read", "system/*.read"}},
 		"GivenOnce":  {`[]`, login.Options{Scope: "system/*.rs"}, "v1", []string{"system/*.rs"}},
 		"None":       {`[]`, login.Options{}, "none", []string{"system/*.rs", "system/*.read"}},
+		"V1None":     {`["system/*.read"]`, login.Options{}, "none", []string{"system/*.read"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -214,7 +216,7 @@ func TestScopes(t *testing.T) {
 			got, err := authorization(t, l)
 			if c.known == "none" || name == "GivenOnce" {
 				require.ErrorIs(t, err, login.ErrRefused)
-				require.ErrorContains(t, err, "unknown scope system/*.rs", "the first refusal is reported")
+				require.ErrorContains(t, err, "unknown scope "+c.want[0], "the first refusal is reported")
 			} else {
 				require.NoError(t, err)
 			}

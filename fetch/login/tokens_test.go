@@ -99,6 +99,14 @@ func TestUnknownLife(t *testing.T) {
 	})
 }
 
+// TestLongLife: no lifetime is too long for a time.Duration.
+func TestLongLife(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 365*24*time.Hour, lifetime(1e30))
+	require.Equal(t, 90*time.Second, lifetime(90))
+	require.True(t, newToken("x", time.Now(), lifetime(1e30)).usable(time.Now()))
+}
+
 // TestConcurrency: one request renews the token, the others go on with the old one; if
 // there is none, all wait for one request.
 func TestConcurrency(t *testing.T) {

@@ -21,7 +21,7 @@ const (
 // stores accept: what was fetched on Linux can be copied to Windows.
 func checkName(name string) error {
 	if !fs.ValidPath(name) || name == "." {
-		return fmt.Errorf("invalid file name %q: must be a relative path without empty segments, . and ..", name)
+		return fmt.Errorf("invalid file name %q: must be a relative path, without empty segments and dot segments", name)
 	}
 	for segment := range strings.SplitSeq(name, "/") {
 		if err := checkSegment(segment); err != nil {

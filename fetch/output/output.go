@@ -15,7 +15,7 @@ type Output interface {
 	// ErrLocked if another run holds the lock. The run must use the context held, which
 	// ends with the cause ErrLockLost if the lock cannot be kept.
 	Lock(ctx context.Context) (held context.Context, unlock func(), err error)
-	// ReadDocument returns a small document; the error is fs.ErrNotExist if there is none.
+	// ReadDocument returns a small document; the error is fs.ErrNotExist if it does not exist.
 	ReadDocument(ctx context.Context, name string) ([]byte, error)
 	// WriteDocument replaces a document as a whole: after a crash, the old or the new one
 	// is there.
@@ -27,7 +27,7 @@ type Output interface {
 	Create(ctx context.Context, name string) (File, error)
 	// Discard removes what an interrupted run has received of a file, if there is anything.
 	Discard(ctx context.Context, name string) error
-	// Open opens a stored file; the error is fs.ErrNotExist if there is none.
+	// Open opens a stored file; the error is fs.ErrNotExist if it does not exist.
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
 	// Sequential reports that files must be written one after the other, in order, and
 	// plain (standard output).
@@ -40,7 +40,7 @@ type Output interface {
 // name.
 type File interface {
 	io.Writer
-	// Partial returns the bytes of an interrupted run; empty if there are none. It is
+	// Partial returns the bytes of an interrupted run, which may be empty. It is
 	// called before the first Write, and may be called again.
 	Partial(ctx context.Context) (io.ReadCloser, error)
 	// Truncate keeps the first size bytes. All outputs can do that for 0 and for the bytes
@@ -69,7 +69,3 @@ var (
 
 // ErrNotExist is fs.ErrNotExist.
 var ErrNotExist = fs.ErrNotExist
-
-// Bucket returns the output to s3://bucket/prefix. The credentials, the region and the
-// endpoint come from AWS's environment variables, shared files, or the machine.
-func Bucket(_ context.Context, _ string) (Output, error) { return nil, errors.New("not implemented") }

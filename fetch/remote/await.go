@@ -21,7 +21,8 @@ type Waiting struct {
 }
 
 // Await polls the status until the export is complete and all its pages are reported. The
-// error is ErrGone or ErrFailed if the server says so.
+// error is ErrGone or ErrFailed if the server says so, and a *RefusedError if it rejects the
+// credentials. After other errors the export may still run.
 func (s *Server) Await(ctx context.Context, statusURL string, w Waiting) error {
 	target, err := parseStatusURL(statusURL)
 	if err != nil {

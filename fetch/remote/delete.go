@@ -22,7 +22,7 @@ func (s *Server) Delete(ctx context.Context, statusURL string) error {
 	err = s.repeat(ctx, limit, func() error {
 		response, err := s.send(ctx, newRequest(http.MethodDelete, target, fhirJSON))
 		if err != nil {
-			return temporary(ctx, err)
+			return asTemporary(ctx, err)
 		}
 		defer drain(response)
 		if response.StatusCode >= 200 && response.StatusCode <= 299 {

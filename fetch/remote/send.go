@@ -57,10 +57,10 @@ func (s *Server) sendOnce(ctx context.Context, r request) (response *http.Respon
 		return nil, false, err
 	}
 	response, err = s.client.Do(outgoing)
-	if ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return nil, false, context.Cause(ctx)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, false, fmt.Errorf("%s %s: %w", r.method, place(r.url), withoutURL(err))
 	}
 	response.Body = newBody(response, cancel)

@@ -30,7 +30,7 @@ type status struct {
 func (s *Server) getStatus(ctx context.Context, target *url.URL, partial bool) (*status, error) {
 	response, err := s.send(ctx, newRequest(http.MethodGet, target, "application/json"))
 	if err != nil {
-		return nil, temporary(ctx, err)
+		return nil, asTemporary(ctx, err)
 	}
 	defer drain(response)
 	code, separate := exportStatus(response)
@@ -56,7 +56,7 @@ func (s *Server) getStatus(ctx context.Context, target *url.URL, partial bool) (
 	case !result.complete && errors.Is(err, errNoManifest):
 		return result, nil
 	}
-	return nil, temporary(ctx, fmt.Errorf("read the manifest from %s: %w", place(target), err))
+	return nil, asTemporary(ctx, fmt.Errorf("read the manifest from %s: %w", place(target), err))
 }
 
 // maxProgress is the longest text of X-Progress that is reported; the specification allows
@@ -120,8 +120,8 @@ func failure(response *http.Response, final error) error {
 	return failed
 }
 
-// temporary marks an error of the network as worth a repetition.
-func temporary(ctx context.Context, err error) error {
+// asTemporary marks an error of the network as worth a repetition.
+func asTemporary(ctx context.Context, err error) error {
 	if ctx.Err() != nil || !retry.IsTransient(0, err) {
 		return err
 	}

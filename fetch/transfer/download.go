@@ -27,7 +27,7 @@ func (d *Download) Run(ctx context.Context) (Stored, error) {
 // run is the state of Run.
 type run struct {
 	d        *Download
-	content  *content // nil before a response has begun
+	content  *content // nil before the first response
 	offset   int64    // bytes of the response received so far
 	repeated bool     // the file is downloaded for the second time
 	retries
@@ -134,7 +134,7 @@ func isGzip(begin []byte) bool {
 // a proxy has forgotten to remove.
 func isObject(begin []byte) bool { return len(begin) > 0 && begin[0] == '{' }
 
-// progressFrom reports that the transfer goes on from a number of bytes.
+// progressFrom reports the number of bytes from which the transfer continues.
 func (r *run) progressFrom(offset int64) {
 	if r.d.Progress != nil {
 		r.d.Progress.Reset(offset)

@@ -1,10 +1,13 @@
 package transfer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -15,7 +18,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/transfer"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
 // encodings are the ways a server sends a file.
@@ -115,7 +120,7 @@ func TestContinuesAfterMembers(t *testing.T) {
 		before := len(server.Requests(fetchtest.Download))
 		stored, again := f.mustRun()
 		require.Equal(t, undisturbed, stored)
-		require.True(t, string(content) == string(again))
+		require.True(t, bytes.Equal(content, again))
 		want := map[float64][]string{0.1: {""}, 0.5: {fmt.Sprintf("bytes=%d-", 16<<20)}, 0.9: {fmt.Sprintf("bytes=%d-", 32<<20)}}[part]
 		var ranges []string
 		for _, request := range server.Requests(fetchtest.Download)[before:] {
@@ -125,15 +130,39 @@ func TestContinuesAfterMembers(t *testing.T) {
 	}
 }
 
+// TestCompletePartial is a run that was killed before it published a file whose size the
+// server does not tell.
+func TestCompletePartial(t *testing.T) {
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: []fetchtest.Fault{
+			fetchtest.Download.Always(fetchtest.Chunked()),
+		}})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = plain
+		undisturbed, content := f.mustRun()
+		require.Zero(t, f.origin.Size)
+		f.dir, f.seen = t.TempDir(), recorder{}
+		f.partial(content)
+		stored, again := f.mustRun()
+		require.Equal(t, undisturbed, stored)
+		require.True(t, bytes.Equal(content, again))
+		requests := server.Requests(fetchtest.Download)
+		require.Len(t, requests, 2)
+		if f.origin.Form != transfer.Unpacked {
+			require.Equal(t, http.StatusRequestedRangeNotSatisfiable, requests[1].Status)
+		}
+	})
+}
+
 // TestCutConnections are connections that end after each number of bytes, and a run that is
 // interrupted as well.
 func TestCutConnections(t *testing.T) {
 	cuts := map[string]func(int) fetchtest.Effect{"length": fetchtest.CutAfter, "chunked": fetchtest.CutChunkedAfter}
 	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
 		for name, cut := range cuts {
-			for _, bytes := range []int{1, 2, 1000, 10_007} {
+			for _, size := range []int{1, 2, 1000, 10_007} {
 				server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: []fetchtest.Fault{
-					fetchtest.Download.First(5, cut(bytes)),
+					fetchtest.Download.First(5, cut(size)),
 				}})
 				f := newFixture(t, server, patients)
 				f.opts.Plain = plain
@@ -141,11 +170,11 @@ func TestCutConnections(t *testing.T) {
 				if !plain {
 					content = gunzip(t, content)
 				}
-				require.True(t, string(patients.NDJSON()) == string(content), "%s after %d bytes", name, bytes)
+				require.True(t, bytes.Equal(patients.NDJSON(), content), "%s after %d bytes", name, size)
 				requests := server.Requests(fetchtest.Download)
 				require.Len(t, requests, 6)
-				if bytes > 1 {
-					require.Equal(t, fmt.Sprintf("bytes=%d-", 5*bytes), requests[5].Header.Get("Range"))
+				if size > 1 {
+					require.Equal(t, fmt.Sprintf("bytes=%d-", 5*size), requests[5].Header.Get("Range"))
 				}
 			}
 		}
@@ -178,7 +207,7 @@ func TestInterrupted(t *testing.T) {
 		if !plain {
 			content = gunzip(t, content)
 		}
-		require.True(t, string(patients.NDJSON()) == string(content))
+		require.True(t, bytes.Equal(patients.NDJSON(), content))
 		last := server.Requests(fetchtest.Download)[3]
 		if f.origin.Form == transfer.Received {
 			require.Equal(t, "bytes=60000-", last.Header.Get("Range"))
@@ -209,7 +238,7 @@ func TestBeginsAgain(t *testing.T) {
 				server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: append(faults, cut)})
 				f := newFixture(t, server, patients)
 				_, content := f.mustRun()
-				require.True(t, string(patients.NDJSON()) == string(gunzip(t, content)))
+				require.True(t, bytes.Equal(patients.NDJSON(), gunzip(t, content)))
 				require.Contains(t, f.seen.resets[1:], int64(0))
 			}
 		})
@@ -241,7 +270,7 @@ func TestPartialOfAnotherForm(t *testing.T) {
 		if !plain {
 			content = gunzip(t, content)
 		}
-		require.True(t, string(patients.NDJSON()) == string(content))
+		require.True(t, bytes.Equal(patients.NDJSON(), content))
 	})
 }
 
@@ -254,7 +283,7 @@ func TestHoles(t *testing.T) {
 	f.dir = t.TempDir()
 	f.partial(append(content[:10_000:10_000], make([]byte, 5000)...))
 	_, again := f.mustRun()
-	require.True(t, string(content) == string(again))
+	require.True(t, bytes.Equal(content, again))
 	require.Equal(t, "bytes=10000-", server.Requests(fetchtest.Download)[1].Header.Get("Range"))
 }
 
@@ -266,7 +295,7 @@ func TestPartialThatIsTooLong(t *testing.T) {
 	f.dir = t.TempDir()
 	f.partial(append(content[:len(content):len(content)], "{}\n"...))
 	_, again := f.mustRun()
-	require.True(t, string(content) == string(again))
+	require.True(t, bytes.Equal(content, again))
 }
 
 func TestEmptyFile(t *testing.T) {
@@ -292,6 +321,62 @@ func TestRateLimit(t *testing.T) {
 	start := time.Now()
 	f.mustRun()
 	require.Greater(t, time.Since(start), 150*time.Millisecond, "200 kB at 1 MiB/s")
+}
+
+// TestStream is standard output: plain, and not written twice.
+func TestStream(t *testing.T) {
+	for _, encoding := range encodings {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: []fetchtest.Fault{
+			fetchtest.Download.Always(fetchtest.NoRanges()),
+			fetchtest.Download.First(2, fetchtest.CutAfter(40_000)),
+		}})
+		f := newFixture(t, server, patients)
+		var written bytes.Buffer
+		file, err := output.Stream(&written).Create(t.Context(), "a.ndjson")
+		require.NoError(t, err)
+		f.opts.Plain = true
+		d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: file, Name: "a.ndjson", Options: f.opts}
+		stored, err := d.Run(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, f.expect.SHA256, stored.SHA256)
+		require.True(t, bytes.Equal(patients.NDJSON(), written.Bytes()))
+		require.Len(t, server.Requests(fetchtest.Download), 3)
+	}
+}
+
+// TestBucket needs a store.
+func TestBucket(t *testing.T) {
+	bucketURL := storagetest.Bucket(t)
+	u, err := url.Parse(bucketURL)
+	require.NoError(t, err)
+	secret, _ := u.User.Password()
+	t.Setenv("AWS_ACCESS_KEY_ID", u.User.Username())
+	t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
+	t.Setenv("AWS_REGION", u.Query().Get("region"))
+	t.Setenv("AWS_ENDPOINT_URL_S3", u.Scheme+"://"+u.Host)
+	out, err := output.Bucket(t.Context(), "s3:/"+u.Path)
+	require.NoError(t, err)
+	large := fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 10, LineBytes: 2 << 20}
+	for _, encoding := range encodings {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{large}, Encoding: encoding, Faults: []fetchtest.Fault{
+			fetchtest.Download.Nth(1, fetchtest.Rewritten()),
+			fetchtest.Download.First(2, fetchtest.CutAfter(9_500_000)),
+		}})
+		f := newFixture(t, server, large)
+		file, err := out.Create(t.Context(), "a.ndjson")
+		require.NoError(t, err)
+		d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: file, Name: "a.ndjson", Options: f.opts}
+		stored, err := d.Run(t.Context())
+		require.NoError(t, errors.Join(err, file.Close()))
+		r, err := out.Open(t.Context(), stored.Name)
+		require.NoError(t, err)
+		content, err := io.ReadAll(r)
+		require.NoError(t, errors.Join(err, r.Close()))
+		require.True(t, bytes.Equal(large.NDJSON(), gunzip(t, content)))
+		requests := server.Requests(fetchtest.Download)
+		require.Len(t, requests, 3)
+		require.Equal(t, http.StatusPartialContent, requests[2].Status)
+	}
 }
 
 func TestLocalErrorsAreNotOfTheServer(t *testing.T) {

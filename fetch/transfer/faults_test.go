@@ -241,7 +241,7 @@ func TestVerification(t *testing.T) {
 	}{
 		{transfer.NoneOf, 1, true, "", -1},
 		{transfer.Size, 1, false, "", 0},
-		{transfer.Size, sent, true, "stored", -1},
+		{transfer.Size, sent, false, "", 0}, // the hash
 		{transfer.Size, -1, true, "", -1},
 		{transfer.Full, sent, false, "", 0},
 	} {
@@ -255,6 +255,17 @@ func TestVerification(t *testing.T) {
 			require.Equal(t, test.lines, stored.Lines)
 		}
 	}
+}
+
+// TestHashWithoutUnpacking is the hash of the stored bytes, which costs nothing.
+func TestHashWithoutUnpacking(t *testing.T) {
+	server := fetchtest.New(t, fetchtest.Options{Encoding: fetchtest.GzipFile, Files: []fetchtest.File{patients}})
+	f := newFixture(t, server, patients)
+	f.opts.Verify, f.expect = transfer.Size, expectation(server.Sent(patients))
+	f.expect.Type, f.expect.Count = "Observation", 5
+	stored, _ := f.mustRun()
+	require.Equal(t, "stored", stored.SizeOf)
+	require.EqualValues(t, -1, stored.Lines)
 }
 
 // TestSizes are sizes and hashes of the bytes sent or unpacked.
@@ -351,4 +362,34 @@ func TestPages(t *testing.T) {
 	require.ErrorContains(t, err, "expected Patient, got no resourceType in line 1")
 	_, err = os.Stat(filepath.Join(f.dir, "Patient.0001.ndjson.gz.bad"))
 	require.NoError(t, err)
+}
+
+// TestRenewsTokens is a token that is rejected while a file is downloaded.
+func TestRenewsTokens(t *testing.T) {
+	for renewals, requests := range map[int]int{1: 2, 2: 3, 5: 5} {
+		count := 0
+		f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if count++; count <= renewals {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			_, _ = w.Write(patients.NDJSON())
+		}))
+		f.links.authorize, f.login.renews = true, true
+		_, err := f.run(t.Context())
+		require.Equal(t, renewals <= 2, err == nil, "%d: %v", renewals, err)
+		require.Equal(t, requests, count)
+	}
+}
+
+func TestHTTP2(t *testing.T) {
+	_, server, err := download(t, fetchtest.Options{TLS: true, HTTP2: true, Encoding: fetchtest.Negotiated, Faults: []fetchtest.Fault{
+		fetchtest.Download.First(2, fetchtest.CutAfter(10_000)),
+		fetchtest.Download.Nth(3, fetchtest.Reset()),
+		fetchtest.Download.Nth(4, fetchtest.StallAfter(10_000)),
+	}}, func(f *fixture) { f.opts.StallTimeout = 300 * time.Millisecond })
+	require.NoError(t, err)
+	requests := server.Requests(fetchtest.Download)
+	require.Len(t, requests, 5)
+	require.Equal(t, "bytes=30000-", requests[4].Header.Get("Range"))
 }

@@ -35,7 +35,6 @@ type links struct {
 	t         *testing.T
 	client    *http.Client
 	status    string
-	file      string
 	authorize bool
 
 	mu      sync.Mutex
@@ -92,12 +91,17 @@ func (l *links) Link() (*url.URL, bool) {
 // Renew implements transfer.Links.
 func (l *links) Renew(ctx context.Context) error {
 	l.renewed++
-	l.read(ctx)
+	if l.status != "" {
+		l.read(ctx)
+	}
 	return nil
 }
 
 // basic is the login of tests.
-type basic struct{ rejected int }
+type basic struct {
+	rejected int
+	renews   bool
+}
 
 // Authorize implements transfer.Authorizer.
 func (*basic) Authorize(_ context.Context, r *http.Request) error {
@@ -108,7 +112,7 @@ func (*basic) Authorize(_ context.Context, r *http.Request) error {
 // Rejected implements transfer.Authorizer.
 func (b *basic) Rejected(*http.Request) bool {
 	b.rejected++
-	return false
+	return b.renews
 }
 
 // recorder is the progress and congestion of tests.

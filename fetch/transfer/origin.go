@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// originOf describes a response as far as its headers tell. Form is decided by the content.
+// originOf describes a response by its headers. Form is decided by the content.
 func originOf(r *http.Response) Origin {
 	o := Origin{Encoding: encodingOf(r), Size: max(r.ContentLength, 0), Opaque: isOpaque(r.Header.Get("Content-Type"))}
 	etag, modified := r.Header.Get("ETag"), r.Header.Get("Last-Modified")
@@ -52,6 +52,14 @@ func (o Origin) validator() string {
 		return o.ETag
 	}
 	return o.LastModified
+}
+
+// differs reports whether a response is of another version of the file. Servers that ignore
+// If-Range send a range of it.
+func (o Origin) differs(r *http.Response) bool {
+	etag, modified := r.Header.Get("ETag"), r.Header.Get("Last-Modified")
+	return o.ETag != "" && etag != "" && etag != o.ETag ||
+		o.LastModified != "" && modified != "" && modified != o.LastModified
 }
 
 // tableTypes are the media types of files that are not ndjson, such as views of SQL on FHIR.

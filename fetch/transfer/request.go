@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// accept asks for ndjson as the Bulk Data guide wants it, and takes anything.
+// accept prefers ndjson, as the Bulk Data guide says, and accepts anything.
 const accept = "application/fhir+ndjson, */*;q=0.1"
 
 // errAgain means that the server cannot continue a file in this way.
@@ -91,7 +91,7 @@ func (r *run) respond(response *http.Response, body *body) error {
 
 // isContinuation reports whether a response 206 continues the file.
 func (r *run) isContinuation(response *http.Response) bool {
-	if !r.continues() || encodingOf(response) != r.content.origin.Encoding {
+	if !r.continues() || encodingOf(response) != r.content.origin.Encoding || r.content.origin.differs(response) {
 		return false
 	}
 	part, err := parseContentRange(response.Header.Get("Content-Range"))
@@ -117,7 +117,7 @@ func (r *run) whole(response *http.Response, body *body) error {
 		return networkError(body.ctx, err)
 	}
 	if r.offset > 0 {
-		r.begunAgain++
+		r.restarts++
 	}
 	if err := r.begin(origin, first[:n]); err != nil {
 		return localError{err}

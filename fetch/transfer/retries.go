@@ -14,11 +14,11 @@ const (
 	maxRenewals = 2
 	// maxLogins is how often another token is tried before bytes must arrive.
 	maxLogins = 2
-	// maxBegunAgain is how often a file begins again without getting further than before.
-	maxBegunAgain = 10
+	// maxRestarts is how often a file begins again without getting further than before.
+	maxRestarts = 10
 )
 
-// backoff is the wait before a request is repeated, if the server does not tell it.
+// backoff is the wait before a request is repeated, unless the server sends Retry-After.
 var backoff = retry.Backoff{Min: time.Second, Max: 5 * time.Minute, Jitter: 1}
 
 // retries is the state of repetitions.
@@ -28,7 +28,7 @@ type retries struct {
 	failures     int   // in a row, without getting further
 	renewals     int   // of the link, without receiving a byte
 	logins       int   // with a new token, without receiving a byte
-	begunAgain   int   // without getting further
+	restarts     int   // without getting further
 	fromStart    bool  // the next request asks for the whole file
 	withoutToken bool  // the store rejects the access token
 }
@@ -42,7 +42,7 @@ func (r *run) received(n int) {
 	r.deadline.Extend()
 	r.renewals, r.logins = 0, 0
 	if r.offset > r.furthest {
-		r.furthest, r.failures, r.begunAgain = r.offset, 0, 0
+		r.furthest, r.failures, r.restarts = r.offset, 0, 0
 	}
 	if r.d.Progress != nil {
 		r.d.Progress.Add(n)
@@ -84,7 +84,7 @@ func (r *run) recover(ctx context.Context, failure error) error {
 		return failure
 	case errors.Is(failure, errAgain):
 		r.fromStart = true
-		r.begunAgain++
+		r.restarts++
 		return r.wait(ctx, 0, failure)
 	case errors.As(failure, &refused):
 		return r.recoverRefusal(ctx, refused)
@@ -125,7 +125,7 @@ func (r *run) recoverRefusal(ctx context.Context, refused *refusal) error {
 
 // wait waits before a repetition, unless there were enough.
 func (r *run) wait(ctx context.Context, d time.Duration, failure error) error {
-	if r.deadline.Passed() || r.begunAgain > maxBegunAgain {
+	if r.deadline.Passed() || r.restarts > maxRestarts {
 		return r.giveUp(failure)
 	}
 	return retry.Sleep(ctx, d)

@@ -3,7 +3,7 @@
 //
 // The bytes of a response are stored as they come, or compressed or unpacked on the way
 // (Form). One goroutine reads the connection, one stores and hashes, one unpacks and
-// counts; all go on over as many requests as a file needs. A download uses 2 MiB, and
+// counts; they continue over as many requests as a file needs. A download uses 2 MiB, and
 // 1 MiB more if it compresses.
 package transfer
 
@@ -24,7 +24,7 @@ type Verification string
 // The verifications.
 const (
 	Full   Verification = "full"   // count, size, hash, gzip, resource type
-	Size   Verification = "size"   // only the size
+	Size   Verification = "size"   // the size, and the hash if it is of the stored bytes
 	NoneOf Verification = "none"   // nothing but the end of the response
 	Strict Verification = "strict" // full, and the resource type of every line
 )
@@ -69,15 +69,15 @@ type Authorizer interface {
 // Progress receives the progress of a download, in bytes of the response: before they are
 // compressed or unpacked on the way.
 type Progress interface {
-	// Total receives the size of the whole transfer when the server tells it.
+	// Total receives the size of the whole transfer when it is known.
 	Total(bytes int64)
 	// Add receives the number of bytes that were received.
 	Add(bytes int)
-	// Reset says that the transfer goes on from a number of bytes.
+	// Reset reports that the transfer continues from a number of bytes.
 	Reset(bytes int64)
 }
 
-// Congestion is told when servers reject or delay requests, so that fewer downloads run
+// Congestion is notified when servers reject or delay requests, so that fewer downloads run
 // at the same time.
 type Congestion interface{ Congested() }
 
@@ -110,7 +110,7 @@ type Origin struct {
 	LastModified string `json:"lastModified,omitempty"`
 	// Encoding is the Content-Encoding.
 	Encoding string `json:"encoding,omitempty"`
-	// Size is the size of the whole response; 0 if the server did not tell it.
+	// Size is the size of the whole response; 0 if it is unknown.
 	Size int64 `json:"size,omitempty"`
 	// Form is how the bytes of the response are stored.
 	Form Form `json:"form,omitempty"`
@@ -138,7 +138,7 @@ type Stored struct {
 	// Lines is the number of lines that are not blank, PlainBytes the size of the ndjson;
 	// -1 if the file was not unpacked (Options.Verify), or is not ndjson.
 	Lines, PlainBytes int64
-	// SizeOf tells which size matched Expectation.Size: stored, plain, received, or empty
+	// SizeOf is the size that matched Expectation.Size: stored, plain, received, or empty
 	// if the size is not known or not verified.
 	SizeOf string
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 var (
@@ -39,6 +40,10 @@ type UnreadableError struct {
 	Relation string // its kind and name, as in "view patient"
 	Reason   string
 
+	// Privilege is what the role lacks, as GRANT names it: SELECT ON "public"."patient".
+	// It is empty if there is another reason.
+	Privilege string
+
 	fhirLike bool               // it has the columns id and resource, or was named by a mapping
 	more     []*UnreadableError // of other types
 }
@@ -48,6 +53,16 @@ func joinUnreadable(all []*UnreadableError) *UnreadableError {
 	joined := *all[0]
 	joined.more = all[1:]
 	return &joined
+}
+
+// Privileges returns what the role lacks on all relations of the error.
+func (e *UnreadableError) Privileges() (lacking []string) {
+	for _, one := range append([]*UnreadableError{e}, e.more...) {
+		if one.Privilege != "" && !slices.Contains(lacking, one.Privilege) {
+			lacking = append(lacking, one.Privilege)
+		}
+	}
+	return lacking
 }
 
 // Error returns the relation and the reason, without the names of roles or schemas.

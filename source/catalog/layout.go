@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // column is a column of a FHIR table or its history.
@@ -107,7 +109,21 @@ func (c *candidate) inspect() {
 		id, _ := c.relation.find("id")
 		resource, _ := c.relation.find("resource")
 		c.fault = c.unreadable(reason, id != "" && resource != "")
+		c.fault.Privilege = c.lacking()
 	}
+}
+
+// lacking returns the privilege that the role lacks (UnreadableError.Privilege).
+func (c *candidate) lacking() string {
+	switch r := c.relation; {
+	case r.kind == "f":
+		return ""
+	case !r.usage:
+		return "USAGE ON SCHEMA " + pgx.Identifier{c.table.Schema}.Sanitize()
+	case slices.Contains(r.readable, false):
+		return "SELECT ON " + Quote(c.table.Schema, c.table.Name)
+	}
+	return ""
 }
 
 // setNoHistory records that the table has no history of this name. An empty name means

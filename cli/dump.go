@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-90096f4d/sluice/cli/progress"
+	"github.com/seed-90096f4d/sluice/dump"
+	"github.com/seed-90096f4d/sluice/fhir"
+	"github.com/seed-90096f4d/sluice/fhir/search"
+	"github.com/seed-90096f4d/sluice/ndjson"
+)
+
+type dumpCommand struct {
+	Types []string `arg:"" optional:"" name:"type" help:"Resource types to dump, such as Patient Observation."`
+
+	sourceSettings    `group:"databases"`
+	createdAtSettings `group:"formats"`
+	versionIDSettings `group:"formats"`
+
+	All    bool     `help:"Dump all FHIR resource types that have a table."`
+	Output string   `short:"o" default:"-" placeholder:"DIR" type:"path" help:"Folder for the files, which must be missing or empty, or - for standard output, which is the default."`
+	FHIR   bool     `name:"fhir" help:"Write FHIR R4 instead of the format of Aidbox."`
+	Gzip   bool     `help:"Compress the output."`
+	Since  pastTime `placeholder:"TIME" help:"Only resources created after this time, such as 2026-01-31 or 2026-01-31T08:00:00Z."`
+	Where  []string `sep:"none" placeholder:"FILTER" help:"Only resources of a type that match this search, in the syntax of _typeFilter: 'Observation?code=http://loinc.org|4548-4&date=ge2026'. Repeatable; a resource must match one of the filters of its type."`
+	Jobs   int      `short:"j" default:"1" help:"Number of connections that read at the same time, 1 to 64. With several, a large table becomes several files."`
+	Quiet  bool     `short:"q" help:"Show no progress."`
+
+	filters map[string][]search.Filter
+}
+
+// Help shows examples.
+func (cmd *dumpCommand) Help() string {
+	return `Reads the source database directly, as pg_dump does: no server, client, bucket or
+state database is needed, and a role that may SELECT from the tables is sufficient.
+All types show one snapshot of the database, and the lines are those of $dump. In a
+folder, manifest.json is written last, when all files are complete; sluice fetch
+verify checks them.
+
+  sluice dump Patient | head
+  sluice dump Patient Observation -o data --fhir --gzip --jobs 4
+  sluice dump Observation --where 'Observation?code=http://loinc.org|4548-4' > a1c.ndjson
+  sluice dump --all -o data`
+}
+
+// Validate checks the settings and parses the filters.
+func (cmd *dumpCommand) Validate() error {
+	switch {
+	case cmd.All && len(cmd.Types) > 0:
+		return errors.New("--all dumps all resource types: name no others")
+	case cmd.All:
+		cmd.Types = fhir.R4().ResourceTypes()
+	case len(cmd.Types) == 0:
+		return errors.New("no resource types: name some, such as Patient Observation, or set --all")
+	case cmd.Jobs < 1 || cmd.Jobs > 64:
+		return fmt.Errorf("--jobs must be between 1 and 64, got %d", cmd.Jobs)
+	}
+	cmd.Types = distinctTypes(cmd.Types)
+	if err := cmd.parseFilters(); err != nil {
+		return fmt.Errorf("--where: %w", err)
+	}
+	return validate(&cmd.sourceSettings)
+}
+
+// distinctTypes returns each type once, in the spelling of FHIR if it is one of FHIR.
+func distinctTypes(types []string) (distinct []string) {
+	for _, resourceType := range types {
+		for _, known := range fhir.R4().ResourceTypes() {
+			if strings.EqualFold(known, resourceType) {
+				resourceType = known
+			}
+		}
+		if !slices.Contains(distinct, resourceType) {
+			distinct = append(distinct, resourceType)
+		}
+	}
+	return distinct
+}
+
+func (cmd *dumpCommand) parseFilters() error {
+	cmd.filters = map[string][]search.Filter{}
+	for _, value := range cmd.Where {
+		for _, text := range search.SplitTypeFilters(value) {
+			resourceType, query, found := strings.Cut(text, "?")
+			switch {
+			case !found || query == "":
+				return fmt.Errorf("a filter is a search such as Observation?status=final, got %q", text)
+			case !slices.Contains(cmd.Types, resourceType):
+				return fmt.Errorf("%s is not among the resource types to dump", resourceType)
+			}
+			filter, err := search.Parse(resourceType, query)
+			if err != nil {
+				return fmt.Errorf("%s: %w", resourceType, err)
+			}
+			cmd.filters[resourceType] = append(cmd.filters[resourceType], filter)
+		}
+	}
+	return nil
+}
+
+// pastTime is a point in time that has passed, in the syntax of FHIR.
+type pastTime time.Time
+
+// parsePastTime parses a time. A year, month or day means its beginning in UTC.
+func parsePastTime(text string) (pastTime, error) {
+	parsed, ok := fhir.ParseTime(text)
+	switch {
+	case !ok:
+		return pastTime{}, fmt.Errorf("must be a time such as 2026-01-31 or 2026-01-31T08:00:00Z, got %q", text)
+	case parsed.Low.After(time.Now()):
+		return pastTime{}, fmt.Errorf("must not be in the future, got %s", parsed.Low.Format(time.RFC3339))
+	}
+	return pastTime(parsed.Low), nil
+}
+
+// Run dumps the resources.
+func (cmd *dumpCommand) Run(ctx context.Context, out *output) error {
+	stream := cmd.Output == "-"
+	if stream && cmd.Gzip && isTerminal(out.stdout) {
+		return errors.New("a terminal cannot show gzip: set -o DIR, or redirect the output")
+	}
+	from, err := cmd.open(ctx, cmd.Jobs, 0, nil)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+
+	display := progress.New(out.stderr, progress.Options{Style: cmd.style(out, stream), Unit: "resources", Items: "parts"})
+	defer display.Close()
+	options := cmd.options(display)
+	if stream {
+		_, err := dump.ToStream(ctx, from, pipeWriter(out.stdout), options)
+		return err
+	}
+	result, err := dumpToFolder(ctx, from, cmd.Output, options)
+	display.Close()
+	if err == nil && !cmd.Quiet {
+		printCounts(out.stderr, result)
+	}
+	return err
+}
+
+// style returns the style of progress: there is none among lines on the same terminal.
+func (cmd *dumpCommand) style(out *output, stream bool) progress.Style {
+	if cmd.Quiet || stream && isTerminal(out.stdout) {
+		return progress.Quiet
+	}
+	return barsOnTerminal(out.stderr)
+}
+
+func (cmd *dumpCommand) options(display *progress.Display) dump.Options {
+	return dump.Options{
+		Types:        cmd.Types,
+		Optional:     cmd.All,
+		CreatedAfter: time.Time(cmd.Since),
+		Filters:      cmd.filters,
+		Format:       ndjson.Format{FHIR: cmd.FHIR, Style: fhir.Style{CreatedAtURL: cmd.CreatedAtURL, VersionIDAsString: cmd.asString()}},
+		Gzip:         cmd.Gzip,
+		Jobs:         cmd.Jobs,
+		Request:      cmd.request(),
+		Progress:     dumpProgress{display},
+		Warn:         func(text string) { display.Warn("warning: " + text) },
+	}
+}
+
+// request returns the command for the manifest, without the settings of the database.
+func (cmd *dumpCommand) request() string {
+	words := append([]string{"sluice dump"}, cmd.Types...)
+	if cmd.All {
+		words = []string{"sluice dump --all"}
+	}
+	if cmd.FHIR {
+		words = append(words, "--fhir")
+	}
+	if since := time.Time(cmd.Since); !since.IsZero() {
+		words = append(words, "--since "+since.UTC().Format(time.RFC3339Nano))
+	}
+	for _, filter := range cmd.Where {
+		words = append(words, "--where '"+filter+"'")
+	}
+	return strings.Join(words, " ")
+}
+
+// dumpProgress shows the progress of a dump: an item for each part.
+type dumpProgress struct{ display *progress.Display }
+
+func (p dumpProgress) Total(bytes int64, parts int) { p.display.Total(bytes, int64(parts)) }
+
+func (p dumpProgress) Begin(name string, bytes int64) dump.Part {
+	return p.display.Item(name, bytes, 0)
+}
+
+// printCounts prints the number of resources of each type.
+func printCounts(w io.Writer, result dump.Result) {
+	for _, count := range result.Types {
+		_, _ = fmt.Fprintf(w, "%10d %s\n", count.Resources, count.Type)
+	}
+	_, _ = fmt.Fprintf(w, "%10d resources\n", result.Resources())
+}
