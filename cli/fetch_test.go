@@ -179,7 +179,7 @@ func TestFetchUsage(t *testing.T) {
 		"parallel":     {[]string{url, "-o", "x", "-j", "0"}, "--parallel"},
 		"retry":        {[]string{url, "-o", "x", "--retry-for", "0s"}, "--retry-for"},
 		"secret file":  {[]string{url, "-o", "x", "--auth", "basic", "--client-id", "a", "--secret-file", "missing"}, "missing"},
-		"bucket":       {[]string{url, "-o", "s3://"}, "s3://"},
+		"bucket":       {[]string{url, "-o", "s3://"}, "bucket"},
 		"verify":       {[]string{"verify"}, "out"},
 		"no manifest":  {[]string{"verify", "/nonexistent-directory"}, "nonexistent-directory"},
 	} {

@@ -199,7 +199,7 @@ func (c *reception) page(ctx context.Context, merge *merging, p *remote.Manifest
 	c.events.emit(EventPage, map[string]any{
 		"transactionTime": p.TransactionTime, "outputFileCount": counts[remote.Output],
 		"deletedFileCount": counts[remote.Deleted], "errorFileCount": counts[remote.Errors],
-	}, fmt.Sprintf("%d files to download", len(waiting)))
+	}, fmt.Sprintf("files to download: %d", len(waiting)))
 	c.totals.expect(waiting)
 	c.queue.push(waiting)
 	return nil

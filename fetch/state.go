@@ -3,7 +3,6 @@ package fetch
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -179,5 +178,5 @@ func (f *file) String() string {
 	if f.Name != "" {
 		return f.Name
 	}
-	return fmt.Sprintf("a file of %s", f.Type)
+	return f.Type + " (not stored)"
 }
