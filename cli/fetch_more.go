@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -123,6 +122,6 @@ func (cmd *fetchKeygenCommand) Run(out *output) (err error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", cmd.Output, err)
 	}
-	_, err = io.WriteString(out.stdout, string(public))
+	_, err = out.stdout.Write(public)
 	return err
 }

@@ -104,7 +104,7 @@ func (f *fetchRequest) request() (remote.Request, error) {
 	return r, nil
 }
 
-// params returns the parameters of --param; nil if there are none.
+// params returns the parameters of --param, or nil.
 func (f *fetchRequest) params() (params url.Values, err error) {
 	for _, p := range f.Param {
 		name, value, found := strings.Cut(p, "=")

@@ -204,7 +204,7 @@ func inspect(ctx context.Context, out output.Output, name string) (content.Facts
 	return facts, errors.Join(err, stored.Close())
 }
 
-// resources returns the number of resources of a stored file; 0 if nothing tells it.
+// resources returns the number of resources of a stored file, 0 if it is unknown.
 func (f *file) resources() int64 {
 	if f.Stored.Lines >= 0 {
 		return f.Stored.Lines

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,8 +242,8 @@ func TestForeignFile(t *testing.T) {
 func TestStream(t *testing.T) {
 	t.Parallel()
 	files := append(fetchtest.Files("Patient", 2, 30), fetchtest.Files("Group", 2, 30)...)
-	all := append(files, fetchtest.Issues("OperationOutcome.1.ndjson", "warning", "slow"))
-	server := fetchtest.New(t, fetchtest.Options{Files: all, Encoding: fetchtest.Negotiated,
+	issues := fetchtest.Issues("OperationOutcome.1.ndjson", "warning", "slow")
+	server := fetchtest.New(t, fetchtest.Options{Files: append(slices.Clone(files), issues), Encoding: fetchtest.Negotiated,
 		Faults: []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.CutAfter(300))}})
 	var stdout, want bytes.Buffer
 	o := options(t, server, t.TempDir())

@@ -85,7 +85,7 @@ func (l *links) renew(ctx context.Context, since int) error {
 	return l.replace(pages)
 }
 
-// replace replaces all links by those of a manifest.
+// replace takes all links from a manifest.
 func (l *links) replace(pages []*remote.Manifest) (err error) {
 	changed := false
 	l.journal.update(func(*state) {

@@ -38,7 +38,7 @@ func (r *run) receive(ctx context.Context, as role, request remote.Request, sink
 	return c.files(ctx)
 }
 
-// start returns the export of a role, after its kick-off if it has not begun. The status
+// start returns the export of a role, after its kick-off if necessary. The status
 // URL is stored at once: an export that is forgotten keeps the server from starting
 // another.
 func (r *run) start(ctx context.Context, as role, request remote.Request) (*export, error) {
@@ -157,7 +157,7 @@ func (c *reception) await(ctx context.Context) error {
 	return c.journal.save(ctx)
 }
 
-// reportProgress reports the progress that the server tells.
+// reportProgress reports the text of X-Progress.
 func (c *reception) reportProgress(text string) {
 	c.events.emit(EventProgress, map[string]any{"body": nil, "xProgress": text, "retryAfter": nil}, "export: "+text)
 }
@@ -252,7 +252,7 @@ func (r *run) openFolder(ctx context.Context, x *export) error {
 	return r.events.open(ctx, folder, r.resumed)
 }
 
-// freeFolder returns a folder for a run of a chain. Servers may tell the same
+// freeFolder returns a folder for a run of a chain. Servers may report the same
 // transactionTime twice.
 func (r *run) freeFolder(ctx context.Context, transactionTime string) (string, error) {
 	for attempt := 1; ; attempt++ {

@@ -118,7 +118,7 @@ func parseState(content []byte, at output.Output) (*state, error) {
 	return s, nil
 }
 
-// export returns the export of a role; nil if it has not begun.
+// export returns the export of a role, or nil before its kick-off.
 func (s *state) export(r role) *export {
 	for _, x := range s.Exports {
 		if x.Role == r {
