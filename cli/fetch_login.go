@@ -52,7 +52,7 @@ func (f *fetchLogin) login(out *output) login.Options {
 	return o
 }
 
-// secret returns a function that returns the secret; nil if there is none.
+// secret returns a function that returns the secret, or nil.
 func (f *fetchLogin) secret(out *output) func() (string, error) {
 	value := os.Getenv(fetchSecretVariable)
 	switch {
@@ -83,7 +83,7 @@ func canPrompt(out *output) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// token returns a function that returns the bearer token; nil if there is none.
+// token returns a function that returns the bearer token, or nil.
 func (f *fetchLogin) token(out *output) func() (string, error) {
 	value := os.Getenv(fetchTokenVariable)
 	switch {

@@ -4,17 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch"
 	"github.com/seed-90096f4d/sluice/fetch/login"
+	store "github.com/seed-90096f4d/sluice/fetch/output"
 )
 
 // fetchOutput is the argument of commands for an output that exists.
 type fetchOutput struct {
 	Output string `arg:"" name:"out" help:"The directory, or s3://bucket/prefix."`
+}
+
+// open opens the output.
+func (a fetchOutput) open(ctx context.Context, out *output) (store.Output, error) {
+	if !strings.HasPrefix(a.Output, "s3://") {
+		if _, err := os.Stat(a.Output); err != nil {
+			return nil, err
+		}
+	}
+	return openFetchOutput(ctx, a.Output, out)
 }
 
 type fetchVerifyCommand struct {
@@ -31,7 +42,7 @@ give its folder. The exit code is 6 if a file is missing or differs.`
 
 // Run verifies a copy.
 func (cmd *fetchVerifyCommand) Run(ctx context.Context, root *cli, out *output) error {
-	from, err := openFetchOutput(ctx, cmd.Output, out)
+	from, err := cmd.open(ctx, out)
 	if err != nil {
 		return err
 	}
@@ -64,7 +75,7 @@ func (cmd *fetchCancelCommand) Validate() error { return cmd.fetchLogin.Validate
 
 // Run cancels a copy.
 func (cmd *fetchCancelCommand) Run(ctx context.Context, root *cli, out *output) error {
-	from, err := openFetchOutput(ctx, cmd.Output, out)
+	from, err := cmd.open(ctx, out)
 	if err != nil {
 		return err
 	}
@@ -111,6 +122,6 @@ func (cmd *fetchKeygenCommand) Run(out *output) (err error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", cmd.Output, err)
 	}
-	_, err = io.WriteString(out.stdout, string(public))
+	_, err = out.stdout.Write(public)
 	return err
 }

@@ -46,6 +46,8 @@ func (f *fetchRequest) Validate() error {
 	switch {
 	case (f.Group != "") != (f.Level == string(remote.Group)):
 		return errors.New("--level group and --group ID must be set together")
+	case len(f.Patient) > 0 && f.Level == string(remote.System):
+		return errors.New("--patient requires --level patient or --group")
 	case f.NewMembers && (f.Group == "" || f.Since != sinceAuto || len(f.Patient) > 0):
 		return errors.New("--new-members requires --since auto and --group, and no --patient")
 	case f.Since == sinceAuto && f.Until != "":
@@ -102,7 +104,7 @@ func (f *fetchRequest) request() (remote.Request, error) {
 	return r, nil
 }
 
-// params returns the parameters of --param; nil if there are none.
+// params returns the parameters of --param, or nil.
 func (f *fetchRequest) params() (params url.Values, err error) {
 	for _, p := range f.Param {
 		name, value, found := strings.Cut(p, "=")

@@ -1,8 +1,6 @@
 package fetch
 
-import (
-	"context"
-)
+import "context"
 
 // Cancel deletes the exports of an unfinished run on the server, what was received of
 // unfinished files, and the state. Files that are complete stay. Of the options, it uses
@@ -55,10 +53,8 @@ func (r *run) discard(ctx context.Context, s *state) error {
 			}
 		}
 	}
-	if s.Members != "" {
-		if err := r.Output.RemoveDocument(ctx, s.Members); err != nil {
-			return err
-		}
+	if err := r.forgetMembers(ctx); err != nil {
+		return err
 	}
 	return r.Output.Discard(ctx, s.Folder+logName)
 }

@@ -50,7 +50,7 @@ type fileExtension struct {
 func (r *run) writeManifest(ctx context.Context, s *state) error {
 	main := s.export(roleMain)
 	d := document{
-		TransactionTime: main.TransactionTime, Request: withoutQueries(main.ServerRequest),
+		TransactionTime: main.TransactionTime, Request: main.ServerRequest,
 		Output: []documentFile{}, Deleted: []documentFile{}, Error: []documentFile{},
 		Extension: documentExtension{ExportID: s.ExportID, BaseURL: s.BaseURL},
 	}

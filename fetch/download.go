@@ -102,11 +102,10 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 	c.journal.read(func(*state) { link, origin = f.Link, f.Origin })
 	c.events.emit(EventDownloadRequest, map[string]any{"fileUrl": link, "itemType": string(f.Section), "resourceType": f.Type}, "")
 
-	name := f.String()
-	progress := c.watch(f, name)
+	progress := c.watch(f)
 	d := &transfer.Download{
 		Client: c.client, Login: c.login, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
-		File: to, Name: c.path(name), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
+		File: to, Name: c.path(f.String()), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
 		Origin: origin,
 		Began: func(o transfer.Origin) error {
 			c.journal.update(func(*state) { f.Origin = o })
@@ -119,7 +118,7 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 		if ctx.Err() == nil {
 			details := failure(err)
 			details["fileUrl"] = link
-			c.events.emit(EventDownloadError, details, fmt.Sprintf("%s: %s", name, err))
+			c.events.emit(EventDownloadError, details, err.Error())
 		}
 		return err
 	}
@@ -205,7 +204,7 @@ func inspect(ctx context.Context, out output.Output, name string) (content.Facts
 	return facts, errors.Join(err, stored.Close())
 }
 
-// resources returns the number of resources of a stored file; 0 if nothing tells it.
+// resources returns the number of resources of a stored file, 0 if it is unknown.
 func (f *file) resources() int64 {
 	if f.Stored.Lines >= 0 {
 		return f.Stored.Lines

@@ -2,14 +2,17 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"regexp"
 
 	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // Kind classifies an error of a run; the command line has an exit code for each.
@@ -64,6 +67,9 @@ func classify(ctx context.Context, err error) error {
 func kindOf(err error) Kind {
 	var known *Error
 	var refused *remote.RefusedError
+	var path *fs.PathError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &known):
 		return known.Kind
@@ -79,6 +85,10 @@ func kindOf(err error) Kind {
 		}
 		return Refused
 	case errors.Is(err, remote.ErrGone), errors.Is(err, remote.ErrFailed):
+		return Failed
+	case errors.As(err, &path), errors.As(err, &certificate), errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return Local // a file of the options, or certificates that this machine does not know
+	case !retry.IsTransient(0, err):
 		return Failed
 	}
 	return Incomplete

@@ -93,7 +93,7 @@ func failure(err error) map[string]any {
 	return map[string]any{"body": nil, "code": nil, "message": withoutQueries(err.Error()), "responseHeaders": nil}
 }
 
-// kickOffDetails returns the details of a kick-off. The format wants no ids of patients.
+// kickOffDetails returns the details of a kick-off. The format excludes ids of patients.
 func kickOffDetails(base string, request remote.Request, err error) map[string]any {
 	details := map[string]any{
 		"exportUrl": exportURL(base, request), "softwareName": nil, "softwareVersion": nil, "softwareReleaseDate": nil,

@@ -47,7 +47,7 @@ func (f *failures) unverified(file *file, err error) {
 	f.bad.add(file.String(), err)
 }
 
-// err returns the failures as one error; nil if there are none.
+// err returns the failures as one error, or nil.
 func (f *failures) err(files int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -68,6 +68,8 @@ type Options struct {
 
 	// Reporter receives what happens. Required.
 	Reporter Reporter
+
+	renewInterval time.Duration // of links; 0 means the constant of that name
 }
 
 // DeletedMode is what happens to files of deletions.
@@ -92,7 +94,7 @@ const (
 
 // Result is the result of a complete run.
 type Result struct {
-	// Files, Resources and Bytes are those of the stored files, including deletions and
+	// Files, Resources and Bytes count the stored files, including deletions and
 	// issues. Resources is the number of lines.
 	Files, Resources, Bytes int64
 	// Folder is the folder of the run in the output, with a slash at its end; empty unless

@@ -19,10 +19,12 @@ func (r *run) finish(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	refused := r.FailOn.refuses(result.Issues)
-	if refused == nil {
-		if err := r.advanceChain(ctx); err != nil {
-			return Result{}, err
-		}
+	advance := r.advanceChain
+	if refused != nil {
+		advance = r.forgetMembers
+	}
+	if err := advance(ctx); err != nil {
+		return Result{}, err
 	}
 	// A later call must know that it needs nothing more from the server.
 	if err := r.journal.save(ctx); err != nil {

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -11,16 +12,17 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
-// renewInterval is the shortest time between two readings of a manifest for new links. The
-// first one does not wait.
+// renewInterval is the shortest time between two readings of a manifest for new links,
+// unless Options has another one. The first one does not wait.
 const renewInterval = time.Minute
 
 // links are the current links of the files of an export. They are not stored: their
 // queries may be signatures.
 type links struct {
-	journal *journal
-	export  *export
-	server  *remote.Server
+	journal  *journal
+	export   *export
+	server   *remote.Server
+	interval time.Duration
 
 	turn chan struct{} // has one element while nobody renews links
 
@@ -35,8 +37,8 @@ type links struct {
 	fixed bool
 }
 
-func newLinks(j *journal, x *export, server *remote.Server) *links {
-	l := &links{journal: j, export: x, server: server, turn: make(chan struct{}, 1), current: map[*file]*url.URL{}}
+func newLinks(r *run, x *export) *links {
+	l := &links{journal: r.journal, export: x, server: r.server, interval: cmp.Or(r.renewInterval, renewInterval), turn: make(chan struct{}, 1), current: map[*file]*url.URL{}}
 	l.turn <- struct{}{}
 	return l
 }
@@ -65,7 +67,7 @@ func (l *links) renew(ctx context.Context, since int) error {
 	defer func() { l.turn <- struct{}{} }()
 
 	l.mu.Lock()
-	generation, fixed, wait := l.generation, l.fixed, renewInterval-time.Since(l.renewed)
+	generation, fixed, wait := l.generation, l.fixed, l.interval-time.Since(l.renewed)
 	l.mu.Unlock()
 	if generation > since {
 		return nil
@@ -83,7 +85,7 @@ func (l *links) renew(ctx context.Context, since int) error {
 	return l.replace(pages)
 }
 
-// replace replaces all links by those of a manifest.
+// replace takes all links from a manifest.
 func (l *links) replace(pages []*remote.Manifest) (err error) {
 	changed := false
 	l.journal.update(func(*state) {

@@ -42,7 +42,7 @@ func openLog(ctx context.Context, out output.Output, name string, resumed bool) 
 	return &exportLog{file: file}, nil
 }
 
-// restoreLog keeps the complete lines of a run that was killed, or copies those of one
+// restoreLog keeps the complete lines of a run that was killed, or copies the log of a run
 // that ended.
 func restoreLog(ctx context.Context, out output.Output, file output.File, name string, resumed bool) error {
 	var killed, ended int64
@@ -69,7 +69,7 @@ func restoreLog(ctx context.Context, out output.Output, file output.File, name s
 	return errors.Join(err, before.Close())
 }
 
-// lines returns the number of bytes of the complete lines of a file; 0 if there is none.
+// lines returns the number of bytes of the complete lines of a file, 0 if it does not exist.
 func lines(file io.ReadCloser, err error) (complete int64, _ error) {
 	if errors.Is(err, output.ErrNotExist) {
 		return 0, nil

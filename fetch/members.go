@@ -136,6 +136,19 @@ func (r *run) writeMembers(ctx context.Context, m *members) (name string, err er
 	})
 }
 
+// forgetMembers removes the list of the members of a run that does not count in its chain.
+func (r *run) forgetMembers(ctx context.Context) error {
+	var name string
+	r.journal.read(func(s *state) { name = s.Members })
+	if name == "" {
+		return nil
+	}
+	if err := r.Output.RemoveDocument(ctx, name); err != nil {
+		return fail(Local, "remove %s: %w", name, err)
+	}
+	return nil
+}
+
 // writeFile stores a file that is written from its beginning.
 func writeFile(ctx context.Context, out output.Output, name string, write func(io.Writer) error) (err error) {
 	to, err := out.Create(ctx, name)

@@ -111,7 +111,7 @@ func newFile(told remote.File) *file {
 	return &file{Section: told.Section, Type: told.Type, Link: withoutQuery(told.URL), Count: told.Count, Size: told.Size, SHA256: told.SHA256}
 }
 
-// checkSame returns an error if a manifest tells something else of a file than before.
+// checkSame returns an error if the properties of a file in a manifest have changed.
 func checkSame(f *file, told remote.File) error {
 	switch {
 	case f.Count >= 0 && told.Count >= 0 && f.Count != told.Count:

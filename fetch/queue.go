@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// queue has the files that wait for their download: the largest first, so that none of
-// them runs alone at the end, or in the order of the manifest.
+// queue has the files that wait for their download: the largest first, so that no
+// large one remains at the end, or in the order of the manifest.
 type queue struct {
 	ordered bool
 

@@ -34,11 +34,11 @@ func (r *run) receive(ctx context.Context, as role, request remote.Request, sink
 	if done {
 		return r.openFolder(ctx, x)
 	}
-	c := &reception{run: r, export: x, links: newLinks(r.journal, x, r.server), queue: newQueue(r.Output.Sequential()), sink: sink}
+	c := &reception{run: r, export: x, links: newLinks(r, x), queue: newQueue(r.Output.Sequential()), sink: sink}
 	return c.files(ctx)
 }
 
-// start returns the export of a role, after its kick-off if it has not begun. The status
+// start returns the export of a role, after its kick-off if necessary. The status
 // URL is stored at once: an export that is forgotten keeps the server from starting
 // another.
 func (r *run) start(ctx context.Context, as role, request remote.Request) (*export, error) {
@@ -66,6 +66,9 @@ func (r *run) kickOff(ctx context.Context, as role, request remote.Request) (sta
 	if err != nil {
 		if ctx.Err() == nil {
 			r.events.emit(EventKickOff, kickOffDetails(r.BaseURL, request, err), "")
+		}
+		if kindOf(err) == Failed {
+			return "", fail(Refused, "%w", err)
 		}
 		return "", err
 	}
@@ -154,7 +157,7 @@ func (c *reception) await(ctx context.Context) error {
 	return c.journal.save(ctx)
 }
 
-// reportProgress reports the progress that the server tells.
+// reportProgress reports the text of X-Progress.
 func (c *reception) reportProgress(text string) {
 	c.events.emit(EventProgress, map[string]any{"body": nil, "xProgress": text, "retryAfter": nil}, "export: "+text)
 }
@@ -196,7 +199,7 @@ func (c *reception) page(ctx context.Context, merge *merging, p *remote.Manifest
 	c.events.emit(EventPage, map[string]any{
 		"transactionTime": p.TransactionTime, "outputFileCount": counts[remote.Output],
 		"deletedFileCount": counts[remote.Deleted], "errorFileCount": counts[remote.Errors],
-	}, fmt.Sprintf("%d files to download", len(waiting)))
+	}, fmt.Sprintf("files to download: %d", len(waiting)))
 	c.totals.expect(waiting)
 	c.queue.push(waiting)
 	return nil
@@ -249,7 +252,7 @@ func (r *run) openFolder(ctx context.Context, x *export) error {
 	return r.events.open(ctx, folder, r.resumed)
 }
 
-// freeFolder returns a folder for a run of a chain. Servers may tell the same
+// freeFolder returns a folder for a run of a chain. Servers may report the same
 // transactionTime twice.
 func (r *run) freeFolder(ctx context.Context, transactionTime string) (string, error) {
 	for attempt := 1; ; attempt++ {

@@ -8,7 +8,7 @@ type Reporter interface {
 	// Report receives an event.
 	Report(event Event)
 	// Total is called when the number of files and of their bytes are known, and again
-	// when they grow. Bytes is 0 if the server does not tell the sizes.
+	// when they grow. Bytes is 0 if the sizes are unknown.
 	Total(files, bytes int64)
 	// Begin is called when the download of a file begins. The result receives its bytes.
 	Begin(file FileInfo) FileReporter
@@ -23,7 +23,7 @@ type FileInfo struct {
 
 // FileReporter receives the progress of one file.
 type FileReporter interface {
-	// Total receives the size of the transfer when the server tells it.
+	// Total receives the size of the transfer when it is known.
 	Total(bytes int64)
 	// Add receives the number of bytes that were received.
 	Add(bytes int)
@@ -34,7 +34,7 @@ type FileReporter interface {
 	End(resources int64, err error)
 }
 
-// Event is something that happened. Names and details are those of the log of the SMART
+// Event is something that happened. Names and details are defined by the log of the SMART
 // bulk data client ("bulk export log"): kickoff, status_progress, status_complete,
 // status_page_complete, status_error, manifest_complete, download_request,
 // download_complete, download_error, export_complete. Besides them, there is warning.

@@ -17,7 +17,6 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
-	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // run is one call of Run. Over several calls, the state continues.
@@ -25,7 +24,7 @@ type run struct {
 	Options
 	journal *journal
 	events  *events
-	// resumed reports that an earlier call has begun the run.
+	// resumed reports that the run continues an earlier one.
 	resumed bool
 
 	client *http.Client
@@ -113,7 +112,7 @@ func (r *run) setState(s *state) {
 // minBurst is what a download may receive at once, even with a low limit of the rate.
 const minBurst = 256 << 10
 
-// loadState returns the state in an output; nil if there is none.
+// loadState returns the state in an output, or nil.
 func loadState(ctx context.Context, out output.Output) (*state, error) {
 	stored, err := out.ReadDocument(ctx, stateName)
 	if errors.Is(err, output.ErrNotExist) {
@@ -204,7 +203,7 @@ func (r *run) connect(ctx context.Context) error {
 	warn := func(text string) { r.events.warn("%s", text) }
 	r.Login.Types, r.Login.Warn, r.Login.RetryFor = r.Request.Types, warn, r.RetryFor
 	if r.login, err = login.New(ctx, r.client, base, r.Login); err != nil {
-		if !retry.IsTransient(0, err) { // missing or wrong options
+		if kindOf(err) == Failed { // the options are wrong, or do not fit the server
 			return fail(Local, "%w", err)
 		}
 		return err
@@ -214,8 +213,8 @@ func (r *run) connect(ctx context.Context) error {
 	return nil
 }
 
-// base returns the base URL; that of an export which was started by other means defaults
-// to the host of its status URL.
+// base returns the base URL. It defaults to the host of the status URL, for an export that
+// was started by other means.
 func (r *run) base() (*url.URL, error) {
 	text := r.BaseURL
 	if text == "" {

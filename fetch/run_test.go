@@ -51,18 +51,6 @@ func (r *recorder) Total(files, bytes int64) {
 
 func (r *recorder) Begin(FileInfo) FileReporter { return ignored{} }
 
-// named returns the events of a name.
-func (r *recorder) named(name string) (found []Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, e := range r.events {
-		if e.Name == name {
-			found = append(found, e)
-		}
-	}
-	return found
-}
-
 type ignored struct{}
 
 func (ignored) Total(int64)      {}

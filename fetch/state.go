@@ -3,7 +3,6 @@ package fetch
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -119,7 +118,7 @@ func parseState(content []byte, at output.Output) (*state, error) {
 	return s, nil
 }
 
-// export returns the export of a role; nil if it has not begun.
+// export returns the export of a role, or nil before its kick-off.
 func (s *state) export(r role) *export {
 	for _, x := range s.Exports {
 		if x.Role == r {
@@ -179,5 +178,5 @@ func (f *file) String() string {
 	if f.Name != "" {
 		return f.Name
 	}
-	return fmt.Sprintf("a file of %s", f.Type)
+	return f.Type + " (not stored)"
 }

@@ -66,12 +66,16 @@ type progress struct {
 }
 
 // watch reports that the download of a file begins.
-func (r *run) watch(f *file, name string) *progress {
+func (r *run) watch(f *file) *progress {
+	name := f.String()
+	if f.Name != "" && !r.Transfer.Plain {
+		name += ".gz"
+	}
 	return &progress{FileReporter: r.Reporter.Begin(FileInfo{Name: name, Bytes: max(f.Size, 0)}), run: r, size: f.Size}
 }
 
-// Total corrects the size: manifests tell that of other bytes than those of the response,
-// or none.
+// Total corrects the size: manifests have none, or the size of other bytes than the response
+// has.
 func (p *progress) Total(bytes int64) {
 	p.run.totals.replace(p.size, bytes)
 	p.size = bytes

@@ -36,7 +36,7 @@ type bundleReader struct {
 	skipped int64
 }
 
-// next reads a Bundle. The error is io.EOF if there is none left.
+// next reads a Bundle. The error is io.EOF after the last one.
 func (b *bundleReader) next() error {
 	if err := b.expect('{'); err != nil {
 		return err

@@ -23,11 +23,11 @@ import (
 func (s *Server) KickOff(ctx context.Context, r Request) (statusURL string, err error) {
 	get, post, err := s.kickOffs(r)
 	if err != nil {
-		return "", err
+		return "", retry.Permanent(err)
 	}
 	method, err := r.method(get.url)
 	if err != nil {
-		return "", err
+		return "", retry.Permanent(err)
 	}
 	end := time.Now().Add(s.limits.KickOffWait)
 	for failures := 1; ; failures++ {

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+)
+
+// runFetch runs sluice fetch and returns its exit code and output.
+func runFetch(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, problems bytes.Buffer
+	code = Run(t.Context(), append([]string{"fetch"}, args...), &out, &problems)
+	return code, out.String(), problems.String()
+}
+
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	files := append(fetchtest.Files("Patient", 2, 10), fetchtest.Issues("OperationOutcome.1.ndjson", "warning", "slow", "slow"))
+	server := fetchtest.New(t, fetchtest.Options{Files: files, TLS: true})
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	ca := "--ca-file=" + server.CAFile
+
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", dir)
+	require.Equal(t, 1, code, stderr)
+	require.Contains(t, stderr, "certificate")
+	code, stdout, stderr := runFetch(t, server.BaseURL, "-o", dir, ca, "--fail-on", "warning")
+	require.Equal(t, 7, code, stderr)
+	require.Empty(t, stdout)
+	require.Contains(t, stderr, "warning (2 times): slow")
+	require.Contains(t, stderr, "3 files, 22 resources")
+	code, _, stderr = runFetch(t, server.BaseURL, "-o", dir, ca)
+	require.Equal(t, 1, code, stderr)
+	require.Contains(t, stderr, "has a complete export already")
+
+	code, _, stderr = runFetch(t, "verify", dir)
+	require.Equal(t, 0, code, stderr)
+	require.NoError(t, os.Remove(filepath.Join(dir, "Patient.0001.ndjson.gz")))
+	code, _, stderr = runFetch(t, "verify", dir, "-q")
+	require.Equal(t, 6, code, stderr)
+	require.Contains(t, stderr, "Patient.0001.ndjson.gz: the file is missing")
+	code, _, stderr = runFetch(t, "cancel", dir)
+	require.Equal(t, 1, code, stderr)
+	require.Contains(t, stderr, "no unfinished run")
+
+	code, stdout, stderr = runFetch(t, server.BaseURL, "-o", "-", ca, "-q")
+	require.Equal(t, 0, code, stderr)
+	require.Equal(t, string(files[0].NDJSON())+string(files[1].NDJSON()), stdout)
+	require.Empty(t, stderr)
+}
+
+// What the flags ask for arrives at the server.
+func TestFetchRequest(t *testing.T) {
+	t.Parallel()
+	patients := filepath.Join(t.TempDir(), "patients")
+	require.NoError(t, os.WriteFile(patients, []byte("b\n\n c \n"), 0o600))
+	for _, test := range []struct {
+		args   string
+		method string
+		want   map[string]string // parameters of the query
+		body   []string
+	}{
+		{"--type Patient,Group --type Device --since 2026-01-31 --until 2026-02-28T08:00:00+01:00", "GET",
+			map[string]string{"_type": "Patient,Group,Device", "_since": "2026-01-31T00:00:00Z", "_until": "2026-02-28T08:00:00+01:00"}, nil},
+		{"--group g --elements id,Patient.name --include LatestProvenanceResources --param a=b=c --param a=d", "GET",
+			map[string]string{"_elements": "id,Patient.name", "includeAssociatedData": "LatestProvenanceResources"}, nil},
+		{"--level patient --patient a --patient @" + patients, "POST", nil, []string{"Patient/a", "Patient/b", "Patient/c"}},
+		{"--method post --type-filter Observation?code=a,b --type Observation", "POST", nil, []string{"Observation?code=a,b"}},
+		{"--organize-by Patient --format application/fhir+ndjson --partial", "GET",
+			map[string]string{"organizeOutputBy": "Patient", "_outputFormat": "application/fhir+ndjson", "allowPartialManifests": "true"}, nil},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1)})
+			code, _, stderr := runFetch(t, append([]string{server.BaseURL, "-o", t.TempDir()}, strings.Fields(test.args)...)...)
+			require.Equal(t, 0, code, stderr)
+			kickOff := server.Requests(fetchtest.KickOff)[0]
+			require.Equal(t, test.method, kickOff.Method)
+			for name, value := range test.want {
+				require.Equal(t, value, kickOff.Query.Get(name), name)
+			}
+			for _, text := range test.body {
+				require.Contains(t, kickOff.Body, text)
+			}
+		})
+	}
+}
+
+// Secrets come from files, work, and are shown nowhere.
+func TestFetchSecrets(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	secret := filepath.Join(folder, "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("hunter2\n"), 0o600))
+	wrong := filepath.Join(folder, "wrong")
+	require.NoError(t, os.WriteFile(wrong, []byte("wrong-hunter2\n"), 0o600))
+	key := filepath.Join(folder, "key.json")
+	code, public, stderr := runFetch(t, "keygen", "-o", key)
+	require.Equal(t, 0, code, stderr)
+	var keys jose.JSONWebKeySet
+	require.NoError(t, json.Unmarshal([]byte(public), &keys))
+	require.True(t, keys.Keys[0].IsPublic())
+	info, err := os.Stat(key)
+	require.NoError(t, err)
+	if runtime.GOOS != "windows" {
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+	code, _, stderr = runFetch(t, "keygen", "-o", key)
+	require.Equal(t, 1, code, stderr)
+
+	for name, test := range map[string]struct {
+		auth fetchtest.Auth
+		good []string
+		bad  []string
+	}{
+		"basic":  {fetchtest.Auth{Method: fetchtest.BasicAuth, ClientID: "me", Secret: "hunter2"}, []string{"--client-id=me", "--secret-file=" + secret}, []string{"--client-id=me", "--secret-file=" + wrong}},
+		"bearer": {fetchtest.Auth{Method: fetchtest.BearerAuth, Token: "hunter2"}, []string{"--token-file=" + secret}, []string{"--token-file=" + wrong}},
+		"smart":  {fetchtest.Auth{Method: fetchtest.SMARTAuth, ClientID: "me", Keys: keys}, []string{"--client-id=me", "--key=" + key}, []string{"--client-id=you", "--key=" + key}},
+		"secret": {fetchtest.Auth{Method: fetchtest.ClientSecret, ClientID: "me", Secret: "hunter2"}, []string{"--auth=secret", "--client-id=me", "--secret-file=" + secret}, []string{"--auth=secret", "--client-id=me", "--secret-file=" + wrong}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1), Auth: test.auth})
+			dir := t.TempDir()
+			code, stdout, stderr := runFetch(t, append([]string{server.BaseURL, "-o", dir, "--log", "json"}, test.good...)...)
+			require.Equal(t, 0, code, stderr)
+			code, more, refused := runFetch(t, append([]string{server.BaseURL, "-o", t.TempDir(), "--log", "json"}, test.bad...)...)
+			require.Equal(t, 2, code, refused)
+			shown := stdout + stderr + more + refused
+			for _, file := range []string{"manifest.json", "log.ndjson"} {
+				content, err := os.ReadFile(filepath.Join(dir, file))
+				require.NoError(t, err)
+				shown += string(content)
+			}
+			require.NotContains(t, shown, "hunter2")
+			for line := range strings.Lines(stderr + refused) {
+				require.True(t, json.Valid([]byte(line)), line)
+			}
+		})
+	}
+}
+
+// Invalid arguments have the exit code 1: 2 means that the login was refused.
+func TestFetchUsage(t *testing.T) {
+	t.Parallel()
+	url := "https://example.org/fhir"
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no output":    {[]string{url}, "no output"},
+		"no server":    {[]string{"-o", "x"}, "no server"},
+		"both":         {[]string{url, "--resume", "x"}, "leave out the base URL"},
+		"scheme":       {[]string{"ftp://hunter2@h/", "-o", "x"}, "must be a URL such as"},
+		"password":     {[]string{"https://me:hunter2@h/", "-o", "x"}, "must not contain a password"},
+		"unknown":      {[]string{url, "-o", "x", "--bogus"}, "--bogus"},
+		"group":        {[]string{url, "-o", "x", "--level", "group"}, "--group ID"},
+		"level":        {[]string{url, "-o", "x", "--level", "patient", "--group", "g"}, "--group ID"},
+		"since":        {[]string{url, "-o", "x", "--since", "yesterday"}, `got "yesterday"`},
+		"until":        {[]string{url, "-o", "x", "--until", "auto"}, `got "auto"`},
+		"auto":         {[]string{url, "-o", "x", "--since", "auto", "--until", "2026-01-01"}, "--until"},
+		"stream":       {[]string{url, "-o", "-", "--since", "auto"}, "no place for"},
+		"members":      {[]string{url, "-o", "x", "--new-members"}, "--since auto"},
+		"patient":      {[]string{url, "-o", "x", "--patient", "a"}, "--level patient"},
+		"patient file": {[]string{url, "-o", "x", "--level", "patient", "--patient", "@missing"}, "missing"},
+		"param":        {[]string{url, "-o", "x", "--param", "a"}, "NAME=VALUE"},
+		"strict":       {[]string{url, "-o", "x", "--strict", "--verify", "none"}, "--verify full"},
+		"parallel":     {[]string{url, "-o", "x", "-j", "0"}, "--parallel"},
+		"retry":        {[]string{url, "-o", "x", "--retry-for", "0s"}, "--retry-for"},
+		"secret file":  {[]string{url, "-o", "x", "--auth", "basic", "--client-id", "a", "--secret-file", "missing"}, "missing"},
+		"bucket":       {[]string{url, "-o", "s3://"}, "bucket"},
+		"verify":       {[]string{"verify"}, "out"},
+		"no manifest":  {[]string{"verify", "/nonexistent-directory"}, "nonexistent-directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := slices.Clone(test.args)
+			for i, arg := range args {
+				if arg == "x" {
+					args[i] = t.TempDir()
+				}
+			}
+			code, _, stderr := runFetch(t, args...)
+			require.Equal(t, 1, code, stderr)
+			require.Contains(t, stderr, test.want)
+			require.NotContains(t, stderr, "hunter2")
+			require.Equal(t, 1, strings.Count(stderr, "\n"), "one sentence: %s", stderr)
+		})
+	}
+}
+
+// The other exit codes.
+func TestFetchExitCodes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault fetchtest.Fault
+		args  []string
+		want  int
+	}{
+		"refused":    {fetchtest.KickOff.Always(fetchtest.Reject(400)), nil, 3},
+		"gone":       {fetchtest.Status.Always(fetchtest.Reject(404)), nil, 4},
+		"incomplete": {fetchtest.Download.Always(fetchtest.Reject(500)), []string{"--retry-for=1s"}, 5},
+		"mismatch":   {fetchtest.Download.Always(fetchtest.TruncateAfter(10)), nil, 6},
+		"timeout":    {fetchtest.Download.Always(fetchtest.Stall()), []string{"--timeout=2s"}, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 10), Faults: []fetchtest.Fault{test.fault}})
+			began := time.Now()
+			code, _, stderr := runFetch(t, append([]string{server.BaseURL, "-o", t.TempDir()}, test.args...)...)
+			require.Equal(t, test.want, code, stderr)
+			t.Log(time.Since(began), stderr)
+		})
+	}
+}

@@ -1,0 +1,161 @@
+package fetch
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/remote"
+)
+
+// Each run of a chain begins where the last complete one ended. Another request begins a
+// chain of its own.
+func TestChain(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{
+		Export: func(n int, _ fetchtest.Request) []fetchtest.File {
+			files := fetchtest.Files("Patient", 1, n)
+			if n == 2 {
+				files = append(files, fetchtest.Issues("OperationOutcome.1.ndjson", "error", "lost"))
+			}
+			return files
+		},
+	})
+	dir := t.TempDir()
+	run := func(types ...string) (Result, error) {
+		o := options(t, server, dir)
+		o.SinceAuto, o.Request.Types = true, types
+		return Run(t.Context(), o)
+	}
+	since := func() string {
+		requests := server.Requests(fetchtest.KickOff)
+		return requests[len(requests)-1].Query.Get("_since")
+	}
+
+	first, err := run("Patient", "Group")
+	require.NoError(t, err)
+	require.Empty(t, since())
+	require.Equal(t, "2026-01-01T01-00-00.000Z/", first.Folder)
+
+	_, err = run("Patient", "Group")
+	require.Equal(t, HasIssues, kindOfError(t, err))
+	require.Equal(t, first.TransactionTime, since())
+	_, err = run("Group", "Patient") // the same request; the second run did not count
+	require.NoError(t, err)
+	require.Equal(t, first.TransactionTime, since())
+	_, err = run("Patient", "Group")
+	require.NoError(t, err)
+	require.Equal(t, "2026-01-01T03:00:00.000Z", since())
+	_, err = run("Patient")
+	require.NoError(t, err)
+	require.Empty(t, since())
+
+	got := tree(t, dir)
+	for n, folder := range []string{"2026-01-01T01-00-00.000Z", "2026-01-01T02-00-00.000Z", "2026-01-01T03-00-00.000Z", "2026-01-01T04-00-00.000Z", "2026-01-01T05-00-00.000Z"} {
+		require.Equal(t, n+1, strings.Count(got[folder+"/Patient.0001.ndjson.gz"], "\n"))
+		require.Contains(t, got, folder+"/manifest.json")
+		require.Contains(t, got[folder+"/log.ndjson"], EventKickOff)
+	}
+	var chains chainDocument
+	require.NoError(t, json.Unmarshal([]byte(got[chainName]), &chains))
+	require.Len(t, chains.Chains, 2)
+	require.Equal(t, 3, chains.Chains[0].Runs)
+
+	out, err := output.Directory(dir)
+	require.NoError(t, err)
+	verified, err := Verify(t.Context(), out, &recorder{t: t})
+	require.NoError(t, err)
+	require.Equal(t, int64(2), verified.Files, "the last run of each chain")
+}
+
+// A server may tell the same transactionTime twice.
+func TestChainWithEqualTimes(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1),
+		TransactionTime: func(int) string { return "2026-01-01T00:00:00+01:00" }})
+	dir := t.TempDir()
+	for _, want := range []string{"2026-01-01T00-00-00+01-00/", "2026-01-01T00-00-00+01-00.2/"} {
+		o := options(t, server, dir)
+		o.SinceAuto = true
+		result, err := Run(t.Context(), o)
+		require.NoError(t, err)
+		require.Equal(t, want, result.Folder)
+	}
+}
+
+// Patients that joined the Group since the last run are fetched completely, even if the
+// Patient did not change.
+func TestNewMembers(t *testing.T) {
+	t.Parallel()
+	members := [][]string{{"a", "b"}, {"a", "b", "c", "d"}, {"a", "d"}, {"a", "b", "d"}}
+	round := 0
+	patients := func(name string, ids ...string) fetchtest.File {
+		var content strings.Builder
+		for _, id := range ids {
+			content.WriteString(`{"resourceType":"Patient","id":"` + id + `"}` + "\n")
+		}
+		return fetchtest.File{Type: "Patient", Name: name, Content: []byte(content.String())}
+	}
+	server := fetchtest.New(t, fetchtest.Options{
+		Export: func(_ int, kickOff fetchtest.Request) []fetchtest.File {
+			switch {
+			case kickOff.Query.Get("_type") == "Patient": // the members
+				return []fetchtest.File{patients("list.ndjson", members[round]...)}
+			case kickOff.Method == "POST": // those that joined
+				return []fetchtest.File{patients("joined.ndjson", "x")}
+			}
+			return []fetchtest.File{patients("main.ndjson", "y")}
+		},
+	})
+	dir := t.TempDir()
+	run := func() {
+		o := options(t, server, dir)
+		o.SinceAuto, o.NewMembers = true, true
+		o.Request = remote.Request{Level: remote.Group, GroupID: "g"}
+		_, err := Run(t.Context(), o)
+		require.NoError(t, err)
+		require.Zero(t, server.Exports())
+	}
+	joined := func() (bodies []string) {
+		for _, r := range server.Requests(fetchtest.KickOff) {
+			if r.Method == "POST" {
+				bodies = append(bodies, r.Body)
+			}
+		}
+		return bodies
+	}
+	run()
+	require.Empty(t, joined())
+	round++
+	run()
+	require.Len(t, joined(), 1)
+	require.Contains(t, joined()[0], "Patient/c")
+	require.Contains(t, joined()[0], "Patient/d")
+	require.NotContains(t, joined()[0], "Patient/a")
+	require.NotContains(t, joined()[0], "_since")
+	round++
+	run()
+	require.Len(t, joined(), 1)
+	round++
+	run()
+	require.Len(t, joined(), 2)
+	require.Contains(t, joined()[1], "Patient/b", "left and joined again")
+
+	got := tree(t, dir)
+	require.Contains(t, got, "2026-01-01T04-00-00.000Z/Patient.0001.ndjson.gz")
+	require.Contains(t, got["2026-01-01T04-00-00.000Z/Patient.0002.ndjson.gz"], `"id":"x"`)
+	require.Contains(t, got["2026-01-01T04-00-00.000Z/manifest.json"], "Patient.0002.ndjson.gz")
+	lists, err := filepath.Glob(filepath.Join(dir, "chain-members-*"))
+	require.NoError(t, err)
+	require.Len(t, lists, 1, "older lists are removed")
+	list, err := os.ReadFile(lists[0])
+	require.NoError(t, err)
+	require.Len(t, slices.Collect(strings.Lines(string(list))), 3)
+}

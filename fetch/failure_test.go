@@ -1,0 +1,345 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/fetch/login"
+	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/transfer"
+)
+
+// A file that is not what the manifest says does not stop the others. When the server has
+// repaired it, the run continues.
+func TestMismatch(t *testing.T) {
+	t.Parallel()
+	files := fetchtest.Files("Patient", 3, 20)
+	repaired := false
+	server := fetchtest.New(t, fetchtest.Options{Files: files, Manifest: fetchtest.ManifestOptions{SHA256: true},
+		Faults: []fetchtest.Fault{fetchtest.Download.File("Patient.2.ndjson").Always(func(s *fetchtest.Server, next http.Handler) http.Handler {
+			wrong := fetchtest.CorruptAt(100)(s, next)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if repaired {
+					next.ServeHTTP(w, r)
+					return
+				}
+				wrong.ServeHTTP(w, r)
+			})
+		})}})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	_, err := Run(t.Context(), o)
+	require.Equal(t, Unverified, kindOfError(t, err))
+	require.ErrorContains(t, err, "1 of 3 files")
+	require.ErrorContains(t, err, "Patient.0002.ndjson")
+	got := tree(t, dir)
+	require.Contains(t, got, "Patient.0003.ndjson.gz")
+	require.NotContains(t, got, "manifest.json")
+	require.Equal(t, 1, server.Exports())
+	bad, err := filepath.Glob(filepath.Join(dir, "*.bad"))
+	require.NoError(t, err)
+	require.Len(t, bad, 1)
+
+	repaired = true
+	_, err = Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Equal(t, string(files[1].NDJSON()), tree(t, dir)["Patient.0002.ndjson.gz"])
+	require.Len(t, server.Requests(fetchtest.Download.File("Patient.3.ndjson")), 1)
+}
+
+// A file that is gone does not stop the others.
+func TestMissingFile(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 20, 5),
+		Faults: []fetchtest.Fault{
+			fetchtest.Download.File("Patient.2.ndjson").Always(fetchtest.Reject(404)),
+			fetchtest.Download.File("Patient.7.ndjson").Always(fetchtest.Reject(410)),
+		}})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	o.renewInterval = 10 * time.Millisecond
+	_, err := Run(t.Context(), o)
+	require.Equal(t, Incomplete, kindOfError(t, err))
+	require.ErrorContains(t, err, "2 of 20 files are missing")
+	complete, err := filepath.Glob(filepath.Join(dir, "*.gz"))
+	require.NoError(t, err)
+	require.Len(t, complete, 18)
+}
+
+// Links that expire are replaced by those of the manifest, even if their paths change.
+func TestLinksExpire(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]fetchtest.Expiry{"403": fetchtest.Expired403, "400": fetchtest.Expired400, "404": fetchtest.Expired404} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := append(fetchtest.Files("Patient", 5, 20), fetchtest.Files("Group", 5, 20)...)
+			server := fetchtest.New(t, fetchtest.Options{Files: files, Pages: 3,
+				Links:  fetchtest.Links{Host: fetchtest.Presigned, Move: true},
+				Faults: []fetchtest.Fault{fetchtest.Download.Nth(4, fetchtest.LinksExpire(how))}})
+			dir := t.TempDir()
+			o := options(t, server, dir)
+			o.renewInterval = 100 * time.Millisecond
+			result, err := Run(t.Context(), o)
+			require.NoError(t, err)
+			require.Equal(t, int64(10), result.Files)
+			got := tree(t, dir)
+			for i, f := range files {
+				name := []string{"Patient", "Group"}[i/5] + ".000" + string(rune('1'+i%5)) + ".ndjson.gz"
+				require.Equal(t, string(f.NDJSON()), got[name])
+			}
+			for name, content := range got {
+				require.NotContains(t, content, "Signature", name)
+			}
+		})
+	}
+}
+
+// A manifest that is not the one of before ends the run.
+func TestManifestChanges(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(map[string]any){
+		"transactionTime was": func(m map[string]any) { m["transactionTime"] = "2030-01-01T00:00:00Z" },
+		"5 resources and now": func(m map[string]any) { m["output"].([]any)[1].(map[string]any)["count"] = 6 },
+		"its manifest lacks":  func(m map[string]any) { m["output"] = m["output"].([]any)[1:] },
+		"has more files of Bin": func(m map[string]any) {
+			m["output"] = append(m["output"].([]any), map[string]any{"type": "Binary", "url": "https://example.org/x"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 3, 5),
+				Manifest: fetchtest.ManifestOptions{Edit: func(n int, m map[string]any) {
+					if n > 1 {
+						edit(m)
+					}
+				}}})
+			dir := t.TempDir()
+			o := options(t, server, dir)
+			ctx, cancel := context.WithCancel(t.Context())
+			o.Reporter = &recorder{t: t, on: func(e Event) {
+				if e.Name == EventManifest {
+					cancel()
+				}
+			}}
+			_, err := Run(ctx, o)
+			require.ErrorIs(t, err, context.Canceled)
+			o.Reporter = &recorder{t: t}
+			_, err = Run(t.Context(), o)
+			require.Equal(t, Failed, kindOfError(t, err))
+			require.ErrorContains(t, err, name)
+		})
+	}
+}
+
+// The kinds of errors decide the exit code.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		faults []fetchtest.Fault
+		auth   fetchtest.Auth
+		set    func(*Options)
+		want   Kind
+		text   string
+	}{
+		"refused":  {faults: []fetchtest.Fault{fetchtest.KickOff.Always(fetchtest.RejectWith(400, "no such type"))}, want: Refused, text: "no such type"},
+		"login":    {auth: fetchtest.Auth{Method: fetchtest.BasicAuth, ClientID: "me", Secret: "right"}, want: LoginRefused},
+		"failed":   {faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.RejectWith(400, "disk full"))}, want: Failed, text: "disk full"},
+		"gone":     {faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.Reject(404))}, want: Failed},
+		"timeout":  {faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.Stall())}, set: func(o *Options) { o.Timeout = 2 * time.Second }, want: TimedOut},
+		"nobytes":  {faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.Reject(502))}, set: func(o *Options) { o.RetryFor = time.Second }, want: Incomplete, text: "nothing was received"},
+		"kickoff":  {set: func(o *Options) { o.Request.Level = "galaxy" }, want: Refused},
+		"tls":      {set: func(o *Options) { o.BaseURL = strings.Replace(o.BaseURL, "http:", "https:", 1) }, want: Local},
+		"ca":       {set: func(o *Options) { o.Connection.CAFile = "missing.pem" }, want: Local, text: "missing.pem"},
+		"no state": {set: func(o *Options) { o.BaseURL = "" }, want: Local, text: "no unfinished run"},
+		"no key":   {set: func(o *Options) { o.Login = login.Options{ClientID: "me", KeyFile: "missing.json"} }, want: Local, text: "missing.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 6, 5), Faults: test.faults, Auth: test.auth})
+			o := options(t, server, t.TempDir())
+			if test.set != nil {
+				test.set(&o)
+			}
+			_, err := Run(t.Context(), o)
+			require.Equal(t, test.want, kindOfError(t, err), "%v", err)
+			require.ErrorContains(t, err, test.text)
+		})
+	}
+}
+
+// A file that an earlier run has published just before it was killed is verified where it
+// is.
+func TestPublishedFileIsNotFetchedAgain(t *testing.T) {
+	t.Parallel()
+	files := fetchtest.Files("Patient", 4, 50)
+	server := fetchtest.New(t, fetchtest.Options{Files: files})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	downloads := 0
+	o.Parallel = 1
+	o.Reporter = &recorder{t: t, on: func(e Event) {
+		if e.Name == EventDownloadComplete {
+			if downloads++; downloads == 3 {
+				cancel()
+			}
+		}
+	}}
+	_, err := Run(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+
+	// The state of a run that was killed is older than its files.
+	name := filepath.Join(dir, stateName)
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	var s state
+	require.NoError(t, json.Unmarshal(content, &s))
+	for _, f := range s.Exports[0].Files {
+		f.Stored = nil
+	}
+	content, err = json.Marshal(s)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(name, content, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Patient.0002.ndjson.gz"), []byte("damaged"), 0o600))
+
+	o.Reporter = &recorder{t: t}
+	_, err = Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Len(t, server.Requests(fetchtest.Download.File("Patient.1.ndjson")), 1)
+	require.Len(t, server.Requests(fetchtest.Download.File("Patient.2.ndjson")), 2)
+	require.Len(t, server.Requests(fetchtest.Download.File("Patient.3.ndjson")), 1)
+	require.Equal(t, string(files[1].NDJSON()), tree(t, dir)["Patient.0002.ndjson.gz"])
+}
+
+// Files of others are not replaced.
+func TestForeignFile(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 5)})
+	dir := t.TempDir()
+	mine := filepath.Join(dir, "Patient.0002.ndjson")
+	require.NoError(t, os.WriteFile(mine, []byte("{}\n"), 0o600))
+	_, err := Run(t.Context(), options(t, server, dir))
+	require.Equal(t, Local, kindOfError(t, err))
+	require.ErrorContains(t, err, "Patient.0002.ndjson from another run")
+	content, err := os.ReadFile(mine)
+	require.NoError(t, err)
+	require.Equal(t, "{}\n", string(content))
+}
+
+// Standard output receives the resources in the order of the manifest, and nothing else.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	files := append(fetchtest.Files("Patient", 2, 30), fetchtest.Files("Group", 2, 30)...)
+	issues := fetchtest.Issues("OperationOutcome.1.ndjson", "warning", "slow")
+	server := fetchtest.New(t, fetchtest.Options{Files: append(slices.Clone(files), issues), Encoding: fetchtest.Negotiated,
+		Faults: []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.CutAfter(300))}})
+	var stdout, want bytes.Buffer
+	o := options(t, server, t.TempDir())
+	o.Output = output.Stream(&stdout)
+	result, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	for _, f := range files {
+		want.Write(f.NDJSON())
+	}
+	require.Equal(t, want.String(), stdout.String())
+	require.Equal(t, []IssueCount{{"warning", "slow", 1}}, result.Issues)
+
+	o.Request.Since = "2026-01-01T00:00:00Z"
+	_, err = Run(t.Context(), o)
+	require.Equal(t, Local, kindOfError(t, err))
+	require.ErrorContains(t, err, "no place for deletions")
+}
+
+// Pages of a partial manifest are downloaded while the export runs.
+func TestPartialManifest(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 8, 5), Pages: 4, Partial: true, Polls: 4})
+	o := options(t, server, t.TempDir())
+	o.Request.Partial = true
+	result, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Equal(t, int64(8), result.Files)
+	status := server.Requests(fetchtest.Status)
+	require.True(t, server.Requests(fetchtest.Download)[0].Time.Before(status[len(status)-1].Time))
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{{Type: "Patient", Name: "a.ndjson", Lines: 10000}},
+		Faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.StallAfter(100_000))}})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	require.Equal(t, Local, kindOfError(t, Cancel(t.Context(), o)))
+	ctx, cancel := context.WithCancel(t.Context())
+	o.Reporter = &recorder{t: t, on: func(e Event) {
+		if e.Name == EventDownloadRequest {
+			time.AfterFunc(time.Second, cancel)
+		}
+	}}
+	_, err := Run(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, server.Exports())
+	require.NoError(t, Cancel(t.Context(), Options{Output: o.Output, Connection: o.Connection, Reporter: &recorder{t: t}, RetryFor: time.Minute}))
+	require.Zero(t, server.Exports())
+	require.Equal(t, []string{logName}, names(tree(t, dir)))
+}
+
+// The state of many files is not written for each of them.
+func TestStateIsWrittenRarely(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 500, 1)})
+	o := options(t, server, t.TempDir())
+	counted := &countingOutput{Output: o.Output}
+	o.Output = counted
+	began := time.Now()
+	_, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	require.LessOrEqual(t, counted.states, 3+int(time.Since(began)/saveInterval))
+}
+
+// countingOutput counts how often the state is written.
+type countingOutput struct {
+	output.Output
+	states int
+}
+
+func (o *countingOutput) WriteDocument(ctx context.Context, name string, content []byte) error {
+	if name == stateName {
+		o.states++
+	}
+	return o.Output.WriteDocument(ctx, name, content)
+}
+
+// An export that was started by other means is copied by its status URL.
+func TestStatusURL(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 5)})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.BaseURL+"/$export", nil)
+	require.NoError(t, err)
+	request.Header.Set("Prefer", "respond-async")
+	response, err := server.Client().Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	o.BaseURL, o.Request, o.StatusURL = "", remote.Request{}, response.Header.Get("Content-Location")
+	o.ServerNames, o.Transfer.Plain, o.Transfer.Verify = true, true, transfer.Strict
+	_, err = Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Len(t, server.Requests(fetchtest.KickOff), 1)
+	require.ElementsMatch(t, []string{"Patient.1.ndjson", "Patient.2.ndjson", "manifest.json", "log.ndjson"}, names(tree(t, dir)))
+	require.NotContains(t, strings.Join(names(tree(t, dir)), " "), ".gz")
+}
