@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"github.com/seed-90096f4d/sluice/dump"
-	destination "github.com/seed-90096f4d/sluice/fetch/output"
+	store "github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
@@ -19,7 +19,7 @@ func dumpToFolder(ctx context.Context, from *source.Source, folder string, optio
 	if err != nil {
 		return dump.Result{}, err
 	}
-	out, err := destination.Directory(folder)
+	out, err := store.Directory(folder)
 	if err != nil {
 		return dump.Result{}, err
 	}

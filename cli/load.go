@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/seed-90096f4d/sluice/cli/progress"
 	"github.com/seed-90096f4d/sluice/load"
@@ -88,6 +89,6 @@ func (l *loadProgress) next(p load.Progress) {
 	} else {
 		l.file.End(true)
 	}
-	l.file = l.display.Item(p.File, max(0, p.FileSize), 0)
+	l.file = l.display.Item(filepath.Base(p.File), max(0, p.FileSize), 0)
 	l.last.FileBytes = 0
 }

@@ -7,6 +7,7 @@
 package dump
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"time"
@@ -41,6 +42,14 @@ type Options struct {
 	// Jobs is the number of readers.
 	Jobs int
 
+	// RangeBytes is the size on disk of what one statement reads, after which progress is
+	// reported. Defaults to 16 MiB.
+	RangeBytes int64
+
+	// PartBytes is the size on disk from which a table is divided into several files.
+	// Defaults to 64 MiB.
+	PartBytes int64
+
 	// Request is what the manifest says was requested.
 	Request string
 
@@ -50,6 +59,12 @@ type Options struct {
 	// Warn is called with a sentence about something that the user should know. It is
 	// never called concurrently.
 	Warn func(text string)
+}
+
+func (o Options) withDefaults() Options {
+	o.RangeBytes = cmp.Or(o.RangeBytes, 16<<20)
+	o.PartBytes = cmp.Or(o.PartBytes, 64<<20)
+	return o
 }
 
 // Progress receives the progress of a dump. Its methods are called concurrently.
@@ -92,7 +107,7 @@ func (r Result) Resources() (total int64) {
 // which marks the dump as complete. A part without resources has no file. If the dump
 // fails, its files are removed.
 func ToFiles(ctx context.Context, from *source.Source, out output.Output, options Options) (Result, error) {
-	d := &dump{Options: options, divided: options.Jobs > 1}
+	d := &dump{Options: options.withDefaults(), toFiles: true}
 	err := d.run(ctx, from, func(ctx context.Context) error { return d.writeFiles(ctx, out) })
 	return d.result, err
 }
@@ -100,7 +115,7 @@ func ToFiles(ctx context.Context, from *source.Source, out output.Output, option
 // ToStream writes all resources to one stream: one type after the other, each as a gzip
 // member of its own if the stream is compressed.
 func ToStream(ctx context.Context, from *source.Source, w io.Writer, options Options) (Result, error) {
-	d := &dump{Options: options}
+	d := &dump{Options: options.withDefaults()}
 	err := d.run(ctx, from, func(ctx context.Context) error { return d.writeStream(ctx, w) })
 	return d.result, err
 }
@@ -108,7 +123,7 @@ func ToStream(ctx context.Context, from *source.Source, w io.Writer, options Opt
 // dump is a dump under its snapshot.
 type dump struct {
 	Options
-	divided  bool // a large table has several parts
+	toFiles  bool // else to a stream, where each table is one part
 	snapshot *source.Snapshot
 	tables   []*table // in the order of Types
 	readers  []*source.Reader
@@ -117,36 +132,41 @@ type dump struct {
 }
 
 // run takes a snapshot, plans the dump and writes it.
-func (d *dump) run(ctx context.Context, from *source.Source, write func(context.Context) error) error {
-	err := d.runAtSnapshot(ctx, from, write)
+func (d *dump) run(ctx context.Context, from *source.Source, write func(context.Context) error) (err error) {
+	if d.snapshot, err = from.OpenSnapshot(ctx); err != nil {
+		return cause(ctx, err)
+	}
+	defer func() { _ = d.snapshot.Close(context.WithoutCancel(ctx)) }() // it ends with the session
+	if err := d.plan(ctx, from); err != nil {
+		return cause(ctx, err)
+	}
+	return d.snapshot.While(ctx, func(ctx context.Context) error {
+		return cause(ctx, d.runPlanned(ctx, from, write))
+	})
+}
+
+// cause returns the cause of ctx, if it has ended, instead of an error that follows from it.
+func cause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx) // whatever error the database returned
+		return context.Cause(ctx)
 	}
 	return err
 }
 
-func (d *dump) runAtSnapshot(ctx context.Context, from *source.Source, write func(context.Context) error) (err error) {
-	if d.snapshot, err = from.OpenSnapshot(ctx); err != nil {
+// runPlanned reads the tables and writes what was planned.
+func (d *dump) runPlanned(ctx context.Context, from *source.Source, write func(context.Context) error) error {
+	defer d.closeReaders(ctx)
+	if err := d.openReaders(ctx, from); err != nil {
 		return err
 	}
-	defer func() { _ = d.snapshot.Close(context.WithoutCancel(ctx)) }() // it ends with the session
-	if err := d.plan(ctx, from); err != nil {
+	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	return d.snapshot.While(ctx, func(ctx context.Context) error {
-		defer d.closeReaders(ctx)
-		if err := d.openReaders(ctx, from); err != nil {
-			return err
-		}
-		if err := d.prepare(ctx); err != nil {
-			return err
-		}
-		if err := write(ctx); err != nil {
-			return err
-		}
-		d.count()
-		return nil
-	})
+	if err := write(ctx); err != nil {
+		return err
+	}
+	d.count()
+	return nil
 }
 
 // openReaders opens as many readers as there is work for.
@@ -182,10 +202,7 @@ func (d *dump) prepare(ctx context.Context) (err error) {
 		}
 	}
 	for _, t := range d.tables {
-		if len(t.parts) == 0 {
-			continue
-		}
-		others, err := reader.OtherTypes(ctx, source.Scan{Table: t.scan.Table})
+		others, err := t.otherTypes(ctx, reader)
 		if err != nil {
 			return err
 		}

@@ -14,18 +14,9 @@ import (
 	"github.com/seed-90096f4d/sluice/source/catalog"
 )
 
-const (
-	// rangeBytes is the size on disk of what one statement reads, after which progress is
-	// reported. It takes a tenth of a second to read.
-	rangeBytes = 32 << 20
-
-	// partsPerJob is how many parts a large enough dump has for each reader, so that all
-	// readers end at about the same time.
-	partsPerJob = 4
-
-	// minPartBytes is the size from which a table is divided into several files.
-	minPartBytes = 64 << 20
-)
+// partsPerJob is how many parts a large enough dump has for each reader, so that all
+// readers end at about the same time.
+const partsPerJob = 4
 
 // table is a table to dump and its parts.
 type table struct {
@@ -65,12 +56,15 @@ func (d *dump) plan(ctx context.Context, from *source.Source) error {
 		d.tables = append(d.tables, t)
 	}
 	target := int64(math.MaxInt64)
-	if d.divided {
-		target = max(minPartBytes, total/int64(partsPerJob*d.Jobs))
+	if d.toFiles && d.Jobs > 1 {
+		target = max(d.PartBytes, total/int64(partsPerJob*d.Jobs))
 	}
 	parts := 0
 	for _, t := range d.tables {
-		t.divide(target, d.suffix())
+		t.divide(target, d.RangeBytes, d.suffix())
+		if len(t.parts) == 0 && !d.toFiles {
+			t.parts = []*part{{table: t}} // an empty table is an empty gzip member
+		}
 		parts += len(t.parts)
 	}
 	d.Progress.Total(total, parts)
@@ -126,7 +120,7 @@ func (d *dump) suffix() string {
 
 // divide divides the table into parts of about the target size on disk, in the order of
 // its pages.
-func (t *table) divide(target int64, suffix string) {
+func (t *table) divide(target, rangeBytes int64, suffix string) {
 	var current *part
 	for _, pages := range catalog.PageRanges(t.scan.Table, min(target, rangeBytes)) {
 		if current == nil || current.size+pages.Bytes > target {
@@ -137,4 +131,18 @@ func (t *table) divide(target int64, suffix string) {
 		current.ranges = append(current.ranges, pages)
 		current.size += pages.Bytes
 	}
+}
+
+// otherTypes returns the resource types that some rows name instead of the table's.
+func (t *table) otherTypes(ctx context.Context, reader *source.Reader) (others []string, err error) {
+	for _, m := range t.scan.Table.Members {
+		pages := catalog.PageRange{Schema: m.Schema, Name: m.Name}
+		found, err := reader.OtherTypes(ctx, source.Scan{Table: t.scan.Table, Pages: pages})
+		if err != nil {
+			return nil, err
+		}
+		others = append(others, found...)
+	}
+	slices.Sort(others)
+	return slices.Compact(others), nil
 }

@@ -34,7 +34,7 @@ func (d *dump) streamPart(ctx context.Context, w io.Writer, p *part) error {
 		pages, ok := <-queue
 		return pages, ok
 	}
-	readers := make([]*pageRows, min(len(d.readers), len(p.ranges)))
+	readers := make([]*pageRows, max(1, min(len(d.readers), len(p.ranges))))
 	for i := range readers {
 		readers[i] = newPageRows(ctx, d.readers[i], p.table.scan, next, progress.Add)
 		defer readers[i].Close()

@@ -34,7 +34,7 @@ const asSluice = "SLUICE_TEST_AS_SLUICE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asSluice) != "" {
-		os.Exit(cli.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(cli.Main())
 	}
 	os.Exit(m.Run())
 }

@@ -26,6 +26,10 @@ func (r *run) finish(ctx context.Context) (Result, error) {
 	if err := advance(ctx); err != nil {
 		return Result{}, err
 	}
+	// A later call must know that it needs nothing more from the server.
+	if err := r.journal.save(ctx); err != nil {
+		return Result{}, err
+	}
 	r.deleteExports(ctx)
 	r.reportComplete(result)
 	if err := errors.Join(r.events.close(ctx), r.journal.remove(ctx)); err != nil {

@@ -189,6 +189,20 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// TestLoginFails: a request is repeated if its login failed for the moment.
+func TestLoginFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		script := &script{t: t, answer: replies(reply{status: 202})}
+		login := &accounts{tokens: []string{"1"}, err: errors.New("the token endpoint does not answer")}
+		time.AfterFunc(time.Minute, func() { login.err = nil })
+		server := remote.New(&http.Client{Transport: script}, parse(t, base), login, limits, script.warn)
+		if err := server.Delete(t.Context(), statusURL); err != nil || len(script.requests) != 1 {
+			t.Errorf("error %v after %d requests, want success after one", err, len(script.requests))
+		}
+		script.requireWarning("authenticate: the token endpoint does not answer; the request is repeated")
+	})
+}
+
 // TestUnencrypted: credentials for a server with TLS are not sent without.
 func TestUnencrypted(t *testing.T) {
 	script := &script{t: t, answer: replies(reply{status: 204})}

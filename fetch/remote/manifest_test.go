@@ -172,6 +172,9 @@ func TestTruncatedManifest(t *testing.T) {
 			})
 		}
 	}
+	if _, _, err := read(t, `{"output":[`); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("error %v, want %v", err, io.ErrUnexpectedEOF)
+	}
 }
 
 type failing struct{ err error }

@@ -25,9 +25,6 @@ func (s *Server) backoff() retry.Backoff {
 // asked returns the wait if a server asks for one: not shorter, unless it is longer than
 // PollMax. Some servers ask for hours.
 func (s *Server) asked(after time.Duration) time.Duration {
-	if after >= s.pollMax() {
-		return s.pollMax()
-	}
 	return min(retry.Later(max(after, minWait), jitter), s.pollMax())
 }
 

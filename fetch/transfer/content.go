@@ -71,14 +71,12 @@ func (d *Download) needsPlain(origin Origin) bool {
 }
 
 // start starts the goroutines for the form of the content.
-func (c *content) start() (err error) {
+func (c *content) start() {
 	switch {
 	case c.origin.Form == Unpacked:
 		c.pipe = startPipeline(c.receive, c.unpackToFile)
 	case c.origin.Form == Compressed:
-		if c.members, err = newMembers(io.MultiWriter(c.file, &c.stored), c.stored.bytes > 0); err != nil {
-			return err
-		}
+		c.members = newMembers(io.MultiWriter(c.file, &c.stored), c.stored.bytes > 0)
 		c.pipe = startPipeline(c.compressBlock, nil)
 	case c.origin.Opaque || c.gzipped && !c.inspect:
 		c.pipe = startPipeline(c.storeBlock, nil)
@@ -87,7 +85,6 @@ func (c *content) start() (err error) {
 	default:
 		c.pipe = startPipeline(c.storeBlock, c.count)
 	}
-	return nil
 }
 
 // receive takes a block that is stored later.

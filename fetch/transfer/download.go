@@ -97,7 +97,8 @@ func (r *run) begin(origin Origin, first []byte) error {
 	}
 	r.content = c
 	r.progressTo(origin.Size)
-	return c.start()
+	c.start()
+	return nil
 }
 
 // form returns how a response is stored.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -237,9 +238,84 @@ func TestBeginsAgain(t *testing.T) {
 			for _, encoding := range encodings {
 				server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding, Faults: append(faults, cut)})
 				f := newFixture(t, server, patients)
+				f.opts.Verify = transfer.NoneOf // which would repeat the download
 				_, content := f.mustRun()
 				require.True(t, bytes.Equal(patients.NDJSON(), gunzip(t, content)))
 				require.Contains(t, f.seen.resets[1:], int64(0))
+				for _, request := range server.Requests(fetchtest.Download) {
+					require.Equal(t, request.Header.Get("Range") == "", request.Header.Get("If-Range") == "")
+				}
+			}
+		})
+	}
+}
+
+// rest sends the rest of a file for a request with a range, after a change of the response.
+func rest(w http.ResponseWriter, r *http.Request, content []byte, change func(h http.Header, from int) (end int)) {
+	var from int
+	if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err != nil || r.Header.Get("If-Range") != `"1"` {
+		http.Error(w, "no range", http.StatusTeapot)
+		return
+	}
+	w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(content)-1, len(content)))
+	end := change(w.Header(), from)
+	w.Header().Set("Content-Length", strconv.Itoa(end-from))
+	w.WriteHeader(http.StatusPartialContent)
+	_, _ = w.Write(content[from:end])
+}
+
+// TestRanges are responses to a request for the rest of a file.
+func TestRanges(t *testing.T) {
+	content := patients.NDJSON()
+	size := len(content)
+	for name, test := range map[string]struct {
+		change    func(h http.Header, from int) int
+		continues bool
+	}{
+		"right": {func(http.Header, int) int { return size }, true},
+		"unknown size": {func(h http.Header, from int) int {
+			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/*", from, size-1))
+			return size
+		}, true},
+		"pieces":  {func(_ http.Header, from int) int { return min(from+50_000, size) }, true},
+		"encoded": {func(h http.Header, _ int) int { h.Set("Content-Encoding", "gzip"); return size }, false},
+		"another begin": {func(h http.Header, from int) int {
+			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from-1, size-1, size))
+			return size
+		}, false},
+		"another size": {func(h http.Header, from int) int {
+			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, size, size+1))
+			return size
+		}, false},
+		"no range":       {func(h http.Header, _ int) int { h.Del("Content-Range"); return size }, false},
+		"another entity": {func(h http.Header, _ int) int { h.Set("ETag", `"2"`); return size }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ranges []string
+			f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ranges = append(ranges, r.Header.Get("Range"))
+				w.Header().Set("ETag", `"1"`)
+				switch {
+				case len(ranges) == 1:
+					w.Header().Set("Content-Length", strconv.Itoa(size))
+					_, _ = w.Write(content[:20_000]) // which cuts the connection
+				case r.Header.Get("Range") != "":
+					if r.Header.Get("Accept-Encoding") != "identity" {
+						t.Error("the rest may come compressed")
+					}
+					rest(w, r, content, test.change)
+				default:
+					_, _ = w.Write(content)
+				}
+			}))
+			f.opts.Plain, f.opts.Verify = true, transfer.NoneOf
+			_, got := f.mustRun()
+			require.True(t, bytes.Equal(content, got))
+			require.Equal(t, "bytes=20000-", ranges[1])
+			if test.continues {
+				require.NotContains(t, ranges[1:], "")
+			} else {
+				require.Equal(t, []string{"", "bytes=20000-", ""}, ranges)
 			}
 		})
 	}
@@ -287,15 +363,32 @@ func TestHoles(t *testing.T) {
 	require.Equal(t, "bytes=10000-", server.Requests(fetchtest.Download)[1].Header.Get("Range"))
 }
 
-func TestPartialThatIsTooLong(t *testing.T) {
-	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
-	f := newFixture(t, server, patients)
-	f.opts.Plain = true
-	_, content := f.mustRun()
-	f.dir = t.TempDir()
-	f.partial(append(content[:len(content):len(content)], "{}\n"...))
-	_, again := f.mustRun()
-	require.True(t, bytes.Equal(content, again))
+// TestPartialThatDoesNotFit are partial files that are longer than the file, or incomplete
+// without a validator.
+func TestPartialThatDoesNotFit(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = plain
+		_, content := f.mustRun()
+		origin := f.origin
+		for _, change := range []func(){
+			func() { f.origin.Size -= 10 },
+			func() { f.origin.Size, f.origin.ETag, f.origin.LastModified = f.origin.Size+10, "", "" },
+			func() { f.origin.Size, f.origin.ETag, f.origin.LastModified = 0, "", "" },
+			func() { f.origin = transfer.Origin{} },
+		} {
+			f.dir, f.origin = t.TempDir(), origin
+			f.partial(content)
+			change()
+			before := len(server.Requests(fetchtest.Download))
+			_, again := f.mustRun()
+			require.True(t, bytes.Equal(content, again))
+			requests := server.Requests(fetchtest.Download)[before:]
+			require.Len(t, requests, 1)
+			require.Empty(t, requests[0].Header.Get("Range"))
+		}
+	}
 }
 
 func TestEmptyFile(t *testing.T) {
@@ -357,7 +450,7 @@ func TestBucket(t *testing.T) {
 	out, err := output.Bucket(t.Context(), "s3:/"+u.Path)
 	require.NoError(t, err)
 	large := fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 10, LineBytes: 2 << 20}
-	for _, encoding := range encodings {
+	for _, encoding := range []fetchtest.Encoding{fetchtest.Identity, fetchtest.GzipFile} {
 		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{large}, Encoding: encoding, Faults: []fetchtest.Fault{
 			fetchtest.Download.Nth(1, fetchtest.Rewritten()),
 			fetchtest.Download.First(2, fetchtest.CutAfter(9_500_000)),

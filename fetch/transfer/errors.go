@@ -16,8 +16,8 @@ func (e *MismatchError) Error() string {
 }
 
 // RemoteError says that a file cannot be downloaded from the server, or not now: a later
-// run may continue. All other errors of Run are a *MismatchError, the cause of the context,
-// errors of Links and Authorizer, or errors of the output.
+// run may continue. It wraps errors of Links and Authorizer. All other errors of Run are a
+// *MismatchError, the cause of the context, or errors of the output.
 type RemoteError struct {
 	// Status is the status of the last response, 0 if there was none.
 	Status int

@@ -25,7 +25,10 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/transfer"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, // but for idle connections to a store
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
 
 // patients is the file of most tests.
 var patients = fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 1000}
@@ -40,6 +43,7 @@ type links struct {
 	mu      sync.Mutex
 	link    *url.URL
 	renewed int
+	err     error
 }
 
 // newLinks starts an export at a server and returns the links of its first file.
@@ -91,6 +95,9 @@ func (l *links) Link() (*url.URL, bool) {
 // Renew implements transfer.Links.
 func (l *links) Renew(ctx context.Context) error {
 	l.renewed++
+	if l.err != nil {
+		return l.err
+	}
 	if l.status != "" {
 		l.read(ctx)
 	}
@@ -101,12 +108,13 @@ func (l *links) Renew(ctx context.Context) error {
 type basic struct {
 	rejected int
 	renews   bool
+	err      error
 }
 
 // Authorize implements transfer.Authorizer.
-func (*basic) Authorize(_ context.Context, r *http.Request) error {
+func (b *basic) Authorize(_ context.Context, r *http.Request) error {
 	r.SetBasicAuth("client", "secret")
-	return nil
+	return b.err
 }
 
 // Rejected implements transfer.Authorizer.
@@ -121,6 +129,7 @@ type recorder struct {
 	total     int64
 	done      int64
 	resets    []int64
+	reached   []int64 // at each reset
 	congested int
 	onAdd     func(done int64)
 }
@@ -135,6 +144,7 @@ func (r *recorder) Add(n int) {
 }
 
 func (r *recorder) Reset(n int64) {
+	r.reached = append(r.reached, r.done)
 	r.done = n
 	r.resets = append(r.resets, n)
 }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -11,6 +12,16 @@ import (
 // an interrupted download ends with the same bytes as an undisturbed one.
 const memberBytes = 16 << 20
 
+// compressors are gzip writers that are not in use. They trade a few per cent of size for
+// speed.
+var compressors = sync.Pool{New: func() any {
+	zw, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is valid
+	}
+	return zw
+}}
+
 // members compresses to a file of gzip members.
 type members struct {
 	zw   *gzip.Writer
@@ -19,11 +30,9 @@ type members struct {
 	any  bool // there is a member
 }
 
-// newMembers returns a compressor. It trades a few per cent of size for speed. Continued
-// means that the file has members already.
-func newMembers(w io.Writer, continued bool) (*members, error) {
-	zw, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
-	return &members{zw: zw, w: w, any: continued}, err
+// newMembers returns a compressor. Continued means that the file has members already.
+func newMembers(w io.Writer, continued bool) *members {
+	return &members{zw: compressors.Get().(*gzip.Writer), w: w, any: continued} // the pool has nothing else
 }
 
 // Write implements io.Writer.
@@ -52,8 +61,10 @@ func (m *members) begin() {
 	m.room, m.any = memberBytes, true
 }
 
-// Close ends the last member. An empty file is one empty member.
+// Close ends the last member. An empty file is one empty member. Nothing can be written
+// after it.
 func (m *members) Close() error {
+	defer compressors.Put(m.zw)
 	if m.room == 0 && m.any {
 		return nil
 	}

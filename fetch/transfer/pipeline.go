@@ -14,6 +14,9 @@ const (
 	maxBlocks  = 6
 )
 
+// blocks are blocks that are not in use.
+var blocks = sync.Pool{New: func() any { return new([blockBytes]byte) }}
+
 // pipeline passes the bytes of a response in blocks through two goroutines: the first one
 // stores and hashes them, the second one unpacks and counts. The reader of the connection
 // does not wait for either unless all blocks are in use.
@@ -58,7 +61,7 @@ func (p *pipeline) block() ([]byte, error) {
 		return nil, p.err
 	case b := <-p.free:
 		if b == nil {
-			b = make([]byte, blockBytes)
+			b = blocks.Get().(*[blockBytes]byte)[:] // the pool has nothing else
 		}
 		return b[:blockBytes], nil
 	}
@@ -71,6 +74,12 @@ func (p *pipeline) put(b []byte) { p.toStore <- b } // there is room for all blo
 func (p *pipeline) close() error {
 	close(p.toStore)
 	p.running.Wait()
+	close(p.free)
+	for b := range p.free {
+		if b != nil {
+			blocks.Put((*[blockBytes]byte)(b[:blockBytes]))
+		}
+	}
 	return p.err
 }
 

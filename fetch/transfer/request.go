@@ -45,7 +45,7 @@ func (r *run) newRequest(ctx context.Context) (*http.Request, error) {
 	link, authorize := r.d.Links.Link()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, link.String(), http.NoBody)
 	if err != nil {
-		return nil, &RemoteError{Text: "invalid link of " + r.d.Name}
+		return nil, &RemoteError{Text: r.d.Name + ": invalid link"}
 	}
 	request.Header.Set("Accept", accept)
 	request.Header.Set("Accept-Encoding", "gzip")
@@ -58,7 +58,7 @@ func (r *run) newRequest(ctx context.Context) (*http.Request, error) {
 	}
 	if authorize && !r.withoutToken && r.d.Login != nil {
 		if err := r.d.Login.Authorize(ctx, request); err != nil {
-			return nil, localError{err}
+			return nil, r.giveUp(err)
 		}
 	}
 	return request, nil

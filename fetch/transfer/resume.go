@@ -58,9 +58,7 @@ func (r *run) replay(ctx context.Context) (kept bool, err error) {
 // replayReceived continues a file whose bytes are those of the response.
 func (r *run) replayReceived(ctx context.Context, in io.Reader, gzipped bool) (bool, error) {
 	c := newContent(r.d, r.d.Origin, gzipped)
-	if err := c.start(); err != nil {
-		return false, err
-	}
+	c.start()
 	r.content = c
 	for ended := false; !ended; {
 		if ctx.Err() != nil {
@@ -116,11 +114,9 @@ func (r *run) replayCompressed(ctx context.Context, in *bufio.Reader) (bool, err
 		return false, err
 	}
 	c.received.bytes = c.plain.bytes
+	c.start()
 	r.content, r.offset = c, c.plain.bytes
-	if kept, err := r.keep(size); err != nil || !kept {
-		return false, err
-	}
-	return true, c.start()
+	return r.keep(size)
 }
 
 // replayMembers counts the complete members and returns their size in the file.

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -88,11 +89,10 @@ func (r *run) recover(ctx context.Context, failure error) error {
 		return r.wait(ctx, 0, failure)
 	case errors.As(failure, &refused):
 		return r.recoverRefusal(ctx, refused)
-	case errors.Is(failure, errStalled):
-		r.congested()
-	case !retry.IsTransient(0, failure):
+	case !errors.Is(failure, errStalled) && !retry.IsTransient(0, failure):
 		return r.giveUp(failure)
 	}
+	r.congested(0, failure)
 	r.failures++
 	return r.wait(ctx, backoff.Next(r.failures), failure)
 }
@@ -108,13 +108,14 @@ func (r *run) recoverRefusal(ctx context.Context, refused *refusal) error {
 		return nil
 	case refused.isExpired() && r.renewals < maxRenewals:
 		r.renewals++
-		return r.d.Links.Renew(ctx)
+		if err := r.d.Links.Renew(ctx); err != nil {
+			return r.giveUp(fmt.Errorf("%w; the link was not renewed: %w", refused, err))
+		}
+		return nil
 	case !retry.IsTransient(refused.status, nil):
 		return r.giveUp(refused)
 	}
-	if refused.status == http.StatusTooManyRequests || refused.status == http.StatusServiceUnavailable {
-		r.congested()
-	}
+	r.congested(refused.status, nil)
 	r.failures++
 	wait, ok := retry.After(refused.header, time.Now())
 	if !ok {
@@ -141,9 +142,16 @@ func (r *run) giveUp(failure error) error {
 	return remote
 }
 
-// congested reports that the server does not keep up.
-func (r *run) congested() {
-	if r.d.Congestion != nil {
+// congested reports failures that fewer downloads at the same time may avoid: rejections for
+// this reason, and timeouts.
+func (r *run) congested(status int, err error) {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case r.d.Congestion == nil:
+		return
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable,
+		status == http.StatusRequestTimeout, status == http.StatusGatewayTimeout,
+		errors.Is(err, errStalled), errors.As(err, &timeout) && timeout.Timeout():
 		r.d.Congestion.Congested()
 	}
 }

@@ -94,8 +94,7 @@ func TestMembers(t *testing.T) {
 	plain := bytes.Repeat([]byte(`{"resourceType":"Patient","id":"1"}`+"\n"), 1_000_000)[:2*memberBytes+5]
 	compress := func(plain []byte, chunk int, continued bool) []byte {
 		var out bytes.Buffer
-		m, err := newMembers(&out, continued)
-		require.NoError(t, err)
+		m := newMembers(&out, continued)
 		for piece := range slices.Chunk(plain, chunk) {
 			_, err := m.Write(piece)
 			require.NoError(t, err)

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/source/sourcetest"
+)
+
+// A dump refuses what it could not complete before it connects to the database.
+func TestDumpRefused(t *testing.T) {
+	t.Parallel()
+	const url = "--source-url=postgres://localhost:1/x"
+	for _, test := range []struct {
+		want string
+		args []string
+	}{
+		{"no database", []string{"Patient", "--source-url="}},
+		{"no resource types: name some, such as Patient Observation, or set --all", []string{url}},
+		{"--all dumps all resource types: name no others", []string{url, "--all", "Patient"}},
+		{"--jobs must be between 1 and 64, got 0", []string{url, "Patient", "-j0"}},
+		{"--since: must be a time such as 2026-01-31", []string{url, "Patient", "--since=yesterday"}},
+		{"--since: must not be in the future, got 2999-01-01T00:00:00Z", []string{url, "Patient", "--since=2999"}},
+		{`--where: a filter is a search such as Observation?status=final, got "Patient"`, []string{url, "Patient", "--where=Patient"}},
+		{"--where: Observation is not among the resource types to dump", []string{url, "Patient", "--where=Patient?gender=male,Observation?code=x"}},
+		{"--where: Patient: foo: unknown search parameter of Patient", []string{url, "patient", "--where=Patient?foo=1"}},
+	} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, ExitUsage, Run(t.Context(), append([]string{"dump"}, test.args...), &stdout, &stderr), test.want)
+		require.Contains(t, stderr.String(), test.want)
+		require.Empty(t, stdout.String())
+	}
+}
+
+// newPatients returns the URL of a database with patients.
+func newPatients(t *testing.T) string {
+	t.Helper()
+	url := sourcetest.Database(t)
+	sourcetest.Execute(t, url, `CREATE TABLE patient (id text PRIMARY KEY, txid bigint, ts timestamptz, cts timestamptz, resource jsonb NOT NULL);
+		INSERT INTO patient SELECT 'pt-' || n, n, '2026-01-01Z', '2026-01-01Z', '{"gender": "male"}' FROM generate_series(1, 3) AS n`)
+	return url
+}
+
+func TestDumpToStandardOutput(t *testing.T) {
+	t.Parallel()
+	url := newPatients(t)
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, ExitOK, Run(t.Context(), []string{"dump", "patient", "--where=Patient?_id=pt-2", "--source-url=" + url}, &stdout, &stderr), stderr.String())
+	require.JSONEq(t, `{"id": "pt-2", "gender": "male", "resourceType": "Patient",
+		"meta": {"versionId": 2, "createdAt": "2026-01-01T00:00:00.000000Z", "lastUpdated": "2026-01-01T00:00:00.000000Z"}}`, stdout.String())
+	require.Empty(t, stderr.String())
+
+	stdout.Reset()
+	require.Equal(t, ExitFailed, Run(t.Context(), []string{"dump", "Patient", "Account", "Patients", "--source-url=" + url}, &stdout, &stderr))
+	require.Equal(t, "sluice: no table of this resource type: Account, Patients\n", stderr.String())
+	require.Empty(t, stdout.String())
+}
+
+// A dump to a folder has a manifest that sluice fetch verify accepts. It refuses a folder
+// with files.
+func TestDumpToFolder(t *testing.T) {
+	t.Parallel()
+	url := newPatients(t)
+	folder := filepath.Join(t.TempDir(), "new", "data")
+	args := []string{"dump", "--all", "-o", folder, "--gzip", "--fhir", "--where=Patient?gender=male", "--source-url=" + url}
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, ExitOK, Run(t.Context(), args, &stdout, &stderr), stderr.String())
+	require.Equal(t, "         3 Patient\n         3 resources\n", stderr.String())
+	require.Empty(t, stdout.String())
+	manifest, err := os.ReadFile(filepath.Join(folder, "manifest.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(manifest), `"request":"sluice dump --all --fhir --where 'Patient?gender=male'"`)
+	require.NotContains(t, string(manifest), "postgres")
+
+	stderr.Reset()
+	require.Equal(t, ExitOK, Run(t.Context(), []string{"fetch", "verify", folder}, &stdout, &stderr), stderr.String())
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "Patient.0001.ndjson.gz"), []byte("x"), 0o600))
+	require.NotEqual(t, ExitOK, Run(t.Context(), []string{"fetch", "verify", folder}, &stdout, &stderr))
+
+	stderr.Reset()
+	require.Equal(t, ExitFailed, Run(t.Context(), args, &stdout, &stderr))
+	require.Equal(t, "sluice: the folder "+folder+" is not empty: name another one, or remove its files\n", stderr.String())
+}
+
+// interrupting is a standard error that ends the command.
+type interrupting struct{ cancel context.CancelFunc }
+
+func (w interrupting) Write(p []byte) (int, error) {
+	w.cancel()
+	return len(p), nil
+}
+
+// An interrupted dump leaves the folder as it was.
+func TestDumpInterrupted(t *testing.T) {
+	t.Parallel()
+	url := newPatients(t)
+	sourcetest.Execute(t, url, `CREATE TABLE basic (id text, txid bigint, ts timestamptz, resource_type text, resource jsonb); INSERT INTO basic VALUES ('b', 1, now(), 'Task', '{}')`)
+	parent := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	code := Run(ctx, []string{"dump", "Patient", "Basic", "-o", filepath.Join(parent, "data"), "--source-url=" + url}, io.Discard, interrupting{cancel}) // by the warning of Task
+	require.Equal(t, ExitInterrupted, code)
+	entries, err := os.ReadDir(parent)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// closedPipe is a standard output whose reader has gone.
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Err: syscall.EPIPE}
+}
+
+func TestReaderOfStandardOutputGone(t *testing.T) {
+	t.Parallel()
+	_, err := pipeWriter(closedPipe{}).Write(nil)
+	require.ErrorIs(t, err, errReaderGone)
+	require.NotErrorIs(t, err, syscall.EPIPE)
+
+	url := newPatients(t)
+	var stderr bytes.Buffer
+	require.Equal(t, ExitBrokenPipe, Run(t.Context(), []string{"dump", "Patient", "--source-url=" + url}, closedPipe{}, &stderr))
+	require.Empty(t, stderr.String())
+}

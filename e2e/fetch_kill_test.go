@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-90096f4d/sluice/cli"
+	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+)
+
+// sameTime is the transactionTime of all exports: one of a killed fetch may be the second.
+func sameTime(int) string { return "2026-01-01T00:00:00.000Z" }
+
+// A fetch is killed when the server receives its nth request, for each n from the first to
+// the deletion of the export, and is run again.
+func TestFetchKilledAtEachRequest(t *testing.T) {
+	t.Parallel()
+	options := fetchtest.Options{Files: fetchFiles(), TransactionTime: sameTime, Pages: 2, Polls: 1, Encoding: fetchtest.Negotiated}
+	undisturbed := fetchtest.New(t, options)
+	want := newFetcher(t).complete(undisturbed.BaseURL)
+	requests := len(undisturbed.Requests())
+	require.Greater(t, requests, len(options.Files)+4)
+
+	for n := range requests {
+		t.Run(fmt.Sprint("request ", n+1), func(t *testing.T) {
+			t.Parallel()
+			f := newFetcher(t)
+			requireSameAfterKill(t, f, want, options, fetchtest.Any.Nth(n+1, fetchtest.Do(f.kill)))
+		})
+	}
+}
+
+// A fetch is killed when it has received some bytes of a file.
+func TestFetchKilledWithinFiles(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]fetchtest.Options{
+		"ndjson": {Files: fetchFiles(), TransactionTime: sameTime},
+		"gzip":   {Files: fetchFiles(), TransactionTime: sameTime, Encoding: fetchtest.Negotiated, Manifest: fetchtest.ManifestOptions{SHA256: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			undisturbed := fetchtest.New(t, options)
+			want := newFetcher(t).complete(undisturbed.BaseURL)
+			size := len(undisturbed.Sent(options.Files[1]))
+			for n := 1; n < size; n += size/7 + 1 {
+				t.Run(fmt.Sprint("byte ", n), func(t *testing.T) {
+					t.Parallel()
+					f := newFetcher(t)
+					requireSameAfterKill(t, f, want, options, fetchtest.Download.File("Patient.2.ndjson").Nth(1, fetchtest.DoAfter(n, f.kill)))
+				})
+			}
+		})
+	}
+}
+
+// requireSameAfterKill runs a fetch that a fault kills, and checks that running it again
+// has the result of an undisturbed run.
+func requireSameAfterKill(t *testing.T, f *fetcher, want map[string]string, options fetchtest.Options, kill fetchtest.Fault) {
+	t.Helper()
+	options.Faults = []fetchtest.Fault{kill}
+	s := fetchtest.New(t, options)
+	require.Equal(t, -1, f.run(s.BaseURL), "the first run is killed: %s", f.output.String())
+	requireSameFiles(t, want, f.complete(s.BaseURL))
+	require.LessOrEqual(t, s.Exports(), 1, "an export whose kick-off was answered to a dead process may stay on the server")
+}
+
+// A fetch is killed again and again, each time after some more bytes. It completes because
+// each run continues within the file.
+func TestFetchKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	options := fetchtest.Options{Files: fetchtest.Files("Patient", 1, 6000), Encoding: fetchtest.Negotiated}
+	undisturbed := fetchtest.New(t, options)
+	want := newFetcher(t).complete(undisturbed.BaseURL)
+
+	f := newFetcher(t)
+	var stored int64
+	options.Faults = []fetchtest.Fault{fetchtest.Download.Always(fetchtest.DoAfter(100_000, func() {
+		stored = f.awaitProgress(stored)
+		f.kill()
+	}))}
+	s := fetchtest.New(t, options)
+	runs := 1
+	for ; f.run(s.BaseURL) != cli.ExitOK; runs++ {
+		require.Less(t, runs, 40, f.output.String())
+	}
+	require.Greater(t, runs, 3)
+	for _, r := range s.Requests(fetchtest.Download)[1:] {
+		require.NotEmpty(t, r.Header.Get("Range"), r.N)
+	}
+	requireSameFiles(t, want, directoryContent(t, f.dir))
+	require.Len(t, s.Requests(fetchtest.KickOff), 1, "all runs continue the same export")
+	require.Zero(t, s.Exports())
+}
+
+// awaitProgress waits until the partial files have more than a number of bytes, and the
+// state has what is needed to continue them, which is stored every few seconds. It returns
+// the number of bytes.
+func (f *fetcher) awaitProgress(before int64) (now int64) {
+	eventually(f.t, "progress of a partial file", func() (bool, any) {
+		state, err := os.ReadFile(filepath.Join(f.dir, ".sluice-fetch.json"))
+		now = f.partialBytes()
+		return err == nil && bytes.Contains(state, []byte(`"etag":`)) && now > before, string(state)
+	})
+	return now
+}
+
+// partialBytes returns the size of all partial files.
+func (f *fetcher) partialBytes() (bytes int64) {
+	names, _ := filepath.Glob(filepath.Join(f.dir, "Patient*.part")) // the pattern is valid
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}
+
+// Ctrl-C ends a fetch with 130, and keeps what it has for the next run.
+func TestFetchInterrupted(t *testing.T) {
+	t.Parallel()
+	options := fetchtest.Options{Files: fetchFiles(), TransactionTime: sameTime, Encoding: fetchtest.Negotiated}
+	want := newFetcher(t).complete(fetchtest.New(t, options).BaseURL)
+	for _, n := range []int{1, 2, 4, 6} {
+		t.Run(fmt.Sprint("request ", n), func(t *testing.T) {
+			t.Parallel()
+			f := newFetcher(t)
+			options := options
+			options.Faults = []fetchtest.Fault{fetchtest.Any.Nth(n, fetchtest.Do(func() { f.signal(os.Interrupt) }))}
+			s := fetchtest.New(t, options)
+			require.Equal(t, 130, f.run(s.BaseURL), f.output.String())
+			requireSameFiles(t, want, f.complete(s.BaseURL))
+			require.LessOrEqual(t, s.Exports(), 1, "a kick-off may have reached the server")
+		})
+	}
+}
+
+// A second fetch to the same directory fails at once and disturbs nothing.
+func TestFetchTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	options := fetchtest.Options{Files: fetchFiles()}
+	want := newFetcher(t).complete(fetchtest.New(t, options).BaseURL)
+
+	first := newFetcher(t)
+	second := &fetcher{t: t, out: first.out}
+	code := make(chan int, 1)
+	var s *fetchtest.Server
+	options.Faults = []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.Do(func() { code <- second.run(s.BaseURL) }))}
+	s = fetchtest.New(t, options)
+	requireSameFiles(t, want, first.complete(s.BaseURL))
+	require.Equal(t, cli.ExitFailed, <-code)
+	require.Contains(t, second.output.String(), "another run")
+	require.Len(t, s.Requests(fetchtest.KickOff), 1)
+}
