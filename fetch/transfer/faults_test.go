@@ -85,6 +85,7 @@ func TestGivesUp(t *testing.T) {
 			require.ErrorContains(t, err, test.text)
 			require.NotContains(t, err.Error(), "signature=123")
 			require.NotContains(t, err.Error(), "generation")
+			require.NotContains(t, err.Error(), "/files/", "the link")
 			if test.status == 400 || test.status == 501 {
 				require.Len(t, server.Requests(fetchtest.Download), 1)
 			} else {
@@ -392,6 +393,22 @@ func TestForgottenEncoding(t *testing.T) {
 		fetchtest.Download.Always(fetchtest.WithHeaders(fetchtest.Set("Content-Encoding", "gzip"))),
 	}}, nil)
 	require.NoError(t, err)
+}
+
+// TestEmptyResponse is an empty file which the server calls gzip.
+func TestEmptyResponse(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(http.StatusOK)
+		}))
+		f.expect, f.opts.Plain = expectation(nil), plain
+		_, content := f.mustRun()
+		if !plain {
+			content = gunzip(t, content)
+		}
+		require.Empty(t, content)
+	}
 }
 
 func TestPages(t *testing.T) {
