@@ -14,7 +14,7 @@ import (
 type fetchCommand struct {
 	Run    fetchRunCommand    `cmd:"" default:"withargs" help:"Copy an export of any Bulk Data server to files, and verify them."`
 	Verify fetchVerifyCommand `cmd:"" help:"Compare the files of a complete copy with its manifest."`
-	Cancel fetchCancelCommand `cmd:"" help:"Delete the export of an unfinished copy on the server, and what was received of unfinished files."`
+	Cancel fetchCancelCommand `cmd:"" help:"Delete the export of an unfinished copy on the server, and the files that were stored so far."`
 	Keygen fetchKeygenCommand `cmd:"" help:"Generate a key pair for SMART Backend Services."`
 }
 

@@ -66,8 +66,9 @@ type fetchCancelCommand struct {
 
 // Help explains the command.
 func (fetchCancelCommand) Help() string {
-	return `The export is deleted on the server, so that the same client can start another. Complete
-files stay. If the server no longer exists, delete OUT/.sluice-fetch.json instead.`
+	return `The export is deleted on the server, so that the same client can start another, and the
+files that were stored so far are deleted. If the server no longer exists, delete OUT
+instead.`
 }
 
 // Validate checks the flags.

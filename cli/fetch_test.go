@@ -224,3 +224,26 @@ func TestFetchExitCodes(t *testing.T) {
 		})
 	}
 }
+
+// Secrets in the environment are used, too. A flag with a file comes first.
+func TestFetchSecretsInEnvironment(t *testing.T) {
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1),
+		Auth: fetchtest.Auth{Method: fetchtest.BasicAuth, ClientID: "me", Secret: "hunter2"}})
+	t.Setenv("SLUICE_FETCH_SECRET", "hunter2")
+	t.Setenv("SLUICE_FETCH_CLIENT_ID", "me")
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", t.TempDir())
+	require.Equal(t, 0, code, stderr)
+	require.NotContains(t, stderr, "unknown environment variable")
+	other := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(other, []byte("other"), 0o600))
+	code, _, stderr = runFetch(t, server.BaseURL, "-o", t.TempDir(), "--secret-file", other)
+	require.Equal(t, 2, code, stderr)
+
+	server = fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1),
+		Auth: fetchtest.Auth{Method: fetchtest.BearerAuth, Token: "hunter3"}})
+	t.Setenv("SLUICE_FETCH_SECRET", "")
+	t.Setenv("SLUICE_FETCH_CLIENT_ID", "")
+	t.Setenv("SLUICE_FETCH_TOKEN", "hunter3")
+	code, _, stderr = runFetch(t, server.BaseURL, "-o", t.TempDir())
+	require.Equal(t, 0, code, stderr)
+}

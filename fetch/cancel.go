@@ -2,9 +2,9 @@ package fetch
 
 import "context"
 
-// Cancel deletes the exports of an unfinished run on the server, what was received of
-// unfinished files, and the state. Files that are complete stay. Of the options, it uses
-// Login, Connection, Output, RetryFor and Reporter.
+// Cancel deletes the exports of an unfinished run on the server, the files that it has
+// stored, and the state. Of the options, it uses Login, Connection, Output, RetryFor and
+// Reporter.
 func Cancel(ctx context.Context, o Options) error {
 	return classify(ctx, cancelRun(ctx, o))
 }
@@ -36,19 +36,17 @@ func cancelRun(ctx context.Context, o Options) error {
 		}
 	}
 	if err := r.discard(ctx, s); err != nil {
-		return fail(Local, "remove unfinished files: %w", err)
+		return fail(Local, "remove files: %w", err)
 	}
 	return r.journal.remove(ctx)
 }
 
-// discard removes what was received of unfinished files.
+// discard removes what the run has stored: files that no manifest lists would be mixed up
+// with those of a later run.
 func (r *run) discard(ctx context.Context, s *state) error {
 	for _, x := range s.Exports {
 		for _, f := range x.Files {
-			if f.Stored != nil || f.Name == "" {
-				continue
-			}
-			if err := r.Output.Discard(ctx, s.Folder+f.Name); err != nil {
+			if err := r.discardFile(ctx, s.Folder, f); err != nil {
 				return err
 			}
 		}
@@ -56,5 +54,19 @@ func (r *run) discard(ctx context.Context, s *state) error {
 	if err := r.forgetMembers(ctx); err != nil {
 		return err
 	}
+	if err := r.Output.RemoveDocument(ctx, s.Folder+logName); err != nil {
+		return err
+	}
 	return r.Output.Discard(ctx, s.Folder+logName)
+}
+
+// discardFile removes a file or what was received of it.
+func (r *run) discardFile(ctx context.Context, folder string, f *file) error {
+	switch {
+	case f.Name == "":
+		return nil
+	case f.Stored != nil:
+		return r.Output.RemoveDocument(ctx, folder+f.Stored.Name)
+	}
+	return r.Output.Discard(ctx, folder+f.Name)
 }

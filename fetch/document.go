@@ -33,8 +33,9 @@ type documentFile struct {
 	Type string `json:"type"`
 	// URL is the name, relative to the document.
 	URL string `json:"url"`
-	// Count is the number of resources. FileSize is the size of the stored file.
-	Count     int64         `json:"count"`
+	// Count is the number of resources; nil if it is unknown. FileSize is the size of the
+	// stored file.
+	Count     *int64        `json:"count,omitempty"`
 	FileSize  int64         `json:"fileSize"`
 	Extension fileExtension `json:"extension"`
 }
@@ -61,7 +62,7 @@ func (r *run) writeManifest(ctx context.Context, s *state) error {
 			}
 			section := map[remote.Section]*[]documentFile{remote.Output: &d.Output, remote.Deleted: &d.Deleted, remote.Errors: &d.Error}[f.Section]
 			*section = append(*section, documentFile{
-				Type: f.Type, URL: f.Stored.Name, Count: f.resources(), FileSize: f.Stored.Bytes,
+				Type: f.Type, URL: f.Stored.Name, Count: f.count(), FileSize: f.Stored.Bytes,
 				Extension: fileExtension{SHA256: f.Stored.SHA256, Source: f.Link},
 			})
 		}

@@ -17,18 +17,18 @@ import (
 // not stop the others, unless they would fail, too.
 func (c *reception) download(ctx context.Context) error {
 	for {
-		if err := c.limiter.acquire(ctx); err != nil {
+		if err := c.limiter.Acquire(ctx); err != nil {
 			return err
 		}
-		f, err := c.queue.pop(ctx)
-		if err == nil && f != nil {
+		f, ok, err := c.queue.Pop(ctx)
+		if ok {
 			err = c.obtain(ctx, f)
 		}
-		c.limiter.release(err == nil && f != nil)
+		c.limiter.Release(ok && err == nil)
 		if err != nil {
 			err = c.settle(ctx, f, err)
 		}
-		if err != nil || f == nil {
+		if err != nil || !ok {
 			return err
 		}
 	}
@@ -159,7 +159,7 @@ func (r *run) reportStored(f *file, link string) {
 	if f.Name == "" {
 		text = ""
 	}
-	details := map[string]any{"fileUrl": link, "resourceCount": f.resources(), "fileSize": f.Stored.Bytes}
+	details := map[string]any{"fileUrl": link, "resourceCount": f.count(), "fileSize": f.Stored.Bytes}
 	r.events.emit(EventDownloadComplete, details, text)
 }
 
@@ -204,12 +204,15 @@ func inspect(ctx context.Context, out output.Output, name string) (content.Facts
 	return facts, errors.Join(err, stored.Close())
 }
 
-// resources returns the number of resources of a stored file, 0 if it is unknown.
-func (f *file) resources() int64 {
-	if f.Stored.Lines >= 0 {
-		return f.Stored.Lines
+// count returns the number of resources of a stored file; nil if it is unknown.
+func (f *file) count() *int64 {
+	switch {
+	case f.Stored.Lines >= 0:
+		return &f.Stored.Lines
+	case f.Count >= 0:
+		return &f.Count
 	}
-	return max(f.Count, 0)
+	return nil
 }
 
 // sizeText returns a number of bytes for people.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/exportlog"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
@@ -25,7 +26,7 @@ type events struct {
 	journal  *journal
 
 	mu  sync.Mutex
-	log *exportLog
+	log *exportlog.Log
 }
 
 // emit reports an event.
@@ -36,11 +37,11 @@ func (e *events) emit(name string, details map[string]any, text string) {
 	if name == EventWarning || e.output.Sequential() {
 		return
 	}
-	entry := logEntry{ExportID: event.ExportID, Timestamp: event.Time, Event: name, Details: details}
+	entry := exportlog.Entry{ExportID: event.ExportID, Timestamp: event.Time, Event: name, Details: details}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.log != nil {
-		e.log.write(entry)
+		e.log.Write(entry)
 		return
 	}
 	e.journal.update(func(s *state) {
@@ -62,13 +63,13 @@ func (e *events) open(ctx context.Context, folder string, resumed bool) error {
 	if e.log != nil || e.output.Sequential() {
 		return nil
 	}
-	log, err := openLog(ctx, e.output, folder+logName, resumed)
+	log, err := exportlog.Open(ctx, e.output, folder+logName, resumed)
 	if err != nil {
 		return fail(Local, "%w", err)
 	}
 	e.log = log
 	e.journal.update(func(s *state) {
-		log.write(s.Pending...)
+		log.Write(s.Pending...)
 		s.Pending = nil
 	})
 	return nil
@@ -81,7 +82,7 @@ func (e *events) close(ctx context.Context) error {
 	if e.log == nil {
 		return nil
 	}
-	if err := e.log.close(ctx); err != nil {
+	if err := e.log.Close(ctx); err != nil {
 		return fail(Local, "store %s: %w", logName, err)
 	}
 	e.log = nil

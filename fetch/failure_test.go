@@ -277,23 +277,25 @@ func TestPartialManifest(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	t.Parallel()
-	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{{Type: "Patient", Name: "a.ndjson", Lines: 10000}},
-		Faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.StallAfter(100_000))}})
+	files := []fetchtest.File{{Type: "Patient", Name: "a.ndjson", Lines: 10000}, {Type: "Group", Name: "b.ndjson", Lines: 1}}
+	server := fetchtest.New(t, fetchtest.Options{Files: files,
+		Faults: []fetchtest.Fault{fetchtest.Download.File("a.ndjson").Always(fetchtest.StallAfter(100_000))}})
 	dir := t.TempDir()
 	o := options(t, server, dir)
 	require.Equal(t, Local, kindOfError(t, Cancel(t.Context(), o)))
 	ctx, cancel := context.WithCancel(t.Context())
 	o.Reporter = &recorder{t: t, on: func(e Event) {
-		if e.Name == EventDownloadRequest {
+		if e.Name == EventDownloadComplete {
 			time.AfterFunc(time.Second, cancel)
 		}
 	}}
 	_, err := Run(ctx, o)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, server.Exports())
+	require.Contains(t, tree(t, dir), "Group.0001.ndjson.gz")
 	require.NoError(t, Cancel(t.Context(), Options{Output: o.Output, Connection: o.Connection, Reporter: &recorder{t: t}, RetryFor: time.Minute}))
 	require.Zero(t, server.Exports())
-	require.Equal(t, []string{logName}, names(tree(t, dir)))
+	require.Empty(t, tree(t, dir))
 }
 
 // The state of many files is not written for each of them.

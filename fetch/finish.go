@@ -47,7 +47,9 @@ func (r *run) complete(ctx context.Context) (Result, error) {
 		for _, f := range x.Files {
 			if f.Name != "" {
 				result.Files++
-				result.Resources += f.resources()
+				if n := f.count(); n != nil {
+					result.Resources += *n
+				}
 				result.Bytes += f.Stored.Bytes
 			}
 		}

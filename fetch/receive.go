@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/schedule"
 )
 
 // reception receives the files of one export.
@@ -16,7 +17,7 @@ type reception struct {
 	*run
 	export *export
 	links  *links
-	queue  *queue
+	queue  *schedule.Queue[*file]
 	// sink returns where a file goes that is read and not stored; nil if it is stored.
 	sink     func(*file) output.File
 	failures failures
@@ -34,7 +35,7 @@ func (r *run) receive(ctx context.Context, as role, request remote.Request, sink
 	if done {
 		return r.openFolder(ctx, x)
 	}
-	c := &reception{run: r, export: x, links: newLinks(r, x), queue: newQueue(r.Output.Sequential()), sink: sink}
+	c := &reception{run: r, export: x, links: newLinks(r, x), queue: schedule.NewQueue(r.Output.Sequential(), func(f *file) int64 { return f.Size }), sink: sink}
 	return c.files(ctx)
 }
 
@@ -107,7 +108,7 @@ func (c *reception) files(ctx context.Context) error {
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error {
-		defer c.queue.close()
+		defer c.queue.Close()
 		return c.await(ctx)
 	})
 	for range c.Parallel {
@@ -201,7 +202,7 @@ func (c *reception) page(ctx context.Context, merge *merging, p *remote.Manifest
 		"deletedFileCount": counts[remote.Deleted], "errorFileCount": counts[remote.Errors],
 	}, fmt.Sprintf("files to download: %d", len(waiting)))
 	c.totals.expect(waiting)
-	c.queue.push(waiting)
+	c.queue.Push(waiting)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/schedule"
 )
 
 // run is one call of Run. Over several calls, the state continues.
@@ -33,7 +34,7 @@ type run struct {
 
 	chain   *chain // nil unless SinceAuto
 	namer   *namer
-	limiter *limiter
+	limiter *schedule.Limiter
 	totals  *totals
 	issues  content.Issues // of the error files
 	// received is when the last byte of any file was received, in Unix nanoseconds.
@@ -84,7 +85,7 @@ func newRun(ctx context.Context, o Options) (*run, error) {
 		o.Transfer.Limit = rate.NewLimiter(rate.Limit(o.BytesPerSecond), int(min(max(o.BytesPerSecond, minBurst), math.MaxInt32)))
 	}
 	o.Transfer.RetryFor = o.RetryFor
-	r := &run{Options: o, limiter: newLimiter(o.Parallel), totals: &totals{reporter: o.Reporter}}
+	r := &run{Options: o, limiter: schedule.NewLimiter(o.Parallel), totals: &totals{reporter: o.Reporter}}
 	r.received.Store(time.Now().UnixNano())
 	s, err := loadState(ctx, o.Output)
 	switch {
@@ -233,6 +234,9 @@ func (r *run) base() (*url.URL, error) {
 
 // close stores what a later call needs, even after an interruption.
 func (r *run) close(ctx context.Context) error {
+	if r.client != nil {
+		r.client.CloseIdleConnections()
+	}
 	if errors.Is(context.Cause(ctx), output.ErrLockLost) {
 		return nil // another run may have begun
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/fetch/exportlog"
 	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
@@ -212,7 +213,7 @@ func TestInterruptedRun(t *testing.T) {
 
 			ids, kickOffs := map[string]bool{}, 0
 			for line := range strings.Lines(got["log.ndjson"]) {
-				var entry logEntry
+				var entry exportlog.Entry
 				require.NoError(t, json.Unmarshal([]byte(line), &entry))
 				ids[entry.ExportID] = true
 				if entry.Event == EventKickOff {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seed-90096f4d/sluice/fetch/exportlog"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 	"github.com/seed-90096f4d/sluice/fetch/transfer"
@@ -39,7 +40,7 @@ type state struct {
 	Members string   `json:"members,omitempty"`
 	Joined  []string `json:"joined,omitempty"`
 	// Pending are events that have no log yet.
-	Pending []logEntry `json:"pending,omitempty"`
+	Pending []exportlog.Entry `json:"pending,omitempty"`
 	// Exports are the exports on the server that the run consists of, in order.
 	Exports []*export `json:"exports"`
 }

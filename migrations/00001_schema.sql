@@ -52,7 +52,6 @@ CREATE TABLE sluice.token (
     hash       bytea       PRIMARY KEY,
     client_id  text        NOT NULL REFERENCES sluice.client ON DELETE CASCADE,
     scopes     text[]      NOT NULL,
-    secret_id  bytea,      -- of the secret that it was issued for, and expires with
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
 );

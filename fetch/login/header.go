@@ -19,7 +19,7 @@ func (read current) rejected(header string) bool {
 	return err == nil && now != header
 }
 
-// basicCredentials returns those of HTTP Basic (RFC 7617).
+// basicCredentials returns the credentials of HTTP Basic (RFC 7617).
 func basicCredentials(id string, secret func() (string, error)) current {
 	return func() (string, error) {
 		value, err := secret()
@@ -34,7 +34,7 @@ func basic(id, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
 }
 
-// bearerCredentials returns those of a bearer token (RFC 6750).
+// bearerCredentials returns the credentials of a bearer token (RFC 6750).
 func bearerCredentials(token func() (string, error)) current {
 	return func() (string, error) {
 		value, err := token()

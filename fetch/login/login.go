@@ -32,7 +32,7 @@ const (
 // Options are the credentials.
 type Options struct {
 	// Method is how to authenticate. Auto is SMART with KeyFile, Bearer with Token, Secret
-	// with Secret and TokenURL, Basic with Secret only, and None without any of them.
+	// with Secret and TokenURL, Basic with Secret only, and None without credentials.
 	Method   Method
 	ClientID string
 	// Secret returns the client's secret, Token the bearer token. They are called for each
@@ -70,13 +70,13 @@ type Login struct{ credentials credentials }
 type credentials interface {
 	// header returns the value for a request.
 	header(ctx context.Context) (string, error)
-	// rejected is told a value that the server has rejected. It reports whether there is,
-	// or may be, another one.
+	// rejected is called with a value that the server has rejected. It reports whether
+	// header may return a different one.
 	rejected(header string) bool
 }
 
 // New returns the login for a server. It discovers the token endpoint if the method needs
-// one and none is set. The client is used for requests to the token endpoint. An error is
+// one and TokenURL is empty. The client is used for requests to the token endpoint. An error is
 // marked by retry.Permanent unless it may pass.
 func New(ctx context.Context, client *http.Client, base *url.URL, o Options) (*Login, error) {
 	credentials, err := newCredentials(ctx, client, base, o)

@@ -53,8 +53,8 @@ func TestOptionsRefused(t *testing.T) {
 	}
 }
 
-// TestCurrent: values of Basic and bearer are read for each request, and a rejected one is
-// worth a repetition if it has changed.
+// TestCurrent: values of Basic and bearer are read for each request; a rejected request is
+// repeated if its value has changed.
 func TestCurrent(t *testing.T) {
 	t.Parallel()
 	value := "one:ü "

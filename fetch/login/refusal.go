@@ -25,7 +25,7 @@ type oauthError struct {
 
 func (e *oauthError) Error() string { return e.text }
 
-// Unwrap returns ErrRefused, whose text is not repeated.
+// Unwrap returns ErrRefused; text already contains its message.
 func (e *oauthError) Unwrap() error { return ErrRefused }
 
 func newOAuthError(got answer, said tokenAnswer, secrets []string) *oauthError {

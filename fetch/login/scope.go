@@ -14,8 +14,8 @@ const (
 	v2 permission = ".rs"
 )
 
-// defaultScope returns the scope that an export of these types needs; of all types if
-// there are none.
+// defaultScope returns the scope that an export of these types needs. An empty list means
+// all types.
 func defaultScope(types []string, p permission) string {
 	if len(types) == 0 {
 		types = []string{"*"}

@@ -80,7 +80,7 @@ func (a answer) redirected() error {
 	return fmt.Errorf("redirects to %s, which is not followed because the request has credentials; set the token URL", display(target))
 }
 
-// bare returns the cause of an error of net/http, whose text has the whole URL.
+// bare returns the cause of an error of net/http, without the URL of the request.
 func bare(err error) error {
 	var failed *url.Error
 	if errors.As(err, &failed) {

@@ -69,7 +69,7 @@ func TestRenewal(t *testing.T) {
 		s.wants(t, "2", time.Second)
 		time.Sleep(time.Hour)
 		s.wants(t, "3", time.Second)
-		require.Equal(t, []time.Duration{time.Hour, 0, time.Hour}, s.patience, "only a token that is needed at once is worth repetitions")
+		require.Equal(t, []time.Duration{time.Hour, 0, time.Hour}, s.patience, "requests are repeated only if there is no valid token")
 	})
 }
 

@@ -1,4 +1,6 @@
-package fetch
+// Package schedule decides how many downloads run at the same time, and which file is next.
+// It must not know what a file is.
+package schedule
 
 import (
 	"context"
@@ -10,9 +12,9 @@ import (
 // flight together are rejected together, and count once.
 const minCutInterval = time.Second
 
-// limiter limits concurrent downloads. The limit is halved when servers reject or delay
+// Limiter limits concurrent downloads. The limit is halved when servers reject or delay
 // requests, and grows by one with each success.
-type limiter struct {
+type Limiter struct {
 	maximum int
 
 	mu      sync.Mutex
@@ -22,12 +24,13 @@ type limiter struct {
 	freed   chan struct{} // closed when a place may be free
 }
 
-func newLimiter(maximum int) *limiter {
-	return &limiter{maximum: maximum, limit: maximum, freed: make(chan struct{})}
+// NewLimiter returns a limiter whose limit is never above a maximum.
+func NewLimiter(maximum int) *Limiter {
+	return &Limiter{maximum: maximum, limit: maximum, freed: make(chan struct{})}
 }
 
-// acquire waits until a download may begin.
-func (l *limiter) acquire(ctx context.Context) error {
+// Acquire waits until a download may begin.
+func (l *Limiter) Acquire(ctx context.Context) error {
 	for {
 		l.mu.Lock()
 		if l.running < l.limit {
@@ -45,8 +48,8 @@ func (l *limiter) acquire(ctx context.Context) error {
 	}
 }
 
-// release ends a download.
-func (l *limiter) release(success bool) {
+// Release ends a download.
+func (l *Limiter) Release(success bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running--
@@ -58,7 +61,7 @@ func (l *limiter) release(success bool) {
 }
 
 // Congested halves the limit.
-func (l *limiter) Congested() {
+func (l *Limiter) Congested() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := time.Now(); now.Sub(l.cut) >= minCutInterval {

@@ -1,4 +1,7 @@
-package fetch
+// Package exportlog writes the log of an export in the format of the SMART bulk data client
+// ("Bulk Data Export Log Items"), and continues the log of an interrupted run. It must not
+// know what the events are.
+package exportlog
 
 import (
 	"bytes"
@@ -13,38 +16,37 @@ import (
 	"github.com/seed-90096f4d/sluice/fetch/output"
 )
 
-// logEntry is a line of the log of an export, in the format of the SMART bulk data client
-// ("Bulk Data Export Log Items").
-type logEntry struct {
+// Entry is a line of a log.
+type Entry struct {
 	ExportID  string         `json:"exportId"`
 	Timestamp time.Time      `json:"timestamp"`
 	Event     string         `json:"eventId"`
 	Details   map[string]any `json:"eventDetail"`
 }
 
-// exportLog is the log of an export, a file in the output. All outputs can write it: none
-// of them needs to append.
-type exportLog struct {
+// Log is a log, a file in an output. All outputs can write it: none of them needs to append.
+type Log struct {
 	mu   sync.Mutex
 	file output.File
 	err  error // the first error
 }
 
-// openLog opens the log with what earlier runs have written.
-func openLog(ctx context.Context, out output.Output, name string, resumed bool) (*exportLog, error) {
+// Open opens a log. If the run is resumed, the log begins with what earlier runs have
+// written.
+func Open(ctx context.Context, out output.Output, name string, resumed bool) (*Log, error) {
 	file, err := out.Create(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", name, err)
 	}
-	if err := restoreLog(ctx, out, file, name, resumed); err != nil {
+	if err := restore(ctx, out, file, name, resumed); err != nil {
 		return nil, errors.Join(fmt.Errorf("continue %s: %w", name, err), file.Close())
 	}
-	return &exportLog{file: file}, nil
+	return &Log{file: file}, nil
 }
 
-// restoreLog keeps the complete lines of a run that was killed, or copies the log of a run
+// restore keeps the complete lines of a run that was killed, or copies the log of a run
 // that ended.
-func restoreLog(ctx context.Context, out output.Output, file output.File, name string, resumed bool) error {
+func restore(ctx context.Context, out output.Output, file output.File, name string, resumed bool) error {
 	var killed, ended int64
 	if resumed {
 		var err error
@@ -94,8 +96,8 @@ func lines(file io.ReadCloser, err error) (complete int64, _ error) {
 	}
 }
 
-// write adds entries.
-func (l *exportLog) write(entries ...logEntry) {
+// Write adds entries.
+func (l *Log) Write(entries ...Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range entries {
@@ -106,8 +108,8 @@ func (l *exportLog) write(entries ...logEntry) {
 	}
 }
 
-// close publishes the log.
-func (l *exportLog) close(ctx context.Context) error {
+// Close publishes the log.
+func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
