@@ -473,14 +473,16 @@ func TestBucket(t *testing.T) {
 }
 
 func TestLocalErrorsAreNotOfTheServer(t *testing.T) {
-	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
-	f := newFixture(t, server, patients)
-	full := errors.New("disk full")
-	file := &failingFile{err: full}
-	d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: file, Name: "a.ndjson", Options: f.opts}
-	_, err := d.Run(t.Context())
-	require.ErrorIs(t, err, full)
-	var remote *transfer.RemoteError
-	require.NotErrorAs(t, err, &remote)
-	require.Len(t, server.Requests(fetchtest.Download), 1)
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = plain
+		full := errors.New("disk full")
+		d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: &failingFile{err: full}, Name: "a.ndjson", Options: f.opts}
+		_, err := d.Run(t.Context())
+		require.ErrorIs(t, err, full)
+		var remote *transfer.RemoteError
+		require.NotErrorAs(t, err, &remote)
+		require.Len(t, server.Requests(fetchtest.Download), 1)
+	})
 }
