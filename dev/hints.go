@@ -12,12 +12,25 @@ import (
 const hintText = `
 Sluice serves on BASE (client CLIENT, secret SECRET).
 
-A whole resource type, streamed while the database reads it:
+All resources as files, by an export of the API, verified (docs/fetch.md):
+
+  rm -rf /tmp/sluice-fetch
+  SLUICE_FETCH_SECRET=SECRET PROGRAM fetch BASE/fhir -o /tmp/sluice-fetch --client-id CLIENT
+  ls -l /tmp/sluice-fetch
+
+The same directly from the database, without the API: to standard output, and as files
+(docs/dump.md):
+
+  export SLUICE_SOURCE_URL='DATABASE'
+  PROGRAM dump Patient | head -n 3
+  rm -rf /tmp/sluice-dump
+  PROGRAM dump --all -o /tmp/sluice-dump --fhir --gzip --jobs 2
+  ls -l /tmp/sluice-dump
+
+With curl, a whole resource type, streamed while the database reads it; in FHIR format;
+compressed; only resources created since a time:
 
   curl -s -u CLIENT:SECRET 'BASE/Patient/$dump' | head -n 3
-
-The same in FHIR format; compressed; only resources created since a time:
-
   curl -s -u CLIENT:SECRET 'BASE/Patient/$dump?fhir=true' | head -n 3
   curl -s -u CLIENT:SECRET 'BASE/Observation/$dump?gzip=true' | gzip -d | wc -l
   curl -s -u CLIENT:SECRET 'BASE/Observation/$dump?_since=2025-07-01' | wc -l
@@ -26,8 +39,8 @@ One type as files in S3, written by the workers (the response has the status URL
 
   curl -si -u CLIENT:SECRET -H 'Prefer: respond-async' 'BASE/Patient/$dump?fhir=true'
 
-An export by the FHIR Bulk Data specification: kick off, poll, download. It stops and
-prints the reason at any status but 202 and 200:
+An export by the FHIR Bulk Data specification with curl: kick off, poll, download. It
+stops and prints the reason at any status but 202 and 200:
 
   mkdir -p /tmp/sluice-export
   (
@@ -76,9 +89,11 @@ The database, and the bucket:
 Logs: LOG. Ctrl-C stops everything; the data stays in DIR.
 `
 
-// hints inserts the addresses of the running stand.
-func hints(s *stand.Stand, service *product.Service) string {
+// hints inserts the addresses of the running stand and the path of the program.
+func hints(s *stand.Stand, service *product.Service, program string) string {
 	return strings.NewReplacer(
+		"SLUICE_FETCH_SECRET", "SLUICE_FETCH_SECRET", // contains SECRET
+		"PROGRAM", program,
 		"BASE", service.URL,
 		"CLIENT", clientID,
 		"SECRET", clientSecret,

@@ -144,7 +144,7 @@ func serve(ctx context.Context, root repository, s *stand.Stand, program product
 	if err := storeViews(ctx, root, product.Client{URL: service.URL, ID: clientID, Secret: clientSecret}); err != nil {
 		return err
 	}
-	fmt.Print(hints(s, service))
+	fmt.Print(hints(s, service, root.program()))
 	select {
 	case <-ctx.Done():
 		fmt.Println("\nStopping …")

@@ -29,6 +29,9 @@ func TestRun(t *testing.T) {
 	require.Contains(t, out, `{"id": "pt-1", "meta": {"createdAt": "2021-06-10T08:26:10.707454Z", "versionId": 481, `, "the plain dump")
 	require.Contains(t, out, `{"id":"pt-1","meta":{"versionId":481,`, "the dump in FHIR format")
 	require.Regexp(t, `(?m)^HTTP/1.1 202 `, out, "the asynchronous dump")
+	require.Regexp(t, `(?m): \d+ files, 60\d resources, .* transactionTime 20`, out, "the copied export")
+	require.Regexp(t, `(?m)^ +60\d resources$`, out, "the dump to files")
+	require.Regexp(t, `(?ms)^-.* Patient\.0001\.ndjson\.gz$.*^-.* Patient\.0001\.ndjson\.gz$`, out, "the files of both")
 	require.Regexp(t, `(?m)^ +[1-9]\d+ .*/Patient\.0001\.ndjson$`, out, "the downloaded export")
 	require.Contains(t, out, "observation_id,patient_id,encounter_id,status,effective,systolic,diastolic,unit\n", "the streamed view")
 	for _, view := range []string{"patient_demographics", "blood_pressure", "encounters"} {
@@ -109,7 +112,7 @@ func paste(t *testing.T, printed string) string {
 			script.WriteString(match[1])
 		}
 	}
-	commands := strings.NewReplacer("/tmp/sluice-export", t.TempDir(), "/tmp/sluice-tables", t.TempDir()).Replace(script.String())
+	commands := strings.NewReplacer("/tmp/sluice-fetch", t.TempDir(), "/tmp/sluice-dump", t.TempDir(), "/tmp/sluice-export", t.TempDir(), "/tmp/sluice-tables", t.TempDir()).Replace(script.String())
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-e", "-c", commands)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))

@@ -95,6 +95,7 @@ var failures = map[string]failure{
 	"always short": {faults: []fetchtest.Fault{smallPatients.Always(fetchtest.TruncateAfter(30_000))}, kind: fetch.Unverified, check: requireRejected},
 	"file forbidden": {
 		faults: []fetchtest.Fault{smallPatients.Always(fetchtest.Reject(403))},
+		server: func(o *fetchtest.Options) { o.Links.Fixed = true },
 		client: impatient, kind: fetch.Incomplete, text: "403",
 	},
 	"file unavailable": {

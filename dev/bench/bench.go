@@ -80,6 +80,7 @@ type measure struct {
 func (h *harness) measures() []*measure {
 	all := append(h.copies(), h.dumps()...)
 	all = append(all, h.exports()...)
+	all = append(all, h.fetches()...)
 	return append(all, h.tableMeasures()...)
 }
 

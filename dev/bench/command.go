@@ -14,9 +14,15 @@ import (
 	"github.com/seed-90096f4d/sluice/dev/product"
 )
 
-// shell runs a command line with the variables env, as a user would type it. It returns
-// the output without trailing space, the duration, and the processor time of its programs.
-func (h *harness) shell(ctx context.Context, line string, env ...string) (output string, took, cpu time.Duration, err error) {
+// finished is a command line that has ended.
+type finished struct {
+	output    string // without trailing space
+	took, cpu time.Duration
+	peak      int64 // resident memory of the largest of its programs, in bytes
+}
+
+// shell runs a command line with the variables env, as a user would type it.
+func (h *harness) shell(ctx context.Context, line string, env ...string) (f finished, err error) {
 	var messages bytes.Buffer
 	cmd := exec.CommandContext(ctx, "bash", "-c", "set -o pipefail; "+line)
 	cmd.Env = append(append(os.Environ(), "PSQL="+h.psql, "PGOPTIONS=-c jit=off"), env...)
@@ -25,23 +31,27 @@ func (h *harness) shell(ctx context.Context, line string, env ...string) (output
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	started := time.Now()
 	out, err := cmd.Output()
-	took = time.Since(started)
+	f.took = time.Since(started)
 	if ctx.Err() != nil {
-		return "", 0, 0, ctx.Err()
+		return f, ctx.Err()
 	}
 	if err != nil {
-		return "", 0, 0, fmt.Errorf("%s: %w\n%s", line, err, messages.Bytes())
+		return f, fmt.Errorf("%s: %w\n%s", line, err, messages.Bytes())
 	}
-	return strings.TrimSpace(string(out)), took, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+	f.output = strings.TrimSpace(string(out))
+	f.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && hasUsage {
+		f.peak = usage.Maxrss << 10
+	}
+	return f, nil
 }
 
 // timed measures a command line. watched is the process of Sluice whose memory counts;
 // nil means none.
 func (h *harness) timed(ctx context.Context, watched *product.Service, line string, env ...string) (s Sample, output string, err error) {
 	err = h.observe(watched, &s, func() error {
-		var took, cpu time.Duration
-		output, took, cpu, err = h.shell(ctx, line, env...)
-		s.Seconds, s.CPU = took.Seconds(), map[string]float64{"client": cpu.Seconds()}
+		f, err := h.shell(ctx, line, env...)
+		output, s.Seconds, s.CPU = f.output, f.took.Seconds(), map[string]float64{"client": f.cpu.Seconds()}
 		return err
 	})
 	return s, output, err
@@ -49,11 +59,11 @@ func (h *harness) timed(ctx context.Context, watched *product.Service, line stri
 
 // counted runs a command line that prints a number.
 func (h *harness) counted(ctx context.Context, line string, env ...string) (int64, error) {
-	output, _, _, err := h.shell(ctx, line, env...)
+	f, err := h.shell(ctx, line, env...)
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseInt(output, 10, 64)
+	return strconv.ParseInt(f.output, 10, 64)
 }
 
 // observe adds to the sample the resource usage of the servers, and of the watched

@@ -87,7 +87,7 @@ func (h *harness) duckDBMeasure() *measure {
 
 // saveDump writes a dump of the subject to a file.
 func (h *harness) saveDump(ctx context.Context, file string) error {
-	_, _, _, err := h.shell(ctx, `curl -qsSf -u "$CLIENT" "$URL" -o "$FILE"`,
+	_, err := h.shell(ctx, `curl -qsSf -u "$CLIENT" "$URL" -o "$FILE"`,
 		"CLIENT="+clientID+":"+secret, "URL="+h.api.URL+"/"+subject+"/$dump?fhir=true&gzip=true", "FILE="+file)
 	return err
 }

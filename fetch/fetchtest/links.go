@@ -13,6 +13,8 @@ type Links struct {
 	Host Host
 	// Move gives files another path with each manifest.
 	Move bool
+	// Fixed gives all manifests the same links.
+	Fixed bool
 	// AccessToken overrides requiresAccessToken of the manifest, if it is not nil.
 	AccessToken *bool
 }
@@ -88,7 +90,9 @@ func LinksExpire(how Expiry) Effect {
 func (s *Server) newLinks() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.links.generation++
+	if !s.options.Links.Fixed || s.links.generation == 0 {
+		s.links.generation++
+	}
 	return s.links.generation
 }
 
