@@ -92,7 +92,7 @@ func (cmd *fetchRunCommand) Run(ctx context.Context, root *cli, out *output) err
 	if err == nil || errors.As(err, &failed) && failed.Kind == fetch.HasIssues {
 		reporter.summarize(to, result, time.Since(began))
 	}
-	return cmd.explain(ctx, out, err)
+	return cmd.explain(ctx, reporter, err)
 }
 
 // options returns the options of the run but output and reporter.
@@ -112,14 +112,14 @@ func (cmd *fetchRunCommand) options(out *output) (fetch.Options, error) {
 }
 
 // explain returns an error with its exit code, and says how to continue.
-func (cmd *fetchRunCommand) explain(ctx context.Context, out *output, err error) error {
+func (cmd *fetchRunCommand) explain(ctx context.Context, reporter *fetchReporter, err error) error {
 	var failed *fetch.Error
 	switch {
 	case err == nil:
 		return nil
 	case !errors.As(err, &failed) && ctx.Err() != nil:
-		if cmd.Output != "-" {
-			_, _ = fmt.Fprintf(out.stderr, "sluice: the export and what was received are kept: run the same command again to continue, or sluice fetch cancel %s\n", cmd.Output+cmd.Resume)
+		if cmd.Output != "-" && reporter.started.Load() {
+			reporter.warn(fmt.Sprintf("the export and what was received are kept: run the same command again to continue, or sluice fetch cancel %s", cmd.Output+cmd.Resume))
 		}
 		return ctx.Err()
 	}

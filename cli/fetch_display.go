@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -39,10 +40,15 @@ type fetchReporter struct {
 	display *progress.Display
 	log     *slog.Logger // nil unless events are log lines
 	quiet   bool
+	// started reports that there is an export to continue.
+	started atomic.Bool
 }
 
 // Report shows an event.
 func (r *fetchReporter) Report(e fetch.Event) {
+	if e.Name == fetch.EventProgress || e.Name == fetch.EventKickOff && e.Text != "" {
+		r.started.Store(true)
+	}
 	if r.log != nil {
 		r.logEvent(e)
 		return
@@ -80,6 +86,15 @@ func (r *fetchReporter) logEvent(e fetch.Event) {
 	default:
 		r.log.Info("fetch", attributes...)
 	}
+}
+
+// warn shows a sentence.
+func (r *fetchReporter) warn(text string) {
+	if r.log != nil {
+		r.log.Warn(text)
+		return
+	}
+	r.display.Warn("sluice: " + text)
 }
 
 // Total sets what is to be downloaded.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -246,4 +247,23 @@ func TestFetchSecretsInEnvironment(t *testing.T) {
 	t.Setenv("SLUICE_FETCH_TOKEN", "hunter3")
 	code, _, stderr = runFetch(t, server.BaseURL, "-o", t.TempDir())
 	require.Equal(t, 0, code, stderr)
+}
+
+// An interrupted copy says how to continue, and continues.
+func TestFetchInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 10),
+		Faults: []fetchtest.Fault{fetchtest.Status.Nth(1, fetchtest.Do(cancel), fetchtest.Reject(503))}})
+	dir := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	code := Run(ctx, []string{"fetch", server.BaseURL, "-o", dir}, &stdout, &stderr)
+	require.Equal(t, 130, code, stderr.String())
+	require.Contains(t, stderr.String(), "run the same command again to continue, or sluice fetch cancel "+dir)
+	require.Contains(t, stderr.String(), "sluice: interrupted")
+
+	code, _, problems := runFetch(t, "--resume", dir)
+	require.Equal(t, 0, code, problems)
+	require.Contains(t, problems, "continuing: the export has no files yet")
+	require.Len(t, server.Requests(fetchtest.KickOff), 1)
 }

@@ -95,15 +95,25 @@ func failure(err error) map[string]any {
 }
 
 // kickOffDetails returns the details of a kick-off. The format excludes ids of patients.
-func kickOffDetails(base string, request remote.Request, err error) map[string]any {
+func kickOffDetails(base string, request remote.Request, software remote.Software, err error) map[string]any {
 	details := map[string]any{
-		"exportUrl": exportURL(base, request), "softwareName": nil, "softwareVersion": nil, "softwareReleaseDate": nil,
-		"fhirVersion": nil, "requestParameters": requestParameters(request), "errorCode": nil, "errorBody": nil, "responseHeaders": nil,
+		"exportUrl": exportURL(base, request), "requestParameters": requestParameters(request),
+		"softwareName": known(software.Name), "softwareVersion": known(software.Version),
+		"softwareReleaseDate": known(software.ReleaseDate), "fhirVersion": known(software.FHIRVersion),
+		"errorCode": nil, "errorBody": nil, "responseHeaders": nil,
 	}
 	if err != nil {
 		details["errorBody"] = withoutQueries(err.Error())
 	}
 	return details
+}
+
+// known returns a value, or nil if it is empty.
+func known(value string) any {
+	if value == "" {
+		return nil
+	}
+	return value
 }
 
 // exportURL returns the URL of the operation.

@@ -308,7 +308,7 @@ func TestStateIsWrittenRarely(t *testing.T) {
 	began := time.Now()
 	_, err := Run(t.Context(), o)
 	require.NoError(t, err)
-	require.LessOrEqual(t, counted.states, 3+int(time.Since(began)/saveInterval))
+	require.LessOrEqual(t, counted.states, 4+int(time.Since(began)/(5*time.Second)))
 }
 
 // countingOutput counts how often the state is written.
@@ -344,4 +344,21 @@ func TestStatusURL(t *testing.T) {
 	require.Len(t, server.Requests(fetchtest.KickOff), 1)
 	require.ElementsMatch(t, []string{"Patient.1.ndjson", "Patient.2.ndjson", "manifest.json", "log.ndjson"}, names(tree(t, dir)))
 	require.NotContains(t, strings.Join(names(tree(t, dir)), " "), ".gz")
+}
+
+// The status URL is stored before the first poll: an export that is forgotten keeps some
+// servers from starting another.
+func TestStatusURLIsStoredAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	stored := make(chan string, 1)
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1), Faults: []fetchtest.Fault{
+		fetchtest.Status.Nth(1, fetchtest.Do(func() {
+			content, _ := os.ReadFile(filepath.Join(dir, stateName)) // the test fails below
+			stored <- string(content)
+		})),
+	}})
+	_, err := Run(t.Context(), options(t, server, dir))
+	require.NoError(t, err)
+	require.Contains(t, <-stored, server.BaseURL+"/status/1")
 }

@@ -63,10 +63,11 @@ func (r *run) start(ctx context.Context, as role, request remote.Request) (*expo
 
 // kickOff starts an export on the server.
 func (r *run) kickOff(ctx context.Context, as role, request remote.Request) (statusURL string, err error) {
+	software, _ := r.server.Software(ctx) // only for the log
 	statusURL, err = r.server.KickOff(ctx, request)
 	if err != nil {
 		if ctx.Err() == nil {
-			r.events.emit(EventKickOff, kickOffDetails(r.BaseURL, request, err), "")
+			r.events.emit(EventKickOff, kickOffDetails(r.BaseURL, request, software, err), "")
 		}
 		if kindOf(err) == Failed {
 			return "", fail(Refused, "%w", err)
@@ -82,7 +83,7 @@ func (r *run) kickOff(ctx context.Context, as role, request remote.Request) (sta
 	case r.Output.Sequential():
 		text = "export started; its status URL is " + statusURL
 	}
-	r.events.emit(EventKickOff, kickOffDetails(r.BaseURL, request, nil), text)
+	r.events.emit(EventKickOff, kickOffDetails(r.BaseURL, request, software, nil), text)
 	return statusURL, nil
 }
 

@@ -221,6 +221,7 @@ func TestInterruptedRun(t *testing.T) {
 				}
 			}
 			require.Len(t, ids, 1)
+			require.Contains(t, got["log.ndjson"], `"softwareVersion":"1.2.3"`)
 			require.Equal(t, 1, kickOffs)
 		})
 	}
