@@ -1,6 +1,7 @@
 package dump_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -195,4 +196,24 @@ func TestSessionLost(t *testing.T) {
 	require.Error(t, err)
 	require.NotErrorIs(t, err, context.Canceled)
 	require.Empty(t, names(t, path))
+}
+
+// An error after the first rows ends the dump, whatever is read.
+func TestErrorOfARow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec(t, `CREATE VIEW basic AS SELECT id, txid, ts, cts, jsonb_build_object('n', 1 / (txid - 3998)) AS resource FROM patient`)
+	from := f.open(t, form.Auto)
+	options := small(1)
+	options.Types = []string{"Basic"}
+	path, out := folder(t)
+	_, err := dump.ToFiles(t.Context(), from, out, options)
+	require.ErrorContains(t, err, "dump Basic: ")
+	require.ErrorContains(t, err, "division by zero")
+	require.Empty(t, names(t, path))
+
+	var stream bytes.Buffer
+	_, err = dump.ToStream(t.Context(), from, &stream, options)
+	require.ErrorContains(t, err, "division by zero")
+	require.NotEmpty(t, stream.String())
 }

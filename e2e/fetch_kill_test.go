@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/cli"
 	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/storage/storagetest"
 )
 
 // sameTime is the transactionTime of all exports: one of a killed fetch may be the second.
@@ -38,19 +40,29 @@ func TestFetchKilledAtEachRequest(t *testing.T) {
 // A fetch is killed when it has received some bytes of a file.
 func TestFetchKilledWithinFiles(t *testing.T) {
 	t.Parallel()
-	for name, options := range map[string]fetchtest.Options{
-		"ndjson": {Files: fetchFiles(), TransactionTime: sameTime},
-		"gzip":   {Files: fetchFiles(), TransactionTime: sameTime, Encoding: fetchtest.Negotiated, Manifest: fetchtest.ManifestOptions{SHA256: true}},
+	for name, test := range map[string]struct {
+		encoding fetchtest.Encoding
+		args     []string
+	}{
+		"stored as received": {encoding: fetchtest.Negotiated},
+		"gzip file":          {encoding: fetchtest.GzipFile},
+		"compressed":         {encoding: fetchtest.Identity},
+		"unpacked":           {encoding: fetchtest.Negotiated, args: []string{"--plain"}},
+		"plain":              {encoding: fetchtest.Identity, args: []string{"--plain"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			options := fetchtest.Options{
+				Files: fetchFiles(), TransactionTime: sameTime, Encoding: test.encoding,
+				Manifest: fetchtest.ManifestOptions{SHA256: true},
+			}
 			undisturbed := fetchtest.New(t, options)
-			want := newFetcher(t).complete(undisturbed.BaseURL)
+			want := newFetcher(t, test.args...).complete(undisturbed.BaseURL)
 			size := len(undisturbed.Sent(options.Files[1]))
-			for n := 1; n < size; n += size/7 + 1 {
+			for n := 1; n < size; n += size/5 + 1 {
 				t.Run(fmt.Sprint("byte ", n), func(t *testing.T) {
 					t.Parallel()
-					f := newFetcher(t)
+					f := newFetcher(t, test.args...)
 					requireSameAfterKill(t, f, want, options, fetchtest.Download.File("Patient.2.ndjson").Nth(1, fetchtest.DoAfter(n, f.kill)))
 				})
 			}
@@ -73,28 +85,59 @@ func requireSameAfterKill(t *testing.T, f *fetcher, want map[string]string, opti
 // each run continues within the file.
 func TestFetchKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	options := fetchtest.Options{Files: fetchtest.Files("Patient", 1, 6000), Encoding: fetchtest.Negotiated}
-	undisturbed := fetchtest.New(t, options)
-	want := newFetcher(t).complete(undisturbed.BaseURL)
+	for name, test := range map[string]struct {
+		encoding     fetchtest.Encoding
+		args         []string
+		lines, bytes int // of the file, and after which the process is killed
+	}{
+		"stored as received": {fetchtest.Negotiated, nil, 6_000, 100_000},
+		"gzip file":          {fetchtest.GzipFile, nil, 6_000, 100_000},
+		"plain":              {fetchtest.Identity, []string{"--plain"}, 6_000, 400_000},
+		"compressed":         {fetchtest.Identity, nil, 200_000, 18 << 20}, // continues at multiples of 16 MiB
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			options := fetchtest.Options{Files: fetchtest.Files("Patient", 1, test.lines), Encoding: test.encoding}
+			want := newFetcher(t, test.args...).complete(fetchtest.New(t, options).BaseURL)
 
-	f := newFetcher(t)
-	var stored int64
-	options.Faults = []fetchtest.Fault{fetchtest.Download.Always(fetchtest.DoAfter(100_000, func() {
-		stored = f.awaitProgress(stored)
-		f.kill()
-	}))}
-	s := fetchtest.New(t, options)
-	runs := 1
-	for ; f.run(s.BaseURL) != cli.ExitOK; runs++ {
-		require.Less(t, runs, 40, f.output.String())
+			f := newFetcher(t, test.args...)
+			var stored int64
+			options.Faults = []fetchtest.Fault{fetchtest.Download.Always(fetchtest.DoAfter(test.bytes, func() {
+				stored = f.awaitProgress(stored)
+				f.kill()
+			}))}
+			s := fetchtest.New(t, options)
+			runs := 1
+			for ; f.run(s.BaseURL) != cli.ExitOK; runs++ {
+				require.Less(t, runs, 40, f.output.String())
+			}
+			require.GreaterOrEqual(t, runs, 3)
+			requireSameFiles(t, want, directoryContent(t, f.dir))
+			for _, r := range s.Requests(fetchtest.Download)[1:] {
+				require.NotEmpty(t, r.Header.Get("Range"), r.N)
+			}
+			require.Len(t, s.Requests(fetchtest.KickOff), 1, "all runs continue the same export")
+			require.Zero(t, s.Exports())
+			requireOneLog(t, f.dir)
+		})
 	}
-	require.Greater(t, runs, 3)
-	for _, r := range s.Requests(fetchtest.Download)[1:] {
-		require.NotEmpty(t, r.Header.Get("Range"), r.N)
+}
+
+// requireOneLog checks that the log of several runs is that of one export.
+func requireOneLog(t *testing.T, dir string) {
+	t.Helper()
+	log, err := os.ReadFile(filepath.Join(dir, "log.ndjson"))
+	require.NoError(t, err)
+	ids, events := map[string]bool{}, map[string]int{}
+	for line := range bytes.Lines(log) {
+		var event struct{ ExportID, EventID string }
+		require.NoError(t, json.Unmarshal(line, &event), string(line))
+		ids[event.ExportID] = true
+		events[event.EventID]++
 	}
-	requireSameFiles(t, want, directoryContent(t, f.dir))
-	require.Len(t, s.Requests(fetchtest.KickOff), 1, "all runs continue the same export")
-	require.Zero(t, s.Exports())
+	require.Len(t, ids, 1, "identifiers of exports")
+	require.Equal(t, 1, events["export_complete"], events)
+	require.Equal(t, 1, events["download_complete"], events)
 }
 
 // awaitProgress waits until the partial files have more than a number of bytes, and the
@@ -155,4 +198,28 @@ func TestFetchTwiceAtOnce(t *testing.T) {
 	require.Equal(t, cli.ExitFailed, <-code)
 	require.Contains(t, second.output.String(), "another run")
 	require.Len(t, s.Requests(fetchtest.KickOff), 1)
+}
+
+// A fetch to a bucket is killed within a file. Its lock expires after a minute, for which
+// the next one waits.
+func TestFetchToBucketKilled(t *testing.T) {
+	t.Parallel()
+	address := storagetest.Bucket(t)
+	options := fetchtest.Options{Files: fetchFiles(), TransactionTime: sameTime, Encoding: fetchtest.Negotiated}
+	want := newFetcher(t).complete(fetchtest.New(t, options).BaseURL)
+
+	f := newFetcher(t)
+	f.out, f.env = bucketOutput(t, address)
+	options.Faults = []fetchtest.Fault{fetchtest.Download.Nth(4, fetchtest.DoAfter(5000, f.kill))}
+	s := fetchtest.New(t, options)
+	require.Equal(t, -1, f.run(s.BaseURL), f.output.String())
+	require.Equal(t, cli.ExitOK, f.run(s.BaseURL), f.output.String())
+	got := bucketContent(t, address)
+	delete(got, "log.ndjson")
+	for name, content := range got {
+		got[name] = variable.ReplaceAllString(content, "…")
+	}
+	requireSameFiles(t, want, got)
+	require.Len(t, s.Requests(fetchtest.KickOff), 1, "the second run continues the export of the first")
+	require.Zero(t, s.Exports())
 }

@@ -17,15 +17,31 @@ const (
 	tenthDump = "$dump of a tenth"
 )
 
-// dumps measures all forms of $dump, read by curl.
+// dumps measures all forms of $dump, read by curl, and of sluice dump.
 func (h *harness) dumps() []*measure {
-	return []*measure{
+	return append([]*measure{
 		h.dump("$dump, one reader", h.single, subject, "", h.target(2.8, 1)),
 		h.dump(wholeDump, h.api, subject, "", h.target(3.2, 1.5)),
 		h.dump("$dump gzip", h.api, subject, "gzip=true", h.target(2, 1.2)),
 		h.dump("$dump fhir", h.api, subject, "fhir=true", h.target(2.3, 1.1)),
 		h.dump("$dump fhir gzip", h.api, subject, "fhir=true&gzip=true", h.target(1.7, 1)),
 		h.dump(tenthDump, h.api, tenth, "", 0),
+	}, h.directDumps()...)
+}
+
+// directDumps measures sluice dump, which is the client in the report.
+func (h *harness) directDumps() []*measure {
+	env := append(h.stand.Settings(), "SLUICE="+h.opts.Program, "SLUICE_JSONB="+h.opts.Form)
+	direct := func(name, options string, target float64) *measure {
+		const command = `"$SLUICE" dump ` + subject
+		m := h.command(name, []Table{h.table(subject)}, command+options+` > /dev/null`, command+` | wc -l`, env...)
+		m.CPUTargets = h.databaseTarget()
+		m.Against = []Comparison{{Name: limit, Target: target}, {Name: storedLimit, As: "of ::bytea"}}
+		return m
+	}
+	return []*measure{
+		direct("sluice dump", "", h.target(2.8, 1)),
+		direct("sluice dump, two jobs", " --jobs 2", h.target(3.2, 1.5)),
 	}
 }
 

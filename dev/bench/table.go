@@ -38,8 +38,8 @@ func (r *Report) writeHead(out *strings.Builder) {
 	fmt.Fprintf(out, "jsonb text: %s\nSluice reads jsonb in this form: %s\n\n", strings.Join(data, "; "), r.Form)
 }
 
-// processes are the columns of processor time. The client is curl, or psql and what it is
-// piped to.
+// processes are the columns of processor time. The client is curl, sluice dump, or psql
+// and what it is piped to.
 var processes = []string{"sluice", "postgres", "s3", "client", "all"}
 
 // writeMeasures writes one line per measure. Speeds refer to jsonb text, and so does the

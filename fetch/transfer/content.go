@@ -34,7 +34,7 @@ type content struct {
 // newContent prepares for the response that an origin describes.
 func newContent(d *Download, origin Origin, gzipped bool) *content {
 	c := &content{origin: origin, gzipped: gzipped, stored: hashed(), file: d.File}
-	c.lines = newLines(d.typeToCheck(origin.Opaque), d.Options.Verify == Strict)
+	c.lines = newLines(d.typeToCheck(), d.Options.Verify == Strict)
 	c.inspect = d.needsPlain(origin)
 	if d.full() && d.Expect.SHA256 != "" {
 		switch {
@@ -51,8 +51,8 @@ func newContent(d *Download, origin Origin, gzipped bool) *content {
 func (d *Download) full() bool { return d.Options.Verify != Size && d.Options.Verify != NoneOf }
 
 // typeToCheck returns the resource type to look for in lines, if any.
-func (d *Download) typeToCheck(opaque bool) string {
-	if !d.full() || opaque {
+func (d *Download) typeToCheck() string {
+	if !d.full() {
 		return ""
 	}
 	return d.Expect.Type

@@ -77,8 +77,8 @@ func TestUndisturbed(t *testing.T) {
 	})
 }
 
-// TestContinuesAfterEveryByte is a run that was killed when its partial file had any size.
-func TestContinuesAfterEveryByte(t *testing.T) {
+// TestContinuesAfterAnyByte is a run that was killed when its partial file had any size.
+func TestContinuesAfterAnyByte(t *testing.T) {
 	few := fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 3, LineBytes: 80}
 	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
 		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{few}, Encoding: encoding})
@@ -87,7 +87,12 @@ func TestContinuesAfterEveryByte(t *testing.T) {
 		undisturbed, content := f.mustRun()
 		origin := f.origin
 		continued := 0
+		tried := 0
 		for size := range len(content) + 1 {
+			if size > 20 && size < len(content)-20 && size%5 != 0 {
+				continue
+			}
+			tried++
 			f.dir, f.origin, f.seen = t.TempDir(), origin, recorder{}
 			f.partial(content[:size])
 			before := len(server.Requests(fetchtest.Download))
@@ -102,7 +107,7 @@ func TestContinuesAfterEveryByte(t *testing.T) {
 			}
 		}
 		if origin.Form == transfer.Received {
-			require.Equal(t, len(content)-2, continued, "continued from 2 bytes to all but one")
+			require.Equal(t, tried-3, continued, "all but 0, 1 and all bytes")
 		}
 	})
 }
@@ -473,14 +478,16 @@ func TestBucket(t *testing.T) {
 }
 
 func TestLocalErrorsAreNotOfTheServer(t *testing.T) {
-	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}})
-	f := newFixture(t, server, patients)
-	full := errors.New("disk full")
-	file := &failingFile{err: full}
-	d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: file, Name: "a.ndjson", Options: f.opts}
-	_, err := d.Run(t.Context())
-	require.ErrorIs(t, err, full)
-	var remote *transfer.RemoteError
-	require.NotErrorAs(t, err, &remote)
-	require.Len(t, server.Requests(fetchtest.Download), 1)
+	forEachForm(t, func(t *testing.T, encoding fetchtest.Encoding, plain bool) {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Encoding: encoding})
+		f := newFixture(t, server, patients)
+		f.opts.Plain = plain
+		full := errors.New("disk full")
+		d := transfer.Download{Client: f.client, Links: f.links, Expect: f.expect, File: &failingFile{err: full}, Name: "a.ndjson", Options: f.opts}
+		_, err := d.Run(t.Context())
+		require.ErrorIs(t, err, full)
+		var remote *transfer.RemoteError
+		require.NotErrorAs(t, err, &remote)
+		require.Len(t, server.Requests(fetchtest.Download), 1)
+	})
 }

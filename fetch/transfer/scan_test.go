@@ -171,6 +171,23 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+func TestName(t *testing.T) {
+	for _, test := range []struct {
+		c    *content
+		name string
+		want string
+	}{
+		{&content{gzipped: true, origin: Origin{Form: Received}}, "a.ndjson", "a.ndjson.gz"},
+		{&content{gzipped: true, origin: Origin{Form: Received}}, "a.ndjson.gz", "a.ndjson.gz"},
+		{&content{origin: Origin{Form: Compressed}}, "a.ndjson.gz", "a.ndjson.gz"},
+		{&content{gzipped: true, origin: Origin{Form: Unpacked}}, "a.ndjson.gz", "a.ndjson"},
+		{&content{origin: Origin{Form: Received}}, "a.ndjson", "a.ndjson"},
+		{&content{origin: Origin{Form: Received, Opaque: true}}, "a.csv.gz", "a.csv.gz"},
+	} {
+		require.Equal(t, test.want, test.c.name(test.name))
+	}
+}
+
 func TestQuote(t *testing.T) {
 	for _, test := range []struct{ body, contentType, code, text string }{
 		{`<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message><Resource>/a?b=c</Resource></Error>`, "application/xml", "AccessDenied", "AccessDenied Request has expired"},
