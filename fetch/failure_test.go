@@ -362,3 +362,17 @@ func TestStatusURLIsStoredAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, <-stored, server.BaseURL+"/status/1")
 }
+
+// Nothing continues a run to standard output: its export is deleted on the server.
+func TestInterruptedStream(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 5),
+		Faults: []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.Do(cancel), fetchtest.Stall())}})
+	o := options(t, server, t.TempDir())
+	o.Output = output.Stream(&bytes.Buffer{})
+	_, err := Run(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Len(t, server.Requests(fetchtest.KickOff), 1)
+	require.Zero(t, server.Exports())
+}
