@@ -96,7 +96,7 @@ func (f *fetcher) signal(signal os.Signal) {
 
 // variable matches what differs between copies of the same export: the address of the
 // server, the number of the export in its paths, and the identifier of the copy.
-var variable = regexp.MustCompile(`127\.0\.0\.1:\d+|/files/\d+/|"exportId": *"[^"]+"`)
+var variable = regexp.MustCompile(`127\.0\.0\.1:\d+|/(files|bucket)/\d+/|"exportId": *"[^"]+"`)
 
 // directoryContent returns the files of a directory by their names, without the log, in
 // which times and attempts differ, and without what differs between servers.

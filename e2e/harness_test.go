@@ -30,7 +30,7 @@ import (
 
 // asSluice makes the test program behave as sluice, so that a test can start a process
 // and kill it.
-const asSluice = "SLUICE_TEST_AS_SLUICE"
+const asSluice = "TEST_AS_SLUICE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asSluice) != "" {
