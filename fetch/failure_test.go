@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,12 +27,12 @@ import (
 func TestMismatch(t *testing.T) {
 	t.Parallel()
 	files := fetchtest.Files("Patient", 3, 20)
-	repaired := false
+	var repaired atomic.Bool
 	server := fetchtest.New(t, fetchtest.Options{Files: files, Manifest: fetchtest.ManifestOptions{SHA256: true},
 		Faults: []fetchtest.Fault{fetchtest.Download.File("Patient.2.ndjson").Always(func(s *fetchtest.Server, next http.Handler) http.Handler {
 			wrong := fetchtest.CorruptAt(100)(s, next)
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if repaired {
+				if repaired.Load() {
 					next.ServeHTTP(w, r)
 					return
 				}
@@ -52,7 +53,7 @@ func TestMismatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, bad, 1)
 
-	repaired = true
+	repaired.Store(true)
 	_, err = Run(t.Context(), o)
 	require.NoError(t, err)
 	require.Equal(t, string(files[1].NDJSON()), tree(t, dir)["Patient.0002.ndjson.gz"])
