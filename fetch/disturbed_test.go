@@ -277,6 +277,16 @@ var disturbances = map[string]disturbance{
 		server: withSecret,
 		client: clientSecret,
 	},
+	"tokens expire": {
+		server: func(o *fetchtest.Options) {
+			withSecret(o)
+			o.Auth.TokenLifetime, o.Polls = time.Second, 2
+		},
+		client: clientSecret,
+		check: func(t *testing.T, s *fetchtest.Server) {
+			require.Greater(t, len(s.Requests(fetchtest.Token)), 1)
+		},
+	},
 	"429 with seconds":    {faults: onSteps(allSteps, 2, fetchtest.Reject(429, retrySeconds)), check: requireWaited},
 	"429 with a date":     {faults: onSteps(allSteps, 2, fetchtest.Reject(429, retryDate)), check: requireWaited},
 	"503 with seconds":    {faults: onSteps(allSteps, 1, fetchtest.Reject(503, retrySeconds)), check: requireWaited},
