@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -54,12 +55,15 @@ func (cmd *dumpCommand) Validate() error {
 	switch {
 	case cmd.All && len(cmd.Types) > 0:
 		return errors.New("--all dumps all resource types: name no others")
-	case cmd.All:
-		cmd.Types = fhir.R4().ResourceTypes()
-	case len(cmd.Types) == 0:
+	case !cmd.All && len(cmd.Types) == 0:
 		return errors.New("no resource types: name some, such as Patient Observation, or set --all")
+	case strings.HasSuffix(cmd.Output, ".ndjson") || strings.HasSuffix(cmd.Output, ".gz"):
+		return fmt.Errorf("-o names a folder: redirect standard output to write a single file, as in sluice dump Patient > %s", filepath.Base(cmd.Output))
 	case cmd.Jobs < 1 || cmd.Jobs > 64:
 		return fmt.Errorf("--jobs must be between 1 and 64, got %d", cmd.Jobs)
+	}
+	if cmd.All {
+		cmd.Types = fhir.R4().ResourceTypes()
 	}
 	cmd.Types = distinctTypes(cmd.Types)
 	if err := cmd.parseFilters(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -95,7 +96,7 @@ func TestChainWithEqualTimes(t *testing.T) {
 func TestNewMembers(t *testing.T) {
 	t.Parallel()
 	members := [][]string{{"a", "b"}, {"a", "b", "c", "d"}, {"a", "d"}, {"a", "b", "d"}}
-	round := 0
+	var round atomic.Int32
 	patients := func(name string, ids ...string) fetchtest.File {
 		var content strings.Builder
 		for _, id := range ids {
@@ -107,7 +108,7 @@ func TestNewMembers(t *testing.T) {
 		Export: func(_ int, kickOff fetchtest.Request) []fetchtest.File {
 			switch {
 			case kickOff.Query.Get("_type") == "Patient": // the members
-				return []fetchtest.File{patients("list.ndjson", members[round]...)}
+				return []fetchtest.File{patients("list.ndjson", members[round.Load()]...)}
 			case kickOff.Method == "POST": // those that joined
 				return []fetchtest.File{patients("joined.ndjson", "x")}
 			}
@@ -133,17 +134,17 @@ func TestNewMembers(t *testing.T) {
 	}
 	run()
 	require.Empty(t, joined())
-	round++
+	round.Add(1)
 	run()
 	require.Len(t, joined(), 1)
 	require.Contains(t, joined()[0], "Patient/c")
 	require.Contains(t, joined()[0], "Patient/d")
 	require.NotContains(t, joined()[0], "Patient/a")
 	require.NotContains(t, joined()[0], "_since")
-	round++
+	round.Add(1)
 	run()
 	require.Len(t, joined(), 1)
-	round++
+	round.Add(1)
 	run()
 	require.Len(t, joined(), 2)
 	require.Contains(t, joined()[1], "Patient/b", "left and joined again")

@@ -163,18 +163,42 @@ func (r *run) reportStored(f *file, link string) {
 	r.events.emit(EventDownloadComplete, details, text)
 }
 
-// restore reports whether a file is stored under its final name and is what the manifest
-// says. A file of that name which is not of this run is an error.
+// finalNames are the names that a file may have when it is stored.
+func (f *file) finalNames() []string { return []string{f.Name + ".gz", f.Name} }
+
+// checkFree returns an error if a new file has the name of one that is not of this run. The
+// folder of a run in a chain is new.
+func (c *reception) checkFree(ctx context.Context, f *file) error {
+	if c.SinceAuto {
+		return nil
+	}
+	for _, name := range f.finalNames() {
+		existing, err := c.Output.Open(ctx, c.path(name))
+		switch {
+		case errors.Is(err, output.ErrNotExist):
+			continue
+		case err != nil:
+			return fail(Local, "look for %s: %w", c.path(name), err)
+		}
+		_ = existing.Close() // it was not read
+		return fail(Local, "%s has %s from another run: fetch into an empty place", c.Output, c.path(name))
+	}
+	return nil
+}
+
+// restore reports whether an earlier call has stored a file under its final name, and
+// whether it is what the manifest says.
 func (c *reception) restore(ctx context.Context, f *file) (bool, error) {
-	for _, name := range []string{f.Name + ".gz", f.Name} {
+	if !f.earlier {
+		return false, c.checkFree(ctx, f)
+	}
+	for _, name := range f.finalNames() {
 		facts, err := inspect(ctx, c.Output, c.path(name))
 		switch {
 		case errors.Is(err, output.ErrNotExist):
 			continue
 		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
-		case !f.earlier:
-			return false, fail(Local, "%s has %s from another run: fetch into an empty place", c.Output, c.path(name))
 		case err != nil || !c.matches(f, facts):
 			return false, nil // it is downloaded again
 		}

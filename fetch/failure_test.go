@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,12 +27,12 @@ import (
 func TestMismatch(t *testing.T) {
 	t.Parallel()
 	files := fetchtest.Files("Patient", 3, 20)
-	repaired := false
+	var repaired atomic.Bool
 	server := fetchtest.New(t, fetchtest.Options{Files: files, Manifest: fetchtest.ManifestOptions{SHA256: true},
 		Faults: []fetchtest.Fault{fetchtest.Download.File("Patient.2.ndjson").Always(func(s *fetchtest.Server, next http.Handler) http.Handler {
 			wrong := fetchtest.CorruptAt(100)(s, next)
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if repaired {
+				if repaired.Load() {
 					next.ServeHTTP(w, r)
 					return
 				}
@@ -52,7 +53,7 @@ func TestMismatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, bad, 1)
 
-	repaired = true
+	repaired.Store(true)
 	_, err = Run(t.Context(), o)
 	require.NoError(t, err)
 	require.Equal(t, string(files[1].NDJSON()), tree(t, dir)["Patient.0002.ndjson.gz"])
@@ -361,4 +362,18 @@ func TestStatusURLIsStoredAtOnce(t *testing.T) {
 	_, err := Run(t.Context(), options(t, server, dir))
 	require.NoError(t, err)
 	require.Contains(t, <-stored, server.BaseURL+"/status/1")
+}
+
+// Nothing continues a run to standard output: its export is deleted on the server.
+func TestInterruptedStream(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 5),
+		Faults: []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.Do(cancel), fetchtest.Stall())}})
+	o := options(t, server, t.TempDir())
+	o.Output = output.Stream(&bytes.Buffer{})
+	_, err := Run(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Len(t, server.Requests(fetchtest.KickOff), 1)
+	require.Zero(t, server.Exports())
 }

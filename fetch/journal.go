@@ -93,9 +93,6 @@ func (j *journal) keep(ctx context.Context) error {
 
 // remove removes the stored state.
 func (j *journal) remove(ctx context.Context) error {
-	if j.output.Sequential() {
-		return nil
-	}
 	j.saving.Lock()
 	defer j.saving.Unlock()
 	if err := j.output.RemoveDocument(ctx, stateName); err != nil {

@@ -80,8 +80,6 @@ func (r *run) kickOff(ctx context.Context, as role, request remote.Request) (sta
 		text = fmt.Sprintf("export of %s started", as)
 	case request.Since != "":
 		text = "export of changes since " + request.Since + " started"
-	case r.Output.Sequential():
-		text = "export started; its status URL is " + statusURL
 	}
 	r.events.emit(EventKickOff, kickOffDetails(r.BaseURL, request, software, nil), text)
 	return statusURL, nil

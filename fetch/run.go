@@ -232,6 +232,20 @@ func (r *run) base() (*url.URL, error) {
 	return base, nil
 }
 
+// leaveTimeout limits the deletion of an export that no later call can continue.
+const leaveTimeout = 10 * time.Second
+
+// leave deletes the export of a run that failed if its output has no state: no later call
+// can continue it, and some servers allow only one export at a time.
+func (r *run) leave(ctx context.Context) {
+	if !r.Output.Sequential() || r.journal.removed || r.StatusURL != "" || r.server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	r.deleteExports(ctx)
+}
+
 // close stores what a later call needs, even after an interruption.
 func (r *run) close(ctx context.Context) error {
 	if r.client != nil {
@@ -241,6 +255,7 @@ func (r *run) close(ctx context.Context) error {
 		return nil // another run may have begun
 	}
 	ctx = context.WithoutCancel(ctx)
+	r.leave(ctx)
 	var begun bool
 	r.journal.read(func(s *state) { begun = len(s.Exports) > 0 })
 	if !begun {

@@ -411,6 +411,18 @@ func TestEmptyResponse(t *testing.T) {
 	}
 }
 
+func TestFileOfOneByte(t *testing.T) {
+	requests := 0
+	f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		_, _ = w.Write([]byte("\n"))
+	}))
+	f.expect = transfer.Expectation{Type: "Patient", Count: 0, Size: 1}
+	_, content := f.mustRun()
+	require.Equal(t, "\n", string(gunzip(t, content)))
+	require.Equal(t, 1, requests)
+}
+
 func TestPages(t *testing.T) {
 	f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
