@@ -326,6 +326,46 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+// TestPiecesOfUnknownSize is a server that never says how large the file is, and sends it in
+// pieces after a cut.
+func TestPiecesOfUnknownSize(t *testing.T) {
+	content := patients.NDJSON()
+	for name, end := range map[string]func(http.Header){
+		"end with size":    func(h http.Header) { h.Set("Content-Range", fmt.Sprintf("bytes */%d", len(content))) },
+		"end without size": func(http.Header) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cut := true
+			f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"1"`)
+				var from int
+				if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err != nil {
+					_, _ = w.Write(content[:20_000])
+					_ = http.NewResponseController(w).Flush() // thus without Content-Length
+					if cut {
+						cut = false
+						panic(http.ErrAbortHandler)
+					}
+					_, _ = w.Write(content[20_000:])
+					return
+				}
+				if from == len(content) {
+					end(w.Header())
+					w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+					return
+				}
+				to := min(from+50_000, len(content))
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/*", from, to-1))
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = w.Write(content[from:to])
+			}))
+			f.opts.Plain, f.expect = true, transfer.Expectation{Type: "Patient", Count: -1, Size: -1}
+			_, got := f.mustRun()
+			require.True(t, bytes.Equal(content, got), "%d of %d bytes", len(got), len(content))
+		})
+	}
+}
+
 func TestContinuesByLastModified(t *testing.T) {
 	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Faults: []fetchtest.Fault{
 		fetchtest.Download.Always(fetchtest.NoETag()), fetchtest.Download.First(1, fetchtest.CutAfter(50_000)),
