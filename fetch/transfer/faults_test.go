@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -48,6 +49,27 @@ func TestRepeatsTransientFailures(t *testing.T) {
 			require.Equal(t, congested, f.seen.congested)
 		})
 	}
+}
+
+// TestStalledRefusal is a refusal whose body does not arrive.
+func TestStalledRefusal(t *testing.T) {
+	count := 0
+	f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if count++; count > 1 {
+			_, _ = w.Write(patients.NDJSON())
+			return
+		}
+		w.Header().Set("Content-Length", "100")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	f.opts.StallTimeout = 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	_, err := f.run(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 2, count)
 }
 
 func TestRetryAfter(t *testing.T) {

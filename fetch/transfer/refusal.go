@@ -41,9 +41,11 @@ const (
 	maxQuoteRunes   = 300      // that are quoted of it
 )
 
-// newRefusal reads the body of a response.
-func newRefusal(r *http.Response) *refusal {
-	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRefusalBytes))
+// newRefusal reads the body of a response, for no longer than a connection may stall.
+func newRefusal(r *http.Response, watch *watch) *refusal {
+	watch.start()
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRefusalBytes)) // the status counts
+	watch.stop()
 	code, text := quote(body, r.Header.Get("Content-Type"))
 	return &refusal{
 		status: r.StatusCode, header: r.Header, code: code, text: text, host: r.Request.URL.Host,

@@ -78,7 +78,7 @@ func (r *run) respond(response *http.Response, body *body) error {
 		if !r.isContinuation(response) {
 			return errAgain
 		}
-		return r.copy(body)
+		return r.part(body)
 	case http.StatusRequestedRangeNotSatisfiable:
 		size, ok := unsatisfiedSize(response.Header.Get("Content-Range"))
 		if ok && r.continues() && size == r.offset {
@@ -86,7 +86,7 @@ func (r *run) respond(response *http.Response, body *body) error {
 		}
 		return errAgain
 	}
-	return newRefusal(response)
+	return newRefusal(response, body.watch)
 }
 
 // isContinuation reports whether a response 206 continues the file.
@@ -125,6 +125,16 @@ func (r *run) whole(response *http.Response, body *body) error {
 	r.fromStart = false
 	body.first = first[:n]
 	return r.copy(body)
+}
+
+// part receives a range of the file. If the size of the file is unknown, it may not be the
+// last one: the server says so with 416 to the next request.
+func (r *run) part(body *body) error {
+	err := r.copy(body)
+	if err == nil && r.content.origin.Size == 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // copy passes the body on until it ends.
