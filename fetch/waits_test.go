@@ -24,6 +24,7 @@ import (
 func TestGrowingPage(t *testing.T) {
 	var polls, downloads atomic.Int32
 	var server *httptest.Server
+	last := make(chan struct{}) // until then, the first file is being downloaded
 	mux := http.NewServeMux()
 	mux.HandleFunc("/fhir/$export", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Location", server.URL+"/status")
@@ -43,6 +44,12 @@ func TestGrowingPage(t *testing.T) {
 	})
 	mux.HandleFunc("/download/", func(w http.ResponseWriter, r *http.Request) {
 		downloads.Add(1)
+		switch filepath.Base(r.URL.Path) {
+		case "1":
+			<-last
+		case "3":
+			close(last)
+		}
 		_, _ = io.WriteString(w, `{"resourceType":"Patient","id":"`+filepath.Base(r.URL.Path)+`"}`+"\n")
 	})
 	server = httptest.NewServer(mux)
