@@ -106,7 +106,7 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 	d := &transfer.Download{
 		Client: c.client, Login: c.login, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
 		File: to, Name: c.path(f.String()), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
-		Origin: origin,
+		Warn: func(text string) { c.events.warn("%s", text) }, Origin: origin,
 		Began: func(o transfer.Origin) error {
 			c.journal.update(func(*state) { f.Origin = o })
 			return nil

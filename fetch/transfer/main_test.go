@@ -166,6 +166,7 @@ type fixture struct {
 	expect transfer.Expectation
 	client *http.Client
 	opts   transfer.Options
+	warn   func(string)
 }
 
 // newFixture returns the fixture for the first file of a server, which is verified
@@ -196,7 +197,7 @@ func (f *fixture) run(ctx context.Context) (transfer.Stored, error) {
 	defer func() { require.NoError(f.t, file.Close()) }()
 	d := transfer.Download{
 		Client: f.client, Login: &f.login, Links: f.links, Expect: f.expect, File: file, Name: "Patient.0001.ndjson",
-		Options: f.opts, Progress: &f.seen, Congestion: &f.seen, Origin: f.origin,
+		Options: f.opts, Progress: &f.seen, Congestion: &f.seen, Origin: f.origin, Warn: f.warn,
 		Began: func(o transfer.Origin) error { f.origin = o; return nil },
 	}
 	return d.Run(ctx)

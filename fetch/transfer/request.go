@@ -37,7 +37,7 @@ func (r *run) request(ctx context.Context) error {
 	}
 	defer func() { _ = response.Body.Close() }() // what was read of it was checked
 	body := &body{ctx: ctx, r: response.Body, watch: watch, limit: r.d.Options.Limit, run: r}
-	return r.respond(response, body)
+	return r.respond(request, response, body)
 }
 
 // newRequest returns the request for the bytes that are missing.
@@ -70,7 +70,7 @@ func (r *run) continues() bool {
 }
 
 // respond receives a response.
-func (r *run) respond(response *http.Response, body *body) error {
+func (r *run) respond(request *http.Request, response *http.Response, body *body) error {
 	switch response.StatusCode {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo, http.StatusNoContent:
 		return r.whole(response, body)
@@ -86,7 +86,7 @@ func (r *run) respond(response *http.Response, body *body) error {
 		}
 		return errAgain
 	}
-	return newRefusal(response, body.watch)
+	return newRefusal(request, response, body.watch)
 }
 
 // isContinuation reports whether a response 206 continues the file.

@@ -3,7 +3,9 @@ package transfer
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"slices"
 	"strings"
@@ -188,7 +190,7 @@ func TestName(t *testing.T) {
 	}
 }
 
-func TestQuote(t *testing.T) {
+func TestRefusalText(t *testing.T) {
 	for _, test := range []struct{ body, contentType, code, text string }{
 		{`<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message><Resource>/a?b=c</Resource></Error>`, "application/xml", "AccessDenied", "AccessDenied Request has expired"},
 		{`{"resourceType":"OperationOutcome","issue":[{"diagnostics":"a"},{"details":{"text":"b"}}]}`, "application/fhir+json", "", "a; b"},
@@ -197,10 +199,12 @@ func TestQuote(t *testing.T) {
 		{"<html>secret</html>", "text/plain", "", ""},
 		{"see https://host/a?X-Amz-Signature=1&b=2 and /b?sig=3.", "text/plain", "", "see https://host/a?… and /b?…"},
 		{"why?", "text/plain", "", "why?"},
-		{strings.Repeat("é", 1000), "text/plain", "", strings.Repeat("é", 300) + "…"},
+		{strings.Repeat("é", 1000), "text/plain", "", strings.Repeat("é", 299) + "…"},
 	} {
-		code, text := quote([]byte(test.body), test.contentType)
-		require.Equal(t, test.code, code)
-		require.Equal(t, test.text, text)
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		response := &http.Response{Request: request, Header: http.Header{"Content-Type": {test.contentType}}, Body: io.NopCloser(strings.NewReader(test.body))}
+		got := newRefusal(request, response, &watch{})
+		require.Equal(t, test.code, got.code)
+		require.Equal(t, test.text, got.text)
 	}
 }

@@ -35,7 +35,7 @@ type Options struct {
 	// Plain stores ndjson without compression. Otherwise it is stored as gzip: as
 	// received, or compressed on the way.
 	Plain bool
-	// RetryFor is how long a download is repeated without receiving a byte.
+	// RetryFor is how long a download is repeated without receiving a byte that is new.
 	RetryFor time.Duration
 	// StallTimeout is how long a connection may deliver nothing.
 	StallTimeout time.Duration
@@ -94,6 +94,8 @@ type Download struct {
 	Options    Options
 	Progress   Progress
 	Congestion Congestion
+	// Warn receives a sentence before each long wait. It may be nil.
+	Warn func(text string)
 	// Origin is what Began was last called with in an earlier run, from the state. The zero
 	// value means that nothing is known of a partial file, which is then discarded.
 	Origin Origin
