@@ -118,13 +118,23 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 		if ctx.Err() == nil {
 			details := failure(err)
 			details["fileUrl"] = link
-			c.events.emit(EventDownloadError, details, err.Error())
+			c.events.emit(EventDownloadError, details, eventText(err))
 		}
 		return err
 	}
 	c.keep(f, stored{Name: strings.TrimPrefix(got.Name, c.path("")), Lines: got.Lines, Headers: got.Headers, Bytes: got.Bytes, SHA256: got.SHA256})
 	c.reportStored(f, link)
 	return nil
+}
+
+// eventText returns the text of the error of one file; empty if it is the error of the run.
+func eventText(err error) string {
+	var mismatch *transfer.MismatchError
+	var failed *transfer.RemoteError
+	if errors.As(err, &mismatch) || errors.As(err, &failed) {
+		return err.Error()
+	}
+	return ""
 }
 
 // expect returns what is known about a file.
