@@ -14,6 +14,8 @@ type merging struct {
 	export *export
 	// grow adds files that are not known to the export.
 	grow bool
+	// again reports that the pages were matched before, while the export was running.
+	again bool
 	// complete reports that all files were known at the beginning.
 	complete  bool
 	byLink    map[fileKey][]*file

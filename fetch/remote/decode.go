@@ -132,9 +132,6 @@ func (d *decoder) link(place string) error {
 	if err != nil {
 		return retry.Permanent(fmt.Errorf("%s: the url %w", place, err))
 	}
-	if *next == *d.from {
-		return retry.Permanent(fmt.Errorf("%s leads to its own page", place))
-	}
 	d.page.next = next
 	return nil
 }
