@@ -14,6 +14,8 @@ type merging struct {
 	export *export
 	// grow adds files that are not known to the export.
 	grow bool
+	// again reports that the pages were matched before, while the export was running.
+	again bool
 	// complete reports that all files were known at the beginning.
 	complete  bool
 	byLink    map[fileKey][]*file
@@ -53,7 +55,7 @@ func (m *merging) page(p *remote.Manifest) ([]match, error) {
 	if x.TransactionTime != "" && x.TransactionTime != p.TransactionTime {
 		return nil, fail(Failed, "the export has changed on the server: its transactionTime was %s and is now %s", x.TransactionTime, p.TransactionTime)
 	}
-	x.TransactionTime, x.ServerRequest = p.TransactionTime, p.Request
+	x.TransactionTime, x.ServerRequest, x.OrganizedBy = p.TransactionTime, p.Request, p.OrganizedBy
 	matches := make([]match, 0, len(p.Files))
 	for _, told := range p.Files {
 		f := m.find(told)

@@ -18,6 +18,7 @@ type reception struct {
 	export *export
 	links  *links
 	queue  *schedule.Queue[*file]
+	queued map[*file]bool // all that ever were
 	// sink returns where a file goes that is read and not stored; nil if it is stored.
 	sink     func(*file) output.File
 	failures failures
@@ -35,7 +36,7 @@ func (r *run) receive(ctx context.Context, as role, request remote.Request, sink
 	if done {
 		return r.openFolder(ctx, x)
 	}
-	c := &reception{run: r, export: x, links: newLinks(r, x), queue: schedule.NewQueue(r.Output.Sequential(), func(f *file) int64 { return f.Size }), sink: sink}
+	c := &reception{run: r, export: x, links: newLinks(r, x), queue: schedule.NewQueue(r.Output.Sequential(), func(f *file) int64 { return f.Size }), queued: map[*file]bool{}, sink: sink}
 	return c.files(ctx)
 }
 
@@ -130,6 +131,11 @@ func (c *reception) await(ctx context.Context) error {
 			pages++
 			return c.page(ctx, merge, p)
 		},
+		Again: func() {
+			pages = 0
+			c.journal.read(func(*state) { merge = newMerging(c.export, true) })
+			merge.again = true
+		},
 	})
 	if err != nil {
 		if ctx.Err() == nil {
@@ -176,7 +182,8 @@ func (c *reception) page(ctx context.Context, merge *merging, p *remote.Manifest
 			if m.new {
 				err = errors.Join(err, c.plan(m.file))
 			}
-			if m.file.Stored == nil {
+			if m.file.Stored == nil && !c.queued[m.file] {
+				c.queued[m.file] = true
 				waiting = append(waiting, m.file)
 			}
 		}
@@ -185,6 +192,9 @@ func (c *reception) page(ctx context.Context, merge *merging, p *remote.Manifest
 		return err
 	}
 	c.links.set(p, matches)
+	if merge.again && len(waiting) == 0 {
+		return nil
+	}
 	if err := c.openFolder(ctx, c.export); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func TestRepeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("broken")
 		temporary := func(after string) error {
-			return fmt.Errorf("outer: %w", &retry.Temporary{Err: broken, Asked: asks(503, after)})
+			return &retry.Temporary{Err: broken, Asked: asks(503, after)}
 		}
 		tests := []struct {
 			name   string
@@ -109,6 +109,7 @@ func TestRepeat(t *testing.T) {
 		}{
 			{"success", []error{temporary(""), temporary("5"), nil}, nil, 2},
 			{"permanent", []error{temporary(""), io.EOF, nil}, io.EOF, 1},
+			{"of another step", []error{fmt.Errorf("login: %w", temporary("")), nil}, broken, 0},
 			{"too long a wait", []error{temporary("3600"), nil}, broken, 0},
 		}
 		for _, test := range tests {

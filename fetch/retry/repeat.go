@@ -2,7 +2,7 @@ package retry
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 )
 
@@ -16,21 +16,24 @@ func (e *Temporary) Error() string { return e.Err.Error() }
 func (e *Temporary) Unwrap() error { return e.Err }
 
 // Repeat calls do until it succeeds, fails with an error that is no *Temporary, or is no
-// longer repeated under the policy, and returns its last error. The warn function is called
-// before each wait.
+// longer repeated under the policy. It returns the last error, without the mark. The warn
+// function is called before each wait.
 func (p Policy) Repeat(ctx context.Context, warn func(err error, wait time.Duration), do func() error) error {
 	attempts := p.Begin()
-	for {
+	for n := 1; ; n++ {
 		err := do()
-		var temporary *Temporary
-		if !errors.As(err, &temporary) {
+		temporary, ok := err.(*Temporary) //nolint:errorlint // one that is wrapped is not of this step
+		if !ok {
 			return err
 		}
 		wait, again := attempts.Failed(temporary.Asked)
-		if !again {
-			return err
+		switch {
+		case !again && n == 1:
+			return temporary.Err
+		case !again:
+			return fmt.Errorf("given up after %d attempts: %w", n, temporary.Err)
 		}
-		warn(err, wait)
+		warn(temporary.Err, wait)
 		if err := Sleep(ctx, wait); err != nil {
 			return err
 		}

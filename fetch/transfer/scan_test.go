@@ -92,6 +92,21 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// Headers of blocks are counted apart from resources, wherever their type is in the line.
+func TestLinesWithHeaders(t *testing.T) {
+	text := `{"resourceType":"Parameters","parameter":[]}` + "\n" + `{"id":"1","resourceType":"Patient"}` + "\n\n" +
+		`{"parameter":[{"resource":{"resourceType":"Patient"}}],"resourceType":"Parameters"}` + "\n" +
+		`{"resourceType":"Observation","contained":[{"resourceType":"Parameters"}]}`
+	for _, size := range []int{1, 7, 1000} {
+		l := newHeadedLines()
+		for piece := range slices.Chunk([]byte(text), size) {
+			_, _ = l.Write(piece)
+		}
+		require.EqualValues(t, 2, l.finish())
+		require.EqualValues(t, 2, l.headers)
+	}
+}
+
 func TestMembers(t *testing.T) {
 	plain := bytes.Repeat([]byte(`{"resourceType":"Patient","id":"1"}`+"\n"), 1_000_000)[:2*memberBytes+5]
 	compress := func(plain []byte, chunk int, continued bool) []byte {

@@ -48,7 +48,10 @@ type Expectation struct {
 	// Type is the resource type of the lines.
 	Type        string
 	Count, Size int64
-	SHA256      string // lower-case hex, of the stored or of the plain bytes
+	// Organized means that the file has blocks of resources, each of which begins with a
+	// header. The type is not checked, and Count leaves out the headers.
+	Organized bool
+	SHA256    string // lower-case hex, of the stored or of the plain bytes
 }
 
 // Links returns the current link of a file, and whether it requires the access token.
@@ -142,6 +145,9 @@ type Stored struct {
 	// Lines is the number of lines that are not blank, PlainBytes the size of the ndjson;
 	// -1 if the file was not unpacked (Options.Verify), or is not ndjson.
 	Lines, PlainBytes int64
+	// Headers is the number of headers of blocks (Expectation.Organized), which Lines leaves
+	// out.
+	Headers int64
 	// SizeOf is the size that matched Expectation.Size: stored, plain, received, or empty
 	// if the size is not known or not verified.
 	SizeOf string
