@@ -55,7 +55,7 @@ func (m *merging) page(p *remote.Manifest) ([]match, error) {
 	if x.TransactionTime != "" && x.TransactionTime != p.TransactionTime {
 		return nil, fail(Failed, "the export has changed on the server: its transactionTime was %s and is now %s", x.TransactionTime, p.TransactionTime)
 	}
-	x.TransactionTime, x.ServerRequest = p.TransactionTime, p.Request
+	x.TransactionTime, x.ServerRequest, x.OrganizedBy = p.TransactionTime, p.Request, p.OrganizedBy
 	matches := make([]match, 0, len(p.Files))
 	for _, told := range p.Files {
 		f := m.find(told)

@@ -24,6 +24,9 @@ func open(t *testing.T, dir string) output.Output {
 	return out
 }
 
+// noWarning ignores warnings.
+func noWarning(string) {}
+
 // files returns the files below a directory.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
@@ -130,11 +133,22 @@ func TestDirectoryDiscard(t *testing.T) {
 	out := open(t, dir)
 	f, err := out.Create(t.Context(), "a")
 	require.NoError(t, err)
+	_, err = f.Write([]byte("{"))
+	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	require.Equal(t, []string{"a.part"}, files(t, dir))
 	for range 2 {
 		require.NoError(t, out.Discard(t.Context(), "a"))
 	}
+	require.Empty(t, files(t, dir))
+}
+
+func TestDirectoryKeepsNoEmptyFiles(t *testing.T) {
+	dir := t.TempDir()
+	f, err := open(t, dir).Create(t.Context(), "a")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.NoError(t, f.Close())
 	require.Empty(t, files(t, dir))
 }
 
@@ -169,10 +183,10 @@ func TestDirectoryKeepsWithinItself(t *testing.T) {
 func TestDirectoryLock(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 { // it can be taken again
-		held, unlock, err := open(t, dir).Lock(t.Context())
+		held, unlock, err := open(t, dir).Lock(t.Context(), noWarning)
 		require.NoError(t, err)
 		require.NoError(t, held.Err())
-		_, _, err = open(t, dir).Lock(t.Context())
+		_, _, err = open(t, dir).Lock(t.Context(), noWarning)
 		require.ErrorIs(t, err, output.ErrLocked)
 		unlock()
 		require.Empty(t, files(t, dir))
@@ -184,7 +198,7 @@ const lockEnv = "OUTPUT_TEST_LOCK"
 
 func TestDirectoryLockEndsWithTheProcess(t *testing.T) {
 	if dir := os.Getenv(lockEnv); dir != "" {
-		_, _, err := open(t, dir).Lock(t.Context())
+		_, _, err := open(t, dir).Lock(t.Context(), noWarning)
 		require.NoError(t, err)
 		_, _ = os.Stdout.WriteString("locked\n")
 		select {}
@@ -199,11 +213,11 @@ func TestDirectoryLockEndsWithTheProcess(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "locked\n", line)
 
-	_, _, err = open(t, dir).Lock(t.Context())
+	_, _, err = open(t, dir).Lock(t.Context(), noWarning)
 	require.ErrorIs(t, err, output.ErrLocked)
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
-	_, unlock, err := open(t, dir).Lock(t.Context())
+	_, unlock, err := open(t, dir).Lock(t.Context(), noWarning)
 	require.NoError(t, err)
 	unlock()
 }

@@ -85,6 +85,8 @@ func (d *decoder) member(name json.Token) error {
 		return d.value("request", &d.page.Request)
 	case "requiresAccessToken":
 		return d.value("requiresAccessToken", &d.token)
+	case "outputOrganizedBy":
+		return d.value("outputOrganizedBy", &d.page.OrganizedBy)
 	case "output":
 		d.hasOutput = true
 		return d.list("output", func(place string) error { return d.file(Output, place) })

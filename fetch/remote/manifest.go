@@ -14,6 +14,7 @@ type Manifest struct {
 	TransactionTime     string
 	Request             string
 	RequiresAccessToken bool
+	OrganizedBy         string // outputOrganizedBy: a resource type, or empty
 	Files               []File // output, then deleted, then error
 }
 

@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 )
 
 // accept prefers ndjson, as the Bulk Data guide says, and accepts anything.
@@ -37,11 +40,12 @@ func (r *run) request(ctx context.Context) error {
 	}
 	defer func() { _ = response.Body.Close() }() // what was read of it was checked
 	body := &body{ctx: ctx, r: response.Body, watch: watch, limit: r.d.Options.Limit, run: r}
-	return r.respond(response, body)
+	return r.respond(request, response, body)
 }
 
 // newRequest returns the request for the bytes that are missing.
 func (r *run) newRequest(ctx context.Context) (*http.Request, error) {
+	r.withheld = ""
 	link, authorize := r.d.Links.Link()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, link.String(), http.NoBody)
 	if err != nil {
@@ -57,11 +61,31 @@ func (r *run) newRequest(ctx context.Context) (*http.Request, error) {
 		}
 	}
 	if authorize && !r.withoutToken && r.d.Login != nil {
-		if err := r.d.Login.Authorize(ctx, request); err != nil {
+		if err := r.authorize(ctx, request); err != nil {
 			return nil, r.giveUp(err)
 		}
 	}
 	return request, nil
+}
+
+// authorize sets the credentials. None are sent unencrypted if the server of the export has
+// TLS, and a password only to that server. Access tokens are for all servers with files
+// (Bulk Data Access, section "Bulk Data Output File Request").
+func (r *run) authorize(ctx context.Context, request *http.Request) error {
+	base := r.d.Base
+	if base.Scheme == "https" && request.URL.Scheme != "https" {
+		r.withheld = "no credentials were sent, since the link has no TLS"
+		return nil
+	}
+	if err := r.d.Login.Authorize(ctx, request); err != nil {
+		return err
+	}
+	_, _, password := request.BasicAuth()
+	if password && !strings.EqualFold(request.URL.Hostname(), base.Hostname()) {
+		request.Header.Del("Authorization")
+		r.withheld = "the password was not sent, since the link is on another host"
+	}
+	return nil
 }
 
 // continues reports whether the next request asks for the rest of the file.
@@ -70,7 +94,7 @@ func (r *run) continues() bool {
 }
 
 // respond receives a response.
-func (r *run) respond(response *http.Response, body *body) error {
+func (r *run) respond(request *http.Request, response *http.Response, body *body) error {
 	switch response.StatusCode {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo, http.StatusNoContent:
 		return r.whole(response, body)
@@ -86,7 +110,7 @@ func (r *run) respond(response *http.Response, body *body) error {
 		}
 		return errAgain
 	}
-	return newRefusal(response, body.watch)
+	return newRefusal(request, response, body.watch)
 }
 
 // isContinuation reports whether a response 206 continues the file.
@@ -109,7 +133,8 @@ func (r *run) isContinuation(response *http.Response) bool {
 func (r *run) whole(response *http.Response, body *body) error {
 	origin := originOf(response)
 	if origin.Encoding != "" && origin.Encoding != "gzip" {
-		return &RemoteError{Status: response.StatusCode, Text: fmt.Sprintf("%s uses Content-Encoding %q, which was not asked for", response.Request.URL.Host, origin.Encoding)}
+		encoding := quote.Line(origin.Encoding, maxQuote)
+		return &RemoteError{Status: response.StatusCode, Text: fmt.Sprintf("%s uses Content-Encoding %q, which was not asked for", response.Request.URL.Host, encoding)}
 	}
 	first := make([]byte, 2)
 	n, err := io.ReadFull(body, first)
