@@ -28,12 +28,12 @@ type secretSettings struct {
 const fromInput = "-"
 
 // secret returns the secret, and whether it was generated.
-func (s *secretSettings) secret(out *output) (secret string, generated bool, err error) {
+func (s *secretSettings) secret(ctx context.Context, out *output) (secret string, generated bool, err error) {
 	switch s.Secret {
 	case "":
 		return auth.NewSecret(), true, nil
 	case fromInput:
-		secret, err := readSecret(out)
+		secret, err := readSecret(ctx, out)
 		return secret, false, err
 	}
 	return s.Secret, false, nil
@@ -41,12 +41,11 @@ func (s *secretSettings) secret(out *output) (secret string, generated bool, err
 
 // readSecret reads the first line of standard input. On a terminal it prompts and
 // does not echo.
-func readSecret(out *output) (string, error) {
+func readSecret(ctx context.Context, out *output) (string, error) {
 	if file, ok := out.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		_, _ = fmt.Fprint(out.stderr, "Secret: ")
-		typed, err := term.ReadPassword(int(file.Fd()))
-		_, _ = fmt.Fprintln(out.stderr)
-		return string(typed), err
+		defer func() { _, _ = fmt.Fprintln(out.stderr) }()
+		return promptSecret(ctx, int(file.Fd()))
 	}
 	line, err := bufio.NewReader(io.LimitReader(out.stdin, 64<<10)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -56,6 +55,31 @@ func readSecret(out *output) (string, error) {
 		return "", errors.New("standard input contains no secret")
 	}
 	return line, nil
+}
+
+// promptSecret reads a line from a terminal without echo. If ctx ends before the line is
+// complete, it restores the terminal and returns.
+func promptSecret(ctx context.Context, terminal int) (string, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	type answer struct {
+		typed []byte
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		typed, err := term.ReadPassword(terminal)
+		answers <- answer{typed, err}
+	}()
+	select {
+	case a := <-answers:
+		return string(a.typed), a.err
+	case <-ctx.Done():
+		_ = term.Restore(terminal, before)
+		return "", context.Cause(ctx)
+	}
 }
 
 // printSecret prints a generated secret.
@@ -137,7 +161,7 @@ func (cmd *clientAddCommand) Run(ctx context.Context, root *cli, out *output) er
 	var secret string
 	var generated bool
 	if cmd.Secret != "" || !cmd.given() {
-		if secret, generated, err = cmd.secret(out); err != nil {
+		if secret, generated, err = cmd.secret(ctx, out); err != nil {
 			return err
 		}
 	}

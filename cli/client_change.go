@@ -38,7 +38,7 @@ type clientRotateCommand struct {
 
 // Run rotates the secret of a client.
 func (cmd *clientRotateCommand) Run(ctx context.Context, root *cli, out *output) error {
-	secret, generated, err := cmd.secret(out)
+	secret, generated, err := cmd.secret(ctx, out)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ func TestSecretFromInput(t *testing.T) {
 	t.Parallel()
 	for input, want := range map[string]string{"swordfish\n": "swordfish", "sword fish\r\nx": "sword fish", "swordfish": "swordfish", "": "", "\n": ""} {
 		settings := secretSettings{Secret: fromInput}
-		secret, generated, err := settings.secret(&output{stdin: strings.NewReader(input), stderr: &bytes.Buffer{}})
+		secret, generated, err := settings.secret(t.Context(), &output{stdin: strings.NewReader(input), stderr: &bytes.Buffer{}})
 		require.Equal(t, want, secret)
 		require.False(t, generated)
 		require.Equal(t, want == "", err != nil)

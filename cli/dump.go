@@ -25,7 +25,7 @@ type dumpCommand struct {
 	versionIDSettings `group:"formats"`
 
 	All    bool     `help:"Dump all FHIR resource types that have a table."`
-	Output string   `short:"o" default:"-" placeholder:"DIR" type:"path" help:"Folder for the files, which must be missing or empty, or - for standard output, which is the default."`
+	Output string   `short:"o" default:"-" placeholder:"DIR" help:"Folder for the files, which must be missing or empty, or - for standard output, which is the default."`
 	FHIR   bool     `name:"fhir" help:"Write FHIR R4 instead of the format of Aidbox."`
 	Gzip   bool     `help:"Compress the output."`
 	Since  pastTime `placeholder:"TIME" help:"Only resources created after this time, such as 2026-01-31 or 2026-01-31T08:00:00Z."`
@@ -57,6 +57,8 @@ func (cmd *dumpCommand) Validate() error {
 		return errors.New("--all dumps all resource types: name no others")
 	case !cmd.All && len(cmd.Types) == 0:
 		return errors.New("no resource types: name some, such as Patient Observation, or set --all")
+	case strings.Contains(cmd.Output, "://"):
+		return fmt.Errorf("-o must be a folder or - for standard output, got %s: sluice serve exports to a bucket, and sluice fetch copies an export to one", cmd.Output)
 	case strings.HasSuffix(cmd.Output, ".ndjson") || strings.HasSuffix(cmd.Output, ".gz"):
 		return fmt.Errorf("-o names a folder: redirect standard output to write a single file, as in sluice dump Patient > %s", filepath.Base(cmd.Output))
 	case cmd.Jobs < 1 || cmd.Jobs > 64:

@@ -27,6 +27,7 @@ func TestDumpRefused(t *testing.T) {
 		{"--all dumps all resource types: name no others", []string{url, "--all", "Patient"}},
 		{"--jobs must be between 1 and 64, got 0", []string{url, "--all", "-j0"}},
 		{"-o names a folder: redirect standard output to write a single file, as in sluice dump Patient > x.ndjson", []string{url, "Patient", "-o", "d/x.ndjson"}},
+		{"-o must be a folder or - for standard output, got s3://bucket/x", []string{url, "Patient", "-o", "s3://bucket/x"}},
 		{"--since: must be a time such as 2026-01-31", []string{url, "Patient", "--since=yesterday"}},
 		{"--since: must not be in the future, got 2999-01-01T00:00:00Z", []string{url, "Patient", "--since=2999"}},
 		{`--where: a filter is a search such as Observation?status=final, got "Patient"`, []string{url, "Patient", "--where=Patient"}},

@@ -80,7 +80,7 @@ func (cmd *fetchRunCommand) Run(ctx context.Context, root *cli, out *output) err
 	}
 	reporter := cmd.reporter(root, out)
 	defer reporter.close()
-	options, err := cmd.options(out)
+	options, err := cmd.options(ctx, out)
 	if err != nil {
 		return err
 	}
@@ -96,14 +96,14 @@ func (cmd *fetchRunCommand) Run(ctx context.Context, root *cli, out *output) err
 }
 
 // options returns the options of the run but output and reporter.
-func (cmd *fetchRunCommand) options(out *output) (fetch.Options, error) {
+func (cmd *fetchRunCommand) options(ctx context.Context, out *output) (fetch.Options, error) {
 	request, err := cmd.request()
 	if err != nil {
 		return fetch.Options{}, err
 	}
 	o := fetch.Options{
 		BaseURL: cmd.BaseURL, StatusURL: cmd.Status, Request: request,
-		Login: cmd.login(out), Connection: cmd.connection(),
+		Login: cmd.login(ctx, out), Connection: cmd.connection(),
 		SinceAuto: cmd.Since == sinceAuto, NewMembers: cmd.NewMembers,
 	}
 	cmd.setFiles(&o)
@@ -160,7 +160,7 @@ func (e *exitError) ExitCode() int { return e.code }
 func openFetchOutput(ctx context.Context, name string, out *output) (store.Output, error) {
 	switch {
 	case name == "-":
-		return store.Stream(out.stdout), nil
+		return store.Stream(pipeWriter(out.stdout)), nil
 	case strings.HasPrefix(name, "s3://"):
 		return store.Bucket(ctx, name)
 	}

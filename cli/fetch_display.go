@@ -57,7 +57,9 @@ func (r *fetchReporter) Report(e fetch.Event) {
 	case fetch.EventWarning:
 		r.display.Warn("warning: " + e.Text)
 	case fetch.EventDownloadError:
-		r.display.Warn(e.Text)
+		if e.Text != "" {
+			r.display.Warn(e.Text)
+		}
 	case fetch.EventProgress:
 		r.display.Status(e.Text)
 	case fetch.EventPage:

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/seed-90096f4d/sluice/fetch"
 	"github.com/seed-90096f4d/sluice/fetch/login"
 )
 
@@ -41,10 +43,10 @@ type fetchLogin struct {
 func (f *fetchLogin) Validate() error { return checkServer("--token-url", f.TokenURL) }
 
 // login returns how to authenticate.
-func (f *fetchLogin) login(out *output) login.Options {
+func (f *fetchLogin) login(ctx context.Context, out *output) login.Options {
 	o := login.Options{
 		ClientID: f.ClientID, KeyFile: f.Key, KeyID: f.KeyID, TokenURL: f.TokenURL, Scope: f.Scope,
-		Secret: f.secret(out), Token: f.token(out),
+		Secret: local(f.secret(ctx, out)), Token: local(f.token(ctx, out)),
 	}
 	if f.Auth != "auto" {
 		o.Method = login.Method(f.Auth)
@@ -52,8 +54,23 @@ func (f *fetchLogin) login(out *output) login.Options {
 	return o
 }
 
+// local makes errors of a function, which may be nil, ones of this machine: the server has
+// refused nothing.
+func local(read func() (string, error)) func() (string, error) {
+	if read == nil {
+		return nil
+	}
+	return func() (string, error) {
+		text, err := read()
+		if err != nil {
+			return "", &fetch.Error{Kind: fetch.Local, Err: err}
+		}
+		return text, nil
+	}
+}
+
 // secret returns a function that returns the secret, or nil.
-func (f *fetchLogin) secret(out *output) func() (string, error) {
+func (f *fetchLogin) secret(ctx context.Context, out *output) func() (string, error) {
 	value := os.Getenv(fetchSecretVariable)
 	switch {
 	case f.SecretFile != "":
@@ -61,7 +78,7 @@ func (f *fetchLogin) secret(out *output) func() (string, error) {
 	case value != "":
 		return func() (string, error) { return value, nil }
 	case f.needsSecret() && canPrompt(out):
-		return sync.OnceValues(func() (string, error) { return readSecret(out) })
+		return sync.OnceValues(func() (string, error) { return readSecret(ctx, out) })
 	}
 	return nil
 }
@@ -84,11 +101,11 @@ func canPrompt(out *output) bool {
 }
 
 // token returns a function that returns the bearer token, or nil.
-func (f *fetchLogin) token(out *output) func() (string, error) {
+func (f *fetchLogin) token(ctx context.Context, out *output) func() (string, error) {
 	value := os.Getenv(fetchTokenVariable)
 	switch {
 	case f.TokenFile == fromInput:
-		return sync.OnceValues(func() (string, error) { return readSecret(out) })
+		return sync.OnceValues(func() (string, error) { return readSecret(ctx, out) })
 	case f.TokenFile != "":
 		return func() (string, error) { return readSecretFile("--token-file", f.TokenFile) }
 	case value != "":

@@ -83,7 +83,7 @@ func (cmd *fetchCancelCommand) Run(ctx context.Context, root *cli, out *output) 
 	reporter := cmd.reporter(root, out)
 	defer reporter.close()
 	err = fetch.Cancel(ctx, fetch.Options{
-		Output: from, Login: cmd.login(out), Connection: cmd.connection(), RetryFor: cancelRetryFor, Reporter: reporter,
+		Output: from, Login: cmd.login(ctx, out), Connection: cmd.connection(), RetryFor: cancelRetryFor, Reporter: reporter,
 	})
 	if err != nil {
 		return withExitCode(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -59,6 +60,41 @@ func TestFetch(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 	require.Equal(t, string(files[0].NDJSON())+string(files[1].NDJSON()), stdout)
 	require.Empty(t, stderr)
+}
+
+// A copy to standard output that cannot be written leaves no export on the server.
+func TestFetchToClosedStandardOutput(t *testing.T) {
+	t.Parallel()
+	full := filepath.Join("/dev", "full")
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("there is no /dev/full")
+	}
+	disk, err := os.OpenFile(full, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, disk.Close()) }()
+	for code, stdout := range map[int]io.Writer{ExitBrokenPipe: closedPipe{}, ExitFailed: disk} {
+		server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 3, 1000)})
+		var stderr bytes.Buffer
+		require.Equal(t, code, Run(t.Context(), []string{"fetch", server.BaseURL, "-o", "-"}, stdout, &stderr), stderr.String())
+		require.Zero(t, server.Exports(), stderr.String())
+		if code == ExitBrokenPipe {
+			require.NotContains(t, stderr.String(), "reader")
+		}
+	}
+}
+
+// A file that cannot be read is no refusal of the server.
+func TestFetchWithoutSecret(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1)})
+	empty := filepath.Join(t.TempDir(), "empty")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	for _, args := range [][]string{{"--client-id=me", "--secret-file"}, {"--token-file"}, {"--client-id=me", "--auth=secret", "--token-url=" + server.BaseURL, "--secret-file"}} {
+		args[len(args)-1] += "=" + empty
+		code, _, stderr := runFetch(t, append(args, server.BaseURL, "-o", t.TempDir())...)
+		require.Equal(t, 1, code, stderr)
+		require.Contains(t, stderr, empty+" is empty")
+	}
 }
 
 // What the flags ask for arrives at the server.

@@ -75,3 +75,38 @@ func watch(t *testing.T, dir string, n int, reached func()) (stop func() int) {
 		return <-count
 	}
 }
+
+// A fetch that continues a chain is killed when the directory of the chain changes for the
+// nth time: each link is complete, and follows the one before.
+func TestFetchChainKilledAtChangesOfFiles(t *testing.T) {
+	t.Parallel()
+	options := fetchtest.Options{Files: fetchFiles()[:2]}
+	undisturbed, s := newFetcher(t, "--since=auto"), fetchtest.New(t, options)
+	undisturbed.complete(s.BaseURL)
+	counted := watch(t, undisturbed.dir, 0, nil)
+	undisturbed.complete(s.BaseURL)
+	for n := range counted() {
+		t.Run(fmt.Sprint("change ", n+1), func(t *testing.T) {
+			t.Parallel()
+			f := newFetcher(t, "--since=auto")
+			s := fetchtest.New(t, options)
+			f.complete(s.BaseURL)
+			stop := watch(t, f.dir, n+1, f.kill)
+			f.run(s.BaseURL)
+			stop()
+			f.complete(s.BaseURL) // continues the second copy, or is the third one
+			f.complete(s.BaseURL)
+
+			last := ""
+			for _, since := range sinces(s) {
+				require.GreaterOrEqual(t, since, last, "the chain goes forward")
+				last = since
+			}
+			folders := f.runs()
+			require.GreaterOrEqual(t, len(folders), 3)
+			for _, files := range folders {
+				require.Equal(t, []string{"Patient.0001.ndjson.gz", "Patient.0002.ndjson.gz", "manifest.json"}, files)
+			}
+		})
+	}
+}

@@ -145,6 +145,15 @@ func TestFetchFromSluice(t *testing.T) {
 		require.Equal(t, cli.ExitOK, f.run(servers["presigned"]), f.output.String())
 		require.Equal(t, 2000, strings.Count(f.output.String(), `"resourceType":"Patient"`))
 	})
+	t.Run("organized by patient", func(t *testing.T) {
+		t.Parallel()
+		f := newFetcher(t, append([]string{"--ca-file=" + cert, "--level=patient", "--organize-by=Patient"}, basic...)...)
+		f.env = []string{secret}
+		require.Equal(t, cli.ExitOK, f.run(servers["presigned"]), f.output.String())
+		require.Contains(t, f.output.String(), "4,000 resources")
+		_, summary := j.run(cli.ExitOK, "fetch", "verify", f.dir)
+		require.Contains(t, summary, "4,000 resources")
+	})
 	t.Run("unknown CA", func(t *testing.T) {
 		t.Parallel()
 		f := newFetcher(t, append([]string{"--retry-for=1s", "--wait=1s"}, basic...)...)

@@ -15,15 +15,17 @@ import (
 // (partial manifests) are planned as they arrive.
 func (c *reception) await(ctx context.Context) error {
 	var pages []*remote.Manifest
-	partial, number := c.export.Request.Partial, 0
+	partial, again := c.export.Request.Partial, false
 	growing := newMerging(c.export, true, false)
 	err := c.server.Await(ctx, c.export.StatusURL, remote.Waiting{
 		Partial:  partial,
 		Progress: c.reportProgress,
 		Page: func(p *remote.Manifest) error {
-			number++
+			pages = append(pages, p)
+			if again {
+				return nil
+			}
 			if !partial {
-				pages = append(pages, p)
 				c.reportPage(p, "")
 				return nil
 			}
@@ -33,10 +35,8 @@ func (c *reception) await(ctx context.Context) error {
 			}
 			return err
 		},
+		Again: func() { pages, again = nil, true },
 	})
-	if err == nil && partial { // a page may have got more files after it was read
-		pages, err = c.server.Manifest(ctx, c.export.StatusURL)
-	}
 	if err != nil {
 		return c.statusError(ctx, err)
 	}
@@ -44,7 +44,7 @@ func (c *reception) await(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.reportManifest(number, waiting)
+	c.reportManifest(len(pages), waiting)
 	return nil
 }
 

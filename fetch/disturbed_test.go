@@ -246,6 +246,12 @@ var disturbances = map[string]disturbance{
 		faults: []fetchtest.Fault{smallPatients.Nth(1, fetchtest.TruncateAfter(10_000))},
 		server: func(o *fetchtest.Options) { o.Manifest.NoCounts, o.Encoding = true, fetchtest.Negotiated },
 	},
+	"page of a proxy": {
+		faults: []fetchtest.Fault{smallPatients.Nth(1, fetchtest.Reply(200, "text/html", "<html><body>Please log in</body></html>\n"))},
+	},
+	"no content": {
+		faults: []fetchtest.Fault{smallPatients.Nth(1, fetchtest.Reply(200, "application/fhir+ndjson", ""))},
+	},
 	"links expire with 403": expiry(fetchtest.Expired403),
 	"links expire with 400": expiry(fetchtest.Expired400),
 	"links expire with 401": expiry(fetchtest.Expired401),
@@ -276,6 +282,16 @@ var disturbances = map[string]disturbance{
 		},
 		server: withSecret,
 		client: clientSecret,
+	},
+	"tokens expire": {
+		server: func(o *fetchtest.Options) {
+			withSecret(o)
+			o.Auth.TokenLifetime, o.Polls = time.Second, 2
+		},
+		client: clientSecret,
+		check: func(t *testing.T, s *fetchtest.Server) {
+			require.Greater(t, len(s.Requests(fetchtest.Token)), 1)
+		},
 	},
 	"429 with seconds":    {faults: onSteps(allSteps, 2, fetchtest.Reject(429, retrySeconds)), check: requireWaited},
 	"429 with a date":     {faults: onSteps(allSteps, 2, fetchtest.Reject(429, retryDate)), check: requireWaited},

@@ -16,6 +16,7 @@ type document struct {
 	TransactionTime string            `json:"transactionTime"`
 	Request         string            `json:"request,omitempty"`
 	AccessToken     bool              `json:"requiresAccessToken"`
+	OrganizedBy     string            `json:"outputOrganizedBy,omitempty"`
 	Output          []documentFile    `json:"output"`
 	Deleted         []documentFile    `json:"deleted"`
 	Error           []documentFile    `json:"error"`
@@ -33,7 +34,7 @@ type documentFile struct {
 	Type string `json:"type"`
 	// URL is the name, relative to the document.
 	URL string `json:"url"`
-	// Count is the number of resources; nil if it is unknown. FileSize is the size of the
+	// Count is the number of resources without headers of blocks; nil if it is unknown. FileSize is the size of the
 	// stored file.
 	Count     *int64        `json:"count,omitempty"`
 	FileSize  int64         `json:"fileSize"`
@@ -43,6 +44,8 @@ type documentFile struct {
 // fileExtension is what manifests of servers do not have.
 type fileExtension struct {
 	SHA256 string `json:"sha256,omitempty"`
+	// Headers is the number of lines that Count leaves out.
+	Headers int64 `json:"headers,omitempty"`
 	// Source is the link without its query.
 	Source string `json:"source"`
 }
@@ -51,7 +54,7 @@ type fileExtension struct {
 func (r *run) writeManifest(ctx context.Context, s *state) error {
 	main := s.export(roleMain)
 	d := document{
-		TransactionTime: main.TransactionTime, Request: main.ServerRequest,
+		TransactionTime: main.TransactionTime, Request: main.ServerRequest, OrganizedBy: main.OrganizedBy,
 		Output: []documentFile{}, Deleted: []documentFile{}, Error: []documentFile{},
 		Extension: documentExtension{ExportID: s.ExportID, BaseURL: s.BaseURL},
 	}
@@ -63,7 +66,7 @@ func (r *run) writeManifest(ctx context.Context, s *state) error {
 			section := map[remote.Section]*[]documentFile{remote.Output: &d.Output, remote.Deleted: &d.Deleted, remote.Errors: &d.Error}[f.Section]
 			*section = append(*section, documentFile{
 				Type: f.Type, URL: f.Stored.Name, Count: f.count(), FileSize: f.Stored.Bytes,
-				Extension: fileExtension{SHA256: f.Stored.SHA256, Source: f.Link},
+				Extension: fileExtension{SHA256: f.Stored.SHA256, Headers: f.Stored.Headers, Source: f.Link},
 			})
 		}
 	}

@@ -136,11 +136,15 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 	c.journal.read(func(*state) { link, origin = f.Link, f.Origin })
 	c.events.emit(EventDownloadRequest, map[string]any{"fileUrl": link, "itemType": string(f.Section), "resourceType": f.Type}, "")
 
+	base, err := c.base()
+	if err != nil {
+		return err
+	}
 	progress := c.watch(f)
 	d := &transfer.Download{
-		Client: c.client, Login: authorizer{c.login}, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
+		Client: c.client, Base: base, Login: authorizer{c.login}, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
 		File: to, Name: c.path(f.String()), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
-		Origin: origin,
+		Warn: func(text string) { c.events.warn("%s", text) }, Origin: origin,
 		Began: func(o transfer.Origin) error {
 			c.journal.update(func(*state) { f.Origin = o })
 			return nil
@@ -152,22 +156,36 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 		if ctx.Err() == nil {
 			details := failure(err)
 			details["fileUrl"] = link
-			c.events.emit(EventDownloadError, details, err.Error())
+			c.events.emit(EventDownloadError, details, eventText(err))
 		}
 		return err
 	}
-	c.keep(f, stored{Name: strings.TrimPrefix(got.Name, c.path("")), Lines: got.Lines, Bytes: got.Bytes, SHA256: got.SHA256})
+	c.keep(f, stored{Name: strings.TrimPrefix(got.Name, c.path("")), Lines: got.Lines, Headers: got.Headers, Bytes: got.Bytes, SHA256: got.SHA256})
 	c.reportStored(f)
 	return nil
+}
+
+// eventText returns the text of the error of one file; empty if it is the error of the run.
+func eventText(err error) string {
+	var mismatch *transfer.MismatchError
+	var failed *transfer.RemoteError
+	if errors.As(err, &mismatch) || errors.As(err, &failed) {
+		return err.Error()
+	}
+	return ""
 }
 
 // expect returns what is known about a file.
 func (c *reception) expect(f *file) transfer.Expectation {
 	e := transfer.Expectation{Type: f.Type, Count: f.Count, Size: f.Size, SHA256: f.SHA256}
-	if f.Section == remote.Output && c.export.Request.OrganizeBy != "" {
-		e.Type = "" // the file has resources of several types
-	}
+	e.Organized = c.organized(f)
 	return e
+}
+
+// organized reports whether a file has blocks of resources, which begin with a header.
+func (c *reception) organized(f *file) (organized bool) {
+	c.journal.read(func(*state) { organized = f.Section == remote.Output && c.export.OrganizedBy != "" })
+	return organized
 }
 
 // transferOptions returns the options of a download. Sinks read ndjson.
@@ -215,10 +233,14 @@ func (c *reception) restore(ctx context.Context, f *file) (bool, error) {
 			continue
 		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
-		case err != nil || !f.matches(facts):
+		case err != nil || !f.matches(facts, c.organized(f)):
 			return false, nil // it is downloaded again
 		}
-		c.keep(f, stored{Name: name, Lines: facts.Lines, Bytes: facts.Bytes, SHA256: facts.SHA256})
+		s := stored{Name: name, Lines: facts.Lines, Bytes: facts.Bytes, SHA256: facts.SHA256}
+		if f.Count >= 0 && c.organized(f) {
+			s.Lines, s.Headers = f.Count, facts.Lines-f.Count
+		}
+		c.keep(f, s)
 		c.totals.forget(f)
 		c.reportStored(f)
 		return true, nil
@@ -226,10 +248,11 @@ func (c *reception) restore(ctx context.Context, f *file) (bool, error) {
 	return false, nil
 }
 
-// matches reports whether a stored file is certainly what the manifest says.
-func (f *file) matches(facts content.Facts) bool {
+// matches reports whether a stored file is certainly what the manifest says. Organized
+// files have lines besides the resources.
+func (f *file) matches(facts content.Facts, organized bool) bool {
 	switch {
-	case f.Count >= 0 && f.Count != facts.Lines,
+	case f.Count > facts.Lines, f.Count >= 0 && f.Count < facts.Lines && !organized,
 		f.Size >= 0 && f.Size != facts.Bytes && f.Size != facts.PlainBytes,
 		f.SHA256 != "" && f.SHA256 != facts.SHA256 && f.SHA256 != facts.PlainSHA256:
 		return false

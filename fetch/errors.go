@@ -86,6 +86,8 @@ func kindOf(err error) Kind {
 		return Refused
 	case errors.Is(err, remote.ErrGone), errors.Is(err, remote.ErrFailed):
 		return Failed
+	case !retry.IsTransient(0, err) && retry.IsUnknownHost(err):
+		return Local // the name is probably misspelled
 	case errors.As(err, &path), errors.As(err, &certificate), errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return Local // a file of the options, or certificates that this machine does not know
 	case !retry.IsTransient(0, err):

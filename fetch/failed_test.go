@@ -76,6 +76,26 @@ var failures = map[string]failure{
 		faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.Reject(410))},
 		kind:   fetch.Failed, text: "does not know the export",
 	},
+	"export cancelled by others": { // by FHIR Works on AWS
+		faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.Reply(200, "application/fhir+json", "Export job has been canceled"))},
+		client: impatient, kind: fetch.Failed, text: "not a manifest",
+	},
+	"page of a proxy": {
+		faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.Reply(200, "text/html", "<html>Please log in</html>"))},
+		client: impatient, kind: fetch.Failed, text: "not a manifest",
+	},
+	"no manifest": {
+		faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.Reply(200, "application/json", "{}"))},
+		client: impatient, kind: fetch.Failed, text: "output is missing",
+	},
+	"no status URL": {
+		faults: []fetchtest.Fault{fetchtest.KickOff.Always(fetchtest.Reply(202, "application/json", "{}"))},
+		client: impatient, kind: fetch.Refused, text: "Content-Location",
+	},
+	"synchronous answer": {
+		faults: []fetchtest.Fault{fetchtest.KickOff.Always(fetchtest.Reply(200, "application/fhir+json", `{"resourceType":"Bundle"}`))},
+		client: impatient, kind: fetch.Refused, text: "does not export asynchronously",
+	},
 	"login refused": {
 		server: withSecret, client: func(o *fetch.Options) {
 			o.Login = login.Options{ClientID: "me", Secret: func() (string, error) { return "wrong!", nil }, Method: login.Secret}

@@ -328,7 +328,7 @@ func TestMatches(t *testing.T) {
 		{file{Count: -1, Size: -1, SHA256: "bb"}, true},
 		{file{Count: 3, Size: 100, SHA256: "cc"}, false},
 	} {
-		require.Equal(t, test.want, test.file.matches(facts), test.file)
+		require.Equal(t, test.want, test.file.matches(facts, false), test.file)
 	}
 }
 

@@ -44,7 +44,7 @@ func (m *merging) add(pages []*remote.Manifest) ([]match, error) {
 		if x.TransactionTime != "" && x.TransactionTime != p.TransactionTime {
 			return nil, fail(Failed, "the export has changed on the server: its transactionTime was %s and is now %s", x.TransactionTime, p.TransactionTime)
 		}
-		x.TransactionTime, x.ServerRequest = p.TransactionTime, p.Request
+		x.TransactionTime, x.ServerRequest, x.OrganizedBy = p.TransactionTime, p.Request, p.OrganizedBy
 		for _, told := range p.Files {
 			matches = append(matches, match{link: told.URL, listed: newFile(told)})
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 	"github.com/seed-90096f4d/sluice/fetch/transfer"
@@ -178,7 +179,7 @@ func TestMatch(t *testing.T) {
 }
 
 // A page of a running export may get more files, at any position.
-func TestGrowingPage(t *testing.T) {
+func TestPageGrowsAnywhere(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	o := scripted(t, dir, func(n int) (int, []string) {
@@ -223,4 +224,24 @@ func TestInsertedFile(t *testing.T) {
 	_, err = Run(t.Context(), o)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"a?", "b?", "c?"}, ids(t, dir))
+}
+
+// An export that was started is not forgotten if the run is interrupted before the server
+// has answered the kick-off.
+func TestInterruptedKickOff(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1), Faults: []fetchtest.Fault{
+		fetchtest.KickOff.Nth(1, fetchtest.Do(func() {
+			cancel()
+			time.Sleep(200 * time.Millisecond) // the client notices that it is interrupted
+		})),
+	}})
+	dir := t.TempDir()
+	_, err := Run(ctx, options(t, server, dir))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Contains(t, tree(t, dir)[stateName], server.BaseURL+"/status/1")
+	_, err = Run(t.Context(), options(t, server, dir))
+	require.NoError(t, err)
+	require.Len(t, server.Requests(fetchtest.KickOff), 1)
 }

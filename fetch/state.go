@@ -63,6 +63,7 @@ type export struct {
 	// What its manifest says. Complete reports that all pages are known.
 	TransactionTime string  `json:"transactionTime,omitempty"`
 	ServerRequest   string  `json:"serverRequest,omitempty"`
+	OrganizedBy     string  `json:"organizedBy,omitempty"`
 	Complete        bool    `json:"complete,omitempty"`
 	Files           []*file `json:"files,omitempty"`
 }
@@ -89,10 +90,12 @@ type file struct {
 
 // stored is a stored file. Name is the name in the folder of the run.
 type stored struct {
-	Name   string `json:"name,omitempty"`
-	Lines  int64  `json:"lines"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256,omitempty"`
+	Name  string `json:"name,omitempty"`
+	Lines int64  `json:"lines"`
+	// Headers is the number of headers of blocks, which Lines leaves out.
+	Headers int64  `json:"headers,omitempty"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256,omitempty"`
 }
 
 // newState returns the state of a run that begins.

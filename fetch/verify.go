@@ -114,7 +114,7 @@ func (v *verification) file(ctx context.Context, folder string, f documentFile) 
 		v.reporter.Report(Event{Name: EventWarning, Text: fmt.Sprintf("%s: %s", folder+f.URL, err)})
 		return nil
 	}
-	v.result.Resources += facts.Lines
+	v.result.Resources += facts.Lines - f.Extension.Headers
 	v.result.Bytes += f.FileSize
 	return nil
 }
@@ -139,8 +139,8 @@ func (f documentFile) compare(facts content.Facts) error {
 		return fmt.Errorf("it has %d bytes, and the manifest says %d", facts.Bytes, f.FileSize)
 	case f.Extension.SHA256 != "" && facts.SHA256 != f.Extension.SHA256:
 		return fmt.Errorf("its sha256 is %s, and the manifest says %s", facts.SHA256, f.Extension.SHA256)
-	case f.Count != nil && facts.Lines != *f.Count:
-		return fmt.Errorf("it has %d resources, and the manifest says %d", facts.Lines, *f.Count)
+	case f.Count != nil && facts.Lines != *f.Count+f.Extension.Headers:
+		return fmt.Errorf("it has %d lines, and the manifest says %d", facts.Lines, *f.Count+f.Extension.Headers)
 	}
 	return nil
 }

@@ -29,6 +29,17 @@ func RejectWith(status int, text string, headers ...Header) Effect {
 	}
 }
 
+// Reply answers with a body in place of what was asked for.
+func Reply(status int, contentType, body string) Effect {
+	return func(*Server, http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		})
+	}
+}
+
 // RejectGET answers 405 to GET requests.
 func RejectGET() Effect {
 	return func(s *Server, next http.Handler) http.Handler {

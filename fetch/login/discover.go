@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
@@ -28,14 +29,15 @@ const (
 
 // findEndpoint returns the token endpoint of a server.
 func findEndpoint(ctx context.Context, client *http.Client, base *url.URL, o Options, prove proof) (*endpoint, error) {
-	e := &endpoint{client: withoutRedirects(client), prove: prove, scope: o.Scope, types: o.Types, permission: v2, repeat: repeater{o.Warn}}
+	e := &endpoint{client: withoutRedirects(client), prove: prove, scope: o.Scope, types: o.Types, permission: v2, repeat: repeater{warn: o.Warn}}
 	e.patience = cmp.Or(o.RetryFor, defaultRetryFor)
 	if o.TokenURL != "" {
 		e.url = o.TokenURL
 		return e, checkTokenURL(o.TokenURL, base)
 	}
 	var found discovered
-	err := e.repeat.run(ctx, e.patience, func(ctx context.Context) (err error) {
+	discovery := repeater{warn: o.Warn}
+	err := discovery.run(ctx, e.patience, func(ctx context.Context) (err error) {
 		found, err = discover(ctx, client, base)
 		return err
 	})
@@ -54,7 +56,7 @@ func checkTokenURL(text string, base *url.URL) error {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("the token URL must be a URL such as https://server.example.org/token")
 	case base.Scheme == "https" && u.Scheme != "https":
-		return fmt.Errorf("the token URL must begin with https:// because the server's URL does, got %s", display(u))
+		return fmt.Errorf("the token URL must begin with https:// because the server's URL does, got %s", quote.URL(u))
 	}
 	return nil
 }
@@ -115,7 +117,7 @@ func readConfiguration(ctx context.Context, client *http.Client, base *url.URL) 
 	}
 	found := discovered{scopes: configuration.Scopes}
 	if configuration.TokenEndpoint == "" {
-		return found, fmt.Errorf("%s has no token_endpoint", display(address))
+		return found, fmt.Errorf("%s has no token_endpoint", quote.URL(address))
 	}
 	found.tokenURL, err = resolve(address, configuration.TokenEndpoint)
 	return found, err
@@ -150,7 +152,7 @@ func readStatement(ctx context.Context, client *http.Client, base *url.URL) (str
 			}
 		}
 	}
-	return "", fmt.Errorf("%s has no extension oauth-uris with a token endpoint", display(address))
+	return "", fmt.Errorf("%s has no extension oauth-uris with a token endpoint", quote.URL(address))
 }
 
 // getJSON reads a document and returns its address after redirects.
@@ -163,11 +165,11 @@ func getJSON(ctx context.Context, client *http.Client, address *url.URL, mediaTy
 	got, err := send(ctx, client, request, maxDocumentBytes)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", display(address), err)
+		return nil, fmt.Errorf("%s: %w", quote.URL(address), err)
 	case got.status != http.StatusOK:
-		return nil, fmt.Errorf("%s: HTTP status %s", display(address), trim(got.statusText))
+		return nil, fmt.Errorf("%s: HTTP status %s", quote.URL(address), quote.Line(got.statusText, maxText))
 	case json.Unmarshal(got.body, into) != nil:
-		return nil, fmt.Errorf("%s is not the expected JSON document", display(address))
+		return nil, fmt.Errorf("%s is not the expected JSON document", quote.URL(address))
 	}
 	return got.url, nil
 }
@@ -176,7 +178,7 @@ func getJSON(ctx context.Context, client *http.Client, address *url.URL, mediaTy
 func resolve(document *url.URL, address string) (string, error) {
 	u, err := document.Parse(address)
 	if err != nil {
-		return "", fmt.Errorf("%s has a token endpoint that is not a URL", display(document))
+		return "", fmt.Errorf("%s has a token endpoint that is not a URL", quote.URL(document))
 	}
 	return u.String(), nil
 }

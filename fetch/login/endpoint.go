@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 )
 
 const (
@@ -76,11 +78,11 @@ func (e *endpoint) post(ctx context.Context, scope string) (token, error) {
 	requested := time.Now()
 	got, err := send(ctx, e.client, request, maxTokenBytes)
 	if err != nil {
-		return token{}, fmt.Errorf("token endpoint %s: %w", display(request.URL), err)
+		return token{}, fmt.Errorf("token endpoint %s: %w", quote.URL(request.URL), err)
 	}
 	t, err := readToken(got, requested, secrets)
 	if err != nil {
-		return token{}, fmt.Errorf("token endpoint %s: %w", display(request.URL), err)
+		return token{}, fmt.Errorf("token endpoint %s: %w", quote.URL(request.URL), err)
 	}
 	return t, nil
 }
@@ -109,7 +111,7 @@ func readToken(got answer, requested time.Time, secrets []string) (token, error)
 	case said.AccessToken == "":
 		return token{}, errors.New("the response has no access_token")
 	case said.TokenType != "" && !strings.EqualFold(said.TokenType, "bearer"):
-		return token{}, fmt.Errorf("the token_type must be bearer, got %q", trim(said.TokenType))
+		return token{}, fmt.Errorf("the token_type must be bearer, got %q", quote.Line(said.TokenType, maxText))
 	}
 	seconds, _ := said.ExpiresIn.Float64() // without one, the lifetime is unknown
 	return newToken(said.AccessToken, requested, lifetime(seconds)), nil

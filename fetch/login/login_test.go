@@ -254,7 +254,7 @@ func TestTokenErrors(t *testing.T) {
 		}, "invalid_client: ***, *** or ***", true},
 		"Long": {func(w http.ResponseWriter, _ *http.Request) {
 			refuse(w, http.StatusBadRequest, "invalid_client", strings.Repeat("ü", 301))
-		}, "invalid_client: " + strings.Repeat("ü", 300) + "…", true},
+		}, "invalid_client: " + strings.Repeat("ü", 299) + "…", true},
 		"NoJSON": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusForbidden) },
 			"the server refuses the login: HTTP status 403 Forbidden", true},
 		"ErrorWith200": {func(w http.ResponseWriter, _ *http.Request) { refuse(w, http.StatusOK, "unauthorized_client", "") },

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 )
 
 const (
@@ -29,21 +29,11 @@ func (e *oauthError) Error() string { return e.text }
 func (e *oauthError) Unwrap() error { return ErrRefused }
 
 func newOAuthError(got answer, said tokenAnswer, secrets []string) *oauthError {
-	text := fmt.Sprintf("%v: %s", ErrRefused, cmp.Or(trim(hide(said.Error, secrets)), "HTTP status "+trim(got.statusText)))
-	if description := trim(hide(said.Description, secrets)); description != "" {
+	text := fmt.Sprintf("%v: %s", ErrRefused, cmp.Or(quote.Line(quote.Without(said.Error, secrets...), maxText), "HTTP status "+quote.Line(got.statusText, maxText)))
+	if description := quote.Line(quote.Without(said.Description, secrets...), maxText); description != "" {
 		text += ": " + description
 	}
 	return &oauthError{code: said.Error, text: text + clockHint(got.header)}
-}
-
-// hide returns a server's text without secrets that it quotes.
-func hide(text string, secrets []string) string {
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-	}
-	return text
 }
 
 // clockHint returns a hint if the clocks differ: a common reason to refuse an assertion.
@@ -59,13 +49,4 @@ func clockHint(header http.Header) string {
 		return fmt.Sprintf(" (the clock of this machine is %s behind the server's)", -ahead)
 	}
 	return ""
-}
-
-// trim returns the beginning of a server's text on one line.
-func trim(text string) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if short := []rune(text); len(short) > maxText {
-		return string(short[:maxText]) + "…"
-	}
-	return text
 }

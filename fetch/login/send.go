@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
@@ -24,7 +25,7 @@ type answer struct {
 // transientError is a failure that may pass.
 type transientError struct {
 	err   error
-	after time.Duration // how long the server asks to wait
+	asked retry.Asked
 }
 
 func (e *transientError) Error() string { return e.err.Error() }
@@ -67,17 +68,20 @@ func transientStatus(got answer) error {
 	if !retry.IsTransient(got.status, nil) {
 		return nil
 	}
-	after, _ := retry.After(got.header, time.Now())
-	return &transientError{err: fmt.Errorf("HTTP status %s", trim(got.statusText)), after: after}
+	failed := &transientError{err: fmt.Errorf("HTTP status %s", quote.Line(got.statusText, maxText)), asked: retry.AskedBy(got.status, got.header)}
+	if failed.asked.InFull {
+		failed.err = fmt.Errorf("%w; it asks to wait for %s", failed.err, failed.asked.After)
+	}
+	return failed
 }
 
 // redirected returns the error for a redirect that is not followed.
 func (a answer) redirected() error {
 	target, err := a.url.Parse(a.header.Get("Location"))
 	if err != nil {
-		return fmt.Errorf("HTTP status %s", trim(a.statusText))
+		return fmt.Errorf("HTTP status %s", quote.Line(a.statusText, maxText))
 	}
-	return fmt.Errorf("redirects to %s, which is not followed because the request has credentials; set the token URL", display(target))
+	return fmt.Errorf("redirects to %s, which is not followed because the request has credentials; set the token URL", quote.URL(target))
 }
 
 // bare returns the cause of an error of net/http, without the URL of the request.
@@ -89,35 +93,39 @@ func bare(err error) error {
 	return err
 }
 
-// display returns a URL without the parts that may be secret.
-func display(u *url.URL) string {
-	shown := *u
-	shown.User, shown.RawQuery, shown.Fragment = nil, "", ""
-	return trim(shown.String())
+// repeater repeats requests.
+type repeater struct {
+	warn func(string)
+	// worked reports that a request has succeeded: the name of the host is right.
+	worked bool
 }
 
-// repeater repeats requests.
-type repeater struct{ warn func(string) }
-
-// backoff are the waits between repetitions, unless the server asks for longer ones.
-var backoff = retry.Backoff{Min: time.Second, Max: 30 * time.Second, Jitter: 0.2}
+// policy are the waits between repetitions.
+var policy = retry.Policy{Backoff: retry.Backoff{Min: time.Second, Max: 30 * time.Second, Jitter: 0.2}, Longest: 5 * time.Minute}
 
 // run calls do until it returns nil, an error that will not pass, or any error after
 // patience is over.
-func (r repeater) run(ctx context.Context, patience time.Duration, do func(context.Context) error) error {
-	deadline := retry.NewDeadline(patience)
-	for failures := 1; ; failures++ {
+func (r *repeater) run(ctx context.Context, patience time.Duration, do func(context.Context) error) error {
+	policy := policy
+	policy.Patience = patience
+	err := policy.Repeat(ctx, r.repeated, func() error {
 		err := do(ctx)
 		var failed *transientError
-		if !errors.As(err, &failed) || deadline.Passed() {
-			return err
+		switch {
+		case retry.IsUnknownHost(err) && !r.worked:
+			return retry.Permanent(err)
+		case errors.As(err, &failed):
+			return &retry.Temporary{Err: err, Asked: failed.asked}
 		}
-		wait := max(backoff.Next(failures), retry.Later(failed.after, backoff.Jitter))
-		if r.warn != nil {
-			r.warn(fmt.Sprintf("%v; trying again in %s", err, wait.Round(time.Second)))
-		}
-		if err := retry.Sleep(ctx, wait); err != nil {
-			return err
-		}
+		return err
+	})
+	r.worked = r.worked || err == nil
+	return err
+}
+
+// repeated reports that a request is repeated.
+func (r *repeater) repeated(err error, wait time.Duration) {
+	if r.warn != nil {
+		r.warn(fmt.Sprintf("%v; trying again in %s", err, wait.Round(time.Second)))
 	}
 }

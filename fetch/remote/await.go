@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 
 	"github.com/seed-90096f4d/sluice/fetch/retry"
@@ -18,6 +17,10 @@ type Waiting struct {
 	Progress func(text string)
 	// Page is called once for each page of the manifest, in order. Its error ends Await.
 	Page func(*Manifest) error
+	// Again is called if pages were reported while the export ran, when it is complete: all
+	// pages follow once more, since servers may have added files to them. It may be nil if
+	// Partial is false.
+	Again func()
 }
 
 // Await polls the status until the export is complete and all its pages are reported. The
@@ -28,14 +31,18 @@ func (s *Server) Await(ctx context.Context, statusURL string, w Waiting) error {
 	if err != nil {
 		return err
 	}
-	p := &poller{server: s, waiting: w}
+	p := &poller{server: s, waiting: w, status: target}
 	for polls := 1; ; polls++ {
-		status, err := p.poll(ctx, target)
+		status, err := p.poll(ctx)
 		if err != nil {
 			return err
 		}
 		p.report(status.progress)
 		if status.page != nil {
+			if status.complete && p.trail.pages() > 0 {
+				p.waiting.Again()
+				p.trail, p.last = trail{}, nil
+			}
 			if err := p.follow(ctx, status.page); err != nil {
 				return err
 			}
@@ -43,11 +50,7 @@ func (s *Server) Await(ctx context.Context, statusURL string, w Waiting) error {
 		if status.complete {
 			return nil
 		}
-		wait := s.backoff().Next(polls)
-		if status.asked {
-			wait = s.asked(status.after)
-		}
-		if err := retry.Sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, s.polls().Wait(polls, status.asked)); err != nil {
 			return err
 		}
 	}
@@ -57,17 +60,17 @@ func (s *Server) Await(ctx context.Context, statusURL string, w Waiting) error {
 type poller struct {
 	server   *Server
 	waiting  Waiting
+	status   *url.URL
 	progress string
-	// pages is the number of pages that are known, and last the URL of the last one; nil
-	// if that is the status URL itself.
-	pages int
-	last  *url.URL
+	trail    trail
+	// last is the URL of the last page that is known; nil if that is the status URL itself.
+	last *url.URL
 }
 
 // poll requests the status and repeats the request if necessary.
-func (p *poller) poll(ctx context.Context, target *url.URL) (result *status, err error) {
-	err = p.server.repeat(ctx, p.server.limits.RetryFor, func() (err error) {
-		result, err = p.server.getStatus(ctx, target, p.waiting.Partial)
+func (p *poller) poll(ctx context.Context) (result *status, err error) {
+	err = p.server.repeat(ctx, p.server.polls(), func() (err error) {
+		result, err = p.server.getStatus(ctx, p.status, p.waiting.Partial)
 		return err
 	})
 	return result, err
@@ -84,13 +87,16 @@ func (p *poller) report(text string) {
 	}
 }
 
-// follow reports the pages that are new. first is the page at the status URL. A page never
-// changes but for the link to the next one, so that the last known page is where new ones
-// appear.
+// follow reports the pages that are new. first is the page at the status URL. While the
+// export runs, a page should not change but for the link to the next one, so that the last
+// known page is where new ones appear.
 func (p *poller) follow(ctx context.Context, first *page) error {
 	current := first
-	if p.pages == 0 {
-		if err := p.add(first, nil); err != nil {
+	if p.trail.pages() == 0 {
+		if err := p.trail.add(p.status); err != nil {
+			return err
+		}
+		if err := p.waiting.Page(first.Manifest); err != nil {
 			return err
 		}
 	} else if p.last != nil {
@@ -100,24 +106,17 @@ func (p *poller) follow(ctx context.Context, first *page) error {
 		}
 	}
 	for current.next != nil {
-		next, err := p.server.getPage(ctx, current.next)
-		if err != nil {
+		p.last = current.next
+		if err := p.trail.add(p.last); err != nil {
 			return err
 		}
-		if err := p.add(next, current.next); err != nil {
+		var err error
+		if current, err = p.server.getPage(ctx, p.last); err != nil {
 			return err
 		}
-		current = next
+		if err := p.waiting.Page(current.Manifest); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// add reports a page.
-func (p *poller) add(page *page, location *url.URL) error {
-	p.pages++
-	p.last = location
-	if p.pages > maxPages {
-		return fmt.Errorf("the manifest has more than %d pages", maxPages)
-	}
-	return p.waiting.Page(page.Manifest)
 }

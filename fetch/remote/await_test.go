@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch/remote"
+	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 const statusURL = base + "/status/1?job=secret"
@@ -45,6 +48,7 @@ func await(t *testing.T, answer func(int, *http.Request) reply, waiting remote.W
 	synctest.Test(t, func(t *testing.T) {
 		var remoteServer *remote.Server
 		remoteServer, s = server(t, answer, limits)
+		waiting.Again = func() { files = append(files, "again") }
 		waiting.Page = func(m *remote.Manifest) error {
 			for _, f := range m.Files {
 				files = append(files, f.URL.Path[strings.LastIndex(f.URL.Path, "/")+1:])
@@ -233,21 +237,59 @@ func growing(pages int) func(int, *http.Request) reply {
 	}
 }
 
-// TestPartial: pages are reported once, in order, when they appear.
+// TestPartial: pages are reported in order when they appear, and all once more when the
+// export is complete.
 func TestPartial(t *testing.T) {
 	all := []string{"1", "2", "3", "4", "5"}
 	script, files, err := await(t, growing(5), remote.Waiting{Partial: true})
-	if err != nil || !reflect.DeepEqual(files, all) {
-		t.Errorf("files %q (%v), want %q", files, err, all)
+	if want := slices.Concat(all[:4], []string{"again"}, all); err != nil || !reflect.DeepEqual(files, want) {
+		t.Errorf("files %q (%v), want %q", files, err, want)
 	}
 	// Six polls; each new page is requested once to be read, and once by the next poll for
-	// its link.
-	if len(script.requests) != 6+4+3 {
-		t.Errorf("%d requests, want 13", len(script.requests))
+	// its link. In the end, all pages are read again.
+	if len(script.requests) != 6+3+2+4 {
+		t.Errorf("%d requests, want 15", len(script.requests))
 	}
 	_, files, err = await(t, growing(5), remote.Waiting{})
 	if err != nil || !reflect.DeepEqual(files, all) {
 		t.Errorf("without partial manifests: files %q (%v), want %q", files, err, all)
+	}
+}
+
+// TestGrowingPage: a file that is added to a known page is reported.
+func TestGrowingPage(t *testing.T) {
+	two := `{"transactionTime":"2026-01-01T00:00:00Z","requiresAccessToken":false,"output":[{"type":"Patient","url":"1"},{"type":"Patient","url":"2"}]}`
+	_, files, err := await(t, replies(reply{status: 202, body: manifest("1", "")}, reply{status: 202, body: two}, reply{status: 200, body: two}), remote.Waiting{Partial: true})
+	if want := []string{"1", "again", "1", "2"}; err != nil || !reflect.DeepEqual(files, want) {
+		t.Errorf("files %q (%v), want %q", files, err, want)
+	}
+}
+
+// TestCircle: pages that lead back to an earlier one are an error.
+func TestCircle(t *testing.T) {
+	answer := func(_ int, r *http.Request) reply {
+		next := map[string]string{"": "?page=2", "2": "?page=3", "3": "?page=2"}
+		return reply{status: 200, body: manifest("x", next[r.URL.Query().Get("page")])}
+	}
+	script, _, err := await(t, answer, remote.Waiting{})
+	if err == nil || !strings.Contains(err.Error(), "lead in a circle") || retry.IsTransient(0, err) || len(script.requests) != 3 {
+		t.Errorf("error %v after %d requests, want a permanent one of the circle after 3", err, len(script.requests))
+	}
+	server, _ := server(t, answer, limits)
+	if _, err := server.Manifest(t.Context(), statusURL); err == nil || !strings.Contains(err.Error(), "lead in a circle") {
+		t.Errorf("error of Manifest %v, want one of the circle", err)
+	}
+}
+
+// TestUnknownHost: a host that does not exist is not asked again, unless it was reached.
+func TestUnknownHost(t *testing.T) {
+	unknown := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "fhir.example.org", IsNotFound: true}}
+	script, _, err := await(t, replies(reply{err: unknown}), remote.Waiting{})
+	if !errors.Is(err, unknown) || len(script.requests) != 1 {
+		t.Errorf("%v after %d requests, want %v after one", err, len(script.requests), unknown)
+	}
+	if _, _, err := await(t, replies(running("1"), reply{err: unknown}, complete), remote.Waiting{}); err != nil {
+		t.Errorf("error %v after the host was reached, want none", err)
 	}
 }
 
@@ -320,7 +362,10 @@ func TestDelete(t *testing.T) {
 		{"404", []reply{{status: 404}}, 1, ""},
 		{"410", []reply{{status: 410}}, 1, ""},
 		{"503", []reply{{status: 503}, {err: io.ErrUnexpectedEOF}, {status: 202}}, 3, ""},
-		{"405", []reply{{status: 405, body: outcome("not-supported", "no DELETE")}}, 1, "does not delete the export (status 405): error (not-supported): no DELETE"},
+		{"405", []reply{{status: 405, body: outcome("not-supported", "no DELETE")}}, 1, ""},
+		{"501", []reply{{status: 501}}, 1, ""},
+		{"400", []reply{{status: 400, body: outcome("processing", "no")}}, 1, "does not delete the export (status 400): error (processing): no"},
+		{"a long wait", []reply{{status: 429, header: map[string]string{"Retry-After": "3600"}}}, 1, "it asks to wait for 1h0m0s"},
 		{"401", []reply{{status: 401}}, 1, "status 401"},
 	}
 	for _, test := range tests {
@@ -330,6 +375,9 @@ func TestDelete(t *testing.T) {
 				err := server.Delete(t.Context(), statusURL)
 				if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 					t.Errorf("error %v, want %q", err, test.want)
+				}
+				if test.name == "405" {
+					script.requireWarning("does not delete the export (status 405): error (not-supported): no DELETE")
 				}
 				if len(script.requests) != test.requests || script.requests[0].method != http.MethodDelete || script.requests[0].url != statusURL {
 					t.Errorf("requests %+v, want %d", script.requests, test.requests)

@@ -85,6 +85,8 @@ func (d *decoder) member(name json.Token) error {
 		return d.value("request", &d.page.Request)
 	case "requiresAccessToken":
 		return d.value("requiresAccessToken", &d.token)
+	case "outputOrganizedBy":
+		return d.value("outputOrganizedBy", &d.page.OrganizedBy)
 	case "output":
 		d.hasOutput = true
 		return d.list("output", func(place string) error { return d.file(Output, place) })
@@ -129,9 +131,6 @@ func (d *decoder) link(place string) error {
 	next, err := d.server.resolve(d.from, link.URL)
 	if err != nil {
 		return retry.Permanent(fmt.Errorf("%s: the url %w", place, err))
-	}
-	if *next == *d.from {
-		return retry.Permanent(fmt.Errorf("%s leads to its own page", place))
 	}
 	d.page.next = next
 	return nil

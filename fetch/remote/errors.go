@@ -49,18 +49,9 @@ func withIssues(text string, issues []string) string {
 	return text + ": " + strings.Join(issues, "; ")
 }
 
-// temporaryError is the error of a request that is worth a repetition.
-type temporaryError struct {
-	err error
-	// final is what the error means if it occurs several times in a row; nil if it is
-	// never more than temporary.
-	final error
-	// after is what the server asks for with Retry-After, if asked is true.
-	after time.Duration
-	asked bool
-	// inFull says that the server counts requests: the wait is not shortened.
-	inFull bool
-}
+// doubtfulError is an error that is temporary at first, and final if it occurs several
+// times in a row.
+type doubtfulError struct{ err, final error }
 
-func (e *temporaryError) Error() string { return e.err.Error() }
-func (e *temporaryError) Unwrap() error { return e.err }
+func (e *doubtfulError) Error() string { return e.err.Error() }
+func (e *doubtfulError) Unwrap() error { return e.err }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
-	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
@@ -29,30 +27,19 @@ func (s *Server) KickOff(ctx context.Context, r Request) (statusURL string, err 
 	if err != nil {
 		return "", retry.Permanent(err)
 	}
-	end := time.Now().Add(s.limits.KickOffWait)
-	for failures := 1; ; failures++ {
-		next := get
-		if method == http.MethodPost {
-			next = post
-		}
-		statusURL, err := s.kickOff(ctx, next)
-		if r.Method == "" && method == http.MethodGet && needsPOST(err) {
-			method = http.MethodPost
-			continue
-		}
-		var temporary *temporaryError
-		if !errors.As(err, &temporary) {
-			return statusURL, err
-		}
-		wait := s.wait(temporary, failures)
-		if time.Now().Add(wait).After(end) {
-			return "", temporary.err
-		}
-		s.warnOnce(temporary.Error() + "; the kick-off is repeated")
-		if err := retry.Sleep(ctx, wait); err != nil {
-			return "", err
-		}
+	next := get
+	if method == http.MethodPost {
+		next = post
 	}
+	err = s.waits(s.limits.KickOffWait).Repeat(ctx, s.repeated("kick-off"), func() (err error) {
+		statusURL, err = s.kickOff(ctx, next)
+		if r.Method == "" && next.method == http.MethodGet && needsPOST(err) {
+			next = post
+			statusURL, err = s.kickOff(ctx, next)
+		}
+		return err
+	})
+	return statusURL, err
 }
 
 // kickOffs returns a request as GET and as POST.
@@ -104,14 +91,22 @@ func needsPOST(err error) bool {
 	return false
 }
 
-// kickOff sends a kick-off once. The error is a *temporaryError if no export was started
-// and the request is worth a repetition.
+// kickOff sends a kick-off once. The error is a *retry.Temporary if no export was started
+// and the request is worth a repetition. What was sent is not interrupted: the server may
+// start an export, which somebody has to know.
 func (s *Server) kickOff(ctx context.Context, r request) (string, error) {
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
 	// net/http repeats a GET if a connection that was used before breaks.
 	s.client.CloseIdleConnections()
-	response, err := s.send(httptrace.WithClientTrace(ctx, trace), r)
+	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		if !sent.Load() {
+			cancel(context.Cause(ctx))
+		}
+	})()
+	response, err := s.send(httptrace.WithClientTrace(sending, trace), r)
 	if err != nil {
 		return "", unsent(ctx, err, sent.Load())
 	}
@@ -119,29 +114,26 @@ func (s *Server) kickOff(ctx context.Context, r request) (string, error) {
 	if response.StatusCode >= 200 && response.StatusCode <= 299 {
 		return s.statusURL(response)
 	}
-	refused := &RefusedError{Status: response.StatusCode, Issues: readOutcome(response.Body).issues}
-	after, asked := retry.After(response.Header, time.Now())
-	refused.Wait = after
+	refused := &RefusedError{Status: response.StatusCode, Issues: readOutcome(response).issues}
+	asked := retry.AskedBy(response.StatusCode, response.Header)
+	refused.Wait = asked.After
 	switch response.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return "", &temporaryError{err: refused, after: after, asked: asked, inFull: true}
+		return "", &retry.Temporary{Err: refused, Asked: asked}
 	}
 	return "", refused
 }
 
 // unsent returns the error of a kick-off without a response: temporary if it did not reach
-// the server. A name that does not exist is probably misspelled.
+// the server.
 func unsent(ctx context.Context, err error, sent bool) error {
-	var name *net.DNSError
 	switch {
 	case ctx.Err() != nil, !retry.IsTransient(0, err):
 		return err
 	case sent:
 		return fmt.Errorf("the response to the kick-off was lost, the server may have started an export: %w", err)
-	case errors.As(err, &name) && name.IsNotFound:
-		return err
 	}
-	return &temporaryError{err: err}
+	return &retry.Temporary{Err: err}
 }
 
 // statusURL returns the URL of the status from the response to a kick-off.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+
+	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // Manifest is one page of a manifest.
@@ -12,6 +14,7 @@ type Manifest struct {
 	TransactionTime     string
 	Request             string
 	RequiresAccessToken bool
+	OrganizedBy         string // outputOrganizedBy: a resource type, or empty
 	Files               []File // output, then deleted, then error
 }
 
@@ -50,6 +53,25 @@ type page struct {
 // maxPages ends manifests whose links never do.
 const maxPages = 100_000
 
+// trail are the URLs of the pages that were read.
+type trail struct{ seen map[string]bool }
+
+func (t *trail) pages() int { return len(t.seen) }
+
+// add adds a page, which must be a new one.
+func (t *trail) add(page *url.URL) error {
+	switch {
+	case t.seen[page.String()]:
+		return retry.Permanent(errors.New("the links between the pages of the manifest lead in a circle"))
+	case len(t.seen) == maxPages:
+		return retry.Permanent(fmt.Errorf("the manifest has more than %d pages", maxPages))
+	case t.seen == nil:
+		t.seen = map[string]bool{}
+	}
+	t.seen[page.String()] = true
+	return nil
+}
+
 // Manifest reads all pages of the manifest again, for new links. While the export runs,
 // these are the pages that it has published.
 func (s *Server) Manifest(ctx context.Context, statusURL string) ([]*Manifest, error) {
@@ -58,15 +80,16 @@ func (s *Server) Manifest(ctx context.Context, statusURL string) ([]*Manifest, e
 		return nil, err
 	}
 	var pages []*Manifest
+	var trail trail
 	for next := target; next != nil; {
+		if err := trail.add(next); err != nil {
+			return nil, err
+		}
 		current, err := s.getPage(ctx, next)
 		if err != nil {
 			return nil, err
 		}
-		if pages = append(pages, current.Manifest); len(pages) > maxPages {
-			return nil, fmt.Errorf("the manifest has more than %d pages", maxPages)
-		}
-		next = current.next
+		pages, next = append(pages, current.Manifest), current.next
 	}
 	return pages, nil
 }
@@ -74,13 +97,13 @@ func (s *Server) Manifest(ctx context.Context, statusURL string) ([]*Manifest, e
 // getPage requests a page of the manifest and repeats the request if necessary.
 func (s *Server) getPage(ctx context.Context, target *url.URL) (*page, error) {
 	var result *page
-	err := s.repeat(ctx, s.limits.RetryFor, func() error {
+	err := s.repeat(ctx, s.polls(), func() error {
 		status, err := s.getStatus(ctx, target, true)
 		switch {
 		case err != nil:
 			return err
 		case status.page == nil:
-			return &temporaryError{err: errors.New("the server answers the request for the manifest without one"), after: status.after, asked: status.asked}
+			return &retry.Temporary{Err: errors.New("the server answers the request for the manifest without one"), Asked: status.asked}
 		}
 		result = status.page
 		return nil

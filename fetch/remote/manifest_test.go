@@ -138,7 +138,7 @@ func TestInvalidManifests(t *testing.T) {
 		`{"output":[{"url":"http://%zz"}]}`:   "output[0]: the url is not a URL",
 		`{"output":[],"error":[{"url":"mailto:x"}]}`:                "error[0]: the url is neither http nor https",
 		`{"transactionTime":5,"output":[]}`:                         "transactionTime must be a JSON string, got number",
-		`{"output":[],"link":[{"relation":"next"}]}`:                "leads to its own page",
+		`{"output":[],"link":[{"relation":"next"}]}`:                "lead in a circle",
 		`{"output":[],"link":[{"relation":"next","url":"ftp://"}]}`: "link[0]: the url is neither http nor https",
 		`{"output":[{"url":"/a"},}`:                                 "is not a manifest",
 	}

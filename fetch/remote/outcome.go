@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 )
 
 const (
@@ -47,15 +49,17 @@ type issue struct {
 	} `json:"details"`
 }
 
-// readOutcome reads the body of an error, an OperationOutcome or any text.
-func readOutcome(body io.Reader) outcome {
-	content, _ := io.ReadAll(io.LimitReader(body, maxOutcome)) // a truncated text is better than none
+// readOutcome reads the body of an error, an OperationOutcome or any text. It hides
+// credentials of the request that the server quotes.
+func readOutcome(response *http.Response) outcome {
+	content, _ := io.ReadAll(io.LimitReader(response.Body, maxOutcome)) // a truncated text is better than none
+	line := func(text string) string { return quote.Line(quote.Hide(text, response.Request), maxIssueText) }
 	var resource struct {
 		ResourceType string  `json:"resourceType"`
 		Issue        []issue `json:"issue"`
 	}
 	if err := json.Unmarshal(content, &resource); err != nil || resource.ResourceType != "OperationOutcome" {
-		if text := printable(string(content), maxIssueText); text != "" {
+		if text := line(string(content)); text != "" {
 			return outcome{issues: []string{text}}
 		}
 		return outcome{}
@@ -64,7 +68,7 @@ func readOutcome(body io.Reader) outcome {
 	for i, issue := range resource.Issue {
 		result.codes = append(result.codes, issue.Code)
 		if i < maxIssues {
-			result.issues = append(result.issues, issue.sentence())
+			result.issues = append(result.issues, line(issue.sentence()))
 		}
 	}
 	if more := len(resource.Issue) - maxIssues; more > 0 {
@@ -93,26 +97,7 @@ func (i issue) sentence() string {
 		head += " (" + i.Code + ")"
 	}
 	if text == "" {
-		return printable(head, maxIssueText)
+		return head
 	}
-	return printable(head+": "+text, maxIssueText)
-}
-
-// printable returns a text from a server in one line, without control characters, which a
-// terminal would obey, and with at most a number of characters.
-func printable(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return -1
-	}, strings.ToValidUTF8(text, ""))
-	characters := []rune(strings.Join(strings.Fields(text), " "))
-	if len(characters) > limit {
-		return string(characters[:limit-1]) + "…"
-	}
-	return string(characters)
+	return head + ": " + text
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,6 +43,8 @@ type Server struct {
 	login  Authorizer
 	limits Limits
 	warn   func(string)
+
+	reached atomic.Bool // the server has responded
 
 	mu     sync.Mutex
 	warned map[string]bool

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
@@ -49,7 +50,7 @@ func (s *Server) sendOnce(ctx context.Context, r request) (response *http.Respon
 	}()
 	outgoing, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), bytes.NewReader(r.body))
 	if err != nil {
-		return nil, false, fmt.Errorf("%s %s: %w", r.method, place(r.url), withoutURL(err))
+		return nil, false, fmt.Errorf("%s %s: %w", r.method, quote.URL(r.url), withoutURL(err))
 	}
 	outgoing.Header = r.header.Clone()
 	outgoing.Header.Set("Accept-Encoding", "gzip")
@@ -61,10 +62,20 @@ func (s *Server) sendOnce(ctx context.Context, r request) (response *http.Respon
 	case err != nil && ctx.Err() != nil:
 		return nil, false, context.Cause(ctx)
 	case err != nil:
-		return nil, false, fmt.Errorf("%s %s: %w", r.method, place(r.url), withoutURL(err))
+		return nil, false, s.unreached(fmt.Errorf("%s %s: %w", r.method, quote.URL(r.url), withoutURL(err)))
 	}
+	s.reached.Store(true)
 	response.Body = newBody(response, cancel)
 	return response, s.rejected(outgoing, response), nil
+}
+
+// unreached marks the error of a request without a response as permanent if the host is
+// unknown and no request has had a response.
+func (s *Server) unreached(err error) error {
+	if retry.IsUnknownHost(err) && !s.reached.Load() {
+		return retry.Permanent(err)
+	}
+	return err
 }
 
 // authorize sets the credentials. They are not sent unencrypted if the server has TLS.
@@ -73,7 +84,7 @@ func (s *Server) authorize(ctx context.Context, r *http.Request) error {
 		return nil
 	}
 	if s.base.Scheme == "https" && r.URL.Scheme != "https" {
-		s.warnOnce("the server refers to " + place(r.URL) + " without TLS: no credentials are sent there")
+		s.warnOnce("the server refers to " + quote.URL(r.URL) + " without TLS: no credentials are sent there")
 		return nil
 	}
 	if err := s.login.Authorize(ctx, r); err != nil {
@@ -93,51 +104,39 @@ func (s *Server) rejected(r *http.Request, response *http.Response) bool {
 }
 
 // repeat calls a request until it succeeds, fails with an error that is not temporary, or
-// limit has passed.
-func (s *Server) repeat(ctx context.Context, limit time.Duration, request func() error) error {
-	deadline := retry.NewDeadline(limit)
+// is no longer repeated under the policy.
+func (s *Server) repeat(ctx context.Context, policy retry.Policy, request func() error) error {
 	inARow := 0
-	for failures := 1; ; failures++ {
+	var doubtful *doubtfulError
+	err := policy.Repeat(ctx, s.repeated("request"), func() error {
 		err := request()
-		var temporary *temporaryError
-		if !errors.As(err, &temporary) {
-			return err
-		}
-		if inARow++; temporary.final == nil {
+		if !errors.As(err, &doubtful) {
 			inARow = 0
+		} else if inARow++; inARow == confirmations {
+			return doubtful.final
 		}
-		passed := deadline.Passed()
-		switch {
-		case inARow == confirmations, passed && temporary.final != nil:
-			return temporary.final
-		case passed:
-			return fmt.Errorf("given up after %d attempts: %w", failures, temporary.err)
-		}
-		s.warnOnce(temporary.Error() + "; the request is repeated")
-		if err := retry.Sleep(ctx, s.wait(temporary, failures)); err != nil {
-			return err
-		}
+		return err
+	})
+	if errors.As(err, &doubtful) {
+		return doubtful.final
 	}
+	return err
 }
 
 // confirmations is how many times in a row a poll has to fail with status 500 until the
 // export is regarded as failed: some servers answer so when only the poll failed.
 const confirmations = 3
 
-// wait returns the wait after a number of failures in a row.
-func (s *Server) wait(temporary *temporaryError, failures int) time.Duration {
-	switch {
-	case temporary.asked && temporary.inFull:
-		return retry.Later(max(temporary.after, minWait), jitter)
-	case temporary.asked:
-		return s.asked(temporary.after)
+// repeated returns a function that reports repetitions of a request. Each long wait is
+// reported.
+func (s *Server) repeated(what string) func(error, time.Duration) {
+	return func(err error, wait time.Duration) {
+		if wait >= longWait {
+			s.warn(fmt.Sprintf("%v; the %s is repeated in %s", err, what, wait.Round(time.Second)))
+			return
+		}
+		s.warnOnce(fmt.Sprintf("%v; the %s is repeated", err, what))
 	}
-	return s.backoff().Next(failures)
-}
-
-// place returns a URL for messages: without user and query.
-func place(u *url.URL) string {
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 // withoutURL removes the URL that net/http puts in front of its errors.

@@ -8,8 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
@@ -20,9 +20,7 @@ type status struct {
 	// page is nil while the export runs and has no files yet.
 	page     *page
 	progress string
-	// after is what the server asks for with Retry-After, if asked is true.
-	after time.Duration
-	asked bool
+	asked    retry.Asked
 }
 
 // getStatus requests a status or a page of the manifest, once. If partial is true, the
@@ -34,11 +32,11 @@ func (s *Server) getStatus(ctx context.Context, target *url.URL, partial bool) (
 	}
 	defer drain(response)
 	code, separate := exportStatus(response)
-	result := &status{complete: code == http.StatusOK, progress: printable(response.Header.Get("X-Progress"), maxProgress)}
-	result.after, result.asked = retry.After(response.Header, time.Now())
+	result := &status{complete: code == http.StatusOK, progress: quote.Line(quote.Hide(response.Header.Get("X-Progress"), response.Request), maxProgress)}
+	result.asked = retry.AskedBy(code, response.Header)
 	switch {
 	case separate && code >= 400:
-		return nil, withStatus(ErrFailed, code, readOutcome(response.Body).issues)
+		return nil, withStatus(ErrFailed, code, readOutcome(response).issues)
 	case code >= 400:
 		return nil, failure(response, ErrFailed)
 	case code == http.StatusOK, code == http.StatusAccepted && partial:
@@ -56,7 +54,7 @@ func (s *Server) getStatus(ctx context.Context, target *url.URL, partial bool) (
 	case !result.complete && errors.Is(err, errNoManifest):
 		return result, nil
 	}
-	return nil, asTemporary(ctx, fmt.Errorf("read the manifest from %s: %w", place(target), err))
+	return nil, asTemporary(ctx, fmt.Errorf("read the manifest from %s: %w", quote.URL(target), err))
 }
 
 // maxProgress is the longest text of X-Progress that is reported; the specification allows
@@ -89,20 +87,16 @@ func exportStatus(response *http.Response) (code int, separate bool) {
 // OperationOutcome is believed when it is repeated; all others are final.
 func failure(response *http.Response, final error) error {
 	code := response.StatusCode
-	outcome := readOutcome(response.Body)
-	after, asked := retry.After(response.Header, time.Now())
-	rejected := &temporaryError{
-		err:   withStatus(errRejected, code, outcome.issues),
-		after: after, asked: asked, inFull: code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable,
-	}
-	if rejected.inFull && asked {
-		rejected.err = fmt.Errorf("%w; it asks to wait for %s", rejected.err, after)
+	outcome := readOutcome(response)
+	rejected := &retry.Temporary{Err: withStatus(errRejected, code, outcome.issues), Asked: retry.AskedBy(code, response.Header)}
+	if rejected.Asked.InFull {
+		rejected.Err = fmt.Errorf("%w; it asks to wait for %s", rejected.Err, rejected.Asked.After)
 	}
 	switch code {
 	case http.StatusNotFound, http.StatusGone:
 		return withStatus(ErrGone, code, outcome.issues)
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return &RefusedError{Status: code, Issues: outcome.issues, Wait: after}
+		return &RefusedError{Status: code, Issues: outcome.issues, Wait: rejected.Asked.After}
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return rejected
@@ -114,7 +108,7 @@ func failure(response *http.Response, final error) error {
 	case outcome.isTransient(), code >= 500 && !outcome.isFHIR:
 		return rejected
 	case code >= 500:
-		rejected.final = failed
+		rejected.Err = &doubtfulError{err: rejected.Err, final: failed}
 		return rejected
 	}
 	return failed
@@ -125,5 +119,5 @@ func asTemporary(ctx context.Context, err error) error {
 	if ctx.Err() != nil || !retry.IsTransient(0, err) {
 		return err
 	}
-	return &temporaryError{err: err}
+	return &retry.Temporary{Err: err}
 }

@@ -7,25 +7,30 @@ import (
 )
 
 const (
-	// minWait is the shortest wait that a server can ask for.
-	minWait = time.Second
 	// firstWait and lastWait are the waits if the server asks for none.
 	firstWait = 2 * time.Second
 	lastWait  = time.Minute
 	// jitter is the random part of waits, so that many clients do not poll in step.
 	jitter = 0.2
+	// longWait is a wait that people want to know of.
+	longWait = 5 * time.Minute
 )
 
-// backoff returns the waits for a server that does not ask for any.
-func (s *Server) backoff() retry.Backoff {
-	longest := min(lastWait, s.pollMax())
-	return retry.Backoff{Min: min(firstWait, longest), Max: longest, Jitter: jitter}
+// waits returns the policy for requests that are repeated for a time. A server that asks
+// for more than PollMax gets that: some ask for hours.
+func (s *Server) waits(patience time.Duration) retry.Policy {
+	longest := max(s.limits.PollMax, retry.MinWait)
+	return retry.Policy{
+		Patience: patience,
+		Backoff:  retry.Backoff{Min: min(firstWait, longest), Max: min(lastWait, longest), Jitter: jitter},
+		Longest:  longest,
+	}
 }
 
-// asked returns the wait if a server asks for one: not shorter, unless it is longer than
-// PollMax. Some servers ask for hours.
-func (s *Server) asked(after time.Duration) time.Duration {
-	return min(retry.Later(max(after, minWait), jitter), s.pollMax())
+// polls returns the policy for requests for the status and the manifest. The export goes on
+// meanwhile, so that the server may ask for any wait.
+func (s *Server) polls() retry.Policy {
+	policy := s.waits(s.limits.RetryFor)
+	policy.Overstay = true
+	return policy
 }
-
-func (s *Server) pollMax() time.Duration { return max(s.limits.PollMax, minWait) }

@@ -40,11 +40,15 @@ func TestWire(t *testing.T) {
 			}
 			var reported []string
 			pages := 0
-			err = s.Await(t.Context(), statusURL, remote.Waiting{Partial: true, Page: func(m *remote.Manifest) error {
-				pages++
-				reported = append(reported, files(m)...)
-				return nil
-			}})
+			err = s.Await(t.Context(), statusURL, remote.Waiting{
+				Partial: true,
+				Again:   func() { pages, reported = 0, nil },
+				Page: func(m *remote.Manifest) error {
+					pages++
+					reported = append(reported, files(m)...)
+					return nil
+				},
+			})
 			if err != nil || pages != 3 || len(reported) != 6 {
 				t.Errorf("%d pages with %q (%v), want 3 with 6 files", pages, reported, err)
 			}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io/fs"
+	"net"
 	"net/http"
 )
 
@@ -50,6 +51,13 @@ func isContextEnd(err error) bool {
 		}
 	}
 	return false
+}
+
+// IsUnknownHost reports whether the name of a host does not exist. It is probably
+// misspelled if nothing has worked before.
+func IsUnknownHost(err error) bool {
+	var name *net.DNSError
+	return errors.As(err, &name) && name.IsNotFound
 }
 
 // Permanent marks an error as not transient.

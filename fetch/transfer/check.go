@@ -80,6 +80,7 @@ func (r *run) stored() Stored {
 	s := Stored{Name: c.name(r.d.Name), Bytes: c.stored.bytes, SHA256: c.stored.sum(), Lines: -1, PlainBytes: -1}
 	if c.knowsPlain() {
 		s.Lines, s.PlainBytes = c.lines.finish(), c.plain.bytes
+		s.Headers = c.lines.headers
 	}
 	if r.d.Expect.Size >= 0 && r.d.Options.Verify != NoneOf {
 		s.SizeOf = c.sizeOf(r.d.Expect.Size)

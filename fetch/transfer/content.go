@@ -35,6 +35,9 @@ type content struct {
 func newContent(d *Download, origin Origin, gzipped bool) *content {
 	c := &content{origin: origin, gzipped: gzipped, stored: hashed(), file: d.File}
 	c.lines = newLines(d.typeToCheck(), d.Options.Verify == Strict)
+	if d.Expect.Organized {
+		c.lines = newHeadedLines()
+	}
 	c.inspect = d.needsPlain(origin)
 	if d.full() && d.Expect.SHA256 != "" {
 		switch {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-
-	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
 // Run downloads the file and publishes it under its name if it is verified. A file that is
@@ -15,7 +13,7 @@ import (
 // caller closes the File.
 func (d *Download) Run(ctx context.Context) (Stored, error) {
 	r := &run{d: d}
-	r.deadline = retry.NewDeadline(d.Options.RetryFor)
+	r.attempts = d.policy().Begin()
 	stored, err := r.run(ctx)
 	if r.content != nil {
 		// What was received is written to the file, for a later run. The first error counts.

@@ -326,6 +326,46 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+// TestPiecesOfUnknownSize is a server that never says how large the file is, and sends it in
+// pieces after a cut.
+func TestPiecesOfUnknownSize(t *testing.T) {
+	content := patients.NDJSON()
+	for name, end := range map[string]func(http.Header){
+		"end with size":    func(h http.Header) { h.Set("Content-Range", fmt.Sprintf("bytes */%d", len(content))) },
+		"end without size": func(http.Header) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cut := true
+			f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"1"`)
+				var from int
+				if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err != nil {
+					_, _ = w.Write(content[:20_000])
+					_ = http.NewResponseController(w).Flush() // thus without Content-Length
+					if cut {
+						cut = false
+						panic(http.ErrAbortHandler)
+					}
+					_, _ = w.Write(content[20_000:])
+					return
+				}
+				if from == len(content) {
+					end(w.Header())
+					w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+					return
+				}
+				to := min(from+50_000, len(content))
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/*", from, to-1))
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = w.Write(content[from:to])
+			}))
+			f.opts.Plain, f.expect = true, transfer.Expectation{Type: "Patient", Count: -1, Size: -1}
+			_, got := f.mustRun()
+			require.True(t, bytes.Equal(content, got), "%d of %d bytes", len(got), len(content))
+		})
+	}
+}
+
 func TestContinuesByLastModified(t *testing.T) {
 	server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{patients}, Faults: []fetchtest.Fault{
 		fetchtest.Download.Always(fetchtest.NoETag()), fetchtest.Download.First(1, fetchtest.CutAfter(50_000)),
@@ -366,6 +406,55 @@ func TestHoles(t *testing.T) {
 	_, again := f.mustRun()
 	require.True(t, bytes.Equal(content, again))
 	require.Equal(t, "bytes=10000-", server.Requests(fetchtest.Download)[1].Header.Get("Range"))
+}
+
+// TestHolesOfGzip are found whatever is verified.
+func TestHolesOfGzip(t *testing.T) {
+	for _, verify := range []transfer.Verification{transfer.NoneOf, transfer.Size, transfer.Full} {
+		server := fetchtest.New(t, fetchtest.Options{Encoding: fetchtest.GzipFile, Files: []fetchtest.File{patients}})
+		f := newFixture(t, server, patients)
+		f.opts.Verify, f.expect = verify, transfer.Expectation{Type: "Patient", Count: -1, Size: int64(len(server.Sent(patients)))}
+		_, content := f.mustRun()
+		f.dir = t.TempDir()
+		hole := bytes.Clone(content[:len(content)/2])
+		clear(hole[len(hole)-1000:])
+		f.partial(hole)
+		_, again := f.mustRun()
+		require.True(t, bytes.Equal(content, again), "%s", verify)
+	}
+}
+
+// TestHolesOfOpaque are found only by a hash: without one, the file begins again.
+func TestHolesOfOpaque(t *testing.T) {
+	table := append([]byte("PAR1"), bytes.Repeat([]byte{0, 1, '\n'}, 10_000)...)
+	for _, test := range []struct {
+		verify    transfer.Verification
+		hash      bool
+		continues bool
+	}{{transfer.NoneOf, true, false}, {transfer.Size, true, false}, {transfer.Full, false, false}, {transfer.Full, true, true}} {
+		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{{Type: "Patient", Name: "a", Content: table}}, Faults: []fetchtest.Fault{
+			fetchtest.Download.Always(fetchtest.WithHeaders(fetchtest.Set("Content-Type", "application/vnd.apache.parquet"))),
+		}})
+		f := newFixture(t, server, fetchtest.File{Content: table})
+		f.opts.Verify, f.expect.Count = test.verify, -1
+		if !test.hash {
+			f.expect.SHA256 = ""
+		}
+		f.mustRun()
+		for _, damaged := range []bool{false, true} {
+			f.dir = t.TempDir()
+			partial := bytes.Clone(table[:20_000])
+			if damaged {
+				clear(partial[10_000:])
+			}
+			f.partial(partial)
+			before := len(server.Requests(fetchtest.Download))
+			_, again := f.mustRun()
+			require.True(t, bytes.Equal(table, again), "%+v", test)
+			first := server.Requests(fetchtest.Download)[before]
+			require.Equal(t, test.continues, first.Header.Get("Range") != "", "%+v", test)
+		}
+	}
 }
 
 // TestPartialThatDoesNotFit are partial files that are longer than the file, or incomplete

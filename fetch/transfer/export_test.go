@@ -1,6 +1,13 @@
 package transfer
 
-import "time"
+import (
+	"context"
+	"time"
 
-// Waits between requests are short in tests.
-func init() { backoff.Min, backoff.Max = time.Millisecond, 20*time.Millisecond }
+	"github.com/seed-90096f4d/sluice/fetch/retry"
+)
+
+// Waits between requests are a thousand times shorter in tests.
+func init() {
+	sleep = func(ctx context.Context, d time.Duration) error { return retry.Sleep(ctx, d/1000) }
+}

@@ -2,10 +2,13 @@ package transfer_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,18 +53,62 @@ func TestRepeatsTransientFailures(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	for name, header := range map[string]fetchtest.Header{
-		"seconds": fetchtest.RetryAfter("1"),
-		"date":    fetchtest.RetryAfterDate(time.Second, -5*time.Hour),
+// TestStalledRefusal is a refusal whose body does not arrive.
+func TestStalledRefusal(t *testing.T) {
+	count := 0
+	f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if count++; count > 1 {
+			_, _ = w.Write(patients.NDJSON())
+			return
+		}
+		w.Header().Set("Content-Length", "100")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	f.opts.StallTimeout = 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	_, err := f.run(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 2, count)
+}
+
+// TestWaits are the waits that servers ask for. Waits are shortened in tests, so that their
+// reports are looked at.
+func TestWaits(t *testing.T) {
+	for name, test := range map[string]struct {
+		effect   fetchtest.Effect
+		from, to time.Duration
+	}{
+		"seconds":        {fetchtest.Reject(429, fetchtest.RetryAfter("20")), 20 * time.Second, 24 * time.Second},
+		"date":           {fetchtest.Reject(429, fetchtest.RetryAfterDate(20*time.Second, -5*time.Hour)), 20 * time.Second, 24 * time.Second},
+		"hours":          {fetchtest.Reject(503, fetchtest.RetryAfter("7200")), 2 * time.Hour, 144 * time.Minute},
+		"hours with 500": {fetchtest.Reject(500, fetchtest.RetryAfter("7200")), time.Minute, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			_, _, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.First(1, fetchtest.Reject(429, header))}}, nil)
+			var warnings []string
+			_, _, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.First(1, test.effect)}},
+				func(f *fixture) { f.warn = func(text string) { warnings = append(warnings, text) } })
 			require.NoError(t, err)
-			require.GreaterOrEqual(t, time.Since(start), time.Second)
+			require.Len(t, warnings, 1)
+			_, text, found := strings.Cut(warnings[0], "; the download continues in ")
+			require.True(t, found, warnings[0])
+			wait, err := time.ParseDuration(text)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, wait, test.from.Truncate(time.Second)-time.Second)
+			require.LessOrEqual(t, wait, test.to)
 		})
 	}
+}
+
+// TestWaitsAtLeastASecond is a server that asks for no wait at all: with waits of a second,
+// a thousand times shortened, few requests fit into the time.
+func TestWaitsAtLeastASecond(t *testing.T) {
+	_, server, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.Reject(503, fetchtest.RetryAfter("0")))}},
+		func(f *fixture) { f.opts.RetryFor = 100 * time.Millisecond })
+	require.Error(t, err)
+	require.LessOrEqual(t, len(server.Requests(fetchtest.Download)), 101)
 }
 
 func TestGivesUp(t *testing.T) {
@@ -116,6 +163,30 @@ func TestGivesUpWithoutProgress(t *testing.T) {
 	require.ErrorAs(t, err, &remote)
 	require.Len(t, server.Requests(fetchtest.Download), 12)
 	require.EqualValues(t, 20_000, f.seen.done)
+}
+
+// TestReceivedAgainIsNoProgress is a server that cuts each response at the same byte: the
+// time of a download ends although bytes arrive.
+func TestReceivedAgainIsNoProgress(t *testing.T) {
+	pause := func() { time.Sleep(150 * time.Millisecond) }
+	_, server, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{
+		fetchtest.Download.Always(fetchtest.NoRanges(), fetchtest.CutAfter(20_000), fetchtest.Do(pause)),
+	}}, func(f *fixture) { f.opts.RetryFor = 300 * time.Millisecond })
+	var remote *transfer.RemoteError
+	require.ErrorAs(t, err, &remote)
+	require.LessOrEqual(t, len(server.Requests(fetchtest.Download)), 4)
+}
+
+// TestHidesCredentials is a server that quotes the credentials.
+func TestHidesCredentials(t *testing.T) {
+	f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		fetchtest.Outcome(w, http.StatusConflict, "not allowed: "+r.Header.Get("Authorization")+" "+password)
+	}))
+	f.links.authorize = true
+	_, err := f.run(t.Context())
+	require.ErrorContains(t, err, "409 Conflict: not allowed: Basic *** ***")
+	require.NotContains(t, err.(interface{ Unwrap() error }).Unwrap().Error(), "secret")
 }
 
 func TestRenewsLinks(t *testing.T) {
@@ -182,6 +253,43 @@ func TestAuthorization(t *testing.T) {
 				}}, func(f *fixture) { f.client.CheckRedirect = dropAuthorization })
 			require.NoError(t, err)
 			require.Len(t, server.Requests(fetchtest.Download), 2)
+		})
+	}
+}
+
+// TestWithheldCredentials are links to which the credentials are not sent.
+func TestWithheldCredentials(t *testing.T) {
+	for name, test := range map[string]struct {
+		base   string
+		bearer bool
+		sent   bool
+		text   string
+	}{
+		"without TLS":              {"https://127.0.0.1/fhir", false, false, "403 Forbidden; no credentials were sent, since the link has no TLS"},
+		"token without TLS":        {"https://example.org/fhir", true, false, "403 Forbidden; no credentials were sent, since the link has no TLS"},
+		"password to another host": {"http://example.org/fhir", false, false, "403 Forbidden; the password was not sent, since the link is on another host"},
+		"token to another host":    {"http://example.org/fhir", true, true, ""},
+		"password to the host":     {"http://127.0.0.1/fhir", false, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent := false
+			f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if sent = r.Header.Get("Authorization") != ""; !sent {
+					w.WriteHeader(http.StatusForbidden)
+					return
+				}
+				_, _ = w.Write(patients.NDJSON())
+			}))
+			base, err := url.Parse(test.base)
+			require.NoError(t, err)
+			f.base, f.links.authorize, f.login.bearer = base, true, test.bearer
+			_, err = f.run(t.Context())
+			require.Equal(t, test.sent, sent)
+			if test.sent {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, test.text)
+			}
 		})
 	}
 }

@@ -14,15 +14,24 @@ type lines struct {
 
 	wanted   string // resource type; empty if it is not checked
 	strict   bool   // every line is checked, not only the first
+	headed   bool   // headers are counted, and types are not checked
+	headers  int64  // lines with the type headerType
 	checking bool   // the current line is checked
 	scan     typeScan
 	mismatch string // the first one
 }
 
+// headerType is the resource type of the lines that begin blocks in a file that is organized
+// by a resource type.
+const headerType = "Parameters"
+
 // newLines returns a counter that checks the first line or all of them.
 func newLines(wanted string, strict bool) lines {
 	return lines{wanted: wanted, strict: strict, checking: wanted != ""}
 }
+
+// newHeadedLines returns a counter of a file that is organized by a resource type.
+func newHeadedLines() lines { return lines{headed: true, checking: true} }
 
 // Write implements io.Writer.
 func (l *lines) Write(p []byte) (int, error) {
@@ -65,6 +74,13 @@ func (l *lines) check() {
 	if !l.checking {
 		return
 	}
+	if l.headed {
+		if l.scan.found == headerType {
+			l.headers++
+		}
+		l.scan.reset()
+		return
+	}
 	if got := l.scan.found; got != l.wanted && l.mismatch == "" {
 		if got == "" {
 			got = "no resourceType"
@@ -75,8 +91,8 @@ func (l *lines) check() {
 	l.checking = l.strict && l.mismatch == ""
 }
 
-// finish ends the last line and returns the number of lines.
+// finish ends the last line and returns the number of lines that are no headers.
 func (l *lines) finish() int64 {
 	l.end()
-	return l.complete
+	return l.complete - l.headers
 }

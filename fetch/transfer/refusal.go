@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
-	"unicode"
+
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 )
 
 // refusal is a response that is not the file.
@@ -38,25 +38,29 @@ func (r *refusal) Error() string {
 
 const (
 	maxRefusalBytes = 16 << 10 // that are read of a body
-	maxQuoteRunes   = 300      // that are quoted of it
+	maxQuote        = 300      // characters that are quoted of it
 )
 
-// newRefusal reads the body of a response.
-func newRefusal(r *http.Response) *refusal {
-	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRefusalBytes))
-	code, text := quote(body, r.Header.Get("Content-Type"))
+// newRefusal reads the body of a response, for no longer than a connection may stall. The
+// request is the one before redirects.
+func newRefusal(request *http.Request, r *http.Response, watch *watch) *refusal {
+	watch.start()
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRefusalBytes)) // the status counts
+	watch.stop()
+	code, text := explain(body, r.Header.Get("Content-Type"))
+	text = quote.Line(quote.Queries(quote.Hide(text, request)), maxQuote)
 	return &refusal{
 		status: r.StatusCode, header: r.Header, code: code, text: text, host: r.Request.URL.Host,
 		request: r.Request, authorized: r.Request.Header.Get("Authorization") != "",
 	}
 }
 
-// quote returns the code and message of an error of S3, the texts of an OperationOutcome, or
-// the beginning of a plain text.
-func quote(body []byte, contentType string) (code, text string) {
+// explain returns the code and message of an error of S3, the texts of an OperationOutcome,
+// or a plain text.
+func explain(body []byte, contentType string) (code, text string) {
 	var s3 struct{ Code, Message string }
 	if xml.Unmarshal(body, &s3) == nil && s3.Code != "" {
-		return s3.Code, shorten(s3.Code + " " + s3.Message)
+		return s3.Code, s3.Code + " " + s3.Message
 	}
 	var outcome struct {
 		Issue []struct {
@@ -69,30 +73,13 @@ func quote(body []byte, contentType string) (code, text string) {
 		for _, issue := range outcome.Issue {
 			texts = append(texts, strings.TrimSpace(issue.Details.Text+" "+issue.Diagnostics))
 		}
-		return "", shorten(strings.Join(texts, "; "))
+		return "", strings.Join(texts, "; ")
 	}
 	if strings.HasPrefix(contentType, "text/plain") && !bytes.HasPrefix(body, []byte("<")) {
-		return "", shorten(string(body))
+		return "", string(body)
 	}
 	return "", ""
 }
-
-// shorten makes one line of limited length of a text and removes the queries of links.
-func shorten(text string) string {
-	text = redact(strings.Join(strings.FieldsFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " "))
-	if runes := []rune(text); len(runes) > maxQuoteRunes {
-		return string(runes[:maxQuoteRunes]) + "…"
-	}
-	return text
-}
-
-// query is the query of a link, which may be a signature.
-var query = regexp.MustCompile(`(\S+?)\?[^\s"'<>]*=[^\s"'<>]*`)
-
-// redact removes the queries of links from a text.
-func redact(text string) string { return query.ReplaceAllString(text, "$1?…") }
 
 // isExpired reports whether another link may help.
 func (r *refusal) isExpired() bool {

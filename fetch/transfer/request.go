@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -37,11 +38,12 @@ func (r *run) request(ctx context.Context) error {
 	}
 	defer func() { _ = response.Body.Close() }() // what was read of it was checked
 	body := &body{ctx: ctx, r: response.Body, watch: watch, limit: r.d.Options.Limit, run: r}
-	return r.respond(response, body)
+	return r.respond(request, response, body)
 }
 
 // newRequest returns the request for the bytes that are missing.
 func (r *run) newRequest(ctx context.Context) (*http.Request, error) {
+	r.withheld = ""
 	link, authorize := r.d.Links.Link()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, link.String(), http.NoBody)
 	if err != nil {
@@ -57,11 +59,31 @@ func (r *run) newRequest(ctx context.Context) (*http.Request, error) {
 		}
 	}
 	if authorize && !r.withoutToken && r.d.Login != nil {
-		if err := r.d.Login.Authorize(ctx, request); err != nil {
+		if err := r.authorize(ctx, request); err != nil {
 			return nil, r.giveUp(err)
 		}
 	}
 	return request, nil
+}
+
+// authorize sets the credentials. None are sent unencrypted if the server of the export has
+// TLS, and a password only to that server. Access tokens are for all servers with files
+// (Bulk Data Access, section "Bulk Data Output File Request").
+func (r *run) authorize(ctx context.Context, request *http.Request) error {
+	base := r.d.Base
+	if base.Scheme == "https" && request.URL.Scheme != "https" {
+		r.withheld = "no credentials were sent, since the link has no TLS"
+		return nil
+	}
+	if err := r.d.Login.Authorize(ctx, request); err != nil {
+		return err
+	}
+	_, _, password := request.BasicAuth()
+	if password && !strings.EqualFold(request.URL.Hostname(), base.Hostname()) {
+		request.Header.Del("Authorization")
+		r.withheld = "the password was not sent, since the link is on another host"
+	}
+	return nil
 }
 
 // continues reports whether the next request asks for the rest of the file.
@@ -70,7 +92,7 @@ func (r *run) continues() bool {
 }
 
 // respond receives a response.
-func (r *run) respond(response *http.Response, body *body) error {
+func (r *run) respond(request *http.Request, response *http.Response, body *body) error {
 	switch response.StatusCode {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo, http.StatusNoContent:
 		return r.whole(response, body)
@@ -78,7 +100,7 @@ func (r *run) respond(response *http.Response, body *body) error {
 		if !r.isContinuation(response) {
 			return errAgain
 		}
-		return r.copy(body)
+		return r.part(body)
 	case http.StatusRequestedRangeNotSatisfiable:
 		size, ok := unsatisfiedSize(response.Header.Get("Content-Range"))
 		if ok && r.continues() && size == r.offset {
@@ -86,7 +108,7 @@ func (r *run) respond(response *http.Response, body *body) error {
 		}
 		return errAgain
 	}
-	return newRefusal(response)
+	return newRefusal(request, response, body.watch)
 }
 
 // isContinuation reports whether a response 206 continues the file.
@@ -125,6 +147,16 @@ func (r *run) whole(response *http.Response, body *body) error {
 	r.fromStart = false
 	body.first = first[:n]
 	return r.copy(body)
+}
+
+// part receives a range of the file. If the size of the file is unknown, it may not be the
+// last one: the server says so with 416 to the next request.
+func (r *run) part(body *body) error {
+	err := r.copy(body)
+	if err == nil && r.content.origin.Size == 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // copy passes the body on until it ends.

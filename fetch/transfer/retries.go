@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
@@ -19,19 +20,33 @@ const (
 	maxRestarts = 10
 )
 
-// backoff is the wait before a request is repeated, unless the server sends Retry-After.
-var backoff = retry.Backoff{Min: time.Second, Max: 5 * time.Minute, Jitter: 1}
+// longWait is the shortest wait that is reported.
+const longWait = 10 * time.Second
+
+// sleep waits. Tests shorten it.
+var sleep = retry.Sleep
+
+// policy returns how a download is repeated. A server that limits the number of requests
+// is obeyed even if it asks for more than the remaining patience.
+func (d *Download) policy() retry.Policy {
+	return retry.Policy{
+		Patience: d.Options.RetryFor,
+		Backoff:  retry.Backoff{Min: time.Second, Max: 5 * time.Minute, Jitter: 0.2},
+		Longest:  5 * time.Minute,
+		Overstay: true,
+	}
+}
 
 // retries is the state of repetitions.
 type retries struct {
-	deadline     *retry.Deadline
-	furthest     int64 // the largest offset so far
-	failures     int   // in a row, without getting further
-	renewals     int   // of the link, without receiving a byte
-	logins       int   // with a new token, without receiving a byte
-	restarts     int   // without getting further
-	fromStart    bool  // the next request asks for the whole file
-	withoutToken bool  // the store rejects the access token
+	attempts     *retry.Attempts
+	furthest     int64  // the largest offset so far
+	renewals     int    // of the link, without receiving a byte
+	logins       int    // with a new token, without receiving a byte
+	restarts     int    // without getting further
+	fromStart    bool   // the next request asks for the whole file
+	withoutToken bool   // the store rejects the access token
+	withheld     string // why the last request had no credentials
 }
 
 // received counts bytes of the response.
@@ -40,10 +55,10 @@ func (r *run) received(n int) {
 		return
 	}
 	r.offset += int64(n)
-	r.deadline.Extend()
 	r.renewals, r.logins = 0, 0
 	if r.offset > r.furthest {
-		r.furthest, r.failures, r.restarts = r.offset, 0, 0
+		r.furthest, r.restarts = r.offset, 0
+		r.attempts.Progress()
 	}
 	if r.d.Progress != nil {
 		r.d.Progress.Add(n)
@@ -86,15 +101,14 @@ func (r *run) recover(ctx context.Context, failure error) error {
 	case errors.Is(failure, errAgain):
 		r.fromStart = true
 		r.restarts++
-		return r.wait(ctx, 0, failure)
+		return r.wait(ctx, failure, retry.Asked{})
 	case errors.As(failure, &refused):
 		return r.recoverRefusal(ctx, refused)
 	case !errors.Is(failure, errStalled) && !retry.IsTransient(0, failure):
 		return r.giveUp(failure)
 	}
 	r.congested(0, failure)
-	r.failures++
-	return r.wait(ctx, backoff.Next(r.failures), failure)
+	return r.wait(ctx, failure, retry.Asked{})
 }
 
 // recoverRefusal is recover for a response that is not the file.
@@ -116,28 +130,30 @@ func (r *run) recoverRefusal(ctx context.Context, refused *refusal) error {
 		return r.giveUp(refused)
 	}
 	r.congested(refused.status, nil)
-	r.failures++
-	wait, ok := retry.After(refused.header, time.Now())
-	if !ok {
-		wait = backoff.Next(r.failures)
-	}
-	return r.wait(ctx, wait, refused)
+	return r.wait(ctx, refused, retry.AskedBy(refused.status, refused.header))
 }
 
 // wait waits before a repetition, unless there were enough.
-func (r *run) wait(ctx context.Context, d time.Duration, failure error) error {
-	if r.deadline.Passed() || r.restarts > maxRestarts {
+func (r *run) wait(ctx context.Context, failure error, asked retry.Asked) error {
+	wait, again := r.attempts.Failed(asked)
+	if !again || r.restarts > maxRestarts {
 		return r.giveUp(failure)
 	}
-	return retry.Sleep(ctx, d)
+	if wait >= longWait && r.d.Warn != nil {
+		r.d.Warn(fmt.Sprintf("%s: %s; the download continues in %s", r.d.Name, quote.Queries(failure.Error()), wait.Round(time.Second)))
+	}
+	return sleep(ctx, wait)
 }
 
 // giveUp returns the error of a download that is not repeated.
 func (r *run) giveUp(failure error) error {
-	remote := &RemoteError{Text: r.d.Name + ": " + redact(failure.Error()), Err: failure}
+	remote := &RemoteError{Text: r.d.Name + ": " + quote.Queries(failure.Error()), Err: failure}
 	var refused *refusal
 	if errors.As(failure, &refused) {
 		remote.Status = refused.status
+		if r.withheld != "" {
+			remote.Text += "; " + r.withheld
+		}
 	}
 	return remote
 }

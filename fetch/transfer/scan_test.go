@@ -3,7 +3,9 @@ package transfer
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"slices"
 	"strings"
@@ -87,6 +89,21 @@ func TestLines(t *testing.T) {
 			require.Equal(t, test.want, l.finish(), "%q in pieces of %d", test.text, size)
 			require.Equal(t, test.want, l.finish(), "again")
 		}
+	}
+}
+
+// Headers of blocks are counted apart from resources, wherever their type is in the line.
+func TestLinesWithHeaders(t *testing.T) {
+	text := `{"resourceType":"Parameters","parameter":[]}` + "\n" + `{"id":"1","resourceType":"Patient"}` + "\n\n" +
+		`{"parameter":[{"resource":{"resourceType":"Patient"}}],"resourceType":"Parameters"}` + "\n" +
+		`{"resourceType":"Observation","contained":[{"resourceType":"Parameters"}]}`
+	for _, size := range []int{1, 7, 1000} {
+		l := newHeadedLines()
+		for piece := range slices.Chunk([]byte(text), size) {
+			_, _ = l.Write(piece)
+		}
+		require.EqualValues(t, 2, l.finish())
+		require.EqualValues(t, 2, l.headers)
 	}
 }
 
@@ -188,7 +205,7 @@ func TestName(t *testing.T) {
 	}
 }
 
-func TestQuote(t *testing.T) {
+func TestRefusalText(t *testing.T) {
 	for _, test := range []struct{ body, contentType, code, text string }{
 		{`<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message><Resource>/a?b=c</Resource></Error>`, "application/xml", "AccessDenied", "AccessDenied Request has expired"},
 		{`{"resourceType":"OperationOutcome","issue":[{"diagnostics":"a"},{"details":{"text":"b"}}]}`, "application/fhir+json", "", "a; b"},
@@ -197,10 +214,12 @@ func TestQuote(t *testing.T) {
 		{"<html>secret</html>", "text/plain", "", ""},
 		{"see https://host/a?X-Amz-Signature=1&b=2 and /b?sig=3.", "text/plain", "", "see https://host/a?… and /b?…"},
 		{"why?", "text/plain", "", "why?"},
-		{strings.Repeat("é", 1000), "text/plain", "", strings.Repeat("é", 300) + "…"},
+		{strings.Repeat("é", 1000), "text/plain", "", strings.Repeat("é", 299) + "…"},
 	} {
-		code, text := quote([]byte(test.body), test.contentType)
-		require.Equal(t, test.code, code)
-		require.Equal(t, test.text, text)
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		response := &http.Response{Request: request, Header: http.Header{"Content-Type": {test.contentType}}, Body: io.NopCloser(strings.NewReader(test.body))}
+		got := newRefusal(request, response, &watch{})
+		require.Equal(t, test.code, got.code)
+		require.Equal(t, test.text, got.text)
 	}
 }

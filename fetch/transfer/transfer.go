@@ -35,7 +35,7 @@ type Options struct {
 	// Plain stores ndjson without compression. Otherwise it is stored as gzip: as
 	// received, or compressed on the way.
 	Plain bool
-	// RetryFor is how long a download is repeated without receiving a byte.
+	// RetryFor is how long a download is repeated without receiving a byte that is new.
 	RetryFor time.Duration
 	// StallTimeout is how long a connection may deliver nothing.
 	StallTimeout time.Duration
@@ -48,7 +48,10 @@ type Expectation struct {
 	// Type is the resource type of the lines.
 	Type        string
 	Count, Size int64
-	SHA256      string // lower-case hex, of the stored or of the plain bytes
+	// Organized means that the file has blocks of resources, each of which begins with a
+	// header. The type is not checked, and Count leaves out the headers.
+	Organized bool
+	SHA256    string // lower-case hex, of the stored or of the plain bytes
 }
 
 // Links returns the current link of a file, and whether it requires the access token.
@@ -84,6 +87,8 @@ type Congestion interface{ Congested() }
 // Download is one file to download.
 type Download struct {
 	Client *http.Client
+	// Base is the base URL of the server that Login is for.
+	Base   *url.URL
 	Login  Authorizer
 	Links  Links
 	Expect Expectation
@@ -94,6 +99,8 @@ type Download struct {
 	Options    Options
 	Progress   Progress
 	Congestion Congestion
+	// Warn receives a sentence before each long wait. It may be nil.
+	Warn func(text string)
 	// Origin is what Began was last called with in an earlier run, from the state. The zero
 	// value means that nothing is known of a partial file, which is then discarded.
 	Origin Origin
@@ -138,6 +145,9 @@ type Stored struct {
 	// Lines is the number of lines that are not blank, PlainBytes the size of the ndjson;
 	// -1 if the file was not unpacked (Options.Verify), or is not ndjson.
 	Lines, PlainBytes int64
+	// Headers is the number of headers of blocks (Expectation.Organized), which Lines leaves
+	// out.
+	Headers int64
 	// SizeOf is the size that matched Expectation.Size: stored, plain, received, or empty
 	// if the size is not known or not verified.
 	SizeOf string
