@@ -240,6 +240,9 @@ func (c *reception) restore(ctx context.Context, f *file) (bool, error) {
 		if f.Count >= 0 && c.organized(f) {
 			s.Lines, s.Headers = f.Count, facts.Lines-f.Count
 		}
+		if f.Origin.Opaque {
+			s.Lines = -1
+		}
 		c.keep(f, s)
 		c.totals.forget(f)
 		c.reportStored(f)
