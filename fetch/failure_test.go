@@ -395,14 +395,17 @@ func TestCancel(t *testing.T) {
 // The state of many files is not written for each of them.
 func TestStateIsWrittenRarely(t *testing.T) {
 	t.Parallel()
-	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 500, 1)})
-	o := options(t, server, t.TempDir())
-	counted := &countingOutput{Output: o.Output}
-	o.Output = counted
-	began := time.Now()
-	_, err := Run(t.Context(), o)
-	require.NoError(t, err)
-	require.LessOrEqual(t, counted.states, 4+int(time.Since(began)/(5*time.Second)))
+	for _, partial := range []bool{false, true} {
+		server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 200, 1), Pages: 100, Partial: partial})
+		o := options(t, server, t.TempDir())
+		o.Request.Partial = partial
+		counted := &countingOutput{Output: o.Output}
+		o.Output = counted
+		began := time.Now()
+		_, err := Run(t.Context(), o)
+		require.NoError(t, err)
+		require.LessOrEqual(t, counted.states, 5+2*int(time.Since(began)/(5*time.Second)))
+	}
 }
 
 // countingOutput counts how often the state is written.
