@@ -21,7 +21,7 @@ type fetchCommand struct {
 type fetchRunCommand struct {
 	BaseURL string `arg:"" optional:"" name:"base-url" help:"Base URL of the FHIR server, such as https://example.org/fhir."`
 	Output  string `short:"o" placeholder:"OUT" xor:"output" help:"Where the files go: a directory, s3://bucket/prefix, or - for standard output (ndjson, in the order of the manifest). Required."`
-	Resume  string `placeholder:"OUT" xor:"output" help:"Continue the unfinished copy in OUT; the base URL and the request are taken from there."`
+	Resume  string `placeholder:"OUT" xor:"output" help:"Continue the unfinished copy in OUT; the base URL, the request and how files are stored are taken from there."`
 	Status  string `placeholder:"URL" help:"Copy an export that was started by other means, by its status URL."`
 
 	fetchLogin    `group:"login"`
@@ -60,6 +60,8 @@ func (cmd *fetchRunCommand) Validate() error {
 		return errors.New("no output: set -o DIR, -o s3://bucket/prefix or -o -")
 	case cmd.Resume != "" && (cmd.BaseURL != "" || cmd.Status != ""):
 		return errors.New("--resume takes the server from the unfinished copy: leave out the base URL and --status")
+	case cmd.Status != "" && cmd.Since == sinceAuto:
+		return errors.New("--status cannot be combined with --since auto: nothing says what that export has")
 	case cmd.BaseURL == "" && cmd.Resume == "" && cmd.Status == "":
 		return errors.New("no server: give the base URL of a FHIR server, such as https://example.org/fhir")
 	}

@@ -62,9 +62,11 @@ func (r *fetchReporter) Report(e fetch.Event) {
 		}
 	case fetch.EventProgress:
 		r.display.Status(e.Text)
-	case fetch.EventPage:
+	case fetch.EventPage, fetch.EventManifest:
 		r.display.Status("")
-		r.display.Print(e.Text)
+		if e.Text != "" {
+			r.display.Print(e.Text)
+		}
 	case fetch.EventDownloadComplete: // the display shows the end of items
 	default:
 		if e.Text != "" {
@@ -122,8 +124,12 @@ func (r *fetchReporter) summarize(to store.Output, result fetch.Result, took tim
 	for _, issue := range result.Issues {
 		r.display.Print(fmt.Sprintf("%s (%d times): %s", issue.Severity, issue.Count, issue.Text))
 	}
-	r.display.Print(fmt.Sprintf("%s: %d files, %s resources, %s in %s; transactionTime %s",
-		place, result.Files, humanize.Comma(result.Resources), humanize.Bytes(uint64(max(result.Bytes, 0))), took.Round(time.Second/10), result.TransactionTime))
+	files := "files"
+	if result.Files == 1 {
+		files = "file"
+	}
+	r.display.Print(fmt.Sprintf("%s: %d %s, %s resources, %s in %s; transactionTime %s",
+		place, result.Files, files, humanize.Comma(result.Resources), humanize.Bytes(uint64(max(result.Bytes, 0))), took.Round(time.Second/10), result.TransactionTime))
 }
 
 // fileReporter shows a file. It implements fetch.FileReporter.

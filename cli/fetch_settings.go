@@ -52,8 +52,8 @@ type fetchFiles struct {
 	Strict      bool              `help:"Verify the resource type of every line, not only of the first."`
 	Plain       bool              `help:"Store ndjson without compression."`
 	ServerNames bool              `help:"Name files as the server does, not Type.0001.ndjson.gz."`
-	Deleted     fetch.DeletedMode `default:"keep" enum:"keep,list,drop" help:"What happens to deletions: keep the files, list (keep them, and write deleted.txt with a line Type/id for each), or drop."`
-	FailOn      fetch.FailOn      `default:"error" enum:"error,warning,never" help:"Severity of issues reported by the server from which the exit code is 7: error, warning or never."`
+	Deleted     fetch.DeletedMode `default:"" enum:",keep,list,drop" placeholder:"keep" help:"What happens to deletions: keep the files (default), list (keep them, and write deleted.txt with a line Type/id for each), or drop."`
+	FailOn      fetch.FailOn      `default:"" enum:",error,warning,never" placeholder:"error" help:"Severity of issues reported by the server from which the exit code is 7: error (default), warning or never."`
 	Keep        bool              `help:"Keep the export on the server."`
 }
 

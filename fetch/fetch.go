@@ -40,9 +40,11 @@ type Options struct {
 	// NewMembers also fetches, without a lower time limit, the patients of a Group that
 	// the run before did not see.
 	NewMembers bool
-	// Deleted is what happens to files of deletions.
+	// Deleted is what happens to files of deletions; empty means what the state says, or
+	// DeletedKeep.
 	Deleted DeletedMode
-	// FailOn is the severity of issues in error files from which the run fails.
+	// FailOn is the severity of issues in error files from which the run fails; empty means
+	// what the state says, or FailOnError.
 	FailOn FailOn
 	// Keep leaves the export on the server. Without it, the export is deleted there when
 	// all files are verified.

@@ -99,18 +99,19 @@ func (r *run) listDeletions(ctx context.Context, s *state) (deleted int64, err e
 	err = writeFile(ctx, r.Output, s.Folder+deletionsName, func(w io.Writer) error {
 		deleted = 0
 		return r.each(ctx, s, remote.Deleted, func(f *file, stored io.Reader) error {
+			var writing error
 			skipped, err := content.Deletions(stored, func(reference string) error {
 				deleted++
-				_, err := io.WriteString(w, reference+"\n")
-				return err
+				_, writing = io.WriteString(w, reference+"\n")
+				return writing
 			})
 			if skipped > 0 {
 				r.events.warn("%s: %d entries are no deletions of a resource by its id, and are not in %s", f.Stored.Name, skipped, deletionsName)
 			}
-			if err != nil {
-				return fmt.Errorf("read %s: %w", f.Stored.Name, err)
+			if err != nil && writing == nil { // the server's mistake
+				r.issues.Count(unreadable(f), 1)
 			}
-			return nil
+			return writing
 		})
 	})
 	if err != nil {
@@ -123,10 +124,15 @@ func (r *run) listDeletions(ctx context.Context, s *state) (deleted int64, err e
 func (r *run) readIssues(ctx context.Context, s *state) error {
 	return r.each(ctx, s, remote.Errors, func(f *file, stored io.Reader) error {
 		if err := r.issues.Read(stored); err != nil {
-			r.issues.Count(content.Issue{Severity: "error", Text: fmt.Sprintf("%s has no readable OperationOutcomes", f.Stored.Name)}, 1)
+			r.issues.Count(unreadable(f), 1)
 		}
 		return ctx.Err()
 	})
+}
+
+// unreadable is the issue of a file whose content is not what its section says.
+func unreadable(f *file) content.Issue {
+	return content.Issue{Severity: "error", Text: fmt.Sprintf("%s cannot be read as %ss", f.Name, types[f.Section])}
 }
 
 // refuses returns the error of a run with issues; nil if they are accepted.

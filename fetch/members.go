@@ -76,7 +76,7 @@ func (m *members) sink(*file) output.File {
 		var now []uint64
 		var joined []string
 		read := func(r io.Reader) error {
-			return content.IDs(r, func(id string) error {
+			err := content.IDs(r, func(id string) error {
 				hash := hashID(id)
 				now = append(now, hash)
 				if _, known := slices.BinarySearch(m.before, hash); !known && m.before != nil {
@@ -84,6 +84,10 @@ func (m *members) sink(*file) output.File {
 				}
 				return nil
 			})
+			if err != nil {
+				return fail(Unverified, "the list of members cannot be read: %w", err)
+			}
+			return nil
 		}
 		commit := func() {
 			m.mu.Lock()

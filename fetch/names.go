@@ -50,13 +50,22 @@ func newNamer(asServer bool, known []*export) *namer {
 func (n *namer) name(f *file) string {
 	series := numbered(f)
 	n.numbers[strings.ToLower(series)]++
-	name := fmt.Sprintf("%s.%04d.ndjson", series, n.numbers[strings.ToLower(series)])
+	name := fmt.Sprintf("%s.%04d%s", series, n.numbers[strings.ToLower(series)], extension(f.Link))
 	if own, ok := serverName(f.Link); n.asServer && ok {
 		name = folders[f.Section] + own
 	}
 	name = n.unique(name)
 	n.taken[strings.ToLower(name)] = true
 	return name
+}
+
+// extension returns the extension of a file by its link: ndjson unless it is of a table.
+func extension(link string) string {
+	switch own := strings.ToLower(path.Ext(strings.TrimSuffix(link, ".gz"))); own {
+	case ".parquet", ".csv":
+		return own
+	}
+	return ".ndjson"
 }
 
 // unique returns a name that is not taken.

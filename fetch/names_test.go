@@ -19,6 +19,7 @@ func TestNames(t *testing.T) {
 	}}})
 	require.Equal(t, "Patient.0002.ndjson", add(n, remote.Output, "Patient", ""))
 	require.Equal(t, "Group.0001.ndjson", add(n, remote.Output, "Group", ""))
+	require.Equal(t, "Group.0002.parquet", add(n, remote.Output, "Group", "https://h/x.Parquet"))
 	require.Equal(t, "patient.0003.ndjson", add(n, remote.Output, "patient", ""))
 	require.Equal(t, "deleted/Bundle.0001.ndjson", add(n, remote.Deleted, "", ""))
 	require.Equal(t, "error/OperationOutcome.0001.ndjson", add(n, remote.Errors, "../x", ""))

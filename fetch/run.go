@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -94,6 +95,7 @@ func newRun(ctx context.Context, o Options) (*run, error) {
 	case s != nil:
 		err = r.resume(s)
 	default:
+		r.Deleted, r.FailOn = cmp.Or(r.Deleted, DeletedKeep), cmp.Or(r.FailOn, FailOnError)
 		s, err = r.begin(ctx)
 	}
 	if err != nil {
@@ -136,6 +138,7 @@ func (r *run) resume(s *state) error {
 	}
 	r.resumed = true
 	r.BaseURL, r.Request, r.SinceAuto, r.NewMembers = s.BaseURL, s.Request, s.SinceAuto, s.NewMembers
+	r.Deleted, r.FailOn, r.Keep, r.ServerNames, r.Transfer.Plain = s.Deleted, s.FailOn, s.Keep, s.ServerNames, s.Plain
 	if main := s.export(roleMain); main != nil {
 		r.StatusURL = main.StatusURL
 	}
@@ -151,6 +154,9 @@ func (r *run) resume(s *state) error {
 func (r *run) begin(ctx context.Context) (*state, error) {
 	if r.BaseURL == "" && r.StatusURL == "" {
 		return nil, fail(Local, "%s has no unfinished run", r.Output)
+	}
+	if r.StatusURL != "" && r.SinceAuto {
+		return nil, fail(Local, "an export that was started by other means cannot continue a chain: nothing says what it has")
 	}
 	if r.Output.Sequential() && (r.SinceAuto || r.Request.Since != "" && r.Deleted != DeletedDrop) {
 		return nil, fail(Local, "%s has no place for deletions: fetch into a directory or bucket, or drop them", r.Output)
@@ -210,7 +216,7 @@ func (r *run) connect(ctx context.Context) error {
 		return err
 	}
 	limits := remote.Limits{PollMax: r.PollMax, KickOffWait: r.KickOffWait, RetryFor: r.RetryFor}
-	r.server = remote.New(r.client, base, r.login, limits, warn)
+	r.server = remote.New(r.client, base, authorizer{r.login}, limits, warn)
 	return nil
 }
 

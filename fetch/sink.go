@@ -114,7 +114,13 @@ func (r *run) issueSink() func(*file) output.File {
 		}
 		return &sink{begin: func() (func(io.Reader) error, func()) {
 			found := &content.Issues{}
-			return found.Read, func() { r.issues.Merge(found) }
+			read := func(from io.Reader) error {
+				if found.Read(from) != nil {
+					found.Count(unreadable(f), 1)
+				}
+				return nil
+			}
+			return read, func() { r.issues.Merge(found) }
 		}}
 	}
 }

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -32,6 +33,12 @@ type state struct {
 	SinceAuto bool           `json:"sinceAuto,omitempty"`
 	// NewMembers is Options.NewMembers.
 	NewMembers bool `json:"newMembers,omitempty"`
+	// These are the Options of these names.
+	Deleted     DeletedMode `json:"deleted"`
+	FailOn      FailOn      `json:"failOn"`
+	Keep        bool        `json:"keep,omitempty"`
+	ServerNames bool        `json:"serverNames,omitempty"`
+	Plain       bool        `json:"plain,omitempty"`
 	// Folder is the folder of the run, with a slash at its end; known with the first page
 	// of a manifest.
 	Folder string `json:"folder,omitempty"`
@@ -72,11 +79,12 @@ type export struct {
 type file struct {
 	Section remote.Section `json:"section"`
 	Type    string         `json:"type"`
-	// Link is the URL without its query.
-	Link   string `json:"link"`
-	Count  int64  `json:"count"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256,omitempty"`
+	// Link is the URL without its query, LinkSHA256 the hash of the whole URL.
+	Link       string `json:"link"`
+	LinkSHA256 string `json:"linkSha256"`
+	Count      int64  `json:"count"`
+	Size       int64  `json:"size"`
+	SHA256     string `json:"sha256,omitempty"`
 	// Name is the name in the folder of the run, without .gz.
 	Name string `json:"name,omitempty"`
 	// Origin describes the response that the partial file is from.
@@ -107,6 +115,9 @@ func newState(o *Options) *state {
 		Request:    o.Request,
 		SinceAuto:  o.SinceAuto,
 		NewMembers: o.NewMembers,
+
+		Deleted: cmp.Or(o.Deleted, DeletedKeep), FailOn: cmp.Or(o.FailOn, FailOnError),
+		Keep: o.Keep, ServerNames: o.ServerNames, Plain: o.Transfer.Plain,
 	}
 }
 
@@ -142,19 +153,40 @@ func (s *state) differs(o *Options) (string, error) {
 		if main := s.export(roleMain); main == nil || main.StatusURL != o.StatusURL {
 			return "status URL", nil
 		}
-		return "", nil
+	} else if o.BaseURL != "" {
+		same, err := equalJSON(s.Request, o.Request)
+		if err != nil || !same {
+			return "request", err
+		}
+		if s.SinceAuto != o.SinceAuto || s.NewMembers != o.NewMembers {
+			return "kind of run", nil
+		}
 	}
-	if o.BaseURL == "" { // the state has everything
-		return "", nil
+	return s.differsInFiles(o), nil
+}
+
+// differsInFiles is differs for what is stored. Without a server, the options are those of
+// the state, but for what is set.
+func (s *state) differsInFiles(o *Options) string {
+	whole := o.BaseURL != "" || o.StatusURL != ""
+	differs := func(stored, given bool) bool { return stored != given && (whole || given) }
+	deleted, failOn := cmp.Or(o.Deleted, s.Deleted), cmp.Or(o.FailOn, s.FailOn)
+	if whole {
+		deleted, failOn = cmp.Or(o.Deleted, DeletedKeep), cmp.Or(o.FailOn, FailOnError)
 	}
-	same, err := equalJSON(s.Request, o.Request)
-	if err != nil || !same {
-		return "request", err
+	switch {
+	case s.Deleted != deleted:
+		return "handling of deletions"
+	case s.FailOn != failOn:
+		return "severity to fail on"
+	case differs(s.Keep, o.Keep):
+		return "choice to keep the export"
+	case differs(s.ServerNames, o.ServerNames):
+		return "naming of files"
+	case differs(s.Plain, o.Transfer.Plain):
+		return "choice of compression"
 	}
-	if s.SinceAuto != o.SinceAuto || s.NewMembers != o.NewMembers {
-		return "kind of run", nil
-	}
-	return "", nil
+	return ""
 }
 
 // equalJSON reports whether two values have the same JSON.

@@ -114,7 +114,9 @@ func (v *verification) file(ctx context.Context, folder string, f documentFile) 
 		v.reporter.Report(Event{Name: EventWarning, Text: fmt.Sprintf("%s: %s", folder+f.URL, err)})
 		return nil
 	}
-	v.result.Resources += facts.Lines - f.Extension.Headers
+	if f.Count != nil {
+		v.result.Resources += *f.Count
+	}
 	v.result.Bytes += f.FileSize
 	return nil
 }

@@ -59,14 +59,21 @@ func (b *bundleReader) next() error {
 
 // entries reads the value of Bundle.entry.
 func (b *bundleReader) entries() error {
-	if err := b.expect('['); err != nil {
+	token, err := b.decoder.Token()
+	switch {
+	case err != nil:
 		return err
+	case token == nil: // null
+		return nil
+	case token != json.Delim('['):
+		return errors.New("not a Bundle: its entry is no list")
 	}
 	for b.decoder.More() {
 		var entry struct {
 			Request struct{ Method, URL string }
 		}
-		if err := b.decoder.Decode(&entry); err != nil {
+		var kind *json.UnmarshalTypeError
+		if err := b.decoder.Decode(&entry); err != nil && !errors.As(err, &kind) {
 			return err
 		}
 		reference, ok := deletedReference(entry.Request.Method, entry.Request.URL)
