@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -50,12 +52,14 @@ SLUICE_FETCH_TOKEN or in a file (--token-file).
 Exit codes: 0 complete and verified, 1 invalid arguments or a problem of this machine,
 2 login refused, 3 export refused, 4 export failed or gone, 5 incomplete, 6 a file is not
 what the manifest says, 7 the server reports issues (--fail-on), 8 timeout,
-130 interrupted. After 5, 8 and 130, the same command continues.`
+130 interrupted. After 5, 6, 8 and 130, the same command continues.`
 }
 
 // Validate checks the arguments.
 func (cmd *fetchRunCommand) Validate() error {
 	switch {
+	case cmd.Output == "" && cmd.Resume == "" && cmd.BaseURL == "" && cmd.Status == "":
+		return errors.New("no server and no output: give both, as in sluice fetch https://example.org/fhir -o DIR")
 	case cmd.Output == "" && cmd.Resume == "":
 		return errors.New("no output: set -o DIR, -o s3://bucket/prefix or -o -")
 	case cmd.Resume != "" && (cmd.BaseURL != "" || cmd.Status != ""):
@@ -123,10 +127,22 @@ func (cmd *fetchRunCommand) explain(ctx context.Context, reporter *fetchReporter
 		}
 		return ctx.Err()
 	}
-	if failed != nil && (failed.Kind == fetch.Incomplete || failed.Kind == fetch.TimedOut) && cmd.Output != "-" {
+	if failed != nil && (failed.Kind == fetch.Incomplete || failed.Kind == fetch.Unverified || failed.Kind == fetch.TimedOut) && cmd.Output != "-" {
 		err = fmt.Errorf("%w; run the same command again to continue", err)
 	}
-	return withExitCode(err)
+	return withExitCode(withAdvice(err))
+}
+
+// withAdvice adds what to do about errors of TLS.
+func withAdvice(err error) error {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return fmt.Errorf("%w; --ca-file FILE adds certificates to those that this machine trusts", err)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%w; the URL begins with https://, and the server speaks http://", err)
+	}
+	return err
 }
 
 // fetchExitCodes are the exit codes of sluice fetch.

@@ -109,6 +109,14 @@ printed as a JWK Set, to be registered at the server.
   sluice client add my-client --scope 'system/*.rs' --jwks public.json     # for Sluice`
 }
 
+// Validate checks the output.
+func (cmd *fetchKeygenCommand) Validate() error {
+	if cmd.Output == "-" {
+		return errors.New("-o must be a file: standard output is for the public key")
+	}
+	return nil
+}
+
 // Run generates a key pair.
 func (cmd *fetchKeygenCommand) Run(out *output) (err error) {
 	private, public, err := login.GenerateKey(cmd.Kind)

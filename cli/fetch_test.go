@@ -41,7 +41,7 @@ func TestFetch(t *testing.T) {
 	require.Equal(t, 7, code, stderr)
 	require.Empty(t, stdout)
 	require.Contains(t, stderr, "warning (2 times): slow")
-	require.Contains(t, stderr, "3 files, 22 resources")
+	require.Contains(t, stderr, "3 files, 20 resources")
 	code, _, stderr = runFetch(t, server.BaseURL, "-o", dir, ca)
 	require.Equal(t, 1, code, stderr)
 	require.Contains(t, stderr, "has a complete export already")
@@ -207,7 +207,7 @@ func TestFetchUsage(t *testing.T) {
 		"since":        {[]string{url, "-o", "x", "--since", "yesterday"}, `got "yesterday"`},
 		"until":        {[]string{url, "-o", "x", "--until", "auto"}, `got "auto"`},
 		"auto":         {[]string{url, "-o", "x", "--since", "auto", "--until", "2026-01-01"}, "--until"},
-		"stream":       {[]string{url, "-o", "-", "--since", "auto"}, "no place for"},
+		"stream":       {[]string{url, "-o", "-", "--since", "auto"}, "needs a directory or bucket"},
 		"members":      {[]string{url, "-o", "x", "--new-members"}, "--since auto"},
 		"patient":      {[]string{url, "-o", "x", "--patient", "a"}, "--level patient"},
 		"patient file": {[]string{url, "-o", "x", "--level", "patient", "--patient", "@missing"}, "missing"},

@@ -92,7 +92,7 @@ func (r *run) reportContinuation(x *export) {
 	r.journal.read(func(*state) { all, missing = len(x.Files), x.missing() })
 	text := "continuing: the export has no files yet"
 	if all > 0 {
-		text = fmt.Sprintf("continuing: %d of %d files are stored", all-missing, all)
+		text = fmt.Sprintf("continuing: %d of %d files are known to be stored, the others are looked for first", all-missing, all)
 	}
 	r.events.emit(EventProgress, map[string]any{"body": nil, "xProgress": nil, "retryAfter": nil}, text)
 }
@@ -225,7 +225,7 @@ func (c *reception) plan(f *file) error {
 	case f.Section == remote.Deleted && c.Deleted == DeletedDrop:
 		f.Stored = &stored{}
 	case f.Section == remote.Deleted && c.Output.Sequential():
-		return fail(Local, "the export has deletions, and %s has no place for them: fetch into a directory or bucket, or drop them", c.Output)
+		return fail(Local, "the export has deletions, and %s has no place for them: fetch into a directory or bucket, or drop them (--deleted drop)", c.Output)
 	default:
 		f.Name = c.namer.name(f)
 	}
