@@ -23,7 +23,7 @@ func dumpToFolder(ctx context.Context, from *source.Source, folder string, optio
 	if err != nil {
 		return dump.Result{}, err
 	}
-	held, unlock, err := out.Lock(ctx)
+	held, unlock, err := out.Lock(ctx, options.Warn)
 	if err != nil {
 		return dump.Result{}, fmt.Errorf("%s: %w", folder, err)
 	}

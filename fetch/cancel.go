@@ -10,7 +10,7 @@ func Cancel(ctx context.Context, o Options) error {
 }
 
 func cancelRun(ctx context.Context, o Options) error {
-	ctx, unlock, err := o.Output.Lock(ctx)
+	ctx, unlock, err := o.Output.Lock(ctx, o.warn)
 	if err != nil {
 		return fail(Local, "%s: %w", o.Output, err)
 	}

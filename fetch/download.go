@@ -102,9 +102,13 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 	c.journal.read(func(*state) { link, origin = f.Link, f.Origin })
 	c.events.emit(EventDownloadRequest, map[string]any{"fileUrl": link, "itemType": string(f.Section), "resourceType": f.Type}, "")
 
+	base, err := c.base()
+	if err != nil {
+		return err
+	}
 	progress := c.watch(f)
 	d := &transfer.Download{
-		Client: c.client, Login: c.login, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
+		Client: c.client, Base: base, Login: c.login, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
 		File: to, Name: c.path(f.String()), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
 		Warn: func(text string) { c.events.warn("%s", text) }, Origin: origin,
 		Began: func(o transfer.Origin) error {

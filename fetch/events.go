@@ -56,6 +56,11 @@ func (e *events) warn(format string, args ...any) {
 	e.emit(EventWarning, nil, fmt.Sprintf(format, args...))
 }
 
+// warn reports something that people should know, before there is a state.
+func (o *Options) warn(text string) {
+	o.Reporter.Report(Event{Name: EventWarning, Time: time.Now().UTC(), Text: text})
+}
+
 // open opens the log and writes the events that have no log yet.
 func (e *events) open(ctx context.Context, folder string, resumed bool) error {
 	e.mu.Lock()

@@ -55,7 +55,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 
 // lockedRun excludes other runs.
 func lockedRun(ctx context.Context, o Options) (result Result, err error) {
-	held, unlock, err := o.Output.Lock(ctx)
+	held, unlock, err := o.Output.Lock(ctx, o.warn)
 	if err != nil {
 		return Result{}, fail(Local, "%s: %w", o.Output, err)
 	}

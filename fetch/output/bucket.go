@@ -47,7 +47,7 @@ func Bucket(_ context.Context, rawURL string) (Output, error) {
 	client, err := minio.New(env.endpoint.Host, &minio.Options{
 		Creds:     env.credentials,
 		Secure:    env.endpoint.Scheme == "https",
-		Transport: bodyGuard{env.transport},
+		Transport: bodyGuard{stallGuard{env.transport, stallTimeout}},
 		Region:    env.region,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -44,9 +45,9 @@ type lease struct {
 // Lock implements Output. The lock is an object that is renewed while the run holds it, and
 // that another run takes over when it was not renewed for a minute. If there is a lock, Lock
 // waits until it is renewed or expires. Uploads that an earlier run has left below the
-// prefix are removed.
-func (b *bucket) Lock(ctx context.Context) (context.Context, func(), error) {
-	held, err := b.acquire(ctx)
+// prefix are removed, but not those of outputs below the prefix.
+func (b *bucket) Lock(ctx context.Context, warn func(string)) (context.Context, func(), error) {
+	held, err := b.acquire(ctx, warn)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +70,7 @@ func (b *bucket) Lock(ctx context.Context) (context.Context, func(), error) {
 }
 
 // acquire creates the lock, or takes over an expired one.
-func (b *bucket) acquire(ctx context.Context) (*lease, error) {
+func (b *bucket) acquire(ctx context.Context, warn func(string)) (*lease, error) {
 	host, _ := os.Hostname() // only for messages
 	own := &lease{leaseDocument: leaseDocument{Owner: rand.Text(), Host: host, Process: os.Getpid(), Seconds: int(b.lease.length / time.Second)}}
 	seen := ""
@@ -84,6 +85,9 @@ func (b *bucket) acquire(ctx context.Context) (*lease, error) {
 		case err == nil && seen != "" && current.etag != seen && !current.expired:
 			return nil, fmt.Errorf("%w: process %d on %s", ErrLocked, current.Process, current.Host)
 		case err == nil && !current.expired:
+			if seen == "" {
+				warn(fmt.Sprintf("%s has the lock of process %d on %s: waiting up to %ds to see whether it still runs", b, current.Process, current.Host, current.Seconds))
+			}
 			seen = current.etag
 			if err := sleep(ctx, b.lease.renewal/3); err != nil {
 				return nil, err
@@ -199,10 +203,13 @@ func (b *bucket) release(ctx context.Context, own *lease) {
 
 // removeUploads removes unfinished uploads below the prefix. Without a prefix, others may
 // use the bucket, and nothing is removed. Credentials need not permit it.
+//
+// A folder with a lock is another output, whose uploads are left to its next run.
 func (b *bucket) removeUploads(ctx context.Context) error {
 	if b.prefix == "" {
 		return nil
 	}
+	outputs := map[string]bool{}
 	key, id := "", ""
 	for {
 		page, err := b.store.ListMultipartUploads(ctx, b.name, b.prefix, key, id, "", 1000)
@@ -213,7 +220,11 @@ func (b *bucket) removeUploads(ctx context.Context) error {
 			return b.explain("", err)
 		}
 		for _, upload := range page.Uploads {
-			if err := b.abort(ctx, upload.Key, upload.UploadID); err != nil && !isCode(err, minio.AccessDenied) {
+			nested, err := b.isNested(ctx, upload.Key[len(b.prefix):], outputs)
+			if err == nil && !nested {
+				err = b.abort(ctx, upload.Key, upload.UploadID)
+			}
+			if err != nil && !isCode(err, minio.AccessDenied) {
 				return err
 			}
 		}
@@ -222,6 +233,26 @@ func (b *bucket) removeUploads(ctx context.Context) error {
 		}
 		key, id = page.NextKeyMarker, page.NextUploadIDMarker
 	}
+}
+
+// isNested reports whether a file is of an output below the prefix. The result for each
+// folder is kept in outputs.
+func (b *bucket) isNested(ctx context.Context, name string, outputs map[string]bool) (bool, error) {
+	for folder := path.Dir(name); folder != "."; folder = path.Dir(folder) {
+		nested, known := outputs[folder]
+		if !known {
+			_, err := b.store.StatObject(ctx, b.name, b.prefix+folder+"/"+lockName, minio.StatObjectOptions{})
+			if err != nil && !isCode(err, minio.NoSuchKey) {
+				return false, b.explain(folder+"/"+lockName, err)
+			}
+			nested = err == nil
+			outputs[folder] = nested
+		}
+		if nested {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // sleep waits for d or until ctx ends.

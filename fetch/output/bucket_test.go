@@ -139,17 +139,20 @@ func TestBucketDocuments(t *testing.T) {
 func TestBucketLock(t *testing.T) {
 	s := newStore(t)
 	out := output.WithLease(s.open(), 20*time.Second, 300*time.Millisecond, 5*time.Second)
-	held, unlock, err := out.Lock(t.Context())
+	held, unlock, err := out.Lock(t.Context(), noWarning)
 	require.NoError(t, err)
-	_, _, err = out.Lock(t.Context())
+	var warnings []string
+	_, _, err = out.Lock(t.Context(), func(text string) { warnings = append(warnings, text) })
 	require.ErrorIs(t, err, output.ErrLocked)
+	require.Len(t, warnings, 1)
+	require.Contains(t, warnings[0], "waiting up to 20s")
 	require.NoError(t, held.Err())
 	unlock()
 	require.Error(t, held.Err())
 	_, err = out.ReadDocument(t.Context(), "state.json")
 	require.ErrorIs(t, err, output.ErrNotExist)
 
-	_, unlock, err = out.Lock(t.Context())
+	_, unlock, err = out.Lock(t.Context(), noWarning)
 	require.NoError(t, err)
 	unlock()
 }
@@ -159,7 +162,7 @@ func TestBucketLock(t *testing.T) {
 func TestBucketLockIsTakenOver(t *testing.T) {
 	s := newStore(t)
 	dead := output.WithLease(s.open(), 2*time.Second, time.Hour, time.Second)
-	held, unlock, err := dead.Lock(t.Context())
+	held, unlock, err := dead.Lock(t.Context(), noWarning)
 	require.NoError(t, err)
 	f, err := dead.Create(t.Context(), "a.ndjson")
 	require.NoError(t, err)
@@ -168,19 +171,51 @@ func TestBucketLockIsTakenOver(t *testing.T) {
 	require.NoError(t, held.Err())
 	require.Equal(t, 1, s.uploads())
 
-	_, unlockAgain, err := output.WithLease(s.open(), 20*time.Second, time.Second, time.Second).Lock(t.Context())
+	_, unlockAgain, err := output.WithLease(s.open(), 20*time.Second, time.Second, time.Second).Lock(t.Context(), noWarning)
 	require.NoError(t, err)
 	require.Zero(t, s.uploads(), "of the dead run")
 	unlock() // leaves the lock of the other run
-	_, _, err = output.WithLease(s.open(), 20*time.Second, time.Second, time.Second).Lock(t.Context())
+	_, _, err = output.WithLease(s.open(), 20*time.Second, time.Second, time.Second).Lock(t.Context(), noWarning)
 	require.ErrorIs(t, err, output.ErrLocked)
 	unlockAgain()
 	require.NoError(t, f.Close())
 }
 
+// TestBucketLockLeavesOtherOutputs is an output below the prefix of another one. Its upload
+// goes on when the outer one is locked; uploads in folders of the outer one are removed.
+func TestBucketLockLeavesOtherOutputs(t *testing.T) {
+	s := newStore(t)
+	inner, err := output.Bucket(t.Context(), s.url+"inner/one")
+	require.NoError(t, err)
+	held, unlock, err := inner.Lock(t.Context(), noWarning)
+	require.NoError(t, err)
+	defer unlock()
+	f, err := inner.Create(held, "deleted/a.ndjson")
+	require.NoError(t, err)
+	content := bytes.Repeat([]byte("x"), output.PartBytes+10)
+	_, err = f.Write(content)
+	require.NoError(t, err)
+	left, err := s.open().Create(t.Context(), "deleted/a.ndjson")
+	require.NoError(t, err)
+	_, err = left.Write(content)
+	require.NoError(t, err)
+	require.Equal(t, 2, s.uploads())
+
+	_, unlockOuter, err := s.open().Lock(t.Context(), noWarning)
+	require.NoError(t, err)
+	defer unlockOuter()
+	require.Equal(t, 1, s.uploads())
+	require.NoError(t, f.Publish(held))
+	r, err := inner.Open(t.Context(), "deleted/a.ndjson")
+	require.NoError(t, err)
+	got, err := io.ReadAll(r)
+	require.NoError(t, errors.Join(err, r.Close(), left.Close()))
+	require.True(t, bytes.Equal(content, got))
+}
+
 func TestBucketLockIsLost(t *testing.T) {
 	s := newStore(t)
-	held, unlock, err := output.WithLease(s.open(), 20*time.Second, 200*time.Millisecond, time.Second).Lock(t.Context())
+	held, unlock, err := output.WithLease(s.open(), 20*time.Second, 200*time.Millisecond, time.Second).Lock(t.Context(), noWarning)
 	require.NoError(t, err)
 	defer unlock()
 	_, err = s.core.PutObject(t.Context(), s.name, s.prefix+".sluice-fetch.lock", bytes.NewReader([]byte("{}")), 2, "", "", minio.PutObjectOptions{DisableContentSha256: true})
@@ -201,7 +236,7 @@ func TestBucketLockIsExclusive(t *testing.T) {
 	var unlocks [4]func()
 	var errs [4]error
 	for i := range unlocks {
-		all.Go(func() { _, unlocks[i], errs[i] = out.Lock(t.Context()) })
+		all.Go(func() { _, unlocks[i], errs[i] = out.Lock(t.Context(), noWarning) })
 	}
 	all.Wait()
 	holders := 0

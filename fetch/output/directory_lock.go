@@ -9,7 +9,7 @@ import (
 )
 
 // Lock implements Output. The lock is on an open file, and thus ends with the process.
-func (d *directory) Lock(ctx context.Context) (context.Context, func(), error) {
+func (d *directory) Lock(ctx context.Context, _ func(string)) (context.Context, func(), error) {
 	for {
 		f, err := d.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, fileMode)
 		if err != nil {

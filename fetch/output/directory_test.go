@@ -24,6 +24,9 @@ func open(t *testing.T, dir string) output.Output {
 	return out
 }
 
+// noWarning ignores warnings.
+func noWarning(string) {}
+
 // files returns the files below a directory.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
@@ -169,10 +172,10 @@ func TestDirectoryKeepsWithinItself(t *testing.T) {
 func TestDirectoryLock(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 { // it can be taken again
-		held, unlock, err := open(t, dir).Lock(t.Context())
+		held, unlock, err := open(t, dir).Lock(t.Context(), noWarning)
 		require.NoError(t, err)
 		require.NoError(t, held.Err())
-		_, _, err = open(t, dir).Lock(t.Context())
+		_, _, err = open(t, dir).Lock(t.Context(), noWarning)
 		require.ErrorIs(t, err, output.ErrLocked)
 		unlock()
 		require.Empty(t, files(t, dir))
@@ -184,7 +187,7 @@ const lockEnv = "OUTPUT_TEST_LOCK"
 
 func TestDirectoryLockEndsWithTheProcess(t *testing.T) {
 	if dir := os.Getenv(lockEnv); dir != "" {
-		_, _, err := open(t, dir).Lock(t.Context())
+		_, _, err := open(t, dir).Lock(t.Context(), noWarning)
 		require.NoError(t, err)
 		_, _ = os.Stdout.WriteString("locked\n")
 		select {}
@@ -199,11 +202,11 @@ func TestDirectoryLockEndsWithTheProcess(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "locked\n", line)
 
-	_, _, err = open(t, dir).Lock(t.Context())
+	_, _, err = open(t, dir).Lock(t.Context(), noWarning)
 	require.ErrorIs(t, err, output.ErrLocked)
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
-	_, unlock, err := open(t, dir).Lock(t.Context())
+	_, unlock, err := open(t, dir).Lock(t.Context(), noWarning)
 	require.NoError(t, err)
 	unlock()
 }

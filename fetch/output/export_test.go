@@ -1,6 +1,9 @@
 package output
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // PartBytes is the size of the parts of uploads.
 const PartBytes = partBytes
@@ -10,6 +13,11 @@ func WithLease(out Output, length, renewal, margin time.Duration) Output {
 	b := *out.(*bucket)
 	b.lease = leaseTimes{length: length, renewal: renewal, margin: margin}
 	return &b
+}
+
+// StallGuard returns the transport to stores with another timeout.
+func StallGuard(next http.RoundTripper, timeout time.Duration) http.RoundTripper {
+	return stallGuard{next, timeout}
 }
 
 // ReadEnvironment returns the endpoint and region, and the key of the credentials.

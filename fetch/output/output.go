@@ -13,8 +13,9 @@ import (
 type Output interface {
 	// Lock excludes other runs until unlock is called or the process ends. The error is
 	// ErrLocked if another run holds the lock. The run must use the context held, which
-	// ends with the cause ErrLockLost if the lock cannot be kept.
-	Lock(ctx context.Context) (held context.Context, unlock func(), err error)
+	// ends with the cause ErrLockLost if the lock cannot be kept. The warn function is
+	// called if it takes a while to find out whether another run holds the lock.
+	Lock(ctx context.Context, warn func(text string)) (held context.Context, unlock func(), err error)
 	// ReadDocument returns a small document; the error is fs.ErrNotExist if it does not exist.
 	ReadDocument(ctx context.Context, name string) ([]byte, error)
 	// WriteDocument replaces a document as a whole: after a crash, the old or the new one

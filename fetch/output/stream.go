@@ -19,7 +19,7 @@ type stream struct{ w io.Writer }
 func Stream(w io.Writer) Output { return stream{w} }
 
 // Lock implements Output. Nothing is shared with other runs.
-func (stream) Lock(ctx context.Context) (context.Context, func(), error) {
+func (stream) Lock(ctx context.Context, _ func(string)) (context.Context, func(), error) {
 	return ctx, func() {}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -252,6 +253,43 @@ func TestAuthorization(t *testing.T) {
 				}}, func(f *fixture) { f.client.CheckRedirect = dropAuthorization })
 			require.NoError(t, err)
 			require.Len(t, server.Requests(fetchtest.Download), 2)
+		})
+	}
+}
+
+// TestWithheldCredentials are links to which the credentials are not sent.
+func TestWithheldCredentials(t *testing.T) {
+	for name, test := range map[string]struct {
+		base   string
+		bearer bool
+		sent   bool
+		text   string
+	}{
+		"without TLS":              {"https://127.0.0.1/fhir", false, false, "403 Forbidden; no credentials were sent, since the link has no TLS"},
+		"token without TLS":        {"https://example.org/fhir", true, false, "403 Forbidden; no credentials were sent, since the link has no TLS"},
+		"password to another host": {"http://example.org/fhir", false, false, "403 Forbidden; the password was not sent, since the link is on another host"},
+		"token to another host":    {"http://example.org/fhir", true, true, ""},
+		"password to the host":     {"http://127.0.0.1/fhir", false, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent := false
+			f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if sent = r.Header.Get("Authorization") != ""; !sent {
+					w.WriteHeader(http.StatusForbidden)
+					return
+				}
+				_, _ = w.Write(patients.NDJSON())
+			}))
+			base, err := url.Parse(test.base)
+			require.NoError(t, err)
+			f.base, f.links.authorize, f.login.bearer = base, true, test.bearer
+			_, err = f.run(t.Context())
+			require.Equal(t, test.sent, sent)
+			if test.sent {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, test.text)
+			}
 		})
 	}
 }

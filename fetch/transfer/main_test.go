@@ -106,6 +106,7 @@ func (l *links) Renew(ctx context.Context) error {
 
 // basic is the login of tests.
 type basic struct {
+	bearer   bool // instead
 	rejected int
 	renews   bool
 	err      error
@@ -114,6 +115,9 @@ type basic struct {
 // Authorize implements transfer.Authorizer.
 func (b *basic) Authorize(_ context.Context, r *http.Request) error {
 	r.SetBasicAuth("client", "secret")
+	if b.bearer {
+		r.Header.Set("Authorization", "Bearer secret")
+	}
 	return b.err
 }
 
@@ -167,6 +171,7 @@ type fixture struct {
 	client *http.Client
 	opts   transfer.Options
 	warn   func(string)
+	base   *url.URL // of the server; nil: on the host of the link
 }
 
 // newFixture returns the fixture for the first file of a server, which is verified
@@ -195,8 +200,12 @@ func (f *fixture) run(ctx context.Context) (transfer.Stored, error) {
 	file, err := out.Create(ctx, "Patient.0001.ndjson")
 	require.NoError(f.t, err)
 	defer func() { require.NoError(f.t, file.Close()) }()
+	base := f.base
+	if base == nil {
+		base, _ = f.links.Link()
+	}
 	d := transfer.Download{
-		Client: f.client, Login: &f.login, Links: f.links, Expect: f.expect, File: file, Name: "Patient.0001.ndjson",
+		Client: f.client, Base: base, Login: &f.login, Links: f.links, Expect: f.expect, File: file, Name: "Patient.0001.ndjson",
 		Options: f.opts, Progress: &f.seen, Congestion: &f.seen, Origin: f.origin, Warn: f.warn,
 		Began: func(o transfer.Origin) error { f.origin = o; return nil },
 	}

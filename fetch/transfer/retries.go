@@ -40,12 +40,13 @@ func (d *Download) policy() retry.Policy {
 // retries is the state of repetitions.
 type retries struct {
 	attempts     *retry.Attempts
-	furthest     int64 // the largest offset so far
-	renewals     int   // of the link, without receiving a byte
-	logins       int   // with a new token, without receiving a byte
-	restarts     int   // without getting further
-	fromStart    bool  // the next request asks for the whole file
-	withoutToken bool  // the store rejects the access token
+	furthest     int64  // the largest offset so far
+	renewals     int    // of the link, without receiving a byte
+	logins       int    // with a new token, without receiving a byte
+	restarts     int    // without getting further
+	fromStart    bool   // the next request asks for the whole file
+	withoutToken bool   // the store rejects the access token
+	withheld     string // why the last request had no credentials
 }
 
 // received counts bytes of the response.
@@ -150,6 +151,9 @@ func (r *run) giveUp(failure error) error {
 	var refused *refusal
 	if errors.As(failure, &refused) {
 		remote.Status = refused.status
+		if r.withheld != "" {
+			remote.Text += "; " + r.withheld
+		}
 	}
 	return remote
 }

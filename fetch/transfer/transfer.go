@@ -87,6 +87,8 @@ type Congestion interface{ Congested() }
 // Download is one file to download.
 type Download struct {
 	Client *http.Client
+	// Base is the base URL of the server that Login is for.
+	Base   *url.URL
 	Login  Authorizer
 	Links  Links
 	Expect Expectation
