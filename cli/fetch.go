@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -78,6 +80,12 @@ func (cmd *fetchRunCommand) Validate() error {
 
 // Run copies the export.
 func (cmd *fetchRunCommand) Run(ctx context.Context, root *cli, out *output) error {
+	if cmd.Resume != "" {
+		if err := checkExists(cmd.Resume); err != nil {
+			return err
+		}
+	}
+	defer removeEmpty(cmd.Output)()
 	to, err := openFetchOutput(ctx, cmd.Output+cmd.Resume, out)
 	if err != nil {
 		return err
@@ -172,12 +180,24 @@ func (e *exitError) Unwrap() error { return e.error }
 // ExitCode returns the exit code.
 func (e *exitError) ExitCode() int { return e.code }
 
+// removeEmpty returns a function that removes a directory if it does not exist yet, and is
+// still empty then.
+func removeEmpty(directory string) func() {
+	if _, err := os.Lstat(directory); directory == "" || isBucket(directory) || !errors.Is(err, fs.ErrNotExist) {
+		return func() {}
+	}
+	return func() { _ = os.Remove(directory) } // fails if it has files
+}
+
+// isBucket reports whether an output is a bucket.
+func isBucket(name string) bool { return strings.HasPrefix(name, "s3://") }
+
 // openFetchOutput opens an output by its name.
 func openFetchOutput(ctx context.Context, name string, out *output) (store.Output, error) {
 	switch {
 	case name == "-":
 		return store.Stream(pipeWriter(out.stdout)), nil
-	case strings.HasPrefix(name, "s3://"):
+	case isBucket(name):
 		return store.Bucket(ctx, name)
 	}
 	return store.Directory(name)

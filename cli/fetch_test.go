@@ -97,6 +97,54 @@ func TestFetchWithoutSecret(t *testing.T) {
 	}
 }
 
+// A copy that is refused leaves no directory, and --resume makes none.
+func TestFetchLeavesNoDirectory(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Auth: fetchtest.Auth{Method: fetchtest.BearerAuth, Token: "hunter2"}})
+	dir := filepath.Join(t.TempDir(), "new")
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", dir)
+	require.Equal(t, 2, code, stderr)
+	require.NoDirExists(t, dir)
+	code, _, stderr = runFetch(t, "--resume", dir)
+	require.Equal(t, 1, code, stderr)
+	require.NoDirExists(t, dir)
+}
+
+// The summary counts resources without issues. With -q, events are only logged as warnings.
+func TestFetchSummary(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: append(fetchtest.Files("Patient", 1, 1), fetchtest.Issues("i.ndjson", "warning", "slow"))})
+	dir := t.TempDir()
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", dir)
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "warning (1 time): slow")
+	require.Contains(t, stderr, "2 files, 1 resource, ")
+	code, _, stderr = runFetch(t, "verify", dir)
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "2 files, 1 resource, ")
+	code, _, stderr = runFetch(t, server.BaseURL, "-o", t.TempDir(), "-q", "--log-format", "json")
+	require.Zero(t, code, stderr)
+	require.Empty(t, stderr)
+}
+
+// Texts do not name the default command, and name flags that help.
+func TestFetchTexts(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := runFetch(t)
+	require.Equal(t, 1, code)
+	require.Equal(t, "sluice: fetch: no server and no output: give both, as in sluice fetch https://example.org/fhir -o DIR\n", stderr)
+	_, _, stderr = runFetch(t, "keygen", "-o", "-")
+	require.Contains(t, stderr, "standard output is for the public key")
+	_, help, _ := runFetch(t, "--help")
+	require.NotContains(t, help, "fetch run")
+	tls := fetchtest.New(t, fetchtest.Options{TLS: true})
+	_, _, stderr = runFetch(t, tls.BaseURL, "-o", filepath.Join(t.TempDir(), "x"))
+	require.Contains(t, stderr, "--ca-file FILE")
+	plain := fetchtest.New(t, fetchtest.Options{})
+	_, _, stderr = runFetch(t, strings.Replace(plain.BaseURL, "http:", "https:", 1), "-o", filepath.Join(t.TempDir(), "x"))
+	require.Contains(t, stderr, "the server speaks http://")
+}
+
 // What the flags ask for arrives at the server.
 func TestFetchRequest(t *testing.T) {
 	t.Parallel()
