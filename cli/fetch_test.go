@@ -110,6 +110,16 @@ func TestFetchLeavesNoDirectory(t *testing.T) {
 	require.NoDirExists(t, dir)
 }
 
+// A server that is not reached is given up after --retry-for, however long --wait is.
+func TestFetchUnreachable(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	code, _, stderr := runFetch(t, "http://127.0.0.1:1/fhir", "-o", t.TempDir(), "--retry-for", "1s", "--wait", "10m")
+	require.Equal(t, 5, code, stderr)
+	require.Contains(t, stderr, "connection refused")
+	require.Less(t, time.Since(began), 2*time.Minute)
+}
+
 // The summary counts resources without issues. With -q, events are only logged as warnings.
 func TestFetchSummary(t *testing.T) {
 	t.Parallel()
