@@ -60,13 +60,19 @@ func (r *run) discard(ctx context.Context, s *state) error {
 	return r.Output.Discard(ctx, s.Folder+logName)
 }
 
-// discardFile removes a file or what was received of it.
+// discardFile removes a file or what was received of it. One that is not marked as stored
+// may have been published just before a run was killed.
 func (r *run) discardFile(ctx context.Context, folder string, f *file) error {
 	switch {
 	case f.Name == "":
 		return nil
 	case f.Stored != nil:
 		return r.Output.RemoveDocument(ctx, folder+f.Stored.Name)
+	}
+	for _, name := range f.finalNames() {
+		if err := r.Output.RemoveDocument(ctx, folder+name); err != nil {
+			return err
+		}
 	}
 	return r.Output.Discard(ctx, folder+f.Name)
 }

@@ -1,7 +1,9 @@
 package fetch
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -159,4 +161,40 @@ func TestNewMembers(t *testing.T) {
 	list, err := os.ReadFile(lists[0])
 	require.NoError(t, err)
 	require.Len(t, slices.Collect(strings.Lines(string(list))), 3)
+}
+
+// What was read of the members is read again by the run that continues.
+func TestMembersAreReadAgain(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Export: func(n int, _ fetchtest.Request) []fetchtest.File {
+		content := `{"resourceType":"Patient","id":"a"}` + "\n"
+		if n > 2 {
+			content += `{"resourceType":"Patient","id":"joined"}` + "\n"
+		}
+		return []fetchtest.File{{Type: "Patient", Name: "Patient.1.ndjson", Content: []byte(content)}, fetchtest.Issues("OperationOutcome.1.ndjson", "warning", "slow")}
+	}})
+	o := options(t, server, t.TempDir())
+	o.Request = remote.Request{Level: remote.Group, GroupID: "g"}
+	o.SinceAuto, o.NewMembers = true, true
+	_, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	full := o
+	full.Output = fullOutput{o.Output}
+	_, err = Run(t.Context(), full)
+	require.Equal(t, Local, kindOfError(t, err))
+	_, err = Run(t.Context(), o)
+	require.NoError(t, err)
+	kickOffs := server.Requests(fetchtest.KickOff)
+	require.Contains(t, kickOffs[len(kickOffs)-1].Body, "Patient/joined")
+	require.NotContains(t, kickOffs[len(kickOffs)-1].Body, "Patient/a")
+}
+
+// fullOutput has no space for lists of members.
+type fullOutput struct{ output.Output }
+
+func (o fullOutput) Create(ctx context.Context, name string) (output.File, error) {
+	if strings.HasPrefix(name, "chain-members") {
+		return nil, errors.New("no space left on device")
+	}
+	return o.Output.Create(ctx, name)
 }

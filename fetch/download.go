@@ -42,23 +42,52 @@ func (c *reception) settle(ctx context.Context, f *file, err error) error {
 	}
 	var mismatch *transfer.MismatchError
 	var failed *transfer.RemoteError
+	var cut *cutError
 	switch {
 	case errors.As(err, &mismatch):
 		c.failures.unverified(f, err)
-		return nil
 	case !errors.As(err, &failed):
 		if kindOf(err) == Incomplete {
 			return fail(Local, "store %s: %w", f, err)
 		}
 		return err
-	case kindOf(err) != Incomplete:
+	case kindOf(err) == LoginRefused:
 		return err
+	default:
+		c.failures.missing(f, err)
 	}
-	c.failures.missing(f, err)
-	if silence := time.Since(time.Unix(0, c.received.Load())); c.RetryFor > 0 && silence >= c.RetryFor {
+	if errors.As(err, &cut) {
+		return c.failed()
+	}
+	if silence := time.Since(time.Unix(0, c.received.Load())); mismatch == nil && c.RetryFor > 0 && silence >= c.RetryFor {
 		return fail(Incomplete, "nothing was received for %s: %w", silence.Round(time.Second), err)
 	}
 	return nil
+}
+
+// failed returns the failures of files as one error, or nil.
+func (c *reception) failed() error {
+	var files int
+	c.journal.read(func(*state) { files = len(c.export.Files) })
+	return c.failures.err(files)
+}
+
+// cutError says that a file failed after a part of it was written to standard output, where
+// nothing can follow.
+type cutError struct{ error }
+
+func (e *cutError) Unwrap() error { return e.error }
+
+// countedFile counts the bytes that are written.
+type countedFile struct {
+	output.File
+	written int64
+}
+
+func (f *countedFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	f.written += int64(n)
+	return n, err
 }
 
 // obtain stores a file. One that an earlier call has published just before it was killed
@@ -71,13 +100,18 @@ func (c *reception) obtain(ctx context.Context, f *file) error {
 			return err
 		}
 	}
-	if to == nil {
-		var err error
-		if to, err = c.Output.Create(ctx, c.path(f.Name)); err != nil {
-			return fail(Local, "create %s: %w", f, err)
-		}
+	if to != nil {
+		return errors.Join(c.transfer(ctx, f, to), to.Close())
 	}
-	return errors.Join(c.transfer(ctx, f, to), to.Close())
+	to, err := c.Output.Create(ctx, c.path(f.Name))
+	if err != nil {
+		return fail(Local, "create %s: %w", f, err)
+	}
+	counted := &countedFile{File: to}
+	if err = errors.Join(c.transfer(ctx, f, counted), to.Close()); err != nil && c.Output.Sequential() && counted.written > 0 {
+		return &cutError{err}
+	}
+	return err
 }
 
 // sinkFor returns the sink of a file; nil if it is stored.
@@ -108,7 +142,7 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 	}
 	progress := c.watch(f)
 	d := &transfer.Download{
-		Client: c.client, Base: base, Login: c.login, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
+		Client: c.client, Base: base, Login: authorizer{c.login}, Links: &fileLinks{links: c.links, file: f}, Expect: c.expect(f),
 		File: to, Name: c.path(f.String()), Options: c.transferOptions(f), Progress: progress, Congestion: c.limiter,
 		Warn: func(text string) { c.events.warn("%s", text) }, Origin: origin,
 		Began: func(o transfer.Origin) error {
@@ -127,7 +161,7 @@ func (c *reception) transfer(ctx context.Context, f *file, to output.File) error
 		return err
 	}
 	c.keep(f, stored{Name: strings.TrimPrefix(got.Name, c.path("")), Lines: got.Lines, Headers: got.Headers, Bytes: got.Bytes, SHA256: got.SHA256})
-	c.reportStored(f, link)
+	c.reportStored(f)
 	return nil
 }
 
@@ -169,7 +203,9 @@ func (r *run) keep(f *file, s stored) {
 }
 
 // reportStored reports that a file is stored.
-func (r *run) reportStored(f *file, link string) {
+func (r *run) reportStored(f *file) {
+	var link string
+	r.journal.read(func(*state) { link = f.Link })
 	text := fmt.Sprintf("%s: %s", f.Stored.Name, sizeText(f.Stored.Bytes))
 	if f.Stored.Lines >= 0 {
 		text = fmt.Sprintf("%s: %d resources, %s", f.Stored.Name, f.Stored.Lines, sizeText(f.Stored.Bytes))
@@ -184,31 +220,11 @@ func (r *run) reportStored(f *file, link string) {
 // finalNames are the names that a file may have when it is stored.
 func (f *file) finalNames() []string { return []string{f.Name + ".gz", f.Name} }
 
-// checkFree returns an error if a new file has the name of one that is not of this run. The
-// folder of a run in a chain is new.
-func (c *reception) checkFree(ctx context.Context, f *file) error {
-	if c.SinceAuto {
-		return nil
-	}
-	for _, name := range f.finalNames() {
-		existing, err := c.Output.Open(ctx, c.path(name))
-		switch {
-		case errors.Is(err, output.ErrNotExist):
-			continue
-		case err != nil:
-			return fail(Local, "look for %s: %w", c.path(name), err)
-		}
-		_ = existing.Close() // it was not read
-		return fail(Local, "%s has %s from another run: fetch into an empty place", c.Output, c.path(name))
-	}
-	return nil
-}
-
 // restore reports whether an earlier call has stored a file under its final name, and
 // whether it is what the manifest says.
 func (c *reception) restore(ctx context.Context, f *file) (bool, error) {
 	if !f.earlier {
-		return false, c.checkFree(ctx, f)
+		return false, nil
 	}
 	for _, name := range f.finalNames() {
 		facts, err := inspect(ctx, c.Output, c.path(name))
@@ -217,7 +233,7 @@ func (c *reception) restore(ctx context.Context, f *file) (bool, error) {
 			continue
 		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
-		case err != nil || !c.matches(f, facts):
+		case err != nil || !f.matches(facts, c.organized(f)):
 			return false, nil // it is downloaded again
 		}
 		s := stored{Name: name, Lines: facts.Lines, Bytes: facts.Bytes, SHA256: facts.SHA256}
@@ -226,18 +242,22 @@ func (c *reception) restore(ctx context.Context, f *file) (bool, error) {
 		}
 		c.keep(f, s)
 		c.totals.forget(f)
-		c.reportStored(f, f.Link)
+		c.reportStored(f)
 		return true, nil
 	}
 	return false, nil
 }
 
-// matches reports whether a stored file is what the manifest says.
-func (c *reception) matches(f *file, facts content.Facts) bool {
-	if f.SHA256 != "" && !c.Transfer.Plain {
-		return f.SHA256 == facts.SHA256 || f.SHA256 == facts.PlainSHA256
+// matches reports whether a stored file is certainly what the manifest says. Organized
+// files have lines besides the resources.
+func (f *file) matches(facts content.Facts, organized bool) bool {
+	switch {
+	case f.Count > facts.Lines, f.Count >= 0 && f.Count < facts.Lines && !organized,
+		f.Size >= 0 && f.Size != facts.Bytes && f.Size != facts.PlainBytes,
+		f.SHA256 != "" && f.SHA256 != facts.SHA256 && f.SHA256 != facts.PlainSHA256:
+		return false
 	}
-	return f.Count < 0 || f.Count == facts.Lines
+	return f.Count >= 0 || f.Size >= 0 || f.SHA256 != ""
 }
 
 // inspect returns the facts of a stored file.
@@ -250,15 +270,12 @@ func inspect(ctx context.Context, out output.Output, name string) (content.Facts
 	return facts, errors.Join(err, stored.Close())
 }
 
-// count returns the number of resources of a stored file; nil if it is unknown.
+// count returns the number of resources of a stored file; nil if it was not counted.
 func (f *file) count() *int64 {
-	switch {
-	case f.Stored.Lines >= 0:
-		return &f.Stored.Lines
-	case f.Count >= 0:
-		return &f.Count
+	if f.Stored.Lines < 0 {
+		return nil
 	}
-	return nil
+	return &f.Stored.Lines
 }
 
 // sizeText returns a number of bytes for people.

@@ -96,6 +96,34 @@ func kindOf(err error) Kind {
 	return Incomplete
 }
 
+// asRefusedLogin marks an error of a request for the status or the manifest: only a refused
+// login refuses these.
+func asRefusedLogin(err error) error {
+	var refused *remote.RefusedError
+	if errors.As(err, &refused) {
+		return fail(LoginRefused, "%w", err)
+	}
+	return err
+}
+
+// isFinal reports whether an error says that an export has failed, is gone or has changed.
+func isFinal(err error) bool {
+	var known *Error
+	return errors.As(err, &known) && known.Kind == Failed || errors.Is(err, remote.ErrGone) || errors.Is(err, remote.ErrFailed)
+}
+
+// authorizer is a login. Errors that another attempt does not repair refuse it.
+type authorizer struct{ *login.Login }
+
+// Authorize sets the credentials of a request.
+func (a authorizer) Authorize(ctx context.Context, r *http.Request) error {
+	err := a.Login.Authorize(ctx, r)
+	if err != nil && ctx.Err() == nil && kindOf(err) == Failed {
+		return fail(LoginRefused, "%w", err)
+	}
+	return err
+}
+
 // queries matches the query of a URL in a text. It may be a signature.
 var queries = regexp.MustCompile(`(https?://[^\s"'?]+)\?[^\s"']*`)
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/fetch/content"
 	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
 	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
@@ -58,6 +59,55 @@ func TestMismatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(files[1].NDJSON()), tree(t, dir)["Patient.0002.ndjson.gz"])
 	require.Len(t, server.Requests(fetchtest.Download.File("Patient.3.ndjson")), 1)
+}
+
+// A file that cannot be downloaded, for whatever reason, does not stop the others, nor does
+// a manifest that is gone.
+func TestOthersAreStored(t *testing.T) {
+	t.Parallel()
+	loop := func(*fetchtest.Server, http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.String(), http.StatusFound) })
+	}
+	first := fetchtest.Download.File("Patient.1.ndjson")
+	for name, test := range map[string]struct {
+		faults []fetchtest.Fault
+		kind   Kind
+	}{
+		"redirect loop":    {[]fetchtest.Fault{first.Always(loop)}, Incomplete},
+		"manifest is gone": {[]fetchtest.Fault{first.Always(fetchtest.Reject(404)), fetchtest.Status.From(2, fetchtest.Reject(404))}, Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 6, 5), Links: fetchtest.Links{Host: fetchtest.Presigned}, Faults: test.faults})
+			dir := t.TempDir()
+			o := options(t, server, dir)
+			o.Parallel = 1
+			_, err := Run(t.Context(), o)
+			require.Equal(t, test.kind, kindOfError(t, err))
+			require.ErrorContains(t, err, "1 of 6 files are missing")
+			complete, err := filepath.Glob(filepath.Join(dir, "*.gz"))
+			require.NoError(t, err)
+			require.Len(t, complete, 5)
+		})
+	}
+}
+
+// If the export is gone before its manifest is complete, the files that are known are
+// stored.
+func TestExportIsGone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := scripted(t, dir, func(n int) (int, []string) {
+		if n > 1 {
+			return http.StatusNotFound, nil
+		}
+		return http.StatusAccepted, []string{"a", "b"}
+	}, sendLink)
+	o.Request.Partial = true
+	_, err := Run(t.Context(), o)
+	require.Equal(t, Failed, kindOfError(t, err))
+	require.ErrorContains(t, err, "does not know the export")
+	require.Len(t, ids(t, dir), 2)
 }
 
 // A file that is gone does not stop the others.
@@ -157,6 +207,7 @@ func TestKinds(t *testing.T) {
 		"refused":  {faults: []fetchtest.Fault{fetchtest.KickOff.Always(fetchtest.RejectWith(400, "no such type"))}, want: Refused, text: "no such type"},
 		"login":    {auth: fetchtest.Auth{Method: fetchtest.BasicAuth, ClientID: "me", Secret: "right"}, want: LoginRefused},
 		"failed":   {faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.RejectWith(400, "disk full"))}, want: Failed, text: "disk full"},
+		"denied":   {faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.RejectWith(403, "not yours"))}, want: LoginRefused, text: "not yours"},
 		"gone":     {faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.Reject(404))}, want: Failed},
 		"timeout":  {faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.Stall())}, set: func(o *Options) { o.Timeout = 2 * time.Second }, want: TimedOut},
 		"nobytes":  {faults: []fetchtest.Fault{fetchtest.Download.Always(fetchtest.Reject(502))}, set: func(o *Options) { o.RetryFor = time.Second }, want: Incomplete, text: "nothing was received"},
@@ -237,6 +288,48 @@ func TestForeignFile(t *testing.T) {
 	content, err := os.ReadFile(mine)
 	require.NoError(t, err)
 	require.Equal(t, "{}\n", string(content))
+}
+
+// A file of another run is not taken for the new one when the same command is run again,
+// whatever the manifest says of it.
+func TestForeignFileIsNeverAccepted(t *testing.T) {
+	t.Parallel()
+	for _, noCounts := range []bool{false, true} {
+		server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 1), Manifest: fetchtest.ManifestOptions{NoCounts: noCounts}})
+		dir := t.TempDir()
+		mine := filepath.Join(dir, "Patient.0002.ndjson")
+		require.NoError(t, os.WriteFile(mine, []byte(`{"resourceType":"Patient","id":"OLD"}`+"\n"), 0o600))
+		for range 3 {
+			_, err := Run(t.Context(), options(t, server, dir))
+			require.Equal(t, Local, kindOfError(t, err))
+			require.ErrorContains(t, err, "Patient.0002.ndjson from another run")
+		}
+		require.Empty(t, server.Requests(fetchtest.Download))
+		require.NoError(t, os.Remove(mine))
+		_, err := Run(t.Context(), options(t, server, dir))
+		require.NoError(t, err)
+		require.NotContains(t, tree(t, dir)["Patient.0002.ndjson.gz"], "OLD")
+	}
+}
+
+// A stored file is only taken for one of the manifest that says something about it.
+func TestMatches(t *testing.T) {
+	t.Parallel()
+	facts := content.Facts{Lines: 3, Bytes: 100, PlainBytes: 300, SHA256: "aa", PlainSHA256: "bb"}
+	for _, test := range []struct {
+		file file
+		want bool
+	}{
+		{file{Count: -1, Size: -1}, false},
+		{file{Count: 3, Size: -1}, true},
+		{file{Count: 4, Size: 100, SHA256: "aa"}, false},
+		{file{Count: 3, Size: 200}, false},
+		{file{Count: -1, Size: 300}, true},
+		{file{Count: -1, Size: -1, SHA256: "bb"}, true},
+		{file{Count: 3, Size: 100, SHA256: "cc"}, false},
+	} {
+		require.Equal(t, test.want, test.file.matches(facts, false), test.file)
+	}
 }
 
 // Standard output receives the resources in the order of the manifest, and nothing else.
@@ -362,6 +455,21 @@ func TestStatusURLIsStoredAtOnce(t *testing.T) {
 	_, err := Run(t.Context(), options(t, server, dir))
 	require.NoError(t, err)
 	require.Contains(t, <-stored, server.BaseURL+"/status/1")
+}
+
+// Nothing follows a file of which only a part was written to standard output.
+func TestCutStream(t *testing.T) {
+	t.Parallel()
+	first := fetchtest.Download.File("Patient.1.ndjson")
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 3), Faults: []fetchtest.Fault{
+		first.Nth(1, fetchtest.CutAfter(250)), first.From(2, fetchtest.Reject(501))}})
+	o := options(t, server, t.TempDir())
+	var stdout bytes.Buffer
+	o.Output = output.Stream(&stdout)
+	_, err := Run(t.Context(), o)
+	require.Equal(t, Incomplete, kindOfError(t, err))
+	require.Equal(t, 250, stdout.Len())
+	require.Empty(t, server.Requests(fetchtest.Download.File("Patient.2.ndjson")))
 }
 
 // Nothing continues a run to standard output: its export is deleted on the server.

@@ -14,6 +14,8 @@ type failures struct {
 	mu sync.Mutex
 	// lost are missing files, bad those that are not what the manifest says.
 	lost, bad failedFiles
+	// final is the first error of an export that is gone or has changed.
+	final error
 }
 
 // failedFiles are files that failed in the same way.
@@ -38,6 +40,9 @@ func (f *failures) missing(file *file, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lost.add(file.String(), err)
+	if f.final == nil && isFinal(err) {
+		f.final = err
+	}
 }
 
 // unverified records a file that is not what the manifest says.
@@ -52,10 +57,16 @@ func (f *failures) err(files int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
+	case f.final != nil:
+		return fail(Failed, "%d of %d files are missing: %w", f.lost.number, files, f.final)
 	case f.lost.number > 0 && f.bad.number > 0:
 		return fail(Incomplete, "%d of %d files are missing, and %d are not what the manifest says: %w", f.lost.number, files, f.bad.number, f.lost.first)
 	case f.lost.number > 0:
-		return fail(Incomplete, "%d of %d files are missing (%s): %w", f.lost.number, files, f.lost.names(), f.lost.first)
+		kind := Incomplete
+		if kindOf(f.lost.first) == Local { // certificates that this machine does not know
+			kind = Local
+		}
+		return fail(kind, "%d of %d files are missing (%s): %w", f.lost.number, files, f.lost.names(), f.lost.first)
 	case f.bad.number > 0:
 		return fail(Unverified, "%d of %d files are not what the manifest says (%s), stored as .bad: %w", f.bad.number, files, f.bad.names(), f.bad.first)
 	}

@@ -87,9 +87,12 @@ func (j *journal) keep(ctx context.Context) error {
 		if err := j.save(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
-		interval = max(saveInterval, saveShare*time.Since(began))
+		interval = pause(began)
 	}
 }
+
+// pause returns the time until the state may be stored again.
+func pause(began time.Time) time.Duration { return max(saveInterval, saveShare*time.Since(began)) }
 
 // remove removes the stored state.
 func (j *journal) remove(ctx context.Context) error {

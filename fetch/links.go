@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,11 +44,11 @@ func newLinks(r *run, x *export) *links {
 	return l
 }
 
-// set sets the links of files from a page of the manifest.
-func (l *links) set(p *remote.Manifest, matches []match) (changed bool) {
+// set sets the links of files.
+func (l *links) set(authorize bool, matches []match) (changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.authorize = p.RequiresAccessToken
+	l.authorize = authorize
 	for _, m := range matches {
 		if old := l.current[m.file]; old == nil || *old != *m.link {
 			changed = true
@@ -80,7 +81,7 @@ func (l *links) renew(ctx context.Context, since int) error {
 	}
 	pages, err := l.server.Manifest(ctx, l.export.StatusURL)
 	if err != nil {
-		return err
+		return asRefusedLogin(err)
 	}
 	return l.replace(pages)
 }
@@ -89,17 +90,12 @@ func (l *links) renew(ctx context.Context, since int) error {
 func (l *links) replace(pages []*remote.Manifest) (err error) {
 	changed := false
 	l.journal.update(func(*state) {
-		merge := newMerging(l.export, false)
-		for _, page := range pages {
-			var matches []match
-			if matches, err = merge.page(page); err != nil {
-				return
-			}
-			if l.set(page, matches) {
-				changed = true
-			}
+		merge := newMerging(l.export, false, true)
+		var matches []match
+		if matches, err = merge.add(pages); err == nil {
+			changed = l.set(requireToken(pages), matches)
+			err = merge.end()
 		}
-		err = merge.end()
 	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,6 +103,11 @@ func (l *links) replace(pages []*remote.Manifest) (err error) {
 	l.renewed = time.Now()
 	l.fixed = !changed
 	return err
+}
+
+// requireToken reports whether downloads of files of a manifest need the access token.
+func requireToken(pages []*remote.Manifest) bool {
+	return slices.ContainsFunc(pages, func(p *remote.Manifest) bool { return p.RequiresAccessToken })
 }
 
 // fileLinks are the links of one file; it implements transfer.Links.

@@ -1,99 +1,84 @@
 package fetch
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"slices"
 
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
 
-// merging matches the files of a manifest, page by page, with those that are known of the
-// export: by section, type and path, and if the server has changed the paths, by section,
-// type and position.
+// merging matches the files of a manifest with those that are known of an export: by the
+// whole link, by the path, and by what the manifest says of files that have the same path.
+// If all files are known, those that are left are matched by their position.
 type merging struct {
 	export *export
-	// grow adds files that are not known to the export.
-	grow bool
-	// again reports that the pages were matched before, while the export was running.
-	again bool
+	// grow accepts files that are not known to the export; whole means that all pages are
+	// added at once.
+	grow, whole bool
 	// complete reports that all files were known at the beginning.
-	complete  bool
-	byLink    map[fileKey][]*file
-	bySeries  map[fileKey][]*file
-	positions map[fileKey]int
-	matched   map[*file]bool
+	complete bool
+	known    []*file // at the beginning
+	matched  map[*file]bool
 }
 
-// fileKey identifies a file by its link, or files by their type if link is empty.
-type fileKey struct {
-	section    remote.Section
-	kind, link string
-}
-
-// match is a file with its current link.
+// match is a file of a manifest with the file of the export that it is.
 type match struct {
-	file *file
-	link *url.URL
+	link   *url.URL
+	listed *file // as the manifest has it
+	file   *file
 	// new reports that the file was not known.
 	new bool
 }
 
-func newMerging(x *export, grow bool) *merging {
-	m := &merging{export: x, grow: grow, complete: x.Complete, byLink: map[fileKey][]*file{}, bySeries: map[fileKey][]*file{},
-		positions: map[fileKey]int{}, matched: map[*file]bool{}}
-	for _, f := range x.Files {
-		link, series := fileKey{f.Section, f.Type, f.Link}, fileKey{f.Section, f.Type, ""}
-		m.byLink[link] = append(m.byLink[link], f)
-		m.bySeries[series] = append(m.bySeries[series], f)
-	}
-	return m
+func newMerging(x *export, grow, whole bool) *merging {
+	return &merging{export: x, grow: grow, whole: whole, complete: x.Complete, known: slices.Clone(x.Files), matched: map[*file]bool{}}
 }
 
-// page returns the files of a page.
-func (m *merging) page(p *remote.Manifest) ([]match, error) {
+// add returns the files of pages. New ones are not added to the export.
+func (m *merging) add(pages []*remote.Manifest) ([]match, error) {
 	x := m.export
-	if x.TransactionTime != "" && x.TransactionTime != p.TransactionTime {
-		return nil, fail(Failed, "the export has changed on the server: its transactionTime was %s and is now %s", x.TransactionTime, p.TransactionTime)
+	var matches []match
+	for _, p := range pages {
+		if x.TransactionTime != "" && x.TransactionTime != p.TransactionTime {
+			return nil, fail(Failed, "the export has changed on the server: its transactionTime was %s and is now %s", x.TransactionTime, p.TransactionTime)
+		}
+		x.TransactionTime, x.ServerRequest, x.OrganizedBy = p.TransactionTime, p.Request, p.OrganizedBy
+		for _, told := range p.Files {
+			matches = append(matches, match{link: told.URL, listed: newFile(told)})
+		}
 	}
-	x.TransactionTime, x.ServerRequest, x.OrganizedBy = p.TransactionTime, p.Request, p.OrganizedBy
-	matches := make([]match, 0, len(p.Files))
-	for _, told := range p.Files {
-		f := m.find(told)
-		known := f != nil
-		switch {
-		case known:
-			if err := checkSame(f, told); err != nil {
+	m.match(matches)
+	if m.complete {
+		if err := m.matchPositions(matches); err != nil {
+			return nil, err
+		}
+	}
+	return m.settle(matches)
+}
+
+// settle takes over the links of known files and makes files of those that are new.
+func (m *merging) settle(matches []match) ([]match, error) {
+	settled := matches[:0]
+	for _, match := range matches {
+		switch f := match.file; {
+		case f != nil:
+			if err := checkSame(f, match.listed); err != nil {
 				return nil, err
 			}
-			f.Link = withoutQuery(told.URL)
+			f.Link, f.LinkSHA256 = match.listed.Link, match.listed.LinkSHA256
 		case m.complete:
-			return nil, fail(Failed, "the export has changed on the server: its manifest has more files of %s than before", told.Type)
+			return nil, fail(Failed, "the export has changed on the server: its manifest has more files of %s than before", match.listed.Type)
 		case !m.grow:
 			continue
 		default:
-			f = newFile(told)
-			x.Files = append(x.Files, f)
+			match.file, match.new = match.listed, true
 		}
-		m.matched[f] = true
-		matches = append(matches, match{file: f, link: told.URL, new: !known})
+		m.matched[match.file] = true
+		settled = append(settled, match)
 	}
-	return matches, nil
-}
-
-// find returns the known file that a file of the manifest is; nil if it is new.
-func (m *merging) find(told remote.File) *file {
-	series := fileKey{told.Section, told.Type, ""}
-	position := m.positions[series]
-	m.positions[series]++
-	for _, f := range m.byLink[fileKey{told.Section, told.Type, withoutQuery(told.URL)}] {
-		if !m.matched[f] {
-			return f
-		}
-	}
-	if files := m.bySeries[series]; position < len(files) && !m.matched[files[position]] {
-		return files[position]
-	}
-	return nil
+	return settled, nil
 }
 
 // end returns an error if a whole manifest lacked a known file.
@@ -101,20 +86,20 @@ func (m *merging) end() error {
 	if !m.grow && !m.complete {
 		return nil
 	}
-	missing := slices.IndexFunc(m.export.Files, func(f *file) bool { return !m.matched[f] })
+	missing := slices.IndexFunc(m.known, func(f *file) bool { return !m.matched[f] })
 	if missing >= 0 {
-		return fail(Failed, "the export has changed on the server: its manifest lacks %s", m.export.Files[missing])
+		return fail(Failed, "the export has changed on the server: its manifest lacks %s", m.known[missing])
 	}
 	return nil
 }
 
 // newFile returns the file of an entry of a manifest.
 func newFile(told remote.File) *file {
-	return &file{Section: told.Section, Type: told.Type, Link: withoutQuery(told.URL), Count: told.Count, Size: told.Size, SHA256: told.SHA256}
+	return &file{Section: told.Section, Type: told.Type, Link: withoutQuery(told.URL), LinkSHA256: linkSum(told.URL), Count: told.Count, Size: told.Size, SHA256: told.SHA256}
 }
 
 // checkSame returns an error if the properties of a file in a manifest have changed.
-func checkSame(f *file, told remote.File) error {
+func checkSame(f, told *file) error {
 	switch {
 	case f.Count >= 0 && told.Count >= 0 && f.Count != told.Count:
 		return fail(Failed, "the export has changed on the server: %s had %d resources and now has %d", f, f.Count, told.Count)
@@ -124,6 +109,12 @@ func checkSame(f *file, told remote.File) error {
 		return fail(Failed, "the export has changed on the server: %s has another sha256", f)
 	}
 	return nil
+}
+
+// linkSum returns a hash of a whole link, whose query may be secret.
+func linkSum(u *url.URL) string {
+	sum := sha256.Sum256([]byte(u.String()))
+	return hex.EncodeToString(sum[:])
 }
 
 // withoutQuery returns a URL as text, without what may be secret.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,10 +19,12 @@ type reception struct {
 	export *export
 	links  *links
 	queue  *schedule.Queue[*file]
-	queued map[*file]bool // all that ever were
 	// sink returns where a file goes that is read and not stored; nil if it is stored.
 	sink     func(*file) output.File
 	failures failures
+	// planned has files whose plan is not stored yet; queued are all that were there.
+	planned chan []*file
+	queued  map[*file]bool
 }
 
 // receive starts an export unless it is running, and downloads its files. A nil sink
@@ -33,10 +36,11 @@ func (r *run) receive(ctx context.Context, as role, request remote.Request, sink
 	}
 	var done bool
 	r.journal.read(func(*state) { done = x.done() })
-	if done {
+	if done && sink == nil { // what a sink has read is lost
 		return r.openFolder(ctx, x)
 	}
-	c := &reception{run: r, export: x, links: newLinks(r, x), queue: schedule.NewQueue(r.Output.Sequential(), func(f *file) int64 { return f.Size }), queued: map[*file]bool{}, sink: sink}
+	c := &reception{run: r, export: x, links: newLinks(r, x), sink: sink, planned: make(chan []*file), queued: map[*file]bool{},
+		queue: schedule.NewQueue(r.Output.Sequential(), func(f *file) int64 { return f.Size })}
 	return c.files(ctx)
 }
 
@@ -97,148 +101,70 @@ func (r *run) reportContinuation(x *export) {
 	r.events.emit(EventProgress, map[string]any{"body": nil, "xProgress": nil, "retryAfter": nil}, text)
 }
 
-// files waits for the manifest and downloads the files of each page as it arrives.
+// files waits for the manifest and downloads its files. If the server forgets the export,
+// those that are known may still be there.
 func (c *reception) files(ctx context.Context) error {
-	if c.sink != nil && !c.Output.Sequential() {
+	if c.export.Role == roleMembers {
 		c.journal.update(func(*state) { // what was read is known to the call of Run that read it
 			for _, f := range c.export.Files {
 				f.Stored = nil
+				_ = c.plan(f) // it was no error before
 			}
 		})
 	}
+	var gone error
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error {
-		defer c.queue.Close()
-		return c.await(ctx)
+		defer close(c.planned)
+		err := c.await(ctx)
+		if errors.Is(err, remote.ErrGone) {
+			gone, err = err, nil
+		}
+		return err
 	})
+	work.Go(func() error { return c.release(ctx) })
 	for range c.Parallel {
 		work.Go(func() error { return c.download(ctx) })
 	}
 	if err := work.Wait(); err != nil {
 		return err
 	}
-	return c.failures.err(len(c.export.Files))
-}
-
-// await queues the files of the manifest until it is complete.
-func (c *reception) await(ctx context.Context) error {
-	merge := newMerging(c.export, true)
-	pages := 0
-	err := c.server.Await(ctx, c.export.StatusURL, remote.Waiting{
-		Partial:  c.export.Request.Partial,
-		Progress: c.reportProgress,
-		Page: func(p *remote.Manifest) error {
-			pages++
-			return c.page(ctx, merge, p)
-		},
-		Again: func() {
-			pages = 0
-			c.journal.read(func(*state) { merge = newMerging(c.export, true) })
-			merge.again = true
-		},
-	})
-	if err != nil {
-		if ctx.Err() == nil {
-			c.events.emit(EventStatusError, failure(err), "")
-		}
-		return err
+	if gone != nil {
+		return gone
 	}
-	var counts map[remote.Section]int
-	var transactionTime string
-	c.journal.update(func(*state) {
-		if err = merge.end(); err == nil {
-			c.export.Complete = true
-			counts, transactionTime = count(c.export.Files), c.export.TransactionTime
-		}
-	})
-	if err != nil {
-		return err
-	}
-	c.events.emit(EventStatusComplete, map[string]any{"transactionTime": transactionTime}, "")
-	c.events.emit(EventManifest, map[string]any{
-		"transactionTime":      transactionTime,
-		"totalOutputFileCount": counts[remote.Output], "totalDeletedFileCount": counts[remote.Deleted],
-		"totalErrorFileCount": counts[remote.Errors], "totalManifests": pages,
-	}, "")
-	return c.journal.save(ctx)
+	return c.failed()
 }
 
-// reportProgress reports the text of X-Progress.
-func (c *reception) reportProgress(text string) {
-	c.events.emit(EventProgress, map[string]any{"body": nil, "xProgress": text, "retryAfter": nil}, "export: "+text)
-}
-
-// page plans and queues the files of a page of the manifest. The plan is stored before the
-// first download: a later call must know which files are its own.
-func (c *reception) page(ctx context.Context, merge *merging, p *remote.Manifest) error {
-	var matches []match
-	var waiting []*file
-	var err error
-	c.journal.update(func(*state) {
-		if matches, err = merge.page(p); err != nil {
-			return
-		}
-		for _, m := range matches {
-			if m.new {
-				err = errors.Join(err, c.plan(m.file))
+// release queues files when their plan is stored: a later call must know which files are
+// its own. Pages that arrive together are stored together.
+func (c *reception) release(ctx context.Context) error {
+	defer c.queue.Close()
+	var files []*file
+	var due <-chan time.Time
+	var next time.Time
+	for open := true; open; {
+		var more []*file
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case more, open = <-c.planned:
+			files = append(files, more...)
+			if due == nil {
+				due = time.After(time.Until(next))
 			}
-			if m.file.Stored == nil && !c.queued[m.file] {
-				c.queued[m.file] = true
-				waiting = append(waiting, m.file)
+			if open {
+				continue
 			}
+		case <-due:
 		}
-	})
-	if err != nil {
-		return err
-	}
-	c.links.set(p, matches)
-	if merge.again && len(waiting) == 0 {
-		return nil
-	}
-	if err := c.openFolder(ctx, c.export); err != nil {
-		return err
-	}
-	if err := c.journal.save(ctx); err != nil {
-		return err
-	}
-	files := make([]*file, len(matches))
-	for i, m := range matches {
-		files[i] = m.file
-	}
-	counts := count(files)
-	c.events.emit(EventPage, map[string]any{
-		"transactionTime": p.TransactionTime, "outputFileCount": counts[remote.Output],
-		"deletedFileCount": counts[remote.Deleted], "errorFileCount": counts[remote.Errors],
-	}, fmt.Sprintf("files to download: %d", len(waiting)))
-	c.totals.expect(waiting)
-	c.queue.Push(waiting)
-	return nil
-}
-
-// plan decides what happens to a new file.
-func (c *reception) plan(f *file) error {
-	switch {
-	case c.export.Role == roleMembers:
-		if f.Section != remote.Output || f.Type != "Patient" {
-			f.Stored = &stored{}
+		began := time.Now()
+		if err := c.journal.save(ctx); err != nil {
+			return err
 		}
-	case f.Section == remote.Deleted && c.Deleted == DeletedDrop:
-		f.Stored = &stored{}
-	case f.Section == remote.Deleted && c.Output.Sequential():
-		return fail(Local, "the export has deletions, and %s has no place for them: fetch into a directory or bucket, or drop them (--deleted drop)", c.Output)
-	default:
-		f.Name = c.namer.name(f)
+		c.queue.Push(files)
+		files, due, next = nil, nil, time.Now().Add(pause(began))
 	}
 	return nil
-}
-
-// count returns the number of files of each section.
-func count(files []*file) map[remote.Section]int {
-	counts := map[remote.Section]int{}
-	for _, f := range files {
-		counts[f.Section]++
-	}
-	return counts
 }
 
 // openFolder chooses the folder of the run with the first page of the main export, and

@@ -213,7 +213,7 @@ func (r *run) connect(ctx context.Context) error {
 		return err
 	}
 	limits := remote.Limits{PollMax: r.PollMax, KickOffWait: r.KickOffWait, RetryFor: r.RetryFor}
-	r.server = remote.New(r.client, base, r.login, limits, warn)
+	r.server = remote.New(r.client, base, authorizer{r.login}, limits, warn)
 	return nil
 }
 

@@ -72,11 +72,12 @@ type export struct {
 type file struct {
 	Section remote.Section `json:"section"`
 	Type    string         `json:"type"`
-	// Link is the URL without its query.
-	Link   string `json:"link"`
-	Count  int64  `json:"count"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256,omitempty"`
+	// Link is the URL without its query, LinkSHA256 the hash of the whole URL.
+	Link       string `json:"link"`
+	LinkSHA256 string `json:"linkSha256"`
+	Count      int64  `json:"count"`
+	Size       int64  `json:"size"`
+	SHA256     string `json:"sha256,omitempty"`
 	// Name is the name in the folder of the run, without .gz.
 	Name string `json:"name,omitempty"`
 	// Origin describes the response that the partial file is from.

@@ -116,13 +116,21 @@ func needsPOST(err error) bool {
 }
 
 // kickOff sends a kick-off once. The error is a *retry.Temporary if no export was started
-// and the request is worth a repetition.
+// and the request is worth a repetition. What was sent is not interrupted: the server may
+// start an export, which somebody has to know.
 func (s *Server) kickOff(ctx context.Context, r request) (string, error) {
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
 	// net/http repeats a GET if a connection that was used before breaks.
 	s.client.CloseIdleConnections()
-	response, err := s.send(httptrace.WithClientTrace(ctx, trace), r)
+	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		if !sent.Load() {
+			cancel(context.Cause(ctx))
+		}
+	})()
+	response, err := s.send(httptrace.WithClientTrace(sending, trace), r)
 	if err != nil {
 		return "", unsent(ctx, err, sent.Load())
 	}
