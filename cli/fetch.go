@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fetch"
 	store "github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
 
 type fetchCommand struct {
@@ -137,6 +138,9 @@ func (cmd *fetchRunCommand) explain(ctx context.Context, reporter *fetchReporter
 	}
 	if failed != nil && (failed.Kind == fetch.Incomplete || failed.Kind == fetch.Unverified || failed.Kind == fetch.TimedOut) && cmd.Output != "-" {
 		err = fmt.Errorf("%w; run the same command again to continue", err)
+	}
+	if errors.Is(err, remote.ErrGone) && cmd.Output != "-" {
+		err = fmt.Errorf("%w; to begin again, run sluice fetch cancel %s first", err, cmd.Output+cmd.Resume)
 	}
 	return withExitCode(withAdvice(err))
 }
