@@ -26,7 +26,9 @@ var version string
 const description = `Sluice exports FHIR resources from PostgreSQL at the speed of the database.
 
 It reads tables in the layout of Aidbox. GET /<Type>/$dump streams a resource type
-as ndjson; GET /fhir/$export writes files to an S3 bucket.
+as ndjson; GET /fhir/$export writes files to an S3 bucket. Two commands need no server of
+Sluice: dump writes files directly from the database, and fetch copies an export of any
+Bulk Data server.
 
 First steps:
 
@@ -103,7 +105,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return ExitOK
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		_, _ = fmt.Fprintln(stderr, "sluice: interrupted")
+		report(stderr, args, parsed.Command(), errInterrupted)
 		return ExitInterrupted
 	case errors.Is(err, errReaderGone):
 		return ExitBrokenPipe
@@ -124,6 +126,8 @@ func usageCode(command string) int {
 	}
 	return ExitUsage
 }
+
+var errInterrupted = errors.New("interrupted")
 
 func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
 	parser, err := kong.New(target,

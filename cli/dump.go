@@ -30,7 +30,7 @@ type dumpCommand struct {
 	Gzip   bool     `help:"Compress the output."`
 	Since  pastTime `placeholder:"TIME" help:"Only resources created after this time, such as 2026-01-31 or 2026-01-31T08:00:00Z."`
 	Where  []string `sep:"none" placeholder:"FILTER" help:"Only resources of a type that match this search, in the syntax of _typeFilter: 'Observation?code=http://loinc.org|4548-4&date=ge2026'. Repeatable; a resource must match one of the filters of its type."`
-	Jobs   int      `short:"j" default:"1" help:"Number of connections that read at the same time, 1 to 64. With several, a large table becomes several files."`
+	Jobs   int      `short:"j" default:"1" help:"Number of connections that read at the same time, 1 to 64. With several, a large table becomes several files, or its lines on standard output have no defined order."`
 	Quiet  bool     `short:"q" help:"Show no progress."`
 
 	filters map[string][]search.Filter

@@ -2,13 +2,18 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch"
 	store "github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
 
 type fetchCommand struct {
@@ -50,12 +55,14 @@ SLUICE_FETCH_TOKEN or in a file (--token-file).
 Exit codes: 0 complete and verified, 1 invalid arguments or a problem of this machine,
 2 login refused, 3 export refused, 4 export failed or gone, 5 incomplete, 6 a file is not
 what the manifest says, 7 the server reports issues (--fail-on), 8 timeout,
-130 interrupted. After 5, 8 and 130, the same command continues.`
+130 interrupted. After 5, 6, 8 and 130, the same command continues.`
 }
 
 // Validate checks the arguments.
 func (cmd *fetchRunCommand) Validate() error {
 	switch {
+	case cmd.Output == "" && cmd.Resume == "" && cmd.BaseURL == "" && cmd.Status == "":
+		return errors.New("no server and no output: give both, as in sluice fetch https://example.org/fhir -o DIR")
 	case cmd.Output == "" && cmd.Resume == "":
 		return errors.New("no output: set -o DIR, -o s3://bucket/prefix or -o -")
 	case cmd.Resume != "" && (cmd.BaseURL != "" || cmd.Status != ""):
@@ -76,6 +83,12 @@ func (cmd *fetchRunCommand) Validate() error {
 
 // Run copies the export.
 func (cmd *fetchRunCommand) Run(ctx context.Context, root *cli, out *output) error {
+	if cmd.Resume != "" {
+		if err := checkExists(cmd.Resume); err != nil {
+			return err
+		}
+	}
+	defer removeEmpty(cmd.Output)()
 	to, err := openFetchOutput(ctx, cmd.Output+cmd.Resume, out)
 	if err != nil {
 		return err
@@ -125,10 +138,25 @@ func (cmd *fetchRunCommand) explain(ctx context.Context, reporter *fetchReporter
 		}
 		return ctx.Err()
 	}
-	if failed != nil && (failed.Kind == fetch.Incomplete || failed.Kind == fetch.TimedOut) && cmd.Output != "-" {
+	if failed != nil && (failed.Kind == fetch.Incomplete || failed.Kind == fetch.Unverified || failed.Kind == fetch.TimedOut) && cmd.Output != "-" {
 		err = fmt.Errorf("%w; run the same command again to continue", err)
 	}
-	return withExitCode(err)
+	if errors.Is(err, remote.ErrGone) && cmd.Output != "-" {
+		err = fmt.Errorf("%w; to begin again, run sluice fetch cancel %s first", err, cmd.Output+cmd.Resume)
+	}
+	return withExitCode(withAdvice(err))
+}
+
+// withAdvice adds what to do about errors of TLS.
+func withAdvice(err error) error {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return fmt.Errorf("%w; --ca-file FILE adds certificates to those that this machine trusts", err)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%w; the URL begins with https://, and the server speaks http://", err)
+	}
+	return err
 }
 
 // fetchExitCodes are the exit codes of sluice fetch.
@@ -158,12 +186,24 @@ func (e *exitError) Unwrap() error { return e.error }
 // ExitCode returns the exit code.
 func (e *exitError) ExitCode() int { return e.code }
 
+// removeEmpty returns a function that removes a directory if it does not exist yet, and is
+// still empty then.
+func removeEmpty(directory string) func() {
+	if _, err := os.Lstat(directory); directory == "" || isBucket(directory) || !errors.Is(err, fs.ErrNotExist) {
+		return func() {}
+	}
+	return func() { _ = os.Remove(directory) } // fails if it has files
+}
+
+// isBucket reports whether an output is a bucket.
+func isBucket(name string) bool { return strings.HasPrefix(name, "s3://") }
+
 // openFetchOutput opens an output by its name.
 func openFetchOutput(ctx context.Context, name string, out *output) (store.Output, error) {
 	switch {
 	case name == "-":
 		return store.Stream(pipeWriter(out.stdout)), nil
-	case strings.HasPrefix(name, "s3://"):
+	case isBucket(name):
 		return store.Bucket(ctx, name)
 	}
 	return store.Directory(name)

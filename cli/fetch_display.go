@@ -16,7 +16,7 @@ import (
 // fetchDisplay are the flags of what is shown.
 type fetchDisplay struct {
 	Quiet    bool   `short:"q" help:"Show only warnings and errors."`
-	Progress string `default:"auto" enum:"auto,bars,lines,none" help:"How progress is shown: bars, lines, none, or auto (bars on a terminal, else lines). With --log json, events are log lines instead."`
+	Progress string `default:"auto" enum:"auto,bars,lines,none" help:"How progress is shown: bars, lines, none, or auto (bars on a terminal, else lines). With --log-format json, events are log lines instead."`
 }
 
 // reporter returns a reporter that shows progress on standard error.
@@ -28,7 +28,11 @@ func (f fetchDisplay) reporter(root *cli, out *output) *fetchReporter {
 	r := &fetchReporter{}
 	if root.Log.Format == "json" {
 		style = progress.Quiet
-		r.log = root.Log.logger(out)
+		level := levels[root.Log.Level]
+		if f.Quiet {
+			level = max(level, slog.LevelWarn)
+		}
+		r.log = root.Log.at(out, level)
 	}
 	r.display = progress.New(out.stderr, progress.Options{Style: style, Unit: "resources"})
 	r.quiet = f.Quiet
@@ -122,14 +126,22 @@ func (r *fetchReporter) summarize(to store.Output, result fetch.Result, took tim
 		place += "/" + result.Folder
 	}
 	for _, issue := range result.Issues {
-		r.display.Print(fmt.Sprintf("%s (%d times): %s", issue.Severity, issue.Count, issue.Text))
+		r.display.Print(fmt.Sprintf("%s (%s): %s", issue.Severity, counted(issue.Count, "time"), issue.Text))
 	}
-	files := "files"
-	if result.Files == 1 {
-		files = "file"
+	contents := counted(result.Resources, "resource")
+	if result.Deleted > 0 {
+		contents += ", " + counted(result.Deleted, "deletion")
 	}
-	r.display.Print(fmt.Sprintf("%s: %d %s, %s resources, %s in %s; transactionTime %s",
-		place, result.Files, files, humanize.Comma(result.Resources), humanize.Bytes(uint64(max(result.Bytes, 0))), took.Round(time.Second/10), result.TransactionTime))
+	r.display.Print(fmt.Sprintf("%s: %s, %s, %s in %s; transactionTime %s",
+		place, counted(result.Files, "file"), contents, humanize.Bytes(uint64(max(result.Bytes, 0))), took.Round(time.Second/10), result.TransactionTime))
+}
+
+// counted returns a number of things, such as 1 file or 2,000 files.
+func counted(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return humanize.Comma(n) + " " + thing
 }
 
 // fileReporter shows a file. It implements fetch.FileReporter.

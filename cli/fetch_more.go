@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch"
@@ -20,12 +19,19 @@ type fetchOutput struct {
 
 // open opens the output.
 func (a fetchOutput) open(ctx context.Context, out *output) (store.Output, error) {
-	if !strings.HasPrefix(a.Output, "s3://") {
-		if _, err := os.Stat(a.Output); err != nil {
-			return nil, err
-		}
+	if err := checkExists(a.Output); err != nil {
+		return nil, err
 	}
 	return openFetchOutput(ctx, a.Output, out)
+}
+
+// checkExists returns an error if an output is a directory that does not exist.
+func checkExists(name string) error {
+	if isBucket(name) {
+		return nil
+	}
+	_, err := os.Stat(name)
+	return err
 }
 
 type fetchVerifyCommand struct {
@@ -107,6 +113,14 @@ printed as a JWK Set, to be registered at the server.
 
   sluice fetch keygen -o key.json > public.json
   sluice client add my-client --scope 'system/*.rs' --jwks public.json     # for Sluice`
+}
+
+// Validate checks the output.
+func (cmd *fetchKeygenCommand) Validate() error {
+	if cmd.Output == "-" {
+		return errors.New("-o must be a file: standard output is for the public key")
+	}
+	return nil
 }
 
 // Run generates a key pair.

@@ -41,7 +41,7 @@ func TestFetch(t *testing.T) {
 	require.Equal(t, 7, code, stderr)
 	require.Empty(t, stdout)
 	require.Contains(t, stderr, "warning (2 times): slow")
-	require.Contains(t, stderr, "3 files, 22 resources")
+	require.Contains(t, stderr, "3 files, 20 resources")
 	code, _, stderr = runFetch(t, server.BaseURL, "-o", dir, ca)
 	require.Equal(t, 1, code, stderr)
 	require.Contains(t, stderr, "has a complete export already")
@@ -95,6 +95,64 @@ func TestFetchWithoutSecret(t *testing.T) {
 		require.Equal(t, 1, code, stderr)
 		require.Contains(t, stderr, empty+" is empty")
 	}
+}
+
+// A copy that is refused leaves no directory, and --resume makes none.
+func TestFetchLeavesNoDirectory(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Auth: fetchtest.Auth{Method: fetchtest.BearerAuth, Token: "hunter2"}})
+	dir := filepath.Join(t.TempDir(), "new")
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", dir)
+	require.Equal(t, 2, code, stderr)
+	require.NoDirExists(t, dir)
+	code, _, stderr = runFetch(t, "--resume", dir)
+	require.Equal(t, 1, code, stderr)
+	require.NoDirExists(t, dir)
+}
+
+// A server that is not reached is given up after --retry-for, however long --wait is.
+func TestFetchUnreachable(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	code, _, stderr := runFetch(t, "http://127.0.0.1:1/fhir", "-o", t.TempDir(), "--retry-for", "1s", "--wait", "10m")
+	require.Equal(t, 5, code, stderr)
+	require.Contains(t, stderr, "connection refused")
+	require.Less(t, time.Since(began), 2*time.Minute)
+}
+
+// The summary counts resources without issues. With -q, events are only logged as warnings.
+func TestFetchSummary(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: append(fetchtest.Files("Patient", 1, 1), fetchtest.Issues("i.ndjson", "warning", "slow"))})
+	dir := t.TempDir()
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", dir)
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "warning (1 time): slow")
+	require.Contains(t, stderr, "2 files, 1 resource, ")
+	code, _, stderr = runFetch(t, "verify", dir)
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "2 files, 1 resource, ")
+	code, _, stderr = runFetch(t, server.BaseURL, "-o", t.TempDir(), "-q", "--log-format", "json")
+	require.Zero(t, code, stderr)
+	require.Empty(t, stderr)
+}
+
+// Texts do not name the default command, and name flags that help.
+func TestFetchTexts(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := runFetch(t)
+	require.Equal(t, 1, code)
+	require.Equal(t, "sluice: fetch: no server and no output: give both, as in sluice fetch https://example.org/fhir -o DIR\n", stderr)
+	_, _, stderr = runFetch(t, "keygen", "-o", "-")
+	require.Contains(t, stderr, "standard output is for the public key")
+	_, help, _ := runFetch(t, "--help")
+	require.NotContains(t, help, "fetch run")
+	tls := fetchtest.New(t, fetchtest.Options{TLS: true})
+	_, _, stderr = runFetch(t, tls.BaseURL, "-o", filepath.Join(t.TempDir(), "x"))
+	require.Contains(t, stderr, "--ca-file FILE")
+	plain := fetchtest.New(t, fetchtest.Options{})
+	_, _, stderr = runFetch(t, strings.Replace(plain.BaseURL, "http:", "https:", 1), "-o", filepath.Join(t.TempDir(), "x"))
+	require.Contains(t, stderr, "the server speaks http://")
 }
 
 // What the flags ask for arrives at the server.
@@ -207,7 +265,7 @@ func TestFetchUsage(t *testing.T) {
 		"since":        {[]string{url, "-o", "x", "--since", "yesterday"}, `got "yesterday"`},
 		"until":        {[]string{url, "-o", "x", "--until", "auto"}, `got "auto"`},
 		"auto":         {[]string{url, "-o", "x", "--since", "auto", "--until", "2026-01-01"}, "--until"},
-		"stream":       {[]string{url, "-o", "-", "--since", "auto"}, "no place for"},
+		"stream":       {[]string{url, "-o", "-", "--since", "auto"}, "needs a directory or bucket"},
 		"members":      {[]string{url, "-o", "x", "--new-members"}, "--since auto"},
 		"patient":      {[]string{url, "-o", "x", "--patient", "a"}, "--level patient"},
 		"patient file": {[]string{url, "-o", "x", "--level", "patient", "--patient", "@missing"}, "missing"},

@@ -1,14 +1,35 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
-// printHelp prints the help of the selected command. For a group of commands with a
-// default one, such as sluice fetch, that is the help of the default, and then the others.
+// withoutDefault returns a text without the name of the default command of sluice fetch,
+// which users need not know.
+func withoutDefault(text string) string { return strings.ReplaceAll(text, "fetch run", "fetch") }
+
+// printHelp prints the help of the selected command.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	var text bytes.Buffer
+	stdout := ctx.Stdout
+	ctx.Stdout = &text
+	err := printSelected(options, ctx)
+	ctx.Stdout = stdout
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(stdout, withoutDefault(text.String()))
+	return err
+}
+
+// printSelected prints the help of the selected command. For a group of commands with a
+// default one, such as sluice fetch, that is the help of the default, and then the others.
+func printSelected(options kong.HelpOptions, ctx *kong.Context) error {
 	group := ctx.Selected()
 	if group == nil || group.DefaultCmd == nil {
 		return kong.DefaultHelpPrinter(options, ctx)

@@ -23,7 +23,7 @@ func report(stderr io.Writer, args []string, command string, err error) {
 	log := logSettings{Format: logFormat(args)}
 	logs := slices.Contains(servers, command) && (log.Format == "text" || !isTerminal(stderr))
 	if log.Format != "json" && !logs {
-		_, _ = fmt.Fprintf(stderr, "sluice: %s\n", sentence(err))
+		_, _ = fmt.Fprintf(stderr, "sluice: %s\n", withoutDefault(sentence(err)))
 		return
 	}
 	log.at(&output{stderr: stderr}, slog.LevelError).Error("command failed", "command", command, "error", sentence(err))
@@ -50,7 +50,18 @@ func sentence(err error) string {
 	for i, line := range lines {
 		lines[i] = strings.TrimSpace(line)
 	}
-	return strings.Join(slices.Compact(lines), " ")
+	var joined strings.Builder
+	for i, line := range slices.Compact(lines) {
+		switch {
+		case i == 0:
+		case strings.HasSuffix(joined.String(), ":"):
+			joined.WriteString(" ")
+		default:
+			joined.WriteString("; ")
+		}
+		joined.WriteString(line)
+	}
+	return joined.String()
 }
 
 // examples matches the examples of connection strings and S3 URLs in messages.

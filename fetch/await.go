@@ -155,7 +155,7 @@ func (c *reception) plan(f *file) error {
 	case f.Section == remote.Deleted && c.Deleted == DeletedDrop:
 		f.Stored = &stored{}
 	case f.Section == remote.Deleted && c.Output.Sequential():
-		return fail(Local, "the export has deletions, and %s has no place for them: fetch into a directory or bucket, or drop them", c.Output)
+		return fail(Local, "the export has deletions, and %s has no place for them: fetch into a directory or bucket, or drop them (--deleted drop)", c.Output)
 	default:
 		f.Name = c.namer.name(f)
 	}

@@ -47,7 +47,7 @@ func (r *run) complete(ctx context.Context) (Result, error) {
 		for _, f := range x.Files {
 			if f.Name != "" {
 				result.Files++
-				if n := f.count(); n != nil {
+				if n := f.count(); n != nil && f.Section == remote.Output {
 					result.Resources += *n
 				}
 				result.Bytes += f.Stored.Bytes

@@ -158,8 +158,11 @@ func (r *run) begin(ctx context.Context) (*state, error) {
 	if r.StatusURL != "" && r.SinceAuto {
 		return nil, fail(Local, "an export that was started by other means cannot continue a chain: nothing says what it has")
 	}
-	if r.Output.Sequential() && (r.SinceAuto || r.Request.Since != "" && r.Deleted != DeletedDrop) {
-		return nil, fail(Local, "%s has no place for deletions: fetch into a directory or bucket, or drop them", r.Output)
+	if r.Output.Sequential() && r.SinceAuto {
+		return nil, fail(Local, "a chain of copies (--since auto) needs a directory or bucket")
+	}
+	if r.Output.Sequential() && r.Request.Since != "" && r.Deleted != DeletedDrop {
+		return nil, fail(Local, "%s has no place for deletions: fetch into a directory or bucket, or drop them (--deleted drop)", r.Output)
 	}
 	if r.NewMembers && (!r.SinceAuto || r.Request.Level != remote.Group || len(r.Request.Patients) > 0) {
 		return nil, fail(Local, "new members can be fetched only for a whole Group, in a chain of runs")

@@ -43,7 +43,7 @@ func (v *verification) run(ctx context.Context) error {
 			return fail(Local, "%w", err)
 		}
 		v.result.Folder, v.result.TransactionTime = folder, d.TransactionTime
-		if err := v.manifest(ctx, folder, d.files()); err != nil {
+		if err := v.manifest(ctx, folder, d); err != nil {
 			return err
 		}
 	}
@@ -76,7 +76,8 @@ func (v *verification) folders(ctx context.Context) (folders []string, err error
 }
 
 // manifest verifies the files of a manifest.
-func (v *verification) manifest(ctx context.Context, folder string, files []documentFile) error {
+func (v *verification) manifest(ctx context.Context, folder string, d document) error {
+	files := d.files()
 	v.mu.Lock()
 	v.result.Files += int64(len(files))
 	v.mu.Unlock()
@@ -87,14 +88,15 @@ func (v *verification) manifest(ctx context.Context, folder string, files []docu
 	v.reporter.Total(int64(len(files)), bytes)
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(runtime.GOMAXPROCS(0))
-	for _, f := range files {
-		work.Go(func() error { return v.file(ctx, folder, f) })
+	for i, f := range files {
+		resources := i < len(d.Output) // else deletions and issues
+		work.Go(func() error { return v.file(ctx, folder, f, resources) })
 	}
 	return work.Wait()
 }
 
 // file verifies one file. Only an interruption is an error.
-func (v *verification) file(ctx context.Context, folder string, f documentFile) error {
+func (v *verification) file(ctx context.Context, folder string, f documentFile, resources bool) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -114,7 +116,7 @@ func (v *verification) file(ctx context.Context, folder string, f documentFile) 
 		v.reporter.Report(Event{Name: EventWarning, Text: fmt.Sprintf("%s: %s", folder+f.URL, err)})
 		return nil
 	}
-	if f.Count != nil {
+	if resources && f.Count != nil {
 		v.result.Resources += *f.Count
 	}
 	v.result.Bytes += f.FileSize

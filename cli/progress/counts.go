@@ -117,6 +117,9 @@ type sample struct {
 	value int64
 }
 
+// minMeasured is the time after which a rate is known: the first bytes of a file say little.
+const minMeasured = 3 * time.Second
+
 // measure returns by how much a value grew per second within the window; negative if that is
 // not known yet.
 func (s *speed) measure(now time.Time, value int64, window time.Duration) float64 {
@@ -129,7 +132,7 @@ func (s *speed) measure(now time.Time, value int64, window time.Duration) float6
 	}
 	first := s.samples[0]
 	elapsed := now.Sub(first.at)
-	if elapsed < time.Second {
+	if elapsed < minMeasured {
 		return -1
 	}
 	return max(0, float64(value-first.value)/elapsed.Seconds())

@@ -101,7 +101,7 @@ func discover(ctx context.Context, client *http.Client, base *url.URL) (discover
 	if metadataErr == nil {
 		return discovered{address, found.scopes}, nil
 	}
-	return discovered{}, fmt.Errorf("%w; %w; set the token URL", smartErr, metadataErr)
+	return discovered{}, fmt.Errorf("%w; %w; set the token URL (--token-url)", smartErr, metadataErr)
 }
 
 // readConfiguration reads [base]/.well-known/smart-configuration (SMART App Launch 2.2,

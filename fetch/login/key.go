@@ -71,7 +71,7 @@ func parseKey(document []byte, kid string) (jose.JSONWebKey, error) {
 		key.KeyID = kid
 	}
 	if key.KeyID == "" {
-		return jose.JSONWebKey{}, errors.New("the key has no kid; set the key id under which the server knows it")
+		return jose.JSONWebKey{}, errors.New("the key has no kid; set the key id under which the server knows it (--kid)")
 	}
 	return key, nil
 }
@@ -99,7 +99,7 @@ func selectKey(texts []json.RawMessage, kid string) (jose.JSONWebKey, error) {
 	case len(suitable) == 0:
 		return jose.JSONWebKey{}, fmt.Errorf("the JWK Set has no suitable key: %s", cmp.Or(strings.Join(reasons, "; "), "it is empty"))
 	case kid == "":
-		return jose.JSONWebKey{}, fmt.Errorf("the JWK Set has %d suitable keys; select one by its key id: %s", len(suitable), strings.Join(ids, ", "))
+		return jose.JSONWebKey{}, fmt.Errorf("the JWK Set has %d suitable keys; select one by its key id (--kid): %s", len(suitable), strings.Join(ids, ", "))
 	}
 	return jose.JSONWebKey{}, fmt.Errorf("the JWK Set must have one suitable key with the kid %q, got %d; its keys: %s", kid, len(named), strings.Join(ids, ", "))
 }

@@ -99,7 +99,7 @@ func TestKeysRefused(t *testing.T) {
 		"P256JWK":    {jwkSet(t, newJWK(t, "a", elliptic.P256())), "", "P-384"},
 		"Use":        {[]byte(strings.Replace(string(jwkSet(t, newJWK(t, "a", elliptic.P384()))), `"sig"`, `"enc"`, 1)), "", `use must be sig, got "enc"`},
 		"Algorithm":  {[]byte(strings.Replace(string(jwkSet(t, newJWK(t, "a", elliptic.P384()))), `"sig"`, `"sig","alg":"ES512"`, 1)), "", `alg must be ES384, got "ES512"`},
-		"TwoKeys":    {two, "", "2 suitable keys; select one by its key id: a, b"},
+		"TwoKeys":    {two, "", "2 suitable keys; select one by its key id (--kid): a, b"},
 		"OnlyOther":  {jwkSet(t, newJWK(t, "a", elliptic.P384())), "c", `one suitable key with the kid "c", got 0; its keys: a`},
 		"OtherKid":   {two, "c", `one suitable key with the kid "c", got 0; its keys: a, b`},
 	} {

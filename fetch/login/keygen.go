@@ -42,6 +42,9 @@ func GenerateKey(kind string) (privateJWKS, publicJWKS []byte, err error) {
 		return nil, nil, fmt.Errorf("generate a key: %w", err)
 	}
 	key.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	if key.KeyID[0] == '-' { // on a command line, it would look like a flag
+		return GenerateKey(kind)
+	}
 	if privateJWKS, err = keySet(key); err != nil {
 		return nil, nil, err
 	}

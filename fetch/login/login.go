@@ -165,13 +165,13 @@ func (o Options) method() (Method, error) {
 	switch len(given) {
 	case 0:
 		if o.ClientID != "" {
-			return "", errors.New("a client id needs a secret or a key")
+			return "", errors.New("a client id needs a secret (SLUICE_FETCH_SECRET, --secret-file) or a key (--key)")
 		}
 		return None, nil
 	case 1:
 		return given[0], nil
 	}
-	return "", fmt.Errorf("the credentials fit more than one method of authentication: %s; choose one", list(given))
+	return "", fmt.Errorf("the credentials fit more than one method of authentication: %s; choose one (--auth)", list(given))
 }
 
 // check reports what a method lacks.

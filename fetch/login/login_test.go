@@ -33,7 +33,7 @@ func TestOptionsRefused(t *testing.T) {
 		options login.Options
 		err     string
 	}{
-		"IDOnly":      {login.Options{ClientID: "x"}, "a client id needs a secret or a key"},
+		"IDOnly":      {login.Options{ClientID: "x"}, "a client id needs a secret (SLUICE_FETCH_SECRET, --secret-file) or a key (--key)"},
 		"NoID":        {login.Options{Secret: text("x")}, "basic needs a client id"},
 		"Several":     {login.Options{ClientID: "x", Secret: text("x"), Token: text("x"), KeyFile: "x"}, "more than one method of authentication: smart, bearer, basic; choose one"},
 		"NoSecret":    {login.Options{Method: login.Secret, ClientID: "x"}, "secret needs a secret"},

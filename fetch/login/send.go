@@ -81,7 +81,7 @@ func (a answer) redirected() error {
 	if err != nil {
 		return fmt.Errorf("HTTP status %s", quote.Line(a.statusText, maxText))
 	}
-	return fmt.Errorf("redirects to %s, which is not followed because the request has credentials; set the token URL", quote.URL(target))
+	return fmt.Errorf("redirects to %s, which is not followed because the request has credentials; set the token URL (--token-url)", quote.URL(target))
 }
 
 // bare returns the cause of an error of net/http, without the URL of the request.

@@ -42,7 +42,7 @@ func (stream) Open(context.Context, string) (io.ReadCloser, error) { return nil,
 func (stream) Sequential() bool { return true }
 
 // String implements Output.
-func (stream) String() string { return "-" }
+func (stream) String() string { return "standard output" }
 
 // Create implements Output.
 func (s stream) Create(context.Context, string) (File, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
@@ -16,7 +17,7 @@ import (
 // *RefusedError if the server refuses the request.
 //
 // A kick-off is repeated up to KickOffWait if the server rejects it with 429, 502, 503 or
-// 504, or was not reached. It is not repeated if the connection was lost after it was sent:
+// 504, and up to RetryFor while the server is not reached. It is not repeated if the connection was lost after it was sent:
 // the server may have started an export, and some allow only one at a time.
 func (s *Server) KickOff(ctx context.Context, r Request) (statusURL string, err error) {
 	get, post, err := s.kickOffs(r)
@@ -31,15 +32,38 @@ func (s *Server) KickOff(ctx context.Context, r Request) (statusURL string, err 
 	if method == http.MethodPost {
 		next = post
 	}
+	outage := outage{limit: s.limits.RetryFor}
 	err = s.waits(s.limits.KickOffWait).Repeat(ctx, s.repeated("kick-off"), func() (err error) {
 		statusURL, err = s.kickOff(ctx, next)
 		if r.Method == "" && next.method == http.MethodGet && needsPOST(err) {
 			next = post
 			statusURL, err = s.kickOff(ctx, next)
 		}
-		return err
+		return outage.limited(err)
 	})
 	return statusURL, err
+}
+
+// outage is a time in which a server is not reached.
+type outage struct {
+	limit time.Duration // 0: none
+	since time.Time     // zero if the server was reached
+}
+
+// limited returns the error of a request; one that is no longer temporary if the outage is
+// too long.
+func (o *outage) limited(err error) error {
+	var refused *RefusedError
+	var temporary *retry.Temporary
+	switch {
+	case !errors.As(err, &temporary) || errors.As(err, &refused):
+		o.since = time.Time{}
+	case o.since.IsZero():
+		o.since = time.Now()
+	case o.limit > 0 && time.Since(o.since) >= o.limit:
+		return temporary.Err
+	}
+	return err
 }
 
 // kickOffs returns a request as GET and as POST.

@@ -55,14 +55,17 @@ func joinUnreadable(all []*UnreadableError) *UnreadableError {
 	return &joined
 }
 
-// Privileges returns what the role lacks on all relations of the error.
-func (e *UnreadableError) Privileges() (lacking []string) {
+// Privileges returns what the role lacks on all relations of the error, and whether nothing
+// else is wrong with them.
+func (e *UnreadableError) Privileges() (lacking []string, only bool) {
+	only = true
 	for _, one := range append([]*UnreadableError{e}, e.more...) {
+		only = only && one.Privilege != ""
 		if one.Privilege != "" && !slices.Contains(lacking, one.Privilege) {
 			lacking = append(lacking, one.Privilege)
 		}
 	}
-	return lacking
+	return lacking, only
 }
 
 // Error returns the relation and the reason, without the names of roles or schemas.
