@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 func TestGrowingPage(t *testing.T) {
 	var polls, downloads atomic.Int32
 	var server *httptest.Server
+	last := make(chan struct{}) // until then, the first file is being downloaded
 	mux := http.NewServeMux()
 	mux.HandleFunc("/fhir/$export", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Location", server.URL+"/status")
@@ -33,7 +35,7 @@ func TestGrowingPage(t *testing.T) {
 		n := int(polls.Add(1))
 		list := []any{}
 		for i := range n {
-			list = append(list, map[string]any{"type": "Patient", "count": 1, "url": fmt.Sprintf("%s/download/%d", server.URL, n-i)})
+			list = append(list, map[string]any{"type": "Patient", "count": 1, "url": fmt.Sprintf("%s/download/%d", server.URL, i+1)})
 		}
 		w.Header().Set("Retry-After", "1")
 		if n < 3 {
@@ -43,6 +45,15 @@ func TestGrowingPage(t *testing.T) {
 	})
 	mux.HandleFunc("/download/", func(w http.ResponseWriter, r *http.Request) {
 		downloads.Add(1)
+		switch filepath.Base(r.URL.Path) {
+		case "1":
+			select {
+			case <-last:
+			case <-r.Context().Done():
+			}
+		case "3":
+			close(last)
+		}
 		_, _ = io.WriteString(w, `{"resourceType":"Patient","id":"`+filepath.Base(r.URL.Path)+`"}`+"\n")
 	})
 	server = httptest.NewServer(mux)
@@ -50,7 +61,9 @@ func TestGrowingPage(t *testing.T) {
 
 	o := options(t, &fetchtest.Server{BaseURL: server.URL + "/fhir"}, t.TempDir())
 	o.Request.Partial = true
-	result, err := Run(t.Context(), o)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	result, err := Run(ctx, o)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, result.Files)
 	require.EqualValues(t, 3, result.Resources)

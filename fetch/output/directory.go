@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"runtime"
 )
 
@@ -28,7 +29,7 @@ type directory struct {
 // that is being written is called NAME.part, and a later run continues it. Files and
 // folders that are created are accessible only to their owner.
 func Directory(dir string) (Output, error) {
-	if err := os.MkdirAll(dir, folderMode); err != nil {
+	if err := makeDirectory(filepath.Clean(dir)); err != nil {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
@@ -36,6 +37,27 @@ func Directory(dir string) (Output, error) {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
 	return &directory{path: dir, root: root}, nil
+}
+
+// makeDirectory creates a directory and those above it, durably.
+func makeDirectory(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil // OpenRoot fails if it is no directory
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDirectory(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	return syncNames(f)
 }
 
 // Sequential implements Output.
@@ -132,14 +154,20 @@ func (d *directory) makeFolders(folder string) error {
 	return nil
 }
 
-// syncFolder makes the names in a folder durable. Windows has no such operation.
+// syncFolder makes the names in a folder durable.
 func (d *directory) syncFolder(folder string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
 	f, err := d.root.Open(folder)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return syncNames(f)
+}
+
+// syncNames makes the names in an open folder durable and closes it. Windows has no such
+// operation.
+func syncNames(folder *os.File) error {
+	if runtime.GOOS == "windows" {
+		return folder.Close()
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

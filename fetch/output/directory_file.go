@@ -92,17 +92,25 @@ func (f *directoryFile) store(name string) error {
 	if err := f.f.Sync(); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	if err := f.close(); err != nil {
 		return err
 	}
 	return f.dir.rename(f.part, name)
 }
 
-// Close implements File.
+// Close implements File. A file without a byte is not kept.
 func (f *directoryFile) Close() error {
 	if f.f == nil {
 		return nil
 	}
+	if f.size == 0 {
+		defer func() { _ = f.dir.root.Remove(f.part) }() // it would do no harm
+	}
+	return f.close()
+}
+
+// close closes the open file.
+func (f *directoryFile) close() error {
 	err := f.f.Close()
 	f.f = nil
 	return err

@@ -133,11 +133,22 @@ func TestDirectoryDiscard(t *testing.T) {
 	out := open(t, dir)
 	f, err := out.Create(t.Context(), "a")
 	require.NoError(t, err)
+	_, err = f.Write([]byte("{"))
+	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	require.Equal(t, []string{"a.part"}, files(t, dir))
 	for range 2 {
 		require.NoError(t, out.Discard(t.Context(), "a"))
 	}
+	require.Empty(t, files(t, dir))
+}
+
+func TestDirectoryKeepsNoEmptyFiles(t *testing.T) {
+	dir := t.TempDir()
+	f, err := open(t, dir).Create(t.Context(), "a")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.NoError(t, f.Close())
 	require.Empty(t, files(t, dir))
 }
 

@@ -126,22 +126,3 @@ func TestSleep(t *testing.T) {
 		}
 	})
 }
-
-func TestDeadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := retry.NewDeadline(time.Minute)
-		time.Sleep(59 * time.Second)
-		if d.Passed() {
-			t.Error("passed after 59s, want after 1m")
-		}
-		d.Extend()
-		time.Sleep(59 * time.Second)
-		if d.Passed() {
-			t.Error("passed although it was extended")
-		}
-		time.Sleep(time.Second)
-		if !d.Passed() {
-			t.Error("not passed after 1m")
-		}
-	})
-}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 )
 
 // accept prefers ndjson, as the Bulk Data guide says, and accepts anything.
@@ -131,7 +133,8 @@ func (r *run) isContinuation(response *http.Response) bool {
 func (r *run) whole(response *http.Response, body *body) error {
 	origin := originOf(response)
 	if origin.Encoding != "" && origin.Encoding != "gzip" {
-		return &RemoteError{Status: response.StatusCode, Text: fmt.Sprintf("%s uses Content-Encoding %q, which was not asked for", response.Request.URL.Host, origin.Encoding)}
+		encoding := quote.Line(origin.Encoding, maxQuote)
+		return &RemoteError{Status: response.StatusCode, Text: fmt.Sprintf("%s uses Content-Encoding %q, which was not asked for", response.Request.URL.Host, encoding)}
 	}
 	first := make([]byte, 2)
 	n, err := io.ReadFull(body, first)
