@@ -109,8 +109,8 @@ func TestVerifyWithoutCounts(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A token endpoint that is gone during a run refuses the login.
-func TestTokenEndpointIsGone(t *testing.T) {
+// A token endpoint that answers without a token during a run refuses the login.
+func TestTokenEndpointBreaks(t *testing.T) {
 	t.Parallel()
 	revoke := func(s *fetchtest.Server, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,12 +118,15 @@ func TestTokenEndpointIsGone(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	}
+	empty := func(*fetchtest.Server, http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
+	}
 	for name, step := range map[string]fetchtest.Target{"status": fetchtest.Status, "download": fetchtest.Download} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 3, 1),
 				Auth:   fetchtest.Auth{Method: fetchtest.ClientSecret, ClientID: "me", Secret: "right"},
-				Faults: []fetchtest.Fault{fetchtest.Token.From(2, fetchtest.Reject(404)), step.Nth(1, revoke)}})
+				Faults: []fetchtest.Fault{fetchtest.Token.From(2, empty), step.Nth(1, revoke)}})
 			o := options(t, server, t.TempDir())
 			o.Login = login.Options{ClientID: "me", Secret: func() (string, error) { return "right", nil }, Method: login.Secret}
 			_, err := Run(t.Context(), o)
