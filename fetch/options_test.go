@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 	"github.com/seed-90096f4d/sluice/fetch/transfer"
@@ -106,4 +107,30 @@ func TestVerifyWithoutCounts(t *testing.T) {
 	require.Contains(t, tree(t, dir), "Patient.0001.parquet")
 	_, err = Verify(t.Context(), o.Output, o.Reporter)
 	require.NoError(t, err)
+}
+
+// A token endpoint that answers without a token during a run refuses the login.
+func TestTokenEndpointBreaks(t *testing.T) {
+	t.Parallel()
+	revoke := func(s *fetchtest.Server, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.RevokeTokens()
+			next.ServeHTTP(w, r)
+		})
+	}
+	empty := func(*fetchtest.Server, http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
+	}
+	for name, step := range map[string]fetchtest.Target{"status": fetchtest.Status, "download": fetchtest.Download} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 3, 1),
+				Auth:   fetchtest.Auth{Method: fetchtest.ClientSecret, ClientID: "me", Secret: "right"},
+				Faults: []fetchtest.Fault{fetchtest.Token.From(2, empty), step.Nth(1, revoke)}})
+			o := options(t, server, t.TempDir())
+			o.Login = login.Options{ClientID: "me", Secret: func() (string, error) { return "right", nil }, Method: login.Secret}
+			_, err := Run(t.Context(), o)
+			require.Equal(t, LoginRefused, kindOfError(t, err), "%v", err)
+		})
+	}
 }
