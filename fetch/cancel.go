@@ -30,6 +30,13 @@ func cancelRun(ctx context.Context, o Options) error {
 	if err := r.connect(ctx); err != nil {
 		return err
 	}
+	return r.abandon(ctx)
+}
+
+// abandon deletes the exports of an unfinished run on the server, the files that it has
+// stored, and the state.
+func (r *run) abandon(ctx context.Context) error {
+	s := r.journal.state
 	for _, x := range s.Exports {
 		if err := r.server.Delete(ctx, x.StatusURL); err != nil {
 			return err

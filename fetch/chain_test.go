@@ -78,6 +78,35 @@ func TestChain(t *testing.T) {
 	require.Equal(t, int64(2), verified.Files, "the last run of each chain")
 }
 
+// A run of a chain whose export is gone begins again: nobody looks at a run of cron.
+func TestChainWithLostExport(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 3, 5)})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	o.SinceAuto, o.Parallel = true, 1
+	ctx, cancel := context.WithCancel(t.Context())
+	o.Reporter = &recorder{t: t, on: func(e Event) {
+		if e.Name == EventDownloadComplete {
+			cancel()
+		}
+	}}
+	_, err := Run(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+	server.ForgetExports()
+
+	o.Reporter = &recorder{t: t}
+	result, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Len(t, server.Requests(fetchtest.KickOff), 2)
+	require.Equal(t, "2026-01-01T02-00-00.000Z/", result.Folder)
+	got := tree(t, dir)
+	for name := range got {
+		require.NotContains(t, name, "2026-01-01T01", "files of the lost export are removed")
+	}
+	require.Contains(t, got, result.Folder+"Patient.0003.ndjson.gz")
+}
+
 // A server may tell the same transactionTime twice.
 func TestChainWithEqualTimes(t *testing.T) {
 	t.Parallel()

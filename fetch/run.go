@@ -61,18 +61,40 @@ func lockedRun(ctx context.Context, o Options) (result Result, err error) {
 		return Result{}, fail(Local, "%s: %w", o.Output, err)
 	}
 	defer unlock()
-	r, err := newRun(held, o)
-	if err != nil {
+	result, r, err := runOnce(held, o)
+	if err == nil || !r.isLost(err) {
+		return result, err
+	}
+	r.events.warn("%s; beginning this run of the chain again", err)
+	if err := r.abandon(held); err != nil {
 		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, r.close(held)) }()
-	if err := r.connect(held); err != nil {
-		return Result{}, err
+	result, _, err = runOnce(held, o)
+	return result, err
+}
+
+// runOnce continues the run of the output, or begins one. The run is nil if it cannot be
+// continued.
+func runOnce(ctx context.Context, o Options) (result Result, r *run, err error) {
+	if r, err = newRun(ctx, o); err != nil {
+		return Result{}, nil, err
 	}
-	if err := r.receiveAll(held); err != nil {
-		return Result{}, err
+	defer func() { err = errors.Join(err, r.close(ctx)) }()
+	if err := r.connect(ctx); err != nil {
+		return Result{}, r, err
 	}
-	return r.finish(held)
+	if err := r.receiveAll(ctx); err != nil {
+		return Result{}, r, err
+	}
+	result, err = r.finish(ctx)
+	return result, r, err
+}
+
+// isLost reports whether an error ends a run of a chain that an earlier call has begun:
+// its export is gone, for example because it has expired. The chain has not moved, so that
+// a run which begins again misses nothing.
+func (r *run) isLost(err error) bool {
+	return r != nil && r.resumed && r.SinceAuto && isFinal(err)
 }
 
 // newRun loads the state or begins a new one.
