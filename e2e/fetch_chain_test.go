@@ -24,7 +24,7 @@ func TestFetchSinceAuto(t *testing.T) {
 		4: append(fetchtest.Files("Observation", 1, 7), fetchtest.Deletions("Bundle.1.ndjson", "Patient/c")),
 		5: fetchtest.Files("Patient", 1, 1),
 	}
-	var f *fetcher
+	f := newFetcher(t, "--since=auto", "--deleted=list", "--plain", "--type=Patient,Observation", "--parallel=1")
 	s := fetchtest.New(t, fetchtest.Options{
 		Export: func(n int, _ fetchtest.Request) []fetchtest.File { return exports[n] },
 		Faults: []fetchtest.Fault{
@@ -32,7 +32,6 @@ func TestFetchSinceAuto(t *testing.T) {
 			fetchtest.Download.Nth(6, fetchtest.Do(func() { f.kill() })),
 		},
 	})
-	f = newFetcher(t, "--since=auto", "--deleted=list", "--plain", "--type=Patient,Observation", "--parallel=1")
 	codes := []int{}
 	for range 6 {
 		codes = append(codes, f.run(s.BaseURL))

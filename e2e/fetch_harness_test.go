@@ -86,12 +86,14 @@ func (f *fetcher) isComplete() bool {
 func (f *fetcher) kill() { f.signal(os.Kill) }
 
 // signal sends a signal to the running process and returns when it has ended.
-func (f *fetcher) signal(signal os.Signal) {
+func (f *fetcher) signal(signal os.Signal) { <-f.send(signal) }
+
+// send sends a signal to the running process. The result is closed when it has ended.
+func (f *fetcher) send(signal os.Signal) (exited <-chan struct{}) {
 	f.mu.Lock()
-	process, exited := f.process, f.exited
-	f.mu.Unlock()
-	_ = process.Signal(signal) // it may have ended by itself
-	<-exited
+	defer f.mu.Unlock()
+	_ = f.process.Signal(signal) // it may have ended by itself
+	return f.exited
 }
 
 // variable matches what differs between copies of the same export: the address of the

@@ -168,12 +168,17 @@ func TestFetchInterrupted(t *testing.T) {
 	t.Parallel()
 	options := fetchtest.Options{Files: fetchFiles(), TransactionTime: sameTime, Encoding: fetchtest.Negotiated}
 	want := newFetcher(t).complete(fetchtest.New(t, options).BaseURL)
-	for _, n := range []int{1, 2, 4, 6} {
+	const kickOff = 2 // after the one for the metadata
+	for _, n := range []int{1, kickOff, 4, 6} {
 		t.Run(fmt.Sprint("request ", n), func(t *testing.T) {
 			t.Parallel()
 			f := newFetcher(t)
 			options := options
-			options.Faults = []fetchtest.Fault{fetchtest.Any.Nth(n, fetchtest.Do(func() { f.signal(os.Interrupt) }))}
+			interrupt := func() { f.signal(os.Interrupt) }
+			if n == kickOff { // it waits for the response
+				interrupt = func() { f.send(os.Interrupt) }
+			}
+			options.Faults = []fetchtest.Fault{fetchtest.Any.Nth(n, fetchtest.Do(interrupt))}
 			s := fetchtest.New(t, options)
 			require.Equal(t, 130, f.run(s.BaseURL), f.output.String())
 			requireSameFiles(t, want, f.complete(s.BaseURL))
@@ -191,9 +196,10 @@ func TestFetchTwiceAtOnce(t *testing.T) {
 	first := newFetcher(t)
 	second := &fetcher{t: t, out: first.out}
 	code := make(chan int, 1)
-	var s *fetchtest.Server
-	options.Faults = []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.Do(func() { code <- second.run(s.BaseURL) }))}
-	s = fetchtest.New(t, options)
+	address := make(chan string, 1)
+	options.Faults = []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.Do(func() { code <- second.run(<-address) }))}
+	s := fetchtest.New(t, options)
+	address <- s.BaseURL
 	requireSameFiles(t, want, first.complete(s.BaseURL))
 	require.Equal(t, cli.ExitFailed, <-code)
 	require.Contains(t, second.output.String(), "another run")

@@ -80,7 +80,7 @@ func TestFetchFromPublicServer(t *testing.T) {
 	require.Contains(t, content, "manifest.json")
 
 	f = newFetcher(t)
-	f.env = []string{"SLUICE_FETCH_TOKEN=wrong"}
+	f.env = []string{"SLUICE_FETCH_TOKEN=unknown"}
 	require.NotEqual(t, cli.ExitOK, f.run(baseURL))
 	require.Contains(t, f.output.String(), "access token is missing or wrong")
 }

@@ -76,6 +76,7 @@ type Server struct {
 
 	t       testing.TB
 	options Options
+	ready   chan struct{} // closed when all fields are set
 	closing chan struct{}
 	api     *httptest.Server
 	storage *httptest.Server
@@ -92,11 +93,12 @@ type Server struct {
 // New starts a server.
 func New(t testing.TB, options Options) *Server {
 	t.Helper()
-	s := &Server{t: t, options: options, closing: make(chan struct{}),
+	s := &Server{t: t, options: options, ready: make(chan struct{}), closing: make(chan struct{}),
 		counts: map[string]int{}, exports: map[int]*export{}, tokens: map[string]token{}, used: map[string]bool{}}
 	s.api = s.listen(s.routes())
 	s.storage = s.listen(s.storageRoutes())
 	s.BaseURL = s.api.URL + "/fhir"
+	close(s.ready)
 	t.Cleanup(func() {
 		close(s.closing)
 		for _, server := range []*httptest.Server{s.api, s.storage} {
@@ -108,7 +110,11 @@ func New(t testing.TB, options Options) *Server {
 }
 
 // listen starts one listener. Both have the same certificate.
-func (s *Server) listen(handler http.Handler) *httptest.Server {
+func (s *Server) listen(routes http.Handler) *httptest.Server {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-s.ready
+		routes.ServeHTTP(w, r)
+	})
 	if !s.options.TLS {
 		return httptest.NewServer(handler)
 	}

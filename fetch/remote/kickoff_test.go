@@ -212,8 +212,7 @@ func second(_ string, err error) error { return err }
 func TestLoginFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := &script{t: t, answer: replies(reply{status: 202})}
-		login := &accounts{tokens: []string{"1"}, err: errors.New("the token endpoint does not answer")}
-		time.AfterFunc(time.Minute, func() { login.err = nil })
+		login := &accounts{tokens: []string{"1"}, err: errors.New("the token endpoint does not answer"), until: time.Now().Add(time.Minute)}
 		server := remote.New(&http.Client{Transport: script}, parse(t, base), login, limits, script.warn)
 		if err := server.Delete(t.Context(), statusURL); err != nil || len(script.requests) != 1 {
 			t.Errorf("error %v after %d requests, want success after one", err, len(script.requests))

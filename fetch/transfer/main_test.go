@@ -180,7 +180,7 @@ func newFixture(t *testing.T, server *fetchtest.Server, f fetchtest.File) *fixtu
 	t.Helper()
 	return &fixture{
 		t: t, dir: t.TempDir(), links: newLinks(t, server), client: server.Client(), expect: expectation(f.NDJSON()),
-		opts: transfer.Options{RetryFor: time.Minute, StallTimeout: time.Minute},
+		opts: transfer.Options{RetryFor: time.Minute, StallTimeout: 10 * time.Minute},
 	}
 }
 
@@ -242,7 +242,7 @@ func handlerFixture(t *testing.T, handler http.Handler) *fixture {
 	require.NoError(t, err)
 	return &fixture{
 		t: t, dir: t.TempDir(), links: &links{t: t, link: link}, client: server.Client(), expect: expectation(patients.NDJSON()),
-		opts: transfer.Options{RetryFor: time.Minute, StallTimeout: time.Minute},
+		opts: transfer.Options{RetryFor: time.Minute, StallTimeout: 10 * time.Minute},
 	}
 }
 
