@@ -543,7 +543,7 @@ func TestBucket(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_S3", u.Scheme+"://"+u.Host)
 	out, err := output.Bucket(t.Context(), "s3:/"+u.Path)
 	require.NoError(t, err)
-	large := fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 6, LineBytes: 2 << 20}
+	large := fetchtest.File{Type: "Patient", Name: "Patient.ndjson", Lines: 10, LineBytes: 2 << 20}
 	for _, encoding := range []fetchtest.Encoding{fetchtest.Identity, fetchtest.GzipFile} {
 		server := fetchtest.New(t, fetchtest.Options{Files: []fetchtest.File{large}, Encoding: encoding, Faults: []fetchtest.Fault{
 			fetchtest.Download.Nth(1, fetchtest.Rewritten()),
