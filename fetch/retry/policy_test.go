@@ -35,8 +35,8 @@ func TestWait(t *testing.T) {
 		from, to time.Duration
 	}{
 		{"nothing", asks(503, ""), 6400 * time.Millisecond, 9600 * time.Millisecond},
-		{"zero", asks(503, "0"), time.Second, 1200 * time.Millisecond},
-		{"seconds", asks(500, "10"), 10 * time.Second, 12 * time.Second},
+		{"zero", asks(503, "0"), time.Second, time.Second},
+		{"seconds", asks(500, "10"), 10 * time.Second, 11 * time.Second},
 		{"a day with 500", asks(500, "86400"), 5 * time.Minute, 5 * time.Minute},
 		{"near the longest", asks(500, "290"), 290 * time.Second, 5 * time.Minute},
 		{"a day with 503", asks(503, "86400"), 24 * time.Hour, 24*time.Hour + 24*time.Hour/5},

@@ -65,10 +65,14 @@ func (b Backoff) Next(failures int) time.Duration {
 	return between(max(b.Min, wait-spread), min(b.Max, wait+spread))
 }
 
-// Later returns a wait between d and d plus a part of it, for waits that a server asked
-// for: they may be longer, not shorter.
+// shortWait is a wait that needs no jitter: the requests of clients that wait so shortly
+// are spread by the network.
+const shortWait = 5 * time.Second
+
+// Later returns a wait between d and d plus a part of what exceeds 5 seconds, for waits
+// that a server asked for: they may be longer, not shorter.
 func Later(d time.Duration, jitter float64) time.Duration {
-	return between(d, d+time.Duration(jitter*float64(d)))
+	return between(d, d+time.Duration(jitter*float64(d-shortWait)))
 }
 
 // between returns a random duration of an interval.

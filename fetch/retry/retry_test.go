@@ -88,7 +88,8 @@ func TestJitter(t *testing.T) {
 		})
 	}
 	t.Run("later", func(t *testing.T) {
-		within(t, 10*time.Second, 12*time.Second, func() time.Duration { return retry.Later(10*time.Second, 0.2) })
+		within(t, 15*time.Second, 17*time.Second, func() time.Duration { return retry.Later(15*time.Second, 0.2) })
+		within(t, 2*time.Second, 2*time.Second, func() time.Duration { return retry.Later(2*time.Second, 0.2) })
 	})
 }
 
