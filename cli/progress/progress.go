@@ -69,7 +69,7 @@ func New(w io.Writer, options Options) *Display {
 	d := &Display{unit: options.Unit, counts: counts{item: options.Item, unit: options.Unit}}
 	switch styleOn(w, options.Style) {
 	case Bars:
-		d.view = newBars(d, w, mpb.WithOutput(w))
+		d.view = newBars(d, w, mpb.WithConsoleWriter(consoleOn(w)))
 	case Lines:
 		d.view = newLines(d, w, options.Every)
 	default:
