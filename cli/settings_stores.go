@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/pgsession"
@@ -200,9 +201,9 @@ func (s *storageSettings) Validate() error {
 	return nil
 }
 
-// open opens the bucket.
-func (s *storageSettings) open() (*storage.Bucket, error) {
-	bucket, err := storage.Open(storage.Config{URL: s.S3URL, PublicURL: s.S3PublicURL, Encryption: s.S3Encryption})
+// open opens the bucket. registry, if not nil, gets its metrics.
+func (s *storageSettings) open(registry prometheus.Registerer) (*storage.Bucket, error) {
+	bucket, err := storage.Open(storage.Config{URL: s.S3URL, PublicURL: s.S3PublicURL, Encryption: s.S3Encryption, Registry: registry})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", setting("s3-url"), err)
 	}
