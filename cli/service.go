@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-90096f4d/sluice/jobs/journal"
 	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
@@ -26,6 +27,7 @@ type service struct {
 	checks   []telemetry.Check
 	ready    *telemetry.Readiness // with the checks, once it runs
 	registry *prometheus.Registry
+	journal  *journal.Journal
 
 	state  *pgxpool.Pool
 	clock  *stateclock.Clock // of the state database
@@ -54,6 +56,7 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: telemetry.NewRegistry()}
+	s.journal = journal.New(logger, s.registry)
 	s.clock = stateclock.New(state)
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_clock_offset_seconds",
@@ -68,6 +71,10 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 		}
 		return 0
 	}))
+	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "sluice_read_throttled_seconds_total",
+		Help: "Time that scans have waited because of SLUICE_READ_BYTES_PER_SECOND, added over all scans.",
+	}, func() float64 { return from.Throttled().Seconds() }))
 	s.checks = []telemetry.Check{
 		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, state) }},
 		{Name: "migrations", Do: s.checkMigrations},
