@@ -47,7 +47,7 @@ func (cmd *loadCommand) Run(ctx context.Context, out *output) error {
 		RowSecurity:  cmd.RowSecurity,
 		Schema:       cmd.SourceSchema,
 	}
-	display := progress.New(out.stderr, progress.Options{Style: barsOnTerminal(out.stderr), Unit: "resources"})
+	display := progress.New(out.stderr, progress.Options{Style: barsOnTerminal(out.stderr), Unit: "resource"})
 	options.Progress = (&loadProgress{display: display}).show
 	summary, err := load.Files(ctx, cmd.SourceURL, cmd.Paths, options)
 	display.Close()
