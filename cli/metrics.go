@@ -24,6 +24,10 @@ func (s *service) registerMetrics() {
 		}
 		return 0
 	})
+	factory.NewCounterFunc(prometheus.CounterOpts{
+		Name: "sluice_read_throttled_seconds_total",
+		Help: "Time that scans have waited because of SLUICE_READ_BYTES_PER_SECOND, added over all scans.",
+	}, func() float64 { return s.source.Throttled().Seconds() })
 	s.registry.MustRegister(telemetry.Pools{
 		"state":  func() telemetry.PoolStats { return poolStats(s.state.Stat()) },
 		"source": func() telemetry.PoolStats { return telemetry.PoolStats(s.source.PoolStats()) },

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-90096f4d/sluice/jobs/journal"
 	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
@@ -26,6 +27,7 @@ type service struct {
 	checks   []telemetry.Check
 	ready    *telemetry.Readiness // with the checks, once it runs
 	registry *prometheus.Registry
+	journal  *journal.Journal
 
 	state  *pgxpool.Pool
 	clock  *stateclock.Clock // of the state database
@@ -56,6 +58,7 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: registry}
+	s.journal = journal.New(logger, s.registry)
 	s.clock = stateclock.New(state)
 	s.registerMetrics()
 	s.checks = []telemetry.Check{

@@ -18,8 +18,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/source/form"
@@ -116,7 +114,7 @@ type Source struct {
 	catalog *catalog.Catalog
 	config  Config
 	forms   *form.Chooser
-	limiter *rate.Limiter
+	limiter *limiter
 	pool    *connpool.Pool
 }
 
