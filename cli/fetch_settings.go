@@ -48,7 +48,7 @@ func checkServer(name, text string) error {
 
 // fetchFiles are the flags of what is stored.
 type fetchFiles struct {
-	Verify      string            `default:"full" enum:"full,size,none" help:"What is verified of each file: full (number of resources, size, sha256, gzip, resource type), size, or none."`
+	Verify      string            `default:"full" enum:"full,size,none" help:"What is verified of each file: full (number of resources, size, sha256, gzip, resource type), size (and sha256 of the stored bytes, nothing is unpacked), or none."`
 	Strict      bool              `help:"Verify the resource type of every line, not only of the first."`
 	Plain       bool              `help:"Store ndjson without compression."`
 	ServerNames bool              `help:"Name files as the server does, not Type.0001.ndjson.gz."`
