@@ -2,8 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/cli"
@@ -65,12 +65,7 @@ func documentedMetrics(t *testing.T) map[string]*documentedMetric {
 func TestDocumentedMetrics(t *testing.T) {
 	t.Parallel()
 	admin := busyProcess(t)
-	scraped := send(t, http.DefaultTransport, http.MethodGet, admin+"/metrics", "", "Accept", "text/plain", "Authorization", "none")
-	require.Equal(t, http.StatusOK, scraped.status)
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(scraped.body))
-	require.NoError(t, err)
-	maps.DeleteFunc(families, func(name string, _ *dto.MetricFamily) bool { return !strings.HasPrefix(name, "sluice_") })
+	families := scrape(t, admin)
 
 	documented := documentedMetrics(t)
 	for name, family := range families {
@@ -83,6 +78,7 @@ func TestDocumentedMetrics(t *testing.T) {
 			require.Equal(t, metric.labels, labelNames(series), name)
 			if metric.buckets != "" {
 				require.Equal(t, metric.buckets, bucketBounds(series.GetHistogram()), name)
+				require.NotNil(t, series.GetHistogram().ZeroThreshold, "%s: it is no native histogram", name)
 			}
 		}
 	}
@@ -98,6 +94,8 @@ func TestDocumentedMetrics(t *testing.T) {
 			t.Skip("promtool is not installed: it is in Debian's package prometheus")
 		}
 		command := exec.CommandContext(t.Context(), promtool, "check", "metrics")
+		scraped := send(t, http.DefaultTransport, http.MethodGet, admin+"/metrics", "", "Accept", "text/plain", "Authorization", "none")
+		require.Equal(t, http.StatusOK, scraped.status)
 		command.Stdin = strings.NewReader(scraped.body)
 		output, err := command.CombinedOutput()
 		require.NoError(t, err, string(output))
@@ -114,6 +112,26 @@ func TestDocumentedMetrics(t *testing.T) {
 			}
 		}
 	})
+}
+
+// scrape returns the metrics of Sluice as a scraper of native histograms gets them.
+func scrape(t *testing.T, admin string) map[string]*dto.MetricFamily {
+	t.Helper()
+	format := expfmt.NewFormat(expfmt.TypeProtoDelim)
+	scraped := send(t, http.DefaultTransport, http.MethodGet, admin+"/metrics", "", "Accept", string(format), "Authorization", "none")
+	require.Equal(t, http.StatusOK, scraped.status)
+	families := map[string]*dto.MetricFamily{}
+	for decoder := expfmt.NewDecoder(strings.NewReader(scraped.body), format); ; {
+		var family dto.MetricFamily
+		err := decoder.Decode(&family)
+		if errors.Is(err, io.EOF) {
+			return families
+		}
+		require.NoError(t, err)
+		if strings.HasPrefix(family.GetName(), "sluice_") {
+			families[family.GetName()] = &family
+		}
+	}
 }
 
 func assertDocumented(t *testing.T, name string, metric *documentedMetric) bool {
@@ -219,4 +237,3 @@ func busyProcess(t *testing.T) (admin string) {
 	require.Equal(t, http.StatusOK, j.ask(http.MethodGet, link[1]).status)
 	return "http://" + log.await(t, adminListening)
 }
-
