@@ -26,6 +26,7 @@ type measure struct {
 	river.MiddlewareDefaults
 
 	metrics *metrics
+	pulse   *pulse
 }
 
 var _ rivertype.WorkerMiddleware = (*measure)(nil)
@@ -39,6 +40,7 @@ func (m *measure) Work(ctx context.Context, job *rivertype.JobRow, doInner func(
 		m.metrics.slotsBusy.Inc()
 		defer m.metrics.slotsBusy.Dec()
 	}
+	defer m.pulse.occupy(job.Queue)()
 	start, outcome := time.Now(), outcomeFailed // also if the job panics
 	defer func() {
 		m.metrics.jobDuration.WithLabelValues(short(job.Kind), outcome).Observe(time.Since(start).Seconds())
