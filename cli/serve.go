@@ -130,9 +130,10 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	clients := auth.NewClients(s.state)
 	tokens := smart.NewTokens(s.state, clients, smart.Config{
 		AllowInsecureJWKS: settings.JWKSAllowInsecure,
+		Registry:          s.registry,
 		TTL:               tokenTTL,
 	})
-	tlsConfig, err := settings.tls(s.logger)
+	tlsConfig, err := settings.tls(s.logger, s.registry)
 	if err != nil {
 		return err
 	}

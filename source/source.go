@@ -156,3 +156,6 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 // Close closes the connections. It waits for running scans to end, so their
 // contexts must be cancelled first. Snapshots have their own Close.
 func (s *Source) Close() { s.pool.Close() }
+
+// PoolStats returns the statistics of the connections of scans and catalog queries.
+func (s *Source) PoolStats() connpool.Stats { return s.pool.Stats() }

@@ -50,7 +50,7 @@ func (j *Journal) Observe(ctx context.Context, event jobs.Event) {
 	case jobs.EventCancelled, jobs.EventDeleted:
 		attributes = []slog.Attr{slog.String("by", event.Reason)}
 	}
-	j.metrics.count(event)
+	j.metrics.count(ctx, event)
 
 	common := []slog.Attr{slog.String("export", event.ExportID.String()), slog.String("client", event.ClientID)}
 	if event.Generation > 1 {
