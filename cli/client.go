@@ -60,17 +60,20 @@ func changeClient(ctx context.Context, root *cli, out *output, state *stateSetti
 
 // audited returns the clients with an audit log line for each change.
 func audited(ctx context.Context, clients *auth.Clients, root *cli, out *output) *auth.Clients {
-	return clients.WithActor(actor(), func(entry auth.Entry) {
-		root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
-			slog.String("action", "client "+entry.Action),
-			slog.String("outcome", "done"),
-			slog.String("client", entry.ClientID),
-			slog.String("actor", entry.Actor),
-			slog.String("role", entry.Role),
-			slog.Int64("change", entry.ID),
-			slog.Any("details", entry.Details),
-		))
-	})
+	return clients.WithActor(actor(), func(entry auth.Entry) { logChange(ctx, root, out, entry) })
+}
+
+// logChange writes the audit log line of an entry of a client's history.
+func logChange(ctx context.Context, root *cli, out *output, entry auth.Entry) {
+	root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
+		slog.String("action", "client "+entry.Action),
+		slog.String("outcome", "done"),
+		slog.String("client", entry.ClientID),
+		slog.String("actor", entry.Actor),
+		slog.String("role", entry.Role),
+		slog.Int64("change", entry.ID),
+		slog.Any("details", entry.Details),
+	))
 }
 
 // actor returns the user and host that run the command.

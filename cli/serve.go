@@ -15,6 +15,8 @@ import (
 	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/overview"
+	"github.com/seed-90096f4d/sluice/jobs/overview/gauges"
 	"github.com/seed-90096f4d/sluice/limit/memory"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
@@ -100,7 +102,7 @@ func (s *serverSettings) run(ctx context.Context, root *cli, out *output, forAPI
 			return err
 		}
 		parts = append(parts, func(ctx context.Context) error {
-			return process.runAPI(ctx, listener, root.Log.audit(out), forAPI, s.ShutdownTimeout)
+			return process.runAPI(ctx, listener, root.Log.audit(out), forAPI, &s.processSettings)
 		})
 	}
 	if forWorker != nil {
@@ -114,7 +116,7 @@ func (s *serverSettings) run(ctx context.Context, root *cli, out *output, forAPI
 }
 
 // runAPI serves the API until ctx ends.
-func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings *apiSettings, shutdownTimeout time.Duration) error {
+func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings *apiSettings, process *processSettings) error {
 	exports, err := jobs.New(s.state, jobs.Config{
 		MaxExportsPerClient:       settings.MaxExportsPerClient,
 		MaxStoredBytesPerClient:   int64(settings.MaxStoredBytesPerClient),
@@ -127,6 +129,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	if err != nil {
 		return err
 	}
+	gauges.Register(s.registry, s.logger, overview.New(s.state), process.MetricsClients)
 	clients := auth.NewClients(s.state)
 	tokens := smart.NewTokens(s.state, clients, smart.Config{
 		AllowInsecureJWKS: settings.JWKSAllowInsecure,
@@ -152,7 +155,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		ClientRequests:         settings.ClientRequestsPerMinute,
 		Clients:                clients,
 		CORSOrigins:            settings.CORSOrigins,
-		ShutdownTimeout:        shutdownTimeout,
+		ShutdownTimeout:        process.ShutdownTimeout,
 		Dumps:                  settings.MaxDumps,
 		Exports:                exports,
 		LoginFailuresPerMinute: settings.LoginFailuresPerMinute,

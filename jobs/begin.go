@@ -14,13 +14,15 @@ import (
 )
 
 const (
-	// beginSQL starts a new generation unless the current one was never planned.
+	// beginSQL starts a new generation unless the current one was never planned. It
+	// does not count as progress: in an outage it is repeated.
 	beginSQL = `
 UPDATE sluice.export
 SET state = 'running', attempt = attempt + 1, lease_until = now() + $2, location_version = $3,
     generation = generation + (generation = 0 OR transaction_time IS NOT NULL)::integer,
+    started_at = coalesce(started_at, now()), snapshot_at = now(), planned_at = NULL, progress_at = coalesce(progress_at, now()),
     snapshot = NULL, transaction_time = NULL, members = NULL, warnings = NULL,
-    parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0
+    parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0, files_stored = 0
 WHERE id = $1`
 
 	dropPartsSQL = `
@@ -166,7 +168,7 @@ type PlannedPart struct {
 
 const planSQL = `
 UPDATE sluice.export
-SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_planned = $7, required_format = $8, warnings = $9
+SET snapshot = $3, transaction_time = $4, planned_at = now(), progress_at = now(), members = $5, parts_total = $6, bytes_planned = $7, required_format = $8, warnings = $9
 WHERE id = $1 AND attempt = $2 AND state = 'running'
 RETURNING now() - created_at`
 

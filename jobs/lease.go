@@ -24,8 +24,11 @@ const (
 	ReclaimInterval = 5 * time.Second
 )
 
+// renewExportSQL counts as progress while the export is planned or completed, unless it
+// waits. In between, parts make progress.
 const renewExportSQL = `
-UPDATE sluice.export SET lease_until = now() + $3
+UPDATE sluice.export SET lease_until = now() + $3,
+  progress_at = CASE WHEN waiting_since IS NULL AND (transaction_time IS NULL OR parts_done = parts_total) THEN now() ELSE progress_at END
 WHERE id = $1 AND attempt = $2 AND state = 'running' AND location_version = (` + currentLocationSQL + `)`
 
 // Renew renews the lease of the export. Call it every few seconds. It returns ErrStale

@@ -115,7 +115,7 @@ func TestReclaim(t *testing.T) {
 		export, err := l.store.Get(t.Context(), l.id)
 		require.NoError(t, err)
 		require.NoError(t, l.store.Renew(t.Context(), export))
-		require.NoError(t, l.store.RenewPart(t.Context(), l.part, 1))
+		require.NoError(t, l.store.RenewPart(t.Context(), l.part, 1, true))
 		require.Zero(t, l.reclaim())
 	})
 
@@ -200,13 +200,13 @@ func TestRenewLost(t *testing.T) {
 	require.NoError(t, err)
 	again, err := l.store.TakePart(ctx, jobs.PartArgs{ExportID: l.id, Generation: before.Generation, Number: 1})
 	require.NoError(t, err)
-	require.ErrorIs(t, l.store.RenewPart(ctx, l.part, 1), jobs.ErrStale)
-	require.NoError(t, l.store.RenewPart(ctx, again, 1))
+	require.ErrorIs(t, l.store.RenewPart(ctx, l.part, 1, true), jobs.ErrStale)
+	require.NoError(t, l.store.RenewPart(ctx, again, 1, true))
 
 	_, err = l.store.Begin(context.WithoutCancel(ctx), l.id)
 	require.NoError(t, err)
 	require.ErrorIs(t, l.store.Renew(ctx, before), jobs.ErrStale)
-	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1), jobs.ErrStale)
+	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1, true), jobs.ErrStale)
 }
 
 // Short jobs of a dead process are retried, or discarded if no attempts are left, by the

@@ -20,7 +20,8 @@ WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND st
 RETURNING bytes_planned`
 
 	countPartSQL = `
-UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2, bytes_stored = bytes_stored + $3
+UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2, bytes_stored = bytes_stored + $3,
+  files_stored = files_stored + $4, progress_at = now()
 WHERE id = $1
 RETURNING parts_done = parts_total`
 )
@@ -83,7 +84,7 @@ func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part
 		}
 		// Last, since all parts of the export update this row.
 		var last bool
-		if err := tx.QueryRow(ctx, countPartSQL, args.ExportID, bytes, storedBytes(files)).Scan(&last); err != nil {
+		if err := tx.QueryRow(ctx, countPartSQL, args.ExportID, bytes, storedBytes(files), len(files)).Scan(&last); err != nil {
 			return err
 		}
 		if last {
@@ -94,7 +95,7 @@ func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part
 }
 
 const completeSQL = `
-UPDATE sluice.export SET state = 'completed', finished_at = now(), expires_at = now() + $3, bytes_stored = bytes_stored + $4
+UPDATE sluice.export SET state = 'completed', finished_at = now(), expires_at = now() + $3, bytes_stored = bytes_stored + $4, files_stored = files_stored + $5
 WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_total AND location_version = (` + currentLocationSQL + `)`
 
 // Complete ends an export whose parts are all done and inserts the files that belong
@@ -106,7 +107,7 @@ WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_tota
 func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, files []File, publish func(context.Context, Export) error) error {
 	event := Event{ExportID: export.ID}
 	return s.changeObserved(ctx, &event, "complete export", func(tx pgx.Tx) error {
-		if err := changed(tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files))); err != nil {
+		if err := changed(tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files), len(files))); err != nil {
 			return err
 		}
 		completed, err := scanExport(tx.QueryRow(ctx, exportSQL, export.ID))

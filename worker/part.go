@@ -88,7 +88,7 @@ func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone err
 // Done while it waits for the answer.
 func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) (wrote bool, err error) {
 	var read atomic.Int64
-	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
+	renew := w.renewal(part, &read)
 	if part.ExportWaits {
 		renew = w.endingWait(part, &read, renew)
 	}
@@ -106,6 +106,19 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 	}
 	w.metrics.countPart(part, files, read.Load())
 	return len(files.Files) > 0, nil
+}
+
+// renewal returns a function that renews the part's lease and records its progress.
+func (w *partWorker) renewal(part jobs.Part, read *atomic.Int64) func(context.Context) error {
+	var before int64
+	return func(ctx context.Context) error {
+		bytes := read.Load()
+		err := w.store.RenewPart(ctx, part, bytes, bytes > before)
+		if err == nil {
+			before = bytes
+		}
+		return err
+	}
 }
 
 // endingWait returns a renewal of the part's lease that also ends the wait of its
