@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/journal"
 )
 
 type exportCommand struct {
@@ -108,7 +109,7 @@ func (e exportEnd) run(ctx context.Context, root *cli, out *output, state *state
 		return err
 	}
 	return withState(ctx, state, func(pool *pgxpool.Pool) error {
-		store, err := jobs.New(pool, jobs.Config{})
+		store, err := jobs.New(pool, jobs.Config{Observe: journal.New(root.Log.logger(out), nil).Observe})
 		if err != nil {
 			return err
 		}

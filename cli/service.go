@@ -59,7 +59,7 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: registry}
-	s.journal = journal.New(logger, s.registry)
+	s.journal = journal.New(logger, registry)
 	s.clock = stateclock.New(state)
 	s.registerMetrics()
 	s.checks = []telemetry.Check{

@@ -128,7 +128,7 @@ func New(cfg Config) (*Worker, error) {
 	metric := newMetrics(cfg.Registry)
 	metric.slotsLimit.Set(float64(cfg.Slots))
 	if cfg.Registry != nil && cfg.Source != nil {
-		cfg.Registry.MustRegister(newXminCollector(cfg.Source.XminAge))
+		cfg.Registry.MustRegister(newXminCollector(cfg.Logger, cfg.Source))
 	}
 	return &Worker{config: cfg, health: newHealth(cfg, metric, store), metrics: metric, pulse: &pulse{}, snapshots: newHeldSnapshots(metric), store: store}, nil
 }
