@@ -129,14 +129,14 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Audit = cmp.Or(c.Audit, c.Logger)
+	c.Version = cmp.Or(c.Version, "unknown")
 	if c.Ready == nil {
 		c.Ready = telemetry.NewReadiness(c.Logger)
 	}
 	if c.Registry == nil {
-		c.Registry = telemetry.NewRegistry()
+		c.Registry = telemetry.NewRegistry(c.Version)
 	}
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, DefaultRequestTimeout)
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
-	c.Version = cmp.Or(c.Version, "unknown")
 	return c
 }

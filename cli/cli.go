@@ -141,6 +141,7 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parsePastTime), mapper(parseSince), mapper(parseNetwork), mapper(catalog.ParseMapping),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Help(printHelp),
+		kong.Resolvers(kong.ResolverFunc(resolveFile)),
 	)
 	if err != nil {
 		return nil, err

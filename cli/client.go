@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/journal"
 	"github.com/seed-90096f4d/sluice/migrations"
 )
 
@@ -49,7 +50,7 @@ func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool)
 // by a log line as the API writes them.
 func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients, *jobs.Store) error) error {
 	return withState(ctx, state, func(pool *pgxpool.Pool) error {
-		exports, err := jobs.New(pool, jobs.Config{})
+		exports, err := jobs.New(pool, jobs.Config{Observe: journal.New(root.Log.logger(out), nil).Observe})
 		if err != nil {
 			return err
 		}

@@ -137,7 +137,7 @@ func (cmd *dumpCommand) Run(ctx context.Context, out *output) error {
 	}
 	defer from.Close()
 
-	display := progress.New(out.stderr, progress.Options{Style: cmd.style(out, stream), Unit: "resources", Items: "parts"})
+	display := progress.New(out.stderr, progress.Options{Style: cmd.style(out, stream), Unit: "resource", Item: "part"})
 	defer display.Close()
 	options := cmd.options(display)
 	if stream {

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -154,10 +156,16 @@ func withAdvice(err error) error {
 	case errors.As(err, &certificate):
 		return fmt.Errorf("%w; --ca-file FILE adds certificates to those that this machine trusts", err)
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return fmt.Errorf("%w; the URL begins with https://, and the server speaks http://", err)
+		return fmt.Errorf("%w; the URL begins with https://, but the server speaks http://", err)
+	case speaksTLS.MatchString(err.Error()):
+		return fmt.Errorf("%w; the URL begins with http://, but the server speaks https://", err)
 	}
 	return err
 }
+
+// speaksTLS matches how servers that expect TLS respond to plain HTTP: an alert of TLS in
+// the words of net/http, or a response 400 of Go, nginx or Apache.
+var speaksTLS = regexp.MustCompile(`malformed HTTP response "\\x15\\x03|(?i)HTTP request (was sent )?to (an )?HTTPS (server|port)|plain HTTP to an SSL-enabled`)
 
 // fetchExitCodes are the exit codes of sluice fetch.
 var fetchExitCodes = map[fetch.Kind]int{
@@ -186,13 +194,28 @@ func (e *exitError) Unwrap() error { return e.error }
 // ExitCode returns the exit code.
 func (e *exitError) ExitCode() int { return e.code }
 
-// removeEmpty returns a function that removes a directory if it does not exist yet, and is
-// still empty then.
+// removeEmpty returns a function that removes a directory, and those above it, as far as
+// they do not exist yet and are empty then.
 func removeEmpty(directory string) func() {
-	if _, err := os.Lstat(directory); directory == "" || isBucket(directory) || !errors.Is(err, fs.ErrNotExist) {
-		return func() {}
+	var missing []string
+	if directory != "" && !isBucket(directory) {
+		for d := filepath.Clean(directory); isMissing(d); d = filepath.Dir(d) {
+			missing = append(missing, d)
+		}
 	}
-	return func() { _ = os.Remove(directory) } // fails if it has files
+	return func() {
+		for _, d := range missing {
+			if os.Remove(d) != nil { // it has files
+				return
+			}
+		}
+	}
+}
+
+// isMissing reports whether a file does not exist.
+func isMissing(name string) bool {
+	_, err := os.Lstat(name)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // isBucket reports whether an output is a bucket.

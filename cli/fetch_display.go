@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/seed-90096f4d/sluice/cli/progress"
 	"github.com/seed-90096f4d/sluice/fetch"
@@ -34,7 +35,7 @@ func (f fetchDisplay) reporter(root *cli, out *output) *fetchReporter {
 		}
 		r.log = root.Log.at(out, level)
 	}
-	r.display = progress.New(out.stderr, progress.Options{Style: style, Unit: "resources"})
+	r.display = progress.New(out.stderr, progress.Options{Style: style, Unit: "resource"})
 	r.quiet = f.Quiet
 	return r
 }
@@ -138,10 +139,7 @@ func (r *fetchReporter) summarize(to store.Output, result fetch.Result, took tim
 
 // counted returns a number of things, such as 1 file or 2,000 files.
 func counted(n int64, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return humanize.Comma(n) + " " + thing
+	return humanize.Comma(n) + " " + english.PluralWord(int(n), thing, "")
 }
 
 // fileReporter shows a file. It implements fetch.FileReporter.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -101,13 +102,36 @@ func TestFetchWithoutSecret(t *testing.T) {
 func TestFetchLeavesNoDirectory(t *testing.T) {
 	t.Parallel()
 	server := fetchtest.New(t, fetchtest.Options{Auth: fetchtest.Auth{Method: fetchtest.BearerAuth, Token: "hunter2"}})
-	dir := filepath.Join(t.TempDir(), "new")
+	parent := filepath.Join(t.TempDir(), "new")
+	dir := filepath.Join(parent, "in", "here")
 	code, _, stderr := runFetch(t, server.BaseURL, "-o", dir)
 	require.Equal(t, 2, code, stderr)
-	require.NoDirExists(t, dir)
+	require.NoDirExists(t, parent)
 	code, _, stderr = runFetch(t, "--resume", dir)
 	require.Equal(t, 1, code, stderr)
 	require.NoDirExists(t, dir)
+}
+
+// A URL with the wrong scheme is explained, whatever the server responds.
+func TestFetchWithWrongScheme(t *testing.T) {
+	t.Parallel()
+	plain := fetchtest.New(t, fetchtest.Options{})
+	secure := fetchtest.New(t, fetchtest.Options{TLS: true})
+	for address, want := range map[string]string{
+		strings.Replace(plain.BaseURL, "http://", "https://", 1):  "the URL begins with https://, but the server speaks http://",
+		strings.Replace(secure.BaseURL, "https://", "http://", 1): "the URL begins with http://, but the server speaks https://",
+	} {
+		_, _, stderr := runFetch(t, address, "-o", filepath.Join(t.TempDir(), "new"), "--retry-for", "1s")
+		require.Contains(t, stderr, want)
+	}
+	for _, text := range []string{
+		"Client sent an HTTP request to an HTTPS server.",
+		"400 The plain HTTP request was sent to HTTPS port",
+		"Reason: You're speaking plain HTTP to an SSL-enabled server port.",
+		`net/http: HTTP/1.x transport connection broken: malformed HTTP response "\x15\x03\x01\x00\x02\x02"`,
+	} {
+		require.ErrorContains(t, withAdvice(errors.New(text)), "speaks https://")
+	}
 }
 
 // A server that is not reached is given up after --retry-for, however long --wait is.

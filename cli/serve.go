@@ -122,6 +122,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		MaxStoredBytesPerClient:   int64(settings.MaxStoredBytesPerClient),
 		MaxStoredExportsPerClient: settings.MaxStoredExportsPerClient,
 		Location:                  s.location,
+		Observe:                   s.journal.Observe,
 		ReuseRunning:              settings.ReuseRunningExports,
 		MaxExports:                settings.MaxExports,
 	})
@@ -132,9 +133,10 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 	clients := auth.NewClients(s.state)
 	tokens := smart.NewTokens(s.state, clients, smart.Config{
 		AllowInsecureJWKS: settings.JWKSAllowInsecure,
+		Registry:          s.registry,
 		TTL:               tokenTTL,
 	})
-	tlsConfig, err := settings.tls(s.logger)
+	tlsConfig, err := settings.tls(s.logger, s.registry)
 	if err != nil {
 		return err
 	}
@@ -190,6 +192,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 		Logger:        s.logger,
 		ExportTimeout: settings.ExportTimeout,
 		MaxFileBytes:  int64(settings.MaxFileSize),
+		Observe:       s.journal.Observe,
 		OutageLimit:   settings.OutageLimit,
 		PartBytes:     int64(settings.PartSize),
 		Registry:      s.registry,

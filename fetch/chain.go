@@ -30,7 +30,8 @@ type chainDocument struct {
 	Chains []*chainLink `json:"chains"`
 }
 
-// chainLink is the last complete run of a request.
+// chainLink is the last complete run of a request. Only Key, BaseURL, Request, NewMembers
+// and Refused are set if there was none.
 type chainLink struct {
 	// Key identifies the request.
 	Key        string         `json:"key"`
@@ -44,6 +45,14 @@ type chainLink struct {
 	Completed       time.Time `json:"completed"`
 	// Members is the file with the members of the Group.
 	Members string `json:"members,omitempty"`
+	// Refused is the folder of a later run that was stored, but has issues that FailOn
+	// does not accept. The chain does not move: what the issues are about may be missing.
+	Refused string `json:"refused,omitempty"`
+}
+
+// folders returns the folders of the last runs.
+func (l *chainLink) folders() []string {
+	return slices.DeleteFunc([]string{l.Folder, l.Refused}, func(folder string) bool { return folder == "" })
 }
 
 // readChains returns the chains of an output.
@@ -120,13 +129,34 @@ func (r *run) advanceChain(ctx context.Context) error {
 	if last := r.chain.last; last != nil && last.Folder != link.Folder {
 		link.Runs = last.Runs + 1
 	}
+	if err := r.writeChain(ctx, link); err != nil {
+		return err
+	}
+	if last := r.chain.last; last != nil && last.Members != "" && last.Members != link.Members {
+		return r.removeMembers(ctx, last.Members)
+	}
+	return nil
+}
+
+// refuseRun makes the next run begin where this one began, because of its issues.
+func (r *run) refuseRun(ctx context.Context) error {
+	if r.chain == nil {
+		return nil
+	}
+	link := &chainLink{Key: r.chain.key, BaseURL: r.BaseURL, Request: r.Request, NewMembers: r.NewMembers}
+	if r.chain.last != nil {
+		*link = *r.chain.last
+	}
+	r.journal.read(func(s *state) { link.Refused = s.Folder })
+	return errors.Join(r.writeChain(ctx, link), r.forgetMembers(ctx))
+}
+
+// writeChain stores the chain of the request.
+func (r *run) writeChain(ctx context.Context, link *chainLink) error {
 	chains := slices.DeleteFunc(r.chain.document.Chains, func(other *chainLink) bool { return other.Key == link.Key })
 	document, err := json.MarshalIndent(chainDocument{Chains: append(chains, link)}, "", "  ")
 	if err == nil {
 		err = r.Output.WriteDocument(ctx, chainName, append(document, '\n'))
-	}
-	if err == nil && r.chain.last != nil && r.chain.last.Members != "" && r.chain.last.Members != link.Members {
-		err = r.Output.RemoveDocument(ctx, r.chain.last.Members)
 	}
 	if err != nil {
 		return fail(Local, "store %s: %w", chainName, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +51,11 @@ func TestChain(t *testing.T) {
 	_, err = run("Patient", "Group")
 	require.Equal(t, HasIssues, kindOfError(t, err))
 	require.Equal(t, first.TransactionTime, since())
+	out, err := output.Directory(dir)
+	require.NoError(t, err)
+	verified, err := Verify(t.Context(), out, &recorder{t: t})
+	require.NoError(t, err)
+	require.Equal(t, int64(3), verified.Files, "the last run that counts, and the one with issues")
 	_, err = run("Group", "Patient") // the same request; the second run did not count
 	require.NoError(t, err)
 	require.Equal(t, first.TransactionTime, since())
@@ -71,11 +77,54 @@ func TestChain(t *testing.T) {
 	require.Len(t, chains.Chains, 2)
 	require.Equal(t, 3, chains.Chains[0].Runs)
 
-	out, err := output.Directory(dir)
-	require.NoError(t, err)
-	verified, err := Verify(t.Context(), out, &recorder{t: t})
+	verified, err = Verify(t.Context(), out, &recorder{t: t})
 	require.NoError(t, err)
 	require.Equal(t, int64(2), verified.Files, "the last run of each chain")
+}
+
+// The first run of a chain that has issues can be verified, and does not count.
+func TestChainBeginsWithIssues(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Export: func(n int, _ fetchtest.Request) []fetchtest.File {
+		files := fetchtest.Files("Patient", 1, n)
+		if n == 1 {
+			files = append(files, fetchtest.Issues("OperationOutcome.1.ndjson", "error", "lost"))
+		}
+		return files
+	}})
+	o := options(t, server, t.TempDir())
+	o.SinceAuto = true
+	_, err := Run(t.Context(), o)
+	require.Equal(t, HasIssues, kindOfError(t, err))
+	require.ErrorContains(t, err, "reports 1 issue, the first: error: lost")
+	verified, err := Verify(t.Context(), o.Output, &recorder{t: t})
+	require.NoError(t, err)
+	require.Equal(t, int64(2), verified.Files)
+
+	_, err = Run(t.Context(), o)
+	require.NoError(t, err)
+	kickOffs := server.Requests(fetchtest.KickOff)
+	require.Empty(t, kickOffs[1].Query.Get("_since"))
+	verified, err = Verify(t.Context(), o.Output, &recorder{t: t})
+	require.NoError(t, err)
+	require.Equal(t, int64(1), verified.Files, "the run with issues is superseded")
+}
+
+// A cancelled run of a chain leaves no folder.
+func TestCancelInChain(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 5), Faults: []fetchtest.Fault{
+		fetchtest.Download.File("Patient.2.ndjson").Always(fetchtest.Reject(http.StatusNotImplemented)),
+	}})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	o.SinceAuto = true
+	_, err := Run(t.Context(), o)
+	require.Error(t, err)
+	require.NoError(t, Cancel(t.Context(), o))
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 // A run of a chain whose export is gone begins again: nobody looks at a run of cron.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/seed-90096f4d/sluice/fetch/content"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
@@ -60,7 +62,7 @@ func (c *reception) settle(ctx context.Context, f *file, err error) error {
 		return c.failed()
 	}
 	if silence := time.Since(time.Unix(0, c.received.Load())); mismatch == nil && c.RetryFor > 0 && silence >= c.RetryFor {
-		return fail(Incomplete, "nothing was received for %s: %w", silence.Round(time.Second), err)
+		return reported(Incomplete, err, "nothing was received for %s", silence.Round(time.Second))
 	}
 	return nil
 }
@@ -208,7 +210,7 @@ func (r *run) reportStored(f *file) {
 	r.journal.read(func(*state) { link = f.Link })
 	text := fmt.Sprintf("%s: %s", f.Stored.Name, sizeText(f.Stored.Bytes))
 	if f.Stored.Lines >= 0 {
-		text = fmt.Sprintf("%s: %d resources, %s", f.Stored.Name, f.Stored.Lines, sizeText(f.Stored.Bytes))
+		text = fmt.Sprintf("%s: %s, %s", f.Stored.Name, counted(f.Stored.Lines, "resource"), sizeText(f.Stored.Bytes))
 	}
 	if f.Name == "" {
 		text = ""
@@ -281,17 +283,20 @@ func (f *file) count() *int64 {
 	return &f.Stored.Lines
 }
 
+// counted returns a number of things, such as 1 file or 2 files.
+func counted[N int | int64](n N, thing string) string { return english.Plural(int(n), thing, "") }
+
 // sizeText returns a number of bytes for people.
 func sizeText(bytes int64) string {
-	size, unit := float64(bytes), "bytes"
+	size, unit := float64(bytes), ""
 	for _, larger := range []string{"kB", "MB", "GB", "TB"} {
 		if size < 1000 {
 			break
 		}
 		size, unit = size/1000, larger
 	}
-	if unit == "bytes" {
-		return fmt.Sprintf("%d bytes", bytes)
+	if unit == "" {
+		return counted(bytes, "byte")
 	}
 	return fmt.Sprintf("%.1f %s", size, unit)
 }

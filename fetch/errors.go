@@ -44,6 +44,21 @@ func fail(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
+// reported returns an error of a kind whose cause was reported before: its text does not
+// repeat it.
+func reported(kind Kind, cause error, format string, args ...any) error {
+	return &Error{Kind: kind, Err: &reportedError{fmt.Sprintf(format, args...), cause}}
+}
+
+// reportedError is an error with a text of its own.
+type reportedError struct {
+	text  string
+	cause error
+}
+
+func (e *reportedError) Error() string { return e.text }
+func (e *reportedError) Unwrap() error { return e.cause }
+
 // errTimeout is the cause of a context after Options.Timeout.
 var errTimeout = errors.New("the time for the whole run is over")
 

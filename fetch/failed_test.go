@@ -22,6 +22,7 @@ type failure struct {
 	client func(*fetch.Options)
 	kind   fetch.Kind
 	text   string // of the error
+	event  string // part of the text of the event of a file
 	check  func(t *testing.T, s *fetchtest.Server, dir string)
 }
 
@@ -108,19 +109,19 @@ var failures = map[string]failure{
 		server: func(o *fetchtest.Options) { o.Auth = fetchtest.Auth{Method: fetchtest.BearerAuth, Token: "swordfish"} },
 		kind:   fetch.LoginRefused,
 	},
-	"wrong count":  {server: claims(fetchtest.Claim{Count: 601}), kind: fetch.Unverified, text: "601", check: requireRejected},
-	"wrong size":   {server: claims(fetchtest.Claim{Size: 4711}), kind: fetch.Unverified, text: "4711", check: requireRejected},
-	"wrong hash":   {server: claims(fetchtest.Claim{SHA256: strings.Repeat("ab", 32)}), kind: fetch.Unverified, text: "sha256", check: requireRejected},
-	"wrong type":   {server: claims(fetchtest.Claim{Type: "Encounter"}), kind: fetch.Unverified, text: "Patient"},
+	"wrong count":  {server: claims(fetchtest.Claim{Count: 601}), kind: fetch.Unverified, event: "601", check: requireRejected},
+	"wrong size":   {server: claims(fetchtest.Claim{Size: 4711}), kind: fetch.Unverified, event: "4711", check: requireRejected},
+	"wrong hash":   {server: claims(fetchtest.Claim{SHA256: strings.Repeat("ab", 32)}), kind: fetch.Unverified, event: "sha256", check: requireRejected},
+	"wrong type":   {server: claims(fetchtest.Claim{Type: "Encounter"}), kind: fetch.Unverified, event: "Patient"},
 	"always short": {faults: []fetchtest.Fault{smallPatients.Always(fetchtest.TruncateAfter(30_000))}, kind: fetch.Unverified, check: requireRejected},
 	"file forbidden": {
 		faults: []fetchtest.Fault{smallPatients.Always(fetchtest.Reject(403))},
 		server: func(o *fetchtest.Options) { o.Links.Fixed = true },
-		client: impatient, kind: fetch.Incomplete, text: "403",
+		client: impatient, kind: fetch.Incomplete, event: "403",
 	},
 	"file unavailable": {
 		faults: []fetchtest.Fault{smallPatients.Always(fetchtest.Reject(503, retrySeconds))},
-		client: impatient, kind: fetch.Incomplete, text: "503",
+		client: impatient, kind: fetch.Incomplete, event: "503",
 	},
 	"issues": {
 		server: func(o *fetchtest.Options) {
@@ -160,6 +161,15 @@ func TestFailures(t *testing.T) {
 			require.ErrorAs(t, err, &failed)
 			require.Equal(t, f.kind, failed.Kind, err)
 			require.ErrorContains(t, err, f.text)
+			if f.event != "" {
+				log, readErr := os.ReadFile(filepath.Join(dir, "log.ndjson"))
+				if readErr != nil {
+					log, readErr = os.ReadFile(filepath.Join(dir, "log.ndjson.part"))
+				}
+				require.NoError(t, readErr)
+				require.Contains(t, string(log), f.event)
+				require.NotContains(t, err.Error(), f.event, "the cause was reported before")
+			}
 			if f.check != nil {
 				f.check(t, s, dir)
 			}

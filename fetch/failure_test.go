@@ -84,7 +84,7 @@ func TestOthersAreStored(t *testing.T) {
 			o.Parallel = 1
 			_, err := Run(t.Context(), o)
 			require.Equal(t, test.kind, kindOfError(t, err))
-			require.ErrorContains(t, err, "1 of 6 files are missing")
+			require.ErrorContains(t, err, "1 of 6 files is missing: ")
 			complete, err := filepath.Glob(filepath.Join(dir, "*.gz"))
 			require.NoError(t, err)
 			require.Len(t, complete, 5)
@@ -123,7 +123,8 @@ func TestMissingFile(t *testing.T) {
 	o.renewInterval = 10 * time.Millisecond
 	_, err := Run(t.Context(), o)
 	require.Equal(t, Incomplete, kindOfError(t, err))
-	require.ErrorContains(t, err, "2 of 20 files are missing")
+	require.ErrorContains(t, err, "2 of 20 files are missing: Patient.000")
+	require.NotContains(t, err.Error(), "status", "the cause was reported with each file")
 	complete, err := filepath.Glob(filepath.Join(dir, "*.gz"))
 	require.NoError(t, err)
 	require.Len(t, complete, 18)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // maxNamed is how many files a message names.
@@ -52,25 +54,31 @@ func (f *failures) unverified(file *file, err error) {
 	f.bad.add(file.String(), err)
 }
 
-// err returns the failures as one error, or nil.
+// err returns the failures as one error, or nil. Its text leaves out why files failed,
+// since each of them has had an event, but not why the export is of no use any more.
 func (f *failures) err(files int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.final != nil:
-		return fail(Failed, "%d of %d files are missing: %w", f.lost.number, files, f.final)
+		return fail(Failed, "%s missing: %w", portion(f.lost.number, files), f.final)
 	case f.lost.number > 0 && f.bad.number > 0:
-		return fail(Incomplete, "%d of %d files are missing, and %d are not what the manifest says: %w", f.lost.number, files, f.bad.number, f.lost.first)
+		return reported(Incomplete, f.lost.first, "%s missing: %s; %s not what the manifest says, stored as .bad: %s", portion(f.lost.number, files), f.lost.names(), portion(f.bad.number, files), f.bad.names())
 	case f.lost.number > 0:
 		kind := Incomplete
 		if kindOf(f.lost.first) == Local { // certificates that this machine does not know
 			kind = Local
 		}
-		return fail(kind, "%d of %d files are missing (%s): %w", f.lost.number, files, f.lost.names(), f.lost.first)
+		return reported(kind, f.lost.first, "%s missing: %s", portion(f.lost.number, files), f.lost.names())
 	case f.bad.number > 0:
-		return fail(Unverified, "%d of %d files are not what the manifest says (%s), stored as .bad: %w", f.bad.number, files, f.bad.names(), f.bad.first)
+		return reported(Unverified, f.bad.first, "%s not what the manifest says, stored as .bad: %s", portion(f.bad.number, files), f.bad.names())
 	}
 	return nil
+}
+
+// portion returns the beginning of a sentence, such as 1 of 3 files is.
+func portion(n, all int) string {
+	return fmt.Sprintf("%d of %s %s", n, counted(all, "file"), english.PluralWord(n, "is", "are"))
 }
 
 // names returns the names of the first files.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/seed-90096f4d/sluice/fetch/content"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
@@ -21,7 +23,7 @@ func (r *run) finish(ctx context.Context) (Result, error) {
 	refused := r.FailOn.refuses(result.Issues)
 	advance := r.advanceChain
 	if refused != nil {
-		advance = r.forgetMembers
+		advance = r.refuseRun
 	}
 	if err := advance(ctx); err != nil {
 		return Result{}, err
@@ -106,7 +108,7 @@ func (r *run) listDeletions(ctx context.Context, s *state) (deleted int64, err e
 				return writing
 			})
 			if skipped > 0 {
-				r.events.warn("%s: %d entries are no deletions of a resource by its id, and are not in %s", f.Stored.Name, skipped, deletionsName)
+				r.events.warn("%s: %s without a deletion of a resource by its id, not in %s", f.Stored.Name, english.Plural(int(skipped), "entry", "entries"), deletionsName)
 			}
 			if err != nil && writing == nil { // the server's mistake
 				r.issues.Count(unreadable(f), 1)
@@ -154,7 +156,7 @@ func (o FailOn) refuses(issues []IssueCount) error {
 	if n == 0 {
 		return nil
 	}
-	return fail(HasIssues, "the server reports %d issues, the first: %s: %s", n, issues[0].Severity, issues[0].Text)
+	return fail(HasIssues, "the server reports %s, the first: %s: %s", counted(n, "issue"), issues[0].Severity, issues[0].Text)
 }
 
 // deleteExports deletes the exports on the server. All files are stored, so that a failure

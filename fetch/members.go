@@ -147,6 +147,11 @@ func (r *run) forgetMembers(ctx context.Context) error {
 	if name == "" {
 		return nil
 	}
+	return r.removeMembers(ctx, name)
+}
+
+// removeMembers removes a list of members.
+func (r *run) removeMembers(ctx context.Context, name string) error {
 	if err := r.Output.RemoveDocument(ctx, name); err != nil {
 		return fail(Local, "remove %s: %w", name, err)
 	}

@@ -102,9 +102,9 @@ func newFile(told remote.File) *file {
 func checkSame(f, told *file) error {
 	switch {
 	case f.Count >= 0 && told.Count >= 0 && f.Count != told.Count:
-		return fail(Failed, "the export has changed on the server: %s had %d resources and now has %d", f, f.Count, told.Count)
+		return fail(Failed, "the export has changed on the server: %s had %s and now has %d", f, counted(f.Count, "resource"), told.Count)
 	case f.Size >= 0 && told.Size >= 0 && f.Size != told.Size:
-		return fail(Failed, "the export has changed on the server: %s had %d bytes and now has %d", f, f.Size, told.Size)
+		return fail(Failed, "the export has changed on the server: %s had %s and now has %d", f, counted(f.Size, "byte"), told.Size)
 	case f.SHA256 != "" && told.SHA256 != "" && f.SHA256 != told.SHA256:
 		return fail(Failed, "the export has changed on the server: %s has another sha256", f)
 	}

@@ -96,7 +96,7 @@ func (r *run) reportContinuation(x *export) {
 	r.journal.read(func(*state) { all, missing = len(x.Files), x.missing() })
 	text := "continuing: the export has no files yet"
 	if all > 0 {
-		text = fmt.Sprintf("continuing: %d of %d files are known to be stored, the others are looked for first", all-missing, all)
+		text = fmt.Sprintf("continuing: %s known to be stored, the others are looked for first", portion(all-missing, all))
 	}
 	r.events.emit(EventProgress, map[string]any{"body": nil, "xProgress": nil, "retryAfter": nil}, text)
 }

@@ -48,7 +48,7 @@ func (v *verification) run(ctx context.Context) error {
 		}
 	}
 	if v.bad.number > 0 {
-		return fail(Unverified, "%d of %d files are not what the manifest says: %s", v.bad.number, v.result.Files, v.bad.names())
+		return fail(Unverified, "%s not what the manifest says: %s", portion(v.bad.number, int(v.result.Files)), v.bad.names())
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (v *verification) folders(ctx context.Context) (folders []string, err error
 		return nil, err
 	}
 	for _, link := range chains.Chains {
-		folders = append(folders, link.Folder)
+		folders = append(folders, link.folders()...)
 	}
 	if len(folders) == 0 {
 		return nil, fail(Local, "%s has no complete export: there is no %s", v.output, manifestName)
@@ -140,11 +140,11 @@ func (v *verification) inspect(ctx context.Context, name string, progress FileRe
 func (f documentFile) compare(facts content.Facts) error {
 	switch {
 	case facts.Bytes != f.FileSize:
-		return fmt.Errorf("it has %d bytes, and the manifest says %d", facts.Bytes, f.FileSize)
+		return fmt.Errorf("it has %s, and the manifest says %d", counted(facts.Bytes, "byte"), f.FileSize)
 	case f.Extension.SHA256 != "" && facts.SHA256 != f.Extension.SHA256:
 		return fmt.Errorf("its sha256 is %s, and the manifest says %s", facts.SHA256, f.Extension.SHA256)
 	case f.Count != nil && facts.Lines != *f.Count+f.Extension.Headers:
-		return fmt.Errorf("it has %d lines, and the manifest says %d", facts.Lines, *f.Count+f.Extension.Headers)
+		return fmt.Errorf("it has %s, and the manifest says %d", counted(facts.Lines, "line"), *f.Count+f.Extension.Headers)
 	}
 	return nil
 }

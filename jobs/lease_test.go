@@ -76,9 +76,9 @@ func (l *lostExport) count(sql string) (count int) {
 
 func (l *lostExport) reclaim() int {
 	l.t.Helper()
-	count, err := l.store.Reclaim(l.t.Context())
+	reclaimed, err := l.store.Reclaim(l.t.Context())
 	require.NoError(l.t, err)
-	return count
+	return reclaimed.Exports + reclaimed.Parts
 }
 
 func TestReclaim(t *testing.T) {
@@ -165,14 +165,14 @@ func TestReclaim(t *testing.T) {
 
 		// The lease is not renewed while the part is published, and a slow store can
 		// take longer than a lease.
-		count := 0
+		var reclaimed jobs.Reclaimed
 		require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) (err error) {
 			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
-			count, err = f.store.Reclaim(ctx)
+			reclaimed, err = f.store.Reclaim(ctx)
 			return err
 		}), "looking for lost work must not wait for the store")
-		require.Zero(t, count)
+		require.Zero(t, reclaimed)
 		a.end(nil)
 		require.Equal(t, 1, f.count(t, `SELECT parts_done FROM sluice.export WHERE state = 'running'`))
 	})

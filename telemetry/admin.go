@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,9 +22,10 @@ const (
 
 // Admin is the HTTP server for operators:
 //
-//	GET /metrics  the metrics of the process in the Prometheus format
-//	GET /health   200 while the process is alive
-//	GET /ready    200 if all checks of Ready succeed, else 503
+//	GET /metrics       the metrics of the process in the formats of Prometheus
+//	GET /health        200 while the process is alive
+//	GET /ready         200 if all checks of Ready succeed, else 503
+//	GET /debug/pprof/  profiles of the process (net/http/pprof)
 //
 // It requires no credentials, so the listener should be on loopback or on a network that
 // is only reachable by operators and monitoring.
@@ -66,12 +68,18 @@ func (a *Admin) handler() http.Handler {
 		report := a.Ready.Report(r.Context())
 		writeJSON(w, report.Status(), report)
 	})
+	// Not pprof.Cmdline: flags can have secrets.
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return mux
 }
 
-// MetricsHandler returns a handler that serves the metrics of the registry.
+// MetricsHandler returns a handler that serves the metrics of the registry. Exemplars are
+// in the OpenMetrics format, native histograms in that of protocol buffers.
 func MetricsHandler(registry *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry})
 }
 
 // Status returns the HTTP status of the report: 200 or 503.

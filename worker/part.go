@@ -93,7 +93,8 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 		renew = w.endingWait(part, &read, renew)
 	}
 	var files stage.Files
-	err = withLease(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
+	held := lease{kind: job.Kind, every: progressEvery, renew: renew}
+	err = w.withLease(ctx, held, func(ctx context.Context) (err error) {
 		files, err = w.stager.Stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
 		return err
 	})
@@ -103,6 +104,7 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 	if err != nil {
 		return false, errors.Join(err, files.Discard(ctx))
 	}
+	w.metrics.countPart(part, files, read.Load())
 	return len(files.Files) > 0, nil
 }
 

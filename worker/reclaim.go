@@ -45,12 +45,14 @@ func (w *Worker) reclaimOnce(ctx context.Context, outage *stateOutage) {
 		*outage = stateOutage{graceEnd: time.Now().Add(jobs.LeaseTime)}
 		logger.InfoContext(ctx, "state database reachable again")
 	}
-	count := 0
+	var reclaimed jobs.Reclaimed
 	if err == nil && time.Now().After(outage.graceEnd) {
-		count, err = w.store.Reclaim(ctx)
+		reclaimed, err = w.store.Reclaim(ctx)
 	}
-	if count > 0 {
-		logger.WarnContext(ctx, "requeued jobs of a dead worker", "jobs", count)
+	if reclaimed != (jobs.Reclaimed{}) {
+		w.metrics.leasesReclaimed.WithLabelValues(short(jobs.ExportArgs{}.Kind())).Add(float64(reclaimed.Exports))
+		w.metrics.leasesReclaimed.WithLabelValues(short(jobs.PartArgs{}.Kind())).Add(float64(reclaimed.Parts))
+		logger.WarnContext(ctx, "requeued jobs of a dead worker", "exports", reclaimed.Exports, "parts", reclaimed.Parts)
 	}
 	if err != nil && !outage.unreachable && ctx.Err() == nil {
 		outage.unreachable = true

@@ -37,7 +37,7 @@ func (t *terminal) Flush(rows int) error {
 // newTerminal returns a display with bars on a terminal.
 func newTerminal(width int, options Options) (*Display, *terminal) {
 	screen := &terminal{width: width}
-	d := New(io.Discard, Options{Style: Quiet, Items: options.Items, Unit: options.Unit})
+	d := New(io.Discard, Options{Style: Quiet, Item: options.Item, Unit: options.Unit})
 	d.view, d.quiet = newBars(d, io.Discard, mpb.WithConsoleWriter(screen)), false
 	return d, screen
 }
@@ -51,7 +51,7 @@ func redraw() {
 func TestRowsFitOnTerminalsOfEachWidth(t *testing.T) {
 	for _, width := range []int{20, 30, 40, 60, 80, 81, 100, 132, 200, 400} {
 		synctest.Test(t, func(t *testing.T) {
-			d, screen := newTerminal(width, Options{Unit: "resources"})
+			d, screen := newTerminal(width, Options{Unit: "resource"})
 			defer d.Close()
 			d.Status("export runs: 45 %")
 			d.Total(9_999_000_000_000, 12_000)
@@ -99,7 +99,7 @@ func TestBarsAt80And200Columns(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d, screen := newTerminal(width, Options{Unit: "resources"})
+				d, screen := newTerminal(width, Options{Unit: "resource"})
 				defer d.Close()
 				d.Total(2_600_000_000, 4)
 				done := d.Item("Group.0001.ndjson.gz", 1_000_000_000, 1_000_000_000)
@@ -143,7 +143,7 @@ func TestEndedItemsLeaveTheTerminal(t *testing.T) {
 		d.Warn("bad: connection reset")
 		redraw()
 		require.Len(t, screen.rows, 1)
-		require.Contains(t, screen.rows[0], "1 files")
+		require.Contains(t, screen.rows[0], "1 file ")
 		require.Contains(t, screen.rows[0], " 60 B")
 		require.Equal(t, []string{"bad: connection reset\n"}, screen.printed)
 

@@ -7,7 +7,7 @@ import (
 
 // counts are the numbers of a display. Display.mu guards them.
 type counts struct {
-	items, unit            string // what is counted
+	item, unit             string // what is counted
 	totalBytes, totalItems int64  // 0 if unknown
 	bytes                  int64  // of finished and running items
 	added                  int64  // bytes since the beginning, without those that existed
@@ -85,7 +85,7 @@ func (d *Display) overall(now time.Time) state {
 	c := &d.counts
 	s := state{name: c.name(), fraction: c.fraction(), bytes: c.bytes, size: c.totalBytes, units: c.units, remaining: unknown}
 	if c.unit != "" {
-		s.more = shortCount(c.units) + " " + c.unit
+		s.more = countText(c.units, c.unit)
 	}
 	s.rate = c.received.measure(now, c.added, rateWindow)
 	if s.fraction >= 0 {

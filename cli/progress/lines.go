@@ -94,7 +94,7 @@ func (l *lines) end(i *Item, ok bool) {
 	s := i.state(time.Now())
 	line := i.name + ": " + sizeText(s.bytes)
 	if s.units > 0 {
-		line += ", " + shortCount(s.units) + " " + l.display.unit
+		line += ", " + countText(s.units, l.display.unit)
 	}
 	_, _ = l.write([]byte(line + ", " + clock(time.Since(i.began)) + "\n"))
 }

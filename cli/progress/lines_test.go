@@ -12,7 +12,7 @@ import (
 func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		d := New(&out, Options{Unit: "resources"})
+		d := New(&out, Options{Unit: "resource"})
 		d.Status("in progress, 10%")
 		d.Status("in progress, 20%")
 		time.Sleep(30*time.Second + time.Second/2)
@@ -42,6 +42,14 @@ afterwards
 	})
 }
 
+func TestCountText(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 files", 1: "1 file", 2: "2 files", 1_250_000: "1.25M files"} {
+		if got := countText(n, "file"); got != want {
+			t.Errorf("countText(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestQuietPrintsOnlyWarnings(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -55,7 +63,7 @@ func TestQuietPrintsOnlyWarnings(t *testing.T) {
 
 func TestAnItemBeginsAgain(t *testing.T) {
 	t.Parallel()
-	d := New(&bytes.Buffer{}, Options{Style: Quiet, Unit: "resources"})
+	d := New(&bytes.Buffer{}, Options{Style: Quiet, Unit: "resource"})
 	defer d.Close()
 	d.Total(200, 1)
 	i := d.Item("file", 100, 50)

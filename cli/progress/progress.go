@@ -31,9 +31,9 @@ const (
 // Options are the options of a display.
 type Options struct {
 	Style Style
-	// Items is what the items are called, such as files, which is the default.
-	Items string
-	// Unit is what is counted besides bytes, such as resources. Empty if nothing is.
+	// Item is what an item is called, such as file, which is the default.
+	Item string
+	// Unit is what is counted besides bytes, such as resource. Empty if nothing is.
 	Unit string
 	// Every is the interval of lines; 30 seconds if it is 0.
 	Every time.Duration
@@ -64,12 +64,12 @@ type view interface {
 // New returns a display that writes to w. Nothing is shown before Total, Item or Status is
 // called. Close ends the display.
 func New(w io.Writer, options Options) *Display {
-	options.Items = cmp.Or(options.Items, "files")
+	options.Item = cmp.Or(options.Item, "file")
 	options.Every = cmp.Or(options.Every, 30*time.Second)
-	d := &Display{unit: options.Unit, counts: counts{items: options.Items, unit: options.Unit}}
+	d := &Display{unit: options.Unit, counts: counts{item: options.Item, unit: options.Unit}}
 	switch styleOn(w, options.Style) {
 	case Bars:
-		d.view = newBars(d, w, mpb.WithOutput(w))
+		d.view = newBars(d, w, mpb.WithConsoleWriter(consoleOn(w)))
 	case Lines:
 		d.view = newLines(d, w, options.Every)
 	default:

@@ -89,7 +89,7 @@ func (d *drawer) right() mpb.BarOption {
 			columns[i] = runewidth.FillLeft(texts[i], columnWidths[i])
 		}
 		if d.layout.unit && d.unit != "" && s.units > 0 {
-			columns = append(columns, shortCount(s.units)+" "+d.unit)
+			columns = append(columns, countText(s.units, d.unit))
 		}
 		return strings.Join(columns, strings.Repeat(" ", gap))
 	}))

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/mattn/go-runewidth"
 )
 
@@ -82,6 +83,11 @@ func shortCount(n int64) string {
 	return digits(float64(n)/size, unit == 0) + decimal[unit]
 }
 
+// countText returns a number of things, such as 1 file or 1.25M files.
+func countText(n int64, thing string) string {
+	return shortCount(n) + " " + english.PluralWord(int(n), thing, "")
+}
+
 // rateText returns a rate such as 12.3 MB/s.
 func rateText(perSecond float64) string {
 	if perSecond < 0 {
@@ -114,7 +120,7 @@ func clock(d time.Duration) string {
 // name returns the name of the line of all, such as 3/12 files.
 func (c *counts) name() string {
 	if c.totalItems > 0 {
-		return fmt.Sprintf("%d/%d %s", c.doneItems, c.totalItems, c.items)
+		return fmt.Sprintf("%d/%s", c.doneItems, english.Plural(int(c.totalItems), c.item, ""))
 	}
-	return fmt.Sprintf("%d %s", c.doneItems, c.items)
+	return english.Plural(int(c.doneItems), c.item, "")
 }

@@ -98,6 +98,8 @@ type repeater struct {
 	warn func(string)
 	// worked reports that a request has succeeded: the name of the host is right.
 	worked bool
+	// reported is the cause that was reported last, until a request succeeds.
+	reported string
 }
 
 // policy are the waits between repetitions.
@@ -119,13 +121,18 @@ func (r *repeater) run(ctx context.Context, patience time.Duration, do func(cont
 		}
 		return err
 	})
-	r.worked = r.worked || err == nil
+	if err == nil {
+		r.worked, r.reported = true, ""
+	}
 	return err
 }
 
-// repeated reports that a request is repeated.
+// repeated reports that a request is repeated: once, and again when the cause changes.
 func (r *repeater) repeated(err error, wait time.Duration) {
-	if r.warn != nil {
-		r.warn(fmt.Sprintf("%v; trying again in %s", err, wait.Round(time.Second)))
+	cause := err.Error()
+	if r.warn == nil || cause == r.reported {
+		return
 	}
+	r.reported = cause
+	r.warn(fmt.Sprintf("%s; trying again in %s", cause, wait.Round(time.Second)))
 }

@@ -104,7 +104,7 @@ func (d *directory) Discard(_ context.Context, name string) error {
 	return d.remove(name, partSuffix)
 }
 
-// remove removes a file, if it exists.
+// remove removes a file, if it exists, and the folders that are empty without it.
 func (d *directory) remove(name, suffix string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -116,7 +116,11 @@ func (d *directory) remove(name, suffix string) error {
 	if err != nil {
 		return err
 	}
-	return d.syncFolder(path.Dir(name))
+	folder := path.Dir(name)
+	for folder != "." && d.root.Remove(folder) == nil { // it fails if the folder has files
+		folder = path.Dir(folder)
+	}
+	return d.syncFolder(folder)
 }
 
 // Open implements Output.

@@ -121,6 +121,22 @@ func TestKickOffGivesUp(t *testing.T) {
 	})
 }
 
+// TestOutageIsReportedOnce: a warning follows another only if the cause has changed, however
+// long the waits are.
+func TestOutageIsReportedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := reply{status: 429, header: map[string]string{"Retry-After": "600"}}
+		down := reply{status: 503, header: map[string]string{"Retry-After": "600"}}
+		server, script := server(t, replies(busy, busy, busy, down, down, accepted), remote.Limits{PollMax: time.Minute, KickOffWait: 24 * time.Hour})
+		if _, err := server.KickOff(t.Context(), system); err != nil {
+			t.Fatal(err)
+		}
+		if len(script.warnings) != 2 || !strings.Contains(script.warnings[0], "429") || !strings.Contains(script.warnings[1], "503") {
+			t.Errorf("warnings %q, want one of 429 and one of 503", script.warnings)
+		}
+	})
+}
+
 // TestUnreached: a kick-off that did not reach the server is repeated, unless the name of
 // the server does not exist.
 func TestUnreached(t *testing.T) {

@@ -59,8 +59,9 @@ func New(client *http.Client, base *url.URL, login Authorizer, limits Limits, wa
 // maxWarnings limits the warnings of a run.
 const maxWarnings = 1000
 
-// warnOnce reports a sentence unless it was reported before.
-func (s *Server) warnOnce(text string) {
+// warnOnce reports a sentence unless it was reported before. The result says whether it
+// was reported now.
+func (s *Server) warnOnce(text string) bool {
 	s.mu.Lock()
 	known := s.warned[text] || len(s.warned) == maxWarnings
 	if !known {
@@ -70,4 +71,5 @@ func (s *Server) warnOnce(text string) {
 	if !known {
 		s.warn(text)
 	}
+	return !known
 }

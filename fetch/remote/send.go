@@ -127,15 +127,20 @@ func (s *Server) repeat(ctx context.Context, policy retry.Policy, request func()
 // export is regarded as failed: some servers answer so when only the poll failed.
 const confirmations = 3
 
-// repeated returns a function that reports repetitions of a request. Each long wait is
-// reported.
+// repeated returns a function that reports repetitions of a request: once, and again when
+// the cause changes. Short waits for the same cause are reported once in a run.
 func (s *Server) repeated(what string) func(error, time.Duration) {
+	var reported string
 	return func(err error, wait time.Duration) {
-		if wait >= longWait {
-			s.warn(fmt.Sprintf("%v; the %s is repeated in %s", err, what, wait.Round(time.Second)))
-			return
+		cause := err.Error()
+		switch {
+		case cause == reported:
+		case wait >= longWait:
+			s.warn(fmt.Sprintf("%s; the %s is repeated in %s", cause, what, wait.Round(time.Second)))
+			reported = cause
+		case s.warnOnce(fmt.Sprintf("%s; the %s is repeated", cause, what)):
+			reported = cause
 		}
-		s.warnOnce(fmt.Sprintf("%v; the %s is repeated", err, what))
 	}
 }
 

@@ -30,9 +30,9 @@ func everyState(t *testing.T, f *fixture) map[jobs.State]uuid.UUID {
 	f.work(t)
 	ids[jobs.Completed] = f.complete(t, "a")
 	ids[jobs.Expired] = f.complete(t, "a")
-	require.NoError(t, f.store.ExpireNow(t.Context(), ids[jobs.Expired], unrecorded))
+	require.NoError(t, f.store.ExpireByOperator(t.Context(), ids[jobs.Expired], unrecorded))
 	ids[jobs.Cancelled] = f.complete(t, "b")
-	require.NoError(t, f.store.CancelAny(t.Context(), ids[jobs.Cancelled], unrecorded))
+	require.NoError(t, f.store.CancelByOperator(t.Context(), ids[jobs.Cancelled], unrecorded))
 	f.hold.Store(3)
 	ids[jobs.Running] = f.start(t, "b", jobs.Request{
 		Types: []string{"Observation", "Patient"}, Level: jobs.GroupLevel, Group: "g1", FHIR: true,

@@ -70,24 +70,24 @@ sluice_maintenance_last_success_timestamp_seconds{task="expire"} 0
 sluice_maintenance_last_success_timestamp_seconds{task="sweep"} 0
 sluice_parts_left 0
 sluice_parts_runnable 0
-sluice_queue_jobs{queue="sluice_cleanup",state="available"} 0
-sluice_queue_jobs{queue="sluice_cleanup",state="pending"} 0
-sluice_queue_jobs{queue="sluice_cleanup",state="retryable"} 0
-sluice_queue_jobs{queue="sluice_cleanup",state="running"} 0
-sluice_queue_jobs{queue="sluice_cleanup",state="scheduled"} 0
-sluice_queue_jobs{queue="sluice_export",state="available"} 0
-sluice_queue_jobs{queue="sluice_export",state="pending"} 0
-sluice_queue_jobs{queue="sluice_export",state="retryable"} 0
-sluice_queue_jobs{queue="sluice_export",state="running"} 0
-sluice_queue_jobs{queue="sluice_export",state="scheduled"} 0
-sluice_queue_jobs{queue="sluice_part",state="available"} 0
-sluice_queue_jobs{queue="sluice_part",state="pending"} 0
-sluice_queue_jobs{queue="sluice_part",state="retryable"} 0
-sluice_queue_jobs{queue="sluice_part",state="running"} 0
-sluice_queue_jobs{queue="sluice_part",state="scheduled"} 0
-sluice_queue_oldest_timestamp_seconds{queue="sluice_cleanup"} 0
-sluice_queue_oldest_timestamp_seconds{queue="sluice_export"} 0
-sluice_queue_oldest_timestamp_seconds{queue="sluice_part"} 0
+sluice_queue_jobs{queue="cleanup",state="available"} 0
+sluice_queue_jobs{queue="cleanup",state="pending"} 0
+sluice_queue_jobs{queue="cleanup",state="retryable"} 0
+sluice_queue_jobs{queue="cleanup",state="running"} 0
+sluice_queue_jobs{queue="cleanup",state="scheduled"} 0
+sluice_queue_jobs{queue="export",state="available"} 0
+sluice_queue_jobs{queue="export",state="pending"} 0
+sluice_queue_jobs{queue="export",state="retryable"} 0
+sluice_queue_jobs{queue="export",state="running"} 0
+sluice_queue_jobs{queue="export",state="scheduled"} 0
+sluice_queue_jobs{queue="part",state="available"} 0
+sluice_queue_jobs{queue="part",state="pending"} 0
+sluice_queue_jobs{queue="part",state="retryable"} 0
+sluice_queue_jobs{queue="part",state="running"} 0
+sluice_queue_jobs{queue="part",state="scheduled"} 0
+sluice_queue_oldest_timestamp_seconds{queue="cleanup"} 0
+sluice_queue_oldest_timestamp_seconds{queue="export"} 0
+sluice_queue_oldest_timestamp_seconds{queue="part"} 0
 `
 	names := []string{
 		"sluice_export_bytes_left", "sluice_export_oldest_timestamp_seconds", "sluice_export_progress_timestamp_seconds", "sluice_exports",
@@ -113,8 +113,8 @@ sluice_queue_oldest_timestamp_seconds{queue="sluice_part"} 0
 		`sluice_exports{state="accepted"} 0`, `sluice_exports{state="accepted"} 2`,
 		`seconds{state="accepted"} 0`, `seconds{state="accepted"} 1767323045.5`,
 		`sluice_parts_runnable 0`, `sluice_parts_runnable 2`,
-		`{queue="sluice_export",state="available"} 0`, `{queue="sluice_export",state="available"} 2`,
-		`seconds{queue="sluice_export"} 0`, `seconds{queue="sluice_export"} 1767323045`,
+		`{queue="export",state="available"} 0`, `{queue="export",state="available"} 2`,
+		`seconds{queue="export"} 0`, `seconds{queue="export"} 1767323045`,
 	).Replace(empty), names...)
 }
 
