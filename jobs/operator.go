@@ -35,14 +35,13 @@ WHERE id = $1 AND state = 'completed'`
 // objects. It returns ErrNotFound if there is no such export, and ErrStale if it is not
 // completed.
 func (s *Store) ExpireByOperator(ctx context.Context, id uuid.UUID, record Record) error {
-	event := Event{Kind: EventExpired, ExportID: id}
+	event := Event{ExportID: id}
 	return s.changeObserved(ctx, &event, "expire export", func(tx pgx.Tx) error {
 		before, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
 		if err != nil {
 			return err
 		}
-		event.ClientID, event.Level, event.Generation = before.ClientID, before.Request.Level, before.Generation
-		event.Age = before.ReadAt.Sub(before.CreatedAt)
+		event = before.event(EventExpired)
 		if err := changed(tx.Exec(ctx, expireNowSQL, id)); err != nil {
 			return err
 		}
