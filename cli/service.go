@@ -30,6 +30,8 @@ type service struct {
 	registry *prometheus.Registry
 	journal  *journal.Journal
 
+	clientResources *prometheus.CounterVec // nil unless there are metrics by client
+
 	state  *pgxpool.Pool
 	clock  *stateclock.Clock // of the state database
 	source *source.Source
@@ -61,7 +63,7 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: registry}
 	s.journal = journal.New(logger, registry)
 	s.clock = stateclock.New(state)
-	s.registerMetrics()
+	s.registerMetrics(settings.MetricsClients)
 	s.checks = []telemetry.Check{
 		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, state) }},
 		{Name: "migrations", Do: s.checkMigrations},

@@ -70,23 +70,6 @@ func (s *Store) cancelAs(ctx context.Context, id uuid.UUID, by Actor) error {
 	})
 }
 
-// CancelAny is Cancel for an operator, of any client's export. record runs in the same
-// transaction, with the export as it was before. It returns ErrNotFound if there is no
-// such export, and ErrStale if it was cancelled before.
-func (s *Store) CancelAny(ctx context.Context, id uuid.UUID, record func(context.Context, pgx.Tx, Export) error) error {
-	event := Event{Kind: EventCancelled, ExportID: id, Reason: string(ByOperator)}
-	return s.changeObserved(ctx, &event, "cancel export", func(tx pgx.Tx) error {
-		export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
-		if err != nil {
-			return err
-		}
-		if err := s.abandon(ctx, tx, &event, ErrStale, cancelSQL, id); err != nil {
-			return err
-		}
-		return record(ctx, tx, export)
-	})
-}
-
 // abandon drops the export's parts, ends it by the statement, cancels its jobs wherever
 // they run, notifies its holder, and queues the job that deletes its objects. It
 // completes the event. If the statement finds nothing to end, it returns notFound.
@@ -150,31 +133,6 @@ func scanExpired(row pgx.CollectableRow) (Event, error) {
 	event := Event{Kind: EventExpired}
 	err := row.Scan(&event.ExportID, &event.ClientID, &event.Level, &event.Generation, &event.Age)
 	return event, err
-}
-
-const expireNowSQL = `
-UPDATE sluice.export SET state = 'expired', expires_at = least(expires_at, now()), swept_at = NULL, ` + reduceRequestSQL + `
-WHERE id = $1 AND state = 'completed'`
-
-// ExpireNow ends the retention of a completed export of any client and deletes its
-// objects. record runs in the same transaction, with the export as it was before. It
-// returns ErrNotFound if there is no such export, and ErrStale if it is not completed.
-func (s *Store) ExpireNow(ctx context.Context, id uuid.UUID, record func(context.Context, pgx.Tx, Export) error) error {
-	event := Event{ExportID: id}
-	return s.changeObserved(ctx, &event, "expire export", func(tx pgx.Tx) error {
-		export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
-		if err != nil {
-			return err
-		}
-		event = export.event(EventExpired)
-		if err := changed(tx.Exec(ctx, expireNowSQL, id)); err != nil {
-			return err
-		}
-		if _, err := s.enqueue(ctx, tx, CleanupArgs{ExportID: id}); err != nil {
-			return err
-		}
-		return record(ctx, tx, export)
-	})
 }
 
 const (

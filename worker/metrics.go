@@ -31,6 +31,8 @@ type metrics struct {
 	slotsBusy   prometheus.Gauge
 	slotsLimit  prometheus.Gauge
 
+	exportTimeout prometheus.Gauge
+
 	leasesLost      *prometheus.CounterVec
 	leasesReclaimed *prometheus.CounterVec
 	renewalFailures *prometheus.CounterVec
@@ -71,6 +73,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			[]string{"queue"}),
 		slotsBusy:  gauge("sluice_slots_busy", "Parts that the worker reads."),
 		slotsLimit: gauge("sluice_slots_limit", "Maximum of parts that the worker reads at the same time."),
+
+		exportTimeout: gauge("sluice_export_timeout_seconds", "Maximum duration of an export from its kick-off (SLUICE_EXPORT_TIMEOUT); then it fails."),
 
 		leasesLost:      counters("sluice_leases_lost_total", "Leases of running jobs that expired, or whose work was taken over or cancelled.", "kind"),
 		leasesReclaimed: counters("sluice_leases_reclaimed_total", "Jobs with an expired lease that this process has requeued.", "kind"),

@@ -127,6 +127,7 @@ func New(cfg Config) (*Worker, error) {
 
 	metric := newMetrics(cfg.Registry)
 	metric.slotsLimit.Set(float64(cfg.Slots))
+	metric.exportTimeout.Set(cfg.ExportTimeout.Seconds())
 	if cfg.Registry != nil && cfg.Source != nil {
 		cfg.Registry.MustRegister(newXminCollector(cfg.Logger, cfg.Source))
 	}
