@@ -207,6 +207,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 	if err != nil {
 		return nil, err
 	}
+	s.alive = w.Alive
 	s.checks = append(s.checks, telemetry.Check{Name: "worker", Do: w.Ready})
 	s.logger.InfoContext(ctx, "worker started", "version", currentVersion())
 	return w, nil

@@ -58,12 +58,12 @@ func (s *Store) Cancel(ctx context.Context, id uuid.UUID, clientID string) error
 	if _, err := s.GetForClient(ctx, id, clientID); err != nil {
 		return err // before another client's export is locked
 	}
-	return s.CancelAs(ctx, id, ByClient)
+	return s.cancelAs(ctx, id, ByClient)
 }
 
-// CancelAs is Cancel for the export of any client. It returns ErrNotFound if there is no
+// cancelAs is Cancel for the export of any client. It returns ErrNotFound if there is no
 // such export or it was cancelled already.
-func (s *Store) CancelAs(ctx context.Context, id uuid.UUID, by Actor) error {
+func (s *Store) cancelAs(ctx context.Context, id uuid.UUID, by Actor) error {
 	event := Event{Kind: EventCancelled, ExportID: id, Reason: string(by)}
 	return s.changeObserved(ctx, &event, "cancel export", func(tx pgx.Tx) error {
 		return s.abandon(ctx, tx, &event, ErrNotFound, cancelSQL, id)
@@ -171,7 +171,7 @@ func (s *Store) cancelListed(ctx context.Context, by Actor, sql string, args ...
 		return 0, err
 	}
 	for _, id := range ids {
-		switch err := s.CancelAs(ctx, id, by); {
+		switch err := s.cancelAs(ctx, id, by); {
 		case err == nil:
 			count++
 		case !errors.Is(err, ErrNotFound): // cancelled or deleted meanwhile
