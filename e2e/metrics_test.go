@@ -31,6 +31,7 @@ type documentedMetric struct {
 var (
 	metricRow = regexp.MustCompile("(?m)^\\| `(sluice_\\w+)` \\| (\\w+) \\|([^|]*)\\| (?:api|worker|both) \\| ([^|]+) \\|$")
 	bucketRow = regexp.MustCompile("(?m)^\\| (`sluice_[^|]*`) \\| ([.\\d ]+) \\|$")
+	optional  = regexp.MustCompile(`(^|[.?] )Only `)
 	quoted    = regexp.MustCompile("`(\\w+)`")
 )
 
@@ -41,7 +42,7 @@ func documentedMetrics(t *testing.T) map[string]*documentedMetric {
 	page, documented := readFile(t, "../docs/metrics.md"), map[string]*documentedMetric{}
 	for _, row := range metricRow.FindAllStringSubmatch(page, -1) {
 		require.NotContains(t, documented, row[1], "it is documented twice")
-		metric := &documentedMetric{kind: row[2], optional: strings.Contains(row[4], ". Only ")}
+		metric := &documentedMetric{kind: row[2], optional: optional.MatchString(row[4])}
 		for _, label := range quoted.FindAllStringSubmatch(row[3], -1) {
 			metric.labels = append(metric.labels, label[1])
 		}
@@ -219,7 +220,7 @@ func busyProcess(t *testing.T) (admin string) {
 	j.sluice(cli.ExitOK, "migrate")
 	j.addClient()
 	j.load(twoPatients)
-	log, _ := j.launch("serve", "--admin-listen=127.0.0.1:0", "--file-access=proxied", "--audit-events")
+	log, _ := j.launch("serve", "--admin-listen=127.0.0.1:0", "--file-access=proxied", "--audit-events", "--metrics-clients")
 	address := "http://" + log.await(t, apiStarted)
 
 	require.Equal(t, http.StatusOK, j.ask(http.MethodGet, address+"/Patient/$dump?fhir=true").status)
