@@ -31,8 +31,8 @@ func TestPoolStats(t *testing.T) {
 		scanned <- err
 	}()
 	select {
-	case <-scanned:
-		require.Fail(t, "two scans have one connection")
+	case err := <-scanned:
+		require.Fail(t, "two scans have one connection", "%v", err)
 	case <-time.After(100 * time.Millisecond): // it waits
 	}
 	first.Close()
