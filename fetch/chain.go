@@ -139,8 +139,11 @@ func (r *run) nextLink(s *state, refused bool) (link *chainLink, unused string) 
 	return link, unused
 }
 
-// writeLink stores the chain of the request.
+// writeLink stores the chain of the request; nil is none.
 func (r *run) writeLink(ctx context.Context, link *chainLink) error {
+	if link == nil {
+		return nil
+	}
 	document, err := readChains(ctx, r.Output)
 	if err != nil {
 		return err

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/seed-90096f4d/sluice/fetch/content"
+	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
 
@@ -80,18 +82,51 @@ func (r *run) publish(ctx context.Context) (Result, error) {
 	if r.Output.Sequential() {
 		return result, nil
 	}
-	if err := errors.Join(r.events.open(ctx, s.Folder, r.resumed), r.writeManifest(ctx, s)); err != nil {
+	taken, err := r.isTaken(ctx, s)
+	if err != nil {
 		return Result{}, err
 	}
-	if s.Completed.Link != nil {
-		if err := r.writeLink(ctx, s.Completed.Link); err != nil {
+	if !taken {
+		if err := r.describe(ctx, s); err != nil {
 			return Result{}, err
 		}
 	}
-	if err := r.removeMembers(ctx, s.Completed.Unused); err != nil {
-		return Result{}, err
+	return result, r.removeMembers(ctx, s.Completed.Unused)
+}
+
+// describe writes manifest.json and chain.json.
+func (r *run) describe(ctx context.Context, s *state) error {
+	if err := r.events.open(ctx, s.Folder, r.resumed); err != nil {
+		return err
 	}
-	return result, nil
+	if err := r.writeManifest(ctx, s); err != nil {
+		return err
+	}
+	return r.writeLink(ctx, s.Completed.Link)
+}
+
+// isTaken reports whether the run is in its chain already and its folder was removed since,
+// by someone who has loaded it. Nothing is written there again.
+func (r *run) isTaken(ctx context.Context, s *state) (bool, error) {
+	link := s.Completed.Link
+	if link == nil {
+		return false, nil
+	}
+	document, err := readChains(ctx, r.Output)
+	if err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(document.Chains, func(l *chainLink) bool { return l.Key == link.Key && slices.Contains(l.folders(), s.Folder) }) {
+		return false, nil
+	}
+	_, err = r.Output.ReadDocument(ctx, s.Folder+manifestName)
+	if errors.Is(err, output.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fail(Local, "read %s: %w", s.Folder+manifestName, err)
+	}
+	return false, nil
 }
 
 // forget takes the last two steps.

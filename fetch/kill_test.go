@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
+	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
@@ -83,6 +84,9 @@ func (f *filmedFile) Publish(ctx context.Context) error {
 type killedCase struct {
 	chain, members bool
 	issue          string // severity of the issue that the second export has
+	// interrupted is what happens after a run that was interrupted: it is continued, its
+	// export is lost, or it is cancelled.
+	interrupted string
 }
 
 // options returns the options of a run into a directory.
@@ -203,7 +207,11 @@ func TestKilledRun(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]killedCase{
 		"one copy": {}, "chain": {chain: true}, "chain with new members": {chain: true, members: true},
-		"chain with issues": {chain: true, members: true, issue: "error"},
+		"chain with issues":       {chain: true, members: true, issue: "error"},
+		"one copy, cancelled":     {interrupted: "cancelled"},
+		"chain, cancelled":        {chain: true, members: true, interrupted: "cancelled"},
+		"chain, export lost":      {chain: true, members: true, interrupted: "lost"},
+		"chain, export continued": {chain: true, interrupted: "continued"},
 	} {
 		for _, gone := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, export gone %t", name, gone), func(t *testing.T) {
@@ -233,15 +241,41 @@ func (c killedCase) film(t *testing.T, s *killedServer) []frame {
 	}
 	o := c.options(t, s, dir)
 	filmed := &filmedOutput{Output: o.Output, t: t, dir: dir, dst: t.TempDir()}
+	if c.interrupted != "" {
+		interrupt(t, o)
+	}
 	o.Output = filmed
-	c.requireDone(t, Run, o)
+	switch c.interrupted {
+	case "cancelled":
+		complete, err := Cancel(t.Context(), o)
+		require.NoError(t, err)
+		require.False(t, complete)
+		return filmed.frames
+	case "lost":
+		s.gone.Store(int64(len(s.Requests(fetchtest.KickOff))))
+	}
+	c.requireDone(t, o)
 	return filmed.frames
 }
 
-// requireDone checks that a run ends as the case says.
-func (c killedCase) requireDone(t *testing.T, run func(context.Context, Options) (Result, error), o Options) {
+// interrupt begins a run that is interrupted when it has stored a file.
+func interrupt(t *testing.T, o Options) {
 	t.Helper()
-	_, err := run(t.Context(), o)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o.Reporter = &recorder{t: t, on: func(e Event) {
+		if e.Name == EventDownloadComplete && e.Text != "" {
+			cancel()
+		}
+	}}
+	_, err := Run(ctx, o)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// requireDone checks that a run ends as the case says.
+func (c killedCase) requireDone(t *testing.T, o Options) {
+	t.Helper()
+	_, err := Run(t.Context(), o)
 	if c.issue != "" {
 		require.Equal(t, HasIssues, kindOfError(t, err))
 		return
@@ -289,9 +323,9 @@ func (c killedCase) runAgain(t *testing.T, s *killedServer, f frame, gone bool) 
 		c.requireComplete(t, s, dir, kept)
 		return
 	}
-	c.requireDone(t, Run, c.options(t, s, dir))
+	c.requireDone(t, c.options(t, s, dir))
 	c.requireComplete(t, s, dir, kept)
-	c.requireDone(t, Run, c.options(t, s, dir))
+	c.requireDone(t, c.options(t, s, dir))
 	c.requireComplete(t, s, dir, kept)
 }
 
@@ -312,7 +346,7 @@ func (c killedCase) cancel(t *testing.T, s *killedServer, f frame) {
 		c.requireComplete(t, s, dir, kept)
 	}
 	if c.chain {
-		c.requireDone(t, Run, c.options(t, s, dir))
+		c.requireDone(t, c.options(t, s, dir))
 		c.requireComplete(t, s, dir, kept)
 	}
 }
@@ -337,4 +371,86 @@ func (c killedCase) requireComplete(t *testing.T, s *killedServer, dir string, k
 	} else {
 		require.Len(t, complete, 1)
 	}
+}
+
+// A run whose DELETE is interrupted is complete. The next call sends the DELETE again.
+func TestInterruptedDelete(t *testing.T) {
+	t.Parallel()
+	for _, chain := range []bool{true, false} {
+		t.Run(fmt.Sprintf("chain %t", chain), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			s := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 5), Faults: []fetchtest.Fault{
+				fetchtest.Delete.Nth(1, fetchtest.Do(cancel), fetchtest.Stall()),
+				fetchtest.Delete.Nth(2, fetchtest.Reject(http.StatusBadRequest)),
+			}})
+			dir := t.TempDir()
+			o := options(t, s, dir)
+			o.SinceAuto = chain
+			_, err := Run(ctx, o)
+			require.ErrorIs(t, err, context.Canceled)
+			require.True(t, has(t, dir, stateName))
+			want := tree(t, dir)
+
+			_, err = Cancel(t.Context(), o)
+			require.ErrorContains(t, err, "does not delete the export")
+			require.True(t, has(t, dir, stateName))
+			require.Equal(t, 1, s.Exports())
+			complete, err := Cancel(t.Context(), o)
+			require.NoError(t, err)
+			require.True(t, complete)
+			require.Zero(t, s.Exports())
+			got := tree(t, dir)
+			delete(want, stateName)
+			require.ElementsMatch(t, names(want), names(got))
+			require.Len(t, s.Requests(fetchtest.Download), 2)
+		})
+	}
+}
+
+// A complete run is finished even if its server does not exist any more.
+func TestFinishWithoutServer(t *testing.T) {
+	t.Parallel()
+	c := killedCase{chain: true}
+	s := c.server(t)
+	var last frame
+	for _, f := range c.film(t, s) {
+		if strings.HasSuffix(f.name, "write "+stateName) {
+			last = f // the one with the mark
+		}
+	}
+	o := c.options(t, s, last.dir)
+	state, err := loadState(t.Context(), o.Output)
+	require.NoError(t, err)
+	require.NotNil(t, state.Completed)
+	o.RetryFor, o.Login = time.Second, login.Options{Method: login.Secret, ClientID: "c", Secret: func() (string, error) { return "", errors.New("no secret") }}
+	warned := false
+	o.Reporter = &recorder{t: t, on: func(e Event) { warned = warned || strings.Contains(e.Text, "could not be deleted on the server") }}
+	_, err = Run(t.Context(), o)
+	require.NoError(t, err)
+	require.True(t, warned)
+	c.requireComplete(t, s, last.dir, nil)
+}
+
+// The folder of a run that is in its chain may be loaded and removed at once, even if the
+// run was killed before its end. Nothing of it comes back.
+func TestFolderIsTakenBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	c := killedCase{chain: true}
+	s := c.server(t)
+	var taken int
+	for _, f := range c.film(t, s) {
+		chain, err := os.ReadFile(filepath.Join(f.dir, chainName))
+		require.NoError(t, err)
+		if folder := "2026-01-01T02-00-00.000Z"; strings.Contains(string(chain), folder) && has(t, f.dir, stateName) {
+			taken++
+			require.NoError(t, os.RemoveAll(filepath.Join(f.dir, folder)))
+			_, err := Run(t.Context(), c.options(t, s, f.dir))
+			require.NoError(t, err)
+			require.False(t, has(t, f.dir, folder))
+			require.False(t, has(t, f.dir, stateName))
+		}
+	}
+	require.NotZero(t, taken)
 }
