@@ -48,12 +48,13 @@ func New(cfg Config) *API {
 		ProxyFiles:        cfg.ProxyFiles,
 		KickOffsPerMinute: cfg.ClientKickOffs,
 		LinkTTL:           cfg.LinkTTL,
+		Registry:          cfg.Registry,
 		Store:             cfg.Exports,
 		Types:             cfg.ResourceTypes,
 	})
 	return &API{
 		config:  cfg,
-		audit:   audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Clients: cfg.Clients, Logger: cfg.Logger}),
+		audit:   audit.New(audit.Config{Events: cfg.Audit, Bucket: cfg.AuditBucket, Clients: cfg.Clients, Logger: cfg.Logger, Registry: cfg.Registry}),
 		exports: exports,
 		bulk: bulk.New(bulk.Config{
 			Bodies:   bodies,
@@ -78,7 +79,7 @@ func New(cfg Config) *API {
 			Version:     cfg.Version,
 		}),
 		streams:     streams,
-		metrics:     newMetrics(cfg.Registry),
+		metrics:     newMetrics(cfg.Registry, streams, cfg.Clients),
 		logins:      limit.NewLoginLimiter(cfg.LoginFailuresPerMinute),
 		requestRate: limit.NewPerMinute(cfg.ClientRequests),
 		started:     time.Now(),

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -10,9 +8,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/api/problem"
-	"github.com/seed-90096f4d/sluice/api/stall"
 	"github.com/seed-90096f4d/sluice/audit"
-	"github.com/seed-90096f4d/sluice/source"
 )
 
 // auditedHandler answers a request and records in the event what the client
@@ -34,11 +30,19 @@ func (a *API) audited(action audit.Action, do auditedHandler) gin.HandlerFunc {
 				event.Resources = 0 // what failed before the first byte was not received
 			}
 			if failure := c.Errors.Last(); failure != nil && event.Status < http.StatusBadRequest {
-				event.Broken, event.Reason = true, breakReason(c.Request.Context(), failure.Err)
+				event.Broken, event.Reason = true, endpoint.BreakReason(c.Request.Context(), failure.Err)
 			}
+			a.countResources(event)
 			a.audit.Record(c.Request.Context(), *event)
 		}()
 		a.respond(c, func() error { return do(c, event) })
+	}
+}
+
+// countResources counts what the client of a stream has received.
+func (a *API) countResources(event *audit.Event) {
+	if a.config.ClientResources != nil && event.Resources > 0 && (event.Action == audit.Dump || event.Action == audit.Run) {
+		a.config.ClientResources.WithLabelValues(event.Client, string(event.Action)).Add(float64(event.Resources))
 	}
 }
 
@@ -47,20 +51,4 @@ func withExport(do auditedHandler) auditedHandler {
 		event.Export = problem.Shorten(c.Param("id"))
 		return do(c, event)
 	}
-}
-
-// breakReason returns the code of why a response was cut off.
-func breakReason(ctx context.Context, err error) string {
-	var revoked *endpoint.RevokedError
-	switch {
-	case errors.As(context.Cause(ctx), &revoked):
-		return "client_revoked"
-	case errors.Is(err, stall.ErrStalled):
-		return "client_stalled"
-	case errors.Is(err, source.ErrInTheWay):
-		return "lock_conflict"
-	case ctx.Err() != nil:
-		return "connection_closed"
-	}
-	return "failed"
 }

@@ -23,7 +23,7 @@ func (a *API) authenticated(do endpoint.Handler) auditedHandler {
 		}
 		event.Client = client.ID
 		if wait := a.requestRate.TakePerMinute(client.ID, client.Rates.Requests.OrDefault(a.config.ClientRequests)); wait > 0 {
-			return problem.Throttled("too many requests by this client", wait)
+			return problem.Throttled(problem.ClientRequests, "too many requests by this client", wait)
 		}
 		return a.revocable(&endpoint.Call{Context: c, Client: client, Event: event, Recorder: a.audit, BaseURL: a.baseURL(c)}, do)
 	}
@@ -46,6 +46,7 @@ func (a *API) authenticate(c *gin.Context, event *audit.Event) (auth.Client, err
 // others at its address.
 func (a *API) verifyToken(c *gin.Context, token string) (auth.Client, error) {
 	client, err := a.config.Tokens.Find(c.Request.Context(), token)
+	a.metrics.countLogin(bearerLogin, err)
 	switch {
 	case errors.Is(err, auth.ErrBadCredentials):
 		return auth.Client{}, problem.Unauthorized()
@@ -59,6 +60,7 @@ func (a *API) verifyToken(c *gin.Context, token string) (auth.Client, error) {
 func (a *API) verifySecret(c *gin.Context, event *audit.Event, id, secret string) (auth.Client, error) {
 	login := auth.Login{ID: id, Secret: secret, Address: c.ClientIP()}
 	client, err := a.config.Clients.Authenticate(c.Request.Context(), login, a.logins)
+	a.metrics.countLogin(basicLogin, err)
 	var limited *auth.LimitError
 	if err != nil {
 		event.Client = client.ID // only if it exists: another id may be a secret in the wrong field
@@ -67,11 +69,20 @@ func (a *API) verifySecret(c *gin.Context, event *audit.Event, id, secret string
 	case errors.Is(err, auth.ErrBadCredentials):
 		return auth.Client{}, problem.Unauthorized()
 	case errors.As(err, &limited):
-		return auth.Client{}, problem.Throttled(limited.Text, limited.RetryAfter)
+		return auth.Client{}, loginLimited(limited)
 	case err != nil:
 		return auth.Client{}, problem.Unavailable(err)
 	}
 	return client, nil
+}
+
+// loginLimited returns the problem of a login that was not verified.
+func loginLimited(limited *auth.LimitError) *problem.Problem {
+	reason := problem.FailedLogins
+	if limited.Busy {
+		reason = problem.HashQueue
+	}
+	return problem.Throttled(reason, limited.Text, limited.RetryAfter)
 }
 
 // basic returns the client id and secret of HTTP Basic (RFC 7617).

@@ -50,6 +50,10 @@ type Config struct {
 	// Clients are the registered clients.
 	Clients *auth.Clients
 
+	// ClientResources, unless nil, counts the resources or rows that each client receives
+	// by $dump and $sql-run, with the labels client and via (dump or run).
+	ClientResources *prometheus.CounterVec
+
 	// CORSOrigins are the origins, such as https://app.example.org, whose scripts
 	// may use the API from a browser; * means all. Empty means none.
 	CORSOrigins []string
@@ -129,14 +133,14 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	c.Audit = cmp.Or(c.Audit, c.Logger)
+	c.Version = cmp.Or(c.Version, "unknown")
 	if c.Ready == nil {
 		c.Ready = telemetry.NewReadiness(c.Logger)
 	}
 	if c.Registry == nil {
-		c.Registry = telemetry.NewRegistry()
+		c.Registry = telemetry.NewRegistry(c.Version)
 	}
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, DefaultRequestTimeout)
 	c.StallTimeout = cmp.Or(c.StallTimeout, DefaultStallTimeout)
-	c.Version = cmp.Or(c.Version, "unknown")
 	return c
 }

@@ -21,6 +21,28 @@ type dumpOptions struct {
 	gzip   bool
 }
 
+// The formats of dumps, for metrics.
+const (
+	aidboxFormat = "aidbox"
+	fhirFormat   = "fhir"
+)
+
+func (o dumpOptions) formatName() string {
+	if o.format.FHIR {
+		return fhirFormat
+	}
+	return aidboxFormat
+}
+
+// header returns the header of the response.
+func (o dumpOptions) header() http.Header {
+	header := http.Header{"Content-Type": {"application/ndjson"}}
+	if o.gzip {
+		header.Set("Content-Encoding", "gzip")
+	}
+	return header
+}
+
 // dump answers GET /<Type>/$dump as Aidbox documents it: all resources of a type,
 // one per line, streamed while the database is read. With Prefer: respond-async it
 // is a kick-off.
@@ -48,12 +70,10 @@ func (a *API) dump(call *endpoint.Call) error {
 		return err
 	}
 	defer release()
-	if options.format.FHIR {
-		if options.format.Attributes, err = ndjson.ReadAttributes(call.Ctx(), a.config.Source); err != nil {
-			return problem.Unavailable(err)
-		}
-	}
-	return a.streamDump(call, table, options)
+	body := endpoint.NewChunkedStream(call, options.header())
+	err = a.streamDump(call, table, options, body)
+	a.metrics.dumps.Observe(body, options.formatName(), err)
+	return err
 }
 
 // exportDump starts an export of what the $dump would stream.
@@ -120,21 +140,21 @@ func (a *API) dumpTable(call *endpoint.Call) (table catalog.Table, err error) {
 	return table, nil
 }
 
-func (a *API) streamDump(call *endpoint.Call, table catalog.Table, options dumpOptions) error {
-	header := http.Header{"Content-Type": {"application/ndjson"}}
-	if options.gzip {
-		header.Set("Content-Encoding", "gzip")
+func (a *API) streamDump(call *endpoint.Call, table catalog.Table, options dumpOptions, body *endpoint.Stream) (err error) {
+	if options.format.FHIR {
+		if options.format.Attributes, err = ndjson.ReadAttributes(call.Ctx(), a.config.Source); err != nil {
+			return problem.Unavailable(err)
+		}
 	}
 	scan, err := a.config.Source.ParallelScan(call.Ctx(), source.Scan{Table: table, CreatedAfter: options.since})
 	if err != nil {
 		return problem.Unavailable(err)
 	}
 	defer scan.Close()
-	body := endpoint.NewChunkedStream(call, header)
 	defer body.AbortWith(scan.Context())()
 	result, err := ndjson.WriteParallel(call.Ctx(), body, table.Type, scan.Rows(), ndjson.Options{Format: options.format, Gzip: options.gzip})
 	call.Event.Resources, call.Event.Issues = result.Rows, result.Issues
-	a.metrics.count(table.Type, result)
+	a.metrics.countDump(table.Type, result)
 	if err := body.Result(err); err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ func (a *API) refuse(c *gin.Context, err error) {
 	if !errors.As(err, &p) {
 		p = problem.Internal(err)
 	}
+	a.metrics.countRefusal(p.Refusal())
 	switch p.Status {
 	case http.StatusUnauthorized:
 		a.challenge(c)

@@ -27,13 +27,14 @@ func (a *API) routes() *gin.Engine {
 	if err := engine.SetTrustedProxies(a.proxies()); err != nil {
 		panic(err) // a prefix that netip has written
 	}
-	engine.Use(a.identify, a.log, a.cors, a.limitBody)
+	engine.Use(a.measure, a.identify, a.log, a.cors, a.limitBody)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return problem.NotFound("not found") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error {
 		return &problem.Problem{Status: http.StatusMethodNotAllowed, Code: "not-supported", Text: "method not allowed at this address"}
 	}))
 	a.routePublic(engine)
 	a.routeData(engine)
+	a.metrics.prepare(engine.Routes())
 	return engine
 }
 

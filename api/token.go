@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
+	"github.com/seed-90096f4d/sluice/api/problem"
 	"github.com/seed-90096f4d/sluice/audit"
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/auth/smart"
@@ -36,7 +37,7 @@ func (a *API) issueToken(c *gin.Context, event *audit.Event) error {
 	c.Header("Pragma", "no-cache") // in addition to the Cache-Control of all responses
 	token, err := a.exchange(c, event)
 	if err != nil {
-		rejectTokenRequest(c, event, err)
+		a.rejectTokenRequest(c, event, err)
 		return nil
 	}
 	event.Client = token.ClientID
@@ -87,6 +88,7 @@ func (a *API) exchangeSecret(c *gin.Context, event *audit.Event, form url.Values
 	ctx := c.Request.Context()
 	client, err := a.config.Clients.Authenticate(ctx, auth.Login{ID: id, Secret: secret, Address: c.ClientIP()}, a.logins)
 	event.Client = client.ID // if it exists
+	a.metrics.countLogin(basicLogin, err)
 	switch {
 	case errors.Is(err, auth.ErrBadCredentials):
 		return smart.Token{}, &smart.GrantError{Code: smart.InvalidClient, Text: err.Error()}
@@ -94,7 +96,7 @@ func (a *API) exchangeSecret(c *gin.Context, event *audit.Event, form url.Values
 		return smart.Token{}, err
 	}
 	if wait := a.requestRate.TakePerMinute(client.ID, client.Rates.Requests.OrDefault(a.config.ClientRequests)); wait > 0 {
-		return smart.Token{}, &auth.LimitError{Text: "too many requests by this client", RetryAfter: wait}
+		return smart.Token{}, problem.Throttled(problem.ClientRequests, "too many requests by this client", wait)
 	}
 	return a.config.Tokens.Issue(ctx, client, a.scopes(form))
 }
@@ -132,7 +134,9 @@ func (a *API) exchangeAssertion(c *gin.Context, form url.Values) (smart.Token, e
 	}
 	address := c.ClientIP()
 	if wait := a.logins.Take("", address); wait > 0 {
-		return smart.Token{}, &auth.LimitError{Text: "too many failed logins", RetryAfter: wait}
+		limited := &auth.LimitError{Text: "too many failed logins", RetryAfter: wait}
+		a.metrics.countLogin(assertionLogin, limited)
+		return smart.Token{}, limited
 	}
 	token, err := a.config.Tokens.Exchange(c.Request.Context(), smart.Request{
 		Assertion:    form.Get("client_assertion"),
@@ -140,6 +144,7 @@ func (a *API) exchangeAssertion(c *gin.Context, form url.Values) (smart.Token, e
 		ClientID:     form.Get("client_id"),
 		ScopeRequest: a.scopes(form),
 	})
+	a.metrics.countLogin(assertionLogin, err)
 	var rejected *smart.GrantError
 	if !errors.As(err, &rejected) || rejected.Code != smart.InvalidClient {
 		a.logins.Refund("", address)
@@ -178,14 +183,19 @@ func readForm(c *gin.Context) (url.Values, error) {
 const unavailable = "temporarily_unavailable"
 
 // rejectTokenRequest answers with the error (RFC 6749, 5.2).
-func rejectTokenRequest(c *gin.Context, event *audit.Event, err error) {
+func (a *API) rejectTokenRequest(c *gin.Context, event *audit.Event, err error) {
 	status, retryAfter := http.StatusBadRequest, time.Duration(0)
-	var grant *smart.GrantError
 	var limited *auth.LimitError
+	if errors.As(err, &limited) {
+		err = loginLimited(limited)
+	}
+	a.metrics.countRefusal(tokenRefusal(err))
+	var grant *smart.GrantError
+	var throttled *problem.Problem
 	switch {
-	case errors.As(err, &limited):
-		status, retryAfter = http.StatusTooManyRequests, limited.RetryAfter
-		grant = &smart.GrantError{Code: unavailable, Text: limited.Text}
+	case errors.As(err, &throttled):
+		status, retryAfter = throttled.Status, throttled.RetryAfter
+		grant = &smart.GrantError{Code: unavailable, Text: throttled.Text}
 	case !errors.As(err, &grant):
 		status, retryAfter = http.StatusServiceUnavailable, 10*time.Second
 		grant = &smart.GrantError{Code: unavailable, Text: "the server cannot issue tokens at the moment; its log has the details", Cause: err}
@@ -199,4 +209,21 @@ func rejectTokenRequest(c *gin.Context, event *audit.Event, err error) {
 		c.Header("Retry-After", strconv.Itoa(endpoint.Seconds(retryAfter)))
 	}
 	endpoint.WriteJSON(c, status, endpoint.ContentTypeJSON, gin.H{"error": grant.Code, "error_description": grant.Text})
+}
+
+// tokenRefusal returns why a token request is refused. It is empty if the client was not
+// authenticated, and if the server failed.
+func tokenRefusal(err error) problem.Reason {
+	var throttled *problem.Problem
+	if errors.As(err, &throttled) {
+		return throttled.Refusal()
+	}
+	var grant *smart.GrantError
+	switch {
+	case !errors.As(err, &grant), grant.Code == smart.InvalidClient:
+		return ""
+	case grant.Code == smart.InvalidScope:
+		return problem.Scope
+	}
+	return problem.InvalidRequest
 }

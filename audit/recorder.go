@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/storage"
 )
@@ -24,6 +26,9 @@ type Config struct {
 
 	// Logger gets failures of the recorder itself.
 	Logger *slog.Logger
+
+	// Registry, if set, gets the metrics of the recorder.
+	Registry prometheus.Registerer
 }
 
 // Recorder records events. It is safe for concurrent use.
@@ -32,6 +37,7 @@ type Recorder struct {
 	bucket  *storage.Bucket // nil stores nothing
 	clients *auth.Clients
 	logger  *slog.Logger
+	metrics metrics
 
 	mu      sync.Mutex
 	pending []Event
@@ -42,10 +48,19 @@ type Recorder struct {
 
 // New returns a Recorder. Run stores its events in the bucket.
 func New(cfg Config) *Recorder {
-	return &Recorder{
+	r := &Recorder{
 		events: cfg.Events, bucket: cfg.Bucket, clients: cfg.Clients, logger: cfg.Logger,
 		full: make(chan struct{}, 1), started: make(chan struct{}, 1),
 	}
+	r.metrics = newMetrics(cfg.Registry, r.waiting)
+	return r
+}
+
+// waiting returns how many events are not stored yet.
+func (r *Recorder) waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.pending)
 }
 
 // Record records a request that has ended.

@@ -48,6 +48,7 @@ func (r *Recorder) add(event Event) {
 	defer r.mu.Unlock()
 	if len(r.pending) >= maxPending || len(r.pending) >= maxPendingAnonymous && event.Client == "" {
 		r.dropped++
+		r.metrics.dropped.Inc()
 		return
 	}
 	r.pending = append(r.pending, event)
@@ -113,6 +114,7 @@ func (r *Recorder) flush(ctx context.Context) {
 			r.logger.ErrorContext(ctx, "could not store audit events; will retry", "count", len(batch), "error", err)
 			return
 		}
+		r.metrics.lastStored.SetToCurrentTime()
 	}
 }
 

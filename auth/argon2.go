@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -57,6 +58,8 @@ type deriveFunc func(secret, salt []byte, passes, memory uint32, threads uint8, 
 type hasher struct {
 	derive deriveFunc
 	slots  *semaphore.Weighted
+
+	waiting atomic.Int64 // logins that wait for a slot
 }
 
 func newHasher() *hasher {
@@ -74,13 +77,16 @@ func (h *hasher) hash(secret string) string {
 // verify returns the stored hash that the secret belongs to, or "". It returns a
 // LimitError if no hash becomes free in time.
 func (h *hasher) verify(ctx context.Context, stored []string, secret string) (string, error) {
-	waiting, cancel := context.WithTimeout(ctx, maxHashWait)
+	limited, cancel := context.WithTimeout(ctx, maxHashWait)
 	defer cancel()
-	if err := h.slots.Acquire(waiting, 1); err != nil {
+	h.waiting.Add(1)
+	err := h.slots.Acquire(limited, 1)
+	h.waiting.Add(-1)
+	if err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		return "", &LimitError{Text: "too many concurrent logins", RetryAfter: maxHashWait}
+		return "", &LimitError{Text: "too many concurrent logins", RetryAfter: maxHashWait, Busy: true}
 	}
 	defer h.slots.Release(1)
 

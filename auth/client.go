@@ -75,6 +75,9 @@ func NewClients(pool *pgxpool.Pool) *Clients {
 	return &Clients{pool: pool, hasher: newHasher(), verified: newVerifiedSecrets(), inFlight: &singleflight.Group{}}
 }
 
+// Waiting returns how many logins wait to be verified, because others are.
+func (c *Clients) Waiting() int { return int(c.hasher.waiting.Load()) }
+
 // row is a row of sluice.client.
 type row struct {
 	ID                string

@@ -30,6 +30,9 @@ var (
 type LimitError struct {
 	Text       string
 	RetryAfter time.Duration
+
+	// Busy reports whether too many are being verified, not too many have failed.
+	Busy bool
 }
 
 func (e *LimitError) Error() string { return e.Text }

@@ -22,7 +22,7 @@ type Entry struct {
 	ID       int64
 	At       time.Time
 	ClientID string
-	Action   string // add, rotate, expire, revoke, change or remove
+	Action   string // add, rotate, expire, revoke, change or remove, CancelExport or ExpireExport
 	Actor    string
 	Role     string // of the database
 
@@ -59,6 +59,24 @@ func (c *Clients) change(ctx context.Context, action, id string, do func(pgx.Tx,
 		c.onChange(entry)
 	}
 	return err
+}
+
+// The actions of operators on exports of a client, for Record. Their details name the
+// export.
+const (
+	CancelExport = "cancel export"
+	ExpireExport = "expire export"
+)
+
+// Record adds an action of the actor that concerns a client to the client's history, in
+// a transaction of the caller. It does not call onChange, because the caller may roll
+// back. The client need not exist any more.
+func (c *Clients) Record(ctx context.Context, tx pgx.Tx, action, id string, details map[string]string) (Entry, error) {
+	entries, err := collect[Entry](ctx, tx, insertChange, id, action, c.actor, details)
+	if err != nil {
+		return Entry{}, fmt.Errorf("auth: record %s of client %q: %w", action, id, err)
+	}
+	return entries[0], nil
 }
 
 const (

@@ -55,6 +55,7 @@ type cli struct {
 	View     viewCommand     `cmd:"" help:"Check views (SQL on FHIR), or run them directly against the source database."`
 	Location locationCommand `cmd:"" help:"Show or change the recorded source and bucket, which all processes share."`
 	Sweep    sweepCommand    `cmd:"" help:"Remove files of exports that the state database does not know, for example after a restore from a backup."`
+	Export   exportCommand   `cmd:"" help:"List, show, cancel and expire the exports of all clients."`
 	Client   clientCommand   `cmd:"" help:"Manage the clients of the API."`
 	Health   healthCommand   `cmd:"" help:"Check whether the server on this machine is ready; exit with 1 if not. For health checks of containers."`
 	Version  versionCommand  `cmd:"" help:"Show the version."`
@@ -137,9 +138,10 @@ func newParser(target *cli, stdout, stderr io.Writer, exit func(int)) (*kong.Kon
 		kong.Exit(exit),
 		kong.ExplicitGroups(groups),
 		variables,
-		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parsePastTime), mapper(parseNetwork), mapper(catalog.ParseMapping),
+		mapper(parseDuration), mapper(parseSize), mapper(parseTime), mapper(parsePastTime), mapper(parseSince), mapper(parseNetwork), mapper(catalog.ParseMapping),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Help(printHelp),
+		kong.Resolvers(kong.ResolverFunc(resolveFile)),
 	)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/journal"
 	"github.com/seed-90096f4d/sluice/migrations"
 )
 
@@ -49,7 +50,7 @@ func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool)
 // by a log line as the API writes them.
 func changeClient(ctx context.Context, root *cli, out *output, state *stateSettings, do func(*auth.Clients, *jobs.Store) error) error {
 	return withState(ctx, state, func(pool *pgxpool.Pool) error {
-		exports, err := jobs.New(pool, jobs.Config{})
+		exports, err := jobs.New(pool, jobs.Config{Observe: journal.New(root.Log.logger(out), nil).Observe})
 		if err != nil {
 			return err
 		}
@@ -59,17 +60,20 @@ func changeClient(ctx context.Context, root *cli, out *output, state *stateSetti
 
 // audited returns the clients with an audit log line for each change.
 func audited(ctx context.Context, clients *auth.Clients, root *cli, out *output) *auth.Clients {
-	return clients.WithActor(actor(), func(entry auth.Entry) {
-		root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
-			slog.String("action", "client "+entry.Action),
-			slog.String("outcome", "done"),
-			slog.String("client", entry.ClientID),
-			slog.String("actor", entry.Actor),
-			slog.String("role", entry.Role),
-			slog.Int64("change", entry.ID),
-			slog.Any("details", entry.Details),
-		))
-	})
+	return clients.WithActor(actor(), func(entry auth.Entry) { logChange(ctx, root, out, entry) })
+}
+
+// logChange writes the audit log line of an entry of a client's history.
+func logChange(ctx context.Context, root *cli, out *output, entry auth.Entry) {
+	root.Log.audit(out).LogAttrs(ctx, slog.LevelInfo, "audit", slog.Group("audit",
+		slog.String("action", "client "+entry.Action),
+		slog.String("outcome", "done"),
+		slog.String("client", entry.ClientID),
+		slog.String("actor", entry.Actor),
+		slog.String("role", entry.Role),
+		slog.Int64("change", entry.ID),
+		slog.Any("details", entry.Details),
+	))
 }
 
 // actor returns the user and host that run the command.

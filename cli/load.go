@@ -12,7 +12,7 @@ import (
 type loadCommand struct {
 	Paths []string `arg:"" name:"path" help:"Files or pipes of ndjson, optionally gzipped, or folders of them (- = standard input)."`
 
-	SourceURL           string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" group:"databases" help:"Database to load into: postgres://user:password@host:port/database. Required."`
+	SourceURL           string `name:"source-url" env:"SLUICE_SOURCE_URL" fromfile:"" placeholder:"URL" group:"databases" help:"Database to load into: postgres://user:password@host:port/database. Required."`
 	SourceSchema        string `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"${source_schema}" group:"databases" help:"Schema of the FHIR tables; created if it is missing."`
 	rowSecuritySettings `group:"databases"`
 	createdAtSettings   `group:"formats"`

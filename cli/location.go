@@ -59,7 +59,7 @@ func (s *locationSettings) Validate() error { return validate(&s.databases, &s.s
 
 // with runs do with the state database and the location of the settings.
 func (s *locationSettings) with(ctx context.Context, do func(*pgxpool.Pool, location.Location) error) error {
-	bucket, err := s.open()
+	bucket, err := s.open(nil)
 	if err != nil {
 		return err
 	}

@@ -107,6 +107,7 @@ func knownVariables(model *kong.Application) map[string]bool {
 				for _, name := range flag.Envs {
 					known[name] = true
 				}
+				known[fileVariable(flag)] = true
 			}
 		}
 	}

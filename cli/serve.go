@@ -15,6 +15,8 @@ import (
 	"github.com/seed-90096f4d/sluice/auth/smart"
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/overview"
+	"github.com/seed-90096f4d/sluice/jobs/overview/gauges"
 	"github.com/seed-90096f4d/sluice/limit/memory"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
@@ -100,7 +102,7 @@ func (s *serverSettings) run(ctx context.Context, root *cli, out *output, forAPI
 			return err
 		}
 		parts = append(parts, func(ctx context.Context) error {
-			return process.runAPI(ctx, listener, root.Log.audit(out), forAPI, s.ShutdownTimeout)
+			return process.runAPI(ctx, listener, root.Log.audit(out), forAPI, &s.processSettings)
 		})
 	}
 	if forWorker != nil {
@@ -114,24 +116,27 @@ func (s *serverSettings) run(ctx context.Context, root *cli, out *output, forAPI
 }
 
 // runAPI serves the API until ctx ends.
-func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings *apiSettings, shutdownTimeout time.Duration) error {
+func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog.Logger, settings *apiSettings, process *processSettings) error {
 	exports, err := jobs.New(s.state, jobs.Config{
 		MaxExportsPerClient:       settings.MaxExportsPerClient,
 		MaxStoredBytesPerClient:   int64(settings.MaxStoredBytesPerClient),
 		MaxStoredExportsPerClient: settings.MaxStoredExportsPerClient,
 		Location:                  s.location,
+		Observe:                   s.observe,
 		ReuseRunning:              settings.ReuseRunningExports,
 		MaxExports:                settings.MaxExports,
 	})
 	if err != nil {
 		return err
 	}
+	gauges.Register(s.registry, s.logger, overview.New(s.state), process.MetricsClients)
 	clients := auth.NewClients(s.state)
 	tokens := smart.NewTokens(s.state, clients, smart.Config{
 		AllowInsecureJWKS: settings.JWKSAllowInsecure,
+		Registry:          s.registry,
 		TTL:               tokenTTL,
 	})
-	tlsConfig, err := settings.tls(s.logger)
+	tlsConfig, err := settings.tls(s.logger, s.registry)
 	if err != nil {
 		return err
 	}
@@ -148,9 +153,10 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		ClientDumps:            dumpsPerMinute,
 		ClientKickOffs:         kickOffsPerMinute,
 		ClientRequests:         settings.ClientRequestsPerMinute,
+		ClientResources:        s.clientResources,
 		Clients:                clients,
 		CORSOrigins:            settings.CORSOrigins,
-		ShutdownTimeout:        shutdownTimeout,
+		ShutdownTimeout:        process.ShutdownTimeout,
 		Dumps:                  settings.MaxDumps,
 		Exports:                exports,
 		LoginFailuresPerMinute: settings.LoginFailuresPerMinute,
@@ -187,6 +193,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 		Logger:        s.logger,
 		ExportTimeout: settings.ExportTimeout,
 		MaxFileBytes:  int64(settings.MaxFileSize),
+		Observe:       s.observe,
 		OutageLimit:   settings.OutageLimit,
 		PartBytes:     int64(settings.PartSize),
 		Registry:      s.registry,
@@ -200,6 +207,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 	if err != nil {
 		return nil, err
 	}
+	s.alive = w.Alive
 	s.checks = append(s.checks, telemetry.Check{Name: "worker", Do: w.Ready})
 	s.logger.InfoContext(ctx, "worker started", "version", currentVersion())
 	return w, nil

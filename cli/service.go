@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-90096f4d/sluice/jobs/journal"
 	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
@@ -23,9 +24,13 @@ import (
 type service struct {
 	admin    net.Listener // nil if there is none
 	logger   *slog.Logger
+	alive    func() error // nil without a worker
 	checks   []telemetry.Check
 	ready    *telemetry.Readiness // with the checks, once it runs
 	registry *prometheus.Registry
+	journal  *journal.Journal
+
+	clientResources *prometheus.CounterVec // nil unless there are metrics by client
 
 	state  *pgxpool.Pool
 	clock  *stateclock.Clock // of the state database
@@ -40,7 +45,9 @@ type service struct {
 // readers is the maximum of concurrent dumps and parts, spares the number of further
 // connections for large dumps.
 func openService(ctx context.Context, logger *slog.Logger, settings *serverSettings, readers, spares int) (*service, error) {
-	bucket, err := settings.open()
+	registry := telemetry.NewRegistry(currentVersion())
+	logger = slog.New(telemetry.CountMessages(registry, logger.Handler()))
+	bucket, err := settings.open(registry)
 	if err != nil {
 		return nil, err
 	}
@@ -53,21 +60,10 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 		state.Close()
 		return nil, err
 	}
-	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: telemetry.NewRegistry()}
+	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: registry}
+	s.journal = journal.New(logger, registry)
 	s.clock = stateclock.New(state)
-	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "sluice_state_clock_offset_seconds",
-		Help: "How far the clock of the state database is ahead of the clock of the process.",
-	}, func() float64 { return s.clock.Offset().Seconds() }))
-	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "sluice_source_jsonb_stored",
-		Help: "1 while resources are read in the stored form of jsonb, 0 while they are read as text.",
-	}, func() float64 {
-		if from.Form().Stored {
-			return 1
-		}
-		return 0
-	}))
+	s.registerMetrics(settings.MetricsClients)
 	s.checks = []telemetry.Check{
 		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, state) }},
 		{Name: "migrations", Do: s.checkMigrations},
@@ -136,7 +132,7 @@ func (s *service) run(ctx context.Context, parts ...func(context.Context) error)
 	s.ready.Describe("jsonb", func() string { return s.source.Form().String() })
 	group, ctx := errgroup.WithContext(ctx)
 	if s.admin != nil {
-		admin := &telemetry.Admin{Logger: s.logger, Ready: s.ready, Registry: s.registry}
+		admin := &telemetry.Admin{Alive: s.alive, Logger: s.logger, Ready: s.ready, Registry: s.registry}
 		parts = append(parts, func(ctx context.Context) error { return admin.Serve(ctx, s.admin) })
 		s.logger.InfoContext(ctx, "admin listener started", "address", s.admin.Addr().String())
 	}

@@ -76,16 +76,20 @@ func parseNetwork(text string) (netip.Prefix, error) {
 // processSettings are the settings of every process that runs until it is stopped.
 type processSettings struct {
 	adminSettings   `group:"http"`
+	MetricsClients  bool          `group:"http" env:"SLUICE_METRICS_CLIENTS" help:"Also export metrics with a label for the client, such as sluice_client_exports. Requires --admin-listen."`
 	ShutdownTimeout time.Duration `group:"http" env:"SLUICE_SHUTDOWN_TIMEOUT" default:"30s" help:"Time that running requests get to finish after SIGTERM. Parts of exports get ${part_shutdown_timeout} of it; other workers redo the rest."`
 }
 
-// Validate checks the timeout.
+// Validate checks the timeout, and that clients are not shown where the API is.
 func (s *processSettings) Validate() error {
+	if s.MetricsClients && s.AdminListen == "" {
+		return fmt.Errorf("%s requires %s: the port of the API must not reveal clients", setting("metrics-clients"), setting("admin-listen"))
+	}
 	return checkPositive("shutdown-timeout", s.ShutdownTimeout)
 }
 
 type adminSettings struct {
-	AdminListen string `env:"SLUICE_ADMIN_LISTEN" placeholder:"ADDRESS" help:"Address for /metrics, /health and /ready without credentials, such as 127.0.0.1:9090 (empty = off; the API then serves them itself)."`
+	AdminListen string `env:"SLUICE_ADMIN_LISTEN" placeholder:"ADDRESS" help:"Address for /metrics, /health, /ready and /debug/pprof/ without credentials, such as 127.0.0.1:9090 (empty = off; the API then serves them itself)."`
 }
 
 // listenAdmin opens the admin listener. Without an address it returns nil.

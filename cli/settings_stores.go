@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/pgsession"
@@ -19,7 +20,7 @@ import (
 )
 
 type stateSettings struct {
-	StateURL string `name:"state-url" env:"SLUICE_STATE_URL" placeholder:"URL" help:"State database: postgres://user:password@host:port/database. Defaults to the source database."`
+	StateURL string `name:"state-url" env:"SLUICE_STATE_URL" fromfile:"" placeholder:"URL" help:"State database: postgres://user:password@host:port/database. Defaults to the source database."`
 
 	isSource bool // StateURL is the URL of the source
 }
@@ -44,7 +45,7 @@ var errNoDatabase = fmt.Errorf("no database: set %s, such as postgres://user:pas
 
 // stateDatabase is the state database of a command that does not use the source.
 type stateDatabase struct {
-	SourceURL     string `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" group:"databases" help:"Source database, which is the state database unless another one is set."`
+	SourceURL     string `name:"source-url" env:"SLUICE_SOURCE_URL" fromfile:"" placeholder:"URL" group:"databases" help:"Source database, which is the state database unless another one is set."`
 	stateSettings `group:"databases"`
 }
 
@@ -58,7 +59,7 @@ func (s *stateDatabase) Validate() error {
 }
 
 type sourceSettings struct {
-	SourceURL    string            `name:"source-url" env:"SLUICE_SOURCE_URL" placeholder:"URL" help:"Source database, which has the FHIR tables: postgres://user:password@host:port/database. A role that may read them is sufficient. Required."`
+	SourceURL    string            `name:"source-url" env:"SLUICE_SOURCE_URL" fromfile:"" placeholder:"URL" help:"Source database, which has the FHIR tables: postgres://user:password@host:port/database. A role that may read them is sufficient. Required."`
 	SourceSchema string            `name:"source-schema" env:"SLUICE_SOURCE_SCHEMA" default:"${source_schema}" help:"Schema of the FHIR tables."`
 	Tables       []catalog.Mapping `name:"table" env:"SLUICE_TABLES" sep:";" placeholder:"TYPE=TABLE[,HISTORY]" help:"Table of a resource type, and its history table, if their names are not those of the type: Observation=observation_main,observation_main_history. Without a second name the history is <table>_history if it exists; with an empty one (a trailing comma) there is none. Repeatable, or separated by semicolons. All processes must have the same."`
 	rowSecuritySettings
@@ -187,7 +188,7 @@ func (s *sourceSettings) open(ctx context.Context, readers, spares int, report f
 }
 
 type storageSettings struct {
-	S3URL        string `name:"s3-url" env:"SLUICE_S3_URL" placeholder:"URL" group:"storage" help:"Bucket and prefix for files: http(s)://key:secret@host:port/bucket/prefix?region=REGION. Without key and secret, the credentials of the AWS environment are used. Required."`
+	S3URL        string `name:"s3-url" env:"SLUICE_S3_URL" fromfile:"" placeholder:"URL" group:"storage" help:"Bucket and prefix for files: http(s)://key:secret@host:port/bucket/prefix?region=REGION. Without key and secret, the credentials of the AWS environment are used. Required."`
 	S3PublicURL  string `name:"s3-public-url" env:"SLUICE_S3_PUBLIC_URL" placeholder:"URL" group:"storage" help:"Address of the object store for clients, scheme://host:port, if it differs."`
 	S3Encryption string `name:"s3-encryption" env:"SLUICE_S3_ENCRYPTION" placeholder:"KIND" group:"storage" help:"Encryption that the object store is asked for: SSE-S3, SSE-KMS or SSE-KMS:<key id>. Defaults to the bucket's own setting."`
 }
@@ -200,9 +201,9 @@ func (s *storageSettings) Validate() error {
 	return nil
 }
 
-// open opens the bucket.
-func (s *storageSettings) open() (*storage.Bucket, error) {
-	bucket, err := storage.Open(storage.Config{URL: s.S3URL, PublicURL: s.S3PublicURL, Encryption: s.S3Encryption})
+// open opens the bucket. registry, if not nil, gets its metrics.
+func (s *storageSettings) open(registry prometheus.Registerer) (*storage.Bucket, error) {
+	bucket, err := storage.Open(storage.Config{URL: s.S3URL, PublicURL: s.S3PublicURL, Encryption: s.S3Encryption, Registry: registry})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", setting("s3-url"), err)
 	}

@@ -46,7 +46,7 @@ func (cmd *sweepCommand) Validate() error {
 
 // Run lists the folders and removes them.
 func (cmd *sweepCommand) Run(ctx context.Context, out *output) error {
-	bucket, err := cmd.open()
+	bucket, err := cmd.open(nil)
 	if err != nil {
 		return err
 	}

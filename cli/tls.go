@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // tlsSettings are the settings of an API that serves TLS itself, without a proxy.
@@ -23,8 +27,9 @@ func (s *tlsSettings) Validate() error {
 	return nil
 }
 
-// tls returns the TLS configuration, or nil without a certificate.
-func (s *tlsSettings) tls(logger *slog.Logger) (*tls.Config, error) {
+// tls returns the TLS configuration, or nil without a certificate. registry gets the
+// metric of the certificate.
+func (s *tlsSettings) tls(logger *slog.Logger, registry prometheus.Registerer) (*tls.Config, error) {
 	if s.TLSCert == "" {
 		return nil, nil
 	}
@@ -32,6 +37,10 @@ func (s *tlsSettings) tls(logger *slog.Logger) (*tls.Config, error) {
 	if _, err := loaded.reload(); err != nil {
 		return nil, fmt.Errorf("%s: %w", setting("tls-cert"), err)
 	}
+	promauto.With(registry).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_tls_certificate_expiry_timestamp_seconds",
+		Help: "When the TLS certificate of the API expires.",
+	}, func() float64 { return float64(loaded.load(context.Background()).Leaf.NotAfter.Unix()) })
 	return &tls.Config{
 		GetCertificate: loaded.get,
 		MinVersion:     tls.VersionTLS12,
@@ -73,16 +82,21 @@ func (c *certificate) reload() (bool, error) {
 	return true, nil
 }
 
-// get returns the certificate for a connection. It is the previous one while the files
-// are being replaced or are invalid.
+// get returns the certificate for a connection.
 func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.load(hello.Context()), nil
+}
+
+// load returns the certificate in the files. It is the previous one while they are being
+// replaced or are invalid.
+func (c *certificate) load(ctx context.Context) *tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch reloaded, err := c.reload(); {
 	case err != nil:
-		c.logger.WarnContext(hello.Context(), "could not reload the TLS certificate; keeping the previous one", "error", err)
+		c.logger.WarnContext(ctx, "could not reload the TLS certificate; keeping the previous one", "error", err)
 	case reloaded:
-		c.logger.InfoContext(hello.Context(), "TLS certificate reloaded")
+		c.logger.InfoContext(ctx, "TLS certificate reloaded")
 	}
-	return c.current, nil
+	return c.current
 }

@@ -16,15 +16,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
+
+// expiry returns when the certificate with the serial number expires.
+func expiry(serial int64) time.Time {
+	return time.Now().Truncate(24 * time.Hour).Add(time.Duration(serial+1) * 24 * time.Hour)
+}
 
 // certify writes a certificate and its key with this modification time.
 func certify(t *testing.T, certFile, keyFile string, serial int64, at time.Time) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: expiry(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
@@ -44,8 +50,9 @@ func TestCertificateReloads(t *testing.T) {
 	certify(t, certFile, keyFile, 1, begin)
 
 	var log bytes.Buffer
+	registry := prometheus.NewRegistry()
 	settings := tlsSettings{TLSCert: certFile, TLSKey: keyFile}
-	config, err := settings.tls(slog.New(slog.NewTextHandler(&log, nil)))
+	config, err := settings.tls(slog.New(slog.NewTextHandler(&log, nil)), registry)
 	require.NoError(t, err)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	require.NoError(t, err)
@@ -80,6 +87,10 @@ func TestCertificateReloads(t *testing.T) {
 	}
 	requireSerial(1)
 	certify(t, certFile, keyFile, 2, begin.Add(time.Minute))
+	gathered, err := registry.Gather() // reads the files, too
+	require.NoError(t, err)
+	require.Equal(t, "sluice_tls_certificate_expiry_timestamp_seconds", gathered[0].GetName())
+	require.Equal(t, expiry(2).Unix(), int64(gathered[0].GetMetric()[0].GetGauge().GetValue()))
 	requireSerial(2)
 	require.NoError(t, os.WriteFile(certFile, []byte("nonsense"), 0o600))
 	requireSerial(2)
@@ -92,6 +103,6 @@ func TestCertificateReloads(t *testing.T) {
 	require.Error(t, err)
 
 	settings.TLSKey = certFile
-	_, err = settings.tls(slog.New(slog.DiscardHandler))
+	_, err = settings.tls(slog.New(slog.DiscardHandler), registry)
 	require.ErrorContains(t, err, "SLUICE_TLS_CERT")
 }

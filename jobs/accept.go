@@ -29,6 +29,7 @@ WHERE client_id = $1 AND request = $2 AND state IN ('accepted', 'running') ORDER
 func (s *Store) Accept(ctx context.Context, clientID string, request Request) (uuid.UUID, error) {
 	// Random, so that an id reveals nothing about others.
 	id := uuid.New()
+	event := Event{Kind: EventAccepted, ExportID: id, ClientID: clientID, Level: request.Level}
 	err := s.inTx(ctx, "accept export", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, acceptLockSQL); err != nil {
 			return err
@@ -39,7 +40,7 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 				return err
 			}
 			if len(running) > 0 {
-				id = running[0]
+				id, event.Kind = running[0], ""
 				return nil
 			}
 		}
@@ -53,6 +54,9 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 		_, err = tx.Exec(ctx, acceptSQL, id, clientID, request, jobIDs[0])
 		return err
 	})
+	if err == nil {
+		s.observe(ctx, event)
+	}
 	return id, err
 }
 

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,13 +51,23 @@ func (a Attempt) check(ctx context.Context, tx pgx.Tx) error {
 	return check(ctx, tx, ErrStale, isCurrentSQL, a.ExportID, a.jobID, a.at)
 }
 
+// Failure is why an attempt fails its export.
+type Failure struct {
+	// Reason is the reason for the client. It can name a resource of the client's view.
+	Reason string
+
+	// Logged is the reason without ids of resources. Defaults to Reason.
+	Logged string
+}
+
 // FailAttempt is Fail for a permanent failure of an attempt. It returns ErrStale, with
 // nothing changed, if the attempt does not count any more.
-func (s *Store) FailAttempt(ctx context.Context, attempt Attempt, reason string) error {
-	return s.change(ctx, attempt.ExportID, "fail export", func(tx pgx.Tx) error {
+func (s *Store) FailAttempt(ctx context.Context, attempt Attempt, failure Failure) error {
+	event := Event{Kind: EventFailed, ExportID: attempt.ExportID, Reason: cmp.Or(failure.Logged, failure.Reason), ByJob: true}
+	return s.changeObserved(ctx, &event, "fail export", func(tx pgx.Tx) error {
 		if err := attempt.check(ctx, tx); err != nil {
 			return err
 		}
-		return s.abandon(ctx, tx, attempt.ExportID, ErrStale, failSQL, attempt.ExportID, reason, false)
+		return s.abandon(ctx, tx, &event, ErrStale, failSQL, attempt.ExportID, failure.Reason, false)
 	})
 }

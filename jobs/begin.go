@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,13 +14,15 @@ import (
 )
 
 const (
-	// beginSQL starts a new generation unless the current one was never planned.
+	// beginSQL starts a new generation unless the current one was never planned. It
+	// does not count as progress: in an outage it is repeated.
 	beginSQL = `
 UPDATE sluice.export
 SET state = 'running', attempt = attempt + 1, lease_until = now() + $2, location_version = $3,
     generation = generation + (generation = 0 OR transaction_time IS NOT NULL)::integer,
+    started_at = coalesce(started_at, now()), snapshot_at = now(), planned_at = NULL, progress_at = coalesce(progress_at, now()),
     snapshot = NULL, transaction_time = NULL, members = NULL, warnings = NULL,
-    parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0
+    parts_total = 0, parts_queued = 0, requeue_after = NULL, parts_done = 0, bytes_planned = 0, bytes_done = 0, bytes_stored = 0, files_stored = 0
 WHERE id = $1`
 
 	dropPartsSQL = `
@@ -36,16 +39,28 @@ SELECT job_id FROM dropped WHERE job_id IS NOT NULL`
 // It returns ErrStale if the export has ended, ErrFilesShown if its parts must not be
 // dropped, and ErrLocationMoved or ErrNewer if another process has to do it.
 func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
+	return s.begin(ctx, id, SnapshotLost)
+}
+
+// Restart is Begin for an export whose snapshot cannot be used any more for another
+// reason than that it was lost.
+func (s *Store) Restart(ctx context.Context, id uuid.UUID, reason RestartReason) (Export, error) {
+	return s.begin(ctx, id, reason)
+}
+
+func (s *Store) begin(ctx context.Context, id uuid.UUID, reason RestartReason) (Export, error) {
 	var export Export
-	err := s.change(ctx, id, "begin export", func(tx pgx.Tx) (err error) {
-		if export, err = s.readForWork(ctx, tx, id); err != nil {
+	event := Event{ExportID: id}
+	err := s.changeObserved(ctx, &event, "begin export", func(tx pgx.Tx) error {
+		former, err := s.readForWork(ctx, tx, id)
+		if err != nil {
 			return err
 		}
-		if export.State != Accepted && export.State != Running {
+		if former.State != Accepted && former.State != Running {
 			return ErrStale
 		}
 		sql := takeSQL
-		if !export.AllPartsDone() || export.location != s.config.Location {
+		if !former.AllPartsDone() || former.location != s.config.Location {
 			sql = beginSQL
 			if err := check(ctx, tx, ErrFilesShown, isUnshownSQL, id); err != nil {
 				return err
@@ -58,9 +73,26 @@ func (s *Store) Begin(ctx context.Context, id uuid.UUID) (Export, error) {
 			return err
 		}
 		export, err = scanExport(tx.QueryRow(ctx, workSQL, id))
+		event = beginEvent(former, export, reason)
 		return err
 	})
 	return export, err
+}
+
+// beginEvent returns the event of an export that begins. It has no kind if the export begins
+// for the first time, or again before it was planned.
+func beginEvent(former, export Export, reason RestartReason) Event {
+	event := export.event("")
+	switch {
+	case export.TransactionTime != nil:
+		event.Kind = EventTakenOver
+	case export.Generation > max(former.Generation, 1):
+		event.Kind, event.Reason = EventRestarted, string(reason)
+		if former.location != export.location {
+			event.Reason = string(LocationChanged)
+		}
+	}
+	return event
 }
 
 const (
@@ -136,20 +168,22 @@ type PlannedPart struct {
 
 const planSQL = `
 UPDATE sluice.export
-SET snapshot = $3, transaction_time = $4, members = $5, parts_total = $6, bytes_planned = $7, required_format = $8, warnings = $9
-WHERE id = $1 AND attempt = $2 AND state = 'running'`
+SET snapshot = $3, transaction_time = $4, planned_at = now(), progress_at = now(), members = $5, parts_total = $6, bytes_planned = $7, required_format = $8, warnings = $9
+WHERE id = $1 AND attempt = $2 AND state = 'running'
+RETURNING now() - created_at`
 
 // Start stores the plan and queues the parts of the first window; each part that is
 // done queues the next. It returns ErrStale if the export has ended or was taken over
 // meanwhile.
 func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
 	id := export.ID
-	var bytes int64
-	for _, part := range plan.Parts {
-		bytes += part.Bytes
-	}
-	return s.change(ctx, id, "start parts", func(tx pgx.Tx) error {
-		err := changed(tx.Exec(ctx, planSQL, id, export.attempt, plan.Snapshot, plan.TransactionTime, plan.Members, len(plan.Parts), bytes, Format, plan.Warnings))
+	event := plan.started(export)
+	return s.changeObserved(ctx, &event, "start parts", func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, planSQL, id, export.attempt, plan.Snapshot, plan.TransactionTime, plan.Members,
+			event.Parts, event.Bytes, Format, plan.Warnings).Scan(&event.Age)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrStale
+		}
 		if err != nil {
 			return err
 		}
@@ -158,6 +192,21 @@ func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
 		}
 		return s.fillWindow(ctx, tx, id)
 	})
+}
+
+// started returns the event of an export that starts with the plan.
+func (p Plan) started(export Export) Event {
+	event := export.event(EventStarted)
+	event.TransactionTime, event.Parts = &p.TransactionTime, len(p.Parts)
+	types := map[string]bool{}
+	for _, part := range p.Parts {
+		event.Bytes += part.Bytes
+		if part.ResourceType != "" {
+			types[part.ResourceType] = true
+		}
+	}
+	event.Types = len(types)
+	return event
 }
 
 // insertPartsSQL is a statement, not a COPY: the server waits for the end of a COPY

@@ -49,6 +49,10 @@ type Config struct {
 	// running or have files in the bucket (0 = unlimited).
 	MaxStoredExportsPerClient int
 
+	// Observe, if set, is called for each event of an export that this process has
+	// committed. It must return quickly and is called concurrently.
+	Observe func(context.Context, Event)
+
 	// ReuseRunning makes Accept return an identical export of the same client that
 	// has not ended, if there is one.
 	ReuseRunning bool

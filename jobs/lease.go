@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -25,8 +24,11 @@ const (
 	ReclaimInterval = 5 * time.Second
 )
 
+// renewExportSQL counts as progress while the export is planned or completed, unless it
+// waits. In between, parts make progress.
 const renewExportSQL = `
-UPDATE sluice.export SET lease_until = now() + $3
+UPDATE sluice.export SET lease_until = now() + $3,
+  progress_at = CASE WHEN waiting_since IS NULL AND (transaction_time IS NULL OR parts_done = parts_total) THEN now() ELSE progress_at END
 WHERE id = $1 AND attempt = $2 AND state = 'running' AND location_version = (` + currentLocationSQL + `)`
 
 // Renew renews the lease of the export. Call it every few seconds. It returns ErrStale
@@ -60,7 +62,8 @@ UPDATE sluice.river_job SET state = 'available', scheduled_at = now(), finalized
 WHERE id IN (
     SELECT id FROM sluice.river_job
     WHERE id = ANY($1) AND state IN ('running', 'completed', 'cancelled', 'discarded')
-    FOR NO KEY UPDATE SKIP LOCKED)`
+    FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING kind`
 
 // endCancelledSQL ends the jobs that were cancelled a lease's time ago and are still
 // running. A process that is alive ends such a job at once, and River would wait for
@@ -96,21 +99,24 @@ type lostWork struct {
 	Exhausted bool // no attempts are left
 }
 
+// Reclaimed counts requeued jobs.
+type Reclaimed struct{ Exports, Parts int }
+
 // Reclaim requeues the jobs of processes that have died or cannot reach the database,
 // and returns their number. An export whose job has no attempts left fails. It also ends
 // the cancelled jobs of such processes and fills windows that a crash has left with
 // room. Any number of processes may call it.
-func (s *Store) Reclaim(ctx context.Context) (int, error) {
+func (s *Store) Reclaim(ctx context.Context) (reclaimed Reclaimed, err error) {
 	all, err := list(ctx, s, "find abandoned jobs", pgx.RowToStructByPos[lostWork], lostSQL, LeaseTime)
 	if err != nil {
-		return 0, err
+		return reclaimed, err
 	}
 	var jobIDs []int64
 	for _, lost := range all {
 		if !lost.Exhausted {
 			jobIDs = append(jobIDs, lost.JobID)
 		} else if err := s.Fail(ctx, lost.ExportID, lost.Subject+" abandoned after repeated worker crashes"); err != nil && !errors.Is(err, ErrStale) {
-			return 0, err
+			return reclaimed, err
 		}
 	}
 	leased := []string{ExportArgs{}.Kind(), PartArgs{}.Kind()}
@@ -118,12 +124,19 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	if err == nil {
 		_, err = s.pool.Exec(ctx, rescueSQL, leased, 2*ShortJobTimeout)
 	}
-	var requeued pgconn.CommandTag
+	var requeued []string
 	if err == nil {
-		requeued, err = s.pool.Exec(ctx, requeueSQL, jobIDs)
+		requeued, err = collect(ctx, s.pool, pgx.RowTo[string], requeueSQL, jobIDs)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("jobs: reclaim: %w", err)
+		return reclaimed, fmt.Errorf("jobs: reclaim: %w", err)
 	}
-	return int(requeued.RowsAffected()), s.fillGaps(ctx)
+	for _, kind := range requeued {
+		if kind == (ExportArgs{}).Kind() {
+			reclaimed.Exports++
+		} else {
+			reclaimed.Parts++
+		}
+	}
+	return reclaimed, s.fillGaps(ctx)
 }

@@ -76,9 +76,9 @@ func (l *lostExport) count(sql string) (count int) {
 
 func (l *lostExport) reclaim() int {
 	l.t.Helper()
-	count, err := l.store.Reclaim(l.t.Context())
+	reclaimed, err := l.store.Reclaim(l.t.Context())
 	require.NoError(l.t, err)
-	return count
+	return reclaimed.Exports + reclaimed.Parts
 }
 
 func TestReclaim(t *testing.T) {
@@ -115,7 +115,7 @@ func TestReclaim(t *testing.T) {
 		export, err := l.store.Get(t.Context(), l.id)
 		require.NoError(t, err)
 		require.NoError(t, l.store.Renew(t.Context(), export))
-		require.NoError(t, l.store.RenewPart(t.Context(), l.part, 1))
+		require.NoError(t, l.store.RenewPart(t.Context(), l.part, 1, true))
 		require.Zero(t, l.reclaim())
 	})
 
@@ -165,14 +165,14 @@ func TestReclaim(t *testing.T) {
 
 		// The lease is not renewed while the part is published, and a slow store can
 		// take longer than a lease.
-		count := 0
+		var reclaimed jobs.Reclaimed
 		require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, wrote(part, 7), func(ctx context.Context) (err error) {
 			ctx, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
-			count, err = f.store.Reclaim(ctx)
+			reclaimed, err = f.store.Reclaim(ctx)
 			return err
 		}), "looking for lost work must not wait for the store")
-		require.Zero(t, count)
+		require.Zero(t, reclaimed)
 		a.end(nil)
 		require.Equal(t, 1, f.count(t, `SELECT parts_done FROM sluice.export WHERE state = 'running'`))
 	})
@@ -200,13 +200,13 @@ func TestRenewLost(t *testing.T) {
 	require.NoError(t, err)
 	again, err := l.store.TakePart(ctx, jobs.PartArgs{ExportID: l.id, Generation: before.Generation, Number: 1})
 	require.NoError(t, err)
-	require.ErrorIs(t, l.store.RenewPart(ctx, l.part, 1), jobs.ErrStale)
-	require.NoError(t, l.store.RenewPart(ctx, again, 1))
+	require.ErrorIs(t, l.store.RenewPart(ctx, l.part, 1, true), jobs.ErrStale)
+	require.NoError(t, l.store.RenewPart(ctx, again, 1, true))
 
 	_, err = l.store.Begin(context.WithoutCancel(ctx), l.id)
 	require.NoError(t, err)
 	require.ErrorIs(t, l.store.Renew(ctx, before), jobs.ErrStale)
-	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1), jobs.ErrStale)
+	require.ErrorIs(t, l.store.RenewPart(ctx, again, 1, true), jobs.ErrStale)
 }
 
 // Short jobs of a dead process are retried, or discarded if no attempts are left, by the

@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,8 @@ func TestLocationMoves(t *testing.T) {
 
 	_, err := f.db.Exec(t.Context(), `INSERT INTO sluice.location (version, database, schema, endpoint, bucket, prefix) VALUES (2, '', '', '', '', '')`)
 	require.NoError(t, err)
-	moved, err := jobs.New(f.db, jobs.Config{Location: 2})
+	var events []jobs.Event
+	moved, err := jobs.New(f.db, jobs.Config{Location: 2, Observe: func(_ context.Context, event jobs.Event) { events = append(events, event) }})
 	require.NoError(t, err)
 
 	_, err = f.store.Begin(t.Context(), waiting)
@@ -44,5 +46,10 @@ func TestLocationMoves(t *testing.T) {
 		require.Equal(t, 2, begun.Generation)
 		require.Zero(t, begun.PartsDone)
 		require.NoError(t, moved.Renew(t.Context(), begun))
+	}
+	require.Len(t, events, 2)
+	for _, event := range events {
+		require.Equal(t, jobs.EventRestarted, event.Kind)
+		require.Equal(t, string(jobs.LocationChanged), event.Reason)
 	}
 }

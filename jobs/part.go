@@ -65,9 +65,11 @@ type Part struct {
 // ExportID returns the id of the part's export.
 func (part Part) ExportID() uuid.UUID { return part.args.ExportID }
 
+// takePartSQL is no progress: a part without a snapshot is taken again and again.
 const takePartSQL = `
 UPDATE sluice.part p
-SET state = 'running', attempt = p.attempt + 1, snapshot = NULL, lease_until = now() + $4
+SET state = 'running', attempt = p.attempt + 1, snapshot = NULL, lease_until = now() + $4,
+  progress_at = coalesce(p.progress_at, e.progress_at, now())
 FROM sluice.export e
 WHERE p.export_id = $1 AND p.generation = $2 AND p.number = $3 AND p.state <> 'done'
   AND e.id = p.export_id AND e.state = 'running' AND e.location_version = $5
@@ -98,15 +100,16 @@ func (s *Store) TakePart(ctx context.Context, args PartArgs) (Part, error) {
 }
 
 const renewPartSQL = `
-UPDATE sluice.part SET bytes_read = greatest(bytes_read, $5), lease_until = now() + $6
+UPDATE sluice.part SET bytes_read = greatest(bytes_read, $5), lease_until = now() + $6,
+  progress_at = CASE WHEN $7 THEN now() ELSE progress_at END
 WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND state = 'running'`
 
 // RenewPart renews the lease of the part and records how many bytes of it have been
-// read. Call it every few seconds. It returns ErrStale if this attempt no longer holds
-// the part.
-func (s *Store) RenewPart(ctx context.Context, part Part, bytesRead int64) error {
+// read and whether there was progress since the last call. Call it every few seconds. It
+// returns ErrStale if this attempt no longer holds the part.
+func (s *Store) RenewPart(ctx context.Context, part Part, bytesRead int64, progress bool) error {
 	args := part.args
-	return s.update(ctx, "renew lease of part", renewPartSQL, args.ExportID, args.Generation, args.Number, part.Attempt, bytesRead, LeaseTime)
+	return s.update(ctx, "renew lease of part", renewPartSQL, args.ExportID, args.Generation, args.Number, part.Attempt, bytesRead, LeaseTime, progress)
 }
 
 const setPartSnapshotSQL = `

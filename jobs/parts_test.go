@@ -99,7 +99,7 @@ func TestStaleAttempt(t *testing.T) {
 	former := f.hold(t, a.job.Args)
 	holder := f.hold(t, a.job.Args)
 
-	require.ErrorIs(t, f.store.RenewPart(t.Context(), former, 99), jobs.ErrStale)
+	require.ErrorIs(t, f.store.RenewPart(t.Context(), former, 99, true), jobs.ErrStale)
 	require.ErrorIs(t, f.store.CompletePart(a.ctx, a.job, former, wrote(former, 1), mustNotPublish(t)), jobs.ErrStale)
 	require.Zero(t, f.get(t, export.ID).BytesRead)
 	require.Zero(t, f.get(t, export.ID).PartsDone)
@@ -189,15 +189,15 @@ func TestProgress(t *testing.T) {
 	part := f.hold(t, a.job.Args)
 	read := func() int64 { return f.get(t, export.ID).BytesRead }
 
-	require.NoError(t, f.store.RenewPart(t.Context(), part, 40))
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 40, true))
 	require.EqualValues(t, 40, read())
 	part = f.hold(t, a.job.Args)
 	require.EqualValues(t, 40, read(), "read again")
-	require.NoError(t, f.store.RenewPart(t.Context(), part, 10))
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 10, true))
 	require.EqualValues(t, 40, read())
-	require.NoError(t, f.store.RenewPart(t.Context(), part, 60))
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 60, true))
 	require.EqualValues(t, 60, read())
-	require.NoError(t, f.store.RenewPart(t.Context(), part, 1000))
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 1000, true))
 	require.EqualValues(t, 100, read(), "no more than was planned")
 	require.NoError(t, f.store.CompletePart(a.ctx, a.job, part, nil, nothing))
 	a.end(nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -19,7 +20,8 @@ WHERE export_id = $1 AND generation = $2 AND number = $3 AND attempt = $4 AND st
 RETURNING bytes_planned`
 
 	countPartSQL = `
-UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2, bytes_stored = bytes_stored + $3
+UPDATE sluice.export SET parts_done = parts_done + 1, bytes_done = bytes_done + $2, bytes_stored = bytes_stored + $3,
+  files_stored = files_stored + $4, progress_at = now()
 WHERE id = $1
 RETURNING parts_done = parts_total`
 )
@@ -82,7 +84,7 @@ func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part
 		}
 		// Last, since all parts of the export update this row.
 		var last bool
-		if err := tx.QueryRow(ctx, countPartSQL, args.ExportID, bytes, storedBytes(files)).Scan(&last); err != nil {
+		if err := tx.QueryRow(ctx, countPartSQL, args.ExportID, bytes, storedBytes(files), len(files)).Scan(&last); err != nil {
 			return err
 		}
 		if last {
@@ -93,7 +95,7 @@ func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part
 }
 
 const completeSQL = `
-UPDATE sluice.export SET state = 'completed', finished_at = now(), expires_at = now() + $3, bytes_stored = bytes_stored + $4
+UPDATE sluice.export SET state = 'completed', finished_at = now(), expires_at = now() + $3, bytes_stored = bytes_stored + $4, files_stored = files_stored + $5
 WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_total AND location_version = (` + currentLocationSQL + `)`
 
 // Complete ends an export whose parts are all done and inserts the files that belong
@@ -103,8 +105,9 @@ WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_tota
 // export meanwhile. Complete returns ErrStale if the export has ended or was taken over,
 // or the location has changed.
 func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, files []File, publish func(context.Context, Export) error) error {
-	return s.change(ctx, export.ID, "complete export", func(tx pgx.Tx) error {
-		if err := changed(tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files))); err != nil {
+	event := Event{ExportID: export.ID}
+	return s.changeObserved(ctx, &event, "complete export", func(tx pgx.Tx) error {
+		if err := changed(tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files), len(files))); err != nil {
 			return err
 		}
 		completed, err := scanExport(tx.QueryRow(ctx, exportSQL, export.ID))
@@ -114,8 +117,24 @@ func (s *Store) Complete(ctx context.Context, export Export, retention time.Dura
 		if err := holdOpen(ctx, tx, func(ctx context.Context) error { return publish(ctx, completed) }); err != nil {
 			return err
 		}
-		return insertFiles(ctx, tx, export.ID, nil, files)
+		if err := insertFiles(ctx, tx, export.ID, nil, files); err != nil {
+			return err
+		}
+		event = completed.event(EventCompleted)
+		event.Totals, err = totals(ctx, tx, export.ID)
+		return err
 	})
+}
+
+const totalsSQL = `
+SELECT count(*), coalesce(sum(resources) FILTER (WHERE kind = 'output'), 0)::bigint,
+    coalesce(sum(plain_bytes), 0)::bigint, coalesce(sum(stored_bytes), 0)::bigint
+FROM sluice.file WHERE export_id = $1`
+
+// totals returns the sizes of an export that completes.
+func totals(ctx context.Context, tx pgx.Tx, id uuid.UUID) (t Totals, err error) {
+	err = tx.QueryRow(ctx, totalsSQL, id).Scan(&t.Files, &t.Resources, &t.PlainBytes, &t.StoredBytes)
+	return t, err
 }
 
 // keepAliveInterval is the time between the statements that keep a transaction alive.

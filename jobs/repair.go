@@ -26,17 +26,17 @@ WITH damaged AS (
     RETURNING p.number, p.bytes_planned
 ), removed AS (
     DELETE FROM sluice.file f USING reset WHERE f.export_id = $1 AND f.part_number = reset.number AND f.page IS NULL
+), former AS (
+    SELECT count(*) AS files, coalesce(sum(stored_bytes), 0) AS bytes
+    FROM sluice.file WHERE export_id = $1 AND part_number IN (SELECT part_number FROM damaged)
 ), sums AS (
-    SELECT count(*) AS parts, coalesce(sum(bytes_planned), 0) AS bytes, coalesce(min(number) - 1, 0) AS before,
-        (SELECT coalesce(sum(f.stored_bytes), 0) FROM sluice.file f
-         WHERE f.export_id = $1 AND f.part_number IN (SELECT part_number FROM damaged)) AS stored
-    FROM reset
+    SELECT count(*) AS parts, coalesce(sum(bytes_planned), 0) AS bytes, coalesce(min(number) - 1, 0) AS before FROM reset
 )
 UPDATE sluice.export e
 SET repairs = e.repairs + 1, parts_done = e.parts_done - sums.parts, parts_queued = e.parts_queued - sums.parts,
     requeue_after = sums.before, bytes_done = e.bytes_done - sums.bytes,
-    bytes_stored = e.bytes_stored - sums.stored
-FROM sums WHERE e.id = $1`
+    bytes_stored = e.bytes_stored - former.bytes, files_stored = e.files_stored - former.files
+FROM sums, former WHERE e.id = $1`
 )
 
 // Repair resets the parts whose files have these object keys, so that they are read

@@ -52,7 +52,11 @@ UPDATE sluice.export SET snapshot = $3 WHERE id = $1 AND attempt = $2 AND state 
 // SetSnapshot records the name under which the caller holds the export's snapshot. It
 // returns ErrStale if the export has ended or was taken over meanwhile.
 func (s *Store) SetSnapshot(ctx context.Context, export Export, name string) error {
-	return s.update(ctx, "set snapshot", setSnapshotSQL, export.ID, export.attempt, name)
+	err := s.update(ctx, "set snapshot", setSnapshotSQL, export.ID, export.attempt, name)
+	if err == nil {
+		s.observe(ctx, export.event(EventTakenOver))
+	}
+	return err
 }
 
 const isHeldSQL = `SELECT EXISTS (SELECT FROM sluice.export WHERE id = $1 AND attempt = $2 AND state = 'running')`

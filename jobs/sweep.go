@@ -34,7 +34,7 @@ DELETE FROM sluice.part p USING sluice.export e
 WHERE p.export_id = $1 AND e.id = p.export_id AND e.state IN ('failed', 'cancelled', 'expired')`
 
 	objectsDeletedSQL = `
-UPDATE sluice.export SET objects_deleted_at = now(), bytes_stored = 0
+UPDATE sluice.export SET objects_deleted_at = now(), bytes_stored = 0, files_stored = 0
 WHERE id = $1 AND state IN ('failed', 'cancelled', 'expired') AND objects_deleted_at IS NULL`
 )
 

@@ -32,6 +32,13 @@ func (s *Semaphore) TryAcquire(client string) (release func(), ok bool) {
 	return func() { s.release(client) }, true
 }
 
+// Held returns how many holders there are.
+func (s *Semaphore) Held() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
 func (s *Semaphore) release(client string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

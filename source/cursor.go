@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
-	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/sqltext"
 )
@@ -43,7 +42,7 @@ type cursor struct {
 }
 
 // start sends the query.
-func (q query) start(ctx context.Context, conn *pgconn.PgConn, limiter *rate.Limiter) *cursor {
+func (q query) start(ctx context.Context, conn *pgconn.PgConn, limiter *limiter) *cursor {
 	c := &cursor{conn: conn, query: q, meter: meter{limiter: limiter}}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	binary := []int16{pgtype.BinaryFormatCode}
@@ -108,7 +107,7 @@ func (c *cursor) close() error {
 }
 
 // run runs the query to its end. The error of q.each is returned as it is.
-func (q query) run(ctx context.Context, conn *pgconn.PgConn, limiter *rate.Limiter) error {
+func (q query) run(ctx context.Context, conn *pgconn.PgConn, limiter *limiter) error {
 	c := q.start(ctx, conn, limiter)
 	for c.next() {
 		size, err := q.each(c.values())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/source/form"
 )
 
@@ -111,4 +112,25 @@ func (s *Source) Visibility(ctx context.Context) (v Visibility, err error) {
 	}
 	v.Restricted = !seesAll
 	return v, nil
+}
+
+// xminSQL returns the age of the oldest xmin of this server's sessions of the role that
+// only read. A role sees its own sessions without pg_read_all_stats.
+const xminSQL = `
+SELECT coalesce(max(age(backend_xmin)), 0) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND application_name LIKE '%' || $1`
+
+// XminAge returns how many transactions ago the oldest snapshot was taken that sessions of
+// the role hold, in all processes of Sluice: VACUUM keeps the rows that were deleted since.
+// It makes a connection of its own.
+func (s *Source) XminAge(ctx context.Context) (transactions int64, err error) {
+	conn, err := s.pool.Connect(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("source: read the age of snapshots: %w", err)
+	}
+	err = conn.QueryRow(ctx, xminSQL, connpool.ApplicationSuffix).Scan(&transactions)
+	if err = errors.Join(err, conn.Close(ctx)); err != nil {
+		return 0, fmt.Errorf("source: read the age of snapshots: %w", err)
+	}
+	return transactions, nil
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/seed-90096f4d/sluice/source/connpool"
 )
 
-// clockSQL returns the time up to which the server knows all changes: its clock, or on a
+// clockSQL returns whether the server is a hot standby, the time up to which the server knows all changes: its clock, or on a
 // hot standby the last commit that it has replayed (or, if there was none since it
-// started, the checkpoint from which it started).
+// started, the checkpoint from which it started), and its clock.
 const clockSQL = `
 SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery()
 	THEN least(clock_timestamp(), coalesce(pg_last_xact_replay_timestamp(),
 		(SELECT checkpoint_time FROM pg_control_checkpoint())))
 	ELSE clock_timestamp()
-END`
+END, clock_timestamp()`
 
 // visibleAfter bounds the time until a new transaction is visible in pg_stat_activity:
 // its process has to be scheduled first. What changed within this time before a snapshot
@@ -43,6 +43,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 type horizon struct {
 	time      time.Time
 	estimated bool // the start of some transaction is unknown
+	lag       time.Duration
 }
 
 // readHorizon returns the horizon. A row's ts is the start of the transaction that wrote
@@ -58,8 +59,9 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 		prepared *time.Time
 		hidden   bool
 		standby  bool
+		now      time.Time
 	)
-	if err := conn.QueryRow(ctx, clockSQL).Scan(&standby, &h.time); err != nil {
+	if err := conn.QueryRow(ctx, clockSQL).Scan(&standby, &h.time, &now); err != nil {
 		return h, err
 	}
 	if err := conn.QueryRow(ctx, openSQL, connpool.ApplicationSuffix).Scan(&oldest, &hidden, &prepared); err != nil {
@@ -83,6 +85,7 @@ func readHorizon(ctx context.Context, conn *pgx.Conn, margin time.Duration) (hor
 	// Earlier than the start of each transaction, which is the ts of its rows: the next
 	// export selects rows after this time. PostgreSQL's resolution is a microsecond.
 	h.time = h.time.UTC().Add(-time.Microsecond)
+	h.lag = now.Sub(h.time)
 	return h, nil
 }
 

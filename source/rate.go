@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -17,19 +18,35 @@ const (
 	rateGrain = 20 * time.Millisecond
 )
 
+// limiter limits what all scans read together.
+type limiter struct {
+	*rate.Limiter
+
+	waited atomic.Int64 // nanoseconds of all scans
+}
+
 // newRateLimiter returns a limiter of bytes per second, or nil for no limit. It
 // slows the server down, too: the server cannot send what is not received.
-func newRateLimiter(perSecond int64) *rate.Limiter {
+func newRateLimiter(perSecond int64) *limiter {
 	if perSecond <= 0 {
 		return nil
 	}
 	burst := max(int(rateBurst.Seconds()*float64(perSecond)), 1)
-	return rate.NewLimiter(rate.Limit(perSecond), burst)
+	return &limiter{Limiter: rate.NewLimiter(rate.Limit(perSecond), burst)}
+}
+
+// Throttled returns how long scans have waited because of Config.ReadRate, added over
+// all scans.
+func (s *Source) Throttled() time.Duration {
+	if s.limiter == nil {
+		return 0
+	}
+	return time.Duration(s.limiter.waited.Load())
 }
 
 // meter counts the bytes that a scan has read and not yet taken from the limiter.
 type meter struct {
-	limiter *rate.Limiter // nil: no limit
+	limiter *limiter // nil: no limit
 	bytes   int
 }
 
@@ -47,6 +64,11 @@ func (m *meter) isDue() bool {
 
 // wait waits until the bytes counted so far are within the limit.
 func (m *meter) wait(ctx context.Context) error {
+	if m.bytes == 0 {
+		return nil
+	}
+	start := time.Now()
+	defer func() { m.limiter.waited.Add(int64(time.Since(start))) }()
 	for m.bytes > 0 {
 		step := min(m.bytes, m.limiter.Burst())
 		if err := m.limiter.WaitN(ctx, step); err != nil {

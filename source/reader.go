@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/time/rate"
-
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/source/form"
@@ -17,7 +15,7 @@ import (
 // reads one scan at a time.
 type Reader struct {
 	conn    *connpool.Conn
-	limiter *rate.Limiter
+	limiter *limiter
 	forms   *form.Chooser
 	catalog *catalog.Catalog
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/time/rate"
 
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
@@ -31,7 +30,7 @@ type Rows struct {
 	scan    Scan
 	suffix  sqltext.Fragment         // of the statement
 	ranges  <-chan catalog.PageRange // to read
-	limiter *rate.Limiter
+	limiter *limiter
 	forms   *form.Chooser
 
 	conn     *connpool.Conn
@@ -46,7 +45,7 @@ type Rows struct {
 }
 
 // newRows returns the rows of a scan that has no connection yet.
-func newRows(ctx context.Context, scan Scan, limiter *rate.Limiter, forms *form.Chooser) *Rows {
+func newRows(ctx context.Context, scan Scan, limiter *limiter, forms *form.Chooser) *Rows {
 	one := make(chan catalog.PageRange, 1)
 	one <- scan.Pages
 	close(one)

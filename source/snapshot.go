@@ -31,6 +31,9 @@ type Snapshot struct {
 	// what changed since TransactionTime contains them.
 	TransactionTime time.Time
 
+	// Lag is how much earlier TransactionTime is than the snapshot.
+	Lag time.Duration
+
 	// Estimated means that TransactionTime is earlier by Config.CommitMargin, because
 	// not every open transaction could be seen.
 	Estimated bool
@@ -63,7 +66,7 @@ func (sn *Snapshot) open(ctx context.Context, margin time.Duration) error {
 	if err != nil {
 		return err
 	}
-	sn.TransactionTime, sn.Estimated = horizon.time, horizon.estimated
+	sn.TransactionTime, sn.Estimated, sn.Lag = horizon.time, horizon.estimated, horizon.lag
 
 	if _, err := sn.conn.Exec(ctx, beginSQL); err != nil {
 		return err

@@ -18,8 +18,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/source/form"
@@ -116,7 +114,7 @@ type Source struct {
 	catalog *catalog.Catalog
 	config  Config
 	forms   *form.Chooser
-	limiter *rate.Limiter
+	limiter *limiter
 	pool    *connpool.Pool
 }
 
@@ -158,3 +156,6 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 // Close closes the connections. It waits for running scans to end, so their
 // contexts must be cancelled first. Snapshots have their own Close.
 func (s *Source) Close() { s.pool.Close() }
+
+// PoolStats returns the statistics of the connections of scans and catalog queries.
+func (s *Source) PoolStats() connpool.Stats { return s.pool.Stats() }

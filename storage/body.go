@@ -4,20 +4,26 @@ import (
 	"io"
 	"net/http"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // bodyGuard is a transport that does not read a request's body after RoundTrip has
 // returned. The transport of net/http may, if a store responds before it has read the
 // body: concurrently with the next attempt, which reads the same body, and while the
 // buffer is filled with the next part.
-type bodyGuard struct{ http.RoundTripper }
+type bodyGuard struct {
+	http.RoundTripper
+
+	sent prometheus.Counter // counts the bytes that were read
+}
 
 // RoundTrip implements http.RoundTripper.
 func (g bodyGuard) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Body == nil || request.Body == http.NoBody {
 		return g.RoundTripper.RoundTrip(request)
 	}
-	body := &guardedBody{ReadCloser: request.Body, endErr: io.EOF}
+	body := &guardedBody{ReadCloser: request.Body, endErr: io.EOF, sent: g.sent}
 	if request.ContentLength < 0 { // an EOF would make a truncated body look complete
 		body.endErr = io.ErrUnexpectedEOF
 	}
@@ -32,6 +38,7 @@ type guardedBody struct {
 	io.ReadCloser
 
 	endErr error // returned by later reads
+	sent   prometheus.Counter
 
 	mu    sync.Mutex
 	ended bool
@@ -44,7 +51,9 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	if b.ended {
 		return 0, b.endErr
 	}
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	b.sent.Add(float64(n))
+	return n, err
 }
 
 // end waits for a running Read and makes later ones fail.

@@ -42,7 +42,7 @@ func TestBodyAfterEarlyResponse(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, store.URL, io.NopCloser(body))
 	require.NoError(t, err)
 	request.ContentLength = 64 << 20
-	answer, err := bodyGuard{transport}.RoundTrip(request)
+	answer, err := bodyGuard{transport, newMetrics(nil).sent}.RoundTrip(request)
 	require.NoError(t, err)
 	defer func() { _ = answer.Body.Close() }()
 	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)

@@ -12,6 +12,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // defaultRegion is the region of signatures if none is configured. Without a region
@@ -44,6 +45,9 @@ type Config struct {
 	// may read an object or has a link to it reads it decrypted. Empty means the
 	// bucket's setting.
 	Encryption string
+
+	// Registry, if set, gets the metrics of requests to the store.
+	Registry prometheus.Registerer
 }
 
 // parsedConfig is a parsed Config.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -45,6 +46,17 @@ type upload struct {
 	parts []minio.CompletePart
 	size  int64
 	hash  hash.Hash // SHA-256 of the parts sent so far
+
+	running prometheus.Gauge // counts the upload between begin and end
+	counted bool
+}
+
+// end ends the count of the upload.
+func (u *upload) end() {
+	if u.counted {
+		u.counted = false
+		u.running.Dec()
+	}
 }
 
 // send uploads one part. It begins the upload before the first part. Parts are sent one
@@ -97,7 +109,8 @@ func (u *upload) begin(ctx context.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	u.id = id
+	u.id, u.counted = id, true
+	u.running.Inc()
 	return ctx.Err()
 }
 
@@ -115,6 +128,7 @@ func (u *upload) complete(ctx context.Context) (minio.UploadInfo, error) {
 		return minio.UploadInfo{}, explain(err)
 	}
 	u.id = "" // nothing is left to abort
+	u.end()
 	return info, nil
 }
 
@@ -123,6 +137,7 @@ func (u *upload) abort(ctx context.Context) error {
 	if u.id == "" {
 		return nil
 	}
+	u.end()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	return abort(ctx, u.store, u.bucket, u.name, u.id)

@@ -27,6 +27,7 @@ type Bucket struct {
 	probe     *minio.Client // does not retry
 	signer    *minio.Client // signs links for the public endpoint
 	transport *http.Transport
+	metrics   *metrics
 	buffers   sync.Pool // *[]byte of partSize, for uploads
 }
 
@@ -42,7 +43,7 @@ func Open(cfg Config) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
-	b := &Bucket{config: p, transport: transport}
+	b := &Bucket{config: p, transport: transport, metrics: newMetrics(cfg.Registry)}
 	b.buffers.New = func() any { return new(make([]byte, partSize)) }
 	creds := p.credentials()
 
@@ -66,7 +67,7 @@ func (b *Bucket) client(endpoint *url.URL, creds *credentials.Credentials, attem
 	return minio.New(endpoint.Host, &minio.Options{
 		Creds:        creds,
 		Secure:       endpoint.Scheme == "https",
-		Transport:    bodyGuard{b.transport},
+		Transport:    meter{bodyGuard{b.transport, b.metrics.sent}, b.metrics},
 		Region:       b.config.region,
 		BucketLookup: b.config.lookup,
 		MaxRetries:   attempts,
@@ -104,6 +105,7 @@ func (b *Bucket) CheckWrite(ctx context.Context) error {
 		bucket:     b.config.bucket,
 		name:       b.config.prefix + writeCheckKey,
 		encryption: b.config.encryption,
+		running:    b.metrics.uploads,
 	}
 	if err := errors.Join(u.begin(ctx), u.abort(ctx)); err != nil {
 		return fmt.Errorf("storage: bucket %s: %w", b.config.bucket, err)

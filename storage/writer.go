@@ -67,6 +67,7 @@ func (b *Bucket) Create(ctx context.Context, key string) (*Writer, error) {
 			encryption: b.config.encryption,
 			plain:      b.config.endpoint.Scheme == "http",
 			hash:       sha256.New(),
+			running:    b.metrics.uploads,
 		},
 		pool:   &b.buffers,
 		number: 1,

@@ -1,5 +1,5 @@
-// Package telemetry provides the metrics and the readiness of a process and an admin
-// listener that serves both.
+// Package telemetry provides what the metrics of all components have in common, the
+// readiness of a process, and an admin listener that serves both.
 //
 // A process creates one registry and one Readiness and passes them to its components,
 // which register their metrics and checks. The package must not know these components:
@@ -7,13 +7,22 @@
 package telemetry
 
 import (
+	"runtime"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// NewRegistry returns a registry with the metrics of the Go runtime and of the process.
-func NewRegistry() *prometheus.Registry {
+// NewRegistry returns a registry with the metrics of the Go runtime, of the process, and
+// of the version of the program.
+func NewRegistry(version string) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "sluice_build_info",
+		Help:        "1, with the version of the program and of Go.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
 	return registry
 }

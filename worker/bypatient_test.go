@@ -3,6 +3,7 @@ package worker_test
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -378,12 +379,14 @@ func TestBlocksCancelled(t *testing.T) {
 			f := newFixture(t, wards+crowdedWards)
 			f.gate(t, "observation")
 			f.exec(t, `ALTER POLICY gate ON observation USING (`+using+`)`)
-			f.start(t, options{partBytes: 50_000, slots: 2})
+			warnings := &logBuffer{}
+			f.start(t, options{partBytes: 50_000, slots: 2, logger: slog.New(slog.NewJSONHandler(warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 			id := f.accept(t, jobs.Request{OrganizeBy: "Patient", FHIR: true, Types: []string{"Observation", "Patient"}})
 			f.awaitReaders(t, 1)
 			require.NoError(t, f.store.Cancel(t.Context(), id, client))
 			f.await(t, id, jobs.Cancelled)
 			f.requireNothing(t, id)
+			require.Empty(t, warnings.String())
 		})
 	}
 }

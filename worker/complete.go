@@ -23,7 +23,7 @@ func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
 		return err
 	}
 	files.Add(warnings...)
-	return w.store.Complete(ctx, export, w.config.Retention, warnings, func(ctx context.Context, completed jobs.Export) (err error) {
+	err = w.store.Complete(ctx, export, w.config.Retention, warnings, func(ctx context.Context, completed jobs.Export) (err error) {
 		for i, file := range warnings {
 			if warnings[i].ETag, err = w.upload(ctx, file.ObjectKey, content); err != nil {
 				return err
@@ -31,6 +31,10 @@ func (w *exportWorker) complete(ctx context.Context, export jobs.Export) error {
 		}
 		return w.writeManifest(ctx, completed, files)
 	})
+	if err == nil {
+		w.metrics.countFiles(warnings)
+	}
+	return err
 }
 
 // warningsFile returns the file of the warnings of the kick-off and of the plan, an

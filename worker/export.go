@@ -12,6 +12,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/telemetry"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
@@ -32,7 +33,7 @@ func (w *exportWorker) Timeout(job *river.Job[jobs.ExportArgs]) time.Duration {
 
 // Work runs the export. It is not an error if the export has ended.
 func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]) error {
-	err := w.run(ctx, job.Args.ExportID, false)
+	err := w.run(ctx, job.Args.ExportID, "")
 	if errors.Is(err, source.ErrSnapshotGone) && ctx.Err() == nil {
 		err = w.runAgain(ctx, job.Args.ExportID, err)
 	}
@@ -46,25 +47,36 @@ func (w *exportWorker) Work(ctx context.Context, job *river.Job[jobs.ExportArgs]
 // still hold the snapshot, but not for long.
 func (w *exportWorker) runAgain(ctx context.Context, id uuid.UUID, lost error) error {
 	w.config.Logger.WarnContext(ctx, "snapshot lost", "export", id, "error", lost)
-	// Importing the snapshot of a rewritten table from a part would not help.
-	restart := errors.Is(lost, catalog.ErrRewritten) || errors.Is(lost, source.ErrInTheWay)
-	err := w.run(ctx, id, restart)
+	err := w.run(ctx, id, restartReason(lost))
 	if errors.Is(err, jobs.ErrFilesShown) {
 		return fmt.Errorf("%w: %w", err, lost) // lost says why the snapshot was needed
 	}
 	return err
 }
 
+// restartReason returns why an export must restart after its snapshot was lost. It is
+// empty if the snapshot may be imported from a part, which would not help if a table was
+// rewritten or another session waits for it.
+func restartReason(lost error) jobs.RestartReason {
+	switch {
+	case errors.Is(lost, catalog.ErrRewritten):
+		return jobs.TableRewritten
+	case errors.Is(lost, source.ErrInTheWay):
+		return jobs.LockRequested
+	}
+	return ""
+}
+
 // run reads what is left of the export under a lease, and completes it. As with
 // parts, completing needs no lease.
-func (w *exportWorker) run(ctx context.Context, id uuid.UUID, restart bool) error {
+func (w *exportWorker) run(ctx context.Context, id uuid.UUID, restart jobs.RestartReason) error {
 	export, snapshot, err := w.take(ctx, id, restart)
 	if err != nil {
 		return err
 	}
 	read := export
-	renew := func(ctx context.Context) error { return w.store.Renew(ctx, export) }
-	err = withLease(ctx, jobs.RenewInterval, w.config.Logger, renew, func(ctx context.Context) (err error) {
+	held := lease{kind: jobs.ExportArgs{}.Kind(), every: jobs.RenewInterval, renew: func(ctx context.Context) error { return w.store.Renew(ctx, export) }}
+	err = w.withLease(ctx, held, func(ctx context.Context) (err error) {
 		switch {
 		case snapshot != nil:
 			read, err = w.resume(ctx, export, snapshot)
@@ -87,32 +99,32 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, restart bool) erro
 
 // take makes this process the holder of the export: it resumes the export if a running
 // part still holds its snapshot, which it then returns, and begins it otherwise or if
-// restart is set.
-func (w *exportWorker) take(ctx context.Context, id uuid.UUID, restart bool) (jobs.Export, *source.Snapshot, error) {
-	if !restart {
-		export, taken, err := w.store.Resume(ctx, id)
-		if err != nil {
-			return jobs.Export{}, nil, err
-		}
-		if taken {
-			names := func(ctx context.Context) ([]string, error) { return w.store.Snapshots(ctx, export) }
-			snapshot, err := w.config.Source.ImportSnapshot(ctx, names)
-			if !errors.Is(err, source.ErrSnapshotGone) {
-				return export, snapshot, err
-			}
+// there is a reason to restart it.
+func (w *exportWorker) take(ctx context.Context, id uuid.UUID, restart jobs.RestartReason) (jobs.Export, *source.Snapshot, error) {
+	if restart != "" {
+		export, err := w.store.Restart(ctx, id, restart)
+		return export, nil, err
+	}
+	export, taken, err := w.store.Resume(ctx, id)
+	if err != nil {
+		return jobs.Export{}, nil, err
+	}
+	if taken {
+		names := func(ctx context.Context) ([]string, error) { return w.store.Snapshots(ctx, export) }
+		snapshot, err := w.config.Source.ImportSnapshot(ctx, names)
+		if !errors.Is(err, source.ErrSnapshotGone) {
+			return export, snapshot, err
 		}
 	}
-	export, err := w.store.Begin(ctx, id)
-	if err == nil && export.Generation > 1 && export.TransactionTime == nil {
-		w.config.Logger.WarnContext(ctx, "export restarted", "export", id, "attempt", export.Generation)
-	}
+	export, err = w.store.Begin(ctx, id)
 	return export, nil, err
 }
 
 // resume holds an imported snapshot until all parts have been read. The error is
 // catalog.ErrRewritten if a table was changed while no process held the snapshot.
 func (w *exportWorker) resume(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
-	defer closeSnapshot(ctx, snapshot)
+	w.snapshots.add(snapshot, *export.TransactionTime) // or a little later
+	defer w.snapshots.close(ctx, snapshot)
 	if _, err := plan.LockTables(ctx, export.Request, snapshot); err != nil {
 		return export, err
 	}
@@ -132,7 +144,9 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	if err != nil {
 		return export, err
 	}
-	defer closeSnapshot(ctx, snapshot)
+	w.snapshots.add(snapshot, time.Now())
+	defer w.snapshots.close(ctx, snapshot)
+	telemetry.Observe(ctx, w.metrics.lag, snapshot.Lag.Seconds())
 
 	if snapshot.Estimated {
 		w.config.Logger.InfoContext(ctx, "commit margin applied to transactionTime", "export", export.ID, "transactionTime", snapshot.TransactionTime)
@@ -187,12 +201,4 @@ func (w *exportWorker) checkRead(ctx context.Context, export jobs.Export) error 
 		err = fmt.Errorf("%w: %w", jobs.ErrDamaged, source.ErrSnapshotGone)
 	}
 	return err
-}
-
-// closeSnapshot releases the snapshot, also when ctx has ended. If the server does not
-// answer, the broken connection releases it.
-func closeSnapshot(ctx context.Context, snapshot *source.Snapshot) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	_ = snapshot.Close(ctx)
 }

@@ -92,7 +92,11 @@ func (h *errorHandler) failExport(ctx context.Context, job *rivertype.JobRow, ca
 
 	attempt, err := jobs.NewAttempt(job)
 	if err == nil {
-		err = h.store.FailAttempt(ctx, attempt, publicReason(cause))
+		failure := jobs.Failure{Reason: publicReason(cause)}
+		if viewFault(cause) != "" {
+			failure.Logged = reasonView
+		}
+		err = h.store.FailAttempt(ctx, attempt, failure)
 	}
 	if err != nil && !errors.Is(err, jobs.ErrStale) {
 		h.config.Logger.ErrorContext(ctx, "could not record export failure", "export", attempt.ExportID, "cause", cause, "error", err)
@@ -100,6 +104,9 @@ func (h *errorHandler) failExport(ctx context.Context, job *rivertype.JobRow, ca
 	}
 	return true
 }
+
+// reasonView is logged instead of the description of the fault, which names a resource.
+const reasonView = "a view could not be evaluated"
 
 // publicReason describes an error for clients: without SQL, addresses or content of
 // resources. The log has the whole error.

@@ -13,10 +13,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/fhir"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/journal"
 	"github.com/seed-90096f4d/sluice/jobs/stateclock"
 	"github.com/seed-90096f4d/sluice/migrations"
 	"github.com/seed-90096f4d/sluice/source"
@@ -125,6 +127,7 @@ type options struct {
 	slots                int
 	stopTimeout          time.Duration
 	logger               *slog.Logger
+	registry             *prometheus.Registry
 	noSource             bool // a worker that panics
 }
 
@@ -139,6 +142,8 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 		src = nil
 	}
 	pool := cmp.Or(opts.database, openPool(t, cmp.Or(opts.stateURL, f.url), opts.databaseConns))
+	logger := cmp.Or(opts.logger, slog.New(slog.DiscardHandler))
+	registry := cmp.Or(opts.registry, prometheus.NewRegistry())
 	w, err := worker.New(worker.Config{
 		Bucket:        openBucket(t, cmp.Or(opts.bucketURL, f.bucketURL)),
 		Check:         opts.check,
@@ -146,7 +151,9 @@ func (f *fixture) start(t *testing.T, opts options) *running {
 		Database:      pool,
 		Exports:       16,
 		History:       30 * 24 * time.Hour,
-		Logger:        cmp.Or(opts.logger, slog.New(slog.DiscardHandler)),
+		Logger:        logger,
+		Observe:       journal.New(logger, registry).Observe,
+		Registry:      registry,
 		ExportTimeout: cmp.Or(opts.maxAge, 24*time.Hour),
 		MaxFileBytes:  cmp.Or(opts.maxFileBytes, 4<<30),
 		OutageLimit:   cmp.Or(opts.outageLimit, time.Hour),

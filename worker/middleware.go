@@ -90,7 +90,7 @@ func (m *middleware) wait(ctx context.Context, job *rivertype.JobRow, reason str
 		m.config.Logger.WarnContext(ctx, "export waiting", "export", attempt.ExportID, "reason", reason, "error", cause)
 	}
 	if waited > m.config.OutageLimit {
-		err := m.failWaiting(ctx, attempt.ExportID, reason, waited)
+		err := m.failWaiting(ctx, attempt.ExportID, reason)
 		if err == nil || errors.Is(err, jobs.ErrStale) {
 			return nil
 		}

@@ -26,13 +26,9 @@ func (w *Worker) endWait(ctx context.Context, id uuid.UUID, wrote bool) {
 }
 
 // failWaiting fails an export that has waited longer than the limit.
-func (w *Worker) failWaiting(ctx context.Context, id uuid.UUID, reason string, waited time.Duration) error {
+func (w *Worker) failWaiting(ctx context.Context, id uuid.UUID, reason string) error {
 	reason += "; gave up after " + w.config.OutageLimit.String()
-	err := w.store.FailWaiting(ctx, id, reason)
-	if err == nil {
-		w.config.Logger.ErrorContext(ctx, "export failed", "export", id, "reason", reason, "waited", waited.Round(time.Second).String())
-	}
-	return err
+	return w.store.FailWaiting(ctx, id, reason)
 }
 
 // failIdle fails the exports that no process runs and that have waited longer than the
@@ -48,23 +44,13 @@ func (w *Worker) failIdle(ctx context.Context) error {
 		var err error
 		switch {
 		case export.Age > w.config.ExportTimeout:
-			err = w.failOld(ctx, export)
+			err = w.store.Fail(ctx, export.ID, reasonTimeout)
 		case export.Waited > w.config.OutageLimit:
-			err = w.failWaiting(ctx, export.ID, export.Reason, export.Waited)
+			err = w.failWaiting(ctx, export.ID, export.Reason)
 		}
 		if err != nil && !errors.Is(err, jobs.ErrStale) {
 			return err
 		}
 	}
 	return nil
-}
-
-// failOld fails an export that is too old.
-func (w *Worker) failOld(ctx context.Context, export jobs.IdleExport) error {
-	reason := publicReason(errJobTimeout)
-	err := w.store.Fail(ctx, export.ID, reason)
-	if err == nil {
-		w.config.Logger.ErrorContext(ctx, "export failed", "export", export.ID, "reason", reason, "age", export.Age.Round(time.Second).String())
-	}
-	return err
 }

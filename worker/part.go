@@ -88,12 +88,13 @@ func (w *partWorker) awaitSnapshot(ctx context.Context, part jobs.Part, gone err
 // Done while it waits for the answer.
 func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], part jobs.Part) (wrote bool, err error) {
 	var read atomic.Int64
-	renew := func(ctx context.Context) error { return w.store.RenewPart(ctx, part, read.Load()) }
+	renew := w.renewal(part, &read)
 	if part.ExportWaits {
 		renew = w.endingWait(part, &read, renew)
 	}
 	var files stage.Files
-	err = withLease(ctx, progressEvery, w.config.Logger, renew, func(ctx context.Context) (err error) {
+	held := lease{kind: job.Kind, every: progressEvery, renew: renew}
+	err = w.withLease(ctx, held, func(ctx context.Context) (err error) {
 		files, err = w.stager.Stage(ctx, part, func(_, storedBytes int64) { read.Store(storedBytes) })
 		return err
 	})
@@ -103,7 +104,21 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 	if err != nil {
 		return false, errors.Join(err, files.Discard(ctx))
 	}
+	w.metrics.countPart(part, files, read.Load())
 	return len(files.Files) > 0, nil
+}
+
+// renewal returns a function that renews the part's lease and records its progress.
+func (w *partWorker) renewal(part jobs.Part, read *atomic.Int64) func(context.Context) error {
+	var before int64
+	return func(ctx context.Context) error {
+		bytes := read.Load()
+		err := w.store.RenewPart(ctx, part, bytes, bytes > before)
+		if err == nil {
+			before = bytes
+		}
+		return err
+	}
 }
 
 // endingWait returns a renewal of the part's lease that also ends the wait of its

@@ -139,7 +139,8 @@ func TestSnapshotLost(t *testing.T) {
 	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"))
 	require.True(t, export.TransactionTime.After(*former.TransactionTime))
 	require.Equal(t, 2, export.Generation)
-	require.Contains(t, log.String(), `"msg":"export restarted"`)
+	require.Equal(t, "snapshot_lost", log.requireLine(t, "export restarted", id)["reason"])
+	require.Len(t, log.lines(t, "export started"), 2)
 	require.Zero(t, f.uploads(t))
 }
 

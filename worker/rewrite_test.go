@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -54,7 +55,8 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, test.patients+table("encounter")+patients+encounters)
 			open := f.gate(t, "encounter")
-			f.start(t, options{partBytes: 3 * 8192, slots: 1})
+			registry := prometheus.NewRegistry()
+			f.start(t, options{partBytes: 3 * 8192, slots: 1, registry: registry})
 			id := f.accept(t, jobs.Request{Types: []string{"Encounter", "Patient"}})
 			f.awaitReaders(t, 1)
 			former, err := f.store.Get(t.Context(), id)
@@ -72,6 +74,7 @@ func TestTableRewrittenWithoutHolder(t *testing.T) {
 			export := f.await(t, id, jobs.Completed)
 
 			require.Equal(t, 2, export.Generation)
+			require.InDelta(t, 1, metric(t, registry, "sluice_export_restarts_total", "reason", "table_rewritten"), 0)
 			require.True(t, export.TransactionTime.After(*former.TransactionTime))
 			require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"), "each resource once")
 			require.Equal(t, f.oracle(t, "Encounter", "encounter"), f.lines(t, id, "Encounter"), "each resource once")
@@ -114,7 +117,8 @@ func TestTableWantedByOther(t *testing.T) {
 	// Encounters are read last, and wait for the session that waits for the holder.
 	f := newFixture(t, table("patient")+table("encounter")+patients+`INSERT INTO encounter (id, txid, resource) VALUES ('en-1', 1, '{}')`)
 	open := f.gate(t, "patient")
-	f.start(t, options{slots: 1, giveWay: time.Second})
+	registry := prometheus.NewRegistry()
+	f.start(t, options{slots: 1, giveWay: time.Second, registry: registry})
 	id := f.accept(t, jobs.Request{Types: []string{"Encounter", "Patient"}})
 	f.awaitReaders(t, 1)
 
@@ -122,6 +126,7 @@ func TestTableWantedByOther(t *testing.T) {
 	open()
 	export := f.await(t, id, jobs.Completed)
 	require.Equal(t, 2, export.Generation)
+	require.InDelta(t, 1, metric(t, registry, "sluice_export_restarts_total", "reason", "lock_requested"), 0)
 	require.Equal(t, f.oracle(t, "Patient", "patient"), f.lines(t, id, "Patient"), "each resource once")
 	require.Equal(t, f.oracle(t, "Encounter", "encounter"), f.lines(t, id, "Encounter"), "each resource once")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,8 +44,14 @@ func periodicJobs() []*river.PeriodicJob {
 // unreachable, River's services report that several times a second.
 const repeatEvery = time.Minute
 
-// riverLog is the slog.Handler of River. It passes on warnings and errors, and each
-// message once in repeatEvery. errorHandler logs the errors of single jobs.
+// cancelledRemotely ends the message with which River warns of each running job that is
+// cancelled. For Sluice that is the normal end of the parts of an export that a client
+// cancels; jobs.Store reports the cancellation once (jobs.EventCancelled).
+const cancelledRemotely = ": job cancelled remotely"
+
+// riverLog is the slog.Handler of River. It passes on warnings and errors but for
+// cancelledRemotely, and each message once in repeatEvery. errorHandler logs the errors
+// of single jobs.
 type riverLog struct {
 	slog.Handler
 
@@ -62,7 +69,7 @@ func (h riverLog) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h riverLog) Handle(ctx context.Context, record slog.Record) error {
-	if !h.messages.due(record.Message) {
+	if strings.HasSuffix(record.Message, cancelledRemotely) || !h.messages.due(record.Message) {
 		return nil
 	}
 	return h.Handler.Handle(ctx, record)

@@ -71,6 +71,10 @@ type Config struct {
 	// larger resource makes a file larger. Parquet files have 256 MiB at most.
 	MaxFileBytes int64
 
+	// Observe, if set, is called for each event of an export that the worker has
+	// committed (jobs.Config.Observe).
+	Observe func(context.Context, jobs.Event)
+
 	// OutageLimit is how long an export waits in an outage, or for a worker that can
 	// run its jobs, before it fails.
 	OutageLimit time.Duration
@@ -103,10 +107,12 @@ type Config struct {
 
 // Worker runs the jobs of exports.
 type Worker struct {
-	config  Config
-	health  *health
-	metrics *metrics
-	store   *jobs.Store
+	config    Config
+	health    *health
+	metrics   *metrics
+	pulse     *pulse
+	snapshots *heldSnapshots
+	store     *jobs.Store
 }
 
 // New returns a Worker, which does nothing before Run.
@@ -114,13 +120,18 @@ func New(cfg Config) (*Worker, error) {
 	if cfg.Check == nil {
 		cfg.Check = func(context.Context) error { return nil }
 	}
-	store, err := jobs.New(cfg.Database, jobs.Config{Location: cfg.Location, Window: cfg.Window})
+	store, err := jobs.New(cfg.Database, jobs.Config{Location: cfg.Location, Observe: cfg.Observe, Window: cfg.Window})
 	if err != nil {
 		return nil, err
 	}
 
 	metric := newMetrics(cfg.Registry)
-	return &Worker{config: cfg, health: newHealth(cfg, metric, store), metrics: metric, store: store}, nil
+	metric.slotsLimit.Set(float64(cfg.Slots))
+	metric.exportTimeout.Set(cfg.ExportTimeout.Seconds())
+	if cfg.Registry != nil && cfg.Source != nil {
+		cfg.Registry.MustRegister(newXminCollector(cfg.Logger, cfg.Source))
+	}
+	return &Worker{config: cfg, health: newHealth(cfg, metric, store), metrics: metric, pulse: &pulse{}, snapshots: newHeldSnapshots(metric), store: store}, nil
 }
 
 // newClient returns a River client that takes jobs. It can be started once.
@@ -149,8 +160,9 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
 		ErrorHandler:         &errorHandler{Worker: w},
+		Hooks:                []rivertype.Hook{w.pulse},
 		JobTimeout:           jobs.ShortJobTimeout,
-		Middleware:           []rivertype.Middleware{&middleware{Worker: w, given: newThrottle()}},
+		Middleware:           []rivertype.Middleware{&measure{metrics: w.metrics, pulse: w.pulse}, &middleware{Worker: w, given: newThrottle()}},
 		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
@@ -217,12 +229,14 @@ func (w *Worker) work(ctx context.Context) error {
 		}
 		return fmt.Errorf("worker: %w", err)
 	}
+	w.pulse.start(queues(w.config))
 	failed, _ := w.health.state()
 	select {
 	case <-ctx.Done():
 	case <-failed:
 		cancel()
 	}
+	w.pulse.start(nil)
 	<-client.Stopped()
 	return nil
 }

@@ -7,6 +7,8 @@ package delivery
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/limit"
@@ -32,6 +34,9 @@ type Config struct {
 	// LinkTTL is how long a signed link is valid.
 	LinkTTL time.Duration
 
+	// Registry, if set, gets the metrics of downloads.
+	Registry prometheus.Registerer
+
 	// Store records exports.
 	Store *jobs.Store
 
@@ -44,6 +49,7 @@ type Exports struct {
 	config      Config
 	kickOffRate *limit.RateLimiter // by client
 	pollRate    *limit.RateLimiter // by client and export
+	metrics     *metrics
 }
 
 // New returns the exports that a store records.
@@ -52,5 +58,6 @@ func New(cfg Config) *Exports {
 		config:      cfg,
 		kickOffRate: limit.NewPerMinute(cfg.KickOffsPerMinute),
 		pollRate:    limit.New(pollsPerSecond, pollBurst),
+		metrics:     newMetrics(cfg.Registry),
 	}
 }

@@ -195,6 +195,13 @@ func (e *Exports) sendStored(call *endpoint.Call, stored storage.Object, tag str
 		call.Status(status)
 		return nil
 	}
+	err := e.copyRange(call, stored, part, status)
+	e.metrics.count(call, err)
+	return err
+}
+
+// copyRange sends a range of the object.
+func (e *Exports) copyRange(call *endpoint.Call, stored storage.Object, part byteRange, status int) error {
 	body, err := e.config.Bucket.Read(call.Ctx(), stored, part.offset, part.length)
 	if err != nil {
 		return storeProblem(err)
@@ -223,6 +230,13 @@ func (e *Exports) sendUnpacked(call *endpoint.Call, stored storage.Object) error
 		call.Status(http.StatusOK)
 		return nil
 	}
+	err := e.copyUnpacked(call, stored)
+	e.metrics.count(call, err)
+	return err
+}
+
+// copyUnpacked sends the decompressed bytes of the object.
+func (e *Exports) copyUnpacked(call *endpoint.Call, stored storage.Object) error {
 	body, err := e.config.Bucket.Read(call.Ctx(), stored, 0, 0)
 	if err != nil {
 		return storeProblem(err)

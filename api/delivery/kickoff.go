@@ -17,7 +17,7 @@ import (
 // many.
 func (e *Exports) TakeKickOff(client auth.Client) error {
 	if wait := e.kickOffRate.TakePerMinute(client.ID, client.Rates.KickOffs.OrDefault(e.config.KickOffsPerMinute)); wait > 0 {
-		return problem.Throttled("too many kick-offs by this client", wait)
+		return problem.Throttled(problem.KickOffs, "too many kick-offs by this client", wait)
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ const (
 // limitReached refuses a kick-off that exceeds a limit, and names the remedy.
 func limitReached(limit *jobs.LimitError) error {
 	if limit.Stored {
-		return problem.Throttled(limit.Error()+"; delete exports that are no longer needed (DELETE on their status URL), or wait until they expire", retryStored)
+		return problem.Throttled(problem.StoredFull, limit.Error()+"; delete exports that are no longer needed (DELETE on their status URL), or wait until they expire", retryStored)
 	}
-	return problem.Throttled(limit.Error()+"; retry when one has finished", retryRunning)
+	return problem.Throttled(problem.ExportsFull, limit.Error()+"; retry when one has finished", retryRunning)
 }

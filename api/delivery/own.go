@@ -27,7 +27,7 @@ var (
 // that polls too often is refused.
 func (e *Exports) Poll(call *endpoint.Call, kind Kind) (jobs.Export, error) {
 	if e.pollRate.Take(call.Client.ID+" "+call.Param("id")) > 0 {
-		return jobs.Export{}, problem.Throttled("too many status requests for this export", retryPoll)
+		return jobs.Export{}, problem.Throttled(problem.Polls, "too many status requests for this export", retryPoll)
 	}
 	export, err := e.own(call)
 	if err == nil && !kind(export.Request) {

@@ -46,7 +46,7 @@ func (b *Bodies) Read(call *Call) (body []byte, release func(), err error) {
 	if size := call.Request.ContentLength; size < 0 || size >= largeBody { // -1 is unknown
 		var ok bool
 		if release, ok = b.large.TryAcquire(call.Client.ID); !ok {
-			return nil, nil, problem.Throttled("too many concurrent requests with large bodies", bodyRetry)
+			return nil, nil, problem.Throttled(problem.Bodies, "too many concurrent requests with large bodies", bodyRetry)
 		}
 	}
 	if body, err = read(call); err != nil {

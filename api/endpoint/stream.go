@@ -34,9 +34,9 @@ type Stream struct {
 	chunked bool
 
 	mu      sync.Mutex
-	begun   bool
-	aborted error // why the response will not be completed, unless writing failed
-	failed  error // the first error of the connection
+	begunAt time.Time // zero until it has begun
+	aborted error     // why the response will not be completed, unless writing failed
+	failed  error     // the first error of the connection
 }
 
 // NewStream returns the body of a response whose header is already set.
@@ -71,12 +71,19 @@ func (s *Stream) begin() (first bool, err error) {
 	if s.aborted != nil {
 		return false, s.aborted
 	}
-	if s.begun {
+	if !s.begunAt.IsZero() {
 		return false, nil
 	}
-	s.begun = true
+	s.begunAt = time.Now()
 	s.call.RecordStart()
 	return true, nil
+}
+
+// start returns when the response began; zero means not yet.
+func (s *Stream) start() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begunAt
 }
 
 // Write implements io.Writer.
@@ -118,7 +125,7 @@ func (s *Stream) AbortWith(ctx context.Context) (stop func()) {
 			return
 		}
 		s.aborted = cause
-		if s.begun {
+		if !s.begunAt.IsZero() {
 			ExpireWrites(s.call.Writer)
 		}
 	})

@@ -34,7 +34,7 @@ func NewStreams(concurrent, perMinute int) *Streams {
 // Take counts a stream of the client, or refuses it if there were too many.
 func (s *Streams) Take(client auth.Client) error {
 	if wait := s.rate.TakePerMinute(client.ID, client.Rates.Dumps.OrDefault(s.perMinute)); wait > 0 {
-		return problem.Throttled("too many dumps by this client", wait)
+		return problem.Throttled(problem.ClientDumps, "too many dumps by this client", wait)
 	}
 	return nil
 }
@@ -42,12 +42,18 @@ func (s *Streams) Take(client auth.Client) error {
 // Refund undoes Take for a request that is refused.
 func (s *Streams) Refund(client auth.Client) { s.rate.Refund(client.ID) }
 
+// Running returns how many streams are running.
+func (s *Streams) Running() int { return s.running.Held() }
+
+// Max returns the maximum number of concurrent streams.
+func (s *Streams) Max() int { return s.running.Max }
+
 // Acquire begins a stream of the client, which release ends, or refuses it if too many
 // are running.
 func (s *Streams) Acquire(client auth.Client) (release func(), err error) {
 	release, ok := s.running.TryAcquire(client.ID)
 	if !ok {
-		return nil, problem.Throttled(fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", s.running.Max, s.running.MaxPerClient), retryStream)
+		return nil, problem.Throttled(problem.DumpsFull, fmt.Sprintf("too many concurrent dumps: at most %d in total and %d per client", s.running.Max, s.running.MaxPerClient), retryStream)
 	}
 	return release, nil
 }

@@ -31,7 +31,7 @@ func (g *Groups) Read(call *endpoint.Call) error {
 	}
 	release, ok := g.reads.TryAcquire(call.Client.ID)
 	if !ok {
-		return problem.Throttled(fmt.Sprintf("too many concurrent reads of Groups: at most %d in total and %d per client", g.reads.Max, g.reads.MaxPerClient), time.Second)
+		return problem.Throttled(problem.GroupReads, fmt.Sprintf("too many concurrent reads of Groups: at most %d in total and %d per client", g.reads.Max, g.reads.MaxPerClient), time.Second)
 	}
 	defer release()
 	found, err := g.stream(call, id)

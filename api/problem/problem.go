@@ -43,6 +43,9 @@ type Problem struct {
 	// Cause is the underlying error, or nil.
 	Cause error
 
+	// Reason is why a limit refused the request, or empty.
+	Reason Reason
+
 	// DataFault means that the data do not fit the request. It is logged as a warning,
 	// whatever the status: the server did not fail.
 	DataFault bool
@@ -115,8 +118,8 @@ func Unauthorized() *Problem {
 }
 
 // Throttled returns a problem of status 429.
-func Throttled(text string, retryAfter time.Duration) *Problem {
-	return &Problem{Status: http.StatusTooManyRequests, Code: "throttled", Text: text, RetryAfter: retryAfter}
+func Throttled(reason Reason, text string, retryAfter time.Duration) *Problem {
+	return &Problem{Status: http.StatusTooManyRequests, Code: "throttled", Text: text, RetryAfter: retryAfter, Reason: reason}
 }
 
 // UpgradeRequired returns the problem of an HTTP/1.0 request for a response of

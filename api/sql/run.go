@@ -49,7 +49,10 @@ func (v *Views) Run(older bool) endpoint.Handler {
 			return err
 		}
 		defer release()
-		return v.stream(call, r)
+		body := endpoint.NewChunkedStream(call, http.Header{"Content-Type": {r.format.ContentType()}})
+		err = v.stream(call, r, body)
+		v.metrics.runs.Observe(body, string(r.format), err)
+		return err
 	}
 }
 
@@ -100,8 +103,8 @@ func (c *checker) parseLimit() int64 {
 	return limit
 }
 
-// stream writes the rows as the response.
-func (v *Views) stream(call *endpoint.Call, r run) error {
+// stream writes the rows to the response.
+func (v *Views) stream(call *endpoint.Call, r run, stream *endpoint.Stream) error {
 	snapshot := time.Now() // before that of the scan, so that _since of it loses nothing
 	attributes, err := ndjson.ReadAttributes(call.Ctx(), v.config.Source)
 	if err != nil {
@@ -112,7 +115,6 @@ func (v *Views) stream(call *endpoint.Call, r run) error {
 		return problem.Unavailable(err)
 	}
 	defer reading.close()
-	stream := endpoint.NewChunkedStream(call, http.Header{"Content-Type": {r.format.ContentType()}})
 	defer stream.AbortWith(reading.ctx)()
 	call.Event.Types = []string{r.subject.view.Resource}
 	body := holdBack(stream)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/seed-90096f4d/sluice/auth"
@@ -34,6 +36,27 @@ type jwksCache struct {
 	client *http.Client
 	flight singleflight.Group
 	sets   *lru.Cache[string, cachedSet] // by URL
+
+	fetches fetchCounter
+}
+
+// fetchCounter counts fetches by their outcome.
+type fetchCounter struct{ completed, failed prometheus.Counter }
+
+func newFetchCounter(registry prometheus.Registerer) fetchCounter {
+	fetches := promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
+		Name: "sluice_jwks_fetches_total",
+		Help: "Requests for the JWK Sets at the URLs of clients, by outcome.",
+	}, []string{"outcome"})
+	return fetchCounter{completed: fetches.WithLabelValues("completed"), failed: fetches.WithLabelValues("failed")}
+}
+
+func (c fetchCounter) count(err error) {
+	if err != nil {
+		c.failed.Inc()
+		return
+	}
+	c.completed.Inc()
 }
 
 // cachedSet is the last result for one URL.
@@ -44,12 +67,12 @@ type cachedSet struct {
 	err       error // of the last fetch, if there are no valid keys
 }
 
-func newJWKSCache(allowInsecure bool) *jwksCache {
+func newJWKSCache(allowInsecure bool, registry prometheus.Registerer) *jwksCache {
 	sets, err := lru.New[string, cachedSet](maxCachedSets)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &jwksCache{client: newFetchClient(allowInsecure), sets: sets}
+	return &jwksCache{client: newFetchClient(allowInsecure), sets: sets, fetches: newFetchCounter(registry)}
 }
 
 // get returns the keys at the URL. A cached set without the key is fetched again,
@@ -82,6 +105,7 @@ func (c *jwksCache) get(ctx context.Context, url, kid string, algorithm jose.Sig
 // that have not expired.
 func (c *jwksCache) fetch(ctx context.Context, url string) cachedSet {
 	keys, ttl, err := fetchKeys(ctx, c.client, url)
+	c.fetches.count(err)
 	now := time.Now()
 	set := cachedSet{keys: keys, fetchedAt: now, err: err}
 	if err == nil {

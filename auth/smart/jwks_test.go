@@ -149,7 +149,7 @@ func TestManyWaitForOneFetch(t *testing.T) {
 		<-open
 		_, _ = w.Write(document)
 	})
-	tokens := &Tokens{jwks: newJWKSCache(true)}
+	tokens := &Tokens{jwks: newJWKSCache(true, nil)}
 	server.trust(t, tokens)
 
 	leaver, leave := context.WithCancel(t.Context())
@@ -180,7 +180,7 @@ func TestFetchesRefused(t *testing.T) {
 	server, inside := newKeyServer(t), newKeyServer(t)
 	document := jwks(t, newSigner(t, "k", "ES384").jwk())
 	inside.publish(document, "")
-	tokens := &Tokens{jwks: newJWKSCache(true)}
+	tokens := &Tokens{jwks: newJWKSCache(true, nil)}
 	server.trust(t, tokens)
 	private := newSigner(t, "k", "ES384").jwk()
 	private["d"] = private["x"]
@@ -249,7 +249,7 @@ func TestNoPrivateAddresses(t *testing.T) {
 	t.Parallel()
 	server := newKeyServer(t)
 	server.publish(jwks(t, newSigner(t, "k", "ES384").jwk()), "")
-	tokens := &Tokens{jwks: newJWKSCache(false)}
+	tokens := &Tokens{jwks: newJWKSCache(false, nil)}
 	server.trust(t, tokens)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)

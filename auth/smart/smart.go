@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-90096f4d/sluice/auth"
 )
@@ -27,6 +28,9 @@ type Config struct {
 	// TTL is how long an access token is valid. SMART App Launch 2.2, "Backend
 	// Services", recommends at most five minutes.
 	TTL time.Duration
+
+	// Registry, if set, gets the metrics of fetching keys.
+	Registry prometheus.Registerer
 }
 
 // Tokens issues and verifies access tokens. An access token is a random number of
@@ -43,5 +47,5 @@ type Tokens struct {
 
 // NewTokens returns the access tokens of the state database.
 func NewTokens(pool *pgxpool.Pool, clients *auth.Clients, cfg Config) *Tokens {
-	return &Tokens{pool: pool, clients: clients, ttl: cfg.TTL, jwks: newJWKSCache(cfg.AllowInsecureJWKS), dummy: dummyKeys()}
+	return &Tokens{pool: pool, clients: clients, ttl: cfg.TTL, jwks: newJWKSCache(cfg.AllowInsecureJWKS, cfg.Registry), dummy: dummyKeys()}
 }

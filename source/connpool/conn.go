@@ -23,12 +23,10 @@ type Conn struct {
 
 // Acquire waits for a connection.
 func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
-	select {
-	case p.slots <- struct{}{}:
-		return p.pooled(ctx, p.slots)
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := p.waits.take(ctx, p.slots); err != nil {
+		return nil, err
 	}
+	return p.pooled(ctx, p.slots)
 }
 
 // AcquireSpare returns a second or further connection of a scan if one is available at

@@ -70,6 +70,8 @@ type Pool struct {
 	// semaphores of connections in use, of spare connections, and of searches for a
 	// server
 	slots, spares, searches chan struct{}
+
+	waits waits // for slots
 }
 
 // Open prepares the connections. It fails if the URL is invalid; the server need not be

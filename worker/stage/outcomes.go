@@ -27,6 +27,7 @@ const MaxOutcomes = 1000
 // Outcomes collects OperationOutcomes. The zero value is empty.
 type Outcomes struct {
 	lines    bytes.Buffer
+	issues   int64 // calls of Add
 	count    int64
 	unlisted int64 // beyond MaxOutcomes
 
@@ -35,6 +36,7 @@ type Outcomes struct {
 
 // Add adds an issue of the conversion, up to MaxOutcomes.
 func (o *Outcomes) Add(issue ndjson.Issue) {
+	o.issues++
 	if issue.Offloaded > 0 {
 		if o.offloaded == nil {
 			o.offloaded = map[string]int{}

@@ -78,6 +78,7 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 	if err == nil {
 		err = task.stageOutcomes(ctx)
 	}
+	task.files.Issues = task.Outcomes.issues
 	return task.files, err
 }
 

@@ -19,6 +19,9 @@ import (
 type Files struct {
 	Files []jobs.File
 
+	// Issues is the number of values that could not be converted to FHIR.
+	Issues int64
+
 	// objects are the uploads of the files, in the same order. After an error there can
 	// be more of them.
 	objects []*storage.Writer
