@@ -241,7 +241,7 @@ func (o FailOn) refuses(issues []IssueCount) error {
 	return fail(HasIssues, "the server reports %s, the first: %s: %s", counted(n, "issue"), issues[0].Severity, issues[0].Text)
 }
 
-// deleteExports deletes the exports of the run on the server.
+// deleteExports deletes the exports of the run on the server, and returns the first error.
 func (r *run) deleteExports(ctx context.Context) error {
 	if err := r.connect(ctx); err != nil {
 		return err
@@ -250,7 +250,9 @@ func (r *run) deleteExports(ctx context.Context) error {
 	r.journal.read(func(s *state) { exports = s.Exports })
 	var failed error
 	for _, x := range exports {
-		failed = errors.Join(failed, r.server.Delete(ctx, x.StatusURL))
+		if err := r.server.Delete(ctx, x.StatusURL); failed == nil {
+			failed = err
+		}
 	}
 	return failed
 }
