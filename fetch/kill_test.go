@@ -206,7 +206,7 @@ func (c killedCase) requireUnbroken(t *testing.T, s *killedServer, dir string, c
 func TestKilledRun(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]killedCase{
-		"one copy": {}, "chain": {chain: true}, "chain with new members": {chain: true, members: true},
+		"one copy": {}, "chain": {chain: true, members: true},
 		"chain with issues":   {chain: true, members: true, issue: "error"},
 		"one copy, cancelled": {interrupted: "cancelled"},
 		"chain, cancelled":    {chain: true, members: true, interrupted: "cancelled"},
