@@ -385,3 +385,22 @@ func TestFetchInterrupted(t *testing.T) {
 	require.Contains(t, problems, "continuing: the export has no files yet")
 	require.Len(t, server.Requests(fetchtest.KickOff), 1)
 }
+
+// The cancellation of a copy that has stored all files keeps them, and says so.
+func TestFetchCancelComplete(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 10),
+		Faults: []fetchtest.Fault{fetchtest.Delete.Nth(1, fetchtest.Do(cancel), fetchtest.Stall())}})
+	dir := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	code := Run(ctx, []string{"fetch", server.BaseURL, "-o", dir}, &stdout, &stderr)
+	require.Equal(t, 130, code, stderr.String())
+
+	code, _, problems := runFetch(t, "cancel", dir)
+	require.Equal(t, 0, code, problems)
+	require.Contains(t, problems, "the copy was complete: its files are kept; the export is deleted on the server")
+	require.Zero(t, server.Exports())
+	code, _, problems = runFetch(t, "verify", dir)
+	require.Equal(t, 0, code, problems)
+}

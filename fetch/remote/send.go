@@ -123,8 +123,8 @@ func (s *Server) repeat(ctx context.Context, policy retry.Policy, request func()
 	return err
 }
 
-// confirmations is how many times in a row a poll has to fail with status 500 until the
-// export is regarded as failed: some servers answer so when only the poll failed.
+// confirmations is how many times in a row a poll has to fail with status 404 or 500 until
+// the export is regarded as gone or failed: some servers answer so when only the poll failed.
 const confirmations = 3
 
 // repeated returns a function that reports repetitions of a request: once, and again when
