@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,11 +32,4 @@ func TestNames(t *testing.T) {
 	for _, unfit := range []string{"", "..", ".", "%2e%2e", "a%5cb", "CON", "nul.ndjson", "manifest.json", "Deleted", "x.part", "x.bad", ".hidden", "a%00b", "a%0ab", "x:y", "a.", "ä"} {
 		require.Regexp(t, `^Patient\.00\d\d\.ndjson$`, add(n, remote.Output, "Patient", "https://h/"+unfit), unfit)
 	}
-}
-
-func TestWithoutQuery(t *testing.T) {
-	t.Parallel()
-	u, err := url.Parse("https://user:secret@h/a%2Fb?c=secret#secret")
-	require.NoError(t, err)
-	require.Equal(t, "https://h/a%2Fb", withoutQuery(u))
 }
