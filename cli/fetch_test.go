@@ -289,6 +289,8 @@ func TestFetchUsage(t *testing.T) {
 		"since":        {[]string{url, "-o", "x", "--since", "yesterday"}, `got "yesterday"`},
 		"until":        {[]string{url, "-o", "x", "--until", "auto"}, `got "auto"`},
 		"auto":         {[]string{url, "-o", "x", "--since", "auto", "--until", "2026-01-01"}, "--until"},
+		"auto since":   {[]string{url, "-o", "x", "--since", "auto", "--param", "_since=2026-01-01"}, "--param _since"},
+		"auto until":   {[]string{url, "-o", "x", "--since", "auto", "--param", "_until=2026-01-01"}, "--param _until"},
 		"stream":       {[]string{url, "-o", "-", "--since", "auto"}, "needs a directory or bucket"},
 		"members":      {[]string{url, "-o", "x", "--new-members"}, "--since auto"},
 		"patient":      {[]string{url, "-o", "x", "--patient", "a"}, "--level patient"},
