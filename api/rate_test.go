@@ -84,7 +84,8 @@ func TestWrongTokens(t *testing.T) {
 // in the name of a client do not lock it out.
 func TestGuessedAssertions(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withBase, func(config *api.Config) {
+	m, registered := newMeter(t)
+	b := setup(t, registered, withBase, func(config *api.Config) {
 		config.LoginFailuresPerMinute = 3
 		config.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
@@ -101,6 +102,10 @@ func TestGuessedAssertions(t *testing.T) {
 	for range 10 {
 		require.Equal(t, http.StatusOK, post(app.form(t, "system/*.rs"), "192.0.2.1"), "success does not count")
 	}
+	for outcome, want := range map[string]int{"refused": 3, "limited": 1, "ok": 10, "busy": 0, "error": 0} {
+		require.Equal(t, want, m.value("sluice_auth_total", "assertion", outcome), outcome)
+	}
+	require.Equal(t, 1, m.value("sluice_refusals_total", "failed_logins"))
 }
 
 func TestClientRates(t *testing.T) {

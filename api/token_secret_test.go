@@ -78,7 +78,8 @@ func TestTokenForSecret(t *testing.T) {
 
 func TestTokenForSecretRefused(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withBase)
+	m, registered := newMeter(t)
+	b := setup(t, registered, withBase)
 	app := b.newApp(t, "app", "system/*.rs")
 	secret := auth.NewSecret()
 	require.NoError(t, b.Clients.Add(t.Context(), "lake", secret, []string{"system/Patient.rs"}))
@@ -126,6 +127,8 @@ func TestTokenForSecretRefused(t *testing.T) {
 		require.NotContains(t, got.Text, secret)
 	}
 	require.NotContains(t, b.Logs.String(), secret)
+	require.Equal(t, 6, m.value("sluice_refusals_total", "invalid"))
+	require.Equal(t, 1, m.value("sluice_refusals_total", "scope"))
 
 	b.DB.Close()
 	got := b.postToken(t, secretGrant, "Authorization", right)

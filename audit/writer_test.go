@@ -2,10 +2,14 @@ package audit
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/storage"
@@ -24,11 +28,25 @@ func TestStoreUnavailable(t *testing.T) {
 	t.Cleanup(bucket.Close)
 
 	var log bytes.Buffer
-	recorder := New(Config{Bucket: unavailable, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	registry := prometheus.NewRegistry()
+	recorder := New(Config{Bucket: unavailable, Logger: slog.New(slog.NewTextHandler(&log, nil)), Registry: registry})
+	requireMetrics := func(waiting, dropped int) {
+		t.Helper()
+		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(fmt.Sprintf(`
+# HELP sluice_audit_events_dropped_total Audit events that are in the log only, because too many waited for the bucket.
+# TYPE sluice_audit_events_dropped_total counter
+sluice_audit_events_dropped_total %d
+# HELP sluice_audit_events_waiting Audit events that are not stored in the bucket yet.
+# TYPE sluice_audit_events_waiting gauge
+sluice_audit_events_waiting %d
+`, dropped, waiting)), "sluice_audit_events_dropped_total", "sluice_audit_events_waiting"))
+	}
+	requireMetrics(0, 0)
 	for range maxPending {
 		recorder.add(Event{At: time.Now(), Action: Dump, Status: 401})
 	}
 	require.Len(t, recorder.pending, maxPendingAnonymous, "unauthenticated requests do not fill it")
+	requireMetrics(maxPendingAnonymous, maxPending-maxPendingAnonymous)
 	_, dropped := recorder.take()
 	require.Equal(t, maxPending-maxPendingAnonymous, dropped)
 	recorder.pending = nil
@@ -42,8 +60,11 @@ func TestStoreUnavailable(t *testing.T) {
 	recorder.putBack(batch)
 
 	recorder.bucket = bucket
+	require.Zero(t, testutil.ToFloat64(recorder.metrics.lastStored))
 	recorder.flush(t.Context())
 	require.Empty(t, recorder.pending)
+	requireMetrics(0, maxPending-maxPendingAnonymous+7)
+	require.InDelta(t, time.Now().Unix(), testutil.ToFloat64(recorder.metrics.lastStored), 120)
 	require.Empty(t, log.String())
 	recorder.dropped = 7
 	recorder.flush(t.Context())

@@ -2,8 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/cli"
@@ -31,6 +31,7 @@ type documentedMetric struct {
 var (
 	metricRow = regexp.MustCompile("(?m)^\\| `(sluice_\\w+)` \\| (\\w+) \\|([^|]*)\\| (?:api|worker|both) \\| ([^|]+) \\|$")
 	bucketRow = regexp.MustCompile("(?m)^\\| (`sluice_[^|]*`) \\| ([.\\d ]+) \\|$")
+	optional  = regexp.MustCompile(`(^|[.?] )Only `)
 	quoted    = regexp.MustCompile("`(\\w+)`")
 )
 
@@ -41,7 +42,7 @@ func documentedMetrics(t *testing.T) map[string]*documentedMetric {
 	page, documented := readFile(t, "../docs/metrics.md"), map[string]*documentedMetric{}
 	for _, row := range metricRow.FindAllStringSubmatch(page, -1) {
 		require.NotContains(t, documented, row[1], "it is documented twice")
-		metric := &documentedMetric{kind: row[2], optional: strings.Contains(row[4], ". Only ")}
+		metric := &documentedMetric{kind: row[2], optional: optional.MatchString(row[4])}
 		for _, label := range quoted.FindAllStringSubmatch(row[3], -1) {
 			metric.labels = append(metric.labels, label[1])
 		}
@@ -65,12 +66,7 @@ func documentedMetrics(t *testing.T) map[string]*documentedMetric {
 func TestDocumentedMetrics(t *testing.T) {
 	t.Parallel()
 	admin := busyProcess(t)
-	scraped := send(t, http.DefaultTransport, http.MethodGet, admin+"/metrics", "", "Accept", "text/plain", "Authorization", "none")
-	require.Equal(t, http.StatusOK, scraped.status)
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(scraped.body))
-	require.NoError(t, err)
-	maps.DeleteFunc(families, func(name string, _ *dto.MetricFamily) bool { return !strings.HasPrefix(name, "sluice_") })
+	families := scrape(t, admin)
 
 	documented := documentedMetrics(t)
 	for name, family := range families {
@@ -83,6 +79,7 @@ func TestDocumentedMetrics(t *testing.T) {
 			require.Equal(t, metric.labels, labelNames(series), name)
 			if metric.buckets != "" {
 				require.Equal(t, metric.buckets, bucketBounds(series.GetHistogram()), name)
+				require.NotNil(t, series.GetHistogram().ZeroThreshold, "%s: it is no native histogram", name)
 			}
 		}
 	}
@@ -98,6 +95,8 @@ func TestDocumentedMetrics(t *testing.T) {
 			t.Skip("promtool is not installed: it is in Debian's package prometheus")
 		}
 		command := exec.CommandContext(t.Context(), promtool, "check", "metrics")
+		scraped := send(t, http.DefaultTransport, http.MethodGet, admin+"/metrics", "", "Accept", "text/plain", "Authorization", "none")
+		require.Equal(t, http.StatusOK, scraped.status)
 		command.Stdin = strings.NewReader(scraped.body)
 		output, err := command.CombinedOutput()
 		require.NoError(t, err, string(output))
@@ -114,6 +113,26 @@ func TestDocumentedMetrics(t *testing.T) {
 			}
 		}
 	})
+}
+
+// scrape returns the metrics of Sluice as a scraper of native histograms gets them.
+func scrape(t *testing.T, admin string) map[string]*dto.MetricFamily {
+	t.Helper()
+	format := expfmt.NewFormat(expfmt.TypeProtoDelim)
+	scraped := send(t, http.DefaultTransport, http.MethodGet, admin+"/metrics", "", "Accept", string(format), "Authorization", "none")
+	require.Equal(t, http.StatusOK, scraped.status)
+	families := map[string]*dto.MetricFamily{}
+	for decoder := expfmt.NewDecoder(strings.NewReader(scraped.body), format); ; {
+		var family dto.MetricFamily
+		err := decoder.Decode(&family)
+		if errors.Is(err, io.EOF) {
+			return families
+		}
+		require.NoError(t, err)
+		if strings.HasPrefix(family.GetName(), "sluice_") {
+			families[family.GetName()] = &family
+		}
+	}
 }
 
 func assertDocumented(t *testing.T, name string, metric *documentedMetric) bool {
@@ -201,7 +220,7 @@ func busyProcess(t *testing.T) (admin string) {
 	j.sluice(cli.ExitOK, "migrate")
 	j.addClient()
 	j.load(twoPatients)
-	log, _ := j.launch("serve", "--admin-listen=127.0.0.1:0", "--file-access=proxied", "--audit-events")
+	log, _ := j.launch("serve", "--admin-listen=127.0.0.1:0", "--file-access=proxied", "--audit-events", "--metrics-clients")
 	address := "http://" + log.await(t, apiStarted)
 
 	require.Equal(t, http.StatusOK, j.ask(http.MethodGet, address+"/Patient/$dump?fhir=true").status)
@@ -219,4 +238,3 @@ func busyProcess(t *testing.T) (admin string) {
 	require.Equal(t, http.StatusOK, j.ask(http.MethodGet, link[1]).status)
 	return "http://" + log.await(t, adminListening)
 }
-

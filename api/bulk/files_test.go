@@ -18,9 +18,9 @@ import (
 
 // guarded returns a server that serves files itself, and a completed export with one
 // file of these lines.
-func guarded(t *testing.T, query string) (b *testBundle, id uuid.UUID, path, lines string) {
+func guarded(t *testing.T, query string, adjust ...func(*api.Config)) (b *testBundle, id uuid.UUID, path, lines string) {
 	t.Helper()
-	b = setup(t, func(config *api.Config) { config.ProxyFiles = true })
+	b = setup(t, append(adjust, func(config *api.Config) { config.ProxyFiles = true })...)
 	id = b.KickOff(t, "/fhir/$export?_type=Patient"+query).ID
 	lines = b.Complete(t, id)
 	_, m := b.manifest(t, id)

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -136,6 +137,8 @@ func TestFailureKeepsValidKeys(t *testing.T) {
 	_, err = tokens.Exchange(ctx, ask(stranger.sign(t, claims("app"))))
 	requireRefused(t, err, InvalidClient, unknownKey)
 	require.EqualValues(t, 2, server.asked.Load())
+	require.InDelta(t, 1, testutil.ToFloat64(tokens.jwks.fetches.completed), 0)
+	require.InDelta(t, 1, testutil.ToFloat64(tokens.jwks.fetches.failed), 0)
 	_, err = tokens.Exchange(ctx, ask(key.sign(t, claims("app"))))
 	require.NoError(t, err)
 }
