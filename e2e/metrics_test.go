@@ -219,4 +219,3 @@ func busyProcess(t *testing.T) (admin string) {
 	require.Equal(t, http.StatusOK, j.ask(http.MethodGet, link[1]).status)
 	return "http://" + log.await(t, adminListening)
 }
-
