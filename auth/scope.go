@@ -146,6 +146,9 @@ func (s Scopes) AllowsAny() bool {
 	return s.all&export == export || s.types[ViewDefinition] != 0
 }
 
+// Types returns the resource types that scopes name, in alphabetical order.
+func (s Scopes) Types() []string { return slices.Sorted(maps.Keys(s.types)) }
+
 // Strings returns the scopes as they were given, in order and without duplicates.
 func (s Scopes) Strings() []string {
 	return slices.Clone(s.texts)

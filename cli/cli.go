@@ -57,6 +57,7 @@ type cli struct {
 	Sweep    sweepCommand    `cmd:"" help:"Remove files of exports that the state database does not know, for example after a restore from a backup."`
 	Export   exportCommand   `cmd:"" help:"List, show, cancel and expire the exports of all clients."`
 	Client   clientCommand   `cmd:"" help:"Manage the clients of the API."`
+	Check    checkCommand    `cmd:"" help:"Check the databases, the bucket and the scopes of clients, and print the statements that are missing."`
 	Health   healthCommand   `cmd:"" help:"Check whether the server on this machine is ready; exit with 1 if not. For health checks of containers."`
 	Version  versionCommand  `cmd:"" help:"Show the version."`
 }

@@ -73,8 +73,9 @@ type fetchCancelCommand struct {
 // Help explains the command.
 func (fetchCancelCommand) Help() string {
 	return `The export is deleted on the server, so that the same client can start another, and the
-files that were stored so far are deleted. If the server no longer exists, delete OUT
-instead.`
+files that were stored so far are deleted. The files of a complete copy are kept: one that
+was interrupted after it had stored all files is finished. If the server no longer exists,
+delete OUT instead.`
 }
 
 // Validate checks the flags.
@@ -88,11 +89,15 @@ func (cmd *fetchCancelCommand) Run(ctx context.Context, root *cli, out *output) 
 	}
 	reporter := cmd.reporter(root, out)
 	defer reporter.close()
-	err = fetch.Cancel(ctx, fetch.Options{
+	complete, err := fetch.Cancel(ctx, fetch.Options{
 		Output: from, Login: cmd.login(ctx, out), Connection: cmd.connection(), RetryFor: cancelRetryFor, Reporter: reporter,
 	})
 	if err != nil {
 		return withExitCode(err)
+	}
+	if complete {
+		reporter.display.Print("the copy was complete: its files are kept; the export is deleted on the server")
+		return nil
 	}
 	reporter.display.Print("the export is deleted on the server")
 	return nil

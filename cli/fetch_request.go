@@ -61,8 +61,16 @@ func (f *fetchRequest) Validate() error {
 			return err
 		}
 	}
-	_, err := f.params()
-	return err
+	params, err := f.params()
+	if err != nil {
+		return err
+	}
+	for _, limit := range []string{"_since", "_until"} {
+		if f.Since == sinceAuto && params.Has(limit) {
+			return errors.New("--since auto sets the limits itself: leave out --param " + limit)
+		}
+	}
+	return nil
 }
 
 // parseInstant makes an instant of a date.

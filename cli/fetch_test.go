@@ -289,6 +289,8 @@ func TestFetchUsage(t *testing.T) {
 		"since":        {[]string{url, "-o", "x", "--since", "yesterday"}, `got "yesterday"`},
 		"until":        {[]string{url, "-o", "x", "--until", "auto"}, `got "auto"`},
 		"auto":         {[]string{url, "-o", "x", "--since", "auto", "--until", "2026-01-01"}, "--until"},
+		"auto since":   {[]string{url, "-o", "x", "--since", "auto", "--param", "_since=2026-01-01"}, "--param _since"},
+		"auto until":   {[]string{url, "-o", "x", "--since", "auto", "--param", "_until=2026-01-01"}, "--param _until"},
 		"stream":       {[]string{url, "-o", "-", "--since", "auto"}, "needs a directory or bucket"},
 		"members":      {[]string{url, "-o", "x", "--new-members"}, "--since auto"},
 		"patient":      {[]string{url, "-o", "x", "--patient", "a"}, "--level patient"},
@@ -384,4 +386,23 @@ func TestFetchInterrupted(t *testing.T) {
 	require.Equal(t, 0, code, problems)
 	require.Contains(t, problems, "continuing: the export has no files yet")
 	require.Len(t, server.Requests(fetchtest.KickOff), 1)
+}
+
+// The cancellation of a copy that has stored all files keeps them, and says so.
+func TestFetchCancelComplete(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 10),
+		Faults: []fetchtest.Fault{fetchtest.Delete.Nth(1, fetchtest.Do(cancel), fetchtest.Stall())}})
+	dir := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	code := Run(ctx, []string{"fetch", server.BaseURL, "-o", dir}, &stdout, &stderr)
+	require.Equal(t, 130, code, stderr.String())
+
+	code, _, problems := runFetch(t, "cancel", dir)
+	require.Equal(t, 0, code, problems)
+	require.Contains(t, problems, "the copy was complete: its files are kept; the export is deleted on the server")
+	require.Zero(t, server.Exports())
+	code, _, problems = runFetch(t, "verify", dir)
+	require.Equal(t, 0, code, problems)
 }

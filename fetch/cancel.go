@@ -1,85 +1,124 @@
 package fetch
 
-import "context"
+import (
+	"context"
+	"errors"
 
-// Cancel deletes the exports of an unfinished run on the server, the files that it has
-// stored, and the state. Of the options, it uses Login, Connection, Output, RetryFor and
-// Reporter.
-func Cancel(ctx context.Context, o Options) error {
-	return classify(ctx, cancelRun(ctx, o))
+	"github.com/seed-90096f4d/sluice/fetch/output"
+)
+
+// Cancel ends an unfinished run. It deletes the exports on the server, the files that were
+// stored, and the state. If all files are stored already, the run is complete: its files are
+// kept, and its last steps are taken before the exports and the state are deleted. Of the
+// options, Cancel uses Login, Connection, Output, RetryFor and Reporter.
+func Cancel(ctx context.Context, o Options) (complete bool, err error) {
+	complete, err = cancelRun(ctx, o)
+	return complete, classify(ctx, err)
 }
 
-func cancelRun(ctx context.Context, o Options) error {
+func cancelRun(ctx context.Context, o Options) (complete bool, err error) {
 	ctx, unlock, err := o.Output.Lock(ctx, o.warn)
 	if err != nil {
-		return fail(Local, "%s: %w", o.Output, err)
+		return false, fail(Local, "%s: %w", o.Output, err)
 	}
 	defer unlock()
 	s, err := loadState(ctx, o.Output)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if s == nil {
-		return fail(Local, "%s has no unfinished run", o.Output)
+		return false, fail(Local, "%s has no unfinished run", o.Output)
 	}
 	r := &run{Options: o}
 	if err := r.resume(s); err != nil {
-		return err
+		return false, err
 	}
 	r.setState(s)
-	if err := r.connect(ctx); err != nil {
-		return err
+	defer func() { err = errors.Join(err, r.close(ctx)) }()
+	if s.Completed == nil {
+		return false, r.abandon(ctx)
 	}
-	return r.abandon(ctx)
+	result, err := r.publish(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := r.deleteExports(ctx); err != nil {
+		return false, err
+	}
+	return true, r.forget(ctx, result)
 }
 
 // abandon deletes the exports of an unfinished run on the server, the files that it has
 // stored, and the state.
 func (r *run) abandon(ctx context.Context) error {
-	s := r.journal.state
-	for _, x := range s.Exports {
-		if err := r.server.Delete(ctx, x.StatusURL); err != nil {
-			return err
-		}
+	if err := r.deleteExports(ctx); err != nil {
+		return err
 	}
-	if err := r.discard(ctx, s); err != nil {
-		return fail(Local, "remove files: %w", err)
+	// A call after a kill must not take a file for stored that is removed.
+	r.journal.update(func(s *state) { s.Discarding = true })
+	if err := r.journal.save(ctx); err != nil {
+		return err
+	}
+	if err := discard(ctx, r.Output, r.journal.state); err != nil {
+		return err
 	}
 	return r.journal.remove(ctx)
 }
 
-// discard removes what the run has stored: files that no manifest lists would be mixed up
-// with those of a later run.
-func (r *run) discard(ctx context.Context, s *state) error {
-	for _, x := range s.Exports {
-		for _, f := range x.Files {
-			if err := r.discardFile(ctx, s.Folder, f); err != nil {
-				return err
-			}
-		}
+// discardLost removes what the run has stored that this one replaces.
+func (r *run) discardLost(ctx context.Context) error {
+	var lost *state
+	r.journal.read(func(s *state) { lost = s.Lost })
+	if lost == nil {
+		return nil
 	}
-	if err := r.forgetMembers(ctx); err != nil {
+	if err := discard(ctx, r.Output, lost); err != nil {
 		return err
 	}
-	if err := r.Output.RemoveDocument(ctx, s.Folder+logName); err != nil {
-		return err
-	}
-	return r.Output.Discard(ctx, s.Folder+logName)
+	r.journal.update(func(s *state) { s.Lost = nil })
+	return r.journal.save(ctx)
 }
 
-// discardFile removes a file or what was received of it. One that is not marked as stored
-// may have been published just before a run was killed.
-func (r *run) discardFile(ctx context.Context, folder string, f *file) error {
-	switch {
-	case f.Name == "":
-		return nil
-	case f.Stored != nil:
-		return r.Output.RemoveDocument(ctx, folder+f.Stored.Name)
-	}
-	for _, name := range f.finalNames() {
-		if err := r.Output.RemoveDocument(ctx, folder+name); err != nil {
+// discard removes what a run has stored: files that no manifest lists would be mixed up
+// with those of a later run. What says that the files are complete is removed first.
+func discard(ctx context.Context, out output.Output, s *state) error {
+	if s.Lost != nil {
+		if err := discard(ctx, out, s.Lost); err != nil {
 			return err
 		}
 	}
-	return r.Output.Discard(ctx, folder+f.Name)
+	for _, name := range s.names() {
+		if err := remove(ctx, out, s.Folder+name); err != nil {
+			return err
+		}
+	}
+	if s.Members == "" {
+		return nil
+	}
+	return remove(ctx, out, s.Members)
+}
+
+// names returns the names that the files of a run may have in its folder, in the order in
+// which they are removed. A run of a chain has none until its folder is chosen.
+func (s *state) names() []string {
+	if s.SinceAuto && s.Folder == "" {
+		return nil
+	}
+	names := []string{manifestName, deletionsName}
+	for _, x := range s.Exports {
+		for _, f := range x.Files {
+			if f.Name != "" {
+				names = append(names, f.finalNames()...)
+			}
+		}
+	}
+	return append(names, logName)
+}
+
+// remove removes a file, and what was received of it.
+func remove(ctx context.Context, out output.Output, name string) error {
+	if err := errors.Join(out.RemoveDocument(ctx, name), out.Discard(ctx, name)); err != nil {
+		return fail(Local, "remove %s: %w", name, err)
+	}
+	return nil
 }

@@ -20,9 +20,8 @@ const chainName = "chain.json"
 
 // chain is the chain of a request.
 type chain struct {
-	document chainDocument
-	last     *chainLink // the last run of this request; nil if there was none
-	key      string
+	last *chainLink // the last run of this request; nil if there was none
+	key  string
 }
 
 // chainDocument is chainName.
@@ -30,14 +29,16 @@ type chainDocument struct {
 	Chains []*chainLink `json:"chains"`
 }
 
-// chainLink is the last complete run of a request. Only Key, BaseURL, Request, NewMembers
-// and Refused are set if there was none.
+// chainLink is the last complete run of a request. Only what identifies the request and
+// Refused are set if there was none.
 type chainLink struct {
 	// Key identifies the request.
 	Key        string         `json:"key"`
 	BaseURL    string         `json:"baseUrl"`
 	Request    remote.Request `json:"request"`
 	NewMembers bool           `json:"newMembers,omitempty"`
+	// DropDeletions reports that the runs do not keep deletions.
+	DropDeletions bool `json:"dropDeletions,omitempty"`
 	// TransactionTime is the lower time limit of the next run.
 	TransactionTime string    `json:"transactionTime"`
 	Folder          string    `json:"folder"`
@@ -84,7 +85,7 @@ func (r *run) openChain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.chain = &chain{document: document, key: key}
+	r.chain = &chain{key: key}
 	for _, link := range document.Chains {
 		if link.Key == key {
 			r.chain.last = link
@@ -93,14 +94,14 @@ func (r *run) openChain(ctx context.Context) error {
 	return nil
 }
 
-// chainKey returns a hash of what decides which resources an export has.
+// chainKey returns a hash of what decides which resources and deletions are stored.
 func (r *run) chainKey() (string, error) {
 	request := r.Request
 	request.Method, request.Partial, request.Lenient = "", false, false
 	for _, list := range []*[]string{&request.Types, &request.TypeFilters, &request.Elements, &request.Patients, &request.Include} {
 		*list = slices.Sorted(slices.Values(*list))
 	}
-	text, err := json.Marshal([]any{r.BaseURL, request, r.NewMembers})
+	text, err := json.Marshal([]any{r.BaseURL, request, r.NewMembers, r.Deleted == DeletedDrop})
 	if err != nil {
 		return "", fmt.Errorf("identify the chain: %w", err)
 	}
@@ -117,46 +118,40 @@ func (r *run) mainRequest() remote.Request {
 	return request
 }
 
-// advanceChain makes the next run begin where this one ends.
-func (r *run) advanceChain(ctx context.Context) error {
-	if r.chain == nil {
+// nextLink returns what the chain gets from a run, and the list of members that is not
+// used any more. The next run begins where this one ends, or, if the run is refused because
+// of its issues, where this one began.
+func (r *run) nextLink(s *state, refused bool) (link *chainLink, unused string) {
+	link = &chainLink{Key: r.chain.key, BaseURL: r.BaseURL, Request: r.Request, NewMembers: r.NewMembers, DropDeletions: r.Deleted == DeletedDrop}
+	last := r.chain.last
+	if refused {
+		if last != nil {
+			*link = *last
+		}
+		link.Refused = s.Folder
+		return link, s.Members
+	}
+	link.TransactionTime, link.Folder, link.Members = s.export(roleMain).TransactionTime, s.Folder, s.Members
+	link.Runs, link.Completed = 1, time.Now().UTC().Truncate(time.Second)
+	if last != nil {
+		link.Runs, unused = last.Runs+1, last.Members
+	}
+	return link, unused
+}
+
+// writeLink stores the chain of the request; nil is none.
+func (r *run) writeLink(ctx context.Context, link *chainLink) error {
+	if link == nil {
 		return nil
 	}
-	link := &chainLink{Key: r.chain.key, BaseURL: r.BaseURL, Request: r.Request, NewMembers: r.NewMembers, Runs: 1, Completed: time.Now().UTC().Truncate(time.Second)}
-	r.journal.read(func(s *state) {
-		link.TransactionTime, link.Folder, link.Members = s.export(roleMain).TransactionTime, s.Folder, s.Members
-	})
-	if last := r.chain.last; last != nil && last.Folder != link.Folder {
-		link.Runs = last.Runs + 1
-	}
-	if err := r.writeChain(ctx, link); err != nil {
+	document, err := readChains(ctx, r.Output)
+	if err != nil {
 		return err
 	}
-	if last := r.chain.last; last != nil && last.Members != "" && last.Members != link.Members {
-		return r.removeMembers(ctx, last.Members)
-	}
-	return nil
-}
-
-// refuseRun makes the next run begin where this one began, because of its issues.
-func (r *run) refuseRun(ctx context.Context) error {
-	if r.chain == nil {
-		return nil
-	}
-	link := &chainLink{Key: r.chain.key, BaseURL: r.BaseURL, Request: r.Request, NewMembers: r.NewMembers}
-	if r.chain.last != nil {
-		*link = *r.chain.last
-	}
-	r.journal.read(func(s *state) { link.Refused = s.Folder })
-	return errors.Join(r.writeChain(ctx, link), r.forgetMembers(ctx))
-}
-
-// writeChain stores the chain of the request.
-func (r *run) writeChain(ctx context.Context, link *chainLink) error {
-	chains := slices.DeleteFunc(r.chain.document.Chains, func(other *chainLink) bool { return other.Key == link.Key })
-	document, err := json.MarshalIndent(chainDocument{Chains: append(chains, link)}, "", "  ")
+	chains := slices.DeleteFunc(document.Chains, func(other *chainLink) bool { return other.Key == link.Key })
+	text, err := json.MarshalIndent(chainDocument{Chains: append(chains, link)}, "", "  ")
 	if err == nil {
-		err = r.Output.WriteDocument(ctx, chainName, append(document, '\n'))
+		err = r.Output.WriteDocument(ctx, chainName, append(text, '\n'))
 	}
 	if err != nil {
 		return fail(Local, "store %s: %w", chainName, err)

@@ -121,7 +121,8 @@ func TestCancelInChain(t *testing.T) {
 	o.SinceAuto = true
 	_, err := Run(t.Context(), o)
 	require.Error(t, err)
-	require.NoError(t, Cancel(t.Context(), o))
+	_, err = Cancel(t.Context(), o)
+	require.NoError(t, err)
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -275,4 +276,104 @@ func (o fullOutput) Create(ctx context.Context, name string) (output.File, error
 		return nil, errors.New("no space left on device")
 	}
 	return o.Output.Create(ctx, name)
+}
+
+// A single 404 of the status, as from a proxy, does not end a run.
+func TestStatusNotFoundOnce(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 4, 500), Faults: []fetchtest.Fault{
+		fetchtest.Status.Nth(2, fetchtest.Reject(http.StatusNotFound)), fetchtest.Status.Nth(3, fetchtest.Reject(http.StatusNotFound))}})
+	o := options(t, server, t.TempDir())
+	o.SinceAuto, o.Parallel = true, 1
+	interrupt(t, o)
+	_, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Len(t, server.Requests(fetchtest.KickOff), 1)
+	require.Len(t, server.Requests(fetchtest.Download), 4, "what was stored is kept")
+}
+
+// What a run with a lost export has stored is kept until the server has accepted the next
+// kick-off. A server that does not delete the lost export does not stop the chain.
+func TestLostExportIsReplaced(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 3, 5), Faults: []fetchtest.Fault{
+		fetchtest.Status.Nth(2, fetchtest.Reject(http.StatusGone)), fetchtest.Status.Nth(3, fetchtest.Reject(http.StatusGone)),
+		fetchtest.KickOff.Nth(2, fetchtest.Reject(http.StatusBadRequest)),
+		fetchtest.Delete.First(2, fetchtest.Reject(http.StatusForbidden)),
+	}})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	o.SinceAuto, o.Parallel = true, 1
+	interrupt(t, o)
+	want := tree(t, dir)
+	_, err := Run(t.Context(), o)
+	require.Equal(t, Refused, kindOfError(t, err))
+	got := tree(t, dir)
+	require.ElementsMatch(t, names(want), names(got))
+	require.Contains(t, got, "2026-01-01T01-00-00.000Z/Patient.0001.ndjson.gz")
+
+	o.BaseURL = "" // --resume
+	o.Request, o.SinceAuto = remote.Request{}, false
+	warned := false
+	o.Reporter = &recorder{t: t, on: func(e Event) { warned = warned || strings.Contains(e.Text, "could not be deleted on the server") }}
+	result, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	require.True(t, warned)
+	require.Equal(t, "2026-01-01T02-00-00.000Z/", result.Folder)
+	for name := range tree(t, dir) {
+		require.NotContains(t, name, "2026-01-01T01")
+	}
+}
+
+// Runs that drop deletions do not advance the chain of runs that keep them.
+func TestChainThatDropsDeletions(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: append(fetchtest.Files("Patient", 1, 2), fetchtest.Deletions("Bundle.1.ndjson", "Patient/gone"))})
+	dir := t.TempDir()
+	for _, mode := range []DeletedMode{DeletedKeep, DeletedDrop, DeletedList} {
+		o := options(t, server, dir)
+		o.SinceAuto, o.Deleted = true, mode
+		_, err := Run(t.Context(), o)
+		require.NoError(t, err)
+	}
+	var since []string
+	for _, r := range server.Requests(fetchtest.KickOff) {
+		since = append(since, r.Query.Get("_since"))
+	}
+	require.Equal(t, []string{"", "", "2026-01-01T01:00:00.000Z"}, since)
+}
+
+// The cancellation of a run removes rejected files, and nothing of another copy.
+func TestCancelRemovesRejectedFiles(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 50), Faults: []fetchtest.Fault{
+		fetchtest.Download.File("Patient.1.ndjson").Always(fetchtest.CorruptAt(3))}})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	_, err := Run(t.Context(), o)
+	require.Equal(t, Unverified, kindOfError(t, err))
+	bad, err := filepath.Glob(filepath.Join(dir, "*.bad"))
+	require.NoError(t, err)
+	require.Len(t, bad, 1)
+	_, err = Cancel(t.Context(), o)
+	require.NoError(t, err)
+	require.Empty(t, tree(t, dir))
+}
+
+// A run of a chain that has no folder yet leaves a copy beside the chain alone.
+func TestCancelBesideCopy(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 5), Faults: []fetchtest.Fault{
+		fetchtest.Status.Nth(2, fetchtest.Reject(http.StatusBadRequest))}})
+	dir := t.TempDir()
+	o := options(t, server, dir)
+	_, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	want := tree(t, dir)
+	o.SinceAuto = true
+	_, err = Run(t.Context(), o)
+	require.Equal(t, Failed, kindOfError(t, err))
+	_, err = Cancel(t.Context(), o)
+	require.NoError(t, err)
+	require.Equal(t, want, tree(t, dir))
 }

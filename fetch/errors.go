@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"regexp"
 
 	"github.com/seed-90096f4d/sluice/fetch/login"
 	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
@@ -36,7 +36,7 @@ type Error struct {
 	Err  error
 }
 
-func (e *Error) Error() string { return withoutQueries(e.Err.Error()) }
+func (e *Error) Error() string { return quote.Queries(e.Err.Error()) }
 func (e *Error) Unwrap() error { return e.Err }
 
 // fail returns an error of a kind.
@@ -138,9 +138,3 @@ func (a authorizer) Authorize(ctx context.Context, r *http.Request) error {
 	}
 	return err
 }
-
-// queries matches the query of a URL in a text. It may be a signature.
-var queries = regexp.MustCompile(`(https?://[^\s"'?]+)\?[^\s"']*`)
-
-// withoutQueries returns a text without the queries of its URLs.
-func withoutQueries(text string) string { return queries.ReplaceAllString(text, "$1") }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/fetch/exportlog"
 	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
 
@@ -31,7 +32,7 @@ type events struct {
 
 // emit reports an event.
 func (e *events) emit(name string, details map[string]any, text string) {
-	event := Event{Name: name, Time: time.Now().UTC(), Details: details, Text: withoutQueries(text)}
+	event := Event{Name: name, Time: time.Now().UTC(), Details: details, Text: quote.Queries(text)}
 	e.journal.read(func(s *state) { event.ExportID = s.ExportID })
 	e.reporter.Report(event)
 	if name == EventWarning || e.output.Sequential() {
@@ -96,7 +97,7 @@ func (e *events) close(ctx context.Context) error {
 
 // failure returns the details of an event about an error.
 func failure(err error) map[string]any {
-	return map[string]any{"body": nil, "code": nil, "message": withoutQueries(err.Error()), "responseHeaders": nil}
+	return map[string]any{"body": nil, "code": nil, "message": quote.Queries(err.Error()), "responseHeaders": nil}
 }
 
 // kickOffDetails returns the details of a kick-off. The format excludes ids of patients.
@@ -108,7 +109,7 @@ func kickOffDetails(base string, request remote.Request, software remote.Softwar
 		"errorCode": nil, "errorBody": nil, "responseHeaders": nil,
 	}
 	if err != nil {
-		details["errorBody"] = withoutQueries(err.Error())
+		details["errorBody"] = quote.Queries(err.Error())
 	}
 	return details
 }

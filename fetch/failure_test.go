@@ -377,18 +377,21 @@ func TestCancel(t *testing.T) {
 		Faults: []fetchtest.Fault{fetchtest.Download.File("a.ndjson").Always(fetchtest.StallAfter(100_000))}})
 	dir := t.TempDir()
 	o := options(t, server, dir)
-	require.Equal(t, Local, kindOfError(t, Cancel(t.Context(), o)))
+	_, err := Cancel(t.Context(), o)
+	require.Equal(t, Local, kindOfError(t, err))
 	ctx, cancel := context.WithCancel(t.Context())
 	o.Reporter = &recorder{t: t, on: func(e Event) {
 		if e.Name == EventDownloadComplete {
 			time.AfterFunc(time.Second, cancel)
 		}
 	}}
-	_, err := Run(ctx, o)
+	_, err = Run(ctx, o)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, server.Exports())
 	require.Contains(t, tree(t, dir), "Group.0001.ndjson.gz")
-	require.NoError(t, Cancel(t.Context(), Options{Output: o.Output, Connection: o.Connection, Reporter: &recorder{t: t}, RetryFor: time.Minute}))
+	complete, err := Cancel(t.Context(), Options{Output: o.Output, Connection: o.Connection, Reporter: &recorder{t: t}, RetryFor: time.Minute})
+	require.NoError(t, err)
+	require.False(t, complete)
 	require.Zero(t, server.Exports())
 	require.Empty(t, tree(t, dir))
 }

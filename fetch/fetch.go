@@ -110,6 +110,7 @@ type Result struct {
 
 // IssueCount is how often an issue occurs in the error files of an export.
 type IssueCount struct {
-	Severity, Text string
-	Count          int64
+	Severity string `json:"severity"`
+	Text     string `json:"text"`
+	Count    int64  `json:"count"`
 }

@@ -5,73 +5,155 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/seed-90096f4d/sluice/fetch/content"
+	"github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
 
-// finish completes a run whose files are all stored. Each step can be repeated if the
-// process ends before the last, which removes the state.
-func (r *run) finish(ctx context.Context) (Result, error) {
-	result, err := r.complete(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	refused := r.FailOn.refuses(result.Issues)
-	advance := r.advanceChain
-	if refused != nil {
-		advance = r.refuseRun
-	}
-	if err := advance(ctx); err != nil {
-		return Result{}, err
-	}
-	// A later call must know that it needs nothing more from the server.
-	if err := r.journal.save(ctx); err != nil {
-		return Result{}, err
-	}
-	r.deleteExports(ctx)
-	r.reportComplete(result)
-	if err := errors.Join(r.events.close(ctx), r.journal.remove(ctx)); err != nil {
-		return Result{}, err
-	}
-	return result, refused
-}
+// The end of a run has durable steps in this order:
+//
+//  1. deleted.txt is written. Until the next step the run is unfinished: the next call
+//     writes the list again, and a run that is discarded removes it before its files.
+//  2. The state is stored with the mark Completed, which has what the other steps write.
+//     From here on, the next call and fetch cancel only repeat the steps that follow: they
+//     ask the server for no file, and remove none.
+//  3. manifest.json is written, the mark of completeness for others.
+//  4. chain.json is written: the chain advances, or keeps its place because of issues.
+//  5. The list of members that chain.json no longer names is removed.
+//  6. The exports are deleted on the server.
+//  7. The log is published.
+//  8. The state is removed.
+//
+// Each step can be repeated, so that the process may be killed between any two of them.
 
-// complete stores what is made from the files, and the manifest last.
-func (r *run) complete(ctx context.Context) (Result, error) {
+// complete takes the first two steps.
+func (r *run) complete(ctx context.Context) error {
 	var s *state
-	r.journal.read(func(current *state) { s = current }) // nothing changes it any more
-	result := Result{Folder: s.Folder, TransactionTime: s.export(roleMain).TransactionTime}
-	for _, x := range s.Exports {
-		for _, f := range x.Files {
-			if f.Name != "" {
-				result.Files++
-				if n := f.count(); n != nil && f.Section == remote.Output {
-					result.Resources += *n
-				}
-				result.Bytes += f.Stored.Bytes
-			}
-		}
-	}
+	r.journal.read(func(current *state) { s = current }) // nothing else changes it any more
+	done := &completion{}
 	if !r.Output.Sequential() {
 		var err error
-		if result.Deleted, err = r.listDeletions(ctx, s); err != nil {
-			return Result{}, err
+		if done.Deleted, err = r.listDeletions(ctx, s); err != nil {
+			return err
 		}
 		if err := r.readIssues(ctx, s); err != nil {
-			return Result{}, err
-		}
-		if err := r.writeManifest(ctx, s); err != nil {
-			return Result{}, err
+			return err
 		}
 	}
 	r.issues.Each(func(issue content.Issue, n int64) {
-		result.Issues = append(result.Issues, IssueCount{Severity: issue.Severity, Text: issue.Text, Count: n})
+		done.Issues = append(done.Issues, IssueCount{Severity: issue.Severity, Text: issue.Text, Count: n})
 	})
-	return result, nil
+	if r.chain != nil {
+		done.Link, done.Unused = r.nextLink(s, r.FailOn.refuses(done.Issues) != nil)
+	}
+	r.journal.update(func(s *state) { s.Completed = done })
+	return r.journal.save(ctx)
+}
+
+// finish takes the steps that follow the mark of a complete run.
+func (r *run) finish(ctx context.Context) (Result, error) {
+	result, err := r.publish(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if !r.Keep {
+		if err := r.deleteExports(ctx); ctx.Err() != nil {
+			return Result{}, context.Cause(ctx)
+		} else if err != nil { // no failure of the run: all files are stored
+			r.events.warn("the export could not be deleted on the server: %s", err)
+		}
+	}
+	if err := r.forget(ctx, result); err != nil {
+		return Result{}, err
+	}
+	return result, r.FailOn.refuses(result.Issues)
+}
+
+// publish takes the steps from manifest.json to the lists of members.
+func (r *run) publish(ctx context.Context) (Result, error) {
+	var s *state
+	r.journal.read(func(current *state) { s = current }) // nothing else changes it any more
+	result := s.result()
+	if r.Output.Sequential() {
+		return result, nil
+	}
+	taken, err := r.isTaken(ctx, s)
+	if err != nil {
+		return Result{}, err
+	}
+	if !taken {
+		if err := r.describe(ctx, s); err != nil {
+			return Result{}, err
+		}
+	}
+	return result, r.removeMembers(ctx, s.Completed.Unused)
+}
+
+// describe writes manifest.json and chain.json.
+func (r *run) describe(ctx context.Context, s *state) error {
+	if err := r.events.open(ctx, s.Folder, r.resumed); err != nil {
+		return err
+	}
+	if err := r.writeManifest(ctx, s); err != nil {
+		return err
+	}
+	return r.writeLink(ctx, s.Completed.Link)
+}
+
+// isTaken reports whether the run is in its chain already and its folder was removed since,
+// by someone who has loaded it. Nothing is written there again.
+func (r *run) isTaken(ctx context.Context, s *state) (bool, error) {
+	link := s.Completed.Link
+	if link == nil {
+		return false, nil
+	}
+	document, err := readChains(ctx, r.Output)
+	if err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(document.Chains, func(l *chainLink) bool { return l.Key == link.Key && slices.Contains(l.folders(), s.Folder) }) {
+		return false, nil
+	}
+	_, err = r.Output.ReadDocument(ctx, s.Folder+manifestName)
+	if errors.Is(err, output.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fail(Local, "read %s: %w", s.Folder+manifestName, err)
+	}
+	return false, nil
+}
+
+// forget takes the last two steps.
+func (r *run) forget(ctx context.Context, result Result) error {
+	r.reportComplete(result)
+	if err := r.events.close(ctx); err != nil {
+		return err
+	}
+	return r.journal.remove(ctx)
+}
+
+// result returns the result of a complete run.
+func (s *state) result() Result {
+	result := Result{Folder: s.Folder, TransactionTime: s.export(roleMain).TransactionTime, Deleted: s.Completed.Deleted, Issues: s.Completed.Issues}
+	for _, x := range s.Exports {
+		for _, f := range x.Files {
+			if f.Name == "" {
+				continue
+			}
+			result.Files++
+			if n := f.count(); n != nil && f.Section == remote.Output {
+				result.Resources += *n
+			}
+			result.Bytes += f.Stored.Bytes
+		}
+	}
+	return result
 }
 
 // each calls do with the content of each stored file of a section.
@@ -159,19 +241,20 @@ func (o FailOn) refuses(issues []IssueCount) error {
 	return fail(HasIssues, "the server reports %s, the first: %s: %s", counted(n, "issue"), issues[0].Severity, issues[0].Text)
 }
 
-// deleteExports deletes the exports on the server. All files are stored, so that a failure
-// is no failure of the run.
-func (r *run) deleteExports(ctx context.Context) {
-	if r.Keep {
-		return
+// deleteExports deletes the exports of the run on the server, and returns the first error.
+func (r *run) deleteExports(ctx context.Context) error {
+	if err := r.connect(ctx); err != nil {
+		return err
 	}
 	var exports []*export
 	r.journal.read(func(s *state) { exports = s.Exports })
+	var failed error
 	for _, x := range exports {
-		if err := r.server.Delete(ctx, x.StatusURL); err != nil {
-			r.events.warn("the export could not be deleted on the server: %s", err)
+		if err := r.server.Delete(ctx, x.StatusURL); failed == nil {
+			failed = err
 		}
 	}
+	return failed
 }
 
 // reportComplete reports the end of the run.

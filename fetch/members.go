@@ -35,7 +35,7 @@ type members struct {
 // receiveMembers lists the members of the Group, and which of them joined.
 func (r *run) receiveMembers(ctx context.Context) error {
 	var listed bool
-	r.journal.read(func(s *state) { listed = s.Members != "" })
+	r.journal.read(func(s *state) { listed = s.Listed })
 	if !r.NewMembers || listed {
 		return nil
 	}
@@ -51,12 +51,20 @@ func (r *run) receiveMembers(ctx context.Context) error {
 	if err := r.receive(ctx, roleMembers, request, m.sink); err != nil {
 		return err
 	}
-	name, err := r.writeMembers(ctx, m)
-	if err != nil {
+	// The name is stored first: a run that is discarded removes the file.
+	var name string
+	r.journal.update(func(s *state) {
+		s.Members = fmt.Sprintf("chain-members-%.8s-%.8s.txt", r.chain.key, s.ExportID)
+		name = s.Members
+	})
+	if err := r.journal.save(ctx); err != nil {
+		return err
+	}
+	if err := writeMembers(ctx, r.Output, name, m); err != nil {
 		return fail(Local, "store the members: %w", err)
 	}
 	slices.Sort(m.joined)
-	r.journal.update(func(s *state) { s.Members, s.Joined = name, slices.Compact(m.joined) })
+	r.journal.update(func(s *state) { s.Listed, s.Joined = true, slices.Compact(m.joined) })
 	return r.journal.save(ctx)
 }
 
@@ -125,12 +133,10 @@ func readMembers(ctx context.Context, out output.Output, name string) (hashes []
 	return hashes, lines.Err()
 }
 
-// writeMembers stores the hashes of the members, one on each line, and returns the name
-// of the file.
-func (r *run) writeMembers(ctx context.Context, m *members) (name string, err error) {
-	r.journal.read(func(s *state) { name = fmt.Sprintf("chain-members-%.8s-%.8s.txt", r.chain.key, s.ExportID) })
+// writeMembers stores the hashes of the members, one on each line.
+func writeMembers(ctx context.Context, out output.Output, name string, m *members) error {
 	slices.Sort(m.now)
-	return name, writeFile(ctx, r.Output, name, func(w io.Writer) error {
+	return writeFile(ctx, out, name, func(w io.Writer) error {
 		for _, hash := range slices.Compact(m.now) {
 			if _, err := fmt.Fprintf(w, "%016x\n", hash); err != nil {
 				return err
@@ -140,18 +146,11 @@ func (r *run) writeMembers(ctx context.Context, m *members) (name string, err er
 	})
 }
 
-// forgetMembers removes the list of the members of a run that does not count in its chain.
-func (r *run) forgetMembers(ctx context.Context) error {
-	var name string
-	r.journal.read(func(s *state) { name = s.Members })
+// removeMembers removes a list of members; an empty name is none.
+func (r *run) removeMembers(ctx context.Context, name string) error {
 	if name == "" {
 		return nil
 	}
-	return r.removeMembers(ctx, name)
-}
-
-// removeMembers removes a list of members.
-func (r *run) removeMembers(ctx context.Context, name string) error {
 	if err := r.Output.RemoveDocument(ctx, name); err != nil {
 		return fail(Local, "remove %s: %w", name, err)
 	}

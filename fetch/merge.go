@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 )
 
@@ -95,7 +96,7 @@ func (m *merging) end() error {
 
 // newFile returns the file of an entry of a manifest.
 func newFile(told remote.File) *file {
-	return &file{Section: told.Section, Type: told.Type, Link: withoutQuery(told.URL), LinkSHA256: linkSum(told.URL), Count: told.Count, Size: told.Size, SHA256: told.SHA256}
+	return &file{Section: told.Section, Type: told.Type, Link: quote.URL(told.URL), LinkSHA256: linkSum(told.URL), Count: told.Count, Size: told.Size, SHA256: told.SHA256}
 }
 
 // checkSame returns an error if the properties of a file in a manifest have changed.
@@ -115,10 +116,4 @@ func checkSame(f, told *file) error {
 func linkSum(u *url.URL) string {
 	sum := sha256.Sum256([]byte(u.String()))
 	return hex.EncodeToString(sum[:])
-}
-
-// withoutQuery returns a URL as text, without what may be secret.
-func withoutQuery(u *url.URL) string {
-	public := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
-	return public.String()
 }

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,12 +32,4 @@ func TestNames(t *testing.T) {
 	for _, unfit := range []string{"", "..", ".", "%2e%2e", "a%5cb", "CON", "nul.ndjson", "manifest.json", "Deleted", "x.part", "x.bad", ".hidden", "a%00b", "a%0ab", "x:y", "a.", "ä"} {
 		require.Regexp(t, `^Patient\.00\d\d\.ndjson$`, add(n, remote.Output, "Patient", "https://h/"+unfit), unfit)
 	}
-}
-
-func TestWithoutQueries(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, `Get "https://h/a": EOF; see http://b/c and d?e=f`, withoutQueries(`Get "https://h/a?X-Amz-Signature=secret": EOF; see http://b/c?d=e and d?e=f`))
-	u, err := url.Parse("https://user:secret@h/a%2Fb?c=secret#secret")
-	require.NoError(t, err)
-	require.Equal(t, "https://h/a%2Fb", withoutQuery(u))
 }

@@ -63,7 +63,10 @@ func (r *run) start(ctx context.Context, as role, request remote.Request) (*expo
 		x.StatusURL = status
 	}
 	r.journal.update(func(s *state) { s.Exports = append(s.Exports, x) })
-	return x, r.journal.save(context.WithoutCancel(ctx))
+	if err := r.journal.save(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	return x, r.discardLost(ctx)
 }
 
 // kickOff starts an export on the server.
@@ -184,6 +187,9 @@ func (r *run) openFolder(ctx context.Context, x *export) error {
 			return err
 		}
 		r.journal.update(func(s *state) { s.Folder = folder })
+		if err := r.journal.save(ctx); err != nil {
+			return err
+		}
 	}
 	return r.events.open(ctx, folder, r.resumed)
 }

@@ -61,44 +61,51 @@ func lockedRun(ctx context.Context, o Options) (result Result, err error) {
 		return Result{}, fail(Local, "%s: %w", o.Output, err)
 	}
 	defer unlock()
-	result, r, err := runOnce(held, o)
-	if err == nil || !r.isLost(err) {
+	r := newRun(o)
+	if err := r.load(held); err != nil {
+		return Result{}, err
+	}
+	result, err = r.do(held)
+	if !r.isLost(err) {
 		return result, err
 	}
 	r.events.warn("%s; beginning this run of the chain again", err)
-	if err := r.abandon(held); err != nil {
+	if err := r.deleteExports(held); err != nil { // some servers allow only one
+		r.events.warn("the export could not be deleted on the server: %s", err)
+	}
+	again := newRun(o)
+	if err := again.replace(r.journal.state); err != nil {
 		return Result{}, err
 	}
-	result, _, err = runOnce(held, o)
-	return result, err
+	return again.do(held)
 }
 
-// runOnce continues the run of the output, or begins one. The run is nil if it cannot be
-// continued.
-func runOnce(ctx context.Context, o Options) (result Result, r *run, err error) {
-	if r, err = newRun(ctx, o); err != nil {
-		return Result{}, nil, err
-	}
+// do takes the steps of a run that are still to be taken.
+func (r *run) do(ctx context.Context) (result Result, err error) {
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
-	if err := r.connect(ctx); err != nil {
-		return Result{}, r, err
+	if r.journal.state.Completed == nil {
+		if err := r.connect(ctx); err != nil {
+			return Result{}, err
+		}
+		if err := r.receiveAll(ctx); err != nil {
+			return Result{}, err
+		}
+		if err := r.complete(ctx); err != nil {
+			return Result{}, err
+		}
 	}
-	if err := r.receiveAll(ctx); err != nil {
-		return Result{}, r, err
-	}
-	result, err = r.finish(ctx)
-	return result, r, err
+	return r.finish(ctx)
 }
 
 // isLost reports whether an error ends a run of a chain that an earlier call has begun:
 // its export is gone, for example because it has expired. The chain has not moved, so that
 // a run which begins again misses nothing.
 func (r *run) isLost(err error) bool {
-	return r != nil && r.resumed && r.SinceAuto && isFinal(err)
+	return r.resumed && r.SinceAuto && r.journal.state.Completed == nil && isFinal(err)
 }
 
-// newRun loads the state or begins a new one.
-func newRun(ctx context.Context, o Options) (*run, error) {
+// newRun returns a run without a state.
+func newRun(o Options) *run {
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
 	o.Parallel = max(o.Parallel, 1)
 	if o.Output.Sequential() {
@@ -110,10 +117,19 @@ func newRun(ctx context.Context, o Options) (*run, error) {
 	o.Transfer.RetryFor = o.RetryFor
 	r := &run{Options: o, limiter: schedule.NewLimiter(o.Parallel), totals: &totals{reporter: o.Reporter}}
 	r.received.Store(time.Now().UnixNano())
-	s, err := loadState(ctx, o.Output)
+	return r
+}
+
+// load loads the state or begins a new one.
+func (r *run) load(ctx context.Context) error {
+	s, err := loadState(ctx, r.Output)
+	if s != nil && s.Discarding { // fetch cancel was killed
+		r.setState(s)
+		s, err = nil, errors.Join(discard(ctx, r.Output, s), r.journal.remove(ctx))
+	}
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case s != nil:
 		err = r.resume(s)
 	default:
@@ -121,10 +137,23 @@ func newRun(ctx context.Context, o Options) (*run, error) {
 		s, err = r.begin(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.setState(s)
-	return r, nil
+	return r.discardLost(ctx)
+}
+
+// replace begins a run with the options of one whose export was lost. What that one has
+// stored is removed when the server has accepted the kick-off of this one.
+func (r *run) replace(lost *state) error {
+	if err := r.resume(lost); err != nil {
+		return err
+	}
+	r.resumed, r.StatusURL = false, ""
+	s := newState(&r.Options)
+	s.Lost = lost
+	r.setState(s)
+	return nil
 }
 
 // setState makes a state the one of the run.
@@ -223,8 +252,11 @@ func (r *run) receiveAll(ctx context.Context) error {
 	return work.Wait()
 }
 
-// connect logs in.
+// connect logs in, unless the run has done so.
 func (r *run) connect(ctx context.Context) error {
+	if r.server != nil {
+		return nil
+	}
 	base, err := r.base()
 	if err != nil {
 		return err
@@ -274,7 +306,9 @@ func (r *run) leave(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
-	r.deleteExports(ctx)
+	if err := r.deleteExports(ctx); err != nil {
+		r.events.warn("the export could not be deleted on the server: %s", err)
+	}
 }
 
 // close stores what a later call needs, even after an interruption.

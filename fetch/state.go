@@ -42,14 +42,32 @@ type state struct {
 	// Folder is the folder of the run, with a slash at its end; known with the first page
 	// of a manifest.
 	Folder string `json:"folder,omitempty"`
-	// Members is the file with the members of the Group, Joined are the ids of those that
-	// the run before did not see.
+	// Members is the file for the members of the Group. Listed reports that it is stored;
+	// Joined are the ids of those that the run before did not see.
 	Members string   `json:"members,omitempty"`
+	Listed  bool     `json:"listed,omitempty"`
 	Joined  []string `json:"joined,omitempty"`
 	// Pending are events that have no log yet.
 	Pending []exportlog.Entry `json:"pending,omitempty"`
 	// Exports are the exports on the server that the run consists of, in order.
 	Exports []*export `json:"exports"`
+	// Completed is set when all files are stored: only steps of finish are missing.
+	Completed *completion `json:"completed,omitempty"`
+	// Discarding is set before the files of the run are removed.
+	Discarding bool `json:"discarding,omitempty"`
+	// Lost is the state of a run whose export was lost and that this one replaces. Its files
+	// are still to be removed.
+	Lost *state `json:"lost,omitempty"`
+}
+
+// completion is what the steps of finish need besides the files.
+type completion struct {
+	Deleted int64        `json:"deleted,omitempty"`
+	Issues  []IssueCount `json:"issues,omitempty"`
+	// Link is what the chain gets; nil if the run has none.
+	Link *chainLink `json:"link,omitempty"`
+	// Unused is the list of members that the chain no longer needs.
+	Unused string `json:"unused,omitempty"`
 }
 
 // role is what an export is for.

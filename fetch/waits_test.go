@@ -97,7 +97,8 @@ func TestCancelWithoutDelete(t *testing.T) {
 	o.Reporter.(*recorder).on = func(e Event) {
 		warned = warned || strings.Contains(e.Text, "does not delete the export (status 405)")
 	}
-	require.NoError(t, Cancel(t.Context(), o))
+	_, err = Cancel(t.Context(), o)
+	require.NoError(t, err)
 	require.True(t, warned)
 	require.NotContains(t, names(tree(t, dir)), stateName)
 }

@@ -35,6 +35,7 @@ func TestCompleteWithFile(t *testing.T) {
 	require.Len(t, all.Output, 1)
 	require.Equal(t, files, all.Outcomes)
 	require.Equal(t, 30, f.count(t, `SELECT bytes_stored FROM sluice.export`))
+	require.Equal(t, 2, f.count(t, `SELECT files_stored FROM sluice.export`))
 
 	page, more, err := f.store.Page(t.Context(), f.get(t, export.ID), 1)
 	require.NoError(t, err)

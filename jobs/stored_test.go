@@ -76,9 +76,10 @@ func TestStoredBytesOfRepair(t *testing.T) {
 	}
 	do()
 	require.NoError(t, f.store.Repair(t.Context(), export, []string{keyOf(export, 1)}))
-	require.Zero(t, f.count(t, `SELECT bytes_stored FROM sluice.export`))
+	require.Zero(t, f.count(t, `SELECT bytes_stored + files_stored FROM sluice.export`))
 	do()
 	require.Equal(t, 1000, f.count(t, `SELECT bytes_stored FROM sluice.export`))
+	require.Equal(t, 1, f.count(t, `SELECT files_stored FROM sluice.export`))
 }
 
 // Only what the status of an ended export needs is kept of its request.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/pressly/goose/v3"
 )
@@ -24,6 +25,28 @@ var (
 	// ErrPending means that the state database lacks migrations of this version.
 	ErrPending = errors.New("the state database is not migrated: run sluice migrate")
 )
+
+// DeniedError is ErrDenied with the privileges.
+type DeniedError struct {
+	Role    string   // unquoted
+	Lacking []string // such as SELECT, INSERT on sluice.export
+}
+
+func (e *DeniedError) Error() string {
+	return fmt.Sprintf("%v: role %s lacks %s", ErrDenied, e.Role, strings.Join(e.Lacking, "; "))
+}
+
+// Unwrap returns ErrDenied.
+func (e *DeniedError) Unwrap() error { return ErrDenied }
+
+// Grants returns the statements that grant the privileges.
+func (e *DeniedError) Grants() []string {
+	grants := make([]string, len(e.Lacking))
+	for i, lacking := range e.Lacking {
+		grants[i] = "GRANT " + lacking + " TO " + pgx.Identifier{e.Role}.Sanitize()
+	}
+	return grants
+}
 
 // catalog is what the system catalog shows of the state database to any role.
 type catalog struct {
@@ -51,14 +74,14 @@ WITH own AS (
 ), lacking AS (
     SELECT 'USAGE on schema ' || nspname AS what FROM own WHERE NOT usable
     UNION ALL
-    SELECT string_agg(p.privilege, ', ') || ' on ' || format('%I.%I', n.nspname, n.relname)
+    SELECT string_agg(p.privilege, ', ') || CASE n.relkind WHEN 'S' THEN ' on sequence ' ELSE ' on ' END || format('%I.%I', n.nspname, n.relname)
     FROM needed n CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('USAGE')) AS p (privilege)
     WHERE CASE
         WHEN n.relkind = 'S' THEN p.privilege = 'USAGE' AND NOT has_sequence_privilege(n.oid, 'USAGE')
         WHEN p.privilege = 'USAGE' THEN false
         ELSE (p.privilege = 'SELECT' OR NOT n.read_only) AND NOT has_table_privilege(n.oid, p.privilege)
     END
-    GROUP BY n.nspname, n.relname
+    GROUP BY n.nspname, n.relname, n.relkind
 )
 SELECT current_user::text,
     (SELECT count(*) = 2 FROM pg_class c JOIN own s ON s.oid = c.relnamespace WHERE c.relname IN ('migration', 'river_migration')),
@@ -93,7 +116,7 @@ func (c *catalog) check() error {
 	case !c.Migrated:
 		return ErrPending
 	case len(c.Lacking) > 0:
-		return fmt.Errorf("%w: role %s lacks %s", ErrDenied, c.Role, strings.Join(c.Lacking, "; "))
+		return &DeniedError{Role: c.Role, Lacking: c.Lacking}
 	}
 	return nil
 }

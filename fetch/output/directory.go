@@ -101,7 +101,7 @@ func (d *directory) RemoveDocument(_ context.Context, name string) error {
 
 // Discard implements Output.
 func (d *directory) Discard(_ context.Context, name string) error {
-	return d.remove(name, partSuffix)
+	return errors.Join(d.remove(name, partSuffix), d.remove(name, badSuffix))
 }
 
 // remove removes a file, if it exists, and the folders that are empty without it.

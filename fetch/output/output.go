@@ -26,7 +26,8 @@ type Output interface {
 	// Create returns the file of a name, with what an earlier run has received of it. Names
 	// may contain slashes; they never contain "..".
 	Create(ctx context.Context, name string) (File, error)
-	// Discard removes what an interrupted run has received of a file, if there is anything.
+	// Discard removes what an interrupted run has received of a file, and a rejected file of
+	// that name, if there is anything.
 	Discard(ctx context.Context, name string) error
 	// Open opens a stored file; the error is fs.ErrNotExist if it does not exist.
 	Open(ctx context.Context, name string) (io.ReadCloser, error)

@@ -58,11 +58,12 @@ func Without(text string, secrets ...string) string {
 	return text
 }
 
-// queries matches the query of a URL in a text.
-var queries = regexp.MustCompile(`([^\s"'<>?]+)\?[^\s"'<>]*=[^\s"'<>]*`)
+// queries matches the query of a URL in a text: any query of an absolute URL, and one with
+// values of a path. A search such as Observation?status=final is left as it is.
+var queries = regexp.MustCompile(`(https?://[^\s"'<>?]+)\?[^\s"'<>]+|([^\s"'<>?]*/[^\s"'<>?]*)\?[^\s"'<>]*=[^\s"'<>]*`)
 
 // Queries returns a text without the queries of its URLs.
-func Queries(text string) string { return queries.ReplaceAllString(text, "$1?…") }
+func Queries(text string) string { return queries.ReplaceAllString(text, "$1$2?…") }
 
 // URL returns a URL without the parts that may be secret: user, query and fragment.
 func URL(u *url.URL) string {

@@ -53,9 +53,12 @@ func TestHide(t *testing.T) {
 func TestQueries(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{`Get "https://s3.example.org/a?X-Amz-Signature=abc&b=c": EOF`, `Get "https://s3.example.org/a?…": EOF`},
-		{"/a/b?sig=x and c?d=e.", "/a/b?… and c?…"},
+		{"/a/b?sig=x and files/c?d=e.", "/a/b?… and files/c?…"},
+		{"invalid _typeFilter Observation?status=final", "invalid _typeFilter Observation?status=final"},
 		{"really? a=b", "really? a=b"},
-		{"<a href='x?y=z'>", "<a href='x?…'>"},
+		{"https://s3.example.org/a?c2lnbmF0dXJl is gone", "https://s3.example.org/a?… is gone"},
+		{"https://s3.example.org/a? Yes", "https://s3.example.org/a? Yes"},
+		{"<a href='/x?y=z'>", "<a href='/x?…'>"},
 	}
 	for _, test := range tests {
 		if got := quote.Queries(test.text); got != test.want {

@@ -111,7 +111,7 @@ func TestFailures(t *testing.T) {
 		text     string
 		requests int
 	}{
-		{"404", reply{status: 404, body: outcome("not-found", "no such export")}, remote.ErrGone, "error (not-found): no such export", 1},
+		{"404", reply{status: 404, body: outcome("not-found", "no such export")}, remote.ErrGone, "(status 404): error (not-found): no such export", 3},
 		{"410", reply{status: 410}, remote.ErrGone, "(status 410)", 1},
 		{"400", reply{status: 400, body: outcome("processing", "bad data")}, remote.ErrFailed, "(status 400): error (processing): bad data", 1},
 		{"501", reply{status: 501}, remote.ErrFailed, "(status 501)", 1},

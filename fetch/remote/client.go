@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"strings"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/access"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
@@ -115,32 +114,10 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	}
 	r.Header.Del("Referer")
 	for _, earlier := range append(via[1:len(via):len(via)], r) {
-		if !sameOrigin(first.URL, earlier.URL) {
+		if !access.SameOrigin(first.URL, earlier.URL) {
 			r.Header.Del("Authorization")
 			r.Header.Del("Cookie")
 		}
 	}
 	return nil
-}
-
-// sameOrigin reports whether a URL is on the same server as the one before it. A redirect
-// from http to https stays on the server.
-func sameOrigin(from, to *url.URL) bool {
-	if !strings.EqualFold(from.Hostname(), to.Hostname()) {
-		return false
-	}
-	if from.Scheme == to.Scheme {
-		return port(from) == port(to)
-	}
-	return from.Scheme == "http" && port(from) == "80" && to.Scheme == "https" && port(to) == "443"
-}
-
-func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
-		return "443"
-	}
-	return "80"
 }

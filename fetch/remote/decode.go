@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/seed-90096f4d/sluice/fetch/access"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
 
@@ -145,7 +146,7 @@ func (d *decoder) requiresToken() bool {
 	case string:
 		return token == "true"
 	}
-	return !slices.ContainsFunc(d.page.Files, func(file File) bool { return !sameOrigin(d.from, file.URL) })
+	return !slices.ContainsFunc(d.page.Files, func(file File) bool { return !access.SameOrigin(d.from, file.URL) })
 }
 
 // value reads a value of a type. place is its position in the manifest.

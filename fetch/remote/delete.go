@@ -20,14 +20,14 @@ func (s *Server) Delete(ctx context.Context, statusURL string) error {
 		return err
 	}
 	limit := min(deleteFor, s.limits.RetryFor)
-	err = s.repeat(ctx, s.waits(limit), func() error {
+	return s.repeat(ctx, s.waits(limit), func() error {
 		response, err := s.send(ctx, newRequest(http.MethodDelete, target, fhirJSON))
 		if err != nil {
 			return asTemporary(ctx, err)
 		}
 		defer drain(response)
 		switch code := response.StatusCode; {
-		case code >= 200 && code <= 299:
+		case code >= 200 && code <= 299, code == http.StatusNotFound, code == http.StatusGone:
 			return nil
 		case code == http.StatusMethodNotAllowed, code == http.StatusNotImplemented:
 			s.warnOnce(withStatus(errNotDeleted, code, readOutcome(response).issues).Error())
@@ -35,8 +35,4 @@ func (s *Server) Delete(ctx context.Context, statusURL string) error {
 		}
 		return failure(response, errNotDeleted)
 	})
-	if errors.Is(err, ErrGone) {
-		return nil
-	}
-	return err
 }

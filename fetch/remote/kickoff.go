@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -119,20 +118,10 @@ func needsPOST(err error) bool {
 // and the request is worth a repetition. What was sent is not interrupted: the server may
 // start an export, which somebody has to know.
 func (s *Server) kickOff(ctx context.Context, r request) (string, error) {
-	var sent atomic.Bool
-	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
-	// net/http repeats a GET if a connection that was used before breaks.
-	s.client.CloseIdleConnections()
-	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() {
-		if !sent.Load() {
-			cancel(context.Cause(ctx))
-		}
-	})()
-	response, err := s.send(httptrace.WithClientTrace(sending, trace), r)
+	r.sent = new(atomic.Bool)
+	response, err := s.send(ctx, r)
 	if err != nil {
-		return "", unsent(ctx, err, sent.Load())
+		return "", unsent(ctx, err, r.sent.Load())
 	}
 	defer drain(response)
 	if response.StatusCode >= 200 && response.StatusCode <= 299 {

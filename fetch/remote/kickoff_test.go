@@ -6,12 +6,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/access"
 	"github.com/seed-90096f4d/sluice/fetch/remote"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
@@ -247,7 +249,88 @@ func TestUnencrypted(t *testing.T) {
 	if got := script.requests[0].header.Get("Authorization"); got != "" {
 		t.Errorf("Authorization %q was sent by http", got)
 	}
-	script.requireWarning("http://other.example.org/status without TLS")
+	script.requireWarning("no credentials were sent to http://other.example.org/status, since it has no TLS")
+}
+
+// password is a login with HTTP Basic.
+type password struct{}
+
+func (password) Authorize(_ context.Context, r *http.Request) error {
+	r.SetBasicAuth("me", "secret")
+	return nil
+}
+
+func (password) Rejected(*http.Request) bool { return false }
+
+// TestPasswordElsewhere: a password is sent to no other server, an access token is.
+func TestPasswordElsewhere(t *testing.T) {
+	for _, login := range []access.Authorizer{password{}, &accounts{tokens: []string{"1"}}} {
+		script := &script{t: t, answer: func(_ int, r *http.Request) reply {
+			switch {
+			case r.Method == http.MethodDelete:
+				return reply{status: 202}
+			case r.URL.Host == "fhir.example.org":
+				return reply{status: 202, header: map[string]string{"Content-Location": "https://fhir.example.org:8443/status"}}
+			case r.URL.Path == "/status":
+				return reply{status: 200, body: `{"transactionTime":"2026-01-01T00:00:00Z","requiresAccessToken":true,"output":[],"error":[],"link":[{"relation":"next","url":"https://pages.example.org/2"}]}`}
+			}
+			return reply{status: 200, body: `{"transactionTime":"2026-01-01T00:00:00Z","requiresAccessToken":true,"output":[],"error":[]}`}
+		}}
+		server := remote.New(&http.Client{Transport: script}, parse(t, base), login, limits, script.warn)
+		status, err := server.KickOff(t.Context(), system)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := server.Manifest(t.Context(), status); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Delete(t.Context(), status); err != nil {
+			t.Fatal(err)
+		}
+		_, isPassword := login.(password)
+		for i, r := range script.requests {
+			if sent := r.header.Get("Authorization") != ""; sent != (i == 0 || !isPassword) {
+				t.Errorf("%T: %s %s with credentials: %t", login, r.method, r.url, sent)
+			}
+		}
+		if isPassword {
+			script.requireWarning("the password was not sent to https://fhir.example.org:8443/status")
+			script.requireWarning("the password was not sent to https://pages.example.org/2")
+		}
+	}
+}
+
+// waiting is a login whose token endpoint answers nothing.
+type waiting struct{ asked chan struct{} }
+
+func (w waiting) Authorize(ctx context.Context, r *http.Request) error {
+	// Requests that are sent with this context report to its trace.
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.WroteHeaders != nil {
+		trace.WroteHeaders()
+	}
+	close(w.asked)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (waiting) Rejected(*http.Request) bool { return false }
+
+// TestInterruptedLogin: a kick-off that waits for its token is not sent, and ends at once.
+func TestInterruptedLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		script := &script{t: t, answer: replies(accepted)}
+		login := waiting{make(chan struct{})}
+		server := remote.New(&http.Client{Transport: script}, parse(t, base), login, limits, script.warn)
+		cause := errors.New("interrupted")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			<-login.asked
+			cancel(cause)
+		}()
+		if _, err := server.KickOff(ctx, system); !errors.Is(err, cause) || len(script.requests) != 0 {
+			t.Errorf("error %v after %d kick-offs, want %v without one", err, len(script.requests), cause)
+		}
+	})
 }
 
 func TestCanceled(t *testing.T) {

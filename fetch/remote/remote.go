@@ -6,23 +6,14 @@
 package remote
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// Authorizer authorizes requests (login.Login).
-type Authorizer interface {
-	// Authorize sets the Authorization header of a request. The request is repeated after
-	// an error unless that is marked by retry.Permanent.
-	Authorize(ctx context.Context, r *http.Request) error
-	// Rejected is called after a response 401. It reports whether the request can be
-	// repeated with other credentials.
-	Rejected(r *http.Request) bool
-}
+	"github.com/seed-90096f4d/sluice/fetch/access"
+)
 
 // Limits are how long requests are repeated.
 type Limits struct {
@@ -40,7 +31,7 @@ type Limits struct {
 type Server struct {
 	client *http.Client
 	base   *url.URL
-	login  Authorizer
+	login  access.Authorizer
 	limits Limits
 	warn   func(string)
 
@@ -52,7 +43,7 @@ type Server struct {
 
 // New returns the server at a base URL. A nil login means no authentication. The warn
 // function receives sentences about what the server does wrong, each once.
-func New(client *http.Client, base *url.URL, login Authorizer, limits Limits, warn func(string)) *Server {
+func New(client *http.Client, base *url.URL, login access.Authorizer, limits Limits, warn func(string)) *Server {
 	return &Server{client: client, base: base, login: login, limits: limits, warn: warn, warned: map[string]bool{}}
 }
 

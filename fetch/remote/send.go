@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/access"
 	"github.com/seed-90096f4d/sluice/fetch/quote"
 	"github.com/seed-90096f4d/sluice/fetch/retry"
 )
@@ -20,6 +23,9 @@ type request struct {
 	url    *url.URL
 	header http.Header
 	body   []byte
+	// sent is not nil for a request that is not interrupted once it was sent, and becomes
+	// true then. It is never repeated by net/http.
+	sent *atomic.Bool
 }
 
 // newRequest returns a request without a body whose response has a media type.
@@ -42,13 +48,19 @@ func (s *Server) send(ctx context.Context, r request) (*http.Response, error) {
 // sendOnce sends a request once. again reports that its credentials were rejected and that
 // there are others.
 func (s *Server) sendOnce(ctx context.Context, r request) (response *http.Response, again bool, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	sending := ctx
+	if r.sent != nil {
+		var stop func() bool
+		sending, stop = untilSent(ctx, r.sent)
+		defer stop()
+	}
+	sending, cancel := context.WithCancelCause(sending)
 	defer func() {
 		if err != nil {
 			cancel(nil)
 		}
 	}()
-	outgoing, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), bytes.NewReader(r.body))
+	outgoing, err := http.NewRequestWithContext(sending, r.method, r.url.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return nil, false, fmt.Errorf("%s %s: %w", r.method, quote.URL(r.url), withoutURL(err))
 	}
@@ -57,16 +69,33 @@ func (s *Server) sendOnce(ctx context.Context, r request) (response *http.Respon
 	if err := s.authorize(ctx, outgoing); err != nil {
 		return nil, false, err
 	}
+	if r.sent != nil {
+		// net/http repeats a GET if a connection that was used before breaks.
+		s.client.CloseIdleConnections()
+	}
 	response, err = s.client.Do(outgoing)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, false, context.Cause(ctx)
+	case err != nil && sending.Err() != nil:
+		return nil, false, context.Cause(sending)
 	case err != nil:
 		return nil, false, s.unreached(fmt.Errorf("%s %s: %w", r.method, quote.URL(r.url), withoutURL(err)))
 	}
 	s.reached.Store(true)
 	response.Body = newBody(response, cancel)
 	return response, s.rejected(outgoing, response), nil
+}
+
+// untilSent returns a context that ends with ctx until a request with it is sent, which is
+// recorded in sent.
+func untilSent(ctx context.Context, sent *atomic.Bool) (sending context.Context, stop func() bool) {
+	sent.Store(false)
+	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop = context.AfterFunc(ctx, func() {
+		if !sent.Load() {
+			cancel(context.Cause(ctx))
+		}
+	})
+	return httptrace.WithClientTrace(sending, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}), stop
 }
 
 // unreached marks the error of a request without a response as permanent if the host is
@@ -78,20 +107,19 @@ func (s *Server) unreached(err error) error {
 	return err
 }
 
-// authorize sets the credentials. They are not sent unencrypted if the server has TLS.
+// authorize sets the credentials, and warns if none are sent.
 func (s *Server) authorize(ctx context.Context, r *http.Request) error {
 	if s.login == nil {
 		return nil
 	}
-	if s.base.Scheme == "https" && r.URL.Scheme != "https" {
-		s.warnOnce("the server refers to " + quote.URL(r.URL) + " without TLS: no credentials are sent there")
-		return nil
-	}
-	if err := s.login.Authorize(ctx, r); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	withheld, err := access.Authorize(ctx, s.login, s.base, r)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
 		return fmt.Errorf("authenticate: %w", err)
+	case withheld != "":
+		s.warnOnce(withheld)
 	}
 	return nil
 }
@@ -100,7 +128,7 @@ func (s *Server) authorize(ctx context.Context, r *http.Request) error {
 // others. A response from another server, after a redirect, says nothing about them.
 func (s *Server) rejected(r *http.Request, response *http.Response) bool {
 	return response.StatusCode == http.StatusUnauthorized && r.Header.Get("Authorization") != "" &&
-		sameOrigin(r.URL, response.Request.URL) && s.login.Rejected(r)
+		access.SameOrigin(r.URL, response.Request.URL) && s.login.Rejected(r)
 }
 
 // repeat calls a request until it succeeds, fails with an error that is not temporary, or
@@ -123,8 +151,8 @@ func (s *Server) repeat(ctx context.Context, policy retry.Policy, request func()
 	return err
 }
 
-// confirmations is how many times in a row a poll has to fail with status 500 until the
-// export is regarded as failed: some servers answer so when only the poll failed.
+// confirmations is how many times in a row a poll has to fail with status 404 or 500 until
+// the export is regarded as gone or failed: some servers answer so when only the poll failed.
 const confirmations = 3
 
 // repeated returns a function that reports repetitions of a request: once, and again when

@@ -83,8 +83,8 @@ func exportStatus(response *http.Response) (code int, separate bool) {
 // A poll that fails does not mean that the export failed. The specification distinguishes
 // them by the code of the issue, which few servers set, and whether a server or a proxy
 // before it responds is not known. So statuses of proxies and of overload, responses
-// without an OperationOutcome or with a transient code are temporary; 500 with an
-// OperationOutcome is believed when it is repeated; all others are final.
+// without an OperationOutcome or with a transient code are temporary; 404, and 500 with an
+// OperationOutcome, are believed when they are repeated; all others are final.
 func failure(response *http.Response, final error) error {
 	code := response.StatusCode
 	outcome := readOutcome(response)
@@ -93,8 +93,11 @@ func failure(response *http.Response, final error) error {
 		rejected.Err = fmt.Errorf("%w; it asks to wait for %s", rejected.Err, rejected.Asked.After)
 	}
 	switch code {
-	case http.StatusNotFound, http.StatusGone:
+	case http.StatusGone:
 		return withStatus(ErrGone, code, outcome.issues)
+	case http.StatusNotFound: // perhaps of a proxy, or of a replica that does not know the export yet
+		gone := withStatus(ErrGone, code, outcome.issues)
+		return &retry.Temporary{Err: &doubtfulError{err: gone, final: gone}, Asked: rejected.Asked}
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return &RefusedError{Status: code, Issues: outcome.issues, Wait: rejected.Asked.After}
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,

@@ -16,7 +16,7 @@ func (e *MismatchError) Error() string {
 }
 
 // RemoteError says that a file cannot be downloaded from the server, or not now: a later
-// run may continue. It wraps errors of Links and Authorizer. All other errors of Run are a
+// run may continue. It wraps errors of Links and access.Authorizer. All other errors of Run are a
 // *MismatchError, the cause of the context, or errors of the output.
 type RemoteError struct {
 	// Status is the status of the last response, 0 if there was none.

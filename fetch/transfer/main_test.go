@@ -112,7 +112,7 @@ type basic struct {
 	err      error
 }
 
-// Authorize implements transfer.Authorizer.
+// Authorize implements access.Authorizer.
 func (b *basic) Authorize(_ context.Context, r *http.Request) error {
 	r.SetBasicAuth("client", "secret")
 	if b.bearer {
@@ -121,7 +121,7 @@ func (b *basic) Authorize(_ context.Context, r *http.Request) error {
 	return b.err
 }
 
-// Rejected implements transfer.Authorizer.
+// Rejected implements access.Authorizer.
 func (b *basic) Rejected(*http.Request) bool {
 	b.rejected++
 	return b.renews

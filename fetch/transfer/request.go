@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/seed-90096f4d/sluice/fetch/access"
 	"github.com/seed-90096f4d/sluice/fetch/quote"
 )
 
@@ -61,31 +61,11 @@ func (r *run) newRequest(ctx context.Context) (*http.Request, error) {
 		}
 	}
 	if authorize && !r.withoutToken && r.d.Login != nil {
-		if err := r.authorize(ctx, request); err != nil {
+		if r.withheld, err = access.Authorize(ctx, r.d.Login, r.d.Base, request); err != nil {
 			return nil, r.giveUp(err)
 		}
 	}
 	return request, nil
-}
-
-// authorize sets the credentials. None are sent unencrypted if the server of the export has
-// TLS, and a password only to that server. Access tokens are for all servers with files
-// (Bulk Data Access, section "Bulk Data Output File Request").
-func (r *run) authorize(ctx context.Context, request *http.Request) error {
-	base := r.d.Base
-	if base.Scheme == "https" && request.URL.Scheme != "https" {
-		r.withheld = "no credentials were sent, since the link has no TLS"
-		return nil
-	}
-	if err := r.d.Login.Authorize(ctx, request); err != nil {
-		return err
-	}
-	_, _, password := request.BasicAuth()
-	if password && !strings.EqualFold(request.URL.Hostname(), base.Hostname()) {
-		request.Header.Del("Authorization")
-		r.withheld = "the password was not sent, since the link is on another host"
-	}
-	return nil
 }
 
 // continues reports whether the next request asks for the rest of the file.

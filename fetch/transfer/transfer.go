@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/seed-90096f4d/sluice/fetch/access"
 	"github.com/seed-90096f4d/sluice/fetch/output"
 )
 
@@ -63,12 +64,6 @@ type Links interface {
 	Renew(ctx context.Context) error
 }
 
-// Authorizer authorizes requests (login.Login).
-type Authorizer interface {
-	Authorize(ctx context.Context, r *http.Request) error
-	Rejected(r *http.Request) bool
-}
-
 // Progress receives the progress of a download, in bytes of the response: before they are
 // compressed or unpacked on the way.
 type Progress interface {
@@ -89,7 +84,7 @@ type Download struct {
 	Client *http.Client
 	// Base is the base URL of the server that Login is for.
 	Base   *url.URL
-	Login  Authorizer
+	Login  access.Authorizer
 	Links  Links
 	Expect Expectation
 	File   output.File

@@ -361,3 +361,23 @@ func TestPartProgress(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, moved, progress())
 }
+
+// No index has a column that changes while an export runs: PostgreSQL then updates the
+// row in place (HOT).
+func TestPartsWriteNoIndex(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.start(t, "a", jobs.Request{Types: []string{"Patient"}}, 100)
+	require.NoError(t, pgx.BeginFunc(t.Context(), f.db, func(tx pgx.Tx) error {
+		inPlace := func() (count int) {
+			require.NoError(t, tx.QueryRow(t.Context(), `SELECT pg_stat_get_xact_tuples_hot_updated('sluice.export'::regclass)`).Scan(&count))
+			return count
+		}
+		before := inPlace()
+		_, err := tx.Exec(t.Context(), `UPDATE sluice.export SET lease_until = now(), progress_at = now(), parts_queued = 1, parts_done = 1,
+			bytes_done = 1, bytes_stored = 1, files_stored = 1, waiting_since = now(), waiting_reason = 'x', snapshot = 'x', attempt = 2`)
+		require.NoError(t, err)
+		require.Equal(t, before+1, inPlace())
+		return nil
+	}))
+}

@@ -140,6 +140,9 @@ func (c *candidate) setNoHistory(name string) {
 func (c *candidate) inspectHistory(history relationInfo) {
 	t := &c.table
 	t.HistoryExists = true
+	if history.kind != "f" && slices.Contains(history.readable, false) {
+		t.HistoryPrivilege = "SELECT ON " + Quote(t.Schema, history.name)
+	}
 	deny := func(reason string) string { return history.describe() + " cannot be read: " + reason }
 	if relationKinds[c.relation.kind] != relationKinds[history.kind] { // the data of a materialized view is older than the snapshot
 		t.HistoryFault = deny(plainName(t.Name) + " is a " + relationKinds[c.relation.kind])

@@ -32,6 +32,9 @@ type Table struct {
 	HistoryName  string `json:",omitempty"`
 	HistoryFault string `json:"-"`
 
+	// HistoryPrivilege is what the role lacks on the history (UnreadableError.Privilege).
+	HistoryPrivilege string `json:"-"`
+
 	// HistoryExists reports whether there is a history, even one that cannot be read.
 	HistoryExists bool `json:"-"`
 
