@@ -32,9 +32,17 @@ func (a *API) audited(action audit.Action, do auditedHandler) gin.HandlerFunc {
 			if failure := c.Errors.Last(); failure != nil && event.Status < http.StatusBadRequest {
 				event.Broken, event.Reason = true, endpoint.BreakReason(c.Request.Context(), failure.Err)
 			}
+			a.countResources(event)
 			a.audit.Record(c.Request.Context(), *event)
 		}()
 		a.respond(c, func() error { return do(c, event) })
+	}
+}
+
+// countResources counts what the client of a stream has received.
+func (a *API) countResources(event *audit.Event) {
+	if a.config.ClientResources != nil && event.Resources > 0 && (event.Action == audit.Dump || event.Action == audit.Run) {
+		a.config.ClientResources.WithLabelValues(event.Client, string(event.Action)).Add(float64(event.Resources))
 	}
 }
 

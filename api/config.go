@@ -50,6 +50,10 @@ type Config struct {
 	// Clients are the registered clients.
 	Clients *auth.Clients
 
+	// ClientResources, unless nil, counts the resources or rows that each client receives
+	// by $dump and $sql-run, with the labels client and via (dump or run).
+	ClientResources *prometheus.CounterVec
+
 	// CORSOrigins are the origins, such as https://app.example.org, whose scripts
 	// may use the API from a browser; * means all. Empty means none.
 	CORSOrigins []string

@@ -15,9 +15,9 @@ func (a *API) health(c *gin.Context) error {
 }
 
 // ready answers GET /ready: the databases and the object store are available. The
-// response names what is not; the reasons are in the log only.
+// response names what is not; the reasons are in the log and on the admin listener only.
 func (a *API) ready(c *gin.Context) error {
-	report := a.config.Ready.Report(c.Request.Context())
+	report := a.config.Ready.Report(c.Request.Context()).Public()
 	endpoint.WriteJSON(c, report.Status(), endpoint.ContentTypeJSON, report)
 	return nil
 }

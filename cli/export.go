@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-90096f4d/sluice/auth"
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/jobs/journal"
 )
 
 type exportCommand struct {
@@ -63,7 +64,7 @@ func (cmd *exportCancelCommand) Validate() error {
 
 // Run cancels an export.
 func (cmd *exportCancelCommand) Run(ctx context.Context, root *cli, out *output) error {
-	end := exportEnd{action: "cancel export", do: (*jobs.Store).CancelAny, stale: "was already cancelled"}
+	end := exportEnd{action: "cancel export", do: (*jobs.Store).CancelByOperator, stale: "was already cancelled"}
 	return end.run(ctx, root, out, &cmd.stateSettings, cmd.exportID,
 		"export %s of client %s cancelled (it was %s). Its status URL returns 404; workers delete its files.\n")
 }
@@ -80,7 +81,7 @@ func (cmd *exportExpireCommand) Validate() error {
 
 // Run expires an export.
 func (cmd *exportExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
-	end := exportEnd{action: "expire export", do: (*jobs.Store).ExpireNow, stale: "is not completed; only completed exports can expire"}
+	end := exportEnd{action: "expire export", do: (*jobs.Store).ExpireByOperator, stale: "is not completed; only completed exports can expire"}
 	return end.run(ctx, root, out, &cmd.stateSettings, cmd.exportID,
 		"export %s of client %s expired (it was %s). Its status URL returns 410; workers delete its files.\n")
 }
@@ -96,7 +97,7 @@ func validateExport(id *exportID, state *stateDatabase) error {
 // exportEnd ends an export on behalf of the operator.
 type exportEnd struct {
 	action string
-	do     func(*jobs.Store, context.Context, uuid.UUID, func(context.Context, pgx.Tx, jobs.Export) error) error
+	do     func(*jobs.Store, context.Context, uuid.UUID, jobs.Record) error
 	stale  string // what an export is that cannot be ended this way
 }
 
@@ -108,7 +109,7 @@ func (e exportEnd) run(ctx context.Context, root *cli, out *output, state *state
 		return err
 	}
 	return withState(ctx, state, func(pool *pgxpool.Pool) error {
-		store, err := jobs.New(pool, jobs.Config{})
+		store, err := jobs.New(pool, jobs.Config{Observe: journal.New(root.Log.logger(out), nil).Observe})
 		if err != nil {
 			return err
 		}

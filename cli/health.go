@@ -4,11 +4,19 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/seed-90096f4d/sluice/telemetry"
 )
 
 // healthTimeout is longer than the server needs for its checks.
@@ -29,22 +37,53 @@ func (cmd *healthCommand) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, address, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return err
 	}
-	// The certificate names the host that clients use. The request has no secrets, and
-	// only the status of the response is used.
+	// The certificate names the host that clients use, and the request has no secrets.
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", address, response.Status)
+	if response.StatusCode == http.StatusOK {
+		return nil
 	}
-	return nil
+	text := fmt.Sprintf("%s: %s", address, response.Status)
+	if reason := healthReason(io.LimitReader(response.Body, maxHealthBody)); reason != "" {
+		text += ": " + reason
+	}
+	return errors.New(text)
+}
+
+// maxHealthBody limits the response that is read.
+const maxHealthBody = 64 << 10
+
+// healthReason returns why a process is not healthy or ready, as far as its response says
+// so.
+func healthReason(body io.Reader) string {
+	var report struct {
+		telemetry.Report
+		Reason string `json:"reason"` // of /health
+	}
+	if err := json.NewDecoder(body).Decode(&report); err != nil {
+		return "" // not a response of Sluice
+	}
+	if report.Reason != "" {
+		return report.Reason
+	}
+	var failing []string
+	for _, name := range slices.Sorted(maps.Keys(report.Checks)) {
+		switch reason := report.Reasons[name]; {
+		case reason != "":
+			failing = append(failing, name+": "+reason)
+		case report.Checks[name] != "ok":
+			failing = append(failing, name)
+		}
+	}
+	return strings.Join(failing, "; ")
 }
 
 // address returns the URL to request: of the admin listener if there is one, else of the

@@ -1,16 +1,26 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/telemetry"
 )
 
-// registerMetrics registers the metrics that every process has.
-func (s *service) registerMetrics() {
+// registerMetrics registers the metrics that every process has. clients adds those with a
+// label for the client.
+func (s *service) registerMetrics(clients bool) {
 	factory := promauto.With(s.registry)
+	if clients {
+		s.clientResources = factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_client_resources_total",
+			Help: "Resources or rows by client: sent by $dump (via dump) and $sql-run (run), and in the files of completed exports (export).",
+		}, []string{"client", "via"})
+	}
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_clock_offset_seconds",
 		Help: "How far the clock of the state database is ahead of the clock of the process.",
@@ -32,6 +42,14 @@ func (s *service) registerMetrics() {
 		"state":  func() telemetry.PoolStats { return poolStats(s.state.Stat()) },
 		"source": func() telemetry.PoolStats { return telemetry.PoolStats(s.source.PoolStats()) },
 	})
+}
+
+// observe logs and counts an event of an export.
+func (s *service) observe(ctx context.Context, event jobs.Event) {
+	s.journal.Observe(ctx, event)
+	if s.clientResources != nil && event.Kind == jobs.EventCompleted {
+		s.clientResources.WithLabelValues(event.ClientID, "export").Add(float64(event.Totals.Resources))
+	}
 }
 
 func poolStats(stat *pgxpool.Stat) telemetry.PoolStats {

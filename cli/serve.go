@@ -122,7 +122,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		MaxStoredBytesPerClient:   int64(settings.MaxStoredBytesPerClient),
 		MaxStoredExportsPerClient: settings.MaxStoredExportsPerClient,
 		Location:                  s.location,
-		Observe:                   s.journal.Observe,
+		Observe:                   s.observe,
 		ReuseRunning:              settings.ReuseRunningExports,
 		MaxExports:                settings.MaxExports,
 	})
@@ -153,6 +153,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		ClientDumps:            dumpsPerMinute,
 		ClientKickOffs:         kickOffsPerMinute,
 		ClientRequests:         settings.ClientRequestsPerMinute,
+		ClientResources:        s.clientResources,
 		Clients:                clients,
 		CORSOrigins:            settings.CORSOrigins,
 		ShutdownTimeout:        process.ShutdownTimeout,
@@ -192,7 +193,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 		Logger:        s.logger,
 		ExportTimeout: settings.ExportTimeout,
 		MaxFileBytes:  int64(settings.MaxFileSize),
-		Observe:       s.journal.Observe,
+		Observe:       s.observe,
 		OutageLimit:   settings.OutageLimit,
 		PartBytes:     int64(settings.PartSize),
 		Registry:      s.registry,
@@ -206,6 +207,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 	if err != nil {
 		return nil, err
 	}
+	s.alive = w.Alive
 	s.checks = append(s.checks, telemetry.Check{Name: "worker", Do: w.Ready})
 	s.logger.InfoContext(ctx, "worker started", "version", currentVersion())
 	return w, nil

@@ -24,10 +24,13 @@ import (
 type service struct {
 	admin    net.Listener // nil if there is none
 	logger   *slog.Logger
+	alive    func() error // nil without a worker
 	checks   []telemetry.Check
 	ready    *telemetry.Readiness // with the checks, once it runs
 	registry *prometheus.Registry
 	journal  *journal.Journal
+
+	clientResources *prometheus.CounterVec // nil unless there are metrics by client
 
 	state  *pgxpool.Pool
 	clock  *stateclock.Clock // of the state database
@@ -58,9 +61,9 @@ func openService(ctx context.Context, logger *slog.Logger, settings *serverSetti
 		return nil, err
 	}
 	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: registry}
-	s.journal = journal.New(logger, s.registry)
+	s.journal = journal.New(logger, registry)
 	s.clock = stateclock.New(state)
-	s.registerMetrics()
+	s.registerMetrics(settings.MetricsClients)
 	s.checks = []telemetry.Check{
 		{Name: "database", Do: func(ctx context.Context) error { return pingState(ctx, state) }},
 		{Name: "migrations", Do: s.checkMigrations},
@@ -129,7 +132,7 @@ func (s *service) run(ctx context.Context, parts ...func(context.Context) error)
 	s.ready.Describe("jsonb", func() string { return s.source.Form().String() })
 	group, ctx := errgroup.WithContext(ctx)
 	if s.admin != nil {
-		admin := &telemetry.Admin{Logger: s.logger, Ready: s.ready, Registry: s.registry}
+		admin := &telemetry.Admin{Alive: s.alive, Logger: s.logger, Ready: s.ready, Registry: s.registry}
 		parts = append(parts, func(ctx context.Context) error { return admin.Serve(ctx, s.admin) })
 		s.logger.InfoContext(ctx, "admin listener started", "address", s.admin.Addr().String())
 	}

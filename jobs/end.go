@@ -58,32 +58,15 @@ func (s *Store) Cancel(ctx context.Context, id uuid.UUID, clientID string) error
 	if _, err := s.GetForClient(ctx, id, clientID); err != nil {
 		return err // before another client's export is locked
 	}
-	return s.CancelAs(ctx, id, ByClient)
+	return s.cancelAs(ctx, id, ByClient)
 }
 
-// CancelAs is Cancel for the export of any client. It returns ErrNotFound if there is no
+// cancelAs is Cancel for the export of any client. It returns ErrNotFound if there is no
 // such export or it was cancelled already.
-func (s *Store) CancelAs(ctx context.Context, id uuid.UUID, by Actor) error {
+func (s *Store) cancelAs(ctx context.Context, id uuid.UUID, by Actor) error {
 	event := Event{Kind: EventCancelled, ExportID: id, Reason: string(by)}
 	return s.changeObserved(ctx, &event, "cancel export", func(tx pgx.Tx) error {
 		return s.abandon(ctx, tx, &event, ErrNotFound, cancelSQL, id)
-	})
-}
-
-// CancelAny is Cancel for an operator, of any client's export. record runs in the same
-// transaction, with the export as it was before. It returns ErrNotFound if there is no
-// such export, and ErrStale if it was cancelled before.
-func (s *Store) CancelAny(ctx context.Context, id uuid.UUID, record func(context.Context, pgx.Tx, Export) error) error {
-	event := Event{Kind: EventCancelled, ExportID: id, Reason: string(ByOperator)}
-	return s.changeObserved(ctx, &event, "cancel export", func(tx pgx.Tx) error {
-		export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
-		if err != nil {
-			return err
-		}
-		if err := s.abandon(ctx, tx, &event, ErrStale, cancelSQL, id); err != nil {
-			return err
-		}
-		return record(ctx, tx, export)
 	})
 }
 
@@ -152,31 +135,6 @@ func scanExpired(row pgx.CollectableRow) (Event, error) {
 	return event, err
 }
 
-const expireNowSQL = `
-UPDATE sluice.export SET state = 'expired', expires_at = least(expires_at, now()), swept_at = NULL, ` + reduceRequestSQL + `
-WHERE id = $1 AND state = 'completed'`
-
-// ExpireNow ends the retention of a completed export of any client and deletes its
-// objects. record runs in the same transaction, with the export as it was before. It
-// returns ErrNotFound if there is no such export, and ErrStale if it is not completed.
-func (s *Store) ExpireNow(ctx context.Context, id uuid.UUID, record func(context.Context, pgx.Tx, Export) error) error {
-	event := Event{ExportID: id}
-	return s.changeObserved(ctx, &event, "expire export", func(tx pgx.Tx) error {
-		export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
-		if err != nil {
-			return err
-		}
-		event = export.event(EventExpired)
-		if err := changed(tx.Exec(ctx, expireNowSQL, id)); err != nil {
-			return err
-		}
-		if _, err := s.enqueue(ctx, tx, CleanupArgs{ExportID: id}); err != nil {
-			return err
-		}
-		return record(ctx, tx, export)
-	})
-}
-
 const (
 	// unfinishedIDsSQL lists the exports of a client that have not ended, storedIDsSQL
 	// also those that have files.
@@ -213,7 +171,7 @@ func (s *Store) cancelListed(ctx context.Context, by Actor, sql string, args ...
 		return 0, err
 	}
 	for _, id := range ids {
-		switch err := s.CancelAs(ctx, id, by); {
+		switch err := s.cancelAs(ctx, id, by); {
 		case err == nil:
 			count++
 		case !errors.Is(err, ErrNotFound): // cancelled or deleted meanwhile

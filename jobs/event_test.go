@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-90096f4d/sluice/jobs"
@@ -75,8 +76,10 @@ func TestObserve(t *testing.T) {
 	require.ErrorIs(t, store.Fail(ctx, id, "late"), jobs.ErrStale)
 	require.NoError(t, store.Expire(ctx))
 	require.NoError(t, store.Expire(ctx))
-	require.NoError(t, store.CancelAs(ctx, id, jobs.ByOperator))
-	require.ErrorIs(t, store.CancelAs(ctx, id, jobs.ByOperator), jobs.ErrNotFound)
+	record := func(context.Context, pgx.Tx, jobs.Export) error { return nil }
+	require.ErrorIs(t, store.CancelAny(ctx, id, func(context.Context, pgx.Tx, jobs.Export) error { return broken }), broken)
+	require.NoError(t, store.CancelAny(ctx, id, record))
+	require.ErrorIs(t, store.CancelAny(ctx, id, record), jobs.ErrStale)
 	require.Equal(t, [][2]string{{"completed", ""}, {"expired", ""}, {"deleted", "operator"}}, events())
 }
 

@@ -23,13 +23,16 @@ const (
 // Admin is the HTTP server for operators:
 //
 //	GET /metrics       the metrics of the process in the formats of Prometheus
-//	GET /health        200 while the process is alive
-//	GET /ready         200 if all checks of Ready succeed, else 503
+//	GET /health        200 while the process is alive, 503 with the reason while Alive returns an error
+//	GET /ready         200 if all checks of Ready succeed, else 503 with the reasons
 //	GET /debug/pprof/  profiles of the process (net/http/pprof)
 //
 // It requires no credentials, so the listener should be on loopback or on a network that
 // is only reachable by operators and monitoring.
 type Admin struct {
+	// Alive returns an error while the process hangs, so that it should be restarted. It
+	// must not depend on other services. It may be nil.
+	Alive    func() error
 	Logger   *slog.Logger
 	Ready    *Readiness
 	Registry *prometheus.Registry
@@ -61,9 +64,7 @@ func (a *Admin) Serve(ctx context.Context, listener net.Listener) error {
 func (a *Admin) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", MetricsHandler(a.Registry))
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	})
+	mux.HandleFunc("GET /health", a.health)
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, r *http.Request) {
 		report := a.Ready.Report(r.Context())
 		writeJSON(w, report.Status(), report)
@@ -74,6 +75,18 @@ func (a *Admin) handler() http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// health responds whether the process is alive.
+func (a *Admin) health(w http.ResponseWriter, r *http.Request) {
+	if a.Alive != nil {
+		if err := a.Alive(); err != nil {
+			a.Logger.ErrorContext(r.Context(), "not healthy", "error", err)
+			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "failing", "reason": err.Error()})
+			return
+		}
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // MetricsHandler returns a handler that serves the metrics of the registry. Exemplars are

@@ -42,12 +42,20 @@ func NewReadiness(logger *slog.Logger, checks ...Check) *Readiness {
 // Describe adds a value to Report.Info. It must not be called after Report.
 func (r *Readiness) Describe(name string, value func() string) { r.info[name] = value }
 
-// Report is the result of all checks. It has the names of the failing checks; their
-// errors are only logged.
+// Report is the result of all checks.
 type Report struct {
 	Ready  bool              `json:"ready"`
 	Checks map[string]string `json:"checks"`
-	Info   map[string]string `json:"info,omitempty"` // how the process works, whether ready or not
+	// Reasons are the errors of the failing checks. They can name hosts and roles, so
+	// that they are for operators only (Public).
+	Reasons map[string]string `json:"reasons,omitempty"`
+	Info    map[string]string `json:"info,omitempty"` // how the process works, whether ready or not
+}
+
+// Public returns the report without the reasons.
+func (r Report) Public() Report {
+	r.Reasons = nil
+	return r
 }
 
 // Report runs the checks, or returns the cached report if it is at most a second old.
@@ -74,12 +82,12 @@ func (r *Readiness) run(ctx context.Context) Report {
 	}
 	running.Wait()
 
-	report := Report{Ready: true, Checks: make(map[string]string, len(r.checks)), Info: make(map[string]string, len(r.info))}
+	report := Report{Ready: true, Checks: map[string]string{}, Reasons: map[string]string{}, Info: map[string]string{}}
 	for i, err := range errs {
 		name := r.checks[i].Name
 		report.Checks[name] = "ok"
 		if err != nil {
-			report.Ready, report.Checks[name] = false, "failing"
+			report.Ready, report.Checks[name], report.Reasons[name] = false, "failing", err.Error()
 			r.logger.WarnContext(ctx, "not ready", "check", name, "error", err)
 		}
 	}

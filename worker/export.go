@@ -12,6 +12,7 @@ import (
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
+	"github.com/seed-90096f4d/sluice/telemetry"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
@@ -145,7 +146,7 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	}
 	w.snapshots.add(snapshot, time.Now())
 	defer w.snapshots.close(ctx, snapshot)
-	w.metrics.lag.Observe(snapshot.Lag.Seconds())
+	telemetry.Observe(ctx, w.metrics.lag, snapshot.Lag.Seconds())
 
 	if snapshot.Estimated {
 		w.config.Logger.InfoContext(ctx, "commit margin applied to transactionTime", "export", export.ID, "transactionTime", snapshot.TransactionTime)

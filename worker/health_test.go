@@ -174,3 +174,25 @@ func TestSourceRefusesLogin(t *testing.T) {
 	f.requireWhole(t, f.await(t, id, jobs.Completed))
 	require.NoError(t, w.worker.Ready(t.Context()))
 }
+
+// A worker with a loop that hangs says so, so that it is restarted. One whose databases are
+// down does not.
+func TestAlive(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setup())
+	release := make(chan struct{})
+	defer close(release)
+	var hang atomic.Bool
+	hanging := f.start(t, options{check: func(context.Context) error {
+		if hang.Load() {
+			<-release
+		}
+		return nil
+	}})
+	healthy := f.start(t, options{})
+	require.NoError(t, hanging.worker.Alive())
+	hang.Store(true)
+	f.eventually(t, "it is not alive", func() bool { return hanging.worker.Alive() != nil })
+	require.ErrorContains(t, hanging.worker.Alive(), "the loop that reclaims jobs hangs for 3")
+	require.NoError(t, healthy.worker.Alive())
+}

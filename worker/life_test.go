@@ -115,7 +115,7 @@ func TestLifeOfAnExport(t *testing.T) {
 	f.eventually(t, "the snapshot is released", func() bool { return total("sluice_snapshots_held") == 0 })
 	f.eventually(t, "the end is logged", func() bool { return len(log.lines(t, "export completed")) > 0 })
 
-	log.requireLine(t, "export accepted", id)
+	require.Equal(t, "system", log.requireLine(t, "export accepted", id)["exportLevel"])
 	started := log.requireLine(t, "export started", id)
 	require.InDelta(t, 2, started["types"], 0)
 	require.InDelta(t, export.PartsTotal, started["parts"], 0)

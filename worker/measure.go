@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/telemetry"
 )
 
 // The outcomes of a job, for metrics.
@@ -26,6 +27,7 @@ type measure struct {
 	river.MiddlewareDefaults
 
 	metrics *metrics
+	pulse   *pulse
 }
 
 var _ rivertype.WorkerMiddleware = (*measure)(nil)
@@ -33,15 +35,17 @@ var _ rivertype.WorkerMiddleware = (*measure)(nil)
 // Work runs the job.
 func (m *measure) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
 	if job.AttemptedAt != nil {
-		m.metrics.queueWait.WithLabelValues(short(job.Queue)).Observe(max(job.AttemptedAt.Sub(job.ScheduledAt), 0).Seconds())
+		wait := max(job.AttemptedAt.Sub(job.ScheduledAt), 0)
+		telemetry.Observe(ctx, m.metrics.queueWait.WithLabelValues(short(job.Queue)), wait.Seconds())
 	}
 	if job.Kind == (jobs.PartArgs{}).Kind() {
 		m.metrics.slotsBusy.Inc()
 		defer m.metrics.slotsBusy.Dec()
 	}
+	defer m.pulse.occupy(job.Queue)()
 	start, outcome := time.Now(), outcomeFailed // also if the job panics
 	defer func() {
-		m.metrics.jobDuration.WithLabelValues(short(job.Kind), outcome).Observe(time.Since(start).Seconds())
+		telemetry.Observe(ctx, m.metrics.jobDuration.WithLabelValues(short(job.Kind), outcome), time.Since(start).Seconds())
 	}()
 	err := doInner(ctx)
 	outcome = outcomeOf(ctx, err)

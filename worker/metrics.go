@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/riverqueue/river"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/telemetry"
 	"github.com/seed-90096f4d/sluice/worker/stage"
 )
 
@@ -29,6 +31,8 @@ type metrics struct {
 	slotsBusy   prometheus.Gauge
 	slotsLimit  prometheus.Gauge
 
+	exportTimeout prometheus.Gauge
+
 	leasesLost      *prometheus.CounterVec
 	leasesReclaimed *prometheus.CounterVec
 	renewalFailures *prometheus.CounterVec
@@ -40,6 +44,16 @@ type metrics struct {
 
 // newMetrics returns the metrics, registered if registry is not nil.
 func newMetrics(registry prometheus.Registerer) *metrics {
+	factory := promauto.With(registry)
+	gauge := func(name, help string) prometheus.Gauge {
+		return factory.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return factory.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	counters := func(name, help, label string) *prometheus.CounterVec {
+		return factory.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	}
 	m := &metrics{
 		fit:     gauge("sluice_worker_fit", "1 while the worker takes jobs, 0 while its health check fails."),
 		waiting: gauge("sluice_waiting_exports", "Exports of all processes that wait because of an outage or for a worker."),
@@ -51,14 +65,16 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		storedBytes: counter("sluice_export_stored_bytes_total", "Bytes of the files of exports, after compression."),
 		files:       counter("sluice_export_files_total", "Files of exports."),
 
-		jobDuration: prometheus.NewHistogramVec(
-			histogram("sluice_job_duration_seconds", "Time that a job ran.", .01, .05, .1, .5, 1, 5, 15, 30, 60, 120, 300, 600, 1800),
+		jobDuration: factory.NewHistogramVec(
+			telemetry.HistogramOpts("sluice_job_duration_seconds", "Time that a job ran.", .01, .05, .1, .5, 1, 5, 15, 30, 60, 120, 300, 600, 1800),
 			[]string{"kind", "outcome"}),
-		queueWait: prometheus.NewHistogramVec(
-			histogram("sluice_job_queue_wait_seconds", "Time from when a job was due until it started.", .005, .05, .5, 1, 5, 15, 60, 300, 900),
+		queueWait: factory.NewHistogramVec(
+			telemetry.HistogramOpts("sluice_job_queue_wait_seconds", "Time from when a job was due until it started.", .005, .05, .5, 1, 5, 15, 60, 300, 900),
 			[]string{"queue"}),
 		slotsBusy:  gauge("sluice_slots_busy", "Parts that the worker reads."),
 		slotsLimit: gauge("sluice_slots_limit", "Maximum of parts that the worker reads at the same time."),
+
+		exportTimeout: gauge("sluice_export_timeout_seconds", "Maximum duration of an export from its kick-off (SLUICE_EXPORT_TIMEOUT); then it fails."),
 
 		leasesLost:      counters("sluice_leases_lost_total", "Leases of running jobs that expired, or whose work was taken over or cancelled.", "kind"),
 		leasesReclaimed: counters("sluice_leases_reclaimed_total", "Jobs with an expired lease that this process has requeued.", "kind"),
@@ -66,17 +82,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 
 		snapshots:      gauge("sluice_snapshots_held", "Snapshots of the source database that the worker holds for exports."),
 		oldestSnapshot: gauge("sluice_snapshot_oldest_timestamp_seconds", "When the oldest snapshot that the worker holds was taken; 0 without any."),
-		lag: prometheus.NewHistogram(histogram("sluice_transaction_time_lag_seconds",
+		lag: factory.NewHistogram(telemetry.HistogramOpts("sluice_transaction_time_lag_seconds",
 			"How much earlier the transactionTime of an export is than its snapshot.", .01, .1, 1, 10, 60, 300, 900, 3600)),
 	}
 	m.createLabels()
-	if registry != nil {
-		registry.MustRegister(m.fit, m.waiting, m.waits,
-			m.resources, m.readBytes, m.issues, m.storedBytes, m.files,
-			m.jobDuration, m.queueWait, m.slotsBusy, m.slotsLimit,
-			m.leasesLost, m.leasesReclaimed, m.renewalFailures,
-			m.snapshots, m.oldestSnapshot, m.lag)
-	}
 	return m
 }
 
@@ -126,24 +135,3 @@ func (m *metrics) countFiles(files []jobs.File) {
 
 // short returns the label of a queue or of a kind of jobs.
 func short(name string) string { return strings.TrimPrefix(name, "sluice_") }
-
-func gauge(name, help string) prometheus.Gauge {
-	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-}
-
-func counter(name, help string) prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-}
-
-func counters(name, help, label string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
-}
-
-// histogram describes a histogram with these buckets, for servers that do not scrape
-// native histograms.
-func histogram(name, help string, buckets ...float64) prometheus.HistogramOpts {
-	return prometheus.HistogramOpts{
-		Name: name, Help: help, Buckets: buckets,
-		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160,
-	}
-}

@@ -17,15 +17,29 @@ func (w *Worker) reclaim(ctx context.Context) {
 	defer ticker.Stop()
 	var outage stateOutage
 	for {
-		if err := w.health.recheck(ctx); !errors.Is(err, jobs.ErrNewer) {
-			w.reclaimOnce(ctx, &outage)
-		}
+		w.pulse.turn()
+		w.reclaimTurn(ctx, &outage)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 	}
+}
+
+// reclaimTimeout limits a turn of reclaim. Without it, a database that does not answer
+// would look like a process that hangs.
+const reclaimTimeout = 20 * time.Second
+
+// reclaimTurn is a turn of reclaim.
+func (w *Worker) reclaimTurn(ctx context.Context, outage *stateOutage) {
+	ctx, cancel := context.WithTimeout(ctx, reclaimTimeout)
+	defer cancel()
+	if err := w.health.recheck(ctx); errors.Is(err, jobs.ErrNewer) {
+		return
+	}
+	w.reclaimOnce(ctx, outage)
+	w.pulse.reach(!outage.unreachable)
 }
 
 // stateOutage is what reclaim knows about an outage of the state database.
@@ -54,7 +68,7 @@ func (w *Worker) reclaimOnce(ctx context.Context, outage *stateOutage) {
 		w.metrics.leasesReclaimed.WithLabelValues(short(jobs.PartArgs{}.Kind())).Add(float64(reclaimed.Parts))
 		logger.WarnContext(ctx, "requeued jobs of a dead worker", "exports", reclaimed.Exports, "parts", reclaimed.Parts)
 	}
-	if err != nil && !outage.unreachable && ctx.Err() == nil {
+	if err != nil && !outage.unreachable && !errors.Is(ctx.Err(), context.Canceled) {
 		outage.unreachable = true
 		logger.WarnContext(ctx, "could not check for abandoned jobs", "error", err)
 	}

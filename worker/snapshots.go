@@ -2,12 +2,14 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-90096f4d/sluice/source"
+	"github.com/seed-90096f4d/sluice/telemetry"
 )
 
 // heldSnapshots are the snapshots that a process holds for exports.
@@ -52,53 +54,18 @@ func (h *heldSnapshots) update() {
 		}
 	}
 	h.metrics.snapshots.Set(float64(len(h.taken)))
-	if oldest.IsZero() {
-		h.metrics.oldestSnapshot.Set(0)
-		return
-	}
-	h.metrics.oldestSnapshot.Set(float64(oldest.UnixMilli()) / 1000)
+	h.metrics.oldestSnapshot.Set(telemetry.Timestamp(oldest))
 }
 
-const (
-	// xminCache is how long the age of the snapshots is cached: scrapes must not cause
-	// load on the source database.
-	xminCache = 10 * time.Second
-
-	// xminTimeout bounds the query, and with it a scrape.
-	xminTimeout = 2 * time.Second
-)
-
-// xminCollector is a prometheus.Collector that asks the source database for the age of
-// the snapshots of all processes. While the database does not answer, it has no value.
-type xminCollector struct {
-	description *prometheus.Desc
-	read        func(context.Context) (int64, error)
-
-	mu  sync.Mutex
-	at  time.Time
-	age int64
-	err error
-}
-
-func newXminCollector(read func(context.Context) (int64, error)) *xminCollector {
-	return &xminCollector{read: read, description: prometheus.NewDesc("sluice_source_xmin_age_transactions",
-		"Age of the oldest snapshot that sessions of Sluice hold in the source database; VACUUM keeps all rows deleted since.", nil, nil)}
-}
-
-// Describe implements prometheus.Collector.
-func (c *xminCollector) Describe(to chan<- *prometheus.Desc) { to <- c.description }
-
-// Collect implements prometheus.Collector.
-func (c *xminCollector) Collect(to chan<- prometheus.Metric) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.at.IsZero() || time.Since(c.at) >= xminCache {
-		ctx, cancel := context.WithTimeout(context.Background(), xminTimeout)
-		defer cancel()
-		c.age, c.err = c.read(ctx)
-		c.at = time.Now()
-	}
-	if c.err == nil {
-		to <- prometheus.MustNewConstMetric(c.description, prometheus.GaugeValue, float64(c.age))
-	}
+// newXminCollector returns a collector of the age of the snapshots of all processes.
+func newXminCollector(logger *slog.Logger, from *source.Source) *telemetry.Collector {
+	age := prometheus.NewDesc("sluice_source_xmin_age_transactions",
+		"Age of the oldest snapshot that sessions of Sluice hold in the source database; VACUUM keeps all rows deleted since.", nil, nil)
+	return telemetry.NewCollector("source", logger, func(ctx context.Context) ([]prometheus.Metric, error) {
+		transactions, err := from.XminAge(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return []prometheus.Metric{prometheus.MustNewConstMetric(age, prometheus.GaugeValue, float64(transactions))}, nil
+	}, age)
 }

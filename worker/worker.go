@@ -110,6 +110,7 @@ type Worker struct {
 	config    Config
 	health    *health
 	metrics   *metrics
+	pulse     *pulse
 	snapshots *heldSnapshots
 	store     *jobs.Store
 }
@@ -126,10 +127,11 @@ func New(cfg Config) (*Worker, error) {
 
 	metric := newMetrics(cfg.Registry)
 	metric.slotsLimit.Set(float64(cfg.Slots))
+	metric.exportTimeout.Set(cfg.ExportTimeout.Seconds())
 	if cfg.Registry != nil && cfg.Source != nil {
-		cfg.Registry.MustRegister(newXminCollector(cfg.Source.XminAge))
+		cfg.Registry.MustRegister(newXminCollector(cfg.Logger, cfg.Source))
 	}
-	return &Worker{config: cfg, health: newHealth(cfg, metric, store), metrics: metric, snapshots: newHeldSnapshots(metric), store: store}, nil
+	return &Worker{config: cfg, health: newHealth(cfg, metric, store), metrics: metric, pulse: &pulse{}, snapshots: newHeldSnapshots(metric), store: store}, nil
 }
 
 // newClient returns a River client that takes jobs. It can be started once.
@@ -158,8 +160,9 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 
 	client, err := river.NewClient(riverpgxv5.New(cfg.Database), &river.Config{
 		ErrorHandler:         &errorHandler{Worker: w},
+		Hooks:                []rivertype.Hook{w.pulse},
 		JobTimeout:           jobs.ShortJobTimeout,
-		Middleware:           []rivertype.Middleware{&measure{metrics: w.metrics}, &middleware{Worker: w, given: newThrottle()}},
+		Middleware:           []rivertype.Middleware{&measure{metrics: w.metrics, pulse: w.pulse}, &middleware{Worker: w, given: newThrottle()}},
 		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
@@ -226,12 +229,14 @@ func (w *Worker) work(ctx context.Context) error {
 		}
 		return fmt.Errorf("worker: %w", err)
 	}
+	w.pulse.start(queues(w.config))
 	failed, _ := w.health.state()
 	select {
 	case <-ctx.Done():
 	case <-failed:
 		cancel()
 	}
+	w.pulse.start(nil)
 	<-client.Stopped()
 	return nil
 }

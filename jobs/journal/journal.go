@@ -33,7 +33,7 @@ func (j *Journal) Observe(ctx context.Context, event jobs.Event) {
 	level, attributes := slog.LevelInfo, []slog.Attr(nil)
 	switch event.Kind {
 	case jobs.EventAccepted:
-		attributes = []slog.Attr{slog.String("level", levelName(event.Level))}
+		attributes = []slog.Attr{slog.String("exportLevel", levelName(event.Level))}
 	case jobs.EventStarted:
 		attributes = []slog.Attr{slog.Int("types", event.Types), slog.Int("parts", event.Parts),
 			slog.Int64("bytesPlanned", event.Bytes), slog.Time("transactionTime", *event.TransactionTime)}
@@ -50,7 +50,7 @@ func (j *Journal) Observe(ctx context.Context, event jobs.Event) {
 	case jobs.EventCancelled, jobs.EventDeleted:
 		attributes = []slog.Attr{slog.String("by", event.Reason)}
 	}
-	j.metrics.count(event)
+	j.metrics.count(ctx, event)
 
 	common := []slog.Attr{slog.String("export", event.ExportID.String()), slog.String("client", event.ClientID)}
 	if event.Generation > 1 {

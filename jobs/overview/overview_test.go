@@ -30,9 +30,9 @@ func everyState(t *testing.T, f *fixture) map[jobs.State]uuid.UUID {
 	f.work(t)
 	ids[jobs.Completed] = f.complete(t, "a")
 	ids[jobs.Expired] = f.complete(t, "a")
-	require.NoError(t, f.store.ExpireNow(t.Context(), ids[jobs.Expired], unrecorded))
+	require.NoError(t, f.store.ExpireByOperator(t.Context(), ids[jobs.Expired], unrecorded))
 	ids[jobs.Cancelled] = f.complete(t, "b")
-	require.NoError(t, f.store.CancelAny(t.Context(), ids[jobs.Cancelled], unrecorded))
+	require.NoError(t, f.store.CancelByOperator(t.Context(), ids[jobs.Cancelled], unrecorded))
 	f.hold.Store(3)
 	ids[jobs.Running] = f.start(t, "b", jobs.Request{
 		Types: []string{"Observation", "Patient"}, Level: jobs.GroupLevel, Group: "g1", FHIR: true,
@@ -331,4 +331,33 @@ func TestTotals(t *testing.T) {
 	require.True(t, at.Equal(*maintenance.Expire))
 	require.Nil(t, maintenance.Sweep)
 	require.True(t, at.Add(time.Second).Equal(*maintenance.Cleanup))
+}
+
+// A part makes progress when bytes are read, not when it is taken or its lease renewed.
+func TestPartProgress(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.start(t, "a", jobs.Request{Types: []string{"Patient"}}, 100, 100)
+	progress := func() time.Time {
+		t.Helper()
+		export, err := f.reader.Show(t.Context(), id)
+		require.NoError(t, err)
+		return *export.ProgressAt
+	}
+	planned := progress()
+	args := jobs.PartArgs{ExportID: id, Generation: 1, Number: 1}
+	for range 2 {
+		part, err := f.store.TakePart(t.Context(), args)
+		require.NoError(t, err)
+		require.NoError(t, f.store.RenewPart(t.Context(), part, 0, false))
+		require.Equal(t, planned, progress())
+	}
+	part, err := f.store.TakePart(t.Context(), args)
+	require.NoError(t, err)
+	require.NoError(t, f.store.RenewPart(t.Context(), part, 10, true))
+	moved := progress()
+	require.True(t, moved.After(planned))
+	_, err = f.store.TakePart(t.Context(), args)
+	require.NoError(t, err)
+	require.Equal(t, moved, progress())
 }

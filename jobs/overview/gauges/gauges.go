@@ -7,6 +7,7 @@ package gauges
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,6 +89,9 @@ var (
 	queueStates = []string{"available", "pending", "retryable", "running", "scheduled"}
 )
 
+// label returns the label of a queue, which is the worker's.
+func label(queue string) string { return strings.TrimPrefix(queue, "sluice_") }
+
 func queuesCollector(logger *slog.Logger, reader *overview.Reader) *telemetry.Collector {
 	count := desc("queue_jobs", "Jobs that have not ended, by queue and state.", "queue", "state")
 	oldest := desc("queue_oldest_timestamp_seconds", "Time since when the longest waiting job of the queue is available (0 = none waits).", "queue")
@@ -107,9 +111,9 @@ func queuesCollector(logger *slog.Logger, reader *overview.Reader) *telemetry.Co
 		var metrics []prometheus.Metric
 		for _, queue := range queues {
 			for _, state := range queueStates {
-				metrics = append(metrics, gauge(count, counts[key{queue, state}], queue, state))
+				metrics = append(metrics, gauge(count, counts[key{queue, state}], label(queue), state))
 			}
-			metrics = append(metrics, timestamp(oldest, since[queue], queue))
+			metrics = append(metrics, timestamp(oldest, since[queue], label(queue)))
 		}
 		return metrics, nil
 	}, count, oldest)
