@@ -38,6 +38,9 @@ const dicomSystem = "http://dicom.nema.org/resources/ontology/DCM"
 // an update.
 var changeCodes = map[string]string{"add": "C", "remove": "D"}
 
+// lifecycleSystem is a code system of FHIR's value set audit-event-type.
+const lifecycleSystem = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
+
 // changeResource returns a change of a client as a FHIR resource, with the codes
 // of DICOM (R4, value sets audit-event-type and audit-event-sub-type).
 func changeResource(entry auth.Entry) object {
@@ -54,7 +57,7 @@ func changeResource(entry auth.Entry) object {
 	for _, name := range slices.Sorted(maps.Keys(entry.Details)) {
 		details = append(details, detail(name, entry.Details[name]))
 	}
-	return object{
+	event := object{
 		"resourceType": "AuditEvent",
 		"id":           "client-change-" + id,
 		"type":         object{"system": dicomSystem, "code": "110113", "display": "Security Alert"},
@@ -67,4 +70,10 @@ func changeResource(entry auth.Entry) object {
 		"source":       sluice,
 		"entity":       []object{{"what": identified(entry.ClientID), "name": "client", "detail": details}},
 	}
+	if entry.Action == auth.CancelExport || entry.Action == auth.ExpireExport {
+		event["type"] = object{"system": lifecycleSystem, "code": "destroy", "display": "Destroy/Delete Record Lifecycle Event"}
+		event["action"] = "D"
+		delete(event, "subtype")
+	}
+	return event
 }

@@ -22,7 +22,7 @@ type Entry struct {
 	ID       int64
 	At       time.Time
 	ClientID string
-	Action   string // add, rotate, expire, revoke, change or remove; what was done otherwise (Record)
+	Action   string // add, rotate, expire, revoke, change or remove, CancelExport or ExpireExport
 	Actor    string
 	Role     string // of the database
 
@@ -60,6 +60,13 @@ func (c *Clients) change(ctx context.Context, action, id string, do func(pgx.Tx,
 	}
 	return err
 }
+
+// The actions of operators on exports of a client, for Record. Their details name the
+// export.
+const (
+	CancelExport = "cancel export"
+	ExpireExport = "expire export"
+)
 
 // Record adds an action of the actor that concerns a client to the client's history, in
 // a transaction of the caller. It does not call onChange, because the caller may roll

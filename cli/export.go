@@ -64,7 +64,7 @@ func (cmd *exportCancelCommand) Validate() error {
 
 // Run cancels an export.
 func (cmd *exportCancelCommand) Run(ctx context.Context, root *cli, out *output) error {
-	end := exportEnd{action: "cancel export", do: (*jobs.Store).CancelByOperator, stale: "was already cancelled"}
+	end := exportEnd{action: auth.CancelExport, do: (*jobs.Store).CancelByOperator, stale: "was already cancelled"}
 	return end.run(ctx, root, out, &cmd.stateSettings, cmd.exportID,
 		"export %s of client %s cancelled (it was %s). Its status URL returns 404; workers delete its files.\n")
 }
@@ -81,7 +81,7 @@ func (cmd *exportExpireCommand) Validate() error {
 
 // Run expires an export.
 func (cmd *exportExpireCommand) Run(ctx context.Context, root *cli, out *output) error {
-	end := exportEnd{action: "expire export", do: (*jobs.Store).ExpireByOperator, stale: "is not completed; only completed exports can expire"}
+	end := exportEnd{action: auth.ExpireExport, do: (*jobs.Store).ExpireByOperator, stale: "is not completed; only completed exports can expire"}
 	return end.run(ctx, root, out, &cmd.stateSettings, cmd.exportID,
 		"export %s of client %s expired (it was %s). Its status URL returns 410; workers delete its files.\n")
 }

@@ -141,8 +141,11 @@ func printTypes(w io.Writer, types []overview.TypeProgress) {
 		if name == "" {
 			name = "(several)"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d/%d\t%d\t%s\t%s\t%d\t%d\t%s\n", name, t.Kind, t.PartsDone, t.Parts, t.PartsRunning,
-			formatBytes(t.BytesRead), formatBytes(t.BytesPlanned), t.Resources, t.Files, formatBytes(t.StoredBytes))
+		parts := "-\t-\t-\t-" // files that come with the parts of other types
+		if t.Parts > 0 {
+			parts = fmt.Sprintf("%d/%d\t%d\t%s\t%s", t.PartsDone, t.Parts, t.PartsRunning, formatBytes(t.BytesRead), formatBytes(t.BytesPlanned))
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", name, t.Kind, parts, t.Resources, t.Files, formatBytes(t.StoredBytes))
 	}
 }
 

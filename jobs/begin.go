@@ -73,15 +73,15 @@ func (s *Store) begin(ctx context.Context, id uuid.UUID, reason RestartReason) (
 			return err
 		}
 		export, err = scanExport(tx.QueryRow(ctx, workSQL, id))
-		event = begun(former, export, reason)
+		event = beginEvent(former, export, reason)
 		return err
 	})
 	return export, err
 }
 
-// begun returns the event of an export that begins. It has no kind if the export begins
+// beginEvent returns the event of an export that begins. It has no kind if the export begins
 // for the first time, or again before it was planned.
-func begun(former, export Export, reason RestartReason) Event {
+func beginEvent(former, export Export, reason RestartReason) Event {
 	event := export.event("")
 	switch {
 	case export.TransactionTime != nil:

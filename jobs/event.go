@@ -30,8 +30,8 @@ const (
 	EventCompleted EventKind = "completed"
 	EventFailed    EventKind = "failed"
 
-	// EventCancelled is the end of an unfinished export, EventDeleted that of an export
-	// that was completed, failed or expired.
+	// EventCancelled means that an unfinished export was cancelled, EventDeleted that a
+	// completed, failed or expired one was deleted.
 	EventCancelled EventKind = "cancelled"
 	EventDeleted   EventKind = "deleted"
 
@@ -53,8 +53,8 @@ type Event struct {
 	Age time.Duration
 
 	// Reason is why the export restarted (a RestartReason), why it failed (in words fit
-	// for the client, without ids of resources), or who has cancelled or deleted it (an
-	// Actor).
+	// for the client, without ids of resources), or by whom it was cancelled or deleted
+	// (an Actor).
 	Reason string
 
 	// ByJob reports whether an error of a job, which the worker has logged, failed the
@@ -107,7 +107,7 @@ func RestartReasons() []RestartReason {
 	return []RestartReason{SnapshotLost, TableRewritten, LockRequested, LocationChanged}
 }
 
-// Actor is who has cancelled or deleted an export.
+// Actor is a party that cancels or deletes exports.
 type Actor string
 
 // The actors.

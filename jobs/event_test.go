@@ -77,9 +77,9 @@ func TestObserve(t *testing.T) {
 	require.NoError(t, store.Expire(ctx))
 	require.NoError(t, store.Expire(ctx))
 	record := func(context.Context, pgx.Tx, jobs.Export) error { return nil }
-	require.ErrorIs(t, store.CancelAny(ctx, id, func(context.Context, pgx.Tx, jobs.Export) error { return broken }), broken)
-	require.NoError(t, store.CancelAny(ctx, id, record))
-	require.ErrorIs(t, store.CancelAny(ctx, id, record), jobs.ErrStale)
+	require.ErrorIs(t, store.CancelByOperator(ctx, id, func(context.Context, pgx.Tx, jobs.Export) error { return broken }), broken)
+	require.NoError(t, store.CancelByOperator(ctx, id, record))
+	require.ErrorIs(t, store.CancelByOperator(ctx, id, record), jobs.ErrStale)
 	require.Equal(t, [][2]string{{"completed", ""}, {"expired", ""}, {"deleted", "operator"}}, events())
 }
 

@@ -70,6 +70,27 @@ func TestUp(t *testing.T) {
 		require.ErrorIs(t, migrations.Check(t.Context(), pool), migrations.ErrPending)
 	})
 
+	// 00004_progress.sql can be repeated after it was interrupted, and counts files.
+	t.Run("ProgressOfStoredExports", func(t *testing.T) {
+		t.Parallel()
+		pool := migrated(t)
+		_, err := pool.Exec(t.Context(), `
+			DELETE FROM sluice.migration WHERE version_id = 4;
+			DROP INDEX sluice.export_listed;
+			ALTER TABLE sluice.export DROP COLUMN files_stored, DROP COLUMN progress_at;
+			INSERT INTO sluice.export (id, client_id, request, job_id, bytes_stored)
+			SELECT ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'a', '{}', n, 10 * n FROM generate_series(0, 2) AS n;
+			INSERT INTO sluice.file (export_id, number, kind, resource_type, object_key, resources, plain_bytes, max_line_bytes, stored_bytes, sha256, etag)
+			SELECT '00000000-0000-4000-8000-000000000002', n, 'output', 'Patient', n, 1, 1, 1, 10, '', '' FROM generate_series(1, 3) AS n`)
+		require.NoError(t, err)
+		applied, err := migrations.Up(t.Context(), pool)
+		require.NoError(t, err)
+		require.Equal(t, 1, applied)
+		var files []int
+		require.NoError(t, pool.QueryRow(t.Context(), `SELECT array_agg(files_stored ORDER BY id) FROM sluice.export`).Scan(&files))
+		require.Equal(t, []int{0, 0, 3}, files)
+	})
+
 	// Neither Check nor Up accepts a schema with migrations of a newer version.
 	for name, sql := range map[string]string{
 		"NewerOwnMigration":   `INSERT INTO sluice.migration (version_id, is_applied) VALUES (99999, true)`,

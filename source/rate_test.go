@@ -52,6 +52,9 @@ func TestReadRate(t *testing.T) {
 	}
 	require.NoError(t, group.Wait())
 	require.GreaterOrEqual(t, time.Since(began), atLeast(total))
+	require.Greater(t, paced.Throttled(), atLeast(total)/2, "most of the time was spent waiting")
+	require.LessOrEqual(t, paced.Throttled(), 2*time.Since(began), "by two scans")
+	require.Zero(t, f.source.Throttled())
 	t.Logf("%d bytes in %v, at the rate %v", total, time.Since(began), atLeast(total)+slack)
 }
 

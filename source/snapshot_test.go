@@ -136,7 +136,36 @@ func TestTransactionTime(t *testing.T) {
 		require.NoError(t, sn.Close(t.Context()))
 		require.True(t, sn.Estimated)
 		require.WithinRange(t, sn.TransactionTime, before.Add(-time.Hour-2*time.Second), f.clock(t).Add(-time.Hour))
+		require.WithinRange(t, sn.TransactionTime.Add(sn.Lag), before, f.clock(t), "the lag is that behind the clock")
 	})
+}
+
+// The age is that of the oldest snapshot of the role's own sessions, which it sees
+// without further privileges. Sessions of others do not count.
+func TestXminAge(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, aidbox("patient"))
+	url := as(t, f.url, role(t, f))
+	src := open(t, source.Config{URL: url})
+	age := func() int64 {
+		t.Helper()
+		transactions, err := src.XminAge(t.Context())
+		require.NoError(t, err)
+		return transactions
+	}
+	f.snapshot(t) // of another role
+	f.exec(t, `SELECT pg_current_xact_id()`)
+	require.Zero(t, age())
+
+	sn, err := src.OpenSnapshot(t.Context())
+	require.NoError(t, err)
+	const transactions = 3
+	for range transactions {
+		f.exec(t, `SELECT pg_current_xact_id()`)
+	}
+	require.GreaterOrEqual(t, age(), int64(transactions)) // other databases of the server count
+	require.NoError(t, sn.Close(t.Context()))
+	require.Eventually(t, func() bool { return age() == 0 }, 2*time.Minute, 10*time.Millisecond)
 }
 
 func (f fixture) clock(t *testing.T) time.Time {

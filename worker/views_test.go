@@ -324,6 +324,8 @@ func TestDataErrorOfTables(t *testing.T) {
 	export := f.await(t, id, jobs.Failed)
 	require.Contains(t, export.Failure, "Patient/pt-17: view people: column given ("+given+"): ")
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "Patient/pt-17: view people: column given: ") }, patience, 50*time.Millisecond)
+	f.eventually(t, "the failure is logged", func() bool { return len(log.lines(t, "export failed")) > 0 })
+	require.Equal(t, "a view could not be evaluated", log.requireLine(t, "export failed", id)["reason"])
 	require.NotContains(t, log.String(), "Mustermann")
 	require.NotContains(t, log.String(), `"level":"ERROR"`, "it is no fault of the server")
 	require.Zero(t, f.count(t, `SELECT count(*) FROM sluice.river_job WHERE errors::text LIKE '%Mustermann%'`))
