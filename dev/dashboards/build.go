@@ -27,10 +27,14 @@ var datasource = common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.To
 // query is an expression in PromQL, and the legend of its series.
 type query struct{ expr, legend string }
 
+// builder builds a dashboard of the classic schema.
+type builder = dashboard.DashboardBuilder //nolint:staticcheck // its successor's schema requires Grafana 12
+
 // newDashboard returns a dashboard without panels. All have the tag sluice, by which they
 // link to each other.
-func newDashboard(uid, title, description string) *dashboard.DashboardBuilder {
-	return dashboard.NewDashboardBuilder(title).
+func newDashboard(uid, title, description string) *builder {
+	board := dashboard.NewDashboardBuilder(title) //nolint:staticcheck // as above
+	return board.
 		Uid(uid).
 		Description(description).
 		Tags([]string{"sluice"}).

@@ -19,13 +19,13 @@ import (
 // All returns the content of the dashboards by the name of their file.
 func All() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for name, builder := range map[string]*dashboard.DashboardBuilder{
+	for name, board := range map[string]*builder{
 		"overview":          overview(),
 		"exports":           exports(),
 		"workers-and-store": workersAndStore(),
 		"security":          security(),
 	} {
-		built, err := builder.Build()
+		built, err := board.Build()
 		if err != nil {
 			return nil, fmt.Errorf("build the dashboard %s: %w", name, err)
 		}

@@ -1,12 +1,9 @@
 package dashboards
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/units"
-)
+import "github.com/grafana/grafana-foundation-sdk/go/units"
 
 // exports shows how exports proceed and what they cost the source.
-func exports() *dashboard.DashboardBuilder {
+func exports() *builder {
 	return newDashboard("sluice-exports", "Sluice exports", "How exports proceed, what they contain, and what their snapshots hold back in the source.").
 		WithRow(row("Backlog")).
 		WithPanel(number("Parts left", "Parts of planned exports that are not done.", units.Short, `max(sluice_parts_left)`)).

@@ -1,12 +1,9 @@
 package dashboards
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/units"
-)
+import "github.com/grafana/grafana-foundation-sdk/go/units"
 
 // overview shows whether Sluice works.
-func overview() *dashboard.DashboardBuilder {
+func overview() *builder {
 	return newDashboard("sluice-overview", "Sluice overview", "Whether exports, dumps and requests work, and how much they transfer.").
 		WithRow(row("Now")).
 		WithPanel(alarming(number("Processes down", "Processes that Prometheus cannot scrape.", units.Short,

@@ -1,12 +1,9 @@
 package dashboards
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/units"
-)
+import "github.com/grafana/grafana-foundation-sdk/go/units"
 
 // security shows logins, the audit trail and certificates.
-func security() *dashboard.DashboardBuilder {
+func security() *builder {
 	return newDashboard("sluice-security", "Sluice security", "Logins, permissions, the audit trail, certificates and retention.").
 		WithRow(row("Logins")).
 		WithPanel(graph("Logins by outcome", "Logins and uses of access tokens. limited: too many have failed.", perSecond,

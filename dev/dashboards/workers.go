@@ -1,13 +1,10 @@
 package dashboards
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/units"
-)
+import "github.com/grafana/grafana-foundation-sdk/go/units"
 
 // workersAndStore shows what limits the processes: slots, connections, the object store,
 // processors and memory.
-func workersAndStore() *dashboard.DashboardBuilder {
+func workersAndStore() *builder {
 	return newDashboard("sluice-workers-and-store", "Sluice workers and store", "What limits the processes: slots, connections, the object store, processors and memory.").
 		WithRow(row("Workers")).
 		WithPanel(graph("Slots", "Parts that workers read, may read, and could read if there were more slots.", units.Short,
