@@ -58,6 +58,10 @@ chaos: build $(STAND) ## Inject faults into running exports and check that nothi
 bench: build $(STAND) ## Measure Sluice against COPY (SIZE=1GB ROUNDS=5 ONLY=dump ROWS=0 FORM=text)
 	@$(STAND) bench --size=$(or $(SIZE),1GB) --rounds=$(or $(ROUNDS),5) --first-rows=$(or $(ROWS),10000000) --form=$(or $(FORM),stored)
 
+.PHONY: dashboards
+dashboards: $(STAND) ## Generate the dashboards in deploy/grafana
+	@$(STAND) dashboards
+
 # nomsgpack leaves out gin's MessagePack support, which is unused and a tenth of the
 # program and of its memory.
 .PHONY: build

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,9 @@ import (
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	project := compose(t)
-	require.ElementsMatch(t, []string{"postgres", "s3", "migrate", "api", "worker"}, project.ServiceNames())
+	always, monitoring := []string{"postgres", "s3", "migrate", "api", "worker"}, []string{"prometheus", "grafana", "jaeger"}
+	require.ElementsMatch(t, append(always, monitoring...), project.ServiceNames())
+	require.ElementsMatch(t, always, compose(t, "").ServiceNames(), "without the profile")
 
 	t.Run("Images", func(t *testing.T) {
 		t.Parallel()
@@ -90,6 +93,53 @@ func TestComposePorts(t *testing.T) {
 	}
 }
 
+// Prometheus scrapes the admin listeners of the API and the workers, and Grafana finds the
+// dashboards and both of its data sources.
+func TestComposeMonitoring(t *testing.T) {
+	t.Parallel()
+	project := compose(t)
+	for name, service := range project.Services {
+		for _, volume := range service.Volumes {
+			if volume.Type == types.VolumeTypeBind {
+				require.DirExists(t, volume.Source, name)
+				require.True(t, volume.ReadOnly, name)
+			}
+		}
+	}
+
+	scrape := readRepository(t, "deploy/prometheus/prometheus.yml")
+	for _, name := range []string{"api", "worker"} {
+		listen := project.Services[name].Environment["SLUICE_ADMIN_LISTEN"]
+		require.NotNil(t, listen, name)
+		_, port, found := strings.Cut(*listen, ":")
+		require.True(t, found)
+		require.Contains(t, scrape, "job_name: sluice-"+name)
+		require.Contains(t, scrape, "{names: ["+name+"], type: A, port: "+port+",")
+		for _, published := range project.Services[name].Ports {
+			require.NotEqual(t, port, fmt.Sprint(published.Target), "%s: the admin listener is not published", name)
+		}
+	}
+
+	sources := readRepository(t, "deploy/grafana/provisioning/datasources/sluice.yml")
+	for _, name := range []string{"prometheus", "jaeger"} {
+		require.Contains(t, sources, fmt.Sprintf("http://%s:%d", name, project.Services[name].Ports[0].Target))
+	}
+	provider := readRepository(t, "deploy/grafana/provisioning/dashboards/sluice.yml")
+	targets := map[string]bool{}
+	for _, volume := range project.Services["grafana"].Volumes {
+		targets[volume.Target] = true
+	}
+	require.True(t, targets["/dashboards"])
+	require.Contains(t, provider, "path: /dashboards}")
+}
+
+func readRepository(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
+	require.NoError(t, err)
+	return string(content)
+}
+
 // The program knows every setting of the compose file and of the image.
 func TestComposeSettings(t *testing.T) {
 	t.Parallel()
@@ -110,9 +160,13 @@ func TestComposeSettings(t *testing.T) {
 
 var settingPattern = regexp.MustCompile(`SLUICE_[A-Z0-9_]+`)
 
-func compose(t *testing.T) *types.Project {
+// compose loads the compose file with these profiles, by default with all.
+func compose(t *testing.T, profiles ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{"../compose.yaml"})
+	if len(profiles) == 0 {
+		profiles = []string{"*"}
+	}
+	options, err := cli.NewProjectOptions([]string{"../compose.yaml"}, cli.WithProfiles(profiles))
 	require.NoError(t, err)
 	project, err := options.LoadProject(t.Context())
 	require.NoError(t, err)

@@ -27,6 +27,8 @@ type commands struct {
 	Exec  execCommand  `cmd:"" help:"Run a shell command in a temporary stand."`
 	Chaos chaosCommand `cmd:"" help:"Inject faults while Sluice exports, and check the files."`
 	Bench benchCommand `cmd:"" help:"Compare the speed of Sluice with COPY, and with psql and gzip."`
+
+	Dashboards dashboardsCommand `cmd:"" help:"Generate the dashboards in deploy/grafana."`
 }
 
 func main() {

@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// NewRegistry returns a registry with the metrics of the Go runtime, of the process, and
-// of the version of the program.
+// NewRegistry returns a registry with the metrics of the Go runtime, of the process and its
+// memory limit, and of the version of the program.
 func NewRegistry(version string) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
