@@ -172,6 +172,8 @@ var (
 	labelValue = regexp.MustCompile(`(=~|!~|!=|=)\s*"[^"]*"`)
 	metricUse  = regexp.MustCompile(`\b(sluice_\w+)(?:\{([^}]*)\})?`)
 	labelUse   = regexp.MustCompile(`(\w+)\s*=`)
+	grouping   = regexp.MustCompile(`\b(?:by|on|ignoring|without|group_left|group_right) ?\(([^)]*)\)|\$labels\.(\w+)|\{\{ ?(\w+) ?\}\}`)
+	word       = regexp.MustCompile(`\w+`)
 
 	// otherNames are roles, and kinds and queues of jobs.
 	otherNames = []string{"sluice_reader", "sluice_state", "sluice_export", "sluice_part", "sluice_cleanup", "sluice_sweep"}
@@ -203,6 +205,17 @@ func checkUses(text string, documented map[string]*documentedMetric) (problems [
 			}
 		}
 	}
+	known := slices.Clone(targetLabels)
+	for _, metric := range documented {
+		known = append(known, metric.labels...)
+	}
+	for _, use := range grouping.FindAllStringSubmatch(text, -1) {
+		for _, label := range word.FindAllString(strings.Join(use[1:], " "), -1) {
+			if !slices.Contains(known, label) {
+				problems = append(problems, "no metric has the label "+label)
+			}
+		}
+	}
 	return problems
 }
 
@@ -214,6 +227,8 @@ func TestCheckUses(t *testing.T) {
 		"sluice_b_seconds": {kind: "histogram"},
 	}
 	require.Empty(t, checkUses(`expr: rate(sluice_a_total{outcome="sluice_x",job=~"sluice.*"}[5m]) / sum by (le) (rate(sluice_b_seconds_bucket[5m]))`, documented))
+	require.Equal(t, []string{"no metric has the label a", "no metric has the label b", "no metric has the label c"},
+		checkUses(`sum by (outcome, a) (sluice_a_total) {{ $labels.b }} {{c}} {{ outcome }}`, documented))
 	require.Equal(t, []string{"there is no metric sluice_c", "there is no metric sluice_a_total_sum", "sluice_a_total has no label result"},
 		checkUses(`"expr": "sluice_c{x=\"y\"} + sluice_a_total_sum + sluice_a_total{result=\"failed\"}"`, documented))
 }
