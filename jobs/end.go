@@ -42,7 +42,7 @@ func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) er
 
 func (s *Store) fail(ctx context.Context, id uuid.UUID, reason string, onlyWaiting bool) error {
 	event := Event{Kind: EventFailed, ExportID: id, Reason: reason}
-	return s.changeObserved(ctx, &event, "fail export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "fail export", func(ctx context.Context, tx pgx.Tx) error {
 		return s.abandon(ctx, tx, &event, ErrStale, failSQL, id, reason, onlyWaiting)
 	})
 }
@@ -65,7 +65,7 @@ func (s *Store) Cancel(ctx context.Context, id uuid.UUID, clientID string) error
 // such export or it was cancelled already.
 func (s *Store) CancelAs(ctx context.Context, id uuid.UUID, by Actor) error {
 	event := Event{Kind: EventCancelled, ExportID: id, Reason: string(by)}
-	return s.changeObserved(ctx, &event, "cancel export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "cancel export", func(ctx context.Context, tx pgx.Tx) error {
 		return s.abandon(ctx, tx, &event, ErrNotFound, cancelSQL, id)
 	})
 }
@@ -75,7 +75,7 @@ func (s *Store) CancelAs(ctx context.Context, id uuid.UUID, by Actor) error {
 // such export, and ErrStale if it was cancelled before.
 func (s *Store) CancelAny(ctx context.Context, id uuid.UUID, record func(context.Context, pgx.Tx, Export) error) error {
 	event := Event{Kind: EventCancelled, ExportID: id, Reason: string(ByOperator)}
-	return s.changeObserved(ctx, &event, "cancel export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "cancel export", func(ctx context.Context, tx pgx.Tx) error {
 		export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
 		if err != nil {
 			return err
@@ -125,7 +125,7 @@ RETURNING id, client_id, coalesce(request->>'level', ''), generation, now() - cr
 // objects.
 func (s *Store) Expire(ctx context.Context) error {
 	var events []Event
-	err := s.inTx(ctx, "expire exports", func(tx pgx.Tx) (err error) {
+	err := s.inTx(ctx, "expire exports", func(ctx context.Context, tx pgx.Tx) (err error) {
 		events, err = collect(ctx, tx, scanExpired, expireSQL)
 		if err != nil || len(events) == 0 {
 			return err
@@ -161,7 +161,7 @@ WHERE id = $1 AND state = 'completed'`
 // returns ErrNotFound if there is no such export, and ErrStale if it is not completed.
 func (s *Store) ExpireNow(ctx context.Context, id uuid.UUID, record func(context.Context, pgx.Tx, Export) error) error {
 	event := Event{ExportID: id}
-	return s.changeObserved(ctx, &event, "expire export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "expire export", func(ctx context.Context, tx pgx.Tx) error {
 		export, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
 		if err != nil {
 			return err
