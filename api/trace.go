@@ -33,12 +33,11 @@ func (a *API) trace(c *gin.Context) {
 	if !slices.Contains(methods, method) {
 		method = "_OTHER"
 	}
-	name := method
+	name, attributes := method, []attribute.KeyValue{attribute.String("http.request.method", method)}
 	if route != "" {
-		name += " " + route
+		name, attributes = method+" "+route, append(attributes, attribute.String("http.route", route))
 	}
-	ctx, s := a.config.Tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer),
-		trace.WithAttributes(attribute.String("http.request.method", method), attribute.String("http.route", route)))
+	ctx, s := a.config.Tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...))
 	c.Request = c.Request.WithContext(ctx)
 	defer func() { // a deferred End would record the text of a panic
 		describe(s, c)

@@ -58,6 +58,7 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 		return err
 	})
 	if err == nil {
+		span.SetExport(ctx, id)
 		s.observe(ctx, event)
 	}
 	return id, err

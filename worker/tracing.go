@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/riverqueue/river"
@@ -53,7 +54,7 @@ func (t *tracing) Work(ctx context.Context, job *rivertype.JobRow, doInner func(
 // traceExport adds an export to the trace of its job.
 func traceExport(ctx context.Context, export jobs.Export) {
 	if s := trace.SpanFromContext(ctx); s.IsRecording() {
-		s.SetAttributes(span.ExportID.String(export.ID.String()), span.Generation.Int(export.Generation), span.Level.String(string(export.Request.Level)))
+		s.SetAttributes(span.ExportID.String(export.ID.String()), span.Generation.Int(export.Generation), span.Level.String(levelName(export.Request.Level)))
 		span.Link(ctx, export.Traceparent)
 	}
 }
@@ -62,10 +63,13 @@ func traceExport(ctx context.Context, export jobs.Export) {
 func tracePart(ctx context.Context, args jobs.PartArgs, part jobs.Part) {
 	if s := trace.SpanFromContext(ctx); s.IsRecording() {
 		s.SetAttributes(span.ExportID.String(args.ExportID.String()), span.Generation.Int(args.Generation), span.Part.Int(args.Number),
-			span.ResourceType.String(part.ResourceType), span.Level.String(string(part.Request.Level)))
+			span.ResourceType.String(part.ResourceType), span.Level.String(levelName(part.Request.Level)))
 		span.Link(ctx, part.Traceparent)
 	}
 }
+
+// levelName returns the value of the attribute span.Level.
+func levelName(level jobs.Level) string { return string(cmp.Or(level, "system")) }
 
 // traceFiles adds what a part has read and written to the trace of its job.
 func traceFiles(ctx context.Context, files stage.Files, read int64) {

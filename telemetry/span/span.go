@@ -13,6 +13,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
@@ -137,6 +138,13 @@ func Link(ctx context.Context, parent string) {
 	linked := propagation.TraceContext{}.Extract(context.Background(), carrier)
 	if to := trace.SpanContextFromContext(linked); to.IsValid() {
 		s.AddLink(trace.Link{SpanContext: to})
+	}
+}
+
+// SetExport adds the id of an export to the span of ctx.
+func SetExport(ctx context.Context, id uuid.UUID) {
+	if s := trace.SpanFromContext(ctx); s.IsRecording() {
+		s.SetAttributes(ExportID.String(id.String()))
 	}
 }
 

@@ -56,9 +56,14 @@ func (queryTracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.Trac
 // verbs are the first words of statements that name spans.
 var verbs = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "BEGIN", "COMMIT", "ROLLBACK", "LOCK", "SET", "LISTEN"}
 
-// verb returns the first word of a statement, if it is one of verbs.
+// verb returns the first word of a statement, if it is one of verbs. River's statements
+// begin with a comment.
 func verb(sql string) string {
-	sql = strings.TrimLeft(sql, " \t\r\n")
+	sql = strings.TrimSpace(sql)
+	for strings.HasPrefix(sql, "--") {
+		_, sql, _ = strings.Cut(sql, "\n")
+		sql = strings.TrimSpace(sql)
+	}
 	for _, verb := range verbs {
 		if len(sql) >= len(verb) && strings.EqualFold(sql[:len(verb)], verb) {
 			return verb
