@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-90096f4d/sluice/api/endpoint"
 	"github.com/seed-90096f4d/sluice/auth"
@@ -121,6 +122,10 @@ type Config struct {
 
 	// Tokens issues access tokens. Nil means HTTP Basic only.
 	Tokens *smart.Tokens
+
+	// Tracer starts a trace for each request, but for those of health checks and metrics.
+	// Nil means none.
+	Tracer trace.Tracer
 
 	// Version is the version of the software, for the CapabilityStatement and the
 	// footer of Parquet. Defaults to "unknown".

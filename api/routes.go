@@ -27,6 +27,9 @@ func (a *API) routes() *gin.Engine {
 	if err := engine.SetTrustedProxies(a.proxies()); err != nil {
 		panic(err) // a prefix that netip has written
 	}
+	if a.config.Tracer != nil {
+		engine.Use(a.trace)
+	}
 	engine.Use(a.measure, a.identify, a.log, a.cors, a.limitBody)
 	engine.NoRoute(a.handle(func(*gin.Context) error { return problem.NotFound("not found") }))
 	engine.NoMethod(a.handle(func(*gin.Context) error {

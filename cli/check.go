@@ -69,7 +69,7 @@ func (cmd *checkCommand) Run(ctx context.Context, out *output) error {
 // examine returns all findings: what cannot be opened does not keep the rest from being
 // examined.
 func (cmd *checkCommand) examine(ctx context.Context) (findings []check.Finding) {
-	state, err := cmd.stateSettings.open(ctx)
+	state, err := cmd.stateSettings.open(ctx, nil)
 	if err != nil {
 		findings = append(findings, check.Failed(check.StateDatabase, err))
 	} else {
@@ -89,7 +89,7 @@ func (cmd *checkCommand) examine(ctx context.Context) (findings []check.Finding)
 // examineSource examines the source database and, if the state database is migrated, the
 // clients.
 func (cmd *checkCommand) examineSource(ctx context.Context, state *pgxpool.Pool, migrated bool) []check.Finding {
-	from, err := cmd.sourceSettings.open(ctx, 1, 0, nil)
+	from, err := cmd.sourceSettings.open(ctx, nil, 1, 0, nil)
 	if err != nil {
 		return []check.Finding{check.Failed(check.SourceDatabase, err)}
 	}

@@ -34,7 +34,7 @@ type clientCommand struct {
 
 // withState runs do with the state database.
 func withState(ctx context.Context, state *stateSettings, do func(*pgxpool.Pool) error) error {
-	pool, err := state.open(ctx)
+	pool, err := state.open(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func (cmd *dumpCommand) Run(ctx context.Context, out *output) error {
 	if stream && cmd.Gzip && isTerminal(out.stdout) {
 		return errors.New("a terminal cannot show gzip: set -o DIR, or redirect the output")
 	}
-	from, err := cmd.open(ctx, cmd.Jobs, 0, nil)
+	from, err := cmd.open(ctx, nil, cmd.Jobs, 0, nil)
 	if err != nil {
 		return err
 	}

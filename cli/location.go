@@ -65,7 +65,7 @@ func (s *locationSettings) with(ctx context.Context, do func(*pgxpool.Pool, loca
 	}
 	defer bucket.Close()
 	return withState(ctx, &s.stateSettings, func(state *pgxpool.Pool) error {
-		from, err := s.sourceSettings.open(ctx, 1, 0, nil)
+		from, err := s.sourceSettings.open(ctx, nil, 1, 0, nil)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ type migrateCommand struct{ stateDatabase }
 
 // Run applies the migrations that are missing.
 func (cmd *migrateCommand) Run(ctx context.Context, out *output) error {
-	pool, err := cmd.openWith(ctx, migrateSession)
+	pool, err := cmd.openWith(ctx, nil, migrateSession)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/seed-90096f4d/sluice/limit/memory"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
+	"github.com/seed-90096f4d/sluice/telemetry/trace"
 	"github.com/seed-90096f4d/sluice/view/store"
 	"github.com/seed-90096f4d/sluice/worker"
 )
@@ -89,7 +90,14 @@ func (s *serverSettings) run(ctx context.Context, root *cli, out *output, forAPI
 		readers, shares = readers+forWorker.slots(), shares+forWorker.slots()
 	}
 	setMemoryLimit(shares)
-	process, err := openService(ctx, root.Log.logger(out), s, readers, spares)
+	logger, audit := root.Log.logger(out), root.Log.audit(out)
+	tracing, err := trace.Setup(ctx, logger, currentVersion())
+	if err != nil {
+		return err
+	}
+	defer stopTracing(ctx, logger, tracing, s.ShutdownTimeout)
+	logger, audit = tracing.Logger(logger), tracing.Logger(audit)
+	process, err := openService(ctx, logger, tracing, s, readers, spares)
 	if err != nil {
 		return err
 	}
@@ -102,7 +110,7 @@ func (s *serverSettings) run(ctx context.Context, root *cli, out *output, forAPI
 			return err
 		}
 		parts = append(parts, func(ctx context.Context) error {
-			return process.runAPI(ctx, listener, root.Log.audit(out), forAPI, &s.processSettings)
+			return process.runAPI(ctx, listener, audit, forAPI, &s.processSettings)
 		})
 	}
 	if forWorker != nil {
@@ -113,6 +121,18 @@ func (s *serverSettings) run(ctx context.Context, root *cli, out *output, forAPI
 		parts = append(parts, w.Run)
 	}
 	return process.run(ctx, parts...)
+}
+
+// flushTimeout bounds the time to send the last spans when a process stops.
+const flushTimeout = 5 * time.Second
+
+// stopTracing sends the last spans of a process that has stopped.
+func stopTracing(ctx context.Context, logger *slog.Logger, tracing *trace.Provider, shutdownTimeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(shutdownTimeout, flushTimeout))
+	defer cancel()
+	if err := tracing.Shutdown(ctx); err != nil {
+		logger.WarnContext(ctx, "could not send traces", "error", err)
+	}
 }
 
 // runAPI serves the API until ctx ends.
@@ -172,6 +192,7 @@ func (s *service) runAPI(ctx context.Context, listener net.Listener, audit *slog
 		Style:                  settings.style(),
 		TLS:                    tlsConfig,
 		Tokens:                 tokens,
+		Tracer:                 s.tracing.Tracer(),
 		Version:                currentVersion(),
 		Views:                  store.New(s.state),
 	}).Serve(ctx, listener)
@@ -201,6 +222,7 @@ func (s *service) newWorker(ctx context.Context, settings *workSettings, margin,
 		Slots:         settings.slots(),
 		Source:        s.source,
 		StopTimeout:   min(shutdownTimeout, partShutdownTimeout),
+		Tracer:        s.tracing.Tracer(),
 		Version:       currentVersion(),
 		Window:        settings.ExportWindow,
 	})

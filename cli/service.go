@@ -18,6 +18,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/form"
 	"github.com/seed-90096f4d/sluice/storage"
 	"github.com/seed-90096f4d/sluice/telemetry"
+	"github.com/seed-90096f4d/sluice/telemetry/trace"
 )
 
 // service is what the API and the worker of a process share.
@@ -29,6 +30,7 @@ type service struct {
 	ready    *telemetry.Readiness // with the checks, once it runs
 	registry *prometheus.Registry
 	journal  *journal.Journal
+	tracing  *trace.Provider // nil if there is none
 
 	clientResources *prometheus.CounterVec // nil unless there are metrics by client
 
@@ -43,25 +45,25 @@ type service struct {
 
 // openService opens the databases, the bucket and the admin listener, and checks them.
 // readers is the maximum of concurrent dumps and parts, spares the number of further
-// connections for large dumps.
-func openService(ctx context.Context, logger *slog.Logger, settings *serverSettings, readers, spares int) (*service, error) {
+// connections for large dumps. tracing is nil if there is none.
+func openService(ctx context.Context, logger *slog.Logger, tracing *trace.Provider, settings *serverSettings, readers, spares int) (*service, error) {
 	registry := telemetry.NewRegistry(currentVersion())
 	logger = slog.New(telemetry.CountMessages(registry, logger.Handler()))
 	bucket, err := settings.open(registry)
 	if err != nil {
 		return nil, err
 	}
-	state, err := settings.stateSettings.open(ctx)
+	state, err := settings.stateSettings.open(ctx, tracing)
 	if err != nil {
 		return nil, err
 	}
-	from, err := settings.sourceSettings.open(ctx, readers, spares, func(d form.Decision) { reportForm(ctx, logger, d) })
+	from, err := settings.sourceSettings.open(ctx, tracing, readers, spares, func(d form.Decision) { reportForm(ctx, logger, d) })
 	if err != nil {
 		state.Close()
 		return nil, err
 	}
-	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: registry}
-	s.journal = journal.New(logger, registry)
+	s := &service{logger: logger, state: state, source: from, bucket: bucket, mappings: settings.Tables, registry: registry, tracing: tracing}
+	s.journal = journal.New(logger, s.registry)
 	s.clock = stateclock.New(state)
 	s.registerMetrics(settings.MetricsClients)
 	s.checks = []telemetry.Check{

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/form"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/telemetry/trace"
 )
 
 type stateSettings struct {
@@ -122,18 +123,19 @@ var migrateSession = map[string]string{
 // are short, and River's listener takes one.
 const stateConns = 16
 
-// open opens the state database.
-func (s *stateSettings) open(ctx context.Context) (*pgxpool.Pool, error) {
-	return s.openWith(ctx, stateSession)
+// open opens the state database. tracing, if not nil, records its statements.
+func (s *stateSettings) open(ctx context.Context, tracing *trace.Provider) (*pgxpool.Pool, error) {
+	return s.openWith(ctx, tracing.QueryTracer("state"), stateSession)
 }
 
 // openWith opens the state database with these settings of its sessions.
-func (s *stateSettings) openWith(ctx context.Context, session map[string]string) (*pgxpool.Pool, error) {
+func (s *stateSettings) openWith(ctx context.Context, tracer pgx.QueryTracer, session map[string]string) (*pgxpool.Pool, error) {
 	config, err := pgsession.Parse(s.StateURL, pgsession.Options{Defaults: session})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.setting(), err)
 	}
 	config.MaxConns = stateConns
+	config.ConnConfig.Tracer = tracer
 	config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -166,8 +168,8 @@ const catalogConns = 2
 
 // open opens the source for up to readers dumps and parts at the same time, and spares
 // further connections that large dumps share. report, if not nil, is source.Config's
-// ReportForm.
-func (s *sourceSettings) open(ctx context.Context, readers, spares int, report func(form.Decision)) (*source.Source, error) {
+// ReportForm, and tracing records statements.
+func (s *sourceSettings) open(ctx context.Context, tracing *trace.Provider, readers, spares int, report func(form.Decision)) (*source.Source, error) {
 	opened, err := source.Open(ctx, source.Config{
 		CommitMargin:  s.SourceCommitMargin,
 		JSONB:         form.Mode(s.JSONB),
@@ -179,6 +181,7 @@ func (s *sourceSettings) open(ctx context.Context, readers, spares int, report f
 		Schema:        s.SourceSchema,
 		Spares:        spares,
 		Tables:        s.Tables,
+		Tracer:        tracing.QueryTracer("source"),
 		URL:           s.SourceURL,
 	})
 	if err != nil {

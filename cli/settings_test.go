@@ -264,7 +264,7 @@ func TestStateSessionSettings(t *testing.T) {
 	END $$`)
 	for _, session := range []map[string]string{stateSession, migrateSession} {
 		settings := stateSettings{StateURL: address}
-		pool, err := settings.openWith(t.Context(), session)
+		pool, err := settings.openWith(t.Context(), nil, session)
 		require.NoError(t, err)
 		var got string
 		err = pool.QueryRow(t.Context(), `SELECT concat_ws('|', current_setting('client_encoding'), current_setting('datestyle'),
@@ -297,7 +297,7 @@ func TestStateSession(t *testing.T) {
 		{"", migrateSession, [3]string{"20s", "0", "0"}},
 	} {
 		settings := stateSettings{StateURL: address + c.parameters}
-		pool, err := settings.openWith(t.Context(), c.session)
+		pool, err := settings.openWith(t.Context(), nil, c.session)
 		require.NoError(t, err)
 		var got [3]string
 		err = pool.QueryRow(t.Context(), `SELECT current_setting('idle_in_transaction_session_timeout'),

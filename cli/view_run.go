@@ -49,7 +49,7 @@ func (cmd *viewRunCommand) Run(ctx context.Context, out *output) (err error) {
 	if err != nil {
 		return err
 	}
-	from, err := cmd.open(ctx, 1, 0, nil)
+	from, err := cmd.open(ctx, nil, 1, 0, nil)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 const (
-	acceptSQL = `INSERT INTO sluice.export (id, client_id, request, job_id) VALUES ($1, $2, $3, $4)`
+	acceptSQL = `INSERT INTO sluice.export (id, client_id, request, job_id, traceparent) VALUES ($1, $2, $3, $4, nullif($5, ''))`
 
 	// identicalSQL finds the client's latest export with that request that has not
 	// ended.
@@ -30,7 +32,8 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 	// Random, so that an id reveals nothing about others.
 	id := uuid.New()
 	event := Event{Kind: EventAccepted, ExportID: id, ClientID: clientID, Level: request.Level}
-	err := s.inTx(ctx, "accept export", func(tx pgx.Tx) error {
+	traceparent := span.Traceparent(ctx)
+	err := s.inTx(ctx, "accept export", func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, acceptLockSQL); err != nil {
 			return err
 		}
@@ -51,10 +54,11 @@ func (s *Store) Accept(ctx context.Context, clientID string, request Request) (u
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, acceptSQL, id, clientID, request, jobIDs[0])
+		_, err = tx.Exec(ctx, acceptSQL, id, clientID, request, jobIDs[0], traceparent)
 		return err
 	})
 	if err == nil {
+		span.SetExport(ctx, id)
 		s.observe(ctx, event)
 	}
 	return id, err

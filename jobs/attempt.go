@@ -64,7 +64,7 @@ type Failure struct {
 // nothing changed, if the attempt does not count any more.
 func (s *Store) FailAttempt(ctx context.Context, attempt Attempt, failure Failure) error {
 	event := Event{Kind: EventFailed, ExportID: attempt.ExportID, Reason: cmp.Or(failure.Logged, failure.Reason), ByJob: true}
-	return s.changeObserved(ctx, &event, "fail export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "fail export", func(ctx context.Context, tx pgx.Tx) error {
 		if err := attempt.check(ctx, tx); err != nil {
 			return err
 		}

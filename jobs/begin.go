@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 	// does not count as progress: in an outage it is repeated.
 	beginSQL = `
 UPDATE sluice.export
-SET state = 'running', attempt = attempt + 1, lease_until = now() + $2, location_version = $3,
+SET state = 'running', attempt = attempt + 1, lease_until = now() + $2, location_version = $3, holder_traceparent = nullif($4, ''),
     generation = generation + (generation = 0 OR transaction_time IS NOT NULL)::integer,
     started_at = coalesce(started_at, now()), snapshot_at = now(), planned_at = NULL, progress_at = coalesce(progress_at, now()),
     snapshot = NULL, transaction_time = NULL, members = NULL, warnings = NULL,
@@ -50,8 +52,8 @@ func (s *Store) Restart(ctx context.Context, id uuid.UUID, reason RestartReason)
 
 func (s *Store) begin(ctx context.Context, id uuid.UUID, reason RestartReason) (Export, error) {
 	var export Export
-	event := Event{ExportID: id}
-	err := s.changeObserved(ctx, &event, "begin export", func(tx pgx.Tx) error {
+	event, traceparent := Event{ExportID: id}, span.Traceparent(ctx)
+	err := s.changeObserved(ctx, &event, "begin export", func(ctx context.Context, tx pgx.Tx) error {
 		former, err := s.readForWork(ctx, tx, id)
 		if err != nil {
 			return err
@@ -69,7 +71,7 @@ func (s *Store) begin(ctx context.Context, id uuid.UUID, reason RestartReason) (
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, sql, id, LeaseTime, s.config.Location); err != nil {
+		if _, err := tx.Exec(ctx, sql, id, LeaseTime, s.config.Location, traceparent); err != nil {
 			return err
 		}
 		export, err = scanExport(tx.QueryRow(ctx, workSQL, id))
@@ -178,7 +180,7 @@ RETURNING now() - created_at`
 func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
 	id := export.ID
 	event := plan.started(export)
-	return s.changeObserved(ctx, &event, "start parts", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "start parts", func(ctx context.Context, tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, planSQL, id, export.attempt, plan.Snapshot, plan.TransactionTime, plan.Members,
 			event.Parts, event.Bytes, Format, plan.Warnings).Scan(&event.Age)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -194,13 +196,20 @@ func (s *Store) Start(ctx context.Context, export Export, plan Plan) error {
 	})
 }
 
+// Bytes returns the approximate size on disk of what the parts read.
+func (p Plan) Bytes() (sum int64) {
+	for _, part := range p.Parts {
+		sum += part.Bytes
+	}
+	return sum
+}
+
 // started returns the event of an export that starts with the plan.
 func (p Plan) started(export Export) Event {
 	event := export.event(EventStarted)
-	event.TransactionTime, event.Parts = &p.TransactionTime, len(p.Parts)
+	event.TransactionTime, event.Parts, event.Bytes = &p.TransactionTime, len(p.Parts), p.Bytes()
 	types := map[string]bool{}
 	for _, part := range p.Parts {
-		event.Bytes += part.Bytes
 		if part.ResourceType != "" {
 			types[part.ResourceType] = true
 		}

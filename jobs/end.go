@@ -42,7 +42,7 @@ func (s *Store) FailWaiting(ctx context.Context, id uuid.UUID, reason string) er
 
 func (s *Store) fail(ctx context.Context, id uuid.UUID, reason string, onlyWaiting bool) error {
 	event := Event{Kind: EventFailed, ExportID: id, Reason: reason}
-	return s.changeObserved(ctx, &event, "fail export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "fail export", func(ctx context.Context, tx pgx.Tx) error {
 		return s.abandon(ctx, tx, &event, ErrStale, failSQL, id, reason, onlyWaiting)
 	})
 }
@@ -65,7 +65,7 @@ func (s *Store) Cancel(ctx context.Context, id uuid.UUID, clientID string) error
 // such export or it was cancelled already.
 func (s *Store) cancelAs(ctx context.Context, id uuid.UUID, by Actor) error {
 	event := Event{Kind: EventCancelled, ExportID: id, Reason: string(by)}
-	return s.changeObserved(ctx, &event, "cancel export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "cancel export", func(ctx context.Context, tx pgx.Tx) error {
 		return s.abandon(ctx, tx, &event, ErrNotFound, cancelSQL, id)
 	})
 }
@@ -108,7 +108,7 @@ RETURNING id, client_id, coalesce(request->>'level', ''), generation, now() - cr
 // objects.
 func (s *Store) Expire(ctx context.Context) error {
 	var events []Event
-	err := s.inTx(ctx, "expire exports", func(tx pgx.Tx) (err error) {
+	err := s.inTx(ctx, "expire exports", func(ctx context.Context, tx pgx.Tx) (err error) {
 		events, err = collect(ctx, tx, scanExpired, expireSQL)
 		if err != nil || len(events) == 0 {
 			return err

@@ -146,7 +146,7 @@ func (s *Store) observe(ctx context.Context, event Event) {
 
 // changeObserved is change for the export of the event, which do completes. The event is
 // observed if the transaction commits.
-func (s *Store) changeObserved(ctx context.Context, event *Event, action string, do func(tx pgx.Tx) error) error {
+func (s *Store) changeObserved(ctx context.Context, event *Event, action string, do func(ctx context.Context, tx pgx.Tx) error) error {
 	err := s.change(ctx, event.ExportID, action, do)
 	if err == nil {
 		s.observe(ctx, *event)

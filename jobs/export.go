@@ -64,6 +64,9 @@ type Export struct {
 	WaitingSince  *time.Time
 	WaitingReason string
 
+	// Traceparent is the span of the kick-off, as span.Link takes it, if it was traced.
+	Traceparent string
+
 	CreatedAt time.Time
 
 	// ReadAt is the database's time when the export was read. Ages are computed with
@@ -97,7 +100,7 @@ const (
        bytes_done + (SELECT coalesce(sum(least(p.bytes_read, p.bytes_planned)), 0)::bigint
                      FROM sluice.part p WHERE p.export_id = e.id AND p.state = 'running'),
        coalesce(failure, ''), waiting_since, coalesce(waiting_reason, ''), created_at, clock_timestamp(), expires_at,
-       coalesce(location_version, 0), coalesce(warnings, '[]'), finished_at
+       coalesce(location_version, 0), coalesce(warnings, '[]'), finished_at, coalesce(traceparent, '')
 FROM sluice.export e
 WHERE id = $1`
 )
@@ -126,7 +129,7 @@ func scanExport(row pgx.Row) (Export, error) {
 	var e Export
 	err := row.Scan(&e.ID, &e.ClientID, &e.Request, &e.State, &e.attempt, &e.Generation, &e.TransactionTime,
 		&e.PartsTotal, &e.PartsDone, &e.BytesPlanned, &e.BytesRead, &e.Failure, &e.WaitingSince, &e.WaitingReason,
-		&e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location, &e.Warnings, &e.FinishedAt)
+		&e.CreatedAt, &e.ReadAt, &e.ExpiresAt, &e.location, &e.Warnings, &e.FinishedAt, &e.Traceparent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Export{}, ErrNotFound
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 // DefaultWindow is the default of Config.Window.
@@ -94,12 +96,12 @@ const (
 // parts, one at a time per export. Only CompletePart does without the lock: it locks
 // its part and then the export's row, so a change of both locks them in that order,
 // too.
-func (s *Store) change(ctx context.Context, id uuid.UUID, action string, do func(tx pgx.Tx) error) error {
-	return s.inTx(ctx, action, func(tx pgx.Tx) error {
+func (s *Store) change(ctx context.Context, id uuid.UUID, action string, do func(ctx context.Context, tx pgx.Tx) error) error {
+	return s.inTx(ctx, action, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockSQL, id); err != nil {
 			return err
 		}
-		return do(tx)
+		return do(ctx, tx)
 	})
 }
 
@@ -110,9 +112,12 @@ func (s *Store) change(ctx context.Context, id uuid.UUID, action string, do func
 // would hold it for that time.
 const beginTxSQL = `BEGIN; ` + shortIdleSQL
 
-// inTx runs do in a transaction and wraps its error with the action.
-func (s *Store) inTx(ctx context.Context, action string, do func(tx pgx.Tx) error) error {
-	if err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: beginTxSQL}, do); err != nil {
+// inTx runs do in a transaction, which is a span, and wraps its error with the action.
+func (s *Store) inTx(ctx context.Context, action string, do func(ctx context.Context, tx pgx.Tx) error) error {
+	ctx, transaction := span.Start(ctx, action)
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: beginTxSQL}, func(tx pgx.Tx) error { return do(ctx, tx) })
+	span.End(transaction, err)
+	if err != nil {
 		return fmt.Errorf("jobs: %s: %w", action, err)
 	}
 	return nil

@@ -15,7 +15,7 @@ type Record func(ctx context.Context, tx pgx.Tx, before Export) error
 // there is no such export, and ErrStale if it was cancelled already.
 func (s *Store) CancelByOperator(ctx context.Context, id uuid.UUID, record Record) error {
 	event := Event{Kind: EventCancelled, ExportID: id, Reason: string(ByOperator)}
-	return s.changeObserved(ctx, &event, "cancel export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "cancel export", func(ctx context.Context, tx pgx.Tx) error {
 		before, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
 		if err != nil {
 			return err
@@ -36,7 +36,7 @@ WHERE id = $1 AND state = 'completed'`
 // completed.
 func (s *Store) ExpireByOperator(ctx context.Context, id uuid.UUID, record Record) error {
 	event := Event{ExportID: id}
-	return s.changeObserved(ctx, &event, "expire export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "expire export", func(ctx context.Context, tx pgx.Tx) error {
 		before, err := scanExport(tx.QueryRow(ctx, exportSQL, id))
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ WHERE export_id = $1 AND page IS NULL`
 // if there is no such page.
 func (s *Store) Page(ctx context.Context, export Export, number int) (files Files, more bool, err error) {
 	var pages int
-	err = s.change(ctx, export.ID, "show files", func(tx pgx.Tx) error {
+	err = s.change(ctx, export.ID, "show files", func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, showSQL, export.ID); err != nil {
 			return err
 		}

@@ -50,6 +50,10 @@ type Part struct {
 	// the names of other running parts.
 	Snapshots []string
 
+	// Traceparent is the span of the process that holds the export, as span.Link takes
+	// it, if that process traces.
+	Traceparent string
+
 	// ExportWaits reports whether the export was waiting (Store.RecordWait) when the
 	// part was taken.
 	ExportWaits bool
@@ -77,7 +81,7 @@ RETURNING p.attempt, e.waiting_since IS NOT NULL, e.request, e.transaction_time,
   array_remove(e.snapshot || ARRAY(
     SELECT o.snapshot FROM sluice.part o
     WHERE o.export_id = e.id AND o.number <> p.number AND o.state = 'running'), NULL),
-  p.kind, p.resource_type, p.scan, p.object_key`
+  p.kind, p.resource_type, p.scan, p.object_key, coalesce(e.holder_traceparent, '')`
 
 // TakePart takes the part for this attempt; from then on, earlier attempts cannot
 // change it. The caller keeps it by RenewPart. It returns ErrStale if the part is done
@@ -86,7 +90,7 @@ RETURNING p.attempt, e.waiting_since IS NOT NULL, e.request, e.transaction_time,
 func (s *Store) TakePart(ctx context.Context, args PartArgs) (Part, error) {
 	part := Part{args: args}
 	err := s.pool.QueryRow(ctx, takePartSQL, args.ExportID, args.Generation, args.Number, LeaseTime, s.config.Location).
-		Scan(&part.Attempt, &part.ExportWaits, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey)
+		Scan(&part.Attempt, &part.ExportWaits, &part.Request, &part.TransactionTime, &part.Members, &part.Snapshots, &part.Kind, &part.ResourceType, &part.Scan, &part.ObjectKey, &part.Traceparent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrStale
 	}

@@ -59,7 +59,7 @@ RETURNING parts_done = parts_total`
 // (Repair). If only the response to COMMIT is lost, the part is done, and the retry of
 // the job finds that and ends.
 func (s *Store) CompletePart(ctx context.Context, job *river.Job[PartArgs], part Part, files []File, publish func(context.Context) error) error {
-	return s.inTx(ctx, "complete part", func(tx pgx.Tx) error {
+	return s.inTx(ctx, "complete part", func(ctx context.Context, tx pgx.Tx) error {
 		args := part.args
 		var bytes int64
 		err := tx.QueryRow(ctx, partDoneSQL, args.ExportID, args.Generation, args.Number, part.Attempt).Scan(&bytes)
@@ -106,7 +106,7 @@ WHERE id = $1 AND attempt = $2 AND state = 'running' AND parts_done = parts_tota
 // or the location has changed.
 func (s *Store) Complete(ctx context.Context, export Export, retention time.Duration, files []File, publish func(context.Context, Export) error) error {
 	event := Event{ExportID: export.ID}
-	return s.changeObserved(ctx, &event, "complete export", func(tx pgx.Tx) error {
+	return s.changeObserved(ctx, &event, "complete export", func(ctx context.Context, tx pgx.Tx) error {
 		if err := changed(tx.Exec(ctx, completeSQL, export.ID, export.attempt, retention, storedBytes(files), len(files))); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ FROM sums, former WHERE e.id = $1`
 // ErrStale if the export has ended or was taken over, and ErrDamaged, with nothing
 // changed, if the export was repaired too often.
 func (s *Store) Repair(ctx context.Context, export Export, objectKeys []string) error {
-	return s.change(ctx, export.ID, "repair export", func(tx pgx.Tx) error {
+	return s.change(ctx, export.ID, "repair export", func(ctx context.Context, tx pgx.Tx) error {
 		var repairs int
 		err := tx.QueryRow(ctx, repairsSQL, export.ID, export.attempt).Scan(&repairs)
 		switch {

@@ -5,11 +5,13 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 const (
 	takeSQL = `
-UPDATE sluice.export SET attempt = attempt + 1, lease_until = now() + $2
+UPDATE sluice.export SET attempt = attempt + 1, lease_until = now() + $2, holder_traceparent = nullif($4, '')
 WHERE id = $1 AND state = 'running' AND snapshot IS NOT NULL AND location_version = $3`
 
 	// snapshotsSQL lists the names of the snapshot, the holder's first.
@@ -25,11 +27,12 @@ SELECT snapshot FROM sluice.part WHERE export_id = $1 AND generation = $3 AND st
 // is false, it has to call Begin. ErrLocationMoved or ErrNewer if another process has
 // to do it.
 func (s *Store) Resume(ctx context.Context, id uuid.UUID) (export Export, taken bool, err error) {
-	err = s.change(ctx, id, "resume export", func(tx pgx.Tx) error {
+	traceparent := span.Traceparent(ctx)
+	err = s.change(ctx, id, "resume export", func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := s.readForWork(ctx, tx, id); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, takeSQL, id, LeaseTime, s.config.Location)
+		tag, err := tx.Exec(ctx, takeSQL, id, LeaseTime, s.config.Location, traceparent)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
@@ -65,7 +68,7 @@ const isHeldSQL = `SELECT EXISTS (SELECT FROM sluice.export WHERE id = $1 AND at
 // export and no other process can take, cancel or fail it. It returns ErrStale, without
 // running do, if the caller no longer holds the export.
 func (s *Store) WhileHeld(ctx context.Context, export Export, do func(context.Context) error) error {
-	return s.change(ctx, export.ID, "hold export", func(tx pgx.Tx) error {
+	return s.change(ctx, export.ID, "hold export", func(ctx context.Context, tx pgx.Tx) error {
 		if err := check(ctx, tx, ErrStale, isHeldSQL, export.ID, export.attempt); err != nil {
 			return err
 		}
@@ -82,7 +85,7 @@ WHERE id = $1 AND generation = $2 AND state = 'running'`
 // export's current generation.
 func (s *Store) Reassign(ctx context.Context, part Part) error {
 	id := part.args.ExportID
-	return s.change(ctx, id, "reassign export", func(tx pgx.Tx) error {
+	return s.change(ctx, id, "reassign export", func(ctx context.Context, tx pgx.Tx) error {
 		if err := changed(tx.Exec(ctx, reassignSQL, id, part.args.Generation)); err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ WHERE id = $1 AND state IN ('failed', 'cancelled', 'expired') AND objects_delete
 // MarkObjectsDeleted records that the objects of an ended export were deleted, and
 // deletes the rows of its files and parts.
 func (s *Store) MarkObjectsDeleted(ctx context.Context, id uuid.UUID) error {
-	return s.change(ctx, id, "record the deletion of objects", func(tx pgx.Tx) error {
+	return s.change(ctx, id, "record the deletion of objects", func(ctx context.Context, tx pgx.Tx) error {
 		for _, sql := range []string{deleteFilesSQL, deletePartsSQL, objectsDeletedSQL} {
 			if _, err := tx.Exec(ctx, sql, id); err != nil {
 				return err

@@ -34,7 +34,7 @@ RETURNING now() - former.waiting_since`
 // returns how long the export has waited so far and whether this call started the wait,
 // or ErrStale if the attempt does not count any more or the export has ended.
 func (s *Store) RecordWait(ctx context.Context, attempt Attempt, reason string) (waited time.Duration, started bool, err error) {
-	err = s.inTx(ctx, "record wait", func(tx pgx.Tx) error {
+	err = s.inTx(ctx, "record wait", func(ctx context.Context, tx pgx.Tx) error {
 		if err := attempt.check(ctx, tx); err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func (s *Store) fillGaps(ctx context.Context) error {
 		return err
 	}
 	for _, id := range ids {
-		err := s.inTx(ctx, "queue parts", func(tx pgx.Tx) error { return s.fillWindow(ctx, tx, id) })
+		err := s.inTx(ctx, "queue parts", func(ctx context.Context, tx pgx.Tx) error { return s.fillWindow(ctx, tx, id) })
 		if err != nil {
 			return err
 		}

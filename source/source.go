@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/source/connpool"
 	"github.com/seed-90096f4d/sluice/source/form"
@@ -89,6 +91,9 @@ type Config struct {
 	// all ParallelScans together. Defaults to 0: each scan has one reader.
 	Spares int
 
+	// Tracer, if set, is called for statements except those that read resources.
+	Tracer pgx.QueryTracer
+
 	// Tables maps resource types to tables. The table of any other type is the one with
 	// the type's name or, without such a table, one whose rows name the type.
 	Tables []catalog.Mapping
@@ -129,6 +134,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		RowSecurity:     cfg.RowSecurity,
 		Schema:          cfg.Schema,
 		Spares:          cfg.Spares,
+		Tracer:          cfg.Tracer,
 		URL:             cfg.URL,
 	})
 	if err != nil {

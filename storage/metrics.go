@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/seed-90096f4d/sluice/telemetry"
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 // Codes of requests without a response.
@@ -98,7 +99,7 @@ func operation(method string, query url.Values) string {
 	return otherOperation
 }
 
-// meter is a transport that measures requests.
+// meter is a transport that measures requests, and records those below a span.
 type meter struct {
 	http.RoundTripper
 
@@ -108,8 +109,14 @@ type meter struct {
 // RoundTrip implements http.RoundTripper.
 func (m meter) RoundTrip(request *http.Request) (*http.Response, error) {
 	name := operation(request.Method, request.URL.Query())
+	ctx, s := span.StartClient(request.Context(), name)
 	start := time.Now()
+	if s.IsRecording() {
+		describe(s, request)
+		request = request.WithContext(ctx)
+	}
 	response, err := m.RoundTripper.RoundTrip(request)
+	endSpan(s, response, err)
 	telemetry.Observe(request.Context(), m.metrics.duration.WithLabelValues(name), time.Since(start).Seconds())
 	m.metrics.requests.WithLabelValues(name, responseCode(response, err)).Inc()
 	if err != nil {

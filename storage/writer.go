@@ -10,7 +10,10 @@ import (
 	"os"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 // Object is an object in the bucket.
@@ -31,6 +34,7 @@ type Writer struct {
 	ctx    context.Context
 	key    string
 	upload *upload
+	span   trace.Span // from Create to Close
 
 	pool    *sync.Pool
 	buffers [2]*[]byte // one is filled while the other is sent; nil if not needed yet
@@ -57,9 +61,11 @@ func (b *Bucket) Create(ctx context.Context, key string) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage: upload: %w", err)
 	}
+	ctx, s := span.Start(ctx, "upload")
 	w := &Writer{
-		ctx: ctx,
-		key: key,
+		ctx:  ctx,
+		span: s,
+		key:  key,
 		upload: &upload{
 			store:      b.store,
 			bucket:     b.config.bucket,
@@ -169,6 +175,7 @@ func (w *Writer) release() {
 		return
 	}
 	w.closed = true
+	endUpload(w.span, w)
 	for _, buf := range w.buffers {
 		if buf != nil {
 			w.pool.Put(buf)

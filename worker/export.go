@@ -13,6 +13,7 @@ import (
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
 	"github.com/seed-90096f4d/sluice/telemetry"
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 	"github.com/seed-90096f4d/sluice/worker/plan"
 )
 
@@ -74,6 +75,7 @@ func (w *exportWorker) run(ctx context.Context, id uuid.UUID, restart jobs.Resta
 	if err != nil {
 		return err
 	}
+	traceExport(ctx, export)
 	read := export
 	held := lease{kind: jobs.ExportArgs{}.Kind(), every: jobs.RenewInterval, renew: func(ctx context.Context) error { return w.store.Renew(ctx, export) }}
 	err = w.withLease(ctx, held, func(ctx context.Context) (err error) {
@@ -140,7 +142,7 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	if err := w.clear(ctx, export); err != nil {
 		return export, err
 	}
-	snapshot, err := w.config.Source.OpenSnapshot(ctx)
+	snapshot, err := w.openSnapshot(ctx)
 	if err != nil {
 		return export, err
 	}
@@ -151,7 +153,7 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	if snapshot.Estimated {
 		w.config.Logger.InfoContext(ctx, "commit margin applied to transactionTime", "export", export.ID, "transactionTime", snapshot.TransactionTime)
 	}
-	planned, err := w.planner.Plan(ctx, export, snapshot)
+	planned, err := w.plan(ctx, export, snapshot)
 	if err != nil {
 		return export, err
 	}
@@ -162,14 +164,35 @@ func (w *exportWorker) read(ctx context.Context, export jobs.Export) (jobs.Expor
 	return w.await(ctx, export, snapshot)
 }
 
+// openSnapshot takes a snapshot of the source.
+func (w *exportWorker) openSnapshot(ctx context.Context) (*source.Snapshot, error) {
+	ctx, s := span.Start(ctx, "open snapshot")
+	snapshot, err := w.config.Source.OpenSnapshot(ctx)
+	span.End(s, err)
+	return snapshot, err
+}
+
+// plan plans the export under the snapshot.
+func (w *exportWorker) plan(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Plan, error) {
+	ctx, s := span.Start(ctx, "plan")
+	planned, err := w.planner.Plan(ctx, export, snapshot)
+	if s.IsRecording() {
+		s.SetAttributes(span.Parts.Int(len(planned.Parts)), span.Bytes.Int64(planned.Bytes()))
+	}
+	span.End(s, err)
+	return planned, err
+}
+
 // clear deletes the objects of an earlier generation, which show another snapshot. It
 // keeps the objects of a process that has taken over the export meanwhile.
 func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 	if export.Generation == 1 {
 		return nil
 	}
-	return w.store.WhileHeld(ctx, export, func(ctx context.Context) error {
-		return w.config.Bucket.DeleteUnder(ctx, export.ID.String()+"/")
+	return span.Do(ctx, "delete files of the former generation", func(ctx context.Context) error {
+		return w.store.WhileHeld(ctx, export, func(ctx context.Context) error {
+			return w.config.Bucket.DeleteUnder(ctx, export.ID.String()+"/")
+		})
 	})
 }
 
@@ -179,9 +202,11 @@ func (w *exportWorker) clear(ctx context.Context, export jobs.Export) error {
 func (w *exportWorker) await(ctx context.Context, export jobs.Export, snapshot *source.Snapshot) (jobs.Export, error) {
 	for {
 		read := export
-		err := snapshot.While(ctx, func(ctx context.Context) (err error) {
-			read, err = w.store.AwaitParts(ctx, export)
-			return err
+		err := span.Do(ctx, "await parts", func(ctx context.Context) error {
+			return snapshot.While(span.Quiet(ctx), func(ctx context.Context) (err error) {
+				read, err = w.store.AwaitParts(ctx, export)
+				return err
+			})
 		})
 		if err != nil {
 			return read, err

@@ -6,7 +6,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 // lease is the lease of an export or part, which its process renews.
@@ -29,8 +32,10 @@ func (w *Worker) withLease(ctx context.Context, l lease, work func(context.Conte
 	kind := short(l.kind)
 	lose := func(cause error) {
 		w.metrics.leasesLost.WithLabelValues(kind).Inc()
+		trace.SpanFromContext(ctx).AddEvent("lease lost")
 		cancel(cause)
 	}
+	quiet := span.Quiet(ctx)
 	renewing.Go(func() {
 		ticker := time.NewTicker(l.every)
 		defer ticker.Stop()
@@ -42,7 +47,7 @@ func (w *Worker) withLease(ctx context.Context, l lease, work func(context.Conte
 			case <-ticker.C:
 			}
 			start := time.Now()
-			switch err := l.renew(ctx); {
+			switch err := l.renew(quiet); {
 			case err == nil:
 				renewed = start
 			case ctx.Err() != nil:

@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/seed-90096f4d/sluice/jobs"
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 const (
@@ -36,7 +37,7 @@ var _ rivertype.WorkerMiddleware = (*middleware)(nil)
 
 // Work runs the job.
 func (m *middleware) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
-	if m.health.recheck(ctx) != nil {
+	if m.health.recheck(span.Quiet(ctx)) != nil {
 		return river.JobSnooze(giveBackTime)
 	}
 	err := jobs.CheckRequired(job.EncodedArgs)

@@ -51,6 +51,7 @@ func (w *partWorker) Work(ctx context.Context, job *river.Job[jobs.PartArgs]) er
 	part, err := w.store.TakePart(ctx, job.Args)
 	var wrote bool
 	if err == nil {
+		tracePart(ctx, job.Args, part)
 		wrote, err = w.run(ctx, job, part)
 	}
 	switch {
@@ -105,6 +106,7 @@ func (w *partWorker) run(ctx context.Context, job *river.Job[jobs.PartArgs], par
 		return false, errors.Join(err, files.Discard(ctx))
 	}
 	w.metrics.countPart(part, files, read.Load())
+	traceFiles(ctx, files, read.Load())
 	return len(files.Files) > 0, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-90096f4d/sluice/jobs"
 	"github.com/seed-90096f4d/sluice/jobs/stateclock"
@@ -98,6 +100,9 @@ type Config struct {
 	// that are not done by then are requeued.
 	StopTimeout time.Duration
 
+	// Tracer starts a trace for each job of an export and of a part. Nil means none.
+	Tracer trace.Tracer
+
 	// Version is the version of Sluice, for the metadata of Parquet files.
 	Version string
 
@@ -162,7 +167,7 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 		ErrorHandler:         &errorHandler{Worker: w},
 		Hooks:                []rivertype.Hook{w.pulse},
 		JobTimeout:           jobs.ShortJobTimeout,
-		Middleware:           []rivertype.Middleware{&measure{metrics: w.metrics, pulse: w.pulse}, &middleware{Worker: w, given: newThrottle()}},
+		Middleware:           w.middleware(),
 		Logger:               newRiverLog(cfg.Logger),
 		PeriodicJobs:         periodicJobs(),
 		Queues:               queues(cfg),
@@ -177,6 +182,15 @@ func (w *Worker) newClient() (*river.Client[pgx.Tx], error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	return client, nil
+}
+
+// middleware returns the middleware of jobs, the outer one first.
+func (w *Worker) middleware() []rivertype.Middleware {
+	all := []rivertype.Middleware{&measure{metrics: w.metrics, pulse: w.pulse}, &middleware{Worker: w, given: newThrottle()}}
+	if w.config.Tracer != nil {
+		all = slices.Insert(all, 0, rivertype.Middleware(&tracing{tracer: w.config.Tracer}))
+	}
+	return all
 }
 
 // never is longer than any process runs.

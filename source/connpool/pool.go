@@ -54,6 +54,9 @@ type Config struct {
 	// Spares limits the connections of AcquireSpare. They count against MaxConns.
 	Spares int
 
+	// Tracer, if set, is called for statements.
+	Tracer pgx.QueryTracer
+
 	// URL is the connection string, in any form libpq understands.
 	URL string
 }
@@ -88,6 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Pool, error) {
 	}
 	poolConfig.AfterConnect = prepareSession
 	prepareConfig(poolConfig.ConnConfig)
+	poolConfig.ConnConfig.Tracer = cfg.Tracer
 
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/storage"
+	"github.com/seed-90096f4d/sluice/telemetry/span"
 )
 
 // Stager stages parts.
@@ -63,6 +64,8 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 		return Files{}, err
 	}
 	defer reader.Close(ctx)
+	ctx, scan := span.Start(ctx, "scan")
+	progress, read := traceProgress(scan, progress)
 
 	task := &Task{Part: part, Reader: reader, Bucket: s.Bucket, version: s.Version}
 	task.Options = ndjson.Options{
@@ -78,6 +81,7 @@ func (s *Stager) Stage(ctx context.Context, part jobs.Part, progress func(rows, 
 	if err == nil {
 		err = task.stageOutcomes(ctx)
 	}
+	read(err)
 	task.files.Issues = task.Outcomes.issues
 	return task.files, err
 }
@@ -99,8 +103,10 @@ func (s *Stager) kind(of jobs.PartKind) (Kind, error) {
 
 // openReader imports the part's snapshot by any of its names, and exports it under
 // another, so that it is held at least as long as this part runs.
-func (s *Stager) openReader(ctx context.Context, part jobs.Part) (*source.Reader, error) {
-	reader, err := s.Source.OpenReader(ctx, part.Snapshots...)
+func (s *Stager) openReader(ctx context.Context, part jobs.Part) (reader *source.Reader, err error) {
+	ctx, imported := span.Start(ctx, "import snapshot")
+	defer func() { span.End(imported, err) }()
+	reader, err = s.Source.OpenReader(ctx, part.Snapshots...)
 	if err != nil {
 		return nil, err
 	}
