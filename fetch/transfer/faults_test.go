@@ -53,7 +53,8 @@ func TestRepeatsTransientFailures(t *testing.T) {
 	}
 }
 
-// TestStalledRefusal is a refusal whose body does not arrive.
+// TestStalledRefusal is a refusal whose body does not arrive. It is awaited for a shorter time
+// than files.
 func TestStalledRefusal(t *testing.T) {
 	count := 0
 	f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -66,7 +67,6 @@ func TestStalledRefusal(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}))
-	f.opts.StallTimeout = 200 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, err := f.run(ctx)
