@@ -74,6 +74,17 @@ func TestStalledRefusal(t *testing.T) {
 	require.Equal(t, 2, count)
 }
 
+// The second failure in a row is reported, though its wait is short.
+func TestOutageIsReported(t *testing.T) {
+	for failures, want := range []int{0, 0, 1, 1} {
+		var warnings []string
+		_, _, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.First(failures, fetchtest.Reject(500))}},
+			func(f *fixture) { f.warn = func(text string) { warnings = append(warnings, text) } })
+		require.NoError(t, err)
+		require.Len(t, warnings, want, "%d failures", failures)
+	}
+}
+
 // TestWaits are the waits that servers ask for. Waits are shortened in tests, so that their
 // reports are looked at.
 func TestWaits(t *testing.T) {
