@@ -369,6 +369,33 @@ func TestFetchSecretsInEnvironment(t *testing.T) {
 	require.Equal(t, 0, code, stderr)
 }
 
+// Files with credentials take precedence over secrets in the environment.
+func TestFetchFilesBeforeEnvironment(t *testing.T) {
+	folder := t.TempDir()
+	secret, key := filepath.Join(folder, "secret"), filepath.Join(folder, "key.json")
+	require.NoError(t, os.WriteFile(secret, []byte("hunter2"), 0o600))
+	code, public, stderr := runFetch(t, "keygen", "-o", key)
+	require.Zero(t, code, stderr)
+	var keys jose.JSONWebKeySet
+	require.NoError(t, json.Unmarshal([]byte(public), &keys))
+	t.Setenv("SLUICE_FETCH_SECRET", "of another server")
+	t.Setenv("SLUICE_FETCH_TOKEN", "of another server")
+	for name, test := range map[string]struct {
+		auth fetchtest.Auth
+		args []string
+	}{
+		"key":    {fetchtest.Auth{Method: fetchtest.SMARTAuth, ClientID: "me", Keys: keys}, []string{"--client-id=me", "--key=" + key}},
+		"token":  {fetchtest.Auth{Method: fetchtest.BearerAuth, Token: "hunter2"}, []string{"--token-file=" + secret}},
+		"secret": {fetchtest.Auth{Method: fetchtest.BasicAuth, ClientID: "me", Secret: "hunter2"}, []string{"--client-id=me", "--secret-file=" + secret}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1), Auth: test.auth})
+			code, _, stderr := runFetch(t, append([]string{server.BaseURL, "-o", t.TempDir()}, test.args...)...)
+			require.Zero(t, code, stderr)
+		})
+	}
+}
+
 // An interrupted copy says how to continue, and continues.
 func TestFetchInterrupted(t *testing.T) {
 	t.Parallel()

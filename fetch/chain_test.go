@@ -82,6 +82,30 @@ func TestChain(t *testing.T) {
 	require.Equal(t, int64(2), verified.Files, "the last run of each chain")
 }
 
+// A chain and a copy that is none never share an output, and verification prefers the chain.
+func TestChainAndCopy(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1)})
+	chained, plain := options(t, server, t.TempDir()), options(t, server, t.TempDir())
+	chained.SinceAuto = true
+	first, err := Run(t.Context(), chained)
+	require.NoError(t, err)
+	_, err = Run(t.Context(), plain)
+	require.NoError(t, err)
+
+	chained.SinceAuto, plain.SinceAuto = false, true
+	_, err = Run(t.Context(), chained)
+	require.ErrorContains(t, err, "has a chain of copies (chain.json): continue it with --since auto")
+	_, err = Run(t.Context(), plain)
+	require.ErrorContains(t, err, "has a complete export already (manifest.json)")
+	require.Len(t, server.Requests(fetchtest.KickOff), 2)
+
+	require.NoError(t, chained.Output.WriteDocument(t.Context(), manifestName, []byte("{}")))
+	verified, err := Verify(t.Context(), chained.Output, &recorder{t: t})
+	require.NoError(t, err)
+	require.Equal(t, first.Folder, verified.Folder)
+}
+
 // The first run of a chain that has issues can be verified, and does not count.
 func TestChainBeginsWithIssues(t *testing.T) {
 	t.Parallel()
