@@ -42,6 +42,8 @@ func TestCheck(t *testing.T) {
 
 	_, limited := newRole(t, j.database)
 	before := j.check(cli.ExitFailed, "--source-url="+limited, "--state-url="+limited)
+	text, _ := j.run(cli.ExitFailed, "check", "--source-url="+limited, "--s3-url="+j.bucket)
+	require.NotContains(t, text, "deletions", "no table can be read")
 	remedies := 0
 	for _, finding := range before {
 		for _, remedy := range finding.Remedies {
@@ -67,7 +69,7 @@ func TestCheck(t *testing.T) {
 	j.sluice(cli.ExitOK, "client", "change", "lake", "--scope=system/Patient.rs")
 	require.Empty(t, j.check(cli.ExitOK, "--source-url="+limited, "--state-url="+limited))
 
-	text, _ := j.run(cli.ExitOK, "check", "--source-url="+j.database, "--s3-url="+j.bucket)
+	text, _ = j.run(cli.ExitOK, "check", "--source-url="+j.database, "--s3-url="+j.bucket)
 	require.Contains(t, text, "ok       tables: 2 resource types can be read")
 	for _, wrong := range []string{"--s3-url=http://k:swordfish@127.0.0.1:1/away", "--source-url=postgres://u:swordfish@127.0.0.1:1/away"} {
 		text, _ := j.run(cli.ExitFailed, "check", "--source-url="+j.database, "--s3-url="+j.bucket, wrong)

@@ -44,7 +44,10 @@ func Source(ctx context.Context, from *source.Source, types []string) *Survey {
 		s.add(Failed(Tables, err))
 		return s
 	}
-	s.add(s.readable(), s.history())
+	s.add(s.readable())
+	if len(s.tables) > 0 {
+		s.add(s.history())
+	}
 	return s
 }
 
