@@ -118,7 +118,11 @@ func describeExport(export overview.Export) [][2]string {
 	add(export.Restarts > 0, "restarts", "%d", export.Restarts)
 	add(export.Repairs > 0, "repairs", "%d", export.Repairs)
 	add(export.Warnings > 0, "warnings", "%d", export.Warnings)
-	add(export.PartsTotal > 0, "parts", "%d of %d done, %d queued or running", export.PartsDone, export.PartsTotal, export.PartsQueued-export.PartsDone)
+	queued := "" // an export that has ended early keeps the number, but not the parts
+	if export.FinishedAt == nil {
+		queued = fmt.Sprintf(", %d queued or running", export.PartsQueued-export.PartsDone)
+	}
+	add(export.PartsTotal > 0, "parts", "%d of %d done%s", export.PartsDone, export.PartsTotal, queued)
 	add(export.BytesPlanned > 0, "read", "%s of %s (%d%%)", formatBytes(export.BytesRead), formatBytes(export.BytesPlanned), export.Percent())
 	add(true, "written", "%s resources or rows in %d files, %s", humanize.Comma(export.Resources), export.FilesStored, formatBytes(export.BytesStored))
 	if rate := export.Rate; rate != nil && rate.BytesPerSecond > 0 {
