@@ -89,7 +89,7 @@ func (s *processSettings) Validate() error {
 }
 
 type adminSettings struct {
-	AdminListen string `env:"SLUICE_ADMIN_LISTEN" placeholder:"ADDRESS" help:"Address for /metrics, /health, /ready and /debug/pprof/ without credentials, such as 127.0.0.1:9090 (empty = off; the API then serves them itself)."`
+	AdminListen string `env:"SLUICE_ADMIN_LISTEN" placeholder:"ADDRESS" help:"Address for /metrics, /health, /ready and /debug/pprof/ without credentials, such as 127.0.0.1:9090 (empty = off; the API then serves all but the profiles itself)."`
 }
 
 // listenAdmin opens the admin listener. Without an address it returns nil.
