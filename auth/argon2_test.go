@@ -102,9 +102,19 @@ func TestWaitForHashIsBounded(t *testing.T) {
 		h := newHasher()
 		require.NoError(t, h.slots.Acquire(t.Context(), maxConcurrentHashes))
 		begin := time.Now()
-		_, err := h.verify(t.Context(), []string{dummyHash}, "secret")
+		verified := make(chan error, 1)
+		go func() {
+			_, err := h.verify(t.Context(), []string{dummyHash}, "secret")
+			verified <- err
+		}()
+		synctest.Wait()
+		clients := &Clients{hasher: h}
+		require.Equal(t, 1, clients.Waiting())
+		err := <-verified
+		require.Zero(t, clients.Waiting())
 		var limited *LimitError
 		require.ErrorAs(t, err, &limited)
+		require.True(t, limited.Busy)
 		require.Positive(t, limited.RetryAfter)
 		require.Equal(t, maxHashWait, time.Since(begin)) // the bubble's clock: no time passes
 

@@ -218,6 +218,7 @@ func TestFailedLoginsAreLimited(t *testing.T) {
 		var limited *LimitError
 		require.ErrorAs(t, login(c[0], c[1]), &limited, c)
 		require.Equal(t, time.Minute, limited.RetryAfter)
+		require.False(t, limited.Busy)
 	}
 	require.Zero(t, b.hashes.Load(), "the limit is checked before the hash")
 	require.NoError(t, login("a", "secret-1"))

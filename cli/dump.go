@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,6 +58,8 @@ func (cmd *dumpCommand) Validate() error {
 		return errors.New("--all dumps all resource types: name no others")
 	case !cmd.All && len(cmd.Types) == 0:
 		return errors.New("no resource types: name some, such as Patient Observation, or set --all")
+	case cmd.Output == "":
+		return errors.New("-o must be a folder or - for standard output, got an empty text")
 	case strings.Contains(cmd.Output, "://"):
 		return fmt.Errorf("-o must be a folder or - for standard output, got %s: sluice serve exports to a bucket, and sluice fetch copies an export to one", cmd.Output)
 	case strings.HasSuffix(cmd.Output, ".ndjson") || strings.HasSuffix(cmd.Output, ".gz"):
@@ -132,7 +135,7 @@ func parsePastTime(text string) (pastTime, error) {
 }
 
 // Run dumps the resources.
-func (cmd *dumpCommand) Run(ctx context.Context, out *output) error {
+func (cmd *dumpCommand) Run(ctx context.Context, root *cli, out *output) error {
 	stream := cmd.Output == "-"
 	if stream && cmd.Gzip && isTerminal(out.stdout) {
 		return errors.New("a terminal cannot show gzip: set -o DIR, or redirect the output")
@@ -143,9 +146,17 @@ func (cmd *dumpCommand) Run(ctx context.Context, out *output) error {
 	}
 	defer from.Close()
 
-	display := progress.New(out.stderr, progress.Options{Style: cmd.style(out, stream), Unit: "resource", Item: "part"})
+	style := cmd.style(out, stream)
+	var log *slog.Logger // nil unless messages are log lines
+	if root.Log.Format == "json" {
+		style, log = progress.Quiet, root.Log.logger(out)
+	}
+	display := progress.New(out.stderr, progress.Options{Style: style, Unit: "resource", Item: "part"})
 	defer display.Close()
 	options := cmd.options(display)
+	if log != nil {
+		options.Warn = func(text string) { log.Warn(text) }
+	}
 	if stream {
 		_, err := dump.ToStream(ctx, from, pipeWriter(out.stdout), options)
 		return err
@@ -156,10 +167,16 @@ func (cmd *dumpCommand) Run(ctx context.Context, out *output) error {
 	}
 	result, err := folder.dump(ctx, from, options)
 	display.Close()
-	if err == nil && !cmd.Quiet {
+	switch {
+	case err != nil:
+		return err
+	case cmd.Quiet:
+	case log != nil:
+		log.Info("dump complete", "resources", result.Resources(), "types", countsByType(result))
+	default:
 		printCounts(out.stderr, result)
 	}
-	return err
+	return nil
 }
 
 // style returns the style of progress: there is none among lines on the same terminal.
@@ -211,6 +228,15 @@ func (p dumpProgress) Total(bytes int64, parts int) { p.display.Total(bytes, int
 
 func (p dumpProgress) Begin(name string, bytes int64) dump.Part {
 	return p.display.Item(name, bytes, 0)
+}
+
+// countsByType returns the number of resources of each type.
+func countsByType(result dump.Result) map[string]int64 {
+	counts := map[string]int64{}
+	for _, count := range result.Types {
+		counts[count.Type] = count.Resources
+	}
+	return counts
 }
 
 // printCounts prints the number of resources of each type.

@@ -31,6 +31,7 @@ func TestDumpRefused(t *testing.T) {
 		{"--all dumps all resource types: name no others", []string{url, "--all", "Patient"}},
 		{"--jobs must be between 1 and 64, got 0", []string{url, "--all", "-j0"}},
 		{"-o names a folder: redirect standard output to write a single file, as in sluice dump Patient > x.ndjson", []string{url, "Patient", "-o", "d/x.ndjson"}},
+		{"-o must be a folder or - for standard output, got an empty text", []string{url, "Patient", "-o", ""}},
 		{"-o must be a folder or - for standard output, got s3://bucket/x", []string{url, "Patient", "-o", "s3://bucket/x"}},
 		{"--since: must be a time such as 2026-01-31", []string{url, "Patient", "--since=yesterday"}},
 		{"--since: must not be in the future, got 2999-01-01T00:00:00Z", []string{url, "Patient", "--since=2999"}},
@@ -84,6 +85,11 @@ func TestDumpToFolder(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(manifest), `"request":"sluice dump --all --fhir --where 'Patient?gender=male'"`)
 	require.NotContains(t, string(manifest), "postgres")
+
+	stderr.Reset()
+	require.Equal(t, ExitOK, Run(t.Context(), []string{"dump", "--all", "-o", folder + "2", "--log-format=json", "--source-url=" + url}, &stdout, &stderr), stderr.String())
+	require.Contains(t, stderr.String(), `"level":"INFO","msg":"dump complete","resources":3,"types":{"Patient":3}}`)
+	require.Equal(t, 1, strings.Count(stderr.String(), "\n"))
 
 	stderr.Reset()
 	require.Equal(t, ExitOK, Run(t.Context(), []string{"fetch", "verify", folder}, &stdout, &stderr), stderr.String())

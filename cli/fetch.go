@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch"
@@ -143,17 +144,45 @@ func (cmd *fetchRunCommand) explain(ctx context.Context, reporter *fetchReporter
 	if failed != nil && (failed.Kind == fetch.Incomplete || failed.Kind == fetch.Unverified || failed.Kind == fetch.TimedOut) && cmd.Output != "-" {
 		err = fmt.Errorf("%w; run the same command again to continue", err)
 	}
-	if errors.Is(err, remote.ErrGone) && cmd.Output != "-" {
-		err = fmt.Errorf("%w; to begin again, run sluice fetch cancel %s first", err, cmd.Output+cmd.Resume)
+	if cmd.Output != "-" {
+		err = cmd.withRestart(err, reporter.started.Load())
 	}
-	return withExitCode(withAdvice(err))
+	return withExitCode(withAdvice(cmd.withBase(err)))
 }
 
-// withAdvice adds what to do about errors of TLS.
-func withAdvice(err error) error {
-	var certificate *tls.CertificateVerificationError
+// withRestart adds how to begin again to an error that another call does not repair. It has
+// left a state if an export was started.
+func (cmd *fetchRunCommand) withRestart(err error, started bool) error {
+	var failed *fetch.Error
+	final := errors.As(err, &failed) && failed.Kind == fetch.Failed && started
 	switch {
-	case errors.As(err, &certificate):
+	case !final && !errors.Is(err, remote.ErrGone):
+		return err
+	case cmd.Since == sinceAuto:
+		return fmt.Errorf("%w; to begin this run of the chain again, run the same command", err)
+	}
+	return fmt.Errorf("%w; to begin again, run sluice fetch cancel %s first", err, cmd.Output+cmd.Resume)
+}
+
+// withBase adds the base URL to an error if the server does not know the URL of the kick-off.
+func (cmd *fetchRunCommand) withBase(err error) error {
+	var refused *remote.RefusedError
+	switch {
+	case !errors.As(err, &refused) || refused.Status != http.StatusNotFound || cmd.BaseURL == "":
+		return err
+	case cmd.Group != "":
+		return fmt.Errorf("%w; check the base URL %s and --group %s", err, cmd.BaseURL, cmd.Group)
+	}
+	return fmt.Errorf("%w; check the base URL %s", err, cmd.BaseURL)
+}
+
+// withAdvice adds what to do about errors of TLS and of the disk.
+func withAdvice(err error) error {
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w; free space and run the same command again", err)
+	case errors.As(err, &unknown):
 		return fmt.Errorf("%w; --ca-file FILE adds certificates to those that this machine trusts", err)
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%w; the URL begins with https://, but the server speaks http://", err)

@@ -82,7 +82,10 @@ func (r *fetchReporter) Report(e fetch.Event) {
 
 // logEvent writes an event as a log line.
 func (r *fetchReporter) logEvent(e fetch.Event) {
-	attributes := []any{"event", e.Name, "export", e.ExportID}
+	attributes := []any{"event", e.Name}
+	if e.ExportID != "" { // else the event is not of a run
+		attributes = append(attributes, "export", e.ExportID)
+	}
 	if e.Details != nil {
 		attributes = append(attributes, "details", e.Details)
 	}
@@ -95,6 +98,15 @@ func (r *fetchReporter) logEvent(e fetch.Event) {
 	default:
 		r.log.Info("fetch", attributes...)
 	}
+}
+
+// print shows a result.
+func (r *fetchReporter) print(text string) {
+	if r.log != nil {
+		r.log.Info(text)
+		return
+	}
+	r.display.Print(text)
 }
 
 // warn shows a sentence.

@@ -71,7 +71,7 @@ func local(read func() (string, error)) func() (string, error) {
 
 // secret returns a function that returns the secret, or nil.
 func (f *fetchLogin) secret(ctx context.Context, out *output) func() (string, error) {
-	value := os.Getenv(fetchSecretVariable)
+	value := f.fromEnvironment(fetchSecretVariable)
 	switch {
 	case f.SecretFile != "":
 		return func() (string, error) { return readSecretFile("--secret-file", f.SecretFile) }
@@ -81,6 +81,15 @@ func (f *fetchLogin) secret(ctx context.Context, out *output) func() (string, er
 		return sync.OnceValues(func() (string, error) { return readSecret(ctx, out) })
 	}
 	return nil
+}
+
+// fromEnvironment returns the secret in an environment variable. With --auth auto, files with
+// credentials take precedence: the variable may be set for another server.
+func (f *fetchLogin) fromEnvironment(variable string) string {
+	if f.Auth == "auto" && (f.Key != "" || f.SecretFile != "" || f.TokenFile != "") {
+		return ""
+	}
+	return os.Getenv(variable)
 }
 
 // needsSecret reports whether the client can only authenticate with a secret.
@@ -102,7 +111,7 @@ func canPrompt(out *output) bool {
 
 // token returns a function that returns the bearer token, or nil.
 func (f *fetchLogin) token(ctx context.Context, out *output) func() (string, error) {
-	value := os.Getenv(fetchTokenVariable)
+	value := f.fromEnvironment(fetchTokenVariable)
 	switch {
 	case f.TokenFile == fromInput:
 		return sync.OnceValues(func() (string, error) { return readSecret(ctx, out) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -60,6 +61,10 @@ func (cmd *fetchVerifyCommand) Run(ctx context.Context, root *cli, out *output) 
 	if err != nil {
 		return withExitCode(err)
 	}
+	if reporter.log != nil {
+		reporter.log.Info("verified", "folder", result.Folder, "files", result.Files, "resources", result.Resources, "bytes", result.Bytes, "transaction_time", result.TransactionTime)
+		return nil
+	}
 	reporter.summarize(from, result, time.Since(began))
 	return nil
 }
@@ -96,10 +101,10 @@ func (cmd *fetchCancelCommand) Run(ctx context.Context, root *cli, out *output) 
 		return withExitCode(err)
 	}
 	if complete {
-		reporter.display.Print("the copy was complete: its files are kept; the export is deleted on the server")
+		reporter.print("the copy was complete: its files are kept; the export is deleted on the server")
 		return nil
 	}
-	reporter.display.Print("the export is deleted on the server")
+	reporter.print("the export is deleted on the server")
 	return nil
 }
 
@@ -135,6 +140,9 @@ func (cmd *fetchKeygenCommand) Run(out *output) (err error) {
 		return err
 	}
 	file, err := os.OpenFile(cmd.Output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists and is not replaced: name another file", cmd.Output)
+	}
 	if err != nil {
 		return err
 	}

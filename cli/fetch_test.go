@@ -11,12 +11,14 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/fetch"
 	"github.com/seed-90096f4d/sluice/fetch/fetchtest"
 )
 
@@ -376,6 +378,86 @@ func TestFetchSecretsInEnvironment(t *testing.T) {
 	t.Setenv("SLUICE_FETCH_TOKEN", "hunter3")
 	code, _, stderr = runFetch(t, server.BaseURL, "-o", t.TempDir())
 	require.Equal(t, 0, code, stderr)
+}
+
+// Errors say what to do next.
+func TestFetchAdvice(t *testing.T) {
+	t.Parallel()
+	advise := func(o fetchtest.Options, args ...string) string {
+		o.Files = fetchtest.Files("Patient", 1, 1)
+		code, _, stderr := runFetch(t, append([]string{fetchtest.New(t, o).BaseURL, "-o", t.TempDir()}, args...)...)
+		require.NotZero(t, code)
+		return stderr
+	}
+	failed := fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.Reject(500))}}
+	require.Contains(t, advise(failed), "; to begin again, run sluice fetch cancel "+os.TempDir())
+	require.Contains(t, advise(failed, "--since", "auto"), "; to begin this run of the chain again, run the same command")
+	unknown := fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.KickOff.Always(fetchtest.Reject(404))}}
+	require.Contains(t, advise(unknown), "; check the base URL http://127.0.0.1:")
+	require.Contains(t, advise(unknown, "--group", "g"), " and --group g")
+	require.Contains(t, advise(fetchtest.Options{}, "--auth", "basic"), "basic needs a client id (--client-id, SLUICE_FETCH_CLIENT_ID)")
+
+	server := fetchtest.New(t, fetchtest.Options{TLS: true})
+	_, _, stderr := runFetch(t, strings.Replace(server.BaseURL, "127.0.0.1", "localhost", 1), "-o", t.TempDir(), "--ca-file", server.CAFile)
+	require.Contains(t, stderr, "certificate is valid for")
+	require.NotContains(t, stderr, "--ca-file FILE")
+
+	full := withAdvice(&fetch.Error{Kind: fetch.Local, Err: &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}})
+	require.ErrorContains(t, full, "free space and run the same command again")
+
+	key := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(key, nil, 0o600))
+	_, _, stderr = runFetch(t, "keygen", "-o", key)
+	require.Equal(t, "sluice: "+key+" exists and is not replaced: name another file\n", stderr)
+}
+
+// With JSON, all results are log lines.
+func TestFetchResultsInJSON(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 3),
+		Faults: []fetchtest.Fault{fetchtest.Status.Nth(2, fetchtest.Reject(410))}})
+	dir := t.TempDir()
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", dir, "-q")
+	require.Zero(t, code, stderr)
+	_, _, stderr = runFetch(t, "verify", dir, "--log", "json")
+	require.Contains(t, stderr, `"msg":"verified","folder":"","files":1,"resources":3,`)
+	require.NoError(t, os.Remove(filepath.Join(dir, "Patient.0001.ndjson.gz")))
+	_, _, stderr = runFetch(t, "verify", dir, "--log", "json")
+	require.NotContains(t, stderr, `"export":""`)
+
+	other := t.TempDir()
+	code, _, stderr = runFetch(t, server.BaseURL, "-o", other, "--log", "json")
+	require.Equal(t, 4, code, stderr)
+	require.Contains(t, stderr, `"command":"fetch <base-url>"`)
+	_, _, stderr = runFetch(t, "cancel", other, "--log", "json")
+	require.Contains(t, stderr, `"level":"INFO","msg":"the export is deleted on the server"`)
+}
+
+// Files with credentials take precedence over secrets in the environment.
+func TestFetchFilesBeforeEnvironment(t *testing.T) {
+	folder := t.TempDir()
+	secret, key := filepath.Join(folder, "secret"), filepath.Join(folder, "key.json")
+	require.NoError(t, os.WriteFile(secret, []byte("hunter2"), 0o600))
+	code, public, stderr := runFetch(t, "keygen", "-o", key)
+	require.Zero(t, code, stderr)
+	var keys jose.JSONWebKeySet
+	require.NoError(t, json.Unmarshal([]byte(public), &keys))
+	t.Setenv("SLUICE_FETCH_SECRET", "of another server")
+	t.Setenv("SLUICE_FETCH_TOKEN", "of another server")
+	for name, test := range map[string]struct {
+		auth fetchtest.Auth
+		args []string
+	}{
+		"key":    {fetchtest.Auth{Method: fetchtest.SMARTAuth, ClientID: "me", Keys: keys}, []string{"--client-id=me", "--key=" + key}},
+		"token":  {fetchtest.Auth{Method: fetchtest.BearerAuth, Token: "hunter2"}, []string{"--token-file=" + secret}},
+		"secret": {fetchtest.Auth{Method: fetchtest.BasicAuth, ClientID: "me", Secret: "hunter2"}, []string{"--client-id=me", "--secret-file=" + secret}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1), Auth: test.auth})
+			code, _, stderr := runFetch(t, append([]string{server.BaseURL, "-o", t.TempDir()}, test.args...)...)
+			require.Zero(t, code, stderr)
+		})
+	}
 }
 
 // An interrupted copy says how to continue, and continues.

@@ -26,7 +26,7 @@ func report(stderr io.Writer, args []string, command string, err error) {
 		_, _ = fmt.Fprintf(stderr, "sluice: %s\n", withoutDefault(sentence(err)))
 		return
 	}
-	log.at(&output{stderr: stderr}, slog.LevelError).Error("command failed", "command", command, "error", sentence(err))
+	log.at(&output{stderr: stderr}, slog.LevelError).Error("command failed", "command", withoutDefault(command), "error", sentence(err))
 }
 
 // commandOf returns the command whose arguments are invalid, if one was recognised.

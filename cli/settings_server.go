@@ -29,7 +29,7 @@ func (s *apiSettings) Validate() error {
 type httpSettings struct {
 	Listen         string         `env:"SLUICE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	BaseURL        string         `name:"base-url" env:"SLUICE_BASE_URL" placeholder:"URL" help:"URL that clients use for the API, such as https://fhir.example.org. Defaults to the one of each request. Required for access tokens."`
-	TrustedProxies []netip.Prefix `env:"SLUICE_TRUSTED_PROXIES" placeholder:"ADDRESS" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are trusted: addresses or networks such as 10.0.0.0/8, separated by commas."`
+	TrustedProxies []netip.Prefix `env:"SLUICE_TRUSTED_PROXIES" placeholder:"ADDRESS" help:"Proxies whose X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and traceparent are trusted: addresses or networks such as 10.0.0.0/8, separated by commas."`
 	CORSOrigins    []string       `name:"cors-origins" env:"SLUICE_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins whose scripts may use the API from a browser, such as https://app.example.org, separated by commas (* = all)."`
 }
 

@@ -119,6 +119,7 @@ func TestDocumentedMetrics(t *testing.T) {
 func scrape(t *testing.T, admin string) map[string]*dto.MetricFamily {
 	t.Helper()
 	format := expfmt.NewFormat(expfmt.TypeProtoDelim)
+	send(t, http.DefaultTransport, http.MethodGet, admin+"/metrics", "", "Authorization", "none") // its errors are in the next
 	scraped := send(t, http.DefaultTransport, http.MethodGet, admin+"/metrics", "", "Accept", string(format), "Authorization", "none")
 	require.Equal(t, http.StatusOK, scraped.status)
 	families := map[string]*dto.MetricFamily{}
@@ -129,6 +130,11 @@ func scrape(t *testing.T, admin string) map[string]*dto.MetricFamily {
 			return families
 		}
 		require.NoError(t, err)
+		if family.GetName() == "promhttp_metric_handler_errors_total" {
+			for _, series := range family.GetMetric() {
+				require.Zero(t, series.GetCounter().GetValue(), "a collector failed")
+			}
+		}
 		if strings.HasPrefix(family.GetName(), "sluice_") {
 			families[family.GetName()] = &family
 		}
@@ -166,6 +172,8 @@ var (
 	labelValue = regexp.MustCompile(`(=~|!~|!=|=)\s*"[^"]*"`)
 	metricUse  = regexp.MustCompile(`\b(sluice_\w+)(?:\{([^}]*)\})?`)
 	labelUse   = regexp.MustCompile(`(\w+)\s*=`)
+	grouping   = regexp.MustCompile(`\b(?:by|on|ignoring|without|group_left|group_right) ?\(([^)]*)\)|\$labels\.(\w+)|\{\{ ?(\w+) ?\}\}`)
+	word       = regexp.MustCompile(`\w+`)
 
 	// otherNames are roles, and kinds and queues of jobs.
 	otherNames = []string{"sluice_reader", "sluice_state", "sluice_export", "sluice_part", "sluice_cleanup", "sluice_sweep"}
@@ -197,6 +205,17 @@ func checkUses(text string, documented map[string]*documentedMetric) (problems [
 			}
 		}
 	}
+	known := slices.Clone(targetLabels)
+	for _, metric := range documented {
+		known = append(known, metric.labels...)
+	}
+	for _, use := range grouping.FindAllStringSubmatch(text, -1) {
+		for _, label := range word.FindAllString(strings.Join(use[1:], " "), -1) {
+			if !slices.Contains(known, label) {
+				problems = append(problems, "no metric has the label "+label)
+			}
+		}
+	}
 	return problems
 }
 
@@ -208,6 +227,8 @@ func TestCheckUses(t *testing.T) {
 		"sluice_b_seconds": {kind: "histogram"},
 	}
 	require.Empty(t, checkUses(`expr: rate(sluice_a_total{outcome="sluice_x",job=~"sluice.*"}[5m]) / sum by (le) (rate(sluice_b_seconds_bucket[5m]))`, documented))
+	require.Equal(t, []string{"no metric has the label a", "no metric has the label b", "no metric has the label c"},
+		checkUses(`sum by (outcome, a) (sluice_a_total) {{ $labels.b }} {{c}} {{ outcome }}`, documented))
 	require.Equal(t, []string{"there is no metric sluice_c", "there is no metric sluice_a_total_sum", "sluice_a_total has no label result"},
 		checkUses(`"expr": "sluice_c{x=\"y\"} + sluice_a_total_sum + sluice_a_total{result=\"failed\"}"`, documented))
 }

@@ -63,6 +63,7 @@ func TestTracesOfAnExport(t *testing.T) {
 	export := traces.one(t, "process export", id)
 	requireLink(t, export, kickOff)
 	require.Subset(t, traces.below(export), []string{"begin export", "open snapshot", "plan", "start parts", "await parts", "complete export"})
+	require.Empty(t, traces.below(traces.child(t, export, "await parts")), "polling and pinging for hours")
 
 	for _, resourceType := range []string{"Patient", "Observation"} {
 		part := traces.part(t, id, resourceType)

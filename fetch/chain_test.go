@@ -82,6 +82,50 @@ func TestChain(t *testing.T) {
 	require.Equal(t, int64(2), verified.Files, "the last run of each chain")
 }
 
+// A cancelled run leaves nothing, not even folders of files that had not begun.
+func TestCancelLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, auto := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		files := append(fetchtest.Files("Patient", 2, 10), fetchtest.Issues("OperationOutcome.1.ndjson", "warning", "slow"))
+		server := fetchtest.New(t, fetchtest.Options{Files: files, Faults: []fetchtest.Fault{fetchtest.Download.Nth(3, fetchtest.Do(cancel), fetchtest.Stall())}})
+		dir := t.TempDir()
+		o := options(t, server, dir)
+		o.SinceAuto, o.Parallel = auto, 1
+		_, err := Run(ctx, o)
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = Cancel(t.Context(), Options{Output: o.Output, Login: o.Login, Connection: o.Connection, Reporter: o.Reporter})
+		require.NoError(t, err)
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, entries)
+	}
+}
+
+// A chain and a copy that is none never share an output, and verification prefers the chain.
+func TestChainAndCopy(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 1)})
+	chained, plain := options(t, server, t.TempDir()), options(t, server, t.TempDir())
+	chained.SinceAuto = true
+	first, err := Run(t.Context(), chained)
+	require.NoError(t, err)
+	_, err = Run(t.Context(), plain)
+	require.NoError(t, err)
+
+	chained.SinceAuto, plain.SinceAuto = false, true
+	_, err = Run(t.Context(), chained)
+	require.ErrorContains(t, err, "has a chain of copies (chain.json): continue it with --since auto")
+	_, err = Run(t.Context(), plain)
+	require.ErrorContains(t, err, "has a complete export already (manifest.json)")
+	require.Len(t, server.Requests(fetchtest.KickOff), 2)
+
+	require.NoError(t, chained.Output.WriteDocument(t.Context(), manifestName, []byte("{}")))
+	verified, err := Verify(t.Context(), chained.Output, &recorder{t: t})
+	require.NoError(t, err)
+	require.Equal(t, first.Folder, verified.Folder)
+}
+
 // The first run of a chain that has issues can be verified, and does not count.
 func TestChainBeginsWithIssues(t *testing.T) {
 	t.Parallel()
@@ -360,20 +404,18 @@ func TestCancelRemovesRejectedFiles(t *testing.T) {
 	require.Empty(t, tree(t, dir))
 }
 
-// A run of a chain that has no folder yet leaves a copy beside the chain alone.
+// The cancellation of a run of a chain that has no folder yet leaves other files alone.
 func TestCancelBesideCopy(t *testing.T) {
 	t.Parallel()
 	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 1, 5), Faults: []fetchtest.Fault{
-		fetchtest.Status.Nth(2, fetchtest.Reject(http.StatusBadRequest))}})
+		fetchtest.Status.Nth(1, fetchtest.Reject(http.StatusBadRequest))}})
 	dir := t.TempDir()
 	o := options(t, server, dir)
-	_, err := Run(t.Context(), o)
-	require.NoError(t, err)
-	want := tree(t, dir)
 	o.SinceAuto = true
-	_, err = Run(t.Context(), o)
+	_, err := Run(t.Context(), o)
 	require.Equal(t, Failed, kindOfError(t, err))
+	require.NoError(t, o.Output.WriteDocument(t.Context(), manifestName, []byte("{}")))
 	_, err = Cancel(t.Context(), o)
 	require.NoError(t, err)
-	require.Equal(t, want, tree(t, dir))
+	require.Equal(t, map[string]string{manifestName: "{}"}, tree(t, dir))
 }

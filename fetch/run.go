@@ -218,17 +218,34 @@ func (r *run) begin(ctx context.Context) (*state, error) {
 	if r.NewMembers && (!r.SinceAuto || r.Request.Level != remote.Group || len(r.Request.Patients) > 0) {
 		return nil, fail(Local, "new members can be fetched only for a whole Group, in a chain of runs")
 	}
-	if r.SinceAuto || r.Output.Sequential() {
-		return newState(&r.Options), nil
-	}
-	_, err := r.Output.ReadDocument(ctx, manifestName)
-	switch {
-	case err == nil:
-		return nil, fail(Local, "%s has a complete export already (%s): use another output", r.Output, manifestName)
-	case !errors.Is(err, output.ErrNotExist):
-		return nil, fail(Local, "read %s: %w", manifestName, err)
+	if err := r.checkUnused(ctx); err != nil {
+		return nil, err
 	}
 	return newState(&r.Options), nil
+}
+
+// checkUnused returns an error if the output has a complete copy, or the chains of copies
+// that are made otherwise.
+func (r *run) checkUnused(ctx context.Context) error {
+	if r.Output.Sequential() {
+		return nil
+	}
+	names := []string{manifestName, chainName}
+	if r.SinceAuto {
+		names = names[:1]
+	}
+	for _, name := range names {
+		_, err := r.Output.ReadDocument(ctx, name)
+		switch {
+		case err == nil && name == chainName:
+			return fail(Local, "%s has a chain of copies (%s): continue it with --since auto, or use another output", r.Output, name)
+		case err == nil:
+			return fail(Local, "%s has a complete export already (%s): use another output", r.Output, name)
+		case !errors.Is(err, output.ErrNotExist):
+			return fail(Local, "read %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // receiveAll runs all exports of the run until their files are stored.

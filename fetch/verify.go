@@ -55,13 +55,6 @@ func (v *verification) run(ctx context.Context) error {
 
 // folders returns the folders with a manifest.
 func (v *verification) folders(ctx context.Context) (folders []string, err error) {
-	_, err = v.output.ReadDocument(ctx, manifestName)
-	if err == nil {
-		return []string{""}, nil
-	}
-	if !errors.Is(err, output.ErrNotExist) {
-		return nil, fail(Local, "read %s: %w", manifestName, err)
-	}
 	chains, err := readChains(ctx, v.output)
 	if err != nil {
 		return nil, err
@@ -69,10 +62,17 @@ func (v *verification) folders(ctx context.Context) (folders []string, err error
 	for _, link := range chains.Chains {
 		folders = append(folders, link.folders()...)
 	}
-	if len(folders) == 0 {
-		return nil, fail(Local, "%s has no complete export: there is no %s", v.output, manifestName)
+	if len(folders) > 0 {
+		return folders, nil
 	}
-	return folders, nil
+	_, err = v.output.ReadDocument(ctx, manifestName)
+	switch {
+	case errors.Is(err, output.ErrNotExist):
+		return nil, fail(Local, "%s has no complete export: there is no %s", v.output, manifestName)
+	case err != nil:
+		return nil, fail(Local, "read %s: %w", manifestName, err)
+	}
+	return []string{""}, nil
 }
 
 // manifest verifies the files of a manifest.

@@ -90,9 +90,13 @@ func (a *Admin) health(w http.ResponseWriter, r *http.Request) {
 }
 
 // MetricsHandler returns a handler that serves the metrics of the registry. Exemplars are
-// in the OpenMetrics format, native histograms in that of protocol buffers.
+// in the OpenMetrics format, native histograms in that of protocol buffers. A metric that
+// cannot be collected does not keep the others back;
+// promhttp_metric_handler_errors_total counts that.
 func MetricsHandler(registry *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: registry})
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError, Registry: registry,
+	})
 }
 
 // Status returns the HTTP status of the report: 200 or 503.

@@ -60,6 +60,28 @@ func TestObserve(t *testing.T) {
 	require.Contains(t, scrape(t, registry, "text/plain"), `sluice_build_info{goversion="go`)
 }
 
+// A collector that fails does not keep the other metrics back.
+func TestFailingCollector(t *testing.T) {
+	t.Parallel()
+	registry := NewRegistry("v1")
+	registry.MustRegister(failing{})
+	scrape(t, registry, "text/plain")
+	got := scrape(t, registry, "text/plain")
+	require.Contains(t, got, "sluice_build_info")
+	require.Contains(t, got, `promhttp_metric_handler_errors_total{cause="gathering"} 1`)
+}
+
+// failing is a collector that fails.
+type failing struct{}
+
+var failingDesc = prometheus.NewDesc("x", "X.", nil, nil)
+
+func (failing) Describe(descs chan<- *prometheus.Desc) { descs <- failingDesc }
+
+func (failing) Collect(metrics chan<- prometheus.Metric) {
+	metrics <- prometheus.NewInvalidMetric(failingDesc, errors.New("x"))
+}
+
 // Observing costs no allocation without a trace.
 func TestObserveAllocates(t *testing.T) { //nolint:paralleltest // counts allocations
 	histogram := promauto.With(nil).NewHistogram(HistogramOpts("x_seconds", "X.", 1, 2))

@@ -182,20 +182,20 @@ func (o Options) check(method Method) error {
 	case Basic, Secret:
 		switch {
 		case o.ClientID == "":
-			missing = "a client id"
+			missing = "a client id (--client-id, SLUICE_FETCH_CLIENT_ID)"
 		case o.Secret == nil:
-			missing = "a secret"
+			missing = "a secret (--secret-file, SLUICE_FETCH_SECRET)"
 		}
 	case Bearer:
 		if o.Token == nil {
-			missing = "a token"
+			missing = "a token (--token-file, SLUICE_FETCH_TOKEN)"
 		}
 	case SMART:
 		switch {
 		case o.ClientID == "":
-			missing = "a client id"
+			missing = "a client id (--client-id, SLUICE_FETCH_CLIENT_ID)"
 		case o.KeyFile == "":
-			missing = "a private key"
+			missing = "a private key (--key)"
 		}
 	default:
 		return fmt.Errorf("the method of authentication must be none, basic, bearer, smart or secret, got %q", method)

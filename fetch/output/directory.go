@@ -104,23 +104,30 @@ func (d *directory) Discard(_ context.Context, name string) error {
 	return errors.Join(d.remove(name, partSuffix), d.remove(name, badSuffix))
 }
 
-// remove removes a file, if it exists, and the folders that are empty without it.
+// remove removes a file, if it exists, and its folders, if they are empty then.
 func (d *directory) remove(name, suffix string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
 	err := d.root.Remove(name + suffix)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	changed := err == nil
 	folder := path.Dir(name)
-	for folder != "." && d.root.Remove(folder) == nil { // it fails if the folder has files
-		folder = path.Dir(folder)
+	for folder != "." && d.removeFolder(folder) {
+		folder, changed = path.Dir(folder), true
+	}
+	if !changed {
+		return nil
 	}
 	return d.syncFolder(folder)
+}
+
+// removeFolder removes a folder, unless it has files or is a link, and reports whether it did.
+func (d *directory) removeFolder(folder string) bool {
+	info, err := d.root.Lstat(folder)
+	return err == nil && info.IsDir() && d.root.Remove(folder) == nil
 }
 
 // Open implements Output.

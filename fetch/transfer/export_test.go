@@ -9,5 +9,6 @@ import (
 
 // Waits between requests are a thousand times shorter in tests.
 func init() {
+	refusalTimeout = 200 * time.Millisecond
 	sleep = func(ctx context.Context, d time.Duration) error { return retry.Sleep(ctx, d/1000) }
 }

@@ -53,7 +53,8 @@ func TestRepeatsTransientFailures(t *testing.T) {
 	}
 }
 
-// TestStalledRefusal is a refusal whose body does not arrive.
+// TestStalledRefusal is a refusal whose body does not arrive. It is awaited for a shorter time
+// than files.
 func TestStalledRefusal(t *testing.T) {
 	count := 0
 	f := handlerFixture(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -66,12 +67,22 @@ func TestStalledRefusal(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}))
-	f.opts.StallTimeout = 200 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, err := f.run(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 2, count)
+}
+
+// The second failure in a row is reported, though its wait is short.
+func TestOutageIsReported(t *testing.T) {
+	for failures, want := range []int{0, 0, 1, 1} {
+		var warnings []string
+		_, _, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.First(failures, fetchtest.Reject(500))}},
+			func(f *fixture) { f.warn = func(text string) { warnings = append(warnings, text) } })
+		require.NoError(t, err)
+		require.Len(t, warnings, want, "%d failures", failures)
+	}
 }
 
 // TestWaits are the waits that servers ask for. Waits are shortened in tests, so that their

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/seed-90096f4d/sluice/fetch/quote"
 )
@@ -41,12 +42,14 @@ const (
 	maxQuote        = 300      // characters that are quoted of it
 )
 
-// newRefusal reads the body of a response, for no longer than a connection may stall. The
-// request is the one before redirects.
-func newRefusal(request *http.Request, r *http.Response, watch *watch) *refusal {
-	watch.start()
-	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRefusalBytes)) // the status counts
-	watch.stop()
+// refusalTimeout is how long the body of a refusal is read. Tests shorten it.
+var refusalTimeout = 5 * time.Second
+
+// newRefusal reads the body of a response. The request is the one before redirects.
+func newRefusal(request *http.Request, r *http.Response) *refusal {
+	timer := time.AfterFunc(refusalTimeout, func() { _ = r.Body.Close() }) // ends Read
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRefusalBytes))         // the status counts
+	timer.Stop()
 	code, text := explain(body, r.Header.Get("Content-Type"))
 	text = quote.Line(quote.Queries(quote.Hide(text, request)), maxQuote)
 	return &refusal{

@@ -90,7 +90,7 @@ func (r *run) respond(request *http.Request, response *http.Response, body *body
 		}
 		return errAgain
 	}
-	return newRefusal(request, response, body.watch)
+	return newRefusal(request, response)
 }
 
 // isContinuation reports whether a response 206 continues the file.

@@ -139,7 +139,8 @@ func (r *run) wait(ctx context.Context, failure error, asked retry.Asked) error 
 	if !again || r.restarts > maxRestarts {
 		return r.giveUp(failure)
 	}
-	if wait >= longWait && r.d.Warn != nil {
+	outage := r.attempts.Failures() == 2 // one failure is common
+	if (outage || wait >= longWait) && r.d.Warn != nil {
 		r.d.Warn(fmt.Sprintf("%s: %s; the download continues in %s", r.d.Name, quote.Queries(failure.Error()), wait.Round(time.Second)))
 	}
 	return sleep(ctx, wait)

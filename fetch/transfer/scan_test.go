@@ -218,7 +218,7 @@ func TestRefusalText(t *testing.T) {
 	} {
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		response := &http.Response{Request: request, Header: http.Header{"Content-Type": {test.contentType}}, Body: io.NopCloser(strings.NewReader(test.body))}
-		got := newRefusal(request, response, &watch{})
+		got := newRefusal(request, response)
 		require.Equal(t, test.code, got.code)
 		require.Equal(t, test.text, got.text)
 	}

@@ -28,7 +28,7 @@ func TestQueryTracer(t *testing.T) {
 	require.Empty(t, recorder.GetSpans())
 
 	for sql, verb := range map[string]string{
-		"\nselect name FROM patient WHERE name = 'Müller'":      "SELECT",
+		"\nselect name FROM patient WHERE name = 'Müller'":       "SELECT",
 		"-- name: JobGet :many\n  -- Müller\nUPDATE job SET x=1": "UPDATE",
 		"BEGIN; SET LOCAL x = 1":                                 "BEGIN",
 		"Müller":                                                 "statement",
