@@ -163,6 +163,15 @@ func TestFetchSummary(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
+// The summary counts deletions that are listed.
+func TestFetchSummaryOfDeletions(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: append(fetchtest.Files("Patient", 1, 1), fetchtest.Deletions("d.ndjson", "Patient/a", "Patient/b"))})
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", t.TempDir(), "--deleted=list")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "2 files, 1 resource, 2 deletions, ")
+}
+
 // Texts do not name the default command, and name flags that help.
 func TestFetchTexts(t *testing.T) {
 	t.Parallel()
