@@ -80,16 +80,21 @@ func (cmd *dumpCommand) Validate() error {
 // distinctTypes returns each type once, in the spelling of FHIR if it is one of FHIR.
 func distinctTypes(types []string) (distinct []string) {
 	for _, resourceType := range types {
-		for _, known := range fhir.R4().ResourceTypes() {
-			if strings.EqualFold(known, resourceType) {
-				resourceType = known
-			}
-		}
-		if !slices.Contains(distinct, resourceType) {
+		if resourceType = spelling(resourceType); !slices.Contains(distinct, resourceType) {
 			distinct = append(distinct, resourceType)
 		}
 	}
 	return distinct
+}
+
+// spelling returns the resource type in the spelling of FHIR if it is one of FHIR.
+func spelling(resourceType string) string {
+	for _, known := range fhir.R4().ResourceTypes() {
+		if strings.EqualFold(known, resourceType) {
+			return known
+		}
+	}
+	return resourceType
 }
 
 func (cmd *dumpCommand) parseFilters() error {
@@ -97,6 +102,7 @@ func (cmd *dumpCommand) parseFilters() error {
 	for _, value := range cmd.Where {
 		for _, text := range search.SplitTypeFilters(value) {
 			resourceType, query, found := strings.Cut(text, "?")
+			resourceType = spelling(resourceType)
 			switch {
 			case !found || query == "":
 				return fmt.Errorf("a filter is a search such as Observation?status=final, got %q", text)
@@ -155,7 +161,11 @@ func (cmd *dumpCommand) Run(ctx context.Context, root *cli, out *output) error {
 		_, err := dump.ToStream(ctx, from, pipeWriter(out.stdout), options)
 		return err
 	}
-	result, err := dumpToFolder(ctx, from, cmd.Output, options)
+	folder, err := openDumpFolder(cmd.Output)
+	if err != nil {
+		return err
+	}
+	result, err := folder.dump(ctx, from, options)
 	display.Close()
 	switch {
 	case err != nil:
@@ -192,7 +202,8 @@ func (cmd *dumpCommand) options(display *progress.Display) dump.Options {
 	}
 }
 
-// request returns the command for the manifest, without the settings of the database.
+// request returns the command for the manifest, quoted for a shell and without the settings
+// of the database.
 func (cmd *dumpCommand) request() string {
 	words := append([]string{"sluice dump"}, cmd.Types...)
 	if cmd.All {
@@ -205,7 +216,7 @@ func (cmd *dumpCommand) request() string {
 		words = append(words, "--since "+since.UTC().Format(time.RFC3339Nano))
 	}
 	for _, filter := range cmd.Where {
-		words = append(words, "--where '"+filter+"'")
+		words = append(words, "--where '"+strings.ReplaceAll(filter, "'", `'\''`)+"'")
 	}
 	return strings.Join(words, " ")
 }

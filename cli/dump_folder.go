@@ -2,50 +2,60 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/seed-90096f4d/sluice/dump"
 	store "github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/source"
 )
 
-// dumpToFolder dumps to a folder, which must be missing or empty. If the dump fails, the
-// folder is as it was.
-func dumpToFolder(ctx context.Context, from *source.Source, folder string, options dump.Options) (dump.Result, error) {
-	exists, err := checkEmpty(folder)
-	if err != nil {
-		return dump.Result{}, err
-	}
-	out, err := store.Directory(folder)
-	if err != nil {
-		return dump.Result{}, err
-	}
-	held, unlock, err := out.Lock(ctx, options.Warn)
-	if err != nil {
-		return dump.Result{}, fmt.Errorf("%s: %w", folder, err)
-	}
-	result, err := dump.ToFiles(held, from, out, options)
-	unlock()
-	if err != nil && !exists {
-		_ = os.Remove(folder) // fails if it has got other files
-	}
-	return result, err
+// dumpFolder is the output to a folder of a dump.
+type dumpFolder struct {
+	store.Output
+	path    string
+	created bool // by openDumpFolder
 }
 
-// checkEmpty returns an error unless a folder is empty or missing. It reports whether the
-// folder exists.
-func checkEmpty(folder string) (exists bool, err error) {
-	entries, err := os.ReadDir(folder)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, err
-	case len(entries) > 0:
-		return true, fmt.Errorf("the folder %s is not empty: name another one, or remove its files", folder)
+// openDumpFolder opens a folder, which is created if it is missing.
+func openDumpFolder(path string) (*dumpFolder, error) {
+	_, missing := os.Stat(path)
+	out, err := store.Directory(path)
+	if err != nil {
+		return nil, err
 	}
-	return true, nil
+	return &dumpFolder{Output: out, path: path, created: missing != nil}, nil
+}
+
+// dump dumps to the folder, which must be empty. If the dump fails, the folder is as it was
+// before it was opened.
+func (f *dumpFolder) dump(ctx context.Context, from *source.Source, options dump.Options) (result dump.Result, err error) {
+	defer func() {
+		if err != nil && f.created {
+			_ = os.Remove(f.path) // fails if it has got other files
+		}
+	}()
+	held, unlock, err := f.Lock(ctx, options.Warn)
+	if err != nil {
+		return dump.Result{}, fmt.Errorf("%s: %w", f.path, err)
+	}
+	defer unlock()
+	if err := f.checkEmpty(); err != nil {
+		return dump.Result{}, err
+	}
+	return dump.ToFiles(held, from, f, options)
+}
+
+// checkEmpty returns an error unless the folder has only the file of the lock. Until the
+// lock is held, another dump may be about to write files.
+func (f *dumpFolder) checkEmpty() error {
+	entries, err := os.ReadDir(f.path)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() != store.LockName }) {
+		return fmt.Errorf("the folder %s is not empty: name another one, or remove its files", f.path)
+	}
+	return nil
 }

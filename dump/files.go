@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-90096f4d/sluice/fetch/output"
+	"github.com/seed-90096f4d/sluice/jobs/manifest"
 	"github.com/seed-90096f4d/sluice/ndjson"
 	"github.com/seed-90096f4d/sluice/source"
 	"github.com/seed-90096f4d/sluice/source/catalog"
@@ -119,8 +120,12 @@ func (f *hashedFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// removeFiles removes the files that were written, complete or not.
+// removeFiles removes what was written, complete or not: first the manifest, which could be
+// in place although writing it failed, so that it never describes files that are removed.
 func (d *dump) removeFiles(ctx context.Context, out output.Output) error {
+	if err := out.RemoveDocument(ctx, manifest.Name); err != nil {
+		return err
+	}
 	var failed []error
 	for _, t := range d.tables {
 		for _, p := range t.parts {

@@ -2,6 +2,7 @@ package dump_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -156,6 +157,58 @@ func TestFailureLeavesNothing(t *testing.T) {
 		_, err := dump.ToFiles(t.Context(), from, &full{out, room}, small(1))
 		require.ErrorIs(t, err, errFull)
 		require.Empty(t, names(t, path))
+	}
+}
+
+// lastStep is an output that calls then after it has written the manifest. It records what is
+// removed.
+type lastStep struct {
+	output.Output
+	then    func() error
+	removed []string
+}
+
+func (o *lastStep) WriteDocument(ctx context.Context, name string, content []byte) error {
+	return cmp.Or(o.Output.WriteDocument(ctx, name, content), o.then())
+}
+
+func (o *lastStep) RemoveDocument(ctx context.Context, name string) error {
+	o.removed = append(o.removed, name)
+	return o.Output.RemoveDocument(ctx, name)
+}
+
+// A dump that fails after its manifest is in place leaves no files. The manifest is removed
+// first.
+func TestFailureAfterManifest(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	path, out := folder(t)
+	last := &lastStep{Output: out, then: func() error { return errFull }}
+	_, err := dump.ToFiles(t.Context(), f.open(t, form.Auto), last, small(2))
+	require.ErrorIs(t, err, errFull)
+	require.Empty(t, names(t, path))
+	require.Equal(t, "manifest.json", last.removed[0])
+}
+
+// A dump whose manifest is written succeeds, even if it is interrupted or loses its snapshot
+// at that moment.
+func TestEndAfterManifest(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, end := range []func(){
+		func() {
+			f.exec(t, `SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		},
+		cancel,
+	} {
+		path, out := folder(t)
+		last := &lastStep{Output: out, then: func() error { end(); return nil }}
+		result, err := dump.ToFiles(ctx, f.open(t, form.Auto), last, small(2))
+		require.NoError(t, err)
+		require.EqualValues(t, 7085, result.Resources())
+		require.Equal(t, result.Bytes, requireManifest(t, path, names(t, path)))
 	}
 }
 

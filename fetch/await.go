@@ -191,7 +191,7 @@ func (c *reception) checkNames(ctx context.Context, f *file) error {
 			return fail(Local, "look for %s: %w", c.path(name), err)
 		}
 		_ = existing.Close() // it was not read
-		return fail(Local, "%s has %s from another run: fetch into an empty place", c.Output, c.path(name))
+		return fail(Local, "%s has %s from another run: remove it and run the same command again, or sluice fetch cancel %s", c.Output, c.path(name), c.Output)
 	}
 	return nil
 }

@@ -42,7 +42,9 @@ func (e *events) emit(name string, details map[string]any, text string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.log != nil {
-		e.log.Write(entry)
+		if name != EventExportComplete || e.log.Restored != name { // else the process was killed after it
+			e.log.Write(entry)
+		}
 		return
 	}
 	e.journal.update(func(s *state) {

@@ -285,7 +285,7 @@ func TestForeignFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(mine, []byte("{}\n"), 0o600))
 	_, err := Run(t.Context(), options(t, server, dir))
 	require.Equal(t, Local, kindOfError(t, err))
-	require.ErrorContains(t, err, "Patient.0002.ndjson from another run")
+	require.ErrorContains(t, err, "Patient.0002.ndjson from another run: remove it and run the same command again, or sluice fetch cancel ")
 	content, err := os.ReadFile(mine)
 	require.NoError(t, err)
 	require.Equal(t, "{}\n", string(content))
@@ -485,10 +485,12 @@ func TestInterruptedStream(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	server := fetchtest.New(t, fetchtest.Options{Files: fetchtest.Files("Patient", 2, 5),
 		Faults: []fetchtest.Fault{fetchtest.Download.Nth(2, fetchtest.Do(cancel), fetchtest.Stall())}})
+	var texts []string
 	o := options(t, server, t.TempDir())
-	o.Output = output.Stream(&bytes.Buffer{})
+	o.Output, o.Reporter = output.Stream(&bytes.Buffer{}), &recorder{t: t, on: func(e Event) { texts = append(texts, e.Text) }}
 	_, err := Run(ctx, o)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Len(t, server.Requests(fetchtest.KickOff), 1)
+	require.Contains(t, texts, "deleting the export on the server")
 	require.Zero(t, server.Exports())
 }

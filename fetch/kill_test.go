@@ -157,6 +157,8 @@ func (c killedCase) complete(t *testing.T, dir string) map[string]document {
 			require.NoError(t, err)
 			_, err = Verify(t.Context(), out, &recorder{t: t})
 			require.NoError(t, err, name)
+			log := files[path.Join(path.Dir(name), logName)]
+			require.Equal(t, 1, strings.Count(log, `"eventId":"`+EventExportComplete+`"`), log)
 		}
 	}
 	for name := range files {

@@ -321,8 +321,14 @@ func (r *run) leave(ctx context.Context) {
 	if !r.Output.Sequential() || r.journal.removed || r.StatusURL != "" || r.server == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	var begun bool
+	r.journal.read(func(s *state) { begun = len(s.Exports) > 0 })
+	if !begun {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, leaveTimeout, errors.New("the server does not respond"))
 	defer cancel()
+	r.events.emit(EventProgress, map[string]any{"body": nil, "xProgress": nil, "retryAfter": nil}, "deleting the export on the server")
 	if err := r.deleteExports(ctx); err != nil {
 		r.events.warn("the export could not be deleted on the server: %s", err)
 	}

@@ -70,12 +70,13 @@ func TestUp(t *testing.T) {
 		require.ErrorIs(t, migrations.Check(t.Context(), pool), migrations.ErrPending)
 	})
 
-	// 00004_progress.sql can be repeated after it was interrupted, and counts files.
+	// 00004_progress.sql can be repeated after it was interrupted, and counts files. So can
+	// the later migrations.
 	t.Run("ProgressOfStoredExports", func(t *testing.T) {
 		t.Parallel()
 		pool := migrated(t)
 		_, err := pool.Exec(t.Context(), `
-			DELETE FROM sluice.migration WHERE version_id = 4;
+			DELETE FROM sluice.migration WHERE version_id >= 4;
 			DROP INDEX sluice.export_listed;
 			ALTER TABLE sluice.export DROP COLUMN files_stored, DROP COLUMN progress_at;
 			INSERT INTO sluice.export (id, client_id, request, job_id, bytes_stored)
@@ -85,7 +86,7 @@ func TestUp(t *testing.T) {
 		require.NoError(t, err)
 		applied, err := migrations.Up(t.Context(), pool)
 		require.NoError(t, err)
-		require.Equal(t, 1, applied)
+		require.Positive(t, applied)
 		var files []int
 		require.NoError(t, pool.QueryRow(t.Context(), `SELECT array_agg(files_stored ORDER BY id) FROM sluice.export`).Scan(&files))
 		require.Equal(t, []int{0, 0, 3}, files)

@@ -4,7 +4,7 @@
 package exportlog
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +26,9 @@ type Entry struct {
 
 // Log is a log, a file in an output. All outputs can write it: none of them needs to append.
 type Log struct {
+	// Restored is the last event of earlier runs in the log; empty if there is none.
+	Restored string
+
 	mu   sync.Mutex
 	file output.File
 	err  error // the first error
@@ -38,62 +41,68 @@ func Open(ctx context.Context, out output.Output, name string, resumed bool) (*L
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", name, err)
 	}
-	if err := restore(ctx, out, file, name, resumed); err != nil {
+	last, err := restore(ctx, out, file, name, resumed)
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("continue %s: %w", name, err), file.Close())
 	}
-	return &Log{file: file}, nil
+	return &Log{file: file, Restored: eventIn(last)}, nil
 }
 
 // restore keeps the complete lines of a run that was killed, or copies the log of a run
-// that ended.
-func restore(ctx context.Context, out output.Output, file output.File, name string, resumed bool) error {
+// that ended. It returns the last line.
+func restore(ctx context.Context, out output.Output, file output.File, name string, resumed bool) (last []byte, err error) {
 	var killed, ended int64
+	var lastEnded []byte
 	if resumed {
-		var err error
-		if killed, err = lines(file.Partial(ctx)); err != nil {
-			return err
+		if killed, last, err = lines(file.Partial(ctx)); err != nil {
+			return nil, err
 		}
-		if ended, err = lines(out.Open(ctx, name)); err != nil {
-			return err
+		if ended, lastEnded, err = lines(out.Open(ctx, name)); err != nil {
+			return nil, err
 		}
 	}
 	if killed >= ended {
-		return errors.Join(file.Truncate(killed), file.SetName(name))
+		return last, errors.Join(file.Truncate(killed), file.SetName(name))
 	}
 	if err := errors.Join(file.Truncate(0), file.SetName(name)); err != nil {
-		return err
+		return nil, err
 	}
 	before, err := out.Open(ctx, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = io.CopyN(file, before, ended)
-	return errors.Join(err, before.Close())
+	return lastEnded, errors.Join(err, before.Close())
 }
 
-// lines returns the number of bytes of the complete lines of a file, 0 if it does not exist.
-func lines(file io.ReadCloser, err error) (complete int64, _ error) {
+// lines returns the number of bytes of the complete lines of a file and the last of them; 0
+// if it does not exist.
+func lines(file io.ReadCloser, err error) (complete int64, last []byte, _ error) {
 	if errors.Is(err, output.ErrNotExist) {
-		return 0, nil
+		return 0, nil, nil
 	}
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	buffer, offset := make([]byte, 64<<10), int64(0)
+	reader := bufio.NewReaderSize(file, 64<<10)
 	for {
-		n, err := file.Read(buffer)
-		if end := bytes.LastIndexByte(buffer[:n], '\n'); end >= 0 {
-			complete = offset + int64(end) + 1
-		}
-		offset += int64(n)
+		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return complete, nil
+			return complete, last, nil
 		}
 		if err != nil {
-			return 0, err
+			return 0, nil, err
 		}
+		complete, last = complete+int64(len(line)), line
 	}
+}
+
+// eventIn returns the event of a line; empty if there is none.
+func eventIn(line []byte) string {
+	var entry Entry
+	_ = json.Unmarshal(line, &entry) // a line that is no entry has no event
+	return entry.Event
 }
 
 // Write adds entries.

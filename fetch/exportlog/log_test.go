@@ -45,9 +45,11 @@ func TestLog(t *testing.T) {
 	log.Write(entry("a"), entry("b"))
 	require.NoError(t, log.Close(t.Context()))
 	require.Equal(t, []string{"a", "b"}, events(t, dir))
+	require.Empty(t, log.Restored)
 
 	// A run that ended, and was resumed.
 	log = open(true)
+	require.Equal(t, "b", log.Restored)
 	log.Write(entry("c"))
 	require.NoError(t, log.Close(t.Context()))
 	require.Equal(t, []string{"a", "b", "c"}, events(t, dir))
@@ -60,6 +62,7 @@ func TestLog(t *testing.T) {
 	require.NoError(t, log.file.Close())
 	require.Equal(t, []string{"a", "b", "c"}, events(t, dir))
 	log = open(true)
+	require.Equal(t, "d", log.Restored)
 	log.Write(entry("e"))
 	require.NoError(t, log.Close(t.Context()))
 	require.Equal(t, []string{"a", "b", "c", "d", "e"}, events(t, dir))
@@ -73,12 +76,14 @@ func TestLog(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, part.Close())
 	log = open(true)
+	require.Equal(t, "e", log.Restored)
 	log.Write(entry("f"))
 	require.NoError(t, log.Close(t.Context()))
 	require.Equal(t, []string{"a", "b", "c", "d", "e", "f"}, events(t, dir))
 
 	// Another run.
 	log = open(false)
+	require.Empty(t, log.Restored)
 	log.Write(entry("g"))
 	require.NoError(t, log.Close(t.Context()))
 	require.Equal(t, []string{"g"}, events(t, dir))

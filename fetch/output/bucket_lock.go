@@ -108,7 +108,7 @@ func isConflict(err error) bool {
 
 // readLease reads the lock. Its age is by the clock of the store.
 func (b *bucket) readLease(ctx context.Context) (*lease, error) {
-	r, info, header, err := b.get(ctx, lockName)
+	r, info, header, err := b.get(ctx, LockName)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (b *bucket) readLease(ctx context.Context) (*lease, error) {
 	}
 	l := &lease{etag: info.ETag}
 	if err := json.Unmarshal(content, &l.leaseDocument); err != nil {
-		return nil, fmt.Errorf("%s/%s is not a lock: %w", b, lockName, err)
+		return nil, fmt.Errorf("%s/%s is not a lock: %w", b, LockName, err)
 	}
 	now, err := time.Parse(time.RFC1123, header.Get("Date"))
 	if err != nil {
@@ -136,13 +136,13 @@ func (b *bucket) writeLease(ctx context.Context, own, replaced *lease) error {
 	if err != nil {
 		return err
 	}
-	options := minio.PutObjectOptions{ContentType: contentType(lockName)}
+	options := minio.PutObjectOptions{ContentType: contentType(LockName)}
 	if replaced == nil {
 		options.SetMatchETagExcept("*")
 	} else {
 		options.SetMatchETag(replaced.etag)
 	}
-	info, err := b.put(ctx, lockName, content, options)
+	info, err := b.put(ctx, LockName, content, options)
 	if err == nil {
 		own.etag = info.ETag
 	}
@@ -197,7 +197,7 @@ func (b *bucket) release(ctx context.Context, own *lease) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	if current, err := b.readLease(ctx); err == nil && current.Owner == own.Owner {
-		_ = b.store.RemoveObject(ctx, b.name, b.prefix+lockName, minio.RemoveObjectOptions{}) // else it expires
+		_ = b.store.RemoveObject(ctx, b.name, b.prefix+LockName, minio.RemoveObjectOptions{}) // else it expires
 	}
 }
 
@@ -241,9 +241,9 @@ func (b *bucket) isNested(ctx context.Context, name string, outputs map[string]b
 	for folder := path.Dir(name); folder != "."; folder = path.Dir(folder) {
 		nested, known := outputs[folder]
 		if !known {
-			_, err := b.store.StatObject(ctx, b.name, b.prefix+folder+"/"+lockName, minio.StatObjectOptions{})
+			_, err := b.store.StatObject(ctx, b.name, b.prefix+folder+"/"+LockName, minio.StatObjectOptions{})
 			if err != nil && !isCode(err, minio.NoSuchKey) {
-				return false, b.explain(folder+"/"+lockName, err)
+				return false, b.explain(folder+"/"+LockName, err)
 			}
 			nested = err == nil
 			outputs[folder] = nested

@@ -11,7 +11,7 @@ import (
 // Lock implements Output. The lock is on an open file, and thus ends with the process.
 func (d *directory) Lock(ctx context.Context, _ func(string)) (context.Context, func(), error) {
 	for {
-		f, err := d.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, fileMode)
+		f, err := d.root.OpenFile(LockName, os.O_RDWR|os.O_CREATE, fileMode)
 		if err != nil {
 			return nil, nil, fmt.Errorf("lock the output directory: %w", err)
 		}
@@ -33,7 +33,7 @@ func (d *directory) isLockFile(f *os.File) bool {
 	if err != nil {
 		return false
 	}
-	named, err := d.root.Stat(lockName)
+	named, err := d.root.Stat(LockName)
 	return err == nil && os.SameFile(opened, named)
 }
 
@@ -41,10 +41,10 @@ func (d *directory) isLockFile(f *os.File) bool {
 // and a file that another run has opened stays.
 func (d *directory) unlock(f *os.File) {
 	if runtime.GOOS != "windows" {
-		_ = d.root.Remove(lockName)
+		_ = d.root.Remove(LockName)
 	}
 	_ = f.Close()
 	if runtime.GOOS == "windows" {
-		_ = d.root.Remove(lockName)
+		_ = d.root.Remove(LockName)
 	}
 }

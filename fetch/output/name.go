@@ -6,11 +6,13 @@ import (
 	"strings"
 )
 
+// LockName is the name of the file that a run locks in a directory or bucket.
+const LockName = ".sluice-fetch.lock"
+
 const (
 	partSuffix = ".part" // of a file that is being written
 	badSuffix  = ".bad"  // of a rejected file
 	tempSuffix = ".tmp"  // of a document that is being written
-	lockName   = ".sluice-fetch.lock"
 
 	// maxNameBytes is the maximum length of a segment of a name. File systems allow 255
 	// bytes, and a suffix must still fit.
@@ -46,7 +48,7 @@ func checkSegment(segment string) error {
 		return fmt.Errorf("a segment must not end in a dot or space")
 	case isDevice(strings.ToUpper(strings.TrimRight(stem, " "))):
 		return fmt.Errorf("%s is a device on Windows", stem)
-	case segment == lockName, strings.HasSuffix(segment, partSuffix), strings.HasSuffix(segment, badSuffix), strings.HasSuffix(segment, tempSuffix):
+	case segment == LockName, strings.HasSuffix(segment, partSuffix), strings.HasSuffix(segment, badSuffix), strings.HasSuffix(segment, tempSuffix):
 		return fmt.Errorf("the name is reserved")
 	}
 	return nil

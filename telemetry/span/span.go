@@ -105,7 +105,7 @@ func errorType(err error) string {
 }
 
 // Quiet returns a context whose work is in the trace of ctx, for logs, but adds no spans
-// to it: work that goes on and on, such as renewing a lease.
+// to it: work without an end, such as renewing a lease.
 func Quiet(ctx context.Context) context.Context {
 	if s := trace.SpanFromContext(ctx); s.IsRecording() {
 		return trace.ContextWithSpanContext(ctx, s.SpanContext())

@@ -38,7 +38,7 @@ func (t queryTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.
 }
 
 // queryKey is the key of the span of a statement: the context that pgx passes to the end
-// can have that of another one.
+// can have the span of another statement.
 type queryKey struct{}
 
 // TraceQueryEnd implements pgx.QueryTracer.

@@ -125,7 +125,7 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// failures logs the errors of the SDK, such as those of an unreachable collector, at most
+// failures logs the errors of the SDK, such as an unreachable collector, at most
 // once per repeatEvery.
 type failures struct {
 	logger *slog.Logger
