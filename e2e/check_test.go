@@ -38,7 +38,7 @@ func TestCheck(t *testing.T) {
 		REVOKE ALL ON patient, patient_history FROM PUBLIC`)
 	require.Equal(t, "it is not migrated", j.check(cli.ExitFailed)[0].Text)
 	j.sluice(cli.ExitOK, "migrate")
-	j.sluice(cli.ExitOK, "client", "add", "lake", "--scope=system/Patient.rs", "--scope=system/Device.rs")
+	j.sluice(cli.ExitOK, "client", "add", "lake", "--scope=system/Patient.rs", "--scope=system/Device.rs", "--scope=system/ViewDefinition.cruds")
 
 	_, limited := newRole(t, j.database)
 	before := j.check(cli.ExitFailed, "--source-url="+limited, "--state-url="+limited)
