@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -89,11 +91,12 @@ func TestFetchKilledAgainAndAgain(t *testing.T) {
 		encoding     fetchtest.Encoding
 		args         []string
 		lines, bytes int // of the file, and after which the process is killed
+		kept         func(*fetcher) int64
 	}{
-		"stored as received": {fetchtest.Negotiated, nil, 6_000, 100_000},
-		"gzip file":          {fetchtest.GzipFile, nil, 6_000, 100_000},
-		"plain":              {fetchtest.Identity, []string{"--plain"}, 6_000, 400_000},
-		"compressed":         {fetchtest.Identity, nil, 200_000, 18 << 20}, // continues at multiples of 16 MiB
+		"stored as received": {fetchtest.Negotiated, nil, 6_000, 100_000, (*fetcher).partialBytes},
+		"gzip file":          {fetchtest.GzipFile, nil, 6_000, 100_000, (*fetcher).partialBytes},
+		"plain":              {fetchtest.Identity, []string{"--plain"}, 6_000, 400_000, (*fetcher).partialBytes},
+		"compressed":         {fetchtest.Identity, nil, 200_000, 18 << 20, (*fetcher).memberBytes}, // continues at multiples of 16 MiB
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,7 +106,7 @@ func TestFetchKilledAgainAndAgain(t *testing.T) {
 			f := newFetcher(t, test.args...)
 			var stored int64
 			options.Faults = []fetchtest.Fault{fetchtest.Download.Always(fetchtest.DoAfter(test.bytes, func() {
-				stored = f.awaitProgress(stored)
+				stored = f.awaitProgress(stored, test.kept)
 				f.kill()
 			}))}
 			s := fetchtest.New(t, options)
@@ -140,13 +143,13 @@ func requireOneLog(t *testing.T, dir string) {
 	require.Equal(t, 1, events["download_complete"], events)
 }
 
-// awaitProgress waits until the partial files have more than a number of bytes, and the
-// state has what is needed to continue them, which is stored every few seconds. It returns
-// the number of bytes.
-func (f *fetcher) awaitProgress(before int64) (now int64) {
+// awaitProgress waits until more bytes are kept than before, and the state has what is
+// needed to continue the files, which is stored every few seconds. It returns the number of
+// bytes.
+func (f *fetcher) awaitProgress(before int64, kept func(*fetcher) int64) (now int64) {
 	eventually(f.t, "progress of a partial file", func() (bool, any) {
 		state, err := os.ReadFile(filepath.Join(f.dir, ".sluice-fetch.json"))
-		now = f.partialBytes()
+		now = kept(f)
 		return err == nil && bytes.Contains(state, []byte(`"etag":`)) && now > before, string(state)
 	})
 	return now
@@ -161,6 +164,28 @@ func (f *fetcher) partialBytes() (bytes int64) {
 		}
 	}
 	return bytes
+}
+
+// memberBytes returns the size of all complete gzip members of partial files. What follows
+// the last one is received again.
+func (f *fetcher) memberBytes() (size int64) {
+	names, _ := filepath.Glob(filepath.Join(f.dir, "Patient*.part")) // the pattern is valid
+	for _, name := range names {
+		content, _ := os.ReadFile(name) // it may be complete meanwhile
+		rest := bytes.NewReader(content)
+		for {
+			member, err := gzip.NewReader(rest)
+			if err != nil {
+				break
+			}
+			member.Multistream(false)
+			if _, err := io.Copy(io.Discard, member); err != nil {
+				break
+			}
+			size = int64(len(content) - rest.Len())
+		}
+	}
+	return size
 }
 
 // Ctrl-C ends a fetch with 130, and keeps what it has for the next run.
