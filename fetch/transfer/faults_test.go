@@ -581,9 +581,9 @@ func TestHTTP2(t *testing.T) {
 		fetchtest.Download.First(2, fetchtest.CutAfter(10_000)),
 		fetchtest.Download.Nth(3, fetchtest.Reset()),
 		fetchtest.Download.Nth(4, fetchtest.StallAfter(10_000)),
-	}}, func(f *fixture) { f.opts.StallTimeout = 300 * time.Millisecond })
+	}}, func(f *fixture) { f.opts.StallTimeout = 5 * time.Second })
 	require.NoError(t, err)
 	requests := server.Requests(fetchtest.Download)
-	require.GreaterOrEqual(t, len(requests), 5, "a slow machine may stall once more")
+	require.Len(t, requests, 5)
 	require.Equal(t, "bytes=30000-", requests[4].Header.Get("Range"))
 }
