@@ -44,7 +44,7 @@ func TestRepeatsTransientFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, server, err := download(t, fetchtest.Options{Faults: []fetchtest.Fault{fetchtest.Download.First(2, effect)}},
-				func(f *fixture) { f.opts.StallTimeout = 200 * time.Millisecond })
+				func(f *fixture) { f.opts.StallTimeout = 3 * time.Second })
 			require.NoError(t, err)
 			require.Len(t, server.Requests(fetchtest.Download), 3)
 			congested := map[string]int{"408": 2, "429": 2, "503": 2, "504": 2, "stall": 2, "stall in the body": 2}[name]
