@@ -193,6 +193,6 @@ func TestAlive(t *testing.T) {
 	require.NoError(t, hanging.worker.Alive())
 	hang.Store(true)
 	f.eventually(t, "it is not alive", func() bool { return hanging.worker.Alive() != nil })
-	require.ErrorContains(t, hanging.worker.Alive(), "the loop that reclaims jobs hangs for 3")
+	require.ErrorContains(t, hanging.worker.Alive(), "the reclaim loop has been stuck for 3")
 	require.NoError(t, healthy.worker.Alive())
 }

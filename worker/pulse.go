@@ -13,42 +13,41 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// stallTime is how long a loop of a worker may take for one turn.
+// stallTime is the maximum duration of one iteration of a worker's loop.
 const stallTime = 30 * time.Second
 
-// pulse observes the loops of a worker: the one that reclaims the work of dead processes,
-// and River's, which fetch the jobs of a queue. It tells a process that hangs from one
-// whose database is down. It is a hook of River.
+// pulse monitors the loops of a worker: the reclaim loop, and River's fetch loops. It
+// distinguishes a process that is stuck from one whose database is down. It is a River hook.
 type pulse struct {
 	river.HookDefaults
 
 	mu sync.Mutex
-	// reclaimed is when the loop that reclaims has last begun a turn; zero before Run.
+	// reclaimed is when the reclaim loop last began an iteration; zero before Run.
 	reclaimed time.Time
-	// answered is since when the state database answers; zero while it does not.
+	// answered is since when the state database has responded; zero while it does not.
 	answered time.Time
-	// queues are those that River fetches from, while it runs.
+	// queues are the queues that River fetches from; empty while it is stopped.
 	queues map[string]*queuePulse
 }
 
-// queuePulse is what is known of the loop that fetches the jobs of a queue. Without a free
-// slot it does not fetch.
+// queuePulse is the state of the fetch loop of a queue. The loop does not fetch while no
+// slot is free.
 type queuePulse struct {
 	limit, busy int
-	// moved is when it fetched last, or a slot became free.
+	// moved is when the loop last fetched, or a slot became free.
 	moved time.Time
 }
 
 var _ rivertype.HookMetricEmit = (*pulse)(nil)
 
-// turn records a turn of the loop that reclaims.
+// turn records an iteration of the reclaim loop.
 func (p *pulse) turn() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reclaimed = time.Now()
 }
 
-// reach records whether the state database answers.
+// reach records whether the state database responds.
 func (p *pulse) reach(answers bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,8 +69,8 @@ func (p *pulse) start(queues map[string]river.QueueConfig) {
 	}
 }
 
-// occupy records that a job takes a slot of a queue. The returned function records that it
-// frees it.
+// occupy records that a job uses a slot of a queue. The returned function records that the
+// slot is free again.
 func (p *pulse) occupy(queue string) func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,27 +100,27 @@ func (p *pulse) MetricEmit(_ context.Context, params *rivertype.HookMetricEmitPa
 	}
 }
 
-// check returns an error that names the loops that hang. Loops that wait for the state
-// database do not.
+// check returns an error that names the loops that are stuck. A loop that waits for the
+// state database is not.
 func (p *pulse) check() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
 	if silence := time.Since(p.reclaimed); !p.reclaimed.IsZero() && silence > stallTime {
-		errs = append(errs, fmt.Errorf("the loop that reclaims jobs hangs for %s", silence.Round(time.Second)))
+		errs = append(errs, fmt.Errorf("the reclaim loop has been stuck for %s", silence.Round(time.Second)))
 	}
 	if p.answered.IsZero() || time.Since(p.answered) <= stallTime {
 		return errors.Join(errs...)
 	}
 	for name, q := range p.queues {
 		if silence := time.Since(q.moved); q.busy < q.limit && silence > stallTime {
-			errs = append(errs, fmt.Errorf("the loop that fetches jobs of %s hangs for %s", short(name), silence.Round(time.Second)))
+			errs = append(errs, fmt.Errorf("the fetch loop of queue %s has been stuck for %s", short(name), silence.Round(time.Second)))
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }
 
-// Alive returns an error while a loop of the worker hangs, so that the process should be
-// restarted. It asks no database: one that is down is no reason for a restart.
+// Alive returns an error while a loop of the worker is stuck, so that the process should be
+// restarted. It does not depend on the databases: a restart would not repair them.
 func (w *Worker) Alive() error { return w.pulse.check() }

@@ -29,11 +29,11 @@ func TestPulse(t *testing.T) {
 		"reclaiming hangs": {func(p *pulse) {
 			time.Sleep(10 * time.Second)
 			p.fetch(queue)
-		}, "reclaims jobs hangs for 31s"},
+		}, "the reclaim loop has been stuck for 31s"},
 		"fetching hangs": {func(p *pulse) {
 			time.Sleep(10 * time.Second)
 			p.turn()
-		}, "fetches jobs of part hangs for 31s"},
+		}, "the fetch loop of queue part has been stuck for 31s"},
 		"no free slot": {func(p *pulse) {
 			p.occupy(queue)
 			time.Sleep(10 * time.Second)
