@@ -20,7 +20,7 @@ import (
 
 // secretSettings are the flags of commands that set a secret.
 type secretSettings struct {
-	Secret    string        `env:"SLUICE_CLIENT_SECRET" placeholder:"SECRET" help:"Secret of your own; - reads it from standard input. Default and recommended: a generated one, shown once. Other users of this machine can see flags, so prefer the environment or -."`
+	Secret    string        `env:"SLUICE_CLIENT_SECRET" fromfile:"" placeholder:"SECRET" help:"Secret of your own; - reads it from standard input. Default and recommended: a generated one, shown once. Other users of this machine can see flags, so prefer the environment or -."`
 	SecretTTL time.Duration `name:"secret-ttl" placeholder:"DURATION" help:"Validity of the secret, such as 90d. Default: unlimited."`
 }
 

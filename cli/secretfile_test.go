@@ -31,6 +31,7 @@ func TestSettingFromFile(t *testing.T) {
 		"both": {map[string]string{"SLUICE_SOURCE_URL_FILE": unreachable, "SLUICE_SOURCE_URL": "postgres://h/d"}, []string{"migrate"}, ExitUsage,
 			"set SLUICE_SOURCE_URL or SLUICE_SOURCE_URL_FILE, not both"},
 		"missing": {map[string]string{"SLUICE_SOURCE_URL_FILE": "/nonexistent/secret"}, []string{"migrate"}, ExitUsage, "SLUICE_SOURCE_URL_FILE: open /nonexistent/secret"},
+		"client":  {map[string]string{"SLUICE_CLIENT_SECRET_FILE": empty}, []string{"client", "add", "a", "--scope=system/*.rs", "--source-url=postgres://h/d"}, ExitUsage, "SLUICE_CLIENT_SECRET_FILE: " + empty + " is empty"},
 		"empty":   {map[string]string{"SLUICE_S3_URL_FILE": empty}, []string{"sweep", "--source-url=postgres://h/d"}, ExitUsage, "SLUICE_S3_URL_FILE: " + empty + " is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
